@@ -1,0 +1,64 @@
+//! UK postcodes as LRS checks them (FACTS 2.0 `MIAPPostCode`).
+
+use std::borrow::Cow;
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+use crate::form::{Invalid, Rule, Value, personal_value};
+
+/// A UK postcode, `ZZ99 9ZZ` (unknown or overseas) and BFPO numbers included; either case, space optional.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Postcode(Box<str>);
+
+personal_value!(Postcode);
+
+const PATTERN: &str = "^([A-Za-z]{1,2}[0-9Rr][0-9A-Za-z]? ?[0-9][ABD-HJLNP-UW-Zabd-hjlnp-uw-z]{2}|[Bb][Ff][Pp][Oo] ?[0-9]{1,4}) {0,4}$";
+
+static SHAPE: LazyLock<Regex> = LazyLock::new(|| Regex::new(PATTERN).expect("a constant pattern"));
+
+impl Postcode {
+    /// The characters, as given.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Value for Postcode {
+    const RULE: Rule = Rule {
+        max_length: Some(9),
+        pattern: Some(PATTERN),
+        ..Rule::new("UK postcode; `ZZ99 9ZZ` for unknown or overseas.", "ZZ99 9ZZ")
+    };
+
+    fn parse(text: &str) -> Result<Self, Invalid> {
+        if text.len() <= 9 && SHAPE.is_match(text) {
+            Ok(Self(text.into()))
+        } else {
+            Err(Invalid::new("invalid_format", "must be a UK postcode such as “CV4 9EE”, or “ZZ99 9ZZ” if unknown or overseas"))
+        }
+    }
+
+    fn text(&self) -> Cow<'_, str> {
+        Cow::Borrowed(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn postcodes_lrs_takes() {
+        for code in ["CV4 9EE", "CV49EE", "cv4 9ee", "M1 1AE", "EC1A 1BB", "W1A 0AX", "ZZ99 9ZZ", "GIR 0AA", "BFPO 1", "bfpo1234", "AB1 2DE  "] {
+            assert!(Postcode::parse(code).is_ok(), "{code:?}");
+        }
+    }
+
+    #[test]
+    fn texts_lrs_refuses() {
+        for code in ["", " CV4 9EE", "CV4  9EE", "D02 X285", "12345", "CV4 9EC", "CV4 9EV", "BFPO 12345", "EC1A 1BB  ", "CV4 9E", "CV4-9EE", "٣V4 9EE"] {
+            assert!(Postcode::parse(code).is_err(), "{code:?}");
+        }
+    }
+}

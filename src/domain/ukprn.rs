@@ -1,0 +1,70 @@
+//! How LRS names an organisation (FACTS 1.4, 2.0).
+
+use std::borrow::Cow;
+use std::fmt;
+
+use crate::form::{Invalid, Rule, Value};
+
+/// UK Provider Reference Number: eight characters, letters allowed, as LRS has it (test organisations use letters).
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Ukprn(Box<str>);
+
+/// LRS's own reference of an organisation: six letters or digits. Awarding organisations submit achievements under it.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct OrganisationRef(Box<str>);
+
+/// An organisation is not a person: its number may be logged.
+macro_rules! organisation_code {
+    ($t:ident, $length:literal, $rule:expr) => {
+        impl $t {
+            /// The characters.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+        impl Value for $t {
+            const RULE: Rule = $rule;
+
+            fn parse(text: &str) -> Result<Self, Invalid> {
+                if text.len() == $length && text.bytes().all(|b| b.is_ascii_alphanumeric()) {
+                    Ok(Self(text.into()))
+                } else {
+                    Err(Invalid::new("invalid_format", concat!("must be ", $length, " letters or digits")))
+                }
+            }
+
+            fn text(&self) -> Cow<'_, str> {
+                Cow::Borrowed(&self.0)
+            }
+        }
+        impl fmt::Display for $t {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+        impl fmt::Debug for $t {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+organisation_code!(Ukprn, 8, Rule::new("UK Provider Reference Number.", "10012345"));
+organisation_code!(OrganisationRef, 6, Rule::new("The organisation's LRS reference.", "ABC123"));
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn eight_letters_or_digits() {
+        assert!(Ukprn::parse("10012345").is_ok());
+        assert!(Ukprn::parse("TEST0038").is_ok());
+        for wrong in ["", "1001234", "100123456", "1001234 ", "1001234é", "../10012"] {
+            assert!(Ukprn::parse(wrong).is_err(), "{wrong:?}");
+        }
+        assert!(OrganisationRef::parse("ABC123").is_ok());
+        assert!(OrganisationRef::parse("").is_err());
+    }
+}

@@ -1,0 +1,105 @@
+//! Unique Learner Number (FACTS 2.0 `MIAPULN`, 5.4).
+
+use std::borrow::Cow;
+
+use crate::form::{Invalid, Rule, Value, personal_value};
+
+/// A Unique Learner Number: ten digits, the first not zero, the last a check digit.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Uln(Box<str>);
+
+personal_value!(Uln);
+
+impl Uln {
+    /// The ten digits.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The ULN that begins with these nine digits, if there is one: one prefix in eleven has none.
+    pub fn from_prefix(prefix: u32) -> Option<Self> {
+        if !(100_000_000..=999_999_999).contains(&prefix) {
+            return None;
+        }
+        let digits = prefix.to_string();
+        let check = check_digit(digits.as_bytes())?;
+        Some(Self(format!("{digits}{check}").into()))
+    }
+}
+
+/// Weights 10 to 2 over the first nine digits; the remainder modulo 11 taken from 10. None: no ULN has these digits.
+fn check_digit(first_nine: &[u8]) -> Option<u32> {
+    let sum: u32 = first_nine.iter().zip((2..=10).rev()).map(|(digit, weight)| u32::from(digit - b'0') * weight).sum();
+    match sum % 11 {
+        0 => None,
+        remainder => Some(10 - remainder),
+    }
+}
+
+impl Value for Uln {
+    const RULE: Rule = Rule {
+        pattern: Some("^[1-9][0-9]{9}$"),
+        min_length: Some(10),
+        max_length: Some(10),
+        ..Rule::new("Unique Learner Number: ten digits, the last a check digit.", "3000000126")
+    };
+
+    fn parse(text: &str) -> Result<Self, Invalid> {
+        let bytes = text.as_bytes();
+        if bytes.len() != 10 || !bytes.iter().all(u8::is_ascii_digit) || bytes[0] == b'0' {
+            return Err(Invalid::new("invalid_format", "must be ten digits, the first not 0"));
+        }
+        if text == "9999999999" {
+            return Err(Invalid::new("check_digit", "9999999999 stands for “no ULN”: leave the learner out, or search by demographics"));
+        }
+        if check_digit(&bytes[..9]) != Some(u32::from(bytes[9] - b'0')) {
+            return Err(Invalid::new("check_digit", "the check digit is wrong: look for a mistyped digit"));
+        }
+        Ok(Self(text.into()))
+    }
+
+    fn text(&self) -> Cow<'_, str> {
+        Cow::Borrowed(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn right_check_digits_are_accepted() {
+        for uln in ["3000000126", "3000000258", "4444599390", "1026893096", "6936002314"] {
+            assert_eq!(Uln::parse(uln).expect(uln).as_str(), uln);
+        }
+    }
+
+    #[test]
+    fn every_other_last_digit_is_refused() {
+        for last in 0..10 {
+            let uln = format!("300000012{last}");
+            assert_eq!(Uln::parse(&uln).is_ok(), last == 6, "{uln}");
+        }
+    }
+
+    #[test]
+    fn wrong_shapes_are_refused() {
+        for uln in ["", "300000012", "30000001266", "0300000126", "300000012a", " 3000000126", "3000000126 ", "٣000000126", "9999999999"] {
+            assert!(Uln::parse(uln).is_err(), "{uln:?}");
+        }
+    }
+
+    #[test]
+    fn a_prefix_with_remainder_zero_has_no_uln() {
+        let without = (100_000_000..100_000_200).filter(|&p| Uln::from_prefix(p).is_none()).count();
+        assert!((10..30).contains(&without), "about one in eleven, not {without} of 200");
+        let uln = Uln::from_prefix(300_000_012).expect("has one");
+        assert_eq!(uln.as_str(), "3000000126");
+        assert!(Uln::from_prefix(12).is_none());
+    }
+
+    #[test]
+    fn debug_output_does_not_show_it() {
+        assert_eq!(format!("{:?}", Uln::parse("3000000126")), "Ok([personal])");
+    }
+}

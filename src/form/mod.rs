@@ -1,0 +1,199 @@
+//! How values and records are declared, and what follows from one declaration.
+//!
+//! * A [`Value`] is one text with rules: a ULN, a name, a date.
+//! * [`form!`] declares what people fill in (request bodies, configuration, register files). It is read straight into
+//!   values, and everything wrong with it is told at once, each with its place ([`read`]).
+//! * [`request!`] is a form that is also described in the OpenAPI document; [`answer!`] declares what is sent back
+//!   ([`schema`]).
+//!
+//! Field names are written once, in Rust's `snake_case`. JSON has them in `camelCase`, TOML as they are.
+
+pub mod read;
+pub mod schema;
+mod value;
+
+pub use value::{Invalid, Rule, Value, is_xml_char};
+pub(crate) use value::personal_value;
+
+/// `last_known_address_line1` → `lastKnownAddressLine1`, as `serde(rename_all = "camelCase")` has it.
+pub fn camel_case(field: &str) -> String {
+    let mut name = String::with_capacity(field.len());
+    for (at, word) in field.split('_').enumerate() {
+        let mut letters = word.chars();
+        if at > 0 {
+            name.extend(letters.next().map(|first| first.to_ascii_uppercase()));
+        }
+        name.push_str(letters.as_str());
+    }
+    name
+}
+
+/// Is `key` the `camelCase` name of this field? Compares without building the name.
+pub fn is_camel_case_of(key: &str, field: &str) -> bool {
+    let mut key = key.bytes();
+    let mut letters = field.bytes();
+    while let Some(letter) = letters.next() {
+        let expected = match letter {
+            b'_' => match letters.next() {
+                Some(next) => next.to_ascii_uppercase(),
+                None => return false,
+            },
+            letter => letter,
+        };
+        if key.next() != Some(expected) {
+            return false;
+        }
+    }
+    key.next().is_none()
+}
+
+/// Declares something people fill in. Every field is required unless its type is an `Option` or a default is given.
+///
+/// ```ignore
+/// form! {
+///     /// What this is.
+///     pub struct FindByUln {
+///         /// What this field is.
+///         pub uln: Uln,
+///         /// This one may be left out.
+///         pub find_type: FindType = FindType::Full,
+///     }
+/// }
+/// ```
+macro_rules! form {
+    ($(#[$meta:meta])* $vis:vis struct $name:ident {
+        $($(#[$fmeta:meta])* $fvis:vis $field:ident : $type:ty $(= $default:expr)?,)*
+    }) => {
+        $(#[$meta])*
+        $vis struct $name { $($(#[$fmeta])* $fvis $field: $type,)* }
+
+        impl $crate::form::read::Input for $name {
+            fn read<'de, D: serde::Deserializer<'de>>(
+                input: D,
+                reading: &mut $crate::form::read::Reading,
+            ) -> Result<Option<Self>, D::Error> {
+                use $crate::form::read::{Input, Reading, Slot};
+
+                struct Fields<'a>(&'a mut Reading);
+                impl<'de> serde::de::Visitor<'de> for Fields<'_> {
+                    type Value = Option<$name>;
+                    $crate::form::read::refuse_all_but_objects!();
+
+                    fn visit_map<A: serde::de::MapAccess<'de>>(self, mut entries: A) -> Result<Self::Value, A::Error> {
+                        let reading = self.0;
+                        $(let mut $field = Slot::<$type>::default();)*
+                        while let Some(key) = entries.next_key::<String>()? {
+                            match key.as_str() {
+                                $(key if reading.names(key, stringify!($field)) => $field.fill(&mut entries, key, reading)?,)*
+                                key => reading.unknown_field(&mut entries, key)?,
+                            }
+                        }
+                        $(
+                            #[allow(unused_mut, unused_assignments)]
+                            let mut otherwise: Option<$type> = <$type as Input>::absent();
+                            $(if $field.is_empty() { otherwise = Some($default); })?
+                            let $field = $field.take(otherwise, stringify!($field), reading);
+                        )*
+                        Ok((|| Some($name { $($field: $field?,)* }))())
+                    }
+                }
+                input.deserialize_any(Fields(reading))
+            }
+        }
+    };
+}
+pub(crate) use form;
+
+/// A [`form!`] that the OpenAPI document describes.
+macro_rules! request {
+    ($(#[$meta:meta])* $vis:vis struct $name:ident {
+        $($(#[doc = $doc:literal])* $fvis:vis $field:ident : $type:ty $(= $default:expr)?,)*
+    }) => {
+        $crate::form::form! {
+            $(#[$meta])* $vis struct $name { $($(#[doc = $doc])* $fvis $field: $type $(= $default)?,)* }
+        }
+        $crate::form::describe! { [$(#[$meta])*] $name { $([$($doc)*] $field: $type $(= $default)?,)* } }
+    };
+}
+pub(crate) use request;
+
+/// Declares something the gateway sends: JSON without `null`, described in the OpenAPI document.
+macro_rules! answer {
+    ($(#[$meta:meta])* $vis:vis struct $name:ident {
+        $($(#[doc = $doc:literal])* $fvis:vis $field:ident : $type:ty,)*
+    }) => {
+        $(#[$meta])*
+        #[derive(serde::Serialize)]
+        #[serde(rename_all = "camelCase")]
+        $vis struct $name {
+            $(
+                $(#[doc = $doc])*
+                #[serde(skip_serializing_if = "crate::form::schema::Field::is_absent")]
+                $fvis $field: $type,
+            )*
+        }
+        $crate::form::describe! { [$(#[$meta])*] $name { $([$($doc)*] $field: $type,)* } }
+    };
+}
+pub(crate) use answer;
+
+/// The schema of a record: the part that [`request!`] and [`answer!`] share.
+macro_rules! describe {
+    ([$(#[$($meta:tt)*])*] $name:ident { $([$($doc:literal)*] $field:ident : $type:ty $(= $default:expr)?,)* }) => {
+        impl $crate::form::schema::Record for $name {
+            const DOC: &'static str = concat!($($crate::form::doc_line!($($meta)*)),*);
+        }
+        impl utoipa::PartialSchema for $name {
+            fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
+                use $crate::form::schema::{Property, Record, object};
+                object(<Self as Record>::DOC, vec![$(
+                    #[allow(unused_mut)]
+                    {
+                        let mut property = Property::of::<$type>(stringify!($field), concat!($($doc, "\n"),*));
+                        $(property.default(&$crate::form::Value::text(&$default));)?
+                        property
+                    }
+                ),*])
+            }
+        }
+        impl utoipa::ToSchema for $name {
+            fn name() -> std::borrow::Cow<'static, str> {
+                std::borrow::Cow::Borrowed(stringify!($name))
+            }
+            fn schemas(list: &mut Vec<(String, utoipa::openapi::RefOr<utoipa::openapi::schema::Schema>)>) {
+                $(<$type as $crate::form::schema::Field>::collect(list);)*
+            }
+        }
+        $crate::form::schema::field_by_reference!($name);
+    };
+}
+pub(crate) use describe;
+
+/// The text of one doc-comment attribute; nothing for other attributes.
+macro_rules! doc_line {
+    (doc = $doc:literal) => { concat!($doc, "\n") };
+    ($($other:tt)*) => { "" };
+}
+pub(crate) use doc_line;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_in_json() {
+        for (field, json) in [
+            ("uln", "uln"),
+            ("given_name", "givenName"),
+            ("last_known_address_line1", "lastKnownAddressLine1"),
+            ("family_name_at_age16", "familyNameAtAge16"),
+        ] {
+            assert_eq!(camel_case(field), json);
+            assert!(is_camel_case_of(json, field), "{json}");
+            assert!(field == json || !is_camel_case_of(field, field), "{field} is not camelCase");
+        }
+        assert!(!is_camel_case_of("givenNames", "given_name"));
+        assert!(!is_camel_case_of("givenNam", "given_name"));
+        assert!(!is_camel_case_of("GivenName", "given_name"));
+    }
+}

@@ -1,0 +1,4 @@
+//! wip
+#![allow(dead_code)]
+pub mod domain;
+pub mod form;
