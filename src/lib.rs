@@ -1,4 +1,25 @@
-//! wip
-#![allow(dead_code)]
+//! A JSON gateway to the SOAP web services of the Learning Records Service (LRS).
+//!
+//! The way of one request: [`server`] gives it an id and its limits, [`auth`] turns its token into a caller,
+//! [`api`] reads its body into [`domain`] values, [`lrs`] sends them as SOAP over the connections of the caller's own
+//! organisation ([`organisations`]) and brings back a typed answer or a classified failure, [`api`] says what that means,
+//! and [`problem`] what went wrong if something did. [`form`] is how values, requests and answers are declared.
+//!
+//! Beside that: [`routes`] lists every route, [`openapi`] describes them, [`config`] reads settings, [`cli`] has the
+//! commands, [`simulator`] plays LRS and [`demo`] shows the two together.
+
+pub mod api;
+pub mod auth;
+pub mod cli;
+pub mod config;
+pub mod demo;
 pub mod domain;
 pub mod form;
+pub mod lrs;
+pub mod openapi;
+pub mod organisations;
+pub mod problem;
+pub mod routes;
+pub mod server;
+pub mod simulator;
+pub mod telemetry;

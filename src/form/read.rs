@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::marker::PhantomData;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
@@ -342,6 +343,16 @@ impl Input for String {
         let parse = |atom: Atom<'_>, _| match atom {
             Atom::Text("") => Err(Invalid::new("blank", "must not be empty")),
             Atom::Text(text) => Ok(text.to_owned()),
+            other => Err(wrong_type(&other, "must be a string")),
+        };
+        AtomVisitor(reading, parse).read(input)
+    }
+}
+
+impl Input for SocketAddr {
+    fn read<'de, D: Deserializer<'de>>(input: D, reading: &mut Reading) -> Result<Option<Self>, D::Error> {
+        let parse = |atom: Atom<'_>, _| match atom {
+            Atom::Text(text) => text.parse().map_err(|_| Invalid::new("invalid_format", "must be an IP address and a port, such as 127.0.0.1:8080")),
             other => Err(wrong_type(&other, "must be a string")),
         };
         AtomVisitor(reading, parse).read(input)

@@ -101,6 +101,11 @@ pub fn open_text(rule: &Rule) -> RefOr<Schema> {
     ObjectBuilder::new().schema_type(Type::String).description(Some(description)).examples(example).into()
 }
 
+/// A string out of a closed list.
+pub fn one_of(values: &[&str]) -> RefOr<Schema> {
+    ObjectBuilder::new().schema_type(Type::String).enum_values(Some(values.iter().copied())).into()
+}
+
 fn of_rule(rule: &Rule) -> Schema {
     let mut schema = ObjectBuilder::new()
         .schema_type(Type::String)

@@ -1,0 +1,80 @@
+//! A request body, read and checked in one go.
+
+use std::future::Future;
+use std::ops::Deref;
+use std::pin::Pin;
+
+use actix_web::dev::Payload;
+use actix_web::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use actix_web::{FromRequest, HttpRequest};
+use futures_util::StreamExt as _;
+
+use crate::form::read::{Input, from_json};
+use crate::problem::{Code, Problem};
+
+/// Most bytes of a request about a single learner.
+pub const MAX_BYTES: usize = 64 * 1024;
+
+/// How much of a body that is too large is read before the answer: clients that only listen after they have sent
+/// everything would otherwise never see it.
+const DRAINED_BYTES: usize = 8 * 1024 * 1024;
+
+/// A JSON body that became a `T`.
+#[derive(Debug)]
+pub struct Body<T>(pub T);
+
+impl<T> Deref for Body<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T: Input + 'static> FromRequest for Body<T> {
+    type Error = Problem;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let is_json = is_json(request);
+        let announced = request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+        let mut payload = payload.take();
+        Box::pin(async move {
+            if !is_json {
+                return Err(Problem::new(Code::UnsupportedMediaType));
+            }
+            let bytes = read(&mut payload, announced.unwrap_or(0)).await?;
+            from_json(&bytes).map(Body).map_err(Problem::of_mistakes)
+        })
+    }
+}
+
+async fn read(payload: &mut Payload, announced: usize) -> Result<Vec<u8>, Problem> {
+    let mut bytes = Vec::with_capacity(announced.min(MAX_BYTES));
+    let mut length = 0;
+    while let Some(chunk) = payload.next().await {
+        let chunk = chunk.map_err(|error| Problem::new(Code::MalformedRequest).detail("The request body broke off.").cause(error))?;
+        length += chunk.len();
+        if length > DRAINED_BYTES {
+            break;
+        }
+        if length <= MAX_BYTES {
+            bytes.extend_from_slice(&chunk);
+        }
+    }
+    if length > MAX_BYTES {
+        return Err(Problem::new(Code::BodyTooLarge).detail(format!("The request body must have at most {MAX_BYTES} bytes.")));
+    }
+    Ok(bytes)
+}
+
+/// `application/json`, in UTF-8 if it says anything about that.
+fn is_json(request: &HttpRequest) -> bool {
+    let Some(value) = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()) else { return false };
+    let mut parts = value.split(';').map(str::trim);
+    let json = parts.next().is_some_and(|mime| mime.eq_ignore_ascii_case("application/json"));
+    json && parts.all(|parameter| match parameter.split_once('=') {
+        Some((name, charset)) if name.eq_ignore_ascii_case("charset") => charset.trim_matches('"').eq_ignore_ascii_case("utf-8"),
+        _ => true,
+    })
+}

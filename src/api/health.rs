@@ -1,0 +1,41 @@
+//! Is the gateway alive, is it ready? (Never: is LRS? That is LRS's state, not ours.)
+
+use actix_web::get;
+use actix_web::web::Json;
+
+use crate::form::answer;
+
+answer! {
+    /// The gateway's own state.
+    #[derive(Debug)]
+    pub struct Health {
+        /// `ALIVE` or `READY`.
+        pub status: String,
+    }
+}
+
+/// Is the process alive?
+///
+/// Answers as long as the process can answer at all. Restart it when this fails.
+#[utoipa::path(
+    operation_id = "getLiveness",
+    tag = "Service",
+    responses((status = 200, description = "Alive.", body = Health, example = json!({"status": "ALIVE"})))
+)]
+#[get("/health/live")]
+pub async fn live() -> Json<Health> {
+    Json(Health { status: "ALIVE".into() })
+}
+
+/// Is the gateway ready to take calls?
+///
+/// Configuration, keys and organisations are there. That LRS is down does not make the gateway unready.
+#[utoipa::path(
+    operation_id = "getReadiness",
+    tag = "Service",
+    responses((status = 200, description = "Ready.", body = Health, example = json!({"status": "READY"})))
+)]
+#[get("/health/ready")]
+pub async fn ready() -> Json<Health> {
+    Json(Health { status: "READY".into() })
+}

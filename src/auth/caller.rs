@@ -1,0 +1,89 @@
+//! The caller of a request, as a handler's argument.
+
+use std::future::{Ready, ready};
+use std::marker::PhantomData;
+use std::ops::Deref;
+
+use actix_web::dev::Payload;
+use actix_web::http::header::AUTHORIZATION;
+use actix_web::web::Data;
+use actix_web::{FromRequest, HttpRequest};
+
+use super::keys::{Refused, Verifier};
+use super::scope::Scope;
+use crate::domain::{Ukprn, UserName};
+use crate::form::Value as _;
+use crate::organisations::{Actor, Registry};
+use crate::problem::{Code, Problem};
+
+/// A person of an organisation, verified, with scope `S`, whose organisation has the product of that scope.
+#[derive(Debug)]
+pub struct Caller<S> {
+    actor: Actor,
+    scope: PhantomData<fn() -> S>,
+}
+
+impl<S> Deref for Caller<S> {
+    type Target = Actor;
+
+    fn deref(&self) -> &Actor {
+        &self.actor
+    }
+}
+
+impl<S: Scope> FromRequest for Caller<S> {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(identify::<S>(request).map(|actor| Self { actor, scope: PhantomData }))
+    }
+}
+
+fn identify<S: Scope>(request: &HttpRequest) -> Result<Actor, Problem> {
+    let (Some(verifier), Some(registry)) = (request.app_data::<Data<Verifier>>(), request.app_data::<Data<Registry>>()) else {
+        return Err(Problem::new(Code::InternalError).cause("the server was started without issuers or organisations"));
+    };
+    let (claims, issuer) = verifier.verify(bearer_token(request)?).map_err(|refused| invalid_token(&refused))?;
+    if !issuer.claims.has_scope(&claims, S::NAME) {
+        return Err(Problem::new(Code::InsufficientScope)
+            .detail(format!("The token lacks the scope {}.", S::NAME))
+            .challenge(format!("Bearer error=\"insufficient_scope\", scope=\"{}\"", S::NAME)));
+    }
+    let unregistered = |detail: &str| Problem::new(Code::OrganisationNotRegistered).detail(detail);
+    let ukprn = issuer
+        .claims
+        .organisation(&claims)
+        .and_then(|text| Ukprn::parse(text).ok())
+        .ok_or_else(|| unregistered(&format!("The token names no organisation: its claim `{}` must be one UKPRN.", issuer.claims.organisation)))?;
+    let organisation =
+        registry.find(&ukprn).ok_or_else(|| unregistered(&format!("Organisation {ukprn} is not registered with this gateway.")))?;
+    if !organisation.has(S::PRODUCT) {
+        let detail = format!("Organisation {ukprn} does not have the product {}.", S::PRODUCT.name());
+        return Err(Problem::new(Code::ProductNotEnabled).detail(detail));
+    }
+    let user = issuer.claims.user(&claims).map(UserName::parse);
+    let Some(Ok(user)) = user else {
+        let reason = user.and_then(Result::err).map_or_else(|| "is missing or not a text".into(), |invalid| invalid.detail);
+        let detail = format!("The token's claim `{}` {reason}: LRS must be told who is behind each call.", issuer.claims.user);
+        return Err(Problem::new(Code::UserNameUnusable).detail(detail));
+    };
+    Ok(Actor { organisation, user })
+}
+
+fn bearer_token(request: &HttpRequest) -> Result<&str, Problem> {
+    let missing = || Problem::new(Code::MissingToken).challenge("Bearer".into());
+    let mut headers = request.headers().get_all(AUTHORIZATION);
+    let header = headers.next().ok_or_else(missing)?;
+    if headers.next().is_some() {
+        return Err(invalid_token(&Refused("there is more than one")));
+    }
+    let (scheme, token) = header.to_str().ok().and_then(|text| text.split_once(' ')).ok_or_else(missing)?;
+    if scheme.eq_ignore_ascii_case("bearer") { Ok(token.trim()) } else { Err(missing()) }
+}
+
+fn invalid_token(refused: &Refused) -> Problem {
+    Problem::new(Code::InvalidToken)
+        .detail(format!("The access token is refused: {}.", refused.0))
+        .challenge(format!("Bearer error=\"invalid_token\", error_description=\"{}\"", refused.0))
+}

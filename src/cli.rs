@@ -1,0 +1,199 @@
+//! The commands.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use actix_web::web::Data;
+use clap::{Parser, Subcommand};
+use secrecy::ExposeSecret as _;
+use serde_json::json;
+
+use crate::auth::{Claims, mint, scope};
+use crate::config::{Config, Minter};
+use crate::demo;
+use crate::domain::{Ukprn, UserName};
+use crate::form::Value as _;
+use crate::openapi;
+use crate::server::{self, Gateway};
+use crate::simulator::{self, Settings};
+use crate::telemetry;
+
+/// A JSON gateway to the SOAP web services of the Learning Records Service (LRS).
+#[derive(Debug, Parser)]
+#[command(version)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the gateway
+    Serve {
+        /// Configuration file (TOML)
+        #[arg(long, env = "LRS_GATEWAY_CONFIG")]
+        config: PathBuf,
+    },
+    /// Run gateway and LRS simulator in one process, with tokens to try them
+    Demo {
+        /// Address of the API
+        #[arg(long, default_value = "127.0.0.1:8080")]
+        listen: SocketAddr,
+        /// Also write the two tokens to this file, as JSON
+        #[arg(long)]
+        token_file: Option<PathBuf>,
+    },
+    /// Run the LRS simulator alone
+    Simulate {
+        /// Simulator configuration (TOML); without it, the demonstration's organisations and learners
+        #[arg(long)]
+        config: Option<PathBuf>,
+        /// Address to listen on, instead of the file's
+        #[arg(long)]
+        listen: Option<SocketAddr>,
+    },
+    /// Print the OpenAPI document
+    Openapi {
+        /// OpenAPI 3.0 instead of 3.1
+        #[arg(long = "v3.0")]
+        v3_0: bool,
+        /// Compare the files in `openapi/` with the code instead, and fail if they differ
+        #[arg(long)]
+        check: bool,
+    },
+    /// Report every problem of a configuration, and when certificates expire
+    CheckConfig {
+        /// Configuration file (TOML)
+        #[arg(long, env = "LRS_GATEWAY_CONFIG")]
+        config: PathBuf,
+    },
+    /// Mint a development token (needs an issuer with `hmac_secret_file`)
+    Token {
+        /// Configuration file (TOML)
+        #[arg(long, env = "LRS_GATEWAY_CONFIG")]
+        config: PathBuf,
+        /// UKPRN of the organisation
+        #[arg(long)]
+        organisation: String,
+        /// The person, as LRS is told
+        #[arg(long)]
+        user: String,
+        /// Scope; may be given more than once [default: all]
+        #[arg(long)]
+        scope: Vec<String>,
+        /// Lifetime in seconds
+        #[arg(long, default_value_t = 3600)]
+        lifetime: u32,
+    },
+}
+
+/// Runs the command. Problems go to standard error, each on a line, and the exit code is 1.
+pub fn run() -> ExitCode {
+    let outcome = match Cli::parse().command {
+        Command::Serve { config } => serve(&config),
+        Command::Demo { listen, token_file } => {
+            telemetry::init("warn");
+            block_on(demo::run(demo::Options { listen, token_file })).map_err(|problem| vec![problem])
+        }
+        Command::Simulate { config, listen } => simulate(config.as_deref(), listen),
+        Command::Openapi { check: true, .. } => check_documents(Path::new("openapi")),
+        Command::Openapi { v3_0, .. } => {
+            print!("{}", if v3_0 { openapi::document_3_0() } else { openapi::document_3_1() });
+            Ok(())
+        }
+        Command::CheckConfig { config } => check_config(&config),
+        Command::Token { config, organisation, user, scope, lifetime } => token(&config, &organisation, &user, &scope, lifetime),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problems) => {
+            for problem in problems {
+                eprintln!("error: {problem}");
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+type Outcome = Result<(), Vec<String>>;
+
+fn block_on<F: Future>(future: F) -> F::Output {
+    actix_web::rt::System::new().block_on(future)
+}
+
+fn serve(path: &Path) -> Outcome {
+    telemetry::init("info");
+    let config = Config::load(path)?;
+    block_on(async {
+        let bind_problem = |address: SocketAddr| move |error: std::io::Error| vec![format!("{address}: {error}")];
+        let organisations = config.registry.len();
+        let gateway = Gateway::new(config.verifier, config.registry, config.lrs);
+        let api = server::bind(config.listen, config.workers, gateway).map_err(bind_problem(config.listen))?;
+        let admin = server::bind_admin(config.admin_listen).map_err(bind_problem(config.admin_listen))?;
+        tracing::info!(api = %api.address, admin = %admin.address, organisations, store = "memory", "serving");
+        tokio::try_join!(api.server, admin.server).map_err(|error| vec![error.to_string()])?;
+        Ok(())
+    })
+}
+
+fn simulate(path: Option<&Path>, listen: Option<SocketAddr>) -> Outcome {
+    telemetry::init("info");
+    let settings = path.map_or_else(|| Ok(Settings::default()), Settings::load)?;
+    let simulator = Data::new(settings.simulator().map_err(|problem| vec![problem])?);
+    let tls = settings.tls.as_ref().map(simulator::TlsFiles::server_config).transpose().map_err(|problem| vec![format!("tls: {problem}")])?;
+    let listen = listen.unwrap_or(settings.listen);
+    block_on(async {
+        let learners = simulator.register().len();
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        let (address, server) = simulator::bind(listen, tls, simulator).map_err(|error| vec![format!("{listen}: {error}")])?;
+        tracing::info!(address = %format!("{scheme}://{address}"), learners, "simulating LRS");
+        server.await.map_err(|error| vec![error.to_string()])
+    })
+}
+
+/// The committed documents and the code must say the same.
+fn check_documents(directory: &Path) -> Outcome {
+    let documents = [("openapi.json", openapi::document_3_1()), ("openapi-3.0.json", openapi::document_3_0())];
+    let differs = |(name, expected): &(&str, String)| {
+        let path = directory.join(name);
+        let same = std::fs::read_to_string(&path).is_ok_and(|text| text == *expected);
+        (!same).then(|| format!("{} differs from the code: run `make openapi` and commit the result", path.display()))
+    };
+    let problems: Vec<String> = documents.iter().filter_map(differs).collect();
+    if problems.is_empty() { Ok(()) } else { Err(problems) }
+}
+
+fn check_config(path: &Path) -> Outcome {
+    let config = Config::load(path)?;
+    println!("{}: no problem found, {} organisations", path.display(), config.registry.len());
+    for remark in config.remarks {
+        println!("{remark}");
+    }
+    Ok(())
+}
+
+fn token(path: &Path, organisation: &str, user: &str, scopes: &[String], lifetime: u32) -> Outcome {
+    let mut problems = Vec::new();
+    if let Err(invalid) = Ukprn::parse(organisation) {
+        problems.push(format!("--organisation {}", invalid.detail));
+    }
+    if let Err(invalid) = UserName::parse(user) {
+        problems.push(format!("--user {}", invalid.detail));
+    }
+    for unknown in scopes.iter().filter(|scope| !scope::ALL.contains(&scope.as_str())) {
+        problems.push(format!("--scope {unknown}: must be one of {}", scope::ALL.join(", ")));
+    }
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    let minter = Minter::load(path)?;
+    let scope = if scopes.is_empty() { scope::ALL.join(" ") } else { scopes.join(" ") };
+    let mut claims: Claims = Claims::new();
+    claims.insert("iss".into(), json!(minter.issuer));
+    claims.insert("aud".into(), json!(minter.audience));
+    claims.insert("exp".into(), json!(jiff::Timestamp::now().as_second() + i64::from(lifetime)));
+    minter.claims.insert(&mut claims, organisation, user, &scope);
+    println!("{}", mint(minter.secret.expose_secret(), &claims).map_err(|problem| vec![problem])?);
+    Ok(())
+}

@@ -1,0 +1,135 @@
+//! What may be written in the configuration file.
+
+use std::borrow::Cow;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use crate::auth::Algorithm;
+use crate::form::{Invalid, Rule, Value, form};
+
+form! {
+    #[derive(Debug)]
+    pub struct ConfigFile {
+        pub server: ServerSection,
+        pub auth: AuthSection,
+        pub lrs: LrsSection,
+        pub store: StoreSection,
+        pub organisations: OrganisationsSection,
+    }
+}
+
+form! {
+    #[derive(Debug)]
+    pub struct ServerSection {
+        pub listen: SocketAddr = SocketAddr::from(([127, 0, 0, 1], 8080)),
+        pub admin_listen: SocketAddr = SocketAddr::from(([127, 0, 0, 1], 9090)),
+        pub workers: Option<usize>,
+        pub tls: Option<TlsSection>,
+    }
+}
+
+form! {
+    #[derive(Debug)]
+    pub struct TlsSection {
+        pub certificate_file: PathBuf,
+        pub key_file: PathBuf,
+    }
+}
+
+form! {
+    #[derive(Debug)]
+    pub struct AuthSection {
+        pub issuers: Vec<IssuerSection> = Vec::new(),
+    }
+}
+
+form! {
+    #[derive(Debug)]
+    pub struct IssuerSection {
+        pub issuer: String,
+        pub audience: String,
+        pub algorithms: Vec<Algorithm> = Vec::new(),
+        pub jwks_url: Option<String>,
+        pub public_key_file: Option<PathBuf>,
+        pub hmac_secret_file: Option<PathBuf>,
+        pub organisation_claim: String = "org".to_owned(),
+        pub user_claim: String = "preferred_username".to_owned(),
+        pub scope_claim: String = "scope".to_owned(),
+    }
+}
+
+form! {
+    #[derive(Debug)]
+    pub struct LrsSection {
+        pub environment: Environment = Environment::Compatibility,
+        pub base_url: Option<String>,
+        pub allow_plain_http: bool = false,
+        pub ca_certificate_file: Option<PathBuf>,
+        pub connect_timeout_seconds: u64 = 5,
+        pub timeout_seconds: u64 = 30,
+        pub max_answer_bytes: usize = 16 * 1024 * 1024,
+        pub vendor_id: i32 = 1,
+        pub user_type: String = "ORG".to_owned(),
+        pub language: String = "ENG".to_owned(),
+    }
+}
+
+form! {
+    #[derive(Debug)]
+    pub struct StoreSection {
+        pub redis_url: Option<String>,
+        pub encryption_key_file: Option<PathBuf>,
+    }
+}
+
+form! {
+    #[derive(Debug)]
+    pub struct OrganisationsSection {
+        pub directory: PathBuf,
+    }
+}
+
+/// Which LRS is called (FACTS 1.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Environment {
+    Live,
+    Compatibility,
+    Custom,
+}
+
+impl Environment {
+    /// LRS's address there.
+    pub const fn base_url(self) -> Option<&'static str> {
+        match self {
+            Self::Live => Some("https://ws.lrs.education.gov.uk"),
+            Self::Compatibility => Some("https://cmp-ws.dev.lrs.education.gov.uk"),
+            Self::Custom => None,
+        }
+    }
+
+    /// Does LRS ask for client certificates there (FACTS 1.3)?
+    pub const fn needs_certificates(self) -> bool {
+        !matches!(self, Self::Custom)
+    }
+}
+
+impl Value for Environment {
+    const RULE: Rule = Rule::new("Which LRS is called.", "compatibility");
+
+    fn parse(text: &str) -> Result<Self, Invalid> {
+        match text {
+            "live" => Ok(Self::Live),
+            "compatibility" => Ok(Self::Compatibility),
+            "custom" => Ok(Self::Custom),
+            _ => Err(Invalid::new("unknown_value", "must be live, compatibility or custom")),
+        }
+    }
+
+    fn text(&self) -> Cow<'_, str> {
+        Cow::Borrowed(match self {
+            Self::Live => "live",
+            Self::Compatibility => "compatibility",
+            Self::Custom => "custom",
+        })
+    }
+}

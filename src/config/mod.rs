@@ -1,0 +1,262 @@
+//! Configuration: one TOML file, the environment over it, and every problem reported at once.
+//!
+//! [`file`] declares what may be written, [`Config::load`] turns it into the parts the gateway is made of. Paths in the
+//! file are relative to it. A setting `key` of section `[section]` is overridden by the environment variable
+//! `LRS_GATEWAY__SECTION__KEY`, an item of a list by its number: `LRS_GATEWAY__AUTH__ISSUERS__0__AUDIENCE`.
+
+mod environment;
+mod file;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::auth::{Algorithm, ClaimNames, Issuer, IssuerKey, Verifier};
+use crate::form::Value as _;
+use crate::form::read::from_toml;
+use crate::lrs::{Lrs, LrsSettings};
+use crate::organisations::{Registry, Transport, in_words, load_directory};
+
+use file::{ConfigFile, IssuerSection, LrsSection};
+
+/// Everything `serve` needs, read and checked.
+#[derive(Debug)]
+pub struct Config {
+    /// Where the API listens.
+    pub listen: SocketAddr,
+    /// Where operators look.
+    pub admin_listen: SocketAddr,
+    /// Threads that serve the API.
+    pub workers: usize,
+    /// The trusted issuers.
+    pub verifier: Verifier,
+    /// The LRS to call.
+    pub lrs: Lrs,
+    /// The organisations.
+    pub registry: Registry,
+    /// What `check-config` tells beyond “no problem”.
+    pub remarks: Vec<String>,
+}
+
+/// A shared secret and the issuer it belongs to: what minting a development token takes.
+#[derive(Debug)]
+pub struct Minter {
+    /// The issuer's name.
+    pub issuer: String,
+    /// Whom its tokens are for.
+    pub audience: String,
+    /// Where the claims go.
+    pub claims: ClaimNames,
+    /// The secret.
+    pub secret: secrecy::SecretBox<Vec<u8>>,
+}
+
+impl Config {
+    /// Reads the file, the environment and every file they name.
+    ///
+    /// # Errors
+    /// Every problem found, each with its place.
+    pub fn load(path: &Path) -> Result<Self, Vec<String>> {
+        let (file, base) = read(path)?;
+        let mut problems = Vec::new();
+        let mut keep = |found: Vec<String>| problems.extend(found);
+
+        let verifier = verifier(&file, &base).map_err(&mut keep).ok();
+        let lrs = lrs_settings(&file.lrs).map_err(&mut keep).ok();
+        let connect_timeout = Duration::from_secs(file.lrs.connect_timeout_seconds);
+        let ca_file = file.lrs.ca_certificate_file.as_ref().map(|file| base.join(file));
+        let transport = Transport::new(ca_file.as_deref(), connect_timeout)
+            .map_err(|problem| keep(vec![format!("lrs.ca_certificate_file: {problem}")]))
+            .ok();
+        if file.store.redis_url.is_some() || file.store.encryption_key_file.is_some() {
+            keep(vec!["store: Redis is not supported yet: leave redis_url and encryption_key_file out".into()]);
+        }
+        if file.server.tls.is_some() {
+            keep(vec!["server.tls: is not supported yet: let the ingress or a proxy in front of the gateway do TLS".into()]);
+        }
+        // With trust roots that cannot be read, the organisations' own files are still worth checking.
+        let transport = transport.or_else(|| Transport::new(None, connect_timeout).ok());
+        let directory = base.join(&file.organisations.directory);
+        let registry = transport.and_then(|transport| Registry::load(&directory, &transport).map_err(&mut keep).ok());
+        let (remarks, found) = look_at_certificates(&directory, file.lrs.environment.needs_certificates());
+        keep(found);
+        if registry.as_ref().is_some_and(Registry::is_empty) {
+            keep(vec![format!("organisations.directory: {}: there is no organisation in it", directory.display())]);
+        }
+        match (verifier, lrs, registry) {
+            (Some(verifier), Some(lrs), Some(registry)) if problems.is_empty() => Ok(Self {
+                listen: file.server.listen,
+                admin_listen: file.server.admin_listen,
+                workers: file.server.workers.unwrap_or_else(available_cores),
+                verifier,
+                lrs: Lrs::new(lrs),
+                registry,
+                remarks,
+            }),
+            _ => Err(problems),
+        }
+    }
+}
+
+impl Minter {
+    /// Finds the issuer with a shared secret in a configuration file.
+    ///
+    /// # Errors
+    /// When there is none, or its secret cannot be read.
+    pub fn load(path: &Path) -> Result<Self, Vec<String>> {
+        let (file, base) = read(path)?;
+        let found = file.auth.issuers.iter().find_map(|issuer| Some((issuer, issuer.hmac_secret_file.as_ref()?)));
+        let Some((issuer, secret_file)) = found else {
+            return Err(vec!["auth.issuers: no issuer has an hmac_secret_file: tokens can only be minted under a shared secret".into()]);
+        };
+        let secret = secret(&base.join(secret_file)).map_err(|problem| vec![format!("auth.issuers: hmac_secret_file: {problem}")])?;
+        Ok(Self {
+            issuer: issuer.issuer.clone(),
+            audience: issuer.audience.clone(),
+            claims: claim_names(issuer),
+            secret: secrecy::SecretBox::new(Box::new(secret)),
+        })
+    }
+}
+
+fn read(path: &Path) -> Result<(ConfigFile, PathBuf), Vec<String>> {
+    let at = |problem: String| format!("{}: {problem}", path.display());
+    let text = std::fs::read_to_string(path).map_err(|error| vec![at(format!("cannot be read: {error}"))])?;
+    let mut table = text.parse::<toml::Table>().map_err(|error| vec![at(format!("not well-formed TOML: {}", error.message()))])?;
+    let mut problems = environment::apply(&mut table, std::env::vars());
+    // A section that is not there is one that sets nothing.
+    for section in ["server", "auth", "lrs", "store"] {
+        table.entry(section).or_insert_with(|| toml::Value::Table(toml::Table::new()));
+    }
+    match from_toml(table) {
+        Ok(file) if problems.is_empty() => Ok((file, path.parent().unwrap_or(Path::new("")).to_owned())),
+        Ok(_) => Err(problems),
+        Err(mistakes) => {
+            problems.extend(mistakes.iter().map(|mistake| at(in_words(mistake))));
+            Err(problems)
+        }
+    }
+}
+
+fn verifier(file: &ConfigFile, base: &Path) -> Result<Verifier, Vec<String>> {
+    let mut problems = Vec::new();
+    let mut issuers = Vec::new();
+    let mut names = std::collections::HashSet::new();
+    for (number, section) in file.auth.issuers.iter().enumerate() {
+        if !names.insert(section.issuer.as_str()) {
+            problems.push(format!("auth.issuers.{number}.issuer: {} stands in another section already", section.issuer));
+        }
+        match issuer(section, base) {
+            Ok(issuer) => issuers.push(issuer),
+            Err(problem) => problems.push(format!("auth.issuers.{number}.{problem}")),
+        }
+    }
+    if file.auth.issuers.is_empty() {
+        problems.push("auth.issuers: name at least one issuer whose tokens are accepted ([[auth.issuers]])".into());
+    }
+    if problems.is_empty() { Ok(Verifier::new(issuers)) } else { Err(problems) }
+}
+
+fn issuer(section: &IssuerSection, base: &Path) -> Result<Issuer, String> {
+    if section.jwks_url.is_some() {
+        return Err("jwks_url: is not supported yet: give the issuer's public key as public_key_file".into());
+    }
+    let (key, algorithms) = match (&section.public_key_file, &section.hmac_secret_file) {
+        (Some(file), None) => {
+            let path = base.join(file);
+            let at = |problem: String| format!("public_key_file: {}: {problem}", path.display());
+            if section.algorithms.is_empty() {
+                return Err("algorithms: is required with public_key_file: RS256, PS256, ES256 or EdDSA".into());
+            }
+            let pem = std::fs::read(&path).map_err(|error| at(format!("cannot be read: {error}")))?;
+            (IssuerKey::from_public_pem(&pem, &section.algorithms).map_err(at)?, section.algorithms.clone())
+        }
+        (None, Some(file)) => {
+            if section.algorithms.iter().any(|algorithm| *algorithm != Algorithm::HS256) {
+                return Err("algorithms: with hmac_secret_file the only algorithm is HS256".into());
+            }
+            let at = |problem: String| format!("hmac_secret_file: {problem}");
+            (IssuerKey::from_secret(&secret(&base.join(file)).map_err(at)?).map_err(at)?, vec![Algorithm::HS256])
+        }
+        _ => return Err("issuer: needs either public_key_file or hmac_secret_file".into()),
+    };
+    Ok(Issuer::new(&section.issuer, &section.audience, &algorithms, key, claim_names(section)))
+}
+
+fn claim_names(section: &IssuerSection) -> ClaimNames {
+    ClaimNames {
+        organisation: section.organisation_claim.clone(),
+        user: section.user_claim.clone(),
+        scope: section.scope_claim.clone(),
+    }
+}
+
+/// A secret's bytes, without the line end that editors leave.
+fn secret(path: &Path) -> Result<Vec<u8>, String> {
+    let mut bytes = std::fs::read(path).map_err(|error| format!("{}: cannot be read: {error}", path.display()))?;
+    while bytes.last().is_some_and(|byte| matches!(byte, b'\n' | b'\r')) {
+        bytes.pop();
+    }
+    Ok(bytes)
+}
+
+fn lrs_settings(section: &LrsSection) -> Result<LrsSettings, Vec<String>> {
+    let base_url = match (section.environment.base_url(), &section.base_url) {
+        (Some(url), None) => url.to_owned(),
+        (Some(_), Some(_)) => {
+            let environment = section.environment.text();
+            return Err(vec![format!("lrs.base_url: goes with environment = \"custom\" only, not with \"{environment}\"")]);
+        }
+        (None, Some(url)) => custom_url(url, section.allow_plain_http).map_err(|problem| vec![format!("lrs.base_url: {problem}")])?,
+        (None, None) => return Err(vec!["lrs.base_url: is required with environment = \"custom\"".into()]),
+    };
+    Ok(LrsSettings {
+        base_url,
+        timeout: Duration::from_secs(section.timeout_seconds),
+        max_answer_bytes: section.max_answer_bytes,
+    })
+}
+
+/// Passwords and learners' data travel to this address: over TLS, or not beyond this machine.
+fn custom_url(text: &str, allow_plain_http: bool) -> Result<String, &'static str> {
+    let url = reqwest::Url::parse(text).map_err(|_| "must be an address such as https://lrs.example")?;
+    let this_machine = match url.host_str() {
+        Some("localhost" | "[::1]") => true,
+        Some(host) => host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback()),
+        None => false,
+    };
+    match url.scheme() {
+        "https" => {}
+        "http" if this_machine || allow_plain_http => {}
+        "http" => return Err("must be https: passwords and learners' data would travel in the clear (for a simulator, set allow_plain_http = true)"),
+        _ => return Err("must be an https address"),
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err("must not have a query or fragment: the services' paths are appended to it");
+    }
+    Ok(url.as_str().trim_end_matches('/').to_owned())
+}
+
+/// What can be said about each organisation's certificate, and what is wrong beyond what loading them has told.
+fn look_at_certificates(directory: &Path, needed: bool) -> (Vec<String>, Vec<String>) {
+    let mut remarks = Vec::new();
+    let mut problems = Vec::new();
+    for found in load_directory(directory).into_iter().flatten().flatten() {
+        match found.identity() {
+            Ok(Some(identity)) if identity.expired => {
+                problems.push(format!("organisation {}: its client certificate is not valid now: it ends {}", found.ukprn(), identity.expires));
+            }
+            Ok(Some(identity)) => remarks.push(format!("organisation {}: client certificate valid until {}", found.ukprn(), identity.expires)),
+            Ok(None) if needed => {
+                problems.push(format!("organisation {}: client_certificate: is required, LRS lets nobody in without one", found.ukprn()));
+            }
+            Ok(None) => remarks.push(format!("organisation {}: no client certificate", found.ukprn())),
+            Err(_) => {} // told when the organisation was loaded
+        }
+    }
+    (remarks, problems)
+}
+
+fn available_cores() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}

@@ -1,0 +1,183 @@
+//! Calling LRS: one POST, one classified result.
+
+use std::error::Error as _;
+use std::time::Duration;
+
+use reqwest::header::{CONTENT_TYPE, HeaderMap};
+
+use super::failure::Failure;
+use super::operation::{Answer, Operation};
+use super::soap::fault::Fault;
+use super::soap::read::{Reader, Unreadable, decode};
+use super::soap::record::WireRecord;
+use crate::organisations::Actor;
+
+/// Where LRS is, and how much of it is awaited.
+#[derive(Debug, Clone)]
+pub struct LrsSettings {
+    /// Address that the services' paths are appended to, without a slash at the end.
+    pub base_url: String,
+    /// Longest wait for a whole answer.
+    pub timeout: Duration,
+    /// Largest answer, in bytes.
+    pub max_answer_bytes: usize,
+}
+
+/// LRS, reached over each organisation's own connections.
+#[derive(Debug, Clone)]
+pub struct Lrs {
+    settings: LrsSettings,
+}
+
+impl Lrs {
+    /// LRS at this address.
+    pub const fn new(settings: LrsSettings) -> Self {
+        Self { settings }
+    }
+
+    /// Calls an operation on behalf of a person of an organisation.
+    ///
+    /// # Errors
+    /// [`Failure`], when there is no answer to this very request.
+    pub async fn call<O: Operation>(&self, actor: &Actor, operation: &O) -> Result<O::Answer, Failure> {
+        let envelope = operation.envelope(actor).map_err(|_| Failure::Unwritable)?;
+        let (status, headers, body) = tokio::time::timeout(self.settings.timeout, self.exchange::<O>(actor, envelope))
+            .await
+            .map_err(|_| Failure::Timeout)??;
+        let answer = read_answer::<O>(status, content_type(&headers), &body)?;
+        operation.check(&answer).map_err(Failure::Contradiction)?;
+        Ok(answer)
+    }
+
+    async fn exchange<O: Operation>(&self, actor: &Actor, envelope: String) -> Result<(u16, HeaderMap, Vec<u8>), Failure> {
+        let url = format!("{}{}", self.settings.base_url, O::SERVICE.path());
+        let mut response = actor
+            .organisation
+            .http()
+            .post(url)
+            .header(CONTENT_TYPE, "text/xml; charset=utf-8")
+            .header("SOAPAction", format!("\"{}\"", O::SOAP_ACTION))
+            .body(envelope)
+            .send()
+            .await
+            .map_err(|error| classify(&error))?;
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(|error| cut_short(&error))? {
+            if body.len() + chunk.len() > self.settings.max_answer_bytes {
+                return Err(Failure::TooLarge);
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok((response.status().as_u16(), std::mem::take(response.headers_mut()), body))
+    }
+}
+
+fn content_type(headers: &HeaderMap) -> &str {
+    headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default()
+}
+
+/// Reads what came back over HTTP as the answer to an operation.
+///
+/// # Errors
+/// [`Failure`], when it is a fault, an error code, or no answer at all.
+pub fn read_answer<O: Operation>(status: u16, content_type: &str, body: &[u8]) -> Result<O::Answer, Failure> {
+    if let Some(failure) = not_soap(status, content_type, body) {
+        return Err(failure);
+    }
+    let mut reader = Reader::new(decode(body)?)?;
+    let answer = reader.soap_body(|reader, start| match start.name() {
+        "Fault" => Fault::read(reader).map(Err),
+        name if name == O::ANSWER => O::Answer::read(reader).map(Ok),
+        _ => Err(Unreadable::Unexpected(O::ANSWER)),
+    });
+    match answer {
+        Ok(Ok(answer)) if status == 200 => match answer.code().and_then(Failure::of_code) {
+            Some(failure) => Err(failure),
+            None => Ok(answer),
+        },
+        Ok(Ok(_)) => Err(Failure::NotAnAnswer { status, what: "with a SOAP answer that is not a fault" }),
+        Ok(Err(fault)) => Err(Failure::of_fault(fault)),
+        Err(_) if matches!(status, 502..=504) => Err(Failure::ConnectionLost),
+        Err(unreadable) => Err(unreadable.into()),
+    }
+}
+
+/// What stands in front of LRS when LRS itself does not answer: redirects, web pages, proxies (FACTS 2.16).
+fn not_soap(status: u16, content_type: &str, body: &[u8]) -> Option<Failure> {
+    let html = content_type.to_ascii_lowercase().contains("html") || looks_like_html(body);
+    match status {
+        // A POST that is sent to a maintenance page, or has got there.
+        300..=399 | 405 => Some(Failure::Maintenance(None)),
+        // Web servers that ask for a client certificate, and do not like what they get, say so before SOAP begins.
+        401 | 403 => Some(Failure::CredentialsRejected(None)),
+        408 | 429 => Some(Failure::ConnectionLost),
+        502..=504 if html || body.is_empty() => Some(Failure::ConnectionLost),
+        200 if html && speaks_of_maintenance(body) => Some(Failure::Maintenance(None)),
+        _ if html => Some(Failure::NotAnAnswer { status, what: "a web page instead of SOAP" }),
+        200 | 500 | 502..=504 => None,
+        _ if body.is_empty() => Some(Failure::NotAnAnswer { status, what: "without a body" }),
+        _ => None,
+    }
+}
+
+fn looks_like_html(body: &[u8]) -> bool {
+    let start = String::from_utf8_lossy(&body[..body.len().min(512)]).trim_start_matches('\u{FEFF}').trim_start().to_ascii_lowercase();
+    start.starts_with("<!doctype html") || start.starts_with("<html") || start.contains("<html ")
+}
+
+fn speaks_of_maintenance(body: &[u8]) -> bool {
+    const SIGNS: [&str; 6] = ["maintenance", "unavailable", "out of hours", "not available", "try again later", "unsupportedhttpverb"];
+    let page = String::from_utf8_lossy(&body[..body.len().min(64 * 1024)]).to_ascii_lowercase();
+    SIGNS.iter().any(|sign| page.contains(sign))
+}
+
+/// Why no response began. Certificate trouble is told by TLS, sometimes only when the answer is awaited (TLS 1.3).
+fn classify(error: &reqwest::Error) -> Failure {
+    let mut source = error.source();
+    while let Some(cause) = source {
+        if let Some(tls) = cause.downcast_ref::<rustls::Error>().or_else(|| inner_tls(cause)) {
+            return match tls {
+                // Only the peer can send an alert, and only about what we showed it.
+                rustls::Error::AlertReceived(alert) if about_certificates(*alert) => Failure::CredentialsRejected(None),
+                _ => Failure::Unreachable,
+            };
+        }
+        source = cause.source();
+    }
+    if error.is_connect() {
+        Failure::Unreachable
+    } else if error.is_timeout() {
+        Failure::Timeout
+    } else {
+        Failure::ConnectionLost
+    }
+}
+
+/// Why a response that had begun did not end.
+fn cut_short(error: &reqwest::Error) -> Failure {
+    match classify(error) {
+        Failure::ConnectionLost => Failure::Unreadable(Unreadable::Malformed),
+        other => other,
+    }
+}
+
+fn inner_tls<'e>(cause: &'e (dyn std::error::Error + 'static)) -> Option<&'e rustls::Error> {
+    cause.downcast_ref::<std::io::Error>()?.get_ref()?.downcast_ref()
+}
+
+const fn about_certificates(alert: rustls::AlertDescription) -> bool {
+    use rustls::AlertDescription as Alert;
+    matches!(
+        alert,
+        Alert::HandshakeFailure
+            | Alert::NoCertificate
+            | Alert::BadCertificate
+            | Alert::UnsupportedCertificate
+            | Alert::CertificateRevoked
+            | Alert::CertificateExpired
+            | Alert::CertificateUnknown
+            | Alert::UnknownCA
+            | Alert::AccessDenied
+            | Alert::CertificateRequired
+    )
+}

@@ -1,0 +1,158 @@
+//! How a call to LRS can fail: a small set that says whose fault it is and whether trying again is safe.
+
+use super::codes::{Kind, LrsCode};
+use super::soap::fault::Fault;
+use super::soap::read::Unreadable;
+
+/// Why a call brought no answer. Carries no personal data, so all of it may be logged.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Failure {
+    /// No connection: nothing was sent.
+    #[error("LRS could not be reached")]
+    Unreachable,
+    /// The connection broke, or a server before LRS answered in its place, after the request was on its way.
+    #[error("the connection to LRS broke before it answered")]
+    ConnectionLost,
+    /// LRS did not answer in time.
+    #[error("LRS did not answer in time")]
+    Timeout,
+    /// LRS is closed: out of hours, or showing a maintenance page.
+    #[error("LRS is closed for maintenance or out of hours")]
+    Maintenance(Option<LrsCode>),
+    /// LRS, or the TLS before it, refuses the organisation.
+    #[error("LRS refuses the organisation's reference, password or certificate")]
+    CredentialsRejected(Option<LrsCode>),
+    /// LRS refuses the message.
+    #[error("LRS refuses the message")]
+    RequestRejected(Option<LrsCode>),
+    /// LRS reports an error of its own.
+    #[error("LRS reports an error of its own")]
+    ServiceFailed(Option<LrsCode>),
+    /// What came back is not an answer.
+    #[error("LRS's answer is unusable: it is {0}")]
+    Unreadable(Unreadable),
+    /// What came back is an answer, but not to this request.
+    #[error("LRS's answer is unusable: {0}")]
+    Contradiction(&'static str),
+    /// A page or a status that is no answer.
+    #[error("LRS's answer is unusable: HTTP status {status}, {what}")]
+    NotAnAnswer {
+        /// The HTTP status.
+        status: u16,
+        /// What the body was.
+        what: &'static str,
+    },
+    /// More bytes than the limit.
+    #[error("LRS's answer is larger than the limit")]
+    TooLarge,
+    /// The request could not be written. Nothing was sent.
+    #[error("the request holds a character that XML cannot carry")]
+    Unwritable,
+}
+
+/// Who has to do something about a failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Responsible {
+    /// The gateway's maintainers.
+    Gateway,
+    /// Whoever holds the organisation's credentials.
+    Operator,
+    /// LRS, or the network to it.
+    Lrs,
+}
+
+impl Failure {
+    /// What LRS's code in a fault or a response means for the call. `None`: it is an outcome.
+    pub fn of_code(code: &LrsCode) -> Option<Self> {
+        let code = || Some(code.clone());
+        match code()?.kind() {
+            Kind::Outcome => None,
+            Kind::MessageRefused => Some(Self::RequestRejected(code())),
+            Kind::CredentialsRefused => Some(Self::CredentialsRejected(code())),
+            Kind::OutOfHours => Some(Self::Maintenance(code())),
+            Kind::ServiceFailed => Some(Self::ServiceFailed(code())),
+        }
+    }
+
+    /// What a SOAP fault means for the call.
+    pub fn of_fault(fault: Fault) -> Self {
+        let code = fault.code.map(LrsCode::new);
+        if fault.unsupported_verb {
+            return Self::Maintenance(code);
+        }
+        match code.as_ref().map(Self::of_code) {
+            Some(Some(failure)) => failure,
+            // An outcome's code, or none, in a fault: the fault code says whose fault it is (SOAP 1.1, 4.4.1).
+            _ if fault.fault_code == "Client" => Self::RequestRejected(code),
+            _ => Self::ServiceFailed(code),
+        }
+    }
+
+    /// The code LRS gave, if it gave one.
+    pub const fn lrs_code(&self) -> Option<&LrsCode> {
+        match self {
+            Self::Maintenance(code) | Self::CredentialsRejected(code) | Self::RequestRejected(code) | Self::ServiceFailed(code) => code.as_ref(),
+            _ => None,
+        }
+    }
+
+    /// Is it certain that LRS did nothing?
+    pub const fn nothing_done(&self) -> bool {
+        matches!(
+            self,
+            Self::Unreachable | Self::Unwritable | Self::Maintenance(_) | Self::CredentialsRejected(_) | Self::RequestRejected(_)
+        )
+    }
+
+    /// Can the same call succeed later, without anybody changing anything?
+    pub const fn may_pass(&self) -> bool {
+        !matches!(self, Self::CredentialsRejected(_) | Self::RequestRejected(_) | Self::Unwritable)
+    }
+
+    /// Who has to do something about it.
+    pub const fn whose(&self) -> Responsible {
+        match self {
+            Self::RequestRejected(_) | Self::Unwritable => Responsible::Gateway,
+            Self::CredentialsRejected(_) => Responsible::Operator,
+            _ => Responsible::Lrs,
+        }
+    }
+}
+
+impl From<Unreadable> for Failure {
+    fn from(unreadable: Unreadable) -> Self {
+        Self::Unreadable(unreadable)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fault(code: Option<&str>, fault_code: &str) -> Failure {
+        Failure::of_fault(Fault { code: code.map(str::to_owned), fault_code: fault_code.to_owned(), unsupported_verb: false })
+    }
+
+    #[test]
+    fn faults_are_told_apart() {
+        assert!(matches!(fault(Some("WSEC0001"), "Server"), Failure::RequestRejected(_)));
+        assert!(matches!(fault(Some("WSEC0002"), "Server"), Failure::RequestRejected(_)));
+        for code in ["WSEC0003", "WSEC0005", "WSEC0006"] {
+            assert!(matches!(fault(Some(code), "Server"), Failure::CredentialsRejected(_)), "{code}");
+        }
+        assert!(matches!(fault(Some("WSEC0004"), "Server"), Failure::Maintenance(_)));
+        assert!(matches!(fault(Some("WSEC0999"), "Client"), Failure::ServiceFailed(_)));
+        assert!(matches!(fault(Some("WSEC4711"), "Server"), Failure::ServiceFailed(_)));
+        assert!(matches!(fault(None, "Client"), Failure::RequestRejected(None)));
+        assert!(matches!(fault(None, "Server"), Failure::ServiceFailed(None)));
+        assert!(matches!(fault(Some("WSRC0004"), "Server"), Failure::ServiceFailed(_)));
+    }
+
+    #[test]
+    fn what_lrs_refused_it_did_not_do() {
+        assert!(Failure::Unreachable.nothing_done());
+        assert!(!Failure::Timeout.nothing_done());
+        assert!(!Failure::ConnectionLost.nothing_done());
+        assert!(!Failure::TooLarge.nothing_done());
+    }
+}

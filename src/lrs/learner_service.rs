@@ -1,0 +1,229 @@
+//! The operations of `LearnerService.svc`: only wrapper elements are in a namespace (FACTS 2.0, 2.2 to 2.4).
+
+use super::codes::LrsCode;
+use super::operation::{Answer, Operation, Service};
+use super::soap::record::{WireValue, wire};
+use super::soap::write::{WireText, Writer};
+use crate::domain::{Date, EmailAddress, FindType, Gender, Learner, Name, Open, OptionalName, Personal, Postcode, SchoolName, Uln};
+use crate::organisations::Actor;
+use std::borrow::Cow;
+
+const FIND: &str = "xmlns:fin=\"http://api.lrs.miap.gov.uk/findmsg\"";
+
+/// The four elements that say who asks (FACTS 1.4). An organisation is named by its UKPRN.
+fn credentials(actor: &Actor, writer: &mut Writer) {
+    writer.nillable::<String>("OrganisationRef", None);
+    writer.value("UKPRN", actor.organisation.ukprn());
+    writer.value("OrgPassword", actor.organisation.password());
+    writer.value("UserName", &actor.user);
+}
+
+/// `learnerByULN` (FACTS 2.3): the learner with this ULN, if the names fit.
+#[derive(Debug, Clone)]
+pub struct FindLearnerByUln {
+    /// Details, or only the outcome.
+    pub find_type: FindType,
+    /// Whom to find.
+    pub uln: Uln,
+    /// Must fit the ULN.
+    pub family_name: Name,
+    /// Must fit the ULN.
+    pub given_name: Name,
+}
+
+impl Operation for FindLearnerByUln {
+    const NAME: &'static str = "learnerByULN";
+    const SERVICE: Service = Service::Learner;
+    const SOAP_ACTION: &'static str = "";
+    const ELEMENT: &'static str = "fin:FindLearnerByULN";
+    const NAMESPACES: &'static str = FIND;
+    const ANSWER: &'static str = "FindLearnerResponse";
+    const SAFE_TO_RETRY: bool = true;
+    type Answer = FindLearnerResponse;
+
+    fn write(&self, actor: &Actor, writer: &mut Writer) {
+        writer.value("FindType", &self.find_type);
+        credentials(actor, writer);
+        writer.value("ULN", &self.uln);
+        writer.value("FamilyName", &self.family_name);
+        writer.value("GivenName", &self.given_name);
+    }
+
+    /// An exact match is the learner that was asked for and nobody else.
+    fn check(&self, answer: &FindLearnerResponse) -> Result<(), &'static str> {
+        let asked = |uln: &Open<Uln>| uln.known() == Some(&self.uln);
+        if answer.uln.as_ref().is_some_and(|echo| !asked(echo)) {
+            return Err("it answers a search for another ULN");
+        }
+        if answer.response_code.is("WSRC0004") && !answer.learner.iter().all(|learner| asked(&learner.uln)) {
+            return Err("its exact match is a learner with another ULN");
+        }
+        answer.check(self.find_type)
+    }
+}
+
+/// `learnerByDemographics` (FACTS 2.4): learners with these particulars.
+#[derive(Debug, Clone)]
+pub struct FindLearnerByDemographics {
+    /// Details, or only the outcome.
+    pub find_type: FindType,
+    /// Family name.
+    pub family_name: Name,
+    /// Given name.
+    pub given_name: Name,
+    /// Date of birth.
+    pub date_of_birth: Date,
+    /// Gender.
+    pub gender: Gender,
+    /// Postcode of the last known address.
+    pub last_known_post_code: Postcode,
+    /// Family name before it changed.
+    pub previous_family_name: Option<OptionalName>,
+    /// School at the age of 16.
+    pub school_at_age16: Option<SchoolName>,
+    /// Place of birth.
+    pub place_of_birth: Option<OptionalName>,
+    /// E-mail address.
+    pub email_address: Option<EmailAddress>,
+}
+
+impl Operation for FindLearnerByDemographics {
+    const NAME: &'static str = "learnerByDemographics";
+    const SERVICE: Service = Service::Learner;
+    const SOAP_ACTION: &'static str = "";
+    const ELEMENT: &'static str = "fin:FindLearnerByDemographics";
+    const NAMESPACES: &'static str = FIND;
+    const ANSWER: &'static str = "FindLearnerResponse";
+    const SAFE_TO_RETRY: bool = true;
+    type Answer = FindLearnerResponse;
+
+    fn write(&self, actor: &Actor, writer: &mut Writer) {
+        writer.value("FindType", &self.find_type);
+        credentials(actor, writer);
+        writer.value("FamilyName", &self.family_name);
+        writer.value("GivenName", &self.given_name);
+        writer.value("DateOfBirth", &self.date_of_birth);
+        writer.value("Gender", &self.gender);
+        writer.value("LastKnownPostCode", &self.last_known_post_code);
+        writer.nillable("PreviousFamilyName", self.previous_family_name.as_ref());
+        writer.nillable("SchoolAtAge16", self.school_at_age16.as_ref());
+        writer.nillable("PlaceOfBirth", self.place_of_birth.as_ref());
+        writer.nillable("EmailAddress", self.email_address.as_ref());
+    }
+
+    fn check(&self, answer: &FindLearnerResponse) -> Result<(), &'static str> {
+        answer.check(self.find_type)
+    }
+}
+
+/// `FindLearnerResponse` (FACTS 2.3): the outcome, the search as LRS understood it, and the learners.
+#[derive(Debug, Clone)]
+pub struct FindLearnerResponse {
+    /// The outcome.
+    pub response_code: LrsCode,
+    /// ULN searched for.
+    pub uln: Option<Open<Uln>>,
+    /// Family name searched for.
+    pub family_name: Option<Personal<String>>,
+    /// Given name searched for.
+    pub given_name: Option<Personal<String>>,
+    /// Date of birth searched for.
+    pub date_of_birth: Option<Open<Date>>,
+    /// Gender searched for.
+    pub gender: Option<Open<Gender>>,
+    /// Postcode searched for.
+    pub last_known_post_code: Option<Personal<String>>,
+    /// Previous family name searched for.
+    pub previous_family_name: Option<Personal<String>>,
+    /// School searched for.
+    pub school_at_age16: Option<Personal<String>>,
+    /// Place of birth searched for.
+    pub place_of_birth: Option<Personal<String>>,
+    /// E-mail address searched for.
+    pub email_address: Option<Personal<String>>,
+    /// The learners found.
+    pub learner: Vec<Learner>,
+}
+
+wire!(FindLearnerResponse {
+    response_code: "ResponseCode",
+    uln: "ULN",
+    family_name: "FamilyName",
+    given_name: "GivenName",
+    date_of_birth: "DateOfBirth",
+    gender: "Gender",
+    last_known_post_code: "LastKnownPostCode",
+    previous_family_name: "PreviousFamilyName",
+    school_at_age16: "SchoolAtAge16",
+    place_of_birth: "PlaceOfBirth",
+    email_address: "EmailAddress",
+    learner: "Learner",
+});
+
+impl Answer for FindLearnerResponse {
+    fn code(&self) -> Option<&LrsCode> {
+        Some(&self.response_code)
+    }
+}
+
+impl FindLearnerResponse {
+    /// The code and the learners must say the same, or somebody is shown who was not found.
+    fn check(&self, find_type: FindType) -> Result<(), &'static str> {
+        let one_learner = self.response_code.is("WSRC0004") || self.response_code.is("WSRC0022");
+        let nobody = self.response_code.is("WSRC0001") || self.response_code.is("WSRC0002");
+        match self.learner.len() {
+            0 if one_learner && find_type == FindType::Full => Err("it announces a learner and holds none"),
+            2.. if one_learner => Err("it announces one learner and holds several"),
+            1.. if nobody => Err("it announces no learner and holds some"),
+            _ => Ok(()),
+        }
+    }
+}
+
+// `lrnr:Learner` (FACTS 2.2).
+wire!(Learner {
+    created_date: "CreatedDate",
+    last_updated_date: "LastUpdatedDate",
+    uln: "ULN",
+    master_substituted: "MasterSubstituted",
+    title: "Title",
+    given_name: "GivenName",
+    middle_other_name: "MiddleOtherName",
+    family_name: "FamilyName",
+    preferred_given_name: "PreferredGivenName",
+    previous_family_name: "PreviousFamilyName",
+    family_name_at_age16: "FamilyNameAtAge16",
+    school_at_age16: "SchoolAtAge16",
+    last_known_address_line1: "LastKnownAddressLine1",
+    last_known_address_line2: "LastKnownAddressLine2",
+    last_known_address_town: "LastKnownAddressTown",
+    last_known_address_county_or_city: "LastKnownAddressCountyOrCity",
+    last_known_post_code: "LastKnownPostCode",
+    date_of_address_capture: "DateOfAddressCapture",
+    date_of_birth: "DateOfBirth",
+    place_of_birth: "PlaceOfBirth",
+    gender: "Gender",
+    email_address: "EmailAddress",
+    nationality: "Nationality",
+    scottish_candidate_number: "ScottishCandidateNumber",
+    verification_type: "VerificationType",
+    other_verification_description: "OtherVerificationDescription",
+    tier_level: "TierLevel",
+    ability_to_share: "AbilityToShare",
+    learner_status: "LearnerStatus",
+    linked_ulns: "LinkedULNs" > "ULN" ("xmlns=\"http://api.lrs.miap.gov.uk/learner\"", "xmlns=\"\""),
+    notes: "Notes",
+    version_number: "VersionNumber",
+});
+
+impl WireText for LrsCode {
+    fn wire_text(&self) -> Cow<'_, str> {
+        Cow::Borrowed(self.as_str())
+    }
+}
+
+impl WireValue for LrsCode {
+    fn from_wire(text: &str) -> Option<Self> {
+        Some(Self::new(text))
+    }
+}

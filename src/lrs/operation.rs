@@ -1,0 +1,74 @@
+//! What an LRS operation consists of.
+
+use super::codes::LrsCode;
+use super::soap::record::WireRecord;
+use super::soap::write::{IllegalCharacter, Writer};
+use crate::organisations::Actor;
+
+/// One of the three LRS web services (FACTS 1.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Service {
+    /// Finding, registering, updating and verifying learners.
+    Learner,
+    /// Learning events.
+    LearnerR9,
+    /// Achievement batches.
+    External,
+}
+
+impl Service {
+    /// Its path below the base address.
+    pub const fn path(self) -> &'static str {
+        match self {
+            Self::Learner => "/LearnerService.svc",
+            Self::LearnerR9 => "/LearnerServiceR9.svc",
+            Self::External => "/ExternalService.svc",
+        }
+    }
+}
+
+/// An operation of LRS, as the request that starts it.
+pub trait Operation: Sync {
+    /// LRS's name for it.
+    const NAME: &'static str;
+    /// The service it belongs to.
+    const SERVICE: Service;
+    /// The `SOAPAction` header, without its quotes (FACTS 1.2).
+    const SOAP_ACTION: &'static str;
+    /// The request's element, with the prefix that [`Operation::NAMESPACES`] declares.
+    const ELEMENT: &'static str;
+    /// Namespace declarations for the request's element.
+    const NAMESPACES: &'static str;
+    /// Local name of the answer's element.
+    const ANSWER: &'static str;
+    /// Does nothing at LRS that doing twice would make wrong?
+    const SAFE_TO_RETRY: bool;
+
+    /// What LRS answers.
+    type Answer: Answer;
+
+    /// Writes the request's content in the order of the contract, the actor's credentials where they belong.
+    fn write(&self, actor: &Actor, writer: &mut Writer);
+
+    /// Makes sure that an answer is one to this request. The result says what is wrong with it.
+    ///
+    /// # Errors
+    /// A contradiction that must not reach the caller, in words without personal data.
+    fn check(&self, _answer: &Self::Answer) -> Result<(), &'static str> {
+        Ok(())
+    }
+
+    /// The whole message.
+    ///
+    /// # Errors
+    /// [`IllegalCharacter`], which parsed values never cause.
+    fn envelope(&self, actor: &Actor) -> Result<String, IllegalCharacter> {
+        Writer::envelope(|writer| writer.element(Self::ELEMENT, Self::NAMESPACES, |writer| self.write(actor, writer)))
+    }
+}
+
+/// An answer of LRS.
+pub trait Answer: WireRecord + Send {
+    /// Its response code, if the operation has one at the top.
+    fn code(&self) -> Option<&LrsCode>;
+}

@@ -1,0 +1,201 @@
+//! Records and their XML names: one declaration, read and written.
+
+use super::read::{Node, Reader, Start, Unreadable};
+use super::write::{WireText, Writer};
+use crate::domain::{FromLrs, Open, Personal};
+
+/// Something that has elements of its own.
+pub trait WireRecord: Sized {
+    /// Reads the content of the element that has begun, to its end. Elements nobody knows are passed over.
+    ///
+    /// # Errors
+    /// [`Unreadable`], naming the element.
+    fn read(reader: &mut Reader<'_>) -> Result<Self, Unreadable>;
+
+    /// Writes the content, without the element itself.
+    fn write(&self, writer: &mut Writer);
+}
+
+/// A value read from one element's text.
+pub trait WireValue: WireText + Sized {
+    /// Reads LRS's text; `None` when it cannot be this.
+    fn from_wire(text: &str) -> Option<Self>;
+}
+
+impl WireValue for String {
+    fn from_wire(text: &str) -> Option<Self> {
+        Some(text.to_owned())
+    }
+}
+
+impl WireValue for Personal<String> {
+    fn from_wire(text: &str) -> Option<Self> {
+        Some(Self::new(text.to_owned()))
+    }
+}
+
+impl WireValue for i32 {
+    fn from_wire(text: &str) -> Option<Self> {
+        text.trim_ascii().parse().ok()
+    }
+}
+
+impl<T: FromLrs> WireValue for Open<T> {
+    fn from_wire(text: &str) -> Option<Self> {
+        Some(Self::from_lrs(text))
+    }
+}
+
+/// A field of a record: how often its element may stand, and what it is when it does not.
+pub trait WireField: Sized {
+    /// Takes one more element into the field.
+    ///
+    /// # Errors
+    /// [`Unreadable::Repeated`] or [`Unreadable::Value`], naming the element.
+    fn take(slot: &mut Option<Self>, reader: &mut Reader<'_>, start: &Start<'_>, name: &'static str) -> Result<(), Unreadable>;
+
+    /// The field without an element.
+    ///
+    /// # Errors
+    /// [`Unreadable::Missing`] when there must be one.
+    fn absent(name: &'static str) -> Result<Self, Unreadable>;
+
+    /// Writes the field's element or elements.
+    fn put(&self, writer: &mut Writer, name: &'static str);
+}
+
+impl<T: WireValue> WireField for T {
+    fn take(slot: &mut Option<Self>, reader: &mut Reader<'_>, _: &Start<'_>, name: &'static str) -> Result<(), Unreadable> {
+        if slot.is_some() {
+            return Err(Unreadable::Repeated(name));
+        }
+        let text = reader.text()?;
+        *slot = Some(T::from_wire(&text).ok_or(Unreadable::Value(name))?);
+        Ok(())
+    }
+
+    fn absent(name: &'static str) -> Result<Self, Unreadable> {
+        Err(Unreadable::Missing(name))
+    }
+
+    fn put(&self, writer: &mut Writer, name: &'static str) {
+        writer.value(name, self);
+    }
+}
+
+/// Nil and empty elements are the same as none: LRS writes `<Notes/>` where there are no notes (FACTS 2.2).
+impl<T: WireValue> WireField for Option<T> {
+    fn take(slot: &mut Option<Self>, reader: &mut Reader<'_>, start: &Start<'_>, name: &'static str) -> Result<(), Unreadable> {
+        if slot.is_some() {
+            return Err(Unreadable::Repeated(name));
+        }
+        if start.nil {
+            *slot = Some(None);
+            return reader.skip();
+        }
+        let text = reader.text()?;
+        let value = if text.is_empty() { None } else { Some(T::from_wire(&text).ok_or(Unreadable::Value(name))?) };
+        *slot = Some(value);
+        Ok(())
+    }
+
+    fn absent(_: &'static str) -> Result<Self, Unreadable> {
+        Ok(None)
+    }
+
+    fn put(&self, writer: &mut Writer, name: &'static str) {
+        writer.optional(name, self.as_ref());
+    }
+}
+
+impl<T: WireRecord> WireField for Vec<T> {
+    fn take(slot: &mut Option<Self>, reader: &mut Reader<'_>, start: &Start<'_>, _: &'static str) -> Result<(), Unreadable> {
+        let list = slot.get_or_insert_default();
+        if start.nil { reader.skip() } else { T::read(reader).map(|item| list.push(item)) }
+    }
+
+    fn absent(_: &'static str) -> Result<Self, Unreadable> {
+        Ok(Self::new())
+    }
+
+    fn put(&self, writer: &mut Writer, name: &'static str) {
+        for item in self {
+            writer.element(name, "", |writer| item.write(writer));
+        }
+    }
+}
+
+/// A list inside a wrapper element: `<LinkedULNs><ULN>…</ULN></LinkedULNs>`.
+pub fn take_list<T: WireValue>(
+    slot: &mut Option<Vec<T>>,
+    reader: &mut Reader<'_>,
+    start: &Start<'_>,
+    (wrapper, item): (&'static str, &'static str),
+) -> Result<(), Unreadable> {
+    if slot.is_some() {
+        return Err(Unreadable::Repeated(wrapper));
+    }
+    let list = slot.get_or_insert_default();
+    if start.nil {
+        return reader.skip();
+    }
+    while let Node::Element(start) = reader.node()? {
+        if start.name() == item && !start.nil {
+            let text = reader.text()?;
+            list.push(T::from_wire(&text).ok_or(Unreadable::Value(item))?);
+        } else {
+            reader.skip()?;
+        }
+    }
+    Ok(())
+}
+
+/// Gives a record its XML names, in the order of the contract.
+///
+/// `field: "Name"` is one element, none, or several, by the field's type; `field: "Wrapper" > "Item" (attributes)` a list of
+/// values in a wrapper element that is always written.
+macro_rules! wire {
+    ($name:ty { $($field:ident : $element:literal $(> $item:literal ($attributes:expr, $item_attributes:expr))?,)* }) => {
+        impl $crate::lrs::soap::record::WireRecord for $name {
+            fn read(reader: &mut $crate::lrs::soap::read::Reader<'_>) -> Result<Self, $crate::lrs::soap::read::Unreadable> {
+                use $crate::lrs::soap::read::Node;
+                use $crate::lrs::soap::record::WireField;
+                $(let mut $field = None;)*
+                while let Node::Element(start) = reader.node()? {
+                    match start.name() {
+                        $($element => $crate::lrs::soap::record::wire!(@take $field, reader, start, $element $(, $item)?)?,)*
+                        _ => reader.skip()?,
+                    }
+                }
+                Ok(Self { $($field: match $field {
+                    Some(value) => value,
+                    None => $crate::lrs::soap::record::wire!(@absent $element $(, $item)?),
+                },)* })
+            }
+
+            fn write(&self, writer: &mut $crate::lrs::soap::write::Writer) {
+                use $crate::lrs::soap::record::WireField;
+                $($crate::lrs::soap::record::wire!(@put self.$field, writer, $element $(, $item, $attributes, $item_attributes)?);)*
+            }
+        }
+    };
+    (@take $field:ident, $reader:ident, $start:ident, $element:literal) => {
+        WireField::take(&mut $field, $reader, &$start, $element)
+    };
+    (@take $field:ident, $reader:ident, $start:ident, $element:literal, $item:literal) => {
+        $crate::lrs::soap::record::take_list(&mut $field, $reader, &$start, ($element, $item))
+    };
+    (@absent $element:literal) => { WireField::absent($element)? };
+    (@absent $element:literal, $item:literal) => { Vec::new() };
+    (@put $value:expr, $writer:ident, $element:literal) => { WireField::put(&$value, $writer, $element) };
+    (@put $value:expr, $writer:ident, $element:literal, $item:literal, $attributes:expr, $item_attributes:expr) => {
+        $writer.element($element, $attributes, |writer| {
+            for item in &$value {
+                writer.element($item, $item_attributes, |writer| {
+                    writer.text(&$crate::lrs::soap::write::WireText::wire_text(item));
+                });
+            }
+        })
+    };
+}
+pub(crate) use wire;

@@ -1,0 +1,137 @@
+//! One file per organisation.
+
+use std::path::{Path, PathBuf};
+
+use super::{ClientIdentity, Organisation, OrganisationPassword, Product, Transport};
+use crate::domain::{OrganisationRef, Ukprn};
+use crate::form::form;
+use crate::form::read::{Mistake, from_toml};
+
+form! {
+    /// What an organisation's file says.
+    #[derive(Debug)]
+    pub struct OrganisationFile {
+        ukprn: Ukprn,
+        name: String,
+        organisation_ref: Option<OrganisationRef>,
+        products: Vec<Product>,
+        password_file: PathBuf,
+        client_certificate: Option<CertificateFiles>,
+    }
+}
+
+form! {
+    /// Where an organisation's certificate is.
+    #[derive(Debug)]
+    struct CertificateFiles {
+        certificate_file: Option<PathBuf>,
+        key_file: Option<PathBuf>,
+        pfx_file: Option<PathBuf>,
+        pfx_password_file: Option<PathBuf>,
+    }
+}
+
+/// A readable organisation file and where it was.
+#[derive(Debug)]
+pub struct Found {
+    path: PathBuf,
+    file: OrganisationFile,
+}
+
+/// Reads every `*.toml` of a directory, in order of name. Hidden files are passed over.
+///
+/// # Errors
+/// When the directory itself cannot be read.
+pub fn load_directory(directory: &Path) -> Result<Vec<Result<Found, Vec<String>>>, String> {
+    let unreadable = |error: std::io::Error| format!("{}: the directory cannot be read: {error}", directory.display());
+    let mut paths = Vec::new();
+    for entry in std::fs::read_dir(directory).map_err(unreadable)? {
+        let path = entry.map_err(unreadable)?.path();
+        let hidden = path.file_name().is_none_or(|name| name.to_string_lossy().starts_with('.'));
+        if !hidden && path.extension().is_some_and(|extension| extension == "toml") {
+            paths.push(path);
+        }
+    }
+    paths.sort();
+    let mut seen = std::collections::HashMap::new();
+    Ok(paths
+        .into_iter()
+        .map(|path| {
+            let found = read(path)?;
+            match seen.insert(found.file.ukprn.clone(), found.path.clone()) {
+                None => Ok(found),
+                Some(first) => Err(vec![format!(
+                    "{}: ukprn: organisation {} is described in {} already",
+                    found.path.display(),
+                    found.file.ukprn,
+                    first.display()
+                )]),
+            }
+        })
+        .collect())
+}
+
+fn read(path: PathBuf) -> Result<Found, Vec<String>> {
+    let at = |problem: String| format!("{}: {problem}", path.display());
+    let text = std::fs::read_to_string(&path).map_err(|error| vec![at(format!("cannot be read: {error}"))])?;
+    let table = text.parse::<toml::Table>().map_err(|error| vec![at(format!("not well-formed TOML: {}", error.message()))])?;
+    match from_toml(table) {
+        Ok(file) => Ok(Found { path, file }),
+        Err(mistakes) => Err(mistakes.iter().map(|mistake| at(in_words(mistake))).collect()),
+    }
+}
+
+/// `/client_certificate/key_file` → `client_certificate.key_file: is required`
+pub fn in_words(mistake: &Mistake) -> String {
+    let place = mistake.pointer.trim_start_matches('/').replace('/', ".");
+    if place.is_empty() { mistake.detail.to_string() } else { format!("{place}: {}", mistake.detail) }
+}
+
+impl Found {
+    /// Reads the files it names and puts the organisation together.
+    ///
+    /// # Errors
+    /// Every problem found.
+    pub fn open(self, transport: &Transport) -> Result<Organisation, Vec<String>> {
+        let mut problems = Vec::new();
+        let password = self.password().map_err(|problem| problems.push(problem)).ok();
+        let identity = self.identity().map_err(|problem| problems.push(problem)).ok();
+        let Self { path, file } = self;
+        let (Some(password), Some(identity)) = (password, identity) else { return Err(problems) };
+        Organisation::new(file.ukprn, file.name, file.organisation_ref, file.products, password, identity, transport)
+            .map_err(|problem| vec![format!("{}: client_certificate: {problem}", path.display())])
+    }
+
+    /// The organisation's number.
+    pub const fn ukprn(&self) -> &Ukprn {
+        &self.file.ukprn
+    }
+
+    /// The organisation's certificate, if its file names one.
+    ///
+    /// # Errors
+    /// What is wrong with the files.
+    pub fn identity(&self) -> Result<Option<ClientIdentity>, String> {
+        let at = |problem: String| format!("{}: client_certificate: {problem}", self.path.display());
+        let Some(files) = &self.file.client_certificate else { return Ok(None) };
+        if files.pfx_file.is_some() || files.pfx_password_file.is_some() {
+            return Err(at("PKCS#12 (pfx_file) is not supported yet: convert it to PEM and give certificate_file and key_file".into()));
+        }
+        let (Some(certificate), Some(key)) = (&files.certificate_file, &files.key_file) else {
+            return Err(at("needs certificate_file and key_file".into()));
+        };
+        ClientIdentity::from_pem(&self.beside(certificate), &self.beside(key)).map(Some).map_err(at)
+    }
+
+    fn password(&self) -> Result<OrganisationPassword, String> {
+        let path = self.beside(&self.file.password_file);
+        let at = |problem: &dyn std::fmt::Display| format!("{}: password_file: {}: {problem}", self.path.display(), path.display());
+        let text = std::fs::read_to_string(&path).map_err(|error| at(&format!("cannot be read: {error}")))?;
+        OrganisationPassword::new(text.trim_end_matches(['\r', '\n'])).map_err(|invalid| at(&invalid.detail))
+    }
+
+    /// Paths in the file are relative to it.
+    fn beside(&self, path: &Path) -> PathBuf {
+        self.path.parent().unwrap_or(Path::new("")).join(path)
+    }
+}

@@ -1,0 +1,201 @@
+//! The organisations the gateway acts for: their names, products, passwords and certificates.
+//!
+//! Each has its own HTTP client and so its own connections: what one organisation's connection carries is never another's.
+
+mod certificate;
+mod file;
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use secrecy::{ExposeSecret as _, SecretString};
+
+pub use certificate::{ClientIdentity, Transport, provider};
+pub use file::{in_words, load_directory};
+
+use crate::domain::{OrganisationRef, Ukprn, UserName};
+use crate::form::{Invalid, Rule, Value};
+
+/// A group of LRS operations that LRS switches on together for an organisation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Product {
+    /// Find, register, update.
+    UlnManagement,
+    /// Registration batches.
+    RegistrationBatches,
+    /// Learning events (PLR).
+    LearningEvents,
+    /// Verifying learners, single and in batches.
+    Verification,
+    /// Achievement batches.
+    AchievementBatches,
+}
+
+impl Product {
+    const ALL: [(Self, &'static str); 5] = [
+        (Self::UlnManagement, "uln-management"),
+        (Self::RegistrationBatches, "registration-batches"),
+        (Self::LearningEvents, "learning-events"),
+        (Self::Verification, "verification"),
+        (Self::AchievementBatches, "achievement-batches"),
+    ];
+
+    /// Its name in configuration and errors.
+    pub fn name(self) -> &'static str {
+        Self::ALL.iter().find(|(product, _)| *product == self).map_or("", |(_, name)| name)
+    }
+}
+
+impl Value for Product {
+    const RULE: Rule = Rule::new("A group of LRS operations.", "uln-management");
+
+    fn parse(text: &str) -> Result<Self, Invalid> {
+        const UNKNOWN: Invalid = Invalid::new(
+            "unknown_value",
+            "must be one of uln-management, registration-batches, learning-events, verification, achievement-batches",
+        );
+        Self::ALL.iter().find(|(_, name)| *name == text).map(|(product, _)| *product).ok_or(UNKNOWN)
+    }
+
+    fn text(&self) -> std::borrow::Cow<'_, str> {
+        self.name().into()
+    }
+}
+
+/// The password LRS knows an organisation by: sixteen characters, never shown.
+#[derive(Clone)]
+pub struct OrganisationPassword(SecretString);
+
+impl OrganisationPassword {
+    /// Takes a password.
+    ///
+    /// # Errors
+    /// [`Invalid`] unless it has sixteen characters that XML can carry, not all blank (FACTS 1.4).
+    pub fn new(text: &str) -> Result<Self, Invalid> {
+        if text.chars().count() != 16 || text.trim().is_empty() {
+            return Err(Invalid::new("invalid_password", "must hold a password of exactly 16 characters"));
+        }
+        if !text.chars().all(crate::form::is_xml_char) {
+            return Err(Invalid::new("invalid_password", "must hold a password of characters that XML can carry"));
+        }
+        Ok(Self(SecretString::from(text)))
+    }
+}
+
+impl std::fmt::Debug for OrganisationPassword {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("[secret]")
+    }
+}
+
+/// An organisation registered with LRS, with what it takes to speak for it.
+#[derive(Debug)]
+pub struct Organisation {
+    ukprn: Ukprn,
+    name: String,
+    organisation_ref: Option<OrganisationRef>,
+    products: Vec<Product>,
+    password: OrganisationPassword,
+    http: reqwest::Client,
+}
+
+impl Organisation {
+    /// Puts an organisation together, with connections of its own.
+    ///
+    /// # Errors
+    /// What keeps the HTTP client from being built.
+    pub fn new(
+        ukprn: Ukprn,
+        name: String,
+        organisation_ref: Option<OrganisationRef>,
+        products: Vec<Product>,
+        password: OrganisationPassword,
+        identity: Option<ClientIdentity>,
+        transport: &Transport,
+    ) -> Result<Self, String> {
+        let http = transport.client(identity)?;
+        Ok(Self { ukprn, name, organisation_ref, products, password, http })
+    }
+
+    /// Its UK Provider Reference Number.
+    pub const fn ukprn(&self) -> &Ukprn {
+        &self.ukprn
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its LRS reference.
+    pub const fn organisation_ref(&self) -> Option<&OrganisationRef> {
+        self.organisation_ref.as_ref()
+    }
+
+    /// May it use this product?
+    pub fn has(&self, product: Product) -> bool {
+        self.products.contains(&product)
+    }
+
+    /// Its LRS password, for the envelope.
+    pub fn password(&self) -> &str {
+        self.password.0.expose_secret()
+    }
+
+    /// Its own connections.
+    pub const fn http(&self) -> &reqwest::Client {
+        &self.http
+    }
+}
+
+/// Who acts: a person of an organisation. Every call to LRS names both.
+#[derive(Debug, Clone)]
+pub struct Actor {
+    /// The organisation, whose credentials and connections the call uses.
+    pub organisation: Arc<Organisation>,
+    /// The person, as LRS is told.
+    pub user: UserName,
+}
+
+/// Every organisation the gateway acts for.
+#[derive(Debug, Default)]
+pub struct Registry(HashMap<Ukprn, Arc<Organisation>>);
+
+impl Registry {
+    /// A registry of these.
+    pub fn new(organisations: impl IntoIterator<Item = Organisation>) -> Self {
+        Self(organisations.into_iter().map(|organisation| (organisation.ukprn.clone(), Arc::new(organisation))).collect())
+    }
+
+    /// Reads every organisation of a directory.
+    ///
+    /// # Errors
+    /// Every problem of every file.
+    pub fn load(directory: &Path, transport: &Transport) -> Result<Self, Vec<String>> {
+        let mut problems = Vec::new();
+        let mut organisations = Vec::new();
+        for found in load_directory(directory).map_err(|problem| vec![problem])? {
+            match found.and_then(|file| file.open(transport)) {
+                Ok(organisation) => organisations.push(organisation),
+                Err(mut found) => problems.append(&mut found),
+            }
+        }
+        if problems.is_empty() { Ok(Self::new(organisations)) } else { Err(problems) }
+    }
+
+    /// The organisation with this UKPRN.
+    pub fn find(&self, ukprn: &Ukprn) -> Option<Arc<Organisation>> {
+        self.0.get(ukprn).cloned()
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Are there none?
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}

@@ -1,0 +1,363 @@
+//! Problems: what a caller is told when a call brought no answer (RFC 9457).
+//!
+//! There is one catalogue, [`CATALOGUE`]. Whatever goes wrong, the caller gets one of its codes, whether trying again can
+//! help, and what to do; never a stack trace, never personal data. What operators need to know beyond that travels
+//! beside the answer in [`Problem::cause`] and is logged once, where the request ends (`server`).
+
+use std::fmt;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use actix_web::{HttpResponse, ResponseError};
+
+use crate::form::answer;
+use crate::form::read::Mistake;
+use crate::lrs::Failure;
+use crate::lrs::codes::LrsCode;
+
+/// Declares the catalogue: variant, code, status, is it worth trying again, title, advice.
+macro_rules! catalogue {
+    ($($variant:ident $code:literal $status:literal $retryable:literal $title:literal $advice:literal,)+) => {
+        /// What can go wrong: a closed list.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum Code {
+            $(#[doc = $title] $variant,)+
+        }
+
+        /// Every code with what is said about it.
+        pub const CATALOGUE: &[Row] = &[
+            $(Row { kind: Code::$variant, code: $code, status: $status, retryable: $retryable, title: $title, advice: $advice },)+
+        ];
+    };
+}
+
+/// A row of the catalogue.
+#[derive(Debug, Clone, Copy)]
+pub struct Row {
+    /// The program's name for it.
+    pub kind: Code,
+    /// The caller's name for it.
+    pub code: &'static str,
+    /// HTTP status.
+    pub status: u16,
+    /// Can the same request succeed later without being changed?
+    pub retryable: bool,
+    /// What happened, in a few words that never change.
+    pub title: &'static str,
+    /// What the caller can do.
+    pub advice: &'static str,
+}
+
+catalogue! {
+    MalformedRequest "malformed_request" 400 false "The request is not well-formed"
+        "Correct the request: `errors` says where it is wrong.",
+    UnknownField "unknown_field" 400 false "The request has a field that does not exist"
+        "Correct or leave out the fields in `errors`.",
+    MissingToken "missing_token" 401 false "There is no access token"
+        "Send `Authorization: Bearer <token>`.",
+    InvalidToken "invalid_token" 401 false "The access token is not valid"
+        "Get a new token from your identity provider.",
+    InsufficientScope "insufficient_scope" 403 false "The access token lacks a scope"
+        "Ask for a token with the scope that `detail` names.",
+    ProductNotEnabled "product_not_enabled" 403 false "The organisation does not have this product"
+        "Have LRS switch the product on, and list it in the organisation's file.",
+    OrganisationNotRegistered "organisation_not_registered" 403 false "The organisation is not registered with this gateway"
+        "Have the operator add the organisation that the token names.",
+    UserNameUnusable "user_name_unusable" 403 false "The token does not name a person as LRS requires"
+        "Issue tokens whose user claim has 1 to 35 characters and identifies the person.",
+    NotFound "not_found" 404 false "There is nothing here"
+        "Look the path up in `/openapi.json`.",
+    MethodNotAllowed "method_not_allowed" 405 false "This path does not take this method"
+        "Use a method of the `Allow` header.",
+    BodyTooLarge "body_too_large" 413 false "The request body is too large"
+        "Send less: `detail` names the limit.",
+    UnsupportedMediaType "unsupported_media_type" 415 false "The request body is not JSON"
+        "Send `Content-Type: application/json`.",
+    ValidationFailed "validation_failed" 422 false "The request breaks the rules of one or more fields"
+        "Correct the fields in `errors`. Nothing was sent to LRS.",
+    InternalError "internal_error" 500 true "The gateway failed"
+        "Try again; if it stays, give the operator the `requestId`.",
+    LrsCredentialsRejected "lrs_credentials_rejected" 502 false "LRS refuses the organisation's credentials"
+        "Have the operator check the organisation's UKPRN, password, certificate and web service authorisation with LRS.",
+    LrsRejectedRequest "lrs_rejected_request" 502 false "LRS refuses the message"
+        "Report it to the gateway's maintainers with the `requestId`, or look for values LRS prohibits.",
+    LrsBadResponse "lrs_bad_response" 502 true "LRS's answer cannot be used"
+        "Try again later; if it stays, give the operator the `requestId`.",
+    LrsMaintenance "lrs_maintenance" 503 true "LRS is closed for maintenance or out of hours"
+        "Try again after the time in `Retry-After`.",
+    LrsUnavailable "lrs_unavailable" 503 true "LRS cannot be reached"
+        "Try again after the time in `Retry-After`.",
+    LrsTimeout "lrs_timeout" 504 true "LRS did not answer in time"
+        "Try again later.",
+}
+
+impl Code {
+    /// Its row in the catalogue, which is declared in the order of the variants.
+    pub const fn row(self) -> &'static Row {
+        &CATALOGUE[self as usize]
+    }
+
+    /// The code that says no more than an HTTP status does.
+    fn of_status(status: StatusCode) -> Self {
+        match status.as_u16() {
+            404 => Self::NotFound,
+            405 => Self::MethodNotAllowed,
+            413 => Self::BodyTooLarge,
+            415 => Self::UnsupportedMediaType,
+            400..=499 => Self::MalformedRequest,
+            _ => Self::InternalError,
+        }
+    }
+}
+
+answer! {
+    /// What went wrong (RFC 9457). There is no personal data in it.
+    #[derive(Debug, Clone)]
+    pub struct ProblemBody {
+        /// Identifies the kind of problem; as stable as `code`.
+        pub r#type: String,
+        /// The kind of problem in words.
+        pub title: String,
+        /// HTTP status.
+        pub status: u16,
+        /// What happened this time, and what to do about it.
+        pub detail: String,
+        /// Identifies this occurrence.
+        pub instance: String,
+        /// The kind of problem for programs: one of a closed list (see the document's description).
+        pub code: String,
+        /// Identifies the request in the operator's logs; also in the header `X-Request-Id`.
+        pub request_id: String,
+        /// Can the same request succeed later without being changed?
+        pub retryable: bool,
+        /// How long to wait before that, in seconds.
+        pub retry_after_seconds: Option<u64>,
+        /// Every field that is wrong.
+        pub errors: Option<Vec<FieldError>>,
+        /// What LRS said, when it said something.
+        pub lrs: Option<LrsError>,
+    }
+}
+
+answer! {
+    /// A field that is wrong.
+    #[derive(Debug, Clone)]
+    pub struct FieldError {
+        /// Where: a JSON Pointer (RFC 6901) into the request body; empty for the whole body.
+        pub pointer: String,
+        /// What is wrong, for programs: `required`, `too_long`, `check_digit`, …
+        pub code: String,
+        /// What the field must be.
+        pub detail: String,
+    }
+}
+
+answer! {
+    /// LRS's own code.
+    #[derive(Debug, Clone)]
+    pub struct LrsError {
+        /// As LRS wrote it.
+        pub code: String,
+        /// What it means. LRS's own words are left out: they may quote personal data.
+        pub description: String,
+    }
+}
+
+/// A problem on its way to the caller.
+#[derive(Debug, Clone)]
+pub struct Problem {
+    code: Code,
+    detail: Option<String>,
+    retry_after_seconds: Option<u64>,
+    errors: Vec<Mistake>,
+    lrs: Option<LrsCode>,
+    challenge: Option<String>,
+    /// What operators are told beside it. Nothing personal here either.
+    pub cause: Option<String>,
+}
+
+impl Problem {
+    /// A problem of this kind.
+    pub const fn new(code: Code) -> Self {
+        Self { code, detail: None, retry_after_seconds: None, errors: Vec::new(), lrs: None, challenge: None, cause: None }
+    }
+
+    /// Says what happened this time.
+    pub fn detail(mut self, detail: impl Into<String>) -> Self {
+        self.detail = Some(detail.into());
+        self
+    }
+
+    /// Tells operators more than callers.
+    pub fn cause(mut self, cause: impl fmt::Display) -> Self {
+        self.cause = Some(cause.to_string());
+        self
+    }
+
+    /// The `WWW-Authenticate` header of a 401 or 403 (RFC 6750).
+    pub fn challenge(mut self, challenge: String) -> Self {
+        self.challenge = Some(challenge);
+        self
+    }
+
+    /// A body that cannot be used. Faults of form outrank faults of content.
+    pub fn of_mistakes(mistakes: Vec<Mistake>) -> Self {
+        let any = |codes: &[&str]| mistakes.iter().any(|mistake| codes.contains(&mistake.code));
+        let code = if any(&["malformed_json", "wrong_type", "null_not_allowed", "duplicate_field"]) {
+            Code::MalformedRequest
+        } else if any(&["unknown_field"]) {
+            Code::UnknownField
+        } else {
+            Code::ValidationFailed
+        };
+        let count = mistakes.len();
+        let detail = format!("{count} {} to correct. Nothing was sent to LRS.", if count == 1 { "mistake" } else { "mistakes" });
+        Self { errors: mistakes, ..Self::new(code).detail(detail) }
+    }
+
+    /// The problem a response without one of ours amounts to.
+    pub fn of_status(status: StatusCode) -> Self {
+        Self::new(Code::of_status(status))
+    }
+
+    /// Its kind.
+    pub const fn code(&self) -> Code {
+        self.code
+    }
+
+    /// The response, for the request with this id.
+    pub fn response(&self, request_id: &str) -> HttpResponse {
+        let row = self.code.row();
+        let status = StatusCode::from_u16(row.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut response = HttpResponse::build(status);
+        response.insert_header((CONTENT_TYPE, "application/problem+json"));
+        if let Some(seconds) = self.retry_after_seconds {
+            response.insert_header((RETRY_AFTER, seconds));
+        }
+        if let Some(challenge) = &self.challenge {
+            response.insert_header((WWW_AUTHENTICATE, challenge.as_str()));
+        }
+        response.body(serde_json::to_vec(&self.body(request_id)).unwrap_or_default())
+    }
+
+    fn body(&self, request_id: &str) -> ProblemBody {
+        let row = self.code.row();
+        let errors = self.errors.iter().map(|mistake| FieldError {
+            pointer: mistake.pointer.clone(),
+            code: mistake.code.to_owned(),
+            detail: mistake.detail.to_string(),
+        });
+        let lrs = self.lrs.as_ref().and_then(|code| {
+            let description = code.entry().map_or("LRS has not published what this code means", |entry| entry.meaning);
+            Some(LrsError { code: code.printable()?.to_owned(), description: description.to_owned() })
+        });
+        ProblemBody {
+            r#type: type_uri(row),
+            title: row.title.to_owned(),
+            status: row.status,
+            detail: self.detail.clone().unwrap_or_else(|| row.advice.to_owned()),
+            instance: format!("urn:uuid:{request_id}"),
+            code: row.code.to_owned(),
+            request_id: request_id.to_owned(),
+            retryable: row.retryable,
+            retry_after_seconds: self.retry_after_seconds,
+            errors: (!self.errors.is_empty()).then(|| errors.collect()),
+            lrs,
+        }
+    }
+}
+
+/// The `type` of a row: a name, not an address (RFC 9457, 3.1.1).
+pub fn type_uri(row: &Row) -> String {
+    format!("urn:lrs-gateway:problem:{}", row.code)
+}
+
+/// How long callers are asked to wait for LRS, when nobody knows better.
+const TRY_AGAIN_SECONDS: u64 = 30;
+/// The same for maintenance, which takes longer.
+const MAINTENANCE_SECONDS: u64 = 300;
+
+impl From<Failure> for Problem {
+    fn from(failure: Failure) -> Self {
+        let (code, retry_after_seconds) = match &failure {
+            Failure::Unreachable | Failure::ConnectionLost => (Code::LrsUnavailable, Some(TRY_AGAIN_SECONDS)),
+            Failure::Maintenance(_) => (Code::LrsMaintenance, Some(MAINTENANCE_SECONDS)),
+            Failure::Timeout => (Code::LrsTimeout, None),
+            Failure::CredentialsRejected(_) => (Code::LrsCredentialsRejected, None),
+            Failure::RequestRejected(_) => (Code::LrsRejectedRequest, None),
+            Failure::ServiceFailed(_)
+            | Failure::Unreadable(_)
+            | Failure::Contradiction(_)
+            | Failure::NotAnAnswer { .. }
+            | Failure::TooLarge => (Code::LrsBadResponse, None),
+            Failure::Unwritable => (Code::InternalError, None),
+        };
+        let detail = format!("{failure}. {}", code.row().advice);
+        Self { retry_after_seconds, lrs: failure.lrs_code().cloned(), ..Self::new(code).detail(detail).cause(format!("{failure:?}")) }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.code.row().code)
+    }
+}
+
+/// Handlers return problems as errors; `server` turns them into responses, where the request id is known.
+impl ResponseError for Problem {
+    fn status_code(&self) -> StatusCode {
+        StatusCode::from_u16(self.code.row().status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let mut response = HttpResponse::new(self.status_code());
+        response.extensions_mut().insert(self.clone());
+        response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_catalogue_is_in_the_order_of_the_codes() {
+        for (at, row) in CATALOGUE.iter().enumerate() {
+            assert_eq!(row.kind as usize, at, "{}", row.code);
+            assert_eq!(row.kind.row().code, row.code);
+            assert!(row.code.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'), "{}", row.code);
+        }
+    }
+
+    #[test]
+    fn faults_of_form_outrank_faults_of_content() {
+        let mistake = |code| Mistake { pointer: String::new(), code, detail: "".into() };
+        let code = |codes: &[&'static str]| Problem::of_mistakes(codes.iter().map(|code| mistake(code)).collect()).code();
+        assert_eq!(code(&["too_long"]), Code::ValidationFailed);
+        assert_eq!(code(&["too_long", "unknown_field"]), Code::UnknownField);
+        assert_eq!(code(&["unknown_field", "wrong_type"]), Code::MalformedRequest);
+    }
+
+    #[test]
+    fn every_failure_has_a_problem_that_agrees_with_it() {
+        use crate::lrs::soap::read::Unreadable;
+        let code = Some(LrsCode::new("WSEC0001"));
+        for failure in [
+            Failure::Unreachable,
+            Failure::ConnectionLost,
+            Failure::Timeout,
+            Failure::Maintenance(code.clone()),
+            Failure::CredentialsRejected(code.clone()),
+            Failure::RequestRejected(code.clone()),
+            Failure::ServiceFailed(code),
+            Failure::Unreadable(Unreadable::Empty),
+            Failure::Contradiction("x"),
+            Failure::NotAnAnswer { status: 200, what: "x" },
+            Failure::TooLarge,
+        ] {
+            let row = Problem::from(failure.clone()).code().row();
+            assert_eq!(row.retryable, failure.may_pass(), "{failure:?}");
+            assert!((502..=504).contains(&row.status), "{failure:?}");
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! Every route. The same list makes the server and the OpenAPI document.
+
+use actix_web::http::Method;
+use actix_web::http::header::{ALLOW, CONTENT_TYPE, ETAG, HeaderValue, LOCATION};
+use actix_web::web::{self, Data};
+use actix_web::{HttpRequest, HttpResponse, ResponseError as _};
+use utoipa_actix_web::scope;
+use utoipa_actix_web::service_config::ServiceConfig;
+use utoipa_swagger_ui::{Config, SwaggerUi};
+
+use crate::api::{health, learners};
+use crate::openapi;
+use crate::problem::{Code, Problem};
+
+/// The API, as the OpenAPI document describes it.
+pub fn api(services: &mut ServiceConfig<'_>) {
+    services
+        .service(
+            scope("/v1")
+                .service(learners::find_learner_by_uln)
+                .service(learners::find_learners_by_demographics),
+        )
+        .service(health::live)
+        .service(health::ready);
+}
+
+/// What operators' own port answers.
+pub fn admin(services: &mut ServiceConfig<'_>) {
+    services.service(health::live).service(health::ready);
+}
+
+/// The OpenAPI document in both versions, and a page to read it and try it: no network needed.
+pub fn documentation(services: &mut web::ServiceConfig) {
+    services
+        .route("/openapi.json", web::get().to(document_3_1))
+        .route("/openapi-3.0.json", web::get().to(document_3_0))
+        .route("/docs", web::get().to(async || HttpResponse::SeeOther().insert_header((LOCATION, "/docs/")).finish()))
+        .service(SwaggerUi::new("/docs/{_:.*}").config(Config::from("/openapi.json").validator_url("none").persist_authorization(true)));
+}
+
+/// What the server says about the API, made once.
+#[derive(Debug)]
+pub struct Documents {
+    document_3_1: String,
+    document_3_0: String,
+    methods: Vec<(String, Vec<Method>)>,
+}
+
+impl Documents {
+    /// Makes the documents and the list of methods each path takes.
+    pub fn new() -> Self {
+        let document_3_1 = openapi::document_3_1();
+        let described: serde_json::Value = serde_json::from_str(&document_3_1).unwrap_or_default();
+        let mut methods: Vec<(String, Vec<Method>)> = ["/openapi.json", "/openapi-3.0.json", "/docs"].map(|path| (path.to_owned(), vec![Method::GET])).into();
+        for (path, item) in described["paths"].as_object().into_iter().flatten() {
+            let of_path = item.as_object().into_iter().flatten().filter_map(|(method, _)| method.to_uppercase().parse().ok());
+            methods.push((path.clone(), of_path.collect()));
+        }
+        Self { document_3_1, document_3_0: openapi::document_3_0(), methods }
+    }
+
+    /// The methods that the route of this path takes.
+    fn methods(&self, path: &str) -> Option<&[Method]> {
+        let fits = |pattern: &str| {
+            let (mut pattern, mut path) = (pattern.split('/'), path.split('/'));
+            loop {
+                match (pattern.next(), path.next()) {
+                    (None, None) => return true,
+                    (Some(expected), Some(part)) if expected == part || (expected.starts_with('{') && !part.is_empty()) => {}
+                    _ => return false,
+                }
+            }
+        };
+        self.methods.iter().find(|(pattern, _)| fits(pattern)).map(|(_, methods)| methods.as_slice())
+    }
+}
+
+impl Default for Documents {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+async fn document_3_1(documents: Data<Documents>) -> HttpResponse {
+    document(&documents.document_3_1)
+}
+
+async fn document_3_0(documents: Data<Documents>) -> HttpResponse {
+    document(&documents.document_3_0)
+}
+
+fn document(text: &str) -> HttpResponse {
+    let tag = format!("\"{}-{}\"", env!("CARGO_PKG_VERSION"), text.len());
+    HttpResponse::Ok().insert_header((CONTENT_TYPE, "application/json")).insert_header((ETAG, tag)).body(text.to_owned())
+}
+
+/// Paths without a route: not found, or found with another method.
+pub async fn no_route(request: HttpRequest, documents: Data<Documents>) -> HttpResponse {
+    let Some(methods) = documents.methods(request.path()) else { return Problem::new(Code::NotFound).error_response() };
+    let mut response = Problem::new(Code::MethodNotAllowed).error_response();
+    let allowed: Vec<&str> = methods.iter().map(Method::as_str).collect();
+    if let Ok(allowed) = HeaderValue::from_str(&allowed.join(", ")) {
+        response.headers_mut().insert(ALLOW, allowed);
+    }
+    response
+}

@@ -1,0 +1,191 @@
+//! The HTTP server: binding, and what happens around every request.
+
+use std::net::{SocketAddr, TcpListener};
+use std::panic::AssertUnwindSafe;
+use std::time::{Duration, Instant};
+
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{Server, ServiceRequest, ServiceResponse};
+use actix_web::error::InternalError;
+use actix_web::http::header::{ALLOW, CACHE_CONTROL, HeaderMap, HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS};
+use actix_web::http::{Method, StatusCode};
+use actix_web::middleware::{Compress, Next, from_fn};
+use actix_web::web::Data;
+use actix_web::{App, Error, HttpServer, web};
+use futures_util::FutureExt as _;
+use tracing::Instrument as _;
+use utoipa_actix_web::AppExt as _;
+use uuid::Uuid;
+
+use crate::auth::Verifier;
+use crate::lrs::Lrs;
+use crate::organisations::Registry;
+use crate::problem::{Code, Problem};
+use crate::routes::{self, Documents};
+
+/// What the handlers work with.
+#[derive(Debug, Clone)]
+pub struct Gateway {
+    /// Whose tokens are accepted.
+    pub verifier: Data<Verifier>,
+    /// Whom the gateway acts for.
+    pub registry: Data<Registry>,
+    /// Where their calls go.
+    pub lrs: Data<Lrs>,
+}
+
+impl Gateway {
+    /// A gateway of these parts.
+    pub fn new(verifier: Verifier, registry: Registry, lrs: Lrs) -> Self {
+        Self { verifier: Data::new(verifier), registry: Data::new(registry), lrs: Data::new(lrs) }
+    }
+}
+
+/// A server that has its port and is about to run.
+pub struct Bound {
+    /// The address it listens on, with the real port.
+    pub address: SocketAddr,
+    /// The server; it runs while this is awaited.
+    pub server: Server,
+}
+
+/// Longer than load balancers keep idle connections, so that they are the ones to close them.
+const KEEP_ALIVE: Duration = Duration::from_secs(75);
+/// How long a client may take to send its headers.
+const SLOWEST_HEADERS: Duration = Duration::from_secs(10);
+
+/// Binds the API.
+///
+/// # Errors
+/// When the address cannot be bound.
+pub fn bind(listen: SocketAddr, workers: usize, gateway: Gateway) -> std::io::Result<Bound> {
+    let documents = Data::new(Documents::new());
+    let listener = TcpListener::bind(listen)?;
+    let address = listener.local_addr()?;
+    let server = HttpServer::new(move || {
+        App::new()
+            .app_data(gateway.verifier.clone())
+            .app_data(gateway.registry.clone())
+            .app_data(gateway.lrs.clone())
+            .app_data(documents.clone())
+            // The last is the first to see a request: ids and problems must surround everything else.
+            .wrap(Compress::default())
+            .wrap(from_fn(around_every_request))
+            .into_utoipa_app()
+            .configure(routes::api)
+            .into_app()
+            .configure(routes::documentation)
+            .default_service(web::to(routes::no_route))
+    });
+    let server = server.workers(workers).keep_alive(KEEP_ALIVE).client_request_timeout(SLOWEST_HEADERS).listen(listener)?.run();
+    Ok(Bound { address, server })
+}
+
+/// Binds the operators' port.
+///
+/// # Errors
+/// When the address cannot be bound.
+pub fn bind_admin(listen: SocketAddr) -> std::io::Result<Bound> {
+    let documents = Data::new(Documents::new());
+    let listener = TcpListener::bind(listen)?;
+    let address = listener.local_addr()?;
+    let server = HttpServer::new(move || {
+        App::new()
+            .app_data(documents.clone())
+            .wrap(from_fn(around_every_request))
+            .into_utoipa_app()
+            .configure(routes::admin)
+            .into_app()
+            .default_service(web::to(routes::no_route))
+    });
+    let server = server.workers(1).listen(listener)?.run();
+    Ok(Bound { address, server })
+}
+
+/// The request's id, for its answer and its log line.
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Gives a request its id, makes a problem of whatever goes wrong, and logs the end of it once.
+///
+/// Nothing of the request but its method and the pattern of its route is logged: paths, queries, headers and bodies may
+/// hold personal data.
+async fn around_every_request(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let id = Uuid::now_v7().to_string();
+    let span = tracing::info_span!("request", request_id = %id);
+    let method = method_name(request.method());
+    let personal = request.path().starts_with("/v1/");
+    let started = Instant::now();
+    let answered = AssertUnwindSafe(next.call(request)).catch_unwind().instrument(span.clone()).await;
+
+    let _entered = span.enter();
+    let Ok(answered) = answered else {
+        // The request went down with its handler; the connection has not.
+        let problem = Problem::new(Code::InternalError).cause("a handler panicked");
+        log(method, "", started, StatusCode::INTERNAL_SERVER_ERROR, Some(&problem));
+        let mut response = problem.response(&id);
+        finish(response.headers_mut(), &id, personal);
+        return Err(InternalError::from_response(problem, response).into());
+    };
+    let mut response = answered?.map_into_boxed_body();
+    let problem = problem_of(&response);
+    if let Some(problem) = &problem {
+        let allow = response.headers().get(ALLOW).cloned();
+        let mut http = problem.response(&id);
+        if let Some(allow) = allow {
+            http.headers_mut().insert(ALLOW, allow);
+        }
+        response = ServiceResponse::new(response.request().clone(), http);
+    }
+    log(method, &response.request().match_pattern().unwrap_or_default(), started, response.status(), problem.as_ref());
+    finish(response.headers_mut(), &id, personal);
+    Ok(response)
+}
+
+/// The problem a response is, if it is one: ours, or what an error of the framework amounts to.
+fn problem_of(response: &ServiceResponse<BoxBody>) -> Option<Problem> {
+    let status = response.status();
+    if status.is_client_error() || status.is_server_error() {
+        let ours = response.response().extensions().get::<Problem>().cloned();
+        return Some(ours.unwrap_or_else(|| Problem::of_status(status)));
+    }
+    None
+}
+
+fn finish(headers: &mut HeaderMap, id: &str, personal: bool) {
+    if let Ok(id) = HeaderValue::from_str(id) {
+        headers.insert(REQUEST_ID, id);
+    }
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    if personal {
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+}
+
+fn log(method: &str, route: &str, started: Instant, status: StatusCode, problem: Option<&Problem>) {
+    let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let status = status.as_u16();
+    let code = problem.map(|problem| problem.code().row().code);
+    let cause = problem.and_then(|problem| problem.cause.as_deref());
+    match status {
+        500 => tracing::error!(method, route, status, duration_ms, code, cause, "request"),
+        501.. => tracing::warn!(method, route, status, duration_ms, code, cause, "request"),
+        _ => tracing::info!(method, route, status, duration_ms, code, cause, "request"),
+    }
+}
+
+/// Methods are a closed list in logs, whatever clients invent.
+fn method_name(method: &Method) -> &'static str {
+    match method.as_str() {
+        "GET" => "GET",
+        "HEAD" => "HEAD",
+        "POST" => "POST",
+        "PUT" => "PUT",
+        "PATCH" => "PATCH",
+        "DELETE" => "DELETE",
+        "OPTIONS" => "OPTIONS",
+        _ => "OTHER",
+    }
+}

@@ -1,0 +1,67 @@
+//! An LRS to develop and test against: a stateful register behind real SOAP.
+//!
+//! A message is judged as LRS judges it: its form first ([`schema`]), then the organisation's credentials, then the
+//! operation ([`service`]) works on the [`register`]. `docs/SIMULATOR.md` says what is copied from LRS and where the
+//! simulator pretends. It shares the domain's values and the SOAP layer with the gateway, and nothing else.
+
+mod people;
+pub mod register;
+pub mod schema;
+mod service;
+mod settings;
+
+use std::net::{SocketAddr, TcpListener};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use actix_web::dev::Server;
+use actix_web::web::{self, Data, PayloadConfig};
+use actix_web::{App, HttpServer};
+
+pub use register::Register;
+pub use settings::{Settings, SimulatedOrganisation, TlsFiles};
+
+/// Largest message the simulator reads: LRS's own limit is not public; 10,000 achievements are 4 MB.
+const MAX_MESSAGE_BYTES: usize = 32 * 1024 * 1024;
+
+/// A simulated LRS.
+#[derive(Debug)]
+pub struct Simulator {
+    organisations: Vec<SimulatedOrganisation>,
+    register: Mutex<Register>,
+}
+
+impl Simulator {
+    /// An LRS that knows these organisations and learners.
+    pub const fn new(organisations: Vec<SimulatedOrganisation>, register: Register) -> Self {
+        Self { organisations, register: Mutex::new(register) }
+    }
+
+    /// The register, for as long as the guard lives.
+    pub fn register(&self) -> MutexGuard<'_, Register> {
+        self.register.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Binds the simulator to an address; with TLS, if a configuration for it is given.
+///
+/// # Errors
+/// When the address cannot be bound.
+pub fn bind(listen: SocketAddr, tls: Option<rustls::ServerConfig>, simulator: Data<Simulator>) -> std::io::Result<(SocketAddr, Server)> {
+    let listener = TcpListener::bind(listen)?;
+    let address = listener.local_addr()?;
+    let server = HttpServer::new(move || {
+        App::new()
+            .app_data(simulator.clone())
+            .app_data(PayloadConfig::new(MAX_MESSAGE_BYTES))
+            .route("/LearnerService.svc", web::post().to(service::learner_service))
+            .route("/LearnerServiceR9.svc", web::post().to(service::data_contract_service))
+            .route("/ExternalService.svc", web::post().to(service::data_contract_service))
+            .default_service(web::to(service::no_such_service))
+    })
+    .workers(1);
+    let server = match tls {
+        None => server.listen(listener)?,
+        Some(tls) => server.listen_rustls_0_23(listener, tls)?,
+    };
+    Ok((address, server.run()))
+}

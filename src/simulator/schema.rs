@@ -1,0 +1,204 @@
+//! The strict form of messages: what LRS's validation lets through (FACTS 2.0 to 2.4, old schemas).
+//!
+//! Written from the contract and not from the gateway's own rules, so that a mistake there does not excuse itself here.
+
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+use crate::lrs::soap::tree::Element;
+
+/// A simple type: LRS's name for it, lengths in characters, and the patterns of which one must fit the whole text.
+struct SimpleType {
+    name: &'static str,
+    min: usize,
+    max: usize,
+    patterns: Vec<Regex>,
+}
+
+/// What may stand at one place of a sequence.
+pub struct Particle {
+    name: &'static str,
+    kind: &'static LazyLock<SimpleType>,
+    required: bool,
+    nillable: bool,
+}
+
+/// Why a message is not valid, as a validator would say it. Quotes the value, as LRS does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Violation(pub String);
+
+macro_rules! simple_types {
+    ($($id:ident = $name:literal $min:literal..$max:literal [$($pattern:expr),*];)+) => {$(
+        static $id: LazyLock<SimpleType> = LazyLock::new(|| SimpleType {
+            name: $name,
+            min: $min,
+            max: $max,
+            patterns: vec![$(Regex::new(&format!("^(?s:{})$", $pattern)).expect("a constant")),*],
+        });
+    )+};
+}
+
+const NOT_BLANK: &str = r"[ \t\r\n]*[^ \t\r\n].*";
+const DAY: &str = "(18|19|20)[0-9]{2}-((01|03|05|07|08|10|12)-(0[1-9]|[12][0-9]|3[01])|(04|06|09|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|1[0-9]|2[0-8]))";
+const LEAP_DAY: &str = "(18|19|20)([02468][048]|[13579][26])-02-29";
+const ADDRESS: &str = r"[A-Za-z0-9!#$%'*+\-/=?^_`{|}~]+(\.[A-Za-z0-9!#$%'*+\-/=?^_`{|}~]+)*@[A-Za-z0-9][A-Za-z0-9\-]{0,61}[A-Za-z0-9](\.[A-Za-z0-9][A-Za-z0-9\-]{0,61}[A-Za-z0-9])*\.[A-Za-z]{2,6}";
+
+simple_types! {
+    FIND_TYPE = "MIAPFindType" 0..3 ["FUL|CHK"];
+    ORGANISATION_REF = "MIAPOrganisationRef" 6..6 ["[0-9a-zA-Z]{6}"];
+    UKPRN = "MIAPUKPRN" 8..8 ["[0-9a-zA-Z]{8}"];
+    PASSWORD = "MIAPOrgPassword" 16..16 [NOT_BLANK];
+    NAME_NON_EMPTY = "MIAPNameNonEmpty" 1..35 [NOT_BLANK];
+    NAME = "MIAPName" 0..35 [".*"];
+    SCHOOL_NAME = "MIAPSchoolName" 0..254 [".*"];
+    ULN = "MIAPULN" 10..10 ["[1-9][0-9]{9}"];
+    DATE = "MIAPDate" 10..10 [DAY, LEAP_DAY];
+    GENDER = "MIAPGender" 1..1 ["[0129]"];
+    POSTCODE = "MIAPPostCode" 0..9 [
+        "[a-zA-Z]{1,2}[0-9rR][0-9a-zA-Z]? ?[0-9][abdefghjlnpqrstuwxyzABDEFGHJLNPQRSTUWXYZ]{2} {0,4}",
+        "[bB][fF][pP][oO] ?[0-9]{1,4} {0,4}"
+    ];
+    EMAIL = "MIAPEmail" 0..254 [ADDRESS, ""];
+}
+
+const fn one(name: &'static str, kind: &'static LazyLock<SimpleType>) -> Particle {
+    Particle { name, kind, required: true, nillable: false }
+}
+
+const fn nillable(name: &'static str, kind: &'static LazyLock<SimpleType>) -> Particle {
+    Particle { name, kind, required: false, nillable: true }
+}
+
+/// `fin:FindLearnerByULN` (FACTS 2.3).
+pub const FIND_BY_ULN: &[Particle] = &[
+    one("FindType", &FIND_TYPE),
+    nillable("OrganisationRef", &ORGANISATION_REF),
+    nillable("UKPRN", &UKPRN),
+    one("OrgPassword", &PASSWORD),
+    one("UserName", &NAME_NON_EMPTY),
+    one("ULN", &ULN),
+    one("FamilyName", &NAME_NON_EMPTY),
+    one("GivenName", &NAME_NON_EMPTY),
+];
+
+/// `fin:FindLearnerByDemographics` (FACTS 2.4).
+pub const FIND_BY_DEMOGRAPHICS: &[Particle] = &[
+    one("FindType", &FIND_TYPE),
+    nillable("OrganisationRef", &ORGANISATION_REF),
+    nillable("UKPRN", &UKPRN),
+    one("OrgPassword", &PASSWORD),
+    one("UserName", &NAME_NON_EMPTY),
+    one("FamilyName", &NAME_NON_EMPTY),
+    one("GivenName", &NAME_NON_EMPTY),
+    one("DateOfBirth", &DATE),
+    one("Gender", &GENDER),
+    one("LastKnownPostCode", &POSTCODE),
+    nillable("PreviousFamilyName", &NAME),
+    nillable("SchoolAtAge16", &SCHOOL_NAME),
+    nillable("PlaceOfBirth", &NAME),
+    nillable("EmailAddress", &EMAIL),
+];
+
+/// Checks an element's children against a sequence.
+///
+/// # Errors
+/// The first [`Violation`].
+pub fn validate(element: &Element, sequence: &[Particle]) -> Result<(), Violation> {
+    if !element.text.trim().is_empty() {
+        return Err(Violation(format!("cvc-complex-type.2.3: Element '{}' cannot have character [children].", element.name)));
+    }
+    let mut particles = sequence.iter();
+    for child in &element.children {
+        let unexpected = || Violation(format!("cvc-complex-type.2.4.a: Invalid content was found starting with element '{}'.", child.name));
+        if child.namespace.is_some() {
+            return Err(unexpected());
+        }
+        loop {
+            match particles.next() {
+                Some(particle) if particle.name == child.name => break validate_value(child, particle)?,
+                Some(particle) if !particle.required => {}
+                _ => return Err(unexpected()),
+            }
+        }
+    }
+    match particles.find(|particle| particle.required) {
+        Some(missing) => {
+            let detail = format!("cvc-complex-type.2.4.b: The content of element '{}' is not complete. '{}' is expected.", element.name, missing.name);
+            Err(Violation(detail))
+        }
+        None => Ok(()),
+    }
+}
+
+fn validate_value(element: &Element, particle: &Particle) -> Result<(), Violation> {
+    let (name, text) = (&element.name, &element.text);
+    if !element.children.is_empty() {
+        return Err(Violation(format!("cvc-type.3.1.2: Element '{name}' is a simple type, so it must have no element [children].")));
+    }
+    if element.nil {
+        return match (particle.nillable, text.is_empty()) {
+            (false, _) => Err(Violation(format!("cvc-elt.3.1: Attribute 'nil' must not appear on element '{name}'."))),
+            (true, false) => Err(Violation(format!("cvc-elt.3.2.1: Element '{name}' must have no content, because it is nil."))),
+            (true, true) => Ok(()),
+        };
+    }
+    let kind: &SimpleType = particle.kind;
+    let length = text.chars().count();
+    let facet = if length > kind.max {
+        format!("cvc-maxLength-valid: Value '{text}' with length = '{length}' is not facet-valid with respect to maxLength '{}'", kind.max)
+    } else if length < kind.min {
+        format!("cvc-minLength-valid: Value '{text}' with length = '{length}' is not facet-valid with respect to minLength '{}'", kind.min)
+    } else if kind.patterns.iter().any(|pattern| pattern.is_match(text)) {
+        return Ok(());
+    } else {
+        format!("cvc-pattern-valid: Value '{text}' is not facet-valid with respect to pattern")
+    };
+    Err(Violation(format!("{facet} for type '{}'.", kind.name)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lrs::soap::read::Reader;
+
+    fn check(children: &str) -> Result<(), Violation> {
+        let xml = format!(
+            "<s:Envelope xmlns:s='http://schemas.xmlsoap.org/soap/envelope/' xmlns:xsi='http://www.w3.org/2001/XMLSchema-instance'><s:Body><R>{children}</R></s:Body></s:Envelope>"
+        );
+        let mut reader = Reader::new(&xml).expect("characters");
+        let element = reader.soap_body(|reader, start| Element::read(reader, start)).expect("well-formed");
+        validate(&element, FIND_BY_ULN)
+    }
+
+    const GOOD: &str = "<FindType>FUL</FindType><OrganisationRef xsi:nil='true'/><UKPRN>10088881</UKPRN><OrgPassword>demo-password-01</OrgPassword>\
+        <UserName>j.bloggs</UserName><ULN>3000000126</ULN><FamilyName>O'Neill</FamilyName><GivenName>Ana</GivenName>";
+
+    #[test]
+    fn the_contract_is_accepted() {
+        assert_eq!(check(GOOD), Ok(()));
+        assert_eq!(check(&GOOD.replace("<OrganisationRef xsi:nil='true'/>", "")), Ok(()));
+        assert_eq!(check(&GOOD.replace("<ULN>3000000126", "<ULN>9999999999")), Ok(()), "the check digit is not part of the schema");
+    }
+
+    #[test]
+    fn deviations_name_the_type_or_the_element() {
+        for (from, to, expected) in [
+            ("<GivenName>Ana</GivenName>", "<GivenName></GivenName>", "MIAPNameNonEmpty"),
+            ("<GivenName>Ana</GivenName>", "<GivenName>  </GivenName>", "MIAPNameNonEmpty"),
+            ("<GivenName>Ana</GivenName>", "", "'GivenName' is expected"),
+            ("<GivenName>Ana</GivenName>", "<GivenName xsi:nil='true'/>", "nil"),
+            ("3000000126", "300000012", "MIAPULN"),
+            ("FUL", "ful", "MIAPFindType"),
+            ("<UKPRN>10088881</UKPRN>", "<UKPRN/>", "MIAPUKPRN"),
+            ("demo-password-01", "short", "MIAPOrgPassword"),
+            ("<FindType>FUL</FindType>", "", "'OrganisationRef'"),
+            ("<UserName>j.bloggs</UserName>", "<UserName>j.bloggs</UserName><Extra/>", "'Extra'"),
+            ("<ULN>", "<ULN xmlns='urn:x'>", "'ULN'"),
+            ("Ana", "<b>Ana</b>", "no element"),
+        ] {
+            let violation = check(&GOOD.replacen(from, to, 1)).expect_err(to);
+            assert!(violation.0.contains(expected), "{to}: {}", violation.0);
+        }
+    }
+}
