@@ -1,4 +1,5 @@
 //! The commands.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "commands speak to the person who runs them")]
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -141,7 +142,8 @@ fn simulate(path: Option<&Path>, listen: Option<SocketAddr>) -> Outcome {
     telemetry::init("info");
     let settings = path.map_or_else(|| Ok(Settings::default()), Settings::load)?;
     let simulator = Data::new(settings.simulator().map_err(|problem| vec![problem])?);
-    let tls = settings.tls.as_ref().map(simulator::TlsFiles::server_config).transpose().map_err(|problem| vec![format!("tls: {problem}")])?;
+    let tls =
+        settings.tls.as_ref().map(simulator::TlsFiles::server_config).transpose().map_err(|problem| vec![format!("tls: {problem}")])?;
     let listen = listen.unwrap_or(settings.listen);
     block_on(async {
         let learners = simulator.register().len();

@@ -1,4 +1,5 @@
 //! The demonstration: gateway and simulator in one process, and tokens to call it with.
+#![expect(clippy::print_stdout, reason = "the first call to make is for the person who runs it")]
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -49,7 +50,8 @@ pub async fn run(options: Options) -> Result<(), String> {
 
     let secret = [uuid::Uuid::new_v4().into_bytes(), uuid::Uuid::new_v4().into_bytes()].concat();
     let tokens = tokens(&secret, &settings.organisations)?;
-    let lrs = LrsSettings { base_url: format!("http://{lrs_address}"), timeout: Duration::from_secs(30), max_answer_bytes: 16 * 1024 * 1024 };
+    let lrs =
+        LrsSettings { base_url: format!("http://{lrs_address}"), timeout: Duration::from_secs(30), max_answer_bytes: 16 * 1024 * 1024 };
     let gateway = Gateway::new(verifier(&secret)?, registry(&settings.organisations)?, Lrs::new(lrs));
     let bound = server::bind(options.listen, 2, gateway).map_err(|error| format!("{}: {error}", options.listen))?;
     if let Some(file) = &options.token_file {

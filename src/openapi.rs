@@ -65,9 +65,10 @@ fn pretty(document: &Value) -> String {
 
 /// Everything but paths.
 fn frame() -> OpenApi {
-    let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").description(Some(
-        "A JWT of a trusted issuer. Its claims name the organisation (a UKPRN), the person, and the scopes.",
-    ));
+    let bearer = HttpBuilder::new()
+        .scheme(HttpAuthScheme::Bearer)
+        .bearer_format("JWT")
+        .description(Some("A JWT of a trusted issuer. Its claims name the organisation (a UKPRN), the person, and the scopes."));
     let mut components = ComponentsBuilder::new().security_scheme("bearer", SecurityScheme::Http(bearer.build()));
     let mut schemas: Schemas = Vec::new();
     collect::<ProblemBody>(&mut schemas);
@@ -125,10 +126,7 @@ fn problem_response(status: u16) -> Response {
     let header = |description: &str| HeaderBuilder::new().schema(Some(text())).description(Some(description)).build();
     let mut response = ResponseBuilder::new()
         .description(lines.join("\n"))
-        .content(
-            "application/problem+json",
-            ContentBuilder::new().schema(Some(Ref::from_schema_name(ProblemBody::name()))).build(),
-        )
+        .content("application/problem+json", ContentBuilder::new().schema(Some(Ref::from_schema_name(ProblemBody::name()))).build())
         .header("X-Request-Id", header("Identifies the request in the operator's logs."));
     if matches!(status, 401 | 403) {
         response = response.header("WWW-Authenticate", header("What the token lacks (RFC 6750)."));
@@ -172,10 +170,11 @@ fn rewrite(node: &mut Value) {
                 object.insert("example".into(), first);
             }
             // Beside a reference nothing else is read in 3.0.
-            if object.len() > 1 && object.get("$ref").is_some_and(Value::is_string) {
-                if let Some(reference) = object.remove("$ref") {
-                    object.insert("allOf".into(), json!([{ "$ref": reference }]));
-                }
+            if object.len() > 1
+                && object.get("$ref").is_some_and(Value::is_string)
+                && let Some(reference) = object.remove("$ref")
+            {
+                object.insert("allOf".into(), json!([{ "$ref": reference }]));
             }
             for (key, child) in object.iter_mut() {
                 if key != "example" {

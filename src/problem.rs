@@ -183,18 +183,21 @@ impl Problem {
     }
 
     /// Says what happened this time.
+    #[must_use]
     pub fn detail(mut self, detail: impl Into<String>) -> Self {
         self.detail = Some(detail.into());
         self
     }
 
     /// Tells operators more than callers.
+    #[must_use]
     pub fn cause(mut self, cause: impl fmt::Display) -> Self {
         self.cause = Some(cause.to_string());
         self
     }
 
     /// The `WWW-Authenticate` header of a 401 or 403 (RFC 6750).
+    #[must_use]
     pub fn challenge(mut self, challenge: String) -> Self {
         self.challenge = Some(challenge);
         self

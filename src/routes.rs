@@ -15,11 +15,7 @@ use crate::problem::{Code, Problem};
 /// The API, as the OpenAPI document describes it.
 pub fn api(services: &mut ServiceConfig<'_>) {
     services
-        .service(
-            scope("/v1")
-                .service(learners::find_learner_by_uln)
-                .service(learners::find_learners_by_demographics),
-        )
+        .service(scope("/v1").service(learners::find_learner_by_uln).service(learners::find_learners_by_demographics))
         .service(health::live)
         .service(health::ready);
 }
@@ -51,7 +47,8 @@ impl Documents {
     pub fn new() -> Self {
         let document_3_1 = openapi::document_3_1();
         let described: serde_json::Value = serde_json::from_str(&document_3_1).unwrap_or_default();
-        let mut methods: Vec<(String, Vec<Method>)> = ["/openapi.json", "/openapi-3.0.json", "/docs"].map(|path| (path.to_owned(), vec![Method::GET])).into();
+        let mut methods: Vec<(String, Vec<Method>)> =
+            ["/openapi.json", "/openapi-3.0.json", "/docs"].map(|path| (path.to_owned(), vec![Method::GET])).into();
         for (path, item) in described["paths"].as_object().into_iter().flatten() {
             let of_path = item.as_object().into_iter().flatten().filter_map(|(method, _)| method.to_uppercase().parse().ok());
             methods.push((path.clone(), of_path.collect()));

@@ -109,10 +109,7 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 ///
 /// Nothing of the request but its method and the pattern of its route is logged: paths, queries, headers and bodies may
 /// hold personal data.
-async fn around_every_request(
-    request: ServiceRequest,
-    next: Next<impl MessageBody + 'static>,
-) -> Result<ServiceResponse<BoxBody>, Error> {
+async fn around_every_request(request: ServiceRequest, next: Next<impl MessageBody + 'static>) -> Result<ServiceResponse<BoxBody>, Error> {
     let id = Uuid::now_v7().to_string();
     let span = tracing::info_span!("request", request_id = %id);
     let method = method_name(request.method());

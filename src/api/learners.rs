@@ -7,9 +7,7 @@ use super::Body;
 use super::outcome::outcomes;
 use crate::auth::Caller;
 use crate::auth::scope::LearnersRead;
-use crate::domain::{
-    Date, EmailAddress, FindType, Gender, Learner, Name, Open, OptionalName, Personal, Postcode, SchoolName, Uln,
-};
+use crate::domain::{Date, EmailAddress, FindType, Gender, Learner, Name, Open, OptionalName, Personal, Postcode, SchoolName, Uln};
 use crate::form::{answer, request};
 use crate::lrs::Lrs;
 use crate::lrs::learner_service::{FindLearnerByDemographics, FindLearnerByUln, FindLearnerResponse};
@@ -142,11 +140,7 @@ answer! {
     )
 )]
 #[post("/learners/find-by-uln")]
-pub async fn find_learner_by_uln(
-    caller: Caller<LearnersRead>,
-    body: Body<FindByUln>,
-    lrs: Data<Lrs>,
-) -> Result<Json<FindResult>, Problem> {
+pub async fn find_learner_by_uln(caller: Caller<LearnersRead>, body: Body<FindByUln>, lrs: Data<Lrs>) -> Result<Json<FindResult>, Problem> {
     let Body(FindByUln { uln, given_name, family_name, find_type }) = body;
     let answer = lrs.call(&caller, &FindLearnerByUln { find_type, uln, family_name, given_name }).await?;
     Ok(Json(answer.into()))

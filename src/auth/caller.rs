@@ -51,11 +51,9 @@ fn identify<S: Scope>(request: &HttpRequest) -> Result<Actor, Problem> {
             .challenge(format!("Bearer error=\"insufficient_scope\", scope=\"{}\"", S::NAME)));
     }
     let unregistered = |detail: &str| Problem::new(Code::OrganisationNotRegistered).detail(detail);
-    let ukprn = issuer
-        .claims
-        .organisation(&claims)
-        .and_then(|text| Ukprn::parse(text).ok())
-        .ok_or_else(|| unregistered(&format!("The token names no organisation: its claim `{}` must be one UKPRN.", issuer.claims.organisation)))?;
+    let ukprn = issuer.claims.organisation(&claims).and_then(|text| Ukprn::parse(text).ok()).ok_or_else(|| {
+        unregistered(&format!("The token names no organisation: its claim `{}` must be one UKPRN.", issuer.claims.organisation))
+    })?;
     let organisation =
         registry.find(&ukprn).ok_or_else(|| unregistered(&format!("Organisation {ukprn} is not registered with this gateway.")))?;
     if !organisation.has(S::PRODUCT) {

@@ -10,5 +10,5 @@ mod keys;
 pub mod scope;
 
 pub use caller::Caller;
-pub use claims::{Claims, ClaimNames};
+pub use claims::{ClaimNames, Claims};
 pub use keys::{Algorithm, Issuer, IssuerKey, Refused, Verifier, mint};

@@ -56,13 +56,16 @@ mod tests {
     #[test]
     fn the_environment_wins() {
         let toml = "[server]\nlisten = \"127.0.0.1:1\"\n[[auth.issuers]]\nissuer = \"a\"\nalgorithms = [\"RS256\"]\n";
-        let (table, problems) = applied(toml, &[
-            ("LRS_GATEWAY__SERVER__LISTEN", "127.0.0.1:2"),
-            ("LRS_GATEWAY__LRS__ENVIRONMENT", "live"),
-            ("LRS_GATEWAY__AUTH__ISSUERS__0__ISSUER", "b"),
-            ("LRS_GATEWAY__AUTH__ISSUERS__0__ALGORITHMS", "ES256, EdDSA"),
-            ("PATH", "/bin"),
-        ]);
+        let (table, problems) = applied(
+            toml,
+            &[
+                ("LRS_GATEWAY__SERVER__LISTEN", "127.0.0.1:2"),
+                ("LRS_GATEWAY__LRS__ENVIRONMENT", "live"),
+                ("LRS_GATEWAY__AUTH__ISSUERS__0__ISSUER", "b"),
+                ("LRS_GATEWAY__AUTH__ISSUERS__0__ALGORITHMS", "ES256, EdDSA"),
+                ("PATH", "/bin"),
+            ],
+        );
         assert!(problems.is_empty(), "{problems:?}");
         assert_eq!(table["server"]["listen"].as_str(), Some("127.0.0.1:2"));
         assert_eq!(table["lrs"]["environment"].as_str(), Some("live"));
@@ -72,7 +75,8 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_is_named() {
-        let (_, problems) = applied("[auth]\nissuers = []\n", &[("LRS_GATEWAY__AUTH__ISSUERS__3__ISSUER", "b"), ("LRS_GATEWAY__AUTH", "x")]);
+        let (_, problems) =
+            applied("[auth]\nissuers = []\n", &[("LRS_GATEWAY__AUTH__ISSUERS__3__ISSUER", "b"), ("LRS_GATEWAY__AUTH", "x")]);
         assert_eq!(problems.len(), 2, "{problems:?}");
     }
 }

@@ -30,6 +30,7 @@ form! {
 
 form! {
     #[derive(Debug)]
+    #[expect(dead_code, reason = "read so that it can be refused as a whole")]
     pub struct TlsSection {
         pub certificate_file: PathBuf,
         pub key_file: PathBuf,
@@ -60,6 +61,7 @@ form! {
 
 form! {
     #[derive(Debug)]
+    #[expect(dead_code, reason = "vendor, user type and language are for the services of learning events")]
     pub struct LrsSection {
         pub environment: Environment = Environment::Compatibility,
         pub base_url: Option<String>,

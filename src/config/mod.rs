@@ -184,11 +184,7 @@ fn issuer(section: &IssuerSection, base: &Path) -> Result<Issuer, String> {
 }
 
 fn claim_names(section: &IssuerSection) -> ClaimNames {
-    ClaimNames {
-        organisation: section.organisation_claim.clone(),
-        user: section.user_claim.clone(),
-        scope: section.scope_claim.clone(),
-    }
+    ClaimNames { organisation: section.organisation_claim.clone(), user: section.user_claim.clone(), scope: section.scope_claim.clone() }
 }
 
 /// A secret's bytes, without the line end that editors leave.
@@ -210,11 +206,7 @@ fn lrs_settings(section: &LrsSection) -> Result<LrsSettings, Vec<String>> {
         (None, Some(url)) => custom_url(url, section.allow_plain_http).map_err(|problem| vec![format!("lrs.base_url: {problem}")])?,
         (None, None) => return Err(vec!["lrs.base_url: is required with environment = \"custom\"".into()]),
     };
-    Ok(LrsSettings {
-        base_url,
-        timeout: Duration::from_secs(section.timeout_seconds),
-        max_answer_bytes: section.max_answer_bytes,
-    })
+    Ok(LrsSettings { base_url, timeout: Duration::from_secs(section.timeout_seconds), max_answer_bytes: section.max_answer_bytes })
 }
 
 /// Passwords and learners' data travel to this address: over TLS, or not beyond this machine.
@@ -228,7 +220,11 @@ fn custom_url(text: &str, allow_plain_http: bool) -> Result<String, &'static str
     match url.scheme() {
         "https" => {}
         "http" if this_machine || allow_plain_http => {}
-        "http" => return Err("must be https: passwords and learners' data would travel in the clear (for a simulator, set allow_plain_http = true)"),
+        "http" => {
+            return Err(
+                "must be https: passwords and learners' data would travel in the clear (for a simulator, set allow_plain_http = true)",
+            );
+        }
         _ => return Err("must be an https address"),
     }
     if url.query().is_some() || url.fragment().is_some() {
@@ -243,10 +239,16 @@ fn look_at_certificates(directory: &Path, needed: bool) -> (Vec<String>, Vec<Str
     let mut problems = Vec::new();
     for found in load_directory(directory).into_iter().flatten().flatten() {
         match found.identity() {
-            Ok(Some(identity)) if identity.expired => {
-                problems.push(format!("organisation {}: its client certificate is not valid now: it ends {}", found.ukprn(), identity.expires));
+            Ok(Some(identity)) if identity.has_ended => {
+                problems.push(format!(
+                    "organisation {}: its client certificate is not valid now: it ends {}",
+                    found.ukprn(),
+                    identity.expires
+                ));
             }
-            Ok(Some(identity)) => remarks.push(format!("organisation {}: client certificate valid until {}", found.ukprn(), identity.expires)),
+            Ok(Some(identity)) => {
+                remarks.push(format!("organisation {}: client certificate valid until {}", found.ukprn(), identity.expires));
+            }
             Ok(None) if needed => {
                 problems.push(format!("organisation {}: client_certificate: is required, LRS lets nobody in without one", found.ukprn()));
             }

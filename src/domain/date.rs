@@ -19,9 +19,7 @@ impl Value for Date {
         if !(1800..=2099).contains(&year) {
             return Err(Invalid::new("out_of_range", "the year must be 1800 to 2099"));
         }
-        jiff::civil::Date::new(year, month, day)
-            .map(Self)
-            .map_err(|_| Invalid::new("not_a_date", "there is no such day in the calendar"))
+        jiff::civil::Date::new(year, month, day).map(Self).map_err(|_| Invalid::new("not_a_date", "there is no such day in the calendar"))
     }
 
     fn text(&self) -> Cow<'_, str> {
@@ -32,8 +30,8 @@ impl Value for Date {
 /// `YYYY-MM-DD` in ASCII digits, nothing before, between or after.
 fn split(text: &str) -> Option<(i16, i8, i8)> {
     let bytes = text.as_bytes();
-    let shaped = bytes.len() == 10
-        && bytes.iter().enumerate().all(|(at, b)| if at == 4 || at == 7 { *b == b'-' } else { b.is_ascii_digit() });
+    let shaped =
+        bytes.len() == 10 && bytes.iter().enumerate().all(|(at, b)| if at == 4 || at == 7 { *b == b'-' } else { b.is_ascii_digit() });
     if !shaped {
         return None;
     }

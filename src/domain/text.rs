@@ -66,7 +66,8 @@ mod tests {
 
     #[test]
     fn names_people_have_are_accepted() {
-        for name in ["Li", "O", "Zoë O'Neill-Siân", "Ó Súilleabháin", "محمد", "김", "N'Golo", "Smith & Sons <\"North\">", "x\ty"] {
+        for name in ["Li", "O", "Zoë O'Neill-Siân", "Ó Súilleabháin", "محمد", "김", "N'Golo", "Smith & Sons <\"North\">", "x\ty"]
+        {
             assert_eq!(Name::parse(name).expect(name).as_str(), name);
         }
     }

@@ -12,8 +12,8 @@ pub mod read;
 pub mod schema;
 mod value;
 
-pub use value::{Invalid, Rule, Value, is_xml_char};
 pub(crate) use value::personal_value;
+pub use value::{Invalid, Rule, Value, is_xml_char};
 
 /// `last_known_address_line1` → `lastKnownAddressLine1`, as `serde(rename_all = "camelCase")` has it.
 pub fn camel_case(field: &str) -> String {
@@ -72,7 +72,7 @@ macro_rules! form {
                 input: D,
                 reading: &mut $crate::form::read::Reading,
             ) -> Result<Option<Self>, D::Error> {
-                use $crate::form::read::{Input, Reading, Slot};
+                use $crate::form::read::{Reading, Slot};
 
                 struct Fields<'a>(&'a mut Reading);
                 impl<'de> serde::de::Visitor<'de> for Fields<'_> {
@@ -89,9 +89,7 @@ macro_rules! form {
                             }
                         }
                         $(
-                            #[allow(unused_mut, unused_assignments)]
-                            let mut otherwise: Option<$type> = <$type as Input>::absent();
-                            $(if $field.is_empty() { otherwise = Some($default); })?
+                            let otherwise = $crate::form::otherwise!($type $(, $default)?);
                             let $field = $field.take(otherwise, stringify!($field), reading);
                         )*
                         Ok((|| Some($name { $($field: $field?,)* }))())
@@ -103,6 +101,17 @@ macro_rules! form {
     };
 }
 pub(crate) use form;
+
+/// What a field is when the document does not mention it.
+macro_rules! otherwise {
+    ($type:ty) => {
+        <$type as $crate::form::read::Input>::absent
+    };
+    ($type:ty, $default:expr) => {
+        || Some($default)
+    };
+}
+pub(crate) use otherwise;
 
 /// A [`form!`] that the OpenAPI document describes.
 macro_rules! request {
@@ -146,14 +155,10 @@ macro_rules! describe {
         impl utoipa::PartialSchema for $name {
             fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
                 use $crate::form::schema::{Property, Record, object};
-                object(<Self as Record>::DOC, vec![$(
-                    #[allow(unused_mut)]
-                    {
-                        let mut property = Property::of::<$type>(stringify!($field), concat!($($doc, "\n"),*));
-                        $(property.default(&$crate::form::Value::text(&$default));)?
-                        property
-                    }
-                ),*])
+                object(<Self as Record>::DOC, vec![
+                    $(Property::of::<$type>(stringify!($field), concat!($($doc, "\n"),*))
+                        $(.default(&$crate::form::Value::text(&$default)))?),*
+                ])
             }
         }
         impl utoipa::ToSchema for $name {
@@ -171,8 +176,12 @@ pub(crate) use describe;
 
 /// The text of one doc-comment attribute; nothing for other attributes.
 macro_rules! doc_line {
-    (doc = $doc:literal) => { concat!($doc, "\n") };
-    ($($other:tt)*) => { "" };
+    (doc = $doc:literal) => {
+        concat!($doc, "\n")
+    };
+    ($($other:tt)*) => {
+        ""
+    };
 }
 pub(crate) use doc_line;
 

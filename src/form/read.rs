@@ -114,28 +114,30 @@ impl Reading {
     }
 
     /// A key that no field has. The key is shown only if it looks like a field's name: people's data end up there too.
+    ///
+    /// # Errors
+    /// Only when the document is not well-formed.
     pub fn unknown_field<'de, A: MapAccess<'de>>(&mut self, entries: &mut A, key: &str) -> Result<(), A::Error> {
         entries.next_value::<IgnoredAny>()?;
         let invalid = Invalid::new("unknown_field", "there is no such field: look for a spelling mistake, or leave it out");
         let named = key.len() <= 40 && !key.is_empty() && key.bytes().all(|b| b.is_ascii_alphabetic() || b == b'_');
-        if named { self.at(key, |reading| reading.note(invalid)) } else { self.note(invalid) }
+        if named {
+            self.at(key, |reading| reading.note(invalid));
+        } else {
+            self.note(invalid);
+        }
         Ok(())
     }
 }
 
 /// A field of a form while the form is being read.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub enum Slot<T> {
     /// Not mentioned so far.
+    #[default]
     Empty,
     /// Mentioned. `None`: it cannot be used, which has been noted.
     Filled(Option<T>),
-}
-
-impl<T> Default for Slot<T> {
-    fn default() -> Self {
-        Self::Empty
-    }
 }
 
 impl<T: Input> Slot<T> {
@@ -145,6 +147,9 @@ impl<T: Input> Slot<T> {
     }
 
     /// Reads the field's value; a second mention is a mistake.
+    ///
+    /// # Errors
+    /// Only when the document is not well-formed.
     pub fn fill<'de, A: MapAccess<'de>>(&mut self, entries: &mut A, key: &str, reading: &mut Reading) -> Result<(), A::Error> {
         reading.at(key, |reading| {
             if self.is_empty() {
@@ -158,19 +163,19 @@ impl<T: Input> Slot<T> {
     }
 
     /// The field's value, or `otherwise` if it was not mentioned, or a mistake if there is no such.
-    pub fn take(self, otherwise: Option<T>, field: &str, reading: &mut Reading) -> Option<T> {
-        match self {
-            Self::Filled(value) => value,
-            Self::Empty if otherwise.is_some() => otherwise,
-            Self::Empty => {
-                let key = match reading.style {
-                    Style::Json => super::camel_case(field),
-                    Style::Settings => field.to_owned(),
-                };
-                reading.at(key, |reading| reading.note(Invalid::new("required", "is required")));
-                None
-            }
+    pub fn take(self, otherwise: impl FnOnce() -> Option<T>, field: &str, reading: &mut Reading) -> Option<T> {
+        if let Self::Filled(value) = self {
+            return value;
         }
+        let value = otherwise();
+        if value.is_none() {
+            let key = match reading.style {
+                Style::Json => super::camel_case(field),
+                Style::Settings => field.to_owned(),
+            };
+            reading.at(key, |reading| reading.note(Invalid::new("required", "is required")));
+        }
+        value
     }
 }
 
@@ -233,14 +238,8 @@ enum Atom<'a> {
 struct AtomVisitor<'a, F>(&'a mut Reading, F);
 
 impl<'de, T, F: FnOnce(Atom<'_>, Style) -> Result<T, Invalid>> AtomVisitor<'_, F> {
-    fn judge<E>(self, atom: Atom<'_>) -> Result<Option<T>, E> {
-        match (self.1)(atom, self.0.style) {
-            Ok(value) => Ok(Some(value)),
-            Err(invalid) => {
-                self.0.note(invalid);
-                Ok(None)
-            }
-        }
+    fn judge(self, atom: Atom<'_>) -> Option<T> {
+        (self.1)(atom, self.0.style).map_err(|invalid| self.0.note(invalid)).ok()
     }
 
     fn read<D: Deserializer<'de>>(self, input: D) -> Result<Option<T>, D::Error> {
@@ -255,30 +254,30 @@ impl<'de, T, F: FnOnce(Atom<'_>, Style) -> Result<T, Invalid>> Visitor<'de> for 
         f.write_str("a value")
     }
     fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
-        self.judge(Atom::Text(text))
+        Ok(self.judge(Atom::Text(text)))
     }
     fn visit_i64<E>(self, number: i64) -> Result<Self::Value, E> {
-        self.judge(Atom::Whole(number.into()))
+        Ok(self.judge(Atom::Whole(number.into())))
     }
     fn visit_u64<E>(self, number: u64) -> Result<Self::Value, E> {
-        self.judge(Atom::Whole(number.into()))
+        Ok(self.judge(Atom::Whole(number.into())))
     }
     fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
-        self.judge(Atom::Fraction)
+        Ok(self.judge(Atom::Fraction))
     }
     fn visit_bool<E>(self, truth: bool) -> Result<Self::Value, E> {
-        self.judge(Atom::Truth(truth))
+        Ok(self.judge(Atom::Truth(truth)))
     }
     fn visit_unit<E>(self) -> Result<Self::Value, E> {
-        self.judge(Atom::Null)
+        Ok(self.judge(Atom::Null))
     }
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
         while list.next_element::<IgnoredAny>()?.is_some() {}
-        self.judge(Atom::List)
+        Ok(self.judge(Atom::List))
     }
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Self::Value, A::Error> {
         while entries.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        self.judge(Atom::Object)
+        Ok(self.judge(Atom::Object))
     }
 }
 
@@ -352,7 +351,9 @@ impl Input for String {
 impl Input for SocketAddr {
     fn read<'de, D: Deserializer<'de>>(input: D, reading: &mut Reading) -> Result<Option<Self>, D::Error> {
         let parse = |atom: Atom<'_>, _| match atom {
-            Atom::Text(text) => text.parse().map_err(|_| Invalid::new("invalid_format", "must be an IP address and a port, such as 127.0.0.1:8080")),
+            Atom::Text(text) => {
+                text.parse().map_err(|_| Invalid::new("invalid_format", "must be an IP address and a port, such as 127.0.0.1:8080"))
+            }
             other => Err(wrong_type(&other, "must be a string")),
         };
         AtomVisitor(reading, parse).read(input)
@@ -399,12 +400,17 @@ macro_rules! refuse {
 /// For visitors of objects.
 macro_rules! refuse_all_but_objects {
     () => {
-        $crate::form::read::refuse!(0, "must be an object", {
-            fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
-                while list.next_element::<serde::de::IgnoredAny>()?.is_some() {}
-                self.visit_str("")
-            }
-        }, {});
+        $crate::form::read::refuse!(
+            0,
+            "must be an object",
+            {
+                fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+                    while list.next_element::<serde::de::IgnoredAny>()?.is_some() {}
+                    self.visit_str("")
+                }
+            },
+            {}
+        );
     };
 }
 
@@ -419,8 +425,8 @@ macro_rules! refuse_all_but_lists {
         });
     };
 }
-pub(crate) use {refuse, refuse_all_but_objects};
 use refuse_all_but_lists;
+pub(crate) use {refuse, refuse_all_but_objects};
 
 #[cfg(test)]
 mod tests {

@@ -139,11 +139,13 @@ impl Property {
     }
 
     /// What it is when left out.
-    pub fn default(&mut self, text: &str) {
+    #[must_use]
+    pub fn default(mut self, text: &str) -> Self {
         self.required = false;
         if let RefOr::T(Schema::Object(object)) = &mut self.schema {
             object.default = Some(text.into());
         }
+        self
     }
 }
 

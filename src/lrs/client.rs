@@ -41,9 +41,8 @@ impl Lrs {
     /// [`Failure`], when there is no answer to this very request.
     pub async fn call<O: Operation>(&self, actor: &Actor, operation: &O) -> Result<O::Answer, Failure> {
         let envelope = operation.envelope(actor).map_err(|_| Failure::Unwritable)?;
-        let (status, headers, body) = tokio::time::timeout(self.settings.timeout, self.exchange::<O>(actor, envelope))
-            .await
-            .map_err(|_| Failure::Timeout)??;
+        let (status, headers, body) =
+            tokio::time::timeout(self.settings.timeout, self.exchange::<O>(actor, envelope)).await.map_err(|_| Failure::Timeout)??;
         let answer = read_answer::<O>(status, content_type(&headers), &body)?;
         operation.check(&answer).map_err(Failure::Contradiction)?;
         Ok(answer)

@@ -91,7 +91,9 @@ impl Failure {
     /// The code LRS gave, if it gave one.
     pub const fn lrs_code(&self) -> Option<&LrsCode> {
         match self {
-            Self::Maintenance(code) | Self::CredentialsRejected(code) | Self::RequestRejected(code) | Self::ServiceFailed(code) => code.as_ref(),
+            Self::Maintenance(code) | Self::CredentialsRejected(code) | Self::RequestRejected(code) | Self::ServiceFailed(code) => {
+                code.as_ref()
+            }
             _ => None,
         }
     }

@@ -211,7 +211,7 @@ wire!(Learner {
     tier_level: "TierLevel",
     ability_to_share: "AbilityToShare",
     learner_status: "LearnerStatus",
-    linked_ulns: "LinkedULNs" > "ULN" ("xmlns=\"http://api.lrs.miap.gov.uk/learner\"", "xmlns=\"\""),
+    linked_ulns: "LinkedULNs" > "ULN"("xmlns=\"http://api.lrs.miap.gov.uk/learner\"", "xmlns=\"\""),
     notes: "Notes",
     version_number: "VersionNumber",
 });

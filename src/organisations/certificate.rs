@@ -16,7 +16,7 @@ pub struct ClientIdentity {
     /// When the certificate ends, for people.
     pub expires: String,
     /// Has it ended?
-    pub expired: bool,
+    pub has_ended: bool,
 }
 
 impl ClientIdentity {
@@ -34,11 +34,11 @@ impl ClientIdentity {
         let (_, certificate) = x509_parser::parse_x509_certificate(leaf)
             .map_err(|_| format!("{}: the first certificate is not an X.509 certificate", certificate_file.display()))?;
         let validity = certificate.validity();
-        let (expires, expired) = (validity.not_after.to_string(), !validity.is_valid());
+        let (expires, has_ended) = (validity.not_after.to_string(), !validity.is_valid());
         rustls::sign::CertifiedKey::from_der(chain.clone(), key.clone_key(), &provider()).map_err(|error| {
             format!("{} and {}: the key does not belong to the certificate: {error}", certificate_file.display(), key_file.display())
         })?;
-        Ok(Self { chain, key, expires, expired })
+        Ok(Self { chain, key, expires, has_ended })
     }
 }
 

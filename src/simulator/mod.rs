@@ -17,6 +17,8 @@ use actix_web::dev::Server;
 use actix_web::web::{self, Data, PayloadConfig};
 use actix_web::{App, HttpServer};
 
+use crate::lrs::Service;
+
 pub use register::Register;
 pub use settings::{Settings, SimulatedOrganisation, TlsFiles};
 
@@ -53,9 +55,9 @@ pub fn bind(listen: SocketAddr, tls: Option<rustls::ServerConfig>, simulator: Da
         App::new()
             .app_data(simulator.clone())
             .app_data(PayloadConfig::new(MAX_MESSAGE_BYTES))
-            .route("/LearnerService.svc", web::post().to(service::learner_service))
-            .route("/LearnerServiceR9.svc", web::post().to(service::data_contract_service))
-            .route("/ExternalService.svc", web::post().to(service::data_contract_service))
+            .route(Service::Learner.path(), web::post().to(service::learner_service))
+            .route(Service::LearnerR9.path(), web::post().to(service::data_contract_service))
+            .route(Service::External.path(), web::post().to(service::data_contract_service))
             .default_service(web::to(service::no_such_service))
     })
     .workers(1);

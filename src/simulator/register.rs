@@ -244,7 +244,8 @@ mod tests {
     use crate::form::read::from_json;
 
     fn learner(json: &str) -> NewLearner {
-        let defaults = r#""givenName":"Zoë","familyName":"O'Neill-Siân","dateOfBirth":"2004-02-29","gender":"FEMALE","lastKnownPostCode":"ZZ1 1AA""#;
+        let defaults =
+            r#""givenName":"Zoë","familyName":"O'Neill-Siân","dateOfBirth":"2004-02-29","gender":"FEMALE","lastKnownPostCode":"ZZ1 1AA""#;
         from_json(format!("{{{defaults}{}{json}}}", if json.is_empty() { "" } else { "," }).as_bytes()).expect("valid")
     }
 

@@ -40,7 +40,8 @@ macro_rules! simple_types {
 }
 
 const NOT_BLANK: &str = r"[ \t\r\n]*[^ \t\r\n].*";
-const DAY: &str = "(18|19|20)[0-9]{2}-((01|03|05|07|08|10|12)-(0[1-9]|[12][0-9]|3[01])|(04|06|09|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|1[0-9]|2[0-8]))";
+const DAY: &str =
+    "(18|19|20)[0-9]{2}-((01|03|05|07|08|10|12)-(0[1-9]|[12][0-9]|3[01])|(04|06|09|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|1[0-9]|2[0-8]))";
 const LEAP_DAY: &str = "(18|19|20)([02468][048]|[13579][26])-02-29";
 const ADDRESS: &str = r"[A-Za-z0-9!#$%'*+\-/=?^_`{|}~]+(\.[A-Za-z0-9!#$%'*+\-/=?^_`{|}~]+)*@[A-Za-z0-9][A-Za-z0-9\-]{0,61}[A-Za-z0-9](\.[A-Za-z0-9][A-Za-z0-9\-]{0,61}[A-Za-z0-9])*\.[A-Za-z]{2,6}";
 
@@ -124,7 +125,10 @@ pub fn validate(element: &Element, sequence: &[Particle]) -> Result<(), Violatio
     }
     match particles.find(|particle| particle.required) {
         Some(missing) => {
-            let detail = format!("cvc-complex-type.2.4.b: The content of element '{}' is not complete. '{}' is expected.", element.name, missing.name);
+            let detail = format!(
+                "cvc-complex-type.2.4.b: The content of element '{}' is not complete. '{}' is expected.",
+                element.name, missing.name
+            );
             Err(Violation(detail))
         }
         None => Ok(()),

@@ -9,6 +9,7 @@ use super::Simulator;
 use super::register::{Demographics, Found};
 use super::schema::{self, Particle, Violation, validate};
 use crate::domain::{Date, Gender, Learner, Open, Personal, Uln};
+use crate::lrs::Service;
 use crate::lrs::codes::{LrsCode, TABLE};
 use crate::lrs::learner_service::FindLearnerResponse;
 use crate::lrs::soap::read::{Reader, decode};
@@ -67,7 +68,7 @@ pub async fn data_contract_service() -> HttpResponse {
 
 /// LRS answers other methods with a fault that clients know as the sign of maintenance (FACTS 2.16).
 pub async fn no_such_service(request: HttpRequest) -> HttpResponse {
-    if request.path().ends_with(".svc") {
+    if [Service::Learner, Service::LearnerR9, Service::External].iter().any(|service| service.path() == request.path()) {
         let details = format!("UnsupportedHttpVerb {}", request.method());
         return soap(StatusCode::METHOD_NOT_ALLOWED, miap_fault("WSEC0999", "UnsupportedHttpVerb", &details));
     }

@@ -9,9 +9,9 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig};
 
+use super::Simulator;
 use super::people;
 use super::register::{NewLearner, Register};
-use super::Simulator;
 use crate::domain::{OrganisationRef, Ukprn};
 use crate::form::form;
 use crate::form::read::from_toml;
@@ -139,9 +139,7 @@ impl TlsFiles {
 }
 
 fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
-    CertificateDer::pem_file_iter(file)
-        .and_then(Iterator::collect::<Result<_, _>>)
-        .map_err(|error| format!("{}: {error}", file.display()))
+    CertificateDer::pem_file_iter(file).and_then(Iterator::collect::<Result<_, _>>).map_err(|error| format!("{}: {error}", file.display()))
 }
 
 impl SimulatedOrganisation {
@@ -158,12 +156,12 @@ impl SimulatedOrganisation {
             products: products.to_vec(),
         };
         vec![
-            organisation("10088881", "DEMO01", "demo-password-01", &[
-                Product::UlnManagement,
-                Product::RegistrationBatches,
-                Product::LearningEvents,
-                Product::Verification,
-            ]),
+            organisation(
+                "10088881",
+                "DEMO01",
+                "demo-password-01",
+                &[Product::UlnManagement, Product::RegistrationBatches, Product::LearningEvents, Product::Verification],
+            ),
             organisation("10088882", "DEMO02", "demo-password-02", &[Product::Verification, Product::AchievementBatches]),
         ]
     }

@@ -126,6 +126,9 @@ impl<T: WireRecord> WireField for Vec<T> {
 }
 
 /// A list inside a wrapper element: `<LinkedULNs><ULN>…</ULN></LinkedULNs>`.
+///
+/// # Errors
+/// [`Unreadable::Repeated`] or [`Unreadable::Value`], naming the element.
 pub fn take_list<T: WireValue>(
     slot: &mut Option<Vec<T>>,
     reader: &mut Reader<'_>,

@@ -136,13 +136,12 @@ impl Writer {
 
     /// The value, or `<name xsi:nil="true"/>`: for elements LRS wants to see either way.
     pub fn nillable<T: WireText>(&mut self, name: &'static str, value: Option<&T>) {
-        match value {
-            Some(value) => self.value(name, value),
-            None => {
-                self.raw("<");
-                self.raw(name);
-                self.raw(" xsi:nil=\"true\"/>");
-            }
+        if let Some(value) = value {
+            self.value(name, value);
+        } else {
+            self.raw("<");
+            self.raw(name);
+            self.raw(" xsi:nil=\"true\"/>");
         }
     }
 

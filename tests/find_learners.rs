@@ -1,0 +1,213 @@
+//! Finding learners: every outcome, every field.
+
+use serde_json::{Value, json};
+
+use crate::support::peer::soap;
+use crate::support::{Gateway, Lrs, Peer};
+
+const BY_ULN: &str = "/v1/learners/find-by-uln";
+const BY_DEMOGRAPHICS: &str = "/v1/learners/find-by-demographics";
+
+fn ana() -> Value {
+    json!({"uln": "3000000126", "givenName": "Ana", "familyName": "O'Neill"})
+}
+
+fn sam() -> Value {
+    json!({"givenName": "Sam", "familyName": "Taylor", "dateOfBirth": "2004-06-01", "gender": "MALE", "lastKnownPostCode": "ZZ5 5FF"})
+}
+
+/// `base` with some fields changed; `null` takes one away.
+fn with(mut base: Value, changes: Value) -> Value {
+    let (Value::Object(fields), Value::Object(changes)) = (&mut base, changes) else { panic!("objects") };
+    for (name, value) in changes {
+        if value.is_null() {
+            fields.remove(&name)
+        } else {
+            fields.insert(name, value)
+        };
+    }
+    base
+}
+
+#[tokio::test]
+async fn a_uln_with_its_names_is_an_exact_match() {
+    let lrs = Lrs::start();
+    let answer = Gateway::to(&lrs.url()).caller().post(BY_ULN, &ana()).await;
+    assert_eq!(answer.header("cache-control"), "no-store");
+    let found = answer.ok();
+    assert_eq!((&found["outcome"], &found["lrsCode"]), (&json!("EXACT_MATCH"), &json!("WSRC0004")));
+    assert_eq!(found["learners"].as_array().expect("a list").len(), 1);
+    let learner = &found["learners"][0];
+    for (field, value) in
+        [("uln", "3000000126"), ("givenName", "Ana"), ("familyName", "O'Neill"), ("dateOfBirth", "2003-04-05"), ("gender", "FEMALE")]
+    {
+        assert_eq!(learner[field], value, "{field}");
+    }
+    assert_eq!(found["searched"], ana());
+}
+
+#[tokio::test]
+async fn names_that_do_not_fit_the_uln_are_no_match() {
+    let lrs = Lrs::start();
+    let caller = Gateway::to(&lrs.url());
+    let found = caller.caller().post(BY_ULN, &with(ana(), json!({"givenName": "Anna"}))).await.ok();
+    assert_eq!((&found["outcome"], &found["lrsCode"], &found["learners"]), (&json!("NO_MATCH"), &json!("WSRC0001"), &json!([])));
+}
+
+#[tokio::test]
+async fn a_check_tells_the_outcome_and_no_learner() {
+    let lrs = Lrs::start();
+    let found = Gateway::to(&lrs.url()).caller().post(BY_ULN, &with(ana(), json!({"findType": "CHECK"}))).await.ok();
+    assert_eq!((&found["outcome"], &found["learners"]), (&json!("EXACT_MATCH"), &json!([])));
+}
+
+#[tokio::test]
+async fn a_merged_uln_answers_with_the_master_record_and_its_links() {
+    let lrs = Lrs::with_learners(&[
+        json!({"uln": "3000000126", "givenName": "Rhiannon", "familyName": "Ap Rhys", "dateOfBirth": "2002-08-17", "gender": "FEMALE", "lastKnownPostCode": "ZZ3 3DD"}),
+        json!({"uln": "3000000258", "givenName": "Rhiannon", "familyName": "Rees", "dateOfBirth": "2002-08-17", "gender": "FEMALE", "lastKnownPostCode": "ZZ3 4EE", "mergedInto": "3000000126"}),
+    ]);
+    let gateway = Gateway::to(&lrs.url());
+    let by_uln = json!({"uln": "3000000258", "givenName": "Rhiannon", "familyName": "Rees"});
+    let by_demographics = json!({"givenName": "Rhiannon", "familyName": "Rees", "dateOfBirth": "2002-08-17", "gender": "FEMALE", "lastKnownPostCode": "ZZ34EE"});
+    for (path, search) in [(BY_ULN, by_uln), (BY_DEMOGRAPHICS, by_demographics)] {
+        let found = gateway.caller().post(path, &search).await.ok();
+        assert_eq!((&found["outcome"], &found["lrsCode"]), (&json!("LINKED_LEARNER"), &json!("WSRC0022")), "{path}");
+        let learner = &found["learners"][0];
+        assert_eq!((&learner["uln"], &learner["linkedUlns"]), (&json!("3000000126"), &json!(["3000000258"])), "{path}");
+        assert_eq!(learner["masterSubstituted"], "Y", "{path}");
+    }
+}
+
+#[tokio::test]
+async fn demographics_tell_exact_possible_too_many_and_nobody_apart() {
+    let lrs = Lrs::start();
+    let caller = Gateway::to(&lrs.url());
+    let alex =
+        json!({"givenName": "Alex", "familyName": "Smith", "dateOfBirth": "2003-01-01", "gender": "MALE", "lastKnownPostCode": "ZZ99 9ZZ"});
+    for (search, outcome, code, learners) in [
+        (sam(), "EXACT_MATCH", "WSRC0004", 1),
+        (with(sam(), json!({"lastKnownPostCode": "zz55ff"})), "EXACT_MATCH", "WSRC0004", 1),
+        (with(sam(), json!({"gender": "NOT_KNOWN"})), "POSSIBLE_MATCHES", "WSRC0003", 2),
+        (with(sam(), json!({"dateOfBirth": "2004-06-02"})), "NO_MATCH", "WSRC0001", 0),
+        (alex, "TOO_MANY_MATCHES", "WSRC0002", 0),
+    ] {
+        let found = caller.caller().post(BY_DEMOGRAPHICS, &search).await.ok();
+        assert_eq!((&found["outcome"], &found["lrsCode"]), (&json!(outcome), &json!(code)), "{search}");
+        assert_eq!(found["learners"].as_array().map(Vec::len), Some(learners), "{search}");
+    }
+}
+
+#[tokio::test]
+async fn every_optional_search_field_reaches_lrs_and_is_repeated() {
+    let lrs = Lrs::start();
+    let search = with(
+        sam(),
+        json!({
+            "previousFamilyName": "Ó Briain", "schoolAtAge16": "Smith & Sons <\"North\">", "placeOfBirth": "Abertawe ", "emailAddress": "sam@mail.example.com",
+        }),
+    );
+    let found = Gateway::to(&lrs.url()).caller().post(BY_DEMOGRAPHICS, &search).await.ok();
+    assert_eq!(found["searched"], search);
+}
+
+#[tokio::test]
+async fn every_field_of_a_learner_comes_through() {
+    let elements = [
+        ("CreatedDate", "createdDate", "2019-09-02"),
+        ("LastUpdatedDate", "lastUpdatedDate", "2023-01-16"),
+        ("ULN", "uln", "3000000126"),
+        ("MasterSubstituted", "masterSubstituted", "Y"),
+        ("Title", "title", "Dr"),
+        ("GivenName", "givenName", "Ana"),
+        ("MiddleOtherName", "middleOtherName", "Mair"),
+        ("FamilyName", "familyName", "O'Neill"),
+        ("PreferredGivenName", "preferredGivenName", "Annie"),
+        ("PreviousFamilyName", "previousFamilyName", "Wójcik"),
+        ("FamilyNameAtAge16", "familyNameAtAge16", "Bâ"),
+        ("SchoolAtAge16", "schoolAtAge16", "Northfield "),
+        ("LastKnownAddressLine1", "lastKnownAddressLine1", "1 High St"),
+        ("LastKnownAddressLine2", "lastKnownAddressLine2", "Flat 2"),
+        ("LastKnownAddressTown", "lastKnownAddressTown", "Town"),
+        ("LastKnownAddressCountyOrCity", "lastKnownAddressCountyOrCity", "City"),
+        ("LastKnownPostCode", "lastKnownPostCode", "ZZ99 9ZZ"),
+        ("DateOfAddressCapture", "dateOfAddressCapture", "2019-09-03"),
+        ("DateOfBirth", "dateOfBirth", "2003-04-05"),
+        ("PlaceOfBirth", "placeOfBirth", "Port"),
+        ("EmailAddress", "emailAddress", "a@bc.uk"),
+        ("Nationality", "nationality", "IRL"),
+        ("ScottishCandidateNumber", "scottishCandidateNumber", "123456789"),
+        ("OtherVerificationDescription", "otherVerificationDescription", "Student card"),
+        ("TierLevel", "tierLevel", "2"),
+        ("LearnerStatus", "learnerStatus", "1"),
+        ("Notes", "notes", "None so far"),
+    ];
+    let xml: String = elements.iter().map(|(element, _, text)| format!("<{element}>{text}</{element}>")).collect();
+    let body = format!(
+        "<FindLearnerResponse xmlns=\"http://api.lrs.miap.gov.uk/findmsg\"><ResponseCode xmlns=\"\">WSRC0004</ResponseCode><Learner xmlns=\"\">{xml}\
+         <Gender>9</Gender><VerificationType>999</VerificationType><AbilityToShare>2</AbilityToShare>\
+         <l:LinkedULNs xmlns:l=\"http://api.lrs.miap.gov.uk/learner\"><ULN>3000000258</ULN><ULN>3000000266</ULN></l:LinkedULNs>\
+         <VersionNumber>12</VersionNumber></Learner></FindLearnerResponse>"
+    );
+    let peer = Peer::answering(soap(200, &body));
+    let found = Gateway::to(&peer.url()).caller().post(BY_ULN, &ana()).await.ok();
+    let learner = found["learners"][0].as_object().expect("a learner");
+    for (_, field, text) in elements {
+        assert_eq!(learner[field], text, "{field}");
+    }
+    assert_eq!((&learner["gender"], &learner["verificationType"]), (&json!("NOT_SPECIFIED"), &json!("OTHER")));
+    assert_eq!((&learner["abilityToShare"], &learner["versionNumber"]), (&json!("SEEN_NOT_SHARED"), &json!(12)));
+    assert_eq!(learner["linkedUlns"], json!(["3000000258", "3000000266"]));
+    assert_eq!(learner.len(), 32, "the contract has 32 fields");
+}
+
+#[tokio::test]
+async fn what_lrs_leaves_out_or_sends_empty_is_absent() {
+    let body = "<n:FindLearnerResponse xmlns:n=\"http://api.lrs.miap.gov.uk/findmsg\" xmlns:i=\"http://www.w3.org/2001/XMLSchema-instance\">\
+        <ResponseCode>WSRC0004</ResponseCode><ULN>3000000126</ULN><FamilyName/><Learner><ULN>3000000126</ULN><Title i:nil=\"true\"/><Gender/>\
+        <LinkedULNs xmlns=\"http://api.lrs.miap.gov.uk/learner\"/><Notes/><VersionNumber>1</VersionNumber></Learner></n:FindLearnerResponse>";
+    let peer = Peer::answering(soap(200, body));
+    let found = Gateway::to(&peer.url()).caller().post(BY_ULN, &ana()).await.ok();
+    assert_eq!(found["learners"], json!([{"uln": "3000000126", "linkedUlns": [], "versionNumber": 1}]));
+    assert_eq!(found["searched"], json!({"uln": "3000000126"}));
+}
+
+#[tokio::test]
+async fn undocumented_codes_and_values_are_passed_on_verbatim() {
+    let learner = "<Learner><CreatedDate>1900-02-29</CreatedDate><ULN>1234</ULN><DateOfBirth>unknown</DateOfBirth><Gender>7</Gender>\
+        <VerificationType>8</VerificationType><LearnerStatus>42</LearnerStatus><NewField>of next year</NewField><VersionNumber> 3 </VersionNumber></Learner>";
+    for code in ["WSRC7777", "SOMETHING", ""] {
+        let body = format!(
+            "<n:FindLearnerResponse xmlns:n=\"http://api.lrs.miap.gov.uk/findmsg\"><ResponseCode>{code}</ResponseCode>{learner}</n:FindLearnerResponse>"
+        );
+        let peer = Peer::answering(soap(200, &body));
+        let found = Gateway::to(&peer.url()).caller().post(BY_ULN, &ana()).await.ok();
+        assert_eq!((&found["outcome"], &found["lrsCode"]), (&json!("OTHER"), &json!(code)));
+        assert_eq!(
+            found["learners"],
+            json!([{
+                "createdDate": "1900-02-29", "uln": "1234", "dateOfBirth": "unknown", "gender": "7", "verificationType": "8",
+                "learnerStatus": "42", "linkedUlns": [], "versionNumber": 3
+            }])
+        );
+    }
+}
+
+#[tokio::test]
+async fn lrs_is_told_the_organisation_and_the_person_of_the_token() {
+    let peer = Peer::answering(soap(
+        200,
+        "<n:FindLearnerResponse xmlns:n=\"http://api.lrs.miap.gov.uk/findmsg\"><ResponseCode>WSRC0001</ResponseCode></n:FindLearnerResponse>",
+    ));
+    let gateway = Gateway::to(&peer.url());
+    gateway.caller().as_person(json!({"preferred_username": "Siân <O'Neill> & co"})).post(BY_ULN, &ana()).await.ok();
+    let request = &peer.received()[0];
+    assert_eq!(request.head.lines().next(), Some("POST /LearnerService.svc HTTP/1.1"));
+    assert_eq!((request.header("content-type"), request.header("soapaction")), ("text/xml; charset=utf-8", "\"\""));
+    for element in [
+        "<OrganisationRef xsi:nil=\"true\"/><UKPRN>10088881</UKPRN><OrgPassword>demo-password-01</OrgPassword>",
+        "<UserName>Siân &lt;O'Neill&gt; &amp; co</UserName>",
+    ] {
+        assert!(request.body.contains(element), "{}", request.body);
+    }
+}

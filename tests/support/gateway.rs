@@ -1,0 +1,84 @@
+//! A gateway in front of an LRS.
+
+use std::time::Duration;
+
+use lrs_gateway::auth::{Algorithm, ClaimNames, Issuer, IssuerKey, Verifier};
+use lrs_gateway::domain::Ukprn;
+use lrs_gateway::form::Value as _;
+use lrs_gateway::lrs::{Lrs, LrsSettings};
+use lrs_gateway::organisations::{Organisation, OrganisationPassword, Product, Registry, Transport};
+use lrs_gateway::server;
+
+use super::caller::{AUDIENCE, Caller, ISSUER, PROVIDER, SECRET};
+use super::{ANY_PORT, Running};
+
+/// A learning provider and an awarding organisation; the same as the simulator's.
+pub const AWARDING: &str = "10088882";
+
+/// How the gateway under test is made.
+pub struct Options {
+    pub timeout: Duration,
+    pub max_answer_bytes: usize,
+    pub issuers: Vec<Issuer>,
+    pub organisations: Vec<Organisation>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            timeout: Duration::from_secs(10),
+            max_answer_bytes: 1024 * 1024,
+            issuers: vec![hmac_issuer()],
+            organisations: vec![
+                organisation(PROVIDER, "demo-password-01", &[Product::UlnManagement, Product::LearningEvents, Product::Verification]),
+                organisation(AWARDING, "demo-password-02", &[Product::Verification, Product::AchievementBatches]),
+            ],
+        }
+    }
+}
+
+/// Where the tests' tokens have what.
+pub fn claim_names() -> ClaimNames {
+    ClaimNames { organisation: "org".into(), user: "preferred_username".into(), scope: "scope".into() }
+}
+
+/// The issuer whose secret the tests know.
+pub fn hmac_issuer() -> Issuer {
+    Issuer::new(ISSUER, AUDIENCE, &[Algorithm::HS256], IssuerKey::from_secret(SECRET).expect("long enough"), claim_names())
+}
+
+/// An organisation without a certificate.
+pub fn organisation(ukprn: &str, password: &str, products: &[Product]) -> Organisation {
+    let transport = Transport::new(None, Duration::from_secs(2)).expect("the web's roots");
+    let ukprn = Ukprn::parse(ukprn).expect("a UKPRN");
+    let password = OrganisationPassword::new(password).expect("16 characters");
+    Organisation::new(ukprn, "A test".into(), None, products.to_vec(), password, None, &transport).expect("a client")
+}
+
+/// The gateway, running.
+pub struct Gateway(Running);
+
+impl Gateway {
+    /// In front of the LRS at this address.
+    pub fn to(lrs_url: &str) -> Self {
+        Self::with(lrs_url, Options::default())
+    }
+
+    /// The same, made in another way.
+    pub fn with(lrs_url: &str, options: Options) -> Self {
+        let lrs = LrsSettings { base_url: lrs_url.to_owned(), timeout: options.timeout, max_answer_bytes: options.max_answer_bytes };
+        let (verifier, registry) = (Verifier::new(options.issuers), Registry::new(options.organisations));
+        let gateway = server::Gateway::new(verifier, registry, Lrs::new(lrs));
+        Self(Running::start(move || server::bind(ANY_PORT, 1, gateway).map(|bound| (bound.address, bound.server))))
+    }
+
+    /// Its address.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.0.address)
+    }
+
+    /// A person of the learning provider, with every scope.
+    pub fn caller(&self) -> Caller {
+        Caller::new(self.url())
+    }
+}

@@ -1,0 +1,47 @@
+//! Servers, callers and peers for the tests. Everything binds loopback, on free ports, and stops with its owner.
+
+pub mod caller;
+pub mod gateway;
+pub mod peer;
+pub mod simulator;
+
+pub use gateway::Gateway;
+pub use peer::Peer;
+pub use simulator::Lrs;
+
+use std::net::SocketAddr;
+use std::sync::mpsc;
+
+use actix_web::dev::{Server, ServerHandle};
+
+/// Any free port of this machine.
+pub const ANY_PORT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
+
+/// A server in a thread of its own.
+pub struct Running {
+    pub address: SocketAddr,
+    handle: ServerHandle,
+}
+
+impl Running {
+    /// Runs what `bind` binds.
+    pub fn start(bind: impl FnOnce() -> std::io::Result<(SocketAddr, Server)> + Send + 'static) -> Self {
+        let (ready, started) = mpsc::channel();
+        std::thread::spawn(move || {
+            actix_web::rt::System::new().block_on(async {
+                let (address, server) = bind().expect("a free port");
+                ready.send((address, server.handle())).expect("the test waits");
+                server.await.expect("the server ends well");
+            });
+        });
+        let (address, handle) = started.recv().expect("the server starts");
+        Self { address, handle }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // The order is given when the future is made; nobody needs to wait for it.
+        drop(self.handle.stop(false));
+    }
+}

@@ -1,0 +1,49 @@
+//! A simulated LRS.
+
+use actix_web::web::Data;
+use lrs_gateway::form::read::from_json;
+use lrs_gateway::simulator::register::NewLearner;
+use lrs_gateway::simulator::{self, Settings, SimulatedOrganisation, Simulator};
+
+use super::{ANY_PORT, Running};
+
+/// The simulator, running.
+pub struct Lrs {
+    running: Running,
+    pub simulator: Data<Simulator>,
+}
+
+impl Lrs {
+    /// With the learners of the demonstration.
+    pub fn start() -> Self {
+        Self::with(&Settings::default())
+    }
+
+    /// As these settings say.
+    pub fn with(settings: &Settings) -> Self {
+        let simulator = Data::new(settings.simulator().expect("valid settings"));
+        let tls = settings.tls.as_ref().map(|tls| tls.server_config().expect("valid files"));
+        let served = simulator.clone();
+        let running = Running::start(move || simulator::bind(ANY_PORT, tls, served));
+        Self { running, simulator }
+    }
+
+    /// With these learners, in the words of a register file but as JSON, and nobody else.
+    pub fn with_learners(learners: &[serde_json::Value]) -> Self {
+        let learners = learners.iter().map(|learner| {
+            from_json::<NewLearner>(learner.to_string().as_bytes()).unwrap_or_else(|mistakes| panic!("{learner}: {mistakes:?}"))
+        });
+        Self::with(&Settings { invented_learners: 0, learners: learners.collect(), ..Settings::default() })
+    }
+
+    /// Its address.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.running.address)
+    }
+}
+
+/// Passwords of the demonstration's organisations, by UKPRN.
+pub fn password_of(ukprn: &str) -> String {
+    let known = SimulatedOrganisation::demonstration();
+    known.into_iter().find(|organisation| organisation.ukprn.as_str() == ukprn).expect("an organisation of the demonstration").password
+}
