@@ -56,6 +56,13 @@ impl Documents {
         Self { document_3_1, document_3_0: openapi::document_3_0(), methods }
     }
 
+    /// For operators' own port: knows the routes of [`admin`] only.
+    pub fn admin() -> Self {
+        let mut documents = Self::new();
+        documents.methods.retain(|(path, _)| path.starts_with("/health/"));
+        documents
+    }
+
     /// The methods that the route of this path takes.
     fn methods(&self, path: &str) -> Option<&[Method]> {
         let fits = |pattern: &str| {

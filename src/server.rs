@@ -86,7 +86,7 @@ pub fn bind(listen: SocketAddr, workers: usize, gateway: Gateway) -> std::io::Re
 /// # Errors
 /// When the address cannot be bound.
 pub fn bind_admin(listen: SocketAddr) -> std::io::Result<Bound> {
-    let documents = Data::new(Documents::new());
+    let documents = Data::new(Documents::admin());
     let listener = TcpListener::bind(listen)?;
     let address = listener.local_addr()?;
     let server = HttpServer::new(move || {

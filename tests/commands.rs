@@ -1,1 +1,296 @@
-//! To be written.
+//! The program as its operators run it.
+
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+
+use serde_json::{Value, json};
+
+use crate::support::Caller;
+
+/// The program, running; it is killed with its owner.
+struct Program {
+    child: Child,
+    log: BufReader<std::process::ChildStderr>,
+}
+
+impl Program {
+    fn start(arguments: &[&str], variables: &[(&str, &str)]) -> Self {
+        let mut child = program(arguments, variables).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
+        let log = BufReader::new(child.stderr.take().expect("piped"));
+        Self { child, log }
+    }
+
+    /// The first log line with this message.
+    fn wait_for(&mut self, message: &str) -> Value {
+        let mut line = String::new();
+        while self.log.read_line(&mut line).expect("a line") > 0 {
+            let event: Value = serde_json::from_str(&line).unwrap_or_else(|_| panic!("logs are JSON: {line}"));
+            if event["message"] == message {
+                return event;
+            }
+            line.clear();
+        }
+        panic!("it ended before it said {message:?}")
+    }
+
+    /// Ends it and gives back all it said on standard error since.
+    fn rest_of_log(mut self) -> String {
+        self.child.kill().expect("it runs");
+        let mut rest = String::new();
+        self.log.read_to_string(&mut rest).expect("text");
+        rest
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn program(arguments: &[&str], variables: &[(&str, &str)]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_lrs-gateway"));
+    command.args(arguments).envs(variables.iter().copied()).stdin(Stdio::null());
+    command
+}
+
+fn run(arguments: &[&str]) -> Output {
+    program(arguments, &[]).output().expect("it runs")
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).expect("text")
+}
+
+/// A directory with a configuration that works.
+struct Setup(tempfile::TempDir);
+
+impl Setup {
+    fn new(lrs_url: &str) -> Self {
+        let setup = Self(tempfile::tempdir().expect("a directory"));
+        setup.write("gateway.toml", &format!(
+            "[server]\nlisten = \"127.0.0.1:0\"\nadmin_listen = \"127.0.0.1:0\"\nworkers = 1\n\
+             [[auth.issuers]]\nissuer = \"https://idp.example.ac.uk/\"\naudience = \"lrs-gateway\"\nhmac_secret_file = \"secret\"\norganisation_claim = \"realm.ukprn\"\n\
+             [lrs]\nenvironment = \"custom\"\nbase_url = \"{lrs_url}\"\n[organisations]\ndirectory = \"organisations\"\n"
+        ));
+        setup.write("secret", "a secret of thirty-two bytes or more\n");
+        setup.write(
+            "organisations/10088881.toml",
+            "ukprn = \"10088881\"\nname = \"Example College\"\nproducts = [\"uln-management\"]\npassword_file = \"10088881.password\"\n",
+        );
+        setup.write("organisations/10088881.password", "demo-password-01\n");
+        setup
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        let path = self.path(name);
+        std::fs::create_dir_all(path.parent().expect("a directory")).expect("made");
+        std::fs::write(path, text).expect("written");
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn config(&self) -> String {
+        self.path("gateway.toml").display().to_string()
+    }
+}
+
+#[tokio::test]
+async fn serve_and_simulate_work_together_with_a_minted_token() {
+    let mut lrs = Program::start(&["simulate", "--listen", "127.0.0.1:0"], &[]);
+    let lrs_url = lrs.wait_for("simulating LRS")["address"].as_str().expect("an address").to_owned();
+    let setup = Setup::new("http://127.0.0.1:1");
+    let mut gateway = Program::start(&["serve", "--config", &setup.config()], &[("LRS_GATEWAY__LRS__BASE_URL", &lrs_url)]);
+    let serving = gateway.wait_for("serving");
+    let url = |key: &str| format!("http://{}", serving[key].as_str().expect("an address"));
+
+    let token =
+        run(&["token", "--config", &setup.config(), "--organisation", "10088881", "--user", "j.bloggs", "--scope", "learners:read"]);
+    let caller = Caller::new(url("api")).with_token(String::from_utf8(token.stdout).expect("text").trim());
+    let search = json!({"uln": "3000000126", "givenName": "Ana", "familyName": "O'Neill"});
+    assert_eq!(caller.post("/v1/learners/find-by-uln", &search).await.ok()["outcome"], "EXACT_MATCH");
+
+    let admin = Caller::new(url("admin"));
+    assert_eq!(admin.request("GET", "/health/ready").await.ok(), json!({"status": "READY"}));
+    admin.post("/v1/learners/find-by-uln", &search).await.problem(404, "not_found");
+}
+
+#[tokio::test]
+async fn nothing_personal_is_logged_at_the_most_verbose_level() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let token_file = directory.path().join("tokens.json");
+    let token_path = token_file.display().to_string();
+    let arguments = ["demo", "--listen", "127.0.0.1:0", "--token-file", &token_path];
+    let mut demo = Program::start(&arguments, &[("RUST_LOG", "trace")]);
+    let mut welcome = BufReader::new(demo.child.stdout.take().expect("piped"));
+    let mut line = String::new();
+    while !line.starts_with("Documentation") {
+        line.clear();
+        assert!(welcome.read_line(&mut line).expect("text") > 0, "a welcome");
+    }
+    let url = line.split_whitespace().last().and_then(|url| url.strip_suffix("/docs")).expect("an address").to_owned();
+    let tokens: Value = serde_json::from_slice(&std::fs::read(&token_file).expect("written")).expect("JSON");
+    let token = tokens["learningProvider"].as_str().expect("a token");
+    let caller = Caller::new(url).with_token(token);
+
+    let search = json!({
+        "givenName": "Zebedee", "familyName": "Quillfeather", "dateOfBirth": "2001-09-17", "gender": "MALE", "lastKnownPostCode": "ZZ42 4QX",
+        "schoolAtAge16": "Marzipan School", "placeOfBirth": "Nowhereville", "emailAddress": "zebedee@mail.example.com",
+    });
+    let by_uln = json!({"uln": "3000000258", "givenName": "Zebedee", "familyName": "Quillfeather"});
+    caller.post("/v1/learners/find-by-demographics", &search).await.ok();
+    caller.post("/v1/learners/find-by-uln", &by_uln).await.ok();
+    let mut wrong = search.clone();
+    wrong["givenName"] = json!("Zebedee".repeat(10));
+    caller.post("/v1/learners/find-by-demographics", &wrong).await.problem(422, "validation_failed");
+    caller
+        .post_text("/v1/learners/find-by-uln", "application/json", "{\"givenName\": \"Zebedee\", ")
+        .await
+        .problem(400, "malformed_request");
+    caller.request("GET", "/v1/learners/3000000258?name=Quillfeather").await.problem(404, "not_found");
+
+    let log = demo.rest_of_log();
+    assert!(log.lines().count() > 5 && log.contains("\"request_id\""), "there is a log: {log}");
+    let secret_parts = token.split('.').skip(1);
+    let personal =
+        ["Zebedee", "Quillfeather", "2001-09-17", "ZZ42", "Marzipan", "Nowhereville", "3000000258", "demo-password", "demo.registrar"];
+    for marked in personal.into_iter().chain(secret_parts) {
+        assert!(!log.contains(marked), "{marked} is in the log: {}", log.lines().find(|line| line.contains(marked)).unwrap_or_default());
+    }
+}
+
+#[test]
+fn the_committed_documents_are_those_of_the_code() {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let check = |directory: &Path| program(&["openapi", "--check"], &[]).current_dir(directory).output().expect("it runs");
+    let output = check(here);
+    assert!(output.status.success(), "{}", stderr(&output));
+    for (flag, file) in [(None, "openapi.json"), (Some("--v3.0"), "openapi-3.0.json")] {
+        let printed = run(&["openapi"].into_iter().chain(flag).collect::<Vec<_>>());
+        assert_eq!(printed.stdout, std::fs::read(here.join("openapi").join(file)).expect(file), "{file}");
+    }
+
+    let copy = tempfile::tempdir().expect("a directory");
+    std::fs::create_dir(copy.path().join("openapi")).expect("made");
+    for file in ["openapi.json", "openapi-3.0.json"] {
+        std::fs::copy(here.join("openapi").join(file), copy.path().join("openapi").join(file)).expect(file);
+    }
+    let changed = copy.path().join("openapi/openapi.json");
+    std::fs::write(&changed, std::fs::read_to_string(&changed).expect("text").replacen("ULN", "UNL", 1)).expect("written");
+    let output = check(copy.path());
+    assert!(!output.status.success() && stderr(&output).contains("openapi.json differs"), "{}", stderr(&output));
+}
+
+#[test]
+fn a_good_configuration_is_said_to_be_good() {
+    let setup = Setup::new("http://127.0.0.1:1");
+    let output = run(&["check-config", "--config", &setup.config()]);
+    let said = String::from_utf8(output.stdout.clone()).expect("text");
+    assert!(output.status.success() && said.contains("no problem found, 1 organisations"), "{said}{}", stderr(&output));
+}
+
+#[test]
+fn every_problem_of_a_configuration_is_reported_at_once() {
+    let setup = Setup::new("http://127.0.0.1:1");
+    setup.write(
+        "gateway.toml",
+        "\
+        [server]\nlisten = \"8080\"\nworkers = \"many\"\ncolour = \"blue\"\n\
+        [[auth.issuers]]\naudience = \"lrs-gateway\"\nalgorithms = [\"none\"]\n\
+        [lrs]\nenvironment = \"test\"\ntimeout_seconds = -1\n[organisation]\ndirectory = \"x\"\n",
+    );
+    let output = run(&["check-config", "--config", &setup.config()]);
+    let said = stderr(&output);
+    assert!(!output.status.success());
+    for place in [
+        "server.listen: must be an IP address",
+        "server.workers: must be",
+        "server.colour: there is no such field",
+        "auth.issuers.0.issuer: is required",
+        "auth.issuers.0.algorithms.0: must be one of",
+        "lrs.environment: must be live",
+        "lrs.timeout_seconds: must be",
+        "organisation: there is no such field",
+        "organisations: is required",
+    ] {
+        assert!(said.contains(place), "{place}: {said}");
+    }
+    assert_eq!(said.lines().count(), 9, "one line a problem: {said}");
+}
+
+#[test]
+fn problems_behind_the_file_are_reported_at_once_too() {
+    let setup = Setup::new("http://lrs.example.com");
+    setup.write(
+        "gateway.toml",
+        "\
+        [server]\ntls = { certificate_file = \"a\", key_file = \"b\" }\n\
+        [[auth.issuers]]\nissuer = \"https://a.example/\"\naudience = \"x\"\nhmac_secret_file = \"short\"\n\
+        [[auth.issuers]]\nissuer = \"https://a.example/\"\naudience = \"x\"\njwks_url = \"https://a.example/jwks\"\n\
+        [[auth.issuers]]\nissuer = \"https://b.example/\"\naudience = \"x\"\nalgorithms = [\"RS256\"]\npublic_key_file = \"secret\"\n\
+        [lrs]\nenvironment = \"custom\"\nbase_url = \"http://lrs.example.com\"\nca_certificate_file = \"missing.pem\"\n\
+        [store]\nredis_url = \"redis://127.0.0.1/\"\n[organisations]\ndirectory = \"organisations\"\n",
+    );
+    setup.write("short", "too short");
+    setup.write(
+        "organisations/10088882.toml",
+        "ukprn = \"10088882\"\nname = \"B\"\nproducts = [\"uln-managment\"]\npassword_file = \"p\"\n",
+    );
+    setup.write(
+        "organisations/10088883.toml",
+        "ukprn = \"10088883\"\nname = \"C\"\nproducts = []\npassword_file = \"missing\"\nclient_certificate = { pfx_file = \"c.pfx\" }\n",
+    );
+    setup
+        .write("organisations/10088884.toml", "ukprn = \"10088881\"\nname = \"D\"\nproducts = []\npassword_file = \"10088881.password\"\n");
+    setup.write("organisations/10088885.toml", "ukprn = \"10088885\"\nname = \"E\"\nproducts = []\npassword_file = \"long.password\"\nclient_certificate = { certificate_file = \"x\" }\n");
+    setup.write("organisations/long.password", "seventeen letters");
+    setup.write("organisations/10088886.toml", "ukprn = ");
+    let output = run(&["check-config", "--config", &setup.config()]);
+    let said = stderr(&output);
+    assert!(!output.status.success());
+    for problem in [
+        "server.tls: is not supported yet",
+        "auth.issuers.0.hmac_secret_file: holds fewer than 32 bytes",
+        "auth.issuers.1.issuer: https://a.example/ stands",
+        "auth.issuers.1.jwks_url: is not supported yet",
+        "auth.issuers.2.public_key_file",
+        "lrs.base_url: must be https",
+        "lrs.ca_certificate_file",
+        "store: Redis is not supported yet",
+        "10088882.toml: products.0: must be one of",
+        "10088883.toml: password_file",
+        "10088883.toml: client_certificate: PKCS#12",
+        "10088884.toml: ukprn: organisation 10088881 is described",
+        "10088885.toml: password_file",
+        "10088885.toml: client_certificate: needs certificate_file and key_file",
+        "10088886.toml: not well-formed TOML",
+    ] {
+        assert!(said.contains(problem), "{problem}: {said}");
+    }
+    assert_eq!(said.lines().count(), 15, "one line a problem: {said}");
+}
+
+#[test]
+fn lrs_itself_needs_certificates() {
+    let setup = Setup::new("http://127.0.0.1:1");
+    let config = std::fs::read_to_string(setup.path("gateway.toml")).expect("text");
+    setup.write("gateway.toml", &config.replace("environment = \"custom\"\nbase_url = \"http://127.0.0.1:1\"", "environment = \"live\""));
+    let output = run(&["check-config", "--config", &setup.config()]);
+    assert!(stderr(&output).contains("organisation 10088881: client_certificate: is required"), "{}", stderr(&output));
+}
+
+#[test]
+fn tokens_are_minted_under_shared_secrets_only_and_for_real_scopes() {
+    let setup = Setup::new("http://127.0.0.1:1");
+    let config = setup.config();
+    let output = run(&["token", "--config", &config, "--organisation", "1", "--user", "", "--scope", "learners"]);
+    assert_eq!(stderr(&output).lines().count(), 3, "{}", stderr(&output));
+    let text = std::fs::read_to_string(setup.path("gateway.toml")).expect("text");
+    setup.write("gateway.toml", &text.replace("hmac_secret_file = \"secret\"", "public_key_file = \"secret\""));
+    let output = run(&["token", "--config", &config, "--organisation", "10088881", "--user", "j.bloggs"]);
+    assert!(!output.status.success() && stderr(&output).contains("hmac_secret_file"), "{}", stderr(&output));
+}

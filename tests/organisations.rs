@@ -1,1 +1,138 @@
-//! To be written.
+//! Organisations do not mix: passwords, persons, connections, certificates.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use lrs_gateway::domain::Ukprn;
+use lrs_gateway::form::Value as _;
+use lrs_gateway::organisations::{ClientIdentity, Organisation, OrganisationPassword, Product, Transport};
+use lrs_gateway::simulator::{Settings, TlsFiles};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use serde_json::json;
+
+use crate::support::caller::PROVIDER;
+use crate::support::gateway::{AWARDING, Options, organisation};
+use crate::support::peer::{Reply, soap};
+use crate::support::{Gateway, Lrs, Peer};
+
+const FIND: &str = "/v1/learners/find-by-uln";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn thousands_of_interleaved_calls_never_carry_anothers_password_or_share_a_connection() {
+    const CALLS: usize = 4000;
+    let peer = Peer::start(|request| {
+        let name = request.body.split("<GivenName>").nth(1).and_then(|rest| rest.split('<').next()).unwrap_or_default();
+        Reply::Bytes(soap(
+            200,
+            &format!(
+                "<n:FindLearnerResponse xmlns:n=\"http://api.lrs.miap.gov.uk/findmsg\"><ResponseCode>WSRC0001</ResponseCode><GivenName>{name}</GivenName></n:FindLearnerResponse>"
+            ),
+        ))
+    });
+    let organisations = vec![
+        organisation(PROVIDER, "password-of-one-", &[Product::UlnManagement]),
+        organisation(AWARDING, "password-of-two-", &[Product::UlnManagement]),
+    ];
+    let gateway = Gateway::with(&peer.url(), Options { organisations, ..Options::default() });
+    let callers = [PROVIDER, AWARDING]
+        .map(|ukprn| gateway.caller().as_person(json!({"org": ukprn, "preferred_username": format!("person of {ukprn}")})));
+    let calls = (0..CALLS).map(|number| {
+        let caller = &callers[number % 2];
+        async move {
+            let name = format!("call {number}");
+            let found = caller.post(FIND, &json!({"uln": "3000000126", "givenName": name, "familyName": "x"})).await.ok();
+            assert_eq!(found["searched"]["givenName"], name, "the answer to this very call");
+        }
+    });
+    futures_util::StreamExt::for_each_concurrent(futures_util::stream::iter(calls), 32, |call| call).await;
+
+    let received = peer.received();
+    assert_eq!(received.len(), CALLS);
+    let mut passwords_of_connection: BTreeMap<usize, BTreeSet<&str>> = BTreeMap::new();
+    for request in &received {
+        let (password, expected) = [(PROVIDER, "password-of-one-"), (AWARDING, "password-of-two-")]
+            .iter()
+            .find(|(ukprn, _)| request.body.contains(&format!("<UKPRN>{ukprn}</UKPRN>")))
+            .map(|(ukprn, password)| (*password, format!("<OrgPassword>{password}</OrgPassword><UserName>person of {ukprn}</UserName>")))
+            .expect("one of the two");
+        assert!(request.body.contains(&expected), "password and person of the same organisation");
+        passwords_of_connection.entry(request.connection).or_default().insert(password);
+    }
+    assert!(passwords_of_connection.values().all(|passwords| passwords.len() == 1), "no connection is shared: {passwords_of_connection:?}");
+    assert!(passwords_of_connection.len() < CALLS / 10, "connections are kept: {}", passwords_of_connection.len());
+}
+
+/// A certification authority and what it made, as PEM files.
+struct Authority {
+    directory: tempfile::TempDir,
+    issuer: CertifiedIssuer<'static, KeyPair>,
+}
+
+impl Authority {
+    fn new() -> Self {
+        let mut params = CertificateParams::new(Vec::new()).expect("parameters");
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().expect("a key")).expect("a certificate");
+        let directory = tempfile::tempdir().expect("a directory");
+        std::fs::write(directory.path().join("ca.pem"), issuer.pem()).expect("written");
+        Self { directory, issuer }
+    }
+
+    fn ca_file(&self) -> PathBuf {
+        self.directory.path().join("ca.pem")
+    }
+
+    /// Certificate and key files for this name.
+    fn issue(&self, name: &str) -> (PathBuf, PathBuf) {
+        let key = KeyPair::generate().expect("a key");
+        let params = CertificateParams::new(vec![name.to_owned()]).expect("parameters");
+        let certificate = params.signed_by(&key, &self.issuer).expect("signed");
+        let file = |kind: &str, pem: String| {
+            let path = self.directory.path().join(format!("{name}.{kind}.pem"));
+            std::fs::write(&path, pem).expect("written");
+            path
+        };
+        (file("certificate", certificate.pem()), file("key", key.serialize_pem()))
+    }
+}
+
+fn with_certificate(ukprn: &str, password: &str, ca_file: &Path, files: Option<(PathBuf, PathBuf)>) -> Organisation {
+    let transport = Transport::new(Some(ca_file), Duration::from_secs(2)).expect("a root");
+    let identity = files.map(|(certificate, key)| ClientIdentity::from_pem(&certificate, &key).expect("they belong together"));
+    let (ukprn, password) = (Ukprn::parse(ukprn).expect("a UKPRN"), OrganisationPassword::new(password).expect("16 characters"));
+    Organisation::new(ukprn, "A test".into(), None, vec![Product::UlnManagement], password, identity, &transport).expect("a client")
+}
+
+#[tokio::test]
+async fn lrs_that_asks_for_certificates_lets_in_who_has_one() {
+    let (authority, stranger) = (Authority::new(), Authority::new());
+    let (certificate_file, key_file) = authority.issue("127.0.0.1");
+    let tls = TlsFiles { certificate_file, key_file, client_ca_file: Some(authority.ca_file()) };
+    let lrs = Lrs::with(&Settings { tls: Some(tls), ..Settings::default() });
+    let search = json!({"uln": "3000000126", "givenName": "Ana", "familyName": "O'Neill"});
+    let url = lrs.url().replace("http:", "https:");
+    let gateway_with = |files| {
+        let organisation = with_certificate(PROVIDER, "demo-password-01", &authority.ca_file(), files);
+        Gateway::with(&url, Options { organisations: vec![organisation], ..Options::default() })
+    };
+
+    let found = gateway_with(Some(authority.issue("college"))).caller().post(FIND, &search).await.ok();
+    assert_eq!(found["outcome"], "EXACT_MATCH");
+    for refused in [None, Some(stranger.issue("college"))] {
+        gateway_with(refused).caller().post(FIND, &search).await.problem(502, "lrs_credentials_rejected");
+    }
+
+    // A server that our roots do not vouch for is not LRS: nothing is sent to it.
+    let organisation = with_certificate(PROVIDER, "demo-password-01", &stranger.ca_file(), Some(authority.issue("college")));
+    let gateway = Gateway::with(&url, Options { organisations: vec![organisation], ..Options::default() });
+    gateway.caller().post(FIND, &search).await.problem(503, "lrs_unavailable");
+}
+
+#[test]
+fn a_key_that_does_not_belong_to_the_certificate_is_noticed_at_once() {
+    let authority = Authority::new();
+    let ((certificate, _), (_, key)) = (authority.issue("one"), authority.issue("two"));
+    let problem = ClientIdentity::from_pem(&certificate, &key).expect_err("they do not belong together");
+    assert!(problem.contains("does not belong"), "{problem}");
+}

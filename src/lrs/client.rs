@@ -177,6 +177,7 @@ const fn about_certificates(alert: rustls::AlertDescription) -> bool {
             | Alert::CertificateUnknown
             | Alert::UnknownCA
             | Alert::AccessDenied
+            | Alert::DecryptError
             | Alert::CertificateRequired
     )
 }

@@ -5,6 +5,7 @@ pub mod gateway;
 pub mod peer;
 pub mod simulator;
 
+pub use caller::Caller;
 pub use gateway::Gateway;
 pub use peer::Peer;
 pub use simulator::Lrs;
