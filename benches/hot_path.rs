@@ -1,1 +1,131 @@
-fn main() {}
+//! The work of one call, without the network: time and allocations (`make bench`; figures in `docs/PERFORMANCE.md`).
+
+use divan::{AllocProfiler, Bencher, black_box};
+use lrs_gateway::auth::{Algorithm, ClaimNames, Issuer, IssuerKey, Verifier, mint};
+use lrs_gateway::domain::{Date, FindType, Gender, Name, Postcode, Ukprn, Uln, UserName};
+use lrs_gateway::form::Value;
+use lrs_gateway::lrs::learner_service::{FindLearnerByDemographics, FindLearnerByUln};
+use lrs_gateway::lrs::{Operation as _, read_answer};
+use lrs_gateway::organisations::{Actor, Organisation, OrganisationPassword, Transport};
+use rcgen::KeyPair;
+use std::sync::Arc;
+use std::time::Duration;
+
+#[global_allocator]
+static ALLOCATOR: AllocProfiler = AllocProfiler::system();
+
+fn main() {
+    divan::main();
+}
+
+fn value<T: Value>(text: &str) -> T {
+    T::parse(text).unwrap_or_else(|invalid| panic!("{text}: {}", invalid.detail))
+}
+
+fn actor() -> Actor {
+    let transport = Transport::new(None, Duration::from_secs(1)).expect("roots");
+    let password = OrganisationPassword::new("demo-password-01").expect("16 characters");
+    let organisation = Organisation::new(value::<Ukprn>("10088881"), "Example".into(), None, Vec::new(), password, None, &transport);
+    Actor { organisation: Arc::new(organisation.expect("a client")), user: value::<UserName>("j.bloggs") }
+}
+
+fn by_uln() -> FindLearnerByUln {
+    FindLearnerByUln {
+        find_type: FindType::Full,
+        uln: value::<Uln>("3000000126"),
+        family_name: value::<Name>("O'Neill"),
+        given_name: value::<Name>("Ana"),
+    }
+}
+
+#[divan::bench]
+fn write_find_by_uln(bencher: Bencher<'_, '_>) {
+    let (actor, operation) = (actor(), by_uln());
+    bencher.bench(|| black_box(&operation).envelope(black_box(&actor)).expect("legal"));
+}
+
+#[divan::bench]
+fn write_find_by_demographics(bencher: Bencher<'_, '_>) {
+    let operation = FindLearnerByDemographics {
+        find_type: FindType::Full,
+        family_name: value::<Name>("O'Neill & Søn"),
+        given_name: value::<Name>("Ana"),
+        date_of_birth: value::<Date>("2003-04-05"),
+        gender: Gender::Female,
+        last_known_post_code: value::<Postcode>("ZZ99 9ZZ"),
+        previous_family_name: None,
+        school_at_age16: None,
+        place_of_birth: None,
+        email_address: None,
+    };
+    let actor = actor();
+    bencher.bench(|| black_box(&operation).envelope(black_box(&actor)).expect("legal"));
+}
+
+/// An answer with this many learners, as LRS writes them.
+fn answer(learners: usize) -> String {
+    let learner = "<Learner><CreatedDate>2019-09-02</CreatedDate><LastUpdatedDate>2023-01-16</LastUpdatedDate><ULN>3000000126</ULN>\
+        <GivenName>Ana</GivenName><FamilyName>O&apos;Neill</FamilyName><SchoolAtAge16>Northfield &amp; Sons</SchoolAtAge16>\
+        <LastKnownPostCode>ZZ99 9ZZ</LastKnownPostCode><DateOfBirth>2003-04-05</DateOfBirth><Gender>2</Gender>\
+        <EmailAddress>ana@mail.example.com</EmailAddress><VerificationType>2</VerificationType><TierLevel>0</TierLevel>\
+        <AbilityToShare>1</AbilityToShare><LearnerStatus>1</LearnerStatus><LinkedULNs xmlns=\"http://api.lrs.miap.gov.uk/learner\"/>\
+        <Notes/><VersionNumber>3</VersionNumber></Learner>";
+    let code = if learners == 1 { "WSRC0004" } else { "WSRC0003" };
+    format!(
+        "<soapenv:Envelope xmlns:soapenv=\"http://schemas.xmlsoap.org/soap/envelope/\"><soapenv:Body>\
+         <ns2:FindLearnerResponse xmlns:ns2=\"http://api.lrs.miap.gov.uk/findmsg\"><ResponseCode>{code}</ResponseCode><ULN>3000000126</ULN>\
+         {}</ns2:FindLearnerResponse></soapenv:Body></soapenv:Envelope>",
+        learner.repeat(learners)
+    )
+}
+
+fn read(bencher: Bencher<'_, '_>, learners: usize) {
+    let xml = answer(learners);
+    bencher.bench(|| read_answer::<FindLearnerByUln>(200, "text/xml", black_box(xml.as_bytes())).expect("an answer"));
+}
+
+#[divan::bench]
+fn read_exact_match(bencher: Bencher<'_, '_>) {
+    read(bencher, 1);
+}
+
+#[divan::bench]
+fn read_ten_candidates(bencher: Bencher<'_, '_>) {
+    read(bencher, 10);
+}
+
+fn claim_names() -> ClaimNames {
+    ClaimNames { organisation: "org".into(), user: "preferred_username".into(), scope: "scope".into() }
+}
+
+fn claims() -> serde_json::Value {
+    serde_json::json!({
+        "iss": "https://idp.example.ac.uk/", "aud": "lrs-gateway", "exp": 4_000_000_000_i64, "org": "10088881",
+        "preferred_username": "j.bloggs", "scope": "learners:read learners:write",
+    })
+}
+
+#[divan::bench]
+fn verify_token_hs256(bencher: Bencher<'_, '_>) {
+    let secret = b"a secret of thirty-two bytes or more";
+    let key = IssuerKey::from_secret(secret).expect("long enough");
+    let verifier = Verifier::new(vec![Issuer::new("https://idp.example.ac.uk/", "lrs-gateway", &[Algorithm::HS256], key, claim_names())]);
+    let token = mint(secret, claims().as_object().expect("an object")).expect("signs");
+    bencher.bench(|| verifier.verify(black_box(&token)).expect("good").0);
+}
+
+#[divan::bench(args = ["RS256", "ES256", "EdDSA"])]
+fn verify_token(bencher: Bencher<'_, '_>, name: &str) {
+    let (kind, algorithm, read): (_, _, fn(&[u8]) -> _) = match name {
+        "RS256" => (&rcgen::PKCS_RSA_SHA256, jsonwebtoken::Algorithm::RS256, jsonwebtoken::EncodingKey::from_rsa_pem),
+        "ES256" => (&rcgen::PKCS_ECDSA_P256_SHA256, jsonwebtoken::Algorithm::ES256, jsonwebtoken::EncodingKey::from_ec_pem),
+        _ => (&rcgen::PKCS_ED25519, jsonwebtoken::Algorithm::EdDSA, jsonwebtoken::EncodingKey::from_ed_pem),
+    };
+    let pair = KeyPair::generate_for(kind).expect("a key");
+    let algorithms = [value::<Algorithm>(name)];
+    let key = IssuerKey::from_public_pem(pair.public_key_pem().as_bytes(), &algorithms).expect("a key");
+    let verifier = Verifier::new(vec![Issuer::new("https://idp.example.ac.uk/", "lrs-gateway", &algorithms, key, claim_names())]);
+    let signer = read(pair.serialize_pem().as_bytes()).expect("a key");
+    let token = jsonwebtoken::encode(&jsonwebtoken::Header::new(algorithm), &claims(), &signer).expect("signs");
+    bencher.bench(|| verifier.verify(black_box(&token)).expect("good").0);
+}

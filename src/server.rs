@@ -186,3 +186,44 @@ fn method_name(method: &Method) -> &'static str {
         _ => "OTHER",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use actix_web::body::to_bytes;
+    use actix_web::{HttpResponse, test};
+
+    use super::*;
+
+    #[actix_web::test]
+    async fn a_panic_is_a_problem_and_says_nothing_about_itself() {
+        let app = App::new()
+            .wrap(from_fn(around_every_request))
+            .route("/v1/panic", web::get().to(async || -> HttpResponse { panic!("Ana O'Neill, 3000000126") }));
+        let app = test::init_service(app).await;
+        for _ in 0..3 {
+            let request = test::TestRequest::get().uri("/v1/panic").to_request();
+            let response = match test::try_call_service(&app, request).await {
+                Ok(response) => response.into_parts().1.map_into_boxed_body(),
+                Err(error) => error.error_response(),
+            };
+            assert_eq!(response.status(), 500);
+            let id = response.headers().get(REQUEST_ID).and_then(|id| id.to_str().ok()).expect("an id").to_owned();
+            assert_eq!(response.headers().get("content-type").and_then(|kind| kind.to_str().ok()), Some("application/problem+json"));
+            let body = String::from_utf8(to_bytes(response.into_body()).await.unwrap_or_default().to_vec()).expect("text");
+            assert!(body.contains("\"internal_error\"") && body.contains(&id), "{body}");
+            assert!(!body.contains("Ana") && !body.contains("3000000126"), "{body}");
+        }
+    }
+
+    #[actix_web::test]
+    async fn errors_of_the_framework_become_problems() {
+        let app = App::new()
+            .wrap(from_fn(around_every_request))
+            .route("/teapot", web::get().to(async || HttpResponse::ImATeapot().body("short and stout")));
+        let app = test::init_service(app).await;
+        let response = test::call_service(&app, test::TestRequest::get().uri("/teapot").to_request()).await;
+        assert_eq!(response.status(), 400, "a status the catalogue does not have becomes one it has");
+        let body = test::read_body(response).await;
+        assert!(body.starts_with(b"{\"type\":\"urn:lrs-gateway:problem:malformed_request\""), "{body:?}");
+    }
+}

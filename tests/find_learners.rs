@@ -200,7 +200,7 @@ async fn lrs_is_told_the_organisation_and_the_person_of_the_token() {
         "<n:FindLearnerResponse xmlns:n=\"http://api.lrs.miap.gov.uk/findmsg\"><ResponseCode>WSRC0001</ResponseCode></n:FindLearnerResponse>",
     ));
     let gateway = Gateway::to(&peer.url());
-    gateway.caller().as_person(json!({"preferred_username": "Siân <O'Neill> & co"})).post(BY_ULN, &ana()).await.ok();
+    gateway.caller().with_claims(json!({"preferred_username": "Siân <O'Neill> & co"})).post(BY_ULN, &ana()).await.ok();
     let request = &peer.received()[0];
     assert_eq!(request.head.lines().next(), Some("POST /LearnerService.svc HTTP/1.1"));
     assert_eq!((request.header("content-type"), request.header("soapaction")), ("text/xml; charset=utf-8", "\"\""));

@@ -36,7 +36,7 @@ async fn thousands_of_interleaved_calls_never_carry_anothers_password_or_share_a
     ];
     let gateway = Gateway::with(&peer.url(), Options { organisations, ..Options::default() });
     let callers = [PROVIDER, AWARDING]
-        .map(|ukprn| gateway.caller().as_person(json!({"org": ukprn, "preferred_username": format!("person of {ukprn}")})));
+        .map(|ukprn| gateway.caller().with_claims(json!({"org": ukprn, "preferred_username": format!("person of {ukprn}")})));
     let calls = (0..CALLS).map(|number| {
         let caller = &callers[number % 2];
         async move {

@@ -96,7 +96,7 @@ async fn tokens_that_are_not_good_are_refused_with_the_reason() {
 async fn clocks_may_differ_by_half_a_minute() {
     let peer = lrs();
     let gateway = Gateway::to(&peer.url());
-    let caller = gateway.caller().as_person(json!({"exp": seconds_from_now(-10), "nbf": seconds_from_now(10)}));
+    let caller = gateway.caller().with_claims(json!({"exp": seconds_from_now(-10), "nbf": seconds_from_now(10)}));
     caller.post(FIND, &search()).await.ok();
 }
 
@@ -171,12 +171,12 @@ async fn a_caller_needs_the_scope() {
     let peer = lrs();
     let gateway = Gateway::to(&peer.url());
     for scope in [json!("learners:write learners:readx"), json!(""), json!(null), json!(["openid"]), json!({"learners:read": true})] {
-        let answer = gateway.caller().as_person(json!({"scope": scope})).post(FIND, &search()).await;
+        let answer = gateway.caller().with_claims(json!({"scope": scope})).post(FIND, &search()).await;
         let problem = answer.problem(403, "insufficient_scope");
         assert!(problem["detail"].as_str().expect("text").contains("learners:read"));
         assert_eq!(answer.header("www-authenticate"), "Bearer error=\"insufficient_scope\", scope=\"learners:read\"");
     }
-    gateway.caller().as_person(json!({"scope": ["openid", "learners:read"]})).post(FIND, &search()).await.ok();
+    gateway.caller().with_claims(json!({"scope": ["openid", "learners:read"]})).post(FIND, &search()).await.ok();
     assert_eq!(peer.received().len(), 1);
 }
 
@@ -186,10 +186,10 @@ async fn a_caller_acts_for_one_registered_organisation_with_the_product() {
     let gateway = Gateway::to(&peer.url());
     let unknown = json!("10012345");
     for organisation in [unknown, json!(null), json!(["10088881"]), json!(10_088_881), json!("1008888"), json!("")] {
-        let answer = gateway.caller().as_person(json!({"org": organisation})).post(FIND, &search()).await;
+        let answer = gateway.caller().with_claims(json!({"org": organisation})).post(FIND, &search()).await;
         answer.problem(403, "organisation_not_registered");
     }
-    let answer = gateway.caller().as_person(json!({"org": AWARDING})).post(FIND, &search()).await;
+    let answer = gateway.caller().with_claims(json!({"org": AWARDING})).post(FIND, &search()).await;
     assert!(answer.problem(403, "product_not_enabled")["detail"].as_str().expect("text").contains("uln-management"));
     assert!(peer.received().is_empty(), "nothing reaches LRS");
 }
@@ -199,11 +199,11 @@ async fn the_person_must_be_named_as_lrs_wants_it() {
     let peer = lrs();
     let gateway = Gateway::to(&peer.url());
     for user in [json!(""), json!("   "), json!("x".repeat(36)), json!(null), json!(7), json!("bell\u{7}")] {
-        let answer = gateway.caller().as_person(json!({"preferred_username": user})).post(FIND, &search()).await;
+        let answer = gateway.caller().with_claims(json!({"preferred_username": user})).post(FIND, &search()).await;
         answer.problem(403, "user_name_unusable");
     }
     assert!(peer.received().is_empty(), "nothing reaches LRS");
-    gateway.caller().as_person(json!({"preferred_username": "é".repeat(35)})).post(FIND, &search()).await.ok();
+    gateway.caller().with_claims(json!({"preferred_username": "é".repeat(35)})).post(FIND, &search()).await.ok();
 }
 
 #[tokio::test]
@@ -223,7 +223,7 @@ async fn every_operation_asks_for_the_scope_it_documents() {
         for (method, operation) in item.as_object().expect("an object") {
             let scope = operation.pointer("/security/0/bearer/0").and_then(Value::as_str).expect("a scope");
             let others: Vec<&str> = lrs_gateway::auth::scope::ALL.iter().copied().filter(|other| *other != scope).collect();
-            let caller = gateway.caller().as_person(json!({"scope": others.join(" ")}));
+            let caller = gateway.caller().with_claims(json!({"scope": others.join(" ")}));
             let answer = caller.request(&method.to_uppercase(), path).await;
             let problem = answer.problem(403, "insufficient_scope");
             assert!(problem["detail"].as_str().expect("text").contains(scope), "{path}: {problem}");

@@ -40,11 +40,11 @@ pub fn token(changes: Value) -> String {
 impl Caller {
     pub fn new(url: String) -> Self {
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-        Self { url, http: reqwest::Client::builder().no_proxy().build().expect("a client"), authorization: None }.as_person(json!({}))
+        Self { url, http: reqwest::Client::builder().no_proxy().build().expect("a client"), authorization: None }.with_claims(json!({}))
     }
 
     /// With a token of these claims.
-    pub fn as_person(self, changes: Value) -> Self {
+    pub fn with_claims(self, changes: Value) -> Self {
         self.with_token(&token(changes))
     }
 

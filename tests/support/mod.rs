@@ -1,8 +1,11 @@
 //! Servers, callers and peers for the tests. Everything binds loopback, on free ports, and stops with its owner.
 
 pub mod caller;
+pub mod contract;
+pub mod failure;
 pub mod gateway;
 pub mod peer;
+pub mod sample;
 pub mod simulator;
 
 pub use caller::Caller;

@@ -3,7 +3,7 @@
 use actix_web::web::Data;
 use lrs_gateway::form::read::from_json;
 use lrs_gateway::simulator::register::NewLearner;
-use lrs_gateway::simulator::{self, Settings, SimulatedOrganisation, Simulator};
+use lrs_gateway::simulator::{self, Settings, Simulator};
 
 use super::{ANY_PORT, Running};
 
@@ -40,10 +40,4 @@ impl Lrs {
     pub fn url(&self) -> String {
         format!("http://{}", self.running.address)
     }
-}
-
-/// Passwords of the demonstration's organisations, by UKPRN.
-pub fn password_of(ukprn: &str) -> String {
-    let known = SimulatedOrganisation::demonstration();
-    known.into_iter().find(|organisation| organisation.ukprn.as_str() == ukprn).expect("an organisation of the demonstration").password
 }

@@ -25,7 +25,9 @@ impl Fault {
                 "faultcode" => {
                     let text = reader.text()?;
                     let code = text.trim_ascii();
-                    fault.fault_code = code.rsplit(':').next().unwrap_or(code).to_owned();
+                    let local = code.rsplit(':').next().unwrap_or(code);
+                    // `Client.Authentication` is a kind of `Client` (SOAP 1.1, 4.4.1).
+                    fault.fault_code = local.split('.').next().unwrap_or(local).to_owned();
                 }
                 "detail" => fault.read_detail(reader)?,
                 _ => reader.skip()?,

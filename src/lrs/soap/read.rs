@@ -186,9 +186,7 @@ impl<'x> Reader<'x> {
     pub fn skip(&mut self) -> Result<()> {
         let outside = self.depth - 1;
         while self.depth > outside {
-            if let Event::Start(tag) = self.event()? {
-                self.start(tag)?;
-            }
+            self.piece()?;
         }
         Ok(())
     }

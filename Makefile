@@ -1,0 +1,34 @@
+# Every command a person needs. On a fresh machine with Rust, `make run` and `make test` install what else they need.
+
+CARGO ?= cargo
+APT := $(shell [ "$$(id -u)" = 0 ] || echo sudo) apt-get
+# The official interface files, for those who have them (see README); tests also check messages against them.
+export LRS_CONTRACT_DIR ?= $(shell [ -d ../shared/lrs/wsdl ] && cd ../shared/lrs && pwd)
+
+.PHONY: run test check format bench openapi tools
+
+run: ## the demonstration: gateway and simulated LRS in one process
+	$(CARGO) run --quiet -- demo
+
+test: tools check ## formatting, lints, every test, and the OpenAPI documents against the code
+	$(CARGO) test --locked
+	$(CARGO) run --quiet --locked -- openapi --check
+
+check: ## formatting and lints
+	$(CARGO) fmt --check
+	$(CARGO) clippy --locked --all-targets -- --deny warnings
+
+format: ## put the code in order
+	$(CARGO) fmt
+
+openapi: ## write the OpenAPI documents anew
+	$(CARGO) run --quiet -- openapi > openapi/openapi.json.new && mv openapi/openapi.json.new openapi/openapi.json
+	$(CARGO) run --quiet -- openapi --v3.0 > openapi/openapi-3.0.json.new && mv openapi/openapi-3.0.json.new openapi/openapi-3.0.json
+
+bench: ## time, allocations and instructions of the hot path (docs/PERFORMANCE.md)
+	$(CARGO) bench --bench hot_path
+	@if command -v valgrind >/dev/null; then ./benches/instructions.sh; else echo "valgrind is not installed: no instruction counts"; fi
+
+tools: ## what the tests need beside Rust: a C compiler, and xmllint to check messages against schemas
+	@command -v cc >/dev/null && { [ -z "$$LRS_CONTRACT_DIR" ] || command -v xmllint >/dev/null; } || \
+		{ $(APT) update -qq && $(APT) install -y -qq gcc libc6-dev libxml2-utils; }

@@ -1,0 +1,49 @@
+//! What the documentation says is so.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use lrs_gateway::problem::CATALOGUE;
+use serde_json::{Value, json};
+
+use crate::support::{Gateway, Lrs};
+
+fn page(name: &str) -> String {
+    std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).expect(name)
+}
+
+/// What follows a marker in a page.
+fn after<'p>(page: &'p str, marker: &str) -> &'p str {
+    page.split_once(marker).unwrap_or_else(|| panic!("no {marker}")).1
+}
+
+#[test]
+fn the_page_of_problems_is_the_catalogue() {
+    let mut table = String::from("\n| code | status | retryable | what happened | what to do |\n|---|---|---|---|---|\n");
+    for row in CATALOGUE {
+        let retryable = if row.retryable { "yes" } else { "no" };
+        writeln!(table, "| `{}` | {} | {retryable} | {} | {} |", row.code, row.status, row.title, row.advice).expect("text");
+    }
+    assert_eq!(after(&page("docs/PROBLEMS.md"), "<!-- catalogue -->\n"), table, "put this table under the marker:\n{table}");
+}
+
+#[tokio::test]
+async fn the_readme_shows_the_answer_to_the_first_call() {
+    let lrs = Lrs::start();
+    let search = json!({"uln": "3000000126", "givenName": "Ana", "familyName": "O'Neill"});
+    let answer = Gateway::to(&lrs.url()).caller().post("/v1/learners/find-by-uln", &search).await.ok();
+    let readme = page("README.md");
+    let shown = after(&readme, "<!-- first-call -->\n```json\n").split_once("```").expect("a fence").0;
+    assert_eq!(serde_json::from_str::<Value>(shown).expect("JSON"), answer);
+}
+
+#[test]
+fn the_examples_are_read_without_a_mistake() {
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+    lrs_gateway::simulator::Settings::load(&examples.join("simulator.toml")).expect("a good file").simulator().expect("a register");
+    // The gateway's example names files that only its operator has: nothing else may be wrong with it.
+    let problems = lrs_gateway::config::Config::load(&examples.join("gateway.toml")).expect_err("files are missing");
+    for problem in problems {
+        assert!(["idp.public.pem", "10012345.p", "10012345.key.pem"].iter().any(|file| problem.contains(file)), "{problem}");
+    }
+}

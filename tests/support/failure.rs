@@ -1,0 +1,55 @@
+//! Failures of LRS as callers must be told them.
+
+use serde_json::json;
+
+use super::gateway::Options;
+use super::peer::Reply;
+use super::sample::Script;
+
+/// What no problem may repeat: learners, the organisation's password, the person who asks.
+const PRIVATE: [&str; 6] = ["Zebedee", "Quillfeather", "3000000126", "3000000258", "demo-password-01", "j.bloggs"];
+
+/// A kind of failure: status and code, is it worth trying again, and after how long.
+pub type Kind = (u16, &'static str, bool, Option<u64>);
+
+pub const REJECTED: Kind = (502, "lrs_rejected_request", false, None);
+pub const CREDENTIALS: Kind = (502, "lrs_credentials_rejected", false, None);
+pub const BAD_RESPONSE: Kind = (502, "lrs_bad_response", true, None);
+pub const MAINTENANCE: Kind = (503, "lrs_maintenance", true, Some(300));
+pub const UNAVAILABLE: Kind = (503, "lrs_unavailable", true, Some(30));
+pub const TIMEOUT: Kind = (504, "lrs_timeout", true, None);
+
+/// What LRS does, and what the caller must be told: the kind of failure, and LRS's code if it gave one.
+pub type Case = (String, Reply, Kind, Option<&'static str>);
+
+/// Replies that are all the same kind of failure, without a code of LRS.
+pub fn all(kind: Kind, replies: Vec<(&str, Reply)>) -> Vec<Case> {
+    replies.into_iter().map(|(what, reply)| (what.to_owned(), reply, kind, None)).collect()
+}
+
+/// Asks once for every case.
+pub async fn fail(cases: Vec<Case>) {
+    fail_with(Options::default(), cases).await;
+}
+
+/// The same, of a gateway made in another way. [`Script`] sees to it that LRS is asked once, and no more.
+pub async fn fail_with(options: Options, cases: Vec<Case>) {
+    let (mut expected, mut replies) = (Vec::new(), Vec::new());
+    for (what, reply, kind, lrs) in cases {
+        expected.push((what, kind, lrs));
+        replies.push(reply);
+    }
+    let script = Script::new(options, replies);
+    for (what, (status, code, retryable, retry_after), lrs) in expected {
+        let answer = script.search().await;
+        let problem = answer.json();
+        assert_eq!((answer.status, &problem["code"]), (status, &json!(code)), "{what}: {}", answer.text);
+        assert_eq!((&problem["retryable"], problem["retryAfterSeconds"].as_u64()), (&json!(retryable), retry_after), "{what}");
+        assert_eq!(problem["lrs"]["code"].as_str(), lrs, "{what}: {}", answer.text);
+        assert_eq!(problem["lrs"]["description"].as_str().is_some_and(|text| text.len() > 10), lrs.is_some(), "{what}");
+        let told = format!("{:?} {}", answer.headers, answer.text);
+        for private in PRIVATE {
+            assert!(!told.contains(private), "{what} tells {private}: {told}");
+        }
+    }
+}
