@@ -176,7 +176,7 @@ async fn what_lrs_leaves_out_or_sends_empty_is_absent() {
 async fn undocumented_codes_and_values_are_passed_on_verbatim() {
     let learner = "<Learner><CreatedDate>1900-02-29</CreatedDate><ULN>1234</ULN><DateOfBirth>unknown</DateOfBirth><Gender>7</Gender>\
         <VerificationType>8</VerificationType><LearnerStatus>42</LearnerStatus><NewField>of next year</NewField><VersionNumber> 3 </VersionNumber></Learner>";
-    for code in ["WSRC7777", "SOMETHING", ""] {
+    for code in ["WSRC7777", "SOMETHING", "42"] {
         let body = format!(
             "<n:FindLearnerResponse xmlns:n=\"http://api.lrs.miap.gov.uk/findmsg\"><ResponseCode>{code}</ResponseCode>{learner}</n:FindLearnerResponse>"
         );

@@ -80,54 +80,70 @@ fn content_type(headers: &HeaderMap) -> &str {
 /// # Errors
 /// [`Failure`], when it is a fault, an error code, or no answer at all.
 pub fn read_answer<O: Operation>(status: u16, content_type: &str, body: &[u8]) -> Result<O::Answer, Failure> {
-    if let Some(failure) = not_soap(status, content_type, body) {
+    if let Some(failure) = instead_of_lrs(status, content_type, body) {
         return Err(failure);
     }
-    let mut reader = Reader::new(decode(body)?)?;
-    let answer = reader.soap_body(|reader, start| match start.name() {
-        "Fault" => Fault::read(reader).map(Err),
-        name if name == O::ANSWER => O::Answer::read(reader).map(Ok),
-        _ => Err(Unreadable::Unexpected(O::ANSWER)),
-    });
-    match answer {
+    match read_soap::<O>(body) {
         Ok(Ok(answer)) if status == 200 => match answer.code().and_then(Failure::of_code) {
             Some(failure) => Err(failure),
             None => Ok(answer),
         },
         Ok(Ok(_)) => Err(Failure::NotAnAnswer { status, what: "with a SOAP answer that is not a fault" }),
         Ok(Err(fault)) => Err(Failure::of_fault(fault)),
-        Err(_) if matches!(status, 502..=504) => Err(Failure::ConnectionLost),
-        Err(unreadable) => Err(unreadable.into()),
+        Err(unreadable) => Err(of_status(status).unwrap_or(Failure::Unreadable(unreadable))),
     }
 }
 
-/// What stands in front of LRS when LRS itself does not answer: redirects, web pages, proxies (FACTS 2.16).
-fn not_soap(status: u16, content_type: &str, body: &[u8]) -> Option<Failure> {
-    let html = content_type.to_ascii_lowercase().contains("html") || looks_like_html(body);
+fn read_soap<O: Operation>(body: &[u8]) -> Result<Result<O::Answer, Fault>, Unreadable> {
+    let mut reader = Reader::new(decode(body)?)?;
+    reader.soap_body(|reader, start| match start.name() {
+        "Fault" => Fault::read(reader, start).map(Err),
+        name if name == O::ANSWER => O::Answer::read(reader).map(Ok),
+        _ => Err(Unreadable::Unexpected(O::ANSWER)),
+    })
+}
+
+/// What stands in front of LRS when LRS itself does not answer: redirects, web pages (FACTS 2.16).
+fn instead_of_lrs(status: u16, content_type: &str, body: &[u8]) -> Option<Failure> {
+    // A POST that is sent to a maintenance page, or has got there.
+    if matches!(status, 300..=399 | 405) {
+        return Some(Failure::Maintenance(None));
+    }
+    if !is_web_page(content_type, body) {
+        return None;
+    }
+    if speaks_of_maintenance(status, body) {
+        return Some(Failure::Maintenance(None));
+    }
+    Some(of_status(status).unwrap_or(Failure::NotAnAnswer { status, what: "a web page instead of SOAP" }))
+}
+
+/// What a status says by itself, where the body does not say more.
+const fn of_status(status: u16) -> Option<Failure> {
     match status {
-        // A POST that is sent to a maintenance page, or has got there.
-        300..=399 | 405 => Some(Failure::Maintenance(None)),
         // Web servers that ask for a client certificate, and do not like what they get, say so before SOAP begins.
         401 | 403 => Some(Failure::CredentialsRejected(None)),
-        408 | 429 => Some(Failure::ConnectionLost),
-        502..=504 if html || body.is_empty() => Some(Failure::ConnectionLost),
-        200 if html && speaks_of_maintenance(body) => Some(Failure::Maintenance(None)),
-        _ if html => Some(Failure::NotAnAnswer { status, what: "a web page instead of SOAP" }),
-        200 | 500 | 502..=504 => None,
-        _ if body.is_empty() => Some(Failure::NotAnAnswer { status, what: "without a body" }),
-        _ => None,
+        408 | 429 | 502..=504 => Some(Failure::ConnectionLost),
+        200 | 500 => None,
+        _ => Some(Failure::NotAnAnswer { status, what: "without a SOAP message" }),
     }
 }
 
-fn looks_like_html(body: &[u8]) -> bool {
-    let start = String::from_utf8_lossy(&body[..body.len().min(512)]).trim_start_matches('\u{FEFF}').trim_start().to_ascii_lowercase();
-    start.starts_with("<!doctype html") || start.starts_with("<html") || start.contains("<html ")
+fn is_web_page(content_type: &str, body: &[u8]) -> bool {
+    let start = String::from_utf8_lossy(&body[..body.len().min(512)]).to_ascii_lowercase();
+    let begins = start.trim_start_matches('\u{feff}').trim_start();
+    begins.starts_with("<!doctype html")
+        || begins.contains("<html")
+        || (content_type.to_ascii_lowercase().contains("html") && !begins.contains("envelope"))
 }
 
-fn speaks_of_maintenance(body: &[u8]) -> bool {
-    const SIGNS: [&str; 6] = ["maintenance", "unavailable", "out of hours", "not available", "try again later", "unsupportedhttpverb"];
+/// Servers that fail say “unavailable” on any day; one that says so with success means it.
+fn speaks_of_maintenance(status: u16, body: &[u8]) -> bool {
+    const ALWAYS: [&str; 3] = ["maintenance", "out of hours", "unsupportedhttpverb"];
+    const WITH_SUCCESS: [&str; 3] = ["unavailable", "not available", "try again later"];
     let page = String::from_utf8_lossy(&body[..body.len().min(64 * 1024)]).to_ascii_lowercase();
-    SIGNS.iter().any(|sign| page.contains(sign))
+    let says = |signs: &[&str]| signs.iter().any(|sign| page.contains(sign));
+    says(&ALWAYS) || (status == 200 && says(&WITH_SUCCESS))
 }
 
 /// Why no response began. Certificate trouble is told by TLS, sometimes only when the answer is awaited (TLS 1.3).

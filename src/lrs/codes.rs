@@ -65,7 +65,10 @@ impl LrsCode {
 
     /// The code, if it looks like one: for errors and logs, where free text might be personal data.
     pub fn printable(&self) -> Option<&str> {
-        let looks_right = (1..=40).contains(&self.0.len()) && self.0.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'.');
+        let letters = self.0.trim_end_matches(|c: char| c.is_ascii_digit());
+        let looks_right = (1..=8).contains(&letters.len())
+            && letters.bytes().all(|b| b.is_ascii_alphabetic())
+            && (1..=8).contains(&(self.0.len() - letters.len()));
         looks_right.then_some(self.0.as_str())
     }
 
@@ -127,7 +130,9 @@ mod tests {
     #[test]
     fn free_text_is_not_printed_as_a_code() {
         assert_eq!(LrsCode::new("WSRC0004").printable(), Some("WSRC0004"));
-        assert_eq!(LrsCode::new("Ana O'Neill").printable(), None);
+        for text in ["Ana O'Neill", "Quillfeather", "3000000126", "", "A1B2"] {
+            assert_eq!(LrsCode::new(text).printable(), None, "{text}");
+        }
         assert_eq!(format!("{:?}", LrsCode::new("Ana O'Neill")), "[unprintable]");
     }
 }

@@ -224,6 +224,6 @@ impl WireText for LrsCode {
 
 impl WireValue for LrsCode {
     fn from_wire(text: &str) -> Option<Self> {
-        Some(Self::new(text))
+        Some(Self::new(text.trim()))
     }
 }

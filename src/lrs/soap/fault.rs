@@ -1,6 +1,7 @@
 //! SOAP faults in every shape LRS has for them (FACTS 2.16).
 
-use super::read::{Node, Reader, Unreadable};
+use super::read::{Reader, Start, Unreadable};
+use super::tree::Element;
 
 /// A SOAP 1.1 fault. What LRS says in words may quote the request, so only codes and two tell-tale signs are kept.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -14,46 +15,26 @@ pub struct Fault {
 }
 
 impl Fault {
-    /// Reads the content of a `Fault` element.
+    /// Reads a `Fault` element that has begun. Whatever stands around the parts that count is passed over.
     ///
     /// # Errors
     /// [`Unreadable`] when it is not well-formed.
-    pub fn read(reader: &mut Reader<'_>) -> Result<Self, Unreadable> {
-        let mut fault = Self::default();
-        while let Node::Element(start) = reader.node()? {
-            match start.name() {
-                "faultcode" => {
-                    let text = reader.text()?;
-                    let code = text.trim_ascii();
-                    let local = code.rsplit(':').next().unwrap_or(code);
-                    // `Client.Authentication` is a kind of `Client` (SOAP 1.1, 4.4.1).
-                    fault.fault_code = local.split('.').next().unwrap_or(local).to_owned();
-                }
-                "detail" => fault.read_detail(reader)?,
-                _ => reader.skip()?,
-            }
+    pub fn read(reader: &mut Reader<'_>, start: &Start<'_>) -> Result<Self, Unreadable> {
+        let element = Element::read(reader, start)?;
+        let fault_code = element.text_of("faultcode").trim();
+        let local = fault_code.rsplit(':').next().unwrap_or(fault_code);
+        let mut fault = Self {
+            // `Client.Authentication` is a kind of `Client` (SOAP 1.1, 4.4.1).
+            fault_code: local.split('.').next().unwrap_or(local).to_owned(),
+            ..Self::default()
+        };
+        let details = element.child("detail").map_or(&[][..], |detail| &detail.children);
+        // The exception's children are known by local name: LRS sends them qualified or not (FACTS 6.5).
+        for exception in details.iter().filter(|detail| matches!(detail.name.as_str(), "MIAPAPIException" | "DomainFault")) {
+            fault.code = Some(exception.text_of("ErrorCode").trim().to_owned()).filter(|code| !code.is_empty());
+            fault.unsupported_verb =
+                ["Description", "FurtherDetails"].iter().any(|field| exception.text_of(field).contains("UnsupportedHttpVerb"));
         }
         Ok(fault)
-    }
-
-    /// Any element in the detail may be the exception; its children are known by local name, qualified or not.
-    fn read_detail(&mut self, reader: &mut Reader<'_>) -> Result<(), Unreadable> {
-        while let Node::Element(exception) = reader.node()? {
-            if !matches!(exception.name(), "MIAPAPIException" | "DomainFault") {
-                reader.skip()?;
-                continue;
-            }
-            while let Node::Element(field) = reader.node()? {
-                match field.name() {
-                    "ErrorCode" if !field.nil => {
-                        let code = reader.text()?.trim_ascii().to_owned();
-                        self.code = Some(code).filter(|code| !code.is_empty());
-                    }
-                    "Description" | "FurtherDetails" => self.unsupported_verb |= reader.text()?.contains("UnsupportedHttpVerb"),
-                    _ => reader.skip()?,
-                }
-            }
-        }
-        Ok(())
     }
 }

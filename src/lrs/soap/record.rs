@@ -70,6 +70,9 @@ impl<T: WireValue> WireField for T {
             return Err(Unreadable::Repeated(name));
         }
         let text = reader.text()?;
+        if text.trim_ascii().is_empty() {
+            return Err(Unreadable::Missing(name));
+        }
         *slot = Some(T::from_wire(&text).ok_or(Unreadable::Value(name))?);
         Ok(())
     }
