@@ -2,10 +2,9 @@
 
 use divan::{AllocProfiler, Bencher, black_box};
 use lrs_gateway::auth::{Algorithm, ClaimNames, Issuer, IssuerKey, Verifier, mint};
-use lrs_gateway::domain::{Date, FindType, Gender, Name, Postcode, Ukprn, Uln, UserName};
+use lrs_gateway::domain::{Date, FindByDemographics, FindByUln, FindType, Gender, Name, Postcode, Ukprn, Uln, UserName};
 use lrs_gateway::form::Value;
-use lrs_gateway::lrs::learner_service::{FindLearnerByDemographics, FindLearnerByUln};
-use lrs_gateway::lrs::{Operation as _, read_answer};
+use lrs_gateway::lrs::{Context, Operation as _, Vendor, read_answer};
 use lrs_gateway::organisations::{Actor, Organisation, OrganisationPassword, Transport};
 use rcgen::KeyPair;
 use std::sync::Arc;
@@ -29,8 +28,8 @@ fn actor() -> Actor {
     Actor { organisation: Arc::new(organisation.expect("a client")), user: value::<UserName>("j.bloggs") }
 }
 
-fn by_uln() -> FindLearnerByUln {
-    FindLearnerByUln {
+fn by_uln() -> FindByUln {
+    FindByUln {
         find_type: FindType::Full,
         uln: value::<Uln>("3000000126"),
         family_name: value::<Name>("O'Neill"),
@@ -40,13 +39,14 @@ fn by_uln() -> FindLearnerByUln {
 
 #[divan::bench]
 fn write_find_by_uln(bencher: Bencher<'_, '_>) {
-    let (actor, operation) = (actor(), by_uln());
-    bencher.bench(|| black_box(&operation).envelope(black_box(&actor)).expect("legal"));
+    let (actor, vendor, operation) = (actor(), Vendor::default(), by_uln());
+    let context = Context { actor: &actor, vendor: &vendor };
+    bencher.bench(|| black_box(&operation).envelope(black_box(&context)).expect("legal"));
 }
 
 #[divan::bench]
 fn write_find_by_demographics(bencher: Bencher<'_, '_>) {
-    let operation = FindLearnerByDemographics {
+    let operation = FindByDemographics {
         find_type: FindType::Full,
         family_name: value::<Name>("O'Neill & Søn"),
         given_name: value::<Name>("Ana"),
@@ -58,8 +58,9 @@ fn write_find_by_demographics(bencher: Bencher<'_, '_>) {
         place_of_birth: None,
         email_address: None,
     };
-    let actor = actor();
-    bencher.bench(|| black_box(&operation).envelope(black_box(&actor)).expect("legal"));
+    let (actor, vendor) = (actor(), Vendor::default());
+    let context = Context { actor: &actor, vendor: &vendor };
+    bencher.bench(|| black_box(&operation).envelope(black_box(&context)).expect("legal"));
 }
 
 /// An answer with this many learners, as LRS writes them.
@@ -81,7 +82,7 @@ fn answer(learners: usize) -> String {
 
 fn read(bencher: Bencher<'_, '_>, learners: usize) {
     let xml = answer(learners);
-    bencher.bench(|| read_answer::<FindLearnerByUln>(200, "text/xml", black_box(xml.as_bytes())).expect("an answer"));
+    bencher.bench(|| read_answer::<FindByUln>(200, "text/xml", black_box(xml.as_bytes())).expect("an answer"));
 }
 
 #[divan::bench]

@@ -9,7 +9,7 @@ use actix_web::web::Data;
 use serde_json::json;
 
 use crate::auth::{Algorithm, ClaimNames, Claims, Issuer, IssuerKey, Verifier, mint, scope};
-use crate::lrs::{Lrs, LrsSettings};
+use crate::lrs::{Lrs, LrsSettings, Vendor};
 use crate::organisations::{Organisation, OrganisationPassword, Registry, Transport};
 use crate::server::{self, Gateway};
 use crate::simulator::{self, Settings, SimulatedOrganisation};
@@ -50,8 +50,12 @@ pub async fn run(options: Options) -> Result<(), String> {
 
     let secret = [uuid::Uuid::new_v4().into_bytes(), uuid::Uuid::new_v4().into_bytes()].concat();
     let tokens = tokens(&secret, &settings.organisations)?;
-    let lrs =
-        LrsSettings { base_url: format!("http://{lrs_address}"), timeout: Duration::from_secs(30), max_answer_bytes: 16 * 1024 * 1024 };
+    let lrs = LrsSettings {
+        base_url: format!("http://{lrs_address}"),
+        timeout: Duration::from_secs(30),
+        max_answer_bytes: 16 * 1024 * 1024,
+        vendor: Vendor::default(),
+    };
     let gateway = Gateway::new(verifier(&secret)?, registry(&settings.organisations)?, Lrs::new(lrs));
     let bound = server::bind(options.listen, 2, gateway).map_err(|error| format!("{}: {error}", options.listen))?;
     if let Some(file) = &options.token_file {

@@ -90,24 +90,39 @@ fn frame() -> OpenApi {
         )
         .servers(Some([utoipa::openapi::ServerBuilder::new().url("/").description(Some("This gateway")).build()]))
         .tags(Some([
-            TagBuilder::new().name("Learners").description(Some("Find learners and their ULNs.")).build(),
+            TagBuilder::new().name("Learners").description(Some("Find, register, update and verify learners and their ULNs.")).build(),
+            TagBuilder::new().name("Learning events").description(Some("Personal learning records (PLR).")).build(),
             TagBuilder::new().name("Service").description(Some("The gateway itself.")).build(),
         ]))
         .components(Some(components.build()))
         .build()
 }
 
-/// Every problem a call to LRS can end in, as responses of an operation: one a status, shared by reference.
-#[derive(Debug, Clone, Copy)]
-pub struct Problems;
+/// Declares a set of problems as responses of an operation: one a status, shared by reference.
+macro_rules! problem_sets {
+    ($($(#[$doc:meta])* $name:ident leaves out $($without:literal)+;)+) => {$(
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy)]
+        pub struct $name;
 
-impl IntoResponses for Problems {
-    fn responses() -> BTreeMap<String, RefOr<Response>> {
-        problem_statuses()
-            .filter(|status| !matches!(status, 404 | 405))
-            .map(|status| (status.to_string(), RefOr::Ref(Ref::from_response_name(component_name(status)))))
-            .collect()
-    }
+        impl IntoResponses for $name {
+            fn responses() -> BTreeMap<String, RefOr<Response>> {
+                problem_statuses()
+                    .filter(|status| ![$($without),+].contains(status))
+                    .map(|status| (status.to_string(), RefOr::Ref(Ref::from_response_name(component_name(status)))))
+                    .collect()
+            }
+        }
+    )+};
+}
+
+problem_sets! {
+    /// What reading from LRS can end in.
+    Problems leaves out 404 405 409;
+    /// What registering can end in.
+    RegisterProblems leaves out 404 405;
+    /// What updating can end in.
+    UpdateProblems leaves out 405;
 }
 
 fn problem_statuses() -> impl Iterator<Item = u16> {

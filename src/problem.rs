@@ -12,8 +12,8 @@ use actix_web::{HttpResponse, ResponseError};
 
 use crate::form::answer;
 use crate::form::read::Mistake;
-use crate::lrs::Failure;
-use crate::lrs::codes::LrsCode;
+use crate::lrs::codes::{LrsCode, Refusal};
+use crate::lrs::{CallFailed, Failure};
 
 /// Declares the catalogue: variant, code, status, is it worth trying again, title, advice.
 macro_rules! catalogue {
@@ -67,14 +67,26 @@ catalogue! {
         "Issue tokens whose user claim has 1 to 35 characters and identifies the person.",
     NotFound "not_found" 404 false "There is nothing here"
         "Look the path up in `/openapi.json`.",
+    UlnNotFound "uln_not_found" 404 false "LRS has no learner with this ULN"
+        "Find the learner first, then update the record that was found.",
     MethodNotAllowed "method_not_allowed" 405 false "This path does not take this method"
         "Use a method of the `Allow` header.",
+    LearnerNotRegistered "learner_not_registered" 409 false "LRS did not register the learner"
+        "Search by demographics first: there may be a learner with the same particulars, and LRS registers only after a recent search.",
+    StaleVersion "stale_version" 409 false "The record has changed since it was read"
+        "Read the record again, make the changes to its new version, and send that with its `versionNumber`.",
     BodyTooLarge "body_too_large" 413 false "The request body is too large"
         "Send less: `detail` names the limit.",
     UnsupportedMediaType "unsupported_media_type" 415 false "The request body is not JSON"
         "Send `Content-Type: application/json`.",
     ValidationFailed "validation_failed" 422 false "The request breaks the rules of one or more fields"
         "Correct the fields in `errors`. Nothing was sent to LRS.",
+    InsufficientData "insufficient_data" 422 false "LRS needs to know more of the learner"
+        "Give more of the optional fields.",
+    ShareChangeNotAllowed "share_change_not_allowed" 422 false "LRS does not allow this change of the ability to share"
+        "Leave `abilityToShare` as LRS holds it.",
+    UlnInvalid "uln_invalid" 422 false "LRS does not take the ULN for a valid one"
+        "Check the ULN.",
     InternalError "internal_error" 500 true "The gateway failed"
         "Try again; if it stays, give the operator the `requestId`.",
     LrsCredentialsRejected "lrs_credentials_rejected" 502 false "LRS refuses the organisation's credentials"
@@ -134,6 +146,9 @@ answer! {
         pub retry_after_seconds: Option<u64>,
         /// Every field that is wrong.
         pub errors: Option<Vec<FieldError>>,
+        /// `true` when LRS may have done what it was asked to, though its answer did not come through: find out before you
+        /// try again, or it may be done twice.
+        pub outcome_unknown: Option<bool>,
         /// What LRS said, when it said something.
         pub lrs: Option<LrsError>,
     }
@@ -171,6 +186,7 @@ pub struct Problem {
     retry_after_seconds: Option<u64>,
     errors: Vec<Mistake>,
     lrs: Option<LrsCode>,
+    outcome_unknown: bool,
     challenge: Option<String>,
     /// What operators are told beside it. Nothing personal here either.
     pub cause: Option<String>,
@@ -179,7 +195,16 @@ pub struct Problem {
 impl Problem {
     /// A problem of this kind.
     pub const fn new(code: Code) -> Self {
-        Self { code, detail: None, retry_after_seconds: None, errors: Vec::new(), lrs: None, challenge: None, cause: None }
+        Self {
+            code,
+            detail: None,
+            retry_after_seconds: None,
+            errors: Vec::new(),
+            lrs: None,
+            outcome_unknown: false,
+            challenge: None,
+            cause: None,
+        }
     }
 
     /// Says what happened this time.
@@ -262,7 +287,8 @@ impl Problem {
             instance: format!("urn:uuid:{request_id}"),
             code: row.code.to_owned(),
             request_id: request_id.to_owned(),
-            retryable: row.retryable,
+            retryable: row.retryable && !self.outcome_unknown,
+            outcome_unknown: self.outcome_unknown.then_some(true),
             retry_after_seconds: self.retry_after_seconds,
             errors: (!self.errors.is_empty()).then(|| errors.collect()),
             lrs,
@@ -280,14 +306,15 @@ const TRY_AGAIN_SECONDS: u64 = 30;
 /// The same for maintenance, which takes longer.
 const MAINTENANCE_SECONDS: u64 = 300;
 
-impl From<Failure> for Problem {
-    fn from(failure: Failure) -> Self {
+impl From<CallFailed> for Problem {
+    fn from(CallFailed { failure, outcome_unknown }: CallFailed) -> Self {
         let (code, retry_after_seconds) = match &failure {
             Failure::Unreachable | Failure::ConnectionLost => (Code::LrsUnavailable, Some(TRY_AGAIN_SECONDS)),
             Failure::Maintenance(_) => (Code::LrsMaintenance, Some(MAINTENANCE_SECONDS)),
             Failure::Timeout => (Code::LrsTimeout, None),
             Failure::CredentialsRejected(_) => (Code::LrsCredentialsRejected, None),
             Failure::RequestRejected(_) => (Code::LrsRejectedRequest, None),
+            Failure::Refused(refusal, _) => (of_refusal(*refusal), None),
             Failure::ServiceFailed(_)
             | Failure::Unreadable(_)
             | Failure::Contradiction(_)
@@ -295,8 +322,24 @@ impl From<Failure> for Problem {
             | Failure::TooLarge => (Code::LrsBadResponse, None),
             Failure::Unwritable => (Code::InternalError, None),
         };
-        let detail = format!("{failure}. {}", code.row().advice);
-        Self { retry_after_seconds, lrs: failure.lrs_code().cloned(), ..Self::new(code).detail(detail).cause(format!("{failure:?}")) }
+        let advice = if outcome_unknown { FIND_OUT } else { code.row().advice };
+        let detail = format!("{failure}. {advice}");
+        let lrs = failure.lrs_code().cloned();
+        Self { retry_after_seconds, lrs, outcome_unknown, ..Self::new(code).detail(detail).cause(format!("{failure:?}")) }
+    }
+}
+
+/// The advice after a write whose answer did not come through.
+const FIND_OUT: &str = "LRS may have done it all the same: find the learner to see, before you try again.";
+
+const fn of_refusal(refusal: Refusal) -> Code {
+    match refusal {
+        Refusal::NotRegistered => Code::LearnerNotRegistered,
+        Refusal::StaleVersion => Code::StaleVersion,
+        Refusal::UlnNotFound => Code::UlnNotFound,
+        Refusal::InsufficientData => Code::InsufficientData,
+        Refusal::ShareChange => Code::ShareChangeNotAllowed,
+        Refusal::InvalidUln => Code::UlnInvalid,
     }
 }
 
@@ -353,14 +396,15 @@ mod tests {
             Failure::CredentialsRejected(code.clone()),
             Failure::RequestRejected(code.clone()),
             Failure::ServiceFailed(code),
+            Failure::Refused(Refusal::StaleVersion, LrsCode::new("WSRC0013")),
             Failure::Unreadable(Unreadable::Empty),
             Failure::Contradiction("x"),
             Failure::NotAnAnswer { status: 200, what: "x" },
             Failure::TooLarge,
         ] {
-            let row = Problem::from(failure.clone()).code().row();
+            let row = Problem::from(CallFailed { failure: failure.clone(), outcome_unknown: false }).code().row();
             assert_eq!(row.retryable, failure.may_pass(), "{failure:?}");
-            assert!((502..=504).contains(&row.status), "{failure:?}");
+            assert_eq!((502..=504).contains(&row.status), !matches!(failure, Failure::Refused(..)), "{failure:?}");
         }
     }
 }

@@ -8,16 +8,22 @@ use utoipa_actix_web::scope;
 use utoipa_actix_web::service_config::ServiceConfig;
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
-use crate::api::{health, learners};
+use crate::api::{find_learners, health, learning_events, obtain_uln, register_learners, retrieve_ulns, verify_learners};
 use crate::openapi;
 use crate::problem::{Code, Problem};
 
 /// The API, as the OpenAPI document describes it.
 pub fn api(services: &mut ServiceConfig<'_>) {
-    services
-        .service(scope("/v1").service(learners::find_learner_by_uln).service(learners::find_learners_by_demographics))
-        .service(health::live)
-        .service(health::ready);
+    let v1 = scope("/v1")
+        .service(find_learners::find_learner_by_uln)
+        .service(find_learners::find_learners_by_demographics)
+        .service(obtain_uln::obtain_uln)
+        .service(register_learners::register_learner)
+        .service(register_learners::update_learner)
+        .service(verify_learners::verify_learner)
+        .service(retrieve_ulns::retrieve_ulns)
+        .service(learning_events::get_learning_events);
+    services.service(v1).service(health::live).service(health::ready);
 }
 
 /// What operators' own port answers.

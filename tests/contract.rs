@@ -6,10 +6,9 @@ mod simulator;
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use lrs_gateway::domain::{FindType, Gender, Uln};
+use lrs_gateway::domain::{FindByDemographics, FindByUln, FindType, Gender, Uln};
 use lrs_gateway::form::{self, is_xml_char};
-use lrs_gateway::lrs::learner_service::{FindLearnerByDemographics, FindLearnerByUln};
-use lrs_gateway::lrs::{Operation, Service};
+use lrs_gateway::lrs::{Context, Operation, Service, Vendor};
 use lrs_gateway::organisations::{Actor, OrganisationPassword};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
@@ -86,9 +85,9 @@ fn find_type() -> impl Strategy<Value = FindType> {
     prop::sample::select(FindType::ALL)
 }
 
-fn any_find_by_uln() -> impl Strategy<Value = FindLearnerByUln> {
+fn any_find_by_uln() -> impl Strategy<Value = FindByUln> {
     let uln = (100_000_000_u32..=999_999_999).prop_filter_map("a prefix of a ULN", Uln::from_prefix);
-    (find_type(), uln, value(text(35)), value(text(35))).prop_map(|(find_type, uln, family_name, given_name)| FindLearnerByUln {
+    (find_type(), uln, value(text(35)), value(text(35))).prop_map(|(find_type, uln, family_name, given_name)| FindByUln {
         find_type,
         uln,
         family_name,
@@ -96,7 +95,7 @@ fn any_find_by_uln() -> impl Strategy<Value = FindLearnerByUln> {
     })
 }
 
-fn any_find_by_demographics() -> impl Strategy<Value = FindLearnerByDemographics> {
+fn any_find_by_demographics() -> impl Strategy<Value = FindByDemographics> {
     let date = (1800..=2099, 1..=12, 1..=31).prop_map(|(year, month, day)| format!("{year}-{month:02}-{day:02}"));
     let postcode = prop_oneof!["[a-zA-Z]{1,2}[0-9rR][0-9a-zA-Z]? ?[0-9][a-zA-Z]{2} {0,4}", "[bB][fF][pP][oO] ?[0-9]{1,4} {0,4}"];
     let email = "[!-~]{1,8}([.][!-~]{1,4})?@[a-zA-Z0-9-]{1,8}([.][a-zA-Z0-9-]{1,8}){0,2}[.][a-zA-Z]{1,7}";
@@ -105,7 +104,7 @@ fn any_find_by_demographics() -> impl Strategy<Value = FindLearnerByDemographics
     (required, others).prop_map(|(required, others)| {
         let (find_type, family_name, given_name, date_of_birth, gender, last_known_post_code) = required;
         let (previous_family_name, school_at_age16, place_of_birth, email_address) = others;
-        FindLearnerByDemographics {
+        FindByDemographics {
             find_type,
             family_name,
             given_name,
@@ -130,7 +129,9 @@ fn random_requests<O: Operation + Debug>(operation: impl Strategy<Value = O>) ->
     let requests = (0..64).map(|number| {
         let (operation, ukprn, password, user) = request.new_tree(&mut runner).expect("most are valid").current();
         let actor = Actor { organisation: Arc::new(organisation(&ukprn, &password, &[])), user };
-        (format!("{}-{number}", O::NAME), operation.envelope(&actor).expect("parsed values can be written"))
+        let vendor = Vendor::default();
+        let context = Context { actor: &actor, vendor: &vendor };
+        (format!("{}-{number}", O::NAME), operation.envelope(&context).expect("parsed values can be written"))
     });
     requests.collect()
 }

@@ -3,13 +3,19 @@
 mod support;
 
 mod bad_input;
+mod codes;
 mod commands;
 mod contract;
 mod documentation;
 mod find_learners;
+mod learner_life;
+mod learning_events;
 mod lrs_misbehaviour;
 mod lrs_nonsense;
 mod lrs_unusual;
 mod organisations;
+mod register_learners;
+mod retrieve_ulns;
 mod round_trip;
 mod tokens;
+mod verify_learners;

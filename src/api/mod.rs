@@ -1,11 +1,16 @@
-//! What callers see: one file per resource, with its requests, answers and handlers.
+//! What callers see: one file per resource, with its answers and handlers. What callers send are records of the domain.
 //!
 //! A handler takes a `Caller<Scope>` and a `Body<Request>`, calls LRS, and says what the outcome means. Everything that can
 //! go wrong before or after is a [`crate::problem::Problem`].
 
 mod body;
+pub mod find_learners;
 pub mod health;
-pub mod learners;
+pub mod learning_events;
+pub mod obtain_uln;
 mod outcome;
+pub mod register_learners;
+pub mod retrieve_ulns;
+pub mod verify_learners;
 
 pub use body::Body;

@@ -61,7 +61,6 @@ form! {
 
 form! {
     #[derive(Debug)]
-    #[expect(dead_code, reason = "vendor, user type and language are for the services of learning events")]
     pub struct LrsSection {
         pub environment: Environment = Environment::Compatibility,
         pub base_url: Option<String>,

@@ -14,7 +14,7 @@ use std::time::Duration;
 use crate::auth::{Algorithm, ClaimNames, Issuer, IssuerKey, Verifier};
 use crate::form::Value as _;
 use crate::form::read::from_toml;
-use crate::lrs::{Lrs, LrsSettings};
+use crate::lrs::{Lrs, LrsSettings, Vendor};
 use crate::organisations::{Registry, Transport, in_words, load_directory};
 
 use file::{ConfigFile, IssuerSection, LrsSection};
@@ -206,7 +206,12 @@ fn lrs_settings(section: &LrsSection) -> Result<LrsSettings, Vec<String>> {
         (None, Some(url)) => custom_url(url, section.allow_plain_http).map_err(|problem| vec![format!("lrs.base_url: {problem}")])?,
         (None, None) => return Err(vec!["lrs.base_url: is required with environment = \"custom\"".into()]),
     };
-    Ok(LrsSettings { base_url, timeout: Duration::from_secs(section.timeout_seconds), max_answer_bytes: section.max_answer_bytes })
+    Ok(LrsSettings {
+        base_url,
+        timeout: Duration::from_secs(section.timeout_seconds),
+        max_answer_bytes: section.max_answer_bytes,
+        vendor: Vendor { id: section.vendor_id, user_type: section.user_type.clone(), language: section.language.clone() },
+    })
 }
 
 /// Passwords and learners' data travel to this address: over TLS, or not beyond this machine.

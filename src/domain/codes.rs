@@ -111,6 +111,16 @@ code_list! {
     }
 }
 
+code_list! {
+    /// How much of a learning record LRS is to return.
+    GetType, "FULL", "`FULL` returns every field of each learning event, `BRIEF` only the nine that LRS never leaves out." {
+        /// Everything.
+        Full = "FULL" / "FULL",
+        /// The nine fields that are always there.
+        Brief = "BRIEF" / "BRIEF",
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

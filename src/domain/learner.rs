@@ -1,7 +1,11 @@
-//! A learner as LRS holds one (FACTS 2.2 `lrnr:Learner`).
+//! Learners: as LRS holds them, and as they are registered and updated (FACTS 2.2).
 
-use super::{AbilityToShare, Date, Gender, Open, Personal, Uln, VerificationType};
-use crate::form::answer;
+use super::{
+    AbilityToShare, AddressLine, Date, EmailAddress, Gender, Name, Nationality, Notes, Open, OptionalName, Personal, Postcode, SchoolName,
+    ScottishCandidateNumber, Text, Uln, VerificationType,
+};
+use crate::form::read::Reading;
+use crate::form::{Invalid, answer, request};
 
 answer! {
     /// A learner as the register holds it. What LRS leaves out or sends empty is absent here.
@@ -73,5 +77,96 @@ answer! {
         pub notes: Option<Personal<String>>,
         /// Version of the record: an update must name the version it was made from.
         pub version_number: i32,
+    }
+}
+
+/// What it was, when a learner was identified by something else: up to 255 characters.
+pub type OtherVerificationDescription = Text<0, 255>;
+
+request! {
+    /// A learner to register, or the whole record of one to update. An empty text is a way to say “none”.
+    #[derive(Debug, Clone)]
+    pub struct LearnerDetails {
+        /// Title, free text.
+        pub title: Option<OptionalName>,
+        /// Given name.
+        pub given_name: Name,
+        /// Middle or other names.
+        pub middle_other_name: Option<OptionalName>,
+        /// Family name.
+        pub family_name: Name,
+        /// The given name the learner prefers.
+        pub preferred_given_name: Option<OptionalName>,
+        /// Family name before it changed.
+        pub previous_family_name: Option<OptionalName>,
+        /// Family name at the age of 16.
+        pub family_name_at_age16: Option<OptionalName>,
+        /// School at the age of 16, up to 254 characters.
+        pub school_at_age16: Option<SchoolName>,
+        /// Address, first line, up to 50 characters.
+        pub last_known_address_line1: Option<AddressLine>,
+        /// Address, second line.
+        pub last_known_address_line2: Option<AddressLine>,
+        /// Town of the address.
+        pub last_known_address_town: Option<AddressLine>,
+        /// County or city of the address.
+        pub last_known_address_county_or_city: Option<AddressLine>,
+        /// Postcode of the address.
+        pub last_known_post_code: Postcode,
+        /// Day the address was recorded.
+        pub date_of_address_capture: Option<Date>,
+        /// Date of birth. Whether the learner is old enough is for LRS to say.
+        pub date_of_birth: Date,
+        /// Place of birth.
+        pub place_of_birth: Option<OptionalName>,
+        /// Gender.
+        pub gender: Gender,
+        /// E-mail address.
+        pub email_address: Option<EmailAddress>,
+        /// Nationality, up to three characters; LRS's list is not public.
+        pub nationality: Option<Nationality>,
+        /// Scottish Candidate Number.
+        pub scottish_candidate_number: Option<ScottishCandidateNumber>,
+        /// What proved the learner's identity.
+        pub verification_type: VerificationType,
+        /// What it was: required when `verificationType` is `OTHER`.
+        pub other_verification_description: Option<OtherVerificationDescription>,
+        /// Whether the learner shares the learning record.
+        pub ability_to_share: AbilityToShare,
+        /// Notes, up to 4,000 characters.
+        pub notes: Option<Notes>,
+    }
+    also (verification_type, other_verification_description) => other_is_described
+}
+
+/// `OTHER` says nothing without a description.
+fn other_is_described(kind: Option<&VerificationType>, description: Option<&Option<OtherVerificationDescription>>, reading: &mut Reading) {
+    let Some(description) = description else { return }; // wrong in itself, and said so
+    let described = description.as_ref().is_some_and(|text| !text.as_str().trim().is_empty());
+    if kind == Some(&VerificationType::Other) && !described {
+        let missing = Invalid::new("required", "is required when verificationType is OTHER");
+        reading.at("otherVerificationDescription", |reading| reading.note(missing));
+    }
+}
+
+request! {
+    /// A learner to register.
+    #[derive(Debug, Clone)]
+    pub struct RegisterLearner {
+        /// The learner.
+        pub learner: LearnerDetails,
+    }
+}
+
+request! {
+    /// A learner's whole new record.
+    #[derive(Debug, Clone)]
+    pub struct UpdateLearner {
+        /// Whose record it is.
+        pub uln: Uln,
+        /// `versionNumber` of the record that the changes were made to, as last read.
+        pub version_number: i32,
+        /// The record as it shall be: every field, not only those that change.
+        pub learner: LearnerDetails,
     }
 }

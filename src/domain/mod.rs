@@ -1,4 +1,5 @@
-//! The values of this field, each parsed once: a ULN that exists has ten digits and the right check digit.
+//! The values of this field, each parsed once: a ULN that exists has ten digits and the right check digit. And the records
+//! made of them: learners, searches, learning events.
 //!
 //! Everything else builds on these types and they on nothing but [`crate::form`], the way values are declared.
 //! Values about a person never show themselves in `{:?}`.
@@ -7,20 +8,30 @@ mod codes;
 mod date;
 mod email;
 mod learner;
+mod learning_event;
+mod local_date_time;
 mod open;
 mod personal;
 mod postcode;
+mod scottish;
+mod search;
 mod text;
 mod ukprn;
 mod uln;
+mod verification;
 
-pub use codes::{AbilityToShare, FindType, Gender, VerificationType};
+pub use codes::{AbilityToShare, FindType, Gender, GetType, VerificationType};
 pub use date::Date;
 pub use email::EmailAddress;
-pub use learner::Learner;
+pub use learner::{Learner, LearnerDetails, OtherVerificationDescription, RegisterLearner, UpdateLearner};
+pub use learning_event::{GetLearningEvents, LearningEvent};
+pub use local_date_time::LocalDateTime;
 pub use open::{FromLrs, Open};
 pub use personal::Personal;
 pub use postcode::Postcode;
-pub use text::{Name, OptionalName, SchoolName, Text, UserName};
+pub use scottish::ScottishCandidateNumber;
+pub use search::{FindByDemographics, FindByUln, RetrieveUlns};
+pub use text::{AddressLine, Name, Nationality, Notes, OptionalName, SchoolName, Text, UserName};
 pub use ukprn::{OrganisationRef, Ukprn};
 pub use uln::Uln;
+pub use verification::VerifyLearner;

@@ -16,6 +16,12 @@ pub type Name = Text<1, 35>;
 pub type OptionalName = Text<0, 35>;
 /// A school's name: up to 254 characters.
 pub type SchoolName = Text<0, 254>;
+/// A line of an address: up to 50 characters.
+pub type AddressLine = Text<0, 50>;
+/// A nationality: up to three characters.
+pub type Nationality = Text<0, 3>;
+/// Notes on a learner: up to 4,000 characters.
+pub type Notes = Text<0, 4000>;
 /// The person behind a call, as LRS is told: 1 to 35 characters.
 pub type UserName = Text<1, 35>;
 

@@ -8,10 +8,13 @@
 //!
 //! Field names are written once, in Rust's `snake_case`. JSON has them in `camelCase`, TOML as they are.
 
+mod atom;
+mod list;
 pub mod read;
 pub mod schema;
 mod value;
 
+pub use list::List;
 pub(crate) use value::personal_value;
 pub use value::{Invalid, Rule, Value, is_xml_char};
 
@@ -49,7 +52,7 @@ pub fn is_camel_case_of(key: &str, field: &str) -> bool {
 
 /// Declares something people fill in. Every field is required unless its type is an `Option` or a default is given.
 ///
-/// ```ignore
+/// ```text
 /// form! {
 ///     /// What this is.
 ///     pub struct FindByUln {
@@ -58,12 +61,14 @@ pub fn is_camel_case_of(key: &str, field: &str) -> bool {
 ///         /// This one may be left out.
 ///         pub find_type: FindType = FindType::Full,
 ///     }
+///     // Rules about several fields together; what cannot be used is `None` to them.
+///     also (uln, given_name) => function
 /// }
 /// ```
 macro_rules! form {
     ($(#[$meta:meta])* $vis:vis struct $name:ident {
         $($(#[$fmeta:meta])* $fvis:vis $field:ident : $type:ty $(= $default:expr)?,)*
-    }) => {
+    } $(also ($($together:ident),+) => $rule:path)?) => {
         $(#[$meta])*
         $vis struct $name { $($(#[$fmeta])* $fvis $field: $type,)* }
 
@@ -92,6 +97,7 @@ macro_rules! form {
                             let otherwise = $crate::form::otherwise!($type $(, $default)?);
                             let $field = $field.take(otherwise, stringify!($field), reading);
                         )*
+                        $($rule($($together.as_ref()),+, reading);)?
                         Ok((|| Some($name { $($field: $field?,)* }))())
                     }
                 }
@@ -117,9 +123,10 @@ pub(crate) use otherwise;
 macro_rules! request {
     ($(#[$meta:meta])* $vis:vis struct $name:ident {
         $($(#[doc = $doc:literal])* $fvis:vis $field:ident : $type:ty $(= $default:expr)?,)*
-    }) => {
+    } $(also ($($together:ident),+) => $rule:path)?) => {
         $crate::form::form! {
             $(#[$meta])* $vis struct $name { $($(#[doc = $doc])* $fvis $field: $type $(= $default)?,)* }
+            $(also ($($together),+) => $rule)?
         }
         $crate::form::describe! { [$(#[$meta])*] $name { $([$($doc)*] $field: $type $(= $default)?,)* } }
     };

@@ -82,7 +82,7 @@ macro_rules! whole_number {
         }
     )*};
 }
-whole_number!(i32 => Int32, u16 => Int32, u64 => Int64);
+whole_number!(i32 => Int32, i64 => Int64, u16 => Int32, u64 => Int64);
 
 impl Field for bool {
     fn schema() -> RefOr<Schema> {

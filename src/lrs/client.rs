@@ -6,7 +6,7 @@ use std::time::Duration;
 use reqwest::header::{CONTENT_TYPE, HeaderMap};
 
 use super::failure::Failure;
-use super::operation::{Answer, Operation};
+use super::operation::{Answer, Context, Operation, Vendor};
 use super::soap::fault::Fault;
 use super::soap::read::{Reader, Unreadable, decode};
 use super::soap::record::WireRecord;
@@ -21,6 +21,17 @@ pub struct LrsSettings {
     pub timeout: Duration,
     /// Largest answer, in bytes.
     pub max_answer_bytes: usize,
+    /// Who supplies the software.
+    pub vendor: Vendor,
+}
+
+/// A call that brought no answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CallFailed {
+    /// Why.
+    pub failure: Failure,
+    /// May LRS have done what it was asked to, where doing it twice would be wrong?
+    pub outcome_unknown: bool,
 }
 
 /// LRS, reached over each organisation's own connections.
@@ -38,9 +49,16 @@ impl Lrs {
     /// Calls an operation on behalf of a person of an organisation.
     ///
     /// # Errors
-    /// [`Failure`], when there is no answer to this very request.
-    pub async fn call<O: Operation>(&self, actor: &Actor, operation: &O) -> Result<O::Answer, Failure> {
-        let envelope = operation.envelope(actor).map_err(|_| Failure::Unwritable)?;
+    /// [`CallFailed`], when there is no answer to this very request.
+    pub async fn call<O: Operation>(&self, actor: &Actor, operation: &O) -> Result<O::Answer, CallFailed> {
+        self.try_call(actor, operation)
+            .await
+            .map_err(|failure| CallFailed { outcome_unknown: !O::SAFE_TO_RETRY && !failure.nothing_done(), failure })
+    }
+
+    async fn try_call<O: Operation>(&self, actor: &Actor, operation: &O) -> Result<O::Answer, Failure> {
+        let context = Context { actor, vendor: &self.settings.vendor };
+        let envelope = operation.envelope(&context).map_err(|_| Failure::Unwritable)?;
         let (status, headers, body) =
             tokio::time::timeout(self.settings.timeout, self.exchange::<O>(actor, envelope)).await.map_err(|_| Failure::Timeout)??;
         let answer = read_answer::<O>(status, content_type(&headers), &body)?;

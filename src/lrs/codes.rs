@@ -7,6 +7,8 @@ use std::fmt;
 pub enum Kind {
     /// The call was done; the code is its outcome.
     Outcome,
+    /// LRS understood the call and did not do it, for a reason of its rules.
+    Refused(Refusal),
     /// The message is not one LRS accepts.
     MessageRefused,
     /// LRS does not let this organisation in: unknown, wrong password, service not allowed.
@@ -15,6 +17,23 @@ pub enum Kind {
     OutOfHours,
     /// Something went wrong inside LRS.
     ServiceFailed,
+}
+
+/// Why LRS did not do what it understood.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// The learner is registered already, or was not searched for shortly before.
+    NotRegistered,
+    /// Somebody changed the record since it was read.
+    StaleVersion,
+    /// There is no learner with the ULN.
+    UlnNotFound,
+    /// Too little is known of the learner.
+    InsufficientData,
+    /// The ability to share may not be changed so.
+    ShareChange,
+    /// LRS does not take the ULN for one.
+    InvalidUln,
 }
 
 /// One documented code.
@@ -26,26 +45,107 @@ pub struct Entry {
     pub meaning: &'static str,
     /// What it says about the call.
     pub kind: Kind,
+    /// What to do next.
+    pub advice: &'static str,
 }
 
-const fn entry(code: &'static str, kind: Kind, meaning: &'static str) -> Entry {
-    Entry { code, meaning, kind }
+const fn entry(code: &'static str, kind: Kind, meaning: &'static str, advice: &'static str) -> Entry {
+    Entry { code, meaning, kind, advice }
 }
 
-/// Every code the gateway knows (FACTS 3.1, 3.3).
+const AS_OUTCOME: &str = "Belongs to an operation the gateway does not offer yet; should it come, it is passed on.";
+const CHECK_CREDENTIALS: &str = "Have the operator settle it with LRS.";
+
+/// Every code the gateway knows (FACTS 3.1, 3.3, 3.5).
 pub const TABLE: &[Entry] = &[
-    entry("WSRC0001", Kind::Outcome, "no learner matches"),
-    entry("WSRC0002", Kind::Outcome, "too many learners match"),
-    entry("WSRC0003", Kind::Outcome, "one or more learners may be the one"),
-    entry("WSRC0004", Kind::Outcome, "exactly this learner was found"),
-    entry("WSRC0022", Kind::Outcome, "the learner was merged into another; the master record is given"),
-    entry("WSEC0001", Kind::MessageRefused, "the message does not fit LRS's schema, or holds a value LRS prohibits"),
-    entry("WSEC0002", Kind::MessageRefused, "the operation is not one LRS supports"),
-    entry("WSEC0003", Kind::CredentialsRefused, "the organisation is not known to LRS or not authorised for web services"),
-    entry("WSEC0004", Kind::OutOfHours, "LRS is outside its operational hours"),
-    entry("WSEC0005", Kind::CredentialsRefused, "the organisation's password is not right"),
-    entry("WSEC0006", Kind::CredentialsRefused, "the organisation may not use this LRS service"),
-    entry("WSEC0999", Kind::ServiceFailed, "LRS met an error of its own"),
+    entry("WSRC0001", Kind::Outcome, "no learner matches", "Check the particulars, or register the learner."),
+    entry("WSRC0002", Kind::Outcome, "too many learners match", "Search with more particulars."),
+    entry("WSRC0003", Kind::Outcome, "one or more learners may be the one", "Have a person decide. Never take the first."),
+    entry("WSRC0004", Kind::Outcome, "exactly this learner was found", "Use the learner's record."),
+    entry("WSRC0005", Kind::Outcome, "the learner was registered", "Keep the new ULN."),
+    entry("WSRC0006", Kind::Outcome, "the learner was updated", "Read the record again before the next update."),
+    entry("WSRC0007", Kind::Outcome, "the registration batch was accepted", AS_OUTCOME),
+    entry("WSRC0008", Kind::Outcome, "the registration batch is not complete yet", AS_OUTCOME),
+    entry("WSRC0009", Kind::Outcome, "the registration batch was done", AS_OUTCOME),
+    entry("WSRC0010", Kind::Outcome, "the registration batch failed", AS_OUTCOME),
+    entry(
+        "WSRC0013",
+        Kind::Refused(Refusal::StaleVersion),
+        "the record has changed since it was read",
+        "Read the record again, make the changes to the new version, send that.",
+    ),
+    entry(
+        "WSRC0014",
+        Kind::Refused(Refusal::ShareChange),
+        "the ability to share may not be changed in this way",
+        "Leave abilityToShare as LRS holds it.",
+    ),
+    entry("WSRC0015", Kind::Refused(Refusal::InsufficientData), "there is not enough data", "Give more of the optional fields."),
+    entry("WSRC0017", Kind::Outcome, "the batch's record count is not its number of learners", AS_OUTCOME),
+    entry("WSRC0018", Kind::Outcome, "the batch job is not known", AS_OUTCOME),
+    entry("WSRC0019", Kind::Refused(Refusal::UlnNotFound), "there is no learner with this ULN", "Find the learner first."),
+    entry("WSRC0020", Kind::Outcome, "nothing has changed, so nothing was updated", "Nothing: the record is as it was sent."),
+    entry(
+        "WSRC0021",
+        Kind::Refused(Refusal::NotRegistered),
+        "the learner was not registered: there is one with the same particulars, or no recent search for them",
+        "Search by demographics; register only if nobody matches. obtainUln does both.",
+    ),
+    entry(
+        "WSRC0022",
+        Kind::Outcome,
+        "the learner was merged into another; the master record is given",
+        "Keep the master's ULN, remember the other.",
+    ),
+    entry("WSRC0023", Kind::Outcome, "the ULNs of the report were not found", AS_OUTCOME),
+    entry("WSRC0024", Kind::Outcome, "there are no ULNs to report", AS_OUTCOME),
+    entry("WSRC0030", Kind::Outcome, "the verification batch's record count is not its number of learners", AS_OUTCOME),
+    entry("WSRC0043", Kind::Outcome, "the awarding organisation is not set up for achievement batches", AS_OUTCOME),
+    entry(
+        "WSEC0001",
+        Kind::MessageRefused,
+        "the message does not fit LRS's schema, or holds a value LRS prohibits",
+        "Look for unusual values; if there are none, report it to the gateway's maintainers.",
+    ),
+    entry("WSEC0002", Kind::MessageRefused, "the operation is not one LRS supports", "Report it to the gateway's maintainers."),
+    entry(
+        "WSEC0003",
+        Kind::CredentialsRefused,
+        "the organisation is not known to LRS or not authorised for web services",
+        CHECK_CREDENTIALS,
+    ),
+    entry("WSEC0004", Kind::OutOfHours, "LRS is outside its operational hours", "Try again after the time in Retry-After."),
+    entry("WSEC0005", Kind::CredentialsRefused, "the organisation's password is not right", CHECK_CREDENTIALS),
+    entry("WSEC0006", Kind::CredentialsRefused, "the organisation may not use this LRS service", CHECK_CREDENTIALS),
+    entry("WSEC0044", Kind::MessageRefused, "the e-mail address is not valid", "Correct the address."),
+    entry("WSEC0045", Kind::MessageRefused, "the submission type is not valid", "Report it to the gateway's maintainers."),
+    entry("WSEC0046", Kind::MessageRefused, "there are more achievements than LRS permits", "Send fewer."),
+    entry("WSEC0047", Kind::MessageRefused, "there is no achievement in the request", "Send at least one."),
+    entry("WSEC0136", Kind::Refused(Refusal::InvalidUln), "LRS does not take the ULN for a valid one", "Check the ULN."),
+    entry(
+        "WSEC0206",
+        Kind::Outcome,
+        "the learner does not share the learning record",
+        "Nothing can be shown; the learner may decide otherwise.",
+    ),
+    entry("WSEC0208", Kind::Outcome, "the learner could not be verified", "Check ULN, names, date of birth and gender."),
+    entry("WSEC0999", Kind::ServiceFailed, "LRS met an error of its own", "Try again later."),
+    entry("WSVRC001", Kind::Outcome, "every value is that of the LRS record", "The learner is verified."),
+    entry(
+        "WSVRC002",
+        Kind::Outcome,
+        "every value is that of the LRS record, which is a linked learner's",
+        "The learner is verified; keep the master's ULN.",
+    ),
+    entry("WSVRC003", Kind::Outcome, "the names are similar, not equal", "Look at `failures`, and have a person decide."),
+    entry(
+        "WSVRC004",
+        Kind::Outcome,
+        "the names are similar, not equal, to a linked learner's",
+        "Look at `failures`, and have a person decide.",
+    ),
+    entry("WSVRC005", Kind::Outcome, "the ULN exists and is not this learner's", "Check the ULN: it belongs to somebody else."),
+    entry("WSVRC006", Kind::Outcome, "there is no learner with this ULN", "Check the ULN."),
 ];
 
 /// A code from LRS, exactly as it came.

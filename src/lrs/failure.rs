@@ -1,6 +1,6 @@
 //! How a call to LRS can fail: a small set that says whose fault it is and whether trying again is safe.
 
-use super::codes::{Kind, LrsCode};
+use super::codes::{Kind, LrsCode, Refusal};
 use super::soap::fault::Fault;
 use super::soap::read::Unreadable;
 
@@ -22,6 +22,9 @@ pub enum Failure {
     /// LRS, or the TLS before it, refuses the organisation.
     #[error("LRS refuses the organisation's reference, password or certificate")]
     CredentialsRejected(Option<LrsCode>),
+    /// LRS understood the request and did not do it.
+    #[error("LRS did not do it")]
+    Refused(Refusal, LrsCode),
     /// LRS refuses the message.
     #[error("LRS refuses the message")]
     RequestRejected(Option<LrsCode>),
@@ -50,23 +53,13 @@ pub enum Failure {
     Unwritable,
 }
 
-/// Who has to do something about a failure.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Responsible {
-    /// The gateway's maintainers.
-    Gateway,
-    /// Whoever holds the organisation's credentials.
-    Operator,
-    /// LRS, or the network to it.
-    Lrs,
-}
-
 impl Failure {
     /// What LRS's code in a fault or a response means for the call. `None`: it is an outcome.
     pub fn of_code(code: &LrsCode) -> Option<Self> {
         let code = || Some(code.clone());
         match code()?.kind() {
             Kind::Outcome => None,
+            Kind::Refused(refusal) => Some(Self::Refused(refusal, code()?)),
             Kind::MessageRefused => Some(Self::RequestRejected(code())),
             Kind::CredentialsRefused => Some(Self::CredentialsRejected(code())),
             Kind::OutOfHours => Some(Self::Maintenance(code())),
@@ -94,6 +87,7 @@ impl Failure {
             Self::Maintenance(code) | Self::CredentialsRejected(code) | Self::RequestRejected(code) | Self::ServiceFailed(code) => {
                 code.as_ref()
             }
+            Self::Refused(_, code) => Some(code),
             _ => None,
         }
     }
@@ -102,22 +96,18 @@ impl Failure {
     pub const fn nothing_done(&self) -> bool {
         matches!(
             self,
-            Self::Unreachable | Self::Unwritable | Self::Maintenance(_) | Self::CredentialsRejected(_) | Self::RequestRejected(_)
+            Self::Unreachable
+                | Self::Unwritable
+                | Self::Maintenance(_)
+                | Self::CredentialsRejected(_)
+                | Self::RequestRejected(_)
+                | Self::Refused(..)
         )
     }
 
     /// Can the same call succeed later, without anybody changing anything?
     pub const fn may_pass(&self) -> bool {
-        !matches!(self, Self::CredentialsRejected(_) | Self::RequestRejected(_) | Self::Unwritable)
-    }
-
-    /// Who has to do something about it.
-    pub const fn whose(&self) -> Responsible {
-        match self {
-            Self::RequestRejected(_) | Self::Unwritable => Responsible::Gateway,
-            Self::CredentialsRejected(_) => Responsible::Operator,
-            _ => Responsible::Lrs,
-        }
+        !matches!(self, Self::CredentialsRejected(_) | Self::RequestRejected(_) | Self::Refused(..) | Self::Unwritable)
     }
 }
 

@@ -1,16 +1,18 @@
 //! The Learning Records Service: typed operations over SOAP, under one organisation's identity.
 //!
 //! [`Lrs::call`] takes an [`Operation`] and whom it is for, and gives back the operation's typed answer or a classified
-//! [`Failure`]. An operation is its request type: [`operation`] says what one consists of, [`learner_service`] holds
-//! those of that service. [`soap`] is the XML underneath, [`codes`] what LRS's codes mean.
+//! [`Failure`]. An operation is its request, a record of the domain: [`Operation`] says what one consists of,
+//! [`learner_service`] and [`learner_service_r9`] hold those of each service. [`soap`] is the XML underneath, [`codes`]
+//! what LRS's codes mean.
 
 mod client;
 pub mod codes;
 mod failure;
 pub mod learner_service;
+pub mod learner_service_r9;
 mod operation;
 pub mod soap;
 
-pub use client::{Lrs, LrsSettings, read_answer};
+pub use client::{CallFailed, Lrs, LrsSettings, read_answer};
 pub use failure::Failure;
-pub use operation::{Answer, Operation, Service};
+pub use operation::{Answer, Context, Operation, Service, Vendor};

@@ -1,7 +1,7 @@
 //! What an LRS operation consists of.
 
 use super::codes::LrsCode;
-use super::soap::record::WireRecord;
+use super::soap::record::{Fields, WireRecord};
 use super::soap::write::{IllegalCharacter, Writer};
 use crate::organisations::Actor;
 
@@ -27,6 +27,32 @@ impl Service {
     }
 }
 
+/// What the services of data contracts want to know about the sender (FACTS 2.9).
+#[derive(Debug, Clone)]
+pub struct Vendor {
+    /// The number LRS gave the supplier.
+    pub id: i32,
+    /// Who asks: `ORG`, an organisation.
+    pub user_type: String,
+    /// Language of texts: `ENG`.
+    pub language: String,
+}
+
+impl Default for Vendor {
+    fn default() -> Self {
+        Self { id: 1, user_type: "ORG".into(), language: "ENG".into() }
+    }
+}
+
+/// Who sends a request.
+#[derive(Debug, Clone, Copy)]
+pub struct Context<'a> {
+    /// The person and the organisation.
+    pub actor: &'a Actor,
+    /// The supplier of the software.
+    pub vendor: &'a Vendor,
+}
+
 /// An operation of LRS, as the request that starts it.
 pub trait Operation: Sync {
     /// LRS's name for it.
@@ -47,8 +73,11 @@ pub trait Operation: Sync {
     /// What LRS answers.
     type Answer: Answer;
 
-    /// Writes the request's content in the order of the contract, the actor's credentials where they belong.
-    fn write(&self, actor: &Actor, writer: &mut Writer);
+    /// The request's elements and the fields they are written from.
+    const FIELDS: Fields;
+
+    /// Writes the request's content in the order of the contract, the credentials where they belong.
+    fn write(&self, context: &Context<'_>, writer: &mut Writer);
 
     /// Makes sure that an answer is one to this request. The result says what is wrong with it.
     ///
@@ -62,8 +91,8 @@ pub trait Operation: Sync {
     ///
     /// # Errors
     /// [`IllegalCharacter`], which parsed values never cause.
-    fn envelope(&self, actor: &Actor) -> Result<String, IllegalCharacter> {
-        Writer::envelope(|writer| writer.element(Self::ELEMENT, Self::NAMESPACES, |writer| self.write(actor, writer)))
+    fn envelope(&self, context: &Context<'_>) -> Result<String, IllegalCharacter> {
+        Writer::envelope(|writer| writer.element(Self::ELEMENT, Self::NAMESPACES, |writer| self.write(context, writer)))
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use lrs_gateway::auth::{Algorithm, ClaimNames, Issuer, IssuerKey, Verifier};
 use lrs_gateway::domain::Ukprn;
 use lrs_gateway::form::Value as _;
-use lrs_gateway::lrs::{Lrs, LrsSettings};
+use lrs_gateway::lrs::{Lrs, LrsSettings, Vendor};
 use lrs_gateway::organisations::{Organisation, OrganisationPassword, Product, Registry, Transport};
 use lrs_gateway::server;
 
@@ -66,7 +66,12 @@ impl Gateway {
 
     /// The same, made in another way.
     pub fn with(lrs_url: &str, options: Options) -> Self {
-        let lrs = LrsSettings { base_url: lrs_url.to_owned(), timeout: options.timeout, max_answer_bytes: options.max_answer_bytes };
+        let lrs = LrsSettings {
+            base_url: lrs_url.to_owned(),
+            timeout: options.timeout,
+            max_answer_bytes: options.max_answer_bytes,
+            vendor: Vendor { id: 7, ..Vendor::default() },
+        };
         let (verifier, registry) = (Verifier::new(options.issuers), Registry::new(options.organisations));
         let gateway = server::Gateway::new(verifier, registry, Lrs::new(lrs));
         Self(Running::start(move || server::bind(ANY_PORT, 1, gateway).map(|bound| (bound.address, bound.server))))

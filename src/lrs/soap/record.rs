@@ -2,10 +2,17 @@
 
 use super::read::{Node, Reader, Start, Unreadable};
 use super::write::{WireText, Writer};
-use crate::domain::{FromLrs, Open, Personal};
+use crate::domain::{EmailAddress, FromLrs, Open, Personal, Postcode, ScottishCandidateNumber, Text};
+use crate::form::Value;
+
+/// Elements of LRS and the fields they belong to, for documentation.
+pub type Fields = &'static [(&'static str, &'static str)];
 
 /// Something that has elements of its own.
 pub trait WireRecord: Sized {
+    /// Its elements and the fields they become.
+    const FIELDS: Fields;
+
     /// Reads the content of the element that has begun, to its end. Elements nobody knows are passed over.
     ///
     /// # Errors
@@ -31,6 +38,31 @@ impl WireValue for String {
 impl WireValue for Personal<String> {
     fn from_wire(text: &str) -> Option<Self> {
         Some(Self::new(text.to_owned()))
+    }
+}
+
+/// Values with rules are read strictly: they stand in requests, which the simulator reads.
+macro_rules! strict {
+    ($([$($g:tt)*] $t:ty),*) => {$(
+        impl<$($g)*> WireValue for $t {
+            fn from_wire(text: &str) -> Option<Self> {
+                <$t as Value>::parse(text).ok()
+            }
+        }
+    )*};
+}
+strict!([const MIN: usize, const MAX: usize] Text<MIN, MAX>, [] Postcode, [] EmailAddress, [] ScottishCandidateNumber);
+
+/// So are those that LRS spells in its own way.
+impl<T: FromLrs> WireValue for T {
+    fn from_wire(text: &str) -> Option<Self> {
+        T::from_lrs(text)
+    }
+}
+
+impl WireValue for i64 {
+    fn from_wire(text: &str) -> Option<Self> {
+        text.trim_ascii().parse().ok()
     }
 }
 
@@ -156,13 +188,71 @@ pub fn take_list<T: WireValue>(
     Ok(())
 }
 
-/// Gives a record its XML names, in the order of the contract.
+/// A record within a record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Nested<T>(pub T);
+
+impl<T> std::ops::Deref for Nested<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+/// It must be there.
+impl<T: WireRecord> WireField for Nested<T> {
+    fn take(slot: &mut Option<Self>, reader: &mut Reader<'_>, _: &Start<'_>, name: &'static str) -> Result<(), Unreadable> {
+        if slot.is_some() {
+            return Err(Unreadable::Repeated(name));
+        }
+        *slot = Some(Self(T::read(reader)?));
+        Ok(())
+    }
+
+    fn absent(name: &'static str) -> Result<Self, Unreadable> {
+        Err(Unreadable::Missing(name))
+    }
+
+    fn put(&self, writer: &mut Writer, name: &'static str) {
+        writer.element(name, "", |writer| self.0.write(writer));
+    }
+}
+
+/// Or it need not.
+impl<T: WireRecord> WireField for Option<Nested<T>> {
+    fn take(slot: &mut Option<Self>, reader: &mut Reader<'_>, start: &Start<'_>, name: &'static str) -> Result<(), Unreadable> {
+        if slot.is_some() {
+            return Err(Unreadable::Repeated(name));
+        }
+        *slot = Some(if start.nil { reader.skip().map(|()| None)? } else { Some(Nested(T::read(reader)?)) });
+        Ok(())
+    }
+
+    fn absent(_: &'static str) -> Result<Self, Unreadable> {
+        Ok(None)
+    }
+
+    fn put(&self, writer: &mut Writer, name: &'static str) {
+        if let Some(record) = self {
+            record.put(writer, name);
+        }
+    }
+}
+
+/// Gives a record its XML names, in the order of the contract. `in "a:"` writes them with that prefix.
 ///
-/// `field: "Name"` is one element, none, or several, by the field's type; `field: "Wrapper" > "Item" (attributes)` a list of
-/// values in a wrapper element that is always written.
+/// `field: "Name"` is one element, none, or several, by the field's type; with `nil` an absent value is written as
+/// `xsi:nil`; `field: "Wrapper" > "Item" (attributes, attributes)` is a list of values in a wrapper that is always written.
 macro_rules! wire {
-    ($name:ty { $($field:ident : $element:literal $(> $item:literal ($attributes:expr, $item_attributes:expr))?,)* }) => {
+    ($name:ty { $($fields:tt)* }) => { $crate::lrs::soap::record::wire!(@record $name, "", { $($fields)* }); };
+    ($name:ty, in $prefix:literal { $($fields:tt)* }) => { $crate::lrs::soap::record::wire!(@record $name, $prefix, { $($fields)* }); };
+    (@record $name:ty, $prefix:literal, {
+        $($field:ident : $element:literal $($nil:ident)? $(> $item:literal ($attributes:expr, $item_attributes:expr))?),* $(,)?
+    }) => {
         impl $crate::lrs::soap::record::WireRecord for $name {
+            const FIELDS: $crate::lrs::soap::record::Fields = &[$(($element, stringify!($field))),*];
+
             fn read(reader: &mut $crate::lrs::soap::read::Reader<'_>) -> Result<Self, $crate::lrs::soap::read::Unreadable> {
                 use $crate::lrs::soap::read::Node;
                 use $crate::lrs::soap::record::WireField;
@@ -181,7 +271,9 @@ macro_rules! wire {
 
             fn write(&self, writer: &mut $crate::lrs::soap::write::Writer) {
                 use $crate::lrs::soap::record::WireField;
-                $($crate::lrs::soap::record::wire!(@put self.$field, writer, $element $(, $item, $attributes, $item_attributes)?);)*
+                $($crate::lrs::soap::record::wire!(
+                    @put self.$field, writer, concat!($prefix, $element) $(, $nil)? $(, $item, $attributes, $item_attributes)?
+                );)*
             }
         }
     };
@@ -193,8 +285,9 @@ macro_rules! wire {
     };
     (@absent $element:literal) => { WireField::absent($element)? };
     (@absent $element:literal, $item:literal) => { Vec::new() };
-    (@put $value:expr, $writer:ident, $element:literal) => { WireField::put(&$value, $writer, $element) };
-    (@put $value:expr, $writer:ident, $element:literal, $item:literal, $attributes:expr, $item_attributes:expr) => {
+    (@put $value:expr, $writer:ident, $element:expr) => { WireField::put(&$value, $writer, $element) };
+    (@put $value:expr, $writer:ident, $element:expr, nil) => { $writer.nillable($element, $value.as_ref()) };
+    (@put $value:expr, $writer:ident, $element:expr, $item:literal, $attributes:expr, $item_attributes:expr) => {
         $writer.element($element, $attributes, |writer| {
             for item in &$value {
                 writer.element($item, $item_attributes, |writer| {
@@ -205,3 +298,20 @@ macro_rules! wire {
     };
 }
 pub(crate) use wire;
+
+/// Writes an operation's request: the elements before the credentials, then those, then the others. The part of an
+/// [`Operation`](crate::lrs::Operation) that says so.
+macro_rules! elements {
+    ([$($before:ident : $before_element:literal),* $(,)?] $credentials:path, [$($field:ident : $element:literal $($nil:ident)?),* $(,)?]) => {
+        const FIELDS: $crate::lrs::soap::record::Fields =
+            &[$(($before_element, stringify!($before)),)* $(($element, stringify!($field))),*];
+
+        fn write(&self, context: &$crate::lrs::Context<'_>, writer: &mut $crate::lrs::soap::write::Writer) {
+            use $crate::lrs::soap::record::WireField;
+            $(WireField::put(&self.$before, writer, $before_element);)*
+            $credentials(context, writer);
+            $($crate::lrs::soap::record::wire!(@put self.$field, writer, $element $(, $nil)?);)*
+        }
+    };
+}
+pub(crate) use elements;

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::{ENVELOPE, XSI};
-use crate::domain::{EmailAddress, FromLrs, Open, OrganisationRef, Personal, Postcode, Text, Ukprn};
+use crate::domain::{EmailAddress, FromLrs, Open, OrganisationRef, Personal, Postcode, ScottishCandidateNumber, Text, Ukprn};
 use crate::form::{Value as _, is_xml_char};
 
 /// A value as LRS spells it.
@@ -21,7 +21,7 @@ macro_rules! own_text {
         }
     )*};
 }
-own_text!(Ukprn, OrganisationRef, Postcode, EmailAddress);
+own_text!(Ukprn, OrganisationRef, Postcode, EmailAddress, ScottishCandidateNumber);
 
 impl<const MIN: usize, const MAX: usize> WireText for Text<MIN, MAX> {
     fn wire_text(&self) -> Cow<'_, str> {
@@ -59,11 +59,16 @@ impl WireText for str {
     }
 }
 
-impl WireText for i32 {
-    fn wire_text(&self) -> Cow<'_, str> {
-        Cow::Owned(self.to_string())
-    }
+macro_rules! numbers {
+    ($($t:ty),*) => {$(
+        impl WireText for $t {
+            fn wire_text(&self) -> Cow<'_, str> {
+                Cow::Owned(self.to_string())
+            }
+        }
+    )*};
 }
+numbers!(i32, i64);
 
 /// A character that XML cannot carry was about to be written. Values that were parsed never hold one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -1,53 +1,25 @@
-//! The operations of `LearnerService.svc`: only wrapper elements are in a namespace (FACTS 2.0, 2.2 to 2.4).
+//! Finding learners (FACTS 2.3, 2.4).
 
-use super::codes::LrsCode;
-use super::operation::{Answer, Operation, Service};
-use super::soap::record::{WireValue, wire};
-use super::soap::write::{WireText, Writer};
-use crate::domain::{Date, EmailAddress, FindType, Gender, Learner, Name, Open, OptionalName, Personal, Postcode, SchoolName, Uln};
-use crate::organisations::Actor;
-use std::borrow::Cow;
+use super::credentials;
+use crate::domain::{Date, FindByDemographics, FindByUln, FindType, Gender, Learner, Open, Personal, Uln};
+use crate::lrs::codes::LrsCode;
+use crate::lrs::operation::{Answer, Operation, Service};
+use crate::lrs::soap::record::{elements, wire};
 
-const FIND: &str = "xmlns:fin=\"http://api.lrs.miap.gov.uk/findmsg\"";
-
-/// The four elements that say who asks (FACTS 1.4). An organisation is named by its UKPRN.
-fn credentials(actor: &Actor, writer: &mut Writer) {
-    writer.nillable::<String>("OrganisationRef", None);
-    writer.value("UKPRN", actor.organisation.ukprn());
-    writer.value("OrgPassword", actor.organisation.password());
-    writer.value("UserName", &actor.user);
-}
+const NAMESPACES: &str = "xmlns:fin=\"http://api.lrs.miap.gov.uk/findmsg\"";
 
 /// `learnerByULN` (FACTS 2.3): the learner with this ULN, if the names fit.
-#[derive(Debug, Clone)]
-pub struct FindLearnerByUln {
-    /// Details, or only the outcome.
-    pub find_type: FindType,
-    /// Whom to find.
-    pub uln: Uln,
-    /// Must fit the ULN.
-    pub family_name: Name,
-    /// Must fit the ULN.
-    pub given_name: Name,
-}
-
-impl Operation for FindLearnerByUln {
+impl Operation for FindByUln {
     const NAME: &'static str = "learnerByULN";
     const SERVICE: Service = Service::Learner;
     const SOAP_ACTION: &'static str = "";
     const ELEMENT: &'static str = "fin:FindLearnerByULN";
-    const NAMESPACES: &'static str = FIND;
+    const NAMESPACES: &'static str = NAMESPACES;
     const ANSWER: &'static str = "FindLearnerResponse";
     const SAFE_TO_RETRY: bool = true;
     type Answer = FindLearnerResponse;
 
-    fn write(&self, actor: &Actor, writer: &mut Writer) {
-        writer.value("FindType", &self.find_type);
-        credentials(actor, writer);
-        writer.value("ULN", &self.uln);
-        writer.value("FamilyName", &self.family_name);
-        writer.value("GivenName", &self.given_name);
-    }
+    elements!([find_type: "FindType",] credentials, [uln: "ULN", family_name: "FamilyName", given_name: "GivenName",]);
 
     /// An exact match is the learner that was asked for and nobody else.
     fn check(&self, answer: &FindLearnerResponse) -> Result<(), &'static str> {
@@ -63,53 +35,27 @@ impl Operation for FindLearnerByUln {
 }
 
 /// `learnerByDemographics` (FACTS 2.4): learners with these particulars.
-#[derive(Debug, Clone)]
-pub struct FindLearnerByDemographics {
-    /// Details, or only the outcome.
-    pub find_type: FindType,
-    /// Family name.
-    pub family_name: Name,
-    /// Given name.
-    pub given_name: Name,
-    /// Date of birth.
-    pub date_of_birth: Date,
-    /// Gender.
-    pub gender: Gender,
-    /// Postcode of the last known address.
-    pub last_known_post_code: Postcode,
-    /// Family name before it changed.
-    pub previous_family_name: Option<OptionalName>,
-    /// School at the age of 16.
-    pub school_at_age16: Option<SchoolName>,
-    /// Place of birth.
-    pub place_of_birth: Option<OptionalName>,
-    /// E-mail address.
-    pub email_address: Option<EmailAddress>,
-}
-
-impl Operation for FindLearnerByDemographics {
+impl Operation for FindByDemographics {
     const NAME: &'static str = "learnerByDemographics";
     const SERVICE: Service = Service::Learner;
     const SOAP_ACTION: &'static str = "";
     const ELEMENT: &'static str = "fin:FindLearnerByDemographics";
-    const NAMESPACES: &'static str = FIND;
+    const NAMESPACES: &'static str = NAMESPACES;
     const ANSWER: &'static str = "FindLearnerResponse";
     const SAFE_TO_RETRY: bool = true;
     type Answer = FindLearnerResponse;
 
-    fn write(&self, actor: &Actor, writer: &mut Writer) {
-        writer.value("FindType", &self.find_type);
-        credentials(actor, writer);
-        writer.value("FamilyName", &self.family_name);
-        writer.value("GivenName", &self.given_name);
-        writer.value("DateOfBirth", &self.date_of_birth);
-        writer.value("Gender", &self.gender);
-        writer.value("LastKnownPostCode", &self.last_known_post_code);
-        writer.nillable("PreviousFamilyName", self.previous_family_name.as_ref());
-        writer.nillable("SchoolAtAge16", self.school_at_age16.as_ref());
-        writer.nillable("PlaceOfBirth", self.place_of_birth.as_ref());
-        writer.nillable("EmailAddress", self.email_address.as_ref());
-    }
+    elements!([find_type: "FindType",] credentials, [
+        family_name: "FamilyName",
+        given_name: "GivenName",
+        date_of_birth: "DateOfBirth",
+        gender: "Gender",
+        last_known_post_code: "LastKnownPostCode",
+        previous_family_name: "PreviousFamilyName" nil,
+        school_at_age16: "SchoolAtAge16" nil,
+        place_of_birth: "PlaceOfBirth" nil,
+        email_address: "EmailAddress" nil,
+    ]);
 
     fn check(&self, answer: &FindLearnerResponse) -> Result<(), &'static str> {
         answer.check(self.find_type)
@@ -215,15 +161,3 @@ wire!(Learner {
     notes: "Notes",
     version_number: "VersionNumber",
 });
-
-impl WireText for LrsCode {
-    fn wire_text(&self) -> Cow<'_, str> {
-        Cow::Borrowed(self.as_str())
-    }
-}
-
-impl WireValue for LrsCode {
-    fn from_wire(text: &str) -> Option<Self> {
-        Some(Self::new(text.trim()))
-    }
-}

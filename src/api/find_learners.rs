@@ -1,4 +1,4 @@
-//! Learners: finding them.
+//! Finding learners.
 
 use actix_web::post;
 use actix_web::web::{Data, Json};
@@ -7,54 +7,12 @@ use super::Body;
 use super::outcome::outcomes;
 use crate::auth::Caller;
 use crate::auth::scope::LearnersRead;
-use crate::domain::{Date, EmailAddress, FindType, Gender, Learner, Name, Open, OptionalName, Personal, Postcode, SchoolName, Uln};
-use crate::form::{answer, request};
+use crate::domain::{Date, FindByDemographics, FindByUln, Gender, Learner, Open, Personal, Uln};
+use crate::form::answer;
 use crate::lrs::Lrs;
-use crate::lrs::learner_service::{FindLearnerByDemographics, FindLearnerByUln, FindLearnerResponse};
+use crate::lrs::learner_service::FindLearnerResponse;
 use crate::openapi::Problems;
 use crate::problem::Problem;
-
-request! {
-    /// Which learner to find. LRS compares the names with the ULN's: all three are needed.
-    #[derive(Debug)]
-    pub struct FindByUln {
-        /// The ULN to look up.
-        pub uln: Uln,
-        /// The learner's given name, 1 to 35 characters.
-        pub given_name: Name,
-        /// The learner's family name, 1 to 35 characters.
-        pub family_name: Name,
-        /// How much to return.
-        pub find_type: FindType = FindType::Full,
-    }
-}
-
-request! {
-    /// Particulars of the learner to find. The more are given, the better LRS can tell people apart.
-    #[derive(Debug)]
-    pub struct FindByDemographics {
-        /// The learner's given name, 1 to 35 characters.
-        pub given_name: Name,
-        /// The learner's family name, 1 to 35 characters.
-        pub family_name: Name,
-        /// Date of birth.
-        pub date_of_birth: Date,
-        /// Gender.
-        pub gender: Gender,
-        /// Postcode of the last known address; LRS ignores the space in it.
-        pub last_known_post_code: Postcode,
-        /// Family name before it changed.
-        pub previous_family_name: Option<OptionalName>,
-        /// School at the age of 16, up to 254 characters.
-        pub school_at_age16: Option<SchoolName>,
-        /// Place of birth.
-        pub place_of_birth: Option<OptionalName>,
-        /// E-mail address.
-        pub email_address: Option<EmailAddress>,
-        /// How much to return.
-        pub find_type: FindType = FindType::Full,
-    }
-}
 
 outcomes! {
     /// What a search came to (FACTS 3.1).
@@ -141,9 +99,7 @@ answer! {
 )]
 #[post("/learners/find-by-uln")]
 pub async fn find_learner_by_uln(caller: Caller<LearnersRead>, body: Body<FindByUln>, lrs: Data<Lrs>) -> Result<Json<FindResult>, Problem> {
-    let Body(FindByUln { uln, given_name, family_name, find_type }) = body;
-    let answer = lrs.call(&caller, &FindLearnerByUln { find_type, uln, family_name, given_name }).await?;
-    Ok(Json(answer.into()))
+    Ok(Json(lrs.call(&caller, &body.0).await?.into()))
 }
 
 /// Find learners by demographics
@@ -179,20 +135,7 @@ pub async fn find_learners_by_demographics(
     body: Body<FindByDemographics>,
     lrs: Data<Lrs>,
 ) -> Result<Json<FindResult>, Problem> {
-    let Body(search) = body;
-    let operation = FindLearnerByDemographics {
-        find_type: search.find_type,
-        family_name: search.family_name,
-        given_name: search.given_name,
-        date_of_birth: search.date_of_birth,
-        gender: search.gender,
-        last_known_post_code: search.last_known_post_code,
-        previous_family_name: search.previous_family_name,
-        school_at_age16: search.school_at_age16,
-        place_of_birth: search.place_of_birth,
-        email_address: search.email_address,
-    };
-    Ok(Json(lrs.call(&caller, &operation).await?.into()))
+    Ok(Json(lrs.call(&caller, &body.0).await?.into()))
 }
 
 impl From<FindLearnerResponse> for FindResult {

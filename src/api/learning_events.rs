@@ -1,0 +1,95 @@
+//! Learning events.
+
+use actix_web::post;
+use actix_web::web::{Data, Json};
+
+use super::Body;
+use super::outcome::outcomes;
+use crate::auth::Caller;
+use crate::auth::scope::LearningEventsRead;
+use crate::domain::{GetLearningEvents, LearningEvent, Open, Uln};
+use crate::form::answer;
+use crate::lrs::Lrs;
+use crate::lrs::learner_service_r9::LearningEventsResult;
+use crate::openapi::Problems;
+use crate::problem::Problem;
+
+outcomes! {
+    /// What reading a learning record came to (FACTS 2.9).
+    LearningEventsOutcome {
+        /// The learner's record.
+        ExactMatch = "EXACT_MATCH" <- "WSRC0004",
+        /// The record of the learner that the ULN was merged into.
+        LinkedLearner = "LINKED_LEARNER" <- "WSRC0022",
+        /// The learner does not share it.
+        NotShared = "NOT_SHARED" <- "WSEC0206",
+        /// The learner could not be verified.
+        NotVerified = "NOT_VERIFIED" <- "WSEC0208",
+    }
+}
+
+answer! {
+    /// A personal learning record, or why there is none to see.
+    #[derive(Debug)]
+    pub struct LearningEvents {
+        /// What reading came to. `NOT_SHARED` and `NOT_VERIFIED` come without events; that is not the same as a record
+        /// without events.
+        pub outcome: LearningEventsOutcome,
+        /// LRS's code for it, as it came.
+        pub lrs_code: String,
+        /// ULN that was asked for.
+        pub incoming_uln: Option<Open<Uln>>,
+        /// ULN of the record: with `LINKED_LEARNER` the master's.
+        pub found_uln: Option<Open<Uln>>,
+        /// The learning events.
+        pub events: Vec<LearningEvent>,
+    }
+}
+
+/// Read a learner's learning events
+///
+/// The personal learning record (PLR): achievements and participation from awarding organisations, the ILR, the National Pupil
+/// Database and others. ULN and names must fit the register.
+#[utoipa::path(
+    operation_id = "getLearningEvents",
+    tag = "Learning events",
+    security(("bearer" = ["learning-events:read"])),
+    request_body(content = GetLearningEvents, example = json!({
+        "uln": "3000000126", "givenName": "Ana", "familyName": "O'Neill", "getType": "FULL"
+    })),
+    responses(
+        (status = 200, description = "The record, or why there is none to see.", body = LearningEvents, example = json!({
+            "outcome": "EXACT_MATCH",
+            "lrsCode": "WSRC0004",
+            "incomingUln": "3000000126",
+            "foundUln": "3000000126",
+            "events": [{
+                "achievementAwardDate": "2019-08-22", "awardingOrganisationName": "Example Awards", "awardingOrganisationUkprn": "100060",
+                "credits": 0, "dateLoaded": "2019-09-30T10:10:07+01:00", "grade": "Pass", "id": 5001, "languageForAssessment": "English",
+                "level": "Level 2", "qualificationType": "Vocationally-Related Qualification", "source": "AO", "status": "F",
+                "subject": "Level 2 Certificate in Example Studies", "subjectCode": "600/0000/X", "underDataChallenge": "N"
+            }]
+        })),
+        Problems
+    )
+)]
+#[post("/learning-events/search")]
+pub async fn get_learning_events(
+    caller: Caller<LearningEventsRead>,
+    body: Body<GetLearningEvents>,
+    lrs: Data<Lrs>,
+) -> Result<Json<LearningEvents>, Problem> {
+    Ok(Json(lrs.call(&caller, &body.0).await?.result.0.into()))
+}
+
+impl From<LearningEventsResult> for LearningEvents {
+    fn from(result: LearningEventsResult) -> Self {
+        Self {
+            outcome: LearningEventsOutcome::of(&result.response_code),
+            lrs_code: result.response_code.as_str().to_owned(),
+            incoming_uln: result.incoming_uln,
+            found_uln: result.found_uln,
+            events: result.learner_record.map(|record| record.0.learning_event).unwrap_or_default(),
+        }
+    }
+}

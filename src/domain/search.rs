@@ -1,0 +1,55 @@
+//! What learners are searched by (FACTS 2.3, 2.4, 2.14).
+
+use super::{Date, EmailAddress, FindType, Gender, Name, OptionalName, Postcode, SchoolName, Uln};
+use crate::form::{List, request};
+
+request! {
+    /// Which learner to find. LRS compares the names with the ULN's: all three are needed.
+    #[derive(Debug, Clone)]
+    pub struct FindByUln {
+        /// The ULN to look up.
+        pub uln: Uln,
+        /// The learner's given name, 1 to 35 characters.
+        pub given_name: Name,
+        /// The learner's family name, 1 to 35 characters.
+        pub family_name: Name,
+        /// How much to return.
+        pub find_type: FindType = FindType::Full,
+    }
+}
+
+request! {
+    /// Particulars of the learner to find. The more are given, the better LRS can tell people apart.
+    #[derive(Debug, Clone)]
+    pub struct FindByDemographics {
+        /// The learner's given name, 1 to 35 characters.
+        pub given_name: Name,
+        /// The learner's family name, 1 to 35 characters.
+        pub family_name: Name,
+        /// Date of birth.
+        pub date_of_birth: Date,
+        /// Gender.
+        pub gender: Gender,
+        /// Postcode of the last known address; LRS ignores the space in it.
+        pub last_known_post_code: Postcode,
+        /// Family name before it changed.
+        pub previous_family_name: Option<OptionalName>,
+        /// School at the age of 16, up to 254 characters.
+        pub school_at_age16: Option<SchoolName>,
+        /// Place of birth.
+        pub place_of_birth: Option<OptionalName>,
+        /// E-mail address.
+        pub email_address: Option<EmailAddress>,
+        /// How much to return.
+        pub find_type: FindType = FindType::Full,
+    }
+}
+
+request! {
+    /// ULNs to look up.
+    #[derive(Debug, Clone)]
+    pub struct RetrieveUlns {
+        /// The ULNs, 1 to 200.
+        pub ulns: List<Uln, 1, 200>,
+    }
+}

@@ -1,0 +1,39 @@
+//! The operations of `LearnerService.svc`: only wrapper elements are in a namespace (FACTS 2.0).
+
+mod find;
+mod register;
+mod retrieve;
+mod verify;
+
+use std::borrow::Cow;
+
+pub use find::FindLearnerResponse;
+pub use register::{RegisterLearnerResponse, UpdateLearnerResponse};
+pub use retrieve::{RetrieveUlnsResponse, RetrievedUln, RetrievedUlns};
+pub use verify::{FailureFlag, VerifiedLearner, VerifyLearnerResponse};
+
+use super::codes::LrsCode;
+use super::operation::Context;
+use super::soap::record::WireValue;
+use super::soap::write::{WireText, Writer};
+
+/// The four elements that say who asks (FACTS 1.4). An organisation is named by its UKPRN.
+fn credentials(context: &Context<'_>, writer: &mut Writer) {
+    let organisation = &context.actor.organisation;
+    writer.nillable::<String>("OrganisationRef", None);
+    writer.value("UKPRN", organisation.ukprn());
+    writer.value("OrgPassword", organisation.password());
+    writer.value("UserName", &context.actor.user);
+}
+
+impl WireText for LrsCode {
+    fn wire_text(&self) -> Cow<'_, str> {
+        Cow::Borrowed(self.as_str())
+    }
+}
+
+impl WireValue for LrsCode {
+    fn from_wire(text: &str) -> Option<Self> {
+        Some(Self::new(text.trim()))
+    }
+}
