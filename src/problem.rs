@@ -325,6 +325,8 @@ impl From<CallFailed> for Problem {
         let advice = if outcome_unknown { FIND_OUT } else { code.row().advice };
         let detail = format!("{failure}. {advice}");
         let lrs = failure.lrs_code().cloned();
+        // Nobody is invited to do twice what may be done: many clients repeat by themselves what has a `Retry-After`.
+        let retry_after_seconds = retry_after_seconds.filter(|_| !outcome_unknown);
         Self { retry_after_seconds, lrs, outcome_unknown, ..Self::new(code).detail(detail).cause(format!("{failure:?}")) }
     }
 }

@@ -1,45 +1,39 @@
 //! The program as its operators run it.
 
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc;
 
 use serde_json::{Value, json};
 
 use crate::support::Caller;
 
-/// The program, running; it is killed with its owner.
+/// The program, running; it is killed with its owner. Its log is read all the time: a full pipe would stop it.
 struct Program {
     child: Child,
-    log: BufReader<std::process::ChildStderr>,
+    log: mpsc::Receiver<String>,
 }
 
 impl Program {
     fn start(arguments: &[&str], variables: &[(&str, &str)]) -> Self {
         let mut child = program(arguments, variables).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
-        let log = BufReader::new(child.stderr.take().expect("piped"));
+        let (lines, log) = mpsc::channel();
+        let stderr = BufReader::new(child.stderr.take().expect("piped"));
+        std::thread::spawn(move || stderr.lines().map_while(Result::ok).try_for_each(|line| lines.send(line)));
         Self { child, log }
     }
 
     /// The first log line with this message.
     fn wait_for(&mut self, message: &str) -> Value {
-        let mut line = String::new();
-        while self.log.read_line(&mut line).expect("a line") > 0 {
-            let event: Value = serde_json::from_str(&line).unwrap_or_else(|_| panic!("logs are JSON: {line}"));
-            if event["message"] == message {
-                return event;
-            }
-            line.clear();
-        }
-        panic!("it ended before it said {message:?}")
+        let events = self.log.iter().map(|line| serde_json::from_str(&line).unwrap_or_else(|_| panic!("logs are JSON: {line}")));
+        events.into_iter().find(|event: &Value| event["message"] == message).expect("it says so before it ends")
     }
 
     /// Ends it and gives back all it said on standard error since.
     fn rest_of_log(mut self) -> String {
         self.child.kill().expect("it runs");
-        let mut rest = String::new();
-        self.log.read_to_string(&mut rest).expect("text");
-        rest
+        self.log.iter().collect::<Vec<_>>().join("\n")
     }
 }
 
@@ -144,6 +138,15 @@ async fn nothing_personal_is_logged_at_the_most_verbose_level() {
     let by_uln = json!({"uln": "3000000258", "givenName": "Zebedee", "familyName": "Quillfeather"});
     caller.post("/v1/learners/find-by-demographics", &search).await.ok();
     caller.post("/v1/learners/find-by-uln", &by_uln).await.ok();
+    let mut learner = search.clone();
+    (learner["verificationType"], learner["abilityToShare"]) = (json!("PASSPORT"), json!("SEEN_SHARE"));
+    let obtained = caller.post("/v1/learners/obtain-uln", &json!({"learner": learner})).await.json();
+    let uln = obtained["uln"].as_str().expect("a ULN");
+    caller.post("/v1/learners/update", &json!({"uln": uln, "versionNumber": 9, "learner": learner})).await.problem(409, "stale_version");
+    let known = json!({"uln": uln, "givenName": "Zebedee", "familyName": "Quillfeather"});
+    caller.post("/v1/learners/verify", &known).await.ok();
+    caller.post("/v1/learning-events/search", &known).await.ok();
+    caller.post("/v1/learners/retrieve-ulns", &json!({"ulns": [uln]})).await.ok();
     let mut wrong = search.clone();
     wrong["givenName"] = json!("Zebedee".repeat(10));
     caller.post("/v1/learners/find-by-demographics", &wrong).await.problem(422, "validation_failed");
@@ -158,7 +161,7 @@ async fn nothing_personal_is_logged_at_the_most_verbose_level() {
     let secret_parts = token.split('.').skip(1);
     let personal =
         ["Zebedee", "Quillfeather", "2001-09-17", "ZZ42", "Marzipan", "Nowhereville", "3000000258", "demo-password", "demo.registrar"];
-    for marked in personal.into_iter().chain(secret_parts) {
+    for marked in personal.into_iter().chain([uln]).chain(secret_parts) {
         assert!(!log.contains(marked), "{marked} is in the log: {}", log.lines().find(|line| line.contains(marked)).unwrap_or_default());
     }
 }

@@ -1,4 +1,7 @@
-//! What the documentation says is so.
+//! What the documentation says is so. Its tables are made here, and the pages must have them.
+
+mod fields;
+mod lrs_codes;
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -17,6 +20,11 @@ fn after<'p>(page: &'p str, marker: &str) -> &'p str {
     page.split_once(marker).unwrap_or_else(|| panic!("no {marker}")).1
 }
 
+/// A page must end with this table, under the marker.
+fn assert_ends_with(name: &str, marker: &str, table: &str) {
+    assert_eq!(after(&page(name), &format!("<!-- {marker} -->\n")), table, "put this under the marker of {name}:\n{table}");
+}
+
 #[test]
 fn the_page_of_problems_is_the_catalogue() {
     let mut table = String::from("\n| code | status | retryable | what happened | what to do |\n|---|---|---|---|---|\n");
@@ -24,7 +32,7 @@ fn the_page_of_problems_is_the_catalogue() {
         let retryable = if row.retryable { "yes" } else { "no" };
         writeln!(table, "| `{}` | {} | {retryable} | {} | {} |", row.code, row.status, row.title, row.advice).expect("text");
     }
-    assert_eq!(after(&page("docs/PROBLEMS.md"), "<!-- catalogue -->\n"), table, "put this table under the marker:\n{table}");
+    assert_ends_with("docs/PROBLEMS.md", "catalogue", &table);
 }
 
 #[tokio::test]

@@ -155,6 +155,7 @@ async fn answers_that_contradict_themselves_or_the_search_disclose_nobody() {
         ("no match with a learner", code("WSRC0001", ANSWER)),
         ("no match with a learner, in three digits", code("wsrc001", ANSWER)),
         ("too many matches with a learner", code("WSRC0002", ANSWER)),
+        ("a linked learner with what is no ULN", code("WSRC0022", &changed("<Learner><ULN>3000000126", "<Learner><ULN>3000000127"))),
         ("a linked learner without one", code("WSRC0022", &none)),
         ("a linked learner who is two", code("WSRC0022", &two)),
     ]))

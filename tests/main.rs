@@ -3,6 +3,7 @@
 mod support;
 
 mod bad_input;
+mod bad_learners;
 mod codes;
 mod commands;
 mod contract;
@@ -13,9 +14,11 @@ mod learning_events;
 mod lrs_misbehaviour;
 mod lrs_nonsense;
 mod lrs_unusual;
+mod obtain_uln;
 mod organisations;
 mod register_learners;
 mod retrieve_ulns;
 mod round_trip;
 mod tokens;
 mod verify_learners;
+mod write_outcomes;

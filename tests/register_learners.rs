@@ -1,1 +1,264 @@
-//! To be written.
+//! Registering and updating learners: what LRS is sent, every outcome, every refusal.
+
+use serde_json::{Value, json};
+
+use crate::support::gateway::Options;
+use crate::support::peer::{Reply, soap};
+use crate::support::sample::Script;
+
+const REGISTER: &str = "/v1/learners/register";
+const UPDATE: &str = "/v1/learners/update";
+
+/// Field, value, element, LRS's text: all 24 in the order of the contract.
+const FIELDS: [(&str, &str, &str, &str); 24] = [
+    ("title", "Dr & Prof", "Title", "Dr &amp; Prof"),
+    ("givenName", "Zoë <script>", "GivenName", "Zoë &lt;script&gt;"),
+    ("middleOtherName", "]]>", "MiddleOtherName", "]]&gt;"),
+    ("familyName", "Ó Briain-O'Hara \"Bob\"", "FamilyName", "Ó Briain-O'Hara \"Bob\""),
+    ("preferredGivenName", "&amp;", "PreferredGivenName", "&amp;amp;"),
+    ("previousFamilyName", "محمد", "PreviousFamilyName", "محمد"),
+    ("familyNameAtAge16", "김", "FamilyNameAtAge16", "김"),
+    ("schoolAtAge16", "Ysgol Fictional ", "SchoolAtAge16", "Ysgol Fictional "),
+    ("lastKnownAddressLine1", "1 Nowhere Row", "LastKnownAddressLine1", "1 Nowhere Row"),
+    ("lastKnownAddressLine2", "Flat\t2", "LastKnownAddressLine2", "Flat\t2"),
+    ("lastKnownAddressTown", "Abertawe", "LastKnownAddressTown", "Abertawe"),
+    ("lastKnownAddressCountyOrCity", "Sir Gâr", "LastKnownAddressCountyOrCity", "Sir Gâr"),
+    ("lastKnownPostCode", "zz7 7jj", "LastKnownPostCode", "zz7 7jj"),
+    ("dateOfAddressCapture", "2024-02-29", "DateOfAddressCapture", "2024-02-29"),
+    ("dateOfBirth", "2005-07-21", "DateOfBirth", "2005-07-21"),
+    ("placeOfBirth", "🏝", "PlaceOfBirth", "🏝"),
+    ("gender", "NOT_SPECIFIED", "Gender", "9"),
+    ("emailAddress", "zoe.o'hara+lrs@mail.example.com", "EmailAddress", "zoe.o'hara+lrs@mail.example.com"),
+    ("nationality", "IRL", "Nationality", "IRL"),
+    ("scottishCandidateNumber", "012345678", "ScottishCandidateNumber", "012345678"),
+    ("verificationType", "OTHER", "VerificationType", "999"),
+    ("otherVerificationDescription", "Student card", "OtherVerificationDescription", "Student card"),
+    ("abilityToShare", "SEEN_NOT_SHARED", "AbilityToShare", "2"),
+    ("notes", "first line\r\nsecond\n", "Notes", "first line&#13;\nsecond\n"),
+];
+
+const REQUIRED: [&str; 7] = ["givenName", "familyName", "lastKnownPostCode", "dateOfBirth", "gender", "verificationType", "abilityToShare"];
+
+/// The learner of [`FIELDS`] with these fields only.
+fn learner(has: impl Fn(&str) -> bool) -> Value {
+    FIELDS.iter().filter(|(field, ..)| has(field)).map(|(field, value, ..)| ((*field).to_owned(), json!(value))).collect()
+}
+
+fn elements(has: impl Fn(&str) -> bool) -> String {
+    FIELDS.iter().filter(|(field, ..)| has(field)).map(|(.., element, text)| format!("<{element}>{text}</{element}>")).collect()
+}
+
+fn required(field: &str) -> bool {
+    REQUIRED.contains(&field)
+}
+
+fn registration() -> Value {
+    json!({"learner": learner(|field| required(field) || field == "otherVerificationDescription")})
+}
+
+fn change() -> Value {
+    json!({"uln": "3000000126", "versionNumber": 3, "learner": registration()["learner"]})
+}
+
+fn registered(xml: &str) -> Reply {
+    let body = format!("<ns2:RegisterLearnerResponse xmlns:ns2=\"http://api.lrs.miap.gov.uk/regmsg\">{xml}</ns2:RegisterLearnerResponse>");
+    Reply::Bytes(soap(200, &body))
+}
+
+fn updated(xml: &str) -> Reply {
+    let body = format!("<ns2:UpdateLearnerResponse xmlns:ns2=\"http://api.lrs.miap.gov.uk/regmsg\">{xml}</ns2:UpdateLearnerResponse>");
+    Reply::Bytes(soap(200, &body))
+}
+
+fn code(code: &str) -> String {
+    format!("<ResponseCode>{code}</ResponseCode>")
+}
+
+/// The message LRS is sent for a registration of this learner; the learner of the message.
+async fn sent_to_register(learner: Value) -> String {
+    let script = Script::new(Options::default(), [registered("<ResponseCode>WSRC0005</ResponseCode><ULN>3000000258</ULN>")]);
+    assert_eq!(script.post(REGISTER, &json!({"learner": learner})).await.status, 201);
+    script.received()[0].body.clone()
+}
+
+fn learner_in(message: &str) -> &str {
+    let (_, rest) = message.split_once("<Learner>").expect("a learner");
+    rest.split_once("</Learner>").expect("a learner").0
+}
+
+#[tokio::test]
+async fn a_registration_reaches_lrs_with_every_field_in_the_order_of_the_contract() {
+    let script = Script::new(Options::default(), [registered("<ResponseCode>WSRC0005</ResponseCode><ULN>3000000258</ULN>")]);
+    let answer = script.post(REGISTER, &json!({"learner": learner(|_| true)})).await;
+    assert_eq!(answer.status, 201, "{}", answer.text);
+    let request = &script.received()[0];
+    assert_eq!(request.head.lines().next(), Some("POST /LearnerService.svc HTTP/1.1"));
+    assert_eq!((request.header("content-type"), request.header("soapaction")), ("text/xml; charset=utf-8", "\"\""));
+    let expected = format!(
+        "<soapenv:Body><reg:RegisterLearner xmlns:reg=\"http://api.lrs.miap.gov.uk/regmsg\"><OrganisationRef xsi:nil=\"true\"/>\
+         <UKPRN>10088881</UKPRN><OrgPassword>demo-password-01</OrgPassword><UserName>j.bloggs</UserName>\
+         <Learner>{}</Learner></reg:RegisterLearner></soapenv:Body>",
+        elements(|_| true)
+    );
+    assert!(request.body.contains(&expected), "{}", request.body);
+}
+
+#[tokio::test]
+async fn an_update_reaches_lrs_with_uln_and_version_after_every_field() {
+    let script = Script::new(Options::default(), [updated(&code("WSRC0006"))]);
+    script.post(UPDATE, &json!({"versionNumber": 2_147_483_647, "learner": learner(|_| true), "uln": "3000000126"})).await.ok();
+    let request = &script.received()[0];
+    assert_eq!(request.head.lines().next(), Some("POST /LearnerService.svc HTTP/1.1"));
+    assert_eq!(request.header("soapaction"), "\"\"");
+    let expected = format!(
+        "<soapenv:Body><reg:UpdateLearner xmlns:reg=\"http://api.lrs.miap.gov.uk/regmsg\"><OrganisationRef xsi:nil=\"true\"/>\
+         <UKPRN>10088881</UKPRN><OrgPassword>demo-password-01</OrgPassword><UserName>j.bloggs</UserName>\
+         <Learner>{}<ULN>3000000126</ULN><VersionNumber>2147483647</VersionNumber></Learner></reg:UpdateLearner></soapenv:Body>",
+        elements(|_| true)
+    );
+    assert!(request.body.contains(&expected), "{}", request.body);
+}
+
+#[tokio::test]
+async fn optional_fields_that_are_absent_are_left_out_and_empty_ones_are_sent_empty() {
+    let mut learner = learner(required);
+    learner["verificationType"] = json!("PASSPORT");
+    let only_required = elements(required).replace("999", "2");
+    assert_eq!(learner_in(&sent_to_register(learner.clone()).await), only_required);
+
+    let cannot_be_empty = |field: &str| required(field) || field == "dateOfAddressCapture";
+    for (field, ..) in FIELDS.iter().filter(|(field, ..)| !cannot_be_empty(field)) {
+        learner[field] = json!("");
+    }
+    let message = sent_to_register(learner).await;
+    let empty = FIELDS.iter().filter(|(field, ..)| *field != "dateOfAddressCapture").map(|(field, _, element, text)| match *field {
+        "verificationType" => "<VerificationType>2</VerificationType>".to_owned(),
+        field if required(field) => format!("<{element}>{text}</{element}>"),
+        _ => format!("<{element}></{element}>"),
+    });
+    assert_eq!(learner_in(&message), empty.collect::<String>());
+}
+
+#[tokio::test]
+async fn every_enumerated_value_is_sent_as_its_code() {
+    for (field, element, values) in [
+        ("gender", "Gender", &[("NOT_KNOWN", "0"), ("MALE", "1"), ("FEMALE", "2"), ("NOT_SPECIFIED", "9")][..]),
+        ("abilityToShare", "AbilityToShare", &[("NOT_SEEN", "0"), ("SEEN_SHARE", "1"), ("SEEN_NOT_SHARED", "2")]),
+        (
+            "verificationType",
+            "VerificationType",
+            &[
+                ("NOT_PROVIDED", "0"),
+                ("RELATIONSHIP_WITH_SCHOOL", "1"),
+                ("PASSPORT", "2"),
+                ("DRIVING_LICENCE", "3"),
+                ("NATIONAL_ID", "4"),
+                ("NATIONAL_INSURANCE_CARD", "5"),
+                ("FUNDING_CERTIFICATE", "6"),
+                ("BANK_CARD", "7"),
+                ("OTHER", "999"),
+            ],
+        ),
+    ] {
+        for (value, lrs) in values {
+            let mut learner = registration()["learner"].clone();
+            learner[field] = json!(value);
+            let message = sent_to_register(learner).await;
+            assert!(message.contains(&format!("<{element}>{lrs}</{element}>")), "{field} {value}: {message}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_learner_who_is_registered_has_a_new_uln() {
+    for (lrs_code, sent) in [("WSRC0005", " 3000000258\n"), ("WSRC005", "3000000258")] {
+        let script = Script::new(Options::default(), [registered(&format!("{}<ULN>{sent}</ULN>", code(lrs_code)))]);
+        let answer = script.post(REGISTER, &registration()).await;
+        assert_eq!((answer.status, answer.header("cache-control")), (201, "no-store"), "{}", answer.text);
+        assert_eq!(answer.json(), json!({"outcome": "REGISTERED", "lrsCode": lrs_code, "uln": "3000000258"}));
+    }
+}
+
+#[tokio::test]
+async fn undocumented_codes_are_answers_and_passed_on() {
+    for (path, body, reply, expected) in [
+        (REGISTER, registration(), registered(&code("WSRC7777")), json!({"outcome": "OTHER", "lrsCode": "WSRC7777"})),
+        (
+            REGISTER,
+            registration(),
+            registered("<ResponseCode>new</ResponseCode><ULN>of another kind</ULN>"),
+            json!({"outcome": "OTHER", "lrsCode": "new", "uln": "of another kind"}),
+        ),
+        (UPDATE, change(), updated(&code("WSRC7777")), json!({"outcome": "OTHER", "lrsCode": "WSRC7777"})),
+    ] {
+        assert_eq!(Script::new(Options::default(), [reply]).post(path, &body).await.ok(), expected);
+    }
+}
+
+#[tokio::test]
+async fn an_update_is_done_or_has_nothing_to_do() {
+    for (lrs_code, outcome) in [("WSRC0006", "UPDATED"), ("WSRC0020", "NO_CHANGES")] {
+        let found = Script::new(Options::default(), [updated(&code(lrs_code))]).post(UPDATE, &change()).await.ok();
+        assert_eq!(found, json!({"outcome": outcome, "lrsCode": lrs_code}));
+    }
+}
+
+#[tokio::test]
+async fn what_lrs_refuses_by_its_rules_is_told_with_the_reason_and_was_not_done() {
+    let fault = |code: &str| {
+        let exception = format!(
+            "<ns10:MIAPAPIException xmlns:ns10=\"http://api.lrs.miap.gov.uk/exceptions\">\
+             <ErrorCode>{code}</ErrorCode></ns10:MIAPAPIException>"
+        );
+        let fault = format!("<soapenv:Fault><faultcode>soapenv:Server</faultcode><detail>{exception}</detail></soapenv:Fault>");
+        Reply::Bytes(soap(500, &fault))
+    };
+    let (registration, change) = (registration(), change());
+    for (path, body, answer, lrs_code, status, problem_code) in [
+        (REGISTER, &registration, registered as fn(&str) -> Reply, "WSRC0021", 409, "learner_not_registered"),
+        (REGISTER, &registration, registered, "WSRC0015", 422, "insufficient_data"),
+        (UPDATE, &change, updated, "WSRC0013", 409, "stale_version"),
+        (UPDATE, &change, updated, "WSRC0014", 422, "share_change_not_allowed"),
+        (UPDATE, &change, updated, "WSRC0015", 422, "insufficient_data"),
+        (UPDATE, &change, updated, "WSRC0019", 404, "uln_not_found"),
+    ] {
+        for reply in [answer(&code(lrs_code)), fault(lrs_code)] {
+            let problem = Script::new(Options::default(), [reply]).post(path, body).await.problem(status, problem_code);
+            assert_eq!((&problem["lrs"]["code"], &problem["retryable"]), (&json!(lrs_code), &json!(false)), "{problem}");
+            assert_eq!((&problem["outcomeUnknown"], &problem["errors"]), (&Value::Null, &Value::Null), "{problem}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_registration_without_a_good_uln_leaves_the_outcome_unknown() {
+    let registered_with = |uln: &str| registered(&format!("<ResponseCode>WSRC0005</ResponseCode>{uln}"));
+    for (what, reply) in [
+        ("no ULN", registered_with("")),
+        ("an empty ULN", registered_with("<ULN/>")),
+        ("a nil ULN", registered_with("<ULN xmlns:i=\"http://www.w3.org/2001/XMLSchema-instance\" i:nil=\"true\"/>")),
+        ("a blank ULN", registered_with("<ULN> </ULN>")),
+        ("a text", registered_with("<ULN>pending</ULN>")),
+        ("a wrong check digit", registered_with("<ULN>3000000127</ULN>")),
+        ("the filler for no ULN", registered_with("<ULN>9999999999</ULN>")),
+        ("nine digits", registered_with("<ULN>300000012</ULN>")),
+        ("two ULNs", registered_with("<ULN>3000000126</ULN><ULN>3000000258</ULN>")),
+        ("two codes", registered_with("<ULN>3000000126</ULN><ResponseCode>WSRC0021</ResponseCode>")),
+        ("no code", registered("<ULN>3000000258</ULN>")),
+        ("an empty code", registered("<ResponseCode/><ULN>3000000258</ULN>")),
+        ("the answer to an update", updated("<ResponseCode>WSRC0006</ResponseCode>")),
+    ] {
+        let answer = Script::new(Options::default(), [reply]).post(REGISTER, &registration()).await;
+        let problem = answer.problem(502, "lrs_bad_response");
+        assert_eq!((&problem["outcomeUnknown"], &problem["retryable"]), (&json!(true), &json!(false)), "{what}: {problem}");
+        assert!(!answer.text.contains("300000012") && !answer.text.contains("pending"), "{what}: {problem}");
+    }
+}
+
+#[tokio::test]
+async fn an_update_without_a_code_leaves_the_outcome_unknown() {
+    for reply in [updated(""), updated("<ResponseCode/>"), updated("<Code>WSRC0006</Code>"), registered(&code("WSRC0006"))] {
+        let problem = Script::new(Options::default(), [reply]).post(UPDATE, &change()).await.problem(502, "lrs_bad_response");
+        assert_eq!((&problem["outcomeUnknown"], &problem["retryable"]), (&json!(true), &json!(false)), "{problem}");
+    }
+}

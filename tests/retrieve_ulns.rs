@@ -1,1 +1,152 @@
-//! To be written.
+//! Looking up many ULNs: every row, no row, and rows that are not ours to see.
+
+use serde_json::{Value, json};
+
+use crate::support::caller::Answer;
+use crate::support::gateway::Options;
+use crate::support::peer::{Reply, soap};
+use crate::support::sample::Script;
+
+const RETRIEVE: &str = "/v1/learners/retrieve-ulns";
+
+/// Two hundred ULNs and one more.
+fn ulns() -> Vec<String> {
+    let ulns = (300_000_000..).filter_map(lrs_gateway::domain::Uln::from_prefix);
+    ulns.take(201).map(|uln| uln.as_str().to_owned()).collect()
+}
+
+fn retrieved(rows: &str) -> Reply {
+    answer(&format!("<RetrievedULNs>{rows}</RetrievedULNs>"))
+}
+
+fn answer(xml: &str) -> Reply {
+    let answer = format!(
+        "<n:RetrieveULNsResponse xmlns:n=\"http://api.lrs.miap.gov.uk/reportmsg\" \
+         xmlns:i=\"http://www.w3.org/2001/XMLSchema-instance\">{xml}</n:RetrieveULNsResponse>"
+    );
+    Reply::Bytes(soap(200, &answer))
+}
+
+/// Asks for two ULNs, once.
+async fn retrieve(reply: Reply) -> Answer {
+    Script::new(Options::default(), [reply]).post(RETRIEVE, &json!({"ulns": ["3000000126", "3000000258"]})).await
+}
+
+#[tokio::test]
+async fn every_field_of_every_row_comes_through() {
+    let rows = "<VerifiedULN><ULN>3000000258</ULN><MasterULN>3000000126</MasterULN><ResponseCode>WSRC0004</ResponseCode>\
+         <FamilyName>Ap Rhys</FamilyName><GivenName>Rhiannon</GivenName><DateOfBirth>2002-08-17</DateOfBirth>\
+         <Gender>2</Gender></VerifiedULN>\
+         <VerifiedULN><ULN>3000000126</ULN><ResponseCode>anything at all</ResponseCode><FamilyName/><GivenName i:nil=\"true\"/>\
+         <DateOfBirth>unknown</DateOfBirth><Gender>7</Gender><NewField>x</NewField></VerifiedULN><VerifiedULN i:nil=\"true\"/>";
+    let answer = retrieve(retrieved(rows)).await;
+    assert_eq!(answer.header("cache-control"), "no-store");
+    let expected = json!({"learners": [
+        {
+            "uln": "3000000258", "masterUln": "3000000126", "lrsCode": "WSRC0004", "familyName": "Ap Rhys", "givenName": "Rhiannon",
+            "dateOfBirth": "2002-08-17", "gender": "FEMALE",
+        },
+        {"uln": "3000000126", "lrsCode": "anything at all", "dateOfBirth": "unknown", "gender": "7"},
+    ]});
+    assert_eq!(answer.ok(), expected);
+}
+
+#[tokio::test]
+async fn the_code_of_a_row_is_about_the_row_whatever_it_is() {
+    for code in ["WSEC0136", "WSEC0999", "WSRC0019", "WSRC7777"] {
+        let row = format!("<VerifiedULN><ULN>3000000258</ULN><ResponseCode>{code}</ResponseCode></VerifiedULN>");
+        assert_eq!(retrieve(retrieved(&row)).await.ok(), json!({"learners": [{"uln": "3000000258", "lrsCode": code}]}));
+    }
+}
+
+#[tokio::test]
+async fn no_rows_are_no_learners() {
+    for reply in [retrieved(""), answer("<RetrievedULNs/>"), answer("<RetrievedULNs i:nil=\"true\"/>"), answer("")] {
+        assert_eq!(retrieve(reply).await.ok(), json!({"learners": []}));
+    }
+}
+
+#[tokio::test]
+async fn a_row_of_the_record_that_a_uln_was_merged_into_is_ours() {
+    let row = "<VerifiedULN><ULN>3000000126</ULN><MasterULN>3000000266</MasterULN></VerifiedULN>";
+    let expected = json!({"learners": [{"uln": "3000000126", "masterUln": "3000000266"}]});
+    assert_eq!(retrieve(retrieved(row)).await.ok(), expected);
+}
+
+#[tokio::test]
+async fn a_row_that_nobody_asked_for_discloses_nobody() {
+    let good = "<VerifiedULN><ULN>3000000126</ULN><FamilyName>Quillfeather</FamilyName></VerifiedULN>";
+    for row in [
+        "<VerifiedULN><ULN>3000000266</ULN><FamilyName>Quillfeather</FamilyName></VerifiedULN>",
+        "<VerifiedULN><ULN>3000000266</ULN><MasterULN>3000000274</MasterULN><FamilyName>Quillfeather</FamilyName></VerifiedULN>",
+        "<VerifiedULN><ULN>none</ULN><FamilyName>Quillfeather</FamilyName></VerifiedULN>",
+        "<VerifiedULN><FamilyName>Quillfeather</FamilyName></VerifiedULN>",
+        "<VerifiedULN><ULN/><FamilyName>Quillfeather</FamilyName></VerifiedULN>",
+    ] {
+        for rows in [format!("{row}{good}"), format!("{good}{row}")] {
+            let answer = retrieve(retrieved(&rows)).await;
+            let problem = answer.problem(502, "lrs_bad_response");
+            assert_eq!(problem["outcomeUnknown"], Value::Null, "{problem}");
+            assert!(!answer.text.contains("Quillfeather") && !answer.text.contains("3000000"), "{problem}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn lists_of_rows_that_stand_twice_or_elsewhere_are_bad_responses() {
+    let row = "<VerifiedULN><ULN>3000000126</ULN></VerifiedULN>";
+    for xml in [
+        format!("<RetrievedULNs>{row}</RetrievedULNs><RetrievedULNs>{row}</RetrievedULNs>"),
+        format!("<RetrievedULNs>{row}"),
+        format!("<RetrievedULNs>{row} and more</RetrievedULNs>"),
+    ] {
+        retrieve(answer(&xml)).await.problem(502, "lrs_bad_response");
+    }
+}
+
+#[tokio::test]
+async fn every_uln_reaches_lrs_in_the_callers_order() {
+    let mut ulns = ulns();
+    ulns.truncate(200);
+    ulns.reverse();
+    ulns[7] = ulns[3].clone();
+    let rows: String = ulns.iter().map(|uln| format!("<VerifiedULN><ULN>{uln}</ULN></VerifiedULN>")).collect();
+    let script = Script::new(Options::default(), [retrieved(&rows)]);
+    let learners: Vec<_> = ulns.iter().map(|uln| json!({"uln": uln})).collect();
+    assert_eq!(script.post(RETRIEVE, &json!({"ulns": ulns})).await.ok(), json!({"learners": learners}));
+
+    let request = &script.received()[0];
+    assert_eq!(request.head.lines().next(), Some("POST /LearnerService.svc HTTP/1.1"));
+    assert_eq!(request.header("soapaction"), "\"\"");
+    let elements: String = ulns.iter().map(|uln| format!("<ULN>{uln}</ULN>")).collect();
+    let expected = format!(
+        "<soapenv:Body><rep:RetrieveULNs xmlns:rep=\"http://api.lrs.miap.gov.uk/reportmsg\"><OrganisationRef xsi:nil=\"true\"/>\
+         <UKPRN>10088881</UKPRN><OrgPassword>demo-password-01</OrgPassword><UserName>j.bloggs</UserName>\
+         <ULNsToRetrieve>{elements}</ULNsToRetrieve></rep:RetrieveULNs></soapenv:Body>"
+    );
+    assert!(request.body.contains(&expected), "{}", request.body);
+}
+
+#[tokio::test]
+async fn too_few_too_many_and_wrong_ulns_are_told_with_their_place() {
+    let script = Script::new(Options::default(), []);
+    let mut one_wrong = ulns();
+    one_wrong.truncate(200);
+    one_wrong[137] = "3000000127".to_owned();
+    for (ulns, status, problem, pointer, code) in [
+        (json!([]), 422, "validation_failed", "/ulns", "too_few"),
+        (json!(ulns()), 422, "validation_failed", "/ulns", "too_many"),
+        (json!(one_wrong), 422, "validation_failed", "/ulns/137", "check_digit"),
+        (json!(["3000000126", "30000001260"]), 422, "validation_failed", "/ulns/1", "invalid_format"),
+        (json!(["3000000126", 3_000_000_258_u64]), 400, "malformed_request", "/ulns/1", "wrong_type"),
+        (json!([null]), 400, "malformed_request", "/ulns/0", "null_not_allowed"),
+        (json!("3000000126"), 400, "malformed_request", "/ulns", "wrong_type"),
+    ] {
+        let answer = script.post_asking(0, RETRIEVE, &json!({"ulns": ulns})).await;
+        answer.problem(status, problem);
+        assert_eq!(answer.errors(), [(pointer.to_owned(), code.to_owned())], "{ulns}");
+    }
+    let answer = script.post_asking(0, RETRIEVE, &json!({"uln": "3000000126"})).await;
+    answer.problem(400, "unknown_field");
+    assert_eq!(answer.errors().len(), 2, "unknown, and the list is missing: {}", answer.text);
+}

@@ -2,12 +2,15 @@
 
 use std::cell::RefCell;
 
-use lrs_gateway::domain::{Date, Gender, Name, OptionalName, Postcode, SchoolName, Uln};
-use lrs_gateway::form::Value;
+use lrs_gateway::domain::{
+    AbilityToShare, AddressLine, Date, Gender, Name, Nationality, Notes, OptionalName, OtherVerificationDescription, Postcode, SchoolName,
+    Uln, VerificationType,
+};
+use lrs_gateway::form::Value as _;
 use lrs_gateway::simulator::register::NewLearner;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::{Gateway, Lrs};
 
@@ -20,7 +23,7 @@ fn text(most: usize) -> impl Strategy<Value = String> {
     prop::collection::vec(any, 0..=most).prop_map(|chars| chars.into_iter().collect::<String>())
 }
 
-fn parsed<T: Value>(text: &str) -> bool {
+fn parsed<T: lrs_gateway::form::Value>(text: &str) -> bool {
     T::parse(text).is_ok()
 }
 
@@ -69,6 +72,7 @@ fn arbitrary_texts_come_back_byte_for_byte() {
             school_at_age16: SchoolName::parse(&school).ok(),
             place_of_birth: OptionalName::parse(&place).ok(),
             merged_into: None,
+            ability_to_share: AbilityToShare::SeenShare,
         };
         let uln = learner.uln.as_str().to_owned();
         lrs.simulator.register().add(learner).expect("a new ULN");
@@ -78,6 +82,83 @@ fn arbitrary_texts_come_back_byte_for_byte() {
         let held = &found["learners"][0];
         for field in ["givenName", "familyName", "previousFamilyName", "schoolAtAge16", "placeOfBirth"] {
             prop_assert_eq!(held.get(field), expected.get(field), "{}", field);
+        }
+        Ok(())
+    });
+    result.unwrap_or_else(|failure| panic!("{failure}"));
+}
+
+/// A learner with every field, each of its texts arbitrary.
+fn learner() -> impl Strategy<Value = Value> {
+    let name = || text(35).prop_filter("a name", |text| parsed::<Name>(text));
+    let names = prop::collection::vec(name(), 2);
+    let optional = prop::collection::vec(text(35).prop_filter("a text", |text| parsed::<OptionalName>(text)), 6);
+    let lines = prop::collection::vec(text(50).prop_filter("a line", |text| parsed::<AddressLine>(text)), 4);
+    let long = (
+        text(254).prop_filter("a school", |text| parsed::<SchoolName>(text)),
+        text(255).prop_filter("a description", |text| parsed::<OtherVerificationDescription>(text) && !text.trim().is_empty()),
+        text(400).prop_filter("notes", |text| parsed::<Notes>(text)),
+        text(3).prop_filter("a nationality", |text| parsed::<Nationality>(text)),
+    );
+    let codes = (prop::sample::select(Gender::ALL), prop::sample::select(VerificationType::ALL), prop::sample::select(AbilityToShare::ALL));
+    (names, optional, lines, long, codes, 1800..=2099_i32).prop_map(|(names, optional, lines, long, codes, year)| {
+        let (school, description, notes, nationality) = long;
+        let (gender, verification, share) = codes;
+        json!({
+            "givenName": names[0], "familyName": names[1], "title": optional[0], "middleOtherName": optional[1],
+            "preferredGivenName": optional[2], "previousFamilyName": optional[3], "familyNameAtAge16": optional[4], "placeOfBirth": optional[5],
+            "lastKnownAddressLine1": lines[0], "lastKnownAddressLine2": lines[1], "lastKnownAddressTown": lines[2],
+            "lastKnownAddressCountyOrCity": lines[3], "schoolAtAge16": school, "otherVerificationDescription": description, "notes": notes,
+            "nationality": nationality, "gender": gender.text(), "verificationType": verification.text(), "abilityToShare": share.text(),
+            "dateOfBirth": format!("{year}-02-28"), "dateOfAddressCapture": "2024-02-29", "lastKnownPostCode": "ZZ1 1AA",
+            "emailAddress": "a.b@mail.example.com", "scottishCandidateNumber": "012345678",
+        })
+    })
+}
+
+#[test]
+fn a_registered_and_updated_learner_comes_back_byte_for_byte() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let lrs = Lrs::with_learners(&[]);
+    let gateway = Gateway::to(&lrs.url());
+    let caller = gateway.caller();
+    let post = |path: &str, body: Value| runtime.block_on(caller.post(path, &body));
+    let config = Config { cases: 30, failure_persistence: None, ..Config::default() };
+    let result = TestRunner::new(config).run(&(learner(), learner()), |(first, mut second)| {
+        let obtained = post("/v1/learners/obtain-uln", json!({"learner": first}));
+        prop_assert_eq!(obtained.status, 201, "{}", obtained.text);
+        let uln = obtained.json()["uln"].clone();
+        second["abilityToShare"] = json!("SEEN_SHARE"); // the only change of it that LRS always allows
+        for (version, learner) in [(1, &first), (2, &second)] {
+            if version == 2 {
+                post("/v1/learners/update", json!({"uln": uln, "versionNumber": 1, "learner": second})).ok();
+            }
+            let names = json!({"uln": uln, "givenName": learner["givenName"], "familyName": learner["familyName"]});
+            let found = post("/v1/learners/find-by-uln", names.clone()).ok();
+            let record = &found["learners"][0];
+            for (field, value) in learner.as_object().expect("an object") {
+                let expected = Some(value).filter(|value| **value != "");
+                prop_assert_eq!(record.get(field), expected, "{}", field);
+            }
+            prop_assert_eq!(&record["versionNumber"], version);
+            let mut asked = names;
+            asked["dateOfBirth"] = learner["dateOfBirth"].clone();
+            asked["gender"] = learner["gender"].clone();
+            let verified = post("/v1/learners/verify", asked.clone()).ok();
+            prop_assert_eq!(&verified["outcome"], "MATCH");
+            for (field, echo) in [
+                ("uln", "searchedUln"),
+                ("givenName", "searchedGivenName"),
+                ("familyName", "searchedFamilyName"),
+                ("dateOfBirth", "searchedDateOfBirth"),
+                ("gender", "searchedGender"),
+            ] {
+                prop_assert_eq!(&verified[echo], &asked[field], "{}", echo);
+            }
+            let events = post("/v1/learning-events/search", asked).ok();
+            prop_assert_eq!(&events["incomingUln"], &uln);
+            let rows = post("/v1/learners/retrieve-ulns", json!({"ulns": [uln]})).ok();
+            prop_assert_eq!(&rows["learners"][0]["familyName"], &learner["familyName"]);
         }
         Ok(())
     });

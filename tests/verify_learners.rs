@@ -1,1 +1,196 @@
-//! To be written.
+//! Verifying learners: what LRS is sent, every outcome, every flag.
+
+use serde_json::{Value, json};
+
+use crate::support::caller::Answer;
+use crate::support::gateway::Options;
+use crate::support::peer::{Reply, soap};
+use crate::support::sample::Script;
+
+const VERIFY: &str = "/v1/learners/verify";
+
+fn tegan() -> Value {
+    json!({"uln": "3000000126", "givenName": "Tegan", "familyName": "Quillfeather"})
+}
+
+/// LRS's answer with this in its `VerifiedLearner`.
+fn verified(xml: &str) -> Reply {
+    answer(&format!("<VerifiedLearner>{xml}</VerifiedLearner>"))
+}
+
+fn answer(xml: &str) -> Reply {
+    let answer = format!(
+        "<ns2:VerifyLearnerResponse xmlns:ns2=\"http://api.lrs.miap.gov.uk/reportmsg\" \
+         xmlns:i=\"http://www.w3.org/2001/XMLSchema-instance\">{xml}</ns2:VerifyLearnerResponse>"
+    );
+    Reply::Bytes(soap(200, &answer))
+}
+
+/// Verifies once.
+async fn verify(reply: Reply) -> Answer {
+    Script::new(Options::default(), [reply]).post(VERIFY, &tegan()).await
+}
+
+#[tokio::test]
+async fn every_code_has_its_outcome_and_undocumented_ones_are_passed_on() {
+    for (code, outcome) in [
+        ("WSVRC001", "MATCH"),
+        ("WSVRC002", "LINKED_MATCH"),
+        ("WSVRC003", "SIMILAR_MATCH"),
+        ("WSVRC004", "LINKED_SIMILAR_MATCH"),
+        ("WSVRC005", "NO_MATCH"),
+        ("WSVRC006", "ULN_NOT_FOUND"),
+        ("WSVRC0001", "MATCH"),
+        ("WSVRC007", "OTHER"),
+        ("WSRC0004", "OTHER"),
+        ("new", "OTHER"),
+    ] {
+        let answer = verify(verified(&format!("<SearchedULN>3000000126</SearchedULN><ResponseCode>{code}</ResponseCode>"))).await;
+        assert_eq!(answer.header("cache-control"), "no-store");
+        let expected = json!({"outcome": outcome, "lrsCode": code, "failures": [], "searchedUln": "3000000126"});
+        assert_eq!(answer.ok(), expected);
+    }
+}
+
+#[tokio::test]
+async fn every_flag_says_which_fields_were_compared() {
+    let documented = [
+        ("VRF1", "givenName", "givenName"),
+        ("VRF2", "givenName", "familyName"),
+        ("VRF3", "givenName", "previousFamilyName"),
+        ("VRF4", "familyName", "givenName"),
+        ("VRF5", "familyName", "familyName"),
+        ("VRF6", "familyName", "previousFamilyName"),
+        ("VRF7", "dateOfBirth", "dateOfBirth"),
+        ("VRF8", "gender", "gender"),
+    ];
+    for (flag, field, with) in documented {
+        let result = verify(verified(&format!("<ResponseCode>WSVRC005</ResponseCode><FailureFlag> {flag}\n</FailureFlag>"))).await.ok();
+        assert_eq!(result["failures"], json!([{"flag": flag, "field": field, "comparedWith": with}]));
+    }
+    let flags: String = documented.iter().map(|(flag, ..)| format!("<FailureFlag>{flag}</FailureFlag>")).collect();
+    let result = verify(verified(&format!("<ResponseCode>WSVRC005</ResponseCode>{flags}"))).await.ok();
+    let told: Vec<_> = result["failures"].as_array().expect("a list").iter().map(|failure| failure["flag"].clone()).collect();
+    assert_eq!(told, documented.map(|(flag, ..)| json!(flag)));
+}
+
+#[tokio::test]
+async fn undocumented_flags_are_passed_on_without_fields_and_empty_ones_are_none() {
+    let flags = "<FailureFlag>VRF9</FailureFlag><FailureFlag>VRF1</FailureFlag><FailureFlag>vrf 10</FailureFlag><FailureFlag/>\
+        <FailureFlag i:nil=\"true\"/>";
+    let result = verify(verified(&format!("<ResponseCode>WSVRC003</ResponseCode>{flags}"))).await.ok();
+    let expected = json!([{"flag": "VRF9"}, {"flag": "VRF1", "field": "givenName", "comparedWith": "givenName"}, {"flag": "vrf 10"}]);
+    assert_eq!(result["failures"], expected);
+}
+
+#[tokio::test]
+async fn every_field_of_the_answer_comes_through() {
+    let xml = "<SearchedULN>3000000126</SearchedULN><SearchedFamilyName>Quillfeather &amp; Co</SearchedFamilyName>\
+        <SearchedGivenName>Tegan</SearchedGivenName><SearchedDateOfBirth>2004-02-29</SearchedDateOfBirth><SearchedGender>9</SearchedGender>\
+        <ResponseCode>WSVRC004</ResponseCode><ULN>3000000258</ULN><FamilyName>Quillfeather</FamilyName><GivenName>Tegan Lowri</GivenName>\
+        <DateOfBirth>2004-02-28</DateOfBirth><Gender>2</Gender><FailureFlag>VRF7</FailureFlag>";
+    let expected = json!({
+        "outcome": "LINKED_SIMILAR_MATCH", "lrsCode": "WSVRC004",
+        "failures": [{"flag": "VRF7", "field": "dateOfBirth", "comparedWith": "dateOfBirth"}],
+        "searchedUln": "3000000126", "searchedFamilyName": "Quillfeather & Co", "searchedGivenName": "Tegan",
+        "searchedDateOfBirth": "2004-02-29", "searchedGender": "NOT_SPECIFIED",
+        "uln": "3000000258", "familyName": "Quillfeather", "givenName": "Tegan Lowri", "dateOfBirth": "2004-02-28", "gender": "FEMALE",
+    });
+    assert_eq!(verify(verified(xml)).await.ok(), expected);
+}
+
+#[tokio::test]
+async fn what_lrs_leaves_out_sends_empty_or_nil_is_absent_and_odd_values_are_verbatim() {
+    for nothing in ["", "<SearchedULN/><SearchedFamilyName/><ULN/><Gender/>", "<SearchedULN i:nil=\"true\"/><DateOfBirth i:nil=\"true\"/>"]
+    {
+        let result = verify(verified(&format!("{nothing}<ResponseCode>WSVRC006</ResponseCode>"))).await.ok();
+        assert_eq!(result, json!({"outcome": "ULN_NOT_FOUND", "lrsCode": "WSVRC006", "failures": []}));
+    }
+    let odd = "<ResponseCode>WSVRC001</ResponseCode><DateOfBirth>1900-02-29</DateOfBirth><Gender>7</Gender><NewField>x</NewField>";
+    let result = verify(verified(odd)).await.ok();
+    assert_eq!(result, json!({"outcome": "MATCH", "lrsCode": "WSVRC001", "failures": [], "dateOfBirth": "1900-02-29", "gender": "7"}));
+}
+
+#[tokio::test]
+async fn a_linked_learner_has_the_masters_uln() {
+    for (code, outcome) in [("WSVRC002", "LINKED_MATCH"), ("WSVRC004", "LINKED_SIMILAR_MATCH")] {
+        let xml = format!("<SearchedULN>3000000126</SearchedULN><ResponseCode>{code}</ResponseCode><ULN>3000000258</ULN>");
+        let result = verify(verified(&xml)).await.ok();
+        assert_eq!(result["outcome"], outcome);
+        assert_eq!((&result["searchedUln"], &result["uln"]), (&json!("3000000126"), &json!("3000000258")));
+    }
+}
+
+#[tokio::test]
+async fn lrs_is_sent_all_that_is_known_and_nil_for_the_rest() {
+    for (changes, elements) in [
+        (json!({}), "<DateOfBirth xsi:nil=\"true\"/><Gender xsi:nil=\"true\"/>"),
+        (json!({"dateOfBirth": "2004-02-29"}), "<DateOfBirth>2004-02-29</DateOfBirth><Gender xsi:nil=\"true\"/>"),
+        (json!({"gender": "NOT_KNOWN"}), "<DateOfBirth xsi:nil=\"true\"/><Gender>0</Gender>"),
+        (json!({"dateOfBirth": "2004-02-29", "gender": "FEMALE"}), "<DateOfBirth>2004-02-29</DateOfBirth><Gender>2</Gender>"),
+    ] {
+        let mut learner = json!({"uln": "3000000126", "givenName": "Siân <&>", "familyName": "Ó \"Neill\" "});
+        learner.as_object_mut().expect("an object").extend(changes.as_object().expect("an object").clone());
+        let script = Script::new(Options::default(), [verified("<ResponseCode>WSVRC001</ResponseCode>")]);
+        script.post(VERIFY, &learner).await.ok();
+        let request = &script.received()[0];
+        assert_eq!(request.head.lines().next(), Some("POST /LearnerService.svc HTTP/1.1"));
+        assert_eq!(request.header("soapaction"), "\"http://tempuri.org/LearnerPortType/verifyLearner\"");
+        assert_eq!(request.header("content-type"), "text/xml; charset=utf-8");
+        let expected = format!(
+            "<soapenv:Body><rep:VerifyLearner xmlns:rep=\"http://api.lrs.miap.gov.uk/reportmsg\"><OrganisationRef xsi:nil=\"true\"/>\
+             <UKPRN>10088881</UKPRN><OrgPassword>demo-password-01</OrgPassword><UserName>j.bloggs</UserName><LearnerToVerify>\
+             <ULN>3000000126</ULN><FamilyName>Ó \"Neill\" </FamilyName><GivenName>Siân &lt;&amp;&gt;</GivenName>{elements}\
+             </LearnerToVerify></rep:VerifyLearner></soapenv:Body>"
+        );
+        assert!(request.body.contains(&expected), "{}", request.body);
+    }
+}
+
+#[tokio::test]
+async fn an_error_as_the_learners_code_is_a_problem_and_discloses_nobody() {
+    for (code, status, problem_code) in [
+        ("WSEC0001", 502, "lrs_rejected_request"),
+        ("WSEC0003", 502, "lrs_credentials_rejected"),
+        ("WSEC0004", 503, "lrs_maintenance"),
+        ("WSEC0005", 502, "lrs_credentials_rejected"),
+        ("WSEC0006", 502, "lrs_credentials_rejected"),
+        ("WSEC0136", 422, "uln_invalid"),
+        ("WSEC0999", 502, "lrs_bad_response"),
+        ("WSEC4711", 502, "lrs_bad_response"),
+    ] {
+        let xml = format!("<SearchedULN>3000000126</SearchedULN><ResponseCode>{code}</ResponseCode><FamilyName>Quillfeather</FamilyName>");
+        let answer = verify(verified(&xml)).await;
+        let problem = answer.problem(status, problem_code);
+        assert_eq!((&problem["lrs"]["code"], &problem["outcomeUnknown"]), (&json!(code), &Value::Null), "{problem}");
+        assert!(!answer.text.contains("Quillfeather") && !answer.text.contains("3000000126"), "{problem}");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_about_another_uln_or_without_an_outcome_discloses_nobody() {
+    let name = "<FamilyName>Quillfeather</FamilyName>";
+    let code = "<ResponseCode>WSVRC001</ResponseCode>";
+    for (what, reply) in [
+        ("another ULN", verified(&format!("<SearchedULN>3000000258</SearchedULN>{code}{name}"))),
+        ("a ULN that is none", verified(&format!("<SearchedULN>3000000127</SearchedULN>{code}{name}"))),
+        ("an undocumented code for another ULN", verified("<SearchedULN>3000000258</SearchedULN><ResponseCode>WSVRC007</ResponseCode>")),
+        ("a match that is another learner", verified(&format!("{code}<ULN>3000000258</ULN>{name}"))),
+        ("a similar match that is another learner", verified(&format!("<ResponseCode>WSVRC003</ResponseCode><ULN>3000000258</ULN>{name}"))),
+        ("no code", verified(&format!("<SearchedULN>3000000126</SearchedULN>{name}"))),
+        ("an empty code", verified(&format!("<ResponseCode/>{name}"))),
+        ("a nil code", verified(&format!("<ResponseCode i:nil=\"true\"/>{name}"))),
+        ("two codes", verified(&format!("{code}{code}{name}"))),
+        ("a code beside the learner", answer(&format!("{code}<VerifiedLearner>{name}</VerifiedLearner>"))),
+        ("no learner", answer("")),
+        ("an empty learner", answer("<VerifiedLearner/>")),
+        ("a nil learner", answer("<VerifiedLearner i:nil=\"true\"/>")),
+        ("two learners", answer(&format!("<VerifiedLearner>{code}</VerifiedLearner><VerifiedLearner>{code}{name}</VerifiedLearner>"))),
+        ("another answer", Reply::Bytes(soap(200, &format!("<VerifiedLearner>{code}{name}</VerifiedLearner>")))),
+    ] {
+        let answer = verify(reply).await;
+        let problem = answer.problem(502, "lrs_bad_response");
+        assert_eq!(problem["outcomeUnknown"], Value::Null, "{what}: {problem}");
+        assert!(!answer.text.contains("Quillfeather") && !answer.text.contains("3000000"), "{what}: {problem}");
+    }
+}

@@ -20,6 +20,7 @@ answer! {
 #[utoipa::path(
     operation_id = "getLiveness",
     tag = "Service",
+    security(()),
     responses((status = 200, description = "Alive.", body = Health, example = json!({"status": "ALIVE"})))
 )]
 #[get("/health/live")]
@@ -33,6 +34,7 @@ pub async fn live() -> Json<Health> {
 #[utoipa::path(
     operation_id = "getReadiness",
     tag = "Service",
+    security(()),
     responses((status = 200, description = "Ready.", body = Health, example = json!({"status": "READY"})))
 )]
 #[get("/health/ready")]

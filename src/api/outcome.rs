@@ -12,6 +12,9 @@ macro_rules! outcomes {
         }
 
         impl $name {
+            /// Its names in JSON and LRS's codes for them.
+            pub const TABLE: &[(&str, &str)] = &[$(($json, $lrs)),+];
+
             /// What LRS's code means.
             pub fn of(code: &$crate::lrs::codes::LrsCode) -> Self {
                 match code {

@@ -125,7 +125,7 @@ impl From<VerifiedLearner> for VerifyResult {
         Self {
             outcome: VerifyOutcome::of(&learner.response_code),
             lrs_code: learner.response_code.as_str().to_owned(),
-            failures: learner.failure_flag.into_iter().map(VerifyFailure::from).collect(),
+            failures: learner.failure_flag.into_iter().filter(|flag| !flag.0.is_empty()).map(VerifyFailure::from).collect(),
             searched_uln: learner.searched_uln,
             searched_family_name: learner.searched_family_name,
             searched_given_name: learner.searched_given_name,

@@ -121,24 +121,24 @@ pub(crate) use otherwise;
 
 /// A [`form!`] that the OpenAPI document describes.
 macro_rules! request {
-    ($(#[$meta:meta])* $vis:vis struct $name:ident {
+    ($(#[$($meta:tt)*])* $vis:vis struct $name:ident {
         $($(#[doc = $doc:literal])* $fvis:vis $field:ident : $type:ty $(= $default:expr)?,)*
     } $(also ($($together:ident),+) => $rule:path)?) => {
         $crate::form::form! {
-            $(#[$meta])* $vis struct $name { $($(#[doc = $doc])* $fvis $field: $type $(= $default)?,)* }
+            $(#[$($meta)*])* $vis struct $name { $($(#[doc = $doc])* $fvis $field: $type $(= $default)?,)* }
             $(also ($($together),+) => $rule)?
         }
-        $crate::form::describe! { [$(#[$meta])*] $name { $([$($doc)*] $field: $type $(= $default)?,)* } }
+        $crate::form::describe! { [$(#[$($meta)*])*] $name { $([$($doc)*] $field: $type $(= $default)?,)* } }
     };
 }
 pub(crate) use request;
 
 /// Declares something the gateway sends: JSON without `null`, described in the OpenAPI document.
 macro_rules! answer {
-    ($(#[$meta:meta])* $vis:vis struct $name:ident {
+    ($(#[$($meta:tt)*])* $vis:vis struct $name:ident {
         $($(#[doc = $doc:literal])* $fvis:vis $field:ident : $type:ty,)*
     }) => {
-        $(#[$meta])*
+        $(#[$($meta)*])*
         #[derive(serde::Serialize)]
         #[serde(rename_all = "camelCase")]
         $vis struct $name {
@@ -148,7 +148,7 @@ macro_rules! answer {
                 $fvis $field: $type,
             )*
         }
-        $crate::form::describe! { [$(#[$meta])*] $name { $([$($doc)*] $field: $type,)* } }
+        $crate::form::describe! { [$(#[$($meta)*])*] $name { $([$($doc)*] $field: $type,)* } }
     };
 }
 pub(crate) use answer;

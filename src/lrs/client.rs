@@ -169,11 +169,12 @@ fn classify(error: &reqwest::Error) -> Failure {
     let mut source = error.source();
     while let Some(cause) = source {
         if let Some(tls) = cause.downcast_ref::<rustls::Error>().or_else(|| inner_tls(cause)) {
-            return match tls {
-                // Only the peer can send an alert, and only about what we showed it.
-                rustls::Error::AlertReceived(alert) if about_certificates(*alert) => Failure::CredentialsRejected(None),
-                _ => Failure::Unreachable,
-            };
+            // Only the peer can send an alert, and only about what we showed it.
+            if let rustls::Error::AlertReceived(alert) = tls
+                && about_certificates(*alert)
+            {
+                return Failure::CredentialsRejected(None);
+            }
         }
         source = cause.source();
     }

@@ -78,7 +78,7 @@ pub const TABLE: &[Entry] = &[
         "WSRC0014",
         Kind::Refused(Refusal::ShareChange),
         "the ability to share may not be changed in this way",
-        "Leave abilityToShare as LRS holds it.",
+        "Leave `abilityToShare` as LRS holds it.",
     ),
     entry("WSRC0015", Kind::Refused(Refusal::InsufficientData), "there is not enough data", "Give more of the optional fields."),
     entry("WSRC0017", Kind::Outcome, "the batch's record count is not its number of learners", AS_OUTCOME),
@@ -89,7 +89,7 @@ pub const TABLE: &[Entry] = &[
         "WSRC0021",
         Kind::Refused(Refusal::NotRegistered),
         "the learner was not registered: there is one with the same particulars, or no recent search for them",
-        "Search by demographics; register only if nobody matches. obtainUln does both.",
+        "Search by demographics; register only if nobody matches. `obtainUln` does both.",
     ),
     entry(
         "WSRC0022",

@@ -52,12 +52,13 @@ impl Operation for GetLearningEvents {
         if other(&result.incoming_uln) {
             return Err("it answers a search for another ULN");
         }
-        if result.response_code.is("WSRC0004") && other(&result.found_uln) {
-            return Err("its exact match is a learner with another ULN");
-        }
         let withheld = result.response_code.is("WSEC0206") || result.response_code.is("WSEC0208");
-        if withheld && result.events().next().is_some() {
-            return Err("it says that the record is not to be seen, and shows it");
+        let nobody = result.response_code.is("WSRC0001");
+        if (withheld || nobody) && result.events().next().is_some() {
+            return Err("it says that there is no record to be seen, and shows one");
+        }
+        if !withheld && !result.response_code.is("WSRC0022") && other(&result.found_uln) {
+            return Err("it is the record of another learner");
         }
         Ok(())
     }

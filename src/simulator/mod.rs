@@ -4,11 +4,15 @@
 //! operation ([`service`]) works on the [`register`]. `docs/SIMULATOR.md` says what is copied from LRS and where the
 //! simulator pretends. It shares the domain's values and the SOAP layer with the gateway, and nothing else.
 
+mod learner_service;
+mod learner_service_r9;
 mod people;
+mod record;
 pub mod register;
 pub mod schema;
 mod service;
 mod settings;
+mod verification;
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -56,8 +60,8 @@ pub fn bind(listen: SocketAddr, tls: Option<rustls::ServerConfig>, simulator: Da
             .app_data(simulator.clone())
             .app_data(PayloadConfig::new(MAX_MESSAGE_BYTES))
             .route(Service::Learner.path(), web::post().to(service::learner_service))
-            .route(Service::LearnerR9.path(), web::post().to(service::data_contract_service))
-            .route(Service::External.path(), web::post().to(service::data_contract_service))
+            .route(Service::LearnerR9.path(), web::post().to(service::learner_service_r9))
+            .route(Service::External.path(), web::post().to(service::external_service))
             .default_service(web::to(service::no_such_service))
     })
     .workers(1);

@@ -1,7 +1,7 @@
 //! Invented learners. Nobody here exists: names are drawn at random, all postcodes are in an area that is not in use.
 
 use super::register::{NewLearner, Register};
-use crate::domain::{Date, Gender, Name, OptionalName, Postcode, SchoolName, Uln};
+use crate::domain::{AbilityToShare, Date, Gender, LearningEvent, Name, Open, OptionalName, Postcode, SchoolName, Uln};
 use crate::form::Value as _;
 
 /// How many learners the register begins with, if nobody says otherwise.
@@ -114,6 +114,7 @@ pub fn settle(register: &mut Register, count: usize) {
     for learner in known() {
         let _ = register.add(learner);
     }
+    register.add_events("3000000126", [school_event(1), college_event(2), award(3)]);
     let mut dice = Dice(2026);
     let mut ulns = (710_000_001..).step_by(7).filter_map(Uln::from_prefix);
     for (number, uln) in (0..count).zip(&mut ulns) {
@@ -127,7 +128,90 @@ pub fn settle(register: &mut Register, count: usize) {
         if dice.roll(12) == 0 {
             new.previous_family_name = OptionalName::parse(dice.pick(&FAMILIES)).ok();
         }
+        let uln = new.uln.as_str().to_owned();
         let _ = register.add(new);
+        let number = i32::try_from(number).unwrap_or(0) * 3 + 100;
+        let events = [school_event(number), college_event(number + 1), award(number + 2)];
+        register.add_events(&uln, events.into_iter().take(dice.roll(4)));
+    }
+}
+
+/// What is the same in every invented event: nothing but its number and source.
+fn event(id: i32, source: &str) -> LearningEvent {
+    LearningEvent {
+        achievement_award_date: None,
+        achievement_provider_name: None,
+        achievement_provider_ukprn: None,
+        awarding_organisation_name: None,
+        awarding_organisation_ukprn: None,
+        collection_type: None,
+        credits: Some(0),
+        date_loaded: Some(Open::from_lrs("2024-07-02 03:15:00")),
+        grade: None,
+        id: Some(id),
+        language_for_assessment: None,
+        level: None,
+        participation_end_date: None,
+        participation_start_date: None,
+        qualification_type: None,
+        restriction: None,
+        return_number: None,
+        source: Some(source.to_owned()),
+        status: Some("F".to_owned()),
+        subject: None,
+        subject_code: None,
+        under_data_challenge: Some("N".to_owned()),
+    }
+}
+
+/// A GCSE, from the National Pupil Database.
+fn school_event(id: i32) -> LearningEvent {
+    let text = |text: &str| Some(text.to_owned());
+    LearningEvent {
+        achievement_award_date: Some(Open::from_lrs("2021-08-12")),
+        achievement_provider_name: text("Northfield Academy"),
+        collection_type: text("A"),
+        grade: text("7"),
+        qualification_type: text("GCSE"),
+        restriction: text("0"),
+        return_number: text("01"),
+        subject: text("Example Mathematics"),
+        subject_code: text("601/0000/1"),
+        ..event(id, "NPD")
+    }
+}
+
+/// A course at a college, from the ILR: under way, so without a grade.
+fn college_event(id: i32) -> LearningEvent {
+    let text = |text: &str| Some(text.to_owned());
+    LearningEvent {
+        achievement_provider_name: text("Example College"),
+        achievement_provider_ukprn: text("10088881"),
+        collection_type: text("W"),
+        grade: text("9999999999"),
+        participation_end_date: Some(Open::from_lrs("2058-07-31")),
+        participation_start_date: Some(Open::from_lrs("2022-09-05")),
+        return_number: text("02"),
+        subject: text("Diploma in Example Engineering"),
+        subject_code: text("603/0000/X"),
+        ..event(id, "ILR")
+    }
+}
+
+/// A certificate, from an awarding organisation.
+fn award(id: i32) -> LearningEvent {
+    let text = |text: &str| Some(text.to_owned());
+    LearningEvent {
+        achievement_award_date: Some(Open::from_lrs("2023-06-30")),
+        awarding_organisation_name: text("Example Awards"),
+        awarding_organisation_ukprn: text("100999"),
+        grade: text("Pass"),
+        language_for_assessment: text("English"),
+        level: text("Level 2"),
+        qualification_type: text("Vocationally-Related Qualification"),
+        subject: text("Level 2 Certificate in Example Studies"),
+        subject_code: text("600/0000/X"),
+        ..event(id, "AO")
     }
 }
 
@@ -160,6 +244,10 @@ fn known() -> Vec<NewLearner> {
     let mut merged = person(next(), "Rhiannon", "Rees", "2002-08-17", Gender::Female, "ZZ3 4EE");
     merged.merged_into = Some(master);
     people.push(merged);
+    // One who does not share the learning record.
+    let mut megan = person(next(), "Megan", "Ó Briain", "2003-10-09", Gender::Female, "ZZ4 4EE");
+    megan.ability_to_share = AbilityToShare::SeenNotShared;
+    people.push(megan);
     // Two people with the same names and date of birth.
     people.push(person(next(), "Sam", "Taylor", "2004-06-01", Gender::Male, "ZZ5 5FF"));
     people.push(person(next(), "Sam", "Taylor", "2004-06-01", Gender::Female, "ZZ6 6GG"));
@@ -184,6 +272,7 @@ fn person(uln: Uln, given: &str, family: &str, born: &str, gender: Gender, postc
         school_at_age16: None,
         place_of_birth: None,
         merged_into: None,
+        ability_to_share: AbilityToShare::SeenShare,
     }
 }
 
@@ -199,7 +288,7 @@ mod tests {
             register.learners().map(|learner| learner.uln.to_lrs().into_owned()).collect::<Vec<_>>()
         };
         assert_eq!(ulns(), ulns());
-        assert_eq!(ulns().len(), DEFAULT_COUNT + 19);
+        assert_eq!(ulns().len(), DEFAULT_COUNT + 20);
     }
 
     #[test]

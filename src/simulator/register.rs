@@ -1,48 +1,19 @@
-//! The register of learners, and who matches a search (FACTS 2.3, 2.4).
+//! The register of learners: who matches a search, who may be registered, what changes (FACTS 2.3 to 2.6).
 //!
 //! LRS's matching algorithm is not public. What is known of it is kept: postcodes are compared without the space, given
 //! names also with the preferred one, more than ten candidates are too many, merged records answer with their master.
 
 use std::collections::HashMap;
+use std::time::{Duration, Instant};
 
-use crate::domain::{
-    AbilityToShare, Date, FromLrs as _, Gender, Learner, Name, Open, OptionalName, Personal, Postcode, SchoolName, Uln, VerificationType,
-};
-use crate::form::{Value as _, form};
+use super::record::{record_of, record_of_new, today};
+use crate::domain::{AbilityToShare, FromLrs as _, Learner, LearnerDetails, LearningEvent, Open, Personal, Uln};
+use crate::form::Value as _;
+
+pub use super::record::NewLearner;
 
 /// LRS shows at most this many possible matches.
 const MOST_CANDIDATES: usize = 10;
-
-form! {
-    /// A learner to put into the register.
-    #[derive(Debug, Clone)]
-    pub struct NewLearner {
-        /// ULN.
-        pub uln: Uln,
-        /// Given name.
-        pub given_name: Name,
-        /// Family name.
-        pub family_name: Name,
-        /// Date of birth.
-        pub date_of_birth: Date,
-        /// Gender.
-        pub gender: Gender,
-        /// Postcode.
-        pub last_known_post_code: Postcode,
-        /// Title.
-        pub title: Option<OptionalName>,
-        /// Preferred given name.
-        pub preferred_given_name: Option<OptionalName>,
-        /// Previous family name.
-        pub previous_family_name: Option<OptionalName>,
-        /// School at the age of 16.
-        pub school_at_age16: Option<SchoolName>,
-        /// Place of birth.
-        pub place_of_birth: Option<OptionalName>,
-        /// The master record, if this one was merged into another.
-        pub merged_into: Option<Uln>,
-    }
-}
 
 /// What a search came to.
 #[derive(Debug, Clone, PartialEq)]
@@ -74,17 +45,47 @@ pub struct Demographics<'a> {
     pub post_code: &'a str,
 }
 
+/// A record of the register.
 #[derive(Debug)]
-struct Entry {
-    learner: Learner,
+pub struct Entry {
+    /// The learner.
+    pub learner: Learner,
+    /// The learner's achievements.
+    pub events: Vec<LearningEvent>,
     master: Option<String>,
 }
 
 /// The register.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Register {
     entries: Vec<Entry>,
     by_uln: HashMap<String, usize>,
+    searches: HashMap<String, Instant>,
+    registration_window: Duration,
+}
+
+impl Default for Register {
+    fn default() -> Self {
+        Self { entries: Vec::new(), by_uln: HashMap::new(), searches: HashMap::new(), registration_window: DEFAULT_WINDOW }
+    }
+}
+
+/// How long after a search a learner may be registered. LRS's own time is not public.
+pub const DEFAULT_WINDOW: Duration = Duration::from_secs(300);
+
+/// Why LRS does not do what it is asked to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refused {
+    /// `WSRC0021`: there is such a learner, or there was no recent search.
+    NotRegistered,
+    /// `WSRC0019`
+    UlnNotFound,
+    /// `WSRC0013`
+    StaleVersion,
+    /// `WSRC0014`
+    ShareChange,
+    /// `WSRC0020`
+    NoChanges,
 }
 
 /// There is a learner with this ULN already.
@@ -106,8 +107,87 @@ impl Register {
             self.entries[*index].learner.linked_ulns.push(Open::Known(new.uln.clone()));
         }
         self.by_uln.insert(uln, self.entries.len());
-        self.entries.push(Entry { learner: new.record(), master });
+        self.entries.push(Entry { learner: record_of_new(new), events: Vec::new(), master });
         Ok(())
+    }
+
+    /// Sets how long after a search a learner may be registered.
+    pub const fn set_registration_window(&mut self, window: Duration) {
+        self.registration_window = window;
+    }
+
+    /// Gives a learner events.
+    pub fn add_events(&mut self, uln: &str, events: impl IntoIterator<Item = LearningEvent>) {
+        if let Some(index) = self.by_uln.get(uln) {
+            self.entries[*index].events.extend(events);
+        }
+    }
+
+    /// Remembers that an organisation searched for somebody: a condition for registering them.
+    pub fn remember_search(&mut self, organisation: &str, search: &Demographics<'_>) {
+        let window = self.registration_window;
+        self.searches.retain(|_, at| at.elapsed() <= window);
+        self.searches.insert(search.key(organisation), Instant::now());
+    }
+
+    /// Registers a learner whom the organisation has searched for.
+    ///
+    /// # Errors
+    /// [`Refused::NotRegistered`]
+    pub fn register(&mut self, organisation: &str, details: &LearnerDetails) -> Result<Uln, Refused> {
+        let (gender, date_of_birth) = (details.gender.to_lrs(), details.date_of_birth.text());
+        let demographics = Demographics {
+            given_name: details.given_name.as_str(),
+            family_name: details.family_name.as_str(),
+            date_of_birth: &date_of_birth,
+            gender: &gender,
+            post_code: details.last_known_post_code.as_str(),
+        };
+        let searched = self.searches.get(&demographics.key(organisation)).is_some_and(|at| at.elapsed() < self.registration_window);
+        let taken = matches!(self.find_by_demographics(&demographics), Found::Exact(_) | Found::Master(_));
+        if !searched || taken {
+            return Err(Refused::NotRegistered);
+        }
+        let mut free = (910_000_001..).filter_map(Uln::from_prefix).filter(|uln| !self.by_uln.contains_key(uln.as_str()));
+        let uln = free.next().ok_or(Refused::NotRegistered)?;
+        let learner = record_of(uln.clone(), details, 1, None);
+        self.by_uln.insert(uln.as_str().to_owned(), self.entries.len());
+        self.entries.push(Entry { learner, events: Vec::new(), master: None });
+        Ok(uln)
+    }
+
+    /// Replaces a learner's record, if `version` is the one it has.
+    ///
+    /// # Errors
+    /// [`Refused`]
+    pub fn update(&mut self, uln: &Uln, version: i32, details: &LearnerDetails) -> Result<(), Refused> {
+        let index = *self.by_uln.get(uln.as_str()).ok_or(Refused::UlnNotFound)?;
+        let entry = &mut self.entries[index];
+        if entry.master.is_some() {
+            return Err(Refused::UlnNotFound);
+        }
+        let now = &entry.learner;
+        if now.version_number != version {
+            return Err(Refused::StaleVersion);
+        }
+        // Who has seen the privacy notice cannot have not seen it.
+        let seen = now.ability_to_share.as_ref().is_some_and(|share| share.known() != Some(&AbilityToShare::NotSeen));
+        if seen && details.ability_to_share == AbilityToShare::NotSeen {
+            return Err(Refused::ShareChange);
+        }
+        let same = record_of(uln.clone(), details, version, Some(now));
+        if same == *now {
+            return Err(Refused::NoChanges);
+        }
+        entry.learner = Learner { version_number: version + 1, last_updated_date: Some(today()), ..same };
+        Ok(())
+    }
+
+    /// The record with this ULN, and the one it was merged into, if it was.
+    pub fn look_up(&self, uln: &str) -> Option<(&Entry, Option<&Entry>)> {
+        let entry = &self.entries[*self.by_uln.get(uln)?];
+        let master = entry.master.as_ref().and_then(|master| self.by_uln.get(master)).map(|index| &self.entries[*index]);
+        Some((entry, master))
     }
 
     /// How many records there are, merged ones included.
@@ -177,45 +257,12 @@ impl Register {
     }
 }
 
-impl NewLearner {
-    fn record(self) -> Learner {
-        let personal = |text: &str| Personal::new(text.to_owned());
-        let optional = |text: &Option<OptionalName>| text.as_ref().map(|text| personal(text.as_str()));
-        let known_date = |text| Date::from_lrs(text).map(Open::Known);
-        Learner {
-            created_date: known_date("2021-09-06"),
-            last_updated_date: known_date("2024-01-15"),
-            uln: Open::Known(self.uln),
-            master_substituted: None,
-            title: optional(&self.title),
-            given_name: Some(personal(self.given_name.as_str())),
-            middle_other_name: None,
-            family_name: Some(personal(self.family_name.as_str())),
-            preferred_given_name: optional(&self.preferred_given_name),
-            previous_family_name: optional(&self.previous_family_name),
-            family_name_at_age16: None,
-            school_at_age16: self.school_at_age16.map(|school| personal(school.as_str())),
-            last_known_address_line1: None,
-            last_known_address_line2: None,
-            last_known_address_town: None,
-            last_known_address_county_or_city: None,
-            last_known_post_code: Some(personal(&self.last_known_post_code.text())),
-            date_of_address_capture: None,
-            date_of_birth: Some(Open::Known(self.date_of_birth)),
-            place_of_birth: optional(&self.place_of_birth),
-            gender: Some(Open::Known(self.gender)),
-            email_address: None,
-            nationality: None,
-            scottish_candidate_number: None,
-            verification_type: Some(Open::Known(VerificationType::RelationshipWithSchool)),
-            other_verification_description: None,
-            tier_level: Some("0".into()),
-            ability_to_share: Some(Open::Known(AbilityToShare::SeenShare)),
-            learner_status: Some("1".into()),
-            linked_ulns: Vec::new(),
-            notes: None,
-            version_number: 1,
-        }
+impl Demographics<'_> {
+    /// What must be the same in a search and the registration after it.
+    fn key(&self, organisation: &str) -> String {
+        let Self { given_name, family_name, date_of_birth, gender, post_code } = self;
+        let names = format!("{}\n{}", given_name.trim().to_lowercase(), family_name.trim().to_lowercase());
+        format!("{organisation}\n{names}\n{date_of_birth}\n{gender}\n{}", bare_postcode(post_code))
     }
 }
 
@@ -223,19 +270,24 @@ fn text(value: Option<&Personal<String>>) -> Option<&str> {
     value.map(|value| value.reveal().as_str())
 }
 
-fn names_fit(learner: &Learner, given_name: &str, family_name: &str) -> bool {
+/// Do both names fit the learner's, old and preferred ones included?
+pub fn names_fit(learner: &Learner, given_name: &str, family_name: &str) -> bool {
     let fits = |value: &Option<Personal<String>>, wanted: &str| text(value.as_ref()).is_some_and(|name| same_name(name, wanted));
     (fits(&learner.given_name, given_name) || fits(&learner.preferred_given_name, given_name))
         && (fits(&learner.family_name, family_name) || fits(&learner.previous_family_name, family_name))
 }
 
-fn same_name(one: &str, other: &str) -> bool {
+/// Are these the same, but for case and the space around them?
+pub fn same_name(one: &str, other: &str) -> bool {
     one == other || one.trim().to_lowercase() == other.trim().to_lowercase()
 }
 
 fn same_postcode(one: &str, other: &str) -> bool {
-    let bare = |code: &str| code.chars().filter(|c| *c != ' ').map(|c| c.to_ascii_uppercase()).collect::<String>();
-    bare(one) == bare(other)
+    bare_postcode(one) == bare_postcode(other)
+}
+
+fn bare_postcode(code: &str) -> String {
+    code.chars().filter(|c| *c != ' ').map(|c| c.to_ascii_uppercase()).collect()
 }
 
 #[cfg(test)]

@@ -19,9 +19,23 @@ struct SimpleType {
 /// What may stand at one place of a sequence.
 pub struct Particle {
     name: &'static str,
-    kind: &'static LazyLock<SimpleType>,
-    required: bool,
+    content: Content,
+    min: usize,
+    max: usize,
     nillable: bool,
+}
+
+/// What an element holds.
+enum Content {
+    Text(&'static LazyLock<SimpleType>),
+    Elements(Sequence),
+}
+
+/// Elements in their order, and the namespace they are in.
+#[derive(Clone, Copy)]
+pub struct Sequence {
+    namespace: Option<&'static str>,
+    particles: &'static [Particle],
 }
 
 /// Why a message is not valid, as a validator would say it. Quotes the value, as LRS does.
@@ -61,93 +75,222 @@ simple_types! {
         "[bB][fF][pP][oO] ?[0-9]{1,4} {0,4}"
     ];
     EMAIL = "MIAPEmail" 0..254 [ADDRESS, ""];
+    DATE_NILLABLE = "MIAPDateNillable" 0..10 [DAY, LEAP_DAY, ""];
+    GENDER_NILLABLE = "MIAPGenderNillable" 0..1 ["[0129]?"];
+    ADDRESS_LINE = "MIAPAddress" 0..50 [".*"];
+    NATIONALITY = "MIAPNationality" 0..3 [".*"];
+    SCOTTISH_CANDIDATE_NUMBER = "MIAPScottishCandidateNumber" 0..9 ["[0-9]{9}", ""];
+    VERIFICATION_TYPE = "MIAPVerificationType" 0..3 ["[0-7]|999"];
+    OTHER_VERIFICATION = "MIAPOtherVerificationDescription" 0..255 [".*"];
+    ABILITY_TO_SHARE = "MIAPAbilityToShare" 1..1 ["[012]"];
+    NOTES = "MIAPNotes" 0..4000 [".*"];
+    INT = "int" 1..11 [r"[ \t\r\n]*[+-]?[0-9]{1,10}[ \t\r\n]*"];
+    ANY_TEXT = "string" 0..1_000_000 [".*"];
 }
 
 const fn one(name: &'static str, kind: &'static LazyLock<SimpleType>) -> Particle {
-    Particle { name, kind, required: true, nillable: false }
+    Particle { name, content: Content::Text(kind), min: 1, max: 1, nillable: false }
+}
+
+const fn maybe(name: &'static str, kind: &'static LazyLock<SimpleType>) -> Particle {
+    Particle { min: 0, ..one(name, kind) }
 }
 
 const fn nillable(name: &'static str, kind: &'static LazyLock<SimpleType>) -> Particle {
-    Particle { name, kind, required: false, nillable: true }
+    Particle { nillable: true, ..maybe(name, kind) }
+}
+
+/// There, with a text or nil.
+const fn parameter(name: &'static str) -> Particle {
+    Particle { nillable: true, ..one(name, &ANY_TEXT) }
+}
+
+const fn nested(name: &'static str, namespace: Option<&'static str>, particles: &'static [Particle]) -> Particle {
+    Particle { name, content: Content::Elements(Sequence { namespace, particles }), min: 1, max: 1, nillable: false }
 }
 
 /// `fin:FindLearnerByULN` (FACTS 2.3).
-pub const FIND_BY_ULN: &[Particle] = &[
-    one("FindType", &FIND_TYPE),
-    nillable("OrganisationRef", &ORGANISATION_REF),
-    nillable("UKPRN", &UKPRN),
-    one("OrgPassword", &PASSWORD),
-    one("UserName", &NAME_NON_EMPTY),
+pub const FIND_BY_ULN: Sequence = Sequence {
+    namespace: None,
+    particles: &[
+        one("FindType", &FIND_TYPE),
+        nillable("OrganisationRef", &ORGANISATION_REF),
+        nillable("UKPRN", &UKPRN),
+        one("OrgPassword", &PASSWORD),
+        one("UserName", &NAME_NON_EMPTY),
+        one("ULN", &ULN),
+        one("FamilyName", &NAME_NON_EMPTY),
+        one("GivenName", &NAME_NON_EMPTY),
+    ],
+};
+
+/// `fin:FindLearnerByDemographics` (FACTS 2.4).
+pub const FIND_BY_DEMOGRAPHICS: Sequence = Sequence {
+    namespace: None,
+    particles: &[
+        one("FindType", &FIND_TYPE),
+        nillable("OrganisationRef", &ORGANISATION_REF),
+        nillable("UKPRN", &UKPRN),
+        one("OrgPassword", &PASSWORD),
+        one("UserName", &NAME_NON_EMPTY),
+        one("FamilyName", &NAME_NON_EMPTY),
+        one("GivenName", &NAME_NON_EMPTY),
+        one("DateOfBirth", &DATE),
+        one("Gender", &GENDER),
+        one("LastKnownPostCode", &POSTCODE),
+        nillable("PreviousFamilyName", &NAME),
+        nillable("SchoolAtAge16", &SCHOOL_NAME),
+        nillable("PlaceOfBirth", &NAME),
+        nillable("EmailAddress", &EMAIL),
+    ],
+};
+
+/// The four credentials, then one element.
+macro_rules! credentials_and {
+    ($particle:expr) => {
+        Sequence {
+            namespace: None,
+            particles: &[
+                nillable("OrganisationRef", &ORGANISATION_REF),
+                nillable("UKPRN", &UKPRN),
+                one("OrgPassword", &PASSWORD),
+                one("UserName", &NAME_NON_EMPTY),
+                $particle,
+            ],
+        }
+    };
+}
+
+/// `lrnr:LearnerToRegister` (FACTS 2.2), and what follows it.
+macro_rules! learner_and {
+    ($($more:expr),*) => {
+        &[
+            maybe("Title", &NAME),
+            one("GivenName", &NAME_NON_EMPTY),
+            maybe("MiddleOtherName", &NAME),
+            one("FamilyName", &NAME_NON_EMPTY),
+            maybe("PreferredGivenName", &NAME),
+            maybe("PreviousFamilyName", &NAME),
+            maybe("FamilyNameAtAge16", &NAME),
+            maybe("SchoolAtAge16", &SCHOOL_NAME),
+            maybe("LastKnownAddressLine1", &ADDRESS_LINE),
+            maybe("LastKnownAddressLine2", &ADDRESS_LINE),
+            maybe("LastKnownAddressTown", &ADDRESS_LINE),
+            maybe("LastKnownAddressCountyOrCity", &ADDRESS_LINE),
+            one("LastKnownPostCode", &POSTCODE),
+            maybe("DateOfAddressCapture", &DATE_NILLABLE),
+            one("DateOfBirth", &DATE),
+            maybe("PlaceOfBirth", &NAME),
+            one("Gender", &GENDER),
+            maybe("EmailAddress", &EMAIL),
+            maybe("Nationality", &NATIONALITY),
+            maybe("ScottishCandidateNumber", &SCOTTISH_CANDIDATE_NUMBER),
+            one("VerificationType", &VERIFICATION_TYPE),
+            maybe("OtherVerificationDescription", &OTHER_VERIFICATION),
+            one("AbilityToShare", &ABILITY_TO_SHARE),
+            maybe("Notes", &NOTES),
+            $($more),*
+        ]
+    };
+}
+
+const LEARNER_TO_REGISTER: &[Particle] = learner_and!();
+const LEARNER_TO_UPDATE: &[Particle] = learner_and!(one("ULN", &ULN), one("VersionNumber", &INT));
+const LEARNER_TO_VERIFY: &[Particle] = &[
     one("ULN", &ULN),
     one("FamilyName", &NAME_NON_EMPTY),
     one("GivenName", &NAME_NON_EMPTY),
+    nillable("DateOfBirth", &DATE_NILLABLE),
+    nillable("Gender", &GENDER_NILLABLE),
+];
+const ULNS_TO_RETRIEVE: &[Particle] = &[Particle { max: 200, ..one("ULN", &ULN) }];
+
+/// `reg:RegisterLearner` (FACTS 2.5).
+pub const REGISTER: Sequence = credentials_and!(nested("Learner", None, LEARNER_TO_REGISTER));
+/// `reg:UpdateLearner` (FACTS 2.6).
+pub const UPDATE: Sequence = credentials_and!(nested("Learner", None, LEARNER_TO_UPDATE));
+/// `rep:VerifyLearner` (FACTS 2.10).
+pub const VERIFY: Sequence = credentials_and!(nested("LearnerToVerify", None, LEARNER_TO_VERIFY));
+/// `rep:RetrieveULNs` (FACTS 2.14).
+pub const RETRIEVE: Sequence = credentials_and!(nested("ULNsToRetrieve", None, ULNS_TO_RETRIEVE));
+
+const INVOKING_ORGANISATION: &[Particle] = &[
+    nillable("OrganisationRef", &ANY_TEXT),
+    nillable("Password", &ANY_TEXT),
+    nillable("Ukprn", &ANY_TEXT),
+    nillable("Username", &ANY_TEXT),
 ];
 
-/// `fin:FindLearnerByDemographics` (FACTS 2.4).
-pub const FIND_BY_DEMOGRAPHICS: &[Particle] = &[
-    one("FindType", &FIND_TYPE),
-    nillable("OrganisationRef", &ORGANISATION_REF),
-    nillable("UKPRN", &UKPRN),
-    one("OrgPassword", &PASSWORD),
-    one("UserName", &NAME_NON_EMPTY),
-    one("FamilyName", &NAME_NON_EMPTY),
-    one("GivenName", &NAME_NON_EMPTY),
-    one("DateOfBirth", &DATE),
-    one("Gender", &GENDER),
-    one("LastKnownPostCode", &POSTCODE),
-    nillable("PreviousFamilyName", &NAME),
-    nillable("SchoolAtAge16", &SCHOOL_NAME),
-    nillable("PlaceOfBirth", &NAME),
-    nillable("EmailAddress", &EMAIL),
-];
+/// `tem:GetLearnerLearningEvents` (FACTS 2.9): its service knows no facets.
+pub const LEARNING_EVENTS: Sequence = Sequence {
+    namespace: Some("http://tempuri.org/"),
+    particles: &[
+        nested("invokingOrganisation", Some("http://schemas.datacontract.org/2004/07/Amor.Qcf.Service.Interface"), INVOKING_ORGANISATION),
+        parameter("userType"),
+        one("vendorID", &INT),
+        parameter("language"),
+        parameter("uln"),
+        parameter("givenName"),
+        parameter("familyName"),
+        parameter("dateOfBirth"),
+        parameter("gender"),
+        parameter("getType"),
+    ],
+};
 
 /// Checks an element's children against a sequence.
 ///
 /// # Errors
 /// The first [`Violation`].
-pub fn validate(element: &Element, sequence: &[Particle]) -> Result<(), Violation> {
+pub fn validate(element: &Element, sequence: Sequence) -> Result<(), Violation> {
     if !element.text.trim().is_empty() {
         return Err(Violation(format!("cvc-complex-type.2.3: Element '{}' cannot have character [children].", element.name)));
     }
-    let mut particles = sequence.iter();
-    for child in &element.children {
-        let unexpected = || Violation(format!("cvc-complex-type.2.4.a: Invalid content was found starting with element '{}'.", child.name));
-        if child.namespace.is_some() {
-            return Err(unexpected());
+    let mut children = element.children.iter().peekable();
+    for particle in sequence.particles {
+        let mut count = 0;
+        while count < particle.max
+            && let Some(child) = children.next_if(|child| child.name == particle.name && child.namespace.as_deref() == sequence.namespace)
+        {
+            validate_one(child, particle)?;
+            count += 1;
         }
-        loop {
-            match particles.next() {
-                Some(particle) if particle.name == child.name => break validate_value(child, particle)?,
-                Some(particle) if !particle.required => {}
-                _ => return Err(unexpected()),
-            }
+        if count < particle.min {
+            return Err(Violation(match children.peek() {
+                Some(child) => unexpected(child),
+                None => format!(
+                    "cvc-complex-type.2.4.b: The content of element '{}' is not complete. '{}' is expected.",
+                    element.name, particle.name
+                ),
+            }));
         }
     }
-    match particles.find(|particle| particle.required) {
-        Some(missing) => {
-            let detail = format!(
-                "cvc-complex-type.2.4.b: The content of element '{}' is not complete. '{}' is expected.",
-                element.name, missing.name
-            );
-            Err(Violation(detail))
-        }
-        None => Ok(()),
-    }
+    children.next().map_or(Ok(()), |child| Err(Violation(unexpected(child))))
 }
 
-fn validate_value(element: &Element, particle: &Particle) -> Result<(), Violation> {
-    let (name, text) = (&element.name, &element.text);
-    if !element.children.is_empty() {
-        return Err(Violation(format!("cvc-type.3.1.2: Element '{name}' is a simple type, so it must have no element [children].")));
-    }
+fn unexpected(child: &Element) -> String {
+    format!("cvc-complex-type.2.4.a: Invalid content was found starting with element '{}'.", child.name)
+}
+
+fn validate_one(element: &Element, particle: &Particle) -> Result<(), Violation> {
+    let name = &element.name;
     if element.nil {
-        return match (particle.nillable, text.is_empty()) {
+        return match (particle.nillable, element.text.is_empty() && element.children.is_empty()) {
             (false, _) => Err(Violation(format!("cvc-elt.3.1: Attribute 'nil' must not appear on element '{name}'."))),
             (true, false) => Err(Violation(format!("cvc-elt.3.2.1: Element '{name}' must have no content, because it is nil."))),
             (true, true) => Ok(()),
         };
     }
-    let kind: &SimpleType = particle.kind;
+    match &particle.content {
+        Content::Elements(sequence) => validate(element, *sequence),
+        Content::Text(_) if !element.children.is_empty() => {
+            Err(Violation(format!("cvc-type.3.1.2: Element '{name}' is a simple type, so it must have no element [children].")))
+        }
+        Content::Text(kind) => validate_text(&element.text, kind),
+    }
+}
+
+fn validate_text(text: &str, kind: &SimpleType) -> Result<(), Violation> {
     let length = text.chars().count();
     let facet = if length > kind.max {
         format!("cvc-maxLength-valid: Value '{text}' with length = '{length}' is not facet-valid with respect to maxLength '{}'", kind.max)

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -11,7 +12,7 @@ use rustls::{RootCertStore, ServerConfig};
 
 use super::Simulator;
 use super::people;
-use super::register::{NewLearner, Register};
+use super::register::{DEFAULT_WINDOW, NewLearner, Register};
 use crate::domain::{OrganisationRef, Ukprn};
 use crate::form::form;
 use crate::form::read::from_toml;
@@ -25,6 +26,8 @@ form! {
         pub listen: SocketAddr = default_listen(),
         /// How many invented learners the register begins with.
         pub invented_learners: usize = people::DEFAULT_COUNT,
+        /// How many seconds after a search by demographics a learner may be registered.
+        pub registration_window_seconds: u64 = DEFAULT_WINDOW.as_secs(),
         /// Serve TLS instead of plain HTTP.
         pub tls: Option<TlsFiles>,
         /// Who may call; the demonstration's two organisations if nobody is named.
@@ -104,6 +107,7 @@ impl Settings {
     /// When two learners have the same ULN.
     pub fn simulator(&self) -> Result<Simulator, String> {
         let mut register = Register::default();
+        register.set_registration_window(Duration::from_secs(self.registration_window_seconds));
         people::settle(&mut register, self.invented_learners);
         for learner in &self.learners {
             register.add(learner.clone()).map_err(|_| "two learners have the same ULN: each needs its own".to_owned())?;

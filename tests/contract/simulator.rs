@@ -18,7 +18,8 @@ impl Soap {
         Self { lrs: Lrs::start(), http: reqwest::Client::builder().no_proxy().build().expect("a client") }
     }
 
-    async fn call(&self, method: &str, path: &str, action: Option<&str>, xml: &str) -> (u16, String) {
+    /// Calls anything.
+    pub async fn call(&self, method: &str, path: &str, action: Option<&str>, xml: &str) -> (u16, String) {
         let url = format!("{}{path}", self.lrs.url());
         let mut request = self.http.request(method.parse().expect("a method"), url).header("Content-Type", "text/xml").body(xml.to_owned());
         if let Some(action) = action {

@@ -70,9 +70,19 @@ impl Script {
 
     /// Searches once; the peer must be asked once.
     pub async fn search(&self) -> Answer {
+        self.post("/v1/learners/find-by-uln", &search()).await
+    }
+
+    /// Calls the gateway; the peer must be asked once.
+    pub async fn post(&self, path: &str, body: &Value) -> Answer {
+        self.post_asking(1, path, body).await
+    }
+
+    /// Calls the gateway; the peer must be asked this often.
+    pub async fn post_asking(&self, requests: usize, path: &str, body: &Value) -> Answer {
         let before = self.asked.load(Ordering::SeqCst);
-        let answer = self.caller.post("/v1/learners/find-by-uln", &search()).await;
-        assert_eq!(self.asked.load(Ordering::SeqCst), before + 1, "requests that reached LRS: {answer:?}");
+        let answer = self.caller.post(path, body).await;
+        assert_eq!(self.asked.load(Ordering::SeqCst), before + requests, "requests that reached LRS: {answer:?}");
         answer
     }
 

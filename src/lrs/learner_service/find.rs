@@ -121,6 +121,7 @@ impl FindLearnerResponse {
             0 if one_learner && find_type == FindType::Full => Err("it announces a learner and holds none"),
             2.. if one_learner => Err("it announces one learner and holds several"),
             1.. if nobody => Err("it announces no learner and holds some"),
+            1 if one_learner && self.learner[0].uln.known().is_none() => Err("the learner it announces has no ULN"),
             _ => Ok(()),
         }
     }

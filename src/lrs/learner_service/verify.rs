@@ -38,10 +38,13 @@ impl Operation for VerifyLearner {
     }
 
     fn check(&self, answer: &VerifyLearnerResponse) -> Result<(), &'static str> {
-        match &answer.verified_learner.searched_uln {
-            Some(searched) if searched.known() != Some(&self.uln) => Err("it is about another ULN"),
-            _ => Ok(()),
+        let learner = &answer.verified_learner;
+        let other = |uln: &Option<Open<Uln>>| uln.as_ref().is_some_and(|uln| uln.known() != Some(&self.uln));
+        let not_linked = learner.response_code.is("WSVRC001") || learner.response_code.is("WSVRC003");
+        if other(&learner.searched_uln) || (not_linked && other(&learner.uln)) {
+            return Err("it is about another ULN");
         }
+        Ok(())
     }
 }
 

@@ -1,6 +1,8 @@
 //! A whole element in memory: for those who must look at a message before they know what it is.
 
 use super::read::{Piece, Reader, Start, Unreadable};
+use super::record::WireRecord;
+use super::write::Writer;
 
 /// An element with all that is in it.
 #[derive(Clone, PartialEq, Eq)]
@@ -37,6 +39,27 @@ impl Element {
                 Piece::Element(start) => element.children.push(Self::read(reader, &start)?),
             }
         }
+    }
+
+    /// The element as a record of the contract.
+    ///
+    /// # Errors
+    /// What keeps it from being one.
+    pub fn as_record<T: WireRecord>(&self) -> Result<T, Unreadable> {
+        let mut writer = Writer::default();
+        self.write_bare(&mut writer);
+        let xml = writer.finish().map_err(|_| Unreadable::Malformed)?;
+        let mut reader = Reader::new(&xml)?;
+        reader.node()?;
+        T::read(&mut reader)
+    }
+
+    /// Writes the element by local names.
+    fn write_bare(&self, writer: &mut Writer) {
+        writer.named(&self.name, |writer| {
+            writer.text(&self.text);
+            self.children.iter().filter(|child| !child.nil).for_each(|child| child.write_bare(writer));
+        });
     }
 
     /// The first child of this name, unless it is nil.

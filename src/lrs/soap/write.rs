@@ -127,6 +127,17 @@ impl Writer {
         self.raw(">");
     }
 
+    /// An element whose name was read from a document.
+    pub(super) fn named(&mut self, name: &str, content: impl FnOnce(&mut Self)) {
+        self.xml.push('<');
+        self.xml.push_str(name);
+        self.xml.push('>');
+        content(self);
+        self.xml.push_str("</");
+        self.xml.push_str(name);
+        self.xml.push('>');
+    }
+
     /// `<name>value</name>`
     pub fn value<T: WireText + ?Sized>(&mut self, name: &'static str, value: &T) {
         self.element(name, "", |writer| writer.text(&value.wire_text()));

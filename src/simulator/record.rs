@@ -1,0 +1,130 @@
+//! Records of the register, and what they are made from.
+
+use crate::domain::{
+    AbilityToShare, Date, FromLrs as _, Gender, Learner, LearnerDetails, Name, Open, OptionalName, Personal, Postcode, SchoolName, Text,
+    Uln, VerificationType,
+};
+use crate::form::{Value, form};
+
+form! {
+    /// A learner to put into the register.
+    #[derive(Debug, Clone)]
+    pub struct NewLearner {
+        /// ULN.
+        pub uln: Uln,
+        /// Given name.
+        pub given_name: Name,
+        /// Family name.
+        pub family_name: Name,
+        /// Date of birth.
+        pub date_of_birth: Date,
+        /// Gender.
+        pub gender: Gender,
+        /// Postcode.
+        pub last_known_post_code: Postcode,
+        /// Title.
+        pub title: Option<OptionalName>,
+        /// Preferred given name.
+        pub preferred_given_name: Option<OptionalName>,
+        /// Previous family name.
+        pub previous_family_name: Option<OptionalName>,
+        /// School at the age of 16.
+        pub school_at_age16: Option<SchoolName>,
+        /// Place of birth.
+        pub place_of_birth: Option<OptionalName>,
+        /// The master record, if this one was merged into another.
+        pub merged_into: Option<Uln>,
+        /// Whether the learning record is shared.
+        pub ability_to_share: AbilityToShare = AbilityToShare::SeenShare,
+    }
+}
+
+/// The record of a learner that a configuration file or an invention puts into the register.
+pub fn record_of_new(new: NewLearner) -> Learner {
+    let personal = |text: &str| Personal::new(text.to_owned());
+    let optional = |text: &Option<OptionalName>| text.as_ref().map(|text| personal(text.as_str()));
+    let known_date = |text| Date::from_lrs(text).map(Open::Known);
+    let ability_to_share = new.ability_to_share;
+    Learner {
+        created_date: known_date("2021-09-06"),
+        last_updated_date: known_date("2024-01-15"),
+        uln: Open::Known(new.uln),
+        master_substituted: None,
+        title: optional(&new.title),
+        given_name: Some(personal(new.given_name.as_str())),
+        middle_other_name: None,
+        family_name: Some(personal(new.family_name.as_str())),
+        preferred_given_name: optional(&new.preferred_given_name),
+        previous_family_name: optional(&new.previous_family_name),
+        family_name_at_age16: None,
+        school_at_age16: new.school_at_age16.map(|school| personal(school.as_str())),
+        last_known_address_line1: None,
+        last_known_address_line2: None,
+        last_known_address_town: None,
+        last_known_address_county_or_city: None,
+        last_known_post_code: Some(personal(&new.last_known_post_code.text())),
+        date_of_address_capture: None,
+        date_of_birth: Some(Open::Known(new.date_of_birth)),
+        place_of_birth: optional(&new.place_of_birth),
+        gender: Some(Open::Known(new.gender)),
+        email_address: None,
+        nationality: None,
+        scottish_candidate_number: None,
+        verification_type: Some(Open::Known(VerificationType::RelationshipWithSchool)),
+        other_verification_description: None,
+        tier_level: Some("0".into()),
+        ability_to_share: Some(Open::Known(ability_to_share)),
+        learner_status: Some("1".into()),
+        linked_ulns: Vec::new(),
+        notes: None,
+        version_number: 1,
+    }
+}
+
+/// Today, as LRS writes days.
+pub fn today() -> Open<Date> {
+    Open::from_lrs(&jiff::Timestamp::now().strftime("%Y-%m-%d").to_string())
+}
+
+/// The record that these details make; what they do not say is taken from `before`. Empty texts are none.
+pub fn record_of(uln: Uln, details: &LearnerDetails, version_number: i32, before: Option<&Learner>) -> Learner {
+    fn text<const MIN: usize, const MAX: usize>(text: Option<&Text<MIN, MAX>>) -> Option<Personal<String>> {
+        text.filter(|text| !text.as_str().is_empty()).map(|text| Personal::new(text.as_str().to_owned()))
+    }
+    let value =
+        |value: Option<std::borrow::Cow<'_, str>>| value.filter(|text| !text.is_empty()).map(|text| Personal::new(text.into_owned()));
+    Learner {
+        created_date: before.map_or_else(|| Some(today()), |learner| learner.created_date.clone()),
+        last_updated_date: before.map_or_else(|| Some(today()), |learner| learner.last_updated_date.clone()),
+        uln: Open::Known(uln),
+        master_substituted: None,
+        title: text(details.title.as_ref()),
+        given_name: text(Some(&details.given_name)),
+        middle_other_name: text(details.middle_other_name.as_ref()),
+        family_name: text(Some(&details.family_name)),
+        preferred_given_name: text(details.preferred_given_name.as_ref()),
+        previous_family_name: text(details.previous_family_name.as_ref()),
+        family_name_at_age16: text(details.family_name_at_age16.as_ref()),
+        school_at_age16: text(details.school_at_age16.as_ref()),
+        last_known_address_line1: text(details.last_known_address_line1.as_ref()),
+        last_known_address_line2: text(details.last_known_address_line2.as_ref()),
+        last_known_address_town: text(details.last_known_address_town.as_ref()),
+        last_known_address_county_or_city: text(details.last_known_address_county_or_city.as_ref()),
+        last_known_post_code: value(Some(details.last_known_post_code.text())),
+        date_of_address_capture: details.date_of_address_capture.map(Open::Known),
+        date_of_birth: Some(Open::Known(details.date_of_birth)),
+        place_of_birth: text(details.place_of_birth.as_ref()),
+        gender: Some(Open::Known(details.gender)),
+        email_address: value(details.email_address.as_ref().map(Value::text)),
+        nationality: text(details.nationality.as_ref()),
+        scottish_candidate_number: value(details.scottish_candidate_number.as_ref().map(Value::text)),
+        verification_type: Some(Open::Known(details.verification_type)),
+        other_verification_description: text(details.other_verification_description.as_ref()),
+        tier_level: Some("0".into()),
+        ability_to_share: Some(Open::Known(details.ability_to_share)),
+        learner_status: Some("1".into()),
+        linked_ulns: before.map(|learner| learner.linked_ulns.clone()).unwrap_or_default(),
+        notes: text(details.notes.as_ref()),
+        version_number,
+    }
+}

@@ -1,0 +1,192 @@
+//! Requests at random, of every operation: whatever texts the gateway takes for its values, in their notation for LRS.
+
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use lrs_gateway::domain::{
+    AbilityToShare, FindByDemographics, FindByUln, FindType, Gender, GetLearningEvents, GetType, LearnerDetails, RegisterLearner,
+    RetrieveUlns, Uln, UpdateLearner, VerificationType, VerifyLearner,
+};
+use lrs_gateway::form::read::from_json;
+use lrs_gateway::form::{self, is_xml_char};
+use lrs_gateway::lrs::{Context, Operation, Service, Vendor};
+use lrs_gateway::organisations::{Actor, OrganisationPassword};
+use proptest::prelude::*;
+use proptest::strategy::ValueTree as _;
+use proptest::test_runner::{Config, TestRunner};
+use serde_json::json;
+
+use crate::support::gateway::organisation;
+
+/// Messages, each with a name.
+type Messages = Vec<(String, String)>;
+
+/// Requests of every operation, by the service they are sent to.
+pub fn of_each_service() -> [(Service, Messages); 2] {
+    let learner_service = [
+        requests(find_by_uln()),
+        requests(find_by_demographics()),
+        requests(learner().prop_map(|learner| RegisterLearner { learner })),
+        requests((uln(), any::<i32>(), learner()).prop_map(|(uln, version_number, learner)| UpdateLearner {
+            uln,
+            version_number,
+            learner,
+        })),
+        requests(verify_learner()),
+        requests(retrieve_ulns()),
+    ];
+    [(Service::Learner, learner_service.concat()), (Service::LearnerR9, requests(get_learning_events()))]
+}
+
+/// Texts of every script, white space and markup included, as many of them as long as they may be as shorter.
+fn text(most: usize) -> impl Strategy<Value = String> {
+    let markup =
+        prop::sample::select(vec!['<', '>', '&', '"', '\'', ']', '\r', '\n', '\t', ' ', '\u{85}', '\u{A0}', '\u{2028}', '\u{FFFD}']);
+    let one = prop_oneof![1 => markup, 2 => any::<char>().prop_filter("XML can carry it", |c| is_xml_char(*c))];
+    let length = prop_oneof![0..=most, Just(most)];
+    length.prop_flat_map(move |length| prop::collection::vec(one.clone(), length)).prop_map(String::from_iter)
+}
+
+/// The texts that the gateway takes for a value of this type.
+fn value<T: form::Value + Debug>(text: impl Strategy<Value = String>) -> impl Strategy<Value = T> {
+    text.prop_filter_map("a text the gateway takes", |text| T::parse(&text).ok())
+}
+
+/// Such a value, or an empty one, or none.
+fn optional<T: form::Value + Debug + Clone>(text: impl Strategy<Value = String>) -> impl Strategy<Value = Option<T>> {
+    prop_oneof![Just(None), Just(T::parse("").ok()), value(text).prop_map(Some)]
+}
+
+fn any_of<T: Copy + Debug + 'static>(all: &'static [T]) -> impl Strategy<Value = T> {
+    prop::sample::select(all)
+}
+
+fn date() -> impl Strategy<Value = String> {
+    (1800..=2099, 1..=12, 1..=31).prop_map(|(year, month, day)| format!("{year}-{month:02}-{day:02}"))
+}
+
+fn postcode() -> impl Strategy<Value = String> {
+    prop_oneof!["[a-zA-Z]{1,2}[0-9rR][0-9a-zA-Z]? ?[0-9][a-zA-Z]{2} {0,4}", "[bB][fF][pP][oO] ?[0-9]{1,4} {0,4}"]
+}
+
+fn email() -> impl Strategy<Value = String> {
+    "[!-~]{1,8}([.][!-~]{1,4})?@[a-zA-Z0-9-]{1,8}([.][a-zA-Z0-9-]{1,8}){0,2}[.][a-zA-Z]{1,7}"
+}
+
+fn uln() -> impl Strategy<Value = Uln> {
+    (100_000_000_u32..=999_999_999).prop_filter_map("a prefix of a ULN", Uln::from_prefix)
+}
+
+fn find_by_uln() -> impl Strategy<Value = FindByUln> {
+    (any_of(FindType::ALL), uln(), value(text(35)), value(text(35))).prop_map(|(find_type, uln, family_name, given_name)| FindByUln {
+        find_type,
+        uln,
+        family_name,
+        given_name,
+    })
+}
+
+fn find_by_demographics() -> impl Strategy<Value = FindByDemographics> {
+    let required = (any_of(FindType::ALL), value(text(35)), value(text(35)), value(date()), any_of(Gender::ALL), value(postcode()));
+    let others = (optional(text(35)), optional(text(254)), optional(text(35)), optional(email()));
+    (required, others).prop_map(|(required, others)| {
+        let (find_type, family_name, given_name, date_of_birth, gender, last_known_post_code) = required;
+        let (previous_family_name, school_at_age16, place_of_birth, email_address) = others;
+        FindByDemographics {
+            find_type,
+            family_name,
+            given_name,
+            date_of_birth,
+            gender,
+            last_known_post_code,
+            previous_family_name,
+            school_at_age16,
+            place_of_birth,
+            email_address,
+        }
+    })
+}
+
+/// A learner to register or update, with everything, with the required fields only, or with some of the others.
+fn learner() -> impl Strategy<Value = LearnerDetails> {
+    let required = (value(text(35)), value(text(35)), value(postcode()), value(date()), any_of(Gender::ALL));
+    let codes = (any_of(VerificationType::ALL), any_of(AbilityToShare::ALL));
+    let names = [(); 6].map(|()| optional(text(35)));
+    let address = [(); 4].map(|()| optional(text(50)));
+    let others = (optional(text(254)), optional(date()), optional(email()), optional(text(3)), optional("[0-9]{9}"));
+    let texts = (optional(text(255)), optional(text(4000)));
+    (required, codes, names, address, others, texts).prop_map(|(required, codes, names, address, others, texts)| {
+        let (given_name, family_name, last_known_post_code, date_of_birth, gender) = required;
+        let (verification_type, ability_to_share) = codes;
+        let [title, middle_other_name, preferred_given_name, previous_family_name, family_name_at_age16, place_of_birth] = names;
+        let [last_known_address_line1, last_known_address_line2, last_known_address_town, last_known_address_county_or_city] = address;
+        let (school_at_age16, date_of_address_capture, email_address, nationality, scottish_candidate_number) = others;
+        let (other_verification_description, notes) = texts;
+        LearnerDetails {
+            title,
+            given_name,
+            middle_other_name,
+            family_name,
+            preferred_given_name,
+            previous_family_name,
+            family_name_at_age16,
+            school_at_age16,
+            last_known_address_line1,
+            last_known_address_line2,
+            last_known_address_town,
+            last_known_address_county_or_city,
+            last_known_post_code,
+            date_of_address_capture,
+            date_of_birth,
+            place_of_birth,
+            gender,
+            email_address,
+            nationality,
+            scottish_candidate_number,
+            verification_type,
+            other_verification_description,
+            ability_to_share,
+            notes,
+        }
+    })
+}
+
+fn verify_learner() -> impl Strategy<Value = VerifyLearner> {
+    let gender = prop::option::of(any_of(Gender::ALL));
+    (uln(), value(text(35)), value(text(35)), optional(date()), gender).prop_map(|(uln, given_name, family_name, date_of_birth, gender)| {
+        VerifyLearner { uln, given_name, family_name, date_of_birth, gender }
+    })
+}
+
+/// A list is only made by reading one.
+fn retrieve_ulns() -> impl Strategy<Value = RetrieveUlns> {
+    let length = prop_oneof![1..=200_usize, Just(200)];
+    length.prop_flat_map(|length| prop::collection::vec(uln(), length)).prop_map(|ulns| {
+        let ulns: Vec<&str> = ulns.iter().map(Uln::as_str).collect();
+        from_json(json!({ "ulns": ulns }).to_string().as_bytes()).expect("1 to 200 ULNs")
+    })
+}
+
+fn get_learning_events() -> impl Strategy<Value = GetLearningEvents> {
+    (verify_learner(), any_of(GetType::ALL)).prop_map(|(learner, get_type)| {
+        let VerifyLearner { uln, given_name, family_name, date_of_birth, gender } = learner;
+        GetLearningEvents { uln, given_name, family_name, date_of_birth, gender, get_type }
+    })
+}
+
+/// Requests of an operation, each from a person of another organisation.
+fn requests<O: Operation + Debug>(operation: impl Strategy<Value = O>) -> Messages {
+    let password = prop::collection::vec(any::<char>().prop_filter("XML can carry it", |c| is_xml_char(*c)), 16)
+        .prop_map(String::from_iter)
+        .prop_filter("a password", |password| OrganisationPassword::new(password).is_ok());
+    let request = (operation, "[0-9a-zA-Z]{8}", password, value(text(35)));
+    let mut runner = TestRunner::new(Config { failure_persistence: None, ..Config::default() });
+    let requests = (0..64).map(|number| {
+        let (operation, ukprn, password, user) = request.new_tree(&mut runner).expect("most are valid").current();
+        let actor = Actor { organisation: Arc::new(organisation(&ukprn, &password, &[])), user };
+        let vendor = Vendor::default();
+        let context = Context { actor: &actor, vendor: &vendor };
+        (format!("{}-{number}", O::NAME), operation.envelope(&context).expect("parsed values can be written"))
+    });
+    requests.collect()
+}

@@ -1,0 +1,57 @@
+//! The page of LRS's codes: what they are is in `lrs::codes`, what callers get follows from the code that answers them.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use lrs_gateway::api::find_learners::FindOutcome;
+use lrs_gateway::api::learning_events::LearningEventsOutcome;
+use lrs_gateway::api::register_learners::{RegisterOutcome, UpdateOutcome};
+use lrs_gateway::api::verify_learners::VerifyOutcome;
+use lrs_gateway::lrs::codes::{LrsCode, TABLE};
+use lrs_gateway::lrs::{CallFailed, Failure};
+use lrs_gateway::problem::Problem;
+
+use super::assert_ends_with;
+
+/// The outcomes of every operation that has some of its own.
+const OUTCOMES: [(&str, &[(&str, &str)]); 6] = [
+    ("findLearnerByUln", FindOutcome::TABLE),
+    ("findLearnersByDemographics", FindOutcome::TABLE),
+    ("registerLearner", RegisterOutcome::TABLE),
+    ("updateLearner", UpdateOutcome::TABLE),
+    ("verifyLearner", VerifyOutcome::TABLE),
+    ("getLearningEvents", LearningEventsOutcome::TABLE),
+];
+
+#[test]
+fn the_page_of_codes_is_what_the_gateway_makes_of_them() {
+    let mut table = String::from("\n| code | meaning | what the caller gets | what to do next |\n|---|---|---|---|\n");
+    for entry in TABLE {
+        let told = what_the_caller_gets(entry.code);
+        writeln!(table, "| `{}` | {} | {told} | {} |", entry.code, entry.meaning, entry.advice).expect("text");
+    }
+    assert_ends_with("docs/LRS-CODES.md", "codes", &table);
+}
+
+#[test]
+fn every_outcome_has_a_documented_code() {
+    for (name, code) in OUTCOMES.iter().flat_map(|(_, outcomes)| *outcomes) {
+        assert!(TABLE.iter().any(|entry| entry.code == *code), "{name} {code}");
+        assert_eq!(Failure::of_code(&LrsCode::new(*code)), None, "{name} {code}");
+    }
+}
+
+fn what_the_caller_gets(code: &str) -> String {
+    if let Some(failure) = Failure::of_code(&LrsCode::new(code)) {
+        let row = Problem::from(CallFailed { failure, outcome_unknown: false }).code().row();
+        return format!("{} `{}`", row.status, row.code);
+    }
+    let mut outcomes: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for (operation, table) in OUTCOMES {
+        for (name, _) in table.iter().filter(|(_, lrs)| *lrs == code) {
+            outcomes.entry(*name).or_default().push(format!("`{operation}`"));
+        }
+    }
+    let told: Vec<String> = outcomes.iter().map(|(name, operations)| format!("`{name}` from {}", operations.join(", "))).collect();
+    if told.is_empty() { "`OTHER`".to_owned() } else { told.join("; ") }
+}
