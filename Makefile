@@ -5,12 +5,12 @@ APT := $(shell [ "$$(id -u)" = 0 ] || echo sudo) apt-get
 # The official interface files, for those who have them (see README); tests also check messages against them.
 export LRS_CONTRACT_DIR ?= $(shell [ -d ../shared/lrs/wsdl ] && cd ../shared/lrs && pwd)
 
-.PHONY: run test check format bench openapi tools
+.PHONY: run test check format bench openapi compiler tools
 
-run: ## the demonstration: gateway and simulated LRS in one process
+run: compiler ## the demonstration: gateway and simulated LRS in one process
 	$(CARGO) run --quiet -- demo
 
-test: tools check ## formatting, lints, every test, and the OpenAPI documents against the code
+test: compiler tools check ## formatting, lints, every test, and the OpenAPI documents against the code
 	$(CARGO) test --locked
 	$(CARGO) run --quiet --locked -- openapi --check
 
@@ -29,6 +29,8 @@ bench: ## time, allocations and instructions of the hot path (docs/PERFORMANCE.m
 	$(CARGO) bench --bench hot_path
 	@if command -v valgrind >/dev/null; then ./benches/instructions.sh; else echo "valgrind is not installed: no instruction counts"; fi
 
-tools: ## what the tests need beside Rust: a C compiler, and xmllint to check messages against schemas
-	@command -v cc >/dev/null && { [ -z "$$LRS_CONTRACT_DIR" ] || command -v xmllint >/dev/null; } || \
-		{ $(APT) update -qq && $(APT) install -y -qq gcc libc6-dev libxml2-utils; }
+compiler: ## a C compiler, for the cryptography
+	@command -v cc >/dev/null || { $(APT) update -qq && $(APT) install -y -qq gcc libc6-dev; }
+
+tools: ## xmllint, with which the tests check messages against schemas
+	@[ -z "$$LRS_CONTRACT_DIR" ] || command -v xmllint >/dev/null || { $(APT) update -qq && $(APT) install -y -qq libxml2-utils; }

@@ -126,11 +126,14 @@ fn block_on<F: Future>(future: F) -> F::Output {
 fn serve(path: &Path) -> Outcome {
     telemetry::init("info");
     let config = Config::load(path)?;
+    for problem in &config.organisation_problems {
+        tracing::error!(problem, "an organisation has a problem: check-config tells them all");
+    }
     block_on(async {
         let bind_problem = |address: SocketAddr| move |error: std::io::Error| vec![format!("{address}: {error}")];
         let organisations = config.registry.len();
         let gateway = Gateway::new(config.verifier, config.registry, config.lrs);
-        let api = server::bind(config.listen, config.workers, gateway).map_err(bind_problem(config.listen))?;
+        let api = server::bind(config.listen, config.workers, config.tls, gateway).map_err(bind_problem(config.listen))?;
         let admin = server::bind_admin(config.admin_listen).map_err(bind_problem(config.admin_listen))?;
         tracing::info!(api = %api.address, admin = %admin.address, organisations, store = "memory", "serving");
         tokio::try_join!(api.server, admin.server).map_err(|error| vec![error.to_string()])?;
@@ -168,6 +171,9 @@ fn check_documents(directory: &Path) -> Outcome {
 
 fn check_config(path: &Path) -> Outcome {
     let config = Config::load(path)?;
+    if !config.organisation_problems.is_empty() {
+        return Err(config.organisation_problems);
+    }
     println!("{}: no problem found, {} organisations", path.display(), config.registry.len());
     for remark in config.remarks {
         println!("{remark}");

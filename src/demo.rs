@@ -1,8 +1,10 @@
 //! The demonstration: gateway and simulator in one process, and tokens to call it with.
 #![expect(clippy::print_stdout, reason = "the first call to make is for the person who runs it")]
 
+use std::fs::OpenOptions;
+use std::io::Write as _;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use actix_web::web::Data;
@@ -29,7 +31,7 @@ pub struct Options {
 }
 
 /// The tokens of a demonstration.
-#[derive(Debug, Clone, serde::Serialize)]
+#[derive(Clone, serde::Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Tokens {
     /// For a person of a learning provider, with every scope but those of awarding organisations.
@@ -57,14 +59,23 @@ pub async fn run(options: Options) -> Result<(), String> {
         vendor: Vendor::default(),
     };
     let gateway = Gateway::new(verifier(&secret)?, registry(&settings.organisations)?, Lrs::new(lrs));
-    let bound = server::bind(options.listen, 2, gateway).map_err(|error| format!("{}: {error}", options.listen))?;
+    let bound = server::bind(options.listen, 2, None, gateway).map_err(|error| format!("{}: {error}", options.listen))?;
     if let Some(file) = &options.token_file {
         let json = serde_json::to_vec_pretty(&tokens).map_err(|error| error.to_string())?;
-        std::fs::write(file, json).map_err(|error| format!("{}: {error}", file.display()))?;
+        write_secret(file, &json).map_err(|error| format!("{}: {error}", file.display()))?;
     }
     print!("{}", welcome(bound.address, lrs_address, &tokens));
     tokio::try_join!(bound.server, lrs_server).map_err(|error| error.to_string())?;
     Ok(())
+}
+
+/// Writes a file that only its owner can read.
+fn write_secret(file: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(file)?.write_all(bytes)
 }
 
 fn claims() -> ClaimNames {

@@ -310,7 +310,7 @@ impl From<CallFailed> for Problem {
     fn from(CallFailed { failure, outcome_unknown }: CallFailed) -> Self {
         let (code, retry_after_seconds) = match &failure {
             Failure::Unreachable | Failure::ConnectionLost => (Code::LrsUnavailable, Some(TRY_AGAIN_SECONDS)),
-            Failure::Maintenance(_) => (Code::LrsMaintenance, Some(MAINTENANCE_SECONDS)),
+            Failure::Maintenance(_) | Failure::MaintenanceInFront => (Code::LrsMaintenance, Some(MAINTENANCE_SECONDS)),
             Failure::Timeout => (Code::LrsTimeout, None),
             Failure::CredentialsRejected(_) => (Code::LrsCredentialsRejected, None),
             Failure::RequestRejected(_) => (Code::LrsRejectedRequest, None),

@@ -2,6 +2,7 @@
 
 use actix_web::http::Method;
 use actix_web::http::header::{ALLOW, CONTENT_TYPE, ETAG, HeaderValue, LOCATION};
+use actix_web::middleware::Compress;
 use actix_web::web::{self, Data};
 use actix_web::{HttpRequest, HttpResponse, ResponseError as _};
 use utoipa_actix_web::scope;
@@ -34,8 +35,9 @@ pub fn admin(services: &mut ServiceConfig<'_>) {
 /// The OpenAPI document in both versions, and a page to read it and try it: no network needed.
 pub fn documentation(services: &mut web::ServiceConfig) {
     services
-        .route("/openapi.json", web::get().to(document_3_1))
-        .route("/openapi-3.0.json", web::get().to(document_3_0))
+        // Only what is the same for everybody is compressed: a caller's answers would give away how they resemble the request.
+        .service(web::resource("/openapi.json").wrap(Compress::default()).get(document_3_1))
+        .service(web::resource("/openapi-3.0.json").wrap(Compress::default()).get(document_3_0))
         .route("/docs", web::get().to(async || HttpResponse::SeeOther().insert_header((LOCATION, "/docs/")).finish()))
         .service(SwaggerUi::new("/docs/{_:.*}").config(Config::from("/openapi.json").validator_url("none").persist_authorization(true)));
 }

@@ -9,7 +9,7 @@ use actix_web::dev::{Server, ServiceRequest, ServiceResponse};
 use actix_web::error::InternalError;
 use actix_web::http::header::{ALLOW, CACHE_CONTROL, HeaderMap, HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use actix_web::http::{Method, StatusCode};
-use actix_web::middleware::{Compress, Next, from_fn};
+use actix_web::middleware::{Next, from_fn};
 use actix_web::web::Data;
 use actix_web::{App, Error, HttpServer, web};
 use futures_util::FutureExt as _;
@@ -54,11 +54,11 @@ const KEEP_ALIVE: Duration = Duration::from_secs(75);
 /// How long a client may take to send its headers.
 const SLOWEST_HEADERS: Duration = Duration::from_secs(10);
 
-/// Binds the API.
+/// Binds the API; with TLS, if a configuration for it is given.
 ///
 /// # Errors
 /// When the address cannot be bound.
-pub fn bind(listen: SocketAddr, workers: usize, gateway: Gateway) -> std::io::Result<Bound> {
+pub fn bind(listen: SocketAddr, workers: usize, tls: Option<rustls::ServerConfig>, gateway: Gateway) -> std::io::Result<Bound> {
     let documents = Data::new(Documents::new());
     let listener = TcpListener::bind(listen)?;
     let address = listener.local_addr()?;
@@ -69,7 +69,6 @@ pub fn bind(listen: SocketAddr, workers: usize, gateway: Gateway) -> std::io::Re
             .app_data(gateway.lrs.clone())
             .app_data(documents.clone())
             // The last is the first to see a request: ids and problems must surround everything else.
-            .wrap(Compress::default())
             .wrap(from_fn(around_every_request))
             .into_utoipa_app()
             .configure(routes::api)
@@ -77,7 +76,12 @@ pub fn bind(listen: SocketAddr, workers: usize, gateway: Gateway) -> std::io::Re
             .configure(routes::documentation)
             .default_service(web::to(routes::no_route))
     });
-    let server = server.workers(workers).keep_alive(KEEP_ALIVE).client_request_timeout(SLOWEST_HEADERS).listen(listener)?.run();
+    let server = server.workers(workers).keep_alive(KEEP_ALIVE).client_request_timeout(SLOWEST_HEADERS);
+    let server = match tls {
+        None => server.listen(listener)?,
+        Some(tls) => server.listen_rustls_0_23(listener, tls)?,
+    };
+    let server = server.run();
     Ok(Bound { address, server })
 }
 

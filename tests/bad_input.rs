@@ -159,6 +159,8 @@ async fn bodies_must_be_json_by_name() {
     for content_type in ["", "text/plain", "application/xml", "application/jsonp", "application/json; charset=iso-8859-1"] {
         caller.caller().post_text(BY_ULN, content_type, "{}").await.problem(415, "unsupported_media_type");
     }
+    let answer = caller.caller().with_header("Content-Encoding", "gzip").post(BY_ULN, &json!({})).await;
+    answer.problem(415, "unsupported_media_type");
     for content_type in ["application/json; charset=utf-8", "Application/JSON;charset=\"UTF-8\""] {
         caller.caller().post_text(BY_ULN, content_type, "{}").await.problem(422, "validation_failed");
     }
@@ -177,6 +179,16 @@ async fn large_bodies_are_refused_in_words() {
     let chunks = futures_util::stream::iter((0..40).map(|_| Ok::<_, std::io::Error>(vec![b' '; 64 * 1024])));
     let answer = gateway.caller().post_text(BY_ULN, "application/json", reqwest::Body::wrap_stream(chunks)).await;
     answer.problem(413, "body_too_large");
+}
+
+#[tokio::test]
+async fn a_flood_of_mistakes_is_answered_with_a_trickle() {
+    let lrs = Untouched::new();
+    let body = format!("{{\"ulns\":[{}1]}}", "1,".repeat(30_000));
+    let answer = Gateway::to(&lrs.0.url()).caller().post_text("/v1/learners/retrieve-ulns", "application/json", body).await;
+    answer.problem(400, "malformed_request");
+    assert_eq!(answer.errors().len(), 1001);
+    assert!(answer.text.contains("29001 more mistakes are not listed") && answer.text.len() < 120_000, "{}", answer.text.len());
 }
 
 #[tokio::test]

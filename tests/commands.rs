@@ -4,6 +4,9 @@ use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc;
+use std::time::Duration;
+
+use lrs_gateway::organisations::Transport;
 
 use serde_json::{Value, json};
 
@@ -256,7 +259,7 @@ fn problems_behind_the_file_are_reported_at_once_too() {
     let said = stderr(&output);
     assert!(!output.status.success());
     for problem in [
-        "server.tls: is not supported yet",
+        "server.tls: ",
         "auth.issuers.0.hmac_secret_file: holds fewer than 32 bytes",
         "auth.issuers.1.issuer: https://a.example/ stands",
         "auth.issuers.1.jwks_url: is not supported yet",
@@ -275,6 +278,86 @@ fn problems_behind_the_file_are_reported_at_once_too() {
         assert!(said.contains(problem), "{problem}: {said}");
     }
     assert_eq!(said.lines().count(), 15, "one line a problem: {said}");
+}
+
+#[tokio::test]
+async fn one_organisations_trouble_does_not_keep_the_others_from_being_served_over_tls() {
+    let mut lrs = Program::start(&["simulate", "--listen", "127.0.0.1:0"], &[]);
+    let setup = Setup::new(lrs.wait_for("simulating LRS")["address"].as_str().expect("an address"));
+    setup.write("organisations/10088882.toml", "ukprn = \"10088882\"\nname = \"B\"\nproducts = []\npassword_file = \"missing\"\n");
+    let certified = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).expect("a certificate");
+    setup.write("server.pem", &certified.cert.pem());
+    setup.write("server.key", &certified.signing_key.serialize_pem());
+    let config = std::fs::read_to_string(setup.path("gateway.toml")).expect("text");
+    setup.write(
+        "gateway.toml",
+        &config.replace("workers = 1", "workers = 1\ntls = { certificate_file = \"server.pem\", key_file = \"server.key\" }"),
+    );
+
+    let checked = run(&["check-config", "--config", &setup.config()]);
+    assert!(!checked.status.success() && stderr(&checked).contains("10088882.toml: password_file"), "{}", stderr(&checked));
+    let mut gateway = Program::start(&["serve", "--config", &setup.config()], &[]);
+    let problem = gateway.wait_for("an organisation has a problem: check-config tells them all");
+    assert!(problem["problem"].as_str().is_some_and(|text| text.contains("10088882.toml")), "{problem}");
+    let url = format!("https://{}", gateway.wait_for("serving")["api"].as_str().expect("an address"));
+    let token = run(&["token", "--config", &setup.config(), "--organisation", "10088881", "--user", "j.bloggs"]);
+    let trusting = Transport::new(Some(&setup.path("server.pem")), Duration::from_secs(5)).and_then(|transport| transport.client(None));
+    let caller = Caller::new(url).through(trusting.expect("a client")).with_token(String::from_utf8(token.stdout).expect("text").trim());
+    let search = json!({"uln": "3000000126", "givenName": "Ana", "familyName": "O'Neill"});
+    assert_eq!(caller.post("/v1/learners/find-by-uln", &search).await.ok()["outcome"], "EXACT_MATCH");
+}
+
+#[test]
+fn numbers_and_addresses_that_would_stop_the_gateway_are_problems() {
+    let setup = Setup::new("https://user:password@lrs.example");
+    let config = std::fs::read_to_string(setup.path("gateway.toml")).expect("text");
+    let config =
+        config.replace("workers = 1", "workers = 0").replace("admin_listen = \"127.0.0.1:0\"", "admin_listen = \"127.0.0.1:8080\"");
+    let config = config.replace("\nlisten = \"127.0.0.1:0\"", "\nlisten = \"127.0.0.1:8080\"");
+    setup.write("gateway.toml", &config.replace("[lrs]", "[lrs]\ntimeout_seconds = 0\nconnect_timeout_seconds = 0\nmax_answer_bytes = 0"));
+    let output = run(&["check-config", "--config", &setup.config()]);
+    let said = stderr(&output);
+    for place in [
+        "server.workers",
+        "lrs.connect_timeout_seconds",
+        "lrs.timeout_seconds",
+        "lrs.max_answer_bytes",
+        "server.admin_listen",
+        "lrs.base_url: must not have a user name or password",
+    ] {
+        assert!(said.contains(place), "{place}: {said}");
+    }
+    assert_eq!(said.lines().count(), 6, "{said}");
+}
+
+#[test]
+fn a_mistake_of_form_does_not_hide_the_organisations() {
+    let setup = Setup::new("http://127.0.0.1:1");
+    let config = std::fs::read_to_string(setup.path("gateway.toml")).expect("text");
+    setup.write("gateway.toml", &config.replace("workers = 1", "workers = true"));
+    setup.write("organisations/10088881.password", "short");
+    let said = stderr(&run(&["check-config", "--config", &setup.config()]));
+    assert!(said.contains("server.workers: must be") && said.contains("exactly 16 characters"), "{said}");
+}
+
+#[test]
+fn a_simulator_of_impossible_people_does_not_start() {
+    let setup = Setup::new("http://127.0.0.1:1");
+    let learner = |uln: &str, more: &str| {
+        format!(
+            "[[learners]]\nuln = \"{uln}\"\ngiven_name = \"A\"\nfamily_name = \"B\"\ndate_of_birth = \"2003-04-05\"\ngender = \"MALE\"\nlast_known_post_code = \"ZZ1 1AA\"\n{more}"
+        )
+    };
+    for (file, problem) in [
+        (learner("3000000258", "merged_into = \"7000000057\"\n").replace("7000000057", "4444599390"), "names nobody"),
+        (learner("3000000126", ""), "the same ULN"),
+        ("[[organisations]]\nukprn = \"10012345\"\npassword = \"short\"\nproducts = []\n".to_owned(), "exactly 16 characters"),
+        ("colour = 1\n".to_owned(), "there is no such field"),
+    ] {
+        setup.write("simulator.toml", &file);
+        let output = run(&["simulate", "--config", &setup.path("simulator.toml").display().to_string(), "--listen", "127.0.0.1:0"]);
+        assert!(!output.status.success() && stderr(&output).contains(problem), "{problem}: {}", stderr(&output));
+    }
 }
 
 #[test]

@@ -164,12 +164,50 @@ async fn every_field_of_a_learner_comes_through() {
 #[tokio::test]
 async fn what_lrs_leaves_out_or_sends_empty_is_absent() {
     let body = "<n:FindLearnerResponse xmlns:n=\"http://api.lrs.miap.gov.uk/findmsg\" xmlns:i=\"http://www.w3.org/2001/XMLSchema-instance\">\
-        <ResponseCode>WSRC0004</ResponseCode><ULN>3000000126</ULN><FamilyName/><Learner><ULN>3000000126</ULN><Title i:nil=\"true\"/><Gender/>\
+        <ResponseCode>WSRC0004</ResponseCode><ULN>3000000126</ULN><FamilyName/><Learner><ULN>3000000126</ULN><Title i:nil=\"true\"/><Gender/><DateOfBirth> </DateOfBirth>\
         <LinkedULNs xmlns=\"http://api.lrs.miap.gov.uk/learner\"/><Notes/><VersionNumber>1</VersionNumber></Learner></n:FindLearnerResponse>";
     let peer = Peer::answering(soap(200, body));
     let found = Gateway::to(&peer.url()).caller().post(BY_ULN, &ana()).await.ok();
     assert_eq!(found["learners"], json!([{"uln": "3000000126", "linkedUlns": [], "versionNumber": 1}]));
     assert_eq!(found["searched"], json!({"uln": "3000000126"}));
+}
+
+#[tokio::test]
+async fn an_answer_to_another_search_by_demographics_discloses_nobody() {
+    let echo = "<DateOfBirth>2004-06-01</DateOfBirth><Gender>1</Gender><LastKnownPostCode>zz55ff </LastKnownPostCode>";
+    let learner = "<Learner><ULN>3000000126</ULN><DateOfBirth>2004-06-01</DateOfBirth><VersionNumber>1</VersionNumber></Learner>";
+    let answer = |echo: &str, learner: &str| {
+        let code = "<ResponseCode>WSRC0004</ResponseCode>";
+        Peer::answering(soap(
+            200,
+            &format!("<n:FindLearnerResponse xmlns:n=\"http://api.lrs.miap.gov.uk/findmsg\">{code}{echo}{learner}</n:FindLearnerResponse>"),
+        ))
+    };
+    let peer = answer(echo, learner);
+    Gateway::to(&peer.url()).caller().post(BY_DEMOGRAPHICS, &sam()).await.ok();
+    for (echo, learner) in [
+        (echo.replace("2004-06-01", "2004-06-02"), learner.to_owned()),
+        (echo.replace("<Gender>1", "<Gender>2"), learner.to_owned()),
+        (echo.replace("zz55ff", "ZZ5 5FG"), learner.to_owned()),
+        (String::new(), learner.replace("2004-06-01", "1999-01-01")),
+    ] {
+        let peer = answer(&echo, &learner);
+        let answer = Gateway::to(&peer.url()).caller().post(BY_DEMOGRAPHICS, &sam()).await;
+        answer.problem(502, "lrs_bad_response");
+        assert!(!answer.text.contains("3000000126"), "{echo}{learner}");
+    }
+}
+
+#[tokio::test]
+async fn a_code_that_only_writes_can_get_is_passed_on_as_undocumented() {
+    for code in ["WSRC0013", "WSRC0019", "WSRC0021"] {
+        let body = format!(
+            "<n:FindLearnerResponse xmlns:n=\"http://api.lrs.miap.gov.uk/findmsg\"><ResponseCode>{code}</ResponseCode></n:FindLearnerResponse>"
+        );
+        let peer = Peer::answering(soap(200, &body));
+        let found = Gateway::to(&peer.url()).caller().post(BY_ULN, &ana()).await.ok();
+        assert_eq!((&found["outcome"], &found["lrsCode"]), (&json!("OTHER"), &json!(code)));
+    }
 }
 
 #[tokio::test]

@@ -177,6 +177,7 @@ async fn an_answer_about_another_uln_or_without_an_outcome_discloses_nobody() {
         ("an undocumented code for another ULN", verified("<SearchedULN>3000000258</SearchedULN><ResponseCode>WSVRC007</ResponseCode>")),
         ("a match that is another learner", verified(&format!("{code}<ULN>3000000258</ULN>{name}"))),
         ("a similar match that is another learner", verified(&format!("<ResponseCode>WSVRC003</ResponseCode><ULN>3000000258</ULN>{name}"))),
+        ("a match that names what does not fit", verified(&format!("{code}{name}<FailureFlag>VRF1</FailureFlag>"))),
         ("no code", verified(&format!("<SearchedULN>3000000126</SearchedULN>{name}"))),
         ("an empty code", verified(&format!("<ResponseCode/>{name}"))),
         ("a nil code", verified(&format!("<ResponseCode i:nil=\"true\"/>{name}"))),

@@ -9,7 +9,8 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use lrs_gateway::domain::Ukprn;
 use lrs_gateway::form::Value as _;
-use lrs_gateway::organisations::{Organisation, OrganisationPassword, Product, Transport, provider};
+use lrs_gateway::organisations::{Organisation, OrganisationPassword, Product, Transport};
+use lrs_gateway::tls::provider;
 use serde_json::{Value, json};
 
 use crate::support::caller::{Answer, PROVIDER};
@@ -98,6 +99,8 @@ fn open() -> Vec<Case> {
         ("the answer to something else", Reply::Bytes(soap(200, "<BatchOutput/>")), BAD_RESPONSE),
         ("a page", Reply::Bytes(http(200, "text/html", b"<html><body>Hello</body></html>")), BAD_RESPONSE),
         ("a page of a server before LRS", Reply::Bytes(gateway_page), UNAVAILABLE),
+        ("a page about maintenance of a server that gave up", Reply::Bytes(http(504, "text/html", MAINTENANCE_PAGE)), MAINTENANCE),
+        ("the same of one that is overloaded", Reply::Bytes(http(503, "text/html", MAINTENANCE_PAGE)), MAINTENANCE),
         ("503 without a word", Reply::Bytes(http(503, "", b"")), UNAVAILABLE),
         ("an error of LRS's own", error_code("WSEC0999"), BAD_RESPONSE),
         ("an error nobody documented", error_code("WSEC4711"), BAD_RESPONSE),
@@ -106,9 +109,11 @@ fn open() -> Vec<Case> {
     ]
 }
 
+const MAINTENANCE_PAGE: &[u8] = b"<html><body>LRS is down for planned maintenance</body></html>";
+
 /// What says that LRS did nothing.
 fn settled() -> Vec<Case> {
-    let page = b"<html><body>LRS is down for planned maintenance</body></html>";
+    let page = MAINTENANCE_PAGE;
     let moved = b"HTTP/1.1 302 Found\r\nLocation: /maintenance\r\nContent-Length: 0\r\n\r\n";
     vec![
         ("the message is refused", error_code("WSEC0001"), REJECTED),

@@ -3,9 +3,10 @@
 use std::future::Future;
 use std::ops::Deref;
 use std::pin::Pin;
+use std::time::Duration;
 
 use actix_web::dev::Payload;
-use actix_web::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use actix_web::{FromRequest, HttpRequest};
 use futures_util::StreamExt as _;
 
@@ -14,6 +15,9 @@ use crate::problem::{Code, Problem};
 
 /// Most bytes of a request about a single learner.
 pub const MAX_BYTES: usize = 64 * 1024;
+
+/// How long a body may take to arrive.
+const SLOWEST_BODY: Duration = Duration::from_secs(20);
 
 /// How much of a body that is too large is read before the answer: clients that only listen after they have sent
 /// everything would otherwise never see it.
@@ -43,7 +47,9 @@ impl<T: Input + 'static> FromRequest for Body<T> {
             if !is_json {
                 return Err(Problem::new(Code::UnsupportedMediaType));
             }
-            let bytes = read(&mut payload, announced.unwrap_or(0)).await?;
+            let reading = read(&mut payload, announced.unwrap_or(0));
+            let too_slow = |_| Problem::new(Code::MalformedRequest).detail("The request body did not arrive in time.");
+            let bytes = tokio::time::timeout(SLOWEST_BODY, reading).await.map_err(too_slow)??;
             from_json(&bytes).map(Body).map_err(Problem::of_mistakes)
         })
     }
@@ -68,8 +74,11 @@ async fn read(payload: &mut Payload, announced: usize) -> Result<Vec<u8>, Proble
     Ok(bytes)
 }
 
-/// `application/json`, in UTF-8 if it says anything about that.
+/// `application/json`, in UTF-8 if it says anything about that, and not compressed.
 fn is_json(request: &HttpRequest) -> bool {
+    if request.headers().get(CONTENT_ENCODING).is_some_and(|coding| coding != "identity") {
+        return false;
+    }
     let Some(value) = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()) else { return false };
     let mut parts = value.split(';').map(str::trim);
     let json = parts.next().is_some_and(|mime| mime.eq_ignore_ascii_case("application/json"));

@@ -10,6 +10,7 @@ use crate::auth::scope::LearnersRead;
 use crate::domain::{Date, FindByDemographics, FindByUln, Gender, Learner, Open, Personal, Uln};
 use crate::form::answer;
 use crate::lrs::Lrs;
+use crate::lrs::codes::LrsCode;
 use crate::lrs::learner_service::FindLearnerResponse;
 use crate::openapi::Problems;
 use crate::problem::Problem;
@@ -38,7 +39,7 @@ answer! {
         /// candidates among whom a person must choose, `NO_MATCH` and `TOO_MANY_MATCHES` with none.
         pub outcome: FindOutcome,
         /// LRS's code for it, as it came.
-        pub lrs_code: String,
+        pub lrs_code: LrsCode,
         /// The learners found. Empty for a search with `findType` `CHECK`.
         pub learners: Vec<Learner>,
         /// The search as LRS understood it.
@@ -142,7 +143,7 @@ impl From<FindLearnerResponse> for FindResult {
     fn from(answer: FindLearnerResponse) -> Self {
         Self {
             outcome: FindOutcome::of(&answer.response_code),
-            lrs_code: answer.response_code.as_str().to_owned(),
+            lrs_code: answer.response_code,
             learners: answer.learner,
             searched: SearchedFor {
                 uln: answer.uln,

@@ -10,6 +10,7 @@ use crate::auth::scope::LearningEventsRead;
 use crate::domain::{GetLearningEvents, LearningEvent, Open, Uln};
 use crate::form::answer;
 use crate::lrs::Lrs;
+use crate::lrs::codes::LrsCode;
 use crate::lrs::learner_service_r9::LearningEventsResult;
 use crate::openapi::Problems;
 use crate::problem::Problem;
@@ -36,7 +37,7 @@ answer! {
         /// without events.
         pub outcome: LearningEventsOutcome,
         /// LRS's code for it, as it came.
-        pub lrs_code: String,
+        pub lrs_code: LrsCode,
         /// ULN that was asked for.
         pub incoming_uln: Option<Open<Uln>>,
         /// ULN of the record: with `LINKED_LEARNER` the master's.
@@ -86,7 +87,7 @@ impl From<LearningEventsResult> for LearningEvents {
     fn from(result: LearningEventsResult) -> Self {
         Self {
             outcome: LearningEventsOutcome::of(&result.response_code),
-            lrs_code: result.response_code.as_str().to_owned(),
+            lrs_code: result.response_code,
             incoming_uln: result.incoming_uln,
             found_uln: result.found_uln,
             events: result.learner_record.map(|record| record.0.learning_event).unwrap_or_default(),

@@ -48,7 +48,7 @@ answer! {
         /// registered.
         pub outcome: ObtainOutcome,
         /// LRS's code: of the registration if there was one, of the search otherwise.
-        pub lrs_code: String,
+        pub lrs_code: LrsCode,
         /// The learner's ULN.
         pub uln: Option<Open<Uln>>,
         /// The record that was found, or the candidates among whom a person must choose.
@@ -96,21 +96,21 @@ pub async fn obtain_uln(caller: Caller<LearnersWrite>, body: Body<RegisterLearne
     };
     let the_one = matches!(outcome, ObtainOutcome::Existing | ObtainOutcome::LinkedLearner);
     let uln = found.learner.first().filter(|_| the_one).map(|learner| learner.uln.clone());
-    Ok(HttpResponse::Ok().json(result(outcome, &found.response_code, uln, found.learner)))
+    Ok(HttpResponse::Ok().json(result(outcome, found.response_code, uln, found.learner)))
 }
 
 async fn register(caller: &Caller<LearnersWrite>, registration: &RegisterLearner, lrs: &Lrs) -> Result<HttpResponse, Problem> {
     let answer = lrs.call(caller, registration).await?;
     Ok(match RegisterOutcome::of(&answer.response_code) {
         RegisterOutcome::Registered => {
-            HttpResponse::Created().json(result(ObtainOutcome::Registered, &answer.response_code, answer.uln, Vec::new()))
+            HttpResponse::Created().json(result(ObtainOutcome::Registered, answer.response_code, answer.uln, Vec::new()))
         }
-        RegisterOutcome::Other => HttpResponse::Ok().json(result(ObtainOutcome::Other, &answer.response_code, answer.uln, Vec::new())),
+        RegisterOutcome::Other => HttpResponse::Ok().json(result(ObtainOutcome::Other, answer.response_code, answer.uln, Vec::new())),
     })
 }
 
-fn result(outcome: ObtainOutcome, code: &LrsCode, uln: Option<Open<Uln>>, learners: Vec<Learner>) -> ObtainResult {
-    ObtainResult { outcome, lrs_code: code.as_str().to_owned(), uln, learners }
+fn result(outcome: ObtainOutcome, lrs_code: LrsCode, uln: Option<Open<Uln>>, learners: Vec<Learner>) -> ObtainResult {
+    ObtainResult { outcome, lrs_code, uln, learners }
 }
 
 /// The search that must come before a registration: by everything LRS can search by.

@@ -10,6 +10,7 @@ use crate::auth::scope::LearnersWrite;
 use crate::domain::{Open, RegisterLearner, Uln, UpdateLearner};
 use crate::form::answer;
 use crate::lrs::Lrs;
+use crate::lrs::codes::LrsCode;
 use crate::openapi::{RegisterProblems, UpdateProblems};
 use crate::problem::Problem;
 
@@ -38,7 +39,7 @@ answer! {
         /// What registering came to.
         pub outcome: RegisterOutcome,
         /// LRS's code for it, as it came.
-        pub lrs_code: String,
+        pub lrs_code: LrsCode,
         /// The learner's new ULN.
         pub uln: Option<Open<Uln>>,
     }
@@ -51,7 +52,7 @@ answer! {
         /// What updating came to.
         pub outcome: UpdateOutcome,
         /// LRS's code for it, as it came.
-        pub lrs_code: String,
+        pub lrs_code: LrsCode,
     }
 }
 
@@ -84,7 +85,7 @@ answer! {
 pub async fn register_learner(caller: Caller<LearnersWrite>, body: Body<RegisterLearner>, lrs: Data<Lrs>) -> Result<HttpResponse, Problem> {
     let answer = lrs.call(&caller, &body.0).await?;
     let outcome = RegisterOutcome::of(&answer.response_code);
-    let result = RegisterResult { outcome, lrs_code: answer.response_code.as_str().to_owned(), uln: answer.uln };
+    let result = RegisterResult { outcome, lrs_code: answer.response_code, uln: answer.uln };
     Ok(match outcome {
         RegisterOutcome::Registered => HttpResponse::Created().json(result),
         RegisterOutcome::Other => HttpResponse::Ok().json(result),
@@ -124,5 +125,5 @@ pub async fn update_learner(
     lrs: Data<Lrs>,
 ) -> Result<Json<UpdateResult>, Problem> {
     let code = lrs.call(&caller, &body.0).await?.response_code;
-    Ok(Json(UpdateResult { outcome: UpdateOutcome::of(&code), lrs_code: code.as_str().to_owned() }))
+    Ok(Json(UpdateResult { outcome: UpdateOutcome::of(&code), lrs_code: code }))
 }

@@ -9,6 +9,7 @@ use crate::auth::scope::LearnersRead;
 use crate::domain::{Date, Gender, Open, Personal, RetrieveUlns, Uln};
 use crate::form::answer;
 use crate::lrs::Lrs;
+use crate::lrs::codes::LrsCode;
 use crate::lrs::learner_service::RetrievedUln;
 use crate::openapi::Problems;
 use crate::problem::Problem;
@@ -31,7 +32,7 @@ answer! {
         /// ULN of the record it was merged into. Keep this one and remember the other.
         pub master_uln: Option<Open<Uln>>,
         /// LRS's code for this ULN. The codes are not public.
-        pub lrs_code: Option<String>,
+        pub lrs_code: Option<LrsCode>,
         /// Family name.
         pub family_name: Option<Personal<String>>,
         /// Given name.
@@ -76,7 +77,7 @@ impl From<RetrievedUln> for RetrievedLearner {
         Self {
             uln: row.uln,
             master_uln: row.master_uln,
-            lrs_code: row.response_code.map(|code| code.as_str().to_owned()),
+            lrs_code: row.response_code,
             family_name: row.family_name,
             given_name: row.given_name,
             date_of_birth: row.date_of_birth,

@@ -10,6 +10,7 @@ use crate::auth::scope::LearnersVerify;
 use crate::domain::{Date, Gender, Open, Personal, Uln, VerifyLearner};
 use crate::form::answer;
 use crate::lrs::Lrs;
+use crate::lrs::codes::LrsCode;
 use crate::lrs::learner_service::{FailureFlag, VerifiedLearner};
 use crate::openapi::Problems;
 use crate::problem::Problem;
@@ -39,7 +40,7 @@ answer! {
         /// What verifying came to. Only `MATCH` and `LINKED_MATCH` say that the learner is who the ULN says.
         pub outcome: VerifyOutcome,
         /// LRS's code for it, as it came.
-        pub lrs_code: String,
+        pub lrs_code: LrsCode,
         /// The comparisons that failed.
         pub failures: Vec<VerifyFailure>,
         /// ULN that was verified.
@@ -70,7 +71,7 @@ answer! {
     #[derive(Debug)]
     pub struct VerifyFailure {
         /// LRS's name for it: `VRF1` to `VRF8`.
-        pub flag: String,
+        pub flag: Personal<String>,
         /// Field of the request. Absent for a flag that is not documented.
         pub field: Option<String>,
         /// Field of the LRS record it was compared with. LRS also compares names crosswise, to notice swapped ones.
@@ -124,8 +125,8 @@ impl From<VerifiedLearner> for VerifyResult {
     fn from(learner: VerifiedLearner) -> Self {
         Self {
             outcome: VerifyOutcome::of(&learner.response_code),
-            lrs_code: learner.response_code.as_str().to_owned(),
-            failures: learner.failure_flag.into_iter().filter(|flag| !flag.0.is_empty()).map(VerifyFailure::from).collect(),
+            lrs_code: learner.response_code,
+            failures: learner.failure_flag.into_iter().filter(|flag| !flag.0.reveal().is_empty()).map(VerifyFailure::from).collect(),
             searched_uln: learner.searched_uln,
             searched_family_name: learner.searched_family_name,
             searched_given_name: learner.searched_given_name,
@@ -142,7 +143,7 @@ impl From<VerifiedLearner> for VerifyResult {
 
 impl From<FailureFlag> for VerifyFailure {
     fn from(FailureFlag(flag): FailureFlag) -> Self {
-        let known = FLAGS.iter().find(|(name, ..)| *name == flag);
+        let known = FLAGS.iter().find(|(name, ..)| name == flag.reveal());
         Self { field: known.map(|(_, field, _)| (*field).to_owned()), compared_with: known.map(|(.., with)| (*with).to_owned()), flag }
     }
 }

@@ -30,7 +30,6 @@ form! {
 
 form! {
     #[derive(Debug)]
-    #[expect(dead_code, reason = "read so that it can be refused as a whole")]
     pub struct TlsSection {
         pub certificate_file: PathBuf,
         pub key_file: PathBuf,

@@ -16,6 +16,7 @@ use crate::form::Value as _;
 use crate::form::read::from_toml;
 use crate::lrs::{Lrs, LrsSettings, Vendor};
 use crate::organisations::{Registry, Transport, in_words, load_directory};
+use crate::tls::server_config;
 
 use file::{ConfigFile, IssuerSection, LrsSection};
 
@@ -28,13 +29,17 @@ pub struct Config {
     pub admin_listen: SocketAddr,
     /// Threads that serve the API.
     pub workers: usize,
+    /// TLS of the API.
+    pub tls: Option<rustls::ServerConfig>,
     /// The trusted issuers.
     pub verifier: Verifier,
     /// The LRS to call.
     pub lrs: Lrs,
-    /// The organisations.
+    /// The organisations that can be used.
     pub registry: Registry,
-    /// What `check-config` tells beyond “no problem”.
+    /// What is wrong with others. One organisation's trouble must not keep the gateway from serving the rest.
+    pub organisation_problems: Vec<String>,
+    /// What `check-config` tells beyond problems.
     pub remarks: Vec<String>,
 }
 
@@ -63,39 +68,64 @@ impl Config {
 
         let verifier = verifier(&file, &base).map_err(&mut keep).ok();
         let lrs = lrs_settings(&file.lrs).map_err(&mut keep).ok();
+        keep(out_of_range(&file));
         let connect_timeout = Duration::from_secs(file.lrs.connect_timeout_seconds);
         let ca_file = file.lrs.ca_certificate_file.as_ref().map(|file| base.join(file));
+        // With trust roots that cannot be read, the organisations' own files are still worth checking.
         let transport = Transport::new(ca_file.as_deref(), connect_timeout)
             .map_err(|problem| keep(vec![format!("lrs.ca_certificate_file: {problem}")]))
+            .or_else(|()| Transport::new(None, connect_timeout).map_err(|problem| keep(vec![problem])))
             .ok();
+        let tls = file.server.tls.as_ref().map(|tls| server_config(&base.join(&tls.certificate_file), &base.join(&tls.key_file), None));
+        let tls = tls.transpose().map_err(|problem| keep(vec![format!("server.tls: {problem}")])).ok().flatten();
         if file.store.redis_url.is_some() || file.store.encryption_key_file.is_some() {
             keep(vec!["store: Redis is not supported yet: leave redis_url and encryption_key_file out".into()]);
         }
-        if file.server.tls.is_some() {
-            keep(vec!["server.tls: is not supported yet: let the ingress or a proxy in front of the gateway do TLS".into()]);
-        }
-        // With trust roots that cannot be read, the organisations' own files are still worth checking.
-        let transport = transport.or_else(|| Transport::new(None, connect_timeout).ok());
         let directory = base.join(&file.organisations.directory);
-        let registry = transport.and_then(|transport| Registry::load(&directory, &transport).map_err(&mut keep).ok());
-        let (remarks, found) = look_at_certificates(&directory, file.lrs.environment.needs_certificates());
-        keep(found);
-        if registry.as_ref().is_some_and(Registry::is_empty) {
-            keep(vec![format!("organisations.directory: {}: there is no organisation in it", directory.display())]);
+        let loaded = transport.map(|transport| Registry::load(&directory, &transport));
+        let loaded = loaded.transpose().map_err(|problem| keep(vec![format!("organisations.directory: {problem}")])).ok().flatten();
+        let (remarks, mut found) = look_at_certificates(&directory, file.lrs.environment.needs_certificates());
+        let (registry, mut organisation_problems) = loaded.unwrap_or_default();
+        organisation_problems.append(&mut found);
+        if registry.is_empty() && organisation_problems.is_empty() && problems.is_empty() {
+            problems.push(format!("organisations.directory: {}: there is no organisation in it", directory.display()));
         }
-        match (verifier, lrs, registry) {
-            (Some(verifier), Some(lrs), Some(registry)) if problems.is_empty() => Ok(Self {
+        match (verifier, lrs) {
+            (Some(verifier), Some(lrs)) if problems.is_empty() => Ok(Self {
                 listen: file.server.listen,
                 admin_listen: file.server.admin_listen,
                 workers: file.server.workers.unwrap_or_else(available_cores),
+                tls,
                 verifier,
                 lrs: Lrs::new(lrs),
                 registry,
+                organisation_problems,
                 remarks,
             }),
-            _ => Err(problems),
+            _ => {
+                problems.append(&mut organisation_problems);
+                Err(problems)
+            }
         }
     }
+}
+
+/// Numbers that would stop the gateway, and one address for two servers.
+fn out_of_range(file: &ConfigFile) -> Vec<String> {
+    let at_least_one = |place: &str, number: u64| (number == 0).then(|| format!("{place}: must be at least 1"));
+    let mut problems: Vec<String> = [
+        at_least_one("server.workers", file.server.workers.map_or(1, |workers| workers as u64)),
+        at_least_one("lrs.connect_timeout_seconds", file.lrs.connect_timeout_seconds),
+        at_least_one("lrs.timeout_seconds", file.lrs.timeout_seconds),
+        at_least_one("lrs.max_answer_bytes", file.lrs.max_answer_bytes as u64),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    if file.server.listen == file.server.admin_listen && file.server.listen.port() != 0 {
+        problems.push("server.admin_listen: must not be the address of server.listen".into());
+    }
+    problems
 }
 
 impl Minter {
@@ -109,7 +139,9 @@ impl Minter {
         let Some((issuer, secret_file)) = found else {
             return Err(vec!["auth.issuers: no issuer has an hmac_secret_file: tokens can only be minted under a shared secret".into()]);
         };
-        let secret = secret(&base.join(secret_file)).map_err(|problem| vec![format!("auth.issuers: hmac_secret_file: {problem}")])?;
+        let at = |problem: String| vec![format!("auth.issuers: hmac_secret_file: {problem}")];
+        let secret = secret(&base.join(secret_file)).map_err(at)?;
+        IssuerKey::from_secret(&secret).map_err(at)?;
         Ok(Self {
             issuer: issuer.issuer.clone(),
             audience: issuer.audience.clone(),
@@ -128,11 +160,17 @@ fn read(path: &Path) -> Result<(ConfigFile, PathBuf), Vec<String>> {
     for section in ["server", "auth", "lrs", "store"] {
         table.entry(section).or_insert_with(|| toml::Value::Table(toml::Table::new()));
     }
+    let directory = table.get("organisations").and_then(|section| section.get("directory")?.as_str().map(str::to_owned));
     match from_toml(table) {
         Ok(file) if problems.is_empty() => Ok((file, path.parent().unwrap_or(Path::new("")).to_owned())),
         Ok(_) => Err(problems),
         Err(mistakes) => {
             problems.extend(mistakes.iter().map(|mistake| at(in_words(mistake))));
+            // What is wrong with the organisations can be told all the same.
+            let directory = directory.map(|directory| path.parent().unwrap_or(Path::new("")).join(directory));
+            if let (Some(directory), Ok(transport)) = (directory, Transport::new(None, Duration::from_secs(1))) {
+                problems.extend(Registry::load(&directory, &transport).map_or_else(|problem| vec![problem], |(_, problems)| problems));
+            }
             Err(problems)
         }
     }
@@ -231,6 +269,9 @@ fn custom_url(text: &str, allow_plain_http: bool) -> Result<String, &'static str
             );
         }
         _ => return Err("must be an https address"),
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("must not have a user name or password in it");
     }
     if url.query().is_some() || url.fragment().is_some() {
         return Err("must not have a query or fragment: the services' paths are appended to it");

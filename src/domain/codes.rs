@@ -121,6 +121,16 @@ code_list! {
     }
 }
 
+code_list! {
+    /// What a registration batch is to do.
+    JobType, "FULL", "`FULL` registers who has no ULN, `CHECK` only looks." {
+        /// Register.
+        Full = "FULL" / "FUL",
+        /// Look.
+        Check = "CHECK" / "CHK",
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -20,7 +20,7 @@ answer! {
         /// The learner's ULN. After a merge, the master record's.
         pub uln: Open<Uln>,
         /// `Y` when LRS put the master record in place of the linked one that was asked for.
-        pub master_substituted: Option<String>,
+        pub master_substituted: Option<Personal<String>>,
         /// Title, free text.
         pub title: Option<Personal<String>>,
         /// Given name.
@@ -66,11 +66,11 @@ answer! {
         /// What it was, when `verificationType` is `OTHER`.
         pub other_verification_description: Option<Personal<String>>,
         /// LRS's tier level, `0` to `2`; its meaning is not public.
-        pub tier_level: Option<String>,
+        pub tier_level: Option<Personal<String>>,
         /// Whether the learner shares the learning record.
         pub ability_to_share: Option<Open<AbilityToShare>>,
         /// LRS's learner status, `0` to `2`; only `1` has been seen.
-        pub learner_status: Option<String>,
+        pub learner_status: Option<Personal<String>>,
         /// ULNs merged into this record. Keep the master ULN and remember these.
         pub linked_ulns: Vec<Open<Uln>>,
         /// Notes.
@@ -140,7 +140,11 @@ request! {
 }
 
 /// `OTHER` says nothing without a description.
-fn other_is_described(kind: Option<&VerificationType>, description: Option<&Option<OtherVerificationDescription>>, reading: &mut Reading) {
+pub(super) fn other_is_described(
+    kind: Option<&VerificationType>,
+    description: Option<&Option<OtherVerificationDescription>>,
+    reading: &mut Reading,
+) {
     let Some(description) = description else { return }; // wrong in itself, and said so
     let described = description.as_ref().is_some_and(|text| !text.as_str().trim().is_empty());
     if kind == Some(&VerificationType::Other) && !described {

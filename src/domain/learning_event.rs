@@ -1,6 +1,6 @@
 //! Learning events: the entries of a personal learning record, PLR (FACTS 2.9).
 
-use super::{Date, Gender, GetType, LocalDateTime, Name, Open, Uln};
+use super::{Date, Gender, GetType, LocalDateTime, Name, Open, Personal, Uln};
 use crate::form::{answer, request};
 
 request! {
@@ -30,46 +30,46 @@ answer! {
         /// Day the achievement was awarded.
         pub achievement_award_date: Option<Open<Date>>,
         /// Name of the provider where it was achieved.
-        pub achievement_provider_name: Option<String>,
+        pub achievement_provider_name: Option<Personal<String>>,
         /// UKPRN of that provider.
-        pub achievement_provider_ukprn: Option<String>,
+        pub achievement_provider_ukprn: Option<Personal<String>>,
         /// Name of the awarding organisation.
-        pub awarding_organisation_name: Option<String>,
+        pub awarding_organisation_name: Option<Personal<String>>,
         /// LRS's code of the awarding organisation. In spite of its name often not a UKPRN; `UNKNWN` has been seen.
-        pub awarding_organisation_ukprn: Option<String>,
+        pub awarding_organisation_ukprn: Option<Personal<String>>,
         /// Which collection a return belongs to: `W` (ILR) and `A` (NPD) have been seen.
-        pub collection_type: Option<String>,
+        pub collection_type: Option<Personal<String>>,
         /// Credits.
-        pub credits: Option<i64>,
+        pub credits: Option<Personal<i64>>,
         /// When LRS loaded the event. LRS keeps London's time; here with its offset from UTC.
         pub date_loaded: Option<Open<LocalDateTime>>,
         /// Grade, as the source has it. `9999999999` is the ILR's filler for “no grade”.
-        pub grade: Option<String>,
+        pub grade: Option<Personal<String>>,
         /// LRS's number of the event.
         pub id: Option<i32>,
         /// Language of the assessment.
-        pub language_for_assessment: Option<String>,
+        pub language_for_assessment: Option<Personal<String>>,
         /// Level, such as `Level 2` or `Entry Level`.
-        pub level: Option<String>,
+        pub level: Option<Personal<String>>,
         /// Last day of participation. May lie in the future.
         pub participation_end_date: Option<Open<Date>>,
         /// First day of participation.
         pub participation_start_date: Option<Open<Date>>,
         /// Type of the qualification.
-        pub qualification_type: Option<String>,
+        pub qualification_type: Option<Personal<String>>,
         /// Restriction; `0` has been seen.
-        pub restriction: Option<String>,
+        pub restriction: Option<Personal<String>>,
         /// Number of the return.
-        pub return_number: Option<String>,
+        pub return_number: Option<Personal<String>>,
         /// Where it comes from: `ILR`, `NPD`, `AO` and `QCFU` have been seen.
-        pub source: Option<String>,
+        pub source: Option<Personal<String>>,
         /// Status; `F`, final, has been seen.
-        pub status: Option<String>,
+        pub status: Option<Personal<String>>,
         /// Title of the subject or qualification.
-        pub subject: Option<String>,
+        pub subject: Option<Personal<String>>,
         /// Code of the subject or qualification.
-        pub subject_code: Option<String>,
+        pub subject_code: Option<Personal<String>>,
         /// Is somebody disputing it? `N` has been seen.
-        pub under_data_challenge: Option<String>,
+        pub under_data_challenge: Option<Personal<String>>,
     }
 }

@@ -4,6 +4,7 @@
 //! Everything else builds on these types and they on nothing but [`crate::form`], the way values are declared.
 //! Values about a person never show themselves in `{:?}`.
 
+mod batch;
 mod codes;
 mod date;
 mod email;
@@ -20,7 +21,8 @@ mod ukprn;
 mod uln;
 mod verification;
 
-pub use codes::{AbilityToShare, FindType, Gender, GetType, VerificationType};
+pub use batch::{BatchLearner, BatchLearnerResult, BatchLearnerToVerify, MisIdentifier};
+pub use codes::{AbilityToShare, FindType, Gender, GetType, JobType, VerificationType};
 pub use date::Date;
 pub use email::EmailAddress;
 pub use learner::{Learner, LearnerDetails, OtherVerificationDescription, RegisterLearner, UpdateLearner};

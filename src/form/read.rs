@@ -37,7 +37,11 @@ pub struct Reading {
     pub(super) style: Style,
     place: String,
     mistakes: Vec<Mistake>,
+    unlisted: usize,
 }
+
+/// How many mistakes are listed; of the others only the number is told.
+pub const MOST_MISTAKES: usize = 1000;
 
 /// Something that can be read from a document.
 pub trait Input: Sized {
@@ -58,7 +62,7 @@ pub trait Input: Sized {
 /// # Errors
 /// Every mistake, in the order of the document; for text that is not JSON, the place where it stops being JSON.
 pub fn from_json<T: Input>(body: &[u8]) -> Result<T, Vec<Mistake>> {
-    let mut reading = Reading { style: Style::Json, place: String::new(), mistakes: Vec::new() };
+    let mut reading = Reading { style: Style::Json, place: String::new(), mistakes: Vec::new(), unlisted: 0 };
     let mut json = serde_json::Deserializer::from_slice(body);
     match T::read(&mut json, &mut reading).and_then(|value| json.end().map(|()| value)) {
         Ok(value) => reading.finish(value),
@@ -74,7 +78,7 @@ pub fn from_json<T: Input>(body: &[u8]) -> Result<T, Vec<Mistake>> {
 /// # Errors
 /// Every mistake, in the order of the document.
 pub fn from_toml<T: Input>(table: toml::Table) -> Result<T, Vec<Mistake>> {
-    let mut reading = Reading { style: Style::Settings, place: String::new(), mistakes: Vec::new() };
+    let mut reading = Reading { style: Style::Settings, place: String::new(), mistakes: Vec::new(), unlisted: 0 };
     match T::read(toml::Value::Table(table), &mut reading) {
         Ok(value) => reading.finish(value),
         Err(error) => Err(vec![Mistake { pointer: String::new(), code: "malformed", detail: error.to_string().into() }]),
@@ -85,12 +89,21 @@ impl Reading {
     fn finish<T>(self, value: Option<T>) -> Result<T, Vec<Mistake>> {
         match value {
             Some(value) if self.mistakes.is_empty() => Ok(value),
-            _ => Err(self.mistakes),
+            _ if self.unlisted == 0 => Err(self.mistakes),
+            _ => {
+                let detail = format!("{} more mistakes are not listed", self.unlisted).into();
+                let more = Mistake { pointer: String::new(), code: "too_many_mistakes", detail };
+                Err(self.mistakes.into_iter().chain([more]).collect())
+            }
         }
     }
 
     /// Notes a mistake here.
     pub fn note(&mut self, invalid: Invalid) {
+        if self.mistakes.len() >= MOST_MISTAKES {
+            self.unlisted += 1;
+            return;
+        }
         self.mistakes.push(Mistake { pointer: self.place.clone(), code: invalid.code, detail: invalid.detail });
     }
 
@@ -355,6 +368,14 @@ mod tests {
         assert_eq!(mistakes::<Search>("[]"), [(String::new(), "wrong_type")]);
         assert_eq!(mistakes::<Search>("null"), [(String::new(), "null_not_allowed")]);
         assert_eq!(mistakes::<Search>(&"[".repeat(100_000)).len(), 1);
+    }
+
+    #[test]
+    fn a_flood_of_mistakes_is_counted_not_listed() {
+        let json = format!("{{{}\"uln\":\"3000000126\",\"givenName\":\"Ana\"}}", "\"a\":1,".repeat(5000));
+        let mistakes = from_json::<Search>(json.as_bytes()).expect_err("5,000 unknown fields");
+        assert_eq!(mistakes.len(), MOST_MISTAKES + 1);
+        assert_eq!(mistakes[MOST_MISTAKES].detail, "4000 more mistakes are not listed");
     }
 
     #[test]

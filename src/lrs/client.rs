@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use reqwest::header::{CONTENT_TYPE, HeaderMap};
 
+use super::codes::Refusal;
 use super::failure::Failure;
 use super::operation::{Answer, Context, Operation, Vendor};
 use super::soap::fault::Fault;
@@ -53,7 +54,7 @@ impl Lrs {
     pub async fn call<O: Operation>(&self, actor: &Actor, operation: &O) -> Result<O::Answer, CallFailed> {
         self.try_call(actor, operation)
             .await
-            .map_err(|failure| CallFailed { outcome_unknown: !O::SAFE_TO_RETRY && !failure.nothing_done(), failure })
+            .map_err(|failure| CallFailed { outcome_unknown: !operation.is_safe_to_retry() && !failure.nothing_done(), failure })
     }
 
     async fn try_call<O: Operation>(&self, actor: &Actor, operation: &O) -> Result<O::Answer, Failure> {
@@ -62,6 +63,12 @@ impl Lrs {
         let (status, headers, body) =
             tokio::time::timeout(self.settings.timeout, self.exchange::<O>(actor, envelope)).await.map_err(|_| Failure::Timeout)??;
         let answer = read_answer::<O>(status, content_type(&headers), &body)?;
+        match answer.code().and_then(Failure::of_code) {
+            // Refusals of writes mean nothing to who only reads: such a code is passed on as one nobody documented.
+            Some(Failure::Refused(refusal, _)) if operation.is_safe_to_retry() && refusal != Refusal::InvalidUln => {}
+            Some(failure) => return Err(failure),
+            None => {}
+        }
         operation.check(&answer).map_err(Failure::Contradiction)?;
         Ok(answer)
     }
@@ -96,16 +103,13 @@ fn content_type(headers: &HeaderMap) -> &str {
 /// Reads what came back over HTTP as the answer to an operation.
 ///
 /// # Errors
-/// [`Failure`], when it is a fault, an error code, or no answer at all.
+/// [`Failure`], when it is a fault, or no answer at all.
 pub fn read_answer<O: Operation>(status: u16, content_type: &str, body: &[u8]) -> Result<O::Answer, Failure> {
     if let Some(failure) = instead_of_lrs(status, content_type, body) {
         return Err(failure);
     }
     match read_soap::<O>(body) {
-        Ok(Ok(answer)) if status == 200 => match answer.code().and_then(Failure::of_code) {
-            Some(failure) => Err(failure),
-            None => Ok(answer),
-        },
+        Ok(Ok(answer)) if status == 200 => Ok(answer),
         Ok(Ok(_)) => Err(Failure::NotAnAnswer { status, what: "with a SOAP answer that is not a fault" }),
         Ok(Err(fault)) => Err(Failure::of_fault(fault)),
         Err(unreadable) => Err(of_status(status).unwrap_or(Failure::Unreadable(unreadable))),
@@ -131,7 +135,7 @@ fn instead_of_lrs(status: u16, content_type: &str, body: &[u8]) -> Option<Failur
         return None;
     }
     if speaks_of_maintenance(status, body) {
-        return Some(Failure::Maintenance(None));
+        return Some(if status == 200 { Failure::Maintenance(None) } else { Failure::MaintenanceInFront });
     }
     Some(of_status(status).unwrap_or(Failure::NotAnAnswer { status, what: "a web page instead of SOAP" }))
 }

@@ -2,6 +2,11 @@
 
 use std::fmt;
 
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::Schema;
+
+use crate::form::schema::Field;
+
 /// What a code says about the call that got it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -189,6 +194,18 @@ impl LrsCode {
     /// Its row in the table.
     pub fn entry(&self) -> Option<&'static Entry> {
         TABLE.iter().find(|entry| self.is(entry.code))
+    }
+}
+
+impl serde::Serialize for LrsCode {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+impl Field for LrsCode {
+    fn schema() -> RefOr<Schema> {
+        String::schema()
     }
 }
 

@@ -16,9 +16,12 @@ pub enum Failure {
     /// LRS did not answer in time.
     #[error("LRS did not answer in time")]
     Timeout,
-    /// LRS is closed: out of hours, or showing a maintenance page.
+    /// LRS is closed, and says so before it does anything: out of hours, or a maintenance page in its place.
     #[error("LRS is closed for maintenance or out of hours")]
     Maintenance(Option<LrsCode>),
+    /// A server in front of LRS failed with a page about maintenance. LRS may have been at work behind it.
+    #[error("LRS seems to be closed for maintenance")]
+    MaintenanceInFront,
     /// LRS, or the TLS before it, refuses the organisation.
     #[error("LRS refuses the organisation's reference, password or certificate")]
     CredentialsRejected(Option<LrsCode>),

@@ -15,7 +15,6 @@ impl Operation for GetLearningEvents {
     const NAMESPACES: &'static str =
         "xmlns:tem=\"http://tempuri.org/\" xmlns:r10=\"http://schemas.datacontract.org/2004/07/Amor.Qcf.Service.Interface\"";
     const ANSWER: &'static str = "GetLearnerLearningEventsResponse";
-    const SAFE_TO_RETRY: bool = true;
     const FIELDS: Fields = &[
         ("uln", "uln"),
         ("givenName", "given_name"),
@@ -25,6 +24,10 @@ impl Operation for GetLearningEvents {
         ("getType", "get_type"),
     ];
     type Answer = LearningEventsResponse;
+
+    fn is_safe_to_retry(&self) -> bool {
+        true
+    }
 
     fn write(&self, context: &Context<'_>, writer: &mut Writer) {
         let Context { actor, vendor } = context;

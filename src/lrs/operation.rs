@@ -67,11 +67,12 @@ pub trait Operation: Sync {
     const NAMESPACES: &'static str;
     /// Local name of the answer's element.
     const ANSWER: &'static str;
-    /// Does nothing at LRS that doing twice would make wrong?
-    const SAFE_TO_RETRY: bool;
 
     /// What LRS answers.
     type Answer: Answer;
+
+    /// Does it do nothing at LRS that doing twice would make wrong?
+    fn is_safe_to_retry(&self) -> bool;
 
     /// The request's elements and the fields they are written from.
     const FIELDS: Fields;

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use secrecy::{ExposeSecret as _, SecretString};
 
-pub use certificate::{ClientIdentity, Transport, provider};
+pub use certificate::{ClientIdentity, Transport};
 pub use file::{in_words, load_directory};
 
 use crate::domain::{OrganisationRef, Ukprn, UserName};
@@ -168,20 +168,20 @@ impl Registry {
         Self(organisations.into_iter().map(|organisation| (organisation.ukprn.clone(), Arc::new(organisation))).collect())
     }
 
-    /// Reads every organisation of a directory.
+    /// Reads every organisation of a directory, and says what is wrong with those that cannot be used.
     ///
     /// # Errors
-    /// Every problem of every file.
-    pub fn load(directory: &Path, transport: &Transport) -> Result<Self, Vec<String>> {
+    /// When the directory itself cannot be read.
+    pub fn load(directory: &Path, transport: &Transport) -> Result<(Self, Vec<String>), String> {
         let mut problems = Vec::new();
         let mut organisations = Vec::new();
-        for found in load_directory(directory).map_err(|problem| vec![problem])? {
+        for found in load_directory(directory)? {
             match found.and_then(|file| file.open(transport)) {
                 Ok(organisation) => organisations.push(organisation),
                 Err(mut found) => problems.append(&mut found),
             }
         }
-        if problems.is_empty() { Ok(Self::new(organisations)) } else { Err(problems) }
+        Ok((Self::new(organisations), problems))
     }
 
     /// The organisation with this UKPRN.

@@ -1,4 +1,4 @@
-//! The operations of the learner service (FACTS 2.3 to 2.6, 2.10, 2.14).
+//! The operations of the learner service (FACTS 2.3 to 2.8, 2.10 to 2.12, 2.14).
 
 use super::Simulator;
 use super::register::{Demographics, Found, Refused};
@@ -8,8 +8,8 @@ use super::verification::compare;
 use crate::domain::{Date, FromLrs as _, Gender, Learner, LearnerDetails, Open, Personal, Uln};
 use crate::lrs::codes::LrsCode;
 use crate::lrs::learner_service::{
-    FindLearnerResponse, RegisterLearnerResponse, RetrieveUlnsResponse, RetrievedUln, RetrievedUlns, UpdateLearnerResponse,
-    VerifyLearnerResponse,
+    FindLearnerResponse, RegisterLearnerResponse, RetrieveUlnsResponse, RetrievedUln, RetrievedUlns, SubmitBatchResponse,
+    UpdateLearnerResponse, VerifyLearnerResponse,
 };
 use crate::lrs::soap::record::{Nested, WireRecord, WireValue};
 use crate::lrs::soap::tree::Element;
@@ -18,6 +18,8 @@ use crate::organisations::Product;
 
 const FIND: &str = "http://api.lrs.miap.gov.uk/findmsg";
 const REGISTER: &str = "http://api.lrs.miap.gov.uk/regmsg";
+const BATCH: &str = "http://api.lrs.miap.gov.uk/batchmsg";
+const VERIFY_BATCH: &str = "http://api.lrs.miap.gov.uk/vldmsg";
 const REPORT: &str = "http://api.lrs.miap.gov.uk/reportmsg";
 
 /// Does what the request's element says.
@@ -27,6 +29,10 @@ pub fn answer(simulator: &Simulator, request: &Element) -> Result<String, Refusa
         (FIND, "FindLearnerByDemographics") => find_by_demographics(simulator, request),
         (REGISTER, "RegisterLearner") => register(simulator, request),
         (REGISTER, "UpdateLearner") => update(simulator, request),
+        (BATCH, "SubmitBatch") => submit_registration_batch(simulator, request),
+        (BATCH, "GetSubmitBatchOutput") => registration_batch(simulator, request),
+        (VERIFY_BATCH, "SubmitVerifyBatch") => submit_verification_batch(simulator, request),
+        (VERIFY_BATCH, "GetVerifyBatchOutput") => verification_batch(simulator, request),
         (REPORT, "VerifyLearner") => verify(simulator, request),
         (REPORT, "RetrieveULNs") => retrieve(simulator, request),
         (_, name) => Err(Refusal::new("WSEC0002", format!("operation {name}"))),
@@ -158,4 +164,51 @@ fn retrieve(simulator: &Simulator, request: &Element) -> Result<String, Refusal>
     });
     let response = RetrieveUlnsResponse { retrieved_ulns: Some(Nested(RetrievedUlns { verified_uln: rows.collect() })) };
     envelope("ns2:RetrieveULNsResponse", "xmlns:ns2=\"http://api.lrs.miap.gov.uk/reportmsg\"", &response)
+}
+
+/// Is the count of records that of the learners?
+fn is_counted(request: &Element) -> bool {
+    let learners = request.children.iter().filter(|child| child.name == "Learner").count();
+    request.text_of("LearnerRecordCount").trim().parse() == Ok(learners)
+}
+
+fn submit_registration_batch(simulator: &Simulator, request: &Element) -> Result<String, Refusal> {
+    let organisation = admit(simulator, request, schema::SUBMIT_REGISTRATION_BATCH, Product::RegistrationBatches)?;
+    let submitted = if is_counted(request) {
+        let job = simulator.jobs().submit_registration(organisation, &mut simulator.register(), request);
+        ("WSRC0007", job.map_err(|error| Violation(format!("a learner is {error}")))?)
+    } else {
+        ("WSRC0017", 0)
+    };
+    submit_response("ns2:SubmitBatchResponse", "xmlns:ns2=\"http://api.lrs.miap.gov.uk/batchmsg\"", submitted)
+}
+
+fn submit_verification_batch(simulator: &Simulator, request: &Element) -> Result<String, Refusal> {
+    let organisation = admit(simulator, request, schema::SUBMIT_VERIFICATION_BATCH, Product::Verification)?;
+    let submitted = if is_counted(request) {
+        ("WSRC0026", simulator.jobs().submit_verification(organisation, &simulator.register(), request))
+    } else {
+        ("WSRC0030", 0)
+    };
+    submit_response("ns2:SubmitVerifyBatchResponse", "xmlns:ns2=\"http://api.lrs.miap.gov.uk/vldmsg\"", submitted)
+}
+
+fn submit_response(element: &'static str, namespace: &'static str, (code, job): (&str, i64)) -> Result<String, Refusal> {
+    envelope(element, namespace, &SubmitBatchResponse { response_code: LrsCode::new(code), job_id: Some(job) })
+}
+
+fn registration_batch(simulator: &Simulator, request: &Element) -> Result<String, Refusal> {
+    let organisation = admit(simulator, request, schema::GET_BATCH, Product::RegistrationBatches)?;
+    let output = simulator.jobs().registration(organisation, job_of(request));
+    envelope("ns2:GetSubmitBatchOutputResponse", "xmlns:ns2=\"http://api.lrs.miap.gov.uk/batchmsg\"", &output)
+}
+
+fn verification_batch(simulator: &Simulator, request: &Element) -> Result<String, Refusal> {
+    let organisation = admit(simulator, request, schema::GET_BATCH, Product::Verification)?;
+    let output = simulator.jobs().verification(organisation, job_of(request));
+    envelope("ns2:GetVerifyBatchOutputResponse", "xmlns:ns2=\"http://api.lrs.miap.gov.uk/vldmsg\"", &output)
+}
+
+fn job_of(request: &Element) -> i64 {
+    request.text_of("JobID").trim().parse().unwrap_or(0)
 }

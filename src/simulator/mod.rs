@@ -4,6 +4,7 @@
 //! operation ([`service`]) works on the [`register`]. `docs/SIMULATOR.md` says what is copied from LRS and where the
 //! simulator pretends. It shares the domain's values and the SOAP layer with the gateway, and nothing else.
 
+mod jobs;
 mod learner_service;
 mod learner_service_r9;
 mod people;
@@ -16,6 +17,7 @@ mod verification;
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use actix_web::dev::Server;
 use actix_web::web::{self, Data, PayloadConfig};
@@ -23,6 +25,7 @@ use actix_web::{App, HttpServer};
 
 use crate::lrs::Service;
 
+pub use jobs::Jobs;
 pub use register::Register;
 pub use settings::{Settings, SimulatedOrganisation, TlsFiles};
 
@@ -34,17 +37,23 @@ const MAX_MESSAGE_BYTES: usize = 32 * 1024 * 1024;
 pub struct Simulator {
     organisations: Vec<SimulatedOrganisation>,
     register: Mutex<Register>,
+    jobs: Mutex<Jobs>,
 }
 
 impl Simulator {
-    /// An LRS that knows these organisations and learners.
-    pub const fn new(organisations: Vec<SimulatedOrganisation>, register: Register) -> Self {
-        Self { organisations, register: Mutex::new(register) }
+    /// An LRS that knows these organisations and learners, and whose jobs take this long.
+    pub fn new(organisations: Vec<SimulatedOrganisation>, register: Register, jobs_take: Duration) -> Self {
+        Self { organisations, register: Mutex::new(register), jobs: Mutex::new(Jobs::new(jobs_take)) }
     }
 
     /// The register, for as long as the guard lives.
     pub fn register(&self) -> MutexGuard<'_, Register> {
         self.register.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The batch jobs, for as long as the guard lives. Always taken before the register, never after it.
+    pub fn jobs(&self) -> MutexGuard<'_, Jobs> {
+        self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

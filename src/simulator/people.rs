@@ -1,7 +1,7 @@
 //! Invented learners. Nobody here exists: names are drawn at random, all postcodes are in an area that is not in use.
 
 use super::register::{NewLearner, Register};
-use crate::domain::{AbilityToShare, Date, Gender, LearningEvent, Name, Open, OptionalName, Postcode, SchoolName, Uln};
+use crate::domain::{AbilityToShare, Date, Gender, LearningEvent, Name, Open, OptionalName, Personal, Postcode, SchoolName, Uln};
 use crate::form::Value as _;
 
 /// How many learners the register begins with, if nobody says otherwise.
@@ -145,7 +145,7 @@ fn event(id: i32, source: &str) -> LearningEvent {
         awarding_organisation_name: None,
         awarding_organisation_ukprn: None,
         collection_type: None,
-        credits: Some(0),
+        credits: Some(Personal::new(0)),
         date_loaded: Some(Open::from_lrs("2024-07-02 03:15:00")),
         grade: None,
         id: Some(id),
@@ -156,17 +156,17 @@ fn event(id: i32, source: &str) -> LearningEvent {
         qualification_type: None,
         restriction: None,
         return_number: None,
-        source: Some(source.to_owned()),
-        status: Some("F".to_owned()),
+        source: Some(Personal::new(source.to_owned())),
+        status: Some(Personal::new("F".to_owned())),
         subject: None,
         subject_code: None,
-        under_data_challenge: Some("N".to_owned()),
+        under_data_challenge: Some(Personal::new("N".to_owned())),
     }
 }
 
 /// A GCSE, from the National Pupil Database.
 fn school_event(id: i32) -> LearningEvent {
-    let text = |text: &str| Some(text.to_owned());
+    let text = |text: &str| Some(Personal::new(text.to_owned()));
     LearningEvent {
         achievement_award_date: Some(Open::from_lrs("2021-08-12")),
         achievement_provider_name: text("Northfield Academy"),
@@ -183,7 +183,7 @@ fn school_event(id: i32) -> LearningEvent {
 
 /// A course at a college, from the ILR: under way, so without a grade.
 fn college_event(id: i32) -> LearningEvent {
-    let text = |text: &str| Some(text.to_owned());
+    let text = |text: &str| Some(Personal::new(text.to_owned()));
     LearningEvent {
         achievement_provider_name: text("Example College"),
         achievement_provider_ukprn: text("10088881"),
@@ -200,7 +200,7 @@ fn college_event(id: i32) -> LearningEvent {
 
 /// A certificate, from an awarding organisation.
 fn award(id: i32) -> LearningEvent {
-    let text = |text: &str| Some(text.to_owned());
+    let text = |text: &str| Some(Personal::new(text.to_owned()));
     LearningEvent {
         achievement_award_date: Some(Open::from_lrs("2023-06-30")),
         awarding_organisation_name: text("Example Awards"),

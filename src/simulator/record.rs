@@ -1,8 +1,8 @@
 //! Records of the register, and what they are made from.
 
 use crate::domain::{
-    AbilityToShare, Date, FromLrs as _, Gender, Learner, LearnerDetails, Name, Open, OptionalName, Personal, Postcode, SchoolName, Text,
-    Uln, VerificationType,
+    AbilityToShare, BatchLearner, Date, FromLrs as _, Gender, Learner, LearnerDetails, Name, Open, OptionalName, Personal, Postcode,
+    SchoolName, Text, Uln, VerificationType,
 };
 use crate::form::{Value, form};
 
@@ -72,9 +72,9 @@ pub fn record_of_new(new: NewLearner) -> Learner {
         scottish_candidate_number: None,
         verification_type: Some(Open::Known(VerificationType::RelationshipWithSchool)),
         other_verification_description: None,
-        tier_level: Some("0".into()),
+        tier_level: Some(Personal::new("0".into())),
         ability_to_share: Some(Open::Known(ability_to_share)),
-        learner_status: Some("1".into()),
+        learner_status: Some(Personal::new("1".into())),
         linked_ulns: Vec::new(),
         notes: None,
         version_number: 1,
@@ -120,11 +120,42 @@ pub fn record_of(uln: Uln, details: &LearnerDetails, version_number: i32, before
         scottish_candidate_number: value(details.scottish_candidate_number.as_ref().map(Value::text)),
         verification_type: Some(Open::Known(details.verification_type)),
         other_verification_description: text(details.other_verification_description.as_ref()),
-        tier_level: Some("0".into()),
+        tier_level: Some(Personal::new("0".into())),
         ability_to_share: Some(Open::Known(details.ability_to_share)),
-        learner_status: Some("1".into()),
+        learner_status: Some(Personal::new("1".into())),
         linked_ulns: before.map(|learner| learner.linked_ulns.clone()).unwrap_or_default(),
         notes: text(details.notes.as_ref()),
         version_number,
     }
+}
+
+/// A learner of a batch as one to register, if enough is known.
+pub fn details_of(learner: &BatchLearner) -> Option<LearnerDetails> {
+    let learner = learner.clone();
+    Some(LearnerDetails {
+        title: learner.title,
+        given_name: learner.given_name,
+        middle_other_name: learner.middle_other_name,
+        family_name: learner.family_name,
+        preferred_given_name: learner.preferred_given_name,
+        previous_family_name: learner.previous_family_name,
+        family_name_at_age16: learner.family_name_at_age16,
+        school_at_age16: learner.school_at_age16,
+        last_known_address_line1: learner.last_known_address_line1,
+        last_known_address_line2: learner.last_known_address_line2,
+        last_known_address_town: learner.last_known_address_town,
+        last_known_address_county_or_city: learner.last_known_address_county_or_city,
+        last_known_post_code: learner.last_known_post_code?,
+        date_of_address_capture: learner.date_of_address_capture,
+        date_of_birth: learner.date_of_birth?,
+        place_of_birth: learner.place_of_birth,
+        gender: learner.gender?,
+        email_address: learner.email_address,
+        nationality: learner.nationality,
+        scottish_candidate_number: learner.scottish_candidate_number,
+        verification_type: learner.verification_type?,
+        other_verification_description: learner.other_verification_description,
+        ability_to_share: learner.ability_to_share?,
+        notes: learner.notes,
+    })
 }

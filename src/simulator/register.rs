@@ -6,8 +6,8 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use super::record::{record_of, record_of_new, today};
-use crate::domain::{AbilityToShare, FromLrs as _, Learner, LearnerDetails, LearningEvent, Open, Personal, Uln};
+use super::record::{details_of, record_of, record_of_new, today};
+use crate::domain::{AbilityToShare, BatchLearner, FromLrs as _, Learner, LearnerDetails, LearningEvent, Open, Personal, Uln};
 use crate::form::Value as _;
 
 pub use super::record::NewLearner;
@@ -62,11 +62,18 @@ pub struct Register {
     by_uln: HashMap<String, usize>,
     searches: HashMap<String, Instant>,
     registration_window: Duration,
+    next_prefix: u32,
 }
 
 impl Default for Register {
     fn default() -> Self {
-        Self { entries: Vec::new(), by_uln: HashMap::new(), searches: HashMap::new(), registration_window: DEFAULT_WINDOW }
+        Self {
+            entries: Vec::new(),
+            by_uln: HashMap::new(),
+            searches: HashMap::new(),
+            registration_window: DEFAULT_WINDOW,
+            next_prefix: 910_000_001,
+        }
     }
 }
 
@@ -144,16 +151,26 @@ impl Register {
             post_code: details.last_known_post_code.as_str(),
         };
         let searched = self.searches.get(&demographics.key(organisation)).is_some_and(|at| at.elapsed() < self.registration_window);
-        let taken = matches!(self.find_by_demographics(&demographics), Found::Exact(_) | Found::Master(_));
+        let taken = self.entries.iter().any(|entry| is_candidate(entry, &demographics) && is_exact(entry, &demographics));
         if !searched || taken {
             return Err(Refused::NotRegistered);
         }
-        let mut free = (910_000_001..).filter_map(Uln::from_prefix).filter(|uln| !self.by_uln.contains_key(uln.as_str()));
-        let uln = free.next().ok_or(Refused::NotRegistered)?;
+        self.take_up(details).ok_or(Refused::NotRegistered)
+    }
+
+    /// Registers a learner of a batch, for which no search is needed; `None` if too little is known.
+    pub fn register_from_batch(&mut self, learner: &BatchLearner) -> Option<Uln> {
+        self.take_up(&details_of(learner)?)
+    }
+
+    /// Gives a learner the next free ULN.
+    fn take_up(&mut self, details: &LearnerDetails) -> Option<Uln> {
+        let uln = (self.next_prefix..).filter_map(Uln::from_prefix).find(|uln| !self.by_uln.contains_key(uln.as_str()))?;
+        self.next_prefix = uln.as_str()[..9].parse::<u32>().ok()? + 1;
         let learner = record_of(uln.clone(), details, 1, None);
         self.by_uln.insert(uln.as_str().to_owned(), self.entries.len());
         self.entries.push(Entry { learner, events: Vec::new(), master: None });
-        Ok(uln)
+        Some(uln)
     }
 
     /// Replaces a learner's record, if `version` is the one it has.
@@ -215,18 +232,8 @@ impl Register {
 
     /// Learners with these names and date of birth; the one whose gender and postcode fit as well.
     pub fn find_by_demographics(&self, search: &Demographics<'_>) -> Found {
-        let candidates: Vec<&Entry> = self
-            .entries
-            .iter()
-            .filter(|Entry { learner, .. }| {
-                names_fit(learner, search.given_name, search.family_name)
-                    && learner.date_of_birth.as_ref().is_some_and(|date| date.to_lrs() == search.date_of_birth)
-            })
-            .collect();
-        let mut exact = candidates.iter().filter(|Entry { learner, .. }| {
-            learner.gender.as_ref().is_some_and(|gender| gender.to_lrs() == search.gender)
-                && text(learner.last_known_post_code.as_ref()).is_some_and(|code| same_postcode(code, search.post_code))
-        });
+        let candidates: Vec<&Entry> = self.entries.iter().filter(|entry| is_candidate(entry, search)).collect();
+        let mut exact = candidates.iter().filter(|entry| is_exact(entry, search));
         match (exact.next(), exact.next()) {
             (Some(one), None) => self.answer(one),
             _ if candidates.is_empty() => Found::Nobody,
@@ -247,7 +254,7 @@ impl Register {
     fn answer(&self, entry: &Entry) -> Found {
         match self.master_of(entry) {
             None => Found::Exact(Box::new(entry.learner.clone())),
-            Some(master) => Found::Master(Box::new(Learner { master_substituted: Some("Y".into()), ..master.clone() })),
+            Some(master) => Found::Master(Box::new(Learner { master_substituted: Some(Personal::new("Y".into())), ..master.clone() })),
         }
     }
 
@@ -268,6 +275,18 @@ impl Demographics<'_> {
 
 fn text(value: Option<&Personal<String>>) -> Option<&str> {
     value.map(|value| value.reveal().as_str())
+}
+
+/// The names and the date of birth fit.
+fn is_candidate(Entry { learner, .. }: &Entry, search: &Demographics<'_>) -> bool {
+    names_fit(learner, search.given_name, search.family_name)
+        && learner.date_of_birth.as_ref().is_some_and(|date| date.to_lrs() == search.date_of_birth)
+}
+
+/// And so do gender and postcode.
+fn is_exact(Entry { learner, .. }: &Entry, search: &Demographics<'_>) -> bool {
+    learner.gender.as_ref().is_some_and(|gender| gender.to_lrs() == search.gender)
+        && text(learner.last_known_post_code.as_ref()).is_some_and(|code| same_postcode(code, search.post_code))
 }
 
 /// Do both names fit the learner's, old and preferred ones included?
@@ -354,7 +373,7 @@ mod tests {
         let register = register(&[r#""uln":"3000000126""#, r#""uln":"3000000258","mergedInto":"3000000126""#]);
         let Found::Master(master) = register.find_by_uln("3000000258", "zoë", "o'neill-siân") else { panic!("no master") };
         assert_eq!(master.uln.to_lrs(), "3000000126");
-        assert_eq!(master.master_substituted.as_deref(), Some("Y"));
+        assert_eq!(master.master_substituted, Some(Personal::new("Y".into())));
         assert_eq!(master.linked_ulns.len(), 1);
         assert!(matches!(register.find_by_uln("3000000126", "Zoë", "O'Neill-Siân"), Found::Exact(_)));
         assert_eq!(register.find_by_uln("3000000126", "Zoë", "Smith"), Found::Nobody);

@@ -57,6 +57,8 @@ const NOT_BLANK: &str = r"[ \t\r\n]*[^ \t\r\n].*";
 const DAY: &str =
     "(18|19|20)[0-9]{2}-((01|03|05|07|08|10|12)-(0[1-9]|[12][0-9]|3[01])|(04|06|09|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|1[0-9]|2[0-8]))";
 const LEAP_DAY: &str = "(18|19|20)([02468][048]|[13579][26])-02-29";
+const POSTCODE_SHAPE: &str = "[a-zA-Z]{1,2}[0-9rR][0-9a-zA-Z]? ?[0-9][abdefghjlnpqrstuwxyzABDEFGHJLNPQRSTUWXYZ]{2} {0,4}";
+const BFPO: &str = "[bB][fF][pP][oO] ?[0-9]{1,4} {0,4}";
 const ADDRESS: &str = r"[A-Za-z0-9!#$%'*+\-/=?^_`{|}~]+(\.[A-Za-z0-9!#$%'*+\-/=?^_`{|}~]+)*@[A-Za-z0-9][A-Za-z0-9\-]{0,61}[A-Za-z0-9](\.[A-Za-z0-9][A-Za-z0-9\-]{0,61}[A-Za-z0-9])*\.[A-Za-z]{2,6}";
 
 simple_types! {
@@ -70,10 +72,7 @@ simple_types! {
     ULN = "MIAPULN" 10..10 ["[1-9][0-9]{9}"];
     DATE = "MIAPDate" 10..10 [DAY, LEAP_DAY];
     GENDER = "MIAPGender" 1..1 ["[0129]"];
-    POSTCODE = "MIAPPostCode" 0..9 [
-        "[a-zA-Z]{1,2}[0-9rR][0-9a-zA-Z]? ?[0-9][abdefghjlnpqrstuwxyzABDEFGHJLNPQRSTUWXYZ]{2} {0,4}",
-        "[bB][fF][pP][oO] ?[0-9]{1,4} {0,4}"
-    ];
+    POSTCODE = "MIAPPostCode" 0..9 [POSTCODE_SHAPE, BFPO];
     EMAIL = "MIAPEmail" 0..254 [ADDRESS, ""];
     DATE_NILLABLE = "MIAPDateNillable" 0..10 [DAY, LEAP_DAY, ""];
     GENDER_NILLABLE = "MIAPGenderNillable" 0..1 ["[0129]?"];
@@ -84,6 +83,12 @@ simple_types! {
     OTHER_VERIFICATION = "MIAPOtherVerificationDescription" 0..255 [".*"];
     ABILITY_TO_SHARE = "MIAPAbilityToShare" 1..1 ["[012]"];
     NOTES = "MIAPNotes" 0..4000 [".*"];
+    ULN_NILLABLE = "MIAPULNNillable" 0..10 ["[1-9][0-9]{9}", ""];
+    MIS_IDENTIFIER = "MIAPMISIdentifier" 0..128 [".*"];
+    POSTCODE_NILLABLE = "MIAPPostCodeNillable" 0..9 [POSTCODE_SHAPE, BFPO, ""];
+    JOB_TYPE = "MIAPBatchJobType" 3..3 ["FUL|CHK"];
+    RECORD_COUNT = "MIAPLearnerRecordCount" 1..11 [r"[ \t\r\n]*\+?0*([1-9][0-9]?|1[0-9]{2}|200)[ \t\r\n]*"];
+    LONG = "long" 1..20 [r"[ \t\r\n]*[+-]?[0-9]{1,18}[ \t\r\n]*"];
     INT = "int" 1..11 [r"[ \t\r\n]*[+-]?[0-9]{1,10}[ \t\r\n]*"];
     ANY_TEXT = "string" 0..1_000_000 [".*"];
 }
@@ -145,9 +150,9 @@ pub const FIND_BY_DEMOGRAPHICS: Sequence = Sequence {
     ],
 };
 
-/// The four credentials, then one element.
+/// The four credentials, then other elements.
 macro_rules! credentials_and {
-    ($particle:expr) => {
+    ($($particle:expr),+ $(,)?) => {
         Sequence {
             namespace: None,
             particles: &[
@@ -155,7 +160,7 @@ macro_rules! credentials_and {
                 nillable("UKPRN", &UKPRN),
                 one("OrgPassword", &PASSWORD),
                 one("UserName", &NAME_NON_EMPTY),
-                $particle,
+                $($particle),+
             ],
         }
     };
@@ -213,6 +218,58 @@ pub const UPDATE: Sequence = credentials_and!(nested("Learner", None, LEARNER_TO
 pub const VERIFY: Sequence = credentials_and!(nested("LearnerToVerify", None, LEARNER_TO_VERIFY));
 /// `rep:RetrieveULNs` (FACTS 2.14).
 pub const RETRIEVE: Sequence = credentials_and!(nested("ULNsToRetrieve", None, ULNS_TO_RETRIEVE));
+
+const BATCH_LEARNER: &[Particle] = &[
+    maybe("ULN", &ULN_NILLABLE),
+    maybe("MISIdentifier", &MIS_IDENTIFIER),
+    maybe("Title", &NAME),
+    one("GivenName", &NAME_NON_EMPTY),
+    maybe("PreferredGivenName", &NAME),
+    maybe("MiddleOtherName", &NAME),
+    one("FamilyName", &NAME_NON_EMPTY),
+    maybe("PreviousFamilyName", &NAME),
+    maybe("FamilyNameAtAge16", &NAME),
+    maybe("SchoolAtAge16", &SCHOOL_NAME),
+    maybe("LastKnownAddressLine1", &ADDRESS_LINE),
+    maybe("LastKnownAddressLine2", &ADDRESS_LINE),
+    maybe("LastKnownAddressTown", &ADDRESS_LINE),
+    maybe("LastKnownAddressCountyOrCity", &ADDRESS_LINE),
+    maybe("LastKnownPostCode", &POSTCODE_NILLABLE),
+    maybe("DateOfAddressCapture", &DATE_NILLABLE),
+    maybe("DateOfBirth", &DATE_NILLABLE),
+    maybe("PlaceOfBirth", &NAME),
+    maybe("EmailAddress", &EMAIL),
+    maybe("Gender", &GENDER_NILLABLE),
+    maybe("Nationality", &NATIONALITY),
+    maybe("ScottishCandidateNumber", &SCOTTISH_CANDIDATE_NUMBER),
+    maybe("AbilityToShare", &ABILITY_TO_SHARE),
+    maybe("VerificationType", &VERIFICATION_TYPE),
+    maybe("OtherVerificationDescription", &OTHER_VERIFICATION),
+    maybe("Notes", &NOTES),
+];
+const BATCH_LEARNER_TO_VERIFY: &[Particle] = &[
+    maybe("MISIdentifier", &MIS_IDENTIFIER),
+    one("ULN", &ULN),
+    one("FamilyName", &NAME_NON_EMPTY),
+    one("GivenName", &NAME_NON_EMPTY),
+    nillable("DateOfBirth", &DATE_NILLABLE),
+    nillable("Gender", &GENDER_NILLABLE),
+];
+
+/// `bat:SubmitBatch` (FACTS 2.7).
+pub const SUBMIT_REGISTRATION_BATCH: Sequence = credentials_and!(
+    one("JobType", &JOB_TYPE),
+    one("LearnerRecordCount", &RECORD_COUNT),
+    Particle { max: 200, ..nested("Learner", None, BATCH_LEARNER) },
+);
+/// `vld:SubmitVerifyBatch` (FACTS 2.11): the count is limited, the learners are not.
+pub const SUBMIT_VERIFICATION_BATCH: Sequence = credentials_and!(
+    one("LearnerRecordCount", &RECORD_COUNT),
+    nillable("OrgEmail", &EMAIL),
+    Particle { max: usize::MAX, ..nested("Learner", None, BATCH_LEARNER_TO_VERIFY) },
+);
+/// `bat:GetSubmitBatchOutput` and `vld:GetVerifyBatchOutput` (FACTS 2.8, 2.12).
+pub const GET_BATCH: Sequence = credentials_and!(one("JobID", &LONG));
 
 const INVOKING_ORGANISATION: &[Particle] = &[
     nillable("OrganisationRef", &ANY_TEXT),

@@ -2,21 +2,17 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::server::WebPkiClientVerifier;
-use rustls::{RootCertStore, ServerConfig};
+use rustls::ServerConfig;
 
-use super::Simulator;
-use super::people;
 use super::register::{DEFAULT_WINDOW, NewLearner, Register};
+use super::{Simulator, jobs, people};
 use crate::domain::{OrganisationRef, Ukprn};
 use crate::form::form;
 use crate::form::read::from_toml;
-use crate::organisations::{Product, in_words};
+use crate::organisations::{OrganisationPassword, Product, in_words};
+use crate::tls;
 
 form! {
     /// A simulator's configuration file.
@@ -28,6 +24,8 @@ form! {
         pub invented_learners: usize = people::DEFAULT_COUNT,
         /// How many seconds after a search by demographics a learner may be registered.
         pub registration_window_seconds: u64 = DEFAULT_WINDOW.as_secs(),
+        /// How many seconds a batch job takes.
+        pub job_seconds: u64 = jobs::DEFAULT_DURATION.as_secs(),
         /// Serve TLS instead of plain HTTP.
         pub tls: Option<TlsFiles>,
         /// Who may call; the demonstration's two organisations if nobody is named.
@@ -109,10 +107,19 @@ impl Settings {
         let mut register = Register::default();
         register.set_registration_window(Duration::from_secs(self.registration_window_seconds));
         people::settle(&mut register, self.invented_learners);
-        for learner in &self.learners {
-            register.add(learner.clone()).map_err(|_| "two learners have the same ULN: each needs its own".to_owned())?;
+        for organisation in &self.organisations {
+            OrganisationPassword::new(&organisation.password)
+                .map_err(|invalid| format!("organisations: {}: password {}", organisation.ukprn, invalid.detail))?;
         }
-        Ok(Simulator::new(self.organisations.clone(), register))
+        // Masters first, so that whoever was merged into them finds them.
+        let (merged, masters): (Vec<_>, Vec<_>) = self.learners.iter().partition(|learner| learner.merged_into.is_some());
+        for (number, learner) in masters.into_iter().chain(merged).enumerate() {
+            if learner.merged_into.as_ref().is_some_and(|master| register.look_up(master.as_str()).is_none()) {
+                return Err(format!("learners: merged_into of learner {} names nobody of the register", number + 1));
+            }
+            register.add(learner.clone()).map_err(|_| "learners: two have the same ULN: each needs its own".to_owned())?;
+        }
+        Ok(Simulator::new(self.organisations.clone(), register, Duration::from_secs(self.job_seconds)))
     }
 }
 
@@ -122,28 +129,8 @@ impl TlsFiles {
     /// # Errors
     /// What is wrong with them.
     pub fn server_config(&self) -> Result<ServerConfig, String> {
-        let provider = crate::organisations::provider();
-        let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
-            .with_safe_default_protocol_versions()
-            .map_err(|error| error.to_string())?;
-        let builder = match &self.client_ca_file {
-            None => builder.with_no_client_auth(),
-            Some(file) => {
-                let mut roots = RootCertStore::empty();
-                roots.add_parsable_certificates(certificates(file)?);
-                let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
-                    .build()
-                    .map_err(|error| format!("{}: {error}", file.display()))?;
-                builder.with_client_cert_verifier(verifier)
-            }
-        };
-        let key = PrivateKeyDer::from_pem_file(&self.key_file).map_err(|error| format!("{}: {error}", self.key_file.display()))?;
-        builder.with_single_cert(certificates(&self.certificate_file)?, key).map_err(|error| error.to_string())
+        tls::server_config(&self.certificate_file, &self.key_file, self.client_ca_file.as_deref())
     }
-}
-
-fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
-    CertificateDer::pem_file_iter(file).and_then(Iterator::collect::<Result<_, _>>).map_err(|error| format!("{}: {error}", file.display()))
 }
 
 impl SimulatedOrganisation {

@@ -18,6 +18,7 @@ enum Fit {
 pub fn compare(register: &Register, asked: &Element) -> VerifiedLearner {
     let text = |name| asked.child(name).map(|child| child.text.clone()).filter(|text| !text.is_empty());
     let mut verified = VerifiedLearner {
+        mis_identifier: text("MISIdentifier").map(Personal::new),
         searched_uln: text("ULN").map(|uln| Open::from_lrs(&uln)),
         searched_family_name: text("FamilyName").map(Personal::new),
         searched_given_name: text("GivenName").map(Personal::new),
@@ -69,7 +70,7 @@ pub fn compare(register: &Register, asked: &Element) -> VerifiedLearner {
         (Fit::Similar, false, true) => "WSVRC004",
     };
     verified.response_code = LrsCode::new(code);
-    verified.failure_flag = flags.into_iter().map(|flag| FailureFlag(flag.to_owned())).collect();
+    verified.failure_flag = flags.into_iter().map(|flag| FailureFlag(Personal::new(flag.to_owned()))).collect();
     // Only who knows the learner already is shown the record.
     if code == "WSVRC001" || code == "WSVRC002" {
         show(&mut verified, master.map_or(record, |master| &master.learner));

@@ -13,6 +13,7 @@ pub struct Caller {
     url: String,
     http: reqwest::Client,
     authorization: Option<String>,
+    header: Option<(&'static str, &'static str)>,
 }
 
 /// Claims of a token that is good for an hour; `changes` are laid over them, `null` takes one away.
@@ -40,7 +41,8 @@ pub fn token(changes: Value) -> String {
 impl Caller {
     pub fn new(url: String) -> Self {
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-        Self { url, http: reqwest::Client::builder().no_proxy().build().expect("a client"), authorization: None }.with_claims(json!({}))
+        Self { url, http: reqwest::Client::builder().no_proxy().build().expect("a client"), authorization: None, header: None }
+            .with_claims(json!({}))
     }
 
     /// With a token of these claims.
@@ -56,6 +58,16 @@ impl Caller {
     /// With this whole header, or none.
     pub fn with_authorization(self, header: Option<&str>) -> Self {
         Self { authorization: header.map(str::to_owned), ..self }
+    }
+
+    /// With one more header.
+    pub fn with_header(self, name: &'static str, value: &'static str) -> Self {
+        Self { header: Some((name, value)), ..self }
+    }
+
+    /// Through this client instead of one that trusts the web.
+    pub fn through(self, http: reqwest::Client) -> Self {
+        Self { http, ..self }
     }
 
     /// Posts JSON.
@@ -80,6 +92,9 @@ impl Caller {
     async fn send(&self, mut request: reqwest::RequestBuilder) -> Answer {
         if let Some(authorization) = &self.authorization {
             request = request.header("Authorization", authorization);
+        }
+        if let Some((name, value)) = self.header {
+            request = request.header(name, value);
         }
         let response = request.send().await.expect("the gateway answers");
         let status = response.status().as_u16();

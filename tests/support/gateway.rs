@@ -74,7 +74,7 @@ impl Gateway {
         };
         let (verifier, registry) = (Verifier::new(options.issuers), Registry::new(options.organisations));
         let gateway = server::Gateway::new(verifier, registry, Lrs::new(lrs));
-        Self(Running::start(move || server::bind(ANY_PORT, 1, gateway).map(|bound| (bound.address, bound.server))))
+        Self(Running::start(move || server::bind(ANY_PORT, 1, None, gateway).map(|bound| (bound.address, bound.server))))
     }
 
     /// Its address.

@@ -16,8 +16,11 @@ impl Operation for FindByUln {
     const ELEMENT: &'static str = "fin:FindLearnerByULN";
     const NAMESPACES: &'static str = NAMESPACES;
     const ANSWER: &'static str = "FindLearnerResponse";
-    const SAFE_TO_RETRY: bool = true;
     type Answer = FindLearnerResponse;
+
+    fn is_safe_to_retry(&self) -> bool {
+        true
+    }
 
     elements!([find_type: "FindType",] credentials, [uln: "ULN", family_name: "FamilyName", given_name: "GivenName",]);
 
@@ -42,8 +45,11 @@ impl Operation for FindByDemographics {
     const ELEMENT: &'static str = "fin:FindLearnerByDemographics";
     const NAMESPACES: &'static str = NAMESPACES;
     const ANSWER: &'static str = "FindLearnerResponse";
-    const SAFE_TO_RETRY: bool = true;
     type Answer = FindLearnerResponse;
+
+    fn is_safe_to_retry(&self) -> bool {
+        true
+    }
 
     elements!([find_type: "FindType",] credentials, [
         family_name: "FamilyName",
@@ -57,7 +63,19 @@ impl Operation for FindByDemographics {
         email_address: "EmailAddress" nil,
     ]);
 
+    /// An answer repeats its question; an exact match was born on the day that was asked for.
     fn check(&self, answer: &FindLearnerResponse) -> Result<(), &'static str> {
+        let bare = |code: &str| code.replace(' ', "").to_ascii_uppercase();
+        let other_date = |date: &Option<Open<Date>>| date.as_ref().is_some_and(|date| date.known() != Some(&self.date_of_birth));
+        let other_gender = answer.gender.as_ref().is_some_and(|gender| gender.known() != Some(&self.gender));
+        let other_post_code =
+            answer.last_known_post_code.as_ref().is_some_and(|code| bare(code.reveal()) != bare(self.last_known_post_code.as_str()));
+        if other_date(&answer.date_of_birth) || other_gender || other_post_code {
+            return Err("it answers a search for somebody else");
+        }
+        if answer.response_code.is("WSRC0004") && answer.learner.iter().any(|learner| other_date(&learner.date_of_birth)) {
+            return Err("its exact match is a learner with another date of birth");
+        }
         answer.check(self.find_type)
     }
 }

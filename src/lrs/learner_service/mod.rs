@@ -2,14 +2,18 @@
 
 mod find;
 mod register;
+mod registration_batch;
 mod retrieve;
+mod verification_batch;
 mod verify;
 
 use std::borrow::Cow;
 
 pub use find::FindLearnerResponse;
 pub use register::{RegisterLearnerResponse, UpdateLearnerResponse};
+pub use registration_batch::{GetRegistrationBatch, MOST_LEARNERS, RegistrationBatchOutput, SubmitBatchResponse, SubmitRegistrationBatch};
 pub use retrieve::{RetrieveUlnsResponse, RetrievedUln, RetrievedUlns};
+pub use verification_batch::{GetVerificationBatch, SubmitVerificationBatch, VerificationBatchOutput};
 pub use verify::{FailureFlag, VerifiedLearner, VerifyLearnerResponse};
 
 use super::codes::LrsCode;

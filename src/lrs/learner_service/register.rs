@@ -17,9 +17,12 @@ impl Operation for RegisterLearner {
     const ELEMENT: &'static str = "reg:RegisterLearner";
     const NAMESPACES: &'static str = NAMESPACES;
     const ANSWER: &'static str = "RegisterLearnerResponse";
-    const SAFE_TO_RETRY: bool = false;
     const FIELDS: Fields = &[("Learner", "learner")];
     type Answer = RegisterLearnerResponse;
+
+    fn is_safe_to_retry(&self) -> bool {
+        false
+    }
 
     fn write(&self, context: &Context<'_>, writer: &mut Writer) {
         credentials(context, writer);
@@ -43,9 +46,12 @@ impl Operation for UpdateLearner {
     const ELEMENT: &'static str = "reg:UpdateLearner";
     const NAMESPACES: &'static str = NAMESPACES;
     const ANSWER: &'static str = "UpdateLearnerResponse";
-    const SAFE_TO_RETRY: bool = false;
     const FIELDS: Fields = &[("Learner", "learner"), ("Learner/ULN", "uln"), ("Learner/VersionNumber", "version_number")];
     type Answer = UpdateLearnerResponse;
+
+    fn is_safe_to_retry(&self) -> bool {
+        false
+    }
 
     fn write(&self, context: &Context<'_>, writer: &mut Writer) {
         credentials(context, writer);

@@ -15,9 +15,12 @@ impl Operation for RetrieveUlns {
     const ELEMENT: &'static str = "rep:RetrieveULNs";
     const NAMESPACES: &'static str = "xmlns:rep=\"http://api.lrs.miap.gov.uk/reportmsg\"";
     const ANSWER: &'static str = "RetrieveULNsResponse";
-    const SAFE_TO_RETRY: bool = true;
     const FIELDS: Fields = &[("ULNsToRetrieve/ULN", "ulns")];
     type Answer = RetrieveUlnsResponse;
+
+    fn is_safe_to_retry(&self) -> bool {
+        true
+    }
 
     fn write(&self, context: &Context<'_>, writer: &mut Writer) {
         credentials(context, writer);

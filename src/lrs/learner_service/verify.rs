@@ -16,7 +16,6 @@ impl Operation for VerifyLearner {
     const ELEMENT: &'static str = "rep:VerifyLearner";
     const NAMESPACES: &'static str = "xmlns:rep=\"http://api.lrs.miap.gov.uk/reportmsg\"";
     const ANSWER: &'static str = "VerifyLearnerResponse";
-    const SAFE_TO_RETRY: bool = true;
     const FIELDS: Fields = &[
         ("LearnerToVerify/ULN", "uln"),
         ("LearnerToVerify/FamilyName", "family_name"),
@@ -25,6 +24,10 @@ impl Operation for VerifyLearner {
         ("LearnerToVerify/Gender", "gender"),
     ];
     type Answer = VerifyLearnerResponse;
+
+    fn is_safe_to_retry(&self) -> bool {
+        true
+    }
 
     fn write(&self, context: &Context<'_>, writer: &mut Writer) {
         credentials(context, writer);
@@ -43,6 +46,10 @@ impl Operation for VerifyLearner {
         let not_linked = learner.response_code.is("WSVRC001") || learner.response_code.is("WSVRC003");
         if other(&learner.searched_uln) || (not_linked && other(&learner.uln)) {
             return Err("it is about another ULN");
+        }
+        let everything_fits = learner.response_code.is("WSVRC001") || learner.response_code.is("WSVRC002");
+        if everything_fits && learner.failure_flag.iter().any(|flag| !flag.0.reveal().is_empty()) {
+            return Err("it says that everything fits, and names what does not");
         }
         Ok(())
     }
@@ -63,9 +70,12 @@ impl Answer for VerifyLearnerResponse {
     }
 }
 
-/// `lrnr:MIAPVerifiedLearner` (FACTS 2.2): what was asked, what came of it, and LRS's own values.
+/// `lrnr:MIAPVerifiedLearner` and, in batches, `lrnr:MIAPVerifiedBatchLearner` (FACTS 2.2): what was asked, what came of it,
+/// and LRS's own values.
 #[derive(Debug, Clone)]
 pub struct VerifiedLearner {
+    /// The caller's own name for the record; in batches only.
+    pub mis_identifier: Option<Personal<String>>,
     /// ULN asked about.
     pub searched_uln: Option<Open<Uln>>,
     /// Family name asked about.
@@ -93,6 +103,7 @@ pub struct VerifiedLearner {
 }
 
 wire!(VerifiedLearner {
+    mis_identifier: "MISIdentifier",
     searched_uln: "SearchedULN",
     searched_family_name: "SearchedFamilyName",
     searched_given_name: "SearchedGivenName",
@@ -109,17 +120,17 @@ wire!(VerifiedLearner {
 
 /// A comparison that failed, as LRS names it: `VRF1` to `VRF8`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FailureFlag(pub String);
+pub struct FailureFlag(pub Personal<String>);
 
 /// An element with nothing in it but text, of which there may be several.
 impl WireRecord for FailureFlag {
     const FIELDS: Fields = &[];
 
     fn read(reader: &mut Reader<'_>) -> Result<Self, Unreadable> {
-        Ok(Self(reader.text()?.trim().to_owned()))
+        Ok(Self(Personal::new(reader.text()?.trim().to_owned())))
     }
 
     fn write(&self, writer: &mut Writer) {
-        writer.text(&self.0);
+        writer.text(self.0.reveal());
     }
 }

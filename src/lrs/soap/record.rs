@@ -25,19 +25,26 @@ pub trait WireRecord: Sized {
 
 /// A value read from one element's text.
 pub trait WireValue: WireText + Sized {
+    /// Is a text of white space a value? For dates, codes and numbers it is none.
+    const MAY_BE_BLANK: bool = false;
+
     /// Reads LRS's text; `None` when it cannot be this.
     fn from_wire(text: &str) -> Option<Self>;
 }
 
 impl WireValue for String {
+    const MAY_BE_BLANK: bool = true;
+
     fn from_wire(text: &str) -> Option<Self> {
         Some(text.to_owned())
     }
 }
 
-impl WireValue for Personal<String> {
+impl<T: WireValue> WireValue for Personal<T> {
+    const MAY_BE_BLANK: bool = T::MAY_BE_BLANK;
+
     fn from_wire(text: &str) -> Option<Self> {
-        Some(Self::new(text.to_owned()))
+        T::from_wire(text).map(Self::new)
     }
 }
 
@@ -45,6 +52,8 @@ impl WireValue for Personal<String> {
 macro_rules! strict {
     ($([$($g:tt)*] $t:ty),*) => {$(
         impl<$($g)*> WireValue for $t {
+            const MAY_BE_BLANK: bool = true;
+
             fn from_wire(text: &str) -> Option<Self> {
                 <$t as Value>::parse(text).ok()
             }
@@ -129,7 +138,8 @@ impl<T: WireValue> WireField for Option<T> {
             return reader.skip();
         }
         let text = reader.text()?;
-        let value = if text.is_empty() { None } else { Some(T::from_wire(&text).ok_or(Unreadable::Value(name))?) };
+        let nothing = text.is_empty() || (!T::MAY_BE_BLANK && text.trim_ascii().is_empty());
+        let value = if nothing { None } else { Some(T::from_wire(&text).ok_or(Unreadable::Value(name))?) };
         *slot = Some(value);
         Ok(())
     }
@@ -180,7 +190,9 @@ pub fn take_list<T: WireValue>(
     while let Node::Element(start) = reader.node()? {
         if start.name() == item && !start.nil {
             let text = reader.text()?;
-            list.push(T::from_wire(&text).ok_or(Unreadable::Value(item))?);
+            if !text.trim_ascii().is_empty() {
+                list.push(T::from_wire(&text).ok_or(Unreadable::Value(item))?);
+            }
         } else {
             reader.skip()?;
         }

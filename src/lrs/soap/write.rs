@@ -41,9 +41,9 @@ impl<T: FromLrs> WireText for Open<T> {
     }
 }
 
-impl WireText for Personal<String> {
+impl<T: WireText> WireText for Personal<T> {
     fn wire_text(&self) -> Cow<'_, str> {
-        Cow::Borrowed(self.reveal())
+        self.reveal().wire_text()
     }
 }
 
@@ -68,7 +68,7 @@ macro_rules! numbers {
         }
     )*};
 }
-numbers!(i32, i64);
+numbers!(i32, i64, usize);
 
 /// A character that XML cannot carry was about to be written. Values that were parsed never hold one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

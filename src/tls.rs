@@ -1,0 +1,65 @@
+//! TLS as every part of the program uses it: one cryptography, PEM files, 1.2 or newer.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::WebPkiClientVerifier;
+use rustls::{RootCertStore, ServerConfig};
+
+/// The cryptography of every connection.
+pub fn provider() -> Arc<CryptoProvider> {
+    Arc::new(rustls::crypto::aws_lc_rs::default_provider())
+}
+
+/// The certificates of a PEM file.
+///
+/// # Errors
+/// What is wrong with the file, naming it.
+pub fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
+    let certificates: Vec<_> = CertificateDer::pem_file_iter(file)
+        .and_then(Iterator::collect::<Result<_, _>>)
+        .map_err(|error| format!("{}: no certificate can be read: {error}", file.display()))?;
+    if certificates.is_empty() { Err(format!("{}: there is no certificate in it", file.display())) } else { Ok(certificates) }
+}
+
+/// The private key of a PEM file.
+///
+/// # Errors
+/// What is wrong with the file, naming it.
+pub fn private_key(file: &Path) -> Result<PrivateKeyDer<'static>, String> {
+    PrivateKeyDer::from_pem_file(file).map_err(|error| format!("{}: no private key can be read: {error}", file.display()))
+}
+
+/// The authorities of a PEM file.
+///
+/// # Errors
+/// What is wrong with the file, naming it.
+pub fn authorities(file: &Path) -> Result<RootCertStore, String> {
+    let mut roots = RootCertStore::empty();
+    for certificate in certificates(file)? {
+        roots.add(certificate).map_err(|error| format!("{}: {error}", file.display()))?;
+    }
+    Ok(roots)
+}
+
+/// A server with this certificate; with `client_ca_file`, for clients that show a certificate of these authorities only.
+///
+/// # Errors
+/// What is wrong with the files.
+pub fn server_config(certificate_file: &Path, key_file: &Path, client_ca_file: Option<&Path>) -> Result<ServerConfig, String> {
+    let builder =
+        ServerConfig::builder_with_provider(provider()).with_safe_default_protocol_versions().map_err(|error| error.to_string())?;
+    let builder = match client_ca_file {
+        None => builder.with_no_client_auth(),
+        Some(file) => {
+            let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(authorities(file)?), provider())
+                .build()
+                .map_err(|error| format!("{}: {error}", file.display()))?;
+            builder.with_client_cert_verifier(verifier)
+        }
+    };
+    builder.with_single_cert(certificates(certificate_file)?, private_key(key_file)?).map_err(|error| error.to_string())
+}
