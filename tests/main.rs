@@ -4,6 +4,7 @@ mod support;
 
 mod bad_input;
 mod bad_learners;
+mod batches;
 mod codes;
 mod commands;
 mod contract;

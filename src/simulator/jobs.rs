@@ -29,7 +29,7 @@ pub struct Jobs {
 struct Job {
     organisation: String,
     submitted: Instant,
-    started: Option<Open<LocalDateTime>>,
+    started: Open<LocalDateTime>,
     output: Output,
 }
 
@@ -129,9 +129,11 @@ impl Jobs {
             learner: Vec::new(),
         };
         match self.find(organisation, job) {
-            Some((Job { output: Output::Registration(output), started, .. }, true)) => {
-                RegistrationBatchOutput { job_started_date_time: started.clone(), job_finished_date_time: now(), ..output.clone() }
-            }
+            Some((Job { output: Output::Registration(output), started, .. }, true)) => RegistrationBatchOutput {
+                job_started_date_time: Some(started.clone()),
+                job_finished_date_time: Some(now()),
+                ..output.clone()
+            },
             Some((Job { output: Output::Registration(_), .. }, false)) => nothing("WSRC0008"),
             _ => nothing("WSRC0018"),
         }
@@ -147,9 +149,11 @@ impl Jobs {
             verified_learner: Vec::new(),
         };
         match self.find(organisation, job) {
-            Some((Job { output: Output::Verification(output), started, .. }, true)) => {
-                VerificationBatchOutput { job_started_date_time: started.clone(), job_finished_date_time: now(), ..output.clone() }
-            }
+            Some((Job { output: Output::Verification(output), started, .. }, true)) => VerificationBatchOutput {
+                job_started_date_time: Some(started.clone()),
+                job_finished_date_time: Some(now()),
+                ..output.clone()
+            },
             Some((Job { output: Output::Verification(_), .. }, false)) => nothing("WSRC0027"),
             _ => nothing("WSRC0018"),
         }
@@ -162,8 +166,8 @@ impl Jobs {
     }
 }
 
-fn now() -> Option<Open<LocalDateTime>> {
-    Some(Open::from_lrs(&jiff::Timestamp::now().strftime("%Y-%m-%d %H:%M:%S").to_string()))
+fn now() -> Open<LocalDateTime> {
+    Open::from_lrs(&jiff::Timestamp::now().strftime("%Y-%m-%d %H:%M:%S").to_string())
 }
 
 /// What becomes of one learner: a return code, and the ULN if there is one.

@@ -165,7 +165,7 @@ impl Register {
 
     /// Gives a learner the next free ULN.
     fn take_up(&mut self, details: &LearnerDetails) -> Option<Uln> {
-        let uln = (self.next_prefix..).filter_map(Uln::from_prefix).find(|uln| !self.by_uln.contains_key(uln.as_str()))?;
+        let uln = (self.next_prefix..=999_999_999).filter_map(Uln::from_prefix).find(|uln| !self.by_uln.contains_key(uln.as_str()))?;
         self.next_prefix = uln.as_str()[..9].parse::<u32>().ok()? + 1;
         let learner = record_of(uln.clone(), details, 1, None);
         self.by_uln.insert(uln.as_str().to_owned(), self.entries.len());

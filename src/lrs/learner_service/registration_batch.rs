@@ -136,63 +136,41 @@ impl Answer for RegistrationBatchOutput {
     }
 }
 
-// `lrnr:BatchLearner` (FACTS 2.2): not in the order of a single learner.
-wire!(BatchLearner {
-    uln: "ULN",
-    mis_identifier: "MISIdentifier",
-    title: "Title",
-    given_name: "GivenName",
-    preferred_given_name: "PreferredGivenName",
-    middle_other_name: "MiddleOtherName",
-    family_name: "FamilyName",
-    previous_family_name: "PreviousFamilyName",
-    family_name_at_age16: "FamilyNameAtAge16",
-    school_at_age16: "SchoolAtAge16",
-    last_known_address_line1: "LastKnownAddressLine1",
-    last_known_address_line2: "LastKnownAddressLine2",
-    last_known_address_town: "LastKnownAddressTown",
-    last_known_address_county_or_city: "LastKnownAddressCountyOrCity",
-    last_known_post_code: "LastKnownPostCode",
-    date_of_address_capture: "DateOfAddressCapture",
-    date_of_birth: "DateOfBirth",
-    place_of_birth: "PlaceOfBirth",
-    email_address: "EmailAddress",
-    gender: "Gender",
-    nationality: "Nationality",
-    scottish_candidate_number: "ScottishCandidateNumber",
-    ability_to_share: "AbilityToShare",
-    verification_type: "VerificationType",
-    other_verification_description: "OtherVerificationDescription",
-    notes: "Notes",
-});
+/// `lrnr:BatchLearner` (FACTS 2.2), not in the order of a single learner, and what follows it.
+macro_rules! batch_learner {
+    ($record:ty $(, $more:ident : $element:literal)?) => {
+        wire!($record {
+            uln: "ULN",
+            mis_identifier: "MISIdentifier",
+            title: "Title",
+            given_name: "GivenName",
+            preferred_given_name: "PreferredGivenName",
+            middle_other_name: "MiddleOtherName",
+            family_name: "FamilyName",
+            previous_family_name: "PreviousFamilyName",
+            family_name_at_age16: "FamilyNameAtAge16",
+            school_at_age16: "SchoolAtAge16",
+            last_known_address_line1: "LastKnownAddressLine1",
+            last_known_address_line2: "LastKnownAddressLine2",
+            last_known_address_town: "LastKnownAddressTown",
+            last_known_address_county_or_city: "LastKnownAddressCountyOrCity",
+            last_known_post_code: "LastKnownPostCode",
+            date_of_address_capture: "DateOfAddressCapture",
+            date_of_birth: "DateOfBirth",
+            place_of_birth: "PlaceOfBirth",
+            email_address: "EmailAddress",
+            gender: "Gender",
+            nationality: "Nationality",
+            scottish_candidate_number: "ScottishCandidateNumber",
+            ability_to_share: "AbilityToShare",
+            verification_type: "VerificationType",
+            other_verification_description: "OtherVerificationDescription",
+            notes: "Notes",
+            $($more: $element,)?
+        });
+    };
+}
 
+batch_learner!(BatchLearner);
 // `lrnr:OutputBatchLearner` (FACTS 2.2).
-wire!(BatchLearnerResult {
-    uln: "ULN",
-    mis_identifier: "MISIdentifier",
-    title: "Title",
-    given_name: "GivenName",
-    preferred_given_name: "PreferredGivenName",
-    middle_other_name: "MiddleOtherName",
-    family_name: "FamilyName",
-    previous_family_name: "PreviousFamilyName",
-    family_name_at_age16: "FamilyNameAtAge16",
-    school_at_age16: "SchoolAtAge16",
-    last_known_address_line1: "LastKnownAddressLine1",
-    last_known_address_line2: "LastKnownAddressLine2",
-    last_known_address_town: "LastKnownAddressTown",
-    last_known_address_county_or_city: "LastKnownAddressCountyOrCity",
-    last_known_post_code: "LastKnownPostCode",
-    date_of_address_capture: "DateOfAddressCapture",
-    date_of_birth: "DateOfBirth",
-    place_of_birth: "PlaceOfBirth",
-    email_address: "EmailAddress",
-    gender: "Gender",
-    nationality: "Nationality",
-    scottish_candidate_number: "ScottishCandidateNumber",
-    ability_to_share: "AbilityToShare",
-    verification_type: "VerificationType",
-    other_verification_description: "OtherVerificationDescription",
-    notes: "Notes",
-    return_code: "ReturnCode",
-});
+batch_learner!(BatchLearnerResult, return_code: "ReturnCode");
