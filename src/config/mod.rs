@@ -6,19 +6,22 @@
 
 mod environment;
 mod file;
+mod issuers;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::auth::{Algorithm, ClaimNames, Issuer, IssuerKey, Verifier};
+use crate::auth::Verifier;
 use crate::form::Value as _;
-use crate::form::read::from_toml;
+use crate::form::file::{from_table, table};
 use crate::lrs::{Lrs, LrsSettings, Vendor};
-use crate::organisations::{Registry, Transport, in_words, load_directory};
+use crate::organisations::{Registry, Transport, load_directory};
 use crate::tls::server_config;
 
-use file::{ConfigFile, IssuerSection, LrsSection};
+use file::{ConfigFile, LrsSection};
+pub use issuers::Minter;
+use issuers::verifier;
 
 /// Everything `serve` needs, read and checked.
 #[derive(Debug)]
@@ -41,19 +44,6 @@ pub struct Config {
     pub organisation_problems: Vec<String>,
     /// What `check-config` tells beyond problems.
     pub remarks: Vec<String>,
-}
-
-/// A shared secret and the issuer it belongs to: what minting a development token takes.
-#[derive(Debug)]
-pub struct Minter {
-    /// The issuer's name.
-    pub issuer: String,
-    /// Whom its tokens are for.
-    pub audience: String,
-    /// Where the claims go.
-    pub claims: ClaimNames,
-    /// The secret.
-    pub secret: secrecy::SecretBox<Vec<u8>>,
 }
 
 impl Config {
@@ -128,110 +118,27 @@ fn out_of_range(file: &ConfigFile) -> Vec<String> {
     problems
 }
 
-impl Minter {
-    /// Finds the issuer with a shared secret in a configuration file.
-    ///
-    /// # Errors
-    /// When there is none, or its secret cannot be read.
-    pub fn load(path: &Path) -> Result<Self, Vec<String>> {
-        let (file, base) = read(path)?;
-        let found = file.auth.issuers.iter().find_map(|issuer| Some((issuer, issuer.hmac_secret_file.as_ref()?)));
-        let Some((issuer, secret_file)) = found else {
-            return Err(vec!["auth.issuers: no issuer has an hmac_secret_file: tokens can only be minted under a shared secret".into()]);
-        };
-        let at = |problem: String| vec![format!("auth.issuers: hmac_secret_file: {problem}")];
-        let secret = secret(&base.join(secret_file)).map_err(at)?;
-        IssuerKey::from_secret(&secret).map_err(at)?;
-        Ok(Self {
-            issuer: issuer.issuer.clone(),
-            audience: issuer.audience.clone(),
-            claims: claim_names(issuer),
-            secret: secrecy::SecretBox::new(Box::new(secret)),
-        })
-    }
-}
-
 fn read(path: &Path) -> Result<(ConfigFile, PathBuf), Vec<String>> {
-    let at = |problem: String| format!("{}: {problem}", path.display());
-    let text = std::fs::read_to_string(path).map_err(|error| vec![at(format!("cannot be read: {error}"))])?;
-    let mut table = text.parse::<toml::Table>().map_err(|error| vec![at(format!("not well-formed TOML: {}", error.message()))])?;
+    let mut table = table(path)?;
     let mut problems = environment::apply(&mut table, std::env::vars());
     // A section that is not there is one that sets nothing.
     for section in ["server", "auth", "lrs", "store"] {
         table.entry(section).or_insert_with(|| toml::Value::Table(toml::Table::new()));
     }
-    let directory = table.get("organisations").and_then(|section| section.get("directory")?.as_str().map(str::to_owned));
-    match from_toml(table) {
-        Ok(file) if problems.is_empty() => Ok((file, path.parent().unwrap_or(Path::new("")).to_owned())),
+    let base = path.parent().unwrap_or(Path::new("")).to_owned();
+    let directory = table.get("organisations").and_then(|section| section.get("directory")?.as_str().map(|name| base.join(name)));
+    match from_table(path, table) {
+        Ok(file) if problems.is_empty() => Ok((file, base)),
         Ok(_) => Err(problems),
-        Err(mistakes) => {
-            problems.extend(mistakes.iter().map(|mistake| at(in_words(mistake))));
+        Err(mut mistakes) => {
+            problems.append(&mut mistakes);
             // What is wrong with the organisations can be told all the same.
-            let directory = directory.map(|directory| path.parent().unwrap_or(Path::new("")).join(directory));
             if let (Some(directory), Ok(transport)) = (directory, Transport::new(None, Duration::from_secs(1))) {
                 problems.extend(Registry::load(&directory, &transport).map_or_else(|problem| vec![problem], |(_, problems)| problems));
             }
             Err(problems)
         }
     }
-}
-
-fn verifier(file: &ConfigFile, base: &Path) -> Result<Verifier, Vec<String>> {
-    let mut problems = Vec::new();
-    let mut issuers = Vec::new();
-    let mut names = std::collections::HashSet::new();
-    for (number, section) in file.auth.issuers.iter().enumerate() {
-        if !names.insert(section.issuer.as_str()) {
-            problems.push(format!("auth.issuers.{number}.issuer: {} stands in another section already", section.issuer));
-        }
-        match issuer(section, base) {
-            Ok(issuer) => issuers.push(issuer),
-            Err(problem) => problems.push(format!("auth.issuers.{number}.{problem}")),
-        }
-    }
-    if file.auth.issuers.is_empty() {
-        problems.push("auth.issuers: name at least one issuer whose tokens are accepted ([[auth.issuers]])".into());
-    }
-    if problems.is_empty() { Ok(Verifier::new(issuers)) } else { Err(problems) }
-}
-
-fn issuer(section: &IssuerSection, base: &Path) -> Result<Issuer, String> {
-    if section.jwks_url.is_some() {
-        return Err("jwks_url: is not supported yet: give the issuer's public key as public_key_file".into());
-    }
-    let (key, algorithms) = match (&section.public_key_file, &section.hmac_secret_file) {
-        (Some(file), None) => {
-            let path = base.join(file);
-            let at = |problem: String| format!("public_key_file: {}: {problem}", path.display());
-            if section.algorithms.is_empty() {
-                return Err("algorithms: is required with public_key_file: RS256, PS256, ES256 or EdDSA".into());
-            }
-            let pem = std::fs::read(&path).map_err(|error| at(format!("cannot be read: {error}")))?;
-            (IssuerKey::from_public_pem(&pem, &section.algorithms).map_err(at)?, section.algorithms.clone())
-        }
-        (None, Some(file)) => {
-            if section.algorithms.iter().any(|algorithm| *algorithm != Algorithm::HS256) {
-                return Err("algorithms: with hmac_secret_file the only algorithm is HS256".into());
-            }
-            let at = |problem: String| format!("hmac_secret_file: {problem}");
-            (IssuerKey::from_secret(&secret(&base.join(file)).map_err(at)?).map_err(at)?, vec![Algorithm::HS256])
-        }
-        _ => return Err("issuer: needs either public_key_file or hmac_secret_file".into()),
-    };
-    Ok(Issuer::new(&section.issuer, &section.audience, &algorithms, key, claim_names(section)))
-}
-
-fn claim_names(section: &IssuerSection) -> ClaimNames {
-    ClaimNames { organisation: section.organisation_claim.clone(), user: section.user_claim.clone(), scope: section.scope_claim.clone() }
-}
-
-/// A secret's bytes, without the line end that editors leave.
-fn secret(path: &Path) -> Result<Vec<u8>, String> {
-    let mut bytes = std::fs::read(path).map_err(|error| format!("{}: cannot be read: {error}", path.display()))?;
-    while bytes.last().is_some_and(|byte| matches!(byte, b'\n' | b'\r')) {
-        bytes.pop();
-    }
-    Ok(bytes)
 }
 
 fn lrs_settings(section: &LrsSection) -> Result<LrsSettings, Vec<String>> {

@@ -9,6 +9,7 @@
 //! Field names are written once, in Rust's `snake_case`. JSON has them in `camelCase`, TOML as they are.
 
 mod atom;
+pub mod file;
 mod list;
 pub mod read;
 pub mod schema;

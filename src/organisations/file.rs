@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use super::{ClientIdentity, Organisation, OrganisationPassword, Product, Transport};
 use crate::domain::{OrganisationRef, Ukprn};
+use crate::form::file::from_file;
 use crate::form::form;
-use crate::form::read::{Mistake, from_toml};
 
 form! {
     /// What an organisation's file says.
@@ -72,19 +72,8 @@ pub fn load_directory(directory: &Path) -> Result<Vec<Result<Found, Vec<String>>
 }
 
 fn read(path: PathBuf) -> Result<Found, Vec<String>> {
-    let at = |problem: String| format!("{}: {problem}", path.display());
-    let text = std::fs::read_to_string(&path).map_err(|error| vec![at(format!("cannot be read: {error}"))])?;
-    let table = text.parse::<toml::Table>().map_err(|error| vec![at(format!("not well-formed TOML: {}", error.message()))])?;
-    match from_toml(table) {
-        Ok(file) => Ok(Found { path, file }),
-        Err(mistakes) => Err(mistakes.iter().map(|mistake| at(in_words(mistake))).collect()),
-    }
-}
-
-/// `/client_certificate/key_file` → `client_certificate.key_file: is required`
-pub fn in_words(mistake: &Mistake) -> String {
-    let place = mistake.pointer.trim_start_matches('/').replace('/', ".");
-    if place.is_empty() { mistake.detail.to_string() } else { format!("{place}: {}", mistake.detail) }
+    let file = from_file(&path)?;
+    Ok(Found { path, file })
 }
 
 impl Found {

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use secrecy::{ExposeSecret as _, SecretString};
 
 pub use certificate::{ClientIdentity, Transport};
-pub use file::{in_words, load_directory};
+pub use file::load_directory;
 
 use crate::domain::{OrganisationRef, Ukprn, UserName};
 use crate::form::{Invalid, Rule, Value};

@@ -9,9 +9,10 @@ use rustls::ServerConfig;
 use super::register::{DEFAULT_WINDOW, NewLearner, Register};
 use super::{Simulator, jobs, people};
 use crate::domain::{OrganisationRef, Ukprn};
+use crate::form::file::from_file;
 use crate::form::form;
 use crate::form::read::from_toml;
-use crate::organisations::{OrganisationPassword, Product, in_words};
+use crate::organisations::{OrganisationPassword, Product};
 use crate::tls;
 
 form! {
@@ -86,11 +87,7 @@ impl Settings {
     /// # Errors
     /// Every problem of the file.
     pub fn load(path: &Path) -> Result<Self, Vec<String>> {
-        let at = |problem: String| format!("{}: {problem}", path.display());
-        let text = std::fs::read_to_string(path).map_err(|error| vec![at(format!("cannot be read: {error}"))])?;
-        let table = text.parse::<toml::Table>().map_err(|error| vec![at(format!("not well-formed TOML: {}", error.message()))])?;
-        let mut settings: Self =
-            from_toml(table).map_err(|mistakes| mistakes.iter().map(|mistake| at(in_words(mistake))).collect::<Vec<_>>())?;
+        let mut settings: Self = from_file(path)?;
         if let (Some(tls), Some(directory)) = (&mut settings.tls, path.parent()) {
             tls.certificate_file = directory.join(&tls.certificate_file);
             tls.key_file = directory.join(&tls.key_file);
