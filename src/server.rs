@@ -68,7 +68,6 @@ pub fn bind(listen: SocketAddr, workers: usize, tls: Option<rustls::ServerConfig
             .app_data(gateway.registry.clone())
             .app_data(gateway.lrs.clone())
             .app_data(documents.clone())
-            // The last is the first to see a request: ids and problems must surround everything else.
             .wrap(from_fn(around_every_request))
             .into_utoipa_app()
             .configure(routes::api)
