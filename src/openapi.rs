@@ -15,7 +15,7 @@ use utoipa::{IntoResponses, ToSchema as _};
 use utoipa_actix_web::AppExt as _;
 
 use crate::form::schema::{Schemas, collect};
-use crate::problem::{CATALOGUE, ProblemBody};
+use crate::problem::{CATALOGUE, Problem, ProblemBody, Row};
 use crate::routes;
 
 const DESCRIPTION: &str = "\
@@ -135,14 +135,20 @@ fn component_name(status: u16) -> String {
     format!("Problem{status}")
 }
 
+const EXAMPLE_ID: &str = "01a206e9-1f29-728e-8c05-c7b61af44332";
+
 fn problem_response(status: u16) -> Response {
-    let rows = CATALOGUE.iter().filter(|row| row.status == status);
-    let lines: Vec<String> = rows.map(|row| format!("* `{}`: {}. {}", row.code, row.title, row.advice)).collect();
+    let rows: Vec<&Row> = CATALOGUE.iter().filter(|row| row.status == status).collect();
+    let example = rows.first().and_then(|row| serde_json::to_value(Problem::new(row.kind).body(EXAMPLE_ID)).ok());
+    let lines: Vec<String> = rows.iter().map(|row| format!("* `{}`: {}. {}", row.code, row.title, row.advice)).collect();
     let text = || ObjectBuilder::new().schema_type(Type::String);
     let header = |description: &str| HeaderBuilder::new().schema(Some(text())).description(Some(description)).build();
     let mut response = ResponseBuilder::new()
         .description(lines.join("\n"))
-        .content("application/problem+json", ContentBuilder::new().schema(Some(Ref::from_schema_name(ProblemBody::name()))).build())
+        .content(
+            "application/problem+json",
+            ContentBuilder::new().schema(Some(Ref::from_schema_name(ProblemBody::name()))).example(example).build(),
+        )
         .header("X-Request-Id", header("Identifies the request in the operator's logs."));
     if matches!(status, 401 | 403) {
         response = response.header("WWW-Authenticate", header("What the token lacks (RFC 6750)."));
@@ -247,6 +253,7 @@ mod tests {
         for (name, schema) in document["components"]["schemas"].as_object().expect("schemas") {
             assert!(described(schema), "{name}");
             for (property, schema) in schema["properties"].as_object().expect("properties") {
+                assert!(property.bytes().all(|b| b.is_ascii_alphanumeric()), "{name}.{property}");
                 assert!(described(schema), "{name}.{property}");
             }
         }

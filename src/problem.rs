@@ -9,9 +9,12 @@ use std::fmt;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::{HttpResponse, ResponseError};
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::Schema;
 
 use crate::form::answer;
 use crate::form::read::Mistake;
+use crate::form::schema::{Field, one_of};
 use crate::lrs::codes::{LrsCode, Refusal};
 use crate::lrs::{CallFailed, Failure};
 
@@ -122,6 +125,19 @@ impl Code {
     }
 }
 
+impl serde::Serialize for Code {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.row().code)
+    }
+}
+
+impl Field for Code {
+    fn schema() -> RefOr<Schema> {
+        let codes: Vec<&str> = CATALOGUE.iter().map(|row| row.code).collect();
+        one_of(&codes)
+    }
+}
+
 answer! {
     /// What went wrong (RFC 9457). There is no personal data in it.
     #[derive(Debug, Clone)]
@@ -136,8 +152,8 @@ answer! {
         pub detail: String,
         /// Identifies this occurrence.
         pub instance: String,
-        /// The kind of problem for programs: one of a closed list (see the document's description).
-        pub code: String,
+        /// The kind of problem for programs: one of a closed list.
+        pub code: Code,
         /// Identifies the request in the operator's logs; also in the header `X-Request-Id`.
         pub request_id: String,
         /// Can the same request succeed later without being changed?
@@ -268,7 +284,8 @@ impl Problem {
         response.body(serde_json::to_vec(&self.body(request_id)).unwrap_or_default())
     }
 
-    fn body(&self, request_id: &str) -> ProblemBody {
+    /// What the caller is told, for the request with this id.
+    pub fn body(&self, request_id: &str) -> ProblemBody {
         let row = self.code.row();
         let errors = self.errors.iter().map(|mistake| FieldError {
             pointer: mistake.pointer.clone(),
@@ -285,7 +302,7 @@ impl Problem {
             status: row.status,
             detail: self.detail.clone().unwrap_or_else(|| row.advice.to_owned()),
             instance: format!("urn:uuid:{request_id}"),
-            code: row.code.to_owned(),
+            code: self.code,
             request_id: request_id.to_owned(),
             retryable: row.retryable && !self.outcome_unknown,
             outcome_unknown: self.outcome_unknown.then_some(true),

@@ -92,6 +92,16 @@ async fn whatever_the_gateway_sends_is_valid() {
     }
 }
 
+#[tokio::test]
+async fn whatever_the_simulator_answers_to_the_golden_requests_is_valid() {
+    let Some(contract) = Contract::from_env() else { return };
+    let lrs = Soap::start();
+    for (name, service, ..) in GOLDEN {
+        let (_, answer) = lrs.call("POST", service.path(), Some("\"\""), &golden(name, "request.xml")).await;
+        contract.check_answer(service, &[(name.to_owned(), answer)]);
+    }
+}
+
 #[test]
 fn what_the_contract_forbids_is_refused() {
     let Some(contract) = Contract::from_env() else { return };

@@ -97,8 +97,9 @@ pub async fn register_learner(caller: Caller<LearnersWrite>, body: Body<Register
 /// Replaces a learner's whole record. Whether LRS keeps or clears what is left out is not known, so:
 ///
 /// 1. read the record (`POST /v1/learners/find-by-uln`, `findType` `FULL`) and keep its `versionNumber`;
-/// 2. merge your changes into all the fields that were read;
-/// 3. send everything, with that `versionNumber`.
+/// 2. merge your changes into all the fields that were read, without those that are LRS's own: `uln`, `versionNumber`,
+///    `createdDate`, `lastUpdatedDate`, `masterSubstituted`, `tierLevel`, `learnerStatus`, `linkedUlns`;
+/// 3. send everything as `learner`, beside the `uln` and that `versionNumber`.
 ///
 /// If somebody changed the record in between, LRS refuses it and the answer is 409 `stale_version`: begin again at 1.
 ///
@@ -107,7 +108,7 @@ pub async fn register_learner(caller: Caller<LearnersWrite>, body: Body<Register
     operation_id = "updateLearner",
     tag = "Learners",
     security(("bearer" = ["learners:write"])),
-    request_body(content = UpdateLearner, example = json!({"uln": "3000000126", "versionNumber": 3, "learner": {
+    request_body(content = UpdateLearner, example = json!({"uln": "3000000126", "versionNumber": 1, "learner": {
         "givenName": "Ana", "familyName": "O'Neill-Rees", "previousFamilyName": "O'Neill", "dateOfBirth": "2003-04-05",
         "gender": "FEMALE", "lastKnownPostCode": "ZZ99 9ZZ", "verificationType": "OTHER",
         "otherVerificationDescription": "Student card", "abilityToShare": "SEEN_SHARE"

@@ -11,7 +11,8 @@ pub struct Date(jiff::civil::Date);
 personal_value!(Date);
 
 impl Value for Date {
-    const RULE: Rule = Rule { format: Some("date"), ..Rule::new("A real date, years 1800 to 2099.", "2003-04-05") };
+    const RULE: Rule =
+        Rule { format: Some("date"), pattern: Some("^(18|19|20)[0-9]{2}-"), ..Rule::new("A real date, years 1800 to 2099.", "2003-04-05") };
 
     fn parse(text: &str) -> Result<Self, Invalid> {
         const SHAPE: Invalid = Invalid::new("invalid_format", "must be a date as YYYY-MM-DD");

@@ -38,6 +38,7 @@ impl<const MIN: usize, const MAX: usize> Value for Text<MIN, MAX> {
     const RULE: Rule = Rule {
         min_length: if MIN > 0 { Some(MIN) } else { None },
         max_length: Some(MAX),
+        pattern: if MIN > 0 { Some(r"\S") } else { None },
         ..Rule::new("Any characters that XML can carry.", "Zoë")
     };
 

@@ -21,6 +21,7 @@ pub use value::{Invalid, Rule, Value, is_xml_char};
 
 /// `last_known_address_line1` → `lastKnownAddressLine1`, as `serde(rename_all = "camelCase")` has it.
 pub fn camel_case(field: &str) -> String {
+    let field = field.strip_prefix("r#").unwrap_or(field); // a name that Rust has taken
     let mut name = String::with_capacity(field.len());
     for (at, word) in field.split('_').enumerate() {
         let mut letters = word.chars();
@@ -129,7 +130,7 @@ macro_rules! request {
             $(#[$($meta)*])* $vis struct $name { $($(#[doc = $doc])* $fvis $field: $type $(= $default)?,)* }
             $(also ($($together),+) => $rule)?
         }
-        $crate::form::describe! { [$(#[$($meta)*])*] $name { $([$($doc)*] $field: $type $(= $default)?,)* } }
+        $crate::form::describe! { [$(#[$($meta)*])*] $name, closed: true { $([$($doc)*] $field: $type $(= $default)?,)* } }
     };
 }
 pub(crate) use request;
@@ -149,21 +150,21 @@ macro_rules! answer {
                 $fvis $field: $type,
             )*
         }
-        $crate::form::describe! { [$(#[$($meta)*])*] $name { $([$($doc)*] $field: $type,)* } }
+        $crate::form::describe! { [$(#[$($meta)*])*] $name, closed: false { $([$($doc)*] $field: $type,)* } }
     };
 }
 pub(crate) use answer;
 
 /// The schema of a record: the part that [`request!`] and [`answer!`] share.
 macro_rules! describe {
-    ([$(#[$($meta:tt)*])*] $name:ident { $([$($doc:literal)*] $field:ident : $type:ty $(= $default:expr)?,)* }) => {
+    ([$(#[$($meta:tt)*])*] $name:ident, closed: $closed:literal { $([$($doc:literal)*] $field:ident : $type:ty $(= $default:expr)?,)* }) => {
         impl $crate::form::schema::Record for $name {
             const DOC: &'static str = concat!($($crate::form::doc_line!($($meta)*)),*);
         }
         impl utoipa::PartialSchema for $name {
             fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
                 use $crate::form::schema::{Property, Record, object};
-                object(<Self as Record>::DOC, vec![
+                object(<Self as Record>::DOC, $closed, vec![
                     $(Property::of::<$type>(stringify!($field), concat!($($doc, "\n"),*))
                         $(.default(&$crate::form::Value::text(&$default)))?),*
                 ])
@@ -209,6 +210,7 @@ mod tests {
             assert!(is_camel_case_of(json, field), "{json}");
             assert!(field == json || !is_camel_case_of(field, field), "{field} is not camelCase");
         }
+        assert_eq!(camel_case("r#type"), "type");
         assert!(!is_camel_case_of("givenNames", "given_name"));
         assert!(!is_camel_case_of("givenNam", "given_name"));
         assert!(!is_camel_case_of("GivenName", "given_name"));

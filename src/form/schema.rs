@@ -1,6 +1,6 @@
 //! Describing records: JSON Schema for the OpenAPI document, from the declarations themselves.
 
-use utoipa::openapi::schema::{ArrayBuilder, KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type};
+use utoipa::openapi::schema::{AdditionalProperties, ArrayBuilder, KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type};
 use utoipa::openapi::{Ref, RefOr};
 use utoipa::{PartialSchema, ToSchema};
 
@@ -77,12 +77,25 @@ macro_rules! whole_number {
         impl Field for $t {
             fn schema() -> RefOr<Schema> {
                 let format = SchemaFormat::KnownFormat(KnownFormat::$format);
+                let [least, most] = [<$t>::MIN, <$t>::MAX].map(|limit| isize::try_from(limit).unwrap_or_default());
+                ObjectBuilder::new().schema_type(Type::Integer).format(Some(format)).minimum(Some(least)).maximum(Some(most)).into()
+            }
+        }
+    )*};
+}
+whole_number!(i32 => Int32, u16 => Int32);
+
+macro_rules! long_number {
+    ($($t:ty),*) => {$(
+        impl Field for $t {
+            fn schema() -> RefOr<Schema> {
+                let format = SchemaFormat::KnownFormat(KnownFormat::Int64);
                 ObjectBuilder::new().schema_type(Type::Integer).format(Some(format)).into()
             }
         }
     )*};
 }
-whole_number!(i32 => Int32, i64 => Int64, u16 => Int32, u64 => Int64);
+long_number!(i64, u64);
 
 impl Field for bool {
     fn schema() -> RefOr<Schema> {
@@ -173,9 +186,12 @@ pub fn tidy(doc: &str) -> String {
     lines.join("\n").trim().to_owned()
 }
 
-/// The schema of a record.
-pub fn object(doc: &str, properties: Vec<Property>) -> RefOr<Schema> {
+/// The schema of a record. What callers send is closed: unknown fields are refused. What they get may grow.
+pub fn object(doc: &str, closed: bool, properties: Vec<Property>) -> RefOr<Schema> {
     let mut object = ObjectBuilder::new().schema_type(Type::Object).description(Some(tidy(doc)));
+    if closed {
+        object = object.additional_properties(Some(AdditionalProperties::FreeForm(false)));
+    }
     for property in properties {
         if property.required {
             object = object.required(&property.name);

@@ -1,5 +1,7 @@
 //! Somebody who calls the gateway over HTTP, and what they get.
 
+use std::sync::LazyLock;
+
 use lrs_gateway::auth::{mint, scope};
 use serde_json::{Value, json};
 
@@ -7,6 +9,9 @@ pub const ISSUER: &str = "https://idp.example.ac.uk/";
 pub const AUDIENCE: &str = "lrs-gateway";
 pub const SECRET: &[u8] = b"only the tests know this secret, and they do not tell";
 pub const PROVIDER: &str = "10088881";
+
+/// The OpenAPI document that callers have.
+static DOCUMENT: LazyLock<Value> = LazyLock::new(|| serde_json::from_str(include_str!("../../openapi/openapi.json")).expect("JSON"));
 
 /// A caller with a token.
 pub struct Caller {
@@ -156,6 +161,13 @@ impl Answer {
         assert_eq!(self.header("content-type"), "application/problem+json", "{self:?}");
         let problem = self.json();
         assert_eq!(problem["status"], self.status);
+        let schema = &DOCUMENT["components"]["schemas"]["ProblemBody"];
+        let names: Vec<&String> = problem.as_object().expect("an object").keys().collect();
+        assert!(names.iter().all(|name| schema["properties"].get(name).is_some()), "{names:?} are documented");
+        let required = schema["required"].as_array().expect("a list");
+        assert!(required.iter().all(|name| problem.get(name.as_str().expect("a name")).is_some()), "{required:?} are there");
+        let codes = schema["properties"]["code"]["enum"].as_array().expect("a list");
+        assert!(codes.contains(&problem["code"]), "{} is in the catalogue", problem["code"]);
         assert_eq!(problem["requestId"], id);
         assert_eq!(problem["instance"], format!("urn:uuid:{id}"));
         assert_eq!(problem["type"], format!("urn:lrs-gateway:problem:{}", problem["code"].as_str().expect("a code")));
