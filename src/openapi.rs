@@ -43,18 +43,28 @@ pub fn document() -> OpenApi {
 
 /// The document as OpenAPI 3.1, ready to be sent or written.
 pub fn document_3_1() -> String {
-    pretty(&as_value())
+    in_3_1(&document())
 }
 
 /// The document as OpenAPI 3.0.
 pub fn document_3_0() -> String {
-    let mut document = as_value();
+    in_3_0(&document())
+}
+
+/// This document as OpenAPI 3.1.
+pub fn in_3_1(document: &OpenApi) -> String {
+    pretty(&as_value(document))
+}
+
+/// This document as OpenAPI 3.0.
+pub fn in_3_0(document: &OpenApi) -> String {
+    let mut document = as_value(document);
     to_3_0(&mut document);
     pretty(&document)
 }
 
-fn as_value() -> Value {
-    serde_json::to_value(document()).unwrap_or_default()
+fn as_value(document: &OpenApi) -> Value {
+    serde_json::to_value(document).unwrap_or_default()
 }
 
 fn pretty(document: &Value) -> String {

@@ -5,6 +5,7 @@ use actix_web::http::header::{ALLOW, CONTENT_TYPE, ETAG, HeaderValue, LOCATION};
 use actix_web::middleware::Compress;
 use actix_web::web::{self, Data};
 use actix_web::{HttpRequest, HttpResponse, ResponseError as _};
+use utoipa::openapi::OpenApi;
 use utoipa_actix_web::scope;
 use utoipa_actix_web::service_config::ServiceConfig;
 use utoipa_swagger_ui::{Config, SwaggerUi};
@@ -42,37 +43,44 @@ pub fn documentation(services: &mut web::ServiceConfig) {
         .service(SwaggerUi::new("/docs/{_:.*}").config(Config::from("/openapi.json").validator_url("none").persist_authorization(true)));
 }
 
-/// What the server says about the API, made once.
+/// The OpenAPI documents as they are sent, made once.
 #[derive(Debug)]
 pub struct Documents {
     document_3_1: String,
     document_3_0: String,
-    methods: Vec<(String, Vec<Method>)>,
 }
 
 impl Documents {
-    /// Makes the documents and the list of methods each path takes.
-    pub fn new() -> Self {
-        let document_3_1 = openapi::document_3_1();
-        let described: serde_json::Value = serde_json::from_str(&document_3_1).unwrap_or_default();
+    /// Both versions of this document.
+    pub fn of(document: &OpenApi) -> Self {
+        Self { document_3_1: openapi::in_3_1(document), document_3_0: openapi::in_3_0(document) }
+    }
+}
+
+/// The methods that each path of a server takes.
+#[derive(Debug)]
+pub struct Methods(Vec<(String, Vec<Method>)>);
+
+impl Methods {
+    /// Those of the API: what the document describes, and the document itself.
+    pub fn of(document: &OpenApi) -> Self {
+        let described = serde_json::to_value(&document.paths).unwrap_or_default();
         let mut methods: Vec<(String, Vec<Method>)> =
             ["/openapi.json", "/openapi-3.0.json", "/docs"].map(|path| (path.to_owned(), vec![Method::GET])).into();
-        for (path, item) in described["paths"].as_object().into_iter().flatten() {
+        for (path, item) in described.as_object().into_iter().flatten() {
             let of_path = item.as_object().into_iter().flatten().filter_map(|(method, _)| method.to_uppercase().parse().ok());
             methods.push((path.clone(), of_path.collect()));
         }
-        Self { document_3_1, document_3_0: openapi::document_3_0(), methods }
+        Self(methods)
     }
 
-    /// For operators' own port: knows the routes of [`admin`] only.
+    /// Those of operators' own port, [`admin`].
     pub fn admin() -> Self {
-        let mut documents = Self::new();
-        documents.methods.retain(|(path, _)| path.starts_with("/health/"));
-        documents
+        Self(["/health/live", "/health/ready"].map(|path| (path.to_owned(), vec![Method::GET])).into())
     }
 
     /// The methods that the route of this path takes.
-    fn methods(&self, path: &str) -> Option<&[Method]> {
+    fn at(&self, path: &str) -> Option<&[Method]> {
         let fits = |pattern: &str| {
             let (mut pattern, mut path) = (pattern.split('/'), path.split('/'));
             loop {
@@ -83,13 +91,7 @@ impl Documents {
                 }
             }
         };
-        self.methods.iter().find(|(pattern, _)| fits(pattern)).map(|(_, methods)| methods.as_slice())
-    }
-}
-
-impl Default for Documents {
-    fn default() -> Self {
-        Self::new()
+        self.0.iter().find(|(pattern, _)| fits(pattern)).map(|(_, methods)| methods.as_slice())
     }
 }
 
@@ -107,8 +109,8 @@ fn document(text: &str) -> HttpResponse {
 }
 
 /// Paths without a route: not found, or found with another method.
-pub async fn no_route(request: HttpRequest, documents: Data<Documents>) -> HttpResponse {
-    let Some(methods) = documents.methods(request.path()) else { return Problem::new(Code::NotFound).error_response() };
+pub async fn no_route(request: HttpRequest, methods: Data<Methods>) -> HttpResponse {
+    let Some(methods) = methods.at(request.path()) else { return Problem::new(Code::NotFound).error_response() };
     let mut response = Problem::new(Code::MethodNotAllowed).error_response();
     let allowed: Vec<&str> = methods.iter().map(Method::as_str).collect();
     if let Ok(allowed) = HeaderValue::from_str(&allowed.join(", ")) {

@@ -19,9 +19,10 @@ use uuid::Uuid;
 
 use crate::auth::Verifier;
 use crate::lrs::Lrs;
+use crate::openapi;
 use crate::organisations::Registry;
 use crate::problem::{Code, Problem};
-use crate::routes::{self, Documents};
+use crate::routes::{self, Documents, Methods};
 
 /// What the handlers work with.
 #[derive(Debug, Clone)]
@@ -59,7 +60,8 @@ const SLOWEST_HEADERS: Duration = Duration::from_secs(10);
 /// # Errors
 /// When the address cannot be bound.
 pub fn bind(listen: SocketAddr, workers: usize, tls: Option<rustls::ServerConfig>, gateway: Gateway) -> std::io::Result<Bound> {
-    let documents = Data::new(Documents::new());
+    let document = openapi::document();
+    let (documents, methods) = (Data::new(Documents::of(&document)), Data::new(Methods::of(&document)));
     let listener = TcpListener::bind(listen)?;
     let address = listener.local_addr()?;
     let server = HttpServer::new(move || {
@@ -68,6 +70,7 @@ pub fn bind(listen: SocketAddr, workers: usize, tls: Option<rustls::ServerConfig
             .app_data(gateway.registry.clone())
             .app_data(gateway.lrs.clone())
             .app_data(documents.clone())
+            .app_data(methods.clone())
             .wrap(from_fn(around_every_request))
             .into_utoipa_app()
             .configure(routes::api)
@@ -89,12 +92,12 @@ pub fn bind(listen: SocketAddr, workers: usize, tls: Option<rustls::ServerConfig
 /// # Errors
 /// When the address cannot be bound.
 pub fn bind_admin(listen: SocketAddr) -> std::io::Result<Bound> {
-    let documents = Data::new(Documents::admin());
+    let methods = Data::new(Methods::admin());
     let listener = TcpListener::bind(listen)?;
     let address = listener.local_addr()?;
     let server = HttpServer::new(move || {
         App::new()
-            .app_data(documents.clone())
+            .app_data(methods.clone())
             .wrap(from_fn(around_every_request))
             .into_utoipa_app()
             .configure(routes::admin)

@@ -16,7 +16,7 @@ use crate::auth::Verifier;
 use crate::form::Value as _;
 use crate::form::file::{from_table, table};
 use crate::lrs::{Lrs, LrsSettings, Vendor};
-use crate::organisations::{Registry, Transport, load_directory};
+use crate::organisations::{Registry, Report, Transport};
 use crate::tls::server_config;
 
 use file::{ConfigFile, LrsSection};
@@ -72,11 +72,10 @@ impl Config {
             keep(vec!["store: Redis is not supported yet: leave redis_url and encryption_key_file out".into()]);
         }
         let directory = base.join(&file.organisations.directory);
-        let loaded = transport.map(|transport| Registry::load(&directory, &transport));
+        let certificates_needed = file.lrs.environment.needs_certificates();
+        let loaded = transport.map(|transport| Registry::load(&directory, &transport, certificates_needed));
         let loaded = loaded.transpose().map_err(|problem| keep(vec![format!("organisations.directory: {problem}")])).ok().flatten();
-        let (remarks, mut found) = look_at_certificates(&directory, file.lrs.environment.needs_certificates());
-        let (registry, mut organisation_problems) = loaded.unwrap_or_default();
-        organisation_problems.append(&mut found);
+        let (registry, Report { problems: mut organisation_problems, remarks }) = loaded.unwrap_or_default();
         if registry.is_empty() && organisation_problems.is_empty() && problems.is_empty() {
             problems.push(format!("organisations.directory: {}: there is no organisation in it", directory.display()));
         }
@@ -134,7 +133,9 @@ fn read(path: &Path) -> Result<(ConfigFile, PathBuf), Vec<String>> {
             problems.append(&mut mistakes);
             // What is wrong with the organisations can be told all the same.
             if let (Some(directory), Ok(transport)) = (directory, Transport::new(None, Duration::from_secs(1))) {
-                problems.extend(Registry::load(&directory, &transport).map_or_else(|problem| vec![problem], |(_, problems)| problems));
+                problems.extend(
+                    Registry::load(&directory, &transport, false).map_or_else(|problem| vec![problem], |(_, report)| report.problems),
+                );
             }
             Err(problems)
         }
@@ -184,32 +185,6 @@ fn custom_url(text: &str, allow_plain_http: bool) -> Result<String, &'static str
         return Err("must not have a query or fragment: the services' paths are appended to it");
     }
     Ok(url.as_str().trim_end_matches('/').to_owned())
-}
-
-/// What can be said about each organisation's certificate, and what is wrong beyond what loading them has told.
-fn look_at_certificates(directory: &Path, needed: bool) -> (Vec<String>, Vec<String>) {
-    let mut remarks = Vec::new();
-    let mut problems = Vec::new();
-    for found in load_directory(directory).into_iter().flatten().flatten() {
-        match found.identity() {
-            Ok(Some(identity)) if identity.has_ended => {
-                problems.push(format!(
-                    "organisation {}: its client certificate is not valid now: it ends {}",
-                    found.ukprn(),
-                    identity.expires
-                ));
-            }
-            Ok(Some(identity)) => {
-                remarks.push(format!("organisation {}: client certificate valid until {}", found.ukprn(), identity.expires));
-            }
-            Ok(None) if needed => {
-                problems.push(format!("organisation {}: client_certificate: is required, LRS lets nobody in without one", found.ukprn()));
-            }
-            Ok(None) => remarks.push(format!("organisation {}: no client certificate", found.ukprn())),
-            Err(_) => {} // told when the organisation was loaded
-        }
-    }
-    (remarks, problems)
 }
 
 fn available_cores() -> usize {

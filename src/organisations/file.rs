@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{ClientIdentity, Organisation, OrganisationPassword, Product, Transport};
+use super::{ClientIdentity, Organisation, OrganisationPassword, Product, Report, Transport};
 use crate::domain::{OrganisationRef, Ukprn};
 use crate::form::file::from_file;
 use crate::form::form;
@@ -33,7 +33,7 @@ form! {
 
 /// A readable organisation file and where it was.
 #[derive(Debug)]
-pub struct Found {
+pub(super) struct Found {
     path: PathBuf,
     file: OrganisationFile,
 }
@@ -42,7 +42,7 @@ pub struct Found {
 ///
 /// # Errors
 /// When the directory itself cannot be read.
-pub fn load_directory(directory: &Path) -> Result<Vec<Result<Found, Vec<String>>>, String> {
+pub(super) fn load_directory(directory: &Path) -> Result<Vec<Result<Found, Vec<String>>>, String> {
     let unreadable = |error: std::io::Error| format!("{}: the directory cannot be read: {error}", directory.display());
     let mut paths = Vec::new();
     for entry in std::fs::read_dir(directory).map_err(unreadable)? {
@@ -77,30 +77,39 @@ fn read(path: PathBuf) -> Result<Found, Vec<String>> {
 }
 
 impl Found {
-    /// Reads the files it names and puts the organisation together.
-    ///
-    /// # Errors
-    /// Every problem found.
-    pub fn open(self, transport: &Transport) -> Result<Organisation, Vec<String>> {
-        let mut problems = Vec::new();
-        let password = self.password().map_err(|problem| problems.push(problem)).ok();
-        let identity = self.identity().map_err(|problem| problems.push(problem)).ok();
-        let Self { path, file } = self;
-        let (Some(password), Some(identity)) = (password, identity) else { return Err(problems) };
+    /// Reads the files it names and puts the organisation together, if it can. What is wrong and what is worth saying goes to
+    /// `report`.
+    pub(super) fn open(self, transport: &Transport, certificate_needed: bool, report: &mut Report) -> Option<Organisation> {
+        let password = self.password().map_err(|problem| report.problems.push(problem)).ok();
+        let identity = self.identity().map_err(|problem| report.problems.push(problem)).ok();
+        if let Some(identity) = &identity {
+            self.look_at(identity.as_ref(), certificate_needed, report);
+        }
+        let (Self { path, file }, password, identity) = (self, password?, identity?);
         Organisation::new(file.ukprn, file.name, file.organisation_ref, file.products, password, identity, transport)
-            .map_err(|problem| vec![format!("{}: client_certificate: {problem}", path.display())])
+            .map_err(|problem| report.problems.push(format!("{}: client_certificate: {problem}", path.display())))
+            .ok()
     }
 
-    /// The organisation's number.
-    pub const fn ukprn(&self) -> &Ukprn {
-        &self.file.ukprn
+    /// A certificate that ended, or is missing, does not keep the organisation from being tried: LRS decides.
+    fn look_at(&self, identity: Option<&ClientIdentity>, needed: bool, report: &mut Report) {
+        let ukprn = &self.file.ukprn;
+        match identity {
+            Some(ClientIdentity { has_ended: true, expires, .. }) => {
+                report.problems.push(format!("organisation {ukprn}: its client certificate is not valid now: it ends {expires}"));
+            }
+            Some(ClientIdentity { expires, .. }) => {
+                report.remarks.push(format!("organisation {ukprn}: client certificate valid until {expires}"));
+            }
+            None if needed => {
+                report.problems.push(format!("organisation {ukprn}: client_certificate: is required, LRS lets nobody in without one"));
+            }
+            None => report.remarks.push(format!("organisation {ukprn}: no client certificate")),
+        }
     }
 
     /// The organisation's certificate, if its file names one.
-    ///
-    /// # Errors
-    /// What is wrong with the files.
-    pub fn identity(&self) -> Result<Option<ClientIdentity>, String> {
+    fn identity(&self) -> Result<Option<ClientIdentity>, String> {
         let at = |problem: String| format!("{}: client_certificate: {problem}", self.path.display());
         let Some(files) = &self.file.client_certificate else { return Ok(None) };
         if files.pfx_file.is_some() || files.pfx_password_file.is_some() {

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use secrecy::{ExposeSecret as _, SecretString};
 
 pub use certificate::{ClientIdentity, Transport};
-pub use file::load_directory;
+use file::load_directory;
 
 use crate::domain::{OrganisationRef, Ukprn, UserName};
 use crate::form::{Invalid, Rule, Value};
@@ -158,6 +158,15 @@ pub struct Actor {
     pub user: UserName,
 }
 
+/// What reading the organisations has shown.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// What is wrong, each with the file or organisation.
+    pub problems: Vec<String>,
+    /// What operators may want to know beside that.
+    pub remarks: Vec<String>,
+}
+
 /// Every organisation the gateway acts for.
 #[derive(Debug, Default)]
 pub struct Registry(HashMap<Ukprn, Arc<Organisation>>);
@@ -168,20 +177,20 @@ impl Registry {
         Self(organisations.into_iter().map(|organisation| (organisation.ukprn.clone(), Arc::new(organisation))).collect())
     }
 
-    /// Reads every organisation of a directory, and says what is wrong with those that cannot be used.
+    /// Reads every organisation of a directory; those that cannot be used are in the report.
     ///
     /// # Errors
     /// When the directory itself cannot be read.
-    pub fn load(directory: &Path, transport: &Transport) -> Result<(Self, Vec<String>), String> {
-        let mut problems = Vec::new();
+    pub fn load(directory: &Path, transport: &Transport, certificates_needed: bool) -> Result<(Self, Report), String> {
+        let mut report = Report::default();
         let mut organisations = Vec::new();
         for found in load_directory(directory)? {
-            match found.and_then(|file| file.open(transport)) {
-                Ok(organisation) => organisations.push(organisation),
-                Err(mut found) => problems.append(&mut found),
+            match found {
+                Ok(file) => organisations.extend(file.open(transport, certificates_needed, &mut report)),
+                Err(mut problems) => report.problems.append(&mut problems),
             }
         }
-        Ok((Self::new(organisations), problems))
+        Ok((Self::new(organisations), report))
     }
 
     /// The organisation with this UKPRN.
