@@ -11,7 +11,7 @@ use actix_web::web::Data;
 use serde_json::json;
 
 use crate::auth::{Algorithm, ClaimNames, Claims, Issuer, IssuerKey, Verifier, mint, scope};
-use crate::lrs::{Lrs, LrsSettings, Vendor};
+use crate::lrs::{DEFAULT_MAX_ANSWER_BYTES, DEFAULT_TIMEOUT, Lrs, LrsSettings, Vendor};
 use crate::organisations::{Organisation, OrganisationPassword, Registry, Transport};
 use crate::server::{self, Gateway};
 use crate::simulator::{self, Settings, SimulatedOrganisation};
@@ -54,8 +54,8 @@ pub async fn run(options: Options) -> Result<(), String> {
     let tokens = tokens(&secret, &settings.organisations)?;
     let lrs = LrsSettings {
         base_url: format!("http://{lrs_address}"),
-        timeout: Duration::from_secs(30),
-        max_answer_bytes: 16 * 1024 * 1024,
+        timeout: DEFAULT_TIMEOUT,
+        max_answer_bytes: DEFAULT_MAX_ANSWER_BYTES,
         vendor: Vendor::default(),
     };
     let gateway = Gateway::new(verifier(&secret)?, registry(&settings.organisations)?, Lrs::new(lrs));
@@ -78,13 +78,9 @@ fn write_secret(file: &Path, bytes: &[u8]) -> std::io::Result<()> {
     options.open(file)?.write_all(bytes)
 }
 
-fn claims() -> ClaimNames {
-    ClaimNames { organisation: "org".into(), user: "preferred_username".into(), scope: "scope".into() }
-}
-
 fn verifier(secret: &[u8]) -> Result<Verifier, String> {
     let algorithms = [Algorithm::HS256];
-    Ok(Verifier::new(vec![Issuer::new(ISSUER, AUDIENCE, &algorithms, IssuerKey::from_secret(secret)?, claims())]))
+    Ok(Verifier::new(vec![Issuer::new(ISSUER, AUDIENCE, &algorithms, IssuerKey::from_secret(secret)?, ClaimNames::default())]))
 }
 
 fn registry(organisations: &[SimulatedOrganisation]) -> Result<Registry, String> {

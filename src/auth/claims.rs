@@ -16,6 +16,13 @@ pub struct ClaimNames {
     pub scope: String,
 }
 
+/// Where most issuers put them.
+impl Default for ClaimNames {
+    fn default() -> Self {
+        Self { organisation: "org".into(), user: "preferred_username".into(), scope: "scope".into() }
+    }
+}
+
 impl ClaimNames {
     /// The organisation, if the token names exactly one.
     pub fn organisation<'c>(&self, claims: &'c Claims) -> Option<&'c str> {

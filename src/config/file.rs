@@ -4,8 +4,9 @@ use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use crate::auth::Algorithm;
+use crate::auth::{Algorithm, ClaimNames};
 use crate::form::{Invalid, Rule, Value, form};
+use crate::lrs::{DEFAULT_MAX_ANSWER_BYTES, DEFAULT_TIMEOUT, Vendor};
 
 form! {
     #[derive(Debug)]
@@ -52,9 +53,9 @@ form! {
         pub jwks_url: Option<String>,
         pub public_key_file: Option<PathBuf>,
         pub hmac_secret_file: Option<PathBuf>,
-        pub organisation_claim: String = "org".to_owned(),
-        pub user_claim: String = "preferred_username".to_owned(),
-        pub scope_claim: String = "scope".to_owned(),
+        pub organisation_claim: String = ClaimNames::default().organisation,
+        pub user_claim: String = ClaimNames::default().user,
+        pub scope_claim: String = ClaimNames::default().scope,
     }
 }
 
@@ -66,11 +67,11 @@ form! {
         pub allow_plain_http: bool = false,
         pub ca_certificate_file: Option<PathBuf>,
         pub connect_timeout_seconds: u64 = 5,
-        pub timeout_seconds: u64 = 30,
-        pub max_answer_bytes: usize = 16 * 1024 * 1024,
-        pub vendor_id: i32 = 1,
-        pub user_type: String = "ORG".to_owned(),
-        pub language: String = "ENG".to_owned(),
+        pub timeout_seconds: u64 = DEFAULT_TIMEOUT.as_secs(),
+        pub max_answer_bytes: usize = DEFAULT_MAX_ANSWER_BYTES,
+        pub vendor_id: i32 = Vendor::default().id,
+        pub user_type: String = Vendor::default().user_type,
+        pub language: String = Vendor::default().language,
     }
 }
 

@@ -13,6 +13,11 @@ use super::soap::read::{Reader, Unreadable, decode};
 use super::soap::record::WireRecord;
 use crate::organisations::Actor;
 
+/// Longest wait for an answer, if nobody says otherwise.
+pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
+/// Largest answer, if nobody says otherwise.
+pub const DEFAULT_MAX_ANSWER_BYTES: usize = 16 * 1024 * 1024;
+
 /// Where LRS is, and how much of it is awaited.
 #[derive(Debug, Clone)]
 pub struct LrsSettings {

@@ -13,6 +13,6 @@ pub mod learner_service_r9;
 mod operation;
 pub mod soap;
 
-pub use client::{CallFailed, Lrs, LrsSettings, read_answer};
+pub use client::{CallFailed, DEFAULT_MAX_ANSWER_BYTES, DEFAULT_TIMEOUT, Lrs, LrsSettings, read_answer};
 pub use failure::Failure;
 pub use operation::{Answer, Context, Operation, Service, Vendor};

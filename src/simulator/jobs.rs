@@ -5,6 +5,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
+use super::record::now;
 use super::register::{Demographics, Found, Register};
 use super::verification::compare;
 use crate::domain::{BatchLearner, BatchLearnerResult, FromLrs as _, LocalDateTime, Open, Uln};
@@ -62,16 +63,13 @@ impl Jobs {
     pub fn submit_registration(&mut self, organisation: &str, register: &mut Register, request: &Element) -> Result<i64, Unreadable> {
         let only_look = request.text_of("JobType") == "CHK";
         let mut output = RegistrationBatchOutput {
-            response_code: LrsCode::new("WSRC0009"),
             job_status: Some("Complete".into()),
             new_learners_count: Some(0),
             exists_updated_learners_count: Some(0),
             possible_match_learners_count: Some(0),
             learners_not_found_count: Some(0),
             rejected_learners_count: Some(0),
-            job_started_date_time: None,
-            job_finished_date_time: None,
-            learner: Vec::new(),
+            ..no_registrations("WSRC0009")
         };
         for element in request.children.iter().filter(|child| child.name == "Learner") {
             let learner: BatchLearner = element.as_record()?;
@@ -98,11 +96,9 @@ impl Jobs {
     pub fn submit_verification(&mut self, organisation: &str, register: &Register, request: &Element) -> i64 {
         let learners = request.children.iter().filter(|child| child.name == "Learner");
         let output = VerificationBatchOutput {
-            response_code: LrsCode::new("WSRC0028"),
             job_status: Some("Complete".into()),
-            job_started_date_time: None,
-            job_finished_date_time: None,
             verified_learner: learners.map(|learner| compare(register, learner)).collect(),
+            ..no_verifications("WSRC0028")
         };
         self.keep(organisation, Output::Verification(output))
     }
@@ -116,46 +112,27 @@ impl Jobs {
 
     /// How far a registration batch of this organisation is.
     pub fn registration(&self, organisation: &str, job: i64) -> RegistrationBatchOutput {
-        let nothing = |code| RegistrationBatchOutput {
-            response_code: LrsCode::new(code),
-            job_status: None,
-            new_learners_count: None,
-            exists_updated_learners_count: None,
-            possible_match_learners_count: None,
-            learners_not_found_count: None,
-            rejected_learners_count: None,
-            job_started_date_time: None,
-            job_finished_date_time: None,
-            learner: Vec::new(),
-        };
         match self.find(organisation, job) {
             Some((Job { output: Output::Registration(output), started, .. }, true)) => RegistrationBatchOutput {
                 job_started_date_time: Some(started.clone()),
                 job_finished_date_time: Some(now()),
                 ..output.clone()
             },
-            Some((Job { output: Output::Registration(_), .. }, false)) => nothing("WSRC0008"),
-            _ => nothing("WSRC0018"),
+            Some((Job { output: Output::Registration(_), .. }, false)) => no_registrations("WSRC0008"),
+            _ => no_registrations("WSRC0018"),
         }
     }
 
     /// How far a verification batch of this organisation is.
     pub fn verification(&self, organisation: &str, job: i64) -> VerificationBatchOutput {
-        let nothing = |code| VerificationBatchOutput {
-            response_code: LrsCode::new(code),
-            job_status: None,
-            job_started_date_time: None,
-            job_finished_date_time: None,
-            verified_learner: Vec::new(),
-        };
         match self.find(organisation, job) {
             Some((Job { output: Output::Verification(output), started, .. }, true)) => VerificationBatchOutput {
                 job_started_date_time: Some(started.clone()),
                 job_finished_date_time: Some(now()),
                 ..output.clone()
             },
-            Some((Job { output: Output::Verification(_), .. }, false)) => nothing("WSRC0027"),
-            _ => nothing("WSRC0018"),
+            Some((Job { output: Output::Verification(_), .. }, false)) => no_verifications("WSRC0027"),
+            _ => no_verifications("WSRC0018"),
         }
     }
 
@@ -166,8 +143,31 @@ impl Jobs {
     }
 }
 
-fn now() -> Open<LocalDateTime> {
-    Open::from_lrs(&jiff::Timestamp::now().strftime("%Y-%m-%d %H:%M:%S").to_string())
+/// A registration batch of which there is nothing to tell but this code.
+fn no_registrations(code: &str) -> RegistrationBatchOutput {
+    RegistrationBatchOutput {
+        response_code: LrsCode::new(code),
+        job_status: None,
+        new_learners_count: None,
+        exists_updated_learners_count: None,
+        possible_match_learners_count: None,
+        learners_not_found_count: None,
+        rejected_learners_count: None,
+        job_started_date_time: None,
+        job_finished_date_time: None,
+        learner: Vec::new(),
+    }
+}
+
+/// The same of a verification batch.
+fn no_verifications(code: &str) -> VerificationBatchOutput {
+    VerificationBatchOutput {
+        response_code: LrsCode::new(code),
+        job_status: None,
+        job_started_date_time: None,
+        job_finished_date_time: None,
+        verified_learner: Vec::new(),
+    }
 }
 
 /// What becomes of one learner: a return code, and the ULN if there is one.

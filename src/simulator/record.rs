@@ -1,8 +1,8 @@
 //! Records of the register, and what they are made from.
 
 use crate::domain::{
-    AbilityToShare, BatchLearner, Date, FromLrs as _, Gender, Learner, LearnerDetails, Name, Open, OptionalName, Personal, Postcode,
-    SchoolName, Text, Uln, VerificationType,
+    AbilityToShare, BatchLearner, Date, FromLrs as _, Gender, Learner, LearnerDetails, LocalDateTime, Name, Open, OptionalName, Personal,
+    Postcode, SchoolName, Text, Uln, VerificationType,
 };
 use crate::form::{Value, form};
 
@@ -39,46 +39,41 @@ form! {
     }
 }
 
-/// The record of a learner that a configuration file or an invention puts into the register.
+/// The record of a learner that a configuration file or an invention puts into the register: one of some years' standing.
 pub fn record_of_new(new: NewLearner) -> Learner {
-    let personal = |text: &str| Personal::new(text.to_owned());
-    let optional = |text: &Option<OptionalName>| text.as_ref().map(|text| personal(text.as_str()));
     let known_date = |text| Date::from_lrs(text).map(Open::Known);
-    let ability_to_share = new.ability_to_share;
-    Learner {
-        created_date: known_date("2021-09-06"),
-        last_updated_date: known_date("2024-01-15"),
-        uln: Open::Known(new.uln),
-        master_substituted: None,
-        title: optional(&new.title),
-        given_name: Some(personal(new.given_name.as_str())),
+    let details = LearnerDetails {
+        title: new.title,
+        given_name: new.given_name,
         middle_other_name: None,
-        family_name: Some(personal(new.family_name.as_str())),
-        preferred_given_name: optional(&new.preferred_given_name),
-        previous_family_name: optional(&new.previous_family_name),
+        family_name: new.family_name,
+        preferred_given_name: new.preferred_given_name,
+        previous_family_name: new.previous_family_name,
         family_name_at_age16: None,
-        school_at_age16: new.school_at_age16.map(|school| personal(school.as_str())),
+        school_at_age16: new.school_at_age16,
         last_known_address_line1: None,
         last_known_address_line2: None,
         last_known_address_town: None,
         last_known_address_county_or_city: None,
-        last_known_post_code: Some(personal(&new.last_known_post_code.text())),
+        last_known_post_code: new.last_known_post_code,
         date_of_address_capture: None,
-        date_of_birth: Some(Open::Known(new.date_of_birth)),
-        place_of_birth: optional(&new.place_of_birth),
-        gender: Some(Open::Known(new.gender)),
+        date_of_birth: new.date_of_birth,
+        place_of_birth: new.place_of_birth,
+        gender: new.gender,
         email_address: None,
         nationality: None,
         scottish_candidate_number: None,
-        verification_type: Some(Open::Known(VerificationType::RelationshipWithSchool)),
+        verification_type: VerificationType::RelationshipWithSchool,
         other_verification_description: None,
-        tier_level: Some(Personal::new("0".into())),
-        ability_to_share: Some(Open::Known(ability_to_share)),
-        learner_status: Some(Personal::new("1".into())),
-        linked_ulns: Vec::new(),
+        ability_to_share: new.ability_to_share,
         notes: None,
-        version_number: 1,
-    }
+    };
+    Learner { created_date: known_date("2021-09-06"), last_updated_date: known_date("2024-01-15"), ..record_of(new.uln, &details, 1, None) }
+}
+
+/// Now, as LRS writes moments.
+pub fn now() -> Open<LocalDateTime> {
+    Open::from_lrs(&jiff::Timestamp::now().strftime("%Y-%m-%d %H:%M:%S").to_string())
 }
 
 /// Today, as LRS writes days.

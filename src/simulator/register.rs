@@ -113,8 +113,7 @@ impl Register {
         if let (Some(index), false) = (master.as_ref().and_then(|master| self.by_uln.get(master)), master.as_ref() == Some(&uln)) {
             self.entries[*index].learner.linked_ulns.push(Open::Known(new.uln.clone()));
         }
-        self.by_uln.insert(uln, self.entries.len());
-        self.entries.push(Entry { learner: record_of_new(new), events: Vec::new(), master });
+        self.enter(uln, record_of_new(new), master);
         Ok(())
     }
 
@@ -168,9 +167,13 @@ impl Register {
         let uln = (self.next_prefix..=999_999_999).filter_map(Uln::from_prefix).find(|uln| !self.by_uln.contains_key(uln.as_str()))?;
         self.next_prefix = uln.as_str()[..9].parse::<u32>().ok()? + 1;
         let learner = record_of(uln.clone(), details, 1, None);
-        self.by_uln.insert(uln.as_str().to_owned(), self.entries.len());
-        self.entries.push(Entry { learner, events: Vec::new(), master: None });
+        self.enter(uln.as_str().to_owned(), learner, None);
         Some(uln)
+    }
+
+    fn enter(&mut self, uln: String, learner: Learner, master: Option<String>) {
+        self.by_uln.insert(uln, self.entries.len());
+        self.entries.push(Entry { learner, events: Vec::new(), master });
     }
 
     /// Replaces a learner's record, if `version` is the one it has.

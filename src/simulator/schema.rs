@@ -114,48 +114,13 @@ const fn nested(name: &'static str, namespace: Option<&'static str>, particles: 
     Particle { name, content: Content::Elements(Sequence { namespace, particles }), min: 1, max: 1, nillable: false }
 }
 
-/// `fin:FindLearnerByULN` (FACTS 2.3).
-pub const FIND_BY_ULN: Sequence = Sequence {
-    namespace: None,
-    particles: &[
-        one("FindType", &FIND_TYPE),
-        nillable("OrganisationRef", &ORGANISATION_REF),
-        nillable("UKPRN", &UKPRN),
-        one("OrgPassword", &PASSWORD),
-        one("UserName", &NAME_NON_EMPTY),
-        one("ULN", &ULN),
-        one("FamilyName", &NAME_NON_EMPTY),
-        one("GivenName", &NAME_NON_EMPTY),
-    ],
-};
-
-/// `fin:FindLearnerByDemographics` (FACTS 2.4).
-pub const FIND_BY_DEMOGRAPHICS: Sequence = Sequence {
-    namespace: None,
-    particles: &[
-        one("FindType", &FIND_TYPE),
-        nillable("OrganisationRef", &ORGANISATION_REF),
-        nillable("UKPRN", &UKPRN),
-        one("OrgPassword", &PASSWORD),
-        one("UserName", &NAME_NON_EMPTY),
-        one("FamilyName", &NAME_NON_EMPTY),
-        one("GivenName", &NAME_NON_EMPTY),
-        one("DateOfBirth", &DATE),
-        one("Gender", &GENDER),
-        one("LastKnownPostCode", &POSTCODE),
-        nillable("PreviousFamilyName", &NAME),
-        nillable("SchoolAtAge16", &SCHOOL_NAME),
-        nillable("PlaceOfBirth", &NAME),
-        nillable("EmailAddress", &EMAIL),
-    ],
-};
-
-/// The four credentials, then other elements.
-macro_rules! credentials_and {
-    ($($particle:expr),+ $(,)?) => {
+/// The four credentials between other elements.
+macro_rules! with_credentials {
+    ([$($first:expr),*], $($particle:expr),+ $(,)?) => {
         Sequence {
             namespace: None,
             particles: &[
+                $($first,)*
                 nillable("OrganisationRef", &ORGANISATION_REF),
                 nillable("UKPRN", &UKPRN),
                 one("OrgPassword", &PASSWORD),
@@ -165,6 +130,28 @@ macro_rules! credentials_and {
         }
     };
 }
+
+/// `fin:FindLearnerByULN` (FACTS 2.3).
+pub const FIND_BY_ULN: Sequence = with_credentials!(
+    [one("FindType", &FIND_TYPE)],
+    one("ULN", &ULN),
+    one("FamilyName", &NAME_NON_EMPTY),
+    one("GivenName", &NAME_NON_EMPTY),
+);
+
+/// `fin:FindLearnerByDemographics` (FACTS 2.4).
+pub const FIND_BY_DEMOGRAPHICS: Sequence = with_credentials!(
+    [one("FindType", &FIND_TYPE)],
+    one("FamilyName", &NAME_NON_EMPTY),
+    one("GivenName", &NAME_NON_EMPTY),
+    one("DateOfBirth", &DATE),
+    one("Gender", &GENDER),
+    one("LastKnownPostCode", &POSTCODE),
+    nillable("PreviousFamilyName", &NAME),
+    nillable("SchoolAtAge16", &SCHOOL_NAME),
+    nillable("PlaceOfBirth", &NAME),
+    nillable("EmailAddress", &EMAIL),
+);
 
 /// `lrnr:LearnerToRegister` (FACTS 2.2), and what follows it.
 macro_rules! learner_and {
@@ -211,13 +198,13 @@ const LEARNER_TO_VERIFY: &[Particle] = &[
 const ULNS_TO_RETRIEVE: &[Particle] = &[Particle { max: 200, ..one("ULN", &ULN) }];
 
 /// `reg:RegisterLearner` (FACTS 2.5).
-pub const REGISTER: Sequence = credentials_and!(nested("Learner", None, LEARNER_TO_REGISTER));
+pub const REGISTER: Sequence = with_credentials!([], nested("Learner", None, LEARNER_TO_REGISTER));
 /// `reg:UpdateLearner` (FACTS 2.6).
-pub const UPDATE: Sequence = credentials_and!(nested("Learner", None, LEARNER_TO_UPDATE));
+pub const UPDATE: Sequence = with_credentials!([], nested("Learner", None, LEARNER_TO_UPDATE));
 /// `rep:VerifyLearner` (FACTS 2.10).
-pub const VERIFY: Sequence = credentials_and!(nested("LearnerToVerify", None, LEARNER_TO_VERIFY));
+pub const VERIFY: Sequence = with_credentials!([], nested("LearnerToVerify", None, LEARNER_TO_VERIFY));
 /// `rep:RetrieveULNs` (FACTS 2.14).
-pub const RETRIEVE: Sequence = credentials_and!(nested("ULNsToRetrieve", None, ULNS_TO_RETRIEVE));
+pub const RETRIEVE: Sequence = with_credentials!([], nested("ULNsToRetrieve", None, ULNS_TO_RETRIEVE));
 
 const BATCH_LEARNER: &[Particle] = &[
     maybe("ULN", &ULN_NILLABLE),
@@ -257,19 +244,21 @@ const BATCH_LEARNER_TO_VERIFY: &[Particle] = &[
 ];
 
 /// `bat:SubmitBatch` (FACTS 2.7).
-pub const SUBMIT_REGISTRATION_BATCH: Sequence = credentials_and!(
+pub const SUBMIT_REGISTRATION_BATCH: Sequence = with_credentials!(
+    [],
     one("JobType", &JOB_TYPE),
     one("LearnerRecordCount", &RECORD_COUNT),
     Particle { max: 200, ..nested("Learner", None, BATCH_LEARNER) },
 );
 /// `vld:SubmitVerifyBatch` (FACTS 2.11): the count is limited, the learners are not.
-pub const SUBMIT_VERIFICATION_BATCH: Sequence = credentials_and!(
+pub const SUBMIT_VERIFICATION_BATCH: Sequence = with_credentials!(
+    [],
     one("LearnerRecordCount", &RECORD_COUNT),
     nillable("OrgEmail", &EMAIL),
     Particle { max: usize::MAX, ..nested("Learner", None, BATCH_LEARNER_TO_VERIFY) },
 );
 /// `bat:GetSubmitBatchOutput` and `vld:GetVerifyBatchOutput` (FACTS 2.8, 2.12).
-pub const GET_BATCH: Sequence = credentials_and!(one("JobID", &LONG));
+pub const GET_BATCH: Sequence = with_credentials!([], one("JobID", &LONG));
 
 const INVOKING_ORGANISATION: &[Particle] = &[
     nillable("OrganisationRef", &ANY_TEXT),

@@ -6,6 +6,7 @@ use actix_web::http::header::CONTENT_TYPE;
 use actix_web::web::{Bytes, Data};
 use actix_web::{HttpRequest, HttpResponse};
 
+use super::record::now;
 use super::schema::{Sequence, Violation, validate};
 use super::{SimulatedOrganisation, Simulator, learner_service, learner_service_r9};
 use crate::lrs::Service;
@@ -118,7 +119,7 @@ fn meaning(code: &str) -> &'static str {
 }
 
 fn miap_fault(code: &str, description: &str, further_details: &str) -> String {
-    let timestamp = jiff::Timestamp::now().strftime("%Y-%m-%d %H:%M:%S").to_string();
+    let timestamp = now();
     let fault = Writer::envelope(|writer| {
         writer.element("soapenv:Fault", "", |writer| {
             writer.value("faultcode", "soapenv:Server");

@@ -39,7 +39,7 @@ impl Default for Options {
 
 /// Where the tests' tokens have what.
 pub fn claim_names() -> ClaimNames {
-    ClaimNames { organisation: "org".into(), user: "preferred_username".into(), scope: "scope".into() }
+    ClaimNames::default()
 }
 
 /// The issuer whose secret the tests know.

@@ -56,7 +56,7 @@ impl Element {
 
     /// Writes the element by local names.
     fn write_bare(&self, writer: &mut Writer) {
-        writer.named(&self.name, |writer| {
+        writer.named(&self.name, "", |writer| {
             writer.text(&self.text);
             self.children.iter().filter(|child| !child.nil).for_each(|child| child.write_bare(writer));
         });

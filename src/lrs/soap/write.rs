@@ -114,23 +114,17 @@ impl Writer {
 
     /// `<name attributes>…</name>`; `attributes` is written as it stands.
     pub fn element(&mut self, name: &'static str, attributes: &'static str, content: impl FnOnce(&mut Self)) {
-        self.raw("<");
-        self.raw(name);
-        if !attributes.is_empty() {
-            self.raw(" ");
-            self.raw(attributes);
-        }
-        self.raw(">");
-        content(self);
-        self.raw("</");
-        self.raw(name);
-        self.raw(">");
+        self.named(name, attributes, content);
     }
 
-    /// An element whose name was read from a document.
-    pub(super) fn named(&mut self, name: &str, content: impl FnOnce(&mut Self)) {
+    /// The same for a name that was read from a document.
+    pub(super) fn named(&mut self, name: &str, attributes: &'static str, content: impl FnOnce(&mut Self)) {
         self.xml.push('<');
         self.xml.push_str(name);
+        if !attributes.is_empty() {
+            self.xml.push(' ');
+            self.xml.push_str(attributes);
+        }
         self.xml.push('>');
         content(self);
         self.xml.push_str("</");
