@@ -3,8 +3,8 @@
 use std::cell::RefCell;
 
 use lrs_gateway::domain::{
-    AbilityToShare, AddressLine, Date, Gender, Name, Nationality, Notes, OptionalName, OtherVerificationDescription, Postcode, SchoolName,
-    Uln, VerificationType,
+    AbilityToShare, AddressLine, Date, Gender, LearningEvent, Name, Nationality, Notes, OptionalName, OtherVerificationDescription,
+    Personal, Postcode, SchoolName, Uln, VerificationType,
 };
 use lrs_gateway::form::Value as _;
 use lrs_gateway::simulator::register::NewLearner;
@@ -116,6 +116,58 @@ fn learner() -> impl Strategy<Value = Value> {
     })
 }
 
+/// Texts of a learning event, and the arbitrary texts of a learner that they are taken from.
+const EVENT_TEXTS: [(&str, &str); 16] = [
+    ("achievementProviderName", "schoolAtAge16"),
+    ("achievementProviderUkprn", "title"),
+    ("awardingOrganisationName", "notes"),
+    ("awardingOrganisationUkprn", "middleOtherName"),
+    ("collectionType", "nationality"),
+    ("grade", "givenName"),
+    ("languageForAssessment", "preferredGivenName"),
+    ("level", "previousFamilyName"),
+    ("qualificationType", "otherVerificationDescription"),
+    ("restriction", "familyNameAtAge16"),
+    ("returnNumber", "placeOfBirth"),
+    ("source", "lastKnownAddressLine1"),
+    ("status", "lastKnownAddressLine2"),
+    ("subject", "familyName"),
+    ("subjectCode", "lastKnownAddressTown"),
+    ("underDataChallenge", "lastKnownAddressCountyOrCity"),
+];
+
+/// A learning event with the texts of a learner.
+fn event(learner: &Value) -> LearningEvent {
+    let text = |field| {
+        let source = EVENT_TEXTS.iter().find(|(name, _)| *name == field).expect("a text of an event").1;
+        Some(Personal::new(learner[source].as_str().expect("a text").to_owned()))
+    };
+    LearningEvent {
+        achievement_award_date: None,
+        achievement_provider_name: text("achievementProviderName"),
+        achievement_provider_ukprn: text("achievementProviderUkprn"),
+        awarding_organisation_name: text("awardingOrganisationName"),
+        awarding_organisation_ukprn: text("awardingOrganisationUkprn"),
+        collection_type: text("collectionType"),
+        credits: None,
+        date_loaded: None,
+        grade: text("grade"),
+        id: None,
+        language_for_assessment: text("languageForAssessment"),
+        level: text("level"),
+        participation_end_date: None,
+        participation_start_date: None,
+        qualification_type: text("qualificationType"),
+        restriction: text("restriction"),
+        return_number: text("returnNumber"),
+        source: text("source"),
+        status: text("status"),
+        subject: text("subject"),
+        subject_code: text("subjectCode"),
+        under_data_challenge: text("underDataChallenge"),
+    }
+}
+
 #[test]
 fn a_registered_and_updated_learner_comes_back_byte_for_byte() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
@@ -155,10 +207,23 @@ fn a_registered_and_updated_learner_comes_back_byte_for_byte() {
             ] {
                 prop_assert_eq!(&verified[echo], &asked[field], "{}", echo);
             }
+            lrs.simulator.register().add_events(uln.as_str().expect("a text"), [event(learner)]);
             let events = post("/v1/learning-events/search", asked).ok();
             prop_assert_eq!(&events["incomingUln"], &uln);
+            if learner["abilityToShare"] == "SEEN_NOT_SHARED" {
+                prop_assert_eq!(&events["events"], &json!([]));
+            } else {
+                let read = events["events"].as_array().and_then(|events| events.last());
+                prop_assert!(read.is_some(), "{}", events);
+                for (field, source) in EVENT_TEXTS {
+                    let sent = Some(&learner[source]).filter(|value| **value != "");
+                    prop_assert_eq!(read.and_then(|read| read.get(field)), sent, "{}", field);
+                }
+            }
             let rows = post("/v1/learners/retrieve-ulns", json!({"ulns": [uln]})).ok();
-            prop_assert_eq!(&rows["learners"][0]["familyName"], &learner["familyName"]);
+            for field in ["givenName", "familyName", "dateOfBirth", "gender"] {
+                prop_assert_eq!(&rows["learners"][0][field], &learner[field], "{}", field);
+            }
         }
         Ok(())
     });
