@@ -11,7 +11,7 @@ use actix_web::web::Data;
 use serde_json::json;
 
 use crate::auth::{Algorithm, ClaimNames, Claims, Issuer, IssuerKey, Verifier, mint, scope};
-use crate::lrs::{DEFAULT_MAX_ANSWER_BYTES, DEFAULT_TIMEOUT, Lrs, LrsSettings, Vendor};
+use crate::lrs::{DEFAULT_BATCH_TIMEOUT, DEFAULT_MAX_ANSWER_BYTES, DEFAULT_TIMEOUT, Lrs, LrsSettings, Vendor};
 use crate::organisations::{Organisation, OrganisationPassword, Registry, Transport};
 use crate::server::{self, Gateway};
 use crate::simulator::{self, Settings, SimulatedOrganisation};
@@ -55,6 +55,7 @@ pub async fn run(options: Options) -> Result<(), String> {
     let lrs = LrsSettings {
         base_url: format!("http://{lrs_address}"),
         timeout: DEFAULT_TIMEOUT,
+        batch_timeout: DEFAULT_BATCH_TIMEOUT,
         max_answer_bytes: DEFAULT_MAX_ANSWER_BYTES,
         vendor: Vendor::default(),
     };

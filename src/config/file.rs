@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use crate::auth::{Algorithm, ClaimNames};
 use crate::form::{Invalid, Rule, Value, form};
-use crate::lrs::{DEFAULT_MAX_ANSWER_BYTES, DEFAULT_TIMEOUT, Vendor};
+use crate::lrs::{DEFAULT_BATCH_TIMEOUT, DEFAULT_MAX_ANSWER_BYTES, DEFAULT_TIMEOUT, Vendor};
 
 form! {
     #[derive(Debug)]
@@ -68,6 +68,7 @@ form! {
         pub ca_certificate_file: Option<PathBuf>,
         pub connect_timeout_seconds: u64 = 5,
         pub timeout_seconds: u64 = DEFAULT_TIMEOUT.as_secs(),
+        pub batch_timeout_seconds: u64 = DEFAULT_BATCH_TIMEOUT.as_secs(),
         pub max_answer_bytes: usize = DEFAULT_MAX_ANSWER_BYTES,
         pub vendor_id: i32 = Vendor::default().id,
         pub user_type: String = Vendor::default().user_type,

@@ -106,6 +106,7 @@ fn out_of_range(file: &ConfigFile) -> Vec<String> {
         at_least_one("server.workers", file.server.workers.map_or(1, |workers| workers as u64)),
         at_least_one("lrs.connect_timeout_seconds", file.lrs.connect_timeout_seconds),
         at_least_one("lrs.timeout_seconds", file.lrs.timeout_seconds),
+        at_least_one("lrs.batch_timeout_seconds", file.lrs.batch_timeout_seconds),
         at_least_one("lrs.max_answer_bytes", file.lrs.max_answer_bytes as u64),
     ]
     .into_iter()
@@ -155,6 +156,7 @@ fn lrs_settings(section: &LrsSection) -> Result<LrsSettings, Vec<String>> {
     Ok(LrsSettings {
         base_url,
         timeout: Duration::from_secs(section.timeout_seconds),
+        batch_timeout: Duration::from_secs(section.batch_timeout_seconds),
         max_answer_bytes: section.max_answer_bytes,
         vendor: Vendor { id: section.vendor_id, user_type: section.user_type.clone(), language: section.language.clone() },
     })

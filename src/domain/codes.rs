@@ -131,6 +131,46 @@ code_list! {
     }
 }
 
+code_list! {
+    /// What LRS is to do with an achievement. The numbers are not public; these are placeholders, and settings can replace them.
+    AchievementAction, "CREATE", "What LRS is to do with the achievement." {
+        /// Add it.
+        Create = "CREATE" / "1",
+        /// Change it.
+        Update = "UPDATE" / "2",
+        /// Take it back.
+        Withdraw = "WITHDRAW" / "3",
+        /// Make a withdrawn one valid again.
+        Reinstate = "REINSTATE" / "4",
+    }
+}
+
+code_list! {
+    /// Are the achievements of a submission final? The spelling at LRS is not public; settings can replace it.
+    SubmissionType, "FINAL", "Are the achievements final or provisional?" {
+        /// They are.
+        Final = "FINAL" / "Final",
+        /// Not yet.
+        Provisional = "PROVISIONAL" / "Provisional",
+    }
+}
+
+code_list! {
+    /// How far an achievement job is.
+    AchievementJobStatus, "SUCCESSFUL", "How far LRS is with the job." {
+        /// It failed.
+        Failed = "FAILED" / "Failed",
+        /// It is done.
+        Successful = "SUCCESSFUL" / "Successful",
+        /// It has not begun.
+        Waiting = "WAITING" / "Waiting",
+        /// It has begun.
+        InProgress = "IN_PROGRESS" / "InProgress",
+        /// It was called off.
+        Cancelled = "CANCELLED" / "Cancelled",
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

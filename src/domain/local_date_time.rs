@@ -47,6 +47,41 @@ impl FromLrs for LocalDateTime {
     }
 }
 
+/// The same moment in the other notation of LRS, `xs:dateTime`: `YYYY-MM-DDTHH:MM:SS`, with or without fractions and an offset
+/// (FACTS 2.13). Without an offset it is London's time.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct XmlDateTime(LocalDateTime);
+
+personal_value!(XmlDateTime);
+
+impl Value for XmlDateTime {
+    const RULE: Rule = LocalDateTime::RULE;
+
+    fn parse(text: &str) -> Result<Self, Invalid> {
+        LocalDateTime::parse(text).map(Self)
+    }
+
+    fn text(&self) -> Cow<'_, str> {
+        self.0.text()
+    }
+}
+
+impl FromLrs for XmlDateTime {
+    fn from_lrs(text: &str) -> Option<Self> {
+        if text.as_bytes().get(10) != Some(&b'T') {
+            return None;
+        }
+        if let Ok(moment) = LocalDateTime::parse(text) {
+            return Some(Self(moment));
+        }
+        text.parse().ok().map(|moment| Self(LocalDateTime(moment)))
+    }
+
+    fn to_lrs(&self) -> Cow<'_, str> {
+        Cow::Owned(self.0.0.strftime("%Y-%m-%dT%H:%M:%S").to_string())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -65,6 +100,22 @@ mod tests {
             assert_eq!((moment.text().as_ref(), moment.to_lrs().as_ref()), (json, lrs));
             assert!(LocalDateTime::parse(json).is_ok_and(|parsed| parsed == moment), "{json}");
         }
+    }
+
+    #[test]
+    fn xml_has_its_own_notation_of_the_same_moments() {
+        for (lrs, json) in [
+            ("2025-07-02T11:05:00", "2025-07-02T11:05:00+01:00"),
+            ("2025-07-02T11:05:00.1234567", "2025-07-02T11:05:00+01:00"),
+            ("2025-07-02T10:05:00Z", "2025-07-02T11:05:00+01:00"),
+            ("2025-12-02T11:05:00+01:00", "2025-12-02T10:05:00+00:00"),
+        ] {
+            assert_eq!(XmlDateTime::from_lrs(lrs).expect(lrs).text(), json);
+        }
+        for text in ["", "2025-07-02", "2025-07-02 11:05:00", "2025-07-32T11:05:00"] {
+            assert!(XmlDateTime::from_lrs(text).is_none(), "{text}");
+        }
+        assert_eq!(XmlDateTime::from_lrs("2025-07-02T11:05:00").expect("a moment").to_lrs(), "2025-07-02T11:05:00");
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! Everything else builds on these types and they on nothing but [`crate::form`], the way values are declared.
 //! Values about a person never show themselves in `{:?}`.
 
+mod achievement;
 mod batch;
 mod codes;
 mod date;
@@ -21,13 +22,16 @@ mod ukprn;
 mod uln;
 mod verification;
 
+pub use achievement::{Achievement, AchievementJob};
 pub use batch::{BatchLearner, BatchLearnerResult, BatchLearnerToVerify, MisIdentifier};
-pub use codes::{AbilityToShare, FindType, Gender, GetType, JobType, VerificationType};
+pub use codes::{
+    AbilityToShare, AchievementAction, AchievementJobStatus, FindType, Gender, GetType, JobType, SubmissionType, VerificationType,
+};
 pub use date::Date;
 pub use email::EmailAddress;
 pub use learner::{Learner, LearnerDetails, OtherVerificationDescription, RegisterLearner, UpdateLearner};
 pub use learning_event::{GetLearningEvents, LearningEvent};
-pub use local_date_time::LocalDateTime;
+pub use local_date_time::{LocalDateTime, XmlDateTime};
 pub use open::{FromLrs, Open};
 pub use personal::Personal;
 pub use postcode::Postcode;

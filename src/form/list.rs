@@ -9,7 +9,8 @@ use super::read::{Input, Reading};
 use super::schema::{Field, Schemas};
 
 /// A list of `MIN` to `MAX` items.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[serde(transparent)]
 pub struct List<T, const MIN: usize, const MAX: usize>(Vec<T>);
 
 impl<T, const MIN: usize, const MAX: usize> List<T, MIN, MAX> {

@@ -121,13 +121,22 @@ macro_rules! otherwise {
 }
 pub(crate) use otherwise;
 
-/// A [`form!`] that the OpenAPI document describes.
+/// A [`form!`] that the OpenAPI document describes, and that can be written as it was read.
 macro_rules! request {
     ($(#[$($meta:tt)*])* $vis:vis struct $name:ident {
         $($(#[doc = $doc:literal])* $fvis:vis $field:ident : $type:ty $(= $default:expr)?,)*
     } $(also ($($together:ident),+) => $rule:path)?) => {
         $crate::form::form! {
-            $(#[$($meta)*])* $vis struct $name { $($(#[doc = $doc])* $fvis $field: $type $(= $default)?,)* }
+            $(#[$($meta)*])*
+            #[derive(serde::Serialize)]
+            #[serde(rename_all = "camelCase")]
+            $vis struct $name {
+                $(
+                    $(#[doc = $doc])*
+                    #[serde(skip_serializing_if = "crate::form::schema::Field::is_absent")]
+                    $fvis $field: $type $(= $default)?,
+                )*
+            }
             $(also ($($together),+) => $rule)?
         }
         $crate::form::describe! { [$(#[$($meta)*])*] $name, closed: true { $([$($doc)*] $field: $type $(= $default)?,)* } }

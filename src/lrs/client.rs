@@ -15,6 +15,8 @@ use crate::organisations::Actor;
 
 /// Longest wait for an answer, if nobody says otherwise.
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
+/// The same for operations that carry a batch: thousands of records.
+pub const DEFAULT_BATCH_TIMEOUT: Duration = Duration::from_secs(120);
 /// Largest answer, if nobody says otherwise.
 pub const DEFAULT_MAX_ANSWER_BYTES: usize = 16 * 1024 * 1024;
 
@@ -25,6 +27,8 @@ pub struct LrsSettings {
     pub base_url: String,
     /// Longest wait for a whole answer.
     pub timeout: Duration,
+    /// The same for operations that carry a batch.
+    pub batch_timeout: Duration,
     /// Largest answer, in bytes.
     pub max_answer_bytes: usize,
     /// Who supplies the software.
@@ -65,8 +69,9 @@ impl Lrs {
     async fn try_call<O: Operation>(&self, actor: &Actor, operation: &O) -> Result<O::Answer, Failure> {
         let context = Context { actor, vendor: &self.settings.vendor };
         let envelope = operation.envelope(&context).map_err(|_| Failure::Unwritable)?;
+        let timeout = if O::TAKES_LONG { self.settings.batch_timeout } else { self.settings.timeout };
         let (status, headers, body) =
-            tokio::time::timeout(self.settings.timeout, self.exchange::<O>(actor, envelope)).await.map_err(|_| Failure::Timeout)??;
+            tokio::time::timeout(timeout, self.exchange::<O>(actor, envelope)).await.map_err(|_| Failure::Timeout)??;
         let answer = read_answer::<O>(status, content_type(&headers), &body)?;
         match answer.code().and_then(Failure::of_code) {
             // Refusals of writes mean nothing to who only reads: such a code is passed on as one nobody documented.

@@ -69,6 +69,7 @@ impl Gateway {
         let lrs = LrsSettings {
             base_url: lrs_url.to_owned(),
             timeout: options.timeout,
+            batch_timeout: options.timeout,
             max_answer_bytes: options.max_answer_bytes,
             vendor: Vendor { id: 7, ..Vendor::default() },
         };
