@@ -11,6 +11,7 @@ use actix_web::web::Data;
 use serde_json::json;
 
 use crate::auth::{Algorithm, ClaimNames, Claims, Issuer, IssuerKey, Verifier, mint, scope};
+use crate::lrs::external_service::AchievementCodes;
 use crate::lrs::{DEFAULT_BATCH_TIMEOUT, DEFAULT_MAX_ANSWER_BYTES, DEFAULT_TIMEOUT, Lrs, LrsSettings, Vendor};
 use crate::organisations::{Organisation, OrganisationPassword, Registry, Transport};
 use crate::server::{self, Gateway};
@@ -58,6 +59,7 @@ pub async fn run(options: Options) -> Result<(), String> {
         batch_timeout: DEFAULT_BATCH_TIMEOUT,
         max_answer_bytes: DEFAULT_MAX_ANSWER_BYTES,
         vendor: Vendor::default(),
+        achievement_codes: AchievementCodes::default(),
     };
     let gateway = Gateway::new(verifier(&secret)?, registry(&settings.organisations)?, Lrs::new(lrs));
     let bound = server::bind(options.listen, 2, None, gateway).map_err(|error| format!("{}: {error}", options.listen))?;

@@ -15,6 +15,7 @@ pub mod config;
 pub mod demo;
 pub mod domain;
 pub mod form;
+pub mod jobs;
 pub mod lrs;
 pub mod openapi;
 pub mod organisations;

@@ -15,6 +15,7 @@ use std::time::Duration;
 use crate::auth::Verifier;
 use crate::form::Value as _;
 use crate::form::file::{from_table, table};
+use crate::lrs::external_service::AchievementCodes;
 use crate::lrs::{Lrs, LrsSettings, Vendor};
 use crate::organisations::{Registry, Report, Transport};
 use crate::tls::server_config;
@@ -159,6 +160,7 @@ fn lrs_settings(section: &LrsSection) -> Result<LrsSettings, Vec<String>> {
         batch_timeout: Duration::from_secs(section.batch_timeout_seconds),
         max_answer_bytes: section.max_answer_bytes,
         vendor: Vendor { id: section.vendor_id, user_type: section.user_type.clone(), language: section.language.clone() },
+        achievement_codes: AchievementCodes::default(),
     })
 }
 

@@ -2,7 +2,7 @@
 
 use super::{Date, Gender, MisIdentifier, Name, Open, Personal, Postcode, Text, Ukprn, Uln, XmlDateTime};
 use crate::domain::codes::{AchievementAction, AchievementJobStatus};
-use crate::form::{answer, request};
+use crate::form::{answer, kept_request};
 
 /// A unit or qualification by its reference number: 1 to 50 characters. LRS publishes no narrower rule.
 pub type QualificationReference = Text<1, 50>;
@@ -11,7 +11,7 @@ pub type ShortText = Text<0, 50>;
 /// Why an achievement is changed: up to 255 characters.
 pub type ActionReason = Text<0, 255>;
 
-request! {
+kept_request! {
     /// An achievement to create, update, withdraw or reinstate.
     #[derive(Debug, Clone)]
     pub struct Achievement {

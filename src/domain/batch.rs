@@ -6,12 +6,12 @@ use super::{
     Personal, Postcode, SchoolName, ScottishCandidateNumber, Text, Uln, VerificationType,
 };
 use crate::form::read::Reading;
-use crate::form::{answer, request};
+use crate::form::{answer, kept_request};
 
 /// The caller's own name for a record, which LRS gives back: up to 128 characters.
 pub type MisIdentifier = Text<0, 128>;
 
-request! {
+kept_request! {
     /// A learner of a registration batch. LRS needs the names; what else it misses it says for each learner (`RC006`).
     #[derive(Debug, Clone)]
     pub struct BatchLearner {
@@ -79,7 +79,7 @@ fn other_is_described_if_given(
     other_is_described(kind.and_then(Option::as_ref), description, reading);
 }
 
-request! {
+kept_request! {
     /// A learner of a verification batch.
     #[derive(Debug, Clone)]
     pub struct BatchLearnerToVerify {

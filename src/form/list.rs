@@ -9,8 +9,7 @@ use super::read::{Input, Reading};
 use super::schema::{Field, Schemas};
 
 /// A list of `MIN` to `MAX` items.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-#[serde(transparent)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct List<T, const MIN: usize, const MAX: usize>(Vec<T>);
 
 impl<T, const MIN: usize, const MAX: usize> List<T, MIN, MAX> {

@@ -3,8 +3,8 @@
 //! * A [`Value`] is one text with rules: a ULN, a name, a date.
 //! * [`form!`] declares what people fill in (request bodies, configuration, register files). It is read straight into
 //!   values, and everything wrong with it is told at once, each with its place ([`read`]).
-//! * [`request!`] is a form that is also described in the OpenAPI document; [`answer!`] declares what is sent back
-//!   ([`schema`]).
+//! * [`request!`] is a form that is also described in the OpenAPI document ([`kept_request!`] one that can be written too);
+//!   [`answer!`] declares what is sent back ([`schema`]).
 //!
 //! Field names are written once, in Rust's `snake_case`. JSON has them in `camelCase`, TOML as they are.
 
@@ -121,10 +121,24 @@ macro_rules! otherwise {
 }
 pub(crate) use otherwise;
 
-/// A [`form!`] that the OpenAPI document describes, and that can be written as it was read.
+/// A [`form!`] that the OpenAPI document describes.
 macro_rules! request {
     ($(#[$($meta:tt)*])* $vis:vis struct $name:ident {
         $($(#[doc = $doc:literal])* $fvis:vis $field:ident : $type:ty $(= $default:expr)?,)*
+    } $(also ($($together:ident),+) => $rule:path)?) => {
+        $crate::form::form! {
+            $(#[$($meta)*])* $vis struct $name { $($(#[doc = $doc])* $fvis $field: $type $(= $default)?,)* }
+            $(also ($($together),+) => $rule)?
+        }
+        $crate::form::describe! { [$(#[$($meta)*])*] $name, closed: true { $([$($doc)*] $field: $type $(= $default)?,)* } }
+    };
+}
+pub(crate) use request;
+
+/// A [`request!`] that can also be written, as it was read: what the gateway keeps for a while.
+macro_rules! kept_request {
+    ($(#[$($meta:tt)*])* $vis:vis struct $name:ident {
+        $($(#[doc = $doc:literal])* $fvis:vis $field:ident : $type:ty,)*
     } $(also ($($together:ident),+) => $rule:path)?) => {
         $crate::form::form! {
             $(#[$($meta)*])*
@@ -134,15 +148,15 @@ macro_rules! request {
                 $(
                     $(#[doc = $doc])*
                     #[serde(skip_serializing_if = "crate::form::schema::Field::is_absent")]
-                    $fvis $field: $type $(= $default)?,
+                    $fvis $field: $type,
                 )*
             }
             $(also ($($together),+) => $rule)?
         }
-        $crate::form::describe! { [$(#[$($meta)*])*] $name, closed: true { $([$($doc)*] $field: $type $(= $default)?,)* } }
+        $crate::form::describe! { [$(#[$($meta)*])*] $name, closed: true { $([$($doc)*] $field: $type,)* } }
     };
 }
-pub(crate) use request;
+pub(crate) use kept_request;
 
 /// Declares something the gateway sends: JSON without `null`, described in the OpenAPI document.
 macro_rules! answer {

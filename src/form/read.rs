@@ -212,26 +212,35 @@ impl<T: Input> Input for Option<T> {
 
 impl<T: Input> Input for Vec<T> {
     fn read<'de, D: Deserializer<'de>>(input: D, reading: &mut Reading) -> Result<Option<Self>, D::Error> {
-        struct Items<'a, T>(&'a mut Reading, PhantomData<T>);
-        impl<'de, T: Input> Visitor<'de> for Items<'_, T> {
-            type Value = Option<Vec<T>>;
-            refuse_all_but_lists!();
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
-                let mut items = Vec::new();
-                let mut complete = true;
-                for index in 0_usize.. {
-                    match self.0.at(index, |reading| list.next_element_seed(Seed(reading, PhantomData::<T>)))? {
-                        Some(Some(item)) => items.push(item),
-                        Some(None) => complete = false,
-                        None => break,
-                    }
-                }
-                Ok(complete.then_some(items))
-            }
-        }
-        input.deserialize_any(Items(reading, PhantomData))
+        let mut items = Self::new();
+        let complete = each(input, reading, |item| items.push(item))?;
+        Ok(complete.then_some(items))
     }
+}
+
+/// Reads a list item by item, so that they need not all be there at once. Is every one of them good?
+///
+/// # Errors
+/// Only when the document is not well-formed.
+pub fn each<'de, T: Input, D: Deserializer<'de>>(input: D, reading: &mut Reading, take: impl FnMut(T)) -> Result<bool, D::Error> {
+    struct Items<'a, T, F>(&'a mut Reading, F, PhantomData<T>);
+    impl<'de, T: Input, F: FnMut(T)> Visitor<'de> for Items<'_, T, F> {
+        type Value = Option<bool>;
+        refuse_all_but_lists!();
+
+        fn visit_seq<A: SeqAccess<'de>>(mut self, mut list: A) -> Result<Self::Value, A::Error> {
+            let mut complete = true;
+            for index in 0_usize.. {
+                match self.0.at(index, |reading| list.next_element_seed(Seed(reading, PhantomData::<T>)))? {
+                    Some(Some(item)) => (self.1)(item),
+                    Some(None) => complete = false,
+                    None => break,
+                }
+            }
+            Ok(Some(complete))
+        }
+    }
+    Ok(input.deserialize_any(Items(reading, take, PhantomData))?.unwrap_or(false))
 }
 
 /// The mistake of writing `null`.

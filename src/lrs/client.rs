@@ -6,6 +6,7 @@ use std::time::Duration;
 use reqwest::header::{CONTENT_TYPE, HeaderMap};
 
 use super::codes::Refusal;
+use super::external_service::AchievementCodes;
 use super::failure::Failure;
 use super::operation::{Answer, Context, Operation, Vendor};
 use super::soap::fault::Fault;
@@ -33,6 +34,8 @@ pub struct LrsSettings {
     pub max_answer_bytes: usize,
     /// Who supplies the software.
     pub vendor: Vendor,
+    /// How LRS spells what it does not publish about achievements.
+    pub achievement_codes: AchievementCodes,
 }
 
 /// A call that brought no answer.
@@ -54,6 +57,11 @@ impl Lrs {
     /// LRS at this address.
     pub const fn new(settings: LrsSettings) -> Self {
         Self { settings }
+    }
+
+    /// How LRS spells what it does not publish about achievements.
+    pub const fn achievement_codes(&self) -> &AchievementCodes {
+        &self.settings.achievement_codes
     }
 
     /// Calls an operation on behalf of a person of an organisation.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use lrs_gateway::auth::{Algorithm, ClaimNames, Issuer, IssuerKey, Verifier};
 use lrs_gateway::domain::Ukprn;
 use lrs_gateway::form::Value as _;
+use lrs_gateway::lrs::external_service::AchievementCodes;
 use lrs_gateway::lrs::{Lrs, LrsSettings, Vendor};
 use lrs_gateway::organisations::{Organisation, OrganisationPassword, Product, Registry, Transport};
 use lrs_gateway::server;
@@ -72,6 +73,7 @@ impl Gateway {
             batch_timeout: options.timeout,
             max_answer_bytes: options.max_answer_bytes,
             vendor: Vendor { id: 7, ..Vendor::default() },
+            achievement_codes: AchievementCodes::default(),
         };
         let (verifier, registry) = (Verifier::new(options.issuers), Registry::new(options.organisations));
         let gateway = server::Gateway::new(verifier, registry, Lrs::new(lrs));

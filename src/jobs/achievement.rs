@@ -1,0 +1,207 @@
+//! Achievement batches (FACTS 2.13): LRS counts what it took, and writes what it did not take into a file.
+//!
+//! The file's format is not public, so it is kept as it came. A line of it is given to an achievement only if the line names that
+//! achievement and no other: by the caller's own name for it, or by ULN and reference number, or by ULN.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::kind::{BatchKind, Calls, Details, Progress, Row, Submitted, counters};
+use super::matching::{Mark, key};
+use super::model::Kind;
+use crate::domain::{Achievement, AchievementJob, AchievementJobStatus, Open, Personal, SubmissionType};
+use crate::lrs::CallFailed;
+use crate::lrs::Answer as _;
+use crate::lrs::codes::LrsCode;
+use crate::lrs::external_service::{AchievementBatchResponse, GetAchievementBatch, MOST_ACHIEVEMENTS, SubmitAchievementBatch};
+
+/// Achievements.
+#[derive(Debug, Clone, Copy)]
+pub enum Achievements {}
+
+/// What LRS's file says of one achievement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AchievementResult {
+    /// LRS took every achievement of the job.
+    Accepted,
+    /// Lines of the error file name it.
+    Rejected(Vec<Personal<String>>),
+    /// LRS did not take every achievement, and its file does not say whether it took this one.
+    Undetermined,
+}
+
+impl BatchKind for Achievements {
+    const KIND: Kind = Kind::Achievement;
+    const MOST_IN_A_JOB: usize = MOST_ACHIEVEMENTS;
+    type Record = Achievement;
+    type Output = AchievementBatchResponse;
+    type Result = AchievementResult;
+
+    fn mark(achievement: &Achievement) -> Mark {
+        let reference = achievement.unit_or_qualification_reference_number.as_str();
+        let keys = [key(&[achievement.uln.as_str()]), key(&[reference])];
+        Mark::new(achievement.mis_identifier.as_ref().map(|name| name.as_str()), keys).naming_uln(true)
+    }
+
+    /// What becomes of achievements submitted twice, LRS does not say.
+    fn is_repeatable(_: &Details) -> bool {
+        false
+    }
+
+    async fn submit(calls: Calls<'_>, details: &Details, achievements: &[Achievement]) -> Result<Submitted, CallFailed> {
+        let request = SubmitAchievementBatch {
+            submission_type: details.submission_type.unwrap_or(SubmissionType::Provisional),
+            notify_email: details.notify_email.as_ref(),
+            achievements,
+            codes: calls.lrs.achievement_codes(),
+        };
+        let answer = calls.lrs.call(calls.actor, &request).await?;
+        Ok(Submitted { job: answer.job(), code: answer.code().cloned() })
+    }
+
+    async fn fetch(calls: Calls<'_>, job_id: i64) -> Result<AchievementBatchResponse, CallFailed> {
+        calls.lrs.call(calls.actor, &GetAchievementBatch { job_id }).await
+    }
+
+    fn progress(output: &AchievementBatchResponse) -> Progress {
+        if output.code().is_some_and(|code| code.is("WSRC0018")) {
+            return Progress::Unknown;
+        }
+        let Some(job) = &output.job else { return Progress::Unknown };
+        match job.status.as_ref().and_then(Open::known) {
+            Some(AchievementJobStatus::Waiting | AchievementJobStatus::InProgress) => Progress::Working,
+            Some(AchievementJobStatus::Successful) => Progress::Done,
+            Some(AchievementJobStatus::Failed | AchievementJobStatus::Cancelled) => Progress::Failed,
+            None if job.end_date.is_some() => Progress::Done,
+            None => Progress::Working,
+        }
+    }
+
+    fn code(output: &AchievementBatchResponse) -> Option<&LrsCode> {
+        output.code()
+    }
+
+    fn count(output: &AchievementBatchResponse) -> usize {
+        let counted = output.job.as_ref().and_then(|job| job.number_of_records);
+        counted.and_then(|count| usize::try_from(count).ok()).unwrap_or(0)
+    }
+
+    fn counters(output: &AchievementBatchResponse) -> BTreeMap<String, i32> {
+        let Some(job) = &output.job else { return BTreeMap::new() };
+        counters([
+            ("achievementsCreated", job.achievements_created),
+            ("achievementsPromotedToFinal", job.achievements_promoted_to_final),
+            ("achievementsReinstated", job.achievements_reinstated),
+            ("achievementsUpdated", job.achievements_updated),
+            ("achievementsWithdrawn", job.achievements_withdrawn),
+            ("businessRuleErrors", job.business_rule_errors),
+            ("fieldDataErrors", job.field_data_errors),
+            ("learnerDataErrors", job.learner_data_errors),
+            ("numberOfRecords", job.number_of_records),
+            ("successfulFinalAchievements", job.successful_final_achievements),
+            ("successfulProvisionalAchievements", job.successful_provisional_achievements),
+        ])
+    }
+
+    /// Without marks there is no row: the file alone does not say what was submitted.
+    fn rows(output: AchievementBatchResponse, first: u32, marks: Option<&[Mark]>) -> Vec<Row<AchievementResult>> {
+        let marks = marks.unwrap_or_default();
+        let job = output.job.as_ref();
+        let file = job.and_then(|job| job.achievement_batch_error_file.as_ref()).map_or("", |file| file.reveal());
+        let mut lines = lines_of(file, marks);
+        let everything = job.is_some_and(|job| took_everything(job, marks.len()));
+        let rows = (first..).zip(marks).enumerate().map(|(at, (position, mark))| {
+            let result = match lines.remove(&at) {
+                Some(lines) => AchievementResult::Rejected(lines),
+                None if everything => AchievementResult::Accepted,
+                None => AchievementResult::Undetermined,
+            };
+            Row { result: Some(result), ..Row::without_result(position, mark) }
+        });
+        rows.collect()
+    }
+}
+
+/// Did LRS take every achievement, by its own counters? With errors or without counters nobody can say.
+fn took_everything(job: &AchievementJob, sent: usize) -> bool {
+    let no_errors = [job.business_rule_errors, job.field_data_errors, job.learner_data_errors].iter().all(|count| count.unwrap_or(0) == 0);
+    let successful = job.status.as_ref().and_then(Open::known) == Some(&AchievementJobStatus::Successful);
+    let empty = job.achievement_batch_error_file.as_ref().is_none_or(|file| file.reveal().trim().is_empty());
+    let all_counted = job.number_of_records.is_none_or(|count| usize::try_from(count) == Ok(sent));
+    successful && no_errors && empty && all_counted
+}
+
+/// The lines of an error file by the one achievement each names.
+fn lines_of(file: &str, marks: &[Mark]) -> HashMap<usize, Vec<Personal<String>>> {
+    let mut by_name: HashMap<&str, Vec<usize>> = HashMap::new();
+    let mut by_uln: HashMap<u64, Vec<usize>> = HashMap::new();
+    for (at, mark) in marks.iter().enumerate() {
+        if let Some(name) = mark.name() {
+            by_name.entry(name).or_default().push(at);
+        }
+        by_uln.entry(mark.key(0).unwrap_or_default()).or_default().push(at);
+    }
+    let mut lines: HashMap<usize, Vec<Personal<String>>> = HashMap::new();
+    for line in file.lines() {
+        let fields: Vec<&str> = line.split([',', ';', '|', '\t']).map(|field| field.trim().trim_matches(['"', '\'']).trim()).collect();
+        if let Some(at) = named_by(&fields, marks, &by_name, &by_uln) {
+            lines.entry(at).or_default().push(Personal::new(line.to_owned()));
+        }
+    }
+    lines
+}
+
+fn named_by(fields: &[&str], marks: &[Mark], by_name: &HashMap<&str, Vec<usize>>, by_uln: &HashMap<u64, Vec<usize>>) -> Option<usize> {
+    let ulns = fields.iter().filter(|field| field.len() == 10 && field.bytes().all(|b| b.is_ascii_digit()));
+    let of_uln: Vec<usize> = ulns.filter_map(|uln| by_uln.get(&key(&[uln]))).flatten().copied().collect();
+    let one = |candidates: &[usize]| if let [at] = candidates { Some(*at) } else { None };
+    let named: Vec<usize> = fields.iter().filter_map(|field| by_name.get(field)).flatten().copied().collect();
+    // A name is believed if the line does not speak of another learner.
+    let named: Vec<usize> = named.into_iter().filter(|at| of_uln.is_empty() || of_uln.contains(at)).collect();
+    if let Some(at) = one(&named) {
+        return Some(at);
+    }
+    let references: Vec<u64> = fields.iter().map(|field| key(&[field])).collect();
+    let candidates = if named.is_empty() { &of_uln } else { &named };
+    let with_reference: Vec<usize> =
+        candidates.iter().copied().filter(|at| marks[*at].key(1).is_some_and(|reference| references.contains(&reference))).collect();
+    one(&with_reference).or_else(|| one(&of_uln))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mark(name: &str, uln: &str, reference: &str) -> Mark {
+        Mark::new(Some(name), [key(&[uln]), key(&[reference])])
+    }
+
+    fn attached(file: &str, marks: &[Mark]) -> Vec<usize> {
+        let lines = lines_of(file, marks);
+        (0..marks.len()).map(|at| lines.get(&at).map_or(0, Vec::len)).collect()
+    }
+
+    #[test]
+    fn a_line_belongs_to_the_one_achievement_it_names() {
+        let marks = [
+            mark("A1", "3000000126", "600/0001/1"),
+            mark("A2", "3000000126", "600/0002/2"),
+            mark("", "3000000258", "600/0001/1"),
+            mark("17", "4444599390", "600/0001/1"),
+            mark("17", "4444599390", "600/0002/2"),
+        ];
+        for (line, expected) in [
+            ("1,3000000126,600/0001/1,A1,no such qualification", [1, 0, 0, 0, 0]),
+            ("A2;is wrong", [0, 1, 0, 0, 0]),
+            ("\"3000000126\",\"600/0002/2\",\"x\"", [0, 1, 0, 0, 0]),
+            ("3000000126|whose?", [0, 0, 0, 0, 0]),
+            ("3000000258\tnot known", [0, 0, 1, 0, 0]),
+            ("17,4444599390,600/0002/2", [0, 0, 0, 0, 1]),
+            ("17,3000000258,600/0001/1", [0, 0, 1, 0, 0]),
+            ("RecordNumber,Uln,UnitOrQualificationReferenceNumber", [0, 0, 0, 0, 0]),
+            ("17", [0, 0, 0, 0, 0]),
+        ] {
+            assert_eq!(attached(line, &marks), expected, "{line}");
+        }
+        assert_eq!(attached("A1,one\nA1,two\r\n\r\nA2,three", &marks), [2, 1, 0, 0, 0]);
+    }
+}

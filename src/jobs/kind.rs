@@ -1,0 +1,162 @@
+//! What the three kinds of batch have in common, and what each must say of itself.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+
+use serde::Serialize;
+
+use super::matching::{Mark, pair};
+use super::model::Kind;
+use crate::domain::{EmailAddress, JobType, Personal, SubmissionType, UserName};
+use crate::form::kept_request;
+use crate::form::read::Input;
+use crate::form::schema::Field;
+use crate::lrs::codes::LrsCode;
+use crate::lrs::soap::record::WireRecord;
+use crate::lrs::{CallFailed, Lrs};
+use crate::organisations::Actor;
+
+kept_request! {
+    /// What is said of a batch as a whole, kept sealed until the batch is forgotten.
+    #[derive(Debug, Clone)]
+    pub struct Details {
+        /// The person who submitted it: named to LRS in every call about it.
+        pub user: UserName,
+        /// What a registration batch is to do.
+        pub job_type: Option<JobType>,
+        /// Whom LRS tells when it is done.
+        pub notify_email: Option<EmailAddress>,
+        /// Whether achievements are final.
+        pub submission_type: Option<SubmissionType>,
+    }
+}
+
+impl Details {
+    /// Of a batch of which nothing needs to be said but who submitted it.
+    pub const fn of(user: UserName) -> Self {
+        Self { user, job_type: None, notify_email: None, submission_type: None }
+    }
+}
+
+/// LRS, and in whose name it is called.
+#[derive(Debug, Clone, Copy)]
+pub struct Calls<'a> {
+    /// LRS.
+    pub lrs: &'a Lrs,
+    /// The person and the organisation.
+    pub actor: &'a Actor,
+}
+
+/// LRS's answer to a part.
+#[derive(Debug, Clone)]
+pub struct Submitted {
+    /// Its code.
+    pub code: Option<LrsCode>,
+    /// The job it made, if it did.
+    pub job: Option<i64>,
+}
+
+/// How far LRS says it is with a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress {
+    /// Not done.
+    Working,
+    /// Done: these are the results.
+    Done,
+    /// It came to nothing.
+    Failed,
+    /// There is no such job.
+    Unknown,
+}
+
+/// A record of a batch, and what came of it.
+#[derive(Debug, Clone)]
+pub struct Row<T> {
+    /// Its position in the batch; none for what LRS gave back and nobody can say whose it is.
+    pub position: Option<u32>,
+    /// The caller's own name for it.
+    pub mis_identifier: Option<Personal<String>>,
+    /// Did it name a ULN when it was sent?
+    pub names_uln: bool,
+    /// What LRS said of it; none if it said nothing.
+    pub result: Option<T>,
+}
+
+impl<T> Row<T> {
+    /// The row of a record of which LRS has said nothing.
+    pub fn without_result(position: u32, mark: &Mark) -> Self {
+        Self { position: Some(position), mis_identifier: mark.mis_identifier.clone(), names_uln: mark.names_uln, result: None }
+    }
+}
+
+/// A kind of batch.
+pub trait BatchKind: 'static {
+    /// Which.
+    const KIND: Kind;
+    /// How many records LRS takes in a job.
+    const MOST_IN_A_JOB: usize;
+
+    /// What callers send.
+    type Record: Input + Field + Serialize + Send + Sync;
+    /// What LRS answers when it is asked for results.
+    type Output: WireRecord + Send;
+    /// What of that is about one record.
+    type Result;
+
+    /// What tells a record from others.
+    fn mark(record: &Self::Record) -> Mark;
+
+    /// Would it do no harm to send such a batch twice?
+    fn is_repeatable(details: &Details) -> bool;
+
+    /// Submits records to LRS.
+    fn submit(
+        calls: Calls<'_>,
+        details: &Details,
+        records: &[Self::Record],
+    ) -> impl Future<Output = Result<Submitted, CallFailed>> + Send;
+
+    /// Asks LRS how far a job is.
+    fn fetch(calls: Calls<'_>, job: i64) -> impl Future<Output = Result<Self::Output, CallFailed>> + Send;
+
+    /// How far that says it is.
+    fn progress(output: &Self::Output) -> Progress;
+
+    /// LRS's code in it.
+    fn code(output: &Self::Output) -> Option<&LrsCode>;
+
+    /// How many results are in it.
+    fn count(output: &Self::Output) -> usize;
+
+    /// LRS's counters in it, by their names in JSON.
+    fn counters(output: &Self::Output) -> BTreeMap<String, i32>;
+
+    /// The rows of a part whose first record has this position. Without marks, nothing is known of what was sent.
+    fn rows(output: Self::Output, first: u32, marks: Option<&[Mark]>) -> Vec<Row<Self::Result>>;
+}
+
+/// Rows of results that LRS gives record by record.
+pub fn paired<T>(returned: Vec<(Mark, T)>, first: u32, marks: Option<&[Mark]>) -> Vec<Row<T>> {
+    let (found, results): (Vec<Mark>, Vec<T>) = returned.into_iter().unzip();
+    let row = |position, mark: &Mark, result| Row {
+        position,
+        mis_identifier: mark.mis_identifier.clone(),
+        names_uln: mark.names_uln,
+        result,
+    };
+    let Some(marks) = marks else {
+        let numbered = (first..).zip(found.iter().zip(results));
+        return numbered.map(|(position, (mark, result))| row(Some(position), mark, Some(result))).collect();
+    };
+    let mut results: Vec<Option<T>> = results.into_iter().map(Some).collect();
+    let pairs = (first..).zip(marks.iter().zip(pair(marks, &found)));
+    let mut rows: Vec<Row<T>> =
+        pairs.map(|(position, (mark, at))| row(Some(position), mark, at.and_then(|at| results[at].take()))).collect();
+    rows.extend(found.iter().zip(results).filter(|(_, result)| result.is_some()).map(|(mark, result)| row(None, mark, result)));
+    rows
+}
+
+/// The counters that are there.
+pub fn counters<const N: usize>(named: [(&str, Option<i32>); N]) -> BTreeMap<String, i32> {
+    named.into_iter().filter_map(|(name, count)| Some((name.to_owned(), count?))).collect()
+}

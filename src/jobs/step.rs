@@ -1,0 +1,232 @@
+//! What becomes of a part: after it was sent, after LRS was asked about it, after nobody knows what. Decisions only; the
+//! [`engine`](super::engine) carries them out.
+
+use std::time::Duration;
+
+use super::JobSettings;
+use super::kind::{Progress, Submitted};
+use super::model::{Moment, Part, Reason, State};
+use crate::lrs::Failure;
+use crate::lrs::codes::LrsCode;
+
+/// How long after it was submitted LRS may say that it does not know a job: it may not have got round to it.
+const UNKNOWN_FOR: Duration = Duration::from_secs(15 * 60);
+/// How long the first wait for an LRS that cannot be reached is. Each is twice the one before.
+const FIRST_RETRY: Duration = Duration::from_secs(2);
+
+/// What the decisions depend on beside the part.
+#[derive(Debug, Clone, Copy)]
+pub struct Circumstances<'a> {
+    /// Now.
+    pub now: Moment,
+    /// Paces.
+    pub settings: &'a JobSettings,
+    /// Would it do no harm to send the part twice?
+    pub repeatable: bool,
+    /// Was it submitted by somebody else than the gateway?
+    pub tracked: bool,
+}
+
+impl Circumstances<'_> {
+    /// The part as somebody begins to send it. Kept before the first byte goes out.
+    pub fn sending(&self, part: &Part, sender: u64) -> Part {
+        Part { state: State::Sending, reason: None, sent: part.sent + 1, sender, changed: self.now, ..part.clone() }
+    }
+
+    /// The part after its sender has gone without a word.
+    pub fn abandoned(&self, part: &Part) -> Part {
+        self.lost(part, Reason::AnswerLost, None)
+    }
+
+    /// The part that LRS has answered, or has not.
+    pub fn sent(&self, part: &Part, outcome: Result<&Submitted, &Failure>) -> Part {
+        let changed = self.now;
+        match outcome {
+            Ok(Submitted { job: Some(job), code }) => Part {
+                state: State::Submitted,
+                reason: None,
+                job: Some(*job),
+                code: printable(code.as_ref()),
+                submitted: Some(self.now),
+                due: self.now.after(jittered(self.settings.first_poll)),
+                tries: 0,
+                changed,
+                ..part.clone()
+            },
+            Ok(Submitted { job: None, code }) => self.failed(part, Reason::LrsRefused, code.as_ref()),
+            Err(failure) if !failure.nothing_done() => self.lost(part, Reason::AnswerLost, failure.lrs_code()),
+            Err(failure) if failure.may_pass() => self.later(part, reason_of(failure), failure.lrs_code()),
+            Err(failure) => self.failed(part, reason_of(failure), failure.lrs_code()),
+        }
+    }
+
+    /// The part after LRS has said how far it is, with its counters if it is done.
+    pub fn asked(&self, part: &Part, progress: Progress, code: Option<&LrsCode>) -> Part {
+        let waited = part.submitted.map_or(Duration::ZERO, |submitted| self.now.since(submitted));
+        let again = Part { reason: None, code: printable(code), due: self.next_poll(part), tries: part.tries + 1, ..part.clone() };
+        match progress {
+            Progress::Working => again,
+            Progress::Done => Part { state: State::Complete, changed: self.now, ..again },
+            Progress::Failed => self.failed(part, Reason::JobFailed, code),
+            Progress::Unknown if self.tracked || waited >= UNKNOWN_FOR => self.failed(part, Reason::JobUnknown, code),
+            Progress::Unknown => again,
+        }
+    }
+
+    /// The part after LRS could not be asked.
+    pub fn not_asked(&self, part: &Part, failure: &Failure) -> Part {
+        let code = printable(failure.lrs_code()).or_else(|| part.code.clone());
+        Part { reason: Some(reason_of(failure)), code, due: self.next_poll(part), tries: part.tries + 1, ..part.clone() }
+    }
+
+    /// The part for which there is no more time.
+    pub fn too_late(&self, part: &Part) -> Part {
+        Part { state: State::Failed, reason: Some(Reason::NotInTime), changed: self.now, ..part.clone() }
+    }
+
+    fn failed(&self, part: &Part, reason: Reason, code: Option<&LrsCode>) -> Part {
+        Part { state: State::Failed, reason: Some(reason), code: printable(code), changed: self.now, ..part.clone() }
+    }
+
+    /// LRS may have it. It is sent again only where that does no harm.
+    fn lost(&self, part: &Part, reason: Reason, code: Option<&LrsCode>) -> Part {
+        if self.repeatable {
+            return self.later(part, reason, code);
+        }
+        Part { state: State::Unconfirmed, reason: Some(reason), code: printable(code), changed: self.now, ..part.clone() }
+    }
+
+    /// To be sent later.
+    fn later(&self, part: &Part, reason: Reason, code: Option<&LrsCode>) -> Part {
+        let wait = FIRST_RETRY.min(self.settings.first_poll) * 2_u32.saturating_pow(part.tries.min(16));
+        let due = self.now.after(jittered(wait.min(self.settings.longest_poll)));
+        let code = printable(code);
+        Part { state: State::Waiting, reason: Some(reason), code, tries: part.tries + 1, due, changed: self.now, ..part.clone() }
+    }
+
+    /// The longer a job takes, the less often LRS is asked: after another quarter of the time it has taken so far.
+    fn next_poll(&self, part: &Part) -> Moment {
+        let taken = part.submitted.map_or(Duration::ZERO, |submitted| self.now.since(submitted));
+        let shortest = self.settings.first_poll.min(self.settings.longest_poll);
+        self.now.after(jittered((taken / 4).clamp(shortest, self.settings.longest_poll)))
+    }
+}
+
+/// Not everybody at the same moment: a sixth more or less.
+fn jittered(wait: Duration) -> Duration {
+    wait.mul_f64(fastrand::f64().mul_add(1.0 / 3.0, 5.0 / 6.0))
+}
+
+/// A code that looks like one. Free text might be about a person, and parts are not sealed.
+fn printable(code: Option<&LrsCode>) -> Option<String> {
+    code.and_then(LrsCode::printable).map(str::to_owned)
+}
+
+const fn reason_of(failure: &Failure) -> Reason {
+    match failure {
+        Failure::Unreachable => Reason::LrsUnavailable,
+        Failure::Maintenance(_) | Failure::MaintenanceInFront => Reason::LrsMaintenance,
+        Failure::CredentialsRejected(_) => Reason::LrsCredentialsRejected,
+        Failure::RequestRejected(_) | Failure::Unwritable => Reason::LrsRejectedRequest,
+        Failure::Refused(..) => Reason::LrsRefused,
+        Failure::ConnectionLost
+        | Failure::Timeout
+        | Failure::ServiceFailed(_)
+        | Failure::Unreadable(_)
+        | Failure::Contradiction(_)
+        | Failure::NotAnAnswer { .. }
+        | Failure::TooLarge => Reason::AnswerLost,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Moment = Moment(1_700_000_000_000);
+
+    fn circumstances(settings: &JobSettings, repeatable: bool) -> Circumstances<'_> {
+        Circumstances { now: NOW, settings, repeatable, tracked: false }
+    }
+
+    fn part() -> Part {
+        Part { state: State::Sending, sent: 1, ..Part::waiting(0, 200, NOW) }
+    }
+
+    #[test]
+    fn a_part_whose_answer_was_lost_is_sent_again_only_where_that_does_no_harm() {
+        let settings = JobSettings::default();
+        for failure in [Failure::Timeout, Failure::ConnectionLost, Failure::TooLarge, Failure::ServiceFailed(None), Failure::MaintenanceInFront]
+        {
+            let unsafe_to_repeat = circumstances(&settings, false).sent(&part(), Err(&failure));
+            assert_eq!((unsafe_to_repeat.state, unsafe_to_repeat.reason), (State::Unconfirmed, Some(Reason::AnswerLost)), "{failure:?}");
+            let repeatable = circumstances(&settings, true).sent(&part(), Err(&failure));
+            assert!(repeatable.state == State::Waiting && repeatable.due > NOW, "{failure:?}");
+        }
+        assert_eq!(circumstances(&settings, false).abandoned(&part()).state, State::Unconfirmed);
+        assert_eq!(circumstances(&settings, true).abandoned(&part()).state, State::Waiting);
+    }
+
+    #[test]
+    fn what_never_reached_lrs_is_sent_later_and_later() {
+        let settings = JobSettings::default();
+        let mut part = part();
+        let mut waits = Vec::new();
+        for failure in [Failure::Unreachable, Failure::Maintenance(None)].iter().cycle().take(20) {
+            part = circumstances(&settings, false).sent(&part, Err(failure));
+            assert_eq!(part.state, State::Waiting);
+            waits.push(part.due.since(NOW));
+        }
+        assert!(waits[0] < Duration::from_secs(3) && waits[3] > waits[0] * 4, "{waits:?}");
+        assert!(waits.iter().all(|wait| *wait <= settings.longest_poll.mul_f64(1.17)), "{waits:?}");
+    }
+
+    #[test]
+    fn a_plain_refusal_is_final_with_its_code() {
+        let settings = JobSettings::default();
+        let refused = Failure::CredentialsRejected(Some(LrsCode::new("WSEC0005")));
+        let part = circumstances(&settings, true).sent(&part(), Err(&refused));
+        assert_eq!((part.state, part.reason), (State::Failed, Some(Reason::LrsCredentialsRejected)));
+        assert_eq!(part.code.as_deref(), Some("WSEC0005"));
+        let no_job = Submitted { code: Some(LrsCode::new("WSRC0043")), job: None };
+        let part = circumstances(&settings, true).sent(&part, Ok(&no_job));
+        assert_eq!((part.state, part.code.as_deref()), (State::Failed, Some("WSRC0043")));
+    }
+
+    #[test]
+    fn lrs_is_asked_less_and_less_often() {
+        let settings = JobSettings::default();
+        let mut part = circumstances(&settings, false).sent(&part(), Ok(&Submitted { code: None, job: Some(900_123) }));
+        let (mut polls, mut now) = (0, NOW);
+        while now.since(NOW) < settings.horizon {
+            now = part.due;
+            let here = Circumstances { now, ..circumstances(&settings, false) };
+            part = here.asked(&part, Progress::Working, None);
+            let wait = part.due.since(now);
+            assert!(wait <= settings.longest_poll.mul_f64(1.17) && wait >= settings.first_poll.mul_f64(0.83), "{wait:?}");
+            polls += 1;
+        }
+        assert!((250..400).contains(&polls), "{polls} polls in 72 hours");
+    }
+
+    #[test]
+    fn a_job_that_lrs_does_not_know_is_given_time_if_the_gateway_made_it() {
+        let settings = JobSettings::default();
+        let submitted = circumstances(&settings, false).sent(&part(), Ok(&Submitted { code: None, job: Some(7) }));
+        let code = LrsCode::new("WSRC0018");
+        let at = |after, tracked| {
+            let here = Circumstances { now: NOW.after(after), tracked, ..circumstances(&settings, false) };
+            here.asked(&submitted, Progress::Unknown, Some(&code))
+        };
+        assert_eq!(at(Duration::from_secs(60), false).state, State::Submitted);
+        assert_eq!(at(Duration::from_secs(1000), false).reason, Some(Reason::JobUnknown));
+        assert_eq!(at(Duration::from_secs(1), true).reason, Some(Reason::JobUnknown));
+    }
+
+    #[test]
+    fn text_that_is_no_code_is_not_kept() {
+        let settings = JobSettings::default();
+        let odd = Submitted { code: Some(LrsCode::new("Ana O'Neill")), job: Some(7) };
+        assert_eq!(circumstances(&settings, false).sent(&part(), Ok(&odd)).code, None);
+    }
+}

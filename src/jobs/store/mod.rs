@@ -1,0 +1,140 @@
+//! Where batches are kept: one trait, in memory ([`memory`]) or in Redis ([`redis`]), tested by the same tests.
+//!
+//! A store knows nothing of what it keeps: blobs are sealed before they come here. What it promises:
+//!
+//! * A batch is there as a whole or not at all ([`Store::create`]).
+//! * A part changes only from the state its changer has seen ([`Store::change`]), so a late worker overwrites nothing.
+//! * A batch that is due is given to one worker at a time, for as long as its lease lasts ([`Store::claim`]).
+//! * Everything leaves by itself: nothing is kept beyond the batch's time.
+
+pub mod memory;
+pub mod redis;
+mod redis_connection;
+
+use std::pin::Pin;
+use std::time::Duration;
+
+use super::model::{Batch, BatchId, Blob, Header, Kind, Moment, Part};
+use crate::domain::Ukprn;
+
+/// A batch that begins to be sent before this long after it was stored has been accepted: others are swept away.
+const UNACCEPTED_FOR: Duration = Duration::from_secs(60);
+
+/// Why the store did not do what it was asked to.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// It cannot be reached, or refuses. Nothing was done.
+    #[error("the store cannot be used: {0}")]
+    Unavailable(String),
+    /// The connection broke: it may have been done.
+    #[error("the store's answer was lost: {0}")]
+    AnswerLost(String),
+    /// What is there cannot be read.
+    #[error("the store holds something that cannot be read: {0}")]
+    Unreadable(String),
+}
+
+/// What a store will have done.
+pub type Pending<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
+
+/// A batch to be kept.
+#[derive(Debug)]
+pub struct NewBatch {
+    /// The batch.
+    pub batch: Batch,
+    /// Its sealed blobs.
+    pub blobs: Vec<(Blob, Vec<u8>)>,
+}
+
+/// How a part is to change.
+#[derive(Debug, Default)]
+pub struct Blobs {
+    /// Blobs to put.
+    pub put: Vec<(Blob, Vec<u8>)>,
+    /// Blobs to erase.
+    pub erase: Vec<Blob>,
+}
+
+/// A batch, given to a worker until a certain moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lease {
+    /// Which.
+    pub id: BatchId,
+    /// Until when. Nobody else's lease of this batch ends at the same moment.
+    pub until: Moment,
+}
+
+/// What a claim brought.
+#[derive(Debug)]
+pub struct Claim {
+    /// What the store's clock says.
+    pub now: Moment,
+    /// The batches that are due, leased.
+    pub leases: Vec<Lease>,
+    /// When the next one will be, as far as is known now.
+    pub next: Option<Moment>,
+}
+
+/// Where batches are kept.
+pub trait Store: Send + Sync + std::fmt::Debug {
+    /// What the clock says that every replica goes by.
+    fn now(&self) -> Pending<'_, Moment>;
+
+    /// Keeps a batch, lists it and makes it due: all of it, or nothing.
+    fn create<'a>(&'a self, new: &'a NewBatch) -> Pending<'a, ()>;
+
+    /// A batch.
+    fn load(&self, id: BatchId) -> Pending<'_, Option<Batch>>;
+
+    /// One of its blobs.
+    fn blob(&self, id: BatchId, blob: Blob) -> Pending<'_, Option<Vec<u8>>>;
+
+    /// Changes a part, and blobs with it, if it is as the changer has seen it. `false`: it is not, or the batch is gone.
+    fn change<'a>(&'a self, id: BatchId, number: u32, seen: &'a Part, part: &'a Part, blobs: &'a Blobs) -> Pending<'a, bool>;
+
+    /// Erases a batch and everything it has.
+    fn erase<'a>(&'a self, batch: &'a Batch) -> Pending<'a, ()>;
+
+    /// Sets when a batch and everything it has is erased.
+    fn keep_until<'a>(&'a self, batch: &'a Batch, moment: Moment) -> Pending<'a, ()>;
+
+    /// An organisation's batches, newest first, from the one after `after`.
+    fn list<'a>(&'a self, organisation: &'a Ukprn, kind: Kind, after: Option<BatchId>, most: usize) -> Pending<'a, Vec<BatchId>>;
+
+    /// Takes batches that are gone off that list.
+    fn unlist<'a>(&'a self, organisation: &'a Ukprn, kind: Kind, ids: &'a [BatchId]) -> Pending<'a, ()>;
+
+    /// Leases batches that are due.
+    fn claim(&self, lease: Duration, most: usize) -> Pending<'_, Claim>;
+
+    /// Makes a lease longer. `None`: it is over, and perhaps somebody else's.
+    fn renew(&self, lease: Lease, by: Duration) -> Pending<'_, Option<Lease>>;
+
+    /// Gives a batch back, to be due at a moment or not at all. If it was woken meanwhile, it is due at once.
+    fn release(&self, lease: Lease, due: Option<Moment>) -> Pending<'_, ()>;
+
+    /// Gives back a batch that is not there: expired, erased, or never accepted.
+    fn forget(&self, lease: Lease) -> Pending<'_, ()>;
+
+    /// Makes a batch due at once.
+    fn wake(&self, id: BatchId) -> Pending<'_, ()>;
+
+    /// A small thing that all replicas share: keeps `value` if there is none, and says what there is.
+    fn agree<'a>(&'a self, name: &'static str, value: &'a [u8]) -> Pending<'a, Vec<u8>>;
+
+    /// Puts `value` in the place of such a thing.
+    fn replace<'a>(&'a self, name: &'static str, value: &'a [u8]) -> Pending<'a, ()>;
+}
+
+/// A part as it is kept: two parts are the same if their texts are.
+fn text_of(part: &Part) -> Result<String, StoreError> {
+    serde_json::to_string(part).map_err(|error| StoreError::Unreadable(error.to_string()))
+}
+
+fn part_of(text: &str) -> Result<Part, StoreError> {
+    serde_json::from_str(text).map_err(|error| StoreError::Unreadable(format!("a part: {error}")))
+}
+
+fn header_of(text: &str) -> Result<Header, StoreError> {
+    serde_json::from_str(text).map_err(|error| StoreError::Unreadable(format!("a batch: {error}")))
+}

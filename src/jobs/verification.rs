@@ -1,0 +1,80 @@
+//! Verification batches (FACTS 2.11, 2.12).
+
+use std::collections::BTreeMap;
+
+use super::kind::{BatchKind, Calls, Details, Progress, Row, Submitted, paired};
+use super::matching::{Mark, key};
+use super::model::Kind;
+use crate::domain::{BatchLearnerToVerify, Open, Personal};
+use crate::lrs::CallFailed;
+use crate::lrs::codes::LrsCode;
+use crate::lrs::learner_service::{GetVerificationBatch, MOST_LEARNERS, SubmitVerificationBatch, VerificationBatchOutput, VerifiedLearner};
+
+/// Learners to verify.
+#[derive(Debug, Clone, Copy)]
+pub enum Verifications {}
+
+impl BatchKind for Verifications {
+    const KIND: Kind = Kind::Verification;
+    const MOST_IN_A_JOB: usize = MOST_LEARNERS;
+    type Record = BatchLearnerToVerify;
+    type Output = VerificationBatchOutput;
+    type Result = VerifiedLearner;
+
+    fn mark(learner: &BatchLearnerToVerify) -> Mark {
+        let keys = [key(&[learner.uln.as_str(), learner.given_name.as_str(), learner.family_name.as_str()])];
+        Mark::new(learner.mis_identifier.as_ref().map(|name| name.as_str()), keys).naming_uln(true)
+    }
+
+    /// It changes nothing.
+    fn is_repeatable(_: &Details) -> bool {
+        true
+    }
+
+    async fn submit(calls: Calls<'_>, details: &Details, learners: &[BatchLearnerToVerify]) -> Result<Submitted, CallFailed> {
+        let request = SubmitVerificationBatch { notify_email: details.notify_email.as_ref(), learners };
+        let answer = calls.lrs.call(calls.actor, &request).await?;
+        Ok(Submitted { job: answer.job(), code: Some(answer.response_code) })
+    }
+
+    async fn fetch(calls: Calls<'_>, job_id: i64) -> Result<VerificationBatchOutput, CallFailed> {
+        calls.lrs.call(calls.actor, &GetVerificationBatch { job_id }).await
+    }
+
+    /// The codes are not public: what counts is whether there are learners (FACTS 3.2).
+    fn progress(output: &VerificationBatchOutput) -> Progress {
+        match &output.response_code {
+            code if code.is("WSRC0010") => Progress::Failed,
+            code if code.is("WSRC0018") => Progress::Unknown,
+            _ if output.verified_learner.is_empty() && output.job_finished_date_time.is_none() => Progress::Working,
+            _ => Progress::Done,
+        }
+    }
+
+    fn code(output: &VerificationBatchOutput) -> Option<&LrsCode> {
+        Some(&output.response_code)
+    }
+
+    fn count(output: &VerificationBatchOutput) -> usize {
+        output.verified_learner.len()
+    }
+
+    /// LRS has none for these.
+    fn counters(_: &VerificationBatchOutput) -> BTreeMap<String, i32> {
+        BTreeMap::new()
+    }
+
+    fn rows(output: VerificationBatchOutput, first: u32, marks: Option<&[Mark]>) -> Vec<Row<VerifiedLearner>> {
+        paired(output.verified_learner.into_iter().map(|learner| (mark_of_result(&learner), learner)).collect(), first, marks)
+    }
+}
+
+/// By what LRS says it was asked about, never by what it found.
+fn mark_of_result(learner: &VerifiedLearner) -> Mark {
+    fn text(value: Option<&Personal<String>>) -> Option<&str> {
+        value.map(|text| text.reveal().as_str())
+    }
+    let uln = learner.searched_uln.as_ref().map(Open::to_lrs).unwrap_or_default();
+    let [given, family] = [&learner.searched_given_name, &learner.searched_family_name].map(|name| text(name.as_ref()).unwrap_or_default());
+    Mark::new(text(learner.mis_identifier.as_ref()), [key(&[&uln, given, family])])
+}
