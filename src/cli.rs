@@ -4,6 +4,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use actix_web::web::Data;
 use clap::{Parser, Subcommand};
@@ -15,6 +16,8 @@ use crate::config::{Config, Minter};
 use crate::demo;
 use crate::domain::{Ukprn, UserName};
 use crate::form::Value as _;
+use crate::jobs::JobsError;
+use crate::jobs::seal::CannotOpen;
 use crate::openapi;
 use crate::server::{self, Gateway};
 use crate::simulator::{self, Settings};
@@ -117,6 +120,13 @@ pub fn run() -> ExitCode {
     }
 }
 
+/// How long the end of the process waits for LRS's answers to what was sent.
+const LONGEST_STOP: Duration = Duration::from_secs(25);
+
+/// Other keys than the store was written with: going on would mix what neither side can read.
+const OTHER_KEY: &str = "store.encryption_key_file: the store was written with another key. Give that key too, after the new one; \
+    or, if what is stored may be lost, delete the key `<store.key_prefix>:key-check` in Redis";
+
 type Outcome = Result<(), Vec<String>>;
 
 fn block_on<F: Future>(future: F) -> F::Output {
@@ -132,12 +142,23 @@ fn serve(path: &Path) -> Outcome {
     block_on(async {
         let bind_problem = |address: SocketAddr| move |error: std::io::Error| vec![format!("{address}: {error}")];
         let organisations = config.registry.len();
-        let gateway = Gateway::new(config.verifier, config.registry, config.lrs);
+        let gateway = Gateway::new(config.verifier, config.registry, config.lrs, config.jobs);
+        if let Err(error) = gateway.jobs.check().await {
+            if error == JobsError::Sealed(CannotOpen::UnknownKey) {
+                return Err(vec![OTHER_KEY.into()]);
+            }
+            tracing::error!(%error, "the store cannot be used: batches are not accepted until it can");
+        }
+        let engine = gateway.engine().start();
         let api = server::bind(config.listen, config.workers, config.tls, gateway).map_err(bind_problem(config.listen))?;
         let admin = server::bind_admin(config.admin_listen).map_err(bind_problem(config.admin_listen))?;
-        tracing::info!(api = %api.address, admin = %admin.address, organisations, store = "memory", "serving");
-        tokio::try_join!(api.server, admin.server).map_err(|error| vec![error.to_string()])?;
-        Ok(())
+        if config.store == "memory" {
+            tracing::warn!("batches are kept in memory: they are lost when this process ends. Set store.redis_url to keep them");
+        }
+        tracing::info!(api = %api.address, admin = %admin.address, organisations, store = config.store, "serving");
+        let served = tokio::try_join!(api.server, admin.server).map_err(|error| vec![error.to_string()]);
+        engine.stop(LONGEST_STOP).await;
+        served.map(|_| ())
     })
 }
 

@@ -5,12 +5,16 @@ use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::web::Data;
 use serde_json::json;
 
 use crate::auth::{Algorithm, ClaimNames, Claims, Issuer, IssuerKey, Verifier, mint, scope};
+use crate::jobs::seal::Keys;
+use crate::jobs::store::memory::MemoryStore;
+use crate::jobs::{JobSettings, Jobs};
 use crate::lrs::external_service::AchievementCodes;
 use crate::lrs::{DEFAULT_BATCH_TIMEOUT, DEFAULT_MAX_ANSWER_BYTES, DEFAULT_TIMEOUT, Lrs, LrsSettings, Vendor};
 use crate::organisations::{Organisation, OrganisationPassword, Registry, Transport};
@@ -61,7 +65,9 @@ pub async fn run(options: Options) -> Result<(), String> {
         vendor: Vendor::default(),
         achievement_codes: AchievementCodes::default(),
     };
-    let gateway = Gateway::new(verifier(&secret)?, registry(&settings.organisations)?, Lrs::new(lrs));
+    let jobs = Jobs::new(Arc::new(MemoryStore::default()), Keys::random()?, pace());
+    let gateway = Gateway::new(verifier(&secret)?, registry(&settings.organisations)?, Lrs::new(lrs), jobs);
+    let _engine = gateway.engine().start();
     let bound = server::bind(options.listen, 2, None, gateway).map_err(|error| format!("{}: {error}", options.listen))?;
     if let Some(file) = &options.token_file {
         let json = serde_json::to_vec_pretty(&tokens).map_err(|error| error.to_string())?;
@@ -70,6 +76,11 @@ pub async fn run(options: Options) -> Result<(), String> {
     print!("{}", welcome(bound.address, lrs_address, &tokens));
     tokio::try_join!(bound.server, lrs_server).map_err(|error| error.to_string())?;
     Ok(())
+}
+
+/// The simulator's jobs take two seconds: there is no need to wait long.
+fn pace() -> JobSettings {
+    JobSettings { first_poll: Duration::from_secs(1), longest_poll: Duration::from_secs(5), ..JobSettings::default() }
 }
 
 /// Writes a file that only its owner can read.

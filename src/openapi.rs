@@ -101,6 +101,9 @@ fn frame() -> OpenApi {
         .servers(Some([utoipa::openapi::ServerBuilder::new().url("/").description(Some("This gateway")).build()]))
         .tags(Some([
             TagBuilder::new().name("Learners").description(Some("Find, register, update and verify learners and their ULNs.")).build(),
+            TagBuilder::new().name("Registration batches").description(Some("Obtain the ULNs of many learners.")).build(),
+            TagBuilder::new().name("Verification batches").description(Some("Verify many learners.")).build(),
+            TagBuilder::new().name("Achievement batches").description(Some("Achievements of awarding organisations.")).build(),
             TagBuilder::new().name("Learning events").description(Some("Personal learning records (PLR).")).build(),
             TagBuilder::new().name("Service").description(Some("The gateway itself.")).build(),
         ]))
@@ -128,11 +131,19 @@ macro_rules! problem_sets {
 
 problem_sets! {
     /// What reading from LRS can end in.
-    Problems leaves out 404 409;
+    Problems leaves out 404 406 409;
     /// What registering can end in.
-    RegisterProblems leaves out 404;
+    RegisterProblems leaves out 404 406;
     /// What updating can end in.
-    UpdateProblems;
+    UpdateProblems leaves out 406;
+    /// What submitting a batch can end in.
+    SubmitProblems leaves out 404 406 409 502 504;
+    /// What asking about a batch can end in.
+    BatchProblems leaves out 406 409 413 415 422 502 504;
+    /// What reading results can end in.
+    ResultProblems leaves out 409 413 415 422 502 504;
+    /// What deciding about a part can end in.
+    DecisionProblems leaves out 406 413 415 422 502 504;
 }
 
 fn problem_statuses() -> impl Iterator<Item = u16> {
@@ -279,7 +290,7 @@ mod tests {
                 }
                 if path.starts_with("/v1/") {
                     assert!(operation.pointer("/security/0/bearer/0").is_some(), "{method} {path}: no scope");
-                    assert!(operation.pointer("/responses/502/$ref").is_some(), "{method} {path}: no problems");
+                    assert!(operation.pointer("/responses/503/$ref").is_some(), "{method} {path}: no problems");
                 }
             }
         }

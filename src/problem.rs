@@ -13,7 +13,7 @@ use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::Schema;
 
 use crate::form::answer;
-use crate::form::read::Mistake;
+use crate::form::read::{Mistake, TOO_MANY};
 use crate::form::schema::{Field, one_of};
 use crate::lrs::codes::{LrsCode, Refusal};
 use crate::lrs::{CallFailed, Failure};
@@ -72,12 +72,18 @@ catalogue! {
         "Look the path up in `/openapi.json`.",
     UlnNotFound "uln_not_found" 404 false "LRS has no learner with this ULN"
         "Find the learner first, then update the record that was found.",
+    BatchNotFound "batch_not_found" 404 false "The organisation has no such batch"
+        "Look it up in the list of batches; batches are erased after a time, and on request.",
     MethodNotAllowed "method_not_allowed" 405 false "This path does not take this method"
         "Use a method of the `Allow` header.",
+    NotAcceptable "not_acceptable" 406 false "There is nothing of the kind that is accepted"
+        "Accept `application/json`, `application/x-ndjson` or `text/csv`.",
     LearnerNotRegistered "learner_not_registered" 409 false "LRS did not register the learner"
         "Search by demographics first: there may be a learner with the same particulars, and LRS registers only after a recent search.",
     StaleVersion "stale_version" 409 false "The record has changed since it was read"
         "Read the record again, make the changes to its new version, and send that with its `versionNumber`.",
+    PartNotUnconfirmed "part_not_unconfirmed" 409 false "There is nothing to decide about this part"
+        "Read how far the batch is: only parts that are `UNCONFIRMED` can be sent again or discarded.",
     BodyTooLarge "body_too_large" 413 false "The request body is too large"
         "Send less: `detail` names the limit.",
     UnsupportedMediaType "unsupported_media_type" 415 false "The request body is not JSON"
@@ -92,6 +98,8 @@ catalogue! {
         "Check the ULN.",
     InternalError "internal_error" 500 true "The gateway failed"
         "Try again; if it stays, give the operator the `requestId`.",
+    StoreUnreadable "store_unreadable" 500 false "What is stored cannot be read"
+        "Give the operator the `requestId`: the encryption keys may not be those it was stored with.",
     LrsCredentialsRejected "lrs_credentials_rejected" 502 false "LRS refuses the organisation's credentials"
         "Have the operator check the organisation's UKPRN, password, certificate and web service authorisation with LRS.",
     LrsRejectedRequest "lrs_rejected_request" 502 false "LRS refuses the message"
@@ -101,6 +109,8 @@ catalogue! {
     LrsMaintenance "lrs_maintenance" 503 true "LRS is closed for maintenance or out of hours"
         "Try again after the time in `Retry-After`.",
     LrsUnavailable "lrs_unavailable" 503 true "LRS cannot be reached"
+        "Try again after the time in `Retry-After`.",
+    StoreUnavailable "store_unavailable" 503 true "The gateway's store cannot be used"
         "Try again after the time in `Retry-After`.",
     LrsTimeout "lrs_timeout" 504 true "LRS did not answer in time"
         "Try again later.",
@@ -255,8 +265,31 @@ impl Problem {
             Code::ValidationFailed
         };
         let count = mistakes.len();
-        let detail = format!("{count} {} to correct. Nothing was sent to LRS.", if count == 1 { "mistake" } else { "mistakes" });
+        let detail = match mistakes.last() {
+            Some(last) if last.code == TOO_MANY => format!("{}. Nothing was sent to LRS.", last.detail),
+            _ => format!("{count} {} to correct. Nothing was sent to LRS.", if count == 1 { "mistake" } else { "mistakes" }),
+        };
         Self { errors: mistakes, ..Self::new(code).detail(detail) }
+    }
+
+    /// A body with this one mistake.
+    pub fn of_mistake(pointer: &str, code: &'static str, detail: String) -> Self {
+        Self::of_mistakes(vec![Mistake { pointer: pointer.to_owned(), code, detail: detail.into() }])
+    }
+
+    /// Worth trying again in a few seconds.
+    #[must_use]
+    pub const fn retry_soon(mut self) -> Self {
+        self.retry_after_seconds = Some(SOON_SECONDS);
+        self
+    }
+
+    /// It may have been done all the same. Nobody is invited to do it again.
+    #[must_use]
+    pub fn outcome_unknown(mut self, detail: &str) -> Self {
+        self.outcome_unknown = true;
+        self.retry_after_seconds = None;
+        self.detail(detail)
     }
 
     /// The problem a response without one of ours amounts to.
@@ -318,6 +351,8 @@ pub fn type_uri(row: &Row) -> String {
     format!("urn:lrs-gateway:problem:{}", row.code)
 }
 
+/// How long callers are asked to wait for the gateway's own store.
+const SOON_SECONDS: u64 = 5;
 /// How long callers are asked to wait for LRS, when nobody knows better.
 const TRY_AGAIN_SECONDS: u64 = 30;
 /// The same for maintenance, which takes longer.

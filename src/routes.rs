@@ -10,9 +10,28 @@ use utoipa_actix_web::scope;
 use utoipa_actix_web::service_config::ServiceConfig;
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
-use crate::api::{find_learners, health, learning_events, obtain_uln, register_learners, retrieve_ulns, verify_learners};
+use crate::api::{
+    achievement_batches, find_learners, health, learning_events, obtain_uln, register_learners, registration_batches, retrieve_ulns,
+    verification_batches, verify_learners,
+};
 use crate::openapi;
 use crate::problem::{Code, Problem};
+
+/// The routes that every batch resource has.
+macro_rules! batches {
+    ($scope:expr, $($resource:ident),+) => {
+        $scope$(
+            .service($resource::submit_batch)
+            .service($resource::list_batches)
+            .service($resource::track_job)
+            .service($resource::get_batch)
+            .service($resource::get_results)
+            .service($resource::resubmit_part)
+            .service($resource::discard_part)
+            .service($resource::erase_batch)
+        )+
+    };
+}
 
 /// The API, as the OpenAPI document describes it.
 pub fn api(services: &mut ServiceConfig<'_>) {
@@ -25,6 +44,7 @@ pub fn api(services: &mut ServiceConfig<'_>) {
         .service(verify_learners::verify_learner)
         .service(retrieve_ulns::retrieve_ulns)
         .service(learning_events::get_learning_events);
+    let v1 = batches!(v1, registration_batches, verification_batches, achievement_batches).service(achievement_batches::get_job);
     services.service(v1).service(health::live).service(health::ready);
 }
 

@@ -18,6 +18,8 @@ use utoipa_actix_web::AppExt as _;
 use uuid::Uuid;
 
 use crate::auth::Verifier;
+use crate::jobs::Jobs;
+use crate::jobs::engine::Engine;
 use crate::lrs::Lrs;
 use crate::openapi;
 use crate::organisations::Registry;
@@ -33,12 +35,20 @@ pub struct Gateway {
     pub registry: Data<Registry>,
     /// Where their calls go.
     pub lrs: Data<Lrs>,
+    /// Their batches.
+    pub jobs: Data<Jobs>,
 }
 
 impl Gateway {
     /// A gateway of these parts.
-    pub fn new(verifier: Verifier, registry: Registry, lrs: Lrs) -> Self {
-        Self { verifier: Data::new(verifier), registry: Data::new(registry), lrs: Data::new(lrs) }
+    pub fn new(verifier: Verifier, registry: Registry, lrs: Lrs, jobs: Jobs) -> Self {
+        Self { verifier: Data::new(verifier), registry: Data::new(registry), lrs: Data::new(lrs), jobs: Data::new(jobs) }
+    }
+
+    /// The engine that works at its batches.
+    pub fn engine(&self) -> Engine {
+        let (jobs, registry, lrs) = (self.jobs.clone(), self.registry.clone(), self.lrs.clone());
+        Engine::new(jobs.into_inner(), registry.into_inner(), lrs.into_inner())
     }
 }
 
@@ -69,6 +79,7 @@ pub fn bind(listen: SocketAddr, workers: usize, tls: Option<rustls::ServerConfig
             .app_data(gateway.verifier.clone())
             .app_data(gateway.registry.clone())
             .app_data(gateway.lrs.clone())
+            .app_data(gateway.jobs.clone())
             .app_data(documents.clone())
             .app_data(methods.clone())
             .wrap(from_fn(around_every_request))

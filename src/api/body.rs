@@ -16,18 +16,22 @@ use crate::problem::{Code, Problem};
 /// Most bytes of a request about a single learner.
 pub const MAX_BYTES: usize = 64 * 1024;
 
-/// How long a body may take to arrive.
+/// How long a body may take to arrive, and what it must bring a second beyond that.
 const SLOWEST_BODY: Duration = Duration::from_secs(20);
+const FEWEST_BYTES_A_SECOND: usize = 512 * 1024;
+
+/// Larger bodies are read beside the threads that serve everybody.
+const LARGE: usize = 256 * 1024;
 
 /// How much of a body that is too large is read before the answer: clients that only listen after they have sent
 /// everything would otherwise never see it.
 const DRAINED_BYTES: usize = 8 * 1024 * 1024;
 
-/// A JSON body that became a `T`.
+/// A JSON body of at most `MOST` bytes that became a `T`.
 #[derive(Debug)]
-pub struct Body<T>(pub T);
+pub struct Body<T, const MOST: usize = MAX_BYTES>(pub T);
 
-impl<T> Deref for Body<T> {
+impl<T, const MOST: usize> Deref for Body<T, MOST> {
     type Target = T;
 
     fn deref(&self) -> &T {
@@ -35,7 +39,7 @@ impl<T> Deref for Body<T> {
     }
 }
 
-impl<T: Input + 'static> FromRequest for Body<T> {
+impl<T: Input + Send + 'static, const MOST: usize> FromRequest for Body<T, MOST> {
     type Error = Problem;
     type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
 
@@ -47,29 +51,35 @@ impl<T: Input + 'static> FromRequest for Body<T> {
             if !is_json {
                 return Err(Problem::new(Code::UnsupportedMediaType));
             }
-            let reading = read(&mut payload, announced.unwrap_or(0));
+            let reading = read::<MOST>(&mut payload, announced.unwrap_or(0));
             let too_slow = |_| Problem::new(Code::MalformedRequest).detail("The request body did not arrive in time.");
-            let bytes = tokio::time::timeout(SLOWEST_BODY, reading).await.map_err(too_slow)??;
-            from_json(&bytes).map(Body).map_err(Problem::of_mistakes)
+            let longest = SLOWEST_BODY + Duration::from_secs((MOST / FEWEST_BYTES_A_SECOND) as u64);
+            let bytes = tokio::time::timeout(longest, reading).await.map_err(too_slow)??;
+            let parsed = if bytes.len() < LARGE {
+                from_json(&bytes)
+            } else {
+                actix_web::web::block(move || from_json(&bytes)).await.map_err(|error| Problem::new(Code::InternalError).cause(error))?
+            };
+            parsed.map(Body).map_err(Problem::of_mistakes)
         })
     }
 }
 
-async fn read(payload: &mut Payload, announced: usize) -> Result<Vec<u8>, Problem> {
-    let mut bytes = Vec::with_capacity(announced.min(MAX_BYTES));
+async fn read<const MOST: usize>(payload: &mut Payload, announced: usize) -> Result<Vec<u8>, Problem> {
+    let mut bytes = Vec::with_capacity(announced.min(MOST));
     let mut length = 0;
     while let Some(chunk) = payload.next().await {
         let chunk = chunk.map_err(|error| Problem::new(Code::MalformedRequest).detail("The request body broke off.").cause(error))?;
         length += chunk.len();
-        if length > DRAINED_BYTES {
+        if length > MOST + DRAINED_BYTES {
             break;
         }
-        if length <= MAX_BYTES {
+        if length <= MOST {
             bytes.extend_from_slice(&chunk);
         }
     }
-    if length > MAX_BYTES {
-        return Err(Problem::new(Code::BodyTooLarge).detail(format!("The request body must have at most {MAX_BYTES} bytes.")));
+    if length > MOST {
+        return Err(Problem::new(Code::BodyTooLarge).detail(format!("The request body must have at most {MOST} bytes.")));
     }
     Ok(bytes)
 }

@@ -3,6 +3,9 @@
 //! A handler takes a `Caller<Scope>` and a `Body<Request>`, calls LRS, and says what the outcome means. Everything that can
 //! go wrong before or after is a [`crate::problem::Problem`].
 
+pub mod achievement_batches;
+mod batch_results;
+mod batches;
 mod body;
 pub mod find_learners;
 pub mod health;
@@ -10,7 +13,9 @@ pub mod learning_events;
 pub mod obtain_uln;
 mod outcome;
 pub mod register_learners;
+pub mod registration_batches;
 pub mod retrieve_ulns;
+pub mod verification_batches;
 pub mod verify_learners;
 
 pub use body::Body;

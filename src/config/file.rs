@@ -6,6 +6,8 @@ use std::path::PathBuf;
 
 use crate::auth::{Algorithm, ClaimNames};
 use crate::form::{Invalid, Rule, Value, form};
+use crate::jobs::JobSettings;
+use crate::lrs::external_service::AchievementCodes;
 use crate::lrs::{DEFAULT_BATCH_TIMEOUT, DEFAULT_MAX_ANSWER_BYTES, DEFAULT_TIMEOUT, Vendor};
 
 form! {
@@ -15,6 +17,7 @@ form! {
         pub auth: AuthSection,
         pub lrs: LrsSection,
         pub store: StoreSection,
+        pub batches: BatchesSection,
         pub organisations: OrganisationsSection,
     }
 }
@@ -73,6 +76,19 @@ form! {
         pub vendor_id: i32 = Vendor::default().id,
         pub user_type: String = Vendor::default().user_type,
         pub language: String = Vendor::default().language,
+        pub achievements: Option<AchievementsSection>,
+    }
+}
+
+form! {
+    #[derive(Debug)]
+    pub struct AchievementsSection {
+        pub create_action: i32 = AchievementCodes::default().actions[0],
+        pub update_action: i32 = AchievementCodes::default().actions[1],
+        pub withdraw_action: i32 = AchievementCodes::default().actions[2],
+        pub reinstate_action: i32 = AchievementCodes::default().actions[3],
+        pub final_type: String = AchievementCodes::default().submission_types[0].clone(),
+        pub provisional_type: String = AchievementCodes::default().submission_types[1].clone(),
     }
 }
 
@@ -80,7 +96,24 @@ form! {
     #[derive(Debug)]
     pub struct StoreSection {
         pub redis_url: Option<String>,
+        pub redis_ca_certificate_file: Option<PathBuf>,
+        pub key_prefix: String = "lrs-gateway".to_owned(),
         pub encryption_key_file: Option<PathBuf>,
+    }
+}
+
+form! {
+    #[derive(Debug)]
+    pub struct BatchesSection {
+        pub most_learners: usize = JobSettings::default().most_learners,
+        pub most_achievements: usize = JobSettings::default().most_achievements,
+        pub horizon_seconds: u64 = JobSettings::default().horizon.as_secs(),
+        pub retention_seconds: u64 = JobSettings::default().retention.as_secs(),
+        pub first_poll_seconds: u64 = JobSettings::default().first_poll.as_secs(),
+        pub longest_poll_seconds: u64 = JobSettings::default().longest_poll.as_secs(),
+        pub lease_seconds: u64 = JobSettings::default().lease.as_secs(),
+        pub parts_at_once: usize = JobSettings::default().parts_at_once,
+        pub parts_at_once_per_organisation: usize = JobSettings::default().parts_at_once_per_organisation,
     }
 }
 

@@ -7,6 +7,7 @@
 mod environment;
 mod file;
 mod issuers;
+mod store;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -15,12 +16,13 @@ use std::time::Duration;
 use crate::auth::Verifier;
 use crate::form::Value as _;
 use crate::form::file::{from_table, table};
+use crate::jobs::{JobSettings, Jobs};
 use crate::lrs::external_service::AchievementCodes;
 use crate::lrs::{Lrs, LrsSettings, Vendor};
 use crate::organisations::{Registry, Report, Transport};
 use crate::tls::server_config;
 
-use file::{ConfigFile, LrsSection};
+use file::{BatchesSection, ConfigFile, LrsSection};
 pub use issuers::Minter;
 use issuers::verifier;
 
@@ -39,6 +41,10 @@ pub struct Config {
     pub verifier: Verifier,
     /// The LRS to call.
     pub lrs: Lrs,
+    /// The batches.
+    pub jobs: Jobs,
+    /// What they are kept in, for people.
+    pub store: &'static str,
     /// The organisations that can be used.
     pub registry: Registry,
     /// What is wrong with others. One organisation's trouble must not keep the gateway from serving the rest.
@@ -69,9 +75,7 @@ impl Config {
             .ok();
         let tls = file.server.tls.as_ref().map(|tls| server_config(&base.join(&tls.certificate_file), &base.join(&tls.key_file), None));
         let tls = tls.transpose().map_err(|problem| keep(vec![format!("server.tls: {problem}")])).ok().flatten();
-        if file.store.redis_url.is_some() || file.store.encryption_key_file.is_some() {
-            keep(vec!["store: Redis is not supported yet: leave redis_url and encryption_key_file out".into()]);
-        }
+        let store = store::open(&file.store, &base).map_err(&mut keep).ok();
         let directory = base.join(&file.organisations.directory);
         let certificates_needed = file.lrs.environment.needs_certificates();
         let loaded = transport.map(|transport| Registry::load(&directory, &transport, certificates_needed));
@@ -80,14 +84,16 @@ impl Config {
         if registry.is_empty() && organisation_problems.is_empty() && problems.is_empty() {
             problems.push(format!("organisations.directory: {}: there is no organisation in it", directory.display()));
         }
-        match (verifier, lrs) {
-            (Some(verifier), Some(lrs)) if problems.is_empty() => Ok(Self {
+        match (verifier, lrs, store) {
+            (Some(verifier), Some(lrs), Some((store, keys, kind))) if problems.is_empty() => Ok(Self {
                 listen: file.server.listen,
                 admin_listen: file.server.admin_listen,
                 workers: file.server.workers.unwrap_or_else(available_cores),
                 tls,
                 verifier,
                 lrs: Lrs::new(lrs),
+                jobs: Jobs::new(store, keys, job_settings(&file.batches)),
+                store: kind,
                 registry,
                 organisation_problems,
                 remarks,
@@ -109,6 +115,14 @@ fn out_of_range(file: &ConfigFile) -> Vec<String> {
         at_least_one("lrs.timeout_seconds", file.lrs.timeout_seconds),
         at_least_one("lrs.batch_timeout_seconds", file.lrs.batch_timeout_seconds),
         at_least_one("lrs.max_answer_bytes", file.lrs.max_answer_bytes as u64),
+        at_least_one("batches.most_learners", file.batches.most_learners as u64),
+        at_least_one("batches.most_achievements", file.batches.most_achievements as u64),
+        at_least_one("batches.horizon_seconds", file.batches.horizon_seconds),
+        at_least_one("batches.first_poll_seconds", file.batches.first_poll_seconds),
+        at_least_one("batches.longest_poll_seconds", file.batches.longest_poll_seconds),
+        at_least_one("batches.lease_seconds", file.batches.lease_seconds),
+        at_least_one("batches.parts_at_once", file.batches.parts_at_once as u64),
+        at_least_one("batches.parts_at_once_per_organisation", file.batches.parts_at_once_per_organisation as u64),
     ]
     .into_iter()
     .flatten()
@@ -123,7 +137,7 @@ fn read(path: &Path) -> Result<(ConfigFile, PathBuf), Vec<String>> {
     let mut table = table(path)?;
     let mut problems = environment::apply(&mut table, std::env::vars());
     // A section that is not there is one that sets nothing.
-    for section in ["server", "auth", "lrs", "store"] {
+    for section in ["server", "auth", "lrs", "store", "batches"] {
         table.entry(section).or_insert_with(|| toml::Value::Table(toml::Table::new()));
     }
     let base = path.parent().unwrap_or(Path::new("")).to_owned();
@@ -160,7 +174,10 @@ fn lrs_settings(section: &LrsSection) -> Result<LrsSettings, Vec<String>> {
         batch_timeout: Duration::from_secs(section.batch_timeout_seconds),
         max_answer_bytes: section.max_answer_bytes,
         vendor: Vendor { id: section.vendor_id, user_type: section.user_type.clone(), language: section.language.clone() },
-        achievement_codes: AchievementCodes::default(),
+        achievement_codes: section.achievements.as_ref().map_or_else(AchievementCodes::default, |codes| AchievementCodes {
+            actions: [codes.create_action, codes.update_action, codes.withdraw_action, codes.reinstate_action],
+            submission_types: [codes.final_type.clone(), codes.provisional_type.clone()],
+        }),
     })
 }
 
@@ -189,6 +206,21 @@ fn custom_url(text: &str, allow_plain_http: bool) -> Result<String, &'static str
         return Err("must not have a query or fragment: the services' paths are appended to it");
     }
     Ok(url.as_str().trim_end_matches('/').to_owned())
+}
+
+fn job_settings(section: &BatchesSection) -> JobSettings {
+    JobSettings {
+        most_learners: section.most_learners,
+        most_achievements: section.most_achievements,
+        horizon: Duration::from_secs(section.horizon_seconds),
+        retention: Duration::from_secs(section.retention_seconds),
+        first_poll: Duration::from_secs(section.first_poll_seconds),
+        longest_poll: Duration::from_secs(section.longest_poll_seconds),
+        lease: Duration::from_secs(section.lease_seconds),
+        parts_at_once: section.parts_at_once,
+        parts_at_once_per_organisation: section.parts_at_once_per_organisation,
+        ..JobSettings::default()
+    }
 }
 
 fn available_cores() -> usize {

@@ -40,6 +40,9 @@ pub struct Reading {
     unlisted: usize,
 }
 
+/// The code of what stands at the end of a list that is not complete: how many mistakes there are.
+pub const TOO_MANY: &str = "too_many_mistakes";
+
 /// How many mistakes are listed; of the others only the number is told.
 pub const MOST_MISTAKES: usize = 1000;
 
@@ -91,8 +94,9 @@ impl Reading {
             Some(value) if self.mistakes.is_empty() => Ok(value),
             _ if self.unlisted == 0 => Err(self.mistakes),
             _ => {
-                let detail = format!("{} more mistakes are not listed", self.unlisted).into();
-                let more = Mistake { pointer: String::new(), code: "too_many_mistakes", detail };
+                let detail =
+                    format!("{} mistakes to correct, of which {MOST_MISTAKES} are listed", self.mistakes.len() + self.unlisted).into();
+                let more = Mistake { pointer: String::new(), code: TOO_MANY, detail };
                 Err(self.mistakes.into_iter().chain([more]).collect())
             }
         }
@@ -384,7 +388,7 @@ mod tests {
         let json = format!("{{{}\"uln\":\"3000000126\",\"givenName\":\"Ana\"}}", "\"a\":1,".repeat(5000));
         let mistakes = from_json::<Search>(json.as_bytes()).expect_err("5,000 unknown fields");
         assert_eq!(mistakes.len(), MOST_MISTAKES + 1);
-        assert_eq!(mistakes[MOST_MISTAKES].detail, "4000 more mistakes are not listed");
+        assert_eq!(mistakes[MOST_MISTAKES].detail, "5000 mistakes to correct, of which 1000 are listed");
     }
 
     #[test]

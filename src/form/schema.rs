@@ -95,7 +95,7 @@ macro_rules! long_number {
         }
     )*};
 }
-long_number!(i64, u64);
+long_number!(i64, u32, u64);
 
 impl Field for bool {
     fn schema() -> RefOr<Schema> {

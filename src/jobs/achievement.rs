@@ -9,8 +9,8 @@ use super::kind::{BatchKind, Calls, Details, Progress, Row, Submitted, counters}
 use super::matching::{Mark, key};
 use super::model::Kind;
 use crate::domain::{Achievement, AchievementJob, AchievementJobStatus, Open, Personal, SubmissionType};
-use crate::lrs::CallFailed;
 use crate::lrs::Answer as _;
+use crate::lrs::CallFailed;
 use crate::lrs::codes::LrsCode;
 use crate::lrs::external_service::{AchievementBatchResponse, GetAchievementBatch, MOST_ACHIEVEMENTS, SubmitAchievementBatch};
 

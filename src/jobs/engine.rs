@@ -184,9 +184,8 @@ impl Engine {
         let due = batch.numbered().filter(|(_, part)| !part.rests() && part.due <= soon).take(PARTS_A_TURN);
         let due: Vec<(u32, Part)> = due.map(|(number, part)| (number, part.clone())).collect();
         let turn = Turn { engine: self, batch: &batch, details: &details, organisation: &organisation, clock };
-        let steps = futures_util::stream::iter(due).map(|(number, part)| async move {
-            if *stopped.borrow() { Ok(()) } else { turn.step(number, &part).await }
-        });
+        let steps = futures_util::stream::iter(due)
+            .map(|(number, part)| async move { if *stopped.borrow() { Ok(()) } else { turn.step(number, &part).await } });
         let at_once = self.jobs.settings().parts_at_once_per_organisation;
         let outcomes: Vec<Result<(), JobsError>> = steps.buffer_unordered(at_once).collect().await;
         let after = self.jobs.store.load(id).await?;

@@ -110,11 +110,7 @@ pub trait BatchKind: 'static {
     fn is_repeatable(details: &Details) -> bool;
 
     /// Submits records to LRS.
-    fn submit(
-        calls: Calls<'_>,
-        details: &Details,
-        records: &[Self::Record],
-    ) -> impl Future<Output = Result<Submitted, CallFailed>> + Send;
+    fn submit(calls: Calls<'_>, details: &Details, records: &[Self::Record]) -> impl Future<Output = Result<Submitted, CallFailed>> + Send;
 
     /// Asks LRS how far a job is.
     fn fetch(calls: Calls<'_>, job: i64) -> impl Future<Output = Result<Self::Output, CallFailed>> + Send;
@@ -138,12 +134,8 @@ pub trait BatchKind: 'static {
 /// Rows of results that LRS gives record by record.
 pub fn paired<T>(returned: Vec<(Mark, T)>, first: u32, marks: Option<&[Mark]>) -> Vec<Row<T>> {
     let (found, results): (Vec<Mark>, Vec<T>) = returned.into_iter().unzip();
-    let row = |position, mark: &Mark, result| Row {
-        position,
-        mis_identifier: mark.mis_identifier.clone(),
-        names_uln: mark.names_uln,
-        result,
-    };
+    let row =
+        |position, mark: &Mark, result| Row { position, mis_identifier: mark.mis_identifier.clone(), names_uln: mark.names_uln, result };
     let Some(marks) = marks else {
         let numbered = (first..).zip(found.iter().zip(results));
         return numbered.map(|(position, (mark, result))| row(Some(position), mark, Some(result))).collect();

@@ -156,7 +156,8 @@ mod tests {
     #[test]
     fn a_part_whose_answer_was_lost_is_sent_again_only_where_that_does_no_harm() {
         let settings = JobSettings::default();
-        for failure in [Failure::Timeout, Failure::ConnectionLost, Failure::TooLarge, Failure::ServiceFailed(None), Failure::MaintenanceInFront]
+        for failure in
+            [Failure::Timeout, Failure::ConnectionLost, Failure::TooLarge, Failure::ServiceFailed(None), Failure::MaintenanceInFront]
         {
             let unsafe_to_repeat = circumstances(&settings, false).sent(&part(), Err(&failure));
             assert_eq!((unsafe_to_repeat.state, unsafe_to_repeat.reason), (State::Unconfirmed, Some(Reason::AnswerLost)), "{failure:?}");

@@ -1,10 +1,15 @@
 //! A gateway in front of an LRS.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use lrs_gateway::auth::{Algorithm, ClaimNames, Issuer, IssuerKey, Verifier};
-use lrs_gateway::domain::Ukprn;
+use lrs_gateway::domain::{OrganisationRef, Ukprn};
 use lrs_gateway::form::Value as _;
+use lrs_gateway::jobs::seal::Keys;
+use lrs_gateway::jobs::store::Store;
+use lrs_gateway::jobs::store::memory::MemoryStore;
+use lrs_gateway::jobs::{JobSettings, Jobs};
 use lrs_gateway::lrs::external_service::AchievementCodes;
 use lrs_gateway::lrs::{Lrs, LrsSettings, Vendor};
 use lrs_gateway::organisations::{Organisation, OrganisationPassword, Product, Registry, Transport};
@@ -22,6 +27,9 @@ pub struct Options {
     pub max_answer_bytes: usize,
     pub issuers: Vec<Issuer>,
     pub organisations: Vec<Organisation>,
+    pub store: Arc<dyn Store>,
+    pub keys: Keys,
+    pub jobs: JobSettings,
 }
 
 impl Default for Options {
@@ -31,10 +39,28 @@ impl Default for Options {
             max_answer_bytes: 1024 * 1024,
             issuers: vec![hmac_issuer()],
             organisations: vec![
-                organisation(PROVIDER, "demo-password-01", &[Product::UlnManagement, Product::LearningEvents, Product::Verification]),
+                organisation(
+                    PROVIDER,
+                    "demo-password-01",
+                    &[Product::UlnManagement, Product::LearningEvents, Product::Verification, Product::RegistrationBatches],
+                ),
                 organisation(AWARDING, "demo-password-02", &[Product::Verification, Product::AchievementBatches]),
             ],
+            store: Arc::new(MemoryStore::default()),
+            keys: Keys::random().expect("random numbers"),
+            jobs: quick(),
         }
+    }
+}
+
+/// Paces at which tests need not wait.
+pub fn quick() -> JobSettings {
+    JobSettings {
+        first_poll: Duration::from_millis(20),
+        longest_poll: Duration::from_millis(100),
+        lease: Duration::from_secs(1),
+        idle: Duration::from_millis(100),
+        ..JobSettings::default()
     }
 }
 
@@ -53,7 +79,10 @@ pub fn organisation(ukprn: &str, password: &str, products: &[Product]) -> Organi
     let transport = Transport::new(None, Duration::from_secs(2)).expect("the web's roots");
     let ukprn = Ukprn::parse(ukprn).expect("a UKPRN");
     let password = OrganisationPassword::new(password).expect("16 characters");
-    Organisation::new(ukprn, "A test".into(), None, products.to_vec(), password, None, &transport).expect("a client")
+    // The simulator knows the two of the demonstration by these.
+    let reference = if ukprn.as_str() == AWARDING { "DEMO02" } else { "DEMO01" };
+    let reference = OrganisationRef::parse(reference).ok();
+    Organisation::new(ukprn, "A test".into(), reference, products.to_vec(), password, None, &transport).expect("a client")
 }
 
 /// The gateway, running.
@@ -76,8 +105,12 @@ impl Gateway {
             achievement_codes: AchievementCodes::default(),
         };
         let (verifier, registry) = (Verifier::new(options.issuers), Registry::new(options.organisations));
-        let gateway = server::Gateway::new(verifier, registry, Lrs::new(lrs));
-        Self(Running::start(move || server::bind(ANY_PORT, 1, None, gateway).map(|bound| (bound.address, bound.server))))
+        let jobs = Jobs::new(options.store, options.keys, options.jobs);
+        let gateway = server::Gateway::new(verifier, registry, Lrs::new(lrs), jobs);
+        Self(Running::start(move || {
+            gateway.engine().start();
+            server::bind(ANY_PORT, 1, None, gateway).map(|bound| (bound.address, bound.server))
+        }))
     }
 
     /// Its address.

@@ -254,4 +254,3 @@ impl Shelves {
         Lease { id, until }
     }
 }
-

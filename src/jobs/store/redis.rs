@@ -258,8 +258,7 @@ fn moment_of(text: &str) -> Option<Moment> {
 impl Store for RedisStore {
     fn now(&self) -> Pending<'_, Moment> {
         Box::pin(async move {
-            let (seconds, micros): (i64, i64) =
-                self.run(|mut open| async move { redis::cmd("TIME").query_async(&mut open).await }).await?;
+            let (seconds, micros): (i64, i64) = self.run(|mut open| async move { redis::cmd("TIME").query_async(&mut open).await }).await?;
             Ok(Moment(seconds * 1000 + micros / 1000))
         })
     }
@@ -481,4 +480,3 @@ impl Store for RedisStore {
         })
     }
 }
-

@@ -158,7 +158,8 @@ impl Connection {
     }
 
     async fn connect(&self) -> Result<Open, RedisError> {
-        let config = AsyncConnectionConfig::new().set_connection_timeout(Some(CONNECT_TIMEOUT)).set_response_timeout(Some(RESPONSE_TIMEOUT));
+        let config =
+            AsyncConnectionConfig::new().set_connection_timeout(Some(CONNECT_TIMEOUT)).set_response_timeout(Some(RESPONSE_TIMEOUT));
         Ok(match &self.topology {
             Topology::Single(client) => Open::Server(client.get_multiplexed_async_connection_with_config(&config).await?),
             Topology::Sentinel(parts) => Open::Server(parts.client()?.get_async_connection_with_config(&config).await?),
@@ -231,8 +232,7 @@ impl SentinelParts {
 
 fn cluster(rest: &str, tls: bool, certificates: Option<TlsCertificates>) -> Result<ClusterClient, String> {
     let (nodes, _) = nodes(rest, tls)?;
-    let mut builder =
-        ClusterClient::builder(nodes).retries(3).connection_timeout(CONNECT_TIMEOUT).response_timeout(RESPONSE_TIMEOUT);
+    let mut builder = ClusterClient::builder(nodes).retries(3).connection_timeout(CONNECT_TIMEOUT).response_timeout(RESPONSE_TIMEOUT);
     if tls {
         builder = builder.tls(TlsMode::Secure);
     }
@@ -265,7 +265,9 @@ mod tests {
 
     #[test]
     fn other_addresses_are_refused_without_their_password() {
-        for url in ["", "localhost:6379", "http://a.example", "redis-sentinel://a.example", "redis-sentinel://a/m/x", "redis://:pass word@:x"] {
+        for url in
+            ["", "localhost:6379", "http://a.example", "redis-sentinel://a.example", "redis-sentinel://a/m/x", "redis://:pass word@:x"]
+        {
             let problem = Connection::new(url, None).expect_err(url);
             assert!(!problem.contains("pass word") && problem.len() > 10, "{url}: {problem}");
         }

@@ -1,0 +1,662 @@
+//! What the three batch resources have in common: how a batch is told, and what can be done about one.
+//!
+//! Each resource is declared by [`batch_resource!`], which gives it its routes; what they do is here, for all kinds alike.
+
+use std::collections::BTreeMap;
+use std::future::{Ready, ready};
+use std::time::Duration;
+
+use actix_web::dev::Payload;
+use actix_web::http::header::{HeaderName, LOCATION, RETRY_AFTER};
+use actix_web::web::Json;
+use actix_web::{FromRequest, HttpRequest, HttpResponse};
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type};
+
+use crate::form::schema::{Field, one_of};
+use crate::form::{Invalid, Rule, Value, answer, request};
+use crate::jobs::kind::{BatchKind, Details};
+use crate::jobs::model::{Batch, BatchId, Kind, Moment, Part, Reason, State, Status};
+use crate::jobs::split::Parts;
+use crate::jobs::store::StoreError;
+use crate::jobs::{Decided, Decision, Jobs, JobsError};
+use crate::organisations::Actor;
+use crate::problem::{Code, Problem};
+
+answer! {
+    /// How far a batch is.
+    #[derive(Debug)]
+    pub struct BatchState {
+        /// Identifies the batch.
+        pub batch_id: String,
+        /// `ACCEPTED`: nothing has been sent. `SUBMITTING`: some of it. `PROCESSING`: LRS has all of it. `PAUSED`: nothing more will
+        /// happen until you decide about the parts that are `UNCONFIRMED`. `COMPLETE`: all results are here. `PARTIALLY_COMPLETE`:
+        /// some are, and no more will come. `FAILED`: none will.
+        pub status: Status,
+        /// How many records it has. Of a job that was submitted elsewhere this is known when it is done.
+        pub records: u32,
+        /// How far its records are.
+        pub progress: BatchProgress,
+        /// The jobs of LRS it is divided into, in the order of the records. Left out in lists.
+        pub parts: Option<Vec<BatchPart>>,
+        /// When it was accepted.
+        pub created_at: At,
+        /// When it last changed.
+        pub updated_at: At,
+        /// When the gateway erases it with all its results, if you do not before.
+        pub expires_at: At,
+        /// When it makes sense to ask again, in seconds. Absent when nothing more will change by itself.
+        pub retry_after_seconds: Option<u64>,
+    }
+}
+
+answer! {
+    /// How many records of a batch have got how far.
+    #[derive(Debug)]
+    pub struct BatchProgress {
+        /// LRS has them.
+        pub submitted: u32,
+        /// LRS's results are here.
+        pub returned: u32,
+        /// LRS did not take them, or gave no results.
+        pub failed: u32,
+    }
+}
+
+answer! {
+    /// A part of a batch: what LRS gets as one job.
+    #[derive(Debug)]
+    pub struct BatchPart {
+        /// Its number, from 1.
+        pub part: u32,
+        /// Position of its first record, from 0.
+        pub first_position: u32,
+        /// How many records it has.
+        pub records: u32,
+        /// `WAITING` to be sent; `SUBMITTED`; `COMPLETE`; `FAILED`; or `UNCONFIRMED`: it was sent, and LRS's answer was lost, so that
+        /// nobody knows whether LRS has it. Decide with `resubmit` or `discard`.
+        pub status: PartStatus,
+        /// LRS's number of the job.
+        pub lrs_job_id: Option<String>,
+        /// LRS's last code about it, as it came.
+        pub lrs_code: Option<String>,
+        /// Why it is not further.
+        pub reason: Option<Reason>,
+        /// LRS's own counters, by LRS's names for them. They come with the results.
+        pub counts: Option<BTreeMap<String, i32>>,
+        /// When LRS took it.
+        pub submitted_at: Option<At>,
+        /// When it last changed.
+        pub updated_at: At,
+    }
+}
+
+answer! {
+    /// Batches of the organisation, newest first.
+    #[derive(Debug)]
+    pub struct BatchList {
+        /// The batches, without their parts.
+        pub batches: Vec<BatchState>,
+        /// Give this as `cursor` to get the next page. Absent on the last.
+        pub next: Option<String>,
+    }
+}
+
+request! {
+    /// A job of LRS to follow.
+    #[derive(Debug)]
+    pub struct TrackJob {
+        /// LRS's number of the job, as the portal or another system shows it.
+        pub lrs_job_id: LrsJobId,
+    }
+}
+
+/// LRS's number of a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LrsJobId(i64);
+
+impl Value for LrsJobId {
+    const RULE: Rule = Rule { pattern: Some("^[1-9][0-9]{0,17}$"), ..Rule::new("A number, as a string.", "900123") };
+
+    fn parse(text: &str) -> Result<Self, Invalid> {
+        let digits = (1..=18).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit()) && !text.starts_with('0');
+        let number = digits.then(|| text.parse().ok()).flatten();
+        number.map(Self).ok_or(Invalid::new("invalid_format", "must be a number of up to 18 digits, in quotation marks"))
+    }
+
+    fn text(&self) -> std::borrow::Cow<'_, str> {
+        self.0.to_string().into()
+    }
+}
+
+/// A moment, as RFC 3339 has it.
+#[derive(Debug, Clone, Copy)]
+pub struct At(Moment);
+
+impl serde::Serialize for At {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
+    }
+}
+
+impl Field for At {
+    fn schema() -> RefOr<Schema> {
+        let format = SchemaFormat::KnownFormat(KnownFormat::DateTime);
+        ObjectBuilder::new()
+            .schema_type(Type::String)
+            .format(Some(format))
+            .examples([serde_json::Value::from("2026-09-01T08:15:30.250Z")])
+            .into()
+    }
+}
+
+impl Field for BTreeMap<String, i32> {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new().schema_type(Type::Object).additional_properties(Some(i32::schema())).into()
+    }
+}
+
+/// How far a part is, to callers: that somebody is sending it just now, is the gateway's business.
+#[derive(Debug, Clone, Copy)]
+pub struct PartStatus(State);
+
+/// Gives words of a closed list their names in JSON.
+macro_rules! words {
+    ($name:ty, |$word:ident| $of:expr, [$($json:literal),+]) => {
+        impl Field for $name {
+            fn schema() -> RefOr<Schema> {
+                one_of(&[$($json),+])
+            }
+        }
+
+        impl $name {
+            /// Its name in JSON.
+            pub const fn word(&self) -> &'static str {
+                let $word = *self;
+                $of
+            }
+        }
+    };
+}
+
+words!(
+    Status,
+    |status| match status {
+        Status::Accepted => "ACCEPTED",
+        Status::Submitting => "SUBMITTING",
+        Status::Processing => "PROCESSING",
+        Status::Complete => "COMPLETE",
+        Status::PartiallyComplete => "PARTIALLY_COMPLETE",
+        Status::Failed => "FAILED",
+        Status::Paused => "PAUSED",
+    },
+    ["ACCEPTED", "SUBMITTING", "PROCESSING", "COMPLETE", "PARTIALLY_COMPLETE", "FAILED", "PAUSED"]
+);
+words!(
+    PartStatus,
+    |status| match status.0 {
+        State::Waiting | State::Sending => "WAITING",
+        State::Submitted => "SUBMITTED",
+        State::Complete => "COMPLETE",
+        State::Failed => "FAILED",
+        State::Unconfirmed => "UNCONFIRMED",
+    },
+    ["WAITING", "SUBMITTED", "COMPLETE", "FAILED", "UNCONFIRMED"]
+);
+
+impl serde::Serialize for Status {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.word())
+    }
+}
+
+impl serde::Serialize for PartStatus {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.word())
+    }
+}
+
+/// Words that may become more; which there are, is said in words.
+impl Field for Reason {
+    fn schema() -> RefOr<Schema> {
+        const REASONS: &str = "One of `LRS_UNAVAILABLE`, `LRS_MAINTENANCE` (both: it will be tried again), `LRS_CREDENTIALS_REJECTED`, \
+            `LRS_REJECTED_REQUEST`, `LRS_REFUSED` (LRS made no job of it: `lrsCode` says why), `ANSWER_LOST`, `JOB_UNKNOWN`, \
+            `JOB_FAILED`, `NOT_IN_TIME`, `DISCARDED`, `UNREADABLE`. There may be more one day.";
+        ObjectBuilder::new().schema_type(Type::String).description(Some(REASONS)).into()
+    }
+}
+
+impl BatchState {
+    /// A batch as callers see it.
+    pub fn of(batch: &Batch) -> Self {
+        let records_in = |states: &[State]| batch.parts.iter().filter(|part| states.contains(&part.state)).map(|part| part.records).sum();
+        // Of parts that failed, those that LRS had taken count as submitted as well.
+        let submitted = batch.parts.iter().filter(|part| part.job.is_some()).map(|part| part.records).sum();
+        let progress = BatchProgress { submitted, returned: records_in(&[State::Complete]), failed: records_in(&[State::Failed]) };
+        Self {
+            batch_id: batch.id.to_string(),
+            status: batch.status(),
+            records: batch.records(),
+            progress,
+            parts: Some(batch.numbered().map(|(number, part)| BatchPart::of(number, part)).collect()),
+            created_at: At(batch.header.created),
+            updated_at: At(batch.changed()),
+            expires_at: At(batch.expires),
+            retry_after_seconds: retry_after(batch),
+        }
+    }
+}
+
+impl BatchPart {
+    fn of(number: u32, part: &Part) -> Self {
+        Self {
+            part: number,
+            first_position: part.first,
+            records: part.records,
+            status: PartStatus(part.state),
+            lrs_job_id: part.job.map(|job| job.to_string()),
+            lrs_code: part.code.clone(),
+            reason: part.reason,
+            counts: Some(part.counts.clone()).filter(|counts| !counts.is_empty()),
+            submitted_at: part.submitted.map(At),
+            updated_at: At(part.changed),
+        }
+    }
+}
+
+/// When something may have changed: soon after the next thing is due.
+fn retry_after(batch: &Batch) -> Option<u64> {
+    const LONGEST: u64 = 300;
+    let now = Moment(jiff::Timestamp::now().as_millisecond());
+    batch.due().map(|due| (due.since(now).as_secs() + 1).min(LONGEST))
+}
+
+/// The batch that a path names.
+#[derive(Debug, Clone, Copy)]
+pub struct BatchPath(pub BatchId);
+
+impl FromRequest for BatchPath {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let id = request.match_info().get("batchId").and_then(BatchId::parse);
+        ready(id.map(Self).ok_or(Problem::new(Code::BatchNotFound)))
+    }
+}
+
+/// The part that a path names.
+#[derive(Debug, Clone, Copy)]
+pub struct PartPath(pub u32);
+
+impl FromRequest for PartPath {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let number = request.match_info().get("part").and_then(|text| text.parse().ok());
+        ready(number.map(Self).ok_or_else(no_such_part))
+    }
+}
+
+/// How long a caller is willing to wait: `Prefer: wait=10` (RFC 7240). What cannot be read is passed over, as it says there.
+#[derive(Debug, Clone, Copy)]
+pub struct Wait(Option<u64>);
+
+impl Wait {
+    const LONGEST_SECONDS: u64 = 30;
+}
+
+impl FromRequest for Wait {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let headers = request.headers().get_all("prefer").filter_map(|value| value.to_str().ok());
+        let wait = headers.flat_map(|value| value.split([',', ';'])).find_map(|preference| {
+            let (name, seconds) = preference.split_once('=')?;
+            name.trim().eq_ignore_ascii_case("wait").then(|| seconds.trim().trim_matches('"').parse::<u64>().ok())?
+        });
+        ready(Ok(Self(wait.map(|seconds| seconds.min(Self::LONGEST_SECONDS)))))
+    }
+}
+
+/// Which page: `limit` and `cursor` of the query.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Paging<C> {
+    limit: Option<usize>,
+    /// Where to go on.
+    pub cursor: Option<C>,
+}
+
+/// A place to go on from.
+pub trait Cursor: Sized + 'static {
+    /// Reads one.
+    fn parse(text: &str) -> Option<Self>;
+}
+
+impl Cursor for BatchId {
+    fn parse(text: &str) -> Option<Self> {
+        Self::parse(text)
+    }
+}
+
+impl<C> Paging<C> {
+    /// How many to give.
+    pub fn limit(&self, default: usize, most: usize) -> usize {
+        self.limit.unwrap_or(default).min(most)
+    }
+}
+
+impl<C: Cursor> FromRequest for Paging<C> {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let wrong = |detail: &str| Problem::new(Code::MalformedRequest).detail(detail);
+        let mut paging = Self { limit: None, cursor: None };
+        for (name, value) in
+            request.query_string().split('&').filter(|pair| !pair.is_empty()).map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+        {
+            match name {
+                "limit" => match value.parse() {
+                    Ok(limit) if limit > 0 => paging.limit = Some(limit),
+                    _ => return ready(Err(wrong("The query's `limit` must be a number from 1."))),
+                },
+                "cursor" => match C::parse(value) {
+                    Some(cursor) => paging.cursor = Some(cursor),
+                    None => return ready(Err(wrong("The query's `cursor` must be the `next` of a page before."))),
+                },
+                _ => return ready(Err(wrong("The query may have `limit` and `cursor`, and nothing else."))),
+            }
+        }
+        ready(Ok(paging))
+    }
+}
+
+impl From<JobsError> for Problem {
+    fn from(error: JobsError) -> Self {
+        match &error {
+            JobsError::Store(StoreError::Unavailable(_) | StoreError::AnswerLost(_)) => Self::new(Code::StoreUnavailable).retry_soon(),
+            JobsError::Store(StoreError::Unreadable(_)) | JobsError::Sealed(_) | JobsError::Unreadable(_) => {
+                Self::new(Code::StoreUnreadable)
+            }
+        }
+        .cause(error)
+    }
+}
+
+fn no_such_part() -> Problem {
+    Problem::new(Code::NotFound).detail("The batch has no such part.")
+}
+
+/// A batch of the caller's organisation. Another organisation's, and one that never was, are the same.
+pub async fn find(jobs: &Jobs, kind: Kind, actor: &Actor, id: BatchId) -> Result<Batch, Problem> {
+    jobs.find(kind, actor, id).await?.ok_or(Problem::new(Code::BatchNotFound))
+}
+
+/// Accepts a batch, and waits for its end if the caller wants to. `records` are at this place in the body.
+pub async fn submit<K: BatchKind>(
+    jobs: &Jobs,
+    (path, pointer): (&str, &str),
+    (actor, details): (&Actor, Details),
+    records: Parts<K>,
+    wait: Wait,
+) -> Result<HttpResponse, Problem> {
+    let most = if K::KIND == Kind::Achievement { jobs.settings().most_achievements } else { jobs.settings().most_learners };
+    let count = records.records();
+    if count > most {
+        return Err(Problem::of_mistake(pointer, "too_many", format!("must have at most {most} items, has {count}")));
+    }
+    let batch = jobs.submit(actor, &details, records).await.map_err(not_accepted)?;
+    accepted(jobs, path, batch, wait).await
+}
+
+/// Follows a job of LRS.
+pub async fn track<K: BatchKind>(jobs: &Jobs, path: &str, actor: &Actor, job: &TrackJob, wait: Wait) -> Result<HttpResponse, Problem> {
+    let batch = jobs.track::<K>(actor, job.lrs_job_id.0).await.map_err(not_accepted)?;
+    accepted(jobs, path, batch, wait).await
+}
+
+/// A batch that was not accepted, as far as is known.
+fn not_accepted(error: JobsError) -> Problem {
+    let may_be = matches!(error, JobsError::Store(StoreError::AnswerLost(_)));
+    let problem = Problem::from(error);
+    if may_be {
+        return problem
+            .outcome_unknown("It may have been accepted all the same: look for it in the list of batches before you send it again.");
+    }
+    problem.detail("The gateway's store cannot be used. Nothing was accepted: try again after the time in `Retry-After`.")
+}
+
+async fn accepted(jobs: &Jobs, path: &str, batch: Batch, wait: Wait) -> Result<HttpResponse, Problem> {
+    let mut response = HttpResponse::Accepted();
+    response.insert_header((LOCATION, format!("/v1/{path}/{}", batch.id)));
+    told(jobs, response, batch, wait).await
+}
+
+/// How far a batch is, now or after the time the caller is willing to wait.
+pub async fn status(jobs: &Jobs, batch: Batch, wait: Wait) -> Result<HttpResponse, Problem> {
+    told(jobs, HttpResponse::Ok(), batch, wait).await
+}
+
+async fn told(jobs: &Jobs, mut response: actix_web::HttpResponseBuilder, mut batch: Batch, wait: Wait) -> Result<HttpResponse, Problem> {
+    if let Some(seconds) = wait.0 {
+        response.insert_header((HeaderName::from_static("preference-applied"), format!("wait={seconds}")));
+        let longest = Duration::from_secs(seconds);
+        // A batch that was accepted is accepted, even if nobody can say just now how far it is.
+        batch = match jobs.wait(batch.clone(), longest).await {
+            Ok(batch) => batch,
+            Err(error) => {
+                tracing::warn!(batch = %batch.id, %error, "nobody can say how far the batch is");
+                batch
+            }
+        };
+    }
+    let state = BatchState::of(&batch);
+    if let Some(seconds) = state.retry_after_seconds {
+        response.insert_header((RETRY_AFTER, seconds));
+    }
+    Ok(response.json(state))
+}
+
+/// The organisation's batches of a kind.
+pub async fn list(jobs: &Jobs, kind: Kind, actor: &Actor, paging: Paging<BatchId>) -> Result<Json<BatchList>, Problem> {
+    let (batches, next) = jobs.list(kind, actor, paging.cursor, paging.limit(20, 100)).await?;
+    let batches = batches.iter().map(|batch| BatchState { parts: None, ..BatchState::of(batch) }).collect();
+    Ok(Json(BatchList { batches, next: next.map(|id| id.to_string()) }))
+}
+
+/// Erases a batch.
+pub async fn erase(jobs: &Jobs, kind: Kind, actor: &Actor, id: BatchId) -> Result<HttpResponse, Problem> {
+    jobs.erase(&find(jobs, kind, actor, id).await?).await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// Carries out what the caller decided about a part.
+pub async fn decide(
+    jobs: &Jobs,
+    kind: Kind,
+    actor: &Actor,
+    (id, PartPath(part)): (BatchId, PartPath),
+    decision: Decision,
+) -> Result<HttpResponse, Problem> {
+    let batch = find(jobs, kind, actor, id).await?;
+    match jobs.decide(actor, &batch, part, decision).await? {
+        Decided::Done => Ok(HttpResponse::Accepted().json(BatchState::of(&find(jobs, kind, actor, id).await?))),
+        Decided::NoSuchPart => Err(no_such_part()),
+        Decided::NotUnconfirmed => Err(Problem::new(Code::PartNotUnconfirmed)),
+    }
+}
+
+/// Declares the routes of a batch resource, beside the one that submits.
+macro_rules! batch_resource {
+    (
+        $kind:ty, scope $scope:ty = $scope_name:literal, tag $tag:literal, name $resource:literal,
+        list $list:literal at $list_path:literal,
+        get $get:literal at $get_path:literal,
+        erase $erase:literal,
+        results $results:literal at $results_path:literal gives $page:ty,
+        track $track:literal at $track_path:literal,
+        resubmit $resubmit:literal at $resubmit_path:literal,
+        discard $discard:literal at $discard_path:literal $(,)?
+    ) => {
+        /// List batches
+        ///
+        /// The organisation's own, newest first, a page at a time.
+        #[utoipa::path(
+                    operation_id = $list,
+                    tag = $tag,
+                    security(("bearer" = [$scope_name])),
+                    params(
+                        ("limit" = Option<u32>, Query, description = "How many to give: 20 if nothing is said, 100 at most."),
+                        ("cursor" = Option<String>, Query, description = "`next` of the page before.")
+                    ),
+                    responses((status = 200, description = "A page of batches.", body = BatchList), BatchProblems)
+                )]
+        #[get($list_path)]
+        pub async fn list_batches(caller: Caller<$scope>, jobs: Data<Jobs>, paging: Paging<BatchId>) -> Result<Json<BatchList>, Problem> {
+            batches::list(&jobs, <$kind>::KIND, &caller, paging).await
+        }
+
+        /// How far is a batch?
+        ///
+        /// With `Prefer: wait=N` the answer comes when the batch is over or needs a decision, but after N seconds at the latest.
+        #[utoipa::path(
+                    operation_id = $get,
+                    tag = $tag,
+                    security(("bearer" = [$scope_name])),
+                    params(
+                        ("batchId" = String, Path, description = "Identifies the batch."),
+                        ("Prefer" = Option<String>, Header, description = "`wait=N`: wait up to N seconds, 30 at most (RFC 7240).")
+                    ),
+                    responses((status = 200, description = "How far it is.", body = BatchState), BatchProblems)
+                )]
+        #[get($get_path)]
+        pub async fn get_batch(caller: Caller<$scope>, jobs: Data<Jobs>, id: BatchPath, wait: Wait) -> Result<HttpResponse, Problem> {
+            let batch = batches::find(&jobs, <$kind>::KIND, &caller, id.0).await?;
+            batches::status(&jobs, batch, wait).await
+        }
+
+        /// Erase a batch
+        ///
+        /// Erases all that the gateway holds of it: results, and records that have not been sent, which then never will be. What LRS
+        /// has, LRS keeps.
+        #[utoipa::path(
+                    operation_id = $erase,
+                    tag = $tag,
+                    security(("bearer" = [$scope_name])),
+                    params(("batchId" = String, Path, description = "Identifies the batch.")),
+                    responses((status = 204, description = "It is erased."), BatchProblems)
+                )]
+        #[delete($get_path)]
+        pub async fn erase_batch(caller: Caller<$scope>, jobs: Data<Jobs>, id: BatchPath) -> Result<HttpResponse, Problem> {
+            batches::erase(&jobs, <$kind>::KIND, &caller, id.0).await
+        }
+
+        /// Read results
+        ///
+        /// What became of each record, in the order they were sent. Results of parts that are over are here before the batch is: ask
+        /// again from the beginning when `status` says that more have come. As JSON a page at a time; as `application/x-ndjson` or
+        /// `text/csv` (say which in `Accept`) all at once, from `cursor` on; the header `Batch-Status` then says how far the batch is.
+        #[utoipa::path(
+                    operation_id = $results,
+                    tag = $tag,
+                    security(("bearer" = [$scope_name])),
+                    params(
+                        ("batchId" = String, Path, description = "Identifies the batch."),
+                        ("limit" = Option<u32>, Query, description = "How many to give: 1,000 if nothing is said, 10,000 at most."),
+                        ("cursor" = Option<String>, Query, description = "`next` of the page before.")
+                    ),
+                    responses(
+                        (status = 200, description = "A page of results.", content(
+                            ($page = "application/json"),
+                            (String = "application/x-ndjson"),
+                            (String = "text/csv")
+                        )),
+                        ResultProblems
+                    )
+                )]
+        #[get($results_path)]
+        pub async fn get_results(
+            caller: Caller<$scope>,
+            jobs: Data<Jobs>,
+            id: BatchPath,
+            format: ResultFormat,
+            paging: Paging<ResultCursor>,
+        ) -> Result<HttpResponse, Problem> {
+            let batch = batches::find(&jobs, <$kind>::KIND, &caller, id.0).await?;
+            batch_results::answer::<$kind>(jobs, batch, format, paging).await
+        }
+
+        /// Follow a job that was submitted elsewhere
+        ///
+        /// A job of the organisation's own that was submitted through the LRS portal or by another system becomes a batch, whose results
+        /// are read like those of others.
+        #[utoipa::path(
+                    operation_id = $track,
+                    tag = $tag,
+                    security(("bearer" = [$scope_name])),
+                    params(("Prefer" = Option<String>, Header, description = "`wait=N`: wait up to N seconds, 30 at most (RFC 7240).")),
+                    request_body(content = TrackJob, example = json!({"lrsJobId": "900123"})),
+                    responses((status = 202, description = "The gateway follows it.", body = BatchState), SubmitProblems)
+                )]
+        #[post($track_path)]
+        pub async fn track_job(
+            caller: Caller<$scope>,
+            body: Body<TrackJob>,
+            jobs: Data<Jobs>,
+            wait: Wait,
+        ) -> Result<HttpResponse, Problem> {
+            batches::track::<$kind>(&jobs, $resource, &caller, &body, wait).await
+        }
+
+        /// Send an unconfirmed part again
+        ///
+        /// Only when you know that LRS does not have it, or that it does no harm: LRS may have done it already. LRS is told your user
+        /// name.
+        #[utoipa::path(
+                    operation_id = $resubmit,
+                    tag = $tag,
+                    security(("bearer" = [$scope_name])),
+                    params(
+                        ("batchId" = String, Path, description = "Identifies the batch."),
+                        ("part" = u32, Path, description = "Number of the part, from 1.")
+                    ),
+                    responses((status = 202, description = "It will be sent again.", body = BatchState), DecisionProblems)
+                )]
+        #[post($resubmit_path)]
+        pub async fn resubmit_part(
+            caller: Caller<$scope>,
+            jobs: Data<Jobs>,
+            id: BatchPath,
+            part: PartPath,
+        ) -> Result<HttpResponse, Problem> {
+            batches::decide(&jobs, <$kind>::KIND, &caller, (id.0, part), Decision::Resubmit).await
+        }
+
+        /// Discard an unconfirmed part
+        ///
+        /// It will not be sent again, and its records are erased. If LRS has it after all, follow its job with `track`.
+        #[utoipa::path(
+                    operation_id = $discard,
+                    tag = $tag,
+                    security(("bearer" = [$scope_name])),
+                    params(
+                        ("batchId" = String, Path, description = "Identifies the batch."),
+                        ("part" = u32, Path, description = "Number of the part, from 1.")
+                    ),
+                    responses((status = 202, description = "It is discarded.", body = BatchState), DecisionProblems)
+                )]
+        #[post($discard_path)]
+        pub async fn discard_part(
+            caller: Caller<$scope>,
+            jobs: Data<Jobs>,
+            id: BatchPath,
+            part: PartPath,
+        ) -> Result<HttpResponse, Problem> {
+            batches::decide(&jobs, <$kind>::KIND, &caller, (id.0, part), Decision::Discard).await
+        }
+    };
+}
+pub(crate) use batch_resource;
