@@ -1,4 +1,4 @@
-//! Batches on the wire: what the gateway will send for them, and what the simulator makes of it. No route offers them yet.
+//! Batches on the wire: what the gateway sends for them, and what the simulator makes of it.
 
 mod achievements;
 mod control;
@@ -70,11 +70,13 @@ impl Asking {
     }
 }
 
-fn provider() -> Actor {
+/// Somebody of the demonstration's learning provider.
+pub fn provider() -> Actor {
     actor(PROVIDER, "DEMO01", "demo-password-01")
 }
 
-fn awarding() -> Actor {
+/// Somebody of the demonstration's awarding organisation.
+pub fn awarding() -> Actor {
     actor(AWARDING, "DEMO02", "demo-password-02")
 }
 

@@ -98,7 +98,7 @@ pub fn no_verifications(code: &str) -> VerificationBatchOutput {
 /// What becomes of one learner: a return code, and the ULN if there is one.
 fn register_one(register: &mut Register, learner: &BatchLearner, only_look: bool) -> (&'static str, Option<Open<Uln>>) {
     let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
-    if learner.date_of_birth.is_some_and(|born| !has_learners_age(&born, today)) {
+    if learner.date_of_birth.is_some_and(|born| !has_learners_age(born, today)) {
         return ("RC011", None);
     }
     if let Some(uln) = &learner.uln {
@@ -132,7 +132,7 @@ fn register_one(register: &mut Register, learner: &BatchLearner, only_look: bool
 }
 
 /// Learners are 13 to 110 years old.
-fn has_learners_age(born: &Date, today: civil::Date) -> bool {
+fn has_learners_age(born: Date, today: civil::Date) -> bool {
     let Ok(born) = born.text().parse::<civil::Date>() else { return false };
     let had_no_birthday = (today.month(), today.day()) < (born.month(), born.day());
     (13..=110).contains(&(today.year() - born.year() - i16::from(had_no_birthday)))
@@ -148,7 +148,7 @@ mod tests {
         for (born, is_learner) in
             [("2012-03-01", true), ("2012-03-02", false), ("1914-03-02", true), ("1914-03-01", false), ("2030-01-01", false)]
         {
-            assert_eq!(has_learners_age(&Date::parse(born).expect(born), today), is_learner, "{born}");
+            assert_eq!(has_learners_age(Date::parse(born).expect(born), today), is_learner, "{born}");
         }
     }
 }

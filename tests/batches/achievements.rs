@@ -153,7 +153,9 @@ async fn an_achievement_is_created_promoted_updated_withdrawn_and_reinstated() {
 #[tokio::test]
 async fn another_organisations_achievement_is_not_known() {
     let mut organisations = SimulatedOrganisation::demonstration();
-    organisations.iter_mut().for_each(|organisation| organisation.products = vec![Product::AchievementBatches]);
+    for organisation in &mut organisations {
+        organisation.products = vec![Product::AchievementBatches];
+    }
     let mut asking = Asking::with(&Settings { job_seconds: 0, organisations, ..Settings::default() });
     submit(&asking, SubmissionType::Final, &[achievement(json!({}))]).await;
     asking.actor = awarding();
