@@ -1,22 +1,27 @@
-//! Batches on the wire: what the gateway will send for them, and what the simulator makes of it. No route offers them yet.
+//! Batches on the wire: what the gateway sends for them, and what the simulator makes of it.
+
+mod achievements;
+mod control;
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use lrs_gateway::domain::{BatchLearner, BatchLearnerToVerify, JobType, UserName};
+use lrs_gateway::domain::{BatchLearner, BatchLearnerToVerify, JobType, OrganisationRef, Ukprn, UserName};
 use lrs_gateway::form::Value as _;
-use lrs_gateway::form::read::from_json;
+use lrs_gateway::form::read::{from_json, from_toml};
+use lrs_gateway::lrs::external_service::GetAchievementBatch;
 use lrs_gateway::lrs::learner_service::{
     GetRegistrationBatch, GetVerificationBatch, SubmitRegistrationBatch, SubmitVerificationBatch, VerificationBatchOutput,
 };
 use lrs_gateway::lrs::{Context, Operation, Service, Vendor, read_answer};
-use lrs_gateway::organisations::Actor;
+use lrs_gateway::organisations::{Actor, Organisation, OrganisationPassword, Transport};
 use lrs_gateway::simulator::Settings;
 use serde_json::json;
 
 use crate::support::Lrs;
 use crate::support::caller::PROVIDER;
 use crate::support::contract::Contract;
-use crate::support::gateway::{AWARDING, organisation};
+use crate::support::gateway::AWARDING;
 
 /// An LRS whose jobs take so long, and somebody who asks it.
 struct Asking {
@@ -27,26 +32,61 @@ struct Asking {
 
 impl Asking {
     fn new(job_seconds: u64) -> Self {
-        let lrs = Lrs::with(&Settings { job_seconds, ..Settings::default() });
-        Self { lrs, actor: actor(PROVIDER, "demo-password-01"), contract: Contract::from_env() }
+        Self::with(&Settings { job_seconds, ..Settings::default() })
+    }
+
+    fn with(settings: &Settings) -> Self {
+        Self { lrs: Lrs::with(settings), actor: provider(), contract: Contract::from_env() }
+    }
+
+    /// The message of an operation.
+    fn message<O: Operation>(&self, operation: &O) -> String {
+        operation.envelope(&Context { actor: &self.actor, vendor: &Vendor::default() }).expect("legal")
+    }
+
+    /// Sends a message, and gets status and answer.
+    async fn send(&self, service: Service, message: String) -> reqwest::Result<(u16, String)> {
+        let url = format!("{}{}", self.lrs.url(), service.path());
+        let response = self.actor.organisation.http().post(url).body(message).send().await?;
+        Ok((response.status().as_u16(), response.text().await?))
     }
 
     /// Asks, and holds question and answer against the contract.
     async fn ask<O: Operation>(&self, operation: &O) -> O::Answer {
-        let request = operation.envelope(&Context { actor: &self.actor, vendor: &Vendor::default() }).expect("legal");
-        let url = format!("{}{}", self.lrs.url(), O::SERVICE.path());
-        let response = self.actor.organisation.http().post(url).body(request.clone()).send().await.expect("an answer");
-        let (status, answer) = (response.status().as_u16(), response.text().await.expect("the whole answer"));
+        let request = self.message(operation);
         if let Some(contract) = &self.contract {
-            contract.check_request(Service::Learner, &[(O::NAME.to_owned(), request)]);
-            contract.check_answer(Service::Learner, &[(O::NAME.to_owned(), answer.clone())]);
+            contract.check_request(O::SERVICE, &[(O::NAME.to_owned(), request.clone())]);
+        }
+        self.ask_with::<O>(request).await
+    }
+
+    /// Sends a message, and holds the answer against the contract.
+    async fn ask_with<O: Operation>(&self, message: String) -> O::Answer {
+        let (status, answer) = self.send(O::SERVICE, message).await.expect("an answer");
+        if let Some(contract) = &self.contract {
+            contract.check_answer(O::SERVICE, &[(O::NAME.to_owned(), answer.clone())]);
         }
         read_answer::<O>(status, "text/xml", answer.as_bytes()).unwrap_or_else(|failure| panic!("{failure:?}: {answer}"))
     }
 }
 
-fn actor(ukprn: &str, password: &str) -> Actor {
-    Actor { organisation: Arc::new(organisation(ukprn, password, &[])), user: UserName::parse("j.bloggs").expect("a name") }
+/// Somebody of the demonstration's learning provider.
+pub fn provider() -> Actor {
+    actor(PROVIDER, "DEMO01", "demo-password-01")
+}
+
+/// Somebody of the demonstration's awarding organisation.
+pub fn awarding() -> Actor {
+    actor(AWARDING, "DEMO02", "demo-password-02")
+}
+
+fn actor(ukprn: &str, reference: &str, password: &str) -> Actor {
+    let transport = Transport::new(None, Duration::from_secs(2)).expect("the web's roots");
+    let ukprn = Ukprn::parse(ukprn).expect("a UKPRN");
+    let reference = OrganisationRef::parse(reference).expect("a reference");
+    let password = OrganisationPassword::new(password).expect("16 characters");
+    let organisation = Organisation::new(ukprn, "A test".into(), Some(reference), Vec::new(), password, None, &transport);
+    Actor { organisation: Arc::new(organisation.expect("a client")), user: UserName::parse("j.bloggs").expect("a name") }
 }
 
 fn learners() -> Vec<BatchLearner> {
@@ -135,8 +175,78 @@ async fn a_job_is_told_when_it_is_done_and_to_its_owner_only() {
     let waiting: VerificationBatchOutput = asking.ask(&GetVerificationBatch { job_id }).await;
     assert!(waiting.response_code.is("WSRC0018"), "it is a job of another kind");
     assert!(asking.ask(&GetRegistrationBatch { job_id: 1 }).await.response_code.is("WSRC0018"));
-    asking.actor = actor(AWARDING, "demo-password-02");
+    asking.actor = awarding();
     assert!(asking.ask(&GetVerificationBatch { job_id }).await.response_code.is("WSRC0018"));
+    asking.actor = provider();
+    asking.lrs.simulator.set_jobs_take(Duration::ZERO);
+    assert!(asking.ask(&GetRegistrationBatch { job_id }).await.response_code.is("WSRC0009"));
+}
+
+#[tokio::test]
+async fn who_is_too_young_or_too_old_is_not_registered() {
+    let asking = Asking::new(0);
+    let before = asking.lrs.simulator.register().len();
+    let this_year = jiff::Zoned::now().year();
+    let learners: Vec<BatchLearner> = [this_year - 112, this_year - 109, this_year - 14, this_year - 12].iter().map(|year| {
+        let learner = json!({"givenName": "Gwenllian", "familyName": "Tirion", "dateOfBirth": format!("{year}-06-01"), "gender": "FEMALE",
+            "lastKnownPostCode": "ZZ99 9ZZ", "verificationType": "PASSPORT", "abilityToShare": "SEEN_SHARE"});
+        from_json(learner.to_string().as_bytes()).expect("valid")
+    }).collect();
+    let submitted = asking.ask(&SubmitRegistrationBatch { job_type: JobType::Full, learners: &learners }).await;
+    let output = asking.ask(&GetRegistrationBatch { job_id: submitted.job().expect("a job") }).await;
+    let codes: Vec<_> = output.learner.iter().filter_map(|learner| learner.return_code.as_deref()).collect();
+    assert_eq!(codes, ["RC011", "SIM-NEW", "SIM-NEW", "RC011"]);
+    assert_eq!((output.rejected_learners_count, asking.lrs.simulator.register().len()), (Some(2), before + 2));
+}
+
+#[tokio::test]
+async fn jobs_made_in_the_portal_can_be_asked_for_at_once() {
+    let mut asking = Asking::new(3600);
+    let output = asking.ask(&GetRegistrationBatch { job_id: 800_001 }).await;
+    let codes: Vec<_> = output.learner.iter().filter_map(|learner| learner.return_code.as_deref()).collect();
+    assert!(output.response_code.is("WSRC0009"));
+    assert_eq!(codes, ["SIM-EXISTS", "SIM-POSSIBLE", "RC006"]);
+    let output = asking.ask(&GetVerificationBatch { job_id: 800_002 }).await;
+    let codes: Vec<_> = output.verified_learner.iter().map(|learner| learner.response_code.as_str()).collect();
+    assert_eq!(codes, ["WSVRC001", "WSVRC003"]);
+    asking.actor = awarding();
+    let job = asking.ask(&GetAchievementBatch { job_id: 60_001 }).await.job.expect("a job");
+    assert_eq!((job.achievements_created, job.business_rule_errors, job.learner_data_errors), (Some(1), Some(1), Some(0)));
+    assert!(job.user.is_none() && job.start_date == job.end_date);
+    assert!(asking.lrs.simulator.jobs().is_empty(), "nobody has submitted them");
+}
+
+/// Settings with these portal jobs and nobody in the register.
+fn settings(portal_jobs: &str) -> Result<Settings, String> {
+    let settings = from_toml::<Settings>(format!("invented_learners = 0\n{portal_jobs}").parse().expect("TOML"));
+    settings.map_err(|mistakes| format!("{mistakes:?}"))
+}
+
+const PORTAL_JOB: &str = "[[portal_jobs]]\njob_id = 900001\norganisation = \"10088881\"\nkind = \"registration-batches\"\n\
+    [[portal_jobs.learners]]\ngiven_name = \"Ana\"\nfamily_name = \"O'Neill\"\n";
+
+#[tokio::test]
+async fn later_jobs_pass_over_the_numbers_of_portal_jobs() {
+    let asking = Asking::with(&settings(PORTAL_JOB).expect("good settings"));
+    let submitted = asking.ask(&SubmitRegistrationBatch { job_type: JobType::Full, learners: &learners() }).await;
+    assert_eq!(submitted.job(), Some(900_002));
+    assert!(asking.ask(&GetRegistrationBatch { job_id: 900_001 }).await.response_code.is("WSRC0009"));
+}
+
+#[test]
+fn portal_jobs_must_fit_together() {
+    let twice = PORTAL_JOB.repeat(2);
+    for (jobs, problem) in [
+        (PORTAL_JOB.replace("900001", "0"), "1 or more"),
+        (PORTAL_JOB.replace("registration-batches", "uln-management"), "kind must be"),
+        (PORTAL_JOB.replace("registration-batches", "verification"), "the uln of every learner"),
+        (PORTAL_JOB.replace("registration-batches", "achievement-batches"), "must have learners"),
+        (twice, "job 900001: job_id is another job's"),
+    ] {
+        let told = settings(&jobs).expect("each for itself is right").simulator().expect_err(problem);
+        assert!(told.contains(problem), "{told}");
+    }
+    assert!(settings(&PORTAL_JOB.replace("given_name", "first_name")).is_err());
 }
 
 #[tokio::test]

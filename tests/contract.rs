@@ -1,6 +1,8 @@
 //! The contract with LRS: golden messages byte by byte, whatever the gateway sends held against LRS's own schemas, and the
-//! simulator called as another client would call it, with SOAP ([`simulator`]). [`random`] makes requests to hold against them.
+//! simulator called as another client would call it, with SOAP ([`simulator`]). [`random`] makes requests to hold against them,
+//! and [`batches`] has the golden messages of batches.
 
+mod batches;
 mod random;
 mod simulator;
 

@@ -50,7 +50,7 @@ kept_request! {
 
 answer! {
     /// An achievement job as LRS tells of it: its status, its counters, and the file of what LRS did not take.
-    #[derive(Debug, Clone, PartialEq)]
+    #[derive(Debug, Default, Clone, PartialEq)]
     pub struct AchievementJob {
         /// LRS's code. The codes of achievement jobs are not public.
         pub response_code: Option<String>,

@@ -1,16 +1,16 @@
-//! Batch jobs (FACTS 2.7, 2.8, 2.11, 2.12): done at once, told after a while.
-//!
-//! The codes of verification batches and most return codes are not public: `SIM-…` are the simulator's own.
+//! Batch jobs (FACTS 2.7, 2.8, 2.11 to 2.13): done at once, told after a while. And who submitted what.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::time::{Duration, Instant};
 
-use super::record::now;
-use super::register::{Demographics, Found, Register};
-use super::verification::compare;
-use crate::domain::{BatchLearner, BatchLearnerResult, FromLrs as _, LocalDateTime, Open, Uln};
-use crate::form::Value as _;
-use crate::lrs::codes::LrsCode;
+use jiff::Timestamp;
+
+use super::achievements::{Achievements, Submitted};
+use super::batches::{learners_of, no_registrations, no_verifications, register_all, verify_all};
+use super::record::{moment, xml_moment};
+use super::register::Register;
+use crate::domain::{AchievementJob, AchievementJobStatus, Open, Personal, SubmissionType};
 use crate::lrs::learner_service::{RegistrationBatchOutput, VerificationBatchOutput};
 use crate::lrs::soap::read::Unreadable;
 use crate::lrs::soap::tree::Element;
@@ -23,37 +23,92 @@ pub const DEFAULT_DURATION: Duration = Duration::from_secs(2);
 pub struct Jobs {
     duration: Duration,
     jobs: HashMap<i64, Job>,
-    last: i64,
+    last_of_learners: i64,
+    last_of_achievements: i64,
+    achievements: Achievements,
+    submissions: Vec<Submission>,
+}
+
+/// A batch that reached the simulator over SOAP and became a job, whether or not its sender was told.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Submission {
+    /// The request's element, such as `SubmitBatch`.
+    pub operation: String,
+    /// UKPRN of the organisation.
+    pub organisation: String,
+    /// The person, as the message names them.
+    pub user: String,
+    /// The job's number.
+    pub job_id: i64,
+    /// The sender's own names for the records, in their order; empty where there is none.
+    pub mis_identifiers: Vec<String>,
+}
+
+impl fmt::Debug for Submission {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { operation, organisation, job_id, mis_identifiers, .. } = self;
+        let mut text = f.debug_struct("Submission");
+        text.field("operation", operation).field("organisation", organisation).field("job_id", job_id);
+        text.field("records", &mis_identifiers.len()).finish_non_exhaustive()
+    }
 }
 
 #[derive(Debug)]
 struct Job {
     organisation: String,
-    submitted: Instant,
-    started: Open<LocalDateTime>,
+    begun: Instant,
+    submitted: Timestamp,
+    /// Made outside the services, and done before anybody asked.
+    from_portal: bool,
     output: Output,
 }
 
+/// What a job has come to.
 #[derive(Debug, Clone)]
-enum Output {
+pub enum Output {
     Registration(RegistrationBatchOutput),
     Verification(VerificationBatchOutput),
+    Achievements(Box<AchievementJob>),
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Waiting,
+    InProgress,
+    Done,
 }
 
 impl Jobs {
     /// Jobs that take this long.
     pub fn new(duration: Duration) -> Self {
-        Self { duration, jobs: HashMap::new(), last: 900_000 }
+        Self {
+            duration,
+            jobs: HashMap::new(),
+            last_of_learners: 900_000,
+            last_of_achievements: 70_000,
+            achievements: Achievements::default(),
+            submissions: Vec::new(),
+        }
+    }
+
+    /// Sets how long jobs take, those that have begun included.
+    pub const fn set_duration(&mut self, duration: Duration) {
+        self.duration = duration;
+    }
+
+    /// Everything that was submitted, in its order.
+    pub fn submissions(&self) -> &[Submission] {
+        &self.submissions
     }
 
     /// How many were submitted.
-    pub fn len(&self) -> usize {
-        self.jobs.len()
+    pub const fn len(&self) -> usize {
+        self.submissions.len()
     }
 
     /// Was none submitted?
-    pub fn is_empty(&self) -> bool {
-        self.jobs.is_empty()
+    pub const fn is_empty(&self) -> bool {
+        self.submissions.is_empty()
     }
 
     /// Registers, or with `CHK` looks up, every learner of a batch.
@@ -61,143 +116,160 @@ impl Jobs {
     /// # Errors
     /// When a learner's values are not ones the gateway's domain has, such as a date the calendar does not know.
     pub fn submit_registration(&mut self, organisation: &str, register: &mut Register, request: &Element) -> Result<i64, Unreadable> {
-        let only_look = request.text_of("JobType") == "CHK";
-        let mut output = RegistrationBatchOutput {
-            job_status: Some("Complete".into()),
-            new_learners_count: Some(0),
-            exists_updated_learners_count: Some(0),
-            possible_match_learners_count: Some(0),
-            learners_not_found_count: Some(0),
-            rejected_learners_count: Some(0),
-            ..no_registrations("WSRC0009")
-        };
-        for element in request.children.iter().filter(|child| child.name == "Learner") {
-            let learner: BatchLearner = element.as_record()?;
-            let mut result: BatchLearnerResult = element.as_record()?;
-            let (code, uln) = register_one(register, &learner, only_look);
-            let count = match code {
-                "SIM-NEW" => &mut output.new_learners_count,
-                "SIM-EXISTS" => &mut output.exists_updated_learners_count,
-                "SIM-POSSIBLE" => &mut output.possible_match_learners_count,
-                "SIM-NOT-FOUND" => &mut output.learners_not_found_count,
-                _ => &mut output.rejected_learners_count,
-            };
-            *count = count.map(|count| count + 1);
-            result.return_code = Some(code.to_owned());
-            if uln.is_some() {
-                result.uln = uln;
-            }
-            output.learner.push(result);
-        }
-        Ok(self.keep(organisation, Output::Registration(output)))
+        let output = Output::Registration(register_all(register, request)?);
+        Ok(self.take_learners(organisation, request, output))
     }
 
     /// Verifies every learner of a batch.
     pub fn submit_verification(&mut self, organisation: &str, register: &Register, request: &Element) -> i64 {
-        let learners = request.children.iter().filter(|child| child.name == "Learner");
-        let output = VerificationBatchOutput {
-            job_status: Some("Complete".into()),
-            verified_learner: learners.map(|learner| compare(register, learner)).collect(),
-            ..no_verifications("WSRC0028")
-        };
-        self.keep(organisation, Output::Verification(output))
+        self.take_learners(organisation, request, Output::Verification(verify_all(register, request)))
     }
 
-    fn keep(&mut self, organisation: &str, output: Output) -> i64 {
-        self.last += 1;
-        let job = Job { organisation: organisation.to_owned(), submitted: Instant::now(), started: now(), output };
-        self.jobs.insert(self.last, job);
-        self.last
+    fn take_learners(&mut self, organisation: &str, request: &Element, output: Output) -> i64 {
+        let job_id = next(&self.jobs, &mut self.last_of_learners);
+        let names = learners_of(request).map(|learner| learner.text_of("MISIdentifier").to_owned()).collect();
+        self.submissions.push(Submission {
+            operation: request.name.clone(),
+            organisation: organisation.to_owned(),
+            user: request.text_of("UserName").to_owned(),
+            job_id,
+            mis_identifiers: names,
+        });
+        self.keep(job_id, organisation, false, output);
+        job_id
+    }
+
+    /// Does what a batch of achievements asks for.
+    pub fn submit_achievements(
+        &mut self,
+        (organisation, user): (&str, &str),
+        register: &mut Register,
+        submission: SubmissionType,
+        batch: &[Submitted],
+    ) -> i64 {
+        let job_id = next(&self.jobs, &mut self.last_of_achievements);
+        let mut job = self.achievements.process(register, organisation, submission, batch);
+        job.user = Some(Personal::new(user.to_owned()));
+        self.submissions.push(Submission {
+            operation: "SubmitAchievementBatchJob".to_owned(),
+            organisation: organisation.to_owned(),
+            user: user.to_owned(),
+            job_id,
+            mis_identifiers: batch.iter().map(|achievement| achievement.mis_identifier.clone()).collect(),
+        });
+        self.keep(job_id, organisation, false, Output::Achievements(Box::new(job)));
+        job_id
+    }
+
+    /// Puts in a job that nobody submitted over SOAP. `false`: the number is taken.
+    pub fn add_from_portal(&mut self, job_id: i64, organisation: &str, output: Output) -> bool {
+        let is_free = !self.jobs.contains_key(&job_id);
+        if is_free {
+            self.keep(job_id, organisation, true, output);
+        }
+        is_free
+    }
+
+    /// What a batch of achievements that came through the portal has come to.
+    pub fn achievements_from_portal(&mut self, organisation: &str, register: &mut Register, batch: &[Submitted]) -> Output {
+        Output::Achievements(Box::new(self.achievements.process(register, organisation, SubmissionType::Final, batch)))
+    }
+
+    fn keep(&mut self, job_id: i64, organisation: &str, from_portal: bool, output: Output) {
+        let (begun, submitted) = (Instant::now(), Timestamp::now());
+        self.jobs.insert(job_id, Job { organisation: organisation.to_owned(), begun, submitted, from_portal, output });
     }
 
     /// How far a registration batch of this organisation is.
-    pub fn registration(&self, organisation: &str, job: i64) -> RegistrationBatchOutput {
-        match self.find(organisation, job) {
-            Some((Job { output: Output::Registration(output), started, .. }, true)) => RegistrationBatchOutput {
-                job_started_date_time: Some(started.clone()),
-                job_finished_date_time: Some(now()),
+    pub fn registration(&self, organisation: &str, job_id: i64) -> RegistrationBatchOutput {
+        match self.find(organisation, job_id) {
+            Some((job @ Job { output: Output::Registration(output), .. }, Stage::Done)) => RegistrationBatchOutput {
+                job_started_date_time: Some(moment(job.submitted)),
+                job_finished_date_time: Some(moment(Self::after(job, self.duration))),
                 ..output.clone()
             },
-            Some((Job { output: Output::Registration(_), .. }, false)) => no_registrations("WSRC0008"),
+            Some((Job { output: Output::Registration(_), .. }, _)) => no_registrations("WSRC0008"),
             _ => no_registrations("WSRC0018"),
         }
     }
 
     /// How far a verification batch of this organisation is.
-    pub fn verification(&self, organisation: &str, job: i64) -> VerificationBatchOutput {
-        match self.find(organisation, job) {
-            Some((Job { output: Output::Verification(output), started, .. }, true)) => VerificationBatchOutput {
-                job_started_date_time: Some(started.clone()),
-                job_finished_date_time: Some(now()),
+    pub fn verification(&self, organisation: &str, job_id: i64) -> VerificationBatchOutput {
+        match self.find(organisation, job_id) {
+            Some((job @ Job { output: Output::Verification(output), .. }, Stage::Done)) => VerificationBatchOutput {
+                job_started_date_time: Some(moment(job.submitted)),
+                job_finished_date_time: Some(moment(Self::after(job, self.duration))),
                 ..output.clone()
             },
-            Some((Job { output: Output::Verification(_), .. }, false)) => no_verifications("WSRC0027"),
+            Some((Job { output: Output::Verification(_), .. }, _)) => no_verifications("WSRC0027"),
             _ => no_verifications("WSRC0018"),
         }
     }
 
-    /// The organisation's job, and whether it is done.
-    fn find(&self, organisation: &str, job: i64) -> Option<(&Job, bool)> {
-        let job = self.jobs.get(&job).filter(|job| job.organisation == organisation)?;
-        Some((job, job.submitted.elapsed() >= self.duration))
-    }
-}
-
-/// A registration batch of which there is nothing to tell but this code.
-fn no_registrations(code: &str) -> RegistrationBatchOutput {
-    RegistrationBatchOutput {
-        response_code: LrsCode::new(code),
-        job_status: None,
-        new_learners_count: None,
-        exists_updated_learners_count: None,
-        possible_match_learners_count: None,
-        learners_not_found_count: None,
-        rejected_learners_count: None,
-        job_started_date_time: None,
-        job_finished_date_time: None,
-        learner: Vec::new(),
-    }
-}
-
-/// The same of a verification batch.
-fn no_verifications(code: &str) -> VerificationBatchOutput {
-    VerificationBatchOutput {
-        response_code: LrsCode::new(code),
-        job_status: None,
-        job_started_date_time: None,
-        job_finished_date_time: None,
-        verified_learner: Vec::new(),
-    }
-}
-
-/// What becomes of one learner: a return code, and the ULN if there is one.
-fn register_one(register: &mut Register, learner: &BatchLearner, only_look: bool) -> (&'static str, Option<Open<Uln>>) {
-    if let Some(uln) = &learner.uln {
-        let found = register.find_by_uln(uln.as_str(), learner.given_name.as_str(), learner.family_name.as_str());
-        return if let Found::Exact(learner) | Found::Master(learner) = found {
-            ("SIM-EXISTS", Some(learner.uln))
-        } else {
-            ("SIM-NOT-FOUND", None)
+    /// How far an achievement batch of this organisation is, if it is known.
+    pub fn achievements(&self, organisation: &str, job_id: i64) -> Option<AchievementJob> {
+        let Some((job @ Job { output: Output::Achievements(done), .. }, stage)) = self.find(organisation, job_id) else { return None };
+        let status = match stage {
+            Stage::Waiting => AchievementJobStatus::Waiting,
+            Stage::InProgress => AchievementJobStatus::InProgress,
+            Stage::Done if done.rejection_reason.is_some() => AchievementJobStatus::Failed,
+            Stage::Done => AchievementJobStatus::Successful,
         };
+        // It waits for the first half of its time.
+        let half = self.duration / 2;
+        let told = AchievementJob {
+            filename: Some(format!("SIM-{job_id}.xml")),
+            job_id: i32::try_from(job_id).ok(),
+            number_of_records: done.number_of_records,
+            start_date: (stage != Stage::Waiting).then(|| xml_moment(Self::after(job, half))),
+            status: Some(Open::Known(status)),
+            submitted_date: Some(xml_moment(job.submitted)),
+            r#type: done.r#type.clone(),
+            user: done.user.clone(),
+            ..AchievementJob::default()
+        };
+        if stage != Stage::Done {
+            return Some(told);
+        }
+        let seconds = if job.from_portal { 0 } else { half.as_secs() };
+        Some(AchievementJob {
+            duration: Some(format!("{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60)),
+            end_date: Some(xml_moment(Self::after(job, self.duration))),
+            filename: told.filename,
+            job_id: told.job_id,
+            start_date: told.start_date,
+            status: told.status,
+            submitted_date: told.submitted_date,
+            ..(**done).clone()
+        })
     }
-    let (Some(born), Some(gender), Some(post_code)) = (&learner.date_of_birth, &learner.gender, &learner.last_known_post_code) else {
-        return ("RC006", None);
-    };
-    let (born, gender) = (born.text(), gender.to_lrs());
-    let search = Demographics {
-        given_name: learner.given_name.as_str(),
-        family_name: learner.family_name.as_str(),
-        date_of_birth: &born,
-        gender: &gender,
-        post_code: post_code.as_str(),
-    };
-    match register.find_by_demographics(&search) {
-        Found::Exact(learner) | Found::Master(learner) => ("SIM-EXISTS", Some(learner.uln)),
-        Found::Possible(_) | Found::TooMany => ("SIM-POSSIBLE", None),
-        Found::Nobody if only_look => ("SIM-NOT-FOUND", None),
-        Found::Nobody => match register.register_from_batch(learner) {
-            Some(uln) => ("SIM-NEW", Some(Open::Known(uln))),
-            None => ("RC006", None),
-        },
+
+    /// The organisation's job, and how far it is.
+    fn find(&self, organisation: &str, job_id: i64) -> Option<(&Job, Stage)> {
+        let job = self.jobs.get(&job_id).filter(|job| job.organisation == organisation)?;
+        let elapsed = job.begun.elapsed();
+        let stage = if job.from_portal || elapsed >= self.duration {
+            Stage::Done
+        } else if elapsed >= self.duration / 2 {
+            Stage::InProgress
+        } else {
+            Stage::Waiting
+        };
+        Some((job, stage))
     }
+
+    /// So long after a job was submitted.
+    fn after(job: &Job, wait: Duration) -> Timestamp {
+        let wait = if job.from_portal { Duration::ZERO } else { wait };
+        job.submitted.checked_add(wait).unwrap_or(job.submitted)
+    }
+}
+
+/// The next number that is free.
+fn next(jobs: &HashMap<i64, Job>, last: &mut i64) -> i64 {
+    *last += 1;
+    while jobs.contains_key(last) {
+        *last += 1;
+    }
+    *last
 }

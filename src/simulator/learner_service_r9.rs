@@ -57,7 +57,7 @@ fn read_record(simulator: &Simulator, request: &Element) -> LearningEventsResult
     }
     let code = if master.is_some() { "WSRC0022" } else { "WSRC0004" };
     let brief = request.text_of("getType") == "BRIEF";
-    let events = record.events.iter().map(|event| if brief { in_brief(event) } else { event.clone() });
+    let events = record.learning_events().map(|event| if brief { in_brief(event) } else { event.clone() });
     result(code, Some(&found), Some(events.collect()))
 }
 

@@ -4,10 +4,15 @@
 //! operation ([`service`]) works on the [`register`]. `docs/SIMULATOR.md` says what is copied from LRS and where the
 //! simulator pretends. It shares the domain's values and the SOAP layer with the gateway, and nothing else.
 
+mod achievements;
+mod batches;
+mod control;
+mod external_service;
 mod jobs;
 mod learner_service;
 mod learner_service_r9;
 mod people;
+mod portal;
 mod record;
 pub mod register;
 pub mod schema;
@@ -15,6 +20,7 @@ mod service;
 mod settings;
 mod verification;
 
+use std::collections::HashMap;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -25,7 +31,8 @@ use actix_web::{App, HttpServer};
 
 use crate::lrs::Service;
 
-pub use jobs::Jobs;
+pub use jobs::{Jobs, Submission};
+pub use portal::PortalJob;
 pub use register::Register;
 pub use settings::{Settings, SimulatedOrganisation, TlsFiles};
 
@@ -38,12 +45,27 @@ pub struct Simulator {
     organisations: Vec<SimulatedOrganisation>,
     register: Mutex<Register>,
     jobs: Mutex<Jobs>,
+    /// How many answers to lose, by the request's element.
+    to_lose: Mutex<HashMap<String, usize>>,
+    latency: Duration,
 }
 
 impl Simulator {
     /// An LRS that knows these organisations and learners, and whose jobs take this long.
     pub fn new(organisations: Vec<SimulatedOrganisation>, register: Register, jobs_take: Duration) -> Self {
-        Self { organisations, register: Mutex::new(register), jobs: Mutex::new(Jobs::new(jobs_take)) }
+        Self {
+            organisations,
+            register: Mutex::new(register),
+            jobs: Mutex::new(Jobs::new(jobs_take)),
+            to_lose: Mutex::default(),
+            latency: Duration::ZERO,
+        }
+    }
+
+    /// The same, but every answer takes at least this long.
+    #[must_use]
+    pub fn with_latency(self, latency: Duration) -> Self {
+        Self { latency, ..self }
     }
 
     /// The register, for as long as the guard lives.
@@ -54,6 +76,24 @@ impl Simulator {
     /// The batch jobs, for as long as the guard lives. Always taken before the register, never after it.
     pub fn jobs(&self) -> MutexGuard<'_, Jobs> {
         self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sets how long jobs take, those that have begun included.
+    pub fn set_jobs_take(&self, duration: Duration) {
+        self.jobs().set_duration(duration);
+    }
+
+    /// Does the next `count` requests with this element, such as `SubmitBatch`, without their senders ever being told.
+    pub fn lose_answers(&self, element: &str, count: usize) {
+        self.to_lose.lock().unwrap_or_else(PoisonError::into_inner).insert(element.to_owned(), count);
+    }
+
+    /// Is the answer to this request one to lose? Counts it.
+    fn loses(&self, element: &str) -> bool {
+        let mut to_lose = self.to_lose.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(left) = to_lose.get_mut(element).filter(|left| **left > 0) else { return false };
+        *left -= 1;
+        true
     }
 }
 
@@ -71,6 +111,8 @@ pub fn bind(listen: SocketAddr, tls: Option<rustls::ServerConfig>, simulator: Da
             .route(Service::Learner.path(), web::post().to(service::learner_service))
             .route(Service::LearnerR9.path(), web::post().to(service::learner_service_r9))
             .route(Service::External.path(), web::post().to(service::external_service))
+            .route("/control/lose-answers", web::post().to(control::lose_answers))
+            .route("/control/submissions", web::get().to(control::submissions))
             .default_service(web::to(service::no_such_service))
     })
     .workers(1);

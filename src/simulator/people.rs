@@ -137,7 +137,7 @@ pub fn settle(register: &mut Register, count: usize) {
 }
 
 /// What is the same in every invented event: nothing but its number and source.
-fn event(id: i32, source: &str) -> LearningEvent {
+pub fn event(id: i32, source: &str) -> LearningEvent {
     LearningEvent {
         achievement_award_date: None,
         achievement_provider_name: None,

@@ -1,10 +1,32 @@
 //! Records of the register, and what they are made from.
 
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
 use crate::domain::{
-    AbilityToShare, BatchLearner, Date, FromLrs as _, Gender, Learner, LearnerDetails, LocalDateTime, Name, Open, OptionalName, Personal,
-    Postcode, SchoolName, Text, Uln, VerificationType,
+    AbilityToShare, BatchLearner, Date, FromLrs as _, Gender, Learner, LearnerDetails, LearningEvent, LocalDateTime, Name, Open,
+    OptionalName, Personal, Postcode, SchoolName, Text, Uln, VerificationType, XmlDateTime,
 };
 use crate::form::{Value, form};
+
+/// A record of the register.
+#[derive(Debug)]
+pub struct Entry {
+    /// The learner.
+    pub learner: Learner,
+    pub(super) events: Vec<LearningEvent>,
+    /// Events that awarding organisations have submitted, and may take back, by their numbers.
+    pub(super) achievements: BTreeMap<i32, LearningEvent>,
+    pub(super) master: Option<String>,
+}
+
+impl Entry {
+    /// What the learner has achieved or taken part in.
+    pub fn learning_events(&self) -> impl Iterator<Item = &LearningEvent> {
+        self.events.iter().chain(self.achievements.values())
+    }
+}
 
 form! {
     /// A learner to put into the register.
@@ -73,12 +95,22 @@ pub fn record_of_new(new: NewLearner) -> Learner {
 
 /// Now, as LRS writes moments.
 pub fn now() -> Open<LocalDateTime> {
-    Open::from_lrs(&jiff::Timestamp::now().strftime("%Y-%m-%d %H:%M:%S").to_string())
+    moment(Timestamp::now())
+}
+
+/// A moment as LRS writes it.
+pub fn moment(at: Timestamp) -> Open<LocalDateTime> {
+    Open::from_lrs(&at.strftime("%Y-%m-%d %H:%M:%S").to_string())
+}
+
+/// A moment as the services of data contracts write it.
+pub fn xml_moment(at: Timestamp) -> Open<XmlDateTime> {
+    Open::from_lrs(&at.strftime("%Y-%m-%dT%H:%M:%S").to_string())
 }
 
 /// Today, as LRS writes days.
 pub fn today() -> Open<Date> {
-    Open::from_lrs(&jiff::Timestamp::now().strftime("%Y-%m-%d").to_string())
+    Open::from_lrs(&Timestamp::now().strftime("%Y-%m-%d").to_string())
 }
 
 /// The record that these details make; what they do not say is taken from `before`. Empty texts are none.

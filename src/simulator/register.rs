@@ -3,14 +3,14 @@
 //! LRS's matching algorithm is not public. What is known of it is kept: postcodes are compared without the space, given
 //! names also with the preferred one, more than ten candidates are too many, merged records answer with their master.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
 
 use super::record::{details_of, record_of, record_of_new, today};
 use crate::domain::{AbilityToShare, BatchLearner, FromLrs as _, Learner, LearnerDetails, LearningEvent, Open, Personal, Uln};
 use crate::form::Value as _;
 
-pub use super::record::NewLearner;
+pub use super::record::{Entry, NewLearner};
 
 /// LRS shows at most this many possible matches.
 const MOST_CANDIDATES: usize = 10;
@@ -43,16 +43,6 @@ pub struct Demographics<'a> {
     pub gender: &'a str,
     /// Postcode.
     pub post_code: &'a str,
-}
-
-/// A record of the register.
-#[derive(Debug)]
-pub struct Entry {
-    /// The learner.
-    pub learner: Learner,
-    /// The learner's achievements.
-    pub events: Vec<LearningEvent>,
-    master: Option<String>,
 }
 
 /// The register.
@@ -129,6 +119,20 @@ impl Register {
         }
     }
 
+    /// Gives a learner an achievement, in place of the one with the same number.
+    pub fn put_achievement(&mut self, uln: &str, number: i32, event: LearningEvent) {
+        if let Some(index) = self.by_uln.get(uln) {
+            self.entries[*index].achievements.insert(number, event);
+        }
+    }
+
+    /// Takes an achievement away from a learner.
+    pub fn remove_achievement(&mut self, uln: &str, number: i32) {
+        if let Some(index) = self.by_uln.get(uln) {
+            self.entries[*index].achievements.remove(&number);
+        }
+    }
+
     /// Remembers that an organisation searched for somebody: a condition for registering them.
     pub fn remember_search(&mut self, organisation: &str, search: &Demographics<'_>) {
         let window = self.registration_window;
@@ -173,7 +177,7 @@ impl Register {
 
     fn enter(&mut self, uln: String, learner: Learner, master: Option<String>) {
         self.by_uln.insert(uln, self.entries.len());
-        self.entries.push(Entry { learner, events: Vec::new(), master });
+        self.entries.push(Entry { learner, events: Vec::new(), achievements: BTreeMap::new(), master });
     }
 
     /// Replaces a learner's record, if `version` is the one it has.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use rustls::ServerConfig;
 
 use super::register::{DEFAULT_WINDOW, NewLearner, Register};
-use super::{Simulator, jobs, people};
+use super::{PortalJob, Simulator, jobs, people};
 use crate::domain::{OrganisationRef, Ukprn};
 use crate::form::file::from_file;
 use crate::form::form;
@@ -27,12 +27,16 @@ form! {
         pub registration_window_seconds: u64 = DEFAULT_WINDOW.as_secs(),
         /// How many seconds a batch job takes.
         pub job_seconds: u64 = jobs::DEFAULT_DURATION.as_secs(),
+        /// How many milliseconds every SOAP answer takes at least.
+        pub latency_milliseconds: u64 = 0,
         /// Serve TLS instead of plain HTTP.
         pub tls: Option<TlsFiles>,
         /// Who may call; the demonstration's two organisations if nobody is named.
         pub organisations: Vec<SimulatedOrganisation> = SimulatedOrganisation::demonstration(),
         /// More learners.
         pub learners: Vec<NewLearner> = Vec::new(),
+        /// Jobs that were made in the portal; the demonstration's, if there are invented learners and nobody says otherwise.
+        pub portal_jobs: Option<Vec<PortalJob>>,
     }
 }
 
@@ -99,7 +103,7 @@ impl Settings {
     /// The simulator these settings describe.
     ///
     /// # Errors
-    /// When two learners have the same ULN.
+    /// When two learners have the same ULN, two jobs the same number, or something does not fit together.
     pub fn simulator(&self) -> Result<Simulator, String> {
         let mut register = Register::default();
         register.set_registration_window(Duration::from_secs(self.registration_window_seconds));
@@ -116,7 +120,19 @@ impl Settings {
             }
             register.add(learner.clone()).map_err(|_| "learners: two have the same ULN: each needs its own".to_owned())?;
         }
-        Ok(Simulator::new(self.organisations.clone(), register, Duration::from_secs(self.job_seconds)))
+        let simulator = Simulator::new(self.organisations.clone(), register, Duration::from_secs(self.job_seconds))
+            .with_latency(Duration::from_millis(self.latency_milliseconds));
+        self.do_portal_jobs(&simulator)?;
+        Ok(simulator)
+    }
+
+    fn do_portal_jobs(&self, simulator: &Simulator) -> Result<(), String> {
+        let demonstration = || if self.invented_learners > 0 { PortalJob::demonstration() } else { Vec::new() };
+        let (mut jobs, mut register) = (simulator.jobs(), simulator.register());
+        for job in self.portal_jobs.clone().unwrap_or_else(demonstration) {
+            job.put_into(&mut jobs, &mut register).map_err(|problem| format!("portal_jobs: job {}: {problem}", job.job_id))?;
+        }
+        Ok(())
     }
 }
 

@@ -4,11 +4,15 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use lrs_gateway::domain::{
-    AbilityToShare, FindByDemographics, FindByUln, FindType, Gender, GetLearningEvents, GetType, LearnerDetails, RegisterLearner,
-    RetrieveUlns, Uln, UpdateLearner, VerificationType, VerifyLearner,
+    AbilityToShare, Achievement, AchievementAction, BatchLearner, BatchLearnerToVerify, FindByDemographics, FindByUln, FindType, Gender,
+    GetLearningEvents, GetType, JobType, LearnerDetails, RegisterLearner, RetrieveUlns, SubmissionType, Uln, UpdateLearner,
+    VerificationType, VerifyLearner,
 };
 use lrs_gateway::form::read::from_json;
 use lrs_gateway::form::{self, is_xml_char};
+use lrs_gateway::lrs::external_service::{AchievementCodes, GetAchievementBatch, SubmitAchievementBatch};
+use lrs_gateway::lrs::learner_service::{GetRegistrationBatch, GetVerificationBatch, SubmitRegistrationBatch, SubmitVerificationBatch};
+use lrs_gateway::lrs::soap::write::IllegalCharacter;
 use lrs_gateway::lrs::{Context, Operation, Service, Vendor};
 use lrs_gateway::organisations::{Actor, OrganisationPassword};
 use proptest::prelude::*;
@@ -22,7 +26,7 @@ use crate::support::gateway::organisation;
 type Messages = Vec<(String, String)>;
 
 /// Requests of every operation, by the service they are sent to.
-pub fn of_each_service() -> [(Service, Messages); 2] {
+pub fn of_each_service() -> [(Service, Messages); 3] {
     let learner_service = [
         requests(find_by_uln()),
         requests(find_by_demographics()),
@@ -34,9 +38,22 @@ pub fn of_each_service() -> [(Service, Messages); 2] {
         })),
         requests(verify_learner()),
         requests(retrieve_ulns()),
+        submit_registration_batch(),
+        requests((0..=LARGEST_JOB).prop_map(|job_id| GetRegistrationBatch { job_id })),
+        submit_verification_batch(),
+        requests((0..=LARGEST_JOB).prop_map(|job_id| GetVerificationBatch { job_id })),
     ];
-    [(Service::Learner, learner_service.concat()), (Service::LearnerR9, requests(get_learning_events()))]
+    let external_service =
+        [submit_achievement_batch(), requests((0..=i64::from(i32::MAX)).prop_map(|job_id| GetAchievementBatch { job_id }))];
+    [
+        (Service::Learner, learner_service.concat()),
+        (Service::LearnerR9, requests(get_learning_events())),
+        (Service::External, external_service.concat()),
+    ]
 }
+
+/// Eighteen digits: as many as the simulator takes.
+const LARGEST_JOB: i64 = 999_999_999_999_999_999;
 
 /// Texts of every script, white space and markup included, as many of them as long as they may be as shorter.
 fn text(most: usize) -> impl Strategy<Value = String> {
@@ -174,19 +191,124 @@ fn get_learning_events() -> impl Strategy<Value = GetLearningEvents> {
     })
 }
 
-/// Requests of an operation, each from a person of another organisation.
+/// A learner of a batch: one to register of whom less may be known.
+fn batch_learner() -> impl Strategy<Value = BatchLearner> {
+    (learner(), prop::option::of(uln()), optional(text(128)), any::<[bool; 5]>()).prop_map(|(learner, uln, mis_identifier, known)| {
+        BatchLearner {
+            uln,
+            mis_identifier,
+            title: learner.title,
+            given_name: learner.given_name,
+            preferred_given_name: learner.preferred_given_name,
+            middle_other_name: learner.middle_other_name,
+            family_name: learner.family_name,
+            previous_family_name: learner.previous_family_name,
+            family_name_at_age16: learner.family_name_at_age16,
+            school_at_age16: learner.school_at_age16,
+            last_known_address_line1: learner.last_known_address_line1,
+            last_known_address_line2: learner.last_known_address_line2,
+            last_known_address_town: learner.last_known_address_town,
+            last_known_address_county_or_city: learner.last_known_address_county_or_city,
+            last_known_post_code: known[0].then_some(learner.last_known_post_code),
+            date_of_address_capture: learner.date_of_address_capture,
+            date_of_birth: known[1].then_some(learner.date_of_birth),
+            place_of_birth: learner.place_of_birth,
+            email_address: learner.email_address,
+            gender: known[2].then_some(learner.gender),
+            nationality: learner.nationality,
+            scottish_candidate_number: learner.scottish_candidate_number,
+            ability_to_share: known[3].then_some(learner.ability_to_share),
+            verification_type: known[4].then_some(learner.verification_type),
+            other_verification_description: learner.other_verification_description,
+            notes: learner.notes,
+        }
+    })
+}
+
+fn batch_learner_to_verify() -> impl Strategy<Value = BatchLearnerToVerify> {
+    (optional(text(128)), verify_learner()).prop_map(|(mis_identifier, learner)| {
+        let VerifyLearner { uln, given_name, family_name, date_of_birth, gender } = learner;
+        BatchLearnerToVerify { mis_identifier, uln, given_name, family_name, date_of_birth, gender }
+    })
+}
+
+fn achievement() -> impl Strategy<Value = Achievement> {
+    let action = (any_of(AchievementAction::ALL), value(date()), optional(text(255)), value(date()));
+    let person = (batch_learner_to_verify(), optional(postcode()));
+    let award = (value("[0-9a-zA-Z]{8}"), value(text(50)), optional(text(50)), optional(text(50)));
+    (action, person, award).prop_map(|(action, person, award)| {
+        let (action, action_date, action_reason, achievement_award_date) = action;
+        let (BatchLearnerToVerify { mis_identifier, uln, given_name, family_name, date_of_birth, gender }, learner_postcode) = person;
+        let (provider_ukprn, unit_or_qualification_reference_number, grade, language_for_assessment) = award;
+        Achievement {
+            action,
+            action_date,
+            action_reason,
+            achievement_award_date,
+            uln,
+            given_name,
+            family_name,
+            date_of_birth,
+            gender,
+            learner_postcode,
+            provider_ukprn,
+            unit_or_qualification_reference_number,
+            grade,
+            language_for_assessment,
+            mis_identifier,
+        }
+    })
+}
+
+/// The records of a batch. Few: what a batch has is its records, one after another.
+fn records<T: Debug>(record: impl Strategy<Value = T>) -> impl Strategy<Value = Vec<T>> {
+    prop::collection::vec(record, 1..=4)
+}
+
+fn submit_registration_batch() -> Messages {
+    let batch = (any_of(JobType::ALL), records(batch_learner()));
+    written(SubmitRegistrationBatch::NAME, batch, |(job_type, learners), context| {
+        SubmitRegistrationBatch { job_type: *job_type, learners }.envelope(context)
+    })
+}
+
+fn submit_verification_batch() -> Messages {
+    let batch = (optional(email()), records(batch_learner_to_verify()));
+    written(SubmitVerificationBatch::NAME, batch, |(notify_email, learners), context| {
+        SubmitVerificationBatch { notify_email: notify_email.as_ref(), learners }.envelope(context)
+    })
+}
+
+fn submit_achievement_batch() -> Messages {
+    let batch = (any_of(SubmissionType::ALL), optional(email()), records(achievement()));
+    written(SubmitAchievementBatch::NAME, batch, |(submission_type, notify_email, achievements), context| {
+        let (submission_type, notify_email) = (*submission_type, notify_email.as_ref());
+        SubmitAchievementBatch { submission_type, notify_email, achievements, codes: &AchievementCodes::default() }.envelope(context)
+    })
+}
+
+/// Requests of an operation.
 fn requests<O: Operation + Debug>(operation: impl Strategy<Value = O>) -> Messages {
+    written(O::NAME, operation, O::envelope)
+}
+
+/// Requests for this, each from a person of another organisation.
+fn written<T: Debug>(
+    name: &str,
+    requested: impl Strategy<Value = T>,
+    envelope: impl Fn(&T, &Context<'_>) -> Result<String, IllegalCharacter>,
+) -> Messages {
     let password = prop::collection::vec(any::<char>().prop_filter("XML can carry it", |c| is_xml_char(*c)), 16)
         .prop_map(String::from_iter)
         .prop_filter("a password", |password| OrganisationPassword::new(password).is_ok());
-    let request = (operation, "[0-9a-zA-Z]{8}", password, value(text(35)));
+    let request = (requested, "[0-9a-zA-Z]{8}", password, value(text(35)));
     let mut runner = TestRunner::new(Config { failure_persistence: None, ..Config::default() });
     let requests = (0..64).map(|number| {
-        let (operation, ukprn, password, user) = request.new_tree(&mut runner).expect("most are valid").current();
+        let (requested, ukprn, password, user) = request.new_tree(&mut runner).expect("most are valid").current();
         let actor = Actor { organisation: Arc::new(organisation(&ukprn, &password, &[])), user };
         let vendor = Vendor::default();
         let context = Context { actor: &actor, vendor: &vendor };
-        (format!("{}-{number}", O::NAME), operation.envelope(&context).expect("parsed values can be written"))
+        (format!("{name}-{number}"), envelope(&requested, &context).expect("parsed values can be written"))
     });
     requests.collect()
 }

@@ -2,9 +2,13 @@
 //!
 //! Written from the contract and not from the gateway's own rules, so that a mistake there does not excuse itself here.
 
+mod data_contract;
+
 use std::sync::LazyLock;
 
 use regex::Regex;
+
+pub use data_contract::{GET_ACHIEVEMENTS, LEARNING_EVENTS, SUBMIT_ACHIEVEMENTS};
 
 use crate::lrs::soap::tree::Element;
 
@@ -59,6 +63,7 @@ const DAY: &str =
 const LEAP_DAY: &str = "(18|19|20)([02468][048]|[13579][26])-02-29";
 const POSTCODE_SHAPE: &str = "[a-zA-Z]{1,2}[0-9rR][0-9a-zA-Z]? ?[0-9][abdefghjlnpqrstuwxyzABDEFGHJLNPQRSTUWXYZ]{2} {0,4}";
 const BFPO: &str = "[bB][fF][pP][oO] ?[0-9]{1,4} {0,4}";
+const DATE_TIME_SHAPE: &str = "[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]";
 const ADDRESS: &str = r"[A-Za-z0-9!#$%'*+\-/=?^_`{|}~]+(\.[A-Za-z0-9!#$%'*+\-/=?^_`{|}~]+)*@[A-Za-z0-9][A-Za-z0-9\-]{0,61}[A-Za-z0-9](\.[A-Za-z0-9][A-Za-z0-9\-]{0,61}[A-Za-z0-9])*\.[A-Za-z]{2,6}";
 
 simple_types! {
@@ -90,6 +95,7 @@ simple_types! {
     RECORD_COUNT = "MIAPLearnerRecordCount" 1..11 [r"[ \t\r\n]*\+?0*([1-9][0-9]?|1[0-9]{2}|200)[ \t\r\n]*"];
     LONG = "long" 1..20 [r"[ \t\r\n]*[+-]?[0-9]{1,18}[ \t\r\n]*"];
     INT = "int" 1..11 [r"[ \t\r\n]*[+-]?[0-9]{1,10}[ \t\r\n]*"];
+    DATE_TIME = "dateTime" 19..64 [&format!(r"[ \t\r\n]*{DATE_TIME_SHAPE}(\.[0-9]+)?(Z|[+-](0[0-9]|1[0-3]):[0-5][0-9]|[+-]14:00)?[ \t\r\n]*")];
     ANY_TEXT = "string" 0..1_000_000 [".*"];
 }
 
@@ -103,11 +109,6 @@ const fn maybe(name: &'static str, kind: &'static LazyLock<SimpleType>) -> Parti
 
 const fn nillable(name: &'static str, kind: &'static LazyLock<SimpleType>) -> Particle {
     Particle { nillable: true, ..maybe(name, kind) }
-}
-
-/// There, with a text or nil.
-const fn parameter(name: &'static str) -> Particle {
-    Particle { nillable: true, ..one(name, &ANY_TEXT) }
 }
 
 const fn nested(name: &'static str, namespace: Option<&'static str>, particles: &'static [Particle]) -> Particle {
@@ -259,30 +260,6 @@ pub const SUBMIT_VERIFICATION_BATCH: Sequence = with_credentials!(
 );
 /// `bat:GetSubmitBatchOutput` and `vld:GetVerifyBatchOutput` (FACTS 2.8, 2.12).
 pub const GET_BATCH: Sequence = with_credentials!([], one("JobID", &LONG));
-
-const INVOKING_ORGANISATION: &[Particle] = &[
-    nillable("OrganisationRef", &ANY_TEXT),
-    nillable("Password", &ANY_TEXT),
-    nillable("Ukprn", &ANY_TEXT),
-    nillable("Username", &ANY_TEXT),
-];
-
-/// `tem:GetLearnerLearningEvents` (FACTS 2.9): its service knows no facets.
-pub const LEARNING_EVENTS: Sequence = Sequence {
-    namespace: Some("http://tempuri.org/"),
-    particles: &[
-        nested("invokingOrganisation", Some("http://schemas.datacontract.org/2004/07/Amor.Qcf.Service.Interface"), INVOKING_ORGANISATION),
-        parameter("userType"),
-        one("vendorID", &INT),
-        parameter("language"),
-        parameter("uln"),
-        parameter("givenName"),
-        parameter("familyName"),
-        parameter("dateOfBirth"),
-        parameter("gender"),
-        parameter("getType"),
-    ],
-};
 
 /// Checks an element's children against a sequence.
 ///

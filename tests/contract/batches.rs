@@ -1,0 +1,136 @@
+//! The golden messages of batches: what each operation writes, byte by byte, and what it reads.
+
+use lrs_gateway::domain::{Achievement, BatchLearner, BatchLearnerToVerify, EmailAddress, JobType, Open, Personal, SubmissionType};
+use lrs_gateway::form::Value as _;
+use lrs_gateway::form::read::{Input, from_json};
+use lrs_gateway::lrs::external_service::{AchievementCodes, GetAchievementBatch, SubmitAchievementBatch};
+use lrs_gateway::lrs::learner_service::{GetRegistrationBatch, GetVerificationBatch, SubmitRegistrationBatch, SubmitVerificationBatch};
+use lrs_gateway::lrs::{Context, Operation, Service, Vendor, read_answer};
+use lrs_gateway::organisations::Actor;
+use serde_json::json;
+
+use super::golden;
+use super::simulator::Soap;
+use crate::batches::{awarding, provider};
+use crate::support::contract::Contract;
+
+/// Their names in tests/golden, and LRS's service.
+const GOLDEN: [(&str, Service); 6] = [
+    ("submit-registration-batch", Service::Learner),
+    ("get-registration-batch", Service::Learner),
+    ("submit-verification-batch", Service::Learner),
+    ("get-verification-batch", Service::Learner),
+    ("submit-achievement-batch", Service::External),
+    ("get-achievement-batch", Service::External),
+];
+
+fn record<T: Input>(json: &serde_json::Value) -> T {
+    from_json(json.to_string().as_bytes()).unwrap_or_else(|mistakes| panic!("{json}: {mistakes:?}"))
+}
+
+/// The operation must write the golden request. Gives back what it reads from the golden response.
+fn hold<O: Operation>(name: &str, actor: &Actor, operation: &O) -> O::Answer {
+    let written = operation.envelope(&Context { actor, vendor: &Vendor::default() }).expect("legal");
+    assert_eq!(written, golden(name, "request.xml"), "{name}");
+    read_answer::<O>(200, "text/xml; charset=utf-8", golden(name, "response.xml").as_bytes())
+        .unwrap_or_else(|error| panic!("{name}: {error:?}"))
+}
+
+fn text(value: Option<&Personal<String>>) -> Option<&str> {
+    value.map(|value| value.reveal().as_str())
+}
+
+#[test]
+fn registration_batches_are_written_and_read_as_golden() {
+    let learners: [BatchLearner; 2] = [
+        record(&json!({
+            "uln": "3000000258", "misIdentifier": "STU-1 <&>", "title": "Ms", "givenName": "Zoë", "preferredGivenName": "Zo",
+            "middleOtherName": "Mair", "familyName": "Fictitious & Daughters", "previousFamilyName": "Siân", "familyNameAtAge16": "",
+            "schoolAtAge16": "Smith & Sons <\"North\"> School", "lastKnownAddressLine1": "1 Nowhere Lane", "lastKnownAddressLine2": "Flat 2",
+            "lastKnownAddressTown": "Noplace", "lastKnownAddressCountyOrCity": "Noshire", "lastKnownPostCode": "ZZ99 9ZZ",
+            "dateOfAddressCapture": "2024-09-01", "dateOfBirth": "2004-02-29", "placeOfBirth": "Abertawe ",
+            "emailAddress": "zoe.o'neill+lrs@mail.example.com", "gender": "FEMALE", "nationality": "GBR",
+            "scottishCandidateNumber": "123456789", "abilityToShare": "SEEN_SHARE", "verificationType": "OTHER",
+            "otherVerificationDescription": "Student card", "notes": "First line\r\nsecond line"
+        })),
+        record(&json!({"givenName": "Li", "familyName": "Ng"})),
+    ];
+    let submitted =
+        hold("submit-registration-batch", &provider(), &SubmitRegistrationBatch { job_type: JobType::Full, learners: &learners });
+    assert_eq!((submitted.response_code.as_str(), submitted.job()), ("WSRC0007", Some(900_123)));
+    let output = hold("get-registration-batch", &provider(), &GetRegistrationBatch { job_id: 900_123 });
+    assert!(output.response_code.is("WSRC0009") && output.job_finished_date_time.is_some());
+    assert_eq!((output.new_learners_count, output.rejected_learners_count), (Some(1), Some(1)));
+    let [first, second] = &output.learner[..] else { panic!("two learners") };
+    assert_eq!((text(first.mis_identifier.as_ref()), first.return_code.as_deref()), (Some("STU-1 <&>"), Some("RC999")));
+    assert_eq!(first.uln.as_ref().map(Open::to_lrs).as_deref(), Some("3000000258"));
+    assert_eq!(text(first.notes.as_ref()), Some("First line\r\nsecond line"));
+    assert_eq!((text(second.given_name.as_ref()), second.return_code.as_deref()), (Some("Li"), Some("RC006")));
+}
+
+#[test]
+fn verification_batches_are_written_and_read_as_golden() {
+    let learners: [BatchLearnerToVerify; 2] = [
+        record(&json!({"misIdentifier": "STU-1", "uln": "3000000266", "givenName": "Quill", "familyName": "Tirion",
+            "dateOfBirth": "2004-02-28", "gender": "MALE"})),
+        record(&json!({"uln": "3000000258", "givenName": "Ana", "familyName": "O'Neill"})),
+    ];
+    let email = EmailAddress::parse("results@mail.example.com").expect("an address");
+    let submission = SubmitVerificationBatch { notify_email: Some(&email), learners: &learners };
+    assert_eq!(hold("submit-verification-batch", &provider(), &submission).job(), Some(900_124));
+    let output = hold("get-verification-batch", &provider(), &GetVerificationBatch { job_id: 900_124 });
+    let told: Vec<_> = output
+        .verified_learner
+        .iter()
+        .map(|learner| (text(learner.mis_identifier.as_ref()), learner.response_code.as_str(), learner.failure_flag.len()))
+        .collect();
+    assert_eq!(told, [(Some("STU-1"), "WSVRC005", 2), (None, "WSVRC006", 0)]);
+}
+
+#[test]
+fn achievement_batches_are_written_and_read_as_golden() {
+    let achievements: [Achievement; 2] = [
+        record(&json!({"action": "UPDATE", "actionDate": "2025-07-01", "actionReason": "Regraded <after> appeal",
+            "achievementAwardDate": "2025-06-30", "uln": "3000000126", "givenName": "Ana", "familyName": "O'Neill",
+            "dateOfBirth": "2003-04-05", "gender": "FEMALE", "learnerPostcode": "ZZ99 9ZZ", "providerUkprn": "10088881",
+            "unitOrQualificationReferenceNumber": "600/0000/X", "grade": "Pass & more", "languageForAssessment": "English",
+            "misIdentifier": "CAND-7"})),
+        record(&json!({"action": "CREATE", "actionDate": "2025-07-01", "achievementAwardDate": "2025-06-30", "uln": "3000000258",
+            "givenName": "Li", "familyName": "Ng", "providerUkprn": "10088881", "unitOrQualificationReferenceNumber": "600/0000/X"})),
+    ];
+    let email = EmailAddress::parse("results@mail.example.com").expect("an address");
+    let submission = SubmitAchievementBatch {
+        submission_type: SubmissionType::Provisional,
+        notify_email: Some(&email),
+        achievements: &achievements,
+        codes: &AchievementCodes::default(),
+    };
+    assert_eq!(hold("submit-achievement-batch", &awarding(), &submission).job(), Some(70_123));
+    let job = hold("get-achievement-batch", &awarding(), &GetAchievementBatch { job_id: 70_123 }).job.expect("a job");
+    let counts = [job.job_id, job.achievements_updated, job.learner_data_errors, job.number_of_records];
+    assert_eq!(counts, [70_123, 1, 1, 2].map(Some));
+    assert_eq!(job.percentage_successful_records.as_deref(), Some("50"));
+    assert_eq!(text(job.achievement_batch_error_file.as_ref()), Some("2,3000000258,\"no such learner\"\r\n"));
+    assert!(job.start_date.is_some() && job.status.is_some_and(|status| status.to_lrs() == "Successful"));
+}
+
+#[test]
+fn the_golden_messages_of_batches_are_valid() {
+    let Some(contract) = Contract::from_env() else { return };
+    for (name, service) in GOLDEN {
+        contract.check_request(service, &[(format!("{name}.request"), golden(name, "request.xml"))]);
+        contract.check_answer(service, &[(format!("{name}.response"), golden(name, "response.xml"))]);
+    }
+}
+
+#[tokio::test]
+async fn the_simulator_takes_the_golden_requests_of_batches() {
+    let (lrs, contract) = (Soap::start(), Contract::from_env());
+    for (name, service) in GOLDEN {
+        let (status, answer) = lrs.call("POST", service.path(), Some("\"\""), &golden(name, "request.xml")).await;
+        assert!(status == 200 && !answer.contains(">WSEC"), "{name}: {status} {answer}");
+        if let Some(contract) = &contract {
+            contract.check_answer(service, &[(name.to_owned(), answer)]);
+        }
+    }
+}
