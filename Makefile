@@ -32,5 +32,6 @@ bench: ## time, allocations and instructions of the hot path (docs/PERFORMANCE.m
 compiler: ## a C compiler, for the cryptography
 	@command -v cc >/dev/null || { $(APT) update -qq && $(APT) install -y -qq gcc libc6-dev; }
 
-tools: ## xmllint, with which the tests check messages against schemas
+tools: ## a Redis for the tests; xmllint, with which they check messages against schemas
+	@command -v redis-server >/dev/null || { $(APT) update -qq && $(APT) install -y -qq redis-server; }
 	@[ -z "$$LRS_CONTRACT_DIR" ] || command -v xmllint >/dev/null || { $(APT) update -qq && $(APT) install -y -qq libxml2-utils; }

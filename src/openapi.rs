@@ -64,7 +64,27 @@ pub fn in_3_0(document: &OpenApi) -> String {
 }
 
 fn as_value(document: &OpenApi) -> Value {
-    serde_json::to_value(document).unwrap_or_default()
+    let mut document = serde_json::to_value(document).unwrap_or_default();
+    without_null(&mut document);
+    document
+}
+
+/// Optional means absent, in parameters too: `["integer", "null"]` → `"integer"`.
+fn without_null(node: &mut Value) {
+    match node {
+        Value::Array(items) => items.iter_mut().for_each(without_null),
+        Value::Object(object) => {
+            if let Some(Value::Array(types)) = object.get_mut("type") {
+                types.retain(|one| one != "null");
+                if let [one] = &mut types[..] {
+                    let one = one.take();
+                    object.insert("type".into(), one);
+                }
+            }
+            object.values_mut().for_each(without_null);
+        }
+        _ => {}
+    }
 }
 
 fn pretty(document: &Value) -> String {

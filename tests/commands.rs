@@ -266,7 +266,7 @@ fn problems_behind_the_file_are_reported_at_once_too() {
         "auth.issuers.2.public_key_file",
         "lrs.base_url: must be https",
         "lrs.ca_certificate_file",
-        "store: Redis is not supported yet",
+        "store.encryption_key_file: is required with redis_url",
         "10088882.toml: products.0: must be one of",
         "10088883.toml: password_file",
         "10088883.toml: client_certificate: PKCS#12",

@@ -4,7 +4,8 @@ mod support;
 
 mod bad_input;
 mod bad_learners;
-mod batches;
+mod batch_store;
+mod batches_on_the_wire;
 mod codes;
 mod commands;
 mod contract;
@@ -18,6 +19,7 @@ mod lrs_unusual;
 mod obtain_uln;
 mod organisations;
 mod register_learners;
+mod registration_batches;
 mod retrieve_ulns;
 mod round_trip;
 mod tokens;

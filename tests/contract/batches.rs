@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::golden;
 use super::simulator::Soap;
-use crate::batches::{awarding, provider};
+use crate::batches_on_the_wire::{awarding, provider};
 use crate::support::contract::Contract;
 
 /// Their names in tests/golden, and LRS's service.

@@ -80,8 +80,9 @@ pub fn organisation(ukprn: &str, password: &str, products: &[Product]) -> Organi
     let ukprn = Ukprn::parse(ukprn).expect("a UKPRN");
     let password = OrganisationPassword::new(password).expect("16 characters");
     // The simulator knows the two of the demonstration by these.
-    let reference = if ukprn.as_str() == AWARDING { "DEMO02" } else { "DEMO01" };
-    let reference = OrganisationRef::parse(reference).ok();
+    let references = [(PROVIDER, "DEMO01"), (AWARDING, "DEMO02")];
+    let reference = references.iter().find(|(of, _)| *of == ukprn.as_str()).map(|(_, reference)| *reference);
+    let reference = reference.map(|reference| OrganisationRef::parse(reference).expect("a reference"));
     Organisation::new(ukprn, "A test".into(), reference, products.to_vec(), password, None, &transport).expect("a client")
 }
 

@@ -1,10 +1,12 @@
 //! Servers, callers and peers for the tests. Everything binds loopback, on free ports, and stops with its owner.
 
+pub mod batches;
 pub mod caller;
 pub mod contract;
 pub mod failure;
 pub mod gateway;
 pub mod peer;
+pub mod redis;
 pub mod sample;
 pub mod simulator;
 

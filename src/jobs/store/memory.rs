@@ -22,8 +22,6 @@ struct Shelves {
     agreed: HashMap<&'static str, Vec<u8>>,
     /// How far the clock has been put forward.
     ahead: Duration,
-    /// The end of the lease given last: no two end at the same moment.
-    last_lease: i64,
 }
 
 struct Kept {
@@ -248,8 +246,9 @@ impl Store for MemoryStore {
 
 impl Shelves {
     fn lease(&mut self, id: BatchId, until: Moment) -> Lease {
-        let until = Moment(until.0.max(self.last_lease + 1));
-        self.last_lease = until.0;
+        // No two leases end at the same moment.
+        let last = self.leased.order.last().map_or(0, |(last, _)| last.0);
+        let until = Moment(until.0.max(last + 1));
         self.leased.put(id, until);
         Lease { id, until }
     }

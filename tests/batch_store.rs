@@ -1,0 +1,291 @@
+//! Stores keep their promises: the same tests for every one of them, in memory and in Redis alone, as a cluster, and behind a sentinel.
+
+use std::time::{Duration, Instant};
+
+use lrs_gateway::domain::Ukprn;
+use lrs_gateway::form::Value as _;
+use lrs_gateway::jobs::model::{Batch, BatchId, Blob, Header, Kind, Moment, Part, State};
+use lrs_gateway::jobs::store::memory::MemoryStore;
+use lrs_gateway::jobs::store::redis::RedisStore;
+use lrs_gateway::jobs::store::{Blobs, Claim, Lease, NewBatch, Store, StoreError};
+
+use crate::support::redis::{Cluster, Redis, Watched};
+
+const LEASE: Duration = Duration::from_secs(30);
+
+fn ukprn(text: &str) -> Ukprn {
+    Ukprn::parse(text).expect("a UKPRN")
+}
+
+/// A batch of three parts.
+async fn batch_of(store: &dyn Store, kind: Kind, organisation: &str) -> NewBatch {
+    let now = store.now().await.expect("a clock");
+    let parts: Vec<Part> = (0..3).map(|number| Part::waiting(number * 200, 200, now)).collect();
+    let header = Header::new(kind, &ukprn(organisation), 3, false, false, now);
+    let batch = Batch { id: BatchId::new(), header, parts, expires: now.after(Duration::from_secs(3600)) };
+    let blob = |blob: Blob| (blob, format!("sealed {blob}").into_bytes());
+    let blobs = [Blob::Details, Blob::Records(1), Blob::Records(2), Blob::Records(3), Blob::Index(1)].map(blob);
+    NewBatch { batch, blobs: blobs.into() }
+}
+
+async fn create(store: &dyn Store) -> Batch {
+    let new = batch_of(store, Kind::Registration, "10088881").await;
+    store.create(&new).await.expect("created");
+    new.batch
+}
+
+/// Leases everything that is due.
+async fn claim(store: &dyn Store, lease: Duration) -> Claim {
+    store.claim(lease, 100).await.expect("a claim")
+}
+
+async fn leased(store: &dyn Store) -> Vec<Lease> {
+    claim(store, LEASE).await.leases
+}
+
+/// Every promise, one after the other: a batch of one test must not be due in the next.
+async fn keeps_its_promises(store: &dyn Store) {
+    a_batch_is_there_as_a_whole(store).await;
+    a_part_changes_only_from_what_was_seen(store).await;
+    a_batch_is_leased_to_one_at_a_time(store).await;
+    a_batch_that_is_woken_is_due_at_once(store).await;
+    a_lease_that_has_run_out_is_anothers(store).await;
+    lists_are_an_organisations_own_and_newest_first(store).await;
+    batches_leave(store).await;
+    replicas_agree(store).await;
+}
+
+async fn a_batch_is_there_as_a_whole(store: &dyn Store) {
+    let new = batch_of(store, Kind::Verification, "10088882").await;
+    let id = new.batch.id;
+    assert_eq!(store.load(id).await, Ok(None));
+    store.create(&new).await.expect("created");
+    assert_eq!(store.load(id).await, Ok(Some(new.batch.clone())));
+    for (blob, bytes) in &new.blobs {
+        assert_eq!(store.blob(id, *blob).await.as_ref(), Ok(&Some(bytes.clone())));
+    }
+    assert_eq!(store.blob(id, Blob::Output(1)).await, Ok(None));
+    let leases = leased(store).await;
+    assert_eq!(leases.iter().map(|lease| lease.id).collect::<Vec<_>>(), [id], "it is due at once");
+    store.release(leases[0], None).await.expect("released");
+}
+
+async fn a_part_changes_only_from_what_was_seen(store: &dyn Store) {
+    let batch = create(store).await;
+    let seen = batch.part(2).expect("a part").clone();
+    let sending = Part { state: State::Sending, sent: 1, sender: 7, ..seen.clone() };
+    let none = Blobs::default();
+    assert_eq!(store.change(batch.id, 2, &seen, &sending, &none).await, Ok(true));
+    assert_eq!(store.change(batch.id, 2, &seen, &Part { sender: 8, ..sending.clone() }, &none).await, Ok(false), "somebody else has it");
+    assert_eq!(store.change(batch.id, 2, &seen, &sending, &none).await, Ok(true), "to say the same twice does no harm");
+
+    let done = Part { state: State::Submitted, job: Some(900_001), code: Some("WSRC0007".into()), ..sending.clone() };
+    let blobs = Blobs { put: vec![(Blob::Output(2), vec![0, 255, 10])], erase: vec![Blob::Records(2), Blob::User(2)] };
+    assert_eq!(store.change(batch.id, 2, &sending, &done, &blobs).await, Ok(true));
+    assert_eq!(store.blob(batch.id, Blob::Output(2)).await, Ok(Some(vec![0, 255, 10])));
+    assert_eq!(store.blob(batch.id, Blob::Records(2)).await, Ok(None));
+    let late = Blobs { put: vec![(Blob::Output(2), b"late".to_vec())], erase: vec![Blob::Records(1)] };
+    assert_eq!(store.change(batch.id, 2, &sending, &Part { job: Some(1), ..done.clone() }, &late).await, Ok(false));
+    assert_eq!(store.blob(batch.id, Blob::Output(2)).await, Ok(Some(vec![0, 255, 10])), "a late worker overwrites nothing");
+    assert!(store.blob(batch.id, Blob::Records(1)).await.expect("read").is_some());
+    let parts = store.load(batch.id).await.expect("read").expect("there").parts;
+    assert_eq!(parts, [batch.parts[0].clone(), done.clone(), batch.parts[2].clone()]);
+
+    assert_eq!(store.change(batch.id, 4, &seen, &sending, &none).await, Ok(false), "there is no such part");
+    assert_eq!(store.change(BatchId::new(), 1, &seen, &sending, &none).await, Ok(false), "there is no such batch");
+    store.erase(&batch).await.expect("erased");
+    assert_eq!(store.change(batch.id, 2, &done, &sending, &blobs).await, Ok(false));
+    assert_eq!(store.load(batch.id).await, Ok(None), "nothing comes back");
+}
+
+async fn a_batch_is_leased_to_one_at_a_time(store: &dyn Store) {
+    let batches = [create(store).await, create(store).await];
+    let first = store.claim(LEASE, 1).await.expect("a claim");
+    let second = leased(store).await;
+    let mut ids: Vec<BatchId> = first.leases.iter().chain(&second).map(|lease| lease.id).collect();
+    ids.sort();
+    assert_eq!(ids, batches.each_ref().map(|batch| batch.id));
+    assert_ne!(first.leases[0].until, second[0].until, "no two leases end at the same moment");
+    assert!(leased(store).await.is_empty());
+
+    let now = claim(store, LEASE).await.now;
+    store.release(first.leases[0], Some(now.after(Duration::from_secs(60)))).await.expect("released");
+    store.release(second[0], None).await.expect("released");
+    let later = claim(store, LEASE).await;
+    assert!(later.leases.is_empty());
+    assert_eq!(later.next, Some(now.after(Duration::from_secs(60))), "workers know how long there is nothing to do");
+    store.erase(&batches[0]).await.expect("erased");
+    store.erase(&batches[1]).await.expect("erased");
+    assert_eq!(claim(store, LEASE).await.next, None);
+}
+
+async fn a_batch_that_is_woken_is_due_at_once(store: &dyn Store) {
+    let batch = create(store).await;
+    let [lease] = leased(store).await[..] else { panic!("one lease") };
+    store.wake(batch.id).await.expect("woken");
+    assert!(leased(store).await.is_empty(), "its worker keeps it");
+    let far = Moment(lease.until.0).after(LEASE);
+    store.release(lease, Some(far)).await.expect("released");
+    let [lease] = leased(store).await[..] else { panic!("due at once, because it was woken") };
+    store.release(lease, Some(far)).await.expect("released");
+    assert!(leased(store).await.is_empty(), "it was woken once");
+    store.wake(batch.id).await.expect("woken");
+    let [lease] = leased(store).await[..] else { panic!("due at once") };
+    store.erase(&batch).await.expect("erased");
+    store.forget(lease).await.expect("forgotten");
+    assert_eq!(claim(store, LEASE).await.next, None);
+}
+
+async fn a_lease_that_has_run_out_is_anothers(store: &dyn Store) {
+    let batch = create(store).await;
+    let [late] = claim(store, Duration::from_millis(1)).await.leases[..] else { panic!("one lease") };
+    let started = Instant::now();
+    let taken_over = loop {
+        if let [lease] = leased(store).await[..] {
+            break lease;
+        }
+        assert!(started.elapsed() < Duration::from_secs(5), "it is never taken over");
+        tokio::task::yield_now().await;
+    };
+    assert_eq!(taken_over.id, batch.id);
+    assert_eq!(store.renew(late, LEASE).await, Ok(None), "it is somebody else's");
+    store.release(late, None).await.expect("nothing happens");
+    let renewed = store.renew(taken_over, LEASE * 2).await.expect("renewed").expect("it is ours");
+    assert!(renewed.until > taken_over.until);
+    assert_eq!(store.renew(taken_over, LEASE).await, Ok(None), "of two ends, the later one counts");
+    store.release(taken_over, Some(Moment(0))).await.expect("nothing happens");
+    assert!(leased(store).await.is_empty());
+    store.release(renewed, None).await.expect("released");
+    assert_eq!(claim(store, LEASE).await.next, None);
+    store.erase(&batch).await.expect("erased");
+}
+
+async fn lists_are_an_organisations_own_and_newest_first(store: &dyn Store) {
+    let mine = ukprn("10077771");
+    let mut ids = Vec::new();
+    for kind in [Kind::Registration, Kind::Achievement, Kind::Registration, Kind::Registration] {
+        let new = batch_of(store, kind, mine.as_str()).await;
+        store.create(&new).await.expect("created");
+        ids.push(new.batch.id);
+        tokio::time::sleep(Duration::from_millis(2)).await; // identifiers count milliseconds
+    }
+    for lease in leased(store).await {
+        store.release(lease, None).await.expect("released");
+    }
+    let list = async |kind, after, most| store.list(&mine, kind, after, most).await.expect("a list");
+    assert_eq!(list(Kind::Registration, None, 10).await, [ids[3], ids[2], ids[0]]);
+    assert_eq!(list(Kind::Registration, None, 2).await, [ids[3], ids[2]]);
+    assert_eq!(list(Kind::Registration, Some(ids[2]), 2).await, [ids[0]]);
+    assert_eq!(list(Kind::Achievement, None, 10).await, [ids[1]]);
+    assert!(list(Kind::Verification, None, 10).await.is_empty());
+    assert!(store.list(&ukprn("10077772"), Kind::Registration, None, 10).await.expect("a list").is_empty());
+    store.erase(&store.load(ids[2]).await.expect("read").expect("there")).await.expect("erased");
+    assert_eq!(list(Kind::Registration, None, 10).await, [ids[3], ids[0]]);
+}
+
+async fn batches_leave(store: &dyn Store) {
+    let batch = create(store).await;
+    for lease in leased(store).await {
+        store.release(lease, None).await.expect("released");
+    }
+    let now = store.now().await.expect("a clock");
+    store.keep_until(&batch, now.after(LEASE)).await.expect("kept");
+    assert_eq!(store.load(batch.id).await.expect("read").expect("there").expires, now.after(LEASE));
+    store.keep_until(&batch, Moment(now.0 - 1)).await.expect("kept");
+    assert_eq!(store.load(batch.id).await, Ok(None));
+    for blob in Blob::all(3) {
+        assert_eq!(store.blob(batch.id, blob).await, Ok(None), "{blob}");
+    }
+}
+
+async fn replicas_agree(store: &dyn Store) {
+    assert_eq!(store.agree("motto", b"first").await.as_deref(), Ok(&b"first"[..]));
+    assert_eq!(store.agree("motto", b"second").await.as_deref(), Ok(&b"first"[..]));
+    store.replace("motto", b"third").await.expect("replaced");
+    assert_eq!(store.agree("motto", b"second").await.as_deref(), Ok(&b"third"[..]));
+}
+
+#[tokio::test]
+async fn the_store_in_memory_keeps_its_promises() {
+    keeps_its_promises(&MemoryStore::default()).await;
+}
+
+#[tokio::test]
+async fn redis_keeps_the_promises() {
+    let redis = Redis::start();
+    keeps_its_promises(&*redis.store()).await;
+}
+
+#[tokio::test]
+async fn a_cluster_of_redis_keeps_the_promises() {
+    let cluster = Cluster::start();
+    let store = RedisStore::new(&cluster.url(), None, "test").expect("an address");
+    keeps_its_promises(&store).await;
+    let used = cluster.nodes.iter().filter(|node| node.commands() > 20).count();
+    assert_eq!(used, 3, "batches are spread over the nodes");
+}
+
+#[tokio::test]
+async fn redis_behind_a_sentinel_keeps_the_promises_and_survives_its_master() {
+    let mut watched = Watched::start();
+    let store = RedisStore::new(&watched.url(), None, "test").expect("an address");
+    keeps_its_promises(&store).await;
+    let batch = create(&store).await;
+    let replicated: i64 = watched.master.ask(&["WAIT", "1", "5000"]);
+    assert_eq!(replicated, 1);
+    watched.master.kill();
+    let started = Instant::now();
+    loop {
+        match store.wake(batch.id).await {
+            Ok(()) => break,
+            Err(error) => assert!(started.elapsed() < Duration::from_secs(30), "no new master: {error}"),
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert_eq!(store.load(batch.id).await.expect("read").expect("there"), batch);
+}
+
+#[tokio::test]
+async fn nothing_is_accepted_by_a_redis_that_is_not_there() {
+    let mut redis = Redis::start();
+    let store = redis.store();
+    let new = batch_of(&*store, Kind::Registration, "10088881").await;
+    redis.kill();
+    assert!(matches!(store.create(&new).await, Err(StoreError::Unavailable(_))));
+    assert!(matches!(store.load(new.batch.id).await, Err(StoreError::Unavailable(_) | StoreError::AnswerLost(_))));
+    assert!(store.claim(LEASE, 1).await.is_err() && store.now().await.is_err());
+    redis.revive();
+    tokio::time::sleep(Duration::from_millis(300)).await; // a failure to connect is believed for so long
+    store.create(&new).await.expect("created");
+    assert_eq!(store.load(new.batch.id).await, Ok(Some(new.batch)));
+}
+
+#[tokio::test]
+async fn a_batch_that_was_never_accepted_is_never_seen_and_goes_away() {
+    let redis = Redis::start();
+    let store = redis.store();
+    let batch = create(&*store).await;
+    let key = format!("test:{{{}}}", batch.id);
+    // As if its replica had died between keeping it and accepting it.
+    let _: i64 = redis.ask(&["HSET", &key, "accepted", "0"]);
+    assert_eq!(store.load(batch.id).await, Ok(None));
+    let [lease] = leased(&*store).await[..] else { panic!("it is due") };
+    store.forget(lease).await.expect("forgotten");
+    assert!(!redis.keys().contains(&key));
+    assert_eq!(claim(&*store, LEASE).await.next, None);
+}
+
+#[tokio::test]
+async fn keys_leave_by_themselves_and_say_nothing_personal() {
+    let redis = Redis::start();
+    let store = redis.store();
+    let batch = create(&*store).await;
+    for key in redis.keys() {
+        let of_batch = key.starts_with(&format!("test:{{{}}}", batch.id));
+        let time: i64 = redis.ask(&["PTTL", &key]);
+        assert!(time > 0 || key == "test:{queue}:due", "{key} stays for ever");
+        assert!(of_batch || ["test:{queue}:due", "test:list:10088881:registration"].contains(&key.as_str()), "{key}");
+    }
+    store.erase(&batch).await.expect("erased");
+    assert!(redis.keys().is_empty(), "{:?}", redis.keys());
+}
