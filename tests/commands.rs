@@ -1,9 +1,7 @@
 //! The program as its operators run it.
 
 use std::io::{BufRead as _, BufReader};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
-use std::sync::mpsc;
+use std::path::Path;
 use std::time::Duration;
 
 use lrs_gateway::organisations::Transport;
@@ -11,90 +9,7 @@ use lrs_gateway::organisations::Transport;
 use serde_json::{Value, json};
 
 use crate::support::Caller;
-
-/// The program, running; it is killed with its owner. Its log is read all the time: a full pipe would stop it.
-struct Program {
-    child: Child,
-    log: mpsc::Receiver<String>,
-}
-
-impl Program {
-    fn start(arguments: &[&str], variables: &[(&str, &str)]) -> Self {
-        let mut child = program(arguments, variables).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
-        let (lines, log) = mpsc::channel();
-        let stderr = BufReader::new(child.stderr.take().expect("piped"));
-        std::thread::spawn(move || stderr.lines().map_while(Result::ok).try_for_each(|line| lines.send(line)));
-        Self { child, log }
-    }
-
-    /// The first log line with this message.
-    fn wait_for(&mut self, message: &str) -> Value {
-        let events = self.log.iter().map(|line| serde_json::from_str(&line).unwrap_or_else(|_| panic!("logs are JSON: {line}")));
-        events.into_iter().find(|event: &Value| event["message"] == message).expect("it says so before it ends")
-    }
-
-    /// Ends it and gives back all it said on standard error since.
-    fn rest_of_log(mut self) -> String {
-        self.child.kill().expect("it runs");
-        self.log.iter().collect::<Vec<_>>().join("\n")
-    }
-}
-
-impl Drop for Program {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn program(arguments: &[&str], variables: &[(&str, &str)]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_lrs-gateway"));
-    command.args(arguments).envs(variables.iter().copied()).stdin(Stdio::null());
-    command
-}
-
-fn run(arguments: &[&str]) -> Output {
-    program(arguments, &[]).output().expect("it runs")
-}
-
-fn stderr(output: &Output) -> String {
-    String::from_utf8(output.stderr.clone()).expect("text")
-}
-
-/// A directory with a configuration that works.
-struct Setup(tempfile::TempDir);
-
-impl Setup {
-    fn new(lrs_url: &str) -> Self {
-        let setup = Self(tempfile::tempdir().expect("a directory"));
-        setup.write("gateway.toml", &format!(
-            "[server]\nlisten = \"127.0.0.1:0\"\nadmin_listen = \"127.0.0.1:0\"\nworkers = 1\n\
-             [[auth.issuers]]\nissuer = \"https://idp.example.ac.uk/\"\naudience = \"lrs-gateway\"\nhmac_secret_file = \"secret\"\norganisation_claim = \"realm.ukprn\"\n\
-             [lrs]\nenvironment = \"custom\"\nbase_url = \"{lrs_url}\"\n[organisations]\ndirectory = \"organisations\"\n"
-        ));
-        setup.write("secret", "a secret of thirty-two bytes or more\n");
-        setup.write(
-            "organisations/10088881.toml",
-            "ukprn = \"10088881\"\nname = \"Example College\"\nproducts = [\"uln-management\"]\npassword_file = \"10088881.password\"\n",
-        );
-        setup.write("organisations/10088881.password", "demo-password-01\n");
-        setup
-    }
-
-    fn write(&self, name: &str, text: &str) {
-        let path = self.path(name);
-        std::fs::create_dir_all(path.parent().expect("a directory")).expect("made");
-        std::fs::write(path, text).expect("written");
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    fn config(&self) -> String {
-        self.path("gateway.toml").display().to_string()
-    }
-}
+use crate::support::program::{Program, Setup, program, run, stderr};
 
 #[tokio::test]
 async fn serve_and_simulate_work_together_with_a_minted_token() {

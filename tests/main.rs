@@ -2,9 +2,11 @@
 
 mod support;
 
+mod achievement_batches;
 mod bad_input;
 mod bad_learners;
 mod batch_store;
+mod batches_in_redis;
 mod batches_on_the_wire;
 mod codes;
 mod commands;
@@ -20,8 +22,10 @@ mod obtain_uln;
 mod organisations;
 mod register_learners;
 mod registration_batches;
+mod replicas;
 mod retrieve_ulns;
 mod round_trip;
 mod tokens;
+mod verification_batches;
 mod verify_learners;
 mod write_outcomes;

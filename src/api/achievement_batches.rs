@@ -17,7 +17,6 @@ use crate::jobs::model::{Batch, BatchId, Part, Status};
 use crate::jobs::split::Parts;
 use crate::jobs::{Decision, Jobs};
 use crate::openapi::{BatchProblems, DecisionProblems, ResultProblems, SubmitProblems};
-use crate::organisations::Actor;
 use crate::problem::{Code, Problem};
 
 /// Most bytes of a submission: 100,000 achievements.
@@ -146,21 +145,10 @@ pub async fn submit_batch(
     jobs: Data<Jobs>,
     wait: Wait,
 ) -> Result<HttpResponse, Problem> {
-    has_reference(&caller)?;
     let Body(AchievementBatch { submission_type, notify_email, achievements }) = body;
     let notify_email = notify_email.filter(|address| !address.text().is_empty());
     let details = Details { submission_type: Some(submission_type), notify_email, ..Details::of(caller.user.clone()) };
     batches::submit(&jobs, ("achievement-batches", "/achievements"), (&caller, details), achievements, wait).await
-}
-
-/// LRS knows awarding organisations by their reference only.
-fn has_reference(actor: &Actor) -> Result<(), Problem> {
-    if actor.organisation.organisation_ref().is_some() {
-        return Ok(());
-    }
-    let detail =
-        format!("Organisation {} has no organisation_ref in its file, which achievement batches need.", actor.organisation.ukprn());
-    Err(Problem::new(Code::ProductNotEnabled).detail(detail))
 }
 
 /// Read what LRS says of a job

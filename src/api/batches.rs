@@ -395,6 +395,16 @@ pub async fn find(jobs: &Jobs, kind: Kind, actor: &Actor, id: BatchId) -> Result
     jobs.find(kind, actor, id).await?.ok_or(Problem::new(Code::BatchNotFound))
 }
 
+/// LRS knows awarding organisations by their reference only (FACTS 1.4).
+fn is_known_to_lrs(kind: Kind, actor: &Actor) -> Result<(), Problem> {
+    if kind != Kind::Achievement || actor.organisation.organisation_ref().is_some() {
+        return Ok(());
+    }
+    let ukprn = actor.organisation.ukprn();
+    let detail = format!("Organisation {ukprn} has no organisation_ref in its file, which achievement batches need.");
+    Err(Problem::new(Code::ProductNotEnabled).detail(detail))
+}
+
 /// Accepts a batch, and waits for its end if the caller wants to. `records` are at this place in the body.
 pub async fn submit<K: BatchKind>(
     jobs: &Jobs,
@@ -403,6 +413,7 @@ pub async fn submit<K: BatchKind>(
     records: Parts<K>,
     wait: Wait,
 ) -> Result<HttpResponse, Problem> {
+    is_known_to_lrs(K::KIND, actor)?;
     let most = if K::KIND == Kind::Achievement { jobs.settings().most_achievements } else { jobs.settings().most_learners };
     let count = records.records();
     if count > most {
@@ -414,6 +425,7 @@ pub async fn submit<K: BatchKind>(
 
 /// Follows a job of LRS.
 pub async fn track<K: BatchKind>(jobs: &Jobs, path: &str, actor: &Actor, job: &TrackJob, wait: Wait) -> Result<HttpResponse, Problem> {
+    is_known_to_lrs(K::KIND, actor)?;
     let batch = jobs.track::<K>(actor, job.lrs_job_id.0).await.map_err(not_accepted)?;
     accepted(jobs, path, batch, wait).await
 }

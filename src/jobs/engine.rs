@@ -113,7 +113,7 @@ impl Engine {
                 () = tokio::time::sleep(wait.clamp(BUSY, settings.idle)) => {}
                 () = self.jobs.news.notified() => {}
                 Some(_) = turns.join_next(), if !turns.is_empty() => {}
-                _ = stopped.changed() => {}
+                () = told(&mut stopped) => {}
             }
         }
         while turns.join_next().await.is_some() {}
@@ -201,6 +201,13 @@ impl Engine {
         let mut all = self.of_organisation.lock().unwrap_or_else(PoisonError::into_inner);
         let at_once = self.jobs.settings().parts_at_once_per_organisation;
         Arc::clone(all.entry(organisation.ukprn().clone()).or_insert_with(|| Arc::new(Semaphore::new(at_once))))
+    }
+}
+
+/// Waits until somebody says stop. If nobody is left who could, that is never.
+async fn told(stopped: &mut watch::Receiver<bool>) {
+    if stopped.wait_for(|stopped| *stopped).await.is_err() {
+        std::future::pending().await
     }
 }
 

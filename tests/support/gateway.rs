@@ -30,6 +30,7 @@ pub struct Options {
     pub store: Arc<dyn Store>,
     pub keys: Keys,
     pub jobs: JobSettings,
+    pub achievement_codes: AchievementCodes,
 }
 
 impl Default for Options {
@@ -49,6 +50,7 @@ impl Default for Options {
             store: Arc::new(MemoryStore::default()),
             keys: Keys::random().expect("random numbers"),
             jobs: quick(),
+            achievement_codes: AchievementCodes::default(),
         }
     }
 }
@@ -103,7 +105,7 @@ impl Gateway {
             batch_timeout: options.timeout,
             max_answer_bytes: options.max_answer_bytes,
             vendor: Vendor { id: 7, ..Vendor::default() },
-            achievement_codes: AchievementCodes::default(),
+            achievement_codes: options.achievement_codes,
         };
         let (verifier, registry) = (Verifier::new(options.issuers), Registry::new(options.organisations));
         let jobs = Jobs::new(options.store, options.keys, options.jobs);

@@ -6,6 +6,7 @@ pub mod contract;
 pub mod failure;
 pub mod gateway;
 pub mod peer;
+pub mod program;
 pub mod redis;
 pub mod sample;
 pub mod simulator;

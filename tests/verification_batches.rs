@@ -1,0 +1,93 @@
+//! Verification batches through the gateway.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::support::batches::{accepted, names, statuses, submit};
+use crate::support::{Gateway, Lrs};
+
+fn lrs() -> Lrs {
+    let lrs = Lrs::start();
+    lrs.simulator.set_jobs_take(Duration::ZERO);
+    lrs
+}
+
+/// Ana under her own name, `count` times, each record with a name of its own.
+fn ana(count: usize) -> Vec<Value> {
+    let learner =
+        |number| json!({"misIdentifier": format!("CAND-{number}"), "uln": "3000000126", "givenName": "Ana", "familyName": "O'Neill"});
+    (0..count).map(learner).collect()
+}
+
+#[tokio::test]
+async fn learners_are_verified_each_by_its_own_values() {
+    let lrs = lrs();
+    let gateway = Gateway::to(&lrs.url());
+    let caller = gateway.caller();
+    let mut learners = ana(203);
+    learners[1] = json!({"uln": "3000000126", "givenName": "Anna", "familyName": "O'Neill", "dateOfBirth": "2003-04-05"});
+    learners[200] = json!({"misIdentifier": "nobody", "uln": "3000000258", "givenName": "Ana", "familyName": "O'Neill"});
+    learners[201] = json!({"misIdentifier": "other", "uln": "3000000126", "givenName": "Bob", "familyName": "Smith", "gender": "MALE"});
+    let body = json!({"learners": learners, "notifyEmail": "results@mail.example.com"});
+    let batch = submit(&caller, "verification-batches", &body).await;
+    let state = batch.when("COMPLETE").await;
+    assert_eq!(statuses(&state), ["COMPLETE", "COMPLETE"]);
+    let results = batch.results().await;
+    assert_eq!(names(&results), names(&learners));
+    for (position, row) in results.iter().enumerate() {
+        let expected = match position {
+            1 => ("SIMILAR_MATCH", "WSVRC003"),
+            200 => ("ULN_NOT_FOUND", "WSVRC006"),
+            201 => ("NO_MATCH", "WSVRC005"),
+            _ => ("MATCH", "WSVRC001"),
+        };
+        assert_eq!((row["outcome"].as_str(), row["lrsCode"].as_str()), (Some(expected.0), Some(expected.1)), "{row}");
+        assert_eq!(row["position"], position);
+        assert_eq!(row["verification"]["searchedUln"], learners[position]["uln"], "{row}");
+    }
+    assert_eq!(results[1]["verification"]["failures"], json!([{"flag": "VRF1", "field": "givenName", "comparedWith": "givenName"}]));
+    let table = gateway.caller().with_header("Accept", "text/csv").request("GET", &format!("{}/results", batch.path)).await;
+    let second = table.text.split("\r\n").nth(2).expect("a row");
+    assert!(second.starts_with("1,,SIMILAR_MATCH,WSVRC003,,VRF1,3000000126,O'Neill,Anna,2003-04-05,"), "{second}");
+}
+
+#[tokio::test]
+async fn verifying_is_done_again_by_itself_when_an_answer_is_lost() {
+    let lrs = lrs();
+    let gateway = Gateway::to(&lrs.url());
+    let caller = gateway.caller();
+    lrs.simulator.lose_answers("SubmitVerifyBatch", 2);
+    lrs.simulator.lose_answers("GetVerifyBatchOutput", 3);
+    let batch = submit(&caller, "verification-batches", &json!({"learners": ana(2)})).await;
+    batch.when("COMPLETE").await;
+    assert_eq!(lrs.simulator.jobs().submissions().len(), 3);
+    assert_eq!(batch.results().await.len(), 2);
+}
+
+#[tokio::test]
+async fn a_job_of_the_portal_is_followed() {
+    let lrs = lrs();
+    let gateway = Gateway::to(&lrs.url());
+    let caller = gateway.caller();
+    let batch = accepted(&caller, caller.post("/v1/verification-batches/track", &json!({"lrsJobId": "800002"})).await);
+    let state = batch.when("COMPLETE").await;
+    let results = batch.results().await;
+    assert_eq!(state["records"], results.len());
+    assert!(!results.is_empty() && results.iter().all(|row| row["verification"]["searchedUln"].is_string()), "{results:?}");
+}
+
+#[tokio::test]
+async fn a_learner_without_uln_or_with_a_wrong_one_is_a_mistake() {
+    let lrs = lrs();
+    let gateway = Gateway::to(&lrs.url());
+    let mut learners = ana(3);
+    learners[1]["uln"] = json!("3000000127");
+    learners[2].as_object_mut().expect("an object").remove("uln");
+    let answer =
+        gateway.caller().post("/v1/verification-batches", &json!({"learners": learners, "notifyEmail": "a&b@mail.example.com"})).await;
+    answer.problem(422, "validation_failed");
+    let expected = [("/learners/1/uln", "check_digit"), ("/learners/2/uln", "required"), ("/notifyEmail", "invalid_format")];
+    assert_eq!(answer.errors(), expected.map(|(at, code)| (at.to_owned(), code.to_owned())));
+    assert!(lrs.simulator.jobs().submissions().is_empty());
+}
