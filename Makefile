@@ -27,6 +27,7 @@ openapi: ## write the OpenAPI documents anew
 
 bench: ## time, allocations and instructions of the hot path (docs/PERFORMANCE.md)
 	$(CARGO) bench --bench hot_path
+	$(CARGO) bench --bench batch_acceptance
 	@if command -v valgrind >/dev/null; then ./benches/instructions.sh; else echo "valgrind is not installed: no instruction counts"; fi
 
 compiler: ## a C compiler, for the cryptography

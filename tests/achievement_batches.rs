@@ -127,7 +127,7 @@ async fn achievements_are_never_sent_twice_by_themselves() {
 
     // The portal shows the job: it is followed, and the part is let go.
     let job = lrs.simulator.jobs().submissions()[0].job_id.to_string();
-    let tracked = accepted(&caller, caller.post("/v1/achievement-batches/track", &json!({"lrsJobId": job})).await);
+    let tracked = accepted(&caller, &caller.post("/v1/achievement-batches/track", &json!({"lrsJobId": job})).await);
     assert_eq!(tracked.when("COMPLETE").await["records"], 2);
     assert_eq!(job_of(&caller, &tracked, 1).await["achievementsCreated"], 2);
     assert_eq!(batch.decide(1, "discard").await.status, 202);

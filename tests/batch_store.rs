@@ -9,7 +9,7 @@ use lrs_gateway::jobs::store::memory::MemoryStore;
 use lrs_gateway::jobs::store::redis::RedisStore;
 use lrs_gateway::jobs::store::{Blobs, Claim, Lease, NewBatch, Store, StoreError};
 
-use crate::support::redis::{Cluster, Redis, Watched};
+use crate::support::redis::{Cluster, Redis, Watched, free_port};
 
 const LEASE: Duration = Duration::from_secs(30);
 
@@ -21,7 +21,7 @@ fn ukprn(text: &str) -> Ukprn {
 async fn batch_of(store: &dyn Store, kind: Kind, organisation: &str) -> NewBatch {
     let now = store.now().await.expect("a clock");
     let parts: Vec<Part> = (0..3).map(|number| Part::waiting(number * 200, 200, now)).collect();
-    let header = Header::new(kind, &ukprn(organisation), 3, false, false, now);
+    let header = Header::new(kind, &ukprn(organisation), 3, now);
     let batch = Batch { id: BatchId::new(), header, parts, expires: now.after(Duration::from_secs(3600)) };
     let blob = |blob: Blob| (blob, format!("sealed {blob}").into_bytes());
     let blobs = [Blob::Details, Blob::Records(1), Blob::Records(2), Blob::Records(3), Blob::Index(1)].map(blob);
@@ -243,6 +243,49 @@ async fn redis_behind_a_sentinel_keeps_the_promises_and_survives_its_master() {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     assert_eq!(store.load(batch.id).await.expect("read").expect("there"), batch);
+}
+
+#[tokio::test]
+async fn redis_is_spoken_to_over_tls_with_a_password() {
+    let certified = rcgen::generate_simple_self_signed(["localhost".to_owned(), "127.0.0.1".to_owned()]).expect("a certificate");
+    let directory = tempfile::tempdir().expect("a directory");
+    let file = |name: &str, text: String| {
+        let path = directory.path().join(name);
+        std::fs::write(&path, text).expect("written");
+        path.display().to_string()
+    };
+    let (certificate, key) = (file("redis.pem", certified.cert.pem()), file("redis.key", certified.signing_key.serialize_pem()));
+    let tls_port = free_port();
+    let _redis = Redis::with(
+        free_port(),
+        &[
+            "--save",
+            "",
+            "--tls-port",
+            &tls_port.to_string(),
+            "--tls-cert-file",
+            &certificate,
+            "--tls-key-file",
+            &key,
+            "--tls-ca-cert-file",
+            &certificate,
+            "--tls-auth-clients",
+            "no",
+            "--user",
+            "gateway",
+            "on",
+            ">secret",
+            "~test:*",
+            "+@all",
+        ],
+    );
+    let url = |password: &str| format!("rediss://gateway:{password}@127.0.0.1:{tls_port}/0");
+    let trusting = |url: &str| RedisStore::new(url, Some(certified.cert.pem().into_bytes()), "test").expect("an address");
+    keeps_its_promises(&trusting(&url("secret"))).await;
+    let Err(StoreError::Unavailable(problem)) = trusting(&url("wrong")).now().await else { panic!("it lets everybody in") };
+    assert!(!problem.contains("wrong"), "{problem}");
+    let distrusting = RedisStore::new(&url("secret"), None, "test").expect("an address");
+    assert!(distrusting.now().await.is_err(), "the web does not vouch for it");
 }
 
 #[tokio::test]

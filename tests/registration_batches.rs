@@ -114,13 +114,13 @@ async fn a_caller_can_wait_for_the_end() {
     let answer = caller.post(BATCHES, &full(&learners(3))).await;
     assert_eq!(answer.header("preference-applied"), "wait=20");
     assert!(answer.header("retry-after").is_empty(), "nothing more will come");
-    assert_eq!(accepted(&caller, answer).first["status"], "COMPLETE");
+    assert_eq!(accepted(&caller, &answer).first["status"], "COMPLETE");
 
     lrs.simulator.set_jobs_take(Duration::from_secs(3600));
     let caller = gateway.caller().with_header("Prefer", "wait=0");
     let answer = caller.post(BATCHES, &full(&learners(1))).await;
     assert!(answer.header("retry-after").parse::<u64>().is_ok_and(|seconds| seconds > 0), "{answer:?}");
-    let batch = accepted(&caller, answer);
+    let batch = accepted(&caller, &answer);
     assert_ne!(batch.first["status"], "COMPLETE");
     let before = std::time::Instant::now();
     let waited = gateway.caller().with_header("Prefer", "wait=1").request("GET", &batch.path).await;
@@ -480,14 +480,14 @@ async fn a_job_that_was_submitted_elsewhere_is_followed() {
     let gateway = Gateway::to(&lrs.url());
     let caller = gateway.caller();
     let track = async |job: &str| caller.post(&format!("{BATCHES}/track"), &json!({"lrsJobId": job})).await;
-    let batch = accepted(&caller, track("800001").await);
+    let batch = accepted(&caller, &track("800001").await);
     let state = batch.when("COMPLETE").await;
     let results = batch.results().await;
     assert_eq!(state["records"], results.len());
     assert!(!results.is_empty() && results.iter().all(|row| row["learner"]["givenName"].is_string()), "{results:?}");
     assert_eq!(results[0]["position"], 0);
 
-    let unknown = accepted(&caller, track("123").await);
+    let unknown = accepted(&caller, &track("123").await);
     let state = unknown.when("FAILED").await;
     assert_eq!((&state["parts"][0]["reason"], &state["parts"][0]["lrsCode"]), (&json!("JOB_UNKNOWN"), &json!("WSRC0018")));
     for wrong in ["", "0", "12x", "-1", "1234567890123456789"] {

@@ -70,7 +70,7 @@ async fn a_job_of_the_portal_is_followed() {
     let lrs = lrs();
     let gateway = Gateway::to(&lrs.url());
     let caller = gateway.caller();
-    let batch = accepted(&caller, caller.post("/v1/verification-batches/track", &json!({"lrsJobId": "800002"})).await);
+    let batch = accepted(&caller, &caller.post("/v1/verification-batches/track", &json!({"lrsJobId": "800002"})).await);
     let state = batch.when("COMPLETE").await;
     let results = batch.results().await;
     assert_eq!(state["records"], results.len());

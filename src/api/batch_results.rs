@@ -170,7 +170,9 @@ fn stream<K: Results>(
 ) -> Chunks {
     let columns = K::columns();
     let mut begun = head;
-    first.iter().for_each(|answer| begun.extend(write(answer, &columns)));
+    for answer in &first {
+        begun.extend(write(answer, &columns));
+    }
     let state = (jobs, batch, part, Some(begun), columns);
     Box::pin(futures_util::stream::unfold(state, move |(jobs, batch, part, begun, columns)| async move {
         if let Some(begun) = begun {

@@ -75,14 +75,15 @@ answer! {
 pub struct RegistrationOutcome(&'static str);
 
 impl RegistrationOutcome {
-    const CODES: [(&'static str, &'static str); 3] =
-        [("RC006", "INSUFFICIENT_DATA"), ("RC011", "INCORRECT_FORMAT"), ("RC013", "AGE_OUT_OF_RANGE")];
+    /// Its names in JSON and LRS's codes for them.
+    pub const TABLE: [(&'static str, &'static str); 3] =
+        [("INSUFFICIENT_DATA", "RC006"), ("INCORRECT_FORMAT", "RC011"), ("AGE_OUT_OF_RANGE", "RC013")];
     const ULN_RETURNED: &'static str = "ULN_RETURNED";
     const OTHER: &'static str = "OTHER";
 
     fn of(learner: &BatchLearnerResult, names_uln: bool) -> Self {
         let code = LrsCode::new(learner.return_code.as_deref().unwrap_or_default());
-        let known = Self::CODES.iter().find(|(known, _)| code.is(known)).map(|(_, word)| *word);
+        let known = Self::TABLE.iter().find(|(_, known)| code.is(known)).map(|(word, _)| *word);
         let found = learner.uln.is_some() && !names_uln;
         Self(known.unwrap_or(if found { Self::ULN_RETURNED } else { Self::OTHER }))
     }
@@ -96,7 +97,7 @@ impl serde::Serialize for RegistrationOutcome {
 
 impl Field for RegistrationOutcome {
     fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
-        let [data, format, age] = Self::CODES.map(|(_, word)| word);
+        let [data, format, age] = Self::TABLE.map(|(word, _)| word);
         one_of(&[Self::ULN_RETURNED, data, format, age, batch_results::NO_RESULT, batch_results::NOT_PROCESSED, Self::OTHER])
     }
 }

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 use super::kind::{BatchKind, Calls, Details, Progress, Row, Submitted, counters};
 use super::matching::{Mark, key};
 use super::model::Kind;
-use crate::domain::{Achievement, AchievementJob, AchievementJobStatus, Open, Personal, SubmissionType};
+use crate::domain::{Achievement, AchievementJob, AchievementJobStatus, Open, Personal, SubmissionType, Text};
 use crate::lrs::Answer as _;
 use crate::lrs::CallFailed;
 use crate::lrs::codes::LrsCode;
@@ -39,7 +39,7 @@ impl BatchKind for Achievements {
     fn mark(achievement: &Achievement) -> Mark {
         let reference = achievement.unit_or_qualification_reference_number.as_str();
         let keys = [key(&[achievement.uln.as_str()]), key(&[reference])];
-        Mark::new(achievement.mis_identifier.as_ref().map(|name| name.as_str()), keys).naming_uln(true)
+        Mark::new(achievement.mis_identifier.as_ref().map(Text::as_str), keys).naming_uln(true)
     }
 
     /// What becomes of achievements submitted twice, LRS does not say.
@@ -68,11 +68,10 @@ impl BatchKind for Achievements {
         }
         let Some(job) = &output.job else { return Progress::Unknown };
         match job.status.as_ref().and_then(Open::known) {
-            Some(AchievementJobStatus::Waiting | AchievementJobStatus::InProgress) => Progress::Working,
             Some(AchievementJobStatus::Successful) => Progress::Done,
             Some(AchievementJobStatus::Failed | AchievementJobStatus::Cancelled) => Progress::Failed,
             None if job.end_date.is_some() => Progress::Done,
-            None => Progress::Working,
+            Some(AchievementJobStatus::Waiting | AchievementJobStatus::InProgress) | None => Progress::Working,
         }
     }
 

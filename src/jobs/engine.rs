@@ -207,7 +207,7 @@ impl Engine {
 /// Waits until somebody says stop. If nobody is left who could, that is never.
 async fn told(stopped: &mut watch::Receiver<bool>) {
     if stopped.wait_for(|stopped| *stopped).await.is_err() {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 

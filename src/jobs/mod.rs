@@ -177,7 +177,8 @@ impl Jobs {
                 blobs.push((blob, self.keys.seal_packed(&place(id, blob), packed)?));
             }
         }
-        self.create(id, K::KIND, actor, details, (parts, false, K::is_repeatable(details)), blobs, now).await
+        let header = Header::new(K::KIND, actor.organisation.ukprn(), parts.len(), now).repeatable(K::is_repeatable(details));
+        self.accept(Batch { id, header, parts, expires: self.longest_kept(now) }, details, blobs).await
     }
 
     /// Follows a job of LRS that was submitted elsewhere.
@@ -186,29 +187,24 @@ impl Jobs {
     /// The same.
     pub async fn track<K: BatchKind>(&self, actor: &Actor, job: i64) -> Result<Batch, JobsError> {
         self.check().await?;
-        let (id, now) = (BatchId::new(), self.store.now().await?);
-        let details = Details::of(actor.user.clone());
-        self.create(id, K::KIND, actor, &details, (vec![Part::of_job(job, now)], true, true), Vec::new(), now).await
+        let now = self.store.now().await?;
+        let header = Header::new(K::KIND, actor.organisation.ukprn(), 1, now).tracked();
+        let batch = Batch { id: BatchId::new(), header, parts: vec![Part::of_job(job, now)], expires: self.longest_kept(now) };
+        self.accept(batch, &Details::of(actor.user.clone()), Vec::new()).await
     }
 
-    async fn create(
-        &self,
-        id: BatchId,
-        kind: Kind,
-        actor: &Actor,
-        details: &Details,
-        (parts, tracked, repeatable): (Vec<Part>, bool, bool),
-        mut blobs: Vec<(Blob, Vec<u8>)>,
-        now: Moment,
-    ) -> Result<Batch, JobsError> {
+    /// When a batch that begins now leaves, if nothing is heard of it any more.
+    fn longest_kept(&self, now: Moment) -> Moment {
+        now.after(self.settings.horizon).after(self.settings.retention)
+    }
+
+    async fn accept(&self, batch: Batch, details: &Details, mut blobs: Vec<(Blob, Vec<u8>)>) -> Result<Batch, JobsError> {
         let json = serde_json::to_vec(details).map_err(|_| JobsError::Unreadable("details"))?;
-        blobs.push((Blob::Details, self.keys.seal(&place(id, Blob::Details), &json)?));
-        let count = u32::try_from(parts.len()).map_err(|_| JobsError::Unreadable("the number of parts"))?;
-        let header = Header::new(kind, actor.organisation.ukprn(), count, tracked, repeatable, now);
-        let expires = now.after(self.settings.horizon).after(self.settings.retention);
-        let new = NewBatch { batch: Batch { id, header, parts, expires }, blobs };
+        blobs.push((Blob::Details, self.keys.seal(&place(batch.id, Blob::Details), &json)?));
+        let new = NewBatch { batch, blobs };
         self.store.create(&new).await?;
-        tracing::info!(batch = %id, kind = kind.name(), parts = count, tracked, "batch accepted");
+        let Batch { id, header, .. } = &new.batch;
+        tracing::info!(batch = %id, kind = header.kind.name(), parts = header.parts, tracked = header.tracked, "batch accepted");
         self.news.notify_one();
         Ok(new.batch)
     }

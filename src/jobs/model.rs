@@ -111,9 +111,22 @@ pub struct Header {
 }
 
 impl Header {
-    /// The header of a batch of this organisation.
-    pub fn new(kind: Kind, organisation: &Ukprn, parts: u32, tracked: bool, repeatable: bool, created: Moment) -> Self {
-        Self { kind, organisation: organisation.as_str().to_owned(), parts, tracked, repeatable, created }
+    /// The header of a batch of this organisation, with so many parts.
+    pub fn new(kind: Kind, organisation: &Ukprn, parts: usize, created: Moment) -> Self {
+        let parts = u32::try_from(parts).unwrap_or(u32::MAX);
+        Self { kind, organisation: organisation.as_str().to_owned(), parts, tracked: false, repeatable: false, created }
+    }
+
+    /// Of a batch that does no harm when it is sent twice.
+    #[must_use]
+    pub fn repeatable(self, repeatable: bool) -> Self {
+        Self { repeatable, ..self }
+    }
+
+    /// Of a job that somebody else submitted.
+    #[must_use]
+    pub fn tracked(self) -> Self {
+        Self { tracked: true, repeatable: true, ..self }
     }
 
     /// Is it this organisation's?
@@ -366,7 +379,7 @@ mod tests {
         let now = Moment(1_700_000_000_000);
         let part = |state: &State| Part { state: *state, sent: u32::from(*state != State::Waiting), ..Part::waiting(0, 10, now) };
         let ukprn = Ukprn::parse("10012345").expect("a UKPRN");
-        let header = Header::new(Kind::Registration, &ukprn, u32::try_from(states.len()).expect("few"), false, false, now);
+        let header = Header::new(Kind::Registration, &ukprn, states.len(), now);
         Batch { id: BatchId::new(), header, parts: states.iter().map(part).collect(), expires: now }
     }
 

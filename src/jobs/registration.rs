@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::kind::{BatchKind, Calls, Details, Progress, Row, Submitted, counters, paired};
 use super::matching::{Mark, key};
 use super::model::Kind;
-use crate::domain::{BatchLearner, BatchLearnerResult, JobType, Open, Personal};
+use crate::domain::{BatchLearner, BatchLearnerResult, JobType, Open, Personal, Text};
 use crate::form::Value as _;
 use crate::lrs::CallFailed;
 use crate::lrs::codes::LrsCode;
@@ -25,7 +25,7 @@ impl BatchKind for Registrations {
     fn mark(learner: &BatchLearner) -> Mark {
         let born = learner.date_of_birth.as_ref().map(|date| date.text().into_owned()).unwrap_or_default();
         let keys = [key(&[learner.given_name.as_str(), learner.family_name.as_str(), &born])];
-        Mark::new(learner.mis_identifier.as_ref().map(|name| name.as_str()), keys).naming_uln(learner.uln.is_some())
+        Mark::new(learner.mis_identifier.as_ref().map(Text::as_str), keys).naming_uln(learner.uln.is_some())
     }
 
     /// Looking for learners changes nothing; registering them twice may give them two ULNs.

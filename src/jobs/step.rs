@@ -65,11 +65,10 @@ impl Circumstances<'_> {
         let waited = part.submitted.map_or(Duration::ZERO, |submitted| self.now.since(submitted));
         let again = Part { reason: None, code: printable(code), due: self.next_poll(part), tries: part.tries + 1, ..part.clone() };
         match progress {
-            Progress::Working => again,
             Progress::Done => Part { state: State::Complete, changed: self.now, ..again },
             Progress::Failed => self.failed(part, Reason::JobFailed, code),
             Progress::Unknown if self.tracked || waited >= UNKNOWN_FOR => self.failed(part, Reason::JobUnknown, code),
-            Progress::Unknown => again,
+            Progress::Working | Progress::Unknown => again,
         }
     }
 

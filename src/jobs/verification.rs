@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::kind::{BatchKind, Calls, Details, Progress, Row, Submitted, paired};
 use super::matching::{Mark, key};
 use super::model::Kind;
-use crate::domain::{BatchLearnerToVerify, Open, Personal};
+use crate::domain::{BatchLearnerToVerify, Open, Personal, Text};
 use crate::lrs::CallFailed;
 use crate::lrs::codes::LrsCode;
 use crate::lrs::learner_service::{GetVerificationBatch, MOST_LEARNERS, SubmitVerificationBatch, VerificationBatchOutput, VerifiedLearner};
@@ -23,7 +23,7 @@ impl BatchKind for Verifications {
 
     fn mark(learner: &BatchLearnerToVerify) -> Mark {
         let keys = [key(&[learner.uln.as_str(), learner.given_name.as_str(), learner.family_name.as_str()])];
-        Mark::new(learner.mis_identifier.as_ref().map(|name| name.as_str()), keys).naming_uln(true)
+        Mark::new(learner.mis_identifier.as_ref().map(Text::as_str), keys).naming_uln(true)
     }
 
     /// It changes nothing.

@@ -58,10 +58,11 @@ const fn entry(code: &'static str, kind: Kind, meaning: &'static str, advice: &'
     Entry { code, meaning, kind, advice }
 }
 
-const AS_OUTCOME: &str = "Belongs to an operation the gateway does not offer yet; should it come, it is passed on.";
+const NOT_OFFERED: &str = "Belongs to an operation the gateway does not offer; should it come, it is passed on.";
+const REPORT: &str = "Report it to the gateway's maintainers.";
 const CHECK_CREDENTIALS: &str = "Have the operator settle it with LRS.";
 
-/// Every code the gateway knows (FACTS 3.1, 3.3, 3.5).
+/// Every code the gateway knows (FACTS 3.1, 3.3 to 3.5).
 pub const TABLE: &[Entry] = &[
     entry("WSRC0001", Kind::Outcome, "no learner matches", "Check the particulars, or register the learner."),
     entry("WSRC0002", Kind::Outcome, "too many learners match", "Search with more particulars."),
@@ -69,10 +70,10 @@ pub const TABLE: &[Entry] = &[
     entry("WSRC0004", Kind::Outcome, "exactly this learner was found", "Use the learner's record."),
     entry("WSRC0005", Kind::Outcome, "the learner was registered", "Keep the new ULN."),
     entry("WSRC0006", Kind::Outcome, "the learner was updated", "Read the record again before the next update."),
-    entry("WSRC0007", Kind::Outcome, "the registration batch was accepted", AS_OUTCOME),
-    entry("WSRC0008", Kind::Outcome, "the registration batch is not complete yet", AS_OUTCOME),
-    entry("WSRC0009", Kind::Outcome, "the registration batch was done", AS_OUTCOME),
-    entry("WSRC0010", Kind::Outcome, "the registration batch failed", AS_OUTCOME),
+    entry("WSRC0007", Kind::Outcome, "the registration batch was accepted", "Nothing: the gateway asks for the results."),
+    entry("WSRC0008", Kind::Outcome, "the registration batch is not complete yet", "Nothing: the gateway asks again."),
+    entry("WSRC0009", Kind::Outcome, "the registration batch was done", "Read the results."),
+    entry("WSRC0010", Kind::Outcome, "the registration batch failed", "Read the results that there are; look into the portal."),
     entry(
         "WSRC0013",
         Kind::Refused(Refusal::StaleVersion),
@@ -86,8 +87,8 @@ pub const TABLE: &[Entry] = &[
         "Leave `abilityToShare` as LRS holds it.",
     ),
     entry("WSRC0015", Kind::Refused(Refusal::InsufficientData), "there is not enough data", "Give more of the optional fields."),
-    entry("WSRC0017", Kind::Outcome, "the batch's record count is not its number of learners", AS_OUTCOME),
-    entry("WSRC0018", Kind::Outcome, "the batch job is not known", AS_OUTCOME),
+    entry("WSRC0017", Kind::Outcome, "the batch's record count is not its number of learners", REPORT),
+    entry("WSRC0018", Kind::Outcome, "the batch job is not known", "Check the number of the job, and whose it is."),
     entry("WSRC0019", Kind::Refused(Refusal::UlnNotFound), "there is no learner with this ULN", "Find the learner first."),
     entry("WSRC0020", Kind::Outcome, "nothing has changed, so nothing was updated", "Nothing: the record is as it was sent."),
     entry(
@@ -102,17 +103,22 @@ pub const TABLE: &[Entry] = &[
         "the learner was merged into another; the master record is given",
         "Keep the master's ULN, remember the other.",
     ),
-    entry("WSRC0023", Kind::Outcome, "the ULNs of the report were not found", AS_OUTCOME),
-    entry("WSRC0024", Kind::Outcome, "there are no ULNs to report", AS_OUTCOME),
-    entry("WSRC0030", Kind::Outcome, "the verification batch's record count is not its number of learners", AS_OUTCOME),
-    entry("WSRC0043", Kind::Outcome, "the awarding organisation is not set up for achievement batches", AS_OUTCOME),
+    entry("WSRC0023", Kind::Outcome, "the ULNs of the report were not found", NOT_OFFERED),
+    entry("WSRC0024", Kind::Outcome, "there are no ULNs to report", NOT_OFFERED),
+    entry("WSRC0030", Kind::Outcome, "the verification batch's record count is not its number of learners", REPORT),
+    entry(
+        "WSRC0043",
+        Kind::Outcome,
+        "the awarding organisation is not set up for achievement batches",
+        "Have LRS set the organisation up.",
+    ),
     entry(
         "WSEC0001",
         Kind::MessageRefused,
         "the message does not fit LRS's schema, or holds a value LRS prohibits",
         "Look for unusual values; if there are none, report it to the gateway's maintainers.",
     ),
-    entry("WSEC0002", Kind::MessageRefused, "the operation is not one LRS supports", "Report it to the gateway's maintainers."),
+    entry("WSEC0002", Kind::MessageRefused, "the operation is not one LRS supports", REPORT),
     entry(
         "WSEC0003",
         Kind::CredentialsRefused,
@@ -123,7 +129,7 @@ pub const TABLE: &[Entry] = &[
     entry("WSEC0005", Kind::CredentialsRefused, "the organisation's password is not right", CHECK_CREDENTIALS),
     entry("WSEC0006", Kind::CredentialsRefused, "the organisation may not use this LRS service", CHECK_CREDENTIALS),
     entry("WSEC0044", Kind::MessageRefused, "the e-mail address is not valid", "Correct the address."),
-    entry("WSEC0045", Kind::MessageRefused, "the submission type is not valid", "Report it to the gateway's maintainers."),
+    entry("WSEC0045", Kind::MessageRefused, "the submission type is not valid", REPORT),
     entry("WSEC0046", Kind::MessageRefused, "there are more achievements than LRS permits", "Send fewer."),
     entry("WSEC0047", Kind::MessageRefused, "there is no achievement in the request", "Send at least one."),
     entry("WSEC0136", Kind::Refused(Refusal::InvalidUln), "LRS does not take the ULN for a valid one", "Check the ULN."),
@@ -151,6 +157,14 @@ pub const TABLE: &[Entry] = &[
     ),
     entry("WSVRC005", Kind::Outcome, "the ULN exists and is not this learner's", "Check the ULN: it belongs to somebody else."),
     entry("WSVRC006", Kind::Outcome, "there is no learner with this ULN", "Check the ULN."),
+    entry("RC006", Kind::Outcome, "there is not enough data to give the learner a ULN", "Give more of the optional fields."),
+    entry(
+        "RC011",
+        Kind::Outcome,
+        "a field has the wrong format, or the learner is younger than 13 or older than 110",
+        "Check the learner's fields, the date of birth first.",
+    ),
+    entry("RC013", Kind::Outcome, "the learner is younger than 13 or older than 110", "Check the date of birth."),
 ];
 
 /// A code from LRS, exactly as it came.

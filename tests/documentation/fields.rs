@@ -4,14 +4,15 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use lrs_gateway::domain::{
-    FindByDemographics, FindByUln, GetLearningEvents, Learner, LearnerDetails, LearningEvent, RegisterLearner, RetrieveUlns, UpdateLearner,
-    VerifyLearner,
+    AchievementJob, BatchLearner, BatchLearnerResult, FindByDemographics, FindByUln, GetLearningEvents, Learner, LearnerDetails,
+    LearningEvent, RegisterLearner, RetrieveUlns, UpdateLearner, VerifyLearner,
 };
 use lrs_gateway::form::camel_case;
 use lrs_gateway::lrs::Operation;
+use lrs_gateway::lrs::external_service::{GetAchievementBatch, SubmitAchievementBatch};
 use lrs_gateway::lrs::learner_service::{
-    FindLearnerResponse, RegisterLearnerResponse, RetrieveUlnsResponse, RetrievedUln, RetrievedUlns, UpdateLearnerResponse,
-    VerifiedLearner, VerifyLearnerResponse,
+    FindLearnerResponse, GetRegistrationBatch, GetVerificationBatch, RegisterLearnerResponse, RetrieveUlnsResponse, RetrievedUln,
+    RetrievedUlns, SubmitRegistrationBatch, SubmitVerificationBatch, UpdateLearnerResponse, VerifiedLearner, VerifyLearnerResponse,
 };
 use lrs_gateway::lrs::learner_service_r9::{LearnerRecord, LearningEventsResponse, LearningEventsResult};
 use lrs_gateway::lrs::soap::record::{Fields, WireRecord};
@@ -94,7 +95,99 @@ fn the_page_of_fields_has_every_field_of_every_operation() {
         section::<RetrieveUlns>("retrieveUlns", &rows("", "", RetrieveUlns::FIELDS), &retrieve_answer()),
         section::<GetLearningEvents>("getLearningEvents", &rows("", "", GetLearningEvents::FIELDS), &learning_events_answer()),
     ];
-    assert_ends_with("docs/FIELDS.md", "fields", &page.concat());
+    assert_ends_with("docs/FIELDS.md", "fields", &(page.concat() + &batches()));
+}
+
+/// The batches: what is submitted is a list of records, what comes back a list of rows with records in them.
+fn batches() -> String {
+    let list = |list: &str, fields| rows("Learner/", &format!("{list}[]."), fields);
+    let registrations = [rows("", "", &[("JobType", "job_type")]), list("learners", BatchLearner::FIELDS)].concat();
+    let row = |fields: Fields, record: &str| -> Rows {
+        let own = [("MISIdentifier", "misIdentifier"), ("ReturnCode", "lrsCode"), ("ResponseCode", "lrsCode")];
+        let mut rows = rows("", &format!("results[].{record}."), fields);
+        for (element, names) in &mut rows {
+            if let Some((_, field)) = own.iter().find(|(name, _)| name == element) {
+                names.insert(0, format!("results[].{field}"));
+            }
+        }
+        rows
+    };
+    let verifications: Rows = [
+        ("OrgEmail", "notifyEmail"),
+        ("Learner/MISIdentifier", "learners[].misIdentifier"),
+        ("Learner/ULN", "learners[].uln"),
+        ("Learner/FamilyName", "learners[].familyName"),
+        ("Learner/GivenName", "learners[].givenName"),
+        ("Learner/DateOfBirth", "learners[].dateOfBirth"),
+        ("Learner/Gender", "learners[].gender"),
+    ]
+    .map(|(element, field)| (element.to_owned(), vec![field.to_owned()]))
+    .into();
+    let verified: Rows = row(VerifiedLearner::FIELDS, "verification")
+        .into_iter()
+        .map(|(element, names)| match element.as_str() {
+            "MISIdentifier" => (element, vec!["results[].misIdentifier".to_owned()]),
+            _ => (element, names),
+        })
+        .collect();
+    let achievements: Rows = SubmitAchievementBatch::FIELDS
+        .iter()
+        .map(|(element, field)| {
+            let list = if element.starts_with("achievements/") { "achievements[]." } else { "" };
+            ((*element).to_owned(), vec![format!("{list}{}", camel_case(field))])
+        })
+        .collect();
+    let job = AchievementJob::FIELDS.iter().map(|(element, field)| ((*element).to_owned(), vec![camel_case(field)])).collect();
+    [
+        table::<SubmitRegistrationBatch<'_>>(
+            "submitRegistrationBatch",
+            "requestBody",
+            SubmitRegistrationBatch::ELEMENT,
+            &registrations,
+            "",
+        ),
+        table::<GetRegistrationBatch>(
+            "getRegistrationBatchResults",
+            "responses/200",
+            "GetSubmitBatchOutputResponse/Learner",
+            &row(BatchLearnerResult::FIELDS, "learner"),
+            "results[].learner.",
+        ),
+        table::<SubmitVerificationBatch<'_>>(
+            "submitVerificationBatch",
+            "requestBody",
+            SubmitVerificationBatch::ELEMENT,
+            &verifications,
+            "",
+        ),
+        table::<GetVerificationBatch>(
+            "getVerificationBatchResults",
+            "responses/200",
+            "GetVerifyBatchOutputResponse/VerifiedLearner",
+            &verified,
+            "results[].verification.",
+        ),
+        table::<SubmitAchievementBatch<'_>>("submitAchievementBatch", "requestBody", SubmitAchievementBatch::ELEMENT, &achievements, ""),
+        table::<GetAchievementBatch>("getAchievementBatchJob", "responses/200", "GetAchievementBatchJobResult", &job, ""),
+    ]
+    .concat()
+}
+
+/// What the page says of one message of a batch. The document must have these fields, and below `prefix` no others.
+fn table<O: Operation>(id: &str, part: &str, element: &str, table: &Rows, prefix: &str) -> String {
+    let schema = operation(id).pointer(&format!("/{part}/content/application~1json/schema")).expect(id).clone();
+    let there = fields_of(&schema, "");
+    let listed: BTreeSet<String> = table.iter().flat_map(|(_, names)| names.clone()).collect();
+    assert!(listed.is_subset(&there), "{id}: {:?}", listed.difference(&there).collect::<Vec<_>>());
+    let below: BTreeSet<String> = there.into_iter().filter(|field| field.starts_with(prefix)).collect();
+    assert!(below.is_subset(&listed), "{id}: {:?}", below.difference(&listed).collect::<Vec<_>>());
+    let mut page = format!("\n## {id}\n\nLRS calls it {}.\n", O::NAME);
+    let element = element.rsplit(':').next().expect("a name");
+    writeln!(page, "\n| {element} | JSON |\n|---|---|").expect("text");
+    for (element, names) in table {
+        writeln!(page, "| {element} | `{}` |", names.join("`, `")).expect("text");
+    }
+    page
 }
 
 /// What the page says of an operation. The OpenAPI document must have these fields and no others.
@@ -122,7 +215,8 @@ fn document() -> Value {
 
 fn operation(id: &str) -> Value {
     let document = document();
-    let mut operations = document["paths"].as_object().expect("paths").values().map(|path| &path["post"]);
+    let paths = document["paths"].as_object().expect("paths").values();
+    let mut operations = paths.flat_map(|path| [&path["post"], &path["get"]]);
     operations.find(|operation| operation["operationId"] == id).unwrap_or_else(|| panic!("no {id}")).clone()
 }
 

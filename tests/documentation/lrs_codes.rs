@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use lrs_gateway::api::find_learners::FindOutcome;
 use lrs_gateway::api::learning_events::LearningEventsOutcome;
 use lrs_gateway::api::register_learners::{RegisterOutcome, UpdateOutcome};
+use lrs_gateway::api::registration_batches::RegistrationOutcome;
 use lrs_gateway::api::verify_learners::VerifyOutcome;
 use lrs_gateway::lrs::codes::{LrsCode, TABLE};
 use lrs_gateway::lrs::{CallFailed, Failure};
@@ -14,13 +15,26 @@ use lrs_gateway::problem::Problem;
 use super::assert_ends_with;
 
 /// The outcomes of every operation that has some of its own.
-const OUTCOMES: [(&str, &[(&str, &str)]); 6] = [
+const OUTCOMES: [(&str, &[(&str, &str)]); 7] = [
     ("findLearnerByUln", FindOutcome::TABLE),
     ("findLearnersByDemographics", FindOutcome::TABLE),
     ("registerLearner", RegisterOutcome::TABLE),
     ("updateLearner", UpdateOutcome::TABLE),
     ("verifyLearner", VerifyOutcome::TABLE),
     ("getLearningEvents", LearningEventsOutcome::TABLE),
+    ("getRegistrationBatchResults", &RegistrationOutcome::TABLE),
+];
+
+/// What becomes of a part of a batch whose job LRS answers so about.
+const PARTS: [(&str, &str); 8] = [
+    ("WSRC0007", "a part that is `SUBMITTED`"),
+    ("WSRC0008", "a part that is `SUBMITTED`"),
+    ("WSRC0009", "a part that is `COMPLETE`"),
+    ("WSRC0010", "a part that has `FAILED`, `JOB_FAILED`"),
+    ("WSRC0017", "a part that has `FAILED`, `LRS_REFUSED`"),
+    ("WSRC0018", "a part that has `FAILED`, `JOB_UNKNOWN`"),
+    ("WSRC0030", "a part that has `FAILED`, `LRS_REFUSED`"),
+    ("WSRC0043", "a part that has `FAILED`, `LRS_REFUSED`"),
 ];
 
 #[test]
@@ -45,6 +59,9 @@ fn what_the_caller_gets(code: &str) -> String {
     if let Some(failure) = Failure::of_code(&LrsCode::new(code)) {
         let row = Problem::from(CallFailed { failure, outcome_unknown: false }).code().row();
         return format!("{} `{}`", row.status, row.code);
+    }
+    if let Some((_, part)) = PARTS.iter().find(|(lrs, _)| *lrs == code) {
+        return (*part).to_owned();
     }
     let mut outcomes: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for (operation, table) in OUTCOMES {

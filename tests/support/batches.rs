@@ -32,11 +32,11 @@ pub struct Submitted<'c> {
 
 /// Submits a batch, which must be accepted.
 pub async fn submit<'c>(caller: &'c Caller, resource: &str, body: &Value) -> Submitted<'c> {
-    accepted(caller, caller.post(&format!("/v1/{resource}"), body).await)
+    accepted(caller, &caller.post(&format!("/v1/{resource}"), body).await)
 }
 
 /// An answer that must be an accepted batch.
-pub fn accepted(caller: &Caller, answer: Answer) -> Submitted<'_> {
+pub fn accepted<'c>(caller: &'c Caller, answer: &Answer) -> Submitted<'c> {
     assert_eq!(answer.status, 202, "{}", answer.text);
     let first = answer.json();
     let path = answer.header("location").to_owned();

@@ -70,7 +70,8 @@ impl Redis {
 
     fn wait(&self) {
         let started = Instant::now();
-        while !self.try_connect().is_some_and(|mut connection| redis::cmd("PING").query::<String>(&mut connection).is_ok()) {
+        let answers = |mut connection: Connection| redis::cmd("PING").query::<String>(&mut connection).is_ok();
+        while !self.try_connect().is_some_and(answers) {
             assert!(started.elapsed() < Duration::from_secs(10), "redis-server does not answer on port {}", self.port);
             std::thread::sleep(Duration::from_millis(10));
         }

@@ -77,7 +77,9 @@ impl Shelves {
     fn sweep(&mut self) {
         let now = self.now();
         let gone: Vec<BatchId> = self.batches.values().filter(|kept| kept.batch.expires <= now).map(|kept| kept.batch.id).collect();
-        gone.into_iter().for_each(|id| self.forget(id));
+        for id in gone {
+            self.forget(id);
+        }
     }
 
     fn forget(&mut self, id: BatchId) {

@@ -399,12 +399,12 @@ impl Store for RedisStore {
             let unreadable = || StoreError::Unreadable("an answer to a claim".into());
             let [now, next, leased @ ..] = &found[..] else { return Err(unreadable()) };
             let now = moment_of(now).ok_or_else(unreadable)?;
-            let mut leases = Vec::new();
+            let mut claimed = Vec::new();
             for pair in leased.chunks_exact(2) {
                 let id = BatchId::parse(&pair[0]).ok_or_else(unreadable)?;
-                leases.push(Lease { id, until: moment_of(&pair[1]).ok_or_else(unreadable)? });
+                claimed.push(Lease { id, until: moment_of(&pair[1]).ok_or_else(unreadable)? });
             }
-            Ok(Claim { now, leases, next: moment_of(next) })
+            Ok(Claim { now, leases: claimed, next: moment_of(next) })
         })
     }
 

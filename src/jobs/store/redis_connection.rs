@@ -26,7 +26,7 @@ const FAILURE_BELIEVED: Duration = Duration::from_millis(250);
 enum Topology {
     Single(Client),
     Sentinel(SentinelParts),
-    Cluster(ClusterClient),
+    Cluster(Box<ClusterClient>),
 }
 
 /// What a client of sentinels is made of; one is made for each attempt to find the master.
@@ -110,7 +110,7 @@ impl Connection {
         let topology = match topology {
             "" => Topology::Single(single(info(&format!("{scheme}://{rest}"))?, certificates)?),
             "sentinel" => Topology::Sentinel(sentinels(rest, tls, certificates)?),
-            "cluster" => Topology::Cluster(cluster(rest, tls, certificates)?),
+            "cluster" => Topology::Cluster(Box::new(cluster(rest, tls, certificates)?)),
             _ => return Err(SCHEMES.into()),
         };
         Ok(Self { topology, current: Mutex::default() })
