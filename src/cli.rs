@@ -125,7 +125,7 @@ const LONGEST_STOP: Duration = Duration::from_secs(25);
 
 /// Other keys than the store was written with: going on would mix what neither side can read.
 const OTHER_KEY: &str = "store.encryption_key_file: the store was written with another key. Give that key too, after the new one; \
-    or, if what is stored may be lost, delete the key `<store.key_prefix>:key-check` in Redis";
+    or, if what is stored may be lost, delete the key `<store.key_prefix>:shared` in Redis";
 
 type Outcome = Result<(), Vec<String>>;
 
@@ -149,16 +149,26 @@ fn serve(path: &Path) -> Outcome {
             }
             tracing::error!(%error, "the store cannot be used: batches are not accepted until it can");
         }
-        let engine = gateway.engine().start();
+        let engine = gateway.engine();
         let api = server::bind(config.listen, config.workers, config.tls, gateway).map_err(bind_problem(config.listen))?;
         let admin = server::bind_admin(config.admin_listen).map_err(bind_problem(config.admin_listen))?;
         if config.store == "memory" {
             tracing::warn!("batches are kept in memory: they are lost when this process ends. Set store.redis_url to keep them");
         }
         tracing::info!(api = %api.address, admin = %admin.address, organisations, store = config.store, "serving");
-        let served = tokio::try_join!(api.server, admin.server).map_err(|error| vec![error.to_string()]);
-        engine.stop(LONGEST_STOP).await;
-        served.map(|_| ())
+        let engine = engine.start();
+        let handles = [api.server.handle(), admin.server.handle()];
+        actix_web::rt::spawn(async move {
+            server::asked_to_end().await;
+            // Batches first: what has been sent to LRS shall get its answer over connections that are still there.
+            engine.stop(LONGEST_STOP).await;
+            for handle in handles {
+                handle.stop(true).await;
+            }
+        });
+        tokio::try_join!(api.server, admin.server).map_err(|error| vec![error.to_string()])?;
+        tracing::info!("ended");
+        Ok(())
     })
 }
 

@@ -74,8 +74,11 @@ pub async fn run(options: Options) -> Result<(), String> {
         write_secret(file, &json).map_err(|error| format!("{}: {error}", file.display()))?;
     }
     print!("{}", welcome(bound.address, lrs_address, &tokens));
-    tokio::try_join!(bound.server, lrs_server).map_err(|error| error.to_string())?;
-    Ok(())
+    tokio::select! {
+        ended = bound.server => ended.map_err(|error| error.to_string()),
+        ended = lrs_server => ended.map_err(|error| error.to_string()),
+        () = server::asked_to_end() => Ok(()),
+    }
 }
 
 /// The simulator's jobs take two seconds: there is no need to wait long.

@@ -60,6 +60,23 @@ pub struct Bound {
     pub server: Server,
 }
 
+/// Waits until somebody wants the process to end: SIGTERM, or Ctrl-C.
+pub async fn asked_to_end() {
+    let interrupted = async { tokio::signal::ctrl_c().await.is_ok() };
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminated) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                _ = terminated.recv() => {}
+                _ = interrupted => {}
+            }
+            return;
+        }
+    }
+    interrupted.await;
+}
+
 /// Longer than load balancers keep idle connections, so that they are the ones to close them.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
 /// How long a client may take to send its headers.
@@ -89,7 +106,7 @@ pub fn bind(listen: SocketAddr, workers: usize, tls: Option<rustls::ServerConfig
             .configure(routes::documentation)
             .default_service(web::to(routes::no_route))
     });
-    let server = server.workers(workers).keep_alive(KEEP_ALIVE).client_request_timeout(SLOWEST_HEADERS);
+    let server = server.workers(workers).keep_alive(KEEP_ALIVE).client_request_timeout(SLOWEST_HEADERS).disable_signals();
     let server = match tls {
         None => server.listen(listener)?,
         Some(tls) => server.listen_rustls_0_23(listener, tls)?,
@@ -115,7 +132,7 @@ pub fn bind_admin(listen: SocketAddr) -> std::io::Result<Bound> {
             .into_app()
             .default_service(web::to(routes::no_route))
     });
-    let server = server.workers(1).listen(listener)?.run();
+    let server = server.workers(1).disable_signals().listen(listener)?.run();
     Ok(Bound { address, server })
 }
 

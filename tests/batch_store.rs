@@ -52,7 +52,7 @@ async fn keeps_its_promises(store: &dyn Store) {
     a_lease_that_has_run_out_is_anothers(store).await;
     lists_are_an_organisations_own_and_newest_first(store).await;
     batches_leave(store).await;
-    replicas_agree(store).await;
+    replicas_share_small_things(store).await;
 }
 
 async fn a_batch_is_there_as_a_whole(store: &dyn Store) {
@@ -105,7 +105,7 @@ async fn a_batch_is_leased_to_one_at_a_time(store: &dyn Store) {
     let mut ids: Vec<BatchId> = first.leases.iter().chain(&second).map(|lease| lease.id).collect();
     ids.sort();
     assert_eq!(ids, batches.each_ref().map(|batch| batch.id));
-    assert_ne!(first.leases[0].until, second[0].until, "no two leases end at the same moment");
+    assert_ne!(first.leases[0].token, second[0].token);
     assert!(leased(store).await.is_empty());
 
     let now = claim(store, LEASE).await.now;
@@ -124,7 +124,7 @@ async fn a_batch_that_is_woken_is_due_at_once(store: &dyn Store) {
     let [lease] = leased(store).await[..] else { panic!("one lease") };
     store.wake(batch.id).await.expect("woken");
     assert!(leased(store).await.is_empty(), "its worker keeps it");
-    let far = Moment(lease.until.0).after(LEASE);
+    let far = claim(store, LEASE).await.now.after(LEASE);
     store.release(lease, Some(far)).await.expect("released");
     let [lease] = leased(store).await[..] else { panic!("due at once, because it was woken") };
     store.release(lease, Some(far)).await.expect("released");
@@ -148,14 +148,15 @@ async fn a_lease_that_has_run_out_is_anothers(store: &dyn Store) {
         tokio::task::yield_now().await;
     };
     assert_eq!(taken_over.id, batch.id);
-    assert_eq!(store.renew(late, LEASE).await, Ok(None), "it is somebody else's");
-    store.release(late, None).await.expect("nothing happens");
-    let renewed = store.renew(taken_over, LEASE * 2).await.expect("renewed").expect("it is ours");
-    assert!(renewed.until > taken_over.until);
-    assert_eq!(store.renew(taken_over, LEASE).await, Ok(None), "of two ends, the later one counts");
-    store.release(taken_over, Some(Moment(0))).await.expect("nothing happens");
+    assert_eq!(store.renew(late, LEASE).await, Ok(false), "it is somebody else's");
+    store.release(late, Some(Moment(0))).await.expect("nothing happens");
     assert!(leased(store).await.is_empty());
-    store.release(renewed, None).await.expect("released");
+    let before = claim(store, LEASE).await.next.expect("the end of the lease");
+    assert_eq!(store.renew(taken_over, LEASE * 2).await, Ok(true));
+    assert_eq!(store.renew(taken_over, LEASE * 2).await, Ok(true), "as often as its holder wants");
+    assert!(claim(store, LEASE).await.next.expect("the end of the lease") >= before.after(LEASE));
+    store.release(taken_over, None).await.expect("released");
+    assert_eq!(store.renew(taken_over, LEASE).await, Ok(false), "it was given back");
     assert_eq!(claim(store, LEASE).await.next, None);
     store.erase(&batch).await.expect("erased");
 }
@@ -198,11 +199,13 @@ async fn batches_leave(store: &dyn Store) {
     }
 }
 
-async fn replicas_agree(store: &dyn Store) {
-    assert_eq!(store.agree("motto", b"first").await.as_deref(), Ok(&b"first"[..]));
-    assert_eq!(store.agree("motto", b"second").await.as_deref(), Ok(&b"first"[..]));
-    store.replace("motto", b"third").await.expect("replaced");
-    assert_eq!(store.agree("motto", b"second").await.as_deref(), Ok(&b"third"[..]));
+async fn replicas_share_small_things(store: &dyn Store) {
+    assert!(store.shared().await.expect("read").is_empty());
+    store.share("motto", b"first").await.expect("shared");
+    store.share("colour", &[0, 255]).await.expect("shared");
+    store.share("motto", b"second").await.expect("shared");
+    let shared = store.shared().await.expect("read");
+    assert_eq!((shared.len(), shared["motto"].as_slice(), shared["colour"].as_slice()), (2, &b"second"[..], &[0, 255][..]));
 }
 
 #[tokio::test]

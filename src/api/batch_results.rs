@@ -60,13 +60,14 @@ impl FromRequest for ResultFormat {
     type Future = Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let wanted: Vec<&str> = request.headers().get_all(ACCEPT).filter_map(|value| value.to_str().ok()).collect();
-        let types = wanted.iter().flat_map(|value| value.split(',')).filter_map(|range| range.split(';').next());
-        let mut types = types.map(|media| media.trim().to_ascii_lowercase()).filter(|media| !media.is_empty()).peekable();
-        if types.peek().is_none() {
+        let headers = request.headers().get_all(ACCEPT).filter_map(|value| value.to_str().ok());
+        let mut ranges: Vec<(String, f32)> = headers.flat_map(|value| value.split(',')).filter_map(range).collect();
+        if ranges.is_empty() {
             return ready(Ok(Self::Json));
         }
-        let format = types.find_map(|media| match media.as_str() {
+        ranges.retain(|(_, quality)| *quality > 0.0);
+        ranges.sort_by(|(_, one), (_, other)| other.total_cmp(one));
+        let format = ranges.iter().find_map(|(media, _)| match media.as_str() {
             "application/json" | "application/*" | "*/*" => Some(Self::Json),
             "application/x-ndjson" | "application/ndjson" => Some(Self::Lines),
             "text/csv" | "text/*" => Some(Self::Csv),
@@ -74,6 +75,14 @@ impl FromRequest for ResultFormat {
         });
         ready(format.ok_or(Problem::new(Code::NotAcceptable)))
     }
+}
+
+/// A range of `Accept`: the media type, and how much it is wanted (RFC 9110, 12.5.1).
+fn range(text: &str) -> Option<(String, f32)> {
+    let mut parameters = text.split(';').map(str::trim);
+    let media = parameters.next().filter(|media| !media.is_empty())?.to_ascii_lowercase();
+    let quality = parameters.find_map(|parameter| parameter.strip_prefix("q=").or(parameter.strip_prefix("Q=")));
+    Some((media, quality.and_then(|quality| quality.parse().ok()).unwrap_or(1.0)))
 }
 
 /// Where a page begins: a part, and how many of its rows have been given.
@@ -176,14 +185,14 @@ fn stream<K: Results>(
     let state = (jobs, batch, part, Some(begun), columns);
     Box::pin(futures_util::stream::unfold(state, move |(jobs, batch, part, begun, columns)| async move {
         if let Some(begun) = begun {
-            return Some((Ok(Bytes::from(begun)), (jobs, batch, part + 1, None, columns)));
+            return Some((Ok(Bytes::from(begun)), (jobs, batch, part.saturating_add(1), None, columns)));
         }
         if part > batch.header.parts {
             return None;
         }
         let chunk = rows::<K>(&jobs, &batch, ResultCursor { part, row: 0 }).await;
         let chunk = chunk.map(|answers| Bytes::from(answers.iter().flat_map(|answer| write(answer, &columns)).collect::<Vec<u8>>()));
-        let next = if chunk.is_ok() { part + 1 } else { u32::MAX };
+        let next = if chunk.is_ok() { part.saturating_add(1) } else { u32::MAX };
         Some((chunk, (jobs, batch, next, None, columns)))
     }))
 }
@@ -199,14 +208,14 @@ fn table_row<A: Serialize>(answer: &A, columns: &[String]) -> Vec<u8> {
     csv_line(columns.iter().map(|path| cell(&value, path)))
 }
 
-/// The text at a path. A list's items are separated by spaces.
+/// The text at a path. A list's items stand on lines of their own.
 fn cell(value: &Value, path: &str) -> String {
     let found = path.split('.').fold(value, |value, name| &value[name]);
     match found {
         Value::Null => String::new(),
         Value::String(text) => text.clone(),
         Value::Array(items) => {
-            items.iter().map(|item| item["flag"].as_str().or(item.as_str()).unwrap_or_default()).collect::<Vec<_>>().join(" ")
+            items.iter().map(|item| item["flag"].as_str().or(item.as_str()).unwrap_or_default()).collect::<Vec<_>>().join("\n")
         }
         other => other.to_string(),
     }

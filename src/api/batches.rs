@@ -264,11 +264,13 @@ impl BatchPart {
     }
 }
 
-/// When something may have changed: soon after the next thing is due.
+/// When something may have changed: soon after the next thing is due; in a while, if it should have been done by now.
 fn retry_after(batch: &Batch) -> Option<u64> {
+    const LATE: u64 = 5;
     const LONGEST: u64 = 300;
     let now = Moment(jiff::Timestamp::now().as_millisecond());
-    batch.due().map(|due| (due.since(now).as_secs() + 1).min(LONGEST))
+    let due = batch.due()?;
+    Some(if due > now { (due.since(now).as_secs() + 1).min(LONGEST) } else { LATE })
 }
 
 /// The batch that a path names.
@@ -426,6 +428,11 @@ pub async fn submit<K: BatchKind>(
 /// Follows a job of LRS.
 pub async fn track<K: BatchKind>(jobs: &Jobs, path: &str, actor: &Actor, job: &TrackJob, wait: Wait) -> Result<HttpResponse, Problem> {
     is_known_to_lrs(K::KIND, actor)?;
+    // LRS numbers achievement jobs with 32 bits (FACTS 2.13).
+    if K::KIND == Kind::Achievement && i32::try_from(job.lrs_job_id.0).is_err() {
+        let detail = format!("must be at most {} for an achievement job", i32::MAX);
+        return Err(Problem::of_mistake("/lrsJobId", "out_of_range", detail));
+    }
     let batch = jobs.track::<K>(actor, job.lrs_job_id.0).await.map_err(not_accepted)?;
     accepted(jobs, path, batch, wait).await
 }
@@ -434,11 +441,15 @@ pub async fn track<K: BatchKind>(jobs: &Jobs, path: &str, actor: &Actor, job: &T
 fn not_accepted(error: JobsError) -> Problem {
     let may_be = matches!(error, JobsError::Store(StoreError::AnswerLost(_)));
     let problem = Problem::from(error);
-    if may_be {
-        return problem
-            .outcome_unknown("It may have been accepted all the same: look for it in the list of batches before you send it again.");
+    match problem.code() {
+        _ if may_be => {
+            problem.outcome_unknown("It may have been accepted all the same: look for it in the list of batches before you send it again.")
+        }
+        Code::StoreUnavailable => {
+            problem.detail("The gateway's store cannot be used. Nothing was accepted: try again after the time in `Retry-After`.")
+        }
+        _ => problem,
     }
-    problem.detail("The gateway's store cannot be used. Nothing was accepted: try again after the time in `Retry-After`.")
 }
 
 async fn accepted(jobs: &Jobs, path: &str, batch: Batch, wait: Wait) -> Result<HttpResponse, Problem> {

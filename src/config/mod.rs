@@ -106,6 +106,9 @@ impl Config {
     }
 }
 
+/// Longest time that anything of a batch is kept: personal data are not for an archive.
+const LONGEST_KEPT_SECONDS: u64 = 400 * 24 * 60 * 60;
+
 /// Numbers that would stop the gateway, and one address for two servers.
 fn out_of_range(file: &ConfigFile) -> Vec<String> {
     let at_least_one = |place: &str, number: u64| (number == 0).then(|| format!("{place}: must be at least 1"));
@@ -127,6 +130,12 @@ fn out_of_range(file: &ConfigFile) -> Vec<String> {
     .into_iter()
     .flatten()
     .collect();
+    if file.batches.retention_seconds < 60 {
+        problems.push("batches.retention_seconds: must be at least 60: nobody could read the results in time".into());
+    }
+    if file.batches.horizon_seconds.saturating_add(file.batches.retention_seconds) > LONGEST_KEPT_SECONDS {
+        problems.push(format!("batches.horizon_seconds: with retention_seconds it must be at most {LONGEST_KEPT_SECONDS}"));
+    }
     if file.server.listen == file.server.admin_listen && file.server.listen.port() != 0 {
         problems.push("server.admin_listen: must not be the address of server.listen".into());
     }

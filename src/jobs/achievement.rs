@@ -62,7 +62,7 @@ impl BatchKind for Achievements {
         calls.lrs.call(calls.actor, &GetAchievementBatch { job_id }).await
     }
 
-    fn progress(output: &AchievementBatchResponse) -> Progress {
+    fn progress(output: &AchievementBatchResponse, _: usize) -> Progress {
         if output.code().is_some_and(|code| code.is("WSRC0018")) {
             return Progress::Unknown;
         }
@@ -153,18 +153,25 @@ fn named_by(fields: &[&str], marks: &[Mark], by_name: &HashMap<&str, Vec<usize>>
     let ulns = fields.iter().filter(|field| field.len() == 10 && field.bytes().all(|b| b.is_ascii_digit()));
     let of_uln: Vec<usize> = ulns.filter_map(|uln| by_uln.get(&key(&[uln]))).flatten().copied().collect();
     let one = |candidates: &[usize]| if let [at] = candidates { Some(*at) } else { None };
+    let references: Vec<u64> = fields.iter().map(|field| key(&[field])).collect();
+    let has_reference = |at: usize| marks[at].key(1).is_some_and(|reference| references.contains(&reference));
     let named: Vec<usize> = fields.iter().filter_map(|field| by_name.get(field)).flatten().copied().collect();
-    // A name is believed if the line does not speak of another learner.
-    let named: Vec<usize> = named.into_iter().filter(|at| of_uln.is_empty() || of_uln.contains(at)).collect();
+    // A name is believed if the line speaks of no other learner, and if the name could not be a number of something, or a grade.
+    let believed = |at: &usize| {
+        let telling = marks[*at].name().is_some_and(|name| name.chars().count() >= TELLING_NAME);
+        of_uln.contains(at) || (of_uln.is_empty() && (telling || has_reference(*at)))
+    };
+    let named: Vec<usize> = named.into_iter().filter(believed).collect();
     if let Some(at) = one(&named) {
         return Some(at);
     }
-    let references: Vec<u64> = fields.iter().map(|field| key(&[field])).collect();
     let candidates = if named.is_empty() { &of_uln } else { &named };
-    let with_reference: Vec<usize> =
-        candidates.iter().copied().filter(|at| marks[*at].key(1).is_some_and(|reference| references.contains(&reference))).collect();
+    let with_reference: Vec<usize> = candidates.iter().copied().filter(|at| has_reference(*at)).collect();
     one(&with_reference).or_else(|| one(&of_uln))
 }
+
+/// How long a name is that nothing else in a line is likely to be.
+const TELLING_NAME: usize = 6;
 
 #[cfg(test)]
 mod tests {
@@ -182,15 +189,15 @@ mod tests {
     #[test]
     fn a_line_belongs_to_the_one_achievement_it_names() {
         let marks = [
-            mark("A1", "3000000126", "600/0001/1"),
-            mark("A2", "3000000126", "600/0002/2"),
+            mark("CAND-A1", "3000000126", "600/0001/1"),
+            mark("CAND-A2", "3000000126", "600/0002/2"),
             mark("", "3000000258", "600/0001/1"),
             mark("17", "4444599390", "600/0001/1"),
             mark("17", "4444599390", "600/0002/2"),
         ];
         for (line, expected) in [
-            ("1,3000000126,600/0001/1,A1,no such qualification", [1, 0, 0, 0, 0]),
-            ("A2;is wrong", [0, 1, 0, 0, 0]),
+            ("1,3000000126,600/0001/1,CAND-A1,no such qualification", [1, 0, 0, 0, 0]),
+            ("CAND-A2;is wrong", [0, 1, 0, 0, 0]),
             ("\"3000000126\",\"600/0002/2\",\"x\"", [0, 1, 0, 0, 0]),
             ("3000000126|whose?", [0, 0, 0, 0, 0]),
             ("3000000258\tnot known", [0, 0, 1, 0, 0]),
@@ -198,9 +205,10 @@ mod tests {
             ("17,3000000258,600/0001/1", [0, 0, 1, 0, 0]),
             ("RecordNumber,Uln,UnitOrQualificationReferenceNumber", [0, 0, 0, 0, 0]),
             ("17", [0, 0, 0, 0, 0]),
+            ("17,600/0002/2", [0, 0, 0, 0, 1]),
         ] {
             assert_eq!(attached(line, &marks), expected, "{line}");
         }
-        assert_eq!(attached("A1,one\nA1,two\r\n\r\nA2,three", &marks), [2, 1, 0, 0, 0]);
+        assert_eq!(attached("CAND-A1,one\nCAND-A1,two\r\n\r\nCAND-A2,three", &marks), [2, 1, 0, 0, 0]);
     }
 }

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
@@ -18,7 +18,7 @@ use super::kind::{BatchKind, Calls, Details, Progress};
 use super::model::{Batch, BatchId, Blob, Kind, Moment, Part, Reason, State};
 use super::registration::Registrations;
 use super::step::Circumstances;
-use super::store::{Blobs, Lease};
+use super::store::{Blobs, Lease, StoreError};
 use super::verification::Verifications;
 use super::{Jobs, JobsError};
 use crate::domain::Ukprn;
@@ -29,6 +29,10 @@ use crate::organisations::{Actor, Organisation, Registry};
 const PARTS_A_TURN: usize = 32;
 /// How long a batch rests that cannot be worked at: its organisation is not registered, or what is kept of it cannot be opened.
 const REST: Duration = Duration::from_secs(60);
+/// How long a batch rests that waits for somebody's decision. It is woken then; this is for the case that waking it failed.
+const LONG_REST: Duration = Duration::from_secs(6 * 60 * 60);
+/// How long a batch waits for a turn when its organisation has as many as it may have.
+const NEXT_TURN: Duration = Duration::from_secs(1);
 /// How soon the store is asked again when there is work.
 const BUSY: Duration = Duration::from_millis(10);
 
@@ -39,7 +43,7 @@ pub struct Engine {
     registry: Arc<Registry>,
     lrs: Arc<Lrs>,
     parts: Semaphore,
-    of_organisation: Mutex<HashMap<Ukprn, Arc<Semaphore>>>,
+    of_organisation: Mutex<HashMap<Ukprn, Permits>>,
 }
 
 /// A running engine.
@@ -134,13 +138,11 @@ impl Engine {
 
     /// Works at a batch for a while, and gives it back.
     async fn turn(self: Arc<Self>, lease: Lease, clock: Clock, stopped: watch::Receiver<bool>) {
-        let (id, lease) = (lease.id, Mutex::new(lease));
         let worked = tokio::select! {
             biased;
-            worked = self.work(id, clock, &stopped) => worked,
-            never = self.keep_alive(&lease) => match never {},
+            worked = self.work(lease.id, clock, &stopped) => worked,
+            never = self.keep_alive(lease) => match never {},
         };
-        let lease = *held(&lease);
         let given_back = match worked {
             Ok(Some(due)) => self.jobs.store.release(lease, due).await,
             Ok(None) => self.jobs.store.forget(lease).await,
@@ -155,17 +157,14 @@ impl Engine {
     }
 
     /// Renews a lease for as long as it is awaited.
-    async fn keep_alive(&self, lease: &Mutex<Lease>) -> std::convert::Infallible {
+    async fn keep_alive(&self, lease: Lease) -> std::convert::Infallible {
         let length = self.jobs.settings().lease;
         loop {
             tokio::time::sleep(length / 3).await;
-            let present = *held(lease);
-            match self.jobs.store.renew(present, length).await {
-                Ok(Some(renewed)) => *held(lease) = renewed,
-                // Somebody else may have the batch now. What this worker has begun it brings to an end; what the other
-                // has changed, it will not change.
-                Ok(None) => return std::future::pending().await,
-                Err(_) => {}
+            // If it is over, somebody else may have the batch now. What this worker has begun it brings to an end; what the other
+            // has changed, it will not change.
+            if self.jobs.store.renew(lease, length).await == Ok(false) {
+                return std::future::pending().await;
             }
         }
     }
@@ -178,14 +177,18 @@ impl Engine {
             tracing::warn!(batch = %batch.id, "the batch waits: its organisation is not registered");
             return Ok(Some(Some(clock.now().after(REST))));
         };
+        let Some(_turn) = self.turn_of(&organisation) else {
+            return Ok(Some(Some(clock.now().after(NEXT_TURN))));
+        };
         let details = self.jobs.details(batch.id, Blob::Details).await?;
         // What is due shortly is looked at too: it spares a turn.
         let soon = clock.now().after(self.jobs.settings().first_poll / 4);
-        let due = batch.numbered().filter(|(_, part)| !part.rests() && part.due <= soon).take(PARTS_A_TURN);
-        let due: Vec<(u32, Part)> = due.map(|(number, part)| (number, part.clone())).collect();
-        let turn = Turn { engine: self, batch: &batch, details: &details, organisation: &organisation, clock };
-        let steps = futures_util::stream::iter(due)
-            .map(|(number, part)| async move { if *stopped.borrow() { Ok(()) } else { turn.step(number, &part).await } });
+        let due = batch.numbered().filter(|(_, part)| !part.rests() && part.due <= soon);
+        let mut due: Vec<(u32, Part)> = due.map(|(number, part)| (number, part.clone())).collect();
+        due.sort_by_key(|(_, part)| part.due);
+        due.truncate(PARTS_A_TURN);
+        let turn = Turn { engine: self, batch: &batch, details: &details, organisation: &organisation, clock, stopped };
+        let steps = futures_util::stream::iter(due).map(|(number, part)| async move { turn.step(number, &part).await });
         let at_once = self.jobs.settings().parts_at_once_per_organisation;
         let outcomes: Vec<Result<(), JobsError>> = steps.buffer_unordered(at_once).collect().await;
         let after = self.jobs.store.load(id).await?;
@@ -194,14 +197,28 @@ impl Engine {
             tracing::info!(batch = %batch.id, status = ?after.status(), "batch over");
         }
         outcomes.into_iter().collect::<Result<(), _>>()?;
-        Ok(after.map(|after| after.due()))
+        let rest = || Some(clock.now().after(LONG_REST));
+        Ok(after.map(|after| if after.is_over() { None } else { after.due().or_else(rest) }))
     }
 
-    fn permits_of(&self, organisation: &Organisation) -> Arc<Semaphore> {
+    /// An organisation has no more turns at once than parts, so that its batches do not take everybody else's.
+    fn turn_of(&self, organisation: &Organisation) -> Option<OwnedSemaphorePermit> {
+        self.permits_of(organisation).turns.try_acquire_owned().ok()
+    }
+
+    fn permits_of(&self, organisation: &Organisation) -> Permits {
         let mut all = self.of_organisation.lock().unwrap_or_else(PoisonError::into_inner);
         let at_once = self.jobs.settings().parts_at_once_per_organisation;
-        Arc::clone(all.entry(organisation.ukprn().clone()).or_insert_with(|| Arc::new(Semaphore::new(at_once))))
+        let semaphore = || Arc::new(Semaphore::new(at_once));
+        all.entry(organisation.ukprn().clone()).or_insert_with(|| Permits { turns: semaphore(), parts: semaphore() }).clone()
     }
+}
+
+/// What an organisation may do at once.
+#[derive(Debug, Clone)]
+struct Permits {
+    turns: Arc<Semaphore>,
+    parts: Arc<Semaphore>,
 }
 
 /// Waits until somebody says stop. If nobody is left who could, that is never.
@@ -211,8 +228,18 @@ async fn told(stopped: &mut watch::Receiver<bool>) {
     }
 }
 
-fn held(lease: &Mutex<Lease>) -> std::sync::MutexGuard<'_, Lease> {
-    lease.lock().unwrap_or_else(PoisonError::into_inner)
+/// May what LRS said of a part that was sent be kept over what is there now? A job that LRS made is never forgotten; anything else
+/// gives way to what somebody decided meanwhile.
+fn applies(there: &Part, before: &Part, sending: &Part, after: &Part) -> bool {
+    if there == before {
+        return true; // a store that has forgotten the mark
+    }
+    there.sender == sending.sender
+        && match after.state {
+            State::Submitted => !matches!(there.state, State::Submitted | State::Complete),
+            State::Failed => matches!(there.state, State::Sending | State::Unconfirmed),
+            _ => there.state == State::Sending,
+        }
 }
 
 /// A turn at a batch.
@@ -223,6 +250,7 @@ struct Turn<'a> {
     details: &'a Details,
     organisation: &'a Arc<Organisation>,
     clock: Clock,
+    stopped: &'a watch::Receiver<bool>,
 }
 
 impl Turn<'_> {
@@ -236,12 +264,10 @@ impl Turn<'_> {
     }
 
     async fn step_of<K: BatchKind>(&self, number: u32, part: &Part) -> Result<(), JobsError> {
-        let settings = self.engine.jobs.settings();
         let here = self.here();
-        let over = here.now.since(self.batch.header.created) >= settings.horizon;
         let after = match part.state {
             State::Sending => here.abandoned(part),
-            State::Waiting | State::Submitted if over => here.too_late(part),
+            State::Waiting | State::Submitted if here.is_too_late(part) => here.too_late(part),
             State::Waiting => return self.send::<K>(number, part).await,
             State::Submitted => return self.ask::<K>(number, part).await,
             State::Complete | State::Failed | State::Unconfirmed => return Ok(()),
@@ -261,62 +287,81 @@ impl Turn<'_> {
 
     /// Sends a part that waits.
     async fn send<K: BatchKind>(&self, number: u32, part: &Part) -> Result<(), JobsError> {
-        let organisation = self.engine.permits_of(self.organisation);
+        let permits = self.engine.permits_of(self.organisation);
         // Nobody closes them.
-        let _permits = (organisation.acquire().await, self.engine.parts.acquire().await);
+        let _permits = (permits.parts.acquire().await, self.engine.parts.acquire().await);
+        if *self.stopped.borrow() {
+            return Ok(());
+        }
         let jobs = &self.engine.jobs;
         let Some(records) = jobs.records::<K>(self.batch, number).await? else {
-            let lost = Part { state: State::Failed, reason: Some(Reason::Unreadable), ..part.clone() };
+            let lost = Part { state: State::Failed, reason: Some(Reason::Unreadable), changed: self.clock.now(), ..part.clone() };
             self.change(number, part, &lost, Vec::new()).await?;
             return Ok(());
         };
         let actor = self.actor(number).await?;
         let sending = self.here().sending(part, fastrand::u64(1..));
-        if !jobs.store.change(self.batch.id, number, part, &sending, &Blobs::default()).await? {
-            return Ok(()); // somebody else has it
+        match jobs.store.change(self.batch.id, number, part, &sending, &Blobs::default()).await {
+            Ok(true) => {}
+            Ok(false) => return Ok(()), // somebody else has it
+            Err(error) => {
+                // The mark may be there. Nothing was sent, so it must not stay.
+                self.keep_outcome(number, part, &sending, part).await;
+                return Err(error.into());
+            }
         }
         let calls = Calls { lrs: &self.engine.lrs, actor: &actor };
         let outcome = K::submit(calls, self.details, &records).await;
         drop(records);
         let outcome = outcome.as_ref().map_err(|failed| &failed.failure);
         let after = self.here().sent(&sending, outcome);
-        self.keep_outcome(number, &sending, &after).await;
+        self.keep_outcome(number, part, &sending, &after).await;
         Ok(())
     }
 
     /// Keeps what LRS said of a part that was sent. There is no second chance to learn it, so this is tried until it is done.
-    async fn keep_outcome(&self, number: u32, sending: &Part, after: &Part) {
+    async fn keep_outcome(&self, number: u32, before: &Part, sending: &Part, after: &Part) {
         const LONGEST: Duration = Duration::from_secs(2);
-        let (mut seen, mut pause) = (sending.clone(), BUSY);
+        let (id, job) = (self.batch.id, after.job);
+        let (mut seen, mut pause, mut late) = (sending.clone(), BUSY, false);
         loop {
-            let kept = self.change(number, &seen, after, Vec::new()).await;
-            let there = match kept {
-                Ok(true) => return,
-                Ok(false) => self.engine.jobs.store.load(self.batch.id).await.map_err(JobsError::from),
+            let there = match self.change(number, &seen, after, Vec::new()).await {
+                Ok(true) => break,
+                Ok(false) => self.engine.jobs.store.load(id).await.map_err(JobsError::from),
                 Err(error) => Err(error),
             };
             match there {
-                // It was taken for lost meanwhile. It is not: this is its sender.
-                Ok(Some(batch)) => match batch.part(number) {
-                    Some(part) if part.sender == sending.sender && !matches!(part.state, State::Complete | State::Failed) => {
-                        seen = part.clone();
+                Ok(batch) => match batch.as_ref().and_then(|batch| batch.part(number)) {
+                    Some(part) if applies(part, before, sending, after) => (seen, late) = (part.clone(), true),
+                    _ => {
+                        tracing::warn!(batch = %id, part = number, job, "LRS's answer came too late to be kept");
+                        return;
                     }
-                    _ => return,
                 },
-                Ok(None) => return, // erased
+                Err(error @ (JobsError::Sealed(_) | JobsError::Unreadable(_) | JobsError::Store(StoreError::Unreadable(_)))) => {
+                    tracing::error!(batch = %id, part = number, job, %error, "LRS's answer cannot be kept");
+                    return;
+                }
                 Err(error) => {
-                    tracing::error!(batch = %self.batch.id, part = number, %error, "LRS's answer cannot be kept yet");
+                    tracing::error!(batch = %id, part = number, job, %error, "LRS's answer cannot be kept yet");
                     tokio::time::sleep(pause).await;
                     pause = (pause * 2).min(LONGEST);
                 }
             }
         }
+        if late && let Err(error) = self.engine.jobs.store.wake(id).await {
+            // Whoever has taken the batch over may think that there is nothing to do about it.
+            tracing::warn!(batch = %id, %error, "a batch was not woken: it will be looked at in some hours");
+        }
     }
 
     /// Asks LRS how far a part is.
     async fn ask<K: BatchKind>(&self, number: u32, part: &Part) -> Result<(), JobsError> {
-        let organisation = self.engine.permits_of(self.organisation);
-        let _permits = (organisation.acquire().await, self.engine.parts.acquire().await);
+        let permits = self.engine.permits_of(self.organisation);
+        let _permits = (permits.parts.acquire().await, self.engine.parts.acquire().await);
+        if *self.stopped.borrow() {
+            return Ok(());
+        }
         let Some(job) = part.job else { return Ok(()) };
         let actor = self.actor(number).await?;
         let fetched = K::fetch(Calls { lrs: &self.engine.lrs, actor: &actor }, job).await;
@@ -328,7 +373,7 @@ impl Turn<'_> {
                 return Ok(());
             }
         };
-        let progress = K::progress(&output);
+        let progress = K::progress(&output, part.records as usize);
         let mut after = here.asked(part, progress, K::code(&output));
         let mut put = Vec::new();
         if matches!(progress, Progress::Done | Progress::Failed) {

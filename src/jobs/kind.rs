@@ -97,11 +97,11 @@ pub trait BatchKind: 'static {
     const MOST_IN_A_JOB: usize;
 
     /// What callers send.
-    type Record: Input + Field + Serialize + Send + Sync;
+    type Record: Input + Field + Serialize + Send + Sync + 'static;
     /// What LRS answers when it is asked for results.
-    type Output: WireRecord + Send;
+    type Output: WireRecord + Send + 'static;
     /// What of that is about one record.
-    type Result;
+    type Result: Send + 'static;
 
     /// What tells a record from others.
     fn mark(record: &Self::Record) -> Mark;
@@ -115,8 +115,8 @@ pub trait BatchKind: 'static {
     /// Asks LRS how far a job is.
     fn fetch(calls: Calls<'_>, job: i64) -> impl Future<Output = Result<Self::Output, CallFailed>> + Send;
 
-    /// How far that says it is.
-    fn progress(output: &Self::Output) -> Progress;
+    /// How far that says it is with a job of so many records; 0 if nobody knows how many.
+    fn progress(output: &Self::Output, records: usize) -> Progress;
 
     /// LRS's code in it.
     fn code(output: &Self::Output) -> Option<&LrsCode>;
@@ -131,11 +131,18 @@ pub trait BatchKind: 'static {
     fn rows(output: Self::Output, first: u32, marks: Option<&[Mark]>) -> Vec<Row<Self::Result>>;
 }
 
+/// How far a job is of which LRS gives a code that nobody has documented: done when LRS says when, or has told of every record.
+pub const fn progress_by_payload(told: usize, records: usize, finished: bool) -> Progress {
+    if finished || (told > 0 && told >= records) { Progress::Done } else { Progress::Working }
+}
+
 /// Rows of results that LRS gives record by record.
 pub fn paired<T>(returned: Vec<(Mark, T)>, first: u32, marks: Option<&[Mark]>) -> Vec<Row<T>> {
     let (found, results): (Vec<Mark>, Vec<T>) = returned.into_iter().unzip();
     let row =
         |position, mark: &Mark, result| Row { position, mis_identifier: mark.mis_identifier.clone(), names_uln: mark.names_uln, result };
+    // What was sent of a result that is no record's, or of a job submitted elsewhere, nobody knows: perhaps with the ULN in it.
+    let found: Vec<Mark> = found.into_iter().map(|mark| mark.naming_uln(true)).collect();
     let Some(marks) = marks else {
         let numbered = (first..).zip(found.iter().zip(results));
         return numbered.map(|(position, (mark, result))| row(Some(position), mark, Some(result))).collect();

@@ -2,6 +2,8 @@
 //!
 //! The records themselves are gone by then ([`super`]), so of each a [`Mark`] stays behind: the caller's own name for it, and hashes
 //! of what LRS repeats. A result that fits no record, or several, is given to none: a wrong learner's ULN would be worse.
+//!
+//! Two learners of the same name and date of birth are told apart by all the rest that LRS repeats: postcode, gender, address.
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
@@ -10,6 +12,9 @@ use aws_lc_rs::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
 
 use crate::domain::Personal;
+
+/// Which of a mark's keys stands for the person: names and date of birth, or ULN and names.
+pub const PERSON: usize = 0;
 
 /// What tells a record from others.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,21 +63,24 @@ pub fn key(texts: &[&str]) -> u64 {
 
 /// For each record that was sent, which of the returned ones is its result.
 ///
-/// First those that agree in everything, in order where several do. Of the rest, those whose name is nobody else's; then those
-/// whose content is nobody else's.
+/// Results whose every field is that of a record are the record's; records that are the same in every field can have each other's.
+/// Where LRS has changed something, a result is a record's only if there is no second candidate among all that was sent and all that
+/// came back: by name and person, by name alone, by person alone if one of the two has no name.
 pub fn pair(sent: &[Mark], returned: &[Mark]) -> Vec<Option<usize>> {
     let mut pairs = Pairs { of_sent: vec![None; sent.len()], taken: vec![false; returned.len()] };
-    let mut free: HashMap<_, VecDeque<usize>> = HashMap::new();
+    let mut alike: HashMap<_, VecDeque<usize>> = HashMap::new();
     for (at, mark) in returned.iter().enumerate() {
-        free.entry((mark.name(), mark.key(0))).or_default().push_back(at);
+        alike.entry((mark.name(), &mark.keys)).or_default().push_back(at);
     }
     for (at, mark) in sent.iter().enumerate() {
-        if let Some(found) = free.get_mut(&(mark.name(), mark.key(0))).and_then(VecDeque::pop_front) {
+        if let Some(found) = alike.get_mut(&(mark.name(), &mark.keys)).and_then(VecDeque::pop_front) {
             pairs.join(at, found);
         }
     }
-    pairs.join_unique(sent, returned, Mark::name);
-    pairs.join_unique(sent, returned, |mark| mark.key(0));
+    let contradict = |one: &Mark, other: &Mark| one.name().is_some() && other.name().is_some() && one.name() != other.name();
+    pairs.join_unique(sent, returned, |mark| Some((mark.name(), mark.key(PERSON)?)));
+    pairs.join_unique(sent, returned, |mark| mark.name());
+    pairs.join_unique_unless(sent, returned, |mark| mark.key(PERSON), contradict);
     pairs.of_sent
 }
 
@@ -87,20 +95,35 @@ impl Pairs {
         self.taken[returned] = true;
     }
 
-    /// Joins what is left and has the same property as exactly one other.
+    /// Joins what has the same property as exactly one other, of all there are.
     fn join_unique<'m, P: Hash + Eq>(&mut self, sent: &'m [Mark], returned: &'m [Mark], property: impl Fn(&'m Mark) -> Option<P>) {
-        let left = |marks: &'m [Mark], is_left: &dyn Fn(usize) -> bool| {
-            let mut left: HashMap<P, Vec<usize>> = HashMap::new();
-            for (at, mark) in marks.iter().enumerate().filter(|(at, _)| is_left(*at)) {
+        self.join_unique_unless(sent, returned, property, |_, _| false);
+    }
+
+    /// The same, unless something else speaks against it.
+    fn join_unique_unless<'m, P: Hash + Eq>(
+        &mut self,
+        sent: &'m [Mark],
+        returned: &'m [Mark],
+        property: impl Fn(&'m Mark) -> Option<P>,
+        contradict: impl Fn(&Mark, &Mark) -> bool,
+    ) {
+        let by_property = |marks: &'m [Mark]| {
+            let mut found: HashMap<P, Vec<usize>> = HashMap::new();
+            for (at, mark) in marks.iter().enumerate() {
                 if let Some(property) = property(mark) {
-                    left.entry(property).or_default().push(at);
+                    found.entry(property).or_default().push(at);
                 }
             }
-            left
+            found
         };
-        let (of_sent, of_returned) = (left(sent, &|at| self.of_sent[at].is_none()), left(returned, &|at| !self.taken[at]));
-        for (property, at) in of_sent {
-            if let ([at], Some([found])) = (&at[..], of_returned.get(&property).map(Vec::as_slice)) {
+        let candidates = by_property(returned);
+        for (property, at) in by_property(sent) {
+            if let ([at], Some([found])) = (&at[..], candidates.get(&property).map(Vec::as_slice))
+                && self.of_sent[*at].is_none()
+                && !self.taken[*found]
+                && !contradict(&sent[*at], &returned[*found])
+            {
                 self.join(*at, *found);
             }
         }
@@ -122,24 +145,28 @@ mod tests {
     }
 
     #[test]
-    fn records_that_are_alike_are_paired_in_order() {
-        let twins = marks(&[("", "Ana"), ("", "Ana"), ("7", "Ben"), ("7", "Cy")]);
-        assert_eq!(pair(&twins, &twins.clone()), [Some(0), Some(1), Some(2), Some(3)]);
-        let swapped = marks(&[("7", "Cy"), ("7", "Ben"), ("", "Ana"), ("", "Ana")]);
-        assert_eq!(pair(&twins, &swapped), [Some(2), Some(3), Some(1), Some(0)]);
+    fn people_of_one_name_are_told_apart_by_the_rest() {
+        let person = |postcode: &str| Mark::new(None, [key(&["John", "Smith"]), key(&["John", "Smith", postcode])]);
+        let sent = [person("ZZ1 1AA"), person("ZZ2 2BB")];
+        assert_eq!(pair(&sent, &[person("ZZ2 2BB"), person("ZZ1 1AA")]), [Some(1), Some(0)]);
+        assert_eq!(pair(&sent, &[person("ZZ2 2BB")]), [None, Some(0)]);
+        assert_eq!(pair(&sent, &[person("ZZ3 3CC")]), [None, None], "it may be either's");
+        let alike = [person("ZZ1 1AA"), person("ZZ1 1AA")];
+        assert_eq!(pair(&alike, &alike.clone()), [Some(0), Some(1)], "who is the same in everything may have the other's");
     }
 
     #[test]
     fn what_lrs_changed_is_known_by_the_rest_if_that_is_nobody_elses() {
-        let sent = marks(&[("1", "Zoë"), ("2", "Ben"), ("", "Cy")]);
-        let changed = marks(&[("1", "Zoe"), ("", "Ben"), ("3", "Cy")]);
-        assert_eq!(pair(&sent, &changed), [Some(0), Some(1), Some(2)]);
+        let sent = marks(&[("1", "Zoë"), ("2", "Ben"), ("", "Cy"), ("4", "Dee")]);
+        let changed = marks(&[("1", "Zoe"), ("", "Ben"), ("3", "Cy"), ("5", "Dee")]);
+        assert_eq!(pair(&sent, &changed), [Some(0), Some(1), Some(2), None], "another name is another record");
     }
 
     #[test]
     fn what_cannot_be_told_apart_is_given_to_nobody() {
         let sent = marks(&[("7", "Ana"), ("7", "Ben"), ("8", "Cy")]);
         assert_eq!(pair(&sent, &marks(&[("7", "Dee"), ("7", "Ed"), ("9", "Flo")])), [None, None, None]);
+        assert_eq!(pair(&sent, &marks(&[("7", "Ana"), ("7", "Dee")])), [Some(0), None, None], "7 is not Ben's alone");
         assert_eq!(pair(&sent, &marks(&[("8", "Cy")])), [None, None, Some(0)]);
         assert_eq!(pair(&sent, &[]), [None, None, None]);
     }

@@ -11,6 +11,7 @@
 
 pub mod achievement;
 pub mod engine;
+mod key_check;
 pub mod kind;
 pub mod matching;
 pub mod model;
@@ -24,7 +25,7 @@ pub mod verification;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Notify, OnceCell};
+use tokio::sync::Notify;
 
 use crate::domain::UserName;
 use crate::form::read::from_json;
@@ -33,6 +34,7 @@ use crate::lrs::soap::record::WireRecord as _;
 use crate::lrs::soap::write::Writer;
 use crate::organisations::Actor;
 
+use key_check::KeyCheck;
 use kind::{BatchKind, Details, Row};
 use matching::Mark;
 use model::{Batch, BatchId, Blob, Header, Kind, Moment, Part, Reason, State};
@@ -124,19 +126,16 @@ pub enum Decided {
 #[derive(Debug)]
 pub struct Jobs {
     store: Arc<dyn Store>,
-    keys: Keys,
+    keys: Arc<Keys>,
+    key_check: KeyCheck,
     settings: JobSettings,
     news: Notify,
-    key_fits: OnceCell<()>,
 }
-
-/// Name of the sealed text by which replicas notice that they have other keys than those before them.
-const KEY_CHECK: &str = "key-check";
 
 impl Jobs {
     /// Batches in this store, sealed with these keys.
     pub fn new(store: Arc<dyn Store>, keys: Keys, settings: JobSettings) -> Self {
-        Self { store, keys, settings, news: Notify::new(), key_fits: OnceCell::new() }
+        Self { store, keys: Arc::new(keys), key_check: KeyCheck::default(), settings, news: Notify::new() }
     }
 
     /// Limits and paces.
@@ -149,17 +148,21 @@ impl Jobs {
     /// # Errors
     /// [`JobsError`]; [`CannotOpen::UnknownKey`] when the keys are others.
     pub async fn check(&self) -> Result<(), JobsError> {
-        let check = || async {
-            let ours = self.keys.seal(KEY_CHECK, KEY_CHECK.as_bytes())?;
-            let there = self.store.agree(KEY_CHECK, &ours).await?;
-            self.keys.open(KEY_CHECK, &there)?;
-            if there.get(..seal::KEY_ID_END) != ours.get(..seal::KEY_ID_END) {
-                // Sealed with an older key, which will be taken away one day.
-                self.store.replace(KEY_CHECK, &ours).await?;
-            }
-            Ok(())
+        self.key_check.check(&*self.store, &self.keys, self.settings.horizon + self.settings.retention).await
+    }
+
+    /// What must be so before anything is accepted, and what time it is. Nothing has been done if this fails.
+    async fn prepare(&self) -> Result<Moment, JobsError> {
+        let prepared = async {
+            self.check().await?;
+            let now = self.store.now().await?;
+            self.key_check.note(&*self.store, &self.keys, self.longest_kept(now)).await?;
+            Ok(now)
         };
-        self.key_fits.get_or_try_init(check).await.copied()
+        prepared.await.map_err(|error| match error {
+            JobsError::Store(StoreError::AnswerLost(problem)) => StoreError::Unavailable(problem).into(),
+            error => error,
+        })
     }
 
     /// Accepts a batch. When this returns, it is kept.
@@ -167,8 +170,7 @@ impl Jobs {
     /// # Errors
     /// [`JobsError`]; after [`StoreError::AnswerLost`] it may have been accepted all the same.
     pub async fn submit<K: BatchKind>(&self, actor: &Actor, details: &Details, records: Parts<K>) -> Result<Batch, JobsError> {
-        self.check().await?;
-        let (id, now) = (BatchId::new(), self.store.now().await?);
+        let (id, now) = (BatchId::new(), self.prepare().await?);
         let (mut parts, mut blobs, mut first) = (Vec::new(), Vec::new(), 0);
         for (number, part) in (1..).zip(records.into_parts()) {
             parts.push(Part::waiting(first, part.records, now));
@@ -186,8 +188,7 @@ impl Jobs {
     /// # Errors
     /// The same.
     pub async fn track<K: BatchKind>(&self, actor: &Actor, job: i64) -> Result<Batch, JobsError> {
-        self.check().await?;
-        let now = self.store.now().await?;
+        let now = self.prepare().await?;
         let header = Header::new(K::KIND, actor.organisation.ukprn(), 1, now).tracked();
         let batch = Batch { id: BatchId::new(), header, parts: vec![Part::of_job(job, now)], expires: self.longest_kept(now) };
         self.accept(batch, &Details::of(actor.user.clone()), Vec::new()).await
@@ -216,7 +217,19 @@ impl Jobs {
     pub async fn find(&self, kind: Kind, actor: &Actor, id: BatchId) -> Result<Option<Batch>, JobsError> {
         self.check().await?;
         let batch = self.store.load(id).await?;
-        Ok(batch.filter(|batch| batch.header.kind == kind && batch.header.belongs_to(actor.organisation.ukprn())))
+        let batch = batch.filter(|batch| batch.header.kind == kind && batch.header.belongs_to(actor.organisation.ukprn()));
+        if let Some(overdue) = batch.as_ref().filter(|batch| self.is_overdue(batch)) {
+            // Its place in the queue may have been lost. To be woken once too often does no harm.
+            self.store.wake(overdue.id).await?;
+        }
+        Ok(batch)
+    }
+
+    /// Should somebody have worked at it long ago?
+    fn is_overdue(&self, batch: &Batch) -> bool {
+        const LONG: Duration = Duration::from_secs(10 * 60);
+        let now = Moment(jiff::Timestamp::now().as_millisecond());
+        batch.due().is_some_and(|due| now.since(due) > LONG + self.settings.lease)
     }
 
     /// Waits until a batch is over or needs a decision, but no longer than this, and says how far it is then.
@@ -255,19 +268,13 @@ impl Jobs {
         loop {
             let ids = self.store.list(ukprn, kind, after, most + 1).await?;
             let last_page = ids.len() <= most;
-            let mut gone = Vec::new();
             for id in ids {
                 if batches.len() == most {
-                    self.store.unlist(ukprn, kind, &gone).await?;
                     return Ok((batches, after));
                 }
-                match self.store.load(id).await? {
-                    Some(batch) => batches.push(batch),
-                    None => gone.push(id),
-                }
+                batches.extend(self.store.load(id).await?);
                 after = Some(id);
             }
-            self.store.unlist(ukprn, kind, &gone).await?;
             if last_page {
                 return Ok((batches, None));
             }
@@ -296,7 +303,17 @@ impl Jobs {
         let now = self.store.now().await?;
         let (part, blobs) = match decision {
             Decision::Resubmit => {
-                let part = Part { state: State::Waiting, reason: None, due: now, changed: now, tries: 0, other_user: true, ..seen.clone() };
+                let part = Part {
+                    state: State::Waiting,
+                    reason: None,
+                    due: now,
+                    changed: now,
+                    begun: now,
+                    tries: 0,
+                    lost: 0,
+                    other_user: true,
+                    ..seen.clone()
+                };
                 let blob = Blob::User(number);
                 let user = serde_json::to_vec(&Details::of(actor.user.clone())).map_err(|_| JobsError::Unreadable("a user"))?;
                 (part, Blobs { put: vec![(blob, self.keys.seal(&place(batch.id, blob), &user)?)], erase: Vec::new() })
@@ -310,6 +327,10 @@ impl Jobs {
             return Ok(Decided::NotUnconfirmed);
         }
         tracing::info!(batch = %batch.id, part = number, ?decision, "decided by the caller");
+        // It is decided, whether or not the rest succeeds at once.
+        if decision == Decision::Resubmit {
+            self.store.keep_until(batch, self.longest_kept(now)).await?;
+        }
         self.store.wake(batch.id).await?;
         self.news.notify_one();
         Ok(Decided::Done)
@@ -321,14 +342,23 @@ impl Jobs {
     /// [`JobsError`]
     pub async fn rows<K: BatchKind>(&self, batch: &Batch, number: u32) -> Result<Option<Vec<Row<K::Result>>>, JobsError> {
         let Some(part) = batch.part(number).filter(|part| matches!(part.state, State::Complete | State::Failed)) else { return Ok(None) };
-        let index = self.open(batch.id, Blob::Index(number)).await?;
-        let marks: Option<Vec<Mark>> =
-            index.map(|json| serde_json::from_slice(&json).map_err(|_| JobsError::Unreadable("an index"))).transpose()?;
-        if let Some(output) = self.output::<K>(batch, number).await? {
-            return Ok(Some(K::rows(output, part.first, marks.as_deref())));
-        }
-        let marks = marks.unwrap_or_default();
-        Ok(Some((part.first..).zip(&marks).map(|(position, mark)| Row::without_result(position, mark)).collect()))
+        let (first, tracked) = (part.first, batch.header.tracked);
+        let index = self.sealed(batch.id, Blob::Index(number)).await?;
+        let output = self.sealed(batch.id, Blob::Output(number)).await?;
+        let rows = move |keys: &Keys| {
+            let index = index.map(|sealed| sealed.open(keys)).transpose()?;
+            let marks: Option<Vec<Mark>> =
+                index.map(|json| serde_json::from_slice(&json).map_err(|_| JobsError::Unreadable("an index"))).transpose()?;
+            // Without it nobody can say whose results these are.
+            if marks.is_none() && !tracked {
+                return Err(JobsError::Unreadable("a part without an index"));
+            }
+            Ok(match output {
+                Some(sealed) => K::rows(output_of::<K>(&sealed.open(keys)?)?, first, marks.as_deref()),
+                None => (first..).zip(&marks.unwrap_or_default()).map(|(at, mark)| Row::without_result(at, mark)).collect(),
+            })
+        };
+        self.aside(part.records, rows).await.map(Some)
     }
 
     /// What LRS answered about a part, if it did.
@@ -336,12 +366,8 @@ impl Jobs {
     /// # Errors
     /// [`JobsError`]
     pub async fn output<K: BatchKind>(&self, batch: &Batch, number: u32) -> Result<Option<K::Output>, JobsError> {
-        let Some(xml) = self.open(batch.id, Blob::Output(number)).await? else { return Ok(None) };
-        let read = || {
-            let mut reader = Reader::new(decode(&xml)?)?;
-            reader.soap_body(|reader, _| K::Output::read(reader))
-        };
-        read().map(Some).map_err(|_| JobsError::Unreadable("an answer of LRS"))
+        let Some(sealed) = self.sealed(batch.id, Blob::Output(number)).await? else { return Ok(None) };
+        output_of::<K>(&sealed.open(&self.keys)?).map(Some)
     }
 
     /// LRS's answer as it is kept: in LRS's own notation.
@@ -353,15 +379,29 @@ impl Jobs {
         Ok((blob, self.keys.seal(&place(id, blob), xml.as_bytes())?))
     }
 
-    async fn open(&self, id: BatchId, blob: Blob) -> Result<Option<Vec<u8>>, JobsError> {
-        let Some(sealed) = self.store.blob(id, blob).await? else { return Ok(None) };
-        Ok(Some(self.keys.open(&place(id, blob), &sealed)?))
+    async fn sealed(&self, id: BatchId, blob: Blob) -> Result<Option<Sealed>, JobsError> {
+        let bytes = self.store.blob(id, blob).await?;
+        Ok(bytes.map(|bytes| Sealed { place: place(id, blob), bytes }))
+    }
+
+    /// Does work on so many records, beside the threads that serve everybody if there are many.
+    async fn aside<T: Send + 'static>(
+        &self,
+        records: u32,
+        work: impl FnOnce(&Keys) -> Result<T, JobsError> + Send + 'static,
+    ) -> Result<T, JobsError> {
+        const MANY: u32 = 1_000;
+        if records < MANY {
+            return work(&self.keys);
+        }
+        let keys = Arc::clone(&self.keys);
+        tokio::task::spawn_blocking(move || work(&keys)).await.map_err(|_| JobsError::Unreadable("records: the reader panicked"))?
     }
 
     /// Who is named to LRS, and what is said of the batch.
     async fn details(&self, id: BatchId, blob: Blob) -> Result<Details, JobsError> {
-        let json = self.open(id, blob).await?.ok_or(JobsError::Unreadable("a batch without details"))?;
-        from_json(&json).map_err(|_| JobsError::Unreadable("details"))
+        let sealed = self.sealed(id, blob).await?.ok_or(JobsError::Unreadable("a batch without details"))?;
+        from_json(&sealed.open(&self.keys)?).map_err(|_| JobsError::Unreadable("details"))
     }
 
     /// The person that LRS is told about a part.
@@ -371,14 +411,35 @@ impl Jobs {
     }
 
     async fn records<K: BatchKind>(&self, batch: &Batch, number: u32) -> Result<Option<Vec<K::Record>>, JobsError> {
-        let Some(json) = self.open(batch.id, Blob::Records(number)).await? else { return Ok(None) };
-        let records: Vec<K::Record> = from_json(&json).map_err(|_| JobsError::Unreadable("records"))?;
-        if batch.part(number).is_some_and(|part| part.records as usize == records.len()) {
-            Ok(Some(records))
-        } else {
-            Err(JobsError::Unreadable("the number of records"))
-        }
+        let Some(sealed) = self.sealed(batch.id, Blob::Records(number)).await? else { return Ok(None) };
+        let expected = batch.part(number).map_or(0, |part| part.records);
+        let records = move |keys: &Keys| {
+            let records: Vec<K::Record> = from_json(&sealed.open(keys)?).map_err(|_| JobsError::Unreadable("records"))?;
+            if records.len() == expected as usize { Ok(records) } else { Err(JobsError::Unreadable("the number of records")) }
+        };
+        self.aside(expected, records).await.map(Some)
     }
+}
+
+/// A sealed blob, and where it belongs.
+struct Sealed {
+    place: String,
+    bytes: Vec<u8>,
+}
+
+impl Sealed {
+    fn open(&self, keys: &Keys) -> Result<Vec<u8>, CannotOpen> {
+        keys.open(&self.place, &self.bytes)
+    }
+}
+
+/// LRS's answer, from LRS's own notation.
+fn output_of<K: BatchKind>(xml: &[u8]) -> Result<K::Output, JobsError> {
+    let read = || {
+        let mut reader = Reader::new(decode(xml)?)?;
+        reader.soap_body(|reader, _| K::Output::read(reader))
+    };
+    read().map_err(|_| JobsError::Unreadable("an answer of LRS"))
 }
 
 /// Where a blob belongs: it can be opened nowhere else.

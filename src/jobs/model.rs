@@ -46,6 +46,12 @@ impl BatchId {
         Self(Uuid::now_v7())
     }
 
+    /// One that is not greater than any of this moment.
+    pub fn first_at(moment: Moment) -> Self {
+        let milliseconds = u64::try_from(moment.0).unwrap_or(0);
+        Self(Uuid::from_u128(u128::from(milliseconds) << 80))
+    }
+
     /// Reads one, if it is written as the gateway writes them.
     pub fn parse(text: &str) -> Option<Self> {
         let id = Uuid::try_parse(text).ok().map(Self)?;
@@ -203,6 +209,10 @@ pub struct Part {
     pub sender: u64,
     /// How often its present step was tried.
     pub tries: u32,
+    /// How often LRS's answer to it was lost.
+    pub lost: u32,
+    /// Since when the gateway has been trying to bring it to its end.
+    pub begun: Moment,
     /// When something is to be done about it.
     pub due: Moment,
     /// LRS's number of the job.
@@ -230,6 +240,8 @@ impl Part {
             sent: 0,
             sender: 0,
             tries: 0,
+            lost: 0,
+            begun: now,
             due: now,
             job: None,
             code: None,
@@ -320,8 +332,8 @@ pub struct Batch {
 
 impl Batch {
     /// Its parts with their numbers.
-    pub fn numbered(&self) -> impl DoubleEndedIterator<Item = (u32, &Part)> {
-        (1..).zip(&self.parts).collect::<Vec<_>>().into_iter()
+    pub fn numbered(&self) -> impl Iterator<Item = (u32, &Part)> {
+        (1..).zip(&self.parts)
     }
 
     /// The part with this number.

@@ -1,12 +1,13 @@
 //! Registration batches (FACTS 2.7, 2.8).
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use super::kind::{BatchKind, Calls, Details, Progress, Row, Submitted, counters, paired};
+use super::kind::{BatchKind, Calls, Details, Progress, Row, Submitted, counters, paired, progress_by_payload};
 use super::matching::{Mark, key};
 use super::model::Kind;
-use crate::domain::{BatchLearner, BatchLearnerResult, JobType, Open, Personal, Text};
-use crate::form::Value as _;
+use crate::domain::{BatchLearner, BatchLearnerResult, FromLrs, JobType, Open, Personal, Text};
+use crate::form::Value;
 use crate::lrs::CallFailed;
 use crate::lrs::codes::LrsCode;
 use crate::lrs::learner_service::{GetRegistrationBatch, MOST_LEARNERS, RegistrationBatchOutput, SubmitRegistrationBatch};
@@ -23,9 +24,24 @@ impl BatchKind for Registrations {
     type Result = BatchLearnerResult;
 
     fn mark(learner: &BatchLearner) -> Mark {
-        let born = learner.date_of_birth.as_ref().map(|date| date.text().into_owned()).unwrap_or_default();
-        let keys = [key(&[learner.given_name.as_str(), learner.family_name.as_str(), &born])];
-        Mark::new(learner.mis_identifier.as_ref().map(Text::as_str), keys).naming_uln(learner.uln.is_some())
+        fn text<V: Value>(value: Option<&V>) -> Cow<'_, str> {
+            value.map(V::text).unwrap_or_default()
+        }
+        let told = Told {
+            name: learner.mis_identifier.as_ref().map(Text::as_str),
+            person: [learner.given_name.text(), learner.family_name.text(), text(learner.date_of_birth.as_ref())],
+            rest: [
+                text(learner.last_known_post_code.as_ref()),
+                learner.gender.as_ref().map(FromLrs::to_lrs).unwrap_or_default(),
+                text(learner.middle_other_name.as_ref()),
+                text(learner.preferred_given_name.as_ref()),
+                text(learner.previous_family_name.as_ref()),
+                text(learner.last_known_address_line1.as_ref()),
+                text(learner.place_of_birth.as_ref()),
+                text(learner.email_address.as_ref()),
+            ],
+        };
+        told.mark().naming_uln(learner.uln.is_some())
     }
 
     /// Looking for learners changes nothing; registering them twice may give them two ULNs.
@@ -43,14 +59,13 @@ impl BatchKind for Registrations {
         calls.lrs.call(calls.actor, &GetRegistrationBatch { job_id }).await
     }
 
-    fn progress(output: &RegistrationBatchOutput) -> Progress {
+    fn progress(output: &RegistrationBatchOutput, records: usize) -> Progress {
         match &output.response_code {
             code if code.is("WSRC0008") => Progress::Working,
             code if code.is("WSRC0009") => Progress::Done,
             code if code.is("WSRC0010") => Progress::Failed,
             code if code.is("WSRC0018") => Progress::Unknown,
-            _ if output.learner.is_empty() && output.job_finished_date_time.is_none() => Progress::Working,
-            _ => Progress::Done,
+            _ => progress_by_payload(output.learner.len(), records, output.job_finished_date_time.is_some()),
         }
     }
 
@@ -78,10 +93,43 @@ impl BatchKind for Registrations {
 }
 
 fn mark_of_result(learner: &BatchLearnerResult) -> Mark {
-    fn text(value: Option<&Personal<String>>) -> Option<&str> {
-        value.map(|text| text.reveal().as_str())
+    fn text(value: Option<&Personal<String>>) -> Cow<'_, str> {
+        value.map(|text| Cow::Borrowed(text.reveal().as_str())).unwrap_or_default()
     }
-    let born = learner.date_of_birth.as_ref().map(Open::to_lrs).unwrap_or_default();
-    let [given, family] = [&learner.given_name, &learner.family_name].map(|name| text(name.as_ref()).unwrap_or_default());
-    Mark::new(text(learner.mis_identifier.as_ref()), [key(&[given, family, &born])])
+    let told = Told {
+        name: learner.mis_identifier.as_ref().map(|name| name.reveal().as_str()),
+        person: [
+            text(learner.given_name.as_ref()),
+            text(learner.family_name.as_ref()),
+            learner.date_of_birth.as_ref().map(Open::to_lrs).unwrap_or_default(),
+        ],
+        rest: [
+            text(learner.last_known_post_code.as_ref()),
+            learner.gender.as_ref().map(Open::to_lrs).unwrap_or_default(),
+            text(learner.middle_other_name.as_ref()),
+            text(learner.preferred_given_name.as_ref()),
+            text(learner.previous_family_name.as_ref()),
+            text(learner.last_known_address_line1.as_ref()),
+            text(learner.place_of_birth.as_ref()),
+            text(learner.email_address.as_ref()),
+        ],
+    };
+    told.mark()
+}
+
+/// What tells a learner from others, as it was sent and as LRS repeats it: in this order.
+struct Told<'a> {
+    name: Option<&'a str>,
+    person: [Cow<'a, str>; 3],
+    rest: [Cow<'a, str>; 8],
+}
+
+impl Told<'_> {
+    fn mark(self) -> Mark {
+        let [post_code, ..] = &self.rest;
+        let bare = post_code.replace(' ', ""); // LRS ignores the space in it
+        let person: Vec<&str> = self.person.iter().map(AsRef::as_ref).collect();
+        let everything: Vec<&str> = person.iter().copied().chain([bare.as_str()]).chain(self.rest[1..].iter().map(AsRef::as_ref)).collect();
+        Mark::new(self.name, [key(&person), key(&everything)])
+    }
 }

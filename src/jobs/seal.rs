@@ -19,8 +19,6 @@ const KEY_LEN: usize = 32;
 const VERSION: u8 = 1;
 const ID_LEN: usize = 4;
 const HEAD_LEN: usize = 1 + ID_LEN + NONCE_LEN;
-/// Two sealed texts that agree up to here were sealed with the same key.
-pub const KEY_ID_END: usize = 1 + ID_LEN;
 
 /// Why a sealed text cannot be opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -74,7 +72,9 @@ impl Keys {
     /// What is wrong with it, without quoting it.
     pub fn read(file: &[u8]) -> Result<Self, String> {
         const HINT: &str = "make one with `openssl rand -base64 32`";
-        if let (KEY_LEN, Some(key)) = (file.len(), Key::new(file)) {
+        // 32 characters of text are not a key of 32 bytes, but half of one in hexadecimal, or a mistake.
+        let is_raw = file.len() == KEY_LEN && !file.iter().all(|byte| byte.is_ascii_graphic() || byte.is_ascii_whitespace());
+        if is_raw && let Some(key) = Key::new(file) {
             return Ok(Self(vec![key]));
         }
         let text = std::str::from_utf8(file).map_err(|_| format!("holds neither text nor a key of 32 bytes: {HINT}"))?;
@@ -88,6 +88,11 @@ impl Keys {
             }
         }
         if keys.is_empty() { Err(format!("holds no key: {HINT}")) } else { Ok(Self(keys)) }
+    }
+
+    /// Which key seals, in hexadecimal.
+    pub fn id(&self) -> String {
+        self.0.first().map_or_else(String::new, |key| key.id.iter().map(|byte| format!("{byte:02x}")).collect())
     }
 
     /// Compresses and seals.
@@ -224,6 +229,7 @@ mod tests {
             ("# nothing\n", "holds no key"),
             ("c2hvcnQ=", "line 1: is not 32 bytes"),
             (&format!("{OLD}\nsecret words"), "line 2: is not 32 bytes"),
+            (&NEW[..32], "line 1: is not 32 bytes"),
         ] {
             let error = Keys::read(file.as_bytes()).expect_err(file);
             assert!(error.contains(problem) && !error.contains("secret"), "{error}");

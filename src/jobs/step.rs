@@ -9,8 +9,12 @@ use super::model::{Moment, Part, Reason, State};
 use crate::lrs::Failure;
 use crate::lrs::codes::LrsCode;
 
-/// How long after it was submitted LRS may say that it does not know a job: it may not have got round to it.
+/// How long after it was submitted LRS may say that it does not know a job: it may not have got round to it. And how often it must
+/// say so, one time after another.
 const UNKNOWN_FOR: Duration = Duration::from_secs(15 * 60);
+const UNKNOWN_TIMES: u32 = 3;
+/// How often a part is sent again by itself after its answer was lost. LRS may make a job of it each time.
+const MOST_LOST: u32 = 5;
 /// How long the first wait for an LRS that cannot be reached is. Each is twice the one before.
 const FIRST_RETRY: Duration = Duration::from_secs(2);
 
@@ -30,7 +34,7 @@ pub struct Circumstances<'a> {
 impl Circumstances<'_> {
     /// The part as somebody begins to send it. Kept before the first byte goes out.
     pub fn sending(&self, part: &Part, sender: u64) -> Part {
-        Part { state: State::Sending, reason: None, sent: part.sent + 1, sender, changed: self.now, ..part.clone() }
+        Part { state: State::Sending, reason: None, sent: part.sent.saturating_add(1), sender, changed: self.now, ..part.clone() }
     }
 
     /// The part after its sender has gone without a word.
@@ -60,22 +64,36 @@ impl Circumstances<'_> {
         }
     }
 
-    /// The part after LRS has said how far it is, with its counters if it is done.
+    /// The part after LRS has said how far it is.
     pub fn asked(&self, part: &Part, progress: Progress, code: Option<&LrsCode>) -> Part {
         let waited = part.submitted.map_or(Duration::ZERO, |submitted| self.now.since(submitted));
-        let again = Part { reason: None, code: printable(code), due: self.next_poll(part), tries: part.tries + 1, ..part.clone() };
+        let again = Part { reason: None, code: printable(code), due: self.next_poll(part), tries: 0, ..part.clone() };
         match progress {
             Progress::Done => Part { state: State::Complete, changed: self.now, ..again },
             Progress::Failed => self.failed(part, Reason::JobFailed, code),
-            Progress::Unknown if self.tracked || waited >= UNKNOWN_FOR => self.failed(part, Reason::JobUnknown, code),
-            Progress::Working | Progress::Unknown => again,
+            Progress::Working => again,
+            Progress::Unknown => {
+                let times = if part.reason == Some(Reason::JobUnknown) { part.tries + 1 } else { 1 };
+                if self.tracked || (waited >= UNKNOWN_FOR && times >= UNKNOWN_TIMES) {
+                    return self.failed(part, Reason::JobUnknown, code);
+                }
+                Part { reason: Some(Reason::JobUnknown), tries: times, ..again }
+            }
         }
     }
 
-    /// The part after LRS could not be asked.
+    /// The part after LRS could not be asked, or does not want to be asked so.
     pub fn not_asked(&self, part: &Part, failure: &Failure) -> Part {
+        if self.tracked && !failure.may_pass() {
+            return self.failed(part, reason_of(failure), failure.lrs_code());
+        }
         let code = printable(failure.lrs_code()).or_else(|| part.code.clone());
-        Part { reason: Some(reason_of(failure)), code, due: self.next_poll(part), tries: part.tries + 1, ..part.clone() }
+        Part { reason: Some(reason_of(failure)), code, due: self.next_poll(part), tries: 0, ..part.clone() }
+    }
+
+    /// Has it taken longer than the gateway follows anything?
+    pub fn is_too_late(&self, part: &Part) -> bool {
+        self.now.since(part.begun) >= self.settings.horizon
     }
 
     /// The part for which there is no more time.
@@ -89,7 +107,8 @@ impl Circumstances<'_> {
 
     /// LRS may have it. It is sent again only where that does no harm.
     fn lost(&self, part: &Part, reason: Reason, code: Option<&LrsCode>) -> Part {
-        if self.repeatable {
+        let part = &Part { lost: part.lost.saturating_add(1), ..part.clone() };
+        if self.repeatable && part.lost < MOST_LOST {
             return self.later(part, reason, code);
         }
         Part { state: State::Unconfirmed, reason: Some(reason), code: printable(code), changed: self.now, ..part.clone() }
@@ -100,7 +119,15 @@ impl Circumstances<'_> {
         let wait = FIRST_RETRY.min(self.settings.first_poll) * 2_u32.saturating_pow(part.tries.min(16));
         let due = self.now.after(jittered(wait.min(self.settings.longest_poll)));
         let code = printable(code);
-        Part { state: State::Waiting, reason: Some(reason), code, tries: part.tries + 1, due, changed: self.now, ..part.clone() }
+        Part {
+            state: State::Waiting,
+            reason: Some(reason),
+            code,
+            tries: part.tries.saturating_add(1),
+            due,
+            changed: self.now,
+            ..part.clone()
+        }
     }
 
     /// The longer a job takes, the less often LRS is asked: after another quarter of the time it has taken so far.
@@ -214,13 +241,29 @@ mod tests {
         let settings = JobSettings::default();
         let submitted = circumstances(&settings, false).sent(&part(), Ok(&Submitted { code: None, job: Some(7) }));
         let code = LrsCode::new("WSRC0018");
-        let at = |after, tracked| {
-            let here = Circumstances { now: NOW.after(after), tracked, ..circumstances(&settings, false) };
-            here.asked(&submitted, Progress::Unknown, Some(&code))
+        let told = |part: &Part, seconds, tracked, progress| {
+            let here = Circumstances { now: NOW.after(Duration::from_secs(seconds)), tracked, ..circumstances(&settings, false) };
+            here.asked(part, progress, Some(&code))
         };
-        assert_eq!(at(Duration::from_secs(60), false).state, State::Submitted);
-        assert_eq!(at(Duration::from_secs(1000), false).reason, Some(Reason::JobUnknown));
-        assert_eq!(at(Duration::from_secs(1), true).reason, Some(Reason::JobUnknown));
+        let unknown = |part: &Part, seconds| told(part, seconds, false, Progress::Unknown);
+        let early = unknown(&unknown(&unknown(&submitted, 20), 40), 60);
+        assert_eq!((early.state, early.reason), (State::Submitted, Some(Reason::JobUnknown)));
+        assert_eq!(unknown(&early, 1000).state, State::Failed);
+        assert_eq!(unknown(&submitted, 1000).state, State::Submitted, "once is not enough");
+        assert_eq!(unknown(&told(&early, 900, false, Progress::Working), 1000).state, State::Submitted, "it knew the job meanwhile");
+        assert_eq!(told(&submitted, 1, true, Progress::Unknown).state, State::Failed, "nobody says that there is such a job");
+    }
+
+    #[test]
+    fn a_part_whose_answer_is_always_lost_is_not_sent_for_ever() {
+        let settings = JobSettings::default();
+        let mut part = part();
+        let mut sent = 0;
+        while part.state != State::Unconfirmed {
+            part = circumstances(&settings, true).sent(&part, Err(&Failure::TooLarge));
+            sent += 1;
+        }
+        assert_eq!(sent, 5);
     }
 
     #[test]

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::kind::{BatchKind, Calls, Details, Progress, Row, Submitted, paired};
+use super::kind::{BatchKind, Calls, Details, Progress, Row, Submitted, paired, progress_by_payload};
 use super::matching::{Mark, key};
 use super::model::Kind;
-use crate::domain::{BatchLearnerToVerify, Open, Personal, Text};
+use crate::domain::{BatchLearnerToVerify, FromLrs, Open, Personal, Text};
 use crate::lrs::CallFailed;
 use crate::lrs::codes::LrsCode;
 use crate::lrs::learner_service::{GetVerificationBatch, MOST_LEARNERS, SubmitVerificationBatch, VerificationBatchOutput, VerifiedLearner};
@@ -22,8 +22,10 @@ impl BatchKind for Verifications {
     type Result = VerifiedLearner;
 
     fn mark(learner: &BatchLearnerToVerify) -> Mark {
-        let keys = [key(&[learner.uln.as_str(), learner.given_name.as_str(), learner.family_name.as_str()])];
-        Mark::new(learner.mis_identifier.as_ref().map(Text::as_str), keys).naming_uln(true)
+        let born = learner.date_of_birth.as_ref().map(FromLrs::to_lrs).unwrap_or_default();
+        let gender = learner.gender.as_ref().map(FromLrs::to_lrs).unwrap_or_default();
+        let names = [learner.given_name.as_str(), learner.family_name.as_str()];
+        mark_of(learner.mis_identifier.as_ref().map(Text::as_str), learner.uln.as_str(), names, [&born, &gender]).naming_uln(true)
     }
 
     /// It changes nothing.
@@ -42,12 +44,11 @@ impl BatchKind for Verifications {
     }
 
     /// The codes are not public: what counts is whether there are learners (FACTS 3.2).
-    fn progress(output: &VerificationBatchOutput) -> Progress {
+    fn progress(output: &VerificationBatchOutput, records: usize) -> Progress {
         match &output.response_code {
             code if code.is("WSRC0010") => Progress::Failed,
             code if code.is("WSRC0018") => Progress::Unknown,
-            _ if output.verified_learner.is_empty() && output.job_finished_date_time.is_none() => Progress::Working,
-            _ => Progress::Done,
+            _ => progress_by_payload(output.verified_learner.len(), records, output.job_finished_date_time.is_some()),
         }
     }
 
@@ -71,10 +72,16 @@ impl BatchKind for Verifications {
 
 /// By what LRS says it was asked about, never by what it found.
 fn mark_of_result(learner: &VerifiedLearner) -> Mark {
-    fn text(value: Option<&Personal<String>>) -> Option<&str> {
-        value.map(|text| text.reveal().as_str())
+    fn text(value: Option<&Personal<String>>) -> &str {
+        value.map_or("", |text| text.reveal())
     }
     let uln = learner.searched_uln.as_ref().map(Open::to_lrs).unwrap_or_default();
-    let [given, family] = [&learner.searched_given_name, &learner.searched_family_name].map(|name| text(name.as_ref()).unwrap_or_default());
-    Mark::new(text(learner.mis_identifier.as_ref()), [key(&[&uln, given, family])])
+    let born = learner.searched_date_of_birth.as_ref().map(Open::to_lrs).unwrap_or_default();
+    let gender = learner.searched_gender.as_ref().map(Open::to_lrs).unwrap_or_default();
+    let names = [&learner.searched_given_name, &learner.searched_family_name].map(|name| text(name.as_ref()));
+    mark_of(learner.mis_identifier.as_ref().map(|name| name.reveal().as_str()), &uln, names, [&born, &gender])
+}
+
+fn mark_of(name: Option<&str>, uln: &str, [given, family]: [&str; 2], [born, gender]: [&str; 2]) -> Mark {
+    Mark::new(name, [key(&[uln, given, family]), key(&[uln, given, family, born, gender])])
 }

@@ -84,6 +84,7 @@ impl Lrs {
         match answer.code().and_then(Failure::of_code) {
             // Refusals of writes mean nothing to who only reads: such a code is passed on as one nobody documented.
             Some(Failure::Refused(refusal, _)) if operation.is_safe_to_retry() && refusal != Refusal::InvalidUln => {}
+            Some(_) if answer.is_done() => {}
             Some(failure) => return Err(failure),
             None => {}
         }

@@ -172,6 +172,10 @@ impl Answer for SubmitAchievementBatchResponse {
     fn code(&self) -> Option<&LrsCode> {
         self.result.as_ref()?.response_code.as_ref()
     }
+
+    fn is_done(&self) -> bool {
+        self.job().is_some()
+    }
 }
 
 /// `GetAchievementBatchJob` (FACTS 2.13): also of jobs that were submitted through the portal.

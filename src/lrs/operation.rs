@@ -104,4 +104,9 @@ pub trait Operation: Sync {
 pub trait Answer: WireRecord + Send {
     /// Its response code, if the operation has one at the top.
     fn code(&self) -> Option<&LrsCode>;
+
+    /// Does it say that LRS has done it, whatever the code beside it? Some codes of batches are not public (FACTS 3.2).
+    fn is_done(&self) -> bool {
+        false
+    }
 }

@@ -19,7 +19,8 @@ struct Shelves {
     due: Queue,
     leased: Queue,
     woken: HashSet<BatchId>,
-    agreed: HashMap<&'static str, Vec<u8>>,
+    tokens: HashMap<BatchId, u64>,
+    shared: HashMap<String, Vec<u8>>,
     /// How far the clock has been put forward.
     ahead: Duration,
 }
@@ -82,8 +83,14 @@ impl Shelves {
         }
     }
 
+    /// Is the lease still its holder's?
+    fn holds(&self, lease: Lease) -> bool {
+        self.leased.moments.contains_key(&lease.id) && self.tokens.get(&lease.id) == Some(&lease.token)
+    }
+
     fn forget(&mut self, id: BatchId) {
         self.batches.remove(&id);
+        self.tokens.remove(&id);
         self.due.remove(id);
         self.leased.remove(id);
         self.woken.remove(&id);
@@ -183,30 +190,37 @@ impl Store for MemoryStore {
 
     fn claim(&self, lease: Duration, most: usize) -> Pending<'_, Claim> {
         let mut shelves = self.shelves();
+        shelves.sweep();
         let now = shelves.now();
         for id in shelves.leased.take_due(now, usize::MAX) {
             shelves.due.put(id, now);
         }
         let due = shelves.due.take_due(now, most);
-        let leases = due.into_iter().map(|id| shelves.lease(id, now.after(lease))).collect();
+        let token = fastrand::u64(..);
+        for id in &due {
+            shelves.leased.put(*id, now.after(lease));
+            shelves.tokens.insert(*id, token);
+        }
+        let leases = due.into_iter().map(|id| Lease { id, token }).collect();
         let next = [shelves.due.next(), shelves.leased.next()].into_iter().flatten().min();
         done(Claim { now, leases, next })
     }
 
-    fn renew(&self, lease: Lease, by: Duration) -> Pending<'_, Option<Lease>> {
+    fn renew(&self, lease: Lease, length: Duration) -> Pending<'_, bool> {
         let mut shelves = self.shelves();
-        if shelves.leased.moments.get(&lease.id) != Some(&lease.until) {
-            return done(None);
+        let ours = shelves.holds(lease);
+        if ours {
+            let until = shelves.now().after(length);
+            shelves.leased.put(lease.id, until);
         }
-        let until = shelves.now().after(by);
-        let renewed = shelves.lease(lease.id, until);
-        done(Some(renewed))
+        done(ours)
     }
 
     fn release(&self, lease: Lease, due: Option<Moment>) -> Pending<'_, ()> {
         let mut shelves = self.shelves();
-        if shelves.leased.moments.get(&lease.id) == Some(&lease.until) {
+        if shelves.holds(lease) {
             shelves.leased.remove(lease.id);
+            shelves.tokens.remove(&lease.id);
             let now = shelves.now();
             let due = if shelves.woken.remove(&lease.id) { Some(now) } else { due };
             if let Some(due) = due {
@@ -231,27 +245,12 @@ impl Store for MemoryStore {
         done(())
     }
 
-    /// What is gone is on no list.
-    fn unlist<'a>(&'a self, _: &'a Ukprn, _: Kind, _: &'a [BatchId]) -> Pending<'a, ()> {
+    fn shared(&self) -> Pending<'_, HashMap<String, Vec<u8>>> {
+        done(self.shelves().shared.clone())
+    }
+
+    fn share<'a>(&'a self, name: &'a str, value: &'a [u8]) -> Pending<'a, ()> {
+        self.shelves().shared.insert(name.to_owned(), value.to_vec());
         done(())
-    }
-
-    fn replace<'a>(&'a self, name: &'static str, value: &'a [u8]) -> Pending<'a, ()> {
-        self.shelves().agreed.insert(name, value.to_vec());
-        done(())
-    }
-
-    fn agree<'a>(&'a self, name: &'static str, value: &'a [u8]) -> Pending<'a, Vec<u8>> {
-        done(self.shelves().agreed.entry(name).or_insert_with(|| value.to_vec()).clone())
-    }
-}
-
-impl Shelves {
-    fn lease(&mut self, id: BatchId, until: Moment) -> Lease {
-        // No two leases end at the same moment.
-        let last = self.leased.order.last().map_or(0, |(last, _)| last.0);
-        let until = Moment(until.0.max(last + 1));
-        self.leased.put(id, until);
-        Lease { id, until }
     }
 }

@@ -11,13 +11,14 @@ pub mod memory;
 pub mod redis;
 mod redis_connection;
 
+use std::collections::HashMap;
 use std::pin::Pin;
 use std::time::Duration;
 
 use super::model::{Batch, BatchId, Blob, Header, Kind, Moment, Part};
 use crate::domain::Ukprn;
 
-/// A batch that begins to be sent before this long after it was stored has been accepted: others are swept away.
+/// How long a batch that was stored may take to be accepted.
 const UNACCEPTED_FOR: Duration = Duration::from_secs(60);
 
 /// Why the store did not do what it was asked to.
@@ -55,13 +56,13 @@ pub struct Blobs {
     pub erase: Vec<Blob>,
 }
 
-/// A batch, given to a worker until a certain moment.
+/// A batch, given to a worker for a while.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Lease {
     /// Which.
     pub id: BatchId,
-    /// Until when. Nobody else's lease of this batch ends at the same moment.
-    pub until: Moment,
+    /// What only its holder knows.
+    pub token: u64,
 }
 
 /// What a claim brought.
@@ -80,7 +81,8 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// What the clock says that every replica goes by.
     fn now(&self) -> Pending<'_, Moment>;
 
-    /// Keeps a batch, lists it and makes it due: all of it, or nothing.
+    /// Keeps a batch, lists it and makes it due. Until this is done nobody sees the batch and nothing of it is sent; if it is not done,
+    /// what was kept on the way leaves within minutes.
     fn create<'a>(&'a self, new: &'a NewBatch) -> Pending<'a, ()>;
 
     /// A batch.
@@ -98,17 +100,14 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// Sets when a batch and everything it has is erased.
     fn keep_until<'a>(&'a self, batch: &'a Batch, moment: Moment) -> Pending<'a, ()>;
 
-    /// An organisation's batches, newest first, from the one after `after`.
+    /// An organisation's batches, newest first, from the one after `after`. Some of them may be gone.
     fn list<'a>(&'a self, organisation: &'a Ukprn, kind: Kind, after: Option<BatchId>, most: usize) -> Pending<'a, Vec<BatchId>>;
-
-    /// Takes batches that are gone off that list.
-    fn unlist<'a>(&'a self, organisation: &'a Ukprn, kind: Kind, ids: &'a [BatchId]) -> Pending<'a, ()>;
 
     /// Leases batches that are due.
     fn claim(&self, lease: Duration, most: usize) -> Pending<'_, Claim>;
 
-    /// Makes a lease longer. `None`: it is over, and perhaps somebody else's.
-    fn renew(&self, lease: Lease, by: Duration) -> Pending<'_, Option<Lease>>;
+    /// Makes a lease last for this long from now. `false`: it is over, and perhaps somebody else's.
+    fn renew(&self, lease: Lease, length: Duration) -> Pending<'_, bool>;
 
     /// Gives a batch back, to be due at a moment or not at all. If it was woken meanwhile, it is due at once.
     fn release(&self, lease: Lease, due: Option<Moment>) -> Pending<'_, ()>;
@@ -119,11 +118,11 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// Makes a batch due at once.
     fn wake(&self, id: BatchId) -> Pending<'_, ()>;
 
-    /// A small thing that all replicas share: keeps `value` if there is none, and says what there is.
-    fn agree<'a>(&'a self, name: &'static str, value: &'a [u8]) -> Pending<'a, Vec<u8>>;
+    /// Small things that all replicas share, by their names.
+    fn shared(&self) -> Pending<'_, HashMap<String, Vec<u8>>>;
 
-    /// Puts `value` in the place of such a thing.
-    fn replace<'a>(&'a self, name: &'static str, value: &'a [u8]) -> Pending<'a, ()>;
+    /// Shares a small thing under this name.
+    fn share<'a>(&'a self, name: &'a str, value: &'a [u8]) -> Pending<'a, ()>;
 }
 
 /// A part as it is kept: two parts are the same if their texts are.

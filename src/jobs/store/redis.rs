@@ -2,24 +2,25 @@
 //!
 //! Of a batch there are one hash (`…:{id}`: header, parts, when it expires, whether it was accepted) and its blobs
 //! (`…:{id}:<blob>`): the braces put all of them into one slot of a cluster. Beside them stand the list of each organisation's batches,
-//! and three keys in a slot of their own: the queue of what is due, what is leased, and what was woken while it was leased. What must
-//! happen together is a script, or a transaction; scripts declare their keys.
+//! and four keys in a slot of their own: the queue of what is due, what is leased, what was woken while it was leased, and who leased
+//! it. What must happen together is a script, or a transaction; scripts declare their keys.
 //!
 //! All changes can be made twice without harm. So when the connection breaks and nobody knows whether one was made, it is made again.
 
+use std::collections::HashMap;
 use std::future::Future;
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use redis::{FromRedisValue, RedisError, RedisResult, Script};
+use redis::{FromRedisValue, RedisResult, Script};
 
 use super::redis_connection::{Connection, Open, describe};
 use super::{Blobs, Claim, Lease, NewBatch, Pending, Store, StoreError, UNACCEPTED_FOR, header_of, part_of, text_of};
 use crate::domain::Ukprn;
 use crate::jobs::model::{Batch, BatchId, Blob, Kind, Moment, Part};
 
-/// How long the list of an organisation's batches outlives its last entry.
-const LIST_KEPT_FOR: Duration = Duration::from_secs(400 * 24 * 60 * 60);
+/// How long what is kept of a batch before it is accepted stays.
+const PREPARED_FOR: Duration = Duration::from_secs(10 * 60);
 
 /// Batches in Redis.
 #[derive(Debug)]
@@ -28,12 +29,15 @@ pub struct RedisStore {
     prefix: String,
 }
 
-/// Marks a batch as accepted; the batch must be there, and nobody must have given it up. KEYS: batch.
+/// Marks a batch as accepted, and sets when it leaves; the batch must be there, and nobody must have given it up. KEYS: batch, blobs.
+/// ARGV: when it leaves.
 static ACCEPT: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         r"local state = redis.call('HGET', KEYS[1], 'accepted')
-        if state ~= '0' and state ~= '1' then return 0 end
-        redis.call('HSET', KEYS[1], 'accepted', '1')
+        if state == '1' then return 1 end
+        if state ~= '0' then return 0 end
+        redis.call('HSET', KEYS[1], 'accepted', '1', 'expires', ARGV[1])
+        for _, key in ipairs(KEYS) do redis.call('PEXPIREAT', key, ARGV[1]) end
         return 1",
     )
 });
@@ -69,25 +73,32 @@ static CHANGE: LazyLock<Script> = LazyLock::new(|| {
     )
 });
 
-/// Leases what is due, and what was leased too long ago. Leases end at moments of their own, so that nobody takes another's for theirs.
-/// KEYS: due, leased, woken. ARGV: lease in milliseconds, most. Returns now, when the next is due, then ids and ends of leases.
+/// Milliseconds since 1970 by the clock of the server that has the queue: in a cluster, others may go otherwise. KEYS: due.
+static NOW: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        r"local time = redis.call('TIME')
+        return string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))",
+    )
+});
+
+/// Leases what is due, and what was leased too long ago. KEYS: due, leased, woken, tokens. ARGV: lease in milliseconds, most, token.
+/// Returns now, when the next is due, then the leased batches.
 static CLAIM: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         r"local time = redis.call('TIME')
-        local now = time[1] * 1000 + math.floor(time[2] / 1000)
         local text = function(number) return string.format('%.0f', number) end
+        local now = time[1] * 1000 + math.floor(time[2] / 1000)
         for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', text(now), 'LIMIT', 0, 1000)) do
             redis.call('ZREM', KEYS[2], id)
+            redis.call('HDEL', KEYS[4], id)
             redis.call('ZADD', KEYS[1], text(now), id)
         end
         local found = {text(now), ''}
-        for at, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', text(now), 'LIMIT', 0, ARGV[2])) do
-            local last = redis.call('ZREVRANGE', KEYS[2], 0, 0, 'WITHSCORES')[2]
-            local ends = math.max(now + ARGV[1], (tonumber(last) or 0) + 1)
+        for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', text(now), 'LIMIT', 0, ARGV[2])) do
             redis.call('ZREM', KEYS[1], id)
-            redis.call('ZADD', KEYS[2], text(ends), id)
+            redis.call('ZADD', KEYS[2], text(now + ARGV[1]), id)
+            redis.call('HSET', KEYS[4], id, ARGV[3])
             table.insert(found, id)
-            table.insert(found, text(ends))
         end
         local next = redis.call('ZRANGE', KEYS[1], 0, 0, 'WITHSCORES')[2]
         local ends = redis.call('ZRANGE', KEYS[2], 0, 0, 'WITHSCORES')[2]
@@ -97,25 +108,22 @@ static CLAIM: LazyLock<Script> = LazyLock::new(|| {
     )
 });
 
-/// Makes a lease longer. KEYS: leased. ARGV: id, its end, by how many milliseconds. Returns its new end, or nothing.
+/// Makes a lease longer. KEYS: due, leased, woken, tokens. ARGV: id, token, from now on how many milliseconds.
 static RENEW: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
-        r"local score = redis.call('ZSCORE', KEYS[1], ARGV[1])
-        if not score or tonumber(score) ~= tonumber(ARGV[2]) then return '' end
+        r"if redis.call('HGET', KEYS[4], ARGV[1]) ~= ARGV[2] then return 0 end
         local time = redis.call('TIME')
         local now = time[1] * 1000 + math.floor(time[2] / 1000)
-        local last = redis.call('ZREVRANGE', KEYS[1], 0, 0, 'WITHSCORES')[2]
-        local ends = string.format('%.0f', math.max(now + ARGV[3], (tonumber(last) or 0) + 1))
-        redis.call('ZADD', KEYS[1], ends, ARGV[1])
-        return ends",
+        redis.call('ZADD', KEYS[2], string.format('%.0f', now + ARGV[3]), ARGV[1])
+        return 1",
     )
 });
 
-/// Gives a batch back. KEYS: due, leased, woken. ARGV: id, end of its lease, when it is due next or nothing.
+/// Gives a batch back. KEYS: due, leased, woken, tokens. ARGV: id, token, when it is due next or nothing.
 static RELEASE: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
-        r"local score = redis.call('ZSCORE', KEYS[2], ARGV[1])
-        if not score or tonumber(score) ~= tonumber(ARGV[2]) then return 0 end
+        r"if redis.call('HGET', KEYS[4], ARGV[1]) ~= ARGV[2] then return 0 end
+        redis.call('HDEL', KEYS[4], ARGV[1])
         redis.call('ZREM', KEYS[2], ARGV[1])
         if redis.call('SREM', KEYS[3], ARGV[1]) == 1 then
             redis.call('ZADD', KEYS[1], 0, ARGV[1])
@@ -126,7 +134,7 @@ static RELEASE: LazyLock<Script> = LazyLock::new(|| {
     )
 });
 
-/// Makes a batch due at once, or as soon as whoever has it gives it back. KEYS: due, leased, woken. ARGV: id.
+/// Makes a batch due at once, or as soon as whoever has it gives it back. KEYS: due, leased, woken, tokens. ARGV: id.
 static WAKE: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         r"if redis.call('ZSCORE', KEYS[2], ARGV[1]) then
@@ -155,9 +163,13 @@ impl RedisStore {
         format!("{}:{{{id}}}:{blob}", self.prefix)
     }
 
-    /// The queue's keys: due, leased, woken.
-    fn queue_keys(&self) -> [String; 3] {
-        ["due", "leased", "woken"].map(|name| format!("{}:{{queue}}:{name}", self.prefix))
+    /// The queue's keys: due, leased, woken, tokens.
+    fn queue_keys(&self) -> [String; 4] {
+        ["due", "leased", "woken", "tokens"].map(|name| format!("{}:{{queue}}:{name}", self.prefix))
+    }
+
+    fn shared_key(&self) -> String {
+        format!("{}:shared", self.prefix)
     }
 
     fn list_key(&self, organisation: &str, kind: Kind) -> String {
@@ -173,23 +185,29 @@ impl RedisStore {
     /// Does something that can be done twice, and does it twice if the connection breaks.
     async fn run<T, F: Future<Output = RedisResult<T>>>(&self, work: impl Fn(Open) -> F) -> Result<T, StoreError> {
         match self.run_once(&work).await {
-            Err(StoreError::AnswerLost(_)) => self.run_once(&work).await,
+            // The first attempt may have done it, whatever comes of the second.
+            Err(StoreError::AnswerLost(_)) => self.run_once(&work).await.map_err(|error| match error {
+                StoreError::Unavailable(problem) => StoreError::AnswerLost(problem),
+                error => error,
+            }),
             done => done,
         }
     }
 
     async fn run_once<T, F: Future<Output = RedisResult<T>>>(&self, work: impl Fn(Open) -> F) -> Result<T, StoreError> {
         let (number, open) = self.connection.open().await?;
+        let is_cluster = matches!(open, Open::Cluster(_));
         match work(open).await {
             Ok(done) => Ok(done),
-            Err(error) => Err(self.judge(number, &error).await),
+            Err(error) => {
+                self.connection.failed(number, &error).await;
+                let problem = describe(Some(&error));
+                // A refusal in Redis's own words was not carried out. The client of a cluster tries again by itself, and tells
+                // only of the last time.
+                let refused = error.code().is_some() && !error.is_io_error() && !is_cluster;
+                Err(if refused { StoreError::Unavailable(problem) } else { StoreError::AnswerLost(problem) })
+            }
         }
-    }
-
-    async fn judge(&self, number: u64, error: &RedisError) -> StoreError {
-        self.connection.failed(number, error).await;
-        let problem = describe(Some(error));
-        if error.is_io_error() || error.is_timeout() { StoreError::AnswerLost(problem) } else { StoreError::Unavailable(problem) }
     }
 
     /// Everything of a batch but that it was accepted.
@@ -197,19 +215,19 @@ impl RedisStore {
         let header = serde_json::to_string(&batch.header).map_err(|error| StoreError::Unreadable(error.to_string()))?;
         let parts: Vec<(String, String)> =
             batch.numbered().map(|(number, part)| Ok((number.to_string(), text_of(part)?))).collect::<Result<_, StoreError>>()?;
+        let until = batch.header.created.after(PREPARED_FOR).0;
+        // Should this be repeated, and its first attempt be carried out late, it changes nothing any more.
         self.run(|mut open| {
             let mut pipe = redis::pipe();
             let key = self.batch_key(batch.id);
-            pipe.atomic().hset(&key, "header", &header).ignore().hset(&key, "expires", batch.expires.0).ignore();
-            pipe.hset_nx(&key, "accepted", "0").ignore();
+            pipe.atomic().hset_nx(&key, "header", &header).ignore().hset_nx(&key, "expires", batch.expires.0).ignore();
             for (number, part) in &parts {
-                pipe.hset(&key, number, part).ignore();
+                pipe.hset_nx(&key, number, part).ignore();
             }
-            pipe.pexpire_at(&key, batch.expires.0).ignore();
             for (blob, bytes) in blobs {
-                let key = self.blob_key(batch.id, *blob);
-                pipe.set(&key, bytes).ignore().pexpire_at(&key, batch.expires.0).ignore();
+                pipe.cmd("SET").arg(self.blob_key(batch.id, *blob)).arg(bytes).arg("NX").arg("PXAT").arg(until).ignore();
             }
+            pipe.hset_nx(&key, "accepted", "0").ignore().cmd("PEXPIREAT").arg(&key).arg(until).arg("NX").ignore();
             async move { pipe.query_async(&mut open).await }
         })
         .await
@@ -222,10 +240,11 @@ impl RedisStore {
         let id = batch.id.to_string();
         // Not before it would be swept away, if it is not accepted.
         let sweep = batch.header.created.after(UNACCEPTED_FOR).0;
+        let (oldest, listed_for) = oldest_listed(batch);
         self.run(|mut open| {
             let (mut list_it, mut queue_it) = (redis::pipe(), redis::cmd("ZADD"));
-            list_it.zadd(&list, &id, 0).ignore();
-            list_it.pexpire(&list, i64::try_from(LIST_KEPT_FOR.as_millis()).unwrap_or(i64::MAX)).ignore();
+            list_it.zadd(&list, &id, 0).ignore().pexpire(&list, listed_for).ignore();
+            list_it.cmd("ZREMRANGEBYLEX").arg(&list).arg("-").arg(format!("({oldest}")).ignore();
             queue_it.arg(&due).arg("NX").arg(sweep).arg(&id);
             async move {
                 list_it.query_async::<()>(&mut open).await?;
@@ -238,6 +257,13 @@ impl RedisStore {
     async fn script<T: FromRedisValue>(&self, script: &Script, keys: &[String], arguments: &[String]) -> Result<T, StoreError> {
         self.run(|open| invoke(open, script, keys, arguments)).await
     }
+}
+
+/// The identifier below which batches of a list are long gone, and how long the list is kept, in milliseconds: twice as long as a batch.
+fn oldest_listed(batch: &Batch) -> (BatchId, i64) {
+    let listed_for = batch.expires.since(batch.header.created) * 2;
+    let oldest = Moment(batch.header.created.0 - i64::try_from(listed_for.as_millis()).unwrap_or(0));
+    (BatchId::first_at(oldest), i64::try_from(listed_for.as_millis()).unwrap_or(i64::MAX))
 }
 
 async fn invoke<T: FromRedisValue>(mut open: Open, script: &Script, keys: &[String], arguments: &[String]) -> RedisResult<T> {
@@ -258,28 +284,30 @@ fn moment_of(text: &str) -> Option<Moment> {
 impl Store for RedisStore {
     fn now(&self) -> Pending<'_, Moment> {
         Box::pin(async move {
-            let (seconds, micros): (i64, i64) = self.run(|mut open| async move { redis::cmd("TIME").query_async(&mut open).await }).await?;
-            Ok(Moment(seconds * 1000 + micros / 1000))
+            let now: String = self.script(&NOW, &self.queue_keys()[..1], &[]).await?;
+            moment_of(&now).ok_or_else(|| StoreError::Unreadable("a time".into()))
         })
     }
 
     fn create<'a>(&'a self, new: &'a NewBatch) -> Pending<'a, ()> {
         Box::pin(async move {
-            let id = new.batch.id;
+            let batch = &new.batch;
             // Until it is accepted, nobody sees it and nobody sends it: whatever fails before that, nothing has happened.
             let prepared = match self.put(new).await {
-                Ok(()) => self.enter(&new.batch).await,
+                Ok(()) => self.enter(batch).await,
                 failed => failed,
             };
             if let Err(StoreError::Unavailable(problem) | StoreError::AnswerLost(problem)) = prepared {
                 return Err(StoreError::Unavailable(problem));
             }
-            let accepted: i64 = self.script(&ACCEPT, &[self.batch_key(id)], &[]).await?;
+            let blobs = new.blobs.iter().map(|(blob, _)| self.blob_key(batch.id, *blob));
+            let keys: Vec<String> = std::iter::once(self.batch_key(batch.id)).chain(blobs).collect();
+            let accepted: i64 = self.script(&ACCEPT, &keys, &[batch.expires.0.to_string()]).await?;
             if accepted == 0 {
                 return Err(StoreError::Unavailable("the batch was not accepted in time".into()));
             }
             // It will be found without this, but later.
-            let _ = self.wake(id).await;
+            let _ = self.wake(batch.id).await;
             Ok(())
         })
     }
@@ -287,7 +315,7 @@ impl Store for RedisStore {
     fn load(&self, id: BatchId) -> Pending<'_, Option<Batch>> {
         Box::pin(async move {
             let key = self.batch_key(id);
-            let fields: std::collections::HashMap<String, String> = self
+            let fields: HashMap<String, String> = self
                 .run(|mut open| {
                     let mut command = redis::cmd("HGETALL");
                     command.arg(&key);
@@ -345,7 +373,7 @@ impl Store for RedisStore {
         Box::pin(async move {
             let organisation = batch.header.organisation().map_or_else(String::new, |ukprn| ukprn.as_str().to_owned());
             let (list, id, keys) = (self.list_key(&organisation, batch.header.kind), batch.id.to_string(), self.all_keys(batch));
-            let [due, _, woken] = self.queue_keys();
+            let [due, _, woken, _] = self.queue_keys();
             self.run(|mut open| {
                 let (mut erase, mut unlist, mut unqueue) = (redis::cmd("DEL"), redis::cmd("ZREM"), redis::pipe());
                 erase.arg(&keys);
@@ -394,33 +422,27 @@ impl Store for RedisStore {
 
     fn claim(&self, lease: Duration, most: usize) -> Pending<'_, Claim> {
         Box::pin(async move {
-            let (keys, arguments) = (self.queue_keys(), [lease.as_millis().to_string(), most.to_string()]);
+            let token = fastrand::u64(..);
+            let (keys, arguments) = (self.queue_keys(), [lease.as_millis().to_string(), most.to_string(), token.to_string()]);
             let found: Vec<String> = self.run_once(|open| invoke(open, &CLAIM, &keys, &arguments)).await?;
             let unreadable = || StoreError::Unreadable("an answer to a claim".into());
-            let [now, next, leased @ ..] = &found[..] else { return Err(unreadable()) };
-            let now = moment_of(now).ok_or_else(unreadable)?;
-            let mut claimed = Vec::new();
-            for pair in leased.chunks_exact(2) {
-                let id = BatchId::parse(&pair[0]).ok_or_else(unreadable)?;
-                claimed.push(Lease { id, until: moment_of(&pair[1]).ok_or_else(unreadable)? });
-            }
-            Ok(Claim { now, leases: claimed, next: moment_of(next) })
+            let [now, next, ids @ ..] = &found[..] else { return Err(unreadable()) };
+            let leases = ids.iter().filter_map(|id| BatchId::parse(id)).map(|id| Lease { id, token });
+            Ok(Claim { now: moment_of(now).ok_or_else(unreadable)?, leases: leases.collect(), next: moment_of(next) })
         })
     }
 
-    fn renew(&self, lease: Lease, by: Duration) -> Pending<'_, Option<Lease>> {
+    fn renew(&self, lease: Lease, length: Duration) -> Pending<'_, bool> {
         Box::pin(async move {
-            let [_, leased, _] = self.queue_keys();
-            let arguments = [lease.id.to_string(), lease.until.0.to_string(), by.as_millis().to_string()];
-            let renewed: String = self.run_once(|open| invoke(open, &RENEW, std::slice::from_ref(&leased), &arguments)).await?;
-            Ok(moment_of(&renewed).map(|until| Lease { until, ..lease }))
+            let arguments = [lease.id.to_string(), lease.token.to_string(), length.as_millis().to_string()];
+            self.script::<i64>(&RENEW, &self.queue_keys(), &arguments).await.map(|renewed| renewed == 1)
         })
     }
 
     fn release(&self, lease: Lease, due: Option<Moment>) -> Pending<'_, ()> {
         Box::pin(async move {
             let due = due.map(|due| due.0.to_string()).unwrap_or_default();
-            let arguments = [lease.id.to_string(), lease.until.0.to_string(), due];
+            let arguments = [lease.id.to_string(), lease.token.to_string(), due];
             self.script::<i64>(&RELEASE, &self.queue_keys(), &arguments).await.map(|_| ())
         })
     }
@@ -437,44 +459,25 @@ impl Store for RedisStore {
         Box::pin(async move { self.script::<i64>(&WAKE, &self.queue_keys(), &[id.to_string()]).await.map(|_| ()) })
     }
 
-    fn unlist<'a>(&'a self, organisation: &'a Ukprn, kind: Kind, ids: &'a [BatchId]) -> Pending<'a, ()> {
+    fn shared(&self) -> Pending<'_, HashMap<String, Vec<u8>>> {
         Box::pin(async move {
-            if ids.is_empty() {
-                return Ok(());
-            }
-            let (key, ids) = (self.list_key(organisation.as_str(), kind), ids.iter().map(ToString::to_string).collect::<Vec<_>>());
+            let key = self.shared_key();
             self.run(|mut open| {
-                let mut command = redis::cmd("ZREM");
-                command.arg(&key).arg(&ids);
+                let mut command = redis::cmd("HGETALL");
+                command.arg(&key);
                 async move { command.query_async(&mut open).await }
             })
             .await
         })
     }
 
-    fn replace<'a>(&'a self, name: &'static str, value: &'a [u8]) -> Pending<'a, ()> {
+    fn share<'a>(&'a self, name: &'a str, value: &'a [u8]) -> Pending<'a, ()> {
         Box::pin(async move {
-            let key = format!("{}:{name}", self.prefix);
+            let key = self.shared_key();
             self.run(|mut open| {
-                let mut command = redis::cmd("SET");
-                command.arg(&key).arg(value);
+                let mut command = redis::cmd("HSET");
+                command.arg(&key).arg(name).arg(value);
                 async move { command.query_async(&mut open).await }
-            })
-            .await
-        })
-    }
-
-    fn agree<'a>(&'a self, name: &'static str, value: &'a [u8]) -> Pending<'a, Vec<u8>> {
-        Box::pin(async move {
-            let key = format!("{}:{name}", self.prefix);
-            self.run(|mut open| {
-                let (mut put, mut get) = (redis::cmd("SET"), redis::cmd("GET"));
-                put.arg(&key).arg(value).arg("NX");
-                get.arg(&key);
-                async move {
-                    put.query_async::<()>(&mut open).await?;
-                    get.query_async(&mut open).await
-                }
             })
             .await
         })

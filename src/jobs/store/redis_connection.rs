@@ -14,8 +14,10 @@ use tokio::sync::Mutex;
 
 use super::StoreError;
 
-/// How long connecting may take.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long connecting to a server may take.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long it may take to find out which server, and to connect to it.
+const FIND_TIMEOUT: Duration = Duration::from_secs(4);
 /// How long an answer may take.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a failure to connect is believed before it is tried again: so that callers do not queue up behind a dead host.
@@ -127,7 +129,7 @@ impl Connection {
         {
             return Err(StoreError::Unavailable(problem.clone()));
         }
-        match tokio::time::timeout(CONNECT_TIMEOUT, self.connect()).await {
+        match tokio::time::timeout(FIND_TIMEOUT, self.connect()).await {
             Ok(Ok(open)) => {
                 current.made += 1;
                 current.failed = None;
@@ -142,19 +144,17 @@ impl Connection {
         }
     }
 
-    /// Says that a connection failed so. Is it one that must be made anew?
-    pub async fn failed(&self, number: u64, error: &RedisError) -> bool {
+    /// Says that a connection failed so: one that is broken, or leads to a server that is not the master any more, is made anew. That to
+    /// a cluster heals itself.
+    pub async fn failed(&self, number: u64, error: &RedisError) {
         let broken = error.is_io_error()
             || error.is_connection_dropped()
             || error.is_unrecoverable_error()
             || matches!(error.code(), Some("READONLY" | "LOADING" | "MASTERDOWN"));
-        if broken {
-            let mut current = self.current.lock().await;
-            if current.open.as_ref().is_some_and(|(open, _)| *open == number) {
-                current.open = None;
-            }
+        let mut current = self.current.lock().await;
+        if broken && matches!(&current.open, Some((open, Open::Server(_))) if *open == number) {
+            current.open = None;
         }
-        broken
     }
 
     async fn connect(&self) -> Result<Open, RedisError> {

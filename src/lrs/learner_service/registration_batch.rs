@@ -92,6 +92,10 @@ impl Answer for SubmitBatchResponse {
     fn code(&self) -> Option<&LrsCode> {
         Some(&self.response_code)
     }
+
+    fn is_done(&self) -> bool {
+        self.job().is_some()
+    }
 }
 
 /// `GetSubmitBatchOutputResponse` (FACTS 2.8).

@@ -1,0 +1,71 @@
+//! Do our keys open what the store holds?
+//!
+//! Every key that seals has an entry in the store, sealed with it, for as long as anything it has sealed can be there. Who cannot open an
+//! entry has other keys than those before, and had better not begin.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use tokio::sync::OnceCell;
+
+use super::JobsError;
+use super::model::Moment;
+use super::seal::{CannotOpen, Keys};
+use super::store::Store;
+
+const PLACE: &str = "key-check";
+/// An entry is made anew this long before it would have to be, so that it is not made anew all the time.
+const AHEAD: Duration = Duration::from_secs(24 * 60 * 60);
+/// An entry: when it ends (8 bytes, big-endian), and the sealed text.
+const MOMENT_LEN: usize = 8;
+
+/// What has been checked.
+#[derive(Debug, Default)]
+pub struct KeyCheck {
+    fits: OnceCell<()>,
+    noted_until: AtomicI64,
+}
+
+impl KeyCheck {
+    /// Makes sure that every key in use is among ours, and notes that ours is in use. Once that is done, it costs nothing to ask again.
+    ///
+    /// # Errors
+    /// [`CannotOpen::UnknownKey`] when one is not; whatever keeps the store from being read.
+    pub async fn check(&self, store: &dyn Store, keys: &Keys, kept_for: Duration) -> Result<(), JobsError> {
+        let check = || async {
+            let now = fits(store, keys).await?;
+            self.note(store, keys, now.after(kept_for)).await
+        };
+        self.fits.get_or_try_init(check).await.copied()
+    }
+
+    /// Notes that our key is in use until a moment.
+    ///
+    /// # Errors
+    /// When the store cannot be used.
+    pub async fn note(&self, store: &dyn Store, keys: &Keys, until: Moment) -> Result<(), JobsError> {
+        if until.0 <= self.noted_until.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        let until = until.after(AHEAD);
+        let mut entry = until.0.to_be_bytes().to_vec();
+        entry.extend(keys.seal(PLACE, PLACE.as_bytes())?);
+        store.share(&format!("key:{}", keys.id()), &entry).await?;
+        self.noted_until.store(until.0, Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+async fn fits(store: &dyn Store, keys: &Keys) -> Result<Moment, JobsError> {
+    let now = store.now().await?;
+    for (name, entry) in store.shared().await? {
+        if !name.starts_with("key:") {
+            continue;
+        }
+        let (until, sealed) = entry.split_first_chunk::<MOMENT_LEN>().ok_or(CannotOpen::Damaged)?;
+        if Moment(i64::from_be_bytes(*until)) > now {
+            keys.open(PLACE, sealed)?;
+        }
+    }
+    Ok(now)
+}
