@@ -9,6 +9,7 @@ use lrs_gateway::jobs::store::memory::MemoryStore;
 use lrs_gateway::jobs::store::redis::RedisStore;
 use lrs_gateway::jobs::store::{Blobs, Claim, Lease, NewBatch, Store, StoreError};
 
+use crate::support::proxy::Proxy;
 use crate::support::redis::{Cluster, Redis, Watched, free_port};
 
 const LEASE: Duration = Duration::from_secs(30);
@@ -319,6 +320,39 @@ async fn a_batch_that_was_never_accepted_is_never_seen_and_goes_away() {
     store.forget(lease).await.expect("forgotten");
     assert!(!redis.keys().contains(&key));
     assert_eq!(claim(&*store, LEASE).await.next, None);
+}
+
+#[tokio::test]
+async fn a_batch_that_may_have_been_accepted_is_not_said_to_be_refused() {
+    let redis = Redis::start();
+    let direct = redis.store();
+    let first = create(&*direct).await; // Redis knows the scripts now
+    let new = batch_of(&*direct, Kind::Registration, "10088881").await;
+    // The request that accepts: a script about the batch itself. It is done, and nobody learns of it.
+    let id = new.batch.id.to_string();
+    let accepts = move |request: &[u8]| {
+        let request = String::from_utf8_lossy(request);
+        request.contains("EVALSHA") && request.contains(&id)
+    };
+    let proxy = Proxy::start(redis.port(), accepts);
+    let cut = RedisStore::new(&proxy.redis_url(), None, "test").expect("an address");
+    assert!(cut.load(first.id).await.expect("read").is_some(), "the way is open");
+    let outcome = cut.create(&new).await;
+    assert!(matches!(outcome, Err(StoreError::AnswerLost(_))), "{outcome:?}");
+    assert_eq!(direct.load(new.batch.id).await, Ok(Some(new.batch)), "it was accepted");
+}
+
+#[tokio::test]
+async fn a_batch_that_could_not_be_prepared_is_not_accepted() {
+    let redis = Redis::start();
+    let direct = redis.store();
+    create(&*direct).await;
+    let new = batch_of(&*direct, Kind::Registration, "10088881").await;
+    let proxy = Proxy::start(redis.port(), |request| String::from_utf8_lossy(request).contains("PXAT"));
+    let cut = RedisStore::new(&proxy.redis_url(), None, "test").expect("an address");
+    let outcome = cut.create(&new).await;
+    assert!(matches!(outcome, Err(StoreError::Unavailable(_))), "{outcome:?}");
+    assert_eq!(direct.load(new.batch.id).await, Ok(None));
 }
 
 #[tokio::test]

@@ -507,8 +507,8 @@ async fn one_organisations_slow_batches_do_not_stop_anothers() {
     ];
     let gateway = Gateway::with(&slow.url(), Options { organisations, ..Options::default() });
     let (busy, other) = (gateway.caller(), gateway.caller().with_claims(json!({"org": AWARDING})));
-    for _ in 0..3 {
-        submit(&busy, "registration-batches", &full(&learners(2000))).await;
+    for _ in 0..40 {
+        submit(&busy, "registration-batches", &full(&learners(1))).await;
     }
     // The simulator does not let the other organisation in: its part fails, but soon.
     let batch = submit(&other, "registration-batches", &full(&learners(1))).await;

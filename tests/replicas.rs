@@ -123,3 +123,32 @@ async fn nothing_is_lost_or_doubled_whoever_dies() {
     }
     nothing_in_the_open(&redis, &ulns.into_iter().take(50).collect::<Vec<_>>());
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_is_asked_to_end_waits_for_the_answers_to_what_was_sent() {
+    let redis = Redis::persistent();
+    let lrs = Lrs::with(&Settings { latency_milliseconds: 700, ..Settings::default() });
+    lrs.simulator.set_jobs_take(Duration::ZERO);
+    let setup = setup(&lrs, &redis);
+    let first = Replica::start(&setup);
+    let token = run(&["token", "--config", &setup.config(), "--organisation", "10088881", "--user", "j.bloggs"]);
+    let token = String::from_utf8(token.stdout).expect("text").trim().to_owned();
+    let body = json!({"jobType": "FULL", "learners": learners(1000)});
+    let accepted = Caller::new(first.url.clone()).with_token(&token).post("/v1/registration-batches", &body).await;
+    assert_eq!(accepted.status, 202, "{}", accepted.text);
+    let started = Instant::now();
+    while lrs.simulator.jobs().submissions().is_empty() {
+        assert!(started.elapsed() < Duration::from_secs(10), "nothing is sent");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    // LRS has done it, and takes its time to say so.
+    first.program.terminate();
+    let (succeeded, said) = tokio::task::spawn_blocking(|| first.program.end()).await.expect("no panic");
+    assert!(succeeded, "{said}");
+    assert!(lrs.simulator.jobs().submissions().len() <= 2, "nothing more was begun");
+    let second = Replica::start(&setup);
+    let caller = Caller::new(second.url.clone()).with_token(&token).with_header("Prefer", "wait=30");
+    let state = caller.request("GET", accepted.header("location")).await.ok();
+    assert_eq!(state["status"], "COMPLETE", "{state}");
+    assert_eq!(lrs.simulator.jobs().submissions().len(), 5);
+}

@@ -7,6 +7,7 @@ pub mod failure;
 pub mod gateway;
 pub mod peer;
 pub mod program;
+pub mod proxy;
 pub mod redis;
 pub mod sample;
 pub mod simulator;

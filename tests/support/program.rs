@@ -4,6 +4,7 @@ use std::io::{BufRead as _, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -26,6 +27,24 @@ impl Program {
     pub fn wait_for(&mut self, message: &str) -> Value {
         let events = self.log.iter().map(|line| serde_json::from_str(&line).unwrap_or_else(|_| panic!("logs are JSON: {line}")));
         events.into_iter().find(|event: &Value| event["message"] == message).expect("it says so before it ends")
+    }
+
+    /// Waits for its end, which must come: did it succeed, and what did it say?
+    pub fn end(mut self) -> (bool, String) {
+        let started = Instant::now();
+        loop {
+            match self.child.try_wait().expect("it was started") {
+                Some(status) => return (status.success(), self.log.iter().collect::<Vec<_>>().join("\n")),
+                None => assert!(started.elapsed() < Duration::from_secs(30), "it does not end"),
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// Asks it to end, as an operator does.
+    pub fn terminate(&self) {
+        let sent = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().expect("kill is everywhere");
+        assert!(sent.success());
     }
 
     /// Ends it and gives back all it said on standard error since.

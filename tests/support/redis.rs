@@ -46,6 +46,11 @@ impl Redis {
         redis
     }
 
+    /// Its port.
+    pub const fn port(&self) -> u16 {
+        self.port
+    }
+
     /// Its address.
     pub fn url(&self) -> String {
         format!("redis://127.0.0.1:{}/0", self.port)
