@@ -27,8 +27,8 @@ use Step::{ByDemographics, ByUln, Events, ObtainRegistering, ObtainSearching, Re
 const EVERY: &[Step] = &[ByUln, ByDemographics, Register, Update, ObtainSearching, ObtainRegistering, Verify, Events];
 const REGISTERING: &[Step] = &[Register, ObtainRegistering];
 const FINDING: &[Step] = &[ByUln, ByDemographics];
-/// Operations with batches and reports are not offered yet. Their codes would be news to a search.
-const NOT_OFFERED: &[Step] = &[ByDemographics];
+/// Codes of batches, which have tests of their own, and of reports, which are not offered, would be news to a search.
+const OF_OTHERS: &[Step] = &[ByDemographics];
 
 /// A code, where it belongs, and what the caller is told: a status, and with a success the outcome, otherwise the problem.
 const EXPECTED: &[(&str, &[Step], (u16, &str))] = &[
@@ -39,33 +39,33 @@ const EXPECTED: &[(&str, &[Step], (u16, &str))] = &[
     ("WSRC0004", &[ObtainSearching], (200, "EXISTING")),
     ("WSRC0005", REGISTERING, (201, "REGISTERED")),
     ("WSRC0006", &[Update], (200, "UPDATED")),
-    ("WSRC0007", NOT_OFFERED, (200, "OTHER")),
-    ("WSRC0008", NOT_OFFERED, (200, "OTHER")),
-    ("WSRC0009", NOT_OFFERED, (200, "OTHER")),
-    ("WSRC0010", NOT_OFFERED, (200, "OTHER")),
+    ("WSRC0007", OF_OTHERS, (200, "OTHER")),
+    ("WSRC0008", OF_OTHERS, (200, "OTHER")),
+    ("WSRC0009", OF_OTHERS, (200, "OTHER")),
+    ("WSRC0010", OF_OTHERS, (200, "OTHER")),
     ("WSRC0013", &[Update], (409, "stale_version")),
     ("WSRC0014", &[Update], (422, "share_change_not_allowed")),
     ("WSRC0015", &[Register, ObtainRegistering, Update], (422, "insufficient_data")),
-    ("WSRC0017", NOT_OFFERED, (200, "OTHER")),
-    ("WSRC0018", NOT_OFFERED, (200, "OTHER")),
+    ("WSRC0017", OF_OTHERS, (200, "OTHER")),
+    ("WSRC0018", OF_OTHERS, (200, "OTHER")),
     ("WSRC0019", &[Update], (404, "uln_not_found")),
     ("WSRC0020", &[Update], (200, "NO_CHANGES")),
     ("WSRC0021", REGISTERING, (409, "learner_not_registered")),
     ("WSRC0022", &[ByUln, ByDemographics, ObtainSearching, Events], (200, "LINKED_LEARNER")),
-    ("WSRC0023", NOT_OFFERED, (200, "OTHER")),
-    ("WSRC0024", NOT_OFFERED, (200, "OTHER")),
-    ("WSRC0030", NOT_OFFERED, (200, "OTHER")),
-    ("WSRC0043", NOT_OFFERED, (200, "OTHER")),
+    ("WSRC0023", OF_OTHERS, (200, "OTHER")),
+    ("WSRC0024", OF_OTHERS, (200, "OTHER")),
+    ("WSRC0030", OF_OTHERS, (200, "OTHER")),
+    ("WSRC0043", OF_OTHERS, (200, "OTHER")),
     ("WSEC0001", EVERY, (502, "lrs_rejected_request")),
     ("WSEC0002", EVERY, (502, "lrs_rejected_request")),
     ("WSEC0003", EVERY, (502, "lrs_credentials_rejected")),
     ("WSEC0004", EVERY, (503, "lrs_maintenance")),
     ("WSEC0005", EVERY, (502, "lrs_credentials_rejected")),
     ("WSEC0006", EVERY, (502, "lrs_credentials_rejected")),
-    ("WSEC0044", NOT_OFFERED, (502, "lrs_rejected_request")),
-    ("WSEC0045", NOT_OFFERED, (502, "lrs_rejected_request")),
-    ("WSEC0046", NOT_OFFERED, (502, "lrs_rejected_request")),
-    ("WSEC0047", NOT_OFFERED, (502, "lrs_rejected_request")),
+    ("WSEC0044", OF_OTHERS, (502, "lrs_rejected_request")),
+    ("WSEC0045", OF_OTHERS, (502, "lrs_rejected_request")),
+    ("WSEC0046", OF_OTHERS, (502, "lrs_rejected_request")),
+    ("WSEC0047", OF_OTHERS, (502, "lrs_rejected_request")),
     ("WSEC0136", &[Events], (422, "uln_invalid")),
     ("WSEC0206", &[Events], (200, "NOT_SHARED")),
     ("WSEC0208", &[Events], (200, "NOT_VERIFIED")),
@@ -76,6 +76,9 @@ const EXPECTED: &[(&str, &[Step], (u16, &str))] = &[
     ("WSVRC004", &[Verify], (200, "LINKED_SIMILAR_MATCH")),
     ("WSVRC005", &[Verify], (200, "NO_MATCH")),
     ("WSVRC006", &[Verify], (200, "ULN_NOT_FOUND")),
+    ("RC006", OF_OTHERS, (200, "OTHER")),
+    ("RC011", OF_OTHERS, (200, "OTHER")),
+    ("RC013", OF_OTHERS, (200, "OTHER")),
 ];
 
 /// A code that says less where it stands in a fault: LRS failed, whatever else it means.

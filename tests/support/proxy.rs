@@ -64,7 +64,7 @@ impl Drop for Proxy {
 
 /// Passes on what comes, until `ends` says so of a piece; that piece is passed on if it `counts`.
 fn pass(mut from: TcpStream, mut to: TcpStream, mut ends: impl FnMut(&[u8]) -> bool, counts: bool) {
-    let mut piece = [0; 64 * 1024];
+    let mut piece = vec![0; 64 * 1024];
     while let Ok(read @ 1..) = from.read(&mut piece) {
         let over = ends(&piece[..read]);
         if over && !counts {
