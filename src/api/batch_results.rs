@@ -11,7 +11,7 @@ use futures_util::Stream;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::batches::{Cursor, Paging};
+use super::batch_request::{Cursor, Paging};
 use crate::jobs::kind::{BatchKind, Row};
 use crate::jobs::model::{Batch, Part, State};
 use crate::jobs::{Jobs, JobsError};

@@ -1,18 +1,17 @@
 //! What the three batch resources have in common: how a batch is told, and what can be done about one.
 //!
-//! Each resource is declared by [`batch_resource!`], which gives it its routes; what they do is here, for all kinds alike.
+//! Each resource gets its routes from [`batch_resource!`](super::batch_resource); what they do is here, for all kinds alike.
 
 use std::collections::BTreeMap;
-use std::future::{Ready, ready};
 use std::time::Duration;
 
-use actix_web::dev::Payload;
 use actix_web::http::header::{HeaderName, LOCATION, RETRY_AFTER};
 use actix_web::web::Json;
-use actix_web::{FromRequest, HttpRequest, HttpResponse};
+use actix_web::{HttpResponse, HttpResponseBuilder};
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type};
 
+use super::batch_request::{Paging, PartPath, Wait, no_such_part};
 use crate::form::schema::{Field, one_of};
 use crate::form::{Invalid, Rule, Value, answer, request};
 use crate::jobs::kind::{BatchKind, Details};
@@ -84,7 +83,7 @@ answer! {
         pub reason: Option<Reason>,
         /// LRS's own counters, by LRS's names for them. They come with the results.
         pub counts: Option<BTreeMap<String, i32>>,
-        /// When LRS took it.
+        /// When LRS took it. Absent for jobs that were submitted elsewhere.
         pub submitted_at: Option<At>,
         /// When it last changed.
         pub updated_at: At,
@@ -273,109 +272,6 @@ fn retry_after(batch: &Batch) -> Option<u64> {
     Some(if due > now { (due.since(now).as_secs() + 1).min(LONGEST) } else { LATE })
 }
 
-/// The batch that a path names.
-#[derive(Debug, Clone, Copy)]
-pub struct BatchPath(pub BatchId);
-
-impl FromRequest for BatchPath {
-    type Error = Problem;
-    type Future = Ready<Result<Self, Problem>>;
-
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let id = request.match_info().get("batchId").and_then(BatchId::parse);
-        ready(id.map(Self).ok_or(Problem::new(Code::BatchNotFound)))
-    }
-}
-
-/// The part that a path names.
-#[derive(Debug, Clone, Copy)]
-pub struct PartPath(pub u32);
-
-impl FromRequest for PartPath {
-    type Error = Problem;
-    type Future = Ready<Result<Self, Problem>>;
-
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let number = request.match_info().get("part").and_then(|text| text.parse().ok());
-        ready(number.map(Self).ok_or_else(no_such_part))
-    }
-}
-
-/// How long a caller is willing to wait: `Prefer: wait=10` (RFC 7240). What cannot be read is passed over, as it says there.
-#[derive(Debug, Clone, Copy)]
-pub struct Wait(Option<u64>);
-
-impl Wait {
-    const LONGEST_SECONDS: u64 = 30;
-}
-
-impl FromRequest for Wait {
-    type Error = Problem;
-    type Future = Ready<Result<Self, Problem>>;
-
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let headers = request.headers().get_all("prefer").filter_map(|value| value.to_str().ok());
-        let wait = headers.flat_map(|value| value.split([',', ';'])).find_map(|preference| {
-            let (name, seconds) = preference.split_once('=')?;
-            name.trim().eq_ignore_ascii_case("wait").then(|| seconds.trim().trim_matches('"').parse::<u64>().ok())?
-        });
-        ready(Ok(Self(wait.map(|seconds| seconds.min(Self::LONGEST_SECONDS)))))
-    }
-}
-
-/// Which page: `limit` and `cursor` of the query.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Paging<C> {
-    limit: Option<usize>,
-    /// Where to go on.
-    pub cursor: Option<C>,
-}
-
-/// A place to go on from.
-pub trait Cursor: Sized + 'static {
-    /// Reads one.
-    fn parse(text: &str) -> Option<Self>;
-}
-
-impl Cursor for BatchId {
-    fn parse(text: &str) -> Option<Self> {
-        Self::parse(text)
-    }
-}
-
-impl<C> Paging<C> {
-    /// How many to give.
-    pub fn limit(&self, default: usize, most: usize) -> usize {
-        self.limit.unwrap_or(default).min(most)
-    }
-}
-
-impl<C: Cursor> FromRequest for Paging<C> {
-    type Error = Problem;
-    type Future = Ready<Result<Self, Problem>>;
-
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let wrong = |detail: &str| Problem::new(Code::MalformedRequest).detail(detail);
-        let mut paging = Self { limit: None, cursor: None };
-        for (name, value) in
-            request.query_string().split('&').filter(|pair| !pair.is_empty()).map(|pair| pair.split_once('=').unwrap_or((pair, "")))
-        {
-            match name {
-                "limit" => match value.parse() {
-                    Ok(limit) if limit > 0 => paging.limit = Some(limit),
-                    _ => return ready(Err(wrong("The query's `limit` must be a number from 1."))),
-                },
-                "cursor" => match C::parse(value) {
-                    Some(cursor) => paging.cursor = Some(cursor),
-                    None => return ready(Err(wrong("The query's `cursor` must be the `next` of a page before."))),
-                },
-                _ => return ready(Err(wrong("The query may have `limit` and `cursor`, and nothing else."))),
-            }
-        }
-        ready(Ok(paging))
-    }
-}
-
 impl From<JobsError> for Problem {
     fn from(error: JobsError) -> Self {
         match &error {
@@ -386,10 +282,6 @@ impl From<JobsError> for Problem {
         }
         .cause(error)
     }
-}
-
-fn no_such_part() -> Problem {
-    Problem::new(Code::NotFound).detail("The batch has no such part.")
 }
 
 /// A batch of the caller's organisation. Another organisation's, and one that never was, are the same.
@@ -463,7 +355,7 @@ pub async fn status(jobs: &Jobs, batch: Batch, wait: Wait) -> Result<HttpRespons
     told(jobs, HttpResponse::Ok(), batch, wait).await
 }
 
-async fn told(jobs: &Jobs, mut response: actix_web::HttpResponseBuilder, mut batch: Batch, wait: Wait) -> Result<HttpResponse, Problem> {
+async fn told(jobs: &Jobs, mut response: HttpResponseBuilder, mut batch: Batch, wait: Wait) -> Result<HttpResponse, Problem> {
     if let Some(seconds) = wait.0 {
         response.insert_header((HeaderName::from_static("preference-applied"), format!("wait={seconds}")));
         let longest = Duration::from_secs(seconds);
@@ -511,175 +403,3 @@ pub async fn decide(
         Decided::NotUnconfirmed => Err(Problem::new(Code::PartNotUnconfirmed)),
     }
 }
-
-/// Declares the routes of a batch resource, beside the one that submits.
-macro_rules! batch_resource {
-    (
-        $kind:ty, scope $scope:ty = $scope_name:literal, tag $tag:literal, name $resource:literal,
-        list $list:literal at $list_path:literal,
-        get $get:literal at $get_path:literal,
-        erase $erase:literal,
-        results $results:literal at $results_path:literal gives $page:ty,
-        track $track:literal at $track_path:literal,
-        resubmit $resubmit:literal at $resubmit_path:literal,
-        discard $discard:literal at $discard_path:literal $(,)?
-    ) => {
-        /// List batches
-        ///
-        /// The organisation's own, newest first, a page at a time.
-        #[utoipa::path(
-                    operation_id = $list,
-                    tag = $tag,
-                    security(("bearer" = [$scope_name])),
-                    params(
-                        ("limit" = Option<u32>, Query, description = "How many to give: 20 if nothing is said, 100 at most."),
-                        ("cursor" = Option<String>, Query, description = "`next` of the page before.")
-                    ),
-                    responses((status = 200, description = "A page of batches.", body = BatchList), BatchProblems)
-                )]
-        #[get($list_path)]
-        pub async fn list_batches(caller: Caller<$scope>, jobs: Data<Jobs>, paging: Paging<BatchId>) -> Result<Json<BatchList>, Problem> {
-            batches::list(&jobs, <$kind>::KIND, &caller, paging).await
-        }
-
-        /// How far is a batch?
-        ///
-        /// With `Prefer: wait=N` the answer comes when the batch is over or needs a decision, but after N seconds at the latest.
-        #[utoipa::path(
-                    operation_id = $get,
-                    tag = $tag,
-                    security(("bearer" = [$scope_name])),
-                    params(
-                        ("batchId" = String, Path, description = "Identifies the batch."),
-                        ("Prefer" = Option<String>, Header, description = "`wait=N`: wait up to N seconds, 30 at most (RFC 7240).")
-                    ),
-                    responses((status = 200, description = "How far it is.", body = BatchState), BatchProblems)
-                )]
-        #[get($get_path)]
-        pub async fn get_batch(caller: Caller<$scope>, jobs: Data<Jobs>, id: BatchPath, wait: Wait) -> Result<HttpResponse, Problem> {
-            let batch = batches::find(&jobs, <$kind>::KIND, &caller, id.0).await?;
-            batches::status(&jobs, batch, wait).await
-        }
-
-        /// Erase a batch
-        ///
-        /// Erases all that the gateway holds of it: results, and records that have not been sent, which then never will be. What LRS
-        /// has, LRS keeps.
-        #[utoipa::path(
-                    operation_id = $erase,
-                    tag = $tag,
-                    security(("bearer" = [$scope_name])),
-                    params(("batchId" = String, Path, description = "Identifies the batch.")),
-                    responses((status = 204, description = "It is erased."), BatchProblems)
-                )]
-        #[delete($get_path)]
-        pub async fn erase_batch(caller: Caller<$scope>, jobs: Data<Jobs>, id: BatchPath) -> Result<HttpResponse, Problem> {
-            batches::erase(&jobs, <$kind>::KIND, &caller, id.0).await
-        }
-
-        /// Read results
-        ///
-        /// What became of each record, in the order they were sent. Results of parts that are over are here before the batch is: ask
-        /// again from the beginning when `status` says that more have come. As JSON a page at a time; as `application/x-ndjson` or
-        /// `text/csv` (say which in `Accept`) all at once, from `cursor` on; the header `Batch-Status` then says how far the batch is.
-        #[utoipa::path(
-                    operation_id = $results,
-                    tag = $tag,
-                    security(("bearer" = [$scope_name])),
-                    params(
-                        ("batchId" = String, Path, description = "Identifies the batch."),
-                        ("limit" = Option<u32>, Query, description = "How many to give: 1,000 if nothing is said, 10,000 at most."),
-                        ("cursor" = Option<String>, Query, description = "`next` of the page before.")
-                    ),
-                    responses(
-                        (status = 200, description = "A page of results.", content(
-                            ($page = "application/json"),
-                            (String = "application/x-ndjson"),
-                            (String = "text/csv")
-                        )),
-                        ResultProblems
-                    )
-                )]
-        #[get($results_path)]
-        pub async fn get_results(
-            caller: Caller<$scope>,
-            jobs: Data<Jobs>,
-            id: BatchPath,
-            format: ResultFormat,
-            paging: Paging<ResultCursor>,
-        ) -> Result<HttpResponse, Problem> {
-            let batch = batches::find(&jobs, <$kind>::KIND, &caller, id.0).await?;
-            batch_results::answer::<$kind>(jobs, batch, format, paging).await
-        }
-
-        /// Follow a job that was submitted elsewhere
-        ///
-        /// A job of the organisation's own that was submitted through the LRS portal or by another system becomes a batch, whose results
-        /// are read like those of others.
-        #[utoipa::path(
-                    operation_id = $track,
-                    tag = $tag,
-                    security(("bearer" = [$scope_name])),
-                    params(("Prefer" = Option<String>, Header, description = "`wait=N`: wait up to N seconds, 30 at most (RFC 7240).")),
-                    request_body(content = TrackJob, example = json!({"lrsJobId": "900123"})),
-                    responses((status = 202, description = "The gateway follows it.", body = BatchState), SubmitProblems)
-                )]
-        #[post($track_path)]
-        pub async fn track_job(
-            caller: Caller<$scope>,
-            body: Body<TrackJob>,
-            jobs: Data<Jobs>,
-            wait: Wait,
-        ) -> Result<HttpResponse, Problem> {
-            batches::track::<$kind>(&jobs, $resource, &caller, &body, wait).await
-        }
-
-        /// Send an unconfirmed part again
-        ///
-        /// Only when you know that LRS does not have it, or that it does no harm: LRS may have done it already. LRS is told your user
-        /// name.
-        #[utoipa::path(
-                    operation_id = $resubmit,
-                    tag = $tag,
-                    security(("bearer" = [$scope_name])),
-                    params(
-                        ("batchId" = String, Path, description = "Identifies the batch."),
-                        ("part" = u32, Path, description = "Number of the part, from 1.")
-                    ),
-                    responses((status = 202, description = "It will be sent again.", body = BatchState), DecisionProblems)
-                )]
-        #[post($resubmit_path)]
-        pub async fn resubmit_part(
-            caller: Caller<$scope>,
-            jobs: Data<Jobs>,
-            id: BatchPath,
-            part: PartPath,
-        ) -> Result<HttpResponse, Problem> {
-            batches::decide(&jobs, <$kind>::KIND, &caller, (id.0, part), Decision::Resubmit).await
-        }
-
-        /// Discard an unconfirmed part
-        ///
-        /// It will not be sent again, and its records are erased. If LRS has it after all, follow its job with `track`.
-        #[utoipa::path(
-                    operation_id = $discard,
-                    tag = $tag,
-                    security(("bearer" = [$scope_name])),
-                    params(
-                        ("batchId" = String, Path, description = "Identifies the batch."),
-                        ("part" = u32, Path, description = "Number of the part, from 1.")
-                    ),
-                    responses((status = 202, description = "It is discarded.", body = BatchState), DecisionProblems)
-                )]
-        #[post($discard_path)]
-        pub async fn discard_part(
-            caller: Caller<$scope>,
-            jobs: Data<Jobs>,
-            id: BatchPath,
-            part: PartPath,
-        ) -> Result<HttpResponse, Problem> {
-            batches::decide(&jobs, <$kind>::KIND, &caller, (id.0, part), Decision::Discard).await
-        }
-    };
-}
-pub(crate) use batch_resource;

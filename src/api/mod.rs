@@ -4,6 +4,8 @@
 //! go wrong before or after is a [`crate::problem::Problem`].
 
 pub mod achievement_batches;
+mod batch_request;
+mod batch_resource;
 mod batch_results;
 mod batches;
 mod body;

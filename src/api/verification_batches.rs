@@ -4,8 +4,10 @@ use actix_web::web::{Data, Json};
 use actix_web::{HttpResponse, delete, get, post};
 
 use super::Body;
+use super::batch_request::{BatchPath, Paging, PartPath, Wait};
+use super::batch_resource::batch_resource;
 use super::batch_results::{self, ResultCursor, ResultFormat, Results, word_without_result};
-use super::batches::{self, BatchList, BatchPath, BatchState, Paging, PartPath, TrackJob, Wait, batch_resource};
+use super::batches::{self, BatchList, BatchState, TrackJob};
 use super::verify_learners::{VerifyOutcome, VerifyResult};
 use crate::auth::Caller;
 use crate::auth::scope::VerificationBatches;

@@ -219,7 +219,7 @@ pub struct Part {
     pub job: Option<i64>,
     /// LRS's last code for it.
     pub code: Option<String>,
-    /// When LRS took it.
+    /// When LRS took it; unknown of jobs that were submitted elsewhere.
     pub submitted: Option<Moment>,
     /// When it last changed.
     pub changed: Moment,
@@ -254,7 +254,7 @@ impl Part {
 
     /// A part that is a job of LRS already.
     pub fn of_job(job: i64, now: Moment) -> Self {
-        Self { state: State::Submitted, job: Some(job), submitted: Some(now), ..Self::waiting(0, 0, now) }
+        Self { state: State::Submitted, job: Some(job), ..Self::waiting(0, 0, now) }
     }
 
     /// Is there nothing more that the gateway will do about it by itself?

@@ -66,7 +66,7 @@ impl Circumstances<'_> {
 
     /// The part after LRS has said how far it is.
     pub fn asked(&self, part: &Part, progress: Progress, code: Option<&LrsCode>) -> Part {
-        let waited = part.submitted.map_or(Duration::ZERO, |submitted| self.now.since(submitted));
+        let waited = self.now.since(part.submitted.unwrap_or(part.begun));
         let again = Part { reason: None, code: printable(code), due: self.next_poll(part), tries: 0, ..part.clone() };
         match progress {
             Progress::Done => Part { state: State::Complete, changed: self.now, ..again },
@@ -132,7 +132,7 @@ impl Circumstances<'_> {
 
     /// The longer a job takes, the less often LRS is asked: after another quarter of the time it has taken so far.
     fn next_poll(&self, part: &Part) -> Moment {
-        let taken = part.submitted.map_or(Duration::ZERO, |submitted| self.now.since(submitted));
+        let taken = self.now.since(part.submitted.unwrap_or(part.begun));
         let shortest = self.settings.first_poll.min(self.settings.longest_poll);
         self.now.after(jittered((taken / 4).clamp(shortest, self.settings.longest_poll)))
     }
