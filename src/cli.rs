@@ -17,10 +17,10 @@ use crate::demo;
 use crate::domain::{Ukprn, UserName};
 use crate::form::Value as _;
 use crate::jobs::JobsError;
-use crate::jobs::seal::CannotOpen;
 use crate::openapi;
 use crate::server::{self, Gateway};
 use crate::simulator::{self, Settings};
+use crate::storage::seal::CannotOpen;
 use crate::telemetry;
 
 /// A JSON gateway to the SOAP web services of the Learning Records Service (LRS).
@@ -142,7 +142,7 @@ fn serve(path: &Path) -> Outcome {
     block_on(async {
         let bind_problem = |address: SocketAddr| move |error: std::io::Error| vec![format!("{address}: {error}")];
         let organisations = config.registry.len();
-        let gateway = Gateway::new(config.verifier, config.registry, config.lrs, config.jobs);
+        let gateway = Gateway::new(config.verifier, config.registry, config.lrs, config.jobs, config.limits);
         if let Err(error) = gateway.jobs.check().await {
             if error == JobsError::Sealed(CannotOpen::UnknownKey) {
                 return Err(vec![OTHER_KEY.into()]);
@@ -152,10 +152,10 @@ fn serve(path: &Path) -> Outcome {
         let engine = gateway.engine();
         let api = server::bind(config.listen, config.workers, config.tls, gateway).map_err(bind_problem(config.listen))?;
         let admin = server::bind_admin(config.admin_listen).map_err(bind_problem(config.admin_listen))?;
-        if config.store == "memory" {
+        if config.storage.redis.is_none() {
             tracing::warn!("batches are kept in memory: they are lost when this process ends. Set store.redis_url to keep them");
         }
-        tracing::info!(api = %api.address, admin = %admin.address, organisations, store = config.store, "serving");
+        tracing::info!(api = %api.address, admin = %admin.address, organisations, store = config.storage.name(), "serving");
         let engine = engine.start();
         let handles = [api.server.handle(), admin.server.handle()];
         actix_web::rt::spawn(async move {

@@ -5,21 +5,20 @@ use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::web::Data;
 use serde_json::json;
 
 use crate::auth::{Algorithm, ClaimNames, Claims, Issuer, IssuerKey, Verifier, mint, scope};
-use crate::jobs::seal::Keys;
-use crate::jobs::store::memory::MemoryStore;
 use crate::jobs::{JobSettings, Jobs};
+use crate::limits::{RateLimits, Rates};
 use crate::lrs::external_service::AchievementCodes;
 use crate::lrs::{DEFAULT_BATCH_TIMEOUT, DEFAULT_MAX_ANSWER_BYTES, DEFAULT_TIMEOUT, Lrs, LrsSettings, Vendor};
 use crate::organisations::{Organisation, OrganisationPassword, Registry, Transport};
 use crate::server::{self, Gateway};
 use crate::simulator::{self, Settings, SimulatedOrganisation};
+use crate::storage::Storage;
 
 const ISSUER: &str = "urn:lrs-gateway:demo";
 const AUDIENCE: &str = "lrs-gateway";
@@ -65,8 +64,9 @@ pub async fn run(options: Options) -> Result<(), String> {
         vendor: Vendor::default(),
         achievement_codes: AchievementCodes::default(),
     };
-    let jobs = Jobs::new(Arc::new(MemoryStore::default()), Keys::random()?, pace());
-    let gateway = Gateway::new(verifier(&secret)?, registry(&settings.organisations)?, Lrs::new(lrs), jobs);
+    let storage = Storage::in_memory()?;
+    let (jobs, limits) = (Jobs::kept_in(&storage, pace()), RateLimits::new(Rates::default(), 1, &storage));
+    let gateway = Gateway::new(verifier(&secret)?, registry(&settings.organisations)?, Lrs::new(lrs), jobs, limits);
     let _engine = gateway.engine().start();
     let bound = server::bind(options.listen, 2, None, gateway).map_err(|error| format!("{}: {error}", options.listen))?;
     if let Some(file) = &options.token_file {

@@ -28,7 +28,9 @@ Unknown request fields are refused.
 * Answers are not errors: no match, several matches, linked learners come as HTTP 200 with an `outcome`, and LRS's own code beside it \
 in `lrsCode`, also when nobody has documented it.
 * Errors are `application/problem+json` (RFC 9457) with a `code` from a closed list, given here with each status.
-* Learners' data stand in request bodies only, never in an address.";
+* Learners' data stand in request bodies only, never in an address.
+* Organisations and people may call so often and no more. `RateLimit-Policy` and `RateLimit` on every answer say how often and what is \
+left (draft-ietf-httpapi-ratelimit-headers-11).";
 
 /// The document.
 pub fn document() -> OpenApi {
@@ -194,8 +196,13 @@ fn problem_response(status: u16) -> Response {
     if matches!(status, 401 | 403) {
         response = response.header("WWW-Authenticate", header("What the token lacks (RFC 6750)."));
     }
-    if status == 503 {
+    if matches!(status, 429 | 503) {
         response = response.header("Retry-After", header("Seconds to wait before trying again."));
+    }
+    if status == 429 {
+        response = response
+            .header("RateLimit", header("What is left of each limit (draft-ietf-httpapi-ratelimit-headers-11)."))
+            .header("RateLimit-Policy", header("The limits."));
     }
     response.build()
 }

@@ -96,6 +96,8 @@ catalogue! {
         "Leave `abilityToShare` as LRS holds it.",
     UlnInvalid "uln_invalid" 422 false "LRS does not take the ULN for a valid one"
         "Check the ULN.",
+    RateLimited "rate_limited" 429 true "There have been too many calls"
+        "Try again after the time in `Retry-After`; `RateLimit` says how much is left of which limit.",
     InternalError "internal_error" 500 true "The gateway failed"
         "Try again; if it stays, give the operator the `requestId`.",
     StoreUnreadable "store_unreadable" 500 false "What is stored cannot be read"
@@ -129,6 +131,7 @@ impl Code {
             405 => Self::MethodNotAllowed,
             413 => Self::BodyTooLarge,
             415 => Self::UnsupportedMediaType,
+            429 => Self::RateLimited,
             400..=499 => Self::MalformedRequest,
             _ => Self::InternalError,
         }
@@ -277,11 +280,17 @@ impl Problem {
         Self::of_mistakes(vec![Mistake { pointer: pointer.to_owned(), code, detail: detail.into() }])
     }
 
+    /// Worth trying again after so many seconds.
+    #[must_use]
+    pub const fn retry_after(mut self, seconds: u64) -> Self {
+        self.retry_after_seconds = Some(seconds);
+        self
+    }
+
     /// Worth trying again in a few seconds.
     #[must_use]
-    pub const fn retry_soon(mut self) -> Self {
-        self.retry_after_seconds = Some(SOON_SECONDS);
-        self
+    pub const fn retry_soon(self) -> Self {
+        self.retry_after(SOON_SECONDS)
     }
 
     /// It may have been done all the same. Nobody is invited to do it again.

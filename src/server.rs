@@ -11,15 +11,16 @@ use actix_web::http::header::{ALLOW, CACHE_CONTROL, HeaderMap, HeaderName, Heade
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::{Next, from_fn};
 use actix_web::web::Data;
-use actix_web::{App, Error, HttpServer, web};
+use actix_web::{App, Error, HttpMessage as _, HttpServer, web};
 use futures_util::FutureExt as _;
 use tracing::Instrument as _;
 use utoipa_actix_web::AppExt as _;
 use uuid::Uuid;
 
-use crate::auth::Verifier;
+use crate::auth::{LimitHeaders, Verifier};
 use crate::jobs::Jobs;
 use crate::jobs::engine::Engine;
+use crate::limits::RateLimits;
 use crate::lrs::Lrs;
 use crate::openapi;
 use crate::organisations::Registry;
@@ -37,12 +38,20 @@ pub struct Gateway {
     pub lrs: Data<Lrs>,
     /// Their batches.
     pub jobs: Data<Jobs>,
+    /// How often they may call.
+    pub limits: Data<RateLimits>,
 }
 
 impl Gateway {
     /// A gateway of these parts.
-    pub fn new(verifier: Verifier, registry: Registry, lrs: Lrs, jobs: Jobs) -> Self {
-        Self { verifier: Data::new(verifier), registry: Data::new(registry), lrs: Data::new(lrs), jobs: Data::new(jobs) }
+    pub fn new(verifier: Verifier, registry: Registry, lrs: Lrs, jobs: Jobs, limits: RateLimits) -> Self {
+        Self {
+            verifier: Data::new(verifier),
+            registry: Data::new(registry),
+            lrs: Data::new(lrs),
+            jobs: Data::new(jobs),
+            limits: Data::new(limits),
+        }
     }
 
     /// The engine that works at its batches.
@@ -97,6 +106,7 @@ pub fn bind(listen: SocketAddr, workers: usize, tls: Option<rustls::ServerConfig
             .app_data(gateway.registry.clone())
             .app_data(gateway.lrs.clone())
             .app_data(gateway.jobs.clone())
+            .app_data(gateway.limits.clone())
             .app_data(documents.clone())
             .app_data(methods.clone())
             .wrap(from_fn(around_every_request))
@@ -162,6 +172,7 @@ async fn around_every_request(request: ServiceRequest, next: Next<impl MessageBo
     };
     let mut response = answered?.map_into_boxed_body();
     let problem = problem_of(&response);
+    let limits = response.request().extensions().get::<LimitHeaders>().cloned();
     if let Some(problem) = &problem {
         let allow = response.headers().get(ALLOW).cloned();
         let mut http = problem.response(&id);
@@ -172,6 +183,10 @@ async fn around_every_request(request: ServiceRequest, next: Next<impl MessageBo
     }
     log(method, &response.request().match_pattern().unwrap_or_default(), started, response.status(), problem.as_ref());
     finish(response.headers_mut(), &id, personal);
+    if let Some(LimitHeaders { policy, limit }) = limits {
+        put(response.headers_mut(), HeaderName::from_static("ratelimit-policy"), &policy);
+        put(response.headers_mut(), HeaderName::from_static("ratelimit"), &limit);
+    }
     Ok(response)
 }
 
@@ -185,10 +200,14 @@ fn problem_of(response: &ServiceResponse<BoxBody>) -> Option<Problem> {
     None
 }
 
-fn finish(headers: &mut HeaderMap, id: &str, personal: bool) {
-    if let Ok(id) = HeaderValue::from_str(id) {
-        headers.insert(REQUEST_ID, id);
+fn put(headers: &mut HeaderMap, name: HeaderName, value: &str) {
+    if let Ok(value) = HeaderValue::from_str(value) {
+        headers.insert(name, value);
     }
+}
+
+fn finish(headers: &mut HeaderMap, id: &str, personal: bool) {
+    put(headers, REQUEST_ID, id);
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     if personal {
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));

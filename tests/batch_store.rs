@@ -6,11 +6,10 @@ use lrs_gateway::domain::Ukprn;
 use lrs_gateway::form::Value as _;
 use lrs_gateway::jobs::model::{Batch, BatchId, Blob, Header, Kind, Moment, Part, State};
 use lrs_gateway::jobs::store::memory::MemoryStore;
-use lrs_gateway::jobs::store::redis::RedisStore;
 use lrs_gateway::jobs::store::{Blobs, Claim, Lease, NewBatch, Store, StoreError};
 
 use crate::support::proxy::Proxy;
-use crate::support::redis::{Cluster, Redis, Watched, free_port};
+use crate::support::redis::{Cluster, Redis, Watched, free_port, store as store_at};
 
 const LEASE: Duration = Duration::from_secs(30);
 
@@ -223,7 +222,7 @@ async fn redis_keeps_the_promises() {
 #[tokio::test]
 async fn a_cluster_of_redis_keeps_the_promises() {
     let cluster = Cluster::start();
-    let store = RedisStore::new(&cluster.url(), None, "test").expect("an address");
+    let store = store_at(&cluster.url(), None);
     keeps_its_promises(&store).await;
     let used = cluster.nodes.iter().filter(|node| node.commands() > 20).count();
     assert_eq!(used, 3, "batches are spread over the nodes");
@@ -232,7 +231,7 @@ async fn a_cluster_of_redis_keeps_the_promises() {
 #[tokio::test]
 async fn redis_behind_a_sentinel_keeps_the_promises_and_survives_its_master() {
     let mut watched = Watched::start();
-    let store = RedisStore::new(&watched.url(), None, "test").expect("an address");
+    let store = store_at(&watched.url(), None);
     keeps_its_promises(&store).await;
     let batch = create(&store).await;
     let replicated: i64 = watched.master.ask(&["WAIT", "1", "5000"]);
@@ -284,11 +283,11 @@ async fn redis_is_spoken_to_over_tls_with_a_password() {
         ],
     );
     let url = |password: &str| format!("rediss://gateway:{password}@127.0.0.1:{tls_port}/0");
-    let trusting = |url: &str| RedisStore::new(url, Some(certified.cert.pem().into_bytes()), "test").expect("an address");
+    let trusting = |url: &str| store_at(url, Some(certified.cert.pem().into_bytes()));
     keeps_its_promises(&trusting(&url("secret"))).await;
     let Err(StoreError::Unavailable(problem)) = trusting(&url("wrong")).now().await else { panic!("it lets everybody in") };
     assert!(!problem.contains("wrong"), "{problem}");
-    let distrusting = RedisStore::new(&url("secret"), None, "test").expect("an address");
+    let distrusting = store_at(&url("secret"), None);
     assert!(distrusting.now().await.is_err(), "the web does not vouch for it");
 }
 
@@ -335,7 +334,7 @@ async fn a_batch_that_may_have_been_accepted_is_not_said_to_be_refused() {
         request.contains("EVALSHA") && request.contains(&id)
     };
     let proxy = Proxy::start(redis.port(), accepts);
-    let cut = RedisStore::new(&proxy.redis_url(), None, "test").expect("an address");
+    let cut = store_at(&proxy.redis_url(), None);
     assert!(cut.load(first.id).await.expect("read").is_some(), "the way is open");
     let outcome = cut.create(&new).await;
     assert!(matches!(outcome, Err(StoreError::AnswerLost(_))), "{outcome:?}");
@@ -349,7 +348,7 @@ async fn a_batch_that_could_not_be_prepared_is_not_accepted() {
     create(&*direct).await;
     let new = batch_of(&*direct, Kind::Registration, "10088881").await;
     let proxy = Proxy::start(redis.port(), |request| String::from_utf8_lossy(request).contains("PXAT"));
-    let cut = RedisStore::new(&proxy.redis_url(), None, "test").expect("an address");
+    let cut = store_at(&proxy.redis_url(), None);
     let outcome = cut.create(&new).await;
     assert!(matches!(outcome, Err(StoreError::Unavailable(_))), "{outcome:?}");
     assert_eq!(direct.load(new.batch.id).await, Ok(None));

@@ -8,8 +8,8 @@ use lrs_gateway::domain::Ukprn;
 use lrs_gateway::form::Value as _;
 use lrs_gateway::jobs::JobSettings;
 use lrs_gateway::jobs::model::{Batch, BatchId, Blob, Header, Kind, Part};
-use lrs_gateway::jobs::seal::Keys;
 use lrs_gateway::jobs::store::{NewBatch, Store as _};
+use lrs_gateway::storage::seal::Keys;
 use serde_json::{Value, json};
 
 use crate::support::batches::{learners, statuses, submit};
@@ -30,7 +30,7 @@ fn keys(file: &str) -> Keys {
 
 /// A replica of a gateway in front of this Redis.
 fn replica(lrs_url: &str, redis: &Redis, key_file: &str) -> Gateway {
-    Gateway::with(lrs_url, Options { store: redis.store(), keys: keys(key_file), ..Options::default() })
+    Gateway::with(lrs_url, Options { storage: redis.storage(key_file), ..Options::default() })
 }
 
 fn full(learners: &[Value]) -> Value {
@@ -272,7 +272,7 @@ async fn waiting_batches_cost_redis_next_to_nothing() {
         let _: i64 = redis.ask(&[&["ZADD", "test:{queue}:due", "XX"], &arguments[..]].concat());
     }
     let jobs = JobSettings { idle: JobSettings::default().idle, ..quick() };
-    let _gateway = Gateway::with("http://127.0.0.1:1", Options { store, keys: keys(KEY), jobs, ..Options::default() });
+    let _gateway = Gateway::with("http://127.0.0.1:1", Options { storage: redis.storage(KEY), jobs, ..Options::default() });
     let (before, started) = (redis.commands(), Instant::now());
     tokio::time::sleep(Duration::from_secs(4)).await;
     let commands = redis.commands() - before;

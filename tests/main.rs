@@ -20,6 +20,7 @@ mod lrs_nonsense;
 mod lrs_unusual;
 mod obtain_uln;
 mod organisations;
+mod rate_limits;
 mod register_learners;
 mod registration_batches;
 mod replicas;

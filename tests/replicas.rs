@@ -41,7 +41,8 @@ fn setup(lrs: &Lrs, redis: &Redis) -> Setup {
     let setup = Setup::new(&lrs.url());
     let sections = format!(
         "[store]\nredis_url = \"{}\"\nencryption_key_file = \"store.key\"\nkey_prefix = \"test\"\n\
-         [batches]\nlease_seconds = 1\nfirst_poll_seconds = 1\nlongest_poll_seconds = 1\n",
+         [batches]\nlease_seconds = 1\nfirst_poll_seconds = 1\nlongest_poll_seconds = 1\n\
+         [limits]\nperson_per_minute = 100000\nperson_burst = 10000\norganisation_per_minute = 100000\norganisation_burst = 10000\n",
         redis.url()
     );
     setup.write("gateway.toml", &(std::fs::read_to_string(setup.path("gateway.toml")).expect("text") + &sections));

@@ -1,18 +1,20 @@
 //! The caller of a request, as a handler's argument.
 
-use std::future::{Ready, ready};
 use std::marker::PhantomData;
 use std::ops::Deref;
+use std::pin::Pin;
 
 use actix_web::dev::Payload;
 use actix_web::http::header::AUTHORIZATION;
 use actix_web::web::Data;
-use actix_web::{FromRequest, HttpRequest};
+use actix_web::{FromRequest, HttpMessage as _, HttpRequest};
 
 use super::keys::{Refused, Verifier};
 use super::scope::Scope;
 use crate::domain::{Ukprn, UserName};
 use crate::form::Value as _;
+use crate::limits::RateLimits;
+use crate::limits::rate::Call;
 use crate::organisations::{Actor, Registry};
 use crate::problem::{Code, Problem};
 
@@ -20,7 +22,24 @@ use crate::problem::{Code, Problem};
 #[derive(Debug)]
 pub struct Caller<S> {
     actor: Actor,
+    client: Client,
     scope: PhantomData<fn() -> S>,
+}
+
+/// The program that calls: who vouches for it, and its name there. Empty if the token does not say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Client {
+    /// The issuer.
+    pub issuer: String,
+    /// `azp` or `client_id` (RFC 9068), or `sub`.
+    pub id: String,
+}
+
+impl<S> Caller<S> {
+    /// The program that calls.
+    pub const fn client(&self) -> &Client {
+        &self.client
+    }
 }
 
 impl<S> Deref for Caller<S> {
@@ -33,14 +52,49 @@ impl<S> Deref for Caller<S> {
 
 impl<S: Scope> FromRequest for Caller<S> {
     type Error = Problem;
-    type Future = Ready<Result<Self, Problem>>;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(identify::<S>(request).map(|actor| Self { actor, scope: PhantomData }))
+        let identified = identify::<S>(request);
+        let request = request.clone();
+        Box::pin(async move {
+            let (actor, client) = identified?;
+            count(&request, &actor, &client).await?;
+            Ok(Self { actor, client, scope: PhantomData })
+        })
     }
 }
 
-fn identify<S: Scope>(request: &HttpRequest) -> Result<Actor, Problem> {
+/// What a limited answer says of the limits, for the end of the request.
+#[derive(Debug, Clone)]
+pub struct LimitHeaders {
+    /// `RateLimit-Policy`
+    pub policy: String,
+    /// `RateLimit`
+    pub limit: String,
+}
+
+/// Routes that search the register by what is known of people.
+const SEARCHES: [&str; 2] = ["/v1/learners/find-by-demographics", "/v1/learners/obtain-uln"];
+
+/// Counts the call against the limits of the organisation and the person.
+async fn count(request: &HttpRequest, actor: &Actor, client: &Client) -> Result<(), Problem> {
+    let Some(limits) = request.app_data::<Data<RateLimits>>() else {
+        return Err(Problem::new(Code::InternalError).cause("the server was started without limits"));
+    };
+    let call = Call {
+        organisation: actor.organisation.ukprn().as_str(),
+        person: (&client.issuer, actor.user.as_str()),
+        is_search: request.match_pattern().is_some_and(|pattern| SEARCHES.contains(&pattern.as_str())),
+    };
+    let verdict = limits.count(call, actor.organisation.limits()).await;
+    request.extensions_mut().insert(LimitHeaders { policy: verdict.policy_header(), limit: verdict.header() });
+    let Some((seconds, whose)) = verdict.refused else { return Ok(()) };
+    let detail = format!("The limit \"{whose}\" is used up: try again in {seconds} s.");
+    Err(Problem::new(Code::RateLimited).detail(detail).retry_after(seconds))
+}
+
+fn identify<S: Scope>(request: &HttpRequest) -> Result<(Actor, Client), Problem> {
     let (Some(verifier), Some(registry)) = (request.app_data::<Data<Verifier>>(), request.app_data::<Data<Registry>>()) else {
         return Err(Problem::new(Code::InternalError).cause("the server was started without issuers or organisations"));
     };
@@ -66,7 +120,8 @@ fn identify<S: Scope>(request: &HttpRequest) -> Result<Actor, Problem> {
         let detail = format!("The token's claim `{}` {reason}: LRS must be told who is behind each call.", issuer.claims.user);
         return Err(Problem::new(Code::UserNameUnusable).detail(detail));
     };
-    Ok(Actor { organisation, user })
+    let client = Client { issuer: issuer.name().to_owned(), id: issuer.claims.client(&claims).unwrap_or_default().to_owned() };
+    Ok((Actor { organisation, user }, client))
 }
 
 fn bearer_token(request: &HttpRequest) -> Result<&str, Problem> {

@@ -34,6 +34,11 @@ impl ClaimNames {
         find(claims, &self.user)?.as_str()
     }
 
+    /// The program that got the token, if the token says.
+    pub fn client<'c>(&self, claims: &'c Claims) -> Option<&'c str> {
+        ["azp", "client_id", "sub"].iter().find_map(|name| claims.get(*name)?.as_str())
+    }
+
     /// Writes the three claims, for a token of our own.
     pub fn insert(&self, claims: &mut Claims, organisation: &str, user: &str, scope: &str) {
         for (path, text) in [(&self.organisation, organisation), (&self.user, user), (&self.scope, scope)] {

@@ -105,6 +105,11 @@ impl Issuer {
         Self { name: name.to_owned(), key, algorithms: algorithms.iter().map(|algorithm| algorithm.0).collect(), claims, rules }
     }
 
+    /// Its name, the `iss` of its tokens.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     fn verify(&self, token: &str, header: &Header) -> Result<Claims, Refused> {
         if !self.algorithms.contains(&header.alg) {
             return Err(Refused("its signature algorithm is not one of the issuer's"));

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use crate::auth::{Algorithm, ClaimNames};
 use crate::form::{Invalid, Rule, Value, form};
 use crate::jobs::JobSettings;
+use crate::limits::Rates;
 use crate::lrs::external_service::AchievementCodes;
 use crate::lrs::{DEFAULT_BATCH_TIMEOUT, DEFAULT_MAX_ANSWER_BYTES, DEFAULT_TIMEOUT, Vendor};
 
@@ -18,6 +19,7 @@ form! {
         pub lrs: LrsSection,
         pub store: StoreSection,
         pub batches: BatchesSection,
+        pub limits: LimitsSection,
         pub organisations: OrganisationsSection,
     }
 }
@@ -114,6 +116,19 @@ form! {
         pub lease_seconds: u64 = JobSettings::default().lease.as_secs(),
         pub parts_at_once: usize = JobSettings::default().parts_at_once,
         pub parts_at_once_per_organisation: usize = JobSettings::default().parts_at_once_per_organisation,
+    }
+}
+
+form! {
+    #[derive(Debug)]
+    pub struct LimitsSection {
+        pub organisation_per_minute: u32 = Rates::default().organisation.per_minute,
+        pub organisation_burst: u32 = Rates::default().organisation.burst,
+        pub person_per_minute: u32 = Rates::default().person.per_minute,
+        pub person_burst: u32 = Rates::default().person.burst,
+        pub searches_per_minute: u32 = Rates::default().searches.per_minute,
+        pub searches_burst: u32 = Rates::default().searches.burst,
+        pub replicas: u32 = 2,
     }
 }
 

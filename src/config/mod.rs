@@ -17,12 +17,14 @@ use crate::auth::Verifier;
 use crate::form::Value as _;
 use crate::form::file::{from_table, table};
 use crate::jobs::{JobSettings, Jobs};
+use crate::limits::{Limit, RateLimits, Rates};
 use crate::lrs::external_service::AchievementCodes;
 use crate::lrs::{Lrs, LrsSettings, Vendor};
 use crate::organisations::{Registry, Report, Transport};
+use crate::storage::Storage;
 use crate::tls::server_config;
 
-use file::{BatchesSection, ConfigFile, LrsSection};
+use file::{BatchesSection, ConfigFile, LimitsSection, LrsSection};
 pub use issuers::Minter;
 use issuers::verifier;
 
@@ -43,8 +45,10 @@ pub struct Config {
     pub lrs: Lrs,
     /// The batches.
     pub jobs: Jobs,
-    /// What they are kept in, for people.
-    pub store: &'static str,
+    /// How often callers may call.
+    pub limits: RateLimits,
+    /// What replicas share.
+    pub storage: Storage,
     /// The organisations that can be used.
     pub registry: Registry,
     /// What is wrong with others. One organisation's trouble must not keep the gateway from serving the rest.
@@ -75,7 +79,7 @@ impl Config {
             .ok();
         let tls = file.server.tls.as_ref().map(|tls| server_config(&base.join(&tls.certificate_file), &base.join(&tls.key_file), None));
         let tls = tls.transpose().map_err(|problem| keep(vec![format!("server.tls: {problem}")])).ok().flatten();
-        let store = store::open(&file.store, &base).map_err(&mut keep).ok();
+        let storage = store::open(&file.store, &base).map_err(&mut keep).ok();
         let directory = base.join(&file.organisations.directory);
         let certificates_needed = file.lrs.environment.needs_certificates();
         let loaded = transport.map(|transport| Registry::load(&directory, &transport, certificates_needed));
@@ -84,16 +88,17 @@ impl Config {
         if registry.is_empty() && organisation_problems.is_empty() && problems.is_empty() {
             problems.push(format!("organisations.directory: {}: there is no organisation in it", directory.display()));
         }
-        match (verifier, lrs, store) {
-            (Some(verifier), Some(lrs), Some((store, keys, kind))) if problems.is_empty() => Ok(Self {
+        match (verifier, lrs, storage) {
+            (Some(verifier), Some(lrs), Some(storage)) if problems.is_empty() => Ok(Self {
                 listen: file.server.listen,
                 admin_listen: file.server.admin_listen,
                 workers: file.server.workers.unwrap_or_else(available_cores),
                 tls,
                 verifier,
                 lrs: Lrs::new(lrs),
-                jobs: Jobs::new(store, keys, job_settings(&file.batches)),
-                store: kind,
+                jobs: Jobs::kept_in(&storage, job_settings(&file.batches)),
+                limits: RateLimits::new(rates(&file.limits), file.limits.replicas, &storage),
+                storage,
                 registry,
                 organisation_problems,
                 remarks,
@@ -118,6 +123,13 @@ fn out_of_range(file: &ConfigFile) -> Vec<String> {
         at_least_one("lrs.timeout_seconds", file.lrs.timeout_seconds),
         at_least_one("lrs.batch_timeout_seconds", file.lrs.batch_timeout_seconds),
         at_least_one("lrs.max_answer_bytes", file.lrs.max_answer_bytes as u64),
+        at_least_one("limits.organisation_per_minute", file.limits.organisation_per_minute.into()),
+        at_least_one("limits.organisation_burst", file.limits.organisation_burst.into()),
+        at_least_one("limits.person_per_minute", file.limits.person_per_minute.into()),
+        at_least_one("limits.person_burst", file.limits.person_burst.into()),
+        at_least_one("limits.searches_per_minute", file.limits.searches_per_minute.into()),
+        at_least_one("limits.searches_burst", file.limits.searches_burst.into()),
+        at_least_one("limits.replicas", file.limits.replicas.into()),
         at_least_one("batches.most_learners", file.batches.most_learners as u64),
         at_least_one("batches.most_achievements", file.batches.most_achievements as u64),
         at_least_one("batches.horizon_seconds", file.batches.horizon_seconds),
@@ -146,7 +158,7 @@ fn read(path: &Path) -> Result<(ConfigFile, PathBuf), Vec<String>> {
     let mut table = table(path)?;
     let mut problems = environment::apply(&mut table, std::env::vars());
     // A section that is not there is one that sets nothing.
-    for section in ["server", "auth", "lrs", "store", "batches"] {
+    for section in ["server", "auth", "lrs", "store", "batches", "limits"] {
         table.entry(section).or_insert_with(|| toml::Value::Table(toml::Table::new()));
     }
     let base = path.parent().unwrap_or(Path::new("")).to_owned();
@@ -229,6 +241,14 @@ fn job_settings(section: &BatchesSection) -> JobSettings {
         parts_at_once: section.parts_at_once,
         parts_at_once_per_organisation: section.parts_at_once_per_organisation,
         ..JobSettings::default()
+    }
+}
+
+const fn rates(section: &LimitsSection) -> Rates {
+    Rates {
+        organisation: Limit { per_minute: section.organisation_per_minute, burst: section.organisation_burst },
+        person: Limit { per_minute: section.person_per_minute, burst: section.person_burst },
+        searches: Limit { per_minute: section.searches_per_minute, burst: section.searches_burst },
     }
 }
 

@@ -4,13 +4,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::file::StoreSection;
-use crate::jobs::seal::Keys;
-use crate::jobs::store::Store;
-use crate::jobs::store::memory::MemoryStore;
-use crate::jobs::store::redis::RedisStore;
+use crate::storage::seal::Keys;
+use crate::storage::{Redis, Storage};
 
-/// The store, the keys that seal what is put into it, and its name for people.
-pub(super) fn open(section: &StoreSection, base: &Path) -> Result<(Arc<dyn Store>, Keys, &'static str), Vec<String>> {
+/// The Redis, and the keys that seal what is put there.
+pub(super) fn open(section: &StoreSection, base: &Path) -> Result<Storage, Vec<String>> {
     let mut problems = Vec::new();
     let mut read = |setting: &str, file: &Path| {
         let path = base.join(file);
@@ -30,16 +28,10 @@ pub(super) fn open(section: &StoreSection, base: &Path) -> Result<(Arc<dyn Store
         }
         (None, None) => Keys::random().map_err(|problem| problems.push(format!("store: {problem}"))).ok(),
     };
-    let (store, name): (Option<Arc<dyn Store>>, _) = match &section.redis_url {
-        None => (Some(Arc::new(MemoryStore::default())), "memory"),
-        Some(url) => {
-            let redis = RedisStore::new(url, ca.flatten(), &section.key_prefix);
-            let redis = redis.map_err(|problem| problems.push(format!("store.redis_url: {problem}"))).ok();
-            (redis.map(|redis| Arc::new(redis) as Arc<dyn Store>), "redis")
-        }
-    };
-    match (store, keys) {
-        (Some(store), Some(keys)) if problems.is_empty() => Ok((store, keys, name)),
+    let redis = section.redis_url.as_ref().map(|url| Redis::new(url, ca.flatten(), &section.key_prefix));
+    let redis = redis.transpose().map_err(|problem| problems.push(format!("store.redis_url: {problem}"))).ok();
+    match (redis, keys) {
+        (Some(redis), Some(keys)) if problems.is_empty() => Ok(Storage { redis: redis.map(Arc::new), keys: Arc::new(keys) }),
         _ => Err(problems),
     }
 }

@@ -10,8 +10,8 @@ use tokio::sync::OnceCell;
 
 use super::JobsError;
 use super::model::Moment;
-use super::seal::{CannotOpen, Keys};
 use super::store::Store;
+use crate::storage::seal::{CannotOpen, Keys};
 
 const PLACE: &str = "key-check";
 /// An entry is made anew this long before it would have to be, so that it is not made anew all the time.

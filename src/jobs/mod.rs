@@ -16,7 +16,6 @@ pub mod kind;
 pub mod matching;
 pub mod model;
 pub mod registration;
-pub mod seal;
 pub mod split;
 pub mod step;
 pub mod store;
@@ -33,13 +32,16 @@ use crate::lrs::soap::read::{Reader, decode};
 use crate::lrs::soap::record::WireRecord as _;
 use crate::lrs::soap::write::Writer;
 use crate::organisations::Actor;
+use crate::storage::Storage;
 
+use crate::storage::seal::{CannotOpen, Keys};
 use key_check::KeyCheck;
 use kind::{BatchKind, Details, Row};
 use matching::Mark;
 use model::{Batch, BatchId, Blob, Header, Kind, Moment, Part, Reason, State};
-use seal::{CannotOpen, Keys};
 use split::Parts;
+use store::memory::MemoryStore;
+use store::redis::RedisStore;
 use store::{Blobs, NewBatch, Store, StoreError};
 
 /// Limits and paces.
@@ -134,8 +136,17 @@ pub struct Jobs {
 
 impl Jobs {
     /// Batches in this store, sealed with these keys.
-    pub fn new(store: Arc<dyn Store>, keys: Keys, settings: JobSettings) -> Self {
-        Self { store, keys: Arc::new(keys), key_check: KeyCheck::default(), settings, news: Notify::new() }
+    pub fn new(store: Arc<dyn Store>, keys: Arc<Keys>, settings: JobSettings) -> Self {
+        Self { store, keys, key_check: KeyCheck::default(), settings, news: Notify::new() }
+    }
+
+    /// Batches kept where this says.
+    pub fn kept_in(storage: &Storage, settings: JobSettings) -> Self {
+        let store: Arc<dyn Store> = match &storage.redis {
+            Some(redis) => Arc::new(RedisStore::new(Arc::clone(redis))),
+            None => Arc::new(MemoryStore::default()),
+        };
+        Self::new(store, Arc::clone(&storage.keys), settings)
     }
 
     /// Limits and paces.

@@ -10,10 +10,10 @@ use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::Schema;
 
 use super::kind::BatchKind;
-use super::seal::Packing;
 use crate::form::Invalid;
 use crate::form::read::{Input, Reading, each};
 use crate::form::schema::{Field, Schemas};
+use crate::storage::seal::Packing;
 
 /// Records of a kind, one or more, split and packed.
 pub struct Parts<K> {

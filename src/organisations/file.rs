@@ -6,6 +6,7 @@ use super::{ClientIdentity, Organisation, OrganisationPassword, Product, Report,
 use crate::domain::{OrganisationRef, Ukprn};
 use crate::form::file::from_file;
 use crate::form::form;
+use crate::limits::OwnRates;
 
 form! {
     /// What an organisation's file says.
@@ -17,6 +18,36 @@ form! {
         products: Vec<Product>,
         password_file: PathBuf,
         client_certificate: Option<CertificateFiles>,
+        limits: Option<LimitsSection>,
+    }
+}
+
+form! {
+    /// Limits of its own, where they are not the usual ones.
+    #[derive(Debug, Clone)]
+    struct LimitsSection {
+        organisation_per_minute: Option<u32>,
+        organisation_burst: Option<u32>,
+        person_per_minute: Option<u32>,
+        person_burst: Option<u32>,
+        searches_per_minute: Option<u32>,
+        searches_burst: Option<u32>,
+    }
+}
+
+impl LimitsSection {
+    const fn rates(&self) -> OwnRates {
+        OwnRates {
+            organisation: [self.organisation_per_minute, self.organisation_burst],
+            person: [self.person_per_minute, self.person_burst],
+            searches: [self.searches_per_minute, self.searches_burst],
+        }
+    }
+
+    /// A limit of nothing would be no limit but a mistake.
+    fn is_usable(&self) -> bool {
+        let OwnRates { organisation, person, searches } = self.rates();
+        [organisation, person, searches].iter().flatten().all(|number| number.is_none_or(|number| number > 0))
     }
 }
 
@@ -85,8 +116,14 @@ impl Found {
         if let Some(identity) = &identity {
             self.look_at(identity.as_ref(), certificate_needed, report);
         }
+        let limits = self.file.limits.as_ref().map(LimitsSection::rates).unwrap_or_default();
+        if self.file.limits.as_ref().is_some_and(|limits| !limits.is_usable()) {
+            report.problems.push(format!("{}: limits: every number must be at least 1", self.path.display()));
+            return None;
+        }
         let (Self { path, file }, password, identity) = (self, password?, identity?);
         Organisation::new(file.ukprn, file.name, file.organisation_ref, file.products, password, identity, transport)
+            .map(|organisation| organisation.with_limits(limits))
             .map_err(|problem| report.problems.push(format!("{}: client_certificate: {problem}", path.display())))
             .ok()
     }

@@ -16,6 +16,7 @@ use file::load_directory;
 
 use crate::domain::{OrganisationRef, Ukprn, UserName};
 use crate::form::{Invalid, Rule, Value};
+use crate::limits::OwnRates;
 
 /// A group of LRS operations that LRS switches on together for an organisation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -98,6 +99,7 @@ pub struct Organisation {
     products: Vec<Product>,
     password: OrganisationPassword,
     http: reqwest::Client,
+    limits: OwnRates,
 }
 
 impl Organisation {
@@ -115,7 +117,18 @@ impl Organisation {
         transport: &Transport,
     ) -> Result<Self, String> {
         let http = transport.client(identity)?;
-        Ok(Self { ukprn, name, organisation_ref, products, password, http })
+        Ok(Self { ukprn, name, organisation_ref, products, password, http, limits: OwnRates::default() })
+    }
+
+    /// With limits of its own.
+    #[must_use]
+    pub fn with_limits(self, limits: OwnRates) -> Self {
+        Self { limits, ..self }
+    }
+
+    /// Its limits, where they are not the usual ones.
+    pub const fn limits(&self) -> OwnRates {
+        self.limits
     }
 
     /// Its UK Provider Reference Number.

@@ -1,19 +1,17 @@
 //! A gateway in front of an LRS.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use lrs_gateway::auth::{Algorithm, ClaimNames, Issuer, IssuerKey, Verifier};
 use lrs_gateway::domain::{OrganisationRef, Ukprn};
 use lrs_gateway::form::Value as _;
-use lrs_gateway::jobs::seal::Keys;
-use lrs_gateway::jobs::store::Store;
-use lrs_gateway::jobs::store::memory::MemoryStore;
 use lrs_gateway::jobs::{JobSettings, Jobs};
+use lrs_gateway::limits::{Limit, RateLimits, Rates};
 use lrs_gateway::lrs::external_service::AchievementCodes;
 use lrs_gateway::lrs::{Lrs, LrsSettings, Vendor};
 use lrs_gateway::organisations::{Organisation, OrganisationPassword, Product, Registry, Transport};
 use lrs_gateway::server;
+use lrs_gateway::storage::Storage;
 
 use super::caller::{AUDIENCE, Caller, ISSUER, PROVIDER, SECRET};
 use super::{ANY_PORT, Running};
@@ -27,8 +25,9 @@ pub struct Options {
     pub max_answer_bytes: usize,
     pub issuers: Vec<Issuer>,
     pub organisations: Vec<Organisation>,
-    pub store: Arc<dyn Store>,
-    pub keys: Keys,
+    pub storage: Storage,
+    pub rates: Rates,
+    pub replicas: u32,
     pub jobs: JobSettings,
     pub achievement_codes: AchievementCodes,
 }
@@ -47,8 +46,9 @@ impl Default for Options {
                 ),
                 organisation(AWARDING, "demo-password-02", &[Product::Verification, Product::AchievementBatches]),
             ],
-            store: Arc::new(MemoryStore::default()),
-            keys: Keys::random().expect("random numbers"),
+            storage: Storage::in_memory().expect("random numbers"),
+            rates: unlimited(),
+            replicas: 1,
             jobs: quick(),
             achievement_codes: AchievementCodes::default(),
         }
@@ -64,6 +64,12 @@ pub fn quick() -> JobSettings {
         idle: Duration::from_millis(100),
         ..JobSettings::default()
     }
+}
+
+/// Limits that no test meets by chance.
+pub fn unlimited() -> Rates {
+    let limit = Limit { per_minute: 10_000_000, burst: 1_000_000 };
+    Rates { organisation: limit, person: limit, searches: limit }
 }
 
 /// Where the tests' tokens have what.
@@ -108,8 +114,9 @@ impl Gateway {
             achievement_codes: options.achievement_codes,
         };
         let (verifier, registry) = (Verifier::new(options.issuers), Registry::new(options.organisations));
-        let jobs = Jobs::new(options.store, options.keys, options.jobs);
-        let gateway = server::Gateway::new(verifier, registry, Lrs::new(lrs), jobs);
+        let jobs = Jobs::kept_in(&options.storage, options.jobs);
+        let limits = RateLimits::new(options.rates, options.replicas, &options.storage);
+        let gateway = server::Gateway::new(verifier, registry, Lrs::new(lrs), jobs, limits);
         Self(Running::start(move || {
             gateway.engine().start();
             server::bind(ANY_PORT, 1, None, gateway).map(|bound| (bound.address, bound.server))

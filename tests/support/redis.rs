@@ -7,6 +7,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use lrs_gateway::jobs::store::redis::RedisStore;
+use lrs_gateway::storage::seal::Keys;
+use lrs_gateway::storage::{self, Storage};
 use redis::{Connection, FromRedisValue, Value};
 use tempfile::TempDir;
 
@@ -18,6 +20,16 @@ pub struct Redis {
     directory: TempDir,
     arguments: Vec<String>,
     child: Child,
+}
+
+/// The way to the Redis at this address.
+pub fn link(url: &str, ca: Option<Vec<u8>>) -> Arc<storage::Redis> {
+    Arc::new(storage::Redis::new(url, ca, "test").expect("an address"))
+}
+
+/// A store in it.
+pub fn store(url: &str, ca: Option<Vec<u8>>) -> RedisStore {
+    RedisStore::new(link(url, ca))
 }
 
 /// A port that was free a moment ago.
@@ -56,9 +68,15 @@ impl Redis {
         format!("redis://127.0.0.1:{}/0", self.port)
     }
 
+    /// The way to it, for gateways that seal with these keys.
+    pub fn storage(&self, key_file: &str) -> Storage {
+        let keys = Keys::read(key_file.as_bytes()).expect("keys");
+        Storage { redis: Some(link(&self.url(), None)), keys: Arc::new(keys) }
+    }
+
     /// A store in it.
     pub fn store(&self) -> Arc<RedisStore> {
-        Arc::new(RedisStore::new(&self.url(), None, "test").expect("an address"))
+        Arc::new(store(&self.url(), None))
     }
 
     /// Kills it, as a power cut would.

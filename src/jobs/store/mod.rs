@@ -9,34 +9,16 @@
 
 pub mod memory;
 pub mod redis;
-mod redis_connection;
 
 use std::collections::HashMap;
-use std::pin::Pin;
 use std::time::Duration;
 
 use super::model::{Batch, BatchId, Blob, Header, Kind, Moment, Part};
 use crate::domain::Ukprn;
+pub use crate::storage::{Pending, StoreError};
 
 /// How long a batch that was stored may take to be accepted.
 const UNACCEPTED_FOR: Duration = Duration::from_secs(60);
-
-/// Why the store did not do what it was asked to.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum StoreError {
-    /// It cannot be reached, or refuses. Nothing was done.
-    #[error("the store cannot be used: {0}")]
-    Unavailable(String),
-    /// The connection broke: it may have been done.
-    #[error("the store's answer was lost: {0}")]
-    AnswerLost(String),
-    /// What is there cannot be read.
-    #[error("the store holds something that cannot be read: {0}")]
-    Unreadable(String),
-}
-
-/// What a store will have done.
-pub type Pending<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
 
 /// A batch to be kept.
 #[derive(Debug)]

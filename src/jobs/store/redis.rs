@@ -8,16 +8,15 @@
 //! All changes can be made twice without harm. So when the connection breaks and nobody knows whether one was made, it is made again.
 
 use std::collections::HashMap;
-use std::future::Future;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use redis::{FromRedisValue, RedisResult, Script};
+use redis::Script;
 
-use super::redis_connection::{Connection, Open, describe};
 use super::{Blobs, Claim, Lease, NewBatch, Pending, Store, StoreError, UNACCEPTED_FOR, header_of, part_of, text_of};
 use crate::domain::Ukprn;
 use crate::jobs::model::{Batch, BatchId, Blob, Kind, Moment, Part};
+use crate::storage::{Redis, invoke};
 
 /// How long what is kept of a batch before it is accepted stays.
 const PREPARED_FOR: Duration = Duration::from_secs(10 * 60);
@@ -25,8 +24,7 @@ const PREPARED_FOR: Duration = Duration::from_secs(10 * 60);
 /// Batches in Redis.
 #[derive(Debug)]
 pub struct RedisStore {
-    connection: Connection,
-    prefix: String,
+    redis: Arc<Redis>,
 }
 
 /// Marks a batch as accepted, and sets when it leaves; the batch must be there, and nobody must have given it up. KEYS: batch, blobs.
@@ -147,67 +145,36 @@ static WAKE: LazyLock<Script> = LazyLock::new(|| {
 });
 
 impl RedisStore {
-    /// Batches in the Redis at this address, under keys that begin with `prefix`. It is connected to when it is first needed.
-    ///
-    /// # Errors
-    /// What is wrong with the address.
-    pub fn new(url: &str, ca: Option<Vec<u8>>, prefix: &str) -> Result<Self, String> {
-        Ok(Self { connection: Connection::new(url, ca)?, prefix: prefix.to_owned() })
+    /// Batches in this Redis.
+    pub const fn new(redis: Arc<Redis>) -> Self {
+        Self { redis }
     }
 
     fn batch_key(&self, id: BatchId) -> String {
-        format!("{}:{{{id}}}", self.prefix)
+        format!("{}:{{{id}}}", self.redis.prefix())
     }
 
     fn blob_key(&self, id: BatchId, blob: Blob) -> String {
-        format!("{}:{{{id}}}:{blob}", self.prefix)
+        format!("{}:{{{id}}}:{blob}", self.redis.prefix())
     }
 
     /// The queue's keys: due, leased, woken, tokens.
     fn queue_keys(&self) -> [String; 4] {
-        ["due", "leased", "woken", "tokens"].map(|name| format!("{}:{{queue}}:{name}", self.prefix))
+        ["due", "leased", "woken", "tokens"].map(|name| format!("{}:{{queue}}:{name}", self.redis.prefix()))
     }
 
     fn shared_key(&self) -> String {
-        format!("{}:shared", self.prefix)
+        format!("{}:shared", self.redis.prefix())
     }
 
     fn list_key(&self, organisation: &str, kind: Kind) -> String {
-        format!("{}:list:{organisation}:{}", self.prefix, kind.name())
+        format!("{}:list:{organisation}:{}", self.redis.prefix(), kind.name())
     }
 
     /// Every key a batch may have.
     fn all_keys(&self, batch: &Batch) -> Vec<String> {
         let blobs = Blob::all(batch.header.parts).map(|blob| self.blob_key(batch.id, blob));
         std::iter::once(self.batch_key(batch.id)).chain(blobs).collect()
-    }
-
-    /// Does something that can be done twice, and does it twice if the connection breaks.
-    async fn run<T, F: Future<Output = RedisResult<T>>>(&self, work: impl Fn(Open) -> F) -> Result<T, StoreError> {
-        match self.run_once(&work).await {
-            // The first attempt may have done it, whatever comes of the second.
-            Err(StoreError::AnswerLost(_)) => self.run_once(&work).await.map_err(|error| match error {
-                StoreError::Unavailable(problem) => StoreError::AnswerLost(problem),
-                error => error,
-            }),
-            done => done,
-        }
-    }
-
-    async fn run_once<T, F: Future<Output = RedisResult<T>>>(&self, work: impl Fn(Open) -> F) -> Result<T, StoreError> {
-        let (number, open) = self.connection.open().await?;
-        let is_cluster = matches!(open, Open::Cluster(_));
-        match work(open).await {
-            Ok(done) => Ok(done),
-            Err(error) => {
-                self.connection.failed(number, &error).await;
-                let problem = describe(Some(&error));
-                // A refusal in Redis's own words was not carried out. The client of a cluster tries again by itself, and tells
-                // only of the last time.
-                let refused = error.code().is_some() && !error.is_io_error() && !is_cluster;
-                Err(if refused { StoreError::Unavailable(problem) } else { StoreError::AnswerLost(problem) })
-            }
-        }
     }
 
     /// Everything of a batch but that it was accepted.
@@ -217,20 +184,21 @@ impl RedisStore {
             batch.numbered().map(|(number, part)| Ok((number.to_string(), text_of(part)?))).collect::<Result<_, StoreError>>()?;
         let until = batch.header.created.after(PREPARED_FOR).0;
         // Should this be repeated, and its first attempt be carried out late, it changes nothing any more.
-        self.run(|mut open| {
-            let mut pipe = redis::pipe();
-            let key = self.batch_key(batch.id);
-            pipe.atomic().hset_nx(&key, "header", &header).ignore().hset_nx(&key, "expires", batch.expires.0).ignore();
-            for (number, part) in &parts {
-                pipe.hset_nx(&key, number, part).ignore();
-            }
-            for (blob, bytes) in blobs {
-                pipe.cmd("SET").arg(self.blob_key(batch.id, *blob)).arg(bytes).arg("NX").arg("PXAT").arg(until).ignore();
-            }
-            pipe.hset_nx(&key, "accepted", "0").ignore().cmd("PEXPIREAT").arg(&key).arg(until).arg("NX").ignore();
-            async move { pipe.query_async(&mut open).await }
-        })
-        .await
+        self.redis
+            .run(|mut open| {
+                let mut pipe = redis::pipe();
+                let key = self.batch_key(batch.id);
+                pipe.atomic().hset_nx(&key, "header", &header).ignore().hset_nx(&key, "expires", batch.expires.0).ignore();
+                for (number, part) in &parts {
+                    pipe.hset_nx(&key, number, part).ignore();
+                }
+                for (blob, bytes) in blobs {
+                    pipe.cmd("SET").arg(self.blob_key(batch.id, *blob)).arg(bytes).arg("NX").arg("PXAT").arg(until).ignore();
+                }
+                pipe.hset_nx(&key, "accepted", "0").ignore().cmd("PEXPIREAT").arg(&key).arg(until).arg("NX").ignore();
+                async move { pipe.query_async(&mut open).await }
+            })
+            .await
     }
 
     async fn enter(&self, batch: &Batch) -> Result<(), StoreError> {
@@ -241,21 +209,18 @@ impl RedisStore {
         // Not before it would be swept away, if it is not accepted.
         let sweep = batch.header.created.after(UNACCEPTED_FOR).0;
         let (oldest, listed_for) = oldest_listed(batch);
-        self.run(|mut open| {
-            let (mut list_it, mut queue_it) = (redis::pipe(), redis::cmd("ZADD"));
-            list_it.zadd(&list, &id, 0).ignore().pexpire(&list, listed_for).ignore();
-            list_it.cmd("ZREMRANGEBYLEX").arg(&list).arg("-").arg(format!("({oldest}")).ignore();
-            queue_it.arg(&due).arg("NX").arg(sweep).arg(&id);
-            async move {
-                list_it.query_async::<()>(&mut open).await?;
-                queue_it.query_async(&mut open).await
-            }
-        })
-        .await
-    }
-
-    async fn script<T: FromRedisValue>(&self, script: &Script, keys: &[String], arguments: &[String]) -> Result<T, StoreError> {
-        self.run(|open| invoke(open, script, keys, arguments)).await
+        self.redis
+            .run(|mut open| {
+                let (mut list_it, mut queue_it) = (redis::pipe(), redis::cmd("ZADD"));
+                list_it.zadd(&list, &id, 0).ignore().pexpire(&list, listed_for).ignore();
+                list_it.cmd("ZREMRANGEBYLEX").arg(&list).arg("-").arg(format!("({oldest}")).ignore();
+                queue_it.arg(&due).arg("NX").arg(sweep).arg(&id);
+                async move {
+                    list_it.query_async::<()>(&mut open).await?;
+                    queue_it.query_async(&mut open).await
+                }
+            })
+            .await
     }
 }
 
@@ -266,17 +231,6 @@ fn oldest_listed(batch: &Batch) -> (BatchId, i64) {
     (BatchId::first_at(oldest), i64::try_from(listed_for.as_millis()).unwrap_or(i64::MAX))
 }
 
-async fn invoke<T: FromRedisValue>(mut open: Open, script: &Script, keys: &[String], arguments: &[String]) -> RedisResult<T> {
-    let mut invocation = script.prepare_invoke();
-    for key in keys {
-        invocation.key(key);
-    }
-    for argument in arguments {
-        invocation.arg(argument);
-    }
-    invocation.invoke_async(&mut open).await
-}
-
 fn moment_of(text: &str) -> Option<Moment> {
     text.parse().ok().map(Moment)
 }
@@ -284,7 +238,7 @@ fn moment_of(text: &str) -> Option<Moment> {
 impl Store for RedisStore {
     fn now(&self) -> Pending<'_, Moment> {
         Box::pin(async move {
-            let now: String = self.script(&NOW, &self.queue_keys()[..1], &[]).await?;
+            let now: String = self.redis.script(&NOW, &self.queue_keys()[..1], &[]).await?;
             moment_of(&now).ok_or_else(|| StoreError::Unreadable("a time".into()))
         })
     }
@@ -302,7 +256,7 @@ impl Store for RedisStore {
             }
             let blobs = new.blobs.iter().map(|(blob, _)| self.blob_key(batch.id, *blob));
             let keys: Vec<String> = std::iter::once(self.batch_key(batch.id)).chain(blobs).collect();
-            let accepted: i64 = self.script(&ACCEPT, &keys, &[batch.expires.0.to_string()]).await?;
+            let accepted: i64 = self.redis.script(&ACCEPT, &keys, &[batch.expires.0.to_string()]).await?;
             if accepted == 0 {
                 return Err(StoreError::Unavailable("the batch was not accepted in time".into()));
             }
@@ -316,6 +270,7 @@ impl Store for RedisStore {
         Box::pin(async move {
             let key = self.batch_key(id);
             let fields: HashMap<String, String> = self
+                .redis
                 .run(|mut open| {
                     let mut command = redis::cmd("HGETALL");
                     command.arg(&key);
@@ -338,12 +293,13 @@ impl Store for RedisStore {
     fn blob(&self, id: BatchId, blob: Blob) -> Pending<'_, Option<Vec<u8>>> {
         Box::pin(async move {
             let key = self.blob_key(id, blob);
-            self.run(|mut open| {
-                let mut command = redis::cmd("GET");
-                command.arg(&key);
-                async move { command.query_async(&mut open).await }
-            })
-            .await
+            self.redis
+                .run(|mut open| {
+                    let mut command = redis::cmd("GET");
+                    command.arg(&key);
+                    async move { command.query_async(&mut open).await }
+                })
+                .await
         })
     }
 
@@ -351,6 +307,7 @@ impl Store for RedisStore {
         Box::pin(async move {
             let (seen, part) = (text_of(seen)?, text_of(part)?);
             let changed: i64 = self
+                .redis
                 .run(|mut open| {
                     let mut invocation = CHANGE.prepare_invoke();
                     invocation.key(self.batch_key(id));
@@ -374,34 +331,36 @@ impl Store for RedisStore {
             let organisation = batch.header.organisation().map_or_else(String::new, |ukprn| ukprn.as_str().to_owned());
             let (list, id, keys) = (self.list_key(&organisation, batch.header.kind), batch.id.to_string(), self.all_keys(batch));
             let [due, _, woken, _] = self.queue_keys();
-            self.run(|mut open| {
-                let (mut erase, mut unlist, mut unqueue) = (redis::cmd("DEL"), redis::cmd("ZREM"), redis::pipe());
-                erase.arg(&keys);
-                unlist.arg(&list).arg(&id);
-                unqueue.zrem(&due, &id).ignore().srem(&woken, &id).ignore();
-                async move {
-                    erase.query_async::<()>(&mut open).await?;
-                    unlist.query_async::<()>(&mut open).await?;
-                    unqueue.query_async(&mut open).await
-                }
-            })
-            .await
+            self.redis
+                .run(|mut open| {
+                    let (mut erase, mut unlist, mut unqueue) = (redis::cmd("DEL"), redis::cmd("ZREM"), redis::pipe());
+                    erase.arg(&keys);
+                    unlist.arg(&list).arg(&id);
+                    unqueue.zrem(&due, &id).ignore().srem(&woken, &id).ignore();
+                    async move {
+                        erase.query_async::<()>(&mut open).await?;
+                        unlist.query_async::<()>(&mut open).await?;
+                        unqueue.query_async(&mut open).await
+                    }
+                })
+                .await
         })
     }
 
     fn keep_until<'a>(&'a self, batch: &'a Batch, moment: Moment) -> Pending<'a, ()> {
         Box::pin(async move {
             let (key, keys) = (self.batch_key(batch.id), self.all_keys(batch));
-            self.run(|mut open| {
-                // Should it be erased in this very moment, what comes back is no batch, and leaves by itself.
-                let mut pipe = redis::pipe();
-                pipe.atomic().hset(&key, "expires", moment.0).ignore();
-                for key in &keys {
-                    pipe.pexpire_at(key, moment.0).ignore();
-                }
-                async move { pipe.query_async(&mut open).await }
-            })
-            .await
+            self.redis
+                .run(|mut open| {
+                    // Should it be erased in this very moment, what comes back is no batch, and leaves by itself.
+                    let mut pipe = redis::pipe();
+                    pipe.atomic().hset(&key, "expires", moment.0).ignore();
+                    for key in &keys {
+                        pipe.pexpire_at(key, moment.0).ignore();
+                    }
+                    async move { pipe.query_async(&mut open).await }
+                })
+                .await
         })
     }
 
@@ -410,6 +369,7 @@ impl Store for RedisStore {
             let key = self.list_key(organisation.as_str(), kind);
             let from = after.map_or_else(|| "+".to_owned(), |after| format!("({after}"));
             let ids: Vec<String> = self
+                .redis
                 .run(|mut open| {
                     let mut command = redis::cmd("ZREVRANGEBYLEX");
                     command.arg(&key).arg(&from).arg("-").arg("LIMIT").arg(0).arg(most);
@@ -424,7 +384,7 @@ impl Store for RedisStore {
         Box::pin(async move {
             let token = fastrand::u64(..);
             let (keys, arguments) = (self.queue_keys(), [lease.as_millis().to_string(), most.to_string(), token.to_string()]);
-            let found: Vec<String> = self.run_once(|open| invoke(open, &CLAIM, &keys, &arguments)).await?;
+            let found: Vec<String> = self.redis.run_once(|open| invoke(open, &CLAIM, &keys, &arguments)).await?;
             let unreadable = || StoreError::Unreadable("an answer to a claim".into());
             let [now, next, ids @ ..] = &found[..] else { return Err(unreadable()) };
             let leases = ids.iter().filter_map(|id| BatchId::parse(id)).map(|id| Lease { id, token });
@@ -435,7 +395,7 @@ impl Store for RedisStore {
     fn renew(&self, lease: Lease, length: Duration) -> Pending<'_, bool> {
         Box::pin(async move {
             let arguments = [lease.id.to_string(), lease.token.to_string(), length.as_millis().to_string()];
-            self.script::<i64>(&RENEW, &self.queue_keys(), &arguments).await.map(|renewed| renewed == 1)
+            self.redis.script::<i64>(&RENEW, &self.queue_keys(), &arguments).await.map(|renewed| renewed == 1)
         })
     }
 
@@ -443,43 +403,45 @@ impl Store for RedisStore {
         Box::pin(async move {
             let due = due.map(|due| due.0.to_string()).unwrap_or_default();
             let arguments = [lease.id.to_string(), lease.token.to_string(), due];
-            self.script::<i64>(&RELEASE, &self.queue_keys(), &arguments).await.map(|_| ())
+            self.redis.script::<i64>(&RELEASE, &self.queue_keys(), &arguments).await.map(|_| ())
         })
     }
 
     fn forget(&self, lease: Lease) -> Pending<'_, ()> {
         Box::pin(async move {
-            let given_up: i64 = self.script(&GIVE_UP, &[self.batch_key(lease.id)], &[]).await?;
+            let given_up: i64 = self.redis.script(&GIVE_UP, &[self.batch_key(lease.id)], &[]).await?;
             // Accepted in this very moment: it is due now.
             self.release(lease, (given_up == 0).then_some(Moment(0))).await
         })
     }
 
     fn wake(&self, id: BatchId) -> Pending<'_, ()> {
-        Box::pin(async move { self.script::<i64>(&WAKE, &self.queue_keys(), &[id.to_string()]).await.map(|_| ()) })
+        Box::pin(async move { self.redis.script::<i64>(&WAKE, &self.queue_keys(), &[id.to_string()]).await.map(|_| ()) })
     }
 
     fn shared(&self) -> Pending<'_, HashMap<String, Vec<u8>>> {
         Box::pin(async move {
             let key = self.shared_key();
-            self.run(|mut open| {
-                let mut command = redis::cmd("HGETALL");
-                command.arg(&key);
-                async move { command.query_async(&mut open).await }
-            })
-            .await
+            self.redis
+                .run(|mut open| {
+                    let mut command = redis::cmd("HGETALL");
+                    command.arg(&key);
+                    async move { command.query_async(&mut open).await }
+                })
+                .await
         })
     }
 
     fn share<'a>(&'a self, name: &'a str, value: &'a [u8]) -> Pending<'a, ()> {
         Box::pin(async move {
             let key = self.shared_key();
-            self.run(|mut open| {
-                let mut command = redis::cmd("HSET");
-                command.arg(&key).arg(name).arg(value);
-                async move { command.query_async(&mut open).await }
-            })
-            .await
+            self.redis
+                .run(|mut open| {
+                    let mut command = redis::cmd("HSET");
+                    command.arg(&key).arg(name).arg(value);
+                    async move { command.query_async(&mut open).await }
+                })
+                .await
         })
     }
 }

@@ -8,6 +8,7 @@ use std::io::{Read as _, Write as _};
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
 use aws_lc_rs::digest::{SHA256, digest};
+use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use flate2::Compression;
@@ -34,6 +35,7 @@ pub enum CannotOpen {
 struct Key {
     id: [u8; ID_LEN],
     key: RandomizedNonceKey,
+    names: hmac::Key,
 }
 
 impl Key {
@@ -41,7 +43,9 @@ impl Key {
         let mut id = [0; ID_LEN];
         let named = digest(&SHA256, &[b"lrs-gateway key id", bytes].concat());
         id.copy_from_slice(&named.as_ref()[..ID_LEN]);
-        Some(Self { id, key: RandomizedNonceKey::new(&AES_256_GCM, bytes).ok()? })
+        let names = digest(&SHA256, &[b"lrs-gateway names", bytes].concat());
+        let names = hmac::Key::new(hmac::HMAC_SHA256, names.as_ref());
+        Some(Self { id, key: RandomizedNonceKey::new(&AES_256_GCM, bytes).ok()?, names })
     }
 }
 
@@ -92,7 +96,12 @@ impl Keys {
 
     /// Which key seals, in hexadecimal.
     pub fn id(&self) -> String {
-        self.0.first().map_or_else(String::new, |key| key.id.iter().map(|byte| format!("{byte:02x}")).collect())
+        self.0.first().map_or_else(String::new, |key| hexadecimal(&key.id))
+    }
+
+    /// A name that stands for a text, always the same for the same text and key, and from which nobody without the key can tell the text.
+    pub fn pseudonym(&self, text: &str) -> String {
+        self.0.first().map_or_else(String::new, |key| hexadecimal(&hmac::sign(&key.names, text.as_bytes()).as_ref()[..16]))
     }
 
     /// Compresses and seals.
@@ -137,6 +146,11 @@ impl Keys {
         DeflateDecoder::new(&*packed).read_to_end(&mut plain).map_err(|_| CannotOpen::Damaged)?;
         Ok(plain)
     }
+}
+
+/// Bytes as two digits each.
+pub fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn decode(line: &str) -> Option<Vec<u8>> {

@@ -1,0 +1,143 @@
+//! How often callers may call: for an organisation, for a person, for a person's searches; together over all replicas.
+
+use std::time::Instant;
+
+use futures_util::StreamExt as _;
+use lrs_gateway::limits::{Limit, OwnRates, Rates};
+use lrs_gateway::organisations::Product;
+use serde_json::{Value, json};
+
+use crate::support::caller::PROVIDER;
+use crate::support::gateway::{AWARDING, Options, organisation, unlimited};
+use crate::support::redis::Redis;
+use crate::support::{Gateway, Lrs};
+
+const FIND: &str = "/v1/learners/find-by-uln";
+const SEARCH: &str = "/v1/learners/find-by-demographics";
+const KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+
+fn by_uln() -> Value {
+    json!({"uln": "3000000126", "givenName": "Ana", "familyName": "O'Neill"})
+}
+
+fn by_demographics() -> Value {
+    json!({"givenName": "Ana", "familyName": "O'Neill", "dateOfBirth": "2003-04-05", "gender": "FEMALE", "lastKnownPostCode": "ZZ99 9ZZ"})
+}
+
+/// So many at once, and hardly any more over time.
+const fn once(burst: u32) -> Limit {
+    Limit { per_minute: 1, burst }
+}
+
+#[tokio::test]
+async fn who_calls_too_often_is_told_when_to_try_again() {
+    let lrs = Lrs::start();
+    let rates = Rates { person: Limit { per_minute: 2, burst: 2 }, ..unlimited() };
+    let gateway = Gateway::with(&lrs.url(), Options { rates, ..Options::default() });
+    let caller = gateway.caller();
+    let first = caller.post(FIND, &by_uln()).await;
+    assert_eq!(first.status, 200);
+    assert_eq!(first.header("ratelimit-policy"), "\"organisation\";q=10000000;w=60, \"person\";q=2;w=60");
+    assert!(first.header("ratelimit").ends_with("\"person\";r=1;t=30"), "{}", first.header("ratelimit"));
+    // A call that is wrong in itself counts too: whoever guesses is counted.
+    let wrong = caller.post(FIND, &json!({})).await;
+    wrong.problem(422, "validation_failed");
+    assert!(wrong.header("ratelimit").contains("\"person\";r=0"), "{}", wrong.header("ratelimit"));
+
+    let refused = caller.post(FIND, &by_uln()).await;
+    let problem = refused.problem(429, "rate_limited");
+    assert!(problem["detail"].as_str().is_some_and(|detail| detail.contains("\"person\"")), "{problem}");
+    let wait: u64 = refused.header("retry-after").parse().expect("seconds");
+    assert!((28..=30).contains(&wait) && problem["retryAfterSeconds"] == wait && problem["retryable"] == true, "{problem}");
+    assert!(refused.header("ratelimit").contains("\"person\";r=0"));
+    let other = gateway.caller().with_claims(json!({"preferred_username": "another.person"}));
+    assert_eq!(other.post(FIND, &by_uln()).await.status, 200, "another person has a limit of their own");
+    caller.request("GET", "/v1/registration-batches").await.problem(429, "rate_limited");
+    assert_eq!(caller.request("GET", "/health/live").await.status, 200, "only what needs a token is limited");
+}
+
+#[tokio::test]
+async fn searches_by_demographics_have_a_lower_limit() {
+    let lrs = Lrs::start();
+    let rates = Rates { searches: once(2), ..unlimited() };
+    let gateway = Gateway::with(&lrs.url(), Options { rates, ..Options::default() });
+    let caller = gateway.caller();
+    assert_eq!(caller.post(SEARCH, &by_demographics()).await.status, 200);
+    let mut learner = by_demographics();
+    (learner["verificationType"], learner["abilityToShare"]) = (json!("PASSPORT"), json!("SEEN_SHARE"));
+    let obtained = caller.post("/v1/learners/obtain-uln", &json!({"learner": learner})).await;
+    assert_eq!(obtained.status, 200, "it searches too: {}", obtained.text);
+    let refused = caller.post(SEARCH, &by_demographics()).await.problem(429, "rate_limited");
+    assert!(refused["detail"].as_str().is_some_and(|detail| detail.contains("\"searches\"")), "{refused}");
+    assert_eq!(caller.post(FIND, &by_uln()).await.status, 200);
+}
+
+#[tokio::test]
+async fn an_organisation_can_have_limits_of_its_own_and_takes_nothing_from_others() {
+    let lrs = Lrs::start();
+    let product = [Product::UlnManagement];
+    let own = OwnRates { organisation: [None, Some(3)], ..OwnRates::default() };
+    let organisations =
+        vec![organisation(PROVIDER, "demo-password-01", &product).with_limits(own), organisation(AWARDING, "demo-password-02", &product)];
+    let rates = Rates { organisation: once(1), ..unlimited() };
+    let gateway = Gateway::with(&lrs.url(), Options { organisations, rates, ..Options::default() });
+    let statuses = async |ukprn: &str| {
+        let caller = gateway.caller().with_claims(json!({"org": ukprn}));
+        let body = by_uln();
+        let calls = futures_util::stream::iter(0..5).then(|_| caller.post(FIND, &body));
+        calls.map(|answer| answer.status == 429).collect::<Vec<_>>().await
+    };
+    assert_eq!(statuses(PROVIDER).await, [false, false, false, true, true]);
+    assert_eq!(statuses(AWARDING).await, [false, true, true, true, true]);
+}
+
+#[tokio::test]
+async fn replicas_count_together_in_one_round_trip() {
+    const CALLS: usize = 300;
+    let (redis, lrs) = (Redis::start(), Lrs::start());
+    let rates = Rates { organisation: Limit { per_minute: 60, burst: 100 }, ..unlimited() };
+    let replica = || Gateway::with(&lrs.url(), Options { rates, storage: redis.storage(KEY), ..Options::default() });
+    let replicas = [replica(), replica(), replica()];
+    let callers = replicas.each_ref().map(Gateway::caller);
+    for caller in &callers {
+        assert_eq!(caller.post(FIND, &by_uln()).await.status, 200); // they know the script now, and used up three
+    }
+    let started = Instant::now();
+    let before = gcra_calls(&redis);
+    let body = by_uln();
+    let calls = futures_util::stream::iter(0..CALLS).map(|number| callers[number % 3].post(FIND, &body));
+    let admitted = calls.buffer_unordered(24).filter(|answer| std::future::ready(answer.status == 200)).count().await;
+    let over_time = usize::try_from(started.elapsed().as_secs()).expect("few") + 1;
+    assert!((97..=97 + over_time).contains(&admitted), "{admitted} of {CALLS} admitted in {:?}", started.elapsed());
+    // Beside the calls, the engines ask for work now and then.
+    let scripts = gcra_calls(&redis) - before;
+    assert!((CALLS as u64..CALLS as u64 + 100).contains(&scripts), "{scripts} scripts for {CALLS} calls");
+    let everything = redis.everything();
+    assert!(!everything.windows(8).any(|window| window == b"j.bloggs"), "people's names are not written anywhere");
+}
+
+fn gcra_calls(redis: &Redis) -> u64 {
+    let stats: String = redis.ask(&["INFO", "commandstats"]);
+    let line = stats.lines().find_map(|line| line.strip_prefix("cmdstat_evalsha:calls=")).expect("a script was run");
+    line.split(',').next().and_then(|number| number.parse().ok()).expect("a number")
+}
+
+#[tokio::test]
+async fn without_redis_every_replica_counts_its_share_and_then_together_again() {
+    let (mut redis, lrs) = (Redis::start(), Lrs::start());
+    let rates = Rates { organisation: once(10), ..unlimited() };
+    let replica = || Gateway::with(&lrs.url(), Options { rates, replicas: 2, storage: redis.storage(KEY), ..Options::default() });
+    let replicas = [replica(), replica()];
+    let admitted = async |replica: &Gateway, user: &str| {
+        let caller = replica.caller().with_claims(json!({"preferred_username": user}));
+        let body = by_uln();
+        let calls = futures_util::stream::iter(0..12).then(|_| caller.post(FIND, &body));
+        calls.filter(|answer| std::future::ready(answer.status == 200)).count().await
+    };
+    redis.kill();
+    assert_eq!((admitted(&replicas[0], "ana").await, admitted(&replicas[1], "ana").await), (5, 5), "calls go on, a share each");
+    redis.revive();
+    tokio::time::sleep(std::time::Duration::from_millis(300)).await; // a failure to connect is believed for so long
+    let (one, other) = (admitted(&replicas[0], "ana").await, admitted(&replicas[1], "ana").await);
+    assert_eq!(one + other, 10, "together again");
+}
