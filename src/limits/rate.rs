@@ -236,20 +236,16 @@ impl RateLimits {
         };
         let names: Vec<String> = limits.iter().map(|(limit, _)| name(limit)).collect();
         let Some(redis) = &self.redis else { return self.count_here(&limits, &names, 1) };
-        match tokio::time::timeout(PATIENCE, count_together(redis, &limits, &names)).await {
-            Ok(Some(verdict)) => {
-                if self.in_trouble.swap(false, Ordering::Relaxed) {
-                    tracing::info!("limits are counted together again");
-                }
-                verdict
+        if let Ok(Some(verdict)) = tokio::time::timeout(PATIENCE, count_together(redis, &limits, &names)).await {
+            if self.in_trouble.swap(false, Ordering::Relaxed) {
+                tracing::info!("limits are counted together again");
             }
-            _ => {
-                if !self.in_trouble.swap(true, Ordering::Relaxed) {
-                    tracing::error!(replicas = self.replicas, "Redis cannot be used: every replica counts for itself, up to its share");
-                }
-                self.count_here(&limits, &names, self.replicas)
-            }
+            return verdict;
         }
+        if !self.in_trouble.swap(true, Ordering::Relaxed) {
+            tracing::error!(replicas = self.replicas, "Redis cannot be used: every replica counts for itself, up to its share");
+        }
+        self.count_here(&limits, &names, self.replicas)
     }
 
     fn count_here(&self, limits: &[(&'static str, Limit)], names: &[String], replicas: u32) -> Verdict {

@@ -35,7 +35,7 @@ pub enum CannotOpen {
 struct Key {
     id: [u8; ID_LEN],
     key: RandomizedNonceKey,
-    names: hmac::Key,
+    pseudonyms: hmac::Key,
 }
 
 impl Key {
@@ -43,9 +43,9 @@ impl Key {
         let mut id = [0; ID_LEN];
         let named = digest(&SHA256, &[b"lrs-gateway key id", bytes].concat());
         id.copy_from_slice(&named.as_ref()[..ID_LEN]);
-        let names = digest(&SHA256, &[b"lrs-gateway names", bytes].concat());
-        let names = hmac::Key::new(hmac::HMAC_SHA256, names.as_ref());
-        Some(Self { id, key: RandomizedNonceKey::new(&AES_256_GCM, bytes).ok()?, names })
+        let derived = digest(&SHA256, &[b"lrs-gateway names", bytes].concat());
+        let pseudonyms = hmac::Key::new(hmac::HMAC_SHA256, derived.as_ref());
+        Some(Self { id, key: RandomizedNonceKey::new(&AES_256_GCM, bytes).ok()?, pseudonyms })
     }
 }
 
@@ -101,7 +101,7 @@ impl Keys {
 
     /// A name that stands for a text, always the same for the same text and key, and from which nobody without the key can tell the text.
     pub fn pseudonym(&self, text: &str) -> String {
-        self.0.first().map_or_else(String::new, |key| hexadecimal(&hmac::sign(&key.names, text.as_bytes()).as_ref()[..16]))
+        self.0.first().map_or_else(String::new, |key| hexadecimal(&hmac::sign(&key.pseudonyms, text.as_bytes()).as_ref()[..16]))
     }
 
     /// Compresses and seals.
