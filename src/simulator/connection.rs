@@ -29,21 +29,29 @@ pub fn remember(connection: &dyn Any, data: &mut Extensions) {
     }
 }
 
-/// Elsewhere, connections are closed instead of reset.
-#[cfg(not(unix))]
-pub fn remember(_: &dyn Any, _: &mut Extensions) {}
-
-/// In place of an answer, the end of the request's connection.
-///
-/// A body that fails at once takes the headers with it, since nothing is written before the first piece of a body. What
-/// closes then has no time to linger, which is a reset.
-pub fn reset(request: &HttpRequest) -> HttpResponse {
-    #[cfg(unix)]
+/// Gives the connection no time to linger when it is closed.
+#[cfg(unix)]
+fn hurry(request: &HttpRequest) {
     if let Some(Handle(socket)) = request.conn_data::<Handle>()
         && let Err(error) = socket.set_zero_linger()
     {
         tracing::warn!(%error, "a connection is closed instead of reset");
     }
+}
+
+/// Elsewhere, connections are closed instead of reset.
+#[cfg(not(unix))]
+pub fn remember(_: &dyn Any, _: &mut Extensions) {}
+
+#[cfg(not(unix))]
+fn hurry(_: &HttpRequest) {}
+
+/// In place of an answer, the end of the request's connection.
+///
+/// A body that fails at once takes the headers with it, since nothing is written before the first piece of a body. A
+/// connection that is closed then without time to linger is reset.
+pub fn reset(request: &HttpRequest) -> HttpResponse {
+    hurry(request);
     let never = stream::once(Box::pin(async { Err::<Bytes, _>(Error::other("the connection is reset, as it was ordered")) }));
     HttpResponse::Ok().body(BodyStream::new(never))
 }

@@ -75,6 +75,11 @@ impl Trouble {
         (Self::Fault, "fault"),
     ];
 
+    /// Every trouble there is.
+    pub fn all() -> impl Iterator<Item = Self> {
+        Self::ALL.iter().map(|(trouble, _)| *trouble)
+    }
+
     /// Is the request worked on all the same?
     pub const fn lets_work(self) -> bool {
         matches!(self, Self::Latency | Self::ResetAfter | Self::Garbage | Self::Truncated | Self::SlowDrip)
@@ -118,8 +123,8 @@ fn none_of<'n>(names: impl Iterator<Item = &'n str>) -> Invalid {
     Invalid { code: "unknown_value", detail: format!("must be one of {}", names.collect::<Vec<_>>().join(" ")).into() }
 }
 
-/// Is there an operation with this element?
-pub fn check_operation(element: &str) -> Result<Service, Invalid> {
+/// The service of the operation with this element, if there is one.
+pub(super) fn check_operation(element: &str) -> Result<Service, Invalid> {
     let found = OPERATIONS.iter().find(|(name, _)| *name == element);
     found.map(|(_, service)| *service).ok_or_else(|| none_of(OPERATIONS.iter().map(|(name, _)| *name)))
 }
