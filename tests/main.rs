@@ -26,6 +26,7 @@ mod registration_batches;
 mod replicas;
 mod retrieve_ulns;
 mod round_trip;
+mod simulator_scenarios;
 mod tokens;
 mod verification_batches;
 mod verify_learners;

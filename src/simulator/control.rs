@@ -1,30 +1,14 @@
 //! What people who run the simulator can make it do, beside SOAP.
 
 use actix_web::HttpResponse;
-use actix_web::web::{Bytes, Data};
+use actix_web::web::{self, Bytes, Data, ServiceConfig};
 use serde_json::json;
 
-use super::Simulator;
 use super::jobs::Submission;
+use super::scenario::{Scenario, check_operation};
+use super::{Playing, Simulator};
 use crate::form::form;
-use crate::form::read::{Mistake, from_json};
-
-/// The elements of every request.
-const OPERATIONS: [&str; 13] = [
-    "FindLearnerByULN",
-    "FindLearnerByDemographics",
-    "RegisterLearner",
-    "UpdateLearner",
-    "SubmitBatch",
-    "GetSubmitBatchOutput",
-    "SubmitVerifyBatch",
-    "GetVerifyBatchOutput",
-    "VerifyLearner",
-    "RetrieveULNs",
-    "GetLearnerLearningEvents",
-    "SubmitAchievementBatchJob",
-    "GetAchievementBatchJob",
-];
+use crate::form::read::{Mistake, Reading, from_json};
 
 form! {
     /// An order to lose answers.
@@ -34,21 +18,47 @@ form! {
         /// How many of them.
         count: usize,
     }
+    also (operation) => operation_exists
+}
+
+fn operation_exists(operation: Option<&String>, reading: &mut Reading) {
+    if let Some(Err(unknown)) = operation.map(|operation| check_operation(operation)) {
+        reading.at("operation", |reading| reading.note(unknown));
+    }
+}
+
+/// Everything below `/control`.
+pub fn routes(config: &mut ServiceConfig) {
+    config
+        .route("/control/lose-answers", web::post().to(lose_answers))
+        .route("/control/submissions", web::get().to(submissions))
+        .route("/control/requests", web::get().to(requests))
+        .route("/control/scenario", web::put().to(play))
+        .route("/control/scenario", web::get().to(playing))
+        .route("/control/scenario", web::delete().to(calm));
 }
 
 /// `POST /control/lose-answers`
-pub async fn lose_answers(body: Bytes, simulator: Data<Simulator>) -> HttpResponse {
-    let order = from_json::<LoseAnswers>(&body).and_then(|order| {
-        let unknown = || Mistake {
-            pointer: "/operation".into(),
-            code: "unknown_value",
-            detail: format!("must be one of {}", OPERATIONS.join(" ")).into(),
-        };
-        if OPERATIONS.contains(&order.operation.as_str()) { Ok(order) } else { Err(vec![unknown()]) }
-    });
+async fn lose_answers(body: Bytes, simulator: Data<Simulator>) -> HttpResponse {
+    obey(from_json(&body), |LoseAnswers { operation, count }| simulator.lose_answers(&operation, count))
+}
+
+/// `PUT /control/scenario`
+async fn play(body: Bytes, simulator: Data<Simulator>) -> HttpResponse {
+    obey(from_json(&body), |Scenario { steps }| simulator.play(steps))
+}
+
+/// `DELETE /control/scenario`
+async fn calm(simulator: Data<Simulator>) -> HttpResponse {
+    simulator.calm();
+    HttpResponse::NoContent().finish()
+}
+
+/// Does what was ordered, or tells what is wrong with the order.
+fn obey<T>(order: Result<T, Vec<Mistake>>, carry_out: impl FnOnce(T)) -> HttpResponse {
     match order {
-        Ok(LoseAnswers { operation, count }) => {
-            simulator.lose_answers(&operation, count);
+        Ok(order) => {
+            carry_out(order);
             HttpResponse::NoContent().finish()
         }
         Err(mistakes) => {
@@ -58,8 +68,19 @@ pub async fn lose_answers(body: Bytes, simulator: Data<Simulator>) -> HttpRespon
     }
 }
 
+/// `GET /control/scenario`
+async fn playing(simulator: Data<Simulator>) -> HttpResponse {
+    let steps: Vec<Playing> = simulator.playing();
+    HttpResponse::Ok().json(json!({"steps": steps}))
+}
+
+/// `GET /control/requests`
+async fn requests(simulator: Data<Simulator>) -> HttpResponse {
+    HttpResponse::Ok().json(simulator.counted())
+}
+
 /// `GET /control/submissions`
-pub async fn submissions(simulator: Data<Simulator>) -> HttpResponse {
+async fn submissions(simulator: Data<Simulator>) -> HttpResponse {
     let told = |submission: &Submission| {
         let Submission { operation, organisation, job_id, mis_identifiers, .. } = submission;
         json!({"operation": operation, "organisation": organisation, "jobId": job_id, "records": mis_identifiers.len()})

@@ -29,6 +29,15 @@ pub fn answer(simulator: &Simulator, request: &Element) -> Option<String> {
     }
 }
 
+/// A refusal with this code, whatever else the request says. `None`: it is not one of this service.
+pub fn refused(request: &Element, code: &str) -> Option<String> {
+    match (request.namespace.as_deref().unwrap_or_default(), request.name.as_str()) {
+        (SERVICES, "SubmitAchievementBatchJob") => submitted(code, 0),
+        (SERVICES, "GetAchievementBatchJob") => told(refused_job(code)),
+        _ => None,
+    }
+}
+
 fn envelope(element: &'static str, response: &impl WireRecord) -> Option<String> {
     let namespaces = "xmlns=\"http://api.lrs.qcf.gov.uk/services\" xmlns:a=\"http://api.lrs.qcf.gov.uk/model\"";
     Writer::envelope(|writer| writer.element(element, namespaces, |writer| response.write(writer))).ok()
@@ -42,6 +51,10 @@ fn submit(simulator: &Simulator, request: &Element) -> Option<String> {
         Ok(job_id) => (ACCEPTED, job_id),
         Err(code) => (code, 0),
     };
+    submitted(code, job_id)
+}
+
+fn submitted(code: &str, job_id: i64) -> Option<String> {
     let result = SubmitAchievementBatchResult { response_code: Some(LrsCode::new(code)), job_id: Some(job_id) };
     envelope("SubmitAchievementBatchJobResponse", &SubmitAchievementBatchResponse { result: Some(Nested(result)) })
 }
@@ -68,7 +81,16 @@ fn get(simulator: &Simulator, request: &Element) -> Option<String> {
     };
     let job = admit(simulator, request)
         .and_then(|(organisation, _)| simulator.jobs().achievements(organisation, job_id.into()).ok_or("WSRC0018"))
-        .unwrap_or_else(|code| AchievementJob { response_code: Some(code.to_owned()), job_id: Some(0), ..AchievementJob::default() });
+        .unwrap_or_else(refused_job);
+    told(job)
+}
+
+/// In place of a job, why there is none.
+fn refused_job(code: &str) -> AchievementJob {
+    AchievementJob { response_code: Some(code.to_owned()), job_id: Some(0), ..AchievementJob::default() }
+}
+
+fn told(job: AchievementJob) -> Option<String> {
     envelope("GetAchievementBatchJobResponse", &AchievementBatchResponse::new(Some(job)))
 }
 

@@ -14,23 +14,40 @@ use crate::organisations::Product;
 
 /// Does what the request's element says. `None`: it cannot be read, and the framework says so.
 pub fn answer(simulator: &Simulator, request: &Element) -> Option<String> {
-    let known = request.namespace.as_deref() == Some("http://tempuri.org/") && request.name == "GetLearnerLearningEvents";
-    if !known || validate(request, schema::LEARNING_EVENTS).is_err() {
+    if !is_known(request) || validate(request, schema::LEARNING_EVENTS).is_err() {
         return None;
     }
-    let response = LearningEventsResponse { result: Nested(read_record(simulator, request)) };
+    envelope(read_record(simulator, request))
+}
+
+/// A refusal with this code, whatever else the request says. `None`: it is not one of this service.
+pub fn refused(request: &Element, code: &str) -> Option<String> {
+    is_known(request).then(|| envelope(result_of(request, code, None, None))).flatten()
+}
+
+fn is_known(request: &Element) -> bool {
+    request.namespace.as_deref() == Some("http://tempuri.org/") && request.name == "GetLearnerLearningEvents"
+}
+
+fn envelope(result: LearningEventsResult) -> Option<String> {
+    let response = LearningEventsResponse { result: Nested(result) };
     let namespaces = "xmlns=\"http://tempuri.org/\" xmlns:a=\"http://api.lrs.qcf.gov.uk/model\"";
     Writer::envelope(|writer| writer.element("GetLearnerLearningEventsResponse", namespaces, |writer| response.write(writer))).ok()
 }
 
-fn read_record(simulator: &Simulator, request: &Element) -> LearningEventsResult {
+fn result_of(request: &Element, code: &str, found: Option<&str>, events: Option<Vec<LearningEvent>>) -> LearningEventsResult {
     let asked = request.text_of("uln");
-    let result = |code: &str, found: Option<&str>, events: Option<Vec<LearningEvent>>| LearningEventsResult {
+    LearningEventsResult {
         response_code: LrsCode::new(code),
         found_uln: found.map(Open::from_lrs),
         incoming_uln: Some(Open::from_lrs(asked)).filter(|_| !asked.is_empty()),
         learner_record: events.map(|learning_event| Nested(LearnerRecord { learning_event })),
-    };
+    }
+}
+
+fn read_record(simulator: &Simulator, request: &Element) -> LearningEventsResult {
+    let asked = request.text_of("uln");
+    let result = |code: &str, found: Option<&str>, events| result_of(request, code, found, events);
     if let Err(code) = admit(simulator, request) {
         return result(code, None, None);
     }

@@ -1,13 +1,16 @@
 //! An LRS to develop and test against: a stateful register behind real SOAP.
 //!
 //! A message is judged as LRS judges it: its form first ([`schema`]), then the organisation's credentials, then the
-//! operation ([`service`]) works on the [`register`]. `docs/SIMULATOR.md` says what is copied from LRS and where the
+//! operation ([`service`]) works on the [`register`]. What happens to a request instead is a [`scenario`]'s.
+//! `docs/SIMULATOR.md` says what is copied from LRS and where the
 //! simulator pretends. It shares the domain's values and the SOAP layer with the gateway, and nothing else.
 
 mod achievements;
 mod batches;
+mod connection;
 mod control;
 mod external_service;
+mod faults;
 mod jobs;
 mod learner_service;
 mod learner_service_r9;
@@ -15,12 +18,14 @@ mod people;
 mod portal;
 mod record;
 pub mod register;
+mod rehearsal;
+pub mod scenario;
 pub mod schema;
 mod service;
 mod settings;
+mod trouble;
 mod verification;
 
-use std::collections::HashMap;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -34,6 +39,9 @@ use crate::lrs::Service;
 pub use jobs::{Jobs, Submission};
 pub use portal::PortalJob;
 pub use register::Register;
+use rehearsal::Rehearsal;
+pub use rehearsal::{Counted, Playing};
+pub use scenario::{Scenario, Step, Trouble};
 pub use settings::{Settings, SimulatedOrganisation, TlsFiles};
 
 /// Largest message the simulator reads: LRS's own limit is not public; 10,000 achievements are 4 MB.
@@ -45,8 +53,7 @@ pub struct Simulator {
     organisations: Vec<SimulatedOrganisation>,
     register: Mutex<Register>,
     jobs: Mutex<Jobs>,
-    /// How many answers to lose, by the request's element.
-    to_lose: Mutex<HashMap<String, usize>>,
+    rehearsal: Mutex<Rehearsal>,
     latency: Duration,
 }
 
@@ -57,7 +64,7 @@ impl Simulator {
             organisations,
             register: Mutex::new(register),
             jobs: Mutex::new(Jobs::new(jobs_take)),
-            to_lose: Mutex::default(),
+            rehearsal: Mutex::default(),
             latency: Duration::ZERO,
         }
     }
@@ -82,19 +89,6 @@ impl Simulator {
     pub fn set_jobs_take(&self, duration: Duration) {
         self.jobs().set_duration(duration);
     }
-
-    /// Does the next `count` requests with this element, such as `SubmitBatch`, without their senders ever being told.
-    pub fn lose_answers(&self, element: &str, count: usize) {
-        self.to_lose.lock().unwrap_or_else(PoisonError::into_inner).insert(element.to_owned(), count);
-    }
-
-    /// Is the answer to this request one to lose? Counts it.
-    fn loses(&self, element: &str) -> bool {
-        let mut to_lose = self.to_lose.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(left) = to_lose.get_mut(element).filter(|left| **left > 0) else { return false };
-        *left -= 1;
-        true
-    }
 }
 
 /// Binds the simulator to an address; with TLS, if a configuration for it is given.
@@ -111,11 +105,12 @@ pub fn bind(listen: SocketAddr, tls: Option<rustls::ServerConfig>, simulator: Da
             .route(Service::Learner.path(), web::post().to(service::learner_service))
             .route(Service::LearnerR9.path(), web::post().to(service::learner_service_r9))
             .route(Service::External.path(), web::post().to(service::external_service))
-            .route("/control/lose-answers", web::post().to(control::lose_answers))
-            .route("/control/submissions", web::get().to(control::submissions))
+            .route(trouble::MAINTENANCE_PATH, web::to(|| async { trouble::maintenance_page() }))
+            .configure(control::routes)
             .default_service(web::to(service::no_such_service))
     })
-    .workers(1);
+    .workers(1)
+    .on_connect(connection::remember);
     let server = match tls {
         None => server.listen(listener)?,
         Some(tls) => server.listen_rustls_0_23(listener, tls)?,

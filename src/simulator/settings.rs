@@ -7,7 +7,7 @@ use std::time::Duration;
 use rustls::ServerConfig;
 
 use super::register::{DEFAULT_WINDOW, NewLearner, Register};
-use super::{PortalJob, Simulator, jobs, people};
+use super::{PortalJob, Scenario, Simulator, jobs, people};
 use crate::domain::{OrganisationRef, Ukprn};
 use crate::form::file::from_file;
 use crate::form::form;
@@ -37,6 +37,8 @@ form! {
         pub learners: Vec<NewLearner> = Vec::new(),
         /// Jobs that were made in the portal; the demonstration's, if there are invented learners and nobody says otherwise.
         pub portal_jobs: Option<Vec<PortalJob>>,
+        /// What is played from the start (TOML).
+        pub scenario_file: Option<PathBuf>,
     }
 }
 
@@ -92,7 +94,9 @@ impl Settings {
     /// Every problem of the file.
     pub fn load(path: &Path) -> Result<Self, Vec<String>> {
         let mut settings: Self = from_file(path)?;
-        if let (Some(tls), Some(directory)) = (&mut settings.tls, path.parent()) {
+        let directory = path.parent().unwrap_or(Path::new(""));
+        settings.scenario_file = settings.scenario_file.map(|file| directory.join(file));
+        if let Some(tls) = &mut settings.tls {
             tls.certificate_file = directory.join(&tls.certificate_file);
             tls.key_file = directory.join(&tls.key_file);
             tls.client_ca_file = tls.client_ca_file.as_ref().map(|file| directory.join(file));
@@ -103,7 +107,8 @@ impl Settings {
     /// The simulator these settings describe.
     ///
     /// # Errors
-    /// When two learners have the same ULN, two jobs the same number, or something does not fit together.
+    /// When two learners have the same ULN, two jobs the same number, or something does not fit together; and, line by line,
+    /// what is wrong with the scenario file.
     pub fn simulator(&self) -> Result<Simulator, String> {
         let mut register = Register::default();
         register.set_registration_window(Duration::from_secs(self.registration_window_seconds));
@@ -123,6 +128,10 @@ impl Settings {
         let simulator = Simulator::new(self.organisations.clone(), register, Duration::from_secs(self.job_seconds))
             .with_latency(Duration::from_millis(self.latency_milliseconds));
         self.do_portal_jobs(&simulator)?;
+        if let Some(file) = &self.scenario_file {
+            let Scenario { steps } = from_file(file).map_err(|problems| problems.join("\n"))?;
+            simulator.play(steps);
+        }
         Ok(simulator)
     }
 
