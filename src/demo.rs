@@ -16,7 +16,10 @@ use crate::jobs::seal::Keys;
 use crate::jobs::store::memory::MemoryStore;
 use crate::jobs::{JobSettings, Jobs};
 use crate::lrs::external_service::AchievementCodes;
-use crate::lrs::{DEFAULT_BATCH_TIMEOUT, DEFAULT_MAX_ANSWER_BYTES, DEFAULT_TIMEOUT, Lrs, LrsSettings, Vendor};
+use crate::lrs::{
+    BreakerSettings, DEFAULT_BATCH_TIMEOUT, DEFAULT_MAX_ANSWER_BYTES, DEFAULT_RETRIES, DEFAULT_TIMEOUT, Lrs, LrsSettings, QueueSettings,
+    Vendor,
+};
 use crate::organisations::{Organisation, OrganisationPassword, Registry, Transport};
 use crate::server::{self, Gateway};
 use crate::simulator::{self, Settings, SimulatedOrganisation};
@@ -64,6 +67,10 @@ pub async fn run(options: Options) -> Result<(), String> {
         max_answer_bytes: DEFAULT_MAX_ANSWER_BYTES,
         vendor: Vendor::default(),
         achievement_codes: AchievementCodes::default(),
+        queue: QueueSettings::default(),
+        breaker: BreakerSettings::default(),
+        retries: DEFAULT_RETRIES,
+        maintenance: Vec::new(),
     };
     let jobs = Jobs::new(Arc::new(MemoryStore::default()), Keys::random()?, pace());
     let gateway = Gateway::new(verifier(&secret)?, registry(&settings.organisations)?, Lrs::new(lrs), jobs);

@@ -3,12 +3,16 @@
 use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::auth::{Algorithm, ClaimNames};
 use crate::form::{Invalid, Rule, Value, form};
 use crate::jobs::JobSettings;
 use crate::lrs::external_service::AchievementCodes;
-use crate::lrs::{DEFAULT_BATCH_TIMEOUT, DEFAULT_MAX_ANSWER_BYTES, DEFAULT_TIMEOUT, Vendor};
+use crate::lrs::maintenance::Moment;
+use crate::lrs::{
+    BreakerSettings, DEFAULT_BATCH_TIMEOUT, DEFAULT_MAX_ANSWER_BYTES, DEFAULT_RETRIES, DEFAULT_TIMEOUT, QueueSettings, Vendor,
+};
 
 form! {
     #[derive(Debug)]
@@ -77,7 +81,43 @@ form! {
         pub user_type: String = Vendor::default().user_type,
         pub language: String = Vendor::default().language,
         pub achievements: Option<AchievementsSection>,
+        pub calls_at_once: usize = QueueSettings::default().at_once,
+        pub calls_at_once_per_organisation: usize = QueueSettings::default().at_once_per_organisation,
+        pub queue_length: usize = QueueSettings::default().length,
+        pub longest_queue_milliseconds: u64 = duration_ms(QueueSettings::default().longest),
+        pub retries: u32 = DEFAULT_RETRIES,
+        pub breaker: BreakerSection = BreakerSection::default(),
+        pub maintenance: Vec<MaintenanceSection> = Vec::new(),
     }
+}
+
+form! {
+    #[derive(Debug)]
+    pub struct BreakerSection {
+        pub failures: usize = BreakerSettings::default().failures,
+        pub probe_interval_milliseconds: u64 = duration_ms(BreakerSettings::default().probe_interval),
+        pub window_seconds: u64 = BreakerSettings::default().window.as_secs(),
+    }
+}
+
+impl Default for BreakerSection {
+    fn default() -> Self {
+        let BreakerSettings { failures, probe_interval, window } = BreakerSettings::default();
+        Self { failures, probe_interval_milliseconds: duration_ms(probe_interval), window_seconds: window.as_secs() }
+    }
+}
+
+form! {
+    #[derive(Debug)]
+    pub struct MaintenanceSection {
+        pub from: Moment,
+        pub until: Moment,
+        pub note: Option<String>,
+    }
+}
+
+fn duration_ms(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 form! {

@@ -18,11 +18,12 @@ use crate::form::Value as _;
 use crate::form::file::{from_table, table};
 use crate::jobs::{JobSettings, Jobs};
 use crate::lrs::external_service::AchievementCodes;
-use crate::lrs::{Lrs, LrsSettings, Vendor};
+use crate::lrs::maintenance::Window;
+use crate::lrs::{BreakerSettings, Lrs, LrsSettings, QueueSettings, Vendor};
 use crate::organisations::{Registry, Report, Transport};
 use crate::tls::server_config;
 
-use file::{BatchesSection, ConfigFile, LrsSection};
+use file::{BatchesSection, ConfigFile, LrsSection, MaintenanceSection};
 pub use issuers::Minter;
 use issuers::verifier;
 
@@ -118,6 +119,11 @@ fn out_of_range(file: &ConfigFile) -> Vec<String> {
         at_least_one("lrs.timeout_seconds", file.lrs.timeout_seconds),
         at_least_one("lrs.batch_timeout_seconds", file.lrs.batch_timeout_seconds),
         at_least_one("lrs.max_answer_bytes", file.lrs.max_answer_bytes as u64),
+        at_least_one("lrs.calls_at_once", file.lrs.calls_at_once as u64),
+        at_least_one("lrs.calls_at_once_per_organisation", file.lrs.calls_at_once_per_organisation as u64),
+        at_least_one("lrs.breaker.failures", file.lrs.breaker.failures as u64),
+        at_least_one("lrs.breaker.probe_interval_milliseconds", file.lrs.breaker.probe_interval_milliseconds),
+        at_least_one("lrs.breaker.window_seconds", file.lrs.breaker.window_seconds),
         at_least_one("batches.most_learners", file.batches.most_learners as u64),
         at_least_one("batches.most_achievements", file.batches.most_achievements as u64),
         at_least_one("batches.horizon_seconds", file.batches.horizon_seconds),
@@ -187,7 +193,32 @@ fn lrs_settings(section: &LrsSection) -> Result<LrsSettings, Vec<String>> {
             actions: [codes.create_action, codes.update_action, codes.withdraw_action, codes.reinstate_action],
             submission_types: [codes.final_type.clone(), codes.provisional_type.clone()],
         }),
+        queue: QueueSettings {
+            at_once: section.calls_at_once,
+            at_once_per_organisation: section.calls_at_once_per_organisation,
+            length: section.queue_length,
+            longest: Duration::from_millis(section.longest_queue_milliseconds),
+        },
+        breaker: BreakerSettings {
+            failures: section.breaker.failures,
+            probe_interval: Duration::from_millis(section.breaker.probe_interval_milliseconds),
+            window: Duration::from_secs(section.breaker.window_seconds),
+        },
+        retries: section.retries,
+        maintenance: windows(&section.maintenance)?,
     })
+}
+
+fn windows(sections: &[MaintenanceSection]) -> Result<Vec<Window>, Vec<String>> {
+    let (mut windows, mut problems) = (Vec::new(), Vec::new());
+    for (number, MaintenanceSection { from, until, note }) in sections.iter().enumerate() {
+        if until.0 > from.0 {
+            windows.push(Window { from: from.0, until: until.0, note: note.clone() });
+        } else {
+            problems.push(format!("lrs.maintenance.{number}.until: must be after from"));
+        }
+    }
+    if problems.is_empty() { Ok(windows) } else { Err(problems) }
 }
 
 /// Passwords and learners' data travel to this address: over TLS, or not beyond this machine.

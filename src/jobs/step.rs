@@ -150,8 +150,8 @@ fn printable(code: Option<&LrsCode>) -> Option<String> {
 
 const fn reason_of(failure: &Failure) -> Reason {
     match failure {
-        Failure::Unreachable => Reason::LrsUnavailable,
-        Failure::Maintenance(_) | Failure::MaintenanceInFront => Reason::LrsMaintenance,
+        Failure::Unreachable | Failure::CircuitOpen { .. } | Failure::Busy => Reason::LrsUnavailable,
+        Failure::Maintenance(_) | Failure::MaintenanceInFront | Failure::PlannedMaintenance { .. } => Reason::LrsMaintenance,
         Failure::CredentialsRejected(_) => Reason::LrsCredentialsRejected,
         Failure::RequestRejected(_) | Failure::Unwritable => Reason::LrsRejectedRequest,
         Failure::Refused(..) => Reason::LrsRefused,

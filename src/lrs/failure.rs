@@ -1,5 +1,7 @@
 //! How a call to LRS can fail: a small set that says whose fault it is and whether trying again is safe.
 
+use std::time::Duration;
+
 use super::codes::{Kind, LrsCode, Refusal};
 use super::soap::fault::Fault;
 use super::soap::read::Unreadable;
@@ -13,12 +15,27 @@ pub enum Failure {
     /// The connection broke, or a server before LRS answered in its place, after the request was on its way.
     #[error("the connection to LRS broke before it answered")]
     ConnectionLost,
+    /// LRS has not answered anybody lately: nothing was sent, to leave it alone.
+    #[error("LRS does not answer at present, so it was not called")]
+    CircuitOpen {
+        /// How long until it is tried again.
+        wait: Duration,
+    },
+    /// There are too many calls already: nothing was sent.
+    #[error("there are too many calls to LRS at once")]
+    Busy,
     /// LRS did not answer in time.
     #[error("LRS did not answer in time")]
     Timeout,
     /// LRS is closed, and says so before it does anything: out of hours, or a maintenance page in its place.
     #[error("LRS is closed for maintenance or out of hours")]
     Maintenance(Option<LrsCode>),
+    /// It was announced that LRS is closed: nothing was sent.
+    #[error("LRS is closed for planned maintenance")]
+    PlannedMaintenance {
+        /// For how much longer.
+        rest: Duration,
+    },
     /// A server in front of LRS failed with a page about maintenance. LRS may have been at work behind it.
     #[error("LRS seems to be closed for maintenance")]
     MaintenanceInFront,
@@ -100,12 +117,24 @@ impl Failure {
         matches!(
             self,
             Self::Unreachable
+                | Self::CircuitOpen { .. }
+                | Self::Busy
                 | Self::Unwritable
+                | Self::PlannedMaintenance { .. }
                 | Self::Maintenance(_)
                 | Self::CredentialsRejected(_)
                 | Self::RequestRejected(_)
                 | Self::Refused(..)
         )
+    }
+
+    /// How long it is certain that the same call cannot succeed.
+    pub const fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::CircuitOpen { wait } => Some(*wait),
+            Self::PlannedMaintenance { rest } => Some(*rest),
+            _ => None,
+        }
     }
 
     /// Can the same call succeed later, without anybody changing anything?

@@ -11,7 +11,8 @@ use lrs_gateway::jobs::store::Store;
 use lrs_gateway::jobs::store::memory::MemoryStore;
 use lrs_gateway::jobs::{JobSettings, Jobs};
 use lrs_gateway::lrs::external_service::AchievementCodes;
-use lrs_gateway::lrs::{Lrs, LrsSettings, Vendor};
+use lrs_gateway::lrs::maintenance::Window;
+use lrs_gateway::lrs::{BreakerSettings, Lrs, LrsSettings, QueueSettings, Vendor};
 use lrs_gateway::organisations::{Organisation, OrganisationPassword, Product, Registry, Transport};
 use lrs_gateway::server;
 
@@ -31,6 +32,10 @@ pub struct Options {
     pub keys: Keys,
     pub jobs: JobSettings,
     pub achievement_codes: AchievementCodes,
+    pub queue: QueueSettings,
+    pub breaker: BreakerSettings,
+    pub retries: u32,
+    pub maintenance: Vec<Window>,
 }
 
 impl Default for Options {
@@ -51,6 +56,11 @@ impl Default for Options {
             keys: Keys::random().expect("random numbers"),
             jobs: quick(),
             achievement_codes: AchievementCodes::default(),
+            queue: QueueSettings::default(),
+            // What a call comes to should not depend on the calls before: who tests that, says so.
+            breaker: BreakerSettings { failures: usize::MAX, ..BreakerSettings::default() },
+            retries: 0,
+            maintenance: Vec::new(),
         }
     }
 }
@@ -106,6 +116,10 @@ impl Gateway {
             max_answer_bytes: options.max_answer_bytes,
             vendor: Vendor { id: 7, ..Vendor::default() },
             achievement_codes: options.achievement_codes,
+            queue: options.queue,
+            breaker: options.breaker,
+            retries: options.retries,
+            maintenance: options.maintenance,
         };
         let (verifier, registry) = (Verifier::new(options.issuers), Registry::new(options.organisations));
         let jobs = Jobs::new(options.store, options.keys, options.jobs);
