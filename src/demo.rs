@@ -13,8 +13,7 @@ use serde_json::json;
 use crate::auth::{Algorithm, ClaimNames, Claims, Issuer, IssuerKey, Verifier, mint, scope};
 use crate::jobs::{JobSettings, Jobs};
 use crate::limits::{RateLimits, Rates};
-use crate::lrs::external_service::AchievementCodes;
-use crate::lrs::{DEFAULT_BATCH_TIMEOUT, DEFAULT_MAX_ANSWER_BYTES, DEFAULT_TIMEOUT, Lrs, LrsSettings, Vendor};
+use crate::lrs::{Lrs, LrsSettings};
 use crate::organisations::{Organisation, OrganisationPassword, Registry, Transport};
 use crate::server::{self, Gateway};
 use crate::simulator::{self, Settings, SimulatedOrganisation};
@@ -56,14 +55,7 @@ pub async fn run(options: Options) -> Result<(), String> {
 
     let secret = [uuid::Uuid::new_v4().into_bytes(), uuid::Uuid::new_v4().into_bytes()].concat();
     let tokens = tokens(&secret, &settings.organisations)?;
-    let lrs = LrsSettings {
-        base_url: format!("http://{lrs_address}"),
-        timeout: DEFAULT_TIMEOUT,
-        batch_timeout: DEFAULT_BATCH_TIMEOUT,
-        max_answer_bytes: DEFAULT_MAX_ANSWER_BYTES,
-        vendor: Vendor::default(),
-        achievement_codes: AchievementCodes::default(),
-    };
+    let lrs = LrsSettings::at(format!("http://{lrs_address}"));
     let storage = Storage::in_memory()?;
     let (jobs, limits) = (Jobs::kept_in(&storage, pace()), RateLimits::new(Rates::default(), 1, &storage));
     let gateway = Gateway::new(verifier(&secret)?, registry(&settings.organisations)?, Lrs::new(lrs), jobs, limits);

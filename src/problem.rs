@@ -5,6 +5,7 @@
 //! beside the answer in [`Problem::cause`] and is logged once, where the request ends (`server`).
 
 use std::fmt;
+use std::time::Duration;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
@@ -16,7 +17,8 @@ use crate::form::answer;
 use crate::form::read::{Mistake, TOO_MANY};
 use crate::form::schema::{Field, one_of};
 use crate::lrs::codes::{LrsCode, Refusal};
-use crate::lrs::{CallFailed, Failure};
+use crate::lrs::maintenance::time_to;
+use crate::lrs::{CLOSED_FOR, CallFailed, Failure};
 
 /// Declares the catalogue: variant, code, status, is it worth trying again, title, advice.
 macro_rules! catalogue {
@@ -112,6 +114,8 @@ catalogue! {
         "Try again after the time in `Retry-After`.",
     LrsUnavailable "lrs_unavailable" 503 true "LRS cannot be reached"
         "Try again after the time in `Retry-After`.",
+    LrsBusy "lrs_busy" 503 true "There are too many calls to LRS at once"
+        "Nothing was sent to LRS. Try again after the time in `Retry-After`, with fewer calls at once.",
     StoreUnavailable "store_unavailable" 503 true "The gateway's store cannot be used"
         "Try again after the time in `Retry-After`.",
     LrsTimeout "lrs_timeout" 504 true "LRS did not answer in time"
@@ -365,12 +369,23 @@ const SOON_SECONDS: u64 = 5;
 /// How long callers are asked to wait for LRS, when nobody knows better.
 const TRY_AGAIN_SECONDS: u64 = 30;
 /// The same for maintenance, which takes longer.
-const MAINTENANCE_SECONDS: u64 = 300;
+const MAINTENANCE_SECONDS: u64 = CLOSED_FOR.as_secs();
+/// The longest they are asked to wait: announcements change.
+const LONGEST_SECONDS: u64 = 24 * 60 * 60;
+
+/// Whole seconds in which this time is over.
+const fn seconds(time: Duration) -> u64 {
+    time.as_secs() + 1
+}
 
 impl From<CallFailed> for Problem {
     fn from(CallFailed { failure, outcome_unknown }: CallFailed) -> Self {
         let (code, retry_after_seconds) = match &failure {
             Failure::Unreachable | Failure::ConnectionLost => (Code::LrsUnavailable, Some(TRY_AGAIN_SECONDS)),
+            Failure::CircuitOpen { wait } => (Code::LrsUnavailable, Some(seconds(*wait))),
+            Failure::PlannedMaintenance { until } => (Code::LrsMaintenance, Some(seconds(time_to(*until)).min(LONGEST_SECONDS))),
+            // Not everybody at the same moment.
+            Failure::Busy => (Code::LrsBusy, Some(fastrand::u64(1..=SOON_SECONDS))),
             Failure::Maintenance(_) | Failure::MaintenanceInFront => (Code::LrsMaintenance, Some(MAINTENANCE_SECONDS)),
             Failure::Timeout => (Code::LrsTimeout, None),
             Failure::CredentialsRejected(_) => (Code::LrsCredentialsRejected, None),
@@ -454,6 +469,9 @@ mod tests {
         for failure in [
             Failure::Unreachable,
             Failure::ConnectionLost,
+            Failure::CircuitOpen { wait: Duration::ZERO },
+            Failure::PlannedMaintenance { until: jiff::Timestamp::UNIX_EPOCH },
+            Failure::Busy,
             Failure::Timeout,
             Failure::Maintenance(code.clone()),
             Failure::CredentialsRejected(code.clone()),

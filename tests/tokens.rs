@@ -221,7 +221,12 @@ async fn every_operation_asks_for_the_scope_it_documents() {
     let mut operations = 0;
     for (path, item) in document["paths"].as_object().expect("paths").iter().filter(|(path, _)| path.starts_with("/v1/")) {
         for (method, operation) in item.as_object().expect("an object") {
-            let scope = operation.pointer("/security/0/bearer/0").and_then(Value::as_str).expect("a scope");
+            let Some(scope) = operation.pointer("/security/0/bearer/0").and_then(Value::as_str) else {
+                assert_eq!(path, "/v1/lrs/status", "what needs no scope");
+                gateway.caller().with_authorization(None).request(&method.to_uppercase(), path).await.problem(401, "missing_token");
+                gateway.caller().with_claims(json!({"scope": ""})).request(&method.to_uppercase(), path).await.ok();
+                continue;
+            };
             let others: Vec<&str> = lrs_gateway::auth::scope::ALL.iter().copied().filter(|other| *other != scope).collect();
             let caller = gateway.caller().with_claims(json!({"scope": others.join(" ")}));
             let answer = caller.request(&method.to_uppercase(), path).await;

@@ -9,10 +9,12 @@ use actix_web::http::header::{HeaderName, LOCATION, RETRY_AFTER};
 use actix_web::web::Json;
 use actix_web::{HttpResponse, HttpResponseBuilder};
 use utoipa::openapi::RefOr;
-use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type};
+use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 
+use super::at::At;
 use super::batch_request::{Paging, PartPath, Wait, no_such_part};
-use crate::form::schema::{Field, one_of};
+use super::words::words;
+use crate::form::schema::Field;
 use crate::form::{Invalid, Rule, Value, answer, request};
 use crate::jobs::kind::{BatchKind, Details};
 use crate::jobs::model::{Batch, BatchId, Kind, Moment, Part, Reason, State, Status};
@@ -128,27 +130,6 @@ impl Value for LrsJobId {
     }
 }
 
-/// A moment, as RFC 3339 has it.
-#[derive(Debug, Clone, Copy)]
-pub struct At(Moment);
-
-impl serde::Serialize for At {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&self.0)
-    }
-}
-
-impl Field for At {
-    fn schema() -> RefOr<Schema> {
-        let format = SchemaFormat::KnownFormat(KnownFormat::DateTime);
-        ObjectBuilder::new()
-            .schema_type(Type::String)
-            .format(Some(format))
-            .examples([serde_json::Value::from("2026-09-01T08:15:30.250Z")])
-            .into()
-    }
-}
-
 impl Field for BTreeMap<String, i32> {
     fn schema() -> RefOr<Schema> {
         ObjectBuilder::new().schema_type(Type::Object).additional_properties(Some(i32::schema())).into()
@@ -158,25 +139,6 @@ impl Field for BTreeMap<String, i32> {
 /// How far a part is, to callers: that somebody is sending it just now, is the gateway's business.
 #[derive(Debug, Clone, Copy)]
 pub struct PartStatus(State);
-
-/// Gives words of a closed list their names in JSON.
-macro_rules! words {
-    ($name:ty, |$word:ident| $of:expr, [$($json:literal),+]) => {
-        impl Field for $name {
-            fn schema() -> RefOr<Schema> {
-                one_of(&[$($json),+])
-            }
-        }
-
-        impl $name {
-            /// Its name in JSON.
-            pub const fn word(&self) -> &'static str {
-                let $word = *self;
-                $of
-            }
-        }
-    };
-}
 
 words!(
     Status,
@@ -202,18 +164,6 @@ words!(
     },
     ["WAITING", "SUBMITTED", "COMPLETE", "FAILED", "UNCONFIRMED"]
 );
-
-impl serde::Serialize for Status {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.word())
-    }
-}
-
-impl serde::Serialize for PartStatus {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.word())
-    }
-}
 
 /// Words that may become more; which there are, is said in words.
 impl Field for Reason {

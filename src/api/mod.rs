@@ -4,6 +4,7 @@
 //! go wrong before or after is a [`crate::problem::Problem`].
 
 pub mod achievement_batches;
+mod at;
 mod batch_request;
 mod batch_resource;
 mod batch_results;
@@ -12,6 +13,7 @@ mod body;
 pub mod find_learners;
 pub mod health;
 pub mod learning_events;
+pub mod lrs_status;
 pub mod obtain_uln;
 mod outcome;
 pub mod register_learners;
@@ -19,5 +21,6 @@ pub mod registration_batches;
 pub mod retrieve_ulns;
 pub mod verification_batches;
 pub mod verify_learners;
+mod words;
 
 pub use body::Body;

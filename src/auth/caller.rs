@@ -99,10 +99,12 @@ fn identify<S: Scope>(request: &HttpRequest) -> Result<(Actor, Client), Problem>
         return Err(Problem::new(Code::InternalError).cause("the server was started without issuers or organisations"));
     };
     let (claims, issuer) = verifier.verify(bearer_token(request)?).map_err(|refused| invalid_token(&refused))?;
-    if !issuer.claims.has_scope(&claims, S::NAME) {
+    if let Some((scope, _)) = S::NEEDED
+        && !issuer.claims.has_scope(&claims, scope)
+    {
         return Err(Problem::new(Code::InsufficientScope)
-            .detail(format!("The token lacks the scope {}.", S::NAME))
-            .challenge(format!("Bearer error=\"insufficient_scope\", scope=\"{}\"", S::NAME)));
+            .detail(format!("The token lacks the scope {scope}."))
+            .challenge(format!("Bearer error=\"insufficient_scope\", scope=\"{scope}\"")));
     }
     let unregistered = |detail: &str| Problem::new(Code::OrganisationNotRegistered).detail(detail);
     let ukprn = issuer.claims.organisation(&claims).and_then(|text| Ukprn::parse(text).ok()).ok_or_else(|| {
@@ -110,8 +112,10 @@ fn identify<S: Scope>(request: &HttpRequest) -> Result<(Actor, Client), Problem>
     })?;
     let organisation =
         registry.find(&ukprn).ok_or_else(|| unregistered(&format!("Organisation {ukprn} is not registered with this gateway.")))?;
-    if !organisation.has(S::PRODUCT) {
-        let detail = format!("Organisation {ukprn} does not have the product {}.", S::PRODUCT.name());
+    if let Some((_, product)) = S::NEEDED
+        && !organisation.has(product)
+    {
+        let detail = format!("Organisation {ukprn} does not have the product {}.", product.name());
         return Err(Problem::new(Code::ProductNotEnabled).detail(detail));
     }
     let user = issuer.claims.user(&claims).map(UserName::parse);

@@ -4,10 +4,17 @@ use crate::organisations::Product;
 
 /// What a caller must be allowed to do.
 pub trait Scope: 'static {
-    /// As tokens spell it.
-    const NAME: &'static str;
-    /// What LRS must have switched on for the organisation.
-    const PRODUCT: Product;
+    /// The scope as tokens spell it, and what LRS must have switched on for the organisation. `None`: anybody may do it whose
+    /// organisation is registered.
+    const NEEDED: Option<(&'static str, Product)>;
+}
+
+/// What needs no scope.
+#[derive(Debug, Clone, Copy)]
+pub enum Any {}
+
+impl Scope for Any {
+    const NEEDED: Option<(&'static str, Product)> = None;
 }
 
 macro_rules! scopes {
@@ -18,8 +25,7 @@ macro_rules! scopes {
             pub enum $name {}
 
             impl Scope for $name {
-                const NAME: &'static str = $text;
-                const PRODUCT: Product = Product::$product;
+                const NEEDED: Option<(&'static str, Product)> = Some(($text, Product::$product));
             }
         )+
 

@@ -3,13 +3,16 @@
 use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::auth::{Algorithm, ClaimNames};
 use crate::form::{Invalid, Rule, Value, form};
 use crate::jobs::JobSettings;
+use crate::limits::QueueSettings;
 use crate::limits::Rates;
 use crate::lrs::external_service::AchievementCodes;
-use crate::lrs::{DEFAULT_BATCH_TIMEOUT, DEFAULT_MAX_ANSWER_BYTES, DEFAULT_TIMEOUT, Vendor};
+use crate::lrs::maintenance::Moment;
+use crate::lrs::{BreakerSettings, DEFAULT_BATCH_TIMEOUT, DEFAULT_MAX_ANSWER_BYTES, DEFAULT_RETRIES, DEFAULT_TIMEOUT, Vendor};
 
 form! {
     #[derive(Debug)]
@@ -79,6 +82,23 @@ form! {
         pub user_type: String = Vendor::default().user_type,
         pub language: String = Vendor::default().language,
         pub achievements: Option<AchievementsSection>,
+        pub calls_at_once: usize = QueueSettings::default().at_once,
+        pub calls_at_once_per_organisation: usize = QueueSettings::default().at_once_per_organisation,
+        pub queue_length: usize = QueueSettings::default().length,
+        pub longest_queue_milliseconds: u64 = milliseconds(QueueSettings::default().longest),
+        pub retries: u32 = DEFAULT_RETRIES,
+        pub breaker_failures: usize = BreakerSettings::default().failures,
+        pub breaker_probe_milliseconds: u64 = milliseconds(BreakerSettings::default().probe_interval),
+        pub maintenance: Vec<MaintenanceSection> = Vec::new(),
+    }
+}
+
+form! {
+    #[derive(Debug)]
+    pub struct MaintenanceSection {
+        pub from: Moment,
+        pub until: Moment,
+        pub note: Option<String>,
     }
 }
 
@@ -182,4 +202,8 @@ impl Value for Environment {
             Self::Custom => "custom",
         })
     }
+}
+
+fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

@@ -17,14 +17,16 @@ use crate::auth::Verifier;
 use crate::form::Value as _;
 use crate::form::file::{from_table, table};
 use crate::jobs::{JobSettings, Jobs};
+use crate::limits::QueueSettings;
 use crate::limits::{Limit, RateLimits, Rates};
 use crate::lrs::external_service::AchievementCodes;
-use crate::lrs::{Lrs, LrsSettings, Vendor};
+use crate::lrs::maintenance::Window;
+use crate::lrs::{BreakerSettings, Lrs, LrsSettings, Vendor};
 use crate::organisations::{Registry, Report, Transport};
 use crate::storage::Storage;
 use crate::tls::server_config;
 
-use file::{BatchesSection, ConfigFile, LimitsSection, LrsSection};
+use file::{BatchesSection, ConfigFile, LimitsSection, LrsSection, MaintenanceSection};
 pub use issuers::Minter;
 use issuers::verifier;
 
@@ -123,6 +125,10 @@ fn out_of_range(file: &ConfigFile) -> Vec<String> {
         at_least_one("lrs.timeout_seconds", file.lrs.timeout_seconds),
         at_least_one("lrs.batch_timeout_seconds", file.lrs.batch_timeout_seconds),
         at_least_one("lrs.max_answer_bytes", file.lrs.max_answer_bytes as u64),
+        at_least_one("lrs.calls_at_once", file.lrs.calls_at_once as u64),
+        at_least_one("lrs.calls_at_once_per_organisation", file.lrs.calls_at_once_per_organisation as u64),
+        at_least_one("lrs.breaker_failures", file.lrs.breaker_failures as u64),
+        at_least_one("lrs.breaker_probe_milliseconds", file.lrs.breaker_probe_milliseconds),
         at_least_one("limits.organisation_per_minute", file.limits.organisation_per_minute.into()),
         at_least_one("limits.organisation_burst", file.limits.organisation_burst.into()),
         at_least_one("limits.person_per_minute", file.limits.person_per_minute.into()),
@@ -199,7 +205,31 @@ fn lrs_settings(section: &LrsSection) -> Result<LrsSettings, Vec<String>> {
             actions: [codes.create_action, codes.update_action, codes.withdraw_action, codes.reinstate_action],
             submission_types: [codes.final_type.clone(), codes.provisional_type.clone()],
         }),
+        queue: QueueSettings {
+            at_once: section.calls_at_once,
+            at_once_per_organisation: section.calls_at_once_per_organisation,
+            length: section.queue_length,
+            longest: Duration::from_millis(section.longest_queue_milliseconds),
+        },
+        breaker: BreakerSettings {
+            failures: section.breaker_failures,
+            probe_interval: Duration::from_millis(section.breaker_probe_milliseconds),
+        },
+        retries: section.retries,
+        maintenance: windows(&section.maintenance)?,
     })
+}
+
+fn windows(sections: &[MaintenanceSection]) -> Result<Vec<Window>, Vec<String>> {
+    let (mut windows, mut problems) = (Vec::new(), Vec::new());
+    for (number, MaintenanceSection { from, until, note }) in sections.iter().enumerate() {
+        if until.0 > from.0 {
+            windows.push(Window { from: from.0, until: until.0, note: note.clone() });
+        } else {
+            problems.push(format!("lrs.maintenance.{number}.until: must be after from"));
+        }
+    }
+    if problems.is_empty() { Ok(windows) } else { Err(problems) }
 }
 
 /// Passwords and learners' data travel to this address: over TLS, or not beyond this machine.

@@ -16,7 +16,8 @@ pub struct LocalDateTime(DateTime);
 
 personal_value!(LocalDateTime);
 
-fn london() -> TimeZone {
+/// LRS's time zone.
+pub fn london() -> TimeZone {
     // The time zones are part of the program, so this cannot fail; UTC would be an hour off at worst.
     TimeZone::get("Europe/London").unwrap_or(TimeZone::UTC)
 }

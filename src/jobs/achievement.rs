@@ -5,14 +5,14 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::kind::{BatchKind, Calls, Details, Progress, Row, Submitted, counters};
+use super::kind::{BatchKind, Details, PartCall, Progress, Row, Submitted, counters};
 use super::matching::{Mark, key};
 use super::model::Kind;
 use crate::domain::{Achievement, AchievementJob, AchievementJobStatus, Open, Personal, SubmissionType, Text};
 use crate::lrs::Answer as _;
-use crate::lrs::CallFailed;
 use crate::lrs::codes::LrsCode;
 use crate::lrs::external_service::{AchievementBatchResponse, GetAchievementBatch, MOST_ACHIEVEMENTS, SubmitAchievementBatch};
+use crate::lrs::{CallFailed, Service};
 
 /// Achievements.
 #[derive(Debug, Clone, Copy)]
@@ -31,6 +31,7 @@ pub enum AchievementResult {
 
 impl BatchKind for Achievements {
     const KIND: Kind = Kind::Achievement;
+    const SERVICE: Service = Service::External;
     const MOST_IN_A_JOB: usize = MOST_ACHIEVEMENTS;
     type Record = Achievement;
     type Output = AchievementBatchResponse;
@@ -47,19 +48,19 @@ impl BatchKind for Achievements {
         false
     }
 
-    async fn submit(calls: Calls<'_>, details: &Details, achievements: &[Achievement]) -> Result<Submitted, CallFailed> {
+    async fn submit(call: PartCall<'_>, details: &Details, achievements: &[Achievement]) -> Result<Submitted, CallFailed> {
         let request = SubmitAchievementBatch {
             submission_type: details.submission_type.unwrap_or(SubmissionType::Provisional),
             notify_email: details.notify_email.as_ref(),
             achievements,
-            codes: calls.lrs.achievement_codes(),
+            codes: call.lrs.achievement_codes(),
         };
-        let answer = calls.lrs.call(calls.actor, &request).await?;
+        let answer = call.make(&request).await?;
         Ok(Submitted { job: answer.job(), code: answer.code().cloned() })
     }
 
-    async fn fetch(calls: Calls<'_>, job_id: i64) -> Result<AchievementBatchResponse, CallFailed> {
-        calls.lrs.call(calls.actor, &GetAchievementBatch { job_id }).await
+    async fn fetch(call: PartCall<'_>, job_id: i64) -> Result<AchievementBatchResponse, CallFailed> {
+        call.make(&GetAchievementBatch { job_id }).await
     }
 
     fn progress(output: &AchievementBatchResponse, _: usize) -> Progress {

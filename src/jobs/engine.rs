@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::achievement::Achievements;
-use super::kind::{BatchKind, Calls, Details, Progress};
+use super::kind::{BatchKind, Details, PartCall, Progress};
 use super::model::{Batch, BatchId, Blob, Kind, Moment, Part, Reason, State};
 use super::registration::Registrations;
 use super::step::Circumstances;
@@ -300,6 +300,14 @@ impl Turn<'_> {
             return Ok(());
         };
         let actor = self.actor(number).await?;
+        // Before the mark: a part that waits in line is not being sent.
+        let turn = match self.engine.lrs.line_up(K::SERVICE, &actor).await {
+            Ok(turn) => turn,
+            Err(failure) => {
+                self.change(number, part, &self.here().sent(part, Err(&failure)), Vec::new()).await?;
+                return Ok(());
+            }
+        };
         let sending = self.here().sending(part, fastrand::u64(1..));
         match jobs.store.change(self.batch.id, number, part, &sending, &Blobs::default()).await {
             Ok(true) => {}
@@ -310,8 +318,8 @@ impl Turn<'_> {
                 return Err(error.into());
             }
         }
-        let calls = Calls { lrs: &self.engine.lrs, actor: &actor };
-        let outcome = K::submit(calls, self.details, &records).await;
+        let call = PartCall { lrs: &self.engine.lrs, actor: &actor, turn };
+        let outcome = K::submit(call, self.details, &records).await;
         drop(records);
         let outcome = outcome.as_ref().map_err(|failed| &failed.failure);
         let after = self.here().sent(&sending, outcome);
@@ -364,12 +372,16 @@ impl Turn<'_> {
         }
         let Some(job) = part.job else { return Ok(()) };
         let actor = self.actor(number).await?;
-        let fetched = K::fetch(Calls { lrs: &self.engine.lrs, actor: &actor }, job).await;
+        let lrs = &self.engine.lrs;
+        let fetched = match lrs.line_up(K::SERVICE, &actor).await {
+            Ok(turn) => K::fetch(PartCall { lrs, actor: &actor, turn }, job).await.map_err(|failed| failed.failure),
+            Err(failure) => Err(failure),
+        };
         let here = self.here();
         let output = match fetched {
             Ok(output) => output,
-            Err(failed) => {
-                self.change(number, part, &here.not_asked(part, &failed.failure), Vec::new()).await?;
+            Err(failure) => {
+                self.change(number, part, &here.not_asked(part, &failure), Vec::new()).await?;
                 return Ok(());
             }
         };

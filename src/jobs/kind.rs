@@ -11,9 +11,10 @@ use crate::domain::{EmailAddress, JobType, Personal, SubmissionType, UserName};
 use crate::form::kept_request;
 use crate::form::read::Input;
 use crate::form::schema::Field;
+use crate::limits::queue::Turn;
 use crate::lrs::codes::LrsCode;
 use crate::lrs::soap::record::WireRecord;
-use crate::lrs::{CallFailed, Lrs};
+use crate::lrs::{CallFailed, Lrs, Operation, Service};
 use crate::organisations::Actor;
 
 kept_request! {
@@ -38,13 +39,25 @@ impl Details {
     }
 }
 
-/// LRS, and in whose name it is called.
-#[derive(Debug, Clone, Copy)]
-pub struct Calls<'a> {
+/// The right to call LRS once.
+#[derive(Debug)]
+pub struct PartCall<'a> {
     /// LRS.
     pub lrs: &'a Lrs,
-    /// The person and the organisation.
+    /// In whose name it is called.
     pub actor: &'a Actor,
+    /// Whose turn it is.
+    pub turn: Turn,
+}
+
+impl PartCall<'_> {
+    /// Calls LRS.
+    ///
+    /// # Errors
+    /// [`CallFailed`], when there is no answer to this very request.
+    pub async fn make<O: Operation>(self, operation: &O) -> Result<O::Answer, CallFailed> {
+        self.lrs.call_in(self.turn, self.actor, operation).await
+    }
 }
 
 /// LRS's answer to a part.
@@ -93,6 +106,8 @@ impl<T> Row<T> {
 pub trait BatchKind: 'static {
     /// Which.
     const KIND: Kind;
+    /// The service of LRS that it is for.
+    const SERVICE: Service;
     /// How many records LRS takes in a job.
     const MOST_IN_A_JOB: usize;
 
@@ -110,10 +125,14 @@ pub trait BatchKind: 'static {
     fn is_repeatable(details: &Details) -> bool;
 
     /// Submits records to LRS.
-    fn submit(calls: Calls<'_>, details: &Details, records: &[Self::Record]) -> impl Future<Output = Result<Submitted, CallFailed>> + Send;
+    fn submit(
+        call: PartCall<'_>,
+        details: &Details,
+        records: &[Self::Record],
+    ) -> impl Future<Output = Result<Submitted, CallFailed>> + Send;
 
     /// Asks LRS how far a job is.
-    fn fetch(calls: Calls<'_>, job: i64) -> impl Future<Output = Result<Self::Output, CallFailed>> + Send;
+    fn fetch(call: PartCall<'_>, job: i64) -> impl Future<Output = Result<Self::Output, CallFailed>> + Send;
 
     /// How far that says it is with a job of so many records; 0 if nobody knows how many.
     fn progress(output: &Self::Output, records: usize) -> Progress;

@@ -3,14 +3,14 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use super::kind::{BatchKind, Calls, Details, Progress, Row, Submitted, counters, paired, progress_by_payload};
+use super::kind::{BatchKind, Details, PartCall, Progress, Row, Submitted, counters, paired, progress_by_payload};
 use super::matching::{Mark, key};
 use super::model::Kind;
 use crate::domain::{BatchLearner, BatchLearnerResult, FromLrs, JobType, Open, Personal, Text};
 use crate::form::Value;
-use crate::lrs::CallFailed;
 use crate::lrs::codes::LrsCode;
 use crate::lrs::learner_service::{GetRegistrationBatch, MOST_LEARNERS, RegistrationBatchOutput, SubmitRegistrationBatch};
+use crate::lrs::{CallFailed, Service};
 
 /// Learners to register, or to look for.
 #[derive(Debug, Clone, Copy)]
@@ -18,6 +18,7 @@ pub enum Registrations {}
 
 impl BatchKind for Registrations {
     const KIND: Kind = Kind::Registration;
+    const SERVICE: Service = Service::Learner;
     const MOST_IN_A_JOB: usize = MOST_LEARNERS;
     type Record = BatchLearner;
     type Output = RegistrationBatchOutput;
@@ -49,14 +50,14 @@ impl BatchKind for Registrations {
         details.job_type == Some(JobType::Check)
     }
 
-    async fn submit(calls: Calls<'_>, details: &Details, learners: &[BatchLearner]) -> Result<Submitted, CallFailed> {
+    async fn submit(call: PartCall<'_>, details: &Details, learners: &[BatchLearner]) -> Result<Submitted, CallFailed> {
         let request = SubmitRegistrationBatch { job_type: details.job_type.unwrap_or(JobType::Check), learners };
-        let answer = calls.lrs.call(calls.actor, &request).await?;
+        let answer = call.make(&request).await?;
         Ok(Submitted { job: answer.job(), code: Some(answer.response_code) })
     }
 
-    async fn fetch(calls: Calls<'_>, job_id: i64) -> Result<RegistrationBatchOutput, CallFailed> {
-        calls.lrs.call(calls.actor, &GetRegistrationBatch { job_id }).await
+    async fn fetch(call: PartCall<'_>, job_id: i64) -> Result<RegistrationBatchOutput, CallFailed> {
+        call.make(&GetRegistrationBatch { job_id }).await
     }
 
     fn progress(output: &RegistrationBatchOutput, records: usize) -> Progress {

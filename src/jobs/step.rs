@@ -8,6 +8,7 @@ use super::kind::{Progress, Submitted};
 use super::model::{Moment, Part, Reason, State};
 use crate::lrs::Failure;
 use crate::lrs::codes::LrsCode;
+use crate::lrs::maintenance::time_to;
 
 /// How long after it was submitted LRS may say that it does not know a job: it may not have got round to it. And how often it must
 /// say so, one time after another.
@@ -59,7 +60,12 @@ impl Circumstances<'_> {
             },
             Ok(Submitted { job: None, code }) => self.failed(part, Reason::LrsRefused, code.as_ref()),
             Err(failure) if !failure.nothing_done() => self.lost(part, Reason::AnswerLost, failure.lrs_code()),
-            Err(failure) if failure.may_pass() => self.later(part, reason_of(failure), failure.lrs_code()),
+            Err(failure) if failure.may_pass() => {
+                let later = self.later(part, reason_of(failure), failure.lrs_code());
+                // Batches are held until LRS is open again, but announcements change.
+                let Failure::PlannedMaintenance { until } = failure else { return later };
+                Part { due: self.now.after(jittered(time_to(*until).min(self.settings.longest_poll))), ..later }
+            }
             Err(failure) => self.failed(part, reason_of(failure), failure.lrs_code()),
         }
     }
@@ -150,8 +156,8 @@ fn printable(code: Option<&LrsCode>) -> Option<String> {
 
 const fn reason_of(failure: &Failure) -> Reason {
     match failure {
-        Failure::Unreachable => Reason::LrsUnavailable,
-        Failure::Maintenance(_) | Failure::MaintenanceInFront => Reason::LrsMaintenance,
+        Failure::Unreachable | Failure::CircuitOpen { .. } | Failure::Busy => Reason::LrsUnavailable,
+        Failure::Maintenance(_) | Failure::MaintenanceInFront | Failure::PlannedMaintenance { .. } => Reason::LrsMaintenance,
         Failure::CredentialsRejected(_) => Reason::LrsCredentialsRejected,
         Failure::RequestRejected(_) | Failure::Unwritable => Reason::LrsRejectedRequest,
         Failure::Refused(..) => Reason::LrsRefused,

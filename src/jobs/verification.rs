@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use super::kind::{BatchKind, Calls, Details, Progress, Row, Submitted, paired, progress_by_payload};
+use super::kind::{BatchKind, Details, PartCall, Progress, Row, Submitted, paired, progress_by_payload};
 use super::matching::{Mark, key};
 use super::model::Kind;
 use crate::domain::{BatchLearnerToVerify, FromLrs, Open, Personal, Text};
-use crate::lrs::CallFailed;
 use crate::lrs::codes::LrsCode;
 use crate::lrs::learner_service::{GetVerificationBatch, MOST_LEARNERS, SubmitVerificationBatch, VerificationBatchOutput, VerifiedLearner};
+use crate::lrs::{CallFailed, Service};
 
 /// Learners to verify.
 #[derive(Debug, Clone, Copy)]
@@ -16,6 +16,7 @@ pub enum Verifications {}
 
 impl BatchKind for Verifications {
     const KIND: Kind = Kind::Verification;
+    const SERVICE: Service = Service::Learner;
     const MOST_IN_A_JOB: usize = MOST_LEARNERS;
     type Record = BatchLearnerToVerify;
     type Output = VerificationBatchOutput;
@@ -33,14 +34,14 @@ impl BatchKind for Verifications {
         true
     }
 
-    async fn submit(calls: Calls<'_>, details: &Details, learners: &[BatchLearnerToVerify]) -> Result<Submitted, CallFailed> {
+    async fn submit(call: PartCall<'_>, details: &Details, learners: &[BatchLearnerToVerify]) -> Result<Submitted, CallFailed> {
         let request = SubmitVerificationBatch { notify_email: details.notify_email.as_ref(), learners };
-        let answer = calls.lrs.call(calls.actor, &request).await?;
+        let answer = call.make(&request).await?;
         Ok(Submitted { job: answer.job(), code: Some(answer.response_code) })
     }
 
-    async fn fetch(calls: Calls<'_>, job_id: i64) -> Result<VerificationBatchOutput, CallFailed> {
-        calls.lrs.call(calls.actor, &GetVerificationBatch { job_id }).await
+    async fn fetch(call: PartCall<'_>, job_id: i64) -> Result<VerificationBatchOutput, CallFailed> {
+        call.make(&GetVerificationBatch { job_id }).await
     }
 
     /// The codes are not public: what counts is whether there are learners (FACTS 3.2).

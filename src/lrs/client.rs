@@ -1,17 +1,24 @@
-//! Calling LRS: one POST, one classified result.
+//! Calling LRS: one POST, or a few where they do no harm; one classified result.
 
 use std::error::Error as _;
+use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::header::{CONTENT_TYPE, HeaderMap};
+use tokio::time::Instant;
 
+use super::breaker::BreakerSettings;
 use super::codes::Refusal;
 use super::external_service::AchievementCodes;
 use super::failure::Failure;
-use super::operation::{Answer, Context, Operation, Vendor};
+use super::maintenance::Window;
+use super::operation::{Answer, Context, Operation, Service, Vendor};
+use super::retry::{self, Budget, DEFAULT_RETRIES};
 use super::soap::fault::Fault;
 use super::soap::read::{Reader, Unreadable, decode};
 use super::soap::record::WireRecord;
+use super::state::{ServiceState, State};
+use crate::limits::queue::{Queue, QueueSettings, Turn, Work};
 use crate::organisations::Actor;
 
 /// Longest wait for an answer, if nobody says otherwise.
@@ -36,6 +43,14 @@ pub struct LrsSettings {
     pub vendor: Vendor,
     /// How LRS spells what it does not publish about achievements.
     pub achievement_codes: AchievementCodes,
+    /// How many calls there may be at once.
+    pub queue: QueueSettings,
+    /// When calls fail at once.
+    pub breaker: BreakerSettings,
+    /// How often a call that did not get through is made again, where that does no harm.
+    pub retries: u32,
+    /// When LRS is known to be closed.
+    pub maintenance: Vec<Window>,
 }
 
 /// A call that brought no answer.
@@ -47,20 +62,54 @@ pub struct CallFailed {
     pub outcome_unknown: bool,
 }
 
+impl CallFailed {
+    fn of<O: Operation>(operation: &O, failure: Failure) -> Self {
+        Self { outcome_unknown: !operation.is_safe_to_retry() && !failure.nothing_done(), failure }
+    }
+}
+
 /// LRS, reached over each organisation's own connections.
 #[derive(Debug, Clone)]
 pub struct Lrs {
-    settings: LrsSettings,
+    settings: Arc<LrsSettings>,
+    queue: Arc<Queue>,
+    state: Arc<State>,
+    retries: Arc<Budget>,
+}
+
+impl LrsSettings {
+    /// The usual settings, for LRS at this address.
+    pub fn at(base_url: String) -> Self {
+        Self {
+            base_url,
+            timeout: DEFAULT_TIMEOUT,
+            batch_timeout: DEFAULT_BATCH_TIMEOUT,
+            max_answer_bytes: DEFAULT_MAX_ANSWER_BYTES,
+            vendor: Vendor::default(),
+            achievement_codes: AchievementCodes::default(),
+            queue: QueueSettings::default(),
+            breaker: BreakerSettings::default(),
+            retries: DEFAULT_RETRIES,
+            maintenance: Vec::new(),
+        }
+    }
 }
 
 impl Lrs {
     /// LRS at this address.
-    pub const fn new(settings: LrsSettings) -> Self {
-        Self { settings }
+    pub fn new(settings: LrsSettings) -> Self {
+        let queue = Arc::new(Queue::new(settings.queue));
+        let state = Arc::new(State::new(settings.breaker, settings.maintenance.clone()));
+        Self { settings: Arc::new(settings), queue, state, retries: Arc::default() }
+    }
+
+    /// What is known of each service, without calling it.
+    pub fn services(&self) -> [ServiceState; 3] {
+        self.state.services()
     }
 
     /// How LRS spells what it does not publish about achievements.
-    pub const fn achievement_codes(&self) -> &AchievementCodes {
+    pub fn achievement_codes(&self) -> &AchievementCodes {
         &self.settings.achievement_codes
     }
 
@@ -69,27 +118,71 @@ impl Lrs {
     /// # Errors
     /// [`CallFailed`], when there is no answer to this very request.
     pub async fn call<O: Operation>(&self, actor: &Actor, operation: &O) -> Result<O::Answer, CallFailed> {
-        self.try_call(actor, operation)
-            .await
-            .map_err(|failure| CallFailed { outcome_unknown: !operation.is_safe_to_retry() && !failure.nothing_done(), failure })
+        self.try_call(actor, operation).await.map_err(|failure| CallFailed::of(operation, failure))
+    }
+
+    /// Lines up for a call that carries a batch, so that it is known to begin before anything is said about it.
+    ///
+    /// # Errors
+    /// Why the call cannot be made now. Nothing was sent.
+    pub async fn line_up(&self, service: Service, actor: &Actor) -> Result<Turn, Failure> {
+        self.state.can_be_called(service)?;
+        self.queue.turn_within(actor.organisation.ukprn(), Work::Batch, self.settings.timeout).await.ok_or(Failure::Busy)
+    }
+
+    /// Calls an operation whose turn it is.
+    ///
+    /// # Errors
+    /// [`CallFailed`], when there is no answer to this very request.
+    pub async fn call_in<O: Operation>(&self, turn: Turn, actor: &Actor, operation: &O) -> Result<O::Answer, CallFailed> {
+        let deadline = Instant::now() + self.settings.batch_timeout;
+        // Batches have a pace of their own: nothing is made again here.
+        let outcome = self.make(actor, operation, deadline, 0).await;
+        drop(turn);
+        outcome.map_err(|failure| CallFailed::of(operation, failure))
     }
 
     async fn try_call<O: Operation>(&self, actor: &Actor, operation: &O) -> Result<O::Answer, Failure> {
+        let deadline = Instant::now() + self.settings.timeout;
+        self.state.can_be_called(O::SERVICE)?;
+        let _turn = self.queue.turn(actor.organisation.ukprn(), Work::Single).await.ok_or(Failure::Busy)?;
+        self.make(actor, operation, deadline, self.settings.retries).await
+    }
+
+    /// Makes a call, and makes it again if it did not get through and that does no harm.
+    async fn make<O: Operation>(&self, actor: &Actor, operation: &O, deadline: Instant, retries: u32) -> Result<O::Answer, Failure> {
         let context = Context { actor, vendor: &self.settings.vendor };
         let envelope = operation.envelope(&context).map_err(|_| Failure::Unwritable)?;
-        let timeout = if O::TAKES_LONG { self.settings.batch_timeout } else { self.settings.timeout };
-        let (status, headers, body) =
-            tokio::time::timeout(timeout, self.exchange::<O>(actor, envelope)).await.map_err(|_| Failure::Timeout)??;
-        let answer = read_answer::<O>(status, content_type(&headers), &body)?;
-        match answer.code().and_then(Failure::of_code) {
-            // Refusals of writes mean nothing to who only reads: such a code is passed on as one nobody documented.
-            Some(Failure::Refused(refusal, _)) if operation.is_safe_to_retry() && refusal != Refusal::InvalidUln => {}
-            Some(_) if answer.is_done() => {}
-            Some(failure) => return Err(failure),
-            None => {}
+        self.retries.pay_in();
+        let mut outcome = self.attempt(actor, operation, envelope.clone(), deadline).await;
+        let retries = if operation.is_safe_to_retry() { retries } else { 0 };
+        for retry in 0..retries {
+            let Err(failure) = &outcome else { break };
+            let again = Instant::now() + retry::wait(retry);
+            if !retry::did_not_get_through(failure) || again >= deadline || !self.retries.spend(Instant::now()) {
+                break;
+            }
+            tokio::time::sleep_until(again).await;
+            // Had it become pointless meanwhile, what the first attempt met says more.
+            if self.state.can_be_called(O::SERVICE).is_err() {
+                break;
+            }
+            outcome = self.attempt(actor, operation, envelope.clone(), deadline).await;
         }
-        operation.check(&answer).map_err(Failure::Contradiction)?;
-        Ok(answer)
+        outcome
+    }
+
+    /// Calls once, and tells the breaker what it came to.
+    async fn attempt<O: Operation>(&self, actor: &Actor, operation: &O, envelope: String, deadline: Instant) -> Result<O::Answer, Failure> {
+        let organisation = actor.organisation.ukprn();
+        let pass = self.state.enter(O::SERVICE, organisation)?;
+        let exchanged = tokio::time::timeout_at(deadline, self.exchange::<O>(actor, envelope)).await;
+        let answer = exchanged
+            .map_err(|_| Failure::Timeout)
+            .flatten()
+            .and_then(|(status, headers, body)| understand(operation, status, &headers, &body));
+        self.state.end(O::SERVICE, &pass, organisation, answer.as_ref().err());
+        answer
     }
 
     async fn exchange<O: Operation>(&self, actor: &Actor, envelope: String) -> Result<(u16, HeaderMap, Vec<u8>), Failure> {
@@ -115,6 +208,20 @@ impl Lrs {
     }
 }
 
+/// What came back over HTTP, as the answer to this very operation.
+fn understand<O: Operation>(operation: &O, status: u16, headers: &HeaderMap, body: &[u8]) -> Result<O::Answer, Failure> {
+    let answer = read_answer::<O>(status, content_type(headers), body)?;
+    match answer.code().and_then(Failure::of_code) {
+        // Refusals of writes mean nothing to who only reads: such a code is passed on as one nobody documented.
+        Some(Failure::Refused(refusal, _)) if operation.is_safe_to_retry() && refusal != Refusal::InvalidUln => {}
+        Some(_) if answer.is_done() => {}
+        Some(failure) => return Err(failure),
+        None => {}
+    }
+    operation.check(&answer).map_err(Failure::Contradiction)?;
+    Ok(answer)
+}
+
 fn content_type(headers: &HeaderMap) -> &str {
     headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default()
 }
@@ -131,6 +238,10 @@ pub fn read_answer<O: Operation>(status: u16, content_type: &str, body: &[u8]) -
         Ok(Ok(answer)) if status == 200 => Ok(answer),
         Ok(Ok(_)) => Err(Failure::NotAnAnswer { status, what: "with a SOAP answer that is not a fault" }),
         Ok(Err(fault)) => Err(Failure::of_fault(fault)),
+        // LRS's own errors are 500 with a fault: what cannot be read as SOAP at all is of a server before it.
+        Err(Unreadable::Empty | Unreadable::Malformed | Unreadable::NotSoap) if status == 500 => {
+            Err(Failure::NotAnAnswer { status, what: "without a SOAP message" })
+        }
         Err(unreadable) => Err(of_status(status).unwrap_or(Failure::Unreadable(unreadable))),
     }
 }

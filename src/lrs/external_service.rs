@@ -72,7 +72,6 @@ impl Operation for SubmitAchievementBatch<'_> {
     const ELEMENT: &'static str = "svc:SubmitAchievementBatchJob";
     const NAMESPACES: &'static str = NAMESPACES;
     const ANSWER: &'static str = "SubmitAchievementBatchJobResponse";
-    const TAKES_LONG: bool = true;
     const FIELDS: Fields = &[
         ("emailAddress", "notify_email"),
         ("submissionType", "submission_type"),
@@ -192,7 +191,6 @@ impl Operation for GetAchievementBatch {
     const ELEMENT: &'static str = "svc:GetAchievementBatchJob";
     const NAMESPACES: &'static str = NAMESPACES;
     const ANSWER: &'static str = "GetAchievementBatchJobResponse";
-    const TAKES_LONG: bool = true;
     const FIELDS: Fields = &[("jobId", "job_id")];
     type Answer = AchievementBatchResponse;
 

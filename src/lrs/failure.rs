@@ -1,5 +1,9 @@
 //! How a call to LRS can fail: a small set that says whose fault it is and whether trying again is safe.
 
+use std::time::Duration;
+
+use jiff::Timestamp;
+
 use super::codes::{Kind, LrsCode, Refusal};
 use super::soap::fault::Fault;
 use super::soap::read::Unreadable;
@@ -13,12 +17,27 @@ pub enum Failure {
     /// The connection broke, or a server before LRS answered in its place, after the request was on its way.
     #[error("the connection to LRS broke before it answered")]
     ConnectionLost,
+    /// LRS has not answered anybody lately: nothing was sent, to leave it alone.
+    #[error("LRS does not answer at present, so it was not called")]
+    CircuitOpen {
+        /// How long until it is tried again.
+        wait: Duration,
+    },
+    /// There are too many calls already: nothing was sent.
+    #[error("there are too many calls to LRS at once")]
+    Busy,
     /// LRS did not answer in time.
     #[error("LRS did not answer in time")]
     Timeout,
     /// LRS is closed, and says so before it does anything: out of hours, or a maintenance page in its place.
     #[error("LRS is closed for maintenance or out of hours")]
     Maintenance(Option<LrsCode>),
+    /// It was announced that LRS is closed: nothing was sent.
+    #[error("LRS is closed for planned maintenance until {until}")]
+    PlannedMaintenance {
+        /// When it is over.
+        until: Timestamp,
+    },
     /// A server in front of LRS failed with a page about maintenance. LRS may have been at work behind it.
     #[error("LRS seems to be closed for maintenance")]
     MaintenanceInFront,
@@ -100,7 +119,10 @@ impl Failure {
         matches!(
             self,
             Self::Unreachable
+                | Self::CircuitOpen { .. }
+                | Self::Busy
                 | Self::Unwritable
+                | Self::PlannedMaintenance { .. }
                 | Self::Maintenance(_)
                 | Self::CredentialsRejected(_)
                 | Self::RequestRejected(_)

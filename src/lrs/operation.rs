@@ -68,9 +68,6 @@ pub trait Operation: Sync {
     /// Local name of the answer's element.
     const ANSWER: &'static str;
 
-    /// Does LRS need more time for it than for a single learner?
-    const TAKES_LONG: bool = false;
-
     /// What LRS answers.
     type Answer: Answer;
 

@@ -6,9 +6,11 @@ use lrs_gateway::auth::{Algorithm, ClaimNames, Issuer, IssuerKey, Verifier};
 use lrs_gateway::domain::{OrganisationRef, Ukprn};
 use lrs_gateway::form::Value as _;
 use lrs_gateway::jobs::{JobSettings, Jobs};
+use lrs_gateway::limits::QueueSettings;
 use lrs_gateway::limits::{Limit, RateLimits, Rates};
 use lrs_gateway::lrs::external_service::AchievementCodes;
-use lrs_gateway::lrs::{Lrs, LrsSettings, Vendor};
+use lrs_gateway::lrs::maintenance::Window;
+use lrs_gateway::lrs::{BreakerSettings, Lrs, LrsSettings, Vendor};
 use lrs_gateway::organisations::{Organisation, OrganisationPassword, Product, Registry, Transport};
 use lrs_gateway::server;
 use lrs_gateway::storage::Storage;
@@ -30,6 +32,10 @@ pub struct Options {
     pub replicas: u32,
     pub jobs: JobSettings,
     pub achievement_codes: AchievementCodes,
+    pub queue: QueueSettings,
+    pub breaker: BreakerSettings,
+    pub retries: u32,
+    pub maintenance: Vec<Window>,
 }
 
 impl Default for Options {
@@ -51,6 +57,11 @@ impl Default for Options {
             replicas: 1,
             jobs: quick(),
             achievement_codes: AchievementCodes::default(),
+            queue: QueueSettings::default(),
+            // What a call comes to should not depend on the calls before: who tests that, says so.
+            breaker: BreakerSettings { failures: usize::MAX, ..BreakerSettings::default() },
+            retries: 0,
+            maintenance: Vec::new(),
         }
     }
 }
@@ -112,6 +123,10 @@ impl Gateway {
             max_answer_bytes: options.max_answer_bytes,
             vendor: Vendor { id: 7, ..Vendor::default() },
             achievement_codes: options.achievement_codes,
+            queue: options.queue,
+            breaker: options.breaker,
+            retries: options.retries,
+            maintenance: options.maintenance,
         };
         let (verifier, registry) = (Verifier::new(options.issuers), Registry::new(options.organisations));
         let jobs = Jobs::kept_in(&options.storage, options.jobs);

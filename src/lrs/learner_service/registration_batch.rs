@@ -28,7 +28,6 @@ impl Operation for SubmitRegistrationBatch<'_> {
     const ELEMENT: &'static str = "bat:SubmitBatch";
     const NAMESPACES: &'static str = NAMESPACES;
     const ANSWER: &'static str = "SubmitBatchResponse";
-    const TAKES_LONG: bool = true;
     const FIELDS: Fields = &[("JobType", "job_type"), ("Learner", "learners")];
     type Answer = SubmitBatchResponse;
 
@@ -60,7 +59,6 @@ impl Operation for GetRegistrationBatch {
     const ELEMENT: &'static str = "bat:GetSubmitBatchOutput";
     const NAMESPACES: &'static str = NAMESPACES;
     const ANSWER: &'static str = "GetSubmitBatchOutputResponse";
-    const TAKES_LONG: bool = true;
     type Answer = RegistrationBatchOutput;
 
     fn is_safe_to_retry(&self) -> bool {

@@ -27,7 +27,6 @@ impl Operation for SubmitVerificationBatch<'_> {
     const ELEMENT: &'static str = "vld:SubmitVerifyBatch";
     const NAMESPACES: &'static str = NAMESPACES;
     const ANSWER: &'static str = "SubmitVerifyBatchResponse";
-    const TAKES_LONG: bool = true;
     const FIELDS: Fields = &[("OrgEmail", "notify_email"), ("Learner", "learners")];
     type Answer = SubmitBatchResponse;
 
@@ -67,7 +66,6 @@ impl Operation for GetVerificationBatch {
     const ELEMENT: &'static str = "vld:GetVerifyBatchOutput";
     const NAMESPACES: &'static str = NAMESPACES;
     const ANSWER: &'static str = "GetVerifyBatchOutputResponse";
-    const TAKES_LONG: bool = true;
     type Answer = VerificationBatchOutput;
 
     fn is_safe_to_retry(&self) -> bool {

@@ -1,0 +1,99 @@
+//! How LRS is.
+
+use actix_web::get;
+use actix_web::web::{Data, Json};
+
+use super::at::At;
+use super::words::words;
+use crate::auth::Caller;
+use crate::auth::scope::Any;
+use crate::form::answer;
+use crate::lrs::{Lrs, Service, ServiceState, Status};
+use crate::openapi::StatusProblems;
+
+answer! {
+    /// How LRS is, as far as this gateway knows.
+    #[derive(Debug)]
+    pub struct LrsStatus {
+        /// The worst of its services': `AVAILABLE` before `DEGRADED`, `MAINTENANCE` and `UNAVAILABLE`.
+        pub status: Status,
+        /// Each service.
+        pub services: Vec<LrsServiceStatus>,
+    }
+}
+
+answer! {
+    /// How a service of LRS is.
+    #[derive(Debug)]
+    pub struct LrsServiceStatus {
+        /// `LEARNER`: find, register, update and verify, single or in batches. `LEARNING_EVENTS`: personal learning records.
+        /// `ACHIEVEMENTS`: achievement batches.
+        pub service: ServiceName,
+        /// `AVAILABLE`: nothing is known to be wrong. `DEGRADED`: some calls did not get through lately. `MAINTENANCE`: LRS says
+        /// that it is closed, or it was announced. `UNAVAILABLE`: nothing gets through; calls fail at once until LRS answers again.
+        pub status: Status,
+        /// Since when it is so, or has been when this gateway was started.
+        pub since: At,
+        /// When it is announced to be over.
+        pub until: Option<At>,
+        /// What the operator says about it.
+        pub note: Option<String>,
+    }
+}
+
+/// Read how LRS is
+///
+/// From what calls have come to lately and what maintenance was announced; LRS is not called for this. Where the gateway runs more than
+/// once, each answers from its own calls.
+#[utoipa::path(
+    operation_id = "getLrsStatus",
+    tag = "Service",
+    security(("bearer" = [])),
+    responses(
+        (status = 200, description = "How LRS is.", body = LrsStatus, example = json!({
+            "status": "DEGRADED",
+            "services": [
+                {"service": "LEARNER", "status": "DEGRADED", "since": "2026-09-01T08:15:30.250Z"},
+                {"service": "LEARNING_EVENTS", "status": "AVAILABLE", "since": "2026-08-31T17:00:00.000Z"},
+                {"service": "ACHIEVEMENTS", "status": "AVAILABLE", "since": "2026-08-31T17:00:00.000Z"}
+            ]
+        })),
+        StatusProblems
+    )
+)]
+#[get("/lrs/status")]
+pub async fn get_lrs_status(_: Caller<Any>, lrs: Data<Lrs>) -> Json<LrsStatus> {
+    let services = lrs.services();
+    let status = services.iter().map(|service| service.status).max().unwrap_or(Status::Available);
+    Json(LrsStatus { status, services: services.into_iter().map(LrsServiceStatus::from).collect() })
+}
+
+impl From<ServiceState> for LrsServiceStatus {
+    fn from(ServiceState { service, status, since, until, note }: ServiceState) -> Self {
+        Self { service: ServiceName(service), status, since: since.into(), until: until.map(At::from), note }
+    }
+}
+
+/// A service of LRS, by the name that callers know.
+#[derive(Debug, Clone, Copy)]
+pub struct ServiceName(Service);
+
+words!(
+    ServiceName,
+    |name| match name.0 {
+        Service::Learner => "LEARNER",
+        Service::LearnerR9 => "LEARNING_EVENTS",
+        Service::External => "ACHIEVEMENTS",
+    },
+    ["LEARNER", "LEARNING_EVENTS", "ACHIEVEMENTS"]
+);
+words!(
+    Status,
+    |status| match status {
+        Status::Available => "AVAILABLE",
+        Status::Degraded => "DEGRADED",
+        Status::Maintenance => "MAINTENANCE",
+        Status::Unavailable => "UNAVAILABLE",
+    },
+    ["AVAILABLE", "DEGRADED", "MAINTENANCE", "UNAVAILABLE"]
+);
