@@ -142,7 +142,7 @@ fn serve(path: &Path) -> Outcome {
     block_on(async {
         let bind_problem = |address: SocketAddr| move |error: std::io::Error| vec![format!("{address}: {error}")];
         let organisations = config.registry.len();
-        let gateway = Gateway::new(config.verifier, config.registry, config.lrs, config.jobs, config.limits);
+        let gateway = Gateway::new(config.verifier, config.registry, config.lrs, config.jobs, config.limits, &config.storage);
         if let Err(error) = gateway.jobs.check().await {
             if error == JobsError::Sealed(CannotOpen::UnknownKey) {
                 return Err(vec![OTHER_KEY.into()]);

@@ -58,7 +58,7 @@ pub async fn run(options: Options) -> Result<(), String> {
     let lrs = LrsSettings::at(format!("http://{lrs_address}"));
     let storage = Storage::in_memory()?;
     let (jobs, limits) = (Jobs::kept_in(&storage, pace()), RateLimits::new(Rates::default(), 1, &storage));
-    let gateway = Gateway::new(verifier(&secret)?, registry(&settings.organisations)?, Lrs::new(lrs), jobs, limits);
+    let gateway = Gateway::new(verifier(&secret)?, registry(&settings.organisations)?, Lrs::new(lrs), jobs, limits, &storage);
     let _engine = gateway.engine().start();
     let bound = server::bind(options.listen, 2, None, gateway).map_err(|error| format!("{}: {error}", options.listen))?;
     if let Some(file) = &options.token_file {

@@ -161,7 +161,9 @@ problem_sets! {
     /// What asking how LRS is can end in.
     StatusProblems leaves out 404 406 409 413 415 422 502 504;
     /// What submitting a batch can end in.
-    SubmitProblems leaves out 404 406 409 502 504;
+    SubmitProblems leaves out 404 406 502 504;
+    /// What following a job can end in.
+    TrackProblems leaves out 404 406 409 502 504;
     /// What asking about a batch can end in.
     BatchProblems leaves out 406 409 413 415 422 502 504;
     /// What reading results can end in.

@@ -86,6 +86,8 @@ catalogue! {
         "Read the record again, make the changes to its new version, and send that with its `versionNumber`.",
     PartNotUnconfirmed "part_not_unconfirmed" 409 false "There is nothing to decide about this part"
         "Read how far the batch is: only parts that are `UNCONFIRMED` can be sent again or discarded.",
+    IdempotencyKeyInUse "idempotency_key_in_use" 409 true "A request with this Idempotency-Key is being worked on"
+        "Try again after the time in `Retry-After`: you will get its answer.",
     BodyTooLarge "body_too_large" 413 false "The request body is too large"
         "Send less: `detail` names the limit.",
     UnsupportedMediaType "unsupported_media_type" 415 false "The request body is not JSON"
@@ -98,6 +100,8 @@ catalogue! {
         "Leave `abilityToShare` as LRS holds it.",
     UlnInvalid "uln_invalid" 422 false "LRS does not take the ULN for a valid one"
         "Check the ULN.",
+    IdempotencyKeyReused "idempotency_key_reused" 422 false "This Idempotency-Key was used for another request"
+        "Send the same body as the first time, or a new key with a new request.",
     RateLimited "rate_limited" 429 true "There have been too many calls"
         "Try again after the time in `Retry-After`; `RateLimit` says how much is left of which limit.",
     InternalError "internal_error" 500 true "The gateway failed"
@@ -310,6 +314,11 @@ impl Problem {
         Self::new(Code::of_status(status))
     }
 
+    /// May it have been done all the same?
+    pub const fn is_outcome_unknown(&self) -> bool {
+        self.outcome_unknown
+    }
+
     /// Its kind.
     pub const fn code(&self) -> Code {
         self.code
@@ -381,6 +390,8 @@ const fn seconds(time: Duration) -> u64 {
 impl From<CallFailed> for Problem {
     fn from(CallFailed { failure, outcome_unknown }: CallFailed) -> Self {
         let (code, retry_after_seconds) = match &failure {
+            // Who asked for a write will ask whether LRS can be reached least of all.
+            Failure::ConnectionLost if outcome_unknown => (Code::LrsTimeout, None),
             Failure::Unreachable | Failure::ConnectionLost => (Code::LrsUnavailable, Some(TRY_AGAIN_SECONDS)),
             Failure::CircuitOpen { wait } => (Code::LrsUnavailable, Some(seconds(*wait))),
             Failure::PlannedMaintenance { until } => (Code::LrsMaintenance, Some(seconds(time_to(*until)).min(LONGEST_SECONDS))),
@@ -408,7 +419,7 @@ impl From<CallFailed> for Problem {
 }
 
 /// The advice after a write whose answer did not come through.
-const FIND_OUT: &str = "LRS may have done it all the same: find the learner to see, before you try again.";
+const FIND_OUT: &str = "LRS may have done it all the same: find the learner to see, before you try again; or try again with the same Idempotency-Key.";
 
 const fn of_refusal(refusal: Refusal) -> Code {
     match refusal {

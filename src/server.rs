@@ -20,12 +20,13 @@ use uuid::Uuid;
 use crate::auth::{LimitHeaders, Verifier};
 use crate::jobs::Jobs;
 use crate::jobs::engine::Engine;
-use crate::limits::RateLimits;
+use crate::limits::{Idempotency, RateLimits};
 use crate::lrs::Lrs;
 use crate::openapi;
 use crate::organisations::Registry;
 use crate::problem::{Code, Problem};
 use crate::routes::{self, Documents, Methods};
+use crate::storage::Storage;
 
 /// What the handlers work with.
 #[derive(Debug, Clone)]
@@ -40,12 +41,17 @@ pub struct Gateway {
     pub jobs: Data<Jobs>,
     /// How often they may call.
     pub limits: Data<RateLimits>,
+    /// What they want done once.
+    pub once: Data<Idempotency>,
 }
 
 impl Gateway {
     /// A gateway of these parts.
-    pub fn new(verifier: Verifier, registry: Registry, lrs: Lrs, jobs: Jobs, limits: RateLimits) -> Self {
+    pub fn new(verifier: Verifier, registry: Registry, lrs: Lrs, jobs: Jobs, limits: RateLimits, storage: &Storage) -> Self {
+        // No write takes more than two calls, and what the store needs.
+        let longest = lrs.timeout() * 2 + Duration::from_secs(20);
         Self {
+            once: Data::new(Idempotency::new(storage, longest)),
             verifier: Data::new(verifier),
             registry: Data::new(registry),
             lrs: Data::new(lrs),
@@ -107,6 +113,7 @@ pub fn bind(listen: SocketAddr, workers: usize, tls: Option<rustls::ServerConfig
             .app_data(gateway.lrs.clone())
             .app_data(gateway.jobs.clone())
             .app_data(gateway.limits.clone())
+            .app_data(gateway.once.clone())
             .app_data(documents.clone())
             .app_data(methods.clone())
             .wrap(from_fn(around_every_request))

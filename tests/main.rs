@@ -13,6 +13,7 @@ mod commands;
 mod contract;
 mod documentation;
 mod find_learners;
+mod idempotency;
 mod learner_life;
 mod learning_events;
 mod lrs_misbehaviour;

@@ -331,7 +331,7 @@ async fn the_gateway_does_not_know_what_became_of_a_registration_that_was_reset(
     let find = "/v1/learners/find-by-demographics";
     assert_eq!(gateway.caller().post(find, &search).await.ok()["outcome"], "NO_MATCH");
     lrs.simulator.play(vec![Step::new(Trouble::ResetAfter).of("RegisterLearner").times(1)]);
-    let problem = gateway.caller().post("/v1/learners/register", &ines).await.problem(503, "lrs_unavailable");
+    let problem = gateway.caller().post("/v1/learners/register", &ines).await.problem(504, "lrs_timeout");
     assert_eq!(problem["outcomeUnknown"], true, "{problem}");
     assert_eq!((lrs.simulator.requests("RegisterLearner"), lrs.simulator.done("RegisterLearner")), (1, 1));
     assert_eq!(gateway.caller().post(find, &search).await.ok()["outcome"], "EXACT_MATCH");

@@ -8,6 +8,7 @@ use super::batch_request::{BatchPath, Paging, PartPath, Wait};
 use super::batch_resource::batch_resource;
 use super::batch_results::{self, ResultCursor, ResultFormat, Results};
 use super::batches::{self, BatchList, BatchState, TrackJob};
+use super::once::{Attempt, KeyParameter, Once};
 use crate::auth::Caller;
 use crate::auth::scope::AchievementBatches;
 use crate::domain::{AchievementJob, EmailAddress, Personal, SubmissionType};
@@ -18,7 +19,7 @@ use crate::jobs::kind::{BatchKind as _, Details, Row};
 use crate::jobs::model::{Batch, BatchId, Part, Status};
 use crate::jobs::split::Parts;
 use crate::jobs::{Decision, Jobs};
-use crate::openapi::{BatchProblems, DecisionProblems, ResultProblems, SubmitProblems};
+use crate::openapi::{BatchProblems, DecisionProblems, ResultProblems, SubmitProblems, TrackProblems};
 use crate::problem::{Code, Problem};
 
 /// Most bytes of a submission: 100,000 achievements.
@@ -132,25 +133,34 @@ impl Results for Achievements {
     operation_id = "submitAchievementBatch",
     tag = "Achievement batches",
     security(("bearer" = ["achievement-batches"])),
-    params(("Prefer" = Option<String>, Header, description = "`wait=N`: wait up to N seconds, 30 at most (RFC 7240).")),
+    params(KeyParameter, ("Prefer" = Option<String>, Header, description = "`wait=N`: wait up to N seconds, 30 at most (RFC 7240).")),
     request_body(content = AchievementBatch, example = json!({"submissionType": "FINAL", "achievements": [{
         "action": "CREATE", "actionDate": "2026-07-01", "achievementAwardDate": "2026-06-30", "uln": "3000000126", "givenName": "Ana",
         "familyName": "O'Neill", "dateOfBirth": "2003-04-05", "providerUkprn": "10012345",
         "unitOrQualificationReferenceNumber": "600/0001/1", "grade": "Pass", "misIdentifier": "CAND-7"
     }]})),
-    responses((status = 202, description = "The batch is accepted.", body = BatchState), SubmitProblems)
+    responses(
+        (status = 202, description = "The batch is accepted.", body = BatchState,
+            headers(("Idempotency-Replayed" = bool, description = "`true`: this answer was given before."))),
+        SubmitProblems
+    )
 )]
 #[post("/achievement-batches")]
 pub async fn submit_batch(
     caller: Caller<AchievementBatches>,
     body: Body<AchievementBatch, MOST_BYTES>,
+    once: Once,
     jobs: Data<Jobs>,
     wait: Wait,
 ) -> Result<HttpResponse, Problem> {
-    let Body(AchievementBatch { submission_type, notify_email, achievements }) = body;
+    let Body { value: AchievementBatch { submission_type, notify_email, achievements }, digest } = body;
     let notify_email = notify_email.filter(|address| !address.text().is_empty());
     let details = Details { submission_type: Some(submission_type), notify_email, ..Details::of(caller.user.clone()) };
-    batches::submit(&jobs, ("achievement-batches", "/achievements"), (&caller, details), achievements, wait).await
+    let actor = caller.actor().clone();
+    let work = async move |attempt: Attempt| {
+        batches::submit(&jobs, ("achievement-batches", "/achievements"), (&actor, details), achievements, (attempt, wait)).await
+    };
+    once.run("submitAchievementBatch", &caller, digest, work).await
 }
 
 /// Read what LRS says of a job

@@ -111,7 +111,7 @@ macro_rules! batch_resource {
                     security(("bearer" = [$scope_name])),
                     params(("Prefer" = Option<String>, Header, description = "`wait=N`: wait up to N seconds, 30 at most (RFC 7240).")),
                     request_body(content = TrackJob, example = json!({"lrsJobId": "900123"})),
-                    responses((status = 202, description = "The gateway follows it.", body = BatchState), SubmitProblems)
+                    responses((status = 202, description = "The gateway follows it.", body = BatchState), TrackProblems)
                 )]
         #[post($track_path)]
         pub async fn track_job(

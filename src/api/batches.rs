@@ -13,6 +13,7 @@ use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 
 use super::at::At;
 use super::batch_request::{Paging, PartPath, Wait, no_such_part};
+use super::once::Attempt;
 use super::words::words;
 use crate::form::schema::Field;
 use crate::form::{Invalid, Rule, Value, answer, request};
@@ -255,7 +256,7 @@ pub async fn submit<K: BatchKind>(
     (path, pointer): (&str, &str),
     (actor, details): (&Actor, Details),
     records: Parts<K>,
-    wait: Wait,
+    (attempt, wait): (Attempt, Wait),
 ) -> Result<HttpResponse, Problem> {
     is_known_to_lrs(K::KIND, actor)?;
     let most = if K::KIND == Kind::Achievement { jobs.settings().most_achievements } else { jobs.settings().most_learners };
@@ -263,7 +264,12 @@ pub async fn submit<K: BatchKind>(
     if count > most {
         return Err(Problem::of_mistake(pointer, "too_many", format!("must have at most {most} items, has {count}")));
     }
-    let batch = jobs.submit(actor, &details, records).await.map_err(not_accepted)?;
+    let id = BatchId::of(attempt.work);
+    let before = if attempt.again { jobs.find(K::KIND, actor, id).await? } else { None };
+    let batch = match before {
+        Some(batch) => batch,
+        None => jobs.submit(id, actor, &details, records).await.map_err(not_accepted)?,
+    };
     accepted(jobs, path, batch, wait).await
 }
 

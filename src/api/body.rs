@@ -8,8 +8,10 @@ use std::time::Duration;
 use actix_web::dev::Payload;
 use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use actix_web::{FromRequest, HttpRequest};
+use aws_lc_rs::digest::{Digest, SHA256, digest};
 use futures_util::StreamExt as _;
 
+use super::once::IDEMPOTENCY_KEY;
 use crate::form::read::{Input, from_json};
 use crate::problem::{Code, Problem};
 
@@ -29,13 +31,18 @@ const DRAINED_BYTES: usize = 8 * 1024 * 1024;
 
 /// A JSON body of at most `MOST` bytes that became a `T`.
 #[derive(Debug)]
-pub struct Body<T, const MOST: usize = MAX_BYTES>(pub T);
+pub struct Body<T, const MOST: usize = MAX_BYTES> {
+    /// What it became.
+    pub value: T,
+    /// What tells its bytes from others, if the request has a key to compare them by.
+    pub digest: Option<Digest>,
+}
 
 impl<T, const MOST: usize> Deref for Body<T, MOST> {
     type Target = T;
 
     fn deref(&self) -> &T {
-        &self.0
+        &self.value
     }
 }
 
@@ -46,6 +53,7 @@ impl<T: Input + Send + 'static, const MOST: usize> FromRequest for Body<T, MOST>
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let is_json = is_json(request);
         let announced = request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+        let has_key = request.headers().contains_key(IDEMPOTENCY_KEY);
         let mut payload = payload.take();
         Box::pin(async move {
             if !is_json {
@@ -55,12 +63,14 @@ impl<T: Input + Send + 'static, const MOST: usize> FromRequest for Body<T, MOST>
             let too_slow = |_| Problem::new(Code::MalformedRequest).detail("The request body did not arrive in time.");
             let longest = SLOWEST_BODY + Duration::from_secs((MOST / FEWEST_BYTES_A_SECOND) as u64);
             let bytes = tokio::time::timeout(longest, reading).await.map_err(too_slow)??;
-            let parsed = if bytes.len() < LARGE {
-                from_json(&bytes)
+            let large = bytes.len() >= LARGE;
+            let parse = move || from_json(&bytes).map(|value| Self { value, digest: has_key.then(|| digest(&SHA256, &bytes)) });
+            let parsed = if large {
+                actix_web::web::block(parse).await.map_err(|error| Problem::new(Code::InternalError).cause(error))?
             } else {
-                actix_web::web::block(move || from_json(&bytes)).await.map_err(|error| Problem::new(Code::InternalError).cause(error))?
+                parse()
             };
-            parsed.map(Body).map_err(Problem::of_mistakes)
+            parsed.map_err(Problem::of_mistakes)
         })
     }
 }

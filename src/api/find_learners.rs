@@ -100,7 +100,7 @@ answer! {
 )]
 #[post("/learners/find-by-uln")]
 pub async fn find_learner_by_uln(caller: Caller<LearnersRead>, body: Body<FindByUln>, lrs: Data<Lrs>) -> Result<Json<FindResult>, Problem> {
-    Ok(Json(lrs.call(&caller, &body.0).await?.into()))
+    Ok(Json(lrs.call(&caller, &body.value).await?.into()))
 }
 
 /// Find learners by demographics
@@ -136,7 +136,7 @@ pub async fn find_learners_by_demographics(
     body: Body<FindByDemographics>,
     lrs: Data<Lrs>,
 ) -> Result<Json<FindResult>, Problem> {
-    Ok(Json(lrs.call(&caller, &body.0).await?.into()))
+    Ok(Json(lrs.call(&caller, &body.value).await?.into()))
 }
 
 impl From<FindLearnerResponse> for FindResult {

@@ -80,7 +80,7 @@ pub async fn get_learning_events(
     body: Body<GetLearningEvents>,
     lrs: Data<Lrs>,
 ) -> Result<Json<LearningEvents>, Problem> {
-    Ok(Json(lrs.call(&caller, &body.0).await?.result.0.into()))
+    Ok(Json(lrs.call(&caller, &body.value).await?.result.0.into()))
 }
 
 impl From<LearningEventsResult> for LearningEvents {

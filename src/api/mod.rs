@@ -15,6 +15,7 @@ pub mod health;
 pub mod learning_events;
 pub mod lrs_status;
 pub mod obtain_uln;
+mod once;
 mod outcome;
 pub mod register_learners;
 pub mod registration_batches;

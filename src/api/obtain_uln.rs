@@ -5,15 +5,17 @@ use actix_web::{HttpResponse, post};
 
 use super::Body;
 use super::find_learners::FindOutcome;
+use super::once::{KeyParameter, Once};
 use super::register_learners::RegisterOutcome;
 use crate::auth::Caller;
 use crate::auth::scope::LearnersWrite;
-use crate::domain::{FindByDemographics, FindType, Learner, LearnerDetails, Open, RegisterLearner, Uln};
+use crate::domain::{FindByDemographics, Learner, Open, RegisterLearner, Uln};
 use crate::form::answer;
 use crate::form::schema::{Field, one_of};
 use crate::lrs::Lrs;
 use crate::lrs::codes::LrsCode;
 use crate::openapi::RegisterProblems;
+use crate::organisations::Actor;
 use crate::problem::Problem;
 
 /// What obtaining a ULN came to.
@@ -68,26 +70,39 @@ answer! {
     operation_id = "obtainUln",
     tag = "Learners",
     security(("bearer" = ["learners:write"])),
+    params(KeyParameter),
     request_body(content = RegisterLearner, example = json!({"learner": {
         "givenName": "Gwenllian", "familyName": "Ó Briain-Price", "dateOfBirth": "2005-07-21", "gender": "FEMALE",
         "lastKnownPostCode": "ZZ7 7JJ", "verificationType": "PASSPORT", "abilityToShare": "SEEN_SHARE"
     }})),
     responses(
-        (status = 201, description = "Nobody matched, and the learner is registered.", body = ObtainResult, example = json!({
+        (status = 201, description = "Nobody matched, and the learner is registered.", body = ObtainResult,
+            headers(("Idempotency-Replayed" = bool, description = "`true`: this answer was given before.")), example = json!({
             "outcome": "REGISTERED", "lrsCode": "WSRC0005", "uln": "3000000258", "learners": []
         })),
-        (status = 200, description = "The learner has a ULN, or a person must decide.", body = ObtainResult, example = json!({
+        (status = 200, description = "The learner has a ULN, or a person must decide.", body = ObtainResult,
+            headers(("Idempotency-Replayed" = bool, description = "`true`: this answer was given before.")), example = json!({
             "outcome": "TOO_MANY_MATCHES", "lrsCode": "WSRC0002", "learners": []
         })),
         RegisterProblems
     )
 )]
 #[post("/learners/obtain-uln")]
-pub async fn obtain_uln(caller: Caller<LearnersWrite>, body: Body<RegisterLearner>, lrs: Data<Lrs>) -> Result<HttpResponse, Problem> {
-    let Body(registration) = body;
-    let found = lrs.call(&caller, &search_for(&registration.learner)).await?;
+pub async fn obtain_uln(
+    caller: Caller<LearnersWrite>,
+    body: Body<RegisterLearner>,
+    once: Once,
+    lrs: Data<Lrs>,
+) -> Result<HttpResponse, Problem> {
+    let (actor, Body { value: registration, digest }) = (caller.actor().clone(), body);
+    // Because it searches first, it can be done again when nobody knows what came of it.
+    once.run("obtainUln", &caller, digest, async move |_| search_and_register(&lrs, &actor, &registration).await).await
+}
+
+async fn search_and_register(lrs: &Lrs, actor: &Actor, registration: &RegisterLearner) -> Result<HttpResponse, Problem> {
+    let found = lrs.call(actor, &FindByDemographics::from(&registration.learner)).await?;
     let outcome = match FindOutcome::of(&found.response_code) {
-        FindOutcome::NoMatch => return register(&caller, &registration, &lrs).await,
+        FindOutcome::NoMatch => return register(lrs, actor, registration).await,
         FindOutcome::ExactMatch => ObtainOutcome::Existing,
         FindOutcome::LinkedLearner => ObtainOutcome::LinkedLearner,
         FindOutcome::PossibleMatches => ObtainOutcome::PossibleMatches,
@@ -99,8 +114,8 @@ pub async fn obtain_uln(caller: Caller<LearnersWrite>, body: Body<RegisterLearne
     Ok(HttpResponse::Ok().json(result(outcome, found.response_code, uln, found.learner)))
 }
 
-async fn register(caller: &Caller<LearnersWrite>, registration: &RegisterLearner, lrs: &Lrs) -> Result<HttpResponse, Problem> {
-    let answer = lrs.call(caller, registration).await?;
+async fn register(lrs: &Lrs, actor: &Actor, registration: &RegisterLearner) -> Result<HttpResponse, Problem> {
+    let answer = lrs.call(actor, registration).await?;
     Ok(match RegisterOutcome::of(&answer.response_code) {
         RegisterOutcome::Registered => {
             HttpResponse::Created().json(result(ObtainOutcome::Registered, answer.response_code, answer.uln, Vec::new()))
@@ -111,20 +126,4 @@ async fn register(caller: &Caller<LearnersWrite>, registration: &RegisterLearner
 
 fn result(outcome: ObtainOutcome, lrs_code: LrsCode, uln: Option<Open<Uln>>, learners: Vec<Learner>) -> ObtainResult {
     ObtainResult { outcome, lrs_code, uln, learners }
-}
-
-/// The search that must come before a registration: by everything LRS can search by.
-fn search_for(learner: &LearnerDetails) -> FindByDemographics {
-    FindByDemographics {
-        given_name: learner.given_name.clone(),
-        family_name: learner.family_name.clone(),
-        date_of_birth: learner.date_of_birth,
-        gender: learner.gender,
-        last_known_post_code: learner.last_known_post_code.clone(),
-        previous_family_name: learner.previous_family_name.clone(),
-        school_at_age16: learner.school_at_age16.clone(),
-        place_of_birth: learner.place_of_birth.clone(),
-        email_address: learner.email_address.clone(),
-        find_type: FindType::Full,
-    }
 }

@@ -8,6 +8,7 @@ use super::batch_request::{BatchPath, Paging, PartPath, Wait};
 use super::batch_resource::batch_resource;
 use super::batch_results::{self, ResultCursor, ResultFormat, Results, word_without_result};
 use super::batches::{self, BatchList, BatchState, TrackJob};
+use super::once::{Attempt, KeyParameter, Once};
 use crate::auth::Caller;
 use crate::auth::scope::RegistrationBatches;
 use crate::domain::{BatchLearnerResult, JobType, Open, Personal, Uln};
@@ -21,7 +22,7 @@ use crate::jobs::split::Parts;
 use crate::jobs::{Decision, Jobs};
 use crate::lrs::codes::LrsCode;
 use crate::lrs::soap::record::WireRecord as _;
-use crate::openapi::{BatchProblems, DecisionProblems, ResultProblems, SubmitProblems};
+use crate::openapi::{BatchProblems, DecisionProblems, ResultProblems, SubmitProblems, TrackProblems};
 use crate::problem::Problem;
 
 /// Most bytes of a submission: 20,000 learners with everything that is usually known of them.
@@ -146,23 +147,32 @@ impl Results for Registrations {
     operation_id = "submitRegistrationBatch",
     tag = "Registration batches",
     security(("bearer" = ["registration-batches"])),
-    params(("Prefer" = Option<String>, Header, description = "`wait=N`: wait up to N seconds, 30 at most (RFC 7240).")),
+    params(KeyParameter, ("Prefer" = Option<String>, Header, description = "`wait=N`: wait up to N seconds, 30 at most (RFC 7240).")),
     request_body(content = RegistrationBatch, example = json!({"jobType": "FULL", "learners": [{
         "misIdentifier": "STU-17", "givenName": "Gwenllian", "familyName": "Ó Briain-Price", "dateOfBirth": "2005-07-21",
         "gender": "FEMALE", "lastKnownPostCode": "ZZ7 7JJ", "verificationType": "PASSPORT", "abilityToShare": "SEEN_SHARE"
     }]})),
-    responses((status = 202, description = "The batch is accepted.", body = BatchState), SubmitProblems)
+    responses(
+        (status = 202, description = "The batch is accepted.", body = BatchState,
+            headers(("Idempotency-Replayed" = bool, description = "`true`: this answer was given before."))),
+        SubmitProblems
+    )
 )]
 #[post("/registration-batches")]
 pub async fn submit_batch(
     caller: Caller<RegistrationBatches>,
     body: Body<RegistrationBatch, MOST_BYTES>,
+    once: Once,
     jobs: Data<Jobs>,
     wait: Wait,
 ) -> Result<HttpResponse, Problem> {
-    let Body(RegistrationBatch { job_type, learners }) = body;
+    let Body { value: RegistrationBatch { job_type, learners }, digest } = body;
     let details = Details { job_type: Some(job_type), ..Details::of(caller.user.clone()) };
-    batches::submit(&jobs, ("registration-batches", "/learners"), (&caller, details), learners, wait).await
+    let actor = caller.actor().clone();
+    let work = async move |attempt: Attempt| {
+        batches::submit(&jobs, ("registration-batches", "/learners"), (&actor, details), learners, (attempt, wait)).await
+    };
+    once.run("submitRegistrationBatch", &caller, digest, work).await
 }
 
 batch_resource! {

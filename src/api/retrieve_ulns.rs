@@ -67,7 +67,7 @@ pub async fn retrieve_ulns(
     body: Body<RetrieveUlns>,
     lrs: Data<Lrs>,
 ) -> Result<Json<RetrieveUlnsResult>, Problem> {
-    let answer = lrs.call(&caller, &body.0).await?;
+    let answer = lrs.call(&caller, &body.value).await?;
     let rows = answer.retrieved_ulns.map(|list| list.0.verified_uln).unwrap_or_default();
     Ok(Json(RetrieveUlnsResult { learners: rows.into_iter().map(RetrievedLearner::from).collect() }))
 }

@@ -8,6 +8,7 @@ use super::batch_request::{BatchPath, Paging, PartPath, Wait};
 use super::batch_resource::batch_resource;
 use super::batch_results::{self, ResultCursor, ResultFormat, Results, word_without_result};
 use super::batches::{self, BatchList, BatchState, TrackJob};
+use super::once::{Attempt, KeyParameter, Once};
 use super::verify_learners::{VerifyOutcome, VerifyResult};
 use crate::auth::Caller;
 use crate::auth::scope::VerificationBatches;
@@ -20,7 +21,7 @@ use crate::jobs::split::Parts;
 use crate::jobs::verification::Verifications;
 use crate::jobs::{Decision, Jobs};
 use crate::lrs::learner_service::VerifiedLearner;
-use crate::openapi::{BatchProblems, DecisionProblems, ResultProblems, SubmitProblems};
+use crate::openapi::{BatchProblems, DecisionProblems, ResultProblems, SubmitProblems, TrackProblems};
 use crate::problem::Problem;
 
 /// Most bytes of a submission: far more than 20,000 learners to verify.
@@ -142,23 +143,32 @@ impl Results for Verifications {
     operation_id = "submitVerificationBatch",
     tag = "Verification batches",
     security(("bearer" = ["verification-batches"])),
-    params(("Prefer" = Option<String>, Header, description = "`wait=N`: wait up to N seconds, 30 at most (RFC 7240).")),
+    params(KeyParameter, ("Prefer" = Option<String>, Header, description = "`wait=N`: wait up to N seconds, 30 at most (RFC 7240).")),
     request_body(content = VerificationBatch, example = json!({"learners": [{
         "misIdentifier": "CAND-7", "uln": "3000000126", "givenName": "Ana", "familyName": "O'Neill", "dateOfBirth": "2003-04-05"
     }]})),
-    responses((status = 202, description = "The batch is accepted.", body = BatchState), SubmitProblems)
+    responses(
+        (status = 202, description = "The batch is accepted.", body = BatchState,
+            headers(("Idempotency-Replayed" = bool, description = "`true`: this answer was given before."))),
+        SubmitProblems
+    )
 )]
 #[post("/verification-batches")]
 pub async fn submit_batch(
     caller: Caller<VerificationBatches>,
     body: Body<VerificationBatch, MOST_BYTES>,
+    once: Once,
     jobs: Data<Jobs>,
     wait: Wait,
 ) -> Result<HttpResponse, Problem> {
-    let Body(VerificationBatch { learners, notify_email }) = body;
+    let Body { value: VerificationBatch { learners, notify_email }, digest } = body;
     let notify_email = notify_email.filter(|address| !address.text().is_empty());
     let details = Details { notify_email, ..Details::of(caller.user.clone()) };
-    batches::submit(&jobs, ("verification-batches", "/learners"), (&caller, details), learners, wait).await
+    let actor = caller.actor().clone();
+    let work = async move |attempt: Attempt| {
+        batches::submit(&jobs, ("verification-batches", "/learners"), (&actor, details), learners, (attempt, wait)).await
+    };
+    once.run("submitVerificationBatch", &caller, digest, work).await
 }
 
 batch_resource! {

@@ -118,7 +118,7 @@ pub async fn verify_learner(
     body: Body<VerifyLearner>,
     lrs: Data<Lrs>,
 ) -> Result<Json<VerifyResult>, Problem> {
-    Ok(Json(lrs.call(&caller, &body.0).await?.verified_learner.0.into()))
+    Ok(Json(lrs.call(&caller, &body.value).await?.verified_learner.0.into()))
 }
 
 impl From<VerifiedLearner> for VerifyResult {

@@ -36,6 +36,11 @@ pub struct Client {
 }
 
 impl<S> Caller<S> {
+    /// The person and the organisation.
+    pub const fn actor(&self) -> &Actor {
+        &self.actor
+    }
+
     /// The program that calls.
     pub const fn client(&self) -> &Client {
         &self.client

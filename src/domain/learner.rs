@@ -5,7 +5,7 @@ use super::{
     ScottishCandidateNumber, Text, Uln, VerificationType,
 };
 use crate::form::read::Reading;
-use crate::form::{Invalid, answer, request};
+use crate::form::{Invalid, answer, kept_request, request};
 
 answer! {
     /// A learner as the register holds it. What LRS leaves out or sends empty is absent here.
@@ -80,10 +80,20 @@ answer! {
     }
 }
 
+impl Learner {
+    /// Does the register hold everything that was sent? What it says in other words is not the same.
+    pub fn is(&self, sent: &LearnerDetails) -> bool {
+        let (Ok(held), Ok(sent)) = (serde_json::to_value(self), serde_json::to_value(sent)) else { return false };
+        // An empty text is a way to say “none”, for who sends and for LRS.
+        let fields = sent.as_object().into_iter().flatten();
+        fields.into_iter().all(|(field, value)| held.get(field).map_or_else(|| *value == "", |held| held == value))
+    }
+}
+
 /// What it was, when a learner was identified by something else: up to 255 characters.
 pub type OtherVerificationDescription = Text<0, 255>;
 
-request! {
+kept_request! {
     /// A learner to register, or the whole record of one to update. An empty text is a way to say “none”.
     #[derive(Debug, Clone)]
     pub struct LearnerDetails {

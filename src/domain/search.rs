@@ -1,6 +1,6 @@
 //! What learners are searched by (FACTS 2.3, 2.4, 2.14).
 
-use super::{Date, EmailAddress, FindType, Gender, Name, OptionalName, Postcode, SchoolName, Uln};
+use super::{Date, EmailAddress, FindType, Gender, LearnerDetails, Name, OptionalName, Postcode, SchoolName, Uln};
 use crate::form::{List, request};
 
 request! {
@@ -51,5 +51,23 @@ request! {
     pub struct RetrieveUlns {
         /// The ULNs, 1 to 200.
         pub ulns: List<Uln, 1, 200>,
+    }
+}
+
+/// The search that must come before a registration: by everything LRS can search by.
+impl From<&LearnerDetails> for FindByDemographics {
+    fn from(learner: &LearnerDetails) -> Self {
+        Self {
+            given_name: learner.given_name.clone(),
+            family_name: learner.family_name.clone(),
+            date_of_birth: learner.date_of_birth,
+            gender: learner.gender,
+            last_known_post_code: learner.last_known_post_code.clone(),
+            previous_family_name: learner.previous_family_name.clone(),
+            school_at_age16: learner.school_at_age16.clone(),
+            place_of_birth: learner.place_of_birth.clone(),
+            email_address: learner.email_address.clone(),
+            find_type: FindType::Full,
+        }
     }
 }

@@ -176,12 +176,12 @@ impl Jobs {
         })
     }
 
-    /// Accepts a batch. When this returns, it is kept.
+    /// Accepts a batch, to be known by this id. When this returns, it is kept. Accepted again under the same id, it is the same batch.
     ///
     /// # Errors
     /// [`JobsError`]; after [`StoreError::AnswerLost`] it may have been accepted all the same.
-    pub async fn submit<K: BatchKind>(&self, actor: &Actor, details: &Details, records: Parts<K>) -> Result<Batch, JobsError> {
-        let (id, now) = (BatchId::new(), self.prepare().await?);
+    pub async fn submit<K: BatchKind>(&self, id: BatchId, actor: &Actor, details: &Details, records: Parts<K>) -> Result<Batch, JobsError> {
+        let now = self.prepare().await?;
         let (mut parts, mut blobs, mut first) = (Vec::new(), Vec::new(), 0);
         for (number, part) in (1..).zip(records.into_parts()) {
             parts.push(Part::waiting(first, part.records, now));

@@ -46,6 +46,11 @@ impl BatchId {
         Self(Uuid::now_v7())
     }
 
+    /// The one with this number, a UUID of version 7.
+    pub const fn of(uuid: Uuid) -> Self {
+        Self(uuid)
+    }
+
     /// One that is not greater than any of this moment.
     pub fn first_at(moment: Moment) -> Self {
         let milliseconds = u64::try_from(moment.0).unwrap_or(0);

@@ -103,6 +103,11 @@ impl Lrs {
         Self { settings: Arc::new(settings), queue, state, retries: Arc::default() }
     }
 
+    /// Longest wait for the whole answer to a call that carries no batch.
+    pub fn timeout(&self) -> Duration {
+        self.settings.timeout
+    }
+
     /// What is known of each service, without calling it.
     pub fn services(&self) -> [ServiceState; 3] {
         self.state.services()

@@ -101,7 +101,12 @@ impl Keys {
 
     /// A name that stands for a text, always the same for the same text and key, and from which nobody without the key can tell the text.
     pub fn pseudonym(&self, text: &str) -> String {
-        self.0.first().map_or_else(String::new, |key| hexadecimal(&hmac::sign(&key.pseudonyms, text.as_bytes()).as_ref()[..16]))
+        self.pseudonyms(text).next().unwrap_or_default()
+    }
+
+    /// The names it has with each of our keys, the newest first.
+    pub fn pseudonyms(&self, text: &str) -> impl Iterator<Item = String> {
+        self.0.iter().map(|key| hexadecimal(&hmac::sign(&key.pseudonyms, text.as_bytes()).as_ref()[..16]))
     }
 
     /// Compresses and seals.

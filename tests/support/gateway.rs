@@ -131,7 +131,7 @@ impl Gateway {
         let (verifier, registry) = (Verifier::new(options.issuers), Registry::new(options.organisations));
         let jobs = Jobs::kept_in(&options.storage, options.jobs);
         let limits = RateLimits::new(options.rates, options.replicas, &options.storage);
-        let gateway = server::Gateway::new(verifier, registry, Lrs::new(lrs), jobs, limits);
+        let gateway = server::Gateway::new(verifier, registry, Lrs::new(lrs), jobs, limits, &options.storage);
         Self(Running::start(move || {
             gateway.engine().start();
             server::bind(ANY_PORT, 1, None, gateway).map(|bound| (bound.address, bound.server))
