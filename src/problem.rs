@@ -419,7 +419,8 @@ impl From<CallFailed> for Problem {
 }
 
 /// The advice after a write whose answer did not come through.
-const FIND_OUT: &str = "LRS may have done it all the same: find the learner to see, before you try again; or try again with the same Idempotency-Key.";
+const FIND_OUT: &str = "LRS may have done it all the same: find the learner to see, before you try again; \
+    or try again with the same Idempotency-Key.";
 
 const fn of_refusal(refusal: Refusal) -> Code {
     match refusal {

@@ -206,8 +206,8 @@ async fn a_registration_with_an_undocumented_code_is_passed_on() {
 #[tokio::test]
 async fn a_registration_whose_answer_is_lost_after_the_search_has_an_unknown_outcome() {
     for (what, reply, status, code) in [
-        ("closed", Reply::ThenClose(Vec::new()), 503, "lrs_unavailable"),
-        ("reset", Reply::ThenReset(Vec::new()), 503, "lrs_unavailable"),
+        ("closed", Reply::ThenClose(Vec::new()), 504, "lrs_timeout"),
+        ("reset", Reply::ThenReset(Vec::new()), 504, "lrs_timeout"),
         ("LRS's own error", fault("WSEC0999"), 502, "lrs_bad_response"),
         ("no ULN", registered("<ResponseCode>WSRC0005</ResponseCode>"), 502, "lrs_bad_response"),
         ("the search's answer again", found("WSRC0001", ""), 502, "lrs_bad_response"),
