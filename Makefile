@@ -25,8 +25,9 @@ openapi: ## write the OpenAPI documents anew
 	$(CARGO) run --quiet -- openapi > openapi/openapi.json.new && mv openapi/openapi.json.new openapi/openapi.json
 	$(CARGO) run --quiet -- openapi --v3.0 > openapi/openapi-3.0.json.new && mv openapi/openapi-3.0.json.new openapi/openapi-3.0.json
 
-bench: ## time, allocations and instructions of the hot path (docs/PERFORMANCE.md)
+bench: tools ## time, allocations and instructions of the hot path, of limits and of batches (docs/PERFORMANCE.md)
 	$(CARGO) bench --bench hot_path
+	$(CARGO) bench --bench limits
 	$(CARGO) bench --bench batch_acceptance
 	@if command -v valgrind >/dev/null; then ./benches/instructions.sh; else echo "valgrind is not installed: no instruction counts"; fi
 
