@@ -150,6 +150,7 @@ fn serve(path: &Path) -> Outcome {
             tracing::error!(%error, "the store cannot be used: batches are not accepted until it can");
         }
         let engine = gateway.engine();
+        actix_web::rt::spawn(config.watch.keep(gateway.registry.clone().into_inner()));
         let api = server::bind(config.listen, config.workers, config.tls, gateway).map_err(bind_problem(config.listen))?;
         let admin = server::bind_admin(config.admin_listen).map_err(bind_problem(config.admin_listen))?;
         if config.storage.redis.is_none() {

@@ -19,10 +19,23 @@ pub fn provider() -> Arc<CryptoProvider> {
 /// # Errors
 /// What is wrong with the file, naming it.
 pub fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
-    let certificates: Vec<_> = CertificateDer::pem_file_iter(file)
-        .and_then(Iterator::collect::<Result<_, _>>)
-        .map_err(|error| format!("{}: no certificate can be read: {error}", file.display()))?;
-    if certificates.is_empty() { Err(format!("{}: there is no certificate in it", file.display())) } else { Ok(certificates) }
+    in_file(file, certificates_in)
+}
+
+/// The certificates of a PEM text, one or more.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn certificates_in(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
+    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
+    let certificates = certificates.map_err(|error| format!("no certificate can be read: {error}"))?;
+    if certificates.is_empty() { Err("there is no certificate in it".into()) } else { Ok(certificates) }
+}
+
+fn in_file<T>(file: &Path, read: impl FnOnce(&[u8]) -> Result<T, String>) -> Result<T, String> {
+    let at = |problem: String| format!("{}: {problem}", file.display());
+    let bytes = std::fs::read(file).map_err(|error| at(format!("cannot be read: {error}")))?;
+    read(&bytes).map_err(at)
 }
 
 /// The private key of a PEM file.
@@ -30,7 +43,15 @@ pub fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, String>
 /// # Errors
 /// What is wrong with the file, naming it.
 pub fn private_key(file: &Path) -> Result<PrivateKeyDer<'static>, String> {
-    PrivateKeyDer::from_pem_file(file).map_err(|error| format!("{}: no private key can be read: {error}", file.display()))
+    in_file(file, private_key_in)
+}
+
+/// The private key of a PEM text.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn private_key_in(pem: &[u8]) -> Result<PrivateKeyDer<'static>, String> {
+    PrivateKeyDer::from_pem_slice(pem).map_err(|error| format!("no private key can be read: {error}"))
 }
 
 /// The authorities of a PEM file.

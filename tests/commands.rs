@@ -184,10 +184,10 @@ fn problems_behind_the_file_are_reported_at_once_too() {
         "store.encryption_key_file: is required with redis_url",
         "10088882.toml: products.0: must be one of",
         "10088883.toml: password_file",
-        "10088883.toml: client_certificate: PKCS#12",
+        "10088883.toml: client_certificate: pfx_file",
         "10088884.toml: ukprn: organisation 10088881 is described",
         "10088885.toml: password_file",
-        "10088885.toml: client_certificate: needs certificate_file and key_file",
+        "10088885.toml: client_certificate: needs either certificate_file and key_file",
         "10088886.toml: not well-formed TOML",
     ] {
         assert!(said.contains(problem), "{problem}: {said}");

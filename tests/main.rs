@@ -16,6 +16,7 @@ mod find_learners;
 mod idempotency;
 mod learner_life;
 mod learning_events;
+mod live_organisations;
 mod lrs_misbehaviour;
 mod lrs_nonsense;
 mod lrs_unusual;

@@ -8,10 +8,10 @@ use lrs_gateway::domain::Ukprn;
 use lrs_gateway::form::Value as _;
 use lrs_gateway::organisations::{ClientIdentity, Organisation, OrganisationPassword, Product, Transport};
 use lrs_gateway::simulator::{Settings, TlsFiles};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use serde_json::json;
 
 use crate::support::caller::PROVIDER;
+use crate::support::certificates::{Authority, made};
 use crate::support::gateway::{AWARDING, Options, organisation};
 use crate::support::peer::{Reply, soap};
 use crate::support::{Gateway, Lrs, Peer};
@@ -63,43 +63,12 @@ async fn thousands_of_interleaved_calls_never_carry_anothers_password_or_share_a
     assert!(passwords_of_connection.len() < CALLS / 10, "connections are kept: {}", passwords_of_connection.len());
 }
 
-/// A certification authority and what it made, as PEM files.
-struct Authority {
-    directory: tempfile::TempDir,
-    issuer: CertifiedIssuer<'static, KeyPair>,
-}
-
-impl Authority {
-    fn new() -> Self {
-        let mut params = CertificateParams::new(Vec::new()).expect("parameters");
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().expect("a key")).expect("a certificate");
-        let directory = tempfile::tempdir().expect("a directory");
-        std::fs::write(directory.path().join("ca.pem"), issuer.pem()).expect("written");
-        Self { directory, issuer }
-    }
-
-    fn ca_file(&self) -> PathBuf {
-        self.directory.path().join("ca.pem")
-    }
-
-    /// Certificate and key files for this name.
-    fn issue(&self, name: &str) -> (PathBuf, PathBuf) {
-        let key = KeyPair::generate().expect("a key");
-        let params = CertificateParams::new(vec![name.to_owned()]).expect("parameters");
-        let certificate = params.signed_by(&key, &self.issuer).expect("signed");
-        let file = |kind: &str, pem: String| {
-            let path = self.directory.path().join(format!("{name}.{kind}.pem"));
-            std::fs::write(&path, pem).expect("written");
-            path
-        };
-        (file("certificate", certificate.pem()), file("key", key.serialize_pem()))
-    }
-}
-
 fn with_certificate(ukprn: &str, password: &str, ca_file: &Path, files: Option<(PathBuf, PathBuf)>) -> Organisation {
     let transport = Transport::new(Some(ca_file), Duration::from_secs(2)).expect("a root");
-    let identity = files.map(|(certificate, key)| ClientIdentity::from_pem(&certificate, &key).expect("they belong together"));
+    let identity = files.map(|(certificate, key)| {
+        let [certificate, key] = [certificate, key].map(|file| std::fs::read(file).expect("it is there"));
+        ClientIdentity::from_pem(&certificate, &key).expect("they belong together")
+    });
     let (ukprn, password) = (Ukprn::parse(ukprn).expect("a UKPRN"), OrganisationPassword::new(password).expect("16 characters"));
     Organisation::new(ukprn, "A test".into(), None, vec![Product::UlnManagement], password, identity, &transport).expect("a client")
 }
@@ -132,7 +101,46 @@ async fn lrs_that_asks_for_certificates_lets_in_who_has_one() {
 #[test]
 fn a_key_that_does_not_belong_to_the_certificate_is_noticed_at_once() {
     let authority = Authority::new();
-    let ((certificate, _), (_, key)) = (authority.issue("one"), authority.issue("two"));
-    let problem = ClientIdentity::from_pem(&certificate, &key).expect_err("they do not belong together");
+    let ([certificate, _], [_, key]) = (authority.certify("one"), authority.certify("two"));
+    let problem = ClientIdentity::from_pem(certificate.as_bytes(), key.as_bytes()).expect_err("they do not belong together");
     assert!(problem.contains("does not belong"), "{problem}");
+}
+
+#[test]
+fn a_chain_begins_with_the_organisations_own_certificate_and_goes_up_in_order() {
+    let [own, issuer, root, key] = ["college.pem", "issuer.pem", "root.pem", "college.key"].map(made);
+    for good in [vec![&own], vec![&own, &issuer], vec![&own, &issuer, &root]] {
+        let pem: Vec<u8> = good.into_iter().flatten().copied().collect();
+        assert!(ClientIdentity::from_pem(&pem, &key).is_ok());
+    }
+    for (wrong, said) in [(vec![&issuer, &own], "must come first"), (vec![&own, &root], "certificate 2 is not the issuer")] {
+        let pem: Vec<u8> = wrong.into_iter().flatten().copied().collect();
+        let problem = ClientIdentity::from_pem(&pem, &key).expect_err(said);
+        assert!(problem.contains(said), "{problem}");
+    }
+}
+
+#[test]
+fn archives_of_today_and_of_lrss_early_years_can_be_opened() {
+    const PASSWORD: &str = "p\u{e4}ssword 1";
+    for (name, password) in
+        [("modern.pfx", PASSWORD), ("legacy.pfx", PASSWORD), ("triple-des.pfx", PASSWORD), ("ec.pfx", PASSWORD), ("no-password.pfx", "")]
+    {
+        let identity = ClientIdentity::from_pkcs12(&made(name), password).unwrap_or_else(|problem| panic!("{name}: {problem}"));
+        assert!(identity.validity.is_now(), "{name}");
+        let expected = if name == "no-password.pfx" { 1 } else { 2 };
+        assert_eq!(identity.chain_length(), expected, "{name}: with its issuer, without the root");
+    }
+    let mut cut = made("modern.pfx");
+    cut.truncate(1000);
+    for (archive, password, said) in [
+        (made("modern.pfx"), "another", "the password is wrong"),
+        (made("legacy.pfx"), "", "the password is wrong"),
+        (cut, PASSWORD, "it is no PKCS#12 file"),
+        (made("college.pem"), PASSWORD, "it is no PKCS#12 file"),
+        (made("no-key.pfx"), PASSWORD, "no certificate in it belongs to a key"),
+    ] {
+        let problem = ClientIdentity::from_pkcs12(&archive, password).expect_err(said);
+        assert!(problem.contains(said), "{problem}");
+    }
 }

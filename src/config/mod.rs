@@ -22,7 +22,7 @@ use crate::limits::{Limit, RateLimits, Rates};
 use crate::lrs::external_service::AchievementCodes;
 use crate::lrs::maintenance::Window;
 use crate::lrs::{BreakerSettings, Lrs, LrsSettings, Vendor};
-use crate::organisations::{Registry, Report, Transport};
+use crate::organisations::{Registry, Report, Transport, Watch};
 use crate::storage::Storage;
 use crate::tls::server_config;
 
@@ -53,6 +53,8 @@ pub struct Config {
     pub storage: Storage,
     /// The organisations that can be used.
     pub registry: Registry,
+    /// What keeps them as their files are.
+    pub watch: Watch,
     /// What is wrong with others. One organisation's trouble must not keep the gateway from serving the rest.
     pub organisation_problems: Vec<String>,
     /// What `check-config` tells beyond problems.
@@ -84,14 +86,16 @@ impl Config {
         let storage = store::open(&file.store, &base).map_err(&mut keep).ok();
         let directory = base.join(&file.organisations.directory);
         let certificates_needed = file.lrs.environment.needs_certificates();
-        let loaded = transport.map(|transport| Registry::load(&directory, &transport, certificates_needed));
+        let registry = Registry::default();
+        let mut watch = transport.map(|transport| Watch::new(directory.clone(), transport, certificates_needed));
+        let loaded = watch.as_mut().map(|watch| watch.load(&registry));
         let loaded = loaded.transpose().map_err(|problem| keep(vec![format!("organisations.directory: {problem}")])).ok().flatten();
-        let (registry, Report { problems: mut organisation_problems, remarks }) = loaded.unwrap_or_default();
+        let Report { problems: mut organisation_problems, remarks } = loaded.unwrap_or_default();
         if registry.is_empty() && organisation_problems.is_empty() && problems.is_empty() {
             problems.push(format!("organisations.directory: {}: there is no organisation in it", directory.display()));
         }
-        match (verifier, lrs, storage) {
-            (Some(verifier), Some(lrs), Some(storage)) if problems.is_empty() => Ok(Self {
+        match (verifier, lrs, storage, watch) {
+            (Some(verifier), Some(lrs), Some(storage), Some(watch)) if problems.is_empty() => Ok(Self {
                 listen: file.server.listen,
                 admin_listen: file.server.admin_listen,
                 workers: file.server.workers.unwrap_or_else(available_cores),
@@ -102,6 +106,7 @@ impl Config {
                 limits: RateLimits::new(rates(&file.limits), file.limits.replicas, &storage),
                 storage,
                 registry,
+                watch,
                 organisation_problems,
                 remarks,
             }),
@@ -176,9 +181,8 @@ fn read(path: &Path) -> Result<(ConfigFile, PathBuf), Vec<String>> {
             problems.append(&mut mistakes);
             // What is wrong with the organisations can be told all the same.
             if let (Some(directory), Ok(transport)) = (directory, Transport::new(None, Duration::from_secs(1))) {
-                problems.extend(
-                    Registry::load(&directory, &transport, false).map_or_else(|problem| vec![problem], |(_, report)| report.problems),
-                );
+                let loaded = Watch::new(directory, transport, false).load(&Registry::default());
+                problems.extend(loaded.map_or_else(|problem| vec![problem], |report| report.problems));
             }
             Err(problems)
         }

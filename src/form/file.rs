@@ -14,6 +14,14 @@ pub fn from_file<T: Input>(path: &Path) -> Result<T, Vec<String>> {
     from_table(path, table(path)?)
 }
 
+/// Reads the text of a file that has been read already.
+///
+/// # Errors
+/// The same.
+pub fn from_text<T: Input>(path: &Path, text: &str) -> Result<T, Vec<String>> {
+    from_table(path, as_table(path, text)?)
+}
+
 /// Reads a file as a table, before it becomes anything.
 ///
 /// # Errors
@@ -21,7 +29,11 @@ pub fn from_file<T: Input>(path: &Path) -> Result<T, Vec<String>> {
 pub fn table(path: &Path) -> Result<Table, Vec<String>> {
     let at = |problem: String| vec![format!("{}: {problem}", path.display())];
     let text = std::fs::read_to_string(path).map_err(|error| at(format!("cannot be read: {error}")))?;
-    text.parse().map_err(|error: toml::de::Error| at(format!("not well-formed TOML: {}", error.message())))
+    as_table(path, &text)
+}
+
+fn as_table(path: &Path, text: &str) -> Result<Table, Vec<String>> {
+    text.parse().map_err(|error: toml::de::Error| vec![format!("{}: not well-formed TOML: {}", path.display(), error.message())])
 }
 
 /// Reads a table that came from this file.

@@ -1,10 +1,13 @@
 //! One file per organisation.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use super::{ClientIdentity, Organisation, OrganisationPassword, Product, Report, Transport};
+use aws_lc_rs::digest::{Context, Digest, SHA256};
+
+use super::{ClientIdentity, Organisation, OrganisationPassword, Product, Report, Transport, Validity};
 use crate::domain::{OrganisationRef, Ukprn};
-use crate::form::file::from_file;
+use crate::form::file::from_text;
 use crate::form::form;
 use crate::limits::OwnRates;
 
@@ -62,18 +65,31 @@ form! {
     }
 }
 
-/// A readable organisation file and where it was.
-#[derive(Debug)]
-pub(super) struct Found {
-    path: PathBuf,
-    file: OrganisationFile,
+impl OrganisationFile {
+    /// The files it names.
+    fn names(&self) -> Vec<&PathBuf> {
+        let certificate = self
+            .client_certificate
+            .iter()
+            .flat_map(|files| [&files.certificate_file, &files.key_file, &files.pfx_file, &files.pfx_password_file].into_iter().flatten());
+        std::iter::once(&self.password_file).chain(certificate).collect()
+    }
 }
 
-/// Reads every `*.toml` of a directory, in order of name. Hidden files are passed over.
+/// Everything an organisation's files say, read once: what is compared is what is used.
+pub(super) struct Gathered {
+    path: PathBuf,
+    file: Result<OrganisationFile, Vec<String>>,
+    named: HashMap<PathBuf, Result<Vec<u8>, String>>,
+    /// What tells it from other versions.
+    pub digest: Digest,
+}
+
+/// The `*.toml` files of a directory, in order of name. Hidden files are passed over.
 ///
 /// # Errors
-/// When the directory itself cannot be read.
-pub(super) fn load_directory(directory: &Path) -> Result<Vec<Result<Found, Vec<String>>>, String> {
+/// When the directory cannot be read.
+pub(super) fn files_of(directory: &Path) -> Result<Vec<PathBuf>, String> {
     let unreadable = |error: std::io::Error| format!("{}: the directory cannot be read: {error}", directory.display());
     let mut paths = Vec::new();
     for entry in std::fs::read_dir(directory).map_err(unreadable)? {
@@ -84,89 +100,138 @@ pub(super) fn load_directory(directory: &Path) -> Result<Vec<Result<Found, Vec<S
         }
     }
     paths.sort();
-    let mut seen = std::collections::HashMap::new();
-    Ok(paths
-        .into_iter()
-        .map(|path| {
-            let found = read(path)?;
-            match seen.insert(found.file.ukprn.clone(), found.path.clone()) {
-                None => Ok(found),
-                Some(first) => Err(vec![format!(
-                    "{}: ukprn: organisation {} is described in {} already",
-                    found.path.display(),
-                    found.file.ukprn,
-                    first.display()
-                )]),
-            }
-        })
-        .collect())
+    Ok(paths)
 }
 
-fn read(path: PathBuf) -> Result<Found, Vec<String>> {
-    let file = from_file(&path)?;
-    Ok(Found { path, file })
-}
-
-impl Found {
-    /// Reads the files it names and puts the organisation together, if it can. What is wrong and what is worth saying goes to
-    /// `report`.
-    pub(super) fn open(self, transport: &Transport, certificate_needed: bool, report: &mut Report) -> Option<Organisation> {
-        let password = self.password().map_err(|problem| report.problems.push(problem)).ok();
-        let identity = self.identity().map_err(|problem| report.problems.push(problem)).ok();
-        if let Some(identity) = &identity {
-            self.look_at(identity.as_ref(), certificate_needed, report);
+impl Gathered {
+    /// Reads an organisation's file, and those that it names.
+    pub(super) fn read(path: &Path) -> Self {
+        let text = read(path);
+        let mut everything = Context::new(&SHA256);
+        let mut include = |read: &Result<Vec<u8>, String>| {
+            let (mark, bytes) = read.as_ref().map_or_else(|problem| (0, problem.as_bytes()), |bytes| (1, bytes.as_slice()));
+            everything.update(&[mark]);
+            everything.update(&(bytes.len() as u64).to_be_bytes());
+            everything.update(bytes);
+        };
+        include(&text);
+        let at = |problem: &str| vec![format!("{}: {problem}", path.display())];
+        let file = text.map_err(|problem| at(&problem)).and_then(|bytes| {
+            let text = String::from_utf8(bytes).map_err(|_| at("not well-formed TOML: it is not UTF-8"))?;
+            from_text::<OrganisationFile>(path, &text)
+        });
+        let mut named = HashMap::new();
+        for name in file.iter().flat_map(OrganisationFile::names) {
+            let content = read(&beside(path, name));
+            include(&content);
+            named.insert(name.clone(), content);
         }
-        let limits = self.file.limits.as_ref().map(LimitsSection::rates).unwrap_or_default();
-        if self.file.limits.as_ref().is_some_and(|limits| !limits.is_usable()) {
-            report.problems.push(format!("{}: limits: every number must be at least 1", self.path.display()));
+        Self { path: path.to_owned(), file, named, digest: everything.finish() }
+    }
+
+    /// Whose it is, if it can be read.
+    pub(super) fn ukprn(&self) -> Option<&Ukprn> {
+        self.file.as_ref().ok().map(|file| &file.ukprn)
+    }
+
+    /// Puts the organisation together, if it can. What is wrong and what is worth saying goes to `report`.
+    pub(super) fn open(self, transport: &Transport, certificate_needed: bool, report: &mut Report) -> Option<Organisation> {
+        let Self { path, file, named, .. } = self;
+        let file = file.map_err(|mut problems| report.problems.append(&mut problems)).ok()?;
+        let files = Files { path: &path, named };
+        let password = files.password(&file).map_err(|problem| report.problems.push(problem)).ok();
+        let identity = files.identity(&file).map_err(|problem| report.problems.push(problem)).ok();
+        if let Some(identity) = &identity {
+            look_at(&file.ukprn, identity.as_ref().map(|identity| identity.validity), certificate_needed, report);
+        }
+        let limits = file.limits.as_ref().map(LimitsSection::rates).unwrap_or_default();
+        if file.limits.as_ref().is_some_and(|limits| !limits.is_usable()) {
+            report.problems.push(format!("{}: limits: every number must be at least 1", path.display()));
             return None;
         }
-        let (Self { path, file }, password, identity) = (self, password?, identity?);
-        Organisation::new(file.ukprn, file.name, file.organisation_ref, file.products, password, identity, transport)
+        Organisation::new(file.ukprn, file.name, file.organisation_ref, file.products, password?, identity?, transport)
             .map(|organisation| organisation.with_limits(limits))
             .map_err(|problem| report.problems.push(format!("{}: client_certificate: {problem}", path.display())))
             .ok()
     }
+}
 
-    /// A certificate that ended, or is missing, does not keep the organisation from being tried: LRS decides.
-    fn look_at(&self, identity: Option<&ClientIdentity>, needed: bool, report: &mut Report) {
-        let ukprn = &self.file.ukprn;
-        match identity {
-            Some(ClientIdentity { has_ended: true, expires, .. }) => {
-                report.problems.push(format!("organisation {ukprn}: its client certificate is not valid now: it ends {expires}"));
-            }
-            Some(ClientIdentity { expires, .. }) => {
-                report.remarks.push(format!("organisation {ukprn}: client certificate valid until {expires}"));
-            }
-            None if needed => {
-                report.problems.push(format!("organisation {ukprn}: client_certificate: is required, LRS lets nobody in without one"));
-            }
-            None => report.remarks.push(format!("organisation {ukprn}: no client certificate")),
+/// A certificate that ended, or is missing, does not keep the organisation from being tried: LRS decides.
+fn look_at(ukprn: &Ukprn, validity: Option<Validity>, needed: bool, report: &mut Report) {
+    match validity {
+        Some(validity) if !validity.is_now() => {
+            let Validity { from, until } = validity;
+            report.problems.push(format!("organisation {ukprn}: its client certificate is not valid now, but from {from} until {until}"));
         }
+        Some(Validity { until, .. }) => report.remarks.push(format!("organisation {ukprn}: client certificate valid until {until}")),
+        None if needed => {
+            report.problems.push(format!("organisation {ukprn}: client_certificate: is required, LRS lets nobody in without one"));
+        }
+        None => report.remarks.push(format!("organisation {ukprn}: no client certificate")),
+    }
+}
+
+/// The files that an organisation's file names.
+struct Files<'a> {
+    path: &'a Path,
+    named: HashMap<PathBuf, Result<Vec<u8>, String>>,
+}
+
+impl Files<'_> {
+    fn content(&self, name: &Path) -> Result<&[u8], String> {
+        match self.named.get(name) {
+            Some(Ok(content)) => Ok(content),
+            Some(Err(problem)) => Err(problem.clone()),
+            None => Err("was not read".into()),
+        }
+    }
+
+    fn password(&self, file: &OrganisationFile) -> Result<OrganisationPassword, String> {
+        let at = |problem: &str| {
+            format!("{}: password_file: {}: {problem}", self.path.display(), beside(self.path, &file.password_file).display())
+        };
+        let content = self.content(&file.password_file).map_err(|problem| at(&problem))?;
+        OrganisationPassword::new(text_of(content).map_err(|problem| at(&problem))?).map_err(|invalid| at(&invalid.detail))
     }
 
     /// The organisation's certificate, if its file names one.
-    fn identity(&self) -> Result<Option<ClientIdentity>, String> {
+    fn identity(&self, file: &OrganisationFile) -> Result<Option<ClientIdentity>, String> {
         let at = |problem: String| format!("{}: client_certificate: {problem}", self.path.display());
-        let Some(files) = &self.file.client_certificate else { return Ok(None) };
-        if files.pfx_file.is_some() || files.pfx_password_file.is_some() {
-            return Err(at("PKCS#12 (pfx_file) is not supported yet: convert it to PEM and give certificate_file and key_file".into()));
-        }
-        let (Some(certificate), Some(key)) = (&files.certificate_file, &files.key_file) else {
-            return Err(at("needs certificate_file and key_file".into()));
+        let Some(files) = &file.client_certificate else { return Ok(None) };
+        let content = |setting: &str, name: &Path| {
+            self.content(name).map_err(|problem| at(format!("{setting}: {}: {problem}", beside(self.path, name).display())))
         };
-        ClientIdentity::from_pem(&self.beside(certificate), &self.beside(key)).map(Some).map_err(at)
+        match files {
+            CertificateFiles { certificate_file: Some(certificate), key_file: Some(key), pfx_file: None, pfx_password_file: None } => {
+                let (certificate, key) = (content("certificate_file", certificate)?, content("key_file", key)?);
+                ClientIdentity::from_pem(certificate, key).map(Some).map_err(at)
+            }
+            CertificateFiles { certificate_file: None, key_file: None, pfx_file: Some(archive), pfx_password_file } => {
+                let archive = content("pfx_file", archive)?;
+                let password = match pfx_password_file {
+                    None => "",
+                    Some(name) => {
+                        text_of(content("pfx_password_file", name)?).map_err(|problem| at(format!("pfx_password_file: {problem}")))?
+                    }
+                };
+                ClientIdentity::from_pkcs12(archive, password).map(Some).map_err(at)
+            }
+            _ => Err(at("needs either certificate_file and key_file, or pfx_file and, if it has one, pfx_password_file".into())),
+        }
     }
+}
 
-    fn password(&self) -> Result<OrganisationPassword, String> {
-        let path = self.beside(&self.file.password_file);
-        let at = |problem: &dyn std::fmt::Display| format!("{}: password_file: {}: {problem}", self.path.display(), path.display());
-        let text = std::fs::read_to_string(&path).map_err(|error| at(&format!("cannot be read: {error}")))?;
-        OrganisationPassword::new(text.trim_end_matches(['\r', '\n'])).map_err(|invalid| at(&invalid.detail))
-    }
+/// A secret in a file, without the end of its line.
+fn text_of(content: &[u8]) -> Result<&str, String> {
+    let text = std::str::from_utf8(content).map_err(|_| "must be text in UTF-8")?;
+    Ok(text.trim_end_matches(['\r', '\n']))
+}
 
-    /// Paths in the file are relative to it.
-    fn beside(&self, path: &Path) -> PathBuf {
-        self.path.parent().unwrap_or(Path::new("")).join(path)
-    }
+fn read(path: &Path) -> Result<Vec<u8>, String> {
+    std::fs::read(path).map_err(|error| format!("cannot be read: {error}"))
+}
+
+/// Paths in a file are relative to it.
+fn beside(file: &Path, path: &Path) -> PathBuf {
+    file.parent().unwrap_or(Path::new("")).join(path)
 }

@@ -4,15 +4,15 @@
 
 mod certificate;
 mod file;
+mod watch;
 
 use std::collections::HashMap;
-use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use secrecy::{ExposeSecret as _, SecretString};
 
-pub use certificate::{ClientIdentity, Transport};
-use file::load_directory;
+pub use certificate::{ClientIdentity, Transport, Validity};
+pub use watch::Watch;
 
 use crate::domain::{OrganisationRef, Ukprn, UserName};
 use crate::form::{Invalid, Rule, Value};
@@ -99,6 +99,7 @@ pub struct Organisation {
     products: Vec<Product>,
     password: OrganisationPassword,
     http: reqwest::Client,
+    certificate: Option<Validity>,
     limits: OwnRates,
 }
 
@@ -116,8 +117,9 @@ impl Organisation {
         identity: Option<ClientIdentity>,
         transport: &Transport,
     ) -> Result<Self, String> {
+        let certificate = identity.as_ref().map(|identity| identity.validity);
         let http = transport.client(identity)?;
-        Ok(Self { ukprn, name, organisation_ref, products, password, http, limits: OwnRates::default() })
+        Ok(Self { ukprn, name, organisation_ref, products, password, http, certificate, limits: OwnRates::default() })
     }
 
     /// With limits of its own.
@@ -151,6 +153,16 @@ impl Organisation {
         self.products.contains(&product)
     }
 
+    /// The products it may use.
+    pub fn products(&self) -> &[Product] {
+        &self.products
+    }
+
+    /// When its client certificate is valid, if it has one.
+    pub const fn certificate(&self) -> Option<Validity> {
+        self.certificate
+    }
+
     /// Its LRS password, for the envelope.
     pub fn password(&self) -> &str {
         self.password.0.expose_secret()
@@ -180,44 +192,43 @@ pub struct Report {
     pub remarks: Vec<String>,
 }
 
-/// Every organisation the gateway acts for.
+/// Every organisation the gateway acts for. It can change at any time; who acts for one keeps what it was when the request came.
 #[derive(Debug, Default)]
-pub struct Registry(HashMap<Ukprn, Arc<Organisation>>);
+pub struct Registry(RwLock<Arc<Organisations>>);
+
+/// The organisations by their UKPRNs.
+type Organisations = HashMap<Ukprn, Arc<Organisation>>;
 
 impl Registry {
     /// A registry of these.
     pub fn new(organisations: impl IntoIterator<Item = Organisation>) -> Self {
-        Self(organisations.into_iter().map(|organisation| (organisation.ukprn.clone(), Arc::new(organisation))).collect())
+        let organisations: Organisations =
+            organisations.into_iter().map(|organisation| (organisation.ukprn.clone(), Arc::new(organisation))).collect();
+        Self(RwLock::new(Arc::new(organisations)))
     }
 
-    /// Reads every organisation of a directory; those that cannot be used are in the report.
-    ///
-    /// # Errors
-    /// When the directory itself cannot be read.
-    pub fn load(directory: &Path, transport: &Transport, certificates_needed: bool) -> Result<(Self, Report), String> {
-        let mut report = Report::default();
-        let mut organisations = Vec::new();
-        for found in load_directory(directory)? {
-            match found {
-                Ok(file) => organisations.extend(file.open(transport, certificates_needed, &mut report)),
-                Err(mut problems) => report.problems.append(&mut problems),
-            }
-        }
-        Ok((Self::new(organisations), report))
+    /// Those there are now.
+    pub fn now(&self) -> Arc<Organisations> {
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Replaces them all.
+    fn replace(&self, organisations: Organisations) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(organisations);
     }
 
     /// The organisation with this UKPRN.
     pub fn find(&self, ukprn: &Ukprn) -> Option<Arc<Organisation>> {
-        self.0.get(ukprn).cloned()
+        self.now().get(ukprn).cloned()
     }
 
     /// How many there are.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.now().len()
     }
 
     /// Are there none?
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.now().is_empty()
     }
 }

@@ -13,6 +13,18 @@ use futures_util::stream;
 #[cfg(unix)]
 struct Handle(actix_web::rt::net::TcpSocket);
 
+/// The subject of the client certificate that was shown when a connection was made.
+struct Shown(String);
+
+fn subject_of(certificate: &[u8]) -> String {
+    x509_parser::parse_x509_certificate(certificate).map_or_else(|_| String::new(), |(_, certificate)| certificate.subject().to_string())
+}
+
+/// The subject of the client certificate that came with a request; empty if there was none.
+pub fn subject(request: &HttpRequest) -> &str {
+    request.conn_data::<Shown>().map_or("", |shown| &shown.0)
+}
+
 /// Remembers a new connection, with or without TLS, for its requests.
 #[cfg(unix)]
 pub fn remember(connection: &dyn Any, data: &mut Extensions) {
@@ -21,8 +33,12 @@ pub fn remember(connection: &dyn Any, data: &mut Extensions) {
     use actix_tls::accept::rustls_0_23::TlsStream;
     use actix_web::rt::net::{TcpSocket, TcpStream};
 
+    let tls = connection.downcast_ref::<TlsStream<TcpStream>>();
+    if let Some(certificate) = tls.and_then(|tls| tls.get_ref().1.peer_certificates()?.first()) {
+        data.insert(Shown(subject_of(certificate)));
+    }
     let plain = connection.downcast_ref::<TcpStream>();
-    let inside = || connection.downcast_ref::<TlsStream<TcpStream>>().map(|tls| tls.get_ref().0);
+    let inside = || tls.map(|tls| tls.get_ref().0);
     let cloned = plain.or_else(inside).and_then(|tcp| tcp.as_fd().try_clone_to_owned().ok());
     if let Some(handle) = cloned {
         data.insert(Handle(TcpSocket::from_std_stream(handle.into())));

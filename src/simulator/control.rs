@@ -33,6 +33,7 @@ pub fn routes(config: &mut ServiceConfig) {
         .route("/control/lose-answers", web::post().to(lose_answers))
         .route("/control/submissions", web::get().to(submissions))
         .route("/control/requests", web::get().to(requests))
+        .route("/control/certificates", web::get().to(certificates))
         .route("/control/scenario", web::put().to(play))
         .route("/control/scenario", web::get().to(playing))
         .route("/control/scenario", web::delete().to(calm));
@@ -77,6 +78,14 @@ async fn playing(simulator: Data<Simulator>) -> HttpResponse {
 /// `GET /control/requests`
 async fn requests(simulator: Data<Simulator>) -> HttpResponse {
     HttpResponse::Ok().json(simulator.counted())
+}
+
+/// `GET /control/certificates`
+async fn certificates(simulator: Data<Simulator>) -> HttpResponse {
+    let shown = simulator.shown();
+    let told =
+        shown.iter().map(|((organisation, subject), calls)| json!({"organisation": organisation, "subject": subject, "calls": calls}));
+    HttpResponse::Ok().json(told.collect::<Vec<_>>())
 }
 
 /// `GET /control/submissions`

@@ -26,6 +26,7 @@ mod settings;
 mod trouble;
 mod verification;
 
+use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -54,8 +55,12 @@ pub struct Simulator {
     register: Mutex<Register>,
     jobs: Mutex<Jobs>,
     rehearsal: Mutex<Rehearsal>,
+    shown: Mutex<Shown>,
     latency: Duration,
 }
+
+/// How many calls came for an organisation (by UKPRN or reference, as the message has it) with a certificate of this subject.
+type Shown = BTreeMap<(String, String), usize>;
 
 impl Simulator {
     /// An LRS that knows these organisations and learners, and whose jobs take this long.
@@ -65,6 +70,7 @@ impl Simulator {
             register: Mutex::new(register),
             jobs: Mutex::new(Jobs::new(jobs_take)),
             rehearsal: Mutex::default(),
+            shown: Mutex::default(),
             latency: Duration::ZERO,
         }
     }
@@ -83,6 +89,17 @@ impl Simulator {
     /// The batch jobs, for as long as the guard lives. Always taken before the register, never after it.
     pub fn jobs(&self) -> MutexGuard<'_, Jobs> {
         self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many calls came for each organisation, as the messages name it, with which certificate, by its subject.
+    pub fn shown(&self) -> Shown {
+        self.shown.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// A call has come for this organisation over a connection with this certificate.
+    fn shows(&self, organisation: &str, subject: &str) {
+        let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
+        *shown.entry((organisation.to_owned(), subject.to_owned())).or_default() += 1;
     }
 
     /// Sets how long jobs take, those that have begun included.

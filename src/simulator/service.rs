@@ -10,7 +10,7 @@ use super::faults::{Reply, framework_fault, miap_fault, unsupported_verb};
 use super::scenario::Trouble;
 use super::schema::{Sequence, Violation, validate};
 use super::trouble::{broken_after, instead, spoil};
-use super::{SimulatedOrganisation, Simulator, external_service, learner_service, learner_service_r9};
+use super::{SimulatedOrganisation, Simulator, connection, external_service, learner_service, learner_service_r9};
 use crate::lrs::Service;
 use crate::lrs::soap::read::{Reader, Unreadable, decode};
 use crate::lrs::soap::tree::Element;
@@ -79,6 +79,10 @@ async fn serve(
     let begun = Instant::now();
     let message = read(body);
     let element = message.as_ref().map_or("", |message| message.name.as_str());
+    if let Ok(message) = &message {
+        let named = message.find("UKPRN").or_else(|| message.find("OrganisationRef"));
+        simulator.shows(named.map_or("", |named| &named.text), connection::subject(request));
+    }
     let step = simulator.meet(service, element);
     let (takes, response) = match step {
         Some(step) if !step.trouble.lets_work() => {

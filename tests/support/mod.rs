@@ -2,6 +2,7 @@
 
 pub mod batches;
 pub mod caller;
+pub mod certificates;
 pub mod contract;
 pub mod failure;
 pub mod gateway;

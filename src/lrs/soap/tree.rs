@@ -67,6 +67,11 @@ impl Element {
         self.children.iter().find(|child| child.name == name && !child.nil)
     }
 
+    /// The first element of this name in it, at any depth.
+    pub fn find(&self, name: &str) -> Option<&Self> {
+        self.child(name).or_else(|| self.children.iter().find_map(|child| child.find(name)))
+    }
+
     /// The text of the first child of this name; empty if there is none.
     pub fn text_of(&self, name: &str) -> &str {
         self.child(name).map_or("", |child| child.text.as_str())

@@ -1,0 +1,142 @@
+//! Organisations as their files are: read when the gateway starts, and looked at again every few seconds.
+//!
+//! What is looked at is the content, so it does not matter how a file was changed: written anew, renamed into its place, or a symbolic
+//! link above it turned elsewhere, as Kubernetes does with secrets. A file with a problem, even if only for the moment in which its key
+//! has been renewed and its certificate has not, leaves its organisation as it was.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::file::{Gathered, files_of};
+use super::{Organisation, Registry, Report, Transport};
+use crate::domain::Ukprn;
+
+/// How often the files are looked at.
+const EVERY: Duration = Duration::from_secs(2);
+
+/// Organisations' files, and what was last read from them.
+#[derive(Debug)]
+pub struct Watch {
+    directory: PathBuf,
+    transport: Transport,
+    certificates_needed: bool,
+    known: BTreeMap<PathBuf, Known>,
+    unreadable: bool,
+}
+
+/// What is known of a file.
+#[derive(Debug)]
+struct Known {
+    digest: Vec<u8>,
+    /// Does a file before it describe the same organisation?
+    repeats: bool,
+    /// Whom it described when it was last good.
+    organisation: Option<Arc<Organisation>>,
+}
+
+/// What has changed.
+#[derive(Debug, Default)]
+struct Changes {
+    report: Report,
+    /// Who is there that was not, is another than before, or is gone.
+    changed: Vec<Ukprn>,
+}
+
+impl Watch {
+    /// Will read the files of this directory.
+    pub const fn new(directory: PathBuf, transport: Transport, certificates_needed: bool) -> Self {
+        Self { directory, transport, certificates_needed, known: BTreeMap::new(), unreadable: false }
+    }
+
+    /// Reads every organisation; those that cannot be used are in the report.
+    ///
+    /// # Errors
+    /// When the directory itself cannot be read.
+    pub fn load(&mut self, registry: &Registry) -> Result<Report, String> {
+        self.look(registry).map(|changes| changes.report)
+    }
+
+    /// Keeps a registry as the files are, for as long as this is awaited.
+    pub async fn keep(mut self, registry: Arc<Registry>) {
+        loop {
+            tokio::time::sleep(EVERY).await;
+            let same = Arc::clone(&registry);
+            let looked = tokio::task::spawn_blocking(move || {
+                let changes = self.look(&same);
+                (self, changes)
+            });
+            let Ok((watch, changes)) = looked.await else {
+                tracing::error!("organisations are not watched any more: the watcher panicked");
+                return;
+            };
+            self = watch;
+            self.tell(changes);
+        }
+    }
+
+    fn tell(&mut self, changes: Result<Changes, String>) {
+        match changes {
+            Ok(Changes { report, changed }) => {
+                if std::mem::take(&mut self.unreadable) {
+                    tracing::info!("the organisations can be read again");
+                }
+                for problem in report.problems {
+                    tracing::error!(problem, "an organisation has a problem: it stays as it was, if it was there");
+                }
+                for organisation in changed {
+                    tracing::info!(%organisation, "an organisation has changed");
+                }
+            }
+            Err(problem) if !self.unreadable => {
+                self.unreadable = true;
+                tracing::error!(problem, "the organisations cannot be read: they stay as they were");
+            }
+            Err(_) => {}
+        }
+    }
+
+    /// Reads what there is, and opens what is new.
+    fn look(&mut self, registry: &Registry) -> Result<Changes, String> {
+        let mut changes = Changes::default();
+        let paths = files_of(&self.directory)?;
+        self.known.retain(|path, _| paths.contains(path));
+        let mut described: HashMap<Ukprn, PathBuf> = HashMap::new();
+        for path in paths {
+            let gathered = Gathered::read(&path);
+            let before = self.known.remove(&path);
+            let first = gathered.ukprn().map(|ukprn| (ukprn, described.entry(ukprn.clone()).or_insert_with(|| path.clone())));
+            let repeated = first.filter(|(_, first)| **first != path);
+            let (digest, repeats) = (gathered.digest.as_ref().to_vec(), repeated.is_some());
+            let known = match (before, repeated) {
+                (Some(known), _) if known.digest == digest && known.repeats == repeats => known,
+                (_, Some((ukprn, first))) => {
+                    let (path, first) = (path.display(), first.display());
+                    changes.report.problems.push(format!("{path}: ukprn: organisation {ukprn} is described in {first} already"));
+                    Known { digest, repeats, organisation: None }
+                }
+                (before, None) => {
+                    let opened = gathered.open(&self.transport, self.certificates_needed, &mut changes.report).map(Arc::new);
+                    Known { digest, repeats, organisation: opened.or_else(|| before?.organisation) }
+                }
+            };
+            self.known.insert(path, known);
+        }
+        let mut organisations = HashMap::new();
+        for organisation in self.known.values().filter_map(|known| known.organisation.as_ref()) {
+            organisations.entry(organisation.ukprn().clone()).or_insert_with(|| Arc::clone(organisation));
+        }
+        let before = registry.now();
+        let is_same = |ukprn: &Ukprn| match (before.get(ukprn), organisations.get(ukprn)) {
+            (Some(one), Some(other)) => Arc::ptr_eq(one, other),
+            _ => false,
+        };
+        changes.changed = before.keys().chain(organisations.keys().filter(|ukprn| !before.contains_key(ukprn))).cloned().collect();
+        changes.changed.retain(|ukprn| !is_same(ukprn));
+        if !changes.changed.is_empty() {
+            registry.replace(organisations);
+        }
+        Ok(changes)
+    }
+}
