@@ -25,7 +25,7 @@ fn actor() -> Actor {
     let transport = Transport::new(None, Duration::from_secs(1)).expect("roots");
     let password = OrganisationPassword::new("demo-password-01").expect("16 characters");
     let organisation = Organisation::new(value::<Ukprn>("10088881"), "Example".into(), None, Vec::new(), password, None, &transport);
-    Actor { organisation: Arc::new(organisation.expect("a client")), user: value::<UserName>("j.bloggs") }
+    Actor::new(Arc::new(organisation.expect("a client")), value::<UserName>("j.bloggs"))
 }
 
 fn by_uln() -> FindByUln {

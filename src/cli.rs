@@ -14,7 +14,7 @@ use serde_json::json;
 use crate::auth::{Claims, mint, scope};
 use crate::config::{Config, Minter};
 use crate::demo;
-use crate::domain::{Ukprn, UserName};
+use crate::domain::{Ukprn, Uln, UserName};
 use crate::form::Value as _;
 use crate::jobs::JobsError;
 use crate::openapi;
@@ -72,6 +72,12 @@ enum Command {
         #[arg(long, env = "LRS_GATEWAY_CONFIG")]
         config: PathBuf,
     },
+    /// Print the hashes that stand for ULNs in the audit trail; ULNs are read from standard input, one a line
+    AuditHash {
+        /// Configuration file (TOML)
+        #[arg(long, env = "LRS_GATEWAY_CONFIG")]
+        config: PathBuf,
+    },
     /// Mint a development token (needs an issuer with `hmac_secret_file`)
     Token {
         /// Configuration file (TOML)
@@ -107,6 +113,7 @@ pub fn run() -> ExitCode {
             Ok(())
         }
         Command::CheckConfig { config } => check_config(&config),
+        Command::AuditHash { config } => audit_hash(&config),
         Command::Token { config, organisation, user, scope, lifetime } => token(&config, &organisation, &user, &scope, lifetime),
     };
     match outcome {
@@ -142,7 +149,9 @@ fn serve(path: &Path) -> Outcome {
     block_on(async {
         let bind_problem = |address: SocketAddr| move |error: std::io::Error| vec![format!("{address}: {error}")];
         let organisations = config.registry.len();
-        let gateway = Gateway::new(config.verifier, config.registry, config.lrs, config.jobs, config.limits, &config.storage);
+        let audit = config.audit.begin();
+        let lrs = config.lrs.with_audit(audit.clone());
+        let gateway = Gateway::new(config.verifier, config.registry, lrs, config.jobs, config.limits, &config.storage);
         if let Err(error) = gateway.jobs.check().await {
             if error == JobsError::Sealed(CannotOpen::UnknownKey) {
                 return Err(vec![OTHER_KEY.into()]);
@@ -168,6 +177,7 @@ fn serve(path: &Path) -> Outcome {
             }
         });
         tokio::try_join!(api.server, admin.server).map_err(|error| vec![error.to_string()])?;
+        audit.end();
         tracing::info!("ended");
         Ok(())
     })
@@ -209,6 +219,18 @@ fn check_config(path: &Path) -> Outcome {
     println!("{}: no problem found, {} organisations", path.display(), config.registry.len());
     for remark in config.remarks {
         println!("{remark}");
+    }
+    Ok(())
+}
+
+/// ULNs come on standard input, so that they do not stand in the list of processes or the history of a shell.
+fn audit_hash(path: &Path) -> Outcome {
+    let config = Config::load(path)?;
+    let keys = config.audit.keys.ok_or_else(|| vec!["audit.key_file: is not set: there are no ULNs in the audit trail".to_owned()])?;
+    for line in std::io::stdin().lines() {
+        let line = line.map_err(|error| vec![format!("standard input: {error}")])?;
+        let uln = Uln::parse(line.trim()).map_err(|invalid| vec![format!("a line of standard input: {}", invalid.detail)])?;
+        println!("{}", keys.pseudonyms(uln.as_str()).collect::<Vec<_>>().join(" "));
     }
     Ok(())
 }

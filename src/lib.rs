@@ -5,12 +5,15 @@
 //! organisation ([`organisations`]) and brings back a typed answer or a classified failure, [`api`] says what that means,
 //! and [`problem`] what went wrong if something did. [`form`] is how values, requests and answers are declared.
 //!
+//! Every call is written down in the [`audit`] trail, and counted against its [`limits`]; what replicas share is in [`storage`].
+//!
 //! Batches take longer: [`jobs`] keeps them, sends them in parts, follows them at LRS, and puts the results together.
 //!
 //! Beside that: [`routes`] lists every route, [`openapi`] describes them, [`config`] reads settings, [`tls`] and [`telemetry`]
 //! set up what their names say, [`cli`] has the commands, [`simulator`] plays LRS and [`demo`] shows the two together.
 
 pub mod api;
+pub mod audit;
 pub mod auth;
 pub mod cli;
 pub mod config;

@@ -120,6 +120,8 @@ catalogue! {
         "Try again after the time in `Retry-After`.",
     LrsBusy "lrs_busy" 503 true "There are too many calls to LRS at once"
         "Nothing was sent to LRS. Try again after the time in `Retry-After`, with fewer calls at once.",
+    AuditUnavailable "audit_unavailable" 503 true "The gateway's audit trail cannot be written"
+        "Nothing was sent to LRS. Try again after the time in `Retry-After`.",
     StoreUnavailable "store_unavailable" 503 true "The gateway's store cannot be used"
         "Try again after the time in `Retry-After`.",
     LrsTimeout "lrs_timeout" 504 true "LRS did not answer in time"
@@ -395,6 +397,7 @@ impl From<CallFailed> for Problem {
             Failure::Unreachable | Failure::ConnectionLost => (Code::LrsUnavailable, Some(TRY_AGAIN_SECONDS)),
             Failure::CircuitOpen { wait } => (Code::LrsUnavailable, Some(seconds(*wait))),
             Failure::PlannedMaintenance { until } => (Code::LrsMaintenance, Some(seconds(time_to(*until)).min(LONGEST_SECONDS))),
+            Failure::NotAudited => (Code::AuditUnavailable, Some(SOON_SECONDS)),
             // Not everybody at the same moment.
             Failure::Busy => (Code::LrsBusy, Some(fastrand::u64(1..=SOON_SECONDS))),
             Failure::Maintenance(_) | Failure::MaintenanceInFront => (Code::LrsMaintenance, Some(MAINTENANCE_SECONDS)),
@@ -484,6 +487,7 @@ mod tests {
             Failure::CircuitOpen { wait: Duration::ZERO },
             Failure::PlannedMaintenance { until: jiff::Timestamp::UNIX_EPOCH },
             Failure::Busy,
+            Failure::NotAudited,
             Failure::Timeout,
             Failure::Maintenance(code.clone()),
             Failure::CredentialsRejected(code.clone()),

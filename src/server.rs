@@ -17,7 +17,7 @@ use tracing::Instrument as _;
 use utoipa_actix_web::AppExt as _;
 use uuid::Uuid;
 
-use crate::auth::{LimitHeaders, Verifier};
+use crate::auth::{LimitHeaders, RequestId, Verifier};
 use crate::jobs::Jobs;
 use crate::jobs::engine::Engine;
 use crate::limits::{Idempotency, RateLimits};
@@ -166,6 +166,7 @@ async fn around_every_request(request: ServiceRequest, next: Next<impl MessageBo
     let method = method_name(request.method());
     let personal = request.path().starts_with("/v1/");
     let started = Instant::now();
+    request.extensions_mut().insert(RequestId(id.clone()));
     let answered = AssertUnwindSafe(next.call(request)).catch_unwind().instrument(span.clone()).await;
 
     let _entered = span.enter();

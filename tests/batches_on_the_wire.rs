@@ -86,7 +86,7 @@ fn actor(ukprn: &str, reference: &str, password: &str) -> Actor {
     let reference = OrganisationRef::parse(reference).expect("a reference");
     let password = OrganisationPassword::new(password).expect("16 characters");
     let organisation = Organisation::new(ukprn, "A test".into(), Some(reference), Vec::new(), password, None, &transport);
-    Actor { organisation: Arc::new(organisation.expect("a client")), user: UserName::parse("j.bloggs").expect("a name") }
+    Actor::new(Arc::new(organisation.expect("a client")), UserName::parse("j.bloggs").expect("a name"))
 }
 
 fn learners() -> Vec<BatchLearner> {

@@ -155,7 +155,7 @@ pub async fn submit_batch(
 ) -> Result<HttpResponse, Problem> {
     let Body { value: AchievementBatch { submission_type, notify_email, achievements }, digest } = body;
     let notify_email = notify_email.filter(|address| !address.text().is_empty());
-    let details = Details { submission_type: Some(submission_type), notify_email, ..Details::of(caller.user.clone()) };
+    let details = Details { submission_type: Some(submission_type), notify_email, ..Details::of(&caller) };
     let actor = caller.actor().clone();
     let work = async move |attempt: Attempt| {
         batches::submit(&jobs, ("achievement-batches", "/achievements"), (&actor, details), achievements, (attempt, wait)).await

@@ -167,7 +167,7 @@ pub async fn submit_batch(
     wait: Wait,
 ) -> Result<HttpResponse, Problem> {
     let Body { value: RegistrationBatch { job_type, learners }, digest } = body;
-    let details = Details { job_type: Some(job_type), ..Details::of(caller.user.clone()) };
+    let details = Details { job_type: Some(job_type), ..Details::of(&caller) };
     let actor = caller.actor().clone();
     let work = async move |attempt: Attempt| {
         batches::submit(&jobs, ("registration-batches", "/learners"), (&actor, details), learners, (attempt, wait)).await

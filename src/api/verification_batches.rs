@@ -163,7 +163,7 @@ pub async fn submit_batch(
 ) -> Result<HttpResponse, Problem> {
     let Body { value: VerificationBatch { learners, notify_email }, digest } = body;
     let notify_email = notify_email.filter(|address| !address.text().is_empty());
-    let details = Details { notify_email, ..Details::of(caller.user.clone()) };
+    let details = Details { notify_email, ..Details::of(&caller) };
     let actor = caller.actor().clone();
     let work = async move |attempt: Attempt| {
         batches::submit(&jobs, ("verification-batches", "/learners"), (&actor, details), learners, (attempt, wait)).await

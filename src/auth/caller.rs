@@ -3,6 +3,7 @@
 use std::marker::PhantomData;
 use std::ops::Deref;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use actix_web::dev::Payload;
 use actix_web::http::header::AUTHORIZATION;
@@ -11,6 +12,7 @@ use actix_web::{FromRequest, HttpMessage as _, HttpRequest};
 
 use super::keys::{Refused, Verifier};
 use super::scope::Scope;
+use crate::audit::Origin;
 use crate::domain::{Ukprn, UserName};
 use crate::form::Value as _;
 use crate::limits::RateLimits;
@@ -69,6 +71,10 @@ impl<S: Scope> FromRequest for Caller<S> {
         })
     }
 }
+
+/// A request's id, in its extensions.
+#[derive(Debug, Clone)]
+pub struct RequestId(pub String);
 
 /// What a limited answer says of the limits, for the end of the request.
 #[derive(Debug, Clone)]
@@ -130,7 +136,13 @@ fn identify<S: Scope>(request: &HttpRequest) -> Result<(Actor, Client), Problem>
         return Err(Problem::new(Code::UserNameUnusable).detail(detail));
     };
     let client = Client { issuer: issuer.name().to_owned(), id: issuer.claims.client(&claims).unwrap_or_default().to_owned() };
-    Ok((Actor { organisation, user }, client))
+    let origin = Origin {
+        request_id: request.extensions().get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default(),
+        issuer: client.issuer.clone(),
+        client: client.id.clone(),
+        part: None,
+    };
+    Ok((Actor { organisation, user, origin: Arc::new(origin) }, client))
 }
 
 fn bearer_token(request: &HttpRequest) -> Result<&str, Problem> {

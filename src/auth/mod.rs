@@ -9,6 +9,6 @@ mod claims;
 mod keys;
 pub mod scope;
 
-pub use caller::{Caller, Client, LimitHeaders};
+pub use caller::{Caller, Client, LimitHeaders, RequestId};
 pub use claims::{ClaimNames, Claims};
 pub use keys::{Algorithm, Issuer, IssuerKey, Refused, Verifier, mint};

@@ -23,6 +23,7 @@ form! {
         pub store: StoreSection,
         pub batches: BatchesSection,
         pub limits: LimitsSection,
+        pub audit: AuditSection,
         pub organisations: OrganisationsSection,
     }
 }
@@ -149,6 +150,15 @@ form! {
         pub searches_per_minute: u32 = Rates::default().searches.per_minute,
         pub searches_burst: u32 = Rates::default().searches.burst,
         pub replicas: u32 = 2,
+    }
+}
+
+form! {
+    #[derive(Debug)]
+    pub struct AuditSection {
+        pub enabled: bool = true,
+        pub file: Option<PathBuf>,
+        pub key_file: Option<PathBuf>,
     }
 }
 

@@ -4,6 +4,7 @@
 //! file are relative to it. A setting `key` of section `[section]` is overridden by the environment variable
 //! `LRS_GATEWAY__SECTION__KEY`, an item of a list by its number: `LRS_GATEWAY__AUTH__ISSUERS__0__AUDIENCE`.
 
+mod audit;
 mod environment;
 mod file;
 mod issuers;
@@ -26,6 +27,7 @@ use crate::organisations::{Registry, Report, Transport, Watch};
 use crate::storage::Storage;
 use crate::tls::server_config;
 
+pub use audit::AuditSettings;
 use file::{BatchesSection, ConfigFile, LimitsSection, LrsSection, MaintenanceSection};
 pub use issuers::Minter;
 use issuers::verifier;
@@ -49,6 +51,8 @@ pub struct Config {
     pub jobs: Jobs,
     /// How often callers may call.
     pub limits: RateLimits,
+    /// Where calls are written down.
+    pub audit: AuditSettings,
     /// What replicas share.
     pub storage: Storage,
     /// The organisations that can be used.
@@ -84,6 +88,7 @@ impl Config {
         let tls = file.server.tls.as_ref().map(|tls| server_config(&base.join(&tls.certificate_file), &base.join(&tls.key_file), None));
         let tls = tls.transpose().map_err(|problem| keep(vec![format!("server.tls: {problem}")])).ok().flatten();
         let storage = store::open(&file.store, &base).map_err(&mut keep).ok();
+        let audit = audit::read(&file.audit, &base).map_err(&mut keep).ok();
         let directory = base.join(&file.organisations.directory);
         let certificates_needed = file.lrs.environment.needs_certificates();
         let registry = Registry::default();
@@ -94,8 +99,8 @@ impl Config {
         if registry.is_empty() && organisation_problems.is_empty() && problems.is_empty() {
             problems.push(format!("organisations.directory: {}: there is no organisation in it", directory.display()));
         }
-        match (verifier, lrs, storage, watch) {
-            (Some(verifier), Some(lrs), Some(storage), Some(watch)) if problems.is_empty() => Ok(Self {
+        match (verifier, lrs, storage, audit, watch) {
+            (Some(verifier), Some(lrs), Some(storage), Some(audit), Some(watch)) if problems.is_empty() => Ok(Self {
                 listen: file.server.listen,
                 admin_listen: file.server.admin_listen,
                 workers: file.server.workers.unwrap_or_else(available_cores),
@@ -105,6 +110,7 @@ impl Config {
                 jobs: Jobs::kept_in(&storage, job_settings(&file.batches)),
                 limits: RateLimits::new(rates(&file.limits), file.limits.replicas, &storage),
                 storage,
+                audit,
                 registry,
                 watch,
                 organisation_problems,
@@ -169,7 +175,7 @@ fn read(path: &Path) -> Result<(ConfigFile, PathBuf), Vec<String>> {
     let mut table = table(path)?;
     let mut problems = environment::apply(&mut table, std::env::vars());
     // A section that is not there is one that sets nothing.
-    for section in ["server", "auth", "lrs", "store", "batches", "limits"] {
+    for section in ["server", "auth", "lrs", "store", "batches", "limits", "audit"] {
         table.entry(section).or_insert_with(|| toml::Value::Table(toml::Table::new()));
     }
     let base = path.parent().unwrap_or(Path::new("")).to_owned();

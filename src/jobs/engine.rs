@@ -400,8 +400,8 @@ impl Turn<'_> {
     }
 
     async fn actor(&self, number: u32) -> Result<Actor, JobsError> {
-        let user = self.engine.jobs.user(self.batch, number, self.details).await?;
-        Ok(Actor { organisation: Arc::clone(self.organisation), user })
+        let (user, origin) = self.engine.jobs.user(self.batch, number, self.details).await?;
+        Ok(Actor { organisation: Arc::clone(self.organisation), user, origin: Arc::new(origin) })
     }
 
     /// Changes a part from what was seen of it. A part that LRS has, or that will not be sent, keeps no records.

@@ -6,7 +6,8 @@ use std::future::Future;
 use serde::Serialize;
 
 use super::matching::{Mark, pair};
-use super::model::Kind;
+use super::model::{BatchId, Kind};
+use crate::audit::Origin;
 use crate::domain::{EmailAddress, JobType, Personal, SubmissionType, UserName};
 use crate::form::kept_request;
 use crate::form::read::Input;
@@ -29,13 +30,27 @@ kept_request! {
         pub notify_email: Option<EmailAddress>,
         /// Whether achievements are final.
         pub submission_type: Option<SubmissionType>,
+        /// The id of the request that submitted it.
+        pub request_id: Option<String>,
+        /// Who vouched for the caller.
+        pub issuer: Option<String>,
+        /// The program that called.
+        pub client: Option<String>,
     }
 }
 
 impl Details {
     /// Of a batch of which nothing needs to be said but who submitted it.
-    pub const fn of(user: UserName) -> Self {
-        Self { user, job_type: None, notify_email: None, submission_type: None }
+    pub fn of(actor: &Actor) -> Self {
+        let Origin { request_id, issuer, client, .. } = &*actor.origin;
+        let [request_id, issuer, client] = [request_id, issuer, client].map(|text| Some(text.clone()).filter(|text| !text.is_empty()));
+        Self { user: actor.user.clone(), job_type: None, notify_email: None, submission_type: None, request_id, issuer, client }
+    }
+
+    /// Where calls about this part come from.
+    pub fn origin(&self, batch: BatchId, part: u32) -> Origin {
+        let [request_id, issuer, client] = [&self.request_id, &self.issuer, &self.client].map(|text| text.clone().unwrap_or_default());
+        Origin { request_id, issuer, client, part: Some((batch.to_string(), part)) }
     }
 }
 

@@ -26,6 +26,7 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
+use crate::audit::Origin;
 use crate::domain::UserName;
 use crate::form::read::from_json;
 use crate::lrs::soap::read::{Reader, decode};
@@ -202,7 +203,7 @@ impl Jobs {
         let now = self.prepare().await?;
         let header = Header::new(K::KIND, actor.organisation.ukprn(), 1, now).tracked();
         let batch = Batch { id: BatchId::new(), header, parts: vec![Part::of_job(job, now)], expires: self.longest_kept(now) };
-        self.accept(batch, &Details::of(actor.user.clone()), Vec::new()).await
+        self.accept(batch, &Details::of(actor), Vec::new()).await
     }
 
     /// When a batch that begins now leaves, if nothing is heard of it any more.
@@ -326,7 +327,7 @@ impl Jobs {
                     ..seen.clone()
                 };
                 let blob = Blob::User(number);
-                let user = serde_json::to_vec(&Details::of(actor.user.clone())).map_err(|_| JobsError::Unreadable("a user"))?;
+                let user = serde_json::to_vec(&Details::of(actor)).map_err(|_| JobsError::Unreadable("a user"))?;
                 (part, Blobs { put: vec![(blob, self.keys.seal(&place(batch.id, blob), &user)?)], erase: Vec::new() })
             }
             Decision::Discard => {
@@ -415,10 +416,13 @@ impl Jobs {
         from_json(&sealed.open(&self.keys)?).map_err(|_| JobsError::Unreadable("details"))
     }
 
-    /// The person that LRS is told about a part.
-    async fn user(&self, batch: &Batch, number: u32, details: &Details) -> Result<UserName, JobsError> {
-        let other = batch.part(number).is_some_and(|part| part.other_user);
-        Ok(if other { self.details(batch.id, Blob::User(number)).await?.user } else { details.user.clone() })
+    /// The person that LRS is told about a part, and where calls about it come from.
+    async fn user(&self, batch: &Batch, number: u32, details: &Details) -> Result<(UserName, Origin), JobsError> {
+        if batch.part(number).is_some_and(|part| part.other_user) {
+            let other = self.details(batch.id, Blob::User(number)).await?;
+            return Ok((other.user.clone(), other.origin(batch.id, number)));
+        }
+        Ok((details.user.clone(), details.origin(batch.id, number)))
     }
 
     async fn records<K: BatchKind>(&self, batch: &Batch, number: u32) -> Result<Option<Vec<K::Record>>, JobsError> {

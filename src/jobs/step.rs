@@ -156,7 +156,7 @@ fn printable(code: Option<&LrsCode>) -> Option<String> {
 
 const fn reason_of(failure: &Failure) -> Reason {
     match failure {
-        Failure::Unreachable | Failure::CircuitOpen { .. } | Failure::Busy => Reason::LrsUnavailable,
+        Failure::Unreachable | Failure::CircuitOpen { .. } | Failure::Busy | Failure::NotAudited => Reason::LrsUnavailable,
         Failure::Maintenance(_) | Failure::MaintenanceInFront | Failure::PlannedMaintenance { .. } => Reason::LrsMaintenance,
         Failure::CredentialsRejected(_) => Reason::LrsCredentialsRejected,
         Failure::RequestRejected(_) | Failure::Unwritable => Reason::LrsRejectedRequest,

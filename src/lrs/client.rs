@@ -18,6 +18,7 @@ use super::soap::fault::Fault;
 use super::soap::read::{Reader, Unreadable, decode};
 use super::soap::record::WireRecord;
 use super::state::{ServiceState, State};
+use crate::audit::Audit;
 use crate::limits::queue::{Queue, QueueSettings, Turn, Work};
 use crate::organisations::Actor;
 
@@ -75,6 +76,7 @@ pub struct Lrs {
     queue: Arc<Queue>,
     state: Arc<State>,
     retries: Arc<Budget>,
+    audit: Audit,
 }
 
 impl LrsSettings {
@@ -100,7 +102,13 @@ impl Lrs {
     pub fn new(settings: LrsSettings) -> Self {
         let queue = Arc::new(Queue::new(settings.queue));
         let state = Arc::new(State::new(settings.breaker, settings.maintenance.clone()));
-        Self { settings: Arc::new(settings), queue, state, retries: Arc::default() }
+        Self { settings: Arc::new(settings), queue, state, retries: Arc::default(), audit: Audit::off() }
+    }
+
+    /// The same, with every call written down.
+    #[must_use]
+    pub fn with_audit(self, audit: Audit) -> Self {
+        Self { audit, ..self }
     }
 
     /// Longest wait for the whole answer to a call that carries no batch.
@@ -180,12 +188,17 @@ impl Lrs {
     /// Calls once, and tells the breaker what it came to.
     async fn attempt<O: Operation>(&self, actor: &Actor, operation: &O, envelope: String, deadline: Instant) -> Result<O::Answer, Failure> {
         let organisation = actor.organisation.ukprn();
+        if !self.audit.keeps_up() {
+            return Err(Failure::NotAudited);
+        }
         let pass = self.state.enter(O::SERVICE, organisation)?;
+        let mut entry = self.audit.begin(actor, O::NAME, envelope.as_bytes());
         let exchanged = tokio::time::timeout_at(deadline, self.exchange::<O>(actor, envelope)).await;
-        let answer = exchanged
-            .map_err(|_| Failure::Timeout)
-            .flatten()
-            .and_then(|(status, headers, body)| understand(operation, status, &headers, &body));
+        let answer = exchanged.map_err(|_| Failure::Timeout).flatten().and_then(|(status, headers, body)| {
+            entry.came_back(&body);
+            understand(operation, status, &headers, &body)
+        });
+        entry.end(answer.as_ref().map(Answer::code));
         self.state.end(O::SERVICE, &pass, organisation, answer.as_ref().err());
         answer
     }

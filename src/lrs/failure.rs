@@ -26,6 +26,9 @@ pub enum Failure {
     /// There are too many calls already: nothing was sent.
     #[error("there are too many calls to LRS at once")]
     Busy,
+    /// What is done could not be written down, so nothing was sent.
+    #[error("the audit trail cannot be written")]
+    NotAudited,
     /// LRS did not answer in time.
     #[error("LRS did not answer in time")]
     Timeout,
@@ -121,6 +124,7 @@ impl Failure {
             Self::Unreachable
                 | Self::CircuitOpen { .. }
                 | Self::Busy
+                | Self::NotAudited
                 | Self::Unwritable
                 | Self::PlannedMaintenance { .. }
                 | Self::Maintenance(_)

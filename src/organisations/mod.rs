@@ -14,6 +14,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 pub use certificate::{ClientIdentity, Transport, Validity};
 pub use watch::Watch;
 
+use crate::audit::Origin;
 use crate::domain::{OrganisationRef, Ukprn, UserName};
 use crate::form::{Invalid, Rule, Value};
 use crate::limits::OwnRates;
@@ -181,6 +182,15 @@ pub struct Actor {
     pub organisation: Arc<Organisation>,
     /// The person, as LRS is told.
     pub user: UserName,
+    /// Where the call comes from.
+    pub origin: Arc<Origin>,
+}
+
+impl Actor {
+    /// A person of an organisation, of whom nothing else is known.
+    pub fn new(organisation: Arc<Organisation>, user: UserName) -> Self {
+        Self { organisation, user, origin: Arc::default() }
+    }
 }
 
 /// What reading the organisations has shown.

@@ -305,7 +305,7 @@ fn written<T: Debug>(
     let mut runner = TestRunner::new(Config { failure_persistence: None, ..Config::default() });
     let requests = (0..64).map(|number| {
         let (requested, ukprn, password, user) = request.new_tree(&mut runner).expect("most are valid").current();
-        let actor = Actor { organisation: Arc::new(organisation(&ukprn, &password, &[])), user };
+        let actor = Actor::new(Arc::new(organisation(&ukprn, &password, &[])), user);
         let vendor = Vendor::default();
         let context = Context { actor: &actor, vendor: &vendor };
         (format!("{name}-{number}"), envelope(&requested, &context).expect("parsed values can be written"))

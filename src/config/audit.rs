@@ -1,0 +1,41 @@
+//! Where the audit trail goes, from its section of the file.
+
+use std::path::Path;
+
+use super::file::AuditSection;
+use crate::audit::{Audit, Target};
+use crate::storage::seal::Keys;
+
+/// What the section says, read.
+#[derive(Debug)]
+pub struct AuditSettings {
+    target: Option<Target>,
+    /// The keys that ULNs are hashed with.
+    pub keys: Option<Keys>,
+}
+
+impl AuditSettings {
+    /// Begins the trail.
+    pub fn begin(self) -> Audit {
+        self.target.map_or_else(Audit::off, |target| Audit::to(target, self.keys))
+    }
+}
+
+pub(super) fn read(section: &AuditSection, base: &Path) -> Result<AuditSettings, Vec<String>> {
+    let mut problems = Vec::new();
+    let keys = section.key_file.as_ref().map(|file| {
+        let path = base.join(file);
+        let content = std::fs::read(&path).map_err(|error| format!("{}: cannot be read: {error}", path.display()));
+        content.and_then(|content| Keys::read(&content))
+    });
+    let keys = keys.transpose().map_err(|problem| problems.push(format!("audit.key_file: {problem}"))).ok().flatten();
+    let file = section.file.as_ref().map(|file| base.join(file));
+    if let Some(file) = file.as_ref().filter(|_| section.enabled) {
+        // To be found out now, and not with the first call.
+        if let Err(error) = std::fs::OpenOptions::new().create(true).append(true).open(file) {
+            problems.push(format!("audit.file: {}: cannot be written: {error}", file.display()));
+        }
+    }
+    let target = section.enabled.then(|| file.map_or(Target::Output, Target::File));
+    if problems.is_empty() { Ok(AuditSettings { target, keys }) } else { Err(problems) }
+}
