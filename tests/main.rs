@@ -17,6 +17,7 @@ mod learner_life;
 mod learning_events;
 mod lrs_misbehaviour;
 mod lrs_nonsense;
+mod lrs_trouble;
 mod lrs_unusual;
 mod obtain_uln;
 mod organisations;
