@@ -8,7 +8,6 @@ mod scenarios;
 
 use futures_util::future::join_all;
 use lrs_gateway::organisations::{Organisation, Product};
-use lrs_gateway::simulator::Settings;
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
@@ -29,7 +28,8 @@ fn ana() -> Value {
 
 /// Somebody whom nobody has registered, the same for the same number; and the search for them.
 fn newcomer(number: usize) -> (Value, Value) {
-    let given: String = format!("Zeb{number:02}").chars().map(|c| c.to_digit(10).map_or(c, |digit| char::from(b'a' + digit as u8))).collect();
+    let given: String =
+        format!("Zeb{number:02}").chars().map(|c| c.to_digit(10).map_or(c, |digit| char::from(b'a' + digit as u8))).collect();
     let search = json!({
         "givenName": given, "familyName": "Quillfeather", "dateOfBirth": "2004-11-30", "gender": "MALE", "lastKnownPostCode": "ZZ42 4QX",
     });
@@ -47,16 +47,6 @@ fn awarding(gateway: &Gateway) -> Caller {
 fn both(first_password: &str) -> Vec<Organisation> {
     let products = [Product::UlnManagement, Product::Verification, Product::LearningEvents];
     vec![organisation(PROVIDER, first_password, &products), organisation(AWARDING, "demo-password-02", &products)]
-}
-
-/// An LRS at which both may do everything.
-fn open_to_both() -> Settings {
-    let mut settings = Settings::default();
-    let products = [Product::UlnManagement, Product::RegistrationBatches, Product::LearningEvents, Product::Verification];
-    for organisation in &mut settings.organisations {
-        organisation.products.extend(products);
-    }
-    settings
 }
 
 /// Makes a call that goes on while the test does something else.

@@ -10,12 +10,13 @@ use lrs_gateway::lrs::{BreakerSettings, Service};
 use lrs_gateway::simulator::{Step, Trouble};
 use serde_json::{Value, json};
 
-use super::{EVENTS, FIND, REGISTER, ana, awarding, both, newcomer, open_to_both, statuses};
+use super::{EVENTS, FIND, REGISTER, ana, awarding, both, newcomer, statuses};
 use crate::support::batches::{learners, submit};
 use crate::support::caller::PROVIDER;
 use crate::support::door::Door;
 use crate::support::gateway::{AWARDING, Options};
 use crate::support::peer::{Reply, http, soap};
+use crate::support::simulator::open_to_both;
 use crate::support::{Caller, Gateway, Lrs, Peer};
 
 const PROBES: Duration = Duration::from_millis(300);
@@ -222,10 +223,9 @@ async fn an_organisation_whose_connections_alone_break_does_not_close_lrs_for_ot
 
 #[tokio::test]
 async fn an_outage_of_one_service_closes_no_other() {
-    for (service, broken, element, whole, of) in [
-        (Service::Learner, FIND, "FindLearnerByULN", EVENTS, 1),
-        (Service::LearnerR9, EVENTS, "GetLearnerLearningEvents", FIND, 2),
-    ] {
+    for (service, broken, element, whole, of) in
+        [(Service::Learner, FIND, "FindLearnerByULN", EVENTS, 1), (Service::LearnerR9, EVENTS, "GetLearnerLearningEvents", FIND, 2)]
+    {
         let lrs = Lrs::start();
         let gateway = Gateway::with(&lrs.url(), breaking());
         let caller = gateway.caller();

@@ -7,11 +7,12 @@ use futures_util::stream::FuturesUnordered;
 use lrs_gateway::limits::QueueSettings;
 use serde_json::{Value, json};
 
-use super::{FIND, REGISTER, ana, awarding, begin, both, ended, newcomer, open_to_both};
+use super::{FIND, REGISTER, ana, awarding, begin, both, ended, newcomer};
 use crate::support::batches::{Submitted, learners, submit};
 use crate::support::caller::{Answer, PROVIDER};
 use crate::support::door::Door;
 use crate::support::gateway::{AWARDING, Options};
+use crate::support::simulator::open_to_both;
 use crate::support::{Gateway, Lrs};
 
 const SEARCH: &str = "FindLearnerByULN";
@@ -63,7 +64,8 @@ async fn an_organisation_has_so_many_calls_at_lrs_and_no_more_and_keeps_nobody_f
 async fn all_organisations_together_have_so_many_calls_at_lrs_and_no_more() {
     let (_lrs, door, gateway) = scene(patient(3, 2, 64), single_calls());
     door.linger(Duration::from_millis(20));
-    let calls: Vec<_> = (0..24).map(|number| begin(if number % 2 == 0 { gateway.caller() } else { awarding(&gateway) }, FIND, ana())).collect();
+    let calls: Vec<_> =
+        (0..24).map(|number| begin(if number % 2 == 0 { gateway.caller() } else { awarding(&gateway) }, FIND, ana())).collect();
     assert!(ended(calls).await.iter().all(|answer| answer.status == 200));
     assert_eq!((door.most_inside(), door.came(SEARCH).len()), (3, 24));
 }

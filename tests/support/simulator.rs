@@ -5,10 +5,21 @@ use std::time::Duration;
 
 use actix_web::web::Data;
 use lrs_gateway::form::read::from_json;
+use lrs_gateway::organisations::Product;
 use lrs_gateway::simulator::register::NewLearner;
 use lrs_gateway::simulator::{self, Settings, Simulator};
 
 use super::{ANY_PORT, Running};
+
+/// An LRS at which both organisations may do everything.
+pub fn open_to_both() -> Settings {
+    let mut settings = Settings::default();
+    let products = [Product::UlnManagement, Product::RegistrationBatches, Product::LearningEvents, Product::Verification];
+    for organisation in &mut settings.organisations {
+        organisation.products.extend(products);
+    }
+    settings
+}
 
 /// The simulator, running.
 pub struct Lrs {
