@@ -110,7 +110,9 @@ fn batch(family: usize) -> Value {
 
 /// Of two batches the one that waits in line, when the other has found the line full.
 async fn in_line<'b, 'c>(batches: &'b [Submitted<'c>; 2]) -> &'b Submitted<'c> {
+    let started = Instant::now();
     loop {
+        assert!(started.elapsed() < Duration::from_secs(10), "no batch finds the line full");
         for (at, one) in batches.iter().enumerate() {
             if one.state().await["parts"][0]["reason"] == "LRS_UNAVAILABLE" {
                 return &batches[1 - at];
