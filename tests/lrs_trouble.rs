@@ -28,8 +28,8 @@ fn ana() -> Value {
 
 /// Somebody whom nobody has registered, the same for the same number; and the search for them.
 fn newcomer(number: usize) -> (Value, Value) {
-    let given: String =
-        format!("Zeb{number:02}").chars().map(|c| c.to_digit(10).map_or(c, |digit| char::from(b'a' + digit as u8))).collect();
+    let letter = |digit: usize| char::from(b"abcdefghij"[digit % 10]);
+    let given = format!("Zeb{}{}", letter(number / 10), letter(number));
     let search = json!({
         "givenName": given, "familyName": "Quillfeather", "dateOfBirth": "2004-11-30", "gender": "MALE", "lastKnownPostCode": "ZZ42 4QX",
     });

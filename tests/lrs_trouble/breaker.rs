@@ -198,9 +198,9 @@ async fn the_bad_password_or_certificate_of_one_organisation_does_not_close_lrs_
     assert_eq!(statuses(&gateway).await, ["AVAILABLE"; 4]);
     assert_eq!(lrs.simulator.requests("FindLearnerByULN"), 49, "nobody was kept from LRS");
 
-    let certificates = Peer::start(|request| match request.body.contains(PROVIDER) {
-        true => Reply::Bytes(http(403, "text/html", b"<html>403.7 Client certificate required</html>")),
-        false => Reply::Bytes(soap(200, NOBODY)),
+    let certificates = Peer::start(|request| {
+        let refused = http(403, "text/html", b"<html>403.7 Client certificate required</html>");
+        Reply::Bytes(if request.body.contains(PROVIDER) { refused } else { soap(200, NOBODY) })
     });
     let gateway = Gateway::with(&certificates.url(), breaking());
     one_fails_and_the_other_does_not(&gateway, 502, "lrs_credentials_rejected").await;
@@ -209,9 +209,9 @@ async fn the_bad_password_or_certificate_of_one_organisation_does_not_close_lrs_
 
 #[tokio::test]
 async fn an_organisation_whose_connections_alone_break_does_not_close_lrs_for_others() {
-    let peer = Peer::start(|request| match request.body.contains(PROVIDER) {
-        true => Reply::ThenClose(Vec::new()),
-        false => Reply::Bytes(soap(200, NOBODY)),
+    let peer = Peer::start(|request| {
+        let breaks = request.body.contains(PROVIDER);
+        if breaks { Reply::ThenClose(Vec::new()) } else { Reply::Bytes(soap(200, NOBODY)) }
     });
     let gateway = Gateway::with(&peer.url(), breaking());
     assert_eq!(awarding(&gateway).post(FIND, &ana()).await.status, 200);
