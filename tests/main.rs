@@ -19,6 +19,7 @@ mod learning_events;
 mod live_organisations;
 mod lrs_misbehaviour;
 mod lrs_nonsense;
+mod lrs_trouble;
 mod lrs_unusual;
 mod obtain_uln;
 mod organisations;

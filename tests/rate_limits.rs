@@ -1,6 +1,8 @@
 //! How often callers may call: for an organisation, for a person, for a person's searches; together over all replicas.
 
-use std::time::Instant;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;
 use lrs_gateway::limits::{Limit, OwnRates, Rates};
@@ -10,7 +12,8 @@ use serde_json::{Value, json};
 use crate::support::caller::PROVIDER;
 use crate::support::gateway::{AWARDING, Options, organisation, unlimited};
 use crate::support::redis::Redis;
-use crate::support::{Gateway, Lrs};
+use crate::support::simulator::open_to_both;
+use crate::support::{Caller, Gateway, Lrs};
 
 const FIND: &str = "/v1/learners/find-by-uln";
 const SEARCH: &str = "/v1/learners/find-by-demographics";
@@ -137,7 +140,92 @@ async fn without_redis_every_replica_counts_its_share_and_then_together_again() 
     redis.kill();
     assert_eq!((admitted(&replicas[0], "ana").await, admitted(&replicas[1], "ana").await), (5, 5), "calls go on, a share each");
     redis.revive();
-    tokio::time::sleep(std::time::Duration::from_millis(300)).await; // a failure to connect is believed for so long
+    tokio::time::sleep(Duration::from_millis(300)).await; // a failure to connect is believed for so long
     let (one, other) = (admitted(&replicas[0], "ana").await, admitted(&replicas[1], "ana").await);
     assert_eq!(one + other, 10, "together again");
+}
+
+/// How many calls of an organisation are admitted at this gateway, of those that are made until it is over. Nobody is told anything
+/// but yes or too often.
+async fn admitted_until_over(caller: Caller, over: Arc<AtomicBool>) -> usize {
+    let mut admitted = 0;
+    while !over.load(Ordering::SeqCst) {
+        let answer = caller.post(FIND, &by_uln()).await;
+        match answer.status {
+            200 => admitted += 1,
+            _ => drop(answer.problem(429, "rate_limited")),
+        }
+    }
+    admitted
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn redis_that_is_killed_and_comes_back_under_load_is_not_noticed_by_callers() {
+    const BURST: u32 = 60;
+    let (mut redis, lrs) = (Redis::start(), Lrs::with(&open_to_both()));
+    let product = [Product::UlnManagement];
+    let organisations = || vec![organisation(PROVIDER, "demo-password-01", &product), organisation(AWARDING, "demo-password-02", &product)];
+    let rates = Rates { organisation: once(BURST), ..unlimited() };
+    let options =
+        |redis: &Redis| Options { rates, replicas: 2, organisations: organisations(), storage: redis.storage(KEY), ..Options::default() };
+    let replicas = [Gateway::with(&lrs.url(), options(&redis)), Gateway::with(&lrs.url(), options(&redis))];
+
+    let over = Arc::new(AtomicBool::new(false));
+    let load: Vec<_> = (0..4).map(|number| tokio::spawn(admitted_until_over(replicas[number % 2].caller(), Arc::clone(&over)))).collect();
+    for _ in 0..2 {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        redis.kill();
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        redis.revive();
+    }
+    tokio::time::sleep(Duration::from_millis(500)).await; // a failure to connect is believed for a while
+    over.store(true, Ordering::SeqCst);
+    let mut admitted = 0;
+    for calls in load {
+        admitted += calls.await.expect("nobody is told anything else");
+    }
+    // What Redis knew is gone with it, twice; meanwhile each replica had its share, once.
+    let most = BURST as usize * 4;
+    assert!((BURST as usize..=most + 4).contains(&admitted), "{admitted} admitted");
+
+    // Another organisation, which has called nobody yet, finds that they count together again.
+    let callers = replicas.each_ref().map(|replica| replica.caller().with_claims(json!({"org": AWARDING})));
+    let body = by_uln();
+    let calls = futures_util::stream::iter(0..150).map(|number| callers[number % 2].post(FIND, &body));
+    let statuses: Vec<u16> = calls.buffer_unordered(8).map(|answer| answer.status).collect().await;
+    let admitted = statuses.iter().filter(|status| **status != 429).count();
+    assert!((BURST as usize..=BURST as usize + 1).contains(&admitted), "{admitted} admitted");
+}
+
+#[tokio::test]
+async fn an_organisation_at_its_limit_does_not_slow_down_another() {
+    let (redis, lrs) = (Redis::start(), Lrs::with(&open_to_both()));
+    let product = [Product::UlnManagement];
+    let own = OwnRates { organisation: [None, Some(1)], ..OwnRates::default() };
+    let organisations =
+        vec![organisation(PROVIDER, "demo-password-01", &product).with_limits(own), organisation(AWARDING, "demo-password-02", &product)];
+    let rates = Rates { organisation: Limit { per_minute: 1, burst: 10_000 }, ..unlimited() };
+    let gateway = Gateway::with(&lrs.url(), Options { organisations, rates, storage: redis.storage(KEY), ..Options::default() });
+    let other = gateway.caller().with_claims(json!({"org": AWARDING}));
+    let body = by_uln();
+    let median = async || {
+        let mut times = Vec::new();
+        for _ in 0..50 {
+            let begun = Instant::now();
+            assert_eq!(other.post(FIND, &body).await.status, 200);
+            times.push(begun.elapsed());
+        }
+        times.sort_unstable();
+        times[times.len() / 2]
+    };
+    let alone = median().await;
+    let over = Arc::new(AtomicBool::new(false));
+    let crowd: Vec<_> = (0..8).map(|_| tokio::spawn(admitted_until_over(gateway.caller(), Arc::clone(&over)))).collect();
+    let beside = median().await;
+    over.store(true, Ordering::SeqCst);
+    for calls in crowd {
+        calls.await.expect("nobody is told anything else");
+    }
+    // Both share a machine, and in a test the callers' own work as well.
+    assert!(beside < alone * 10 + Duration::from_millis(50), "{alone:?} alone, {beside:?} beside a crowd");
 }

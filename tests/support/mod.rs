@@ -4,6 +4,7 @@ pub mod batches;
 pub mod caller;
 pub mod certificates;
 pub mod contract;
+pub mod door;
 pub mod failure;
 pub mod gateway;
 pub mod peer;
@@ -20,11 +21,21 @@ pub use simulator::Lrs;
 
 use std::net::SocketAddr;
 use std::sync::mpsc;
+use std::time::{Duration, Instant};
 
 use actix_web::dev::{Server, ServerHandle};
 
 /// Any free port of this machine.
 pub const ANY_PORT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
+
+/// Waits until it is so.
+pub async fn until(is_so: impl Fn() -> bool, what: impl Fn() -> String) {
+    let started = Instant::now();
+    while !is_so() {
+        assert!(started.elapsed() < Duration::from_secs(15), "it never comes to this: {}", what());
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
 
 /// A server in a thread of its own.
 pub struct Running {

@@ -1,15 +1,30 @@
 //! A simulated LRS.
 
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
 use actix_web::web::Data;
 use lrs_gateway::form::read::from_json;
+use lrs_gateway::organisations::Product;
 use lrs_gateway::simulator::register::NewLearner;
 use lrs_gateway::simulator::{self, Settings, Simulator};
 
 use super::{ANY_PORT, Running};
 
+/// An LRS at which both organisations may do everything.
+pub fn open_to_both() -> Settings {
+    let mut settings = Settings::default();
+    let products = [Product::UlnManagement, Product::RegistrationBatches, Product::LearningEvents, Product::Verification];
+    for organisation in &mut settings.organisations {
+        organisation.products.extend(products);
+    }
+    settings
+}
+
 /// The simulator, running.
 pub struct Lrs {
-    running: Running,
+    address: SocketAddr,
+    running: Option<Running>,
     pub simulator: Data<Simulator>,
 }
 
@@ -25,7 +40,7 @@ impl Lrs {
         let tls = settings.tls.as_ref().map(|tls| tls.server_config().expect("valid files"));
         let served = simulator.clone();
         let running = Running::start(move || simulator::bind(ANY_PORT, tls, served));
-        Self { running, simulator }
+        Self { address: running.address, running: Some(running), simulator }
     }
 
     /// With these learners, in the words of a register file but as JSON, and nobody else.
@@ -36,8 +51,22 @@ impl Lrs {
         Self::with(&Settings { invented_learners: 0, learners: learners.collect(), ..Settings::default() })
     }
 
+    /// Dies: nobody listens any more, and every connection ends.
+    pub fn die(&mut self) {
+        self.running = None;
+        while TcpStream::connect(self.address).is_ok() {
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    /// Listens again where it did, and knows what it knew.
+    pub fn rise(&mut self) {
+        let (address, served) = (self.address, self.simulator.clone());
+        self.running = Some(Running::start(move || simulator::bind(address, None, served)));
+    }
+
     /// Its address.
     pub fn url(&self) -> String {
-        format!("http://{}", self.running.address)
+        format!("http://{}", self.address)
     }
 }

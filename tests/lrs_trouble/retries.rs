@@ -1,0 +1,172 @@
+//! What is made again after it did not get through, and what never is.
+
+use std::time::{Duration, Instant};
+
+use futures_util::StreamExt as _;
+use futures_util::future::join_all;
+use lrs_gateway::simulator::{Settings, Step, Trouble};
+use serde_json::{Value, json};
+
+use super::{EVENTS, FIND, REGISTER, SEARCH, VERIFY, ana, begin, newcomer, statuses};
+use crate::support::door::Door;
+use crate::support::gateway::Options;
+use crate::support::{Gateway, Lrs};
+
+/// What a connection that did not get through looks like.
+const DID_NOT_GET_THROUGH: [Trouble; 4] = [Trouble::Refuse, Trouble::ResetBefore, Trouble::ResetAfter, Trouble::Unavailable];
+
+fn retrying(retries: u32) -> Options {
+    Options { retries, ..Options::default() }
+}
+
+/// Asks once for something that does not get through so many times, and is made again twice.
+async fn does_not_get_through(trouble: Trouble, troubles: usize, (lrs, gateway): (&Lrs, &Gateway), (path, element, body): &Read) {
+    let before = lrs.simulator.requests(element);
+    lrs.simulator.play(vec![Step::new(trouble).of(element).times(troubles)]);
+    let answer = gateway.caller().post(path, body).await;
+    let what = format!("{path}: {troubles} times {trouble:?}");
+    assert_eq!(lrs.simulator.requests(element) - before, (troubles + 1).min(3), "{what}");
+    if troubles < 3 {
+        assert_eq!(answer.status, 200, "{what}: {}", answer.text);
+    } else {
+        let problem = answer.problem(503, "lrs_unavailable");
+        assert_eq!((answer.header("retry-after"), &problem["outcomeUnknown"]), ("30", &Value::Null), "{what}");
+    }
+}
+
+type Read = (&'static str, &'static str, Value);
+
+#[tokio::test]
+async fn a_read_that_did_not_get_through_is_made_again_twice_and_no_more() {
+    let reads: [Read; 5] = [
+        (FIND, "FindLearnerByULN", ana()),
+        (SEARCH, "FindLearnerByDemographics", newcomer(0).1),
+        (VERIFY, "VerifyLearner", ana()),
+        (EVENTS, "GetLearnerLearningEvents", ana()),
+        ("/v1/learners/retrieve-ulns", "RetrieveULNs", json!({"ulns": ["3000000126"]})),
+    ];
+    join_all(reads.iter().map(|read| async move {
+        let lrs = Lrs::start();
+        for trouble in DID_NOT_GET_THROUGH {
+            // These use up the retries that a gateway begins with.
+            let gateway = Gateway::with(&lrs.url(), retrying(2));
+            for troubles in [1, 2, 3] {
+                does_not_get_through(trouble, troubles, (&lrs, &gateway), read).await;
+            }
+        }
+    }))
+    .await;
+}
+
+#[tokio::test]
+async fn a_read_finds_an_lrs_that_begins_to_listen_meanwhile() {
+    let mut lrs = Lrs::start();
+    let gateway = Gateway::with(&lrs.url(), retrying(5));
+    lrs.die();
+    let read = begin(gateway.caller(), FIND, ana());
+    let started = Instant::now();
+    while statuses(&gateway).await[0] != "DEGRADED" {
+        assert!(started.elapsed() < Duration::from_secs(10), "the first attempt never fails");
+    }
+    lrs.rise();
+    assert_eq!(read.await.expect("no panic").ok()["outcome"], "EXACT_MATCH");
+    assert_eq!(lrs.simulator.requests("FindLearnerByULN"), 1);
+}
+
+#[tokio::test]
+async fn an_answer_is_never_asked_for_again() {
+    let lrs = Lrs::start();
+    let gateway = Gateway::with(&lrs.url(), retrying(5));
+    let fault = |code: &str| Step { code: Some(code.into()), ..Step::new(Trouble::Fault) };
+    let mut steps = vec![fault("WSEC4711"), fault("WSEC0001"), fault("WSEC0005"), fault("WSEC0999")];
+    steps.extend(Trouble::all().filter(|trouble| !DID_NOT_GET_THROUGH.contains(trouble)).filter_map(|trouble| match trouble {
+        Trouble::Latency | Trouble::SlowDrip | Trouble::Fault => None,
+        _ => Some(Step::new(trouble)),
+    }));
+    assert_eq!(steps.len(), 10);
+    for (asked, step) in steps.into_iter().enumerate() {
+        lrs.simulator.play(vec![step.clone()]);
+        let answer = gateway.caller().post(FIND, &ana()).await;
+        assert!([502, 503].contains(&answer.status), "{step:?}: {}", answer.text);
+        assert_eq!(lrs.simulator.requests("FindLearnerByULN"), asked + 1, "{step:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_read_that_was_not_answered_in_time_is_not_made_again() {
+    let lrs = Lrs::start();
+    let gateway = Gateway::with(&lrs.url(), Options { timeout: Duration::from_millis(400), ..retrying(5) });
+    for (asked, step) in [Step::new(Trouble::Latency).taking(3000), Step::new(Trouble::SlowDrip).taking(50)].into_iter().enumerate() {
+        lrs.simulator.play(vec![step]);
+        gateway.caller().post(FIND, &ana()).await.problem(504, "lrs_timeout");
+        assert_eq!(lrs.simulator.requests("FindLearnerByULN"), asked + 1);
+    }
+}
+
+#[tokio::test]
+async fn a_write_is_never_made_again() {
+    let lrs = Lrs::start();
+    let gateway = Gateway::with(&lrs.url(), retrying(5));
+    let caller = gateway.caller();
+    let change = |registration: &Value| json!({"uln": "3000000126", "versionNumber": 1, "learner": registration["learner"]});
+    for (number, trouble) in DID_NOT_GET_THROUGH.into_iter().enumerate() {
+        let (registration, search) = newcomer(number);
+        caller.post(SEARCH, &search).await.ok();
+        for (path, element, body) in [
+            (REGISTER, "RegisterLearner", registration.clone()),
+            ("/v1/learners/update", "UpdateLearner", change(&registration)),
+            ("/v1/learners/obtain-uln", "RegisterLearner", newcomer(50 + number).0),
+        ] {
+            let before = lrs.simulator.requests(element);
+            lrs.simulator.play(vec![Step::new(trouble).of(element).times(1)]);
+            let problem = caller.post(path, &body).await.problem(503, "lrs_unavailable");
+            assert_eq!((&problem["outcomeUnknown"], &problem["retryable"]), (&json!(true), &json!(false)), "{path}: {trouble:?}");
+            assert_eq!(lrs.simulator.requests(element) - before, 1, "{path}: {trouble:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_made_again_after_the_time_of_the_call_is_over() {
+    // Each attempt takes 200 ms to fail.
+    let lrs = Lrs::with(&Settings { latency_milliseconds: 200, ..Settings::default() });
+    let timeout = Duration::from_millis(500);
+    let gateway = Gateway::with(&lrs.url(), Options { timeout, ..retrying(100) });
+    lrs.simulator.play(vec![Step::new(Trouble::ResetBefore)]);
+    let begun = Instant::now();
+    let answer = gateway.caller().post(FIND, &ana()).await;
+    assert!(begun.elapsed() < timeout * 2, "{:?}", begun.elapsed());
+    assert!([(503, "lrs_unavailable"), (504, "lrs_timeout")].contains(&(answer.status, answer.json()["code"].as_str().expect("a code"))));
+    let asked = lrs.simulator.requests("FindLearnerByULN");
+    assert!((1..=3).contains(&asked), "{asked}");
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert_eq!(lrs.simulator.requests("FindLearnerByULN"), asked, "nor after its caller was told");
+}
+
+#[tokio::test]
+async fn an_outage_is_not_multiplied() {
+    const CALLS: usize = 200;
+    let lrs = Lrs::start();
+    let gateway = Gateway::with(&lrs.url(), retrying(2));
+    lrs.simulator.play(vec![Step::new(Trouble::Refuse)]);
+    let (caller, body) = (gateway.caller(), ana());
+    let begun = Instant::now();
+    let calls = futures_util::stream::iter(0..CALLS).map(|_| caller.post(FIND, &body)).buffer_unordered(4);
+    calls.for_each(|answer| async move { drop(answer.problem(503, "lrs_unavailable")) }).await;
+    // A tenth of the calls, five that there always are, and one every two seconds.
+    let retries = lrs.simulator.requests("FindLearnerByULN") - CALLS;
+    let back = usize::try_from(begun.elapsed().as_secs() / 2).expect("few") + 1;
+    assert!((15..=CALLS / 10 + 5 + back).contains(&retries), "{retries} retries of {CALLS} calls in {:?}", begun.elapsed());
+}
+
+#[tokio::test]
+async fn a_retry_is_the_same_message_of_the_same_person() {
+    let lrs = Lrs::start();
+    let door = Door::before(&lrs.url());
+    let gateway = Gateway::with(&door.url(), retrying(2));
+    lrs.simulator.play(vec![Step::new(Trouble::Unavailable).times(2)]);
+    assert_eq!(gateway.caller().post(FIND, &ana()).await.status, 200);
+    let sent: Vec<String> = door.came("j.bloggs").into_iter().map(|(_, body)| body).collect();
+    assert_eq!(sent.len(), 3);
+    assert!(sent.iter().all(|one| *one == sent[0]), "the same message each time");
+}

@@ -1,0 +1,221 @@
+//! Every trouble the simulator plays, for a read, for a write and for a batch: what the caller is told, and that LRS was asked once.
+
+use std::time::Duration;
+
+use lrs_gateway::simulator::{Step, Trouble};
+use serde_json::{Value, json};
+
+use super::{EVENTS, FIND, REGISTER, SEARCH, ana, awarding, newcomer};
+use crate::support::batches::{learners, submit};
+use crate::support::caller::Answer;
+use crate::support::failure::{BAD_RESPONSE, CREDENTIALS, Kind, MAINTENANCE, REJECTED, TIMEOUT, UNAVAILABLE};
+use crate::support::gateway::Options;
+use crate::support::{Caller, Gateway, Lrs};
+
+/// A trouble as callers meet it.
+struct Case {
+    step: Step,
+    kind: Kind,
+    /// May LRS have done what it was asked to, as far as the gateway can tell?
+    open: bool,
+    code: Option<&'static str>,
+}
+
+impl Case {
+    fn new(trouble: Trouble, kind: Kind, open: bool) -> Self {
+        Self { step: Step::new(trouble), kind, open, code: None }
+    }
+
+    fn taking(self, milliseconds: u64) -> Self {
+        Self { step: self.step.taking(milliseconds), ..self }
+    }
+
+    fn fault(code: &'static str, kind: Kind, open: bool) -> Self {
+        Self { step: Step { code: Some(code.into()), ..Step::new(Trouble::Fault) }, kind, open, code: Some(code) }
+    }
+
+    /// What is asked once of this operation, and answered with the trouble.
+    fn play(&self, lrs: &Lrs, operation: &str) {
+        lrs.simulator.play(vec![self.step.clone().of(operation).times(1)]);
+    }
+
+    /// What a call must come to, one that changes something or not.
+    fn is_told(&self, answer: &Answer, changes: bool) {
+        let (what, (status, code, retryable, retry_after)) = (self.step.trouble, self.kind);
+        let problem = answer.problem(status, code);
+        let unknown = changes && self.open;
+        assert_eq!(problem["outcomeUnknown"], if unknown { json!(true) } else { Value::Null }, "{what:?}: {problem}");
+        assert_eq!(problem["retryable"], json!(retryable && !unknown), "{what:?}: {problem}");
+        let wait = retry_after.filter(|_| !unknown).map(|seconds| seconds.to_string()).unwrap_or_default();
+        assert_eq!(answer.header("retry-after"), wait, "{what:?}: {problem}");
+        assert_eq!(problem["lrs"]["code"].as_str(), self.code, "{what:?}: {problem}");
+    }
+}
+
+/// Later than somebody in a hurry waits.
+const LATE: u64 = 1_500;
+
+/// How each looks from the gateway, which cannot tell a reset before the work from one after it.
+fn cases() -> Vec<Case> {
+    vec![
+        Case::new(Trouble::Latency, TIMEOUT, true).taking(LATE),
+        Case::new(Trouble::SlowDrip, TIMEOUT, true).taking(50),
+        Case::new(Trouble::Refuse, UNAVAILABLE, true),
+        Case::new(Trouble::ResetBefore, UNAVAILABLE, true),
+        Case::new(Trouble::ResetAfter, UNAVAILABLE, true),
+        Case::new(Trouble::Unavailable, UNAVAILABLE, true),
+        Case::new(Trouble::MaintenancePage, MAINTENANCE, false),
+        Case::new(Trouble::MaintenanceRedirect, MAINTENANCE, false),
+        Case::new(Trouble::Maintenance405, MAINTENANCE, false),
+        Case { code: Some("WSEC0004"), ..Case::new(Trouble::OutOfHours, MAINTENANCE, false) },
+        Case::new(Trouble::Garbage, BAD_RESPONSE, true),
+        Case::new(Trouble::Truncated, BAD_RESPONSE, true),
+        Case::fault("WSEC4711", BAD_RESPONSE, true),
+        Case::fault("WSEC0001", REJECTED, false),
+        Case::fault("WSEC0006", CREDENTIALS, false),
+    ]
+}
+
+/// An LRS and two gateways before it: one has time, the other meets those troubles that are over some time.
+struct Scene {
+    lrs: Lrs,
+    patient: Gateway,
+    hasty: Gateway,
+}
+
+impl Scene {
+    fn new() -> Self {
+        let lrs = Lrs::start();
+        lrs.simulator.set_jobs_take(Duration::ZERO);
+        let hasty = Options { timeout: Duration::from_millis(400), ..Options::default() };
+        let (patient, hasty) = (Gateway::to(&lrs.url()), Gateway::with(&lrs.url(), hasty));
+        Self { lrs, patient, hasty }
+    }
+
+    /// The one that meets this trouble.
+    fn gateway(&self, case: &Case) -> &Gateway {
+        if case.kind == TIMEOUT { &self.hasty } else { &self.patient }
+    }
+}
+
+#[test]
+fn no_trouble_is_forgotten_here() {
+    for trouble in Trouble::all() {
+        assert!(cases().iter().any(|case| case.step.trouble == trouble), "{trouble:?} is not in the table");
+    }
+}
+
+#[tokio::test]
+async fn a_read_is_told_what_is_wrong_and_was_sent_once() {
+    let scene = Scene::new();
+    let lrs = &scene.lrs;
+    for (path, element) in [(FIND, "FindLearnerByULN"), (EVENTS, "GetLearnerLearningEvents")] {
+        for case in cases() {
+            let before = lrs.simulator.requests(element);
+            case.play(lrs, element);
+            let answer = scene.gateway(&case).caller().post(path, &ana()).await;
+            case.is_told(&answer, false);
+            assert_eq!(lrs.simulator.requests(element) - before, 1, "{:?}", case.step.trouble);
+        }
+        assert_eq!(scene.patient.caller().post(path, &ana()).await.ok()["outcome"], "EXACT_MATCH", "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_write_is_told_what_is_wrong_and_was_sent_once_and_a_search_shows_whether_it_was_done() {
+    let scene = Scene::new();
+    let (lrs, caller) = (&scene.lrs, scene.patient.caller());
+    for (number, case) in cases().into_iter().enumerate() {
+        let (trouble, (registration, search)) = (case.step.trouble, newcomer(number));
+        let counted = || (lrs.simulator.requests("RegisterLearner"), lrs.simulator.done("RegisterLearner"));
+        assert_eq!(caller.post(SEARCH, &search).await.ok()["outcome"], "NO_MATCH", "{trouble:?}");
+        let before = counted();
+        case.play(lrs, "RegisterLearner");
+        case.is_told(&scene.gateway(&case).caller().post(REGISTER, &registration).await, true);
+        let done = usize::from(trouble.lets_work());
+        assert_eq!(counted(), (before.0 + 1, before.1 + done), "{trouble:?}");
+        assert!(case.open || done == 0, "what is said to be not done was not done: {trouble:?}");
+        let outcome = if done == 1 { "EXACT_MATCH" } else { "NO_MATCH" };
+        assert_eq!(caller.post(SEARCH, &search).await.ok()["outcome"], outcome, "{trouble:?}");
+        assert_eq!(counted().0, before.0 + 1, "nothing is sent later either: {trouble:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_slow_answer_is_an_answer_if_there_is_time() {
+    let lrs = Lrs::start();
+    let gateway = Gateway::to(&lrs.url());
+    let caller = gateway.caller();
+    let (registration, search) = newcomer(0);
+    caller.post(SEARCH, &search).await.ok();
+    let nobody = json!({"uln": "3000000126", "givenName": "Zebedee", "familyName": "Quillfeather"});
+    for step in [Step::new(Trouble::Latency).taking(500), Step::new(Trouble::SlowDrip).taking(1)] {
+        lrs.simulator.play(vec![step.clone()]);
+        assert_eq!(caller.post(FIND, &nobody).await.ok()["outcome"], "NO_MATCH", "{step:?}");
+    }
+    lrs.simulator.play(vec![Step::new(Trouble::Latency).taking(500)]);
+    assert_eq!(caller.post(REGISTER, &registration).await.status, 201);
+    assert_eq!((lrs.simulator.requests("FindLearnerByULN"), lrs.simulator.requests("RegisterLearner")), (2, 1));
+}
+
+fn achievement(number: usize) -> Value {
+    let achievement = json!({
+        "action": "CREATE", "actionDate": "2026-07-01", "achievementAwardDate": "2026-06-30", "uln": "3000000126", "givenName": "Ana",
+        "familyName": "O'Neill", "dateOfBirth": "2003-04-05", "gender": "FEMALE", "learnerPostcode": "ZZ99 9ZZ", "providerUkprn": "10088881",
+        "unitOrQualificationReferenceNumber": format!("600/{number:04}/X"), "grade": "Pass", "misIdentifier": format!("CAND-{number}"),
+    });
+    json!({"submissionType": "FINAL", "achievements": [achievement]})
+}
+
+fn registrations(number: usize) -> Value {
+    let mut learners = learners(number + 1);
+    json!({"jobType": "FULL", "learners": learners.split_off(number)})
+}
+
+/// Lets a batch of this resource meet every trouble on its way to LRS.
+async fn every_trouble_of(resource: &str, element: &str, caller: fn(&Gateway) -> Caller, body: fn(usize) -> Value) {
+    let scene = Scene::new();
+    let lrs = &scene.lrs;
+    for (number, case) in cases().into_iter().enumerate() {
+        let (trouble, caller) = (case.step.trouble, caller(scene.gateway(&case)));
+        let jobs = || lrs.simulator.jobs().submissions().len();
+        let (requests, before) = (lrs.simulator.requests(element), jobs());
+        case.play(lrs, element);
+        let batch = submit(&caller, resource, &body(number)).await;
+        let (state, reason) = match case.kind {
+            _ if case.open => (batch.when("PAUSED").await, "ANSWER_LOST"),
+            MAINTENANCE => (batch.when("COMPLETE").await, ""),
+            CREDENTIALS => (batch.when("FAILED").await, "LRS_CREDENTIALS_REJECTED"),
+            _ => (batch.when("FAILED").await, "LRS_REJECTED_REQUEST"),
+        };
+        assert_eq!(state["parts"][0]["reason"].as_str().unwrap_or_default(), reason, "{trouble:?}: {state}");
+        // What was certainly not done was sent again by itself, and everything else was sent once.
+        let sent = lrs.simulator.requests(element) - requests;
+        assert_eq!(sent, if case.kind == MAINTENANCE { 2 } else { 1 }, "{trouble:?}: {state}");
+        let made = usize::from(trouble.lets_work() || case.kind == MAINTENANCE);
+        assert_eq!(jobs() - before, made, "{trouble:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_batch_of_registrations_goes_on_by_itself_or_waits_for_a_decision_but_is_never_doubled() {
+    every_trouble_of("registration-batches", "SubmitBatch", Gateway::caller, registrations).await;
+}
+
+#[tokio::test]
+async fn a_batch_of_achievements_goes_on_by_itself_or_waits_for_a_decision_but_is_never_doubled() {
+    every_trouble_of("achievement-batches", "SubmitAchievementBatchJob", awarding, achievement).await;
+}
+
+#[tokio::test]
+async fn a_batch_whose_results_cannot_be_fetched_is_asked_for_again_and_not_sent_again() {
+    let scene = Scene::new();
+    let lrs = &scene.lrs;
+    for (number, case) in cases().into_iter().enumerate() {
+        let asked = lrs.simulator.requests("GetSubmitBatchOutput");
+        case.play(lrs, "GetSubmitBatchOutput");
+        submit(&scene.gateway(&case).caller(), "registration-batches", &registrations(number)).await.when("COMPLETE").await;
+        assert_eq!(lrs.simulator.requests("GetSubmitBatchOutput") - asked, 2, "{:?}", case.step.trouble);
+    }
+    assert_eq!(lrs.simulator.requests("SubmitBatch"), cases().len());
+}
