@@ -119,7 +119,7 @@ async fn a_write_is_never_made_again() {
         ] {
             let before = lrs.simulator.requests(element);
             lrs.simulator.play(vec![Step::new(trouble).of(element).times(1)]);
-            let problem = caller.post(path, &body).await.problem(503, "lrs_unavailable");
+            let problem = caller.post(path, &body).await.problem(504, "lrs_timeout");
             assert_eq!((&problem["outcomeUnknown"], &problem["retryable"]), (&json!(true), &json!(false)), "{path}: {trouble:?}");
             assert_eq!(lrs.simulator.requests(element) - before, 1, "{path}: {trouble:?}");
         }

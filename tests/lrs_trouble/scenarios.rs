@@ -41,9 +41,10 @@ impl Case {
 
     /// What a call must come to, one that changes something or not.
     fn is_told(&self, answer: &Answer, changes: bool) {
-        let (what, (status, code, retryable, retry_after)) = (self.step.trouble, self.kind);
+        let (what, unknown) = (self.step.trouble, changes && self.open);
+        // A write that LRS may have done is not told that LRS cannot be reached.
+        let (status, code, retryable, retry_after) = if unknown && self.kind == UNAVAILABLE { TIMEOUT } else { self.kind };
         let problem = answer.problem(status, code);
-        let unknown = changes && self.open;
         assert_eq!(problem["outcomeUnknown"], if unknown { json!(true) } else { Value::Null }, "{what:?}: {problem}");
         assert_eq!(problem["retryable"], json!(retryable && !unknown), "{what:?}: {problem}");
         let wait = retry_after.filter(|_| !unknown).map(|seconds| seconds.to_string()).unwrap_or_default();
