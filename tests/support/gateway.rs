@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use lrs_gateway::audit::Audit;
 use lrs_gateway::auth::{Algorithm, ClaimNames, Issuer, IssuerKey, Verifier};
 use lrs_gateway::domain::{OrganisationRef, Ukprn};
 use lrs_gateway::form::Value as _;
@@ -36,6 +37,7 @@ pub struct Options {
     pub breaker: BreakerSettings,
     pub retries: u32,
     pub maintenance: Vec<Window>,
+    pub audit: Audit,
 }
 
 impl Default for Options {
@@ -62,6 +64,7 @@ impl Default for Options {
             breaker: BreakerSettings { failures: usize::MAX, ..BreakerSettings::default() },
             retries: 0,
             maintenance: Vec::new(),
+            audit: Audit::off(),
         }
     }
 }
@@ -131,7 +134,7 @@ impl Gateway {
         let (verifier, registry) = (Verifier::new(options.issuers), Registry::new(options.organisations));
         let jobs = Jobs::kept_in(&options.storage, options.jobs);
         let limits = RateLimits::new(options.rates, options.replicas, &options.storage);
-        let gateway = server::Gateway::new(verifier, registry, Lrs::new(lrs), jobs, limits, &options.storage);
+        let gateway = server::Gateway::new(verifier, registry, Lrs::new(lrs).with_audit(options.audit), jobs, limits, &options.storage);
         Self(Running::start(move || {
             gateway.engine().start();
             server::bind(ANY_PORT, 1, None, gateway).map(|bound| (bound.address, bound.server))
