@@ -187,10 +187,8 @@ async fn the_program_writes_to_its_output_and_to_its_end_and_hashes_match() {
         caller.post(FIND, &ana()).await.ok();
     }
     program.terminate();
-    let mut written = String::new();
-    std::io::Read::read_to_string(&mut program.child.stdout.take().expect("piped"), &mut written).expect("text");
-    let told: Vec<Value> = written.lines().map(|line| serde_json::from_str(line).expect("nothing but the trail")).collect();
-    assert_eq!(told.len(), 20, "{written}");
+    let told: Vec<Value> = program.output.iter().map(|line| serde_json::from_str(&line).expect("nothing but the trail")).collect();
+    assert_eq!(told.len(), 20, "{told:?}");
     // Who has a ULN and the key finds its lines.
     let mut command = crate::support::program::program(&["audit-hash", "--config", &setup.config()], &[]);
     command.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());

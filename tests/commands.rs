@@ -1,6 +1,5 @@
 //! The program as its operators run it.
 
-use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::time::Duration;
 
@@ -37,13 +36,8 @@ async fn nothing_personal_is_logged_at_the_most_verbose_level() {
     let token_file = directory.path().join("tokens.json");
     let token_path = token_file.display().to_string();
     let arguments = ["demo", "--listen", "127.0.0.1:0", "--token-file", &token_path];
-    let mut demo = Program::start(&arguments, &[("RUST_LOG", "trace")]);
-    let mut welcome = BufReader::new(demo.child.stdout.take().expect("piped"));
-    let mut line = String::new();
-    while !line.starts_with("Documentation") {
-        line.clear();
-        assert!(welcome.read_line(&mut line).expect("text") > 0, "a welcome");
-    }
+    let demo = Program::start(&arguments, &[("RUST_LOG", "trace")]);
+    let line = demo.output.iter().find(|line| line.starts_with("Documentation")).expect("a welcome");
     let url = line.split_whitespace().last().and_then(|url| url.strip_suffix("/docs")).expect("an address").to_owned();
     let tokens: Value = serde_json::from_slice(&std::fs::read(&token_file).expect("written")).expect("JSON");
     let token = tokens["learningProvider"].as_str().expect("a token");

@@ -12,6 +12,8 @@ use serde_json::Value;
 pub struct Program {
     pub child: Child,
     log: mpsc::Receiver<String>,
+    /// The lines of its standard output; it has none any more when it has ended.
+    pub output: mpsc::Receiver<String>,
 }
 
 impl Program {
@@ -19,8 +21,11 @@ impl Program {
         let mut child = program(arguments, variables).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
         let (lines, log) = mpsc::channel();
         let stderr = BufReader::new(child.stderr.take().expect("piped"));
+        let (written, output) = mpsc::channel();
+        let stdout = BufReader::new(child.stdout.take().expect("piped"));
+        std::thread::spawn(move || stdout.lines().map_while(Result::ok).try_for_each(|line| written.send(line)));
         std::thread::spawn(move || stderr.lines().map_while(Result::ok).try_for_each(|line| lines.send(line)));
-        Self { child, log }
+        Self { child, log, output }
     }
 
     /// The first log line with this message.
