@@ -11,8 +11,8 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use crate::api::{
-    achievement_batches, find_learners, health, learning_events, lrs_status, obtain_uln, register_learners, registration_batches,
-    retrieve_ulns, verification_batches, verify_learners,
+    achievement_batches, find_learners, health, learning_events, lrs_status, obtain_uln, organisation, register_learners,
+    registration_batches, retrieve_ulns, verification_batches, verify_learners,
 };
 use crate::openapi;
 use crate::problem::{Code, Problem};
@@ -44,6 +44,7 @@ pub fn api(services: &mut ServiceConfig<'_>) {
         .service(verify_learners::verify_learner)
         .service(retrieve_ulns::retrieve_ulns)
         .service(learning_events::get_learning_events)
+        .service(organisation::get_organisation)
         .service(lrs_status::get_lrs_status);
     let v1 = batches!(v1, registration_batches, verification_batches, achievement_batches).service(achievement_batches::get_job);
     services.service(v1).service(health::live).service(health::ready);

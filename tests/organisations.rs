@@ -4,9 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use lrs_gateway::api::organisation::CertificateState;
 use lrs_gateway::domain::Ukprn;
 use lrs_gateway::form::Value as _;
-use lrs_gateway::organisations::{ClientIdentity, Organisation, OrganisationPassword, Product, Transport};
+use lrs_gateway::limits::OwnRates;
+use lrs_gateway::organisations::{ClientIdentity, Organisation, OrganisationPassword, Product, Transport, Validity};
 use lrs_gateway::simulator::{Settings, TlsFiles};
 use serde_json::json;
 
@@ -143,4 +145,27 @@ fn archives_of_today_and_of_lrss_early_years_can_be_opened() {
         let problem = ClientIdentity::from_pkcs12(&archive, password).expect_err(said);
         assert!(problem.contains(said), "{problem}");
     }
+}
+
+#[tokio::test]
+async fn an_organisation_can_read_about_itself() {
+    let (lrs, authority) = (Lrs::start(), Authority::new());
+    let with = |files| with_certificate(PROVIDER, "demo-password-01", &authority.ca_file(), files);
+    let gateway = |organisation| Gateway::with(&lrs.url(), Options { organisations: vec![organisation], ..Options::default() });
+    let plain = gateway(with(None)).caller().request("GET", "/v1/organisation").await.ok();
+    assert_eq!((&plain["ukprn"], &plain["name"], &plain["products"]), (&json!(PROVIDER), &json!("A test"), &json!(["uln-management"])));
+    assert!(plain.get("clientCertificate").is_none() && plain.get("organisationRef").is_none(), "{plain}");
+    let own = OwnRates { person: [Some(7), None], ..OwnRates::default() };
+    let certified = gateway(with(Some(authority.issue("college"))).with_limits(own));
+    // Whoever has a token of the organisation may know, with any scope or none.
+    let told = certified.caller().with_claims(json!({"scope": ""})).request("GET", "/v1/organisation").await.ok();
+    assert_eq!(told["limits"]["person"]["perMinute"], 7, "{told}");
+    assert_eq!(told["clientCertificate"]["validUntil"], "2099-01-01T00:00:00.000Z", "{told}");
+    assert_eq!(told["clientCertificate"]["status"], "VALID");
+    let status = |year: i16, month: i8, day: i8| {
+        let until = jiff::civil::date(year, month, day).to_zoned(jiff::tz::TimeZone::UTC).expect("a day").timestamp();
+        serde_json::to_value(CertificateState::from(Validity { from: jiff::Timestamp::UNIX_EPOCH, until })).expect("JSON")["status"].clone()
+    };
+    let soon = jiff::Zoned::now().date().checked_add(jiff::Span::new().days(20)).expect("a day");
+    assert_eq!([status(2020, 1, 1), status(soon.year(), soon.month(), soon.day())], [json!("NOT_VALID"), json!("EXPIRES_SOON")]);
 }

@@ -16,6 +16,7 @@ pub mod learning_events;
 pub mod lrs_status;
 pub mod obtain_uln;
 mod once;
+pub mod organisation;
 mod outcome;
 pub mod register_learners;
 pub mod registration_batches;

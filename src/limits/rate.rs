@@ -221,9 +221,14 @@ impl RateLimits {
         }
     }
 
+    /// The limits of an organisation that has these of its own.
+    pub fn rates(&self, own: OwnRates) -> Rates {
+        self.rates.with(own)
+    }
+
     /// Counts a call, if it may be made.
     pub async fn count(&self, call: Call<'_>, own: OwnRates) -> Verdict {
-        let rates = self.rates.with(own);
+        let rates = self.rates(own);
         let mut limits = vec![("organisation", rates.organisation), ("person", rates.person)];
         if call.is_search {
             limits.push(("searches", rates.searches));

@@ -23,6 +23,11 @@ pub struct Validity {
 }
 
 impl Validity {
+    /// How many whole days it still is; negative when it is over.
+    pub fn days_left(self) -> i64 {
+        self.until.duration_since(Timestamp::now()).as_hours().div_euclid(24)
+    }
+
     /// Is it valid now?
     pub fn is_now(self) -> bool {
         (self.from..=self.until).contains(&Timestamp::now())

@@ -49,6 +49,12 @@ impl Product {
     }
 }
 
+impl serde::Serialize for Product {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
 impl Value for Product {
     const RULE: Rule = Rule::new("A group of LRS operations.", "uln-management");
 
