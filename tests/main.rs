@@ -9,6 +9,7 @@ mod bad_learners;
 mod batch_store;
 mod batches_in_redis;
 mod batches_on_the_wire;
+mod canary;
 mod codes;
 mod commands;
 mod contract;
