@@ -12,7 +12,12 @@ pub struct Authority {
 
 impl Authority {
     pub fn new() -> Self {
+        Self::named("Example Authority")
+    }
+
+    pub fn named(name: &str) -> Self {
         let mut params = CertificateParams::new(Vec::new()).expect("parameters");
+        params.distinguished_name.push(DnType::CommonName, name);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().expect("a key")).expect("a certificate");
         let directory = tempfile::tempdir().expect("a directory");

@@ -10,6 +10,7 @@ pub mod peer;
 pub mod program;
 pub mod proxy;
 pub mod redis;
+pub mod renegotiating;
 pub mod sample;
 pub mod simulator;
 
