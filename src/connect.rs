@@ -127,28 +127,33 @@ fn of_alert(alert: AlertDescription, in_handshake: bool, has_certificate: bool) 
 
 /// Why the other side is not taken for LRS.
 fn distrust(error: &reqwest::Error) -> Option<String> {
-    let wrong_name = "LRS's certificate is for another name: look at lrs.base_url";
-    let unknown = "LRS's certificate is not trusted: if its authority is one of your own, give it in lrs.ca_certificate_file";
-    let problem = match rustls_error(error) {
-        Some(rustls::Error::InvalidCertificate(problem)) => problem,
+    use CertificateError as Problem;
+    const NAME: &str = "LRS's certificate is for another name: look at lrs.base_url";
+    const TIME: &str = "LRS's certificate is not valid today: look at this machine's clock, and tell LRS";
+    const UNKNOWN: &str = "LRS's certificate is not trusted: if its authority is one of your own, give it in lrs.ca_certificate_file";
+    let (meaning, words) = match rustls_error(error) {
+        Some(rustls::Error::InvalidCertificate(problem)) => (
+            match problem {
+                Problem::NotValidForName | Problem::NotValidForNameContext { .. } => NAME,
+                Problem::Expired | Problem::ExpiredContext { .. } | Problem::NotValidYet | Problem::NotValidYetContext { .. } => TIME,
+                _ => UNKNOWN,
+            },
+            problem.to_string(),
+        ),
         Some(_) => return None,
         // The system's TLS has words only.
         None => {
             let words = causes(error).map(ToString::to_string).find(|words| words.contains("certificate verify failed"))?;
-            let meaning = if words.contains("mismatch") { wrong_name } else { unknown };
-            return Some(format!("{meaning} ({words})"));
+            let speaks_of = |signs: [&str; 2]| signs.iter().any(|sign| words.contains(sign));
+            let meaning = match () {
+                () if speaks_of(["hostname mismatch", "IP address mismatch"]) => NAME,
+                () if speaks_of(["has expired", "not yet valid"]) => TIME,
+                () => UNKNOWN,
+            };
+            (meaning, words)
         }
     };
-    Some(match problem {
-        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => wrong_name.into(),
-        CertificateError::Expired
-        | CertificateError::ExpiredContext { .. }
-        | CertificateError::NotValidYet
-        | CertificateError::NotValidYetContext { .. } => {
-            "LRS's certificate is not valid today: look at this machine's clock, and tell LRS".into()
-        }
-        problem => format!("{unknown} ({problem})"),
-    })
+    Some(format!("{meaning} ({words})"))
 }
 
 fn innermost(error: &reqwest::Error) -> String {

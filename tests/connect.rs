@@ -82,6 +82,12 @@ fn who_is_not_lrs_is_not_taken_for_it() {
     let other_name = setup(&lrs.url().replace("127.0.0.1", "localhost"), &authority.ca_file(), Some(authority.issue("college")));
     let (worked, said) = connect(&other_name, &[UKPRN]);
     assert!(!worked && said.contains("is for another name"), "{said}");
+
+    let (certificate_file, key_file) = authority.issue_until("127.0.0.1", 2020);
+    let tls = TlsFiles { certificate_file, key_file, client_ca_file: None };
+    let expired = Lrs::with(&Settings { tls: Some(tls), ..Settings::default() });
+    let (worked, said) = connect(&setup(&expired.url(), &authority.ca_file(), None), &[UKPRN]);
+    assert!(!worked && said.contains("is not valid today"), "{said}");
 }
 
 #[test]

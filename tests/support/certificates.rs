@@ -45,9 +45,14 @@ impl Authority {
 
     /// Certificate and key files for this name.
     pub fn issue(&self, name: &str) -> (PathBuf, PathBuf) {
-        let [certificate, key] = self.certify(name);
+        self.issue_until(name, 2099)
+    }
+
+    /// The same, with a certificate that ends in this year.
+    pub fn issue_until(&self, name: &str, year: i32) -> (PathBuf, PathBuf) {
+        let [certificate, key] = self.certify_until(name, year);
         let file = |kind: &str, pem: String| {
-            let path = self.directory.path().join(format!("{name}.{kind}.pem"));
+            let path = self.directory.path().join(format!("{name}.{year}.{kind}.pem"));
             std::fs::write(&path, pem).expect("written");
             path
         };

@@ -112,10 +112,20 @@ impl Setup {
 
     /// With this certificate and key for an organisation.
     pub fn certificate(&self, ukprn: &str, certificate: &Path, key: &Path) {
+        self.client_certificate(ukprn, ["certificate_file", "key_file"], [certificate, key]);
+    }
+
+    /// With this PKCS#12 archive and password file for an organisation.
+    #[cfg(feature = "native-tls")]
+    pub fn archive(&self, ukprn: &str, archive: &Path, password: &Path) {
+        self.client_certificate(ukprn, ["pfx_file", "pfx_password_file"], [archive, password]);
+    }
+
+    fn client_certificate(&self, ukprn: &str, names: [&str; 2], paths: [&Path; 2]) {
         let file = format!("organisations/{ukprn}.toml");
         let text = std::fs::read_to_string(self.path(&file)).expect("written");
-        let (certificate, key) = (certificate.display(), key.display());
-        self.write(&file, &format!("{text}client_certificate = {{ certificate_file = \"{certificate}\", key_file = \"{key}\" }}\n"));
+        let ([one, other], [first, second]) = (names, paths.map(Path::display));
+        self.write(&file, &format!("{text}client_certificate = {{ {one} = \"{first}\", {other} = \"{second}\" }}\n"));
     }
 
     pub fn path(&self, name: &str) -> PathBuf {

@@ -25,9 +25,9 @@ impl Renegotiating {
         let mut child = Command::new("openssl")
             // No session is resumed: that would be a renegotiation without a certificate.
             .args(["s_server", "-accept", "127.0.0.1:0", "-no_ticket", "-no_cache", "-verify_return_error"])
-            .args(arguments)
             .args(["-cert".as_ref(), certificate.as_os_str(), "-key".as_ref(), key.as_os_str()])
             .args(["-CAfile".as_ref(), authority.ca_file().as_os_str()])
+            .args(arguments) // the last counts
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
