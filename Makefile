@@ -5,7 +5,7 @@ APT := $(shell [ "$$(id -u)" = 0 ] || echo sudo) apt-get
 # The official interface files, for those who have them (see README); tests also check messages against them.
 export LRS_CONTRACT_DIR ?= $(shell [ -d ../shared/lrs/wsdl ] && cd ../shared/lrs && pwd)
 
-.PHONY: run test check format bench openapi compiler tools
+.PHONY: run test test-native-tls check format bench openapi compiler tools
 
 run: compiler ## the demonstration: gateway and simulated LRS in one process
 	$(CARGO) run --quiet -- demo
@@ -13,6 +13,11 @@ run: compiler ## the demonstration: gateway and simulated LRS in one process
 test: compiler tools check ## formatting, lints, every test, and the OpenAPI documents against the code
 	$(CARGO) test --locked
 	$(CARGO) run --quiet --locked -- openapi --check
+
+test-native-tls: compiler tools ## what differs in a program with the system's TLS (docs/TLS.md): lints, and the tests of connections
+	@pkg-config --exists openssl 2>/dev/null || { $(APT) update -qq && $(APT) install -y -qq libssl-dev pkg-config; }
+	$(CARGO) clippy --locked --all-targets --features native-tls -- --deny warnings
+	$(CARGO) test --locked --features native-tls -- connect:: renegotiation:: organisations:: alert::
 
 check: ## formatting and lints
 	$(CARGO) fmt --check
@@ -34,6 +39,7 @@ bench: tools ## time, allocations and instructions of the hot path, of limits an
 compiler: ## a C compiler, for the cryptography
 	@command -v cc >/dev/null || { $(APT) update -qq && $(APT) install -y -qq gcc libc6-dev; }
 
-tools: ## a Redis for the tests; xmllint, with which they check messages against schemas
+tools: ## a Redis for the tests; OpenSSL, as a server that renegotiates; xmllint, with which they check messages against schemas
 	@command -v redis-server >/dev/null || { $(APT) update -qq && $(APT) install -y -qq redis-server; }
+	@command -v openssl >/dev/null || { $(APT) update -qq && $(APT) install -y -qq openssl; }
 	@[ -z "$$LRS_CONTRACT_DIR" ] || command -v xmllint >/dev/null || { $(APT) update -qq && $(APT) install -y -qq libxml2-utils; }

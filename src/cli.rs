@@ -4,6 +4,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::web::Data;
@@ -13,11 +14,13 @@ use serde_json::json;
 
 use crate::auth::{Claims, mint, scope};
 use crate::config::{Config, Minter};
+use crate::connect;
 use crate::demo;
 use crate::domain::{Ukprn, Uln, UserName};
 use crate::form::Value as _;
 use crate::jobs::JobsError;
 use crate::openapi;
+use crate::organisations::{Organisation, Registry};
 use crate::server::{self, Gateway};
 use crate::simulator::{self, Settings};
 use crate::storage::seal::CannotOpen;
@@ -71,6 +74,9 @@ enum Command {
         /// Configuration file (TOML)
         #[arg(long, env = "LRS_GATEWAY_CONFIG")]
         config: PathBuf,
+        /// Then connect to LRS as this organisation, with its certificate; may be given more than once, or `all`
+        #[arg(long, value_name = "UKPRN")]
+        connect: Vec<String>,
     },
     /// Print the hashes that stand for ULNs in the audit trail; ULNs are read from standard input, one a line
     AuditHash {
@@ -112,7 +118,7 @@ pub fn run() -> ExitCode {
             print!("{}", if v3_0 { openapi::document_3_0() } else { openapi::document_3_1() });
             Ok(())
         }
-        Command::CheckConfig { config } => check_config(&config),
+        Command::CheckConfig { config, connect } => check_config(&config, &connect),
         Command::AuditHash { config } => audit_hash(&config),
         Command::Token { config, organisation, user, scope, lifetime } => token(&config, &organisation, &user, &scope, lifetime),
     };
@@ -211,16 +217,39 @@ fn check_documents(directory: &Path) -> Outcome {
     if problems.is_empty() { Ok(()) } else { Err(problems) }
 }
 
-fn check_config(path: &Path) -> Outcome {
+fn check_config(path: &Path, connect: &[String]) -> Outcome {
     let config = Config::load(path)?;
-    if !config.organisation_problems.is_empty() {
-        return Err(config.organisation_problems);
+    let mut problems = config.organisation_problems;
+    if problems.is_empty() {
+        println!("{}: no problem found, {} organisations", path.display(), config.registry.len());
+        for remark in config.remarks {
+            println!("{remark}");
+        }
     }
-    println!("{}: no problem found, {} organisations", path.display(), config.registry.len());
-    for remark in config.remarks {
-        println!("{remark}");
+    // Connections are worth trying though other organisations have problems.
+    for name in connect {
+        let organisations = named(name, &config.registry);
+        if organisations.is_empty() {
+            problems.push(format!("--connect {name}: there is no such organisation that can be used"));
+        }
+        for organisation in organisations {
+            match block_on(connect::connect(&config.lrs, &organisation)) {
+                Ok(said) => println!("{said}"),
+                Err(problem) => problems.push(problem),
+            }
+        }
     }
-    Ok(())
+    if problems.is_empty() { Ok(()) } else { Err(problems) }
+}
+
+/// The organisation of this UKPRN, or `all`.
+fn named(name: &str, registry: &Registry) -> Vec<Arc<Organisation>> {
+    if name != "all" {
+        return Ukprn::parse(name).ok().and_then(|ukprn| registry.find(&ukprn)).into_iter().collect();
+    }
+    let mut organisations: Vec<_> = registry.now().values().cloned().collect();
+    organisations.sort_by(|one, other| one.ukprn().cmp(other.ukprn()));
+    organisations
 }
 
 /// ULNs come on standard input, so that they do not stand in the list of processes or the history of a shell.

@@ -10,13 +10,14 @@
 //! Batches take longer: [`jobs`] keeps them, sends them in parts, follows them at LRS, and puts the results together.
 //!
 //! Beside that: [`routes`] lists every route, [`openapi`] describes them, [`config`] reads settings, [`tls`] and [`telemetry`]
-//! set up what their names say, [`cli`] has the commands, [`simulator`] plays LRS and [`demo`] shows the two together.
+//! set up what their names say, [`connect`] tries the connection to LRS, [`cli`] has the commands, [`simulator`] plays LRS and [`demo`] shows the two together.
 
 pub mod api;
 pub mod audit;
 pub mod auth;
 pub mod cli;
 pub mod config;
+pub mod connect;
 pub mod demo;
 pub mod domain;
 pub mod form;

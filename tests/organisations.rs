@@ -1,20 +1,16 @@
 //! Organisations do not mix: passwords, persons, connections, certificates.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use lrs_gateway::api::organisation::CertificateState;
-use lrs_gateway::domain::Ukprn;
-use lrs_gateway::form::Value as _;
 use lrs_gateway::limits::OwnRates;
-use lrs_gateway::organisations::{ClientIdentity, Organisation, OrganisationPassword, Product, Transport, Validity};
+use lrs_gateway::organisations::{ClientIdentity, Product, TlsBackend, Validity};
 use lrs_gateway::simulator::{Settings, TlsFiles};
 use serde_json::json;
 
 use crate::support::caller::PROVIDER;
 use crate::support::certificates::{Authority, made};
-use crate::support::gateway::{AWARDING, Options, organisation};
+use crate::support::gateway::{AWARDING, Options, certified, organisation};
 use crate::support::peer::{Reply, soap};
 use crate::support::{Gateway, Lrs, Peer};
 
@@ -65,16 +61,6 @@ async fn thousands_of_interleaved_calls_never_carry_anothers_password_or_share_a
     assert!(passwords_of_connection.len() < CALLS / 10, "connections are kept: {}", passwords_of_connection.len());
 }
 
-fn with_certificate(ukprn: &str, password: &str, ca_file: &Path, files: Option<(PathBuf, PathBuf)>) -> Organisation {
-    let transport = Transport::new(Some(ca_file), Duration::from_secs(2)).expect("a root");
-    let identity = files.map(|(certificate, key)| {
-        let [certificate, key] = [certificate, key].map(|file| std::fs::read(file).expect("it is there"));
-        ClientIdentity::from_pem(&certificate, &key).expect("they belong together")
-    });
-    let (ukprn, password) = (Ukprn::parse(ukprn).expect("a UKPRN"), OrganisationPassword::new(password).expect("16 characters"));
-    Organisation::new(ukprn, "A test".into(), None, vec![Product::UlnManagement], password, identity, &transport).expect("a client")
-}
-
 #[tokio::test]
 async fn lrs_that_asks_for_certificates_lets_in_who_has_one() {
     let (authority, stranger) = (Authority::new(), Authority::new());
@@ -84,7 +70,7 @@ async fn lrs_that_asks_for_certificates_lets_in_who_has_one() {
     let search = json!({"uln": "3000000126", "givenName": "Ana", "familyName": "O'Neill"});
     let url = lrs.url().replace("http:", "https:");
     let gateway_with = |files| {
-        let organisation = with_certificate(PROVIDER, "demo-password-01", &authority.ca_file(), files);
+        let organisation = certified(PROVIDER, "demo-password-01", TlsBackend::Rustls, &authority.ca_file(), files);
         Gateway::with(&url, Options { organisations: vec![organisation], ..Options::default() })
     };
 
@@ -95,7 +81,7 @@ async fn lrs_that_asks_for_certificates_lets_in_who_has_one() {
     }
 
     // A server that our roots do not vouch for is not LRS: nothing is sent to it.
-    let organisation = with_certificate(PROVIDER, "demo-password-01", &stranger.ca_file(), Some(authority.issue("college")));
+    let organisation = certified(PROVIDER, "demo-password-01", TlsBackend::Rustls, &stranger.ca_file(), Some(authority.issue("college")));
     let gateway = Gateway::with(&url, Options { organisations: vec![organisation], ..Options::default() });
     gateway.caller().post(FIND, &search).await.problem(503, "lrs_unavailable");
 }
@@ -150,7 +136,7 @@ fn archives_of_today_and_of_lrss_early_years_can_be_opened() {
 #[tokio::test]
 async fn an_organisation_can_read_about_itself() {
     let (lrs, authority) = (Lrs::start(), Authority::new());
-    let with = |files| with_certificate(PROVIDER, "demo-password-01", &authority.ca_file(), files);
+    let with = |files| certified(PROVIDER, "demo-password-01", TlsBackend::Rustls, &authority.ca_file(), files);
     let gateway = |organisation| Gateway::with(&lrs.url(), Options { organisations: vec![organisation], ..Options::default() });
     let plain = gateway(with(None)).caller().request("GET", "/v1/organisation").await.ok();
     assert_eq!((&plain["ukprn"], &plain["name"], &plain["products"]), (&json!(PROVIDER), &json!("A test"), &json!(["uln-management"])));

@@ -13,6 +13,7 @@ use crate::limits::Rates;
 use crate::lrs::external_service::AchievementCodes;
 use crate::lrs::maintenance::Moment;
 use crate::lrs::{BreakerSettings, DEFAULT_BATCH_TIMEOUT, DEFAULT_MAX_ANSWER_BYTES, DEFAULT_RETRIES, DEFAULT_TIMEOUT, Vendor};
+use crate::organisations::TlsBackend;
 
 form! {
     #[derive(Debug)]
@@ -75,6 +76,7 @@ form! {
         pub base_url: Option<String>,
         pub allow_plain_http: bool = false,
         pub ca_certificate_file: Option<PathBuf>,
+        pub tls_backend: TlsBackend = TlsBackend::default(),
         pub connect_timeout_seconds: u64 = 5,
         pub timeout_seconds: u64 = DEFAULT_TIMEOUT.as_secs(),
         pub batch_timeout_seconds: u64 = DEFAULT_BATCH_TIMEOUT.as_secs(),

@@ -81,9 +81,10 @@ impl Config {
         let connect_timeout = Duration::from_secs(file.lrs.connect_timeout_seconds);
         let ca_file = file.lrs.ca_certificate_file.as_ref().map(|file| base.join(file));
         // With trust roots that cannot be read, the organisations' own files are still worth checking.
-        let transport = Transport::new(ca_file.as_deref(), connect_timeout)
+        let backend = file.lrs.tls_backend;
+        let transport = Transport::over(backend, ca_file.as_deref(), connect_timeout)
             .map_err(|problem| keep(vec![format!("lrs.ca_certificate_file: {problem}")]))
-            .or_else(|()| Transport::new(None, connect_timeout).map_err(|problem| keep(vec![problem])))
+            .or_else(|()| Transport::over(backend, None, connect_timeout).map_err(|problem| keep(vec![problem])))
             .ok();
         let tls = file.server.tls.as_ref().map(|tls| server_config(&base.join(&tls.certificate_file), &base.join(&tls.key_file), None));
         let tls = tls.transpose().map_err(|problem| keep(vec![format!("server.tls: {problem}")])).ok().flatten();

@@ -1,12 +1,12 @@
 //! Calling LRS: one POST, or a few where they do no harm; one classified result.
 
-use std::error::Error as _;
 use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::header::{CONTENT_TYPE, HeaderMap};
 use tokio::time::Instant;
 
+use super::alert::{about_certificates, alert};
 use super::breaker::BreakerSettings;
 use super::codes::Refusal;
 use super::external_service::AchievementCodes;
@@ -116,6 +116,11 @@ impl Lrs {
         self.settings.timeout
     }
 
+    /// Where a service is.
+    pub fn address_of(&self, service: Service) -> String {
+        format!("{}{}", self.settings.base_url, service.path())
+    }
+
     /// What is known of each service, without calling it.
     pub fn services(&self) -> [ServiceState; 3] {
         self.state.services()
@@ -204,11 +209,10 @@ impl Lrs {
     }
 
     async fn exchange<O: Operation>(&self, actor: &Actor, envelope: String) -> Result<(u16, HeaderMap, Vec<u8>), Failure> {
-        let url = format!("{}{}", self.settings.base_url, O::SERVICE.path());
         let mut response = actor
             .organisation
             .http()
-            .post(url)
+            .post(self.address_of(O::SERVICE))
             .header(CONTENT_TYPE, "text/xml; charset=utf-8")
             .header("SOAPAction", format!("\"{}\"", O::SOAP_ACTION))
             .body(envelope)
@@ -318,19 +322,9 @@ fn speaks_of_maintenance(status: u16, body: &[u8]) -> bool {
 
 /// Why no response began. Certificate trouble is told by TLS, sometimes only when the answer is awaited (TLS 1.3).
 fn classify(error: &reqwest::Error) -> Failure {
-    let mut source = error.source();
-    while let Some(cause) = source {
-        if let Some(tls) = cause.downcast_ref::<rustls::Error>().or_else(|| inner_tls(cause)) {
-            // Only the peer can send an alert, and only about what we showed it.
-            if let rustls::Error::AlertReceived(alert) = tls
-                && about_certificates(*alert)
-            {
-                return Failure::CredentialsRejected(None);
-            }
-        }
-        source = cause.source();
-    }
-    if error.is_connect() {
+    if alert(error).is_some_and(about_certificates) {
+        Failure::CredentialsRejected(None)
+    } else if error.is_connect() {
         Failure::Unreachable
     } else if error.is_timeout() {
         Failure::Timeout
@@ -345,26 +339,4 @@ fn cut_short(error: &reqwest::Error) -> Failure {
         Failure::ConnectionLost => Failure::Unreadable(Unreadable::Malformed),
         other => other,
     }
-}
-
-fn inner_tls<'e>(cause: &'e (dyn std::error::Error + 'static)) -> Option<&'e rustls::Error> {
-    cause.downcast_ref::<std::io::Error>()?.get_ref()?.downcast_ref()
-}
-
-const fn about_certificates(alert: rustls::AlertDescription) -> bool {
-    use rustls::AlertDescription as Alert;
-    matches!(
-        alert,
-        Alert::HandshakeFailure
-            | Alert::NoCertificate
-            | Alert::BadCertificate
-            | Alert::UnsupportedCertificate
-            | Alert::CertificateRevoked
-            | Alert::CertificateExpired
-            | Alert::CertificateUnknown
-            | Alert::UnknownCA
-            | Alert::AccessDenied
-            | Alert::DecryptError
-            | Alert::CertificateRequired
-    )
 }

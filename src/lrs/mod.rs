@@ -8,6 +8,7 @@
 //! LRS's troubles are met on the way of every call: [`maintenance`] that is announced, a queue for the calls there may be at once, a
 //! circuit breaker for each service, and retries where they do no harm. What is learnt of LRS meanwhile is its [`Status`].
 
+pub(crate) mod alert;
 mod breaker;
 mod client;
 pub mod codes;

@@ -1,14 +1,9 @@
-//! Client certificates and the connections that show them.
-
-use std::path::Path;
-use std::sync::Arc;
-use std::time::Duration;
+//! Client certificates: read, and checked before anybody is shown them.
 
 use jiff::Timestamp;
 use p12_keystore::Pkcs12Archive;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::sign::CertifiedKey;
-use rustls::{ClientConfig, RootCertStore};
 use x509_parser::certificate::X509Certificate;
 
 use crate::tls;
@@ -37,8 +32,8 @@ impl Validity {
 /// A certificate chain and the key that belongs to it.
 #[derive(Debug)]
 pub struct ClientIdentity {
-    chain: Vec<CertificateDer<'static>>,
-    key: PrivateKeyDer<'static>,
+    pub(super) chain: Vec<CertificateDer<'static>>,
+    pub(super) key: PrivateKeyDer<'static>,
     /// When the certificate is valid.
     pub validity: Validity,
 }
@@ -146,52 +141,4 @@ fn chain_from(
         chain.push(issuer);
     }
     Ok(chain)
-}
-
-/// How connections to LRS are made: what is trusted, how long a handshake may take.
-#[derive(Debug, Clone)]
-pub struct Transport {
-    roots: Arc<RootCertStore>,
-    connect_timeout: Duration,
-}
-
-impl Transport {
-    /// Connections that trust the web's certification authorities, or those of a PEM file instead.
-    ///
-    /// # Errors
-    /// What is wrong with the file, naming it.
-    pub fn new(ca_file: Option<&Path>, connect_timeout: Duration) -> Result<Self, String> {
-        let roots = match ca_file {
-            None => webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect(),
-            Some(path) => tls::authorities(path)?,
-        };
-        Ok(Self { roots: Arc::new(roots), connect_timeout })
-    }
-
-    /// An HTTP client with connections of its own. It follows no redirect, uses no proxy and repeats nothing.
-    ///
-    /// # Errors
-    /// What keeps it from being built.
-    pub fn client(&self, identity: Option<ClientIdentity>) -> Result<reqwest::Client, String> {
-        let config = ClientConfig::builder_with_provider(tls::provider())
-            .with_safe_default_protocol_versions()
-            .map_err(|error| error.to_string())?
-            .with_root_certificates(Arc::clone(&self.roots));
-        let config = match identity {
-            None => config.with_no_client_auth(),
-            Some(identity) => config.with_client_auth_cert(identity.chain, identity.key).map_err(|error| error.to_string())?,
-        };
-        reqwest::Client::builder()
-            .tls_backend_preconfigured(config)
-            .no_proxy()
-            .http1_only()
-            .redirect(reqwest::redirect::Policy::none())
-            .referer(false)
-            .retry(reqwest::retry::never())
-            .connect_timeout(self.connect_timeout)
-            .pool_idle_timeout(Duration::from_secs(55))
-            .pool_max_idle_per_host(32)
-            .build()
-            .map_err(|error| error.to_string())
-    }
 }

@@ -4,6 +4,9 @@
 
 mod certificate;
 mod file;
+#[cfg(feature = "native-tls")]
+mod native;
+mod transport;
 mod watch;
 
 use std::collections::HashMap;
@@ -11,7 +14,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use secrecy::{ExposeSecret as _, SecretString};
 
-pub use certificate::{ClientIdentity, Transport, Validity};
+pub use certificate::{ClientIdentity, Validity};
+pub use transport::{TlsBackend, Transport};
 pub use watch::Watch;
 
 use crate::audit::Origin;

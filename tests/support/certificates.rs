@@ -12,7 +12,12 @@ pub struct Authority {
 
 impl Authority {
     pub fn new() -> Self {
+        Self::named("Example Authority")
+    }
+
+    pub fn named(name: &str) -> Self {
         let mut params = CertificateParams::new(Vec::new()).expect("parameters");
+        params.distinguished_name.push(DnType::CommonName, name);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().expect("a key")).expect("a certificate");
         let directory = tempfile::tempdir().expect("a directory");
@@ -40,9 +45,14 @@ impl Authority {
 
     /// Certificate and key files for this name.
     pub fn issue(&self, name: &str) -> (PathBuf, PathBuf) {
-        let [certificate, key] = self.certify(name);
+        self.issue_until(name, 2099)
+    }
+
+    /// The same, with a certificate that ends in this year.
+    pub fn issue_until(&self, name: &str, year: i32) -> (PathBuf, PathBuf) {
+        let [certificate, key] = self.certify_until(name, year);
         let file = |kind: &str, pem: String| {
-            let path = self.directory.path().join(format!("{name}.{kind}.pem"));
+            let path = self.directory.path().join(format!("{name}.{year}.{kind}.pem"));
             std::fs::write(&path, pem).expect("written");
             path
         };

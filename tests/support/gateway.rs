@@ -1,5 +1,6 @@
 //! A gateway in front of an LRS.
 
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use lrs_gateway::audit::Audit;
@@ -12,7 +13,7 @@ use lrs_gateway::limits::{Limit, RateLimits, Rates};
 use lrs_gateway::lrs::external_service::AchievementCodes;
 use lrs_gateway::lrs::maintenance::Window;
 use lrs_gateway::lrs::{BreakerSettings, Lrs, LrsSettings, Vendor};
-use lrs_gateway::organisations::{Organisation, OrganisationPassword, Product, Registry, Transport};
+use lrs_gateway::organisations::{ClientIdentity, Organisation, OrganisationPassword, Product, Registry, TlsBackend, Transport};
 use lrs_gateway::server;
 use lrs_gateway::storage::Storage;
 
@@ -106,6 +107,17 @@ pub fn organisation(ukprn: &str, password: &str, products: &[Product]) -> Organi
     let reference = references.iter().find(|(of, _)| *of == ukprn.as_str()).map(|(_, reference)| *reference);
     let reference = reference.map(|reference| OrganisationRef::parse(reference).expect("a reference"));
     Organisation::new(ukprn, "A test".into(), reference, products.to_vec(), password, None, &transport).expect("a client")
+}
+
+/// An organisation that finds learners at an LRS of this authority, with certificate and key of these files if it has them.
+pub fn certified(ukprn: &str, password: &str, backend: TlsBackend, ca_file: &Path, files: Option<(PathBuf, PathBuf)>) -> Organisation {
+    let transport = Transport::over(backend, Some(ca_file), Duration::from_secs(2)).expect("a root");
+    let identity = files.map(|(certificate, key)| {
+        let [certificate, key] = [certificate, key].map(|file| std::fs::read(file).expect("it is there"));
+        ClientIdentity::from_pem(&certificate, &key).expect("they belong together")
+    });
+    let (ukprn, password) = (Ukprn::parse(ukprn).expect("a UKPRN"), OrganisationPassword::new(password).expect("16 characters"));
+    Organisation::new(ukprn, "A test".into(), None, vec![Product::UlnManagement], password, identity, &transport).expect("a client")
 }
 
 /// The gateway, running.

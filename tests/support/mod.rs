@@ -11,6 +11,7 @@ pub mod peer;
 pub mod program;
 pub mod proxy;
 pub mod redis;
+pub mod renegotiating;
 pub mod sample;
 pub mod simulator;
 

@@ -1,7 +1,7 @@
 //! The program as its operators run it.
 
 use std::io::{BufRead as _, BufReader};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
@@ -107,6 +107,30 @@ impl Setup {
         let path = self.path(name);
         std::fs::create_dir_all(path.parent().expect("a directory")).expect("made");
         std::fs::write(path, text).expect("written");
+    }
+
+    /// With more settings of LRS.
+    pub fn lrs(&self, settings: &str) {
+        let config = std::fs::read_to_string(self.path("gateway.toml")).expect("written");
+        self.write("gateway.toml", &config.replace("[organisations]", &format!("{settings}\n[organisations]")));
+    }
+
+    /// With this certificate and key for an organisation.
+    pub fn certificate(&self, ukprn: &str, certificate: &Path, key: &Path) {
+        self.client_certificate(ukprn, ["certificate_file", "key_file"], [certificate, key]);
+    }
+
+    /// With this PKCS#12 archive and password file for an organisation.
+    #[cfg(feature = "native-tls")]
+    pub fn archive(&self, ukprn: &str, archive: &Path, password: &Path) {
+        self.client_certificate(ukprn, ["pfx_file", "pfx_password_file"], [archive, password]);
+    }
+
+    fn client_certificate(&self, ukprn: &str, names: [&str; 2], paths: [&Path; 2]) {
+        let file = format!("organisations/{ukprn}.toml");
+        let text = std::fs::read_to_string(self.path(&file)).expect("written");
+        let ([one, other], [first, second]) = (names, paths.map(Path::display));
+        self.write(&file, &format!("{text}client_certificate = {{ {one} = \"{first}\", {other} = \"{second}\" }}\n"));
     }
 
     pub fn path(&self, name: &str) -> PathBuf {

@@ -49,6 +49,11 @@ impl Proxy {
         Self { address, cut }
     }
 
+    /// Its address for TLS.
+    pub fn tls_url(&self) -> String {
+        format!("https://{}", self.address)
+    }
+
     /// Its address for Redis.
     pub fn redis_url(&self) -> String {
         format!("redis://{}/0", self.address)
