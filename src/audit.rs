@@ -122,6 +122,11 @@ impl Audit {
         Entry { audit: self.clone(), actor, operation, began: Instant::now(), ulns, outcome: "ABANDONED", code: None }
     }
 
+    /// How many lines wait to be written.
+    pub fn waiting(&self) -> usize {
+        self.0.as_ref().map_or(0, |trail| trail.waiting.load(Ordering::Relaxed))
+    }
+
     /// Writes what waits, and ends.
     pub fn end(&self) {
         let Some(trail) = &self.0 else { return };
@@ -198,7 +203,7 @@ impl Drop for Entry {
 }
 
 /// What became of a call that brought no answer, in a word.
-const fn name_of(failure: &Failure) -> &'static str {
+pub const fn name_of(failure: &Failure) -> &'static str {
     match failure {
         Failure::Unreachable => "UNREACHABLE",
         Failure::ConnectionLost => "CONNECTION_LOST",

@@ -9,8 +9,9 @@
 //!
 //! Batches take longer: [`jobs`] keeps them, sends them in parts, follows them at LRS, and puts the results together.
 //!
-//! Beside that: [`routes`] lists every route, [`openapi`] describes them, [`config`] reads settings, [`tls`] and [`telemetry`]
-//! set up what their names say, [`connect`] tries the connection to LRS, [`cli`] has the commands, [`simulator`] plays LRS and [`demo`] shows the two together.
+//! Beside that: [`routes`] lists every route, [`openapi`] describes them, [`config`] reads settings, [`tls`], [`telemetry`] and [`metrics`]
+//! do what their names say, [`connect`] tries the connection to LRS, [`cli`] has the commands, [`simulator`] plays LRS and [`demo`] shows
+//! the two together.
 
 pub mod api;
 pub mod audit;
@@ -24,6 +25,7 @@ pub mod form;
 pub mod jobs;
 pub mod limits;
 pub mod lrs;
+pub mod metrics;
 pub mod openapi;
 pub mod organisations;
 pub mod problem;

@@ -17,6 +17,7 @@ use crate::domain::{Ukprn, UserName};
 use crate::form::Value as _;
 use crate::limits::RateLimits;
 use crate::limits::rate::Call;
+use crate::metrics;
 use crate::organisations::{Actor, Registry};
 use crate::problem::{Code, Problem};
 
@@ -101,6 +102,7 @@ async fn count(request: &HttpRequest, actor: &Actor, client: &Client) -> Result<
     let verdict = limits.count(call, actor.organisation.limits()).await;
     request.extensions_mut().insert(LimitHeaders { policy: verdict.policy_header(), limit: verdict.header() });
     let Some((seconds, whose)) = verdict.refused else { return Ok(()) };
+    metrics::limited(whose);
     let detail = format!("The limit \"{whose}\" is used up: try again in {seconds} s.");
     Err(Problem::new(Code::RateLimited).detail(detail).retry_after(seconds))
 }

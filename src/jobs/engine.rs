@@ -23,6 +23,7 @@ use super::verification::Verifications;
 use super::{Jobs, JobsError};
 use crate::domain::Ukprn;
 use crate::lrs::Lrs;
+use crate::metrics;
 use crate::organisations::{Actor, Organisation, Registry};
 
 /// How many parts a turn looks at: so that a long batch does not keep the others waiting.
@@ -411,6 +412,7 @@ impl Turn<'_> {
         let changed = self.engine.jobs.store.change(self.batch.id, number, seen, after, &Blobs { put, erase }).await?;
         if changed && seen.state != after.state {
             let Part { state, reason, job, code, .. } = after;
+            metrics::part(self.batch.header.kind.name(), state.name());
             tracing::info!(batch = %self.batch.id, part = number, ?state, ?reason, job, code, "part");
         }
         Ok(changed)

@@ -169,6 +169,20 @@ pub enum State {
     Unconfirmed,
 }
 
+impl State {
+    /// Its name for operators.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Sending => "sending",
+            Self::Submitted => "submitted",
+            Self::Complete => "complete",
+            Self::Failed => "failed",
+            Self::Unconfirmed => "unconfirmed",
+        }
+    }
+}
+
 /// Why a part is as it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]

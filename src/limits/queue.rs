@@ -93,6 +93,11 @@ impl Queue {
         tokio::time::timeout(longest, waiting).await.ok()?.ok()
     }
 
+    /// How many wait.
+    pub fn waiting(&self) -> usize {
+        self.lock().waiting.iter().filter(|waiting| !waiting.begin.is_closed()).count()
+    }
+
     fn lock(&self) -> MutexGuard<'_, Line> {
         self.line.lock().unwrap_or_else(PoisonError::into_inner)
     }

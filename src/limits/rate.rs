@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use redis::Script;
 
+use crate::metrics;
 use crate::storage::seal::Keys;
 use crate::storage::{Redis, Storage};
 
@@ -210,6 +211,7 @@ impl RateLimits {
     /// A limiter with these limits where an organisation has none of its own. `replicas` is how many gateways there are about, for when
     /// they cannot count together.
     pub fn new(rates: Rates, replicas: u32, storage: &Storage) -> Self {
+        metrics::limits_shared(true);
         Self {
             rates,
             replicas: replicas.max(1),
@@ -244,10 +246,12 @@ impl RateLimits {
         if let Ok(Some(verdict)) = tokio::time::timeout(PATIENCE, count_together(redis, &limits, &names)).await {
             if self.in_trouble.swap(false, Ordering::Relaxed) {
                 tracing::info!("limits are counted together again");
+                metrics::limits_shared(true);
             }
             return verdict;
         }
         if !self.in_trouble.swap(true, Ordering::Relaxed) {
+            metrics::limits_shared(false);
             tracing::error!(replicas = self.replicas, "Redis cannot be used: every replica counts for itself, up to its share");
         }
         self.count_here(&limits, &names, self.replicas)

@@ -18,8 +18,9 @@ use super::soap::fault::Fault;
 use super::soap::read::{Reader, Unreadable, decode};
 use super::soap::record::WireRecord;
 use super::state::{ServiceState, State};
-use crate::audit::Audit;
+use crate::audit::{Audit, name_of};
 use crate::limits::queue::{Queue, QueueSettings, Turn, Work};
+use crate::metrics::{self, InFlight};
 use crate::organisations::Actor;
 
 /// Longest wait for an answer, if nobody says otherwise.
@@ -121,6 +122,11 @@ impl Lrs {
         format!("{}{}", self.settings.base_url, service.path())
     }
 
+    /// How many calls wait for their turn.
+    pub fn waiting(&self) -> usize {
+        self.queue.waiting()
+    }
+
     /// What is known of each service, without calling it.
     pub fn services(&self) -> [ServiceState; 3] {
         self.state.services()
@@ -197,12 +203,14 @@ impl Lrs {
             return Err(Failure::NotAudited);
         }
         let pass = self.state.enter(O::SERVICE, organisation)?;
+        let (_in_flight, began) = (InFlight::call(), Instant::now());
         let mut entry = self.audit.begin(actor, O::NAME, envelope.as_bytes());
         let exchanged = tokio::time::timeout_at(deadline, self.exchange::<O>(actor, envelope)).await;
         let answer = exchanged.map_err(|_| Failure::Timeout).flatten().and_then(|(status, headers, body)| {
             entry.came_back(&body);
             understand(operation, status, &headers, &body)
         });
+        metrics::call(O::NAME, answer.as_ref().err().map_or("ANSWERED", name_of), began.elapsed());
         entry.end(answer.as_ref().map(Answer::code));
         self.state.end(O::SERVICE, &pass, organisation, answer.as_ref().err());
         answer

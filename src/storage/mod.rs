@@ -13,6 +13,8 @@ pub use connection::Open;
 use connection::{Connection, describe};
 use seal::Keys;
 
+use crate::metrics;
+
 /// Why the store did not do what it was asked to.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
@@ -96,11 +98,12 @@ impl Redis {
     /// # Errors
     /// [`StoreError`]
     pub async fn run_once<T, F: Future<Output = RedisResult<T>>>(&self, work: impl Fn(Open) -> F) -> Result<T, StoreError> {
-        let (number, open) = self.connection.open().await?;
+        let (number, open) = self.connection.open().await.inspect_err(|_| metrics::store_error())?;
         let is_cluster = matches!(open, Open::Cluster(_));
         match work(open).await {
             Ok(done) => Ok(done),
             Err(error) => {
+                metrics::store_error();
                 self.connection.failed(number, &error).await;
                 let problem = describe(Some(&error));
                 // A refusal in Redis's own words was not carried out. The client of a cluster tries again by itself, and tells

@@ -206,6 +206,14 @@ impl Store for MemoryStore {
         done(Claim { now, leases, next })
     }
 
+    fn backlog(&self) -> Pending<'_, (usize, Duration)> {
+        let shelves = self.shelves();
+        let now = shelves.now();
+        let due = || shelves.due.order.iter().take_while(|(moment, _)| *moment <= now);
+        let first = due().map(|(moment, _)| *moment).find(|moment| moment.0 > 0);
+        done((due().count(), first.map_or(Duration::ZERO, |first| now.since(first))))
+    }
+
     fn renew(&self, lease: Lease, length: Duration) -> Pending<'_, bool> {
         let mut shelves = self.shelves();
         let ours = shelves.holds(lease);

@@ -88,6 +88,9 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// Leases batches that are due.
     fn claim(&self, lease: Duration, most: usize) -> Pending<'_, Claim>;
 
+    /// What is due and has not been leased: how many batches, and for how long the first of them.
+    fn backlog(&self) -> Pending<'_, (usize, Duration)>;
+
     /// Makes a lease last for this long from now. `false`: it is over, and perhaps somebody else's.
     fn renew(&self, lease: Lease, length: Duration) -> Pending<'_, bool>;
 

@@ -106,6 +106,16 @@ static CLAIM: LazyLock<Script> = LazyLock::new(|| {
     )
 });
 
+/// How many are due, and for how many milliseconds the first has been. Who was woken is due at once, not since 1970. KEYS: due.
+static BACKLOG: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        r"local time = redis.call('TIME')
+        local now = time[1] * 1000 + math.floor(time[2] / 1000)
+        local first = redis.call('ZRANGEBYSCORE', KEYS[1], '(0', string.format('%.0f', now), 'WITHSCORES', 'LIMIT', 0, 1)[2]
+        return {redis.call('ZCOUNT', KEYS[1], '-inf', string.format('%.0f', now)), math.floor(now - (first or now))}",
+    )
+});
+
 /// Makes a lease longer. KEYS: due, leased, woken, tokens. ARGV: id, token, from now on how many milliseconds.
 static RENEW: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
@@ -389,6 +399,13 @@ impl Store for RedisStore {
             let [now, next, ids @ ..] = &found[..] else { return Err(unreadable()) };
             let leases = ids.iter().filter_map(|id| BatchId::parse(id)).map(|id| Lease { id, token });
             Ok(Claim { now: moment_of(now).ok_or_else(unreadable)?, leases: leases.collect(), next: moment_of(next) })
+        })
+    }
+
+    fn backlog(&self) -> Pending<'_, (usize, Duration)> {
+        Box::pin(async move {
+            let [count, since]: [u64; 2] = self.redis.script(&BACKLOG, &self.queue_keys()[..1], &[]).await?;
+            Ok((usize::try_from(count).unwrap_or(usize::MAX), Duration::from_millis(since)))
         })
     }
 
