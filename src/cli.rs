@@ -150,6 +150,7 @@ fn serve(path: &Path) -> Outcome {
             tracing::error!(%error, "the store cannot be used: batches are not accepted until it can");
         }
         let engine = gateway.engine();
+        gateway.verifier.keep_fresh();
         let api = server::bind(config.listen, config.workers, config.tls, gateway).map_err(bind_problem(config.listen))?;
         let admin = server::bind_admin(config.admin_listen).map_err(bind_problem(config.admin_listen))?;
         if config.storage.redis.is_none() {
@@ -201,12 +202,18 @@ fn check_documents(directory: &Path) -> Outcome {
 }
 
 fn check_config(path: &Path) -> Outcome {
-    let config = Config::load(path)?;
-    if !config.organisation_problems.is_empty() {
-        return Err(config.organisation_problems);
+    let Config { verifier, registry, organisation_problems: mut problems, mut remarks, .. } = Config::load(path)?;
+    for (number, issuer, keys) in block_on(verifier.fetch_all()) {
+        match keys {
+            Ok(count) => remarks.push(format!("issuer {issuer}: {count} keys")),
+            Err(problem) => problems.push(format!("auth.issuers.{number}.jwks_url: {problem}")),
+        }
     }
-    println!("{}: no problem found, {} organisations", path.display(), config.registry.len());
-    for remark in config.remarks {
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    println!("{}: no problem found, {} organisations", path.display(), registry.len());
+    for remark in remarks {
         println!("{remark}");
     }
     Ok(())

@@ -14,6 +14,7 @@ mod contract;
 mod documentation;
 mod find_learners;
 mod idempotency;
+mod jwks;
 mod learner_life;
 mod learning_events;
 mod lrs_misbehaviour;

@@ -5,6 +5,7 @@ pub mod caller;
 pub mod contract;
 pub mod failure;
 pub mod gateway;
+pub mod identity_provider;
 pub mod peer;
 pub mod program;
 pub mod proxy;
@@ -14,6 +15,7 @@ pub mod simulator;
 
 pub use caller::Caller;
 pub use gateway::Gateway;
+pub use identity_provider::IdentityProvider;
 pub use peer::Peer;
 pub use simulator::Lrs;
 
