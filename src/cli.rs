@@ -66,7 +66,7 @@ enum Command {
         #[arg(long)]
         check: bool,
     },
-    /// Report every problem of a configuration, and when certificates expire
+    /// Report every problem of a configuration, when certificates expire, and whether issuers' keys can be fetched
     CheckConfig {
         /// Configuration file (TOML)
         #[arg(long, env = "LRS_GATEWAY_CONFIG")]

@@ -1,4 +1,4 @@
-//! Tokens that were verified a moment ago: verifying a signature takes twenty times as long as remembering it.
+//! Tokens that were verified a moment ago: verifying an RSA signature takes forty times as long as knowing the token again.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
