@@ -6,7 +6,7 @@
 //!   a token names an unknown key ── `cooldown` ─┘                       └──▶ bad: the last good set stays
 //! ```
 //!
-//! Tokens come from anybody: however many name keys that do not exist, the issuer is asked once in a cool-down.
+//! Tokens come from anybody: however many name keys that do not exist, the issuer is asked once in a cool-down, all told.
 
 use std::error::Error;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -118,7 +118,15 @@ impl KeySet {
     /// Fetches the set now and again, for as long as the runtime lasts.
     pub async fn keep_fresh(self: Arc<Self>) {
         loop {
-            let fetched = Arc::clone(&self).fetch(Arc::clone(&self.last).lock_owned().await).await;
+            let last = Arc::clone(&self.last).lock_owned().await;
+            let rest = last.map_or(Duration::ZERO, |last| self.settings.cooldown.saturating_sub(last.began.elapsed()));
+            if !rest.is_zero() {
+                // A token has just led to a fetch.
+                drop(last);
+                tokio::time::sleep(rest).await;
+                continue;
+            }
+            let fetched = Arc::clone(&self).fetch(last).await;
             // Replicas that were started together shall not ask together for ever.
             let wait = match fetched {
                 Ok(_) => self.settings.refresh.mul_f64(0.8 + 0.2 * fastrand::f64()),
