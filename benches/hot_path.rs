@@ -1,7 +1,8 @@
 //! The work of one call, without the network: time and allocations (`make bench`; figures in `docs/PERFORMANCE.md`).
 
 use divan::{AllocProfiler, Bencher, black_box};
-use lrs_gateway::auth::{Algorithm, ClaimNames, Issuer, IssuerKey, Verifier, mint};
+use futures_util::FutureExt as _;
+use lrs_gateway::auth::{Algorithm, ClaimNames, Claims, Issuer, IssuerKey, Verifier, mint};
 use lrs_gateway::domain::{Date, FindByDemographics, FindByUln, FindType, Gender, Name, Postcode, Ukprn, Uln, UserName};
 use lrs_gateway::form::Value;
 use lrs_gateway::lrs::{Context, Operation as _, Vendor, read_answer};
@@ -109,11 +110,11 @@ fn verify_token_hs256(bencher: Bencher<'_, '_>) {
     let verifier =
         Verifier::new(vec![Issuer::new("https://idp.example.ac.uk/", "lrs-gateway", &[Algorithm::HS256], key, ClaimNames::default())]);
     let token = mint(secret, claims().as_object().expect("an object")).expect("signs");
-    bencher.bench(|| verifier.verify(black_box(&token)).expect("good").0);
+    bencher.bench(|| verify(&verifier, &token).0);
 }
 
-#[divan::bench(args = ["RS256", "ES256", "EdDSA"])]
-fn verify_token(bencher: Bencher<'_, '_>, name: &str) {
+/// An issuer with a public key, and a token of its.
+fn public_key(name: &str) -> (Issuer, String) {
     let (kind, algorithm, read): (_, _, fn(&[u8]) -> _) = match name {
         "RS256" => (&rcgen::PKCS_RSA_SHA256, jsonwebtoken::Algorithm::RS256, jsonwebtoken::EncodingKey::from_rsa_pem),
         "ES256" => (&rcgen::PKCS_ECDSA_P256_SHA256, jsonwebtoken::Algorithm::ES256, jsonwebtoken::EncodingKey::from_ec_pem),
@@ -122,8 +123,27 @@ fn verify_token(bencher: Bencher<'_, '_>, name: &str) {
     let pair = KeyPair::generate_for(kind).expect("a key");
     let algorithms = [value::<Algorithm>(name)];
     let key = IssuerKey::from_public_pem(pair.public_key_pem().as_bytes(), &algorithms).expect("a key");
-    let verifier = Verifier::new(vec![Issuer::new("https://idp.example.ac.uk/", "lrs-gateway", &algorithms, key, ClaimNames::default())]);
+    let issuer = Issuer::new("https://idp.example.ac.uk/", "lrs-gateway", &algorithms, key, ClaimNames::default());
     let signer = read(pair.serialize_pem().as_bytes()).expect("a key");
     let token = jsonwebtoken::encode(&jsonwebtoken::Header::new(algorithm), &claims(), &signer).expect("signs");
-    bencher.bench(|| verifier.verify(black_box(&token)).expect("good").0);
+    (issuer, token)
+}
+
+/// Given keys are never waited for.
+fn verify<'v>(verifier: &'v Verifier, token: &str) -> (Arc<Claims>, &'v Issuer) {
+    verifier.verify(black_box(token)).now_or_never().expect("at once").expect("good")
+}
+
+#[divan::bench(args = ["RS256", "ES256", "EdDSA"])]
+fn verify_token(bencher: Bencher<'_, '_>, name: &str) {
+    let (issuer, token) = public_key(name);
+    // Each time the first.
+    bencher.with_inputs(|| Verifier::new(vec![issuer.clone()])).bench_refs(|verifier| verify(verifier, &token).0);
+}
+
+#[divan::bench]
+fn verify_token_cached(bencher: Bencher<'_, '_>) {
+    let (issuer, token) = public_key("RS256");
+    let verifier = Verifier::new(vec![issuer]);
+    bencher.bench(|| verify(&verifier, &token).0);
 }

@@ -69,7 +69,7 @@ enum Command {
         #[arg(long)]
         check: bool,
     },
-    /// Report every problem of a configuration, and when certificates expire
+    /// Report every problem of a configuration, when certificates expire, and whether issuers' keys can be fetched
     CheckConfig {
         /// Configuration file (TOML)
         #[arg(long, env = "LRS_GATEWAY_CONFIG")]
@@ -166,6 +166,7 @@ fn serve(path: &Path) -> Outcome {
         }
         let engine = gateway.engine();
         actix_web::rt::spawn(config.watch.keep(gateway.registry.clone().into_inner()));
+        gateway.verifier.keep_fresh();
         let api = server::bind(config.listen, config.workers, config.tls, gateway).map_err(bind_problem(config.listen))?;
         let admin = server::bind_admin(config.admin_listen).map_err(bind_problem(config.admin_listen))?;
         if config.storage.redis.is_none() {
@@ -218,8 +219,14 @@ fn check_documents(directory: &Path) -> Outcome {
 }
 
 fn check_config(path: &Path, connect: &[String]) -> Outcome {
-    let config = Config::load(path)?;
+    let mut config = Config::load(path)?;
     let mut problems = config.organisation_problems;
+    for (number, issuer, keys) in block_on(config.verifier.fetch_all()) {
+        match keys {
+            Ok(count) => config.remarks.push(format!("issuer {issuer}: {count} keys")),
+            Err(problem) => problems.push(format!("auth.issuers.{number}.jwks_url: {problem}")),
+        }
+    }
     if problems.is_empty() {
         println!("{}: no problem found, {} organisations", path.display(), config.registry.len());
         for remark in config.remarks {

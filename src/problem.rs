@@ -124,6 +124,8 @@ catalogue! {
         "Nothing was sent to LRS. Try again after the time in `Retry-After`.",
     StoreUnavailable "store_unavailable" 503 true "The gateway's store cannot be used"
         "Try again after the time in `Retry-After`.",
+    IssuerUnavailable "issuer_unavailable" 503 true "The identity provider's keys cannot be fetched"
+        "Try again after the time in `Retry-After`.",
     LrsTimeout "lrs_timeout" 504 true "LRS did not answer in time"
         "Try again later.",
 }
@@ -375,7 +377,7 @@ pub fn type_uri(row: &Row) -> String {
     format!("urn:lrs-gateway:problem:{}", row.code)
 }
 
-/// How long callers are asked to wait for the gateway's own store.
+/// How long callers are asked to wait for what the gateway itself needs: its store, the issuers' keys.
 const SOON_SECONDS: u64 = 5;
 /// How long callers are asked to wait for LRS, when nobody knows better.
 const TRY_AGAIN_SECONDS: u64 = 30;

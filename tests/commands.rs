@@ -171,7 +171,7 @@ fn problems_behind_the_file_are_reported_at_once_too() {
         "server.tls: ",
         "auth.issuers.0.hmac_secret_file: holds fewer than 32 bytes",
         "auth.issuers.1.issuer: https://a.example/ stands",
-        "auth.issuers.1.jwks_url: is not supported yet",
+        "auth.issuers.1.algorithms: is required with jwks_url",
         "auth.issuers.2.public_key_file",
         "lrs.base_url: must be https",
         "lrs.ca_certificate_file",

@@ -17,6 +17,7 @@ mod contract;
 mod documentation;
 mod find_learners;
 mod idempotency;
+mod jwks;
 mod learner_life;
 mod learning_events;
 mod live_organisations;

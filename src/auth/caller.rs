@@ -9,9 +9,11 @@ use actix_web::dev::Payload;
 use actix_web::http::header::AUTHORIZATION;
 use actix_web::web::Data;
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest};
+use futures_util::FutureExt as _;
+use tokio::sync::oneshot;
 
-use super::keys::{Refused, Verifier};
 use super::scope::Scope;
+use super::verifier::{Refused, Unverified, Verifier};
 use crate::audit::Origin;
 use crate::domain::{Ukprn, UserName};
 use crate::form::Value as _;
@@ -62,11 +64,13 @@ impl<S: Scope> FromRequest for Caller<S> {
     type Error = Problem;
     type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
 
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let identified = identify::<S>(request);
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let request = request.clone();
+        let known = hold_back(payload);
         Box::pin(async move {
-            let (actor, client) = identified?;
+            let (actor, client) = identify::<S>(&request).await?;
+            // Who waits for the body may be gone already: nobody has to have it.
+            let _ = known.send(());
             count(&request, &actor, &client).await?;
             Ok(Self { actor, client, scope: PhantomData })
         })
@@ -107,11 +111,28 @@ async fn count(request: &HttpRequest, actor: &Actor, client: &Client) -> Result<
     Err(Problem::new(Code::RateLimited).detail(detail).retry_after(seconds))
 }
 
-fn identify<S: Scope>(request: &HttpRequest) -> Result<(Actor, Client), Problem> {
+/// Holds the body back until it is known who calls: the gateway reads nothing of strangers.
+fn hold_back(payload: &mut Payload) -> oneshot::Sender<()> {
+    let (known, who_calls) = oneshot::channel();
+    if !matches!(payload, Payload::None) {
+        let body = payload.take();
+        let held = async move {
+            let _ = who_calls.await;
+            body
+        };
+        *payload = Payload::Stream { payload: Box::pin(held.flatten_stream()) };
+    }
+    known
+}
+
+async fn identify<S: Scope>(request: &HttpRequest) -> Result<(Actor, Client), Problem> {
     let (Some(verifier), Some(registry)) = (request.app_data::<Data<Verifier>>(), request.app_data::<Data<Registry>>()) else {
         return Err(Problem::new(Code::InternalError).cause("the server was started without issuers or organisations"));
     };
-    let (claims, issuer) = verifier.verify(bearer_token(request)?).map_err(|refused| invalid_token(&refused))?;
+    let (claims, issuer) = verifier.verify(bearer_token(request)?).await.map_err(|unverified| match unverified {
+        Unverified::Refused(refused) => invalid_token(&refused),
+        Unverified::KeysUnavailable => Problem::new(Code::IssuerUnavailable).retry_soon(),
+    })?;
     if let Some((scope, _)) = S::NEEDED
         && !issuer.claims.has_scope(&claims, scope)
     {

@@ -1,18 +1,16 @@
-//! Issuers of tokens, their keys, and the verification of tokens (RFC 7519, 8725).
-//!
-//! The key decides which algorithms are allowed, never the token: a public key cannot be used as an HMAC secret, and
-//! `alg: none` is no algorithm at all.
+//! What issuers sign with: algorithms and keys.
 
-use jsonwebtoken::errors::ErrorKind;
-use jsonwebtoken::{DecodingKey, EncodingKey, Header, Validation, dangerous};
-use serde::Deserialize;
+use std::sync::Arc;
 
-use super::claims::{ClaimNames, Claims};
+use jsonwebtoken::{DecodingKey, EncodingKey, Header};
+
+use super::claims::Claims;
+use super::jwks::KeySet;
 use crate::form::{Invalid, Rule, Value};
 
 /// A signature algorithm the gateway accepts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Algorithm(jsonwebtoken::Algorithm);
+pub struct Algorithm(pub(super) jsonwebtoken::Algorithm);
 
 impl Algorithm {
     /// HMAC with SHA-256: for development, and issuers that share a secret with the gateway.
@@ -40,7 +38,16 @@ impl Value for Algorithm {
 
 /// What an issuer signs with, as far as the gateway may know it.
 #[derive(Clone)]
-pub struct IssuerKey(DecodingKey);
+pub struct IssuerKey(pub(super) Kind);
+
+/// Where the key comes from.
+#[derive(Clone)]
+pub(super) enum Kind {
+    /// It was given to the gateway, and stays.
+    Given(DecodingKey),
+    /// The issuer publishes it, and changes it when it likes.
+    Published(Arc<KeySet>),
+}
 
 impl IssuerKey {
     /// A public key in PEM, for all of these algorithms.
@@ -60,7 +67,7 @@ impl IssuerKey {
             .ok_or("holds no RSA, EC or Ed25519 public key in PEM")?;
         match algorithms.iter().find(|algorithm| algorithm.0.family() != key.family()) {
             Some(wrong) => Err(format!("holds a key that cannot be used with {}", wrong.text())),
-            None => Ok(Self(key)),
+            None => Ok(Self(Kind::Given(key))),
         }
     }
 
@@ -72,7 +79,12 @@ impl IssuerKey {
         if secret.len() < 32 {
             return Err("holds fewer than 32 bytes: make a secret with `openssl rand -hex 32`".into());
         }
-        Ok(Self(DecodingKey::from_secret(secret)))
+        Ok(Self(Kind::Given(DecodingKey::from_secret(secret))))
+    }
+
+    /// The keys that the issuer publishes.
+    pub fn published(keys: KeySet) -> Self {
+        Self(Kind::Published(Arc::new(keys)))
     }
 }
 
@@ -80,104 +92,6 @@ impl std::fmt::Debug for IssuerKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("[key]")
     }
-}
-
-/// An identity provider the gateway trusts.
-#[derive(Debug, Clone)]
-pub struct Issuer {
-    name: String,
-    key: IssuerKey,
-    algorithms: Vec<jsonwebtoken::Algorithm>,
-    /// Where it puts what the gateway needs.
-    pub claims: ClaimNames,
-    rules: Validation,
-}
-
-impl Issuer {
-    /// An issuer whose tokens are for this audience.
-    pub fn new(name: &str, audience: &str, algorithms: &[Algorithm], key: IssuerKey, claims: ClaimNames) -> Self {
-        let mut rules = Validation::default();
-        rules.set_issuer(&[name]);
-        rules.set_audience(&[audience]);
-        rules.set_required_spec_claims(&["exp", "iss", "aud"]);
-        rules.validate_nbf = true;
-        rules.leeway = 30;
-        Self { name: name.to_owned(), key, algorithms: algorithms.iter().map(|algorithm| algorithm.0).collect(), claims, rules }
-    }
-
-    /// Its name, the `iss` of its tokens.
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    fn verify(&self, token: &str, header: &Header) -> Result<Claims, Refused> {
-        if !self.algorithms.contains(&header.alg) {
-            return Err(Refused("its signature algorithm is not one of the issuer's"));
-        }
-        let mut rules = self.rules.clone();
-        rules.algorithms = vec![header.alg];
-        let token = jsonwebtoken::decode::<Claims>(token, &self.key.0, &rules).map_err(|error| Refused(reason(error.kind())))?;
-        Ok(token.claims)
-    }
-}
-
-/// Why a token is not accepted, in words for the caller.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Refused(pub &'static str);
-
-const fn reason(kind: &ErrorKind) -> &'static str {
-    match kind {
-        ErrorKind::ExpiredSignature => "it has expired",
-        ErrorKind::ImmatureSignature => "it is not valid yet",
-        ErrorKind::InvalidAudience => "it is for another audience",
-        ErrorKind::InvalidIssuer => "its issuer is not trusted",
-        ErrorKind::InvalidSignature => "its signature is wrong",
-        ErrorKind::MissingRequiredClaim(_) => "it lacks one of the claims exp, iss, aud",
-        _ => "it is not a well-formed JWT",
-    }
-}
-
-/// Verifies tokens of every trusted issuer.
-#[derive(Debug, Clone)]
-pub struct Verifier(Vec<Issuer>);
-
-impl Verifier {
-    /// A verifier that trusts these issuers.
-    pub const fn new(issuers: Vec<Issuer>) -> Self {
-        Self(issuers)
-    }
-
-    /// The claims of a token, and the issuer that vouches for them.
-    ///
-    /// # Errors
-    /// [`Refused`], with the reason.
-    pub fn verify(&self, token: &str) -> Result<(Claims, &Issuer), Refused> {
-        const SHAPE: Refused = Refused("it is not a well-formed JWT");
-        let header = jsonwebtoken::decode_header(token).map_err(|_| SHAPE)?;
-        if names_critical_extensions(token) {
-            return Err(Refused("it has a critical header that is not understood"));
-        }
-        // Only to choose the key; nothing in it is believed before that key has verified it.
-        let unverified: ClaimedIssuer = dangerous::insecure_decode_claims(token).map_err(|_| SHAPE)?;
-        let issuer = self.0.iter().find(|issuer| issuer.name == unverified.iss).ok_or(Refused("its issuer is not trusted"))?;
-        Ok((issuer.verify(token, &header)?, issuer))
-    }
-}
-
-#[derive(Deserialize)]
-struct ClaimedIssuer {
-    iss: String,
-}
-
-/// Does the header have `crit` (RFC 7515, 4.1.11)? The gateway understands no extension.
-fn names_critical_extensions(token: &str) -> bool {
-    use base64::Engine as _;
-    let header = token.split('.').next().unwrap_or_default();
-    base64::engine::general_purpose::URL_SAFE_NO_PAD
-        .decode(header)
-        .ok()
-        .and_then(|json| serde_json::from_slice::<Claims>(&json).ok())
-        .is_none_or(|header| header.contains_key("crit"))
 }
 
 /// Signs a development token with a shared secret.

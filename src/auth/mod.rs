@@ -1,14 +1,21 @@
 //! Who calls: from a bearer token to a [`Caller`].
 //!
-//! A token is verified under the key and the algorithms of the issuer it names ([`keys`]), and its claims give the
-//! organisation, the person and the scopes ([`claims`]). A handler that takes a `Caller<S>` runs only for callers whose
-//! token has scope `S` and whose organisation has the product that goes with it ([`caller`]).
+//! A token is verified ([`verifier`]) under the algorithms of the issuer it names and its key: one that was given to the gateway
+//! ([`keys`]), or one of those the issuer publishes ([`jwks`] fetches them, [`jwk`] reads them). For a while it is [`remembered`]. Its
+//! claims give the organisation, the person and the scopes ([`claims`]). A handler that takes a `Caller<S>` runs only for callers
+//! whose token has scope `S` and whose organisation has the product that goes with it ([`caller`]).
 
 mod caller;
 mod claims;
+mod jwk;
+mod jwks;
 mod keys;
+mod remembered;
 pub mod scope;
+mod verifier;
 
 pub use caller::{Caller, Client, LimitHeaders, RequestId};
 pub use claims::{ClaimNames, Claims};
-pub use keys::{Algorithm, Issuer, IssuerKey, Refused, Verifier, mint};
+pub use jwks::{KeySet, KeySetSettings};
+pub use keys::{Algorithm, IssuerKey, mint};
+pub use verifier::{Issuer, Refused, Unverified, Verifier};

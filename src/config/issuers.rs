@@ -1,10 +1,14 @@
 //! Issuers, from their sections of the file: keys read, algorithms checked.
 
 use std::path::Path;
+use std::time::Duration;
+
+use reqwest::Url;
 
 use super::file::{ConfigFile, IssuerSection};
-use super::read;
-use crate::auth::{Algorithm, ClaimNames, Issuer, IssuerKey, Verifier};
+use super::{is_this_machine, read};
+use crate::auth::{Algorithm, ClaimNames, Issuer, IssuerKey, KeySet, KeySetSettings, Verifier};
+use crate::organisations::Transport;
 
 /// A shared secret and the issuer it belongs to: what minting a development token takes.
 #[derive(Debug)]
@@ -63,29 +67,81 @@ pub(super) fn verifier(file: &ConfigFile, base: &Path) -> Result<Verifier, Vec<S
 }
 
 fn issuer(section: &IssuerSection, base: &Path) -> Result<Issuer, String> {
-    if section.jwks_url.is_some() {
-        return Err("jwks_url: is not supported yet: give the issuer's public key as public_key_file".into());
-    }
-    let (key, algorithms) = match (&section.public_key_file, &section.hmac_secret_file) {
-        (Some(file), None) => {
+    let (key, algorithms) = match (&section.jwks_url, &section.public_key_file, &section.hmac_secret_file) {
+        (Some(url), None, None) => (published_keys(section, url, base)?, section.algorithms.clone()),
+        (None, Some(file), None) => {
             let path = base.join(file);
             let at = |problem: String| format!("public_key_file: {}: {problem}", path.display());
-            if section.algorithms.is_empty() {
-                return Err("algorithms: is required with public_key_file: RS256, PS256, ES256 or EdDSA".into());
-            }
+            let algorithms = algorithms(section, "public_key_file")?;
             let pem = std::fs::read(&path).map_err(|error| at(format!("cannot be read: {error}")))?;
-            (IssuerKey::from_public_pem(&pem, &section.algorithms).map_err(at)?, section.algorithms.clone())
+            (IssuerKey::from_public_pem(&pem, algorithms).map_err(at)?, section.algorithms.clone())
         }
-        (None, Some(file)) => {
+        (None, None, Some(file)) => {
             if section.algorithms.iter().any(|algorithm| *algorithm != Algorithm::HS256) {
                 return Err("algorithms: with hmac_secret_file the only algorithm is HS256".into());
             }
             let at = |problem: String| format!("hmac_secret_file: {problem}");
             (IssuerKey::from_secret(&secret(&base.join(file)).map_err(at)?).map_err(at)?, vec![Algorithm::HS256])
         }
-        _ => return Err("issuer: needs either public_key_file or hmac_secret_file".into()),
+        _ => return Err("issuer: needs one of jwks_url, public_key_file and hmac_secret_file".into()),
     };
+    if section.jwks_url.is_none() {
+        let of_key_sets = [
+            ("jwks_ca_certificate_file", section.jwks_ca_certificate_file.is_some()),
+            ("jwks_refresh_seconds", section.jwks_refresh_seconds.is_some()),
+            ("jwks_cooldown_seconds", section.jwks_cooldown_seconds.is_some()),
+        ];
+        if let Some((name, _)) = of_key_sets.iter().find(|(_, is_set)| *is_set) {
+            return Err(format!("{name}: goes with jwks_url only"));
+        }
+    }
     Ok(Issuer::new(&section.issuer, &section.audience, &algorithms, key, claim_names(section)))
+}
+
+/// The algorithms of an issuer with public keys: it must say which.
+fn algorithms<'s>(section: &'s IssuerSection, with: &str) -> Result<&'s [Algorithm], String> {
+    if section.algorithms.is_empty() {
+        return Err(format!("algorithms: is required with {with}: RS256, PS256, ES256 or EdDSA"));
+    }
+    Ok(&section.algorithms)
+}
+
+/// A key that stays in use for longer after the issuer has withdrawn it would be as good as not withdrawn.
+const LONGEST_REFRESH_SECONDS: u64 = 24 * 60 * 60;
+/// For longer, nobody would want to wait for a new key.
+const LONGEST_COOLDOWN_SECONDS: u64 = 60 * 60;
+
+fn published_keys(section: &IssuerSection, url: &str, base: &Path) -> Result<IssuerKey, String> {
+    if algorithms(section, "jwks_url")?.contains(&Algorithm::HS256) {
+        return Err("algorithms: HS256 goes with hmac_secret_file only: published keys are no secrets".into());
+    }
+    let settings = KeySetSettings::at(jwks_url(url).map_err(|problem| format!("jwks_url: {problem}"))?);
+    let seconds = |name: &str, set: Option<u64>, longest: u64, usual: Duration| match set {
+        None => Ok(usual),
+        Some(seconds) if (1..=longest).contains(&seconds) => Ok(Duration::from_secs(seconds)),
+        Some(_) => Err(format!("{name}: must be 1 to {longest}")),
+    };
+    let settings = KeySetSettings {
+        refresh: seconds("jwks_refresh_seconds", section.jwks_refresh_seconds, LONGEST_REFRESH_SECONDS, settings.refresh)?,
+        cooldown: seconds("jwks_cooldown_seconds", section.jwks_cooldown_seconds, LONGEST_COOLDOWN_SECONDS, settings.cooldown)?,
+        ..settings
+    };
+    let ca_file = section.jwks_ca_certificate_file.as_ref().map(|file| base.join(file));
+    let transport =
+        Transport::new(ca_file.as_deref(), KeySetSettings::TIMEOUT).map_err(|problem| format!("jwks_ca_certificate_file: {problem}"))?;
+    Ok(IssuerKey::published(KeySet::new(settings, &transport).map_err(|problem| format!("jwks_url: {problem}"))?))
+}
+
+/// Who can change the keys on their way can make any token.
+fn jwks_url(text: &str) -> Result<Url, &'static str> {
+    let url = Url::parse(text).map_err(|_| "must be an address such as https://idp.example.ac.uk/jwks")?;
+    if url.scheme() != "https" && !(url.scheme() == "http" && is_this_machine(&url)) {
+        return Err("must be https: who could change the keys on their way could make any token");
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("must not have a user name or password in it");
+    }
+    Ok(url)
 }
 
 fn claim_names(section: &IssuerSection) -> ClaimNames {

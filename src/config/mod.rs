@@ -246,14 +246,9 @@ fn windows(sections: &[MaintenanceSection]) -> Result<Vec<Window>, Vec<String>> 
 /// Passwords and learners' data travel to this address: over TLS, or not beyond this machine.
 fn custom_url(text: &str, allow_plain_http: bool) -> Result<String, &'static str> {
     let url = reqwest::Url::parse(text).map_err(|_| "must be an address such as https://lrs.example")?;
-    let this_machine = match url.host_str() {
-        Some("localhost" | "[::1]") => true,
-        Some(host) => host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback()),
-        None => false,
-    };
     match url.scheme() {
         "https" => {}
-        "http" if this_machine || allow_plain_http => {}
+        "http" if is_this_machine(&url) || allow_plain_http => {}
         "http" => {
             return Err(
                 "must be https: passwords and learners' data would travel in the clear (for a simulator, set allow_plain_http = true)",
@@ -268,6 +263,15 @@ fn custom_url(text: &str, allow_plain_http: bool) -> Result<String, &'static str
         return Err("must not have a query or fragment: the services' paths are appended to it");
     }
     Ok(url.as_str().trim_end_matches('/').to_owned())
+}
+
+/// Does what is sent there stay on this machine?
+fn is_this_machine(url: &reqwest::Url) -> bool {
+    match url.host_str() {
+        Some("localhost" | "[::1]") => true,
+        Some(host) => host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback()),
+        None => false,
+    }
 }
 
 fn job_settings(section: &BatchesSection) -> JobSettings {

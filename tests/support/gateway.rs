@@ -148,6 +148,7 @@ impl Gateway {
         let limits = RateLimits::new(options.rates, options.replicas, &options.storage);
         let gateway = server::Gateway::new(verifier, registry, Lrs::new(lrs).with_audit(options.audit), jobs, limits, &options.storage);
         Self(Running::start(move || {
+            gateway.verifier.keep_fresh();
             gateway.engine().start();
             server::bind(ANY_PORT, 1, None, gateway).map(|bound| (bound.address, bound.server))
         }))

@@ -7,6 +7,7 @@ pub mod contract;
 pub mod door;
 pub mod failure;
 pub mod gateway;
+pub mod identity_provider;
 pub mod peer;
 pub mod program;
 pub mod proxy;
@@ -17,6 +18,7 @@ pub mod simulator;
 
 pub use caller::Caller;
 pub use gateway::Gateway;
+pub use identity_provider::IdentityProvider;
 pub use peer::Peer;
 pub use simulator::Lrs;
 
