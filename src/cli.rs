@@ -18,6 +18,7 @@ use crate::domain::{Ukprn, UserName};
 use crate::form::Value as _;
 use crate::jobs::JobsError;
 use crate::openapi;
+use crate::own_certificate::OwnCertificate;
 use crate::server::{self, Gateway};
 use crate::simulator::{self, Settings};
 use crate::storage::seal::CannotOpen;
@@ -139,6 +140,9 @@ fn serve(path: &Path) -> Outcome {
     for problem in &config.organisation_problems {
         tracing::error!(problem, "an organisation has a problem: check-config tells them all");
     }
+    if let Some(problem) = &config.tls_problem {
+        tracing::error!(problem, "callers will not trust the gateway");
+    }
     block_on(async {
         let bind_problem = |address: SocketAddr| move |error: std::io::Error| vec![format!("{address}: {error}")];
         let organisations = config.registry.len();
@@ -151,7 +155,11 @@ fn serve(path: &Path) -> Outcome {
         }
         let engine = gateway.engine();
         actix_web::rt::spawn(config.watch.keep(gateway.registry.clone().into_inner()));
-        let api = server::bind(config.listen, config.workers, config.tls, gateway).map_err(bind_problem(config.listen))?;
+        let tls = config.tls.as_ref().map(OwnCertificate::server_config).transpose().map_err(|problem| vec![problem])?;
+        if let Some(certificate) = config.tls {
+            actix_web::rt::spawn(certificate.keep());
+        }
+        let api = server::bind(config.listen, config.workers, tls, gateway).map_err(bind_problem(config.listen))?;
         let admin = server::bind_admin(config.admin_listen).map_err(bind_problem(config.admin_listen))?;
         if config.storage.redis.is_none() {
             tracing::warn!("batches are kept in memory: they are lost when this process ends. Set store.redis_url to keep them");
@@ -203,8 +211,9 @@ fn check_documents(directory: &Path) -> Outcome {
 
 fn check_config(path: &Path) -> Outcome {
     let config = Config::load(path)?;
-    if !config.organisation_problems.is_empty() {
-        return Err(config.organisation_problems);
+    let problems: Vec<String> = config.tls_problem.into_iter().chain(config.organisation_problems).collect();
+    if !problems.is_empty() {
+        return Err(problems);
     }
     println!("{}: no problem found, {} organisations", path.display(), config.registry.len());
     for remark in config.remarks {

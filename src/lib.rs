@@ -8,7 +8,7 @@
 //! Batches take longer: [`jobs`] keeps them, sends them in parts, follows them at LRS, and puts the results together.
 //!
 //! Beside that: [`routes`] lists every route, [`openapi`] describes them, [`config`] reads settings, [`tls`] and [`telemetry`]
-//! set up what their names say, [`cli`] has the commands, [`simulator`] plays LRS and [`demo`] shows the two together.
+//! set up what their names say, [`own_certificate`] is what callers are shown, [`cli`] has the commands, [`simulator`] plays LRS and [`demo`] shows the two together.
 
 pub mod api;
 pub mod auth;
@@ -22,6 +22,7 @@ pub mod limits;
 pub mod lrs;
 pub mod openapi;
 pub mod organisations;
+pub mod own_certificate;
 pub mod problem;
 pub mod routes;
 pub mod server;

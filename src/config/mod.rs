@@ -23,8 +23,8 @@ use crate::lrs::external_service::AchievementCodes;
 use crate::lrs::maintenance::Window;
 use crate::lrs::{BreakerSettings, Lrs, LrsSettings, Vendor};
 use crate::organisations::{Registry, Report, Transport, Watch};
+use crate::own_certificate::OwnCertificate;
 use crate::storage::Storage;
-use crate::tls::server_config;
 
 use file::{BatchesSection, ConfigFile, LimitsSection, LrsSection, MaintenanceSection};
 pub use issuers::Minter;
@@ -39,8 +39,10 @@ pub struct Config {
     pub admin_listen: SocketAddr,
     /// Threads that serve the API.
     pub workers: usize,
-    /// TLS of the API.
-    pub tls: Option<rustls::ServerConfig>,
+    /// Its own certificate, if the API speaks TLS.
+    pub tls: Option<OwnCertificate>,
+    /// What is wrong with that, though it can be shown.
+    pub tls_problem: Option<String>,
     /// The trusted issuers.
     pub verifier: Verifier,
     /// The LRS to call.
@@ -81,8 +83,10 @@ impl Config {
             .map_err(|problem| keep(vec![format!("lrs.ca_certificate_file: {problem}")]))
             .or_else(|()| Transport::new(None, connect_timeout).map_err(|problem| keep(vec![problem])))
             .ok();
-        let tls = file.server.tls.as_ref().map(|tls| server_config(&base.join(&tls.certificate_file), &base.join(&tls.key_file), None));
-        let tls = tls.transpose().map_err(|problem| keep(vec![format!("server.tls: {problem}")])).ok().flatten();
+        let tls = file.server.tls.as_ref().map(|tls| OwnCertificate::load(base.join(&tls.certificate_file), base.join(&tls.key_file)));
+        let tls = tls.transpose().map_err(|problem| keep(vec![problem])).ok().flatten();
+        let (tls_remark, tls_problem) =
+            tls.as_ref().map(OwnCertificate::remark).map_or((None, None), |told| (told.clone().ok(), told.err()));
         let storage = store::open(&file.store, &base).map_err(&mut keep).ok();
         let directory = base.join(&file.organisations.directory);
         let certificates_needed = file.lrs.environment.needs_certificates();
@@ -91,6 +95,7 @@ impl Config {
         let loaded = watch.as_mut().map(|watch| watch.load(&registry));
         let loaded = loaded.transpose().map_err(|problem| keep(vec![format!("organisations.directory: {problem}")])).ok().flatten();
         let Report { problems: mut organisation_problems, remarks } = loaded.unwrap_or_default();
+        let remarks = tls_remark.into_iter().chain(remarks).collect();
         if registry.is_empty() && organisation_problems.is_empty() && problems.is_empty() {
             problems.push(format!("organisations.directory: {}: there is no organisation in it", directory.display()));
         }
@@ -100,6 +105,7 @@ impl Config {
                 admin_listen: file.server.admin_listen,
                 workers: file.server.workers.unwrap_or_else(available_cores),
                 tls,
+                tls_problem,
                 verifier,
                 lrs: Lrs::new(lrs),
                 jobs: Jobs::kept_in(&storage, job_settings(&file.batches)),
@@ -111,6 +117,7 @@ impl Config {
                 remarks,
             }),
             _ => {
+                problems.extend(tls_problem);
                 problems.append(&mut organisation_problems);
                 Err(problems)
             }
