@@ -13,13 +13,14 @@ use serde_json::json;
 
 use crate::auth::{Claims, mint, scope};
 use crate::config::{Config, Minter};
+use crate::connections::Bounds;
 use crate::demo;
 use crate::domain::{Ukprn, UserName};
 use crate::form::Value as _;
 use crate::jobs::JobsError;
 use crate::openapi;
 use crate::own_certificate::OwnCertificate;
-use crate::server::{self, Gateway};
+use crate::server::{self, Gateway, Serving};
 use crate::simulator::{self, Settings};
 use crate::storage::seal::CannotOpen;
 use crate::telemetry;
@@ -159,7 +160,9 @@ fn serve(path: &Path) -> Outcome {
         if let Some(certificate) = config.tls {
             actix_web::rt::spawn(certificate.keep());
         }
-        let api = server::bind(config.listen, config.workers, tls, gateway).map_err(bind_problem(config.listen))?;
+        let bounds = Bounds { connections: config.max_connections, ..Bounds::default() };
+        let serving = Serving { workers: config.workers, tls, cors: config.cors, bounds };
+        let api = server::bind(config.listen, serving, gateway).map_err(bind_problem(config.listen))?;
         let admin = server::bind_admin(config.admin_listen).map_err(bind_problem(config.admin_listen))?;
         if config.storage.redis.is_none() {
             tracing::warn!("batches are kept in memory: they are lost when this process ends. Set store.redis_url to keep them");

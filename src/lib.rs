@@ -7,13 +7,16 @@
 //!
 //! Batches take longer: [`jobs`] keeps them, sends them in parts, follows them at LRS, and puts the results together.
 //!
-//! Beside that: [`routes`] lists every route, [`openapi`] describes them, [`config`] reads settings, [`tls`] and [`telemetry`]
-//! set up what their names say, [`own_certificate`] is what callers are shown, [`cli`] has the commands, [`simulator`] plays LRS and [`demo`] shows the two together.
+//! Beside that: [`routes`] lists every route, [`openapi`] describes them, [`config`] reads settings, [`tls`], [`cors`] and [`telemetry`]
+//! set up what their names say, [`own_certificate`] is what callers are shown, [`connections`] ends those that take too long, [`cli`] has
+//! the commands, [`simulator`] plays LRS and [`demo`] shows the two together.
 
 pub mod api;
 pub mod auth;
 pub mod cli;
 pub mod config;
+pub mod connections;
+pub mod cors;
 pub mod demo;
 pub mod domain;
 pub mod form;

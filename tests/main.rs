@@ -28,6 +28,7 @@ mod registration_batches;
 mod replicas;
 mod retrieve_ulns;
 mod round_trip;
+mod server;
 mod simulator_scenarios;
 mod tokens;
 mod verification_batches;

@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::auth::Verifier;
+use crate::cors::Cors;
 use crate::form::Value as _;
 use crate::form::file::{from_table, table};
 use crate::jobs::{JobSettings, Jobs};
@@ -43,6 +44,10 @@ pub struct Config {
     pub tls: Option<OwnCertificate>,
     /// What is wrong with that, though it can be shown.
     pub tls_problem: Option<String>,
+    /// Most connections to the API.
+    pub max_connections: usize,
+    /// The web pages that may call the API.
+    pub cors: Cors,
     /// The trusted issuers.
     pub verifier: Verifier,
     /// The LRS to call.
@@ -106,6 +111,8 @@ impl Config {
                 workers: file.server.workers.unwrap_or_else(available_cores),
                 tls,
                 tls_problem,
+                max_connections: file.server.max_connections,
+                cors: Cors::new(file.server.cors_origins),
                 verifier,
                 lrs: Lrs::new(lrs),
                 jobs: Jobs::kept_in(&storage, job_settings(&file.batches)),
@@ -133,6 +140,7 @@ fn out_of_range(file: &ConfigFile) -> Vec<String> {
     let at_least_one = |place: &str, number: u64| (number == 0).then(|| format!("{place}: must be at least 1"));
     let mut problems: Vec<String> = [
         at_least_one("server.workers", file.server.workers.map_or(1, |workers| workers as u64)),
+        at_least_one("server.max_connections", file.server.max_connections as u64),
         at_least_one("lrs.connect_timeout_seconds", file.lrs.connect_timeout_seconds),
         at_least_one("lrs.timeout_seconds", file.lrs.timeout_seconds),
         at_least_one("lrs.batch_timeout_seconds", file.lrs.batch_timeout_seconds),

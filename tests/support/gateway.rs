@@ -12,7 +12,7 @@ use lrs_gateway::lrs::external_service::AchievementCodes;
 use lrs_gateway::lrs::maintenance::Window;
 use lrs_gateway::lrs::{BreakerSettings, Lrs, LrsSettings, Vendor};
 use lrs_gateway::organisations::{Organisation, OrganisationPassword, Product, Registry, Transport};
-use lrs_gateway::server;
+use lrs_gateway::server::{self, Serving};
 use lrs_gateway::storage::Storage;
 
 use super::caller::{AUDIENCE, Caller, ISSUER, PROVIDER, SECRET};
@@ -36,6 +36,7 @@ pub struct Options {
     pub breaker: BreakerSettings,
     pub retries: u32,
     pub maintenance: Vec<Window>,
+    pub serving: Serving,
 }
 
 impl Default for Options {
@@ -62,6 +63,7 @@ impl Default for Options {
             breaker: BreakerSettings { failures: usize::MAX, ..BreakerSettings::default() },
             retries: 0,
             maintenance: Vec::new(),
+            serving: Serving::default(),
         }
     }
 }
@@ -134,7 +136,7 @@ impl Gateway {
         let gateway = server::Gateway::new(verifier, registry, Lrs::new(lrs), jobs, limits, &options.storage);
         Self(Running::start(move || {
             gateway.engine().start();
-            server::bind(ANY_PORT, 1, None, gateway).map(|bound| (bound.address, bound.server))
+            server::bind(ANY_PORT, options.serving, gateway).map(|bound| (bound.address, bound.server))
         }))
     }
 
