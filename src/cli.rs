@@ -15,13 +15,15 @@ use serde_json::json;
 use crate::auth::{Claims, mint, scope};
 use crate::config::{Config, Minter};
 use crate::connect;
+use crate::connections::Bounds;
 use crate::demo;
 use crate::domain::{Ukprn, Uln, UserName};
 use crate::form::Value as _;
 use crate::jobs::JobsError;
 use crate::openapi;
 use crate::organisations::{Organisation, Registry};
-use crate::server::{self, Gateway};
+use crate::own_certificate::OwnCertificate;
+use crate::server::{self, Gateway, Serving};
 use crate::simulator::{self, Settings};
 use crate::storage::seal::CannotOpen;
 use crate::telemetry;
@@ -152,6 +154,9 @@ fn serve(path: &Path) -> Outcome {
     for problem in &config.organisation_problems {
         tracing::error!(problem, "an organisation has a problem: check-config tells them all");
     }
+    if let Some(problem) = &config.tls_problem {
+        tracing::error!(problem, "callers will not trust the gateway");
+    }
     block_on(async {
         let bind_problem = |address: SocketAddr| move |error: std::io::Error| vec![format!("{address}: {error}")];
         let organisations = config.registry.len();
@@ -167,7 +172,13 @@ fn serve(path: &Path) -> Outcome {
         let engine = gateway.engine();
         actix_web::rt::spawn(config.watch.keep(gateway.registry.clone().into_inner()));
         gateway.verifier.keep_fresh();
-        let api = server::bind(config.listen, config.workers, config.tls, gateway).map_err(bind_problem(config.listen))?;
+        let tls = config.tls.as_ref().map(OwnCertificate::server_config).transpose().map_err(|problem| vec![problem])?;
+        if let Some(certificate) = config.tls {
+            actix_web::rt::spawn(certificate.keep());
+        }
+        let bounds = Bounds { connections: config.max_connections, ..Bounds::default() };
+        let serving = Serving { workers: config.workers, tls, cors: config.cors, bounds };
+        let api = server::bind(config.listen, serving, gateway).map_err(bind_problem(config.listen))?;
         let admin = server::bind_admin(config.admin_listen).map_err(bind_problem(config.admin_listen))?;
         if config.storage.redis.is_none() {
             tracing::warn!("batches are kept in memory: they are lost when this process ends. Set store.redis_url to keep them");
@@ -220,7 +231,7 @@ fn check_documents(directory: &Path) -> Outcome {
 
 fn check_config(path: &Path, connect: &[String]) -> Outcome {
     let mut config = Config::load(path)?;
-    let mut problems = config.organisation_problems;
+    let mut problems: Vec<String> = config.tls_problem.into_iter().chain(config.organisation_problems).collect();
     for (number, issuer, keys) in block_on(config.verifier.fetch_all()) {
         match keys {
             Ok(count) => config.remarks.push(format!("issuer {issuer}: {count} keys")),

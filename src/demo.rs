@@ -15,7 +15,7 @@ use crate::jobs::{JobSettings, Jobs};
 use crate::limits::{RateLimits, Rates};
 use crate::lrs::{Lrs, LrsSettings};
 use crate::organisations::{Organisation, OrganisationPassword, Registry, Transport};
-use crate::server::{self, Gateway};
+use crate::server::{self, Gateway, Serving};
 use crate::simulator::{self, Settings, SimulatedOrganisation};
 use crate::storage::Storage;
 
@@ -60,7 +60,8 @@ pub async fn run(options: Options) -> Result<(), String> {
     let (jobs, limits) = (Jobs::kept_in(&storage, pace()), RateLimits::new(Rates::default(), 1, &storage));
     let gateway = Gateway::new(verifier(&secret)?, registry(&settings.organisations)?, Lrs::new(lrs), jobs, limits, &storage);
     let _engine = gateway.engine().start();
-    let bound = server::bind(options.listen, 2, None, gateway).map_err(|error| format!("{}: {error}", options.listen))?;
+    let bound = server::bind(options.listen, Serving { workers: 2, ..Serving::default() }, gateway)
+        .map_err(|error| format!("{}: {error}", options.listen))?;
     if let Some(file) = &options.token_file {
         let json = serde_json::to_vec_pretty(&tokens).map_err(|error| error.to_string())?;
         write_secret(file, &json).map_err(|error| format!("{}: {error}", file.display()))?;

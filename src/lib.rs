@@ -9,9 +9,9 @@
 //!
 //! Batches take longer: [`jobs`] keeps them, sends them in parts, follows them at LRS, and puts the results together.
 //!
-//! Beside that: [`routes`] lists every route, [`openapi`] describes them, [`config`] reads settings, [`tls`], [`telemetry`] and [`metrics`]
-//! do what their names say, [`connect`] tries the connection to LRS, [`cli`] has the commands, [`simulator`] plays LRS and [`demo`] shows
-//! the two together.
+//! Beside that: [`routes`] lists every route, [`openapi`] describes them, [`config`] reads settings, [`tls`], [`cors`], [`telemetry`] and
+//! [`metrics`] do what their names say, [`own_certificate`] is what callers are shown, [`connections`] ends those that take too long,
+//! [`connect`] tries the connection to LRS, [`cli`] has the commands, [`simulator`] plays LRS and [`demo`] shows the two together.
 
 pub mod api;
 pub mod audit;
@@ -19,6 +19,8 @@ pub mod auth;
 pub mod cli;
 pub mod config;
 pub mod connect;
+pub mod connections;
+pub mod cors;
 pub mod demo;
 pub mod domain;
 pub mod form;
@@ -28,6 +30,7 @@ pub mod lrs;
 pub mod metrics;
 pub mod openapi;
 pub mod organisations;
+pub mod own_certificate;
 pub mod problem;
 pub mod routes;
 pub mod server;

@@ -102,6 +102,8 @@ catalogue! {
         "Check the ULN.",
     IdempotencyKeyReused "idempotency_key_reused" 422 false "This Idempotency-Key was used for another request"
         "Send the same body as the first time, or a new key with a new request.",
+    HeadersTooLarge "headers_too_large" 431 false "The request's address and headers are too large"
+        "Send less: `detail` names the limit.",
     RateLimited "rate_limited" 429 true "There have been too many calls"
         "Try again after the time in `Retry-After`; `RateLimit` says how much is left of which limit.",
     InternalError "internal_error" 500 true "The gateway failed"
@@ -144,6 +146,7 @@ impl Code {
             413 => Self::BodyTooLarge,
             415 => Self::UnsupportedMediaType,
             429 => Self::RateLimited,
+            431 => Self::HeadersTooLarge,
             400..=499 => Self::MalformedRequest,
             _ => Self::InternalError,
         }

@@ -61,7 +61,7 @@ pub fn documentation(services: &mut web::ServiceConfig) {
         // Only what is the same for everybody is compressed: a caller's answers would give away how they resemble the request.
         .service(web::resource("/openapi.json").wrap(Compress::default()).get(document_3_1))
         .service(web::resource("/openapi-3.0.json").wrap(Compress::default()).get(document_3_0))
-        .route("/docs", web::get().to(async || HttpResponse::SeeOther().insert_header((LOCATION, "/docs/")).finish()))
+        .route("/docs", web::get().to(async || HttpResponse::SeeOther().insert_header((LOCATION, "/docs/")).body("See /docs/.\n")))
         .service(SwaggerUi::new("/docs/{_:.*}").config(Config::from("/openapi.json").validator_url("none").persist_authorization(true)));
 }
 
@@ -115,6 +115,12 @@ impl Methods {
         };
         self.0.iter().find(|(pattern, _)| fits(pattern)).map(|(_, methods)| methods.as_slice())
     }
+
+    /// The same, as headers have it.
+    pub fn named(&self, path: &str) -> Option<HeaderValue> {
+        let names: Vec<&str> = self.at(path)?.iter().map(Method::as_str).collect();
+        HeaderValue::from_str(&names.join(", ")).ok()
+    }
 }
 
 async fn document_3_1(documents: Data<Documents>) -> HttpResponse {
@@ -132,11 +138,8 @@ fn document(text: &str) -> HttpResponse {
 
 /// Paths without a route: not found, or found with another method.
 pub async fn no_route(request: HttpRequest, methods: Data<Methods>) -> HttpResponse {
-    let Some(methods) = methods.at(request.path()) else { return Problem::new(Code::NotFound).error_response() };
+    let Some(allowed) = methods.named(request.path()) else { return Problem::new(Code::NotFound).error_response() };
     let mut response = Problem::new(Code::MethodNotAllowed).error_response();
-    let allowed: Vec<&str> = methods.iter().map(Method::as_str).collect();
-    if let Ok(allowed) = HeaderValue::from_str(&allowed.join(", ")) {
-        response.headers_mut().insert(ALLOW, allowed);
-    }
+    response.headers_mut().insert(ALLOW, allowed);
     response
 }

@@ -7,17 +7,22 @@ use std::time::{Duration, Instant};
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{Server, ServiceRequest, ServiceResponse};
 use actix_web::error::InternalError;
-use actix_web::http::header::{ALLOW, CACHE_CONTROL, HeaderMap, HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS};
+use actix_web::http::header::{
+    ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderMap, HeaderName, HeaderValue, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY,
+    X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+};
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::{Next, from_fn};
 use actix_web::web::Data;
-use actix_web::{App, Error, HttpMessage as _, HttpServer, web};
+use actix_web::{App, Error, HttpMessage as _, HttpResponse, HttpServer, ResponseError as _, web};
 use futures_util::FutureExt as _;
 use tracing::Instrument as _;
 use utoipa_actix_web::AppExt as _;
 use uuid::Uuid;
 
 use crate::auth::{LimitHeaders, RequestId, Verifier};
+use crate::connections::{Bounds, Busy, Connections, HANDSHAKES_AT_ONCE};
+use crate::cors::Cors;
 use crate::jobs::Jobs;
 use crate::jobs::engine::Engine;
 use crate::limits::{Idempotency, RateLimits};
@@ -92,21 +97,57 @@ pub async fn asked_to_end() {
     interrupted.await;
 }
 
-/// Longer than load balancers keep idle connections, so that they are the ones to close them.
-const KEEP_ALIVE: Duration = Duration::from_secs(75);
-/// How long a client may take to send its headers.
-const SLOWEST_HEADERS: Duration = Duration::from_secs(10);
+/// How the API is served.
+#[derive(Debug)]
+pub struct Serving {
+    /// Threads that serve it.
+    pub workers: usize,
+    /// TLS, if the server itself speaks it.
+    pub tls: Option<rustls::ServerConfig>,
+    /// The web pages that may call it.
+    pub cors: Cors,
+    /// What clients are granted.
+    pub bounds: Bounds,
+}
 
-/// Binds the API; with TLS, if a configuration for it is given.
+impl Default for Serving {
+    fn default() -> Self {
+        Self { workers: 1, tls: None, cors: Cors::default(), bounds: Bounds::default() }
+    }
+}
+
+/// Operators are few.
+const ADMIN_CONNECTIONS: usize = 100;
+
+/// A server of this application, within these bounds.
+macro_rules! bounded {
+    ($application:expr, $workers:expr, $bounds:expr) => {{
+        let (workers, bounds): (usize, Bounds) = ($workers, $bounds);
+        let connections = Connections::new(bounds);
+        HttpServer::new($application)
+            .workers(workers)
+            // Workers take connections in turn: each has its share.
+            .max_connections(bounds.connections.div_ceil(workers))
+            .max_connection_rate(HANDSHAKES_AT_ONCE)
+            .tls_handshake_timeout(bounds.handshake)
+            .client_request_timeout(bounds.headers)
+            .keep_alive(bounds.keep_alive)
+            .disable_signals()
+            .on_connect(move |connection, data| connections.remember(connection, data))
+    }};
+}
+
+/// Binds the API. Must be called within a runtime.
 ///
 /// # Errors
 /// When the address cannot be bound.
-pub fn bind(listen: SocketAddr, workers: usize, tls: Option<rustls::ServerConfig>, gateway: Gateway) -> std::io::Result<Bound> {
+pub fn bind(listen: SocketAddr, serving: Serving, gateway: Gateway) -> std::io::Result<Bound> {
+    let Serving { workers, tls, cors, bounds } = serving;
     let document = openapi::document();
-    let (documents, methods) = (Data::new(Documents::of(&document)), Data::new(Methods::of(&document)));
+    let (documents, methods, cors) = (Data::new(Documents::of(&document)), Data::new(Methods::of(&document)), Data::new(cors));
     let listener = TcpListener::bind(listen)?;
     let address = listener.local_addr()?;
-    let server = HttpServer::new(move || {
+    let application = move || {
         App::new()
             .app_data(gateway.verifier.clone())
             .app_data(gateway.registry.clone())
@@ -116,14 +157,15 @@ pub fn bind(listen: SocketAddr, workers: usize, tls: Option<rustls::ServerConfig
             .app_data(gateway.once.clone())
             .app_data(documents.clone())
             .app_data(methods.clone())
+            .app_data(cors.clone())
             .wrap(from_fn(around_every_request))
             .into_utoipa_app()
             .configure(routes::api)
             .into_app()
             .configure(routes::documentation)
             .default_service(web::to(routes::no_route))
-    });
-    let server = server.workers(workers).keep_alive(KEEP_ALIVE).client_request_timeout(SLOWEST_HEADERS).disable_signals();
+    };
+    let server = bounded!(application, workers, bounds);
     let server = match tls {
         None => server.listen(listener)?,
         Some(tls) => server.listen_rustls_0_23(listener, tls)?,
@@ -132,7 +174,7 @@ pub fn bind(listen: SocketAddr, workers: usize, tls: Option<rustls::ServerConfig
     Ok(Bound { address, server })
 }
 
-/// Binds the operators' port.
+/// Binds the operators' port. Must be called within a runtime.
 ///
 /// # Errors
 /// When the address cannot be bound.
@@ -140,7 +182,7 @@ pub fn bind_admin(listen: SocketAddr) -> std::io::Result<Bound> {
     let methods = Data::new(Methods::admin());
     let listener = TcpListener::bind(listen)?;
     let address = listener.local_addr()?;
-    let server = HttpServer::new(move || {
+    let application = move || {
         App::new()
             .app_data(methods.clone())
             .wrap(from_fn(around_every_request))
@@ -148,54 +190,127 @@ pub fn bind_admin(listen: SocketAddr) -> std::io::Result<Bound> {
             .configure(routes::admin)
             .into_app()
             .default_service(web::to(routes::no_route))
-    });
-    let server = server.workers(1).disable_signals().listen(listener)?.run();
+    };
+    let bounds = Bounds { connections: ADMIN_CONNECTIONS, ..Bounds::default() };
+    let server = bounded!(application, 1, bounds).listen(listener)?.run();
     Ok(Bound { address, server })
 }
 
 /// The request's id, for its answer and its log line.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
+/// Most bytes of a request's address and headers. Far larger ones the framework refuses before they are here.
+const LARGEST_HEAD: usize = 32 * 1024;
+
 /// Gives a request its id, makes a problem of whatever goes wrong, and logs the end of it once.
 ///
 /// Nothing of the request but its method and the pattern of its route is logged: paths, queries, headers and bodies may
 /// hold personal data.
 async fn around_every_request(request: ServiceRequest, next: Next<impl MessageBody + 'static>) -> Result<ServiceResponse<BoxBody>, Error> {
-    let id = Uuid::now_v7().to_string();
-    let span = tracing::info_span!("request", request_id = %id);
+    let busy = Busy::with(&request);
+    let marks = Marks::of(&request);
+    let span = tracing::info_span!("request", request_id = %marks.id);
     let method = method_name(request.method());
-    let personal = request.path().starts_with("/v1/");
     let started = Instant::now();
-    request.extensions_mut().insert(RequestId(id.clone()));
-    let answered = AssertUnwindSafe(next.call(request)).catch_unwind().instrument(span.clone()).await;
+    request.extensions_mut().insert(RequestId(marks.id.clone()));
+    let answered = match at_once(&request) {
+        Some(response) => Ok(Ok(request.into_response(response))),
+        None => AssertUnwindSafe(next.call(request))
+            .catch_unwind()
+            .instrument(span.clone())
+            .await
+            .map(|answered| answered.map(ServiceResponse::map_into_boxed_body)),
+    };
 
     let _entered = span.enter();
     let Ok(answered) = answered else {
         // The request went down with its handler; the connection has not.
         let problem = Problem::new(Code::InternalError).cause("a handler panicked");
         log(method, "", started, StatusCode::INTERNAL_SERVER_ERROR, Some(&problem));
-        let mut response = problem.response(&id);
-        finish(response.headers_mut(), &id, personal);
+        let mut response = problem.response(&marks.id);
+        marks.put_on(response.headers_mut());
         return Err(InternalError::from_response(problem, response).into());
     };
-    let mut response = answered?.map_into_boxed_body();
+    let mut response = answered?;
     let problem = problem_of(&response);
     let limits = response.request().extensions().get::<LimitHeaders>().cloned();
     if let Some(problem) = &problem {
         let allow = response.headers().get(ALLOW).cloned();
-        let mut http = problem.response(&id);
+        let mut http = problem.response(&marks.id);
         if let Some(allow) = allow {
             http.headers_mut().insert(ALLOW, allow);
         }
         response = ServiceResponse::new(response.request().clone(), http);
     }
     log(method, &response.request().match_pattern().unwrap_or_default(), started, response.status(), problem.as_ref());
-    finish(response.headers_mut(), &id, personal);
+    marks.put_on(response.headers_mut());
     if let Some(LimitHeaders { policy, limit }) = limits {
         put(response.headers_mut(), HeaderName::from_static("ratelimit-policy"), &policy);
         put(response.headers_mut(), HeaderName::from_static("ratelimit"), &limit);
     }
-    Ok(response)
+    Ok(response.map_body(|_, body| busy.body(body)))
+}
+
+/// What is answered before anybody looks who asks: requests with too large a head, and browsers that ask whether a page may call.
+fn at_once(request: &ServiceRequest) -> Option<HttpResponse> {
+    let headers: usize = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + ": \r\n".len()).sum();
+    let address = request.uri().path_and_query().map_or(0, |address| address.as_str().len());
+    if headers + address > LARGEST_HEAD {
+        let detail = format!("Address and headers must have at most {LARGEST_HEAD} bytes.");
+        return Some(Problem::new(Code::HeadersTooLarge).detail(detail).error_response());
+    }
+    request.app_data::<Data<Cors>>()?.preflight(request, request.app_data::<Data<Methods>>()?)
+}
+
+/// What is on every answer to a request, whatever becomes of it.
+struct Marks {
+    id: String,
+    personal: bool,
+    policy: HeaderValue,
+    secure: bool,
+    cors: Option<Data<Cors>>,
+    origin: Option<HeaderValue>,
+}
+
+/// Answers are data: a browser that shows one as a page may do nothing for it.
+const POLICY_OF_DATA: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
+/// The page that shows the documentation has its scripts, styles and pictures with it, but styles and pictures also within them.
+const POLICY_OF_PAGE: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; \
+     base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+);
+/// A year, for this host only: what else its domain has is not the gateway's to decide.
+const SECURE_FROM_NOW_ON: HeaderValue = HeaderValue::from_static("max-age=31536000");
+
+impl Marks {
+    fn of(request: &ServiceRequest) -> Self {
+        let cors = request.app_data::<Data<Cors>>().cloned();
+        Self {
+            id: Uuid::now_v7().to_string(),
+            personal: request.path().starts_with("/v1/"),
+            policy: if request.path().starts_with("/docs/") { POLICY_OF_PAGE } else { POLICY_OF_DATA },
+            secure: request.app_config().secure(),
+            origin: cors.as_ref().and_then(|cors| cors.origin(request.headers())),
+            cors,
+        }
+    }
+
+    fn put_on(self, headers: &mut HeaderMap) {
+        put(headers, REQUEST_ID, &self.id);
+        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+        headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+        headers.insert(CONTENT_SECURITY_POLICY, self.policy);
+        if self.secure {
+            headers.insert(STRICT_TRANSPORT_SECURITY, SECURE_FROM_NOW_ON);
+        }
+        if self.personal {
+            headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        }
+        if let Some(cors) = self.cors {
+            cors.mark(headers, self.origin);
+        }
+    }
 }
 
 /// The problem a response is, if it is one: ours, or what an error of the framework amounts to.
@@ -211,14 +326,6 @@ fn problem_of(response: &ServiceResponse<BoxBody>) -> Option<Problem> {
 fn put(headers: &mut HeaderMap, name: HeaderName, value: &str) {
     if let Ok(value) = HeaderValue::from_str(value) {
         headers.insert(name, value);
-    }
-}
-
-fn finish(headers: &mut HeaderMap, id: &str, personal: bool) {
-    put(headers, REQUEST_ID, id);
-    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    if personal {
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
 }
 
@@ -251,7 +358,7 @@ fn method_name(method: &Method) -> &'static str {
 #[cfg(test)]
 mod tests {
     use actix_web::body::to_bytes;
-    use actix_web::{HttpResponse, test};
+    use actix_web::test;
 
     use super::*;
 

@@ -3,11 +3,14 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig};
+
+use crate::organisations::Validity;
 
 /// The cryptography of every connection.
 pub fn provider() -> Arc<CryptoProvider> {
@@ -52,6 +55,18 @@ pub fn private_key(file: &Path) -> Result<PrivateKeyDer<'static>, String> {
 /// What is wrong with it.
 pub fn private_key_in(pem: &[u8]) -> Result<PrivateKeyDer<'static>, String> {
     PrivateKeyDer::from_pem_slice(pem).map_err(|error| format!("no private key can be read: {error}"))
+}
+
+/// When a certificate is valid.
+///
+/// # Errors
+/// That it is no certificate.
+pub fn validity(certificate: &CertificateDer<'_>) -> Result<Validity, String> {
+    let moment = |seconds| Timestamp::from_second(seconds).unwrap_or(Timestamp::UNIX_EPOCH);
+    let (_, certificate) = x509_parser::parse_x509_certificate(certificate)
+        .map_err(|_| "there is something in it that is not an X.509 certificate".to_owned())?;
+    let validity = certificate.validity();
+    Ok(Validity { from: moment(validity.not_before.timestamp()), until: moment(validity.not_after.timestamp()) })
 }
 
 /// The authorities of a PEM file.

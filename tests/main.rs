@@ -34,6 +34,7 @@ mod renegotiation;
 mod replicas;
 mod retrieve_ulns;
 mod round_trip;
+mod server;
 mod simulator_scenarios;
 mod tokens;
 mod verification_batches;

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::auth::{Algorithm, ClaimNames};
+use crate::connections::Bounds;
+use crate::cors::Origin;
 use crate::form::{Invalid, Rule, Value, form};
 use crate::jobs::JobSettings;
 use crate::limits::QueueSettings;
@@ -35,6 +37,8 @@ form! {
         pub listen: SocketAddr = SocketAddr::from(([127, 0, 0, 1], 8080)),
         pub admin_listen: SocketAddr = SocketAddr::from(([127, 0, 0, 1], 9090)),
         pub workers: Option<usize>,
+        pub max_connections: usize = Bounds::default().connections,
+        pub cors_origins: Vec<Origin> = Vec::new(),
         pub tls: Option<TlsSection>,
     }
 }

@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::auth::Verifier;
+use crate::cors::Cors;
 use crate::form::Value as _;
 use crate::form::file::{from_table, table};
 use crate::jobs::{JobSettings, Jobs};
@@ -24,8 +25,8 @@ use crate::lrs::external_service::AchievementCodes;
 use crate::lrs::maintenance::Window;
 use crate::lrs::{BreakerSettings, Lrs, LrsSettings, Vendor};
 use crate::organisations::{Registry, Report, Transport, Watch};
+use crate::own_certificate::OwnCertificate;
 use crate::storage::Storage;
-use crate::tls::server_config;
 
 pub use audit::AuditSettings;
 use file::{BatchesSection, ConfigFile, LimitsSection, LrsSection, MaintenanceSection};
@@ -41,8 +42,14 @@ pub struct Config {
     pub admin_listen: SocketAddr,
     /// Threads that serve the API.
     pub workers: usize,
-    /// TLS of the API.
-    pub tls: Option<rustls::ServerConfig>,
+    /// Its own certificate, if the API speaks TLS.
+    pub tls: Option<OwnCertificate>,
+    /// What is wrong with that, though it can be shown.
+    pub tls_problem: Option<String>,
+    /// Most connections to the API.
+    pub max_connections: usize,
+    /// The web pages that may call the API.
+    pub cors: Cors,
     /// The trusted issuers.
     pub verifier: Verifier,
     /// The LRS to call.
@@ -86,8 +93,10 @@ impl Config {
             .map_err(|problem| keep(vec![format!("lrs.ca_certificate_file: {problem}")]))
             .or_else(|()| Transport::over(backend, None, connect_timeout).map_err(|problem| keep(vec![problem])))
             .ok();
-        let tls = file.server.tls.as_ref().map(|tls| server_config(&base.join(&tls.certificate_file), &base.join(&tls.key_file), None));
-        let tls = tls.transpose().map_err(|problem| keep(vec![format!("server.tls: {problem}")])).ok().flatten();
+        let tls = file.server.tls.as_ref().map(|tls| OwnCertificate::load(base.join(&tls.certificate_file), base.join(&tls.key_file)));
+        let tls = tls.transpose().map_err(|problem| keep(vec![problem])).ok().flatten();
+        let (tls_remark, tls_problem) =
+            tls.as_ref().map(OwnCertificate::remark).map_or((None, None), |told| (told.clone().ok(), told.err()));
         let storage = store::open(&file.store, &base).map_err(&mut keep).ok();
         let audit = audit::read(&file.audit, &base).map_err(&mut keep).ok();
         let directory = base.join(&file.organisations.directory);
@@ -97,6 +106,7 @@ impl Config {
         let loaded = watch.as_mut().map(|watch| watch.load(&registry));
         let loaded = loaded.transpose().map_err(|problem| keep(vec![format!("organisations.directory: {problem}")])).ok().flatten();
         let Report { problems: mut organisation_problems, remarks } = loaded.unwrap_or_default();
+        let remarks = tls_remark.into_iter().chain(remarks).collect();
         if registry.is_empty() && organisation_problems.is_empty() && problems.is_empty() {
             problems.push(format!("organisations.directory: {}: there is no organisation in it", directory.display()));
         }
@@ -106,6 +116,9 @@ impl Config {
                 admin_listen: file.server.admin_listen,
                 workers: file.server.workers.unwrap_or_else(available_cores),
                 tls,
+                tls_problem,
+                max_connections: file.server.max_connections,
+                cors: Cors::new(file.server.cors_origins),
                 verifier,
                 lrs: Lrs::new(lrs),
                 jobs: Jobs::kept_in(&storage, job_settings(&file.batches)),
@@ -118,6 +131,7 @@ impl Config {
                 remarks,
             }),
             _ => {
+                problems.extend(tls_problem);
                 problems.append(&mut organisation_problems);
                 Err(problems)
             }
@@ -133,6 +147,7 @@ fn out_of_range(file: &ConfigFile) -> Vec<String> {
     let at_least_one = |place: &str, number: u64| (number == 0).then(|| format!("{place}: must be at least 1"));
     let mut problems: Vec<String> = [
         at_least_one("server.workers", file.server.workers.map_or(1, |workers| workers as u64)),
+        at_least_one("server.max_connections", file.server.max_connections as u64),
         at_least_one("lrs.connect_timeout_seconds", file.lrs.connect_timeout_seconds),
         at_least_one("lrs.timeout_seconds", file.lrs.timeout_seconds),
         at_least_one("lrs.batch_timeout_seconds", file.lrs.batch_timeout_seconds),

@@ -155,6 +155,12 @@ impl Answer {
     fn keeps_its_promises(&self) {
         let id = self.header("x-request-id");
         assert!(id.len() == 36, "an id on every answer: {self:?}");
+        for (name, value) in [("x-content-type-options", "nosniff"), ("referrer-policy", "no-referrer"), ("x-frame-options", "DENY")] {
+            assert_eq!(self.header(name), value, "{name}: {self:?}");
+        }
+        let policy = self.header("content-security-policy");
+        assert!(policy.starts_with("default-src 'none'; ") && policy.ends_with("frame-ancestors 'none'"), "{self:?}");
+        assert_eq!(self.header("server"), "", "nobody needs to know what it is made with");
         if self.status < 400 {
             return;
         }

@@ -14,7 +14,7 @@ use lrs_gateway::lrs::external_service::AchievementCodes;
 use lrs_gateway::lrs::maintenance::Window;
 use lrs_gateway::lrs::{BreakerSettings, Lrs, LrsSettings, Vendor};
 use lrs_gateway::organisations::{ClientIdentity, Organisation, OrganisationPassword, Product, Registry, TlsBackend, Transport};
-use lrs_gateway::server;
+use lrs_gateway::server::{self, Serving};
 use lrs_gateway::storage::Storage;
 
 use super::caller::{AUDIENCE, Caller, ISSUER, PROVIDER, SECRET};
@@ -39,6 +39,7 @@ pub struct Options {
     pub retries: u32,
     pub maintenance: Vec<Window>,
     pub audit: Audit,
+    pub serving: Serving,
 }
 
 impl Default for Options {
@@ -66,6 +67,7 @@ impl Default for Options {
             retries: 0,
             maintenance: Vec::new(),
             audit: Audit::off(),
+            serving: Serving::default(),
         }
     }
 }
@@ -150,7 +152,7 @@ impl Gateway {
         Self(Running::start(move || {
             gateway.verifier.keep_fresh();
             gateway.engine().start();
-            server::bind(ANY_PORT, 1, None, gateway).map(|bound| (bound.address, bound.server))
+            server::bind(ANY_PORT, options.serving, gateway).map(|bound| (bound.address, bound.server))
         }))
     }
 
