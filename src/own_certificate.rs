@@ -12,8 +12,8 @@ use rustls::ServerConfig;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 
-use crate::organisations::Validity;
 use crate::tls;
+use crate::tls::Validity;
 
 /// How often the files are looked at.
 const EVERY: Duration = Duration::from_secs(2);

@@ -10,8 +10,6 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig};
 
-use crate::organisations::Validity;
-
 /// The cryptography of every connection.
 pub fn provider() -> Arc<CryptoProvider> {
     Arc::new(rustls::crypto::aws_lc_rs::default_provider())
@@ -55,6 +53,27 @@ pub fn private_key(file: &Path) -> Result<PrivateKeyDer<'static>, String> {
 /// What is wrong with it.
 pub fn private_key_in(pem: &[u8]) -> Result<PrivateKeyDer<'static>, String> {
     PrivateKeyDer::from_pem_slice(pem).map_err(|error| format!("no private key can be read: {error}"))
+}
+
+/// When a certificate is valid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Validity {
+    /// From this moment.
+    pub from: Timestamp,
+    /// Until this one.
+    pub until: Timestamp,
+}
+
+impl Validity {
+    /// How many whole days it still is; negative when it is over.
+    pub fn days_left(self) -> i64 {
+        self.until.duration_since(Timestamp::now()).as_hours().div_euclid(24)
+    }
+
+    /// Is it valid now?
+    pub fn is_now(self) -> bool {
+        (self.from..=self.until).contains(&Timestamp::now())
+    }
 }
 
 /// When a certificate is valid.

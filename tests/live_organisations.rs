@@ -4,9 +4,10 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use lrs_gateway::simulator::{Settings, TlsFiles};
+use lrs_gateway::simulator::{Settings, Step, TlsFiles, Trouble};
 use serde_json::{Value, json};
 
+use crate::support::batches::learners;
 use crate::support::caller::{Answer, Caller};
 use crate::support::certificates::Authority;
 use crate::support::program::{Program, Setup, run};
@@ -84,6 +85,40 @@ async fn organisations_come_change_and_go_while_the_gateway_runs() {
     // It goes.
     std::fs::remove_file(scene.setup.path(&format!("organisations/{ONE}.toml"))).expect("removed");
     scene.becomes(ONE, 403).await.problem(403, "organisation_not_registered");
+}
+
+#[tokio::test]
+async fn the_batches_of_an_organisation_that_is_gone_wait_until_it_is_back() {
+    const PASSWORD: &str = "demo-password-01";
+    let lrs = Lrs::start();
+    lrs.simulator.set_jobs_take(Duration::ZERO);
+    lrs.simulator.play(vec![Step::new(Trouble::OutOfHours)]);
+    let setup = Setup::new(&lrs.url());
+    let config = std::fs::read_to_string(setup.path("gateway.toml")).expect("written");
+    setup.write("gateway.toml", &(config + "[batches]\nfirst_poll_seconds = 1\nlongest_poll_seconds = 1\n"));
+    organisation(&setup, ONE, PASSWORD);
+    let file = setup.path(&format!("organisations/{ONE}.toml"));
+    let text = std::fs::read_to_string(&file).expect("written").replace("[\"uln", "[\"registration-batches\", \"uln");
+    std::fs::write(&file, &text).expect("written");
+    let mut scene = Scene::start(setup);
+    let batch = json!({"jobType": "FULL", "learners": learners(3)});
+    let accepted = scene.caller(ONE).post("/v1/registration-batches", &batch).await;
+    let path = accepted.header("location").to_owned();
+    assert_eq!(accepted.status, 202, "{}", accepted.text);
+    std::fs::remove_file(&file).expect("removed");
+    scene.program.wait_for("the batch waits: its organisation is not registered");
+    lrs.simulator.calm();
+    scene.program.wait_for("the batch waits: its organisation is not registered");
+    scene.caller(ONE).request("GET", &path).await.problem(403, "organisation_not_registered");
+    assert!(lrs.simulator.jobs().submissions().is_empty(), "nothing was sent");
+    std::fs::write(&file, &text).expect("written");
+    scene.becomes(ONE, 200).await;
+    let begun = Instant::now();
+    while scene.caller(ONE).request("GET", &path).await.ok()["status"] != "COMPLETE" {
+        assert!(begun.elapsed() < Duration::from_secs(10), "it goes on");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(lrs.simulator.jobs().submissions().len(), 1);
 }
 
 #[cfg(unix)]

@@ -14,6 +14,7 @@ mod codes;
 mod commands;
 mod connect;
 mod contract;
+mod deployment;
 mod documentation;
 mod find_learners;
 mod idempotency;

@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use lrs_gateway::api::organisation::CertificateState;
 use lrs_gateway::limits::OwnRates;
-use lrs_gateway::organisations::{ClientIdentity, Product, TlsBackend, Validity};
+use lrs_gateway::organisations::{ClientIdentity, Product, TlsBackend};
 use lrs_gateway::simulator::{Settings, TlsFiles};
+use lrs_gateway::tls::Validity;
 use serde_json::json;
 
 use crate::support::caller::PROVIDER;

@@ -11,7 +11,8 @@ use crate::domain::{OrganisationRef, Ukprn};
 use crate::form::answer;
 use crate::limits::{Limit, RateLimits};
 use crate::openapi::StatusProblems;
-use crate::organisations::{Product, Validity};
+use crate::organisations::Product;
+use crate::tls::Validity;
 
 answer! {
     /// The organisation that the token names, as this gateway knows it.

@@ -28,7 +28,7 @@ use crate::organisations::{Actor, Organisation, Registry};
 
 /// How many parts a turn looks at: so that a long batch does not keep the others waiting.
 const PARTS_A_TURN: usize = 32;
-/// How long a batch rests that cannot be worked at: its organisation is not registered, or what is kept of it cannot be opened.
+/// How long a batch rests at most that cannot be worked at: its organisation is not registered, or what is kept of it cannot be opened.
 const REST: Duration = Duration::from_secs(60);
 /// How long a batch rests that waits for somebody's decision. It is woken then; this is for the case that waking it failed.
 const LONG_REST: Duration = Duration::from_secs(6 * 60 * 60);
@@ -176,7 +176,7 @@ impl Engine {
         let organisation = batch.header.organisation().and_then(|ukprn| self.registry.find(&ukprn));
         let Some(organisation) = organisation else {
             tracing::warn!(batch = %batch.id, "the batch waits: its organisation is not registered");
-            return Ok(Some(Some(clock.now().after(REST))));
+            return Ok(Some(Some(clock.now().after(REST.min(self.jobs.settings().longest_poll)))));
         };
         let Some(_turn) = self.turn_of(&organisation) else {
             return Ok(Some(Some(clock.now().after(NEXT_TURN))));

@@ -1,33 +1,11 @@
 //! Client certificates: read, and checked before anybody is shown them.
 
-use jiff::Timestamp;
 use p12_keystore::Pkcs12Archive;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::sign::CertifiedKey;
 use x509_parser::certificate::X509Certificate;
 
-use crate::tls;
-
-/// When a certificate is valid.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Validity {
-    /// From this moment.
-    pub from: Timestamp,
-    /// Until this one.
-    pub until: Timestamp,
-}
-
-impl Validity {
-    /// How many whole days it still is; negative when it is over.
-    pub fn days_left(self) -> i64 {
-        self.until.duration_since(Timestamp::now()).as_hours().div_euclid(24)
-    }
-
-    /// Is it valid now?
-    pub fn is_now(self) -> bool {
-        (self.from..=self.until).contains(&Timestamp::now())
-    }
-}
+use crate::tls::{self, Validity};
 
 /// A certificate chain and the key that belongs to it.
 #[derive(Debug)]
@@ -103,11 +81,7 @@ impl ClientIdentity {
     }
 
     fn new(chain: Vec<CertificateDer<'static>>, key: PrivateKeyDer<'static>) -> Result<Self, String> {
-        let moment = |seconds| Timestamp::from_second(seconds).unwrap_or(Timestamp::UNIX_EPOCH);
-        let certificate = parsed(&chain[0])?;
-        let validity = certificate.validity();
-        let validity = Validity { from: moment(validity.not_before.timestamp()), until: moment(validity.not_after.timestamp()) };
-        drop(certificate);
+        let validity = tls::validity(&chain[0])?;
         Ok(Self { chain, key, validity })
     }
 }

@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 
 use aws_lc_rs::digest::{Context, Digest, SHA256};
 
-use super::{ClientIdentity, Organisation, OrganisationPassword, Product, Report, Transport, Validity};
+use super::{ClientIdentity, Organisation, OrganisationPassword, Product, Report, Transport};
 use crate::domain::{OrganisationRef, Ukprn};
 use crate::form::file::from_text;
 use crate::form::form;
 use crate::limits::OwnRates;
+use crate::tls::Validity;
 
 form! {
     /// What an organisation's file says.

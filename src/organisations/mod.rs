@@ -14,7 +14,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use secrecy::{ExposeSecret as _, SecretString};
 
-pub use certificate::{ClientIdentity, Validity};
+pub use certificate::ClientIdentity;
 pub use transport::{TlsBackend, Transport};
 pub use watch::Watch;
 
@@ -22,6 +22,7 @@ use crate::audit::Origin;
 use crate::domain::{OrganisationRef, Ukprn, UserName};
 use crate::form::{Invalid, Rule, Value};
 use crate::limits::OwnRates;
+use crate::tls::Validity;
 
 /// A group of LRS operations that LRS switches on together for an organisation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

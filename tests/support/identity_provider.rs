@@ -51,6 +51,11 @@ impl SigningKey {
         Self { pair, algorithm, signs, jwk }
     }
 
+    /// Its public half, in PEM.
+    pub fn public_pem(&self) -> String {
+        self.pair.public_key_pem()
+    }
+
     /// The header of its tokens.
     pub fn header(&self) -> Header {
         Header { kid: self.jwk["kid"].as_str().map(str::to_owned), ..Header::new(self.algorithm) }

@@ -75,7 +75,12 @@ pub fn program(arguments: &[&str], variables: &[(&str, &str)]) -> Command {
 
 /// Runs it to its end.
 pub fn run(arguments: &[&str]) -> Output {
-    program(arguments, &[]).output().expect("it runs")
+    run_with(arguments, &[])
+}
+
+/// The same, with these variables.
+pub fn run_with(arguments: &[&str], variables: &[(&str, &str)]) -> Output {
+    program(arguments, variables).output().expect("it runs")
 }
 
 /// What it said on standard error.
