@@ -20,6 +20,7 @@ use crate::demo;
 use crate::domain::{Ukprn, Uln, UserName};
 use crate::form::Value as _;
 use crate::jobs::JobsError;
+use crate::metrics::Metrics;
 use crate::openapi;
 use crate::organisations::{Organisation, Registry};
 use crate::own_certificate::OwnCertificate;
@@ -178,8 +179,10 @@ fn serve(path: &Path) -> Outcome {
         }
         let bounds = Bounds { connections: config.max_connections, ..Bounds::default() };
         let serving = Serving { workers: config.workers, tls, cors: config.cors, bounds };
+        let metrics = Metrics::begin().map_err(|problem| vec![problem])?;
+        let observed = gateway.observed.clone();
+        let admin = server::bind_admin(config.admin_listen, gateway.clone(), metrics).map_err(bind_problem(config.admin_listen))?;
         let api = server::bind(config.listen, serving, gateway).map_err(bind_problem(config.listen))?;
-        let admin = server::bind_admin(config.admin_listen).map_err(bind_problem(config.admin_listen))?;
         if config.storage.redis.is_none() {
             tracing::warn!("batches are kept in memory: they are lost when this process ends. Set store.redis_url to keep them");
         }
@@ -188,6 +191,9 @@ fn serve(path: &Path) -> Outcome {
         let handles = [api.server.handle(), admin.server.handle()];
         actix_web::rt::spawn(async move {
             server::asked_to_end().await;
+            tracing::info!("about to end: not ready any more");
+            observed.drain();
+            tokio::time::sleep(config.drain).await;
             // Batches first: what has been sent to LRS shall get its answer over connections that are still there.
             engine.stop(LONGEST_STOP).await;
             for handle in handles {

@@ -28,6 +28,7 @@ pub mod jobs;
 pub mod limits;
 pub mod lrs;
 pub mod metrics;
+pub mod observed;
 pub mod openapi;
 pub mod organisations;
 pub mod own_certificate;

@@ -1,5 +1,5 @@
 //! What operators can measure: Prometheus's text format, on the operators' own port at `/metrics`. Every name is declared here, and
-//! described in `docs/OPERATIONS.md`; labels come from closed lists, or from configuration.
+//! described in `docs/METRICS.md`; labels come from closed lists, or from configuration.
 
 use std::time::Duration;
 
@@ -48,7 +48,14 @@ impl Metrics {
         let handle = builder.and_then(PrometheusBuilder::install_recorder).map_err(|error| format!("metrics: {error}"))?;
         describe();
         gauge!(BUILD_INFO, "version" => env!("CARGO_PKG_VERSION")).set(1.0);
+        // What has not happened yet is there all the same, as far as its labels are known.
         counter!(STORE_ERRORS).absolute(0);
+        gauge!(LIMITS_SHARED).set(1.0);
+        gauge!(REQUESTS_IN_FLIGHT).set(0.0);
+        gauge!(CALLS_IN_FLIGHT).set(0.0);
+        for limit in ["organisation", "person", "searches"] {
+            counter!(LIMITED, "limit" => limit).absolute(0);
+        }
         Ok(Self(handle))
     }
 

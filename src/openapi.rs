@@ -160,6 +160,8 @@ problem_sets! {
     UpdateProblems leaves out 406;
     /// What asking how LRS is can end in.
     StatusProblems leaves out 404 406 409 413 415 422 502 504;
+    /// What asking whether the gateway is ready can end in.
+    ReadyProblems leaves out 400 401 403 404 406 409 413 415 422 429 431 500 502 504;
     /// What submitting a batch can end in.
     SubmitProblems leaves out 404 406 502 504;
     /// What following a job can end in.

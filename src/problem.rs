@@ -124,6 +124,8 @@ catalogue! {
         "Nothing was sent to LRS. Try again after the time in `Retry-After`, with fewer calls at once.",
     AuditUnavailable "audit_unavailable" 503 true "The gateway's audit trail cannot be written"
         "Nothing was sent to LRS. Try again after the time in `Retry-After`.",
+    NotReady "not_ready" 503 true "The gateway is not ready to take calls"
+        "Call another replica, or try again in a while.",
     StoreUnavailable "store_unavailable" 503 true "The gateway's store cannot be used"
         "Try again after the time in `Retry-After`.",
     IssuerUnavailable "issuer_unavailable" 503 true "The identity provider's keys cannot be fetched"

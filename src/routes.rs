@@ -1,5 +1,7 @@
 //! Every route. The same list makes the server and the OpenAPI document.
 
+use std::collections::HashMap;
+
 use actix_web::http::Method;
 use actix_web::http::header::{ALLOW, CONTENT_TYPE, ETAG, HeaderValue, LOCATION};
 use actix_web::middleware::Compress;
@@ -14,8 +16,10 @@ use crate::api::{
     achievement_batches, find_learners, health, learning_events, lrs_status, obtain_uln, organisation, register_learners,
     registration_batches, retrieve_ulns, verification_batches, verify_learners,
 };
+use crate::metrics::Metrics;
 use crate::openapi;
 use crate::problem::{Code, Problem};
+use crate::server::Gateway;
 
 /// The routes that every batch resource has.
 macro_rules! batches {
@@ -98,7 +102,7 @@ impl Methods {
 
     /// Those of operators' own port, [`admin`].
     pub fn admin() -> Self {
-        Self(["/health/live", "/health/ready"].map(|path| (path.to_owned(), vec![Method::GET])).into())
+        Self(["/health/live", "/health/ready", "/metrics"].map(|path| (path.to_owned(), vec![Method::GET])).into())
     }
 
     /// The methods that the route of this path takes.
@@ -121,6 +125,37 @@ impl Methods {
         let names: Vec<&str> = self.at(path)?.iter().map(Method::as_str).collect();
         HeaderValue::from_str(&names.join(", ")).ok()
     }
+}
+
+/// The names of the operations, by method and route.
+#[derive(Debug)]
+pub struct Operations(HashMap<(String, String), String>);
+
+impl Operations {
+    /// Those of the document.
+    pub fn of(document: &OpenApi) -> Self {
+        let described = serde_json::to_value(&document.paths).unwrap_or_default();
+        let mut names = HashMap::new();
+        for (path, item) in described.as_object().into_iter().flatten() {
+            for (method, operation) in item.as_object().into_iter().flatten() {
+                if let Some(name) = operation["operationId"].as_str() {
+                    names.insert((method.to_uppercase(), path.clone()), name.to_owned());
+                }
+            }
+        }
+        Self(names)
+    }
+
+    /// The operation of this method and route; `none` if it is none.
+    pub fn at(&self, method: &str, route: &str) -> &str {
+        self.0.get(&(method.to_owned(), route.to_owned())).map_or("none", String::as_str)
+    }
+}
+
+/// What operators measure.
+pub async fn metrics(gateway: Data<Gateway>, metrics: Data<Metrics>) -> HttpResponse {
+    gateway.observed.measure(&gateway).await;
+    HttpResponse::Ok().insert_header((CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")).body(metrics.text())
 }
 
 async fn document_3_1(documents: Data<Documents>) -> HttpResponse {

@@ -11,7 +11,7 @@ use actix_web::http::header::{
     ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderMap, HeaderName, HeaderValue, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY,
     X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
-use actix_web::http::{Method, StatusCode};
+use actix_web::http::{ConnectionType, Method, StatusCode};
 use actix_web::middleware::{Next, from_fn};
 use actix_web::web::Data;
 use actix_web::{App, Error, HttpMessage as _, HttpResponse, HttpServer, ResponseError as _, web};
@@ -27,10 +27,12 @@ use crate::jobs::Jobs;
 use crate::jobs::engine::Engine;
 use crate::limits::{Idempotency, RateLimits};
 use crate::lrs::Lrs;
+use crate::metrics::{self, InFlight, Metrics};
+use crate::observed::Observed;
 use crate::openapi;
 use crate::organisations::Registry;
 use crate::problem::{Code, Problem};
-use crate::routes::{self, Documents, Methods};
+use crate::routes::{self, Documents, Methods, Operations};
 use crate::storage::Storage;
 
 /// What the handlers work with.
@@ -48,6 +50,8 @@ pub struct Gateway {
     pub limits: Data<RateLimits>,
     /// What they want done once.
     pub once: Data<Idempotency>,
+    /// How it is.
+    pub observed: Data<Observed>,
 }
 
 impl Gateway {
@@ -57,6 +61,7 @@ impl Gateway {
         let longest = lrs.timeout() * 2 + Duration::from_secs(20);
         Self {
             once: Data::new(Idempotency::new(storage, longest)),
+            observed: Data::default(),
             verifier: Data::new(verifier),
             registry: Data::new(registry),
             lrs: Data::new(lrs),
@@ -145,6 +150,7 @@ pub fn bind(listen: SocketAddr, serving: Serving, gateway: Gateway) -> std::io::
     let Serving { workers, tls, cors, bounds } = serving;
     let document = openapi::document();
     let (documents, methods, cors) = (Data::new(Documents::of(&document)), Data::new(Methods::of(&document)), Data::new(cors));
+    let operations = Data::new(Operations::of(&document));
     let listener = TcpListener::bind(listen)?;
     let address = listener.local_addr()?;
     let application = move || {
@@ -155,6 +161,9 @@ pub fn bind(listen: SocketAddr, serving: Serving, gateway: Gateway) -> std::io::
             .app_data(gateway.jobs.clone())
             .app_data(gateway.limits.clone())
             .app_data(gateway.once.clone())
+            .app_data(gateway.observed.clone())
+            .app_data(Data::new(gateway.clone()))
+            .app_data(operations.clone())
             .app_data(documents.clone())
             .app_data(methods.clone())
             .app_data(cors.clone())
@@ -178,17 +187,23 @@ pub fn bind(listen: SocketAddr, serving: Serving, gateway: Gateway) -> std::io::
 ///
 /// # Errors
 /// When the address cannot be bound.
-pub fn bind_admin(listen: SocketAddr) -> std::io::Result<Bound> {
+pub fn bind_admin(listen: SocketAddr, gateway: Gateway, metrics: Metrics) -> std::io::Result<Bound> {
     let methods = Data::new(Methods::admin());
+    let operations = Data::new(Operations::of(&openapi::document()));
     let listener = TcpListener::bind(listen)?;
     let address = listener.local_addr()?;
     let application = move || {
         App::new()
             .app_data(methods.clone())
+            .app_data(gateway.observed.clone())
+            .app_data(Data::new(gateway.clone()))
+            .app_data(Data::new(metrics.clone()))
+            .app_data(operations.clone())
             .wrap(from_fn(around_every_request))
             .into_utoipa_app()
             .configure(routes::admin)
             .into_app()
+            .route("/metrics", web::get().to(routes::metrics))
             .default_service(web::to(routes::no_route))
     };
     let bounds = Bounds { connections: ADMIN_CONNECTIONS, ..Bounds::default() };
@@ -212,6 +227,7 @@ async fn around_every_request(request: ServiceRequest, next: Next<impl MessageBo
     let span = tracing::info_span!("request", request_id = %marks.id);
     let method = method_name(request.method());
     let started = Instant::now();
+    let _in_flight = InFlight::request();
     request.extensions_mut().insert(RequestId(marks.id.clone()));
     let answered = match at_once(&request) {
         Some(response) => Ok(Ok(request.into_response(response))),
@@ -227,6 +243,7 @@ async fn around_every_request(request: ServiceRequest, next: Next<impl MessageBo
         // The request went down with its handler; the connection has not.
         let problem = Problem::new(Code::InternalError).cause("a handler panicked");
         log(method, "", started, StatusCode::INTERNAL_SERVER_ERROR, Some(&problem));
+        metrics::request("none", StatusCode::INTERNAL_SERVER_ERROR.as_u16(), started.elapsed());
         let mut response = problem.response(&marks.id);
         marks.put_on(response.headers_mut());
         return Err(InternalError::from_response(problem, response).into());
@@ -242,7 +259,14 @@ async fn around_every_request(request: ServiceRequest, next: Next<impl MessageBo
         }
         response = ServiceResponse::new(response.request().clone(), http);
     }
-    log(method, &response.request().match_pattern().unwrap_or_default(), started, response.status(), problem.as_ref());
+    let route = response.request().match_pattern().unwrap_or_default();
+    log(method, &route, started, response.status(), problem.as_ref());
+    let operation = response.request().app_data::<Data<Operations>>().map_or("none", |operations| operations.at(method, &route));
+    metrics::request(operation, response.status().as_u16(), started.elapsed());
+    if response.request().app_data::<Data<Observed>>().is_some_and(|observed| observed.is_draining()) {
+        // Nobody shall come back over this connection.
+        response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
+    }
     marks.put_on(response.headers_mut());
     if let Some(LimitHeaders { policy, limit }) = limits {
         put(response.headers_mut(), HeaderName::from_static("ratelimit-policy"), &policy);

@@ -76,6 +76,7 @@ struct Scene {
     redis: Redis,
     program: Program,
     url: String,
+    admin: String,
     caller: Caller,
     token: String,
     /// What was marked.
@@ -123,12 +124,13 @@ impl Scene {
             ),
         );
         let mut program = Program::start(&["serve", "--config", &setup.config()], &[("RUST_LOG", "trace")]);
-        let url = format!("http://{}", program.wait_for("serving")["api"].as_str().expect("an address"));
+        let said = program.wait_for("serving");
+        let [url, admin] = ["api", "admin"].map(|name| format!("http://{}", said[name].as_str().expect("an address")));
         let claims = claims(json!({"org": null, "realm": {"ukprn": ORGANISATION}, "preferred_username": USER, "azp": "desk"}));
         let token = lrs_gateway::auth::mint(SECRET.as_bytes(), claims.as_object().expect("an object")).expect("signed");
         let caller = Caller::new(url.clone()).with_token(&token).with_header("Idempotency-Key", IDEMPOTENCY_KEY);
         std::mem::forget(setup); // the program reads it again and again
-        Self { lrs, redis, program, url, caller, token, marked: Vec::new(), problems: Vec::new() }
+        Self { lrs, redis, program, url, admin, caller, token, marked: Vec::new(), problems: Vec::new() }
     }
 
     /// The caller without a key.
@@ -282,6 +284,8 @@ async fn what_is_about_people_or_secret_is_nowhere_it_must_not_be() {
     fail_before_lrs(&mut scene, &uln).await;
 
     let everything = scene.redis.everything();
+    let metrics = Caller::new(scene.admin.clone()).request("GET", "/metrics").await.text;
+    assert!(metrics.lines().count() > 100, "{metrics}");
     scene.program.terminate();
     let output: Vec<String> = scene.program.output.iter().collect();
     let (ended, log) = scene.program.end();
@@ -297,6 +301,7 @@ async fn what_is_about_people_or_secret_is_nowhere_it_must_not_be() {
     let places = [
         ("the log", log),
         ("the audit trail", output.join("\n")),
+        ("the metrics", metrics),
         ("a problem", scene.problems.join("\n")),
         ("Redis", String::from_utf8_lossy(&everything).into_owned()),
     ];

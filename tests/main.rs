@@ -27,6 +27,7 @@ mod lrs_nonsense;
 mod lrs_trouble;
 mod lrs_unusual;
 mod obtain_uln;
+mod operations;
 mod organisations;
 mod rate_limits;
 mod register_learners;

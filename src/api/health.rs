@@ -1,9 +1,12 @@
 //! Is the gateway alive, is it ready? (Never: is LRS? That is LRS's state, not ours.)
 
 use actix_web::get;
-use actix_web::web::Json;
+use actix_web::web::{Data, Json};
 
 use crate::form::answer;
+use crate::openapi::ReadyProblems;
+use crate::problem::{Code, Problem};
+use crate::server::Gateway;
 
 answer! {
     /// The gateway's own state.
@@ -30,14 +33,17 @@ pub async fn live() -> Json<Health> {
 
 /// Is the gateway ready to take calls?
 ///
-/// Configuration, keys and organisations are there. That LRS is down does not make the gateway unready.
+/// Configuration, issuers' keys and, if one is configured, Redis are there, and the gateway is not about to end. That LRS is down does
+/// not make the gateway unready.
 #[utoipa::path(
     operation_id = "getReadiness",
     tag = "Service",
     security(()),
-    responses((status = 200, description = "Ready.", body = Health, example = json!({"status": "READY"})))
+    responses((status = 200, description = "Ready.", body = Health, example = json!({"status": "READY"})), ReadyProblems)
 )]
 #[get("/health/ready")]
-pub async fn ready() -> Json<Health> {
-    Json(Health { status: "READY".into() })
+pub async fn ready(gateway: Data<Gateway>) -> Result<Json<Health>, Problem> {
+    let ready = gateway.observed.ready(&gateway).await;
+    ready.map_err(|reason| Problem::new(Code::NotReady).detail(reason).retry_soon())?;
+    Ok(Json(Health { status: "READY".into() }))
 }

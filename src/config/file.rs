@@ -37,6 +37,7 @@ form! {
         pub listen: SocketAddr = SocketAddr::from(([127, 0, 0, 1], 8080)),
         pub admin_listen: SocketAddr = SocketAddr::from(([127, 0, 0, 1], 9090)),
         pub workers: Option<usize>,
+        pub drain_seconds: u64 = 5,
         pub max_connections: usize = Bounds::default().connections,
         pub cors_origins: Vec<Origin> = Vec::new(),
         pub tls: Option<TlsSection>,

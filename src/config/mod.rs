@@ -40,6 +40,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Where operators look.
     pub admin_listen: SocketAddr,
+    /// How long the end is announced before nothing new is taken any more.
+    pub drain: Duration,
     /// Threads that serve the API.
     pub workers: usize,
     /// Its own certificate, if the API speaks TLS.
@@ -114,6 +116,7 @@ impl Config {
             (Some(verifier), Some(lrs), Some(storage), Some(audit), Some(watch)) if problems.is_empty() => Ok(Self {
                 listen: file.server.listen,
                 admin_listen: file.server.admin_listen,
+                drain: Duration::from_secs(file.server.drain_seconds),
                 workers: file.server.workers.unwrap_or_else(available_cores),
                 tls,
                 tls_problem,

@@ -163,6 +163,19 @@ impl Jobs {
         self.key_check.check(&*self.store, &self.keys, self.settings.horizon + self.settings.retention).await
     }
 
+    /// Can the store be used at this moment?
+    pub async fn is_there(&self) -> bool {
+        self.store.now().await.is_ok()
+    }
+
+    /// How many batches somebody should be working at now, and for how long the first of them has waited.
+    ///
+    /// # Errors
+    /// [`JobsError`]
+    pub async fn backlog(&self) -> Result<(usize, Duration), JobsError> {
+        Ok(self.store.backlog().await?)
+    }
+
     /// What must be so before anything is accepted, and what time it is. Nothing has been done if this fails.
     async fn prepare(&self) -> Result<Moment, JobsError> {
         let prepared = async {

@@ -211,7 +211,6 @@ impl RateLimits {
     /// A limiter with these limits where an organisation has none of its own. `replicas` is how many gateways there are about, for when
     /// they cannot count together.
     pub fn new(rates: Rates, replicas: u32, storage: &Storage) -> Self {
-        metrics::limits_shared(true);
         Self {
             rates,
             replicas: replicas.max(1),

@@ -122,6 +122,11 @@ impl Lrs {
         format!("{}{}", self.settings.base_url, service.path())
     }
 
+    /// Where calls are written down.
+    pub const fn audit(&self) -> &Audit {
+        &self.audit
+    }
+
     /// How many calls wait for their turn.
     pub fn waiting(&self) -> usize {
         self.queue.waiting()

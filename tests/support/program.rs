@@ -95,7 +95,7 @@ impl Setup {
     pub fn new(lrs_url: &str) -> Self {
         let setup = Self(tempfile::tempdir().expect("a directory"));
         setup.write("gateway.toml", &format!(
-            "[server]\nlisten = \"127.0.0.1:0\"\nadmin_listen = \"127.0.0.1:0\"\nworkers = 1\n\
+            "[server]\nlisten = \"127.0.0.1:0\"\nadmin_listen = \"127.0.0.1:0\"\nworkers = 1\ndrain_seconds = 0\n\
              [[auth.issuers]]\nissuer = \"https://idp.example.ac.uk/\"\naudience = \"lrs-gateway\"\nhmac_secret_file = \"secret\"\norganisation_claim = \"realm.ukprn\"\n\
              [lrs]\nenvironment = \"custom\"\nbase_url = \"{lrs_url}\"\n[organisations]\ndirectory = \"organisations\"\n"
         ));
