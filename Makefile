@@ -5,7 +5,7 @@ APT := $(shell [ "$$(id -u)" = 0 ] || echo sudo) apt-get
 # The official interface files, for those who have them (see README); tests also check messages against them.
 export LRS_CONTRACT_DIR ?= $(shell [ -d ../shared/lrs/wsdl ] && cd ../shared/lrs && pwd)
 
-.PHONY: run test test-native-tls check format bench openapi compiler tools
+.PHONY: run test test-native-tls check format bench openapi compiler tools audit sbom
 
 run: compiler ## the demonstration: gateway and simulated LRS in one process
 	$(CARGO) run --quiet -- demo
@@ -35,6 +35,14 @@ bench: tools ## time, allocations and instructions of the hot path, of limits an
 	$(CARGO) bench --bench limits
 	$(CARGO) bench --bench batch_acceptance
 	@if command -v valgrind >/dev/null; then ./benches/instructions.sh; else echo "valgrind is not installed: no instruction counts"; fi
+
+audit: compiler ## advisories, licences and sources of every dependency (deny.toml)
+	@command -v cargo-deny >/dev/null || $(CARGO) install --locked cargo-deny
+	$(CARGO) deny --locked check
+
+sbom: compiler ## a software bill of materials (CycloneDX, JSON) of what is in the program
+	@command -v cargo-cyclonedx >/dev/null || $(CARGO) install --locked cargo-cyclonedx
+	$(CARGO) cyclonedx --format json --spec-version 1.5 --target all --override-filename lrs-gateway.cdx
 
 compiler: ## a C compiler, for the cryptography
 	@command -v cc >/dev/null || { $(APT) update -qq && $(APT) install -y -qq gcc libc6-dev; }
