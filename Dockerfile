@@ -48,7 +48,8 @@ COPY --from=build /image /
 # A number, so that Kubernetes can see that it is not root.
 USER 65532:65532
 WORKDIR /etc/lrs-gateway
-ENV LRS_GATEWAY_CONFIG=/etc/lrs-gateway/gateway.toml
+ENV PATH=/usr/local/bin \
+    LRS_GATEWAY_CONFIG=/etc/lrs-gateway/gateway.toml
 # The API, and the operators' own port.
 EXPOSE 8080 9090
 ENTRYPOINT ["/usr/local/bin/lrs-gateway"]
