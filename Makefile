@@ -5,7 +5,7 @@ APT := $(shell [ "$$(id -u)" = 0 ] || echo sudo) apt-get
 # The official interface files, for those who have them (see README); tests also check messages against them.
 export LRS_CONTRACT_DIR ?= $(shell [ -d ../shared/lrs/wsdl ] && cd ../shared/lrs && pwd)
 
-.PHONY: run test check format bench openapi compiler tools
+.PHONY: run test test-deploy check format bench openapi compiler tools
 
 run: compiler ## the demonstration: gateway and simulated LRS in one process
 	$(CARGO) run --quiet -- demo
@@ -13,6 +13,9 @@ run: compiler ## the demonstration: gateway and simulated LRS in one process
 test: compiler tools check ## formatting, lints, every test, and the OpenAPI documents against the code
 	$(CARGO) test --locked
 	$(CARGO) run --quiet --locked -- openapi --check
+
+test-deploy: ## the chart and the image, as operators use them; installs what it needs and says what it could not do (tests/deploy/run.sh)
+	./tests/deploy/run.sh
 
 check: ## formatting and lints
 	$(CARGO) fmt --check
