@@ -16,12 +16,10 @@ trap end EXIT
 mkdir -p "$work/root"
 mount --bind "$root" "$work/root" && mount -o remount,bind,ro "$work/root"
 port=18080
-env -i PATH=/usr/local/bin setpriv --reuid 65532 --regid 65532 --clear-groups --no-new-privs --bounding-set -all --inh-caps -all \
-    "$(command -v true)" # setpriv itself works
-(exec env -i chroot --userspec 65532:65532 --groups= "$work/root" /usr/local/bin/lrs-gateway demo --listen 127.0.0.1:$port) >"$work/chroot.log" 2>&1 &
+(exec env -i setpriv --no-new-privs chroot --userspec 65532:65532 --groups= "$work/root" /usr/local/bin/lrs-gateway demo --listen 127.0.0.1:$port) >"$work/chroot.log" 2>&1 &
 process=$!
 for _ in $(seq 100); do curl -sf -o /dev/null http://127.0.0.1:$port/health/ready && break; sleep 0.2; done
-grep -qE '^Uid:(\s+65532){4}$' "/proc/$process/status" && grep -qE '^CapEff:\s+0+$' "/proc/$process/status"
+for expected in 'Uid:(\s+65532){4}' 'CapEff:\s+0+' 'NoNewPrivs:\s+1'; do grep -qE "^$expected\$" "/proc/$process/status"; done
 token=$(sed -n '/^Token of a learning provider/{n;p}' "$work/chroot.log")
 curl -s http://127.0.0.1:$port/v1/learners/find-by-uln -H "Authorization: Bearer $token" -H 'Content-Type: application/json' \
     -d '{"uln":"3000000126","givenName":"Ana","familyName":"O'\''Neill"}' | grep -q '"outcome":"EXACT_MATCH"'
