@@ -5,7 +5,7 @@ APT := $(shell [ "$$(id -u)" = 0 ] || echo sudo) apt-get
 # The official interface files, for those who have them (see README); tests also check messages against them.
 export LRS_CONTRACT_DIR ?= $(shell [ -d ../shared/lrs/wsdl ] && cd ../shared/lrs && pwd)
 
-.PHONY: run test test-native-tls check format bench openapi compiler tools audit sbom
+.PHONY: run test test-native-tls test-deploy check format bench openapi compiler tools audit sbom
 
 run: compiler ## the demonstration: gateway and simulated LRS in one process
 	$(CARGO) run --quiet -- demo
@@ -18,6 +18,9 @@ test-native-tls: compiler tools ## what differs in a program with the system's T
 	@pkg-config --exists openssl 2>/dev/null || { $(APT) update -qq && $(APT) install -y -qq libssl-dev pkg-config; }
 	$(CARGO) clippy --locked --all-targets --features native-tls -- --deny warnings
 	$(CARGO) test --locked --features native-tls -- connect:: renegotiation:: organisations:: alert::
+
+test-deploy: ## the chart and the image, as operators use them; installs what it needs and says what it could not do (tests/deploy/run.sh)
+	./tests/deploy/run.sh
 
 check: ## formatting and lints
 	$(CARGO) fmt --check
