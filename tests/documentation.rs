@@ -70,3 +70,36 @@ fn the_examples_are_read_without_a_mistake() {
         assert!(["10012345.password", "10012345.pem"].iter().any(|file| problem.contains(file)), "{problem}");
     }
 }
+
+#[test]
+fn the_chart_knows_every_setting() {
+    // What the chart sets itself, from secrets or from what Kubernetes knows, and what its image cannot do.
+    const OWN: [&str; 14] = [
+        "listen",
+        "admin_listen",
+        "certificate_file",
+        "key_file",
+        "ca_certificate_file",
+        "redis_url",
+        "redis_ca_certificate_file",
+        "encryption_key_file",
+        "directory",
+        "file",
+        "tls",
+        "create_action",
+        "tls_backend",
+        "final_type",
+    ];
+    let read = |name: &str| std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).expect(name);
+    let schema = read("helm/lrs-gateway/values.schema.json");
+    let readme = read("README.md");
+    let table = readme.split("<!-- settings -->").nth(1).and_then(|rest| rest.split("\n\n").next()).expect("a table");
+    let settings = table.lines().skip(3).filter_map(|row| row.split('|').nth(1)).flat_map(|cell| cell.split(", "));
+    let mut count = 0;
+    for setting in settings {
+        let name = setting.trim().trim_matches('`').rsplit('.').next().unwrap_or_default().to_owned();
+        assert!(OWN.contains(&name.as_str()) || schema.contains(&format!("\"{name}\"")), "{name} is not in the chart's schema");
+        count += 1;
+    }
+    assert!(count > 50, "{count} settings");
+}

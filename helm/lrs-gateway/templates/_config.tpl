@@ -57,6 +57,7 @@
 {{- end -}}
 {{- range $config.auth.issuers -}}
   {{- if .public_key_file -}}{{- $_ = set . "public_key_file" (printf "%s/issuers/%s" $at .public_key_file) -}}{{- end -}}
+  {{- if .jwks_ca_certificate_file -}}{{- $_ = set . "jwks_ca_certificate_file" (printf "%s/issuers/%s" $at .jwks_ca_certificate_file) -}}{{- end -}}
   {{- if .hmac_secret_file -}}{{- $_ = set . "hmac_secret_file" (printf "%s/issuers/%s" $at .hmac_secret_file) -}}{{- end -}}
 {{- end -}}
 {{- if $values.simulator.enabled -}}
