@@ -112,7 +112,7 @@ pub fn run() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Serve { config } => serve(&config),
         Command::Demo { listen, token_file } => {
-            telemetry::init("warn");
+            let _telemetry = telemetry::init("warn");
             block_on(demo::run(demo::Options { listen, token_file })).map_err(|problem| vec![problem])
         }
         Command::Simulate { config, listen } => simulate(config.as_deref(), listen),
@@ -150,7 +150,7 @@ fn block_on<F: Future>(future: F) -> F::Output {
 }
 
 fn serve(path: &Path) -> Outcome {
-    telemetry::init("info");
+    let telemetry = telemetry::init("info");
     let config = Config::load(path)?;
     for problem in &config.organisation_problems {
         tracing::error!(problem, "an organisation has a problem: check-config tells them all");
@@ -158,7 +158,7 @@ fn serve(path: &Path) -> Outcome {
     if let Some(problem) = &config.tls_problem {
         tracing::error!(problem, "callers will not trust the gateway");
     }
-    block_on(async {
+    let outcome = block_on(async {
         let bind_problem = |address: SocketAddr| move |error: std::io::Error| vec![format!("{address}: {error}")];
         let organisations = config.registry.len();
         let audit = config.audit.begin();
@@ -180,6 +180,7 @@ fn serve(path: &Path) -> Outcome {
         let bounds = Bounds { connections: config.max_connections, ..Bounds::default() };
         let serving = Serving { workers: config.workers, tls, cors: config.cors, bounds };
         let metrics = Metrics::begin().map_err(|problem| vec![problem])?;
+        actix_web::rt::spawn(metrics.clone().keep());
         let observed = gateway.observed.clone();
         let admin = server::bind_admin(config.admin_listen, gateway.clone(), metrics).map_err(bind_problem(config.admin_listen))?;
         let api = server::bind(config.listen, serving, gateway).map_err(bind_problem(config.listen))?;
@@ -204,11 +205,13 @@ fn serve(path: &Path) -> Outcome {
         audit.end();
         tracing::info!("ended");
         Ok(())
-    })
+    });
+    telemetry.end();
+    outcome
 }
 
 fn simulate(path: Option<&Path>, listen: Option<SocketAddr>) -> Outcome {
-    telemetry::init("info");
+    let _telemetry = telemetry::init("info");
     let settings = path.map_or_else(|| Ok(Settings::default()), Settings::load)?;
     let simulator = Data::new(settings.simulator().map_err(|problem| vec![problem])?);
     let tls =

@@ -9,6 +9,8 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 /// Upper bounds of durations, in seconds: from what the gateway takes itself to what LRS may take with a batch.
 const BUCKETS: [f64; 12] = [0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 120.0];
 
+const UPKEEP: Duration = Duration::from_secs(5);
+
 const BUILD_INFO: &str = "lrs_gateway_build_info";
 const REQUESTS: &str = "lrs_gateway_requests_total";
 const REQUEST_DURATION: &str = "lrs_gateway_request_duration_seconds";
@@ -57,6 +59,14 @@ impl Metrics {
             counter!(LIMITED, "limit" => limit).absolute(0);
         }
         Ok(Self(handle))
+    }
+
+    /// Sorts what was measured into its buckets now and then, for as long as this is awaited. Nobody may ever ask for it.
+    pub async fn keep(self) {
+        loop {
+            tokio::time::sleep(UPKEEP).await;
+            self.0.run_upkeep();
+        }
     }
 
     /// Everything, in Prometheus's text format.

@@ -34,6 +34,7 @@ use crate::organisations::Registry;
 use crate::problem::{Code, Problem};
 use crate::routes::{self, Documents, Methods, Operations};
 use crate::storage::Storage;
+use crate::telemetry;
 
 /// What the handlers work with.
 #[derive(Debug, Clone)]
@@ -224,7 +225,8 @@ const LARGEST_HEAD: usize = 32 * 1024;
 async fn around_every_request(request: ServiceRequest, next: Next<impl MessageBody + 'static>) -> Result<ServiceResponse<BoxBody>, Error> {
     let busy = Busy::with(&request);
     let marks = Marks::of(&request);
-    let span = tracing::info_span!("request", request_id = %marks.id);
+    let span = tracing::info_span!("request", request_id = %marks.id, trace_id = tracing::field::Empty, otel.kind = "server");
+    telemetry::continue_trace(&span, request.headers());
     let method = method_name(request.method());
     let started = Instant::now();
     let _in_flight = InFlight::request();
@@ -263,6 +265,12 @@ async fn around_every_request(request: ServiceRequest, next: Next<impl MessageBo
     log(method, &route, started, response.status(), problem.as_ref());
     let operation = response.request().app_data::<Data<Operations>>().map_or("none", |operations| operations.at(method, &route));
     metrics::request(operation, response.status().as_u16(), started.elapsed());
+    let attributes = [
+        ("http.request.method", method.into()),
+        ("http.route", route.clone().into()),
+        ("http.response.status_code", i64::from(response.status().as_u16()).into()),
+    ];
+    telemetry::describe(&span, Some(format!("{method} {route}")), attributes);
     if response.request().app_data::<Data<Observed>>().is_some_and(|observed| observed.is_draining()) {
         // Nobody shall come back over this connection.
         response.response_mut().head_mut().set_connection_type(ConnectionType::Close);

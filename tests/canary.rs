@@ -9,10 +9,10 @@ use lrs_gateway::organisations::Product;
 use lrs_gateway::simulator::{Settings, Step, Trouble};
 use serde_json::{Value, json};
 
-use crate::support::Lrs;
 use crate::support::caller::{Answer, Caller, claims};
 use crate::support::program::{Program, Setup};
 use crate::support::redis::Redis;
+use crate::support::{Lrs, Peer};
 
 const PASSWORD: &str = "canary-Pa55word-";
 const USER: &str = "canary.registrar";
@@ -74,6 +74,7 @@ fn forms(text: &str) -> Vec<String> {
 struct Scene {
     lrs: Lrs,
     redis: Redis,
+    collector: Peer,
     program: Program,
     url: String,
     admin: String,
@@ -123,14 +124,16 @@ impl Scene {
              products = [\"uln-management\", \"registration-batches\", \"learning-events\", \"verification\", \"achievement-batches\"]\n"
             ),
         );
-        let mut program = Program::start(&["serve", "--config", &setup.config()], &[("RUST_LOG", "trace")]);
+        let collector = Peer::answering(crate::support::peer::http(200, "application/x-protobuf", b""));
+        let variables = [("RUST_LOG", "trace"), ("OTEL_EXPORTER_OTLP_ENDPOINT", &collector.url())];
+        let mut program = Program::start(&["serve", "--config", &setup.config()], &variables);
         let said = program.wait_for("serving");
         let [url, admin] = ["api", "admin"].map(|name| format!("http://{}", said[name].as_str().expect("an address")));
         let claims = claims(json!({"org": null, "realm": {"ukprn": ORGANISATION}, "preferred_username": USER, "azp": "desk"}));
         let token = lrs_gateway::auth::mint(SECRET.as_bytes(), claims.as_object().expect("an object")).expect("signed");
         let caller = Caller::new(url.clone()).with_token(&token).with_header("Idempotency-Key", IDEMPOTENCY_KEY);
         std::mem::forget(setup); // the program reads it again and again
-        Self { lrs, redis, program, url, admin, caller, token, marked: Vec::new(), problems: Vec::new() }
+        Self { lrs, redis, collector, program, url, admin, caller, token, marked: Vec::new(), problems: Vec::new() }
     }
 
     /// The caller without a key.
@@ -290,6 +293,8 @@ async fn what_is_about_people_or_secret_is_nowhere_it_must_not_be() {
     let output: Vec<String> = scene.program.output.iter().collect();
     let (ended, log) = scene.program.end();
     assert!(ended, "it ends well");
+    let traces: String = scene.collector.received().into_iter().map(|request| request.body).collect();
+    assert!(traces.contains("learnerByULN"), "there are traces");
     let enough = log.lines().count() > 500 && output.len() > 80 && scene.problems.len() > 80 && everything.len() > 10_000;
     assert!(enough, "there is something to look at");
     let mut marked = scene.marked;
@@ -302,6 +307,7 @@ async fn what_is_about_people_or_secret_is_nowhere_it_must_not_be() {
         ("the log", log),
         ("the audit trail", output.join("\n")),
         ("the metrics", metrics),
+        ("the traces", traces),
         ("a problem", scene.problems.join("\n")),
         ("Redis", String::from_utf8_lossy(&everything).into_owned()),
     ];

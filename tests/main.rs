@@ -39,6 +39,7 @@ mod round_trip;
 mod server;
 mod simulator_scenarios;
 mod tokens;
+mod traces;
 mod verification_batches;
 mod verify_learners;
 mod write_outcomes;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use reqwest::header::{CONTENT_TYPE, HeaderMap};
 use tokio::time::Instant;
+use tracing::Instrument as _;
 
 use super::alert::{about_certificates, alert};
 use super::breaker::BreakerSettings;
@@ -22,6 +23,7 @@ use crate::audit::{Audit, name_of};
 use crate::limits::queue::{Queue, QueueSettings, Turn, Work};
 use crate::metrics::{self, InFlight};
 use crate::organisations::Actor;
+use crate::telemetry;
 
 /// Longest wait for an answer, if nobody says otherwise.
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -210,24 +212,34 @@ impl Lrs {
         let pass = self.state.enter(O::SERVICE, organisation)?;
         let (_in_flight, began) = (InFlight::call(), Instant::now());
         let mut entry = self.audit.begin(actor, O::NAME, envelope.as_bytes());
-        let exchanged = tokio::time::timeout_at(deadline, self.exchange::<O>(actor, envelope)).await;
+        let span = tracing::info_span!("call", otel.kind = "client");
+        let exchange = self.exchange::<O>(actor, envelope, telemetry::trace_headers(&span)).instrument(span.clone());
+        let exchanged = tokio::time::timeout_at(deadline, exchange).await;
         let answer = exchanged.map_err(|_| Failure::Timeout).flatten().and_then(|(status, headers, body)| {
             entry.came_back(&body);
             understand(operation, status, &headers, &body)
         });
-        metrics::call(O::NAME, answer.as_ref().err().map_or("ANSWERED", name_of), began.elapsed());
+        let outcome = answer.as_ref().err().map_or("ANSWERED", name_of);
+        telemetry::describe(&span, Some(O::NAME.to_owned()), [("rpc.method", O::NAME.into()), ("lrs.outcome", outcome.into())]);
+        metrics::call(O::NAME, outcome, began.elapsed());
         entry.end(answer.as_ref().map(Answer::code));
         self.state.end(O::SERVICE, &pass, organisation, answer.as_ref().err());
         answer
     }
 
-    async fn exchange<O: Operation>(&self, actor: &Actor, envelope: String) -> Result<(u16, HeaderMap, Vec<u8>), Failure> {
+    async fn exchange<O: Operation>(
+        &self,
+        actor: &Actor,
+        envelope: String,
+        trace: HeaderMap,
+    ) -> Result<(u16, HeaderMap, Vec<u8>), Failure> {
         let mut response = actor
             .organisation
             .http()
             .post(self.address_of(O::SERVICE))
             .header(CONTENT_TYPE, "text/xml; charset=utf-8")
             .header("SOAPAction", format!("\"{}\"", O::SOAP_ACTION))
+            .headers(trace)
             .body(envelope)
             .send()
             .await

@@ -116,8 +116,9 @@ async fn a_dead_lrs_is_told_at_once_and_is_left_alone_but_for_probes_and_is_not_
     are_told_at_once(&made.iter().filter(|one| one.at > dead && one.at + one.took < alive).collect::<Vec<_>>());
     let came: Vec<Instant> = door.came("").into_iter().map(|(at, _)| at).collect();
     let probes: Vec<Instant> = came.iter().copied().filter(|at| (dead..alive).contains(at)).collect();
-    assert!((2..=6).contains(&probes.len()), "{} requests came in {:?}", probes.len(), alive - dead);
-    assert!(probes.windows(2).all(|two| two[1] - two[0] > PROBES.mul_f64(0.9)), "one an interval: {probes:?}");
+    // One an interval is let out; how far apart they arrive, a busy machine decides.
+    let most = 2 + usize::try_from((alive - dead).as_millis() / PROBES.as_millis()).expect("a few");
+    assert!((2..=most).contains(&probes.len()), "{} requests came in {:?}", probes.len(), alive - dead);
 
     assert!(back_after(&made, alive) < PROBES + SLACK, "{:?}", back_after(&made, alive));
     assert!(door.most_inside() <= AT_ONCE, "{} at once", door.most_inside());

@@ -160,7 +160,7 @@ fn read_request(connection: usize, stream: &mut TcpStream, buffer: &mut Vec<u8>)
                     _ => return None,
                 }
             }
-            request.body = String::from_utf8(buffer[end + 4..end + 4 + length].to_vec()).expect("the gateway writes UTF-8");
+            request.body = String::from_utf8_lossy(&buffer[end + 4..end + 4 + length]).into_owned();
             buffer.drain(..end + 4 + length);
             return Some(request);
         }

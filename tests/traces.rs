@@ -1,0 +1,63 @@
+//! Traces: what a caller has begun is continued, LRS is told, and a collector gets it.
+
+use serde_json::json;
+
+use crate::support::Peer;
+use crate::support::caller::{Caller, claims};
+use crate::support::peer::http;
+use crate::support::program::{Program, Setup};
+use crate::support::sample::{ANSWER, search};
+
+const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+
+#[tokio::test]
+async fn a_trace_goes_through_the_gateway_to_lrs_and_to_the_collector() {
+    let collector = Peer::answering(http(200, "application/x-protobuf", b""));
+    let lrs = Peer::answering(http(200, "text/xml; charset=utf-8", ANSWER.as_bytes()));
+    let setup = Setup::new(&lrs.url());
+    let mut program = Program::start(&["serve", "--config", &setup.config()], &[("OTEL_EXPORTER_OTLP_ENDPOINT", &collector.url())]);
+    let url = format!("http://{}", program.wait_for("serving")["api"].as_str().expect("an address"));
+    let claims = claims(json!({"org": null, "realm": {"ukprn": "10088881"}}));
+    let token = lrs_gateway::auth::mint(b"a secret of thirty-two bytes or more", claims.as_object().expect("an object")).expect("signed");
+    let caller = Caller::new(url).with_token(&token);
+    caller.post("/v1/learners/find-by-uln", &search()).await.ok();
+    caller.with_header("traceparent", PARENT).post("/v1/learners/find-by-uln", &search()).await.ok();
+
+    let sent = lrs.received();
+    let [own, continued] = [&sent[0], &sent[1]].map(|request| request.header("traceparent").to_owned());
+    assert!(own.starts_with("00-") && !own.contains(TRACE), "one of its own: {own}");
+    assert!(continued.starts_with(&format!("00-{TRACE}-")) && continued != PARENT, "the caller's, with a span of the gateway: {continued}");
+    let logged = program.wait_for("request");
+    assert_eq!(logged["span"]["trace_id"].as_str().map(str::len), Some(32), "{logged}");
+    let logged = program.wait_for("request");
+    assert_eq!(logged["span"]["trace_id"], TRACE, "{logged}");
+    program.terminate();
+    let (ended_well, log) = program.end();
+    assert!(ended_well, "{log}");
+
+    let exported = collector.received();
+    assert!(!exported.is_empty(), "what is left is sent at the end");
+    let text: String = exported.iter().map(|request| request.body.as_str()).collect();
+    for told in ["lrs-gateway", "POST /v1/learners/find-by-uln", "http.route", "learnerByULN", "lrs.outcome", "ANSWERED"] {
+        assert!(text.contains(told), "{told}");
+    }
+    assert!(exported.iter().all(|request| request.head.starts_with("POST /v1/traces ")));
+    for private in ["3000000126", "Quillfeather", "Zebedee", "demo-password-01", "j.bloggs"] {
+        assert!(!text.contains(private), "{private}");
+    }
+}
+
+#[tokio::test]
+async fn a_collector_that_is_away_disturbs_nobody() {
+    let lrs = Peer::answering(http(200, "text/xml; charset=utf-8", ANSWER.as_bytes()));
+    let setup = Setup::new(&lrs.url());
+    let mut program = Program::start(&["serve", "--config", &setup.config()], &[("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1")]);
+    let url = format!("http://{}", program.wait_for("serving")["api"].as_str().expect("an address"));
+    let claims = claims(json!({"org": null, "realm": {"ukprn": "10088881"}}));
+    let token = lrs_gateway::auth::mint(b"a secret of thirty-two bytes or more", claims.as_object().expect("an object")).expect("signed");
+    Caller::new(url).with_token(&token).post("/v1/learners/find-by-uln", &search()).await.ok();
+    program.terminate();
+    let (ended_well, log) = program.end();
+    assert!(ended_well, "{log}");
+}
