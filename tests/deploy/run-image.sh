@@ -48,7 +48,7 @@ confined() { # name: what the kernel says about the process
     grep -qE '^NoNewPrivs:\s+1$' <<<"$status" || fail "$1 could gain privileges"
     grep -qE '^Seccomp:\s+2$' <<<"$status" || fail "$1 may make any system call"
     awk '$5 == "/"' "/proc/$process/mountinfo" | grep -qE ' ro[, ]' || fail "$1 can write to its root"
-    ok "$1: user 65532, no capabilities, no new privileges, system calls filtered, root read-only"
+    ok "$1: user 65532, no capabilities, no new privileges, system calls filtered, root read-only; $(awk '/^VmRSS/ {printf "%d MiB", $2 / 1024}' <<<"$status")"
 }
 ends() { # name, seconds
     local started=$SECONDS
@@ -80,8 +80,9 @@ arguments=(serve --config /etc/lrs-gateway/config/gateway.toml)
 served run lrs-served || { cat "$work/lrs-served.err"; fail "it does not start"; }
 answers http://$inside:9090/health/ready || { podman logs lrs-served; fail "the operators' port does not answer from outside"; }
 confined lrs-served
-[ "$(status http://$inside:9090/health/live)" = 200 ] && [ "$(status http://$inside:8080/openapi.json)" = 200 ] || fail "health or document"
-[ "$(status http://$inside:8080/v1/organisation)" = 401 ] || fail "who brings no token is not refused"
+[ "$(status http://$inside:9090/health/live)" = 200 ] || fail "health"
+# What `helm test` asks, from here.
+sed "s#http://try-lrs-gateway:8080#http://$inside:8080#" "$work/sandbox/helm-test.sh" | sh -e || fail "what helm test asks"
 case $(status http://$inside:9090/metrics) in
     200) curl -s http://$inside:9090/metrics | grep -q '^lrs_gateway_build_info' || fail "metrics without lrs_gateway_build_info"; ok "metrics" ;;
     *) echo "there are no metrics at /metrics yet" | tee -a "$work/not-run" ;;
@@ -89,7 +90,7 @@ esac
 token=$(podman exec lrs-served lrs-gateway token --organisation 10088881 --user a.registrar)
 answer=$(find_ana http://$inside:8080 "$token")
 grep -q '"outcome":"EXACT_MATCH"' <<<"$answer" || { podman logs --tail 5 lrs-served; fail "a call through the chart's sandbox: $answer"; }
-ok "the chart's configuration and secrets: check-config takes them, a call through them: EXACT_MATCH, without a token 401"
+ok "the chart's configuration and secrets: check-config takes them, a call through them: EXACT_MATCH"
 # An organisation goes: no restart.
 rm "$work/sandbox/organisations/10088881.toml"
 refused=
