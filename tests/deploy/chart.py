@@ -330,6 +330,8 @@ class Versions(unittest.TestCase):
         dockerfile = Path("Dockerfile").read_text()
         self.assertEqual(yaml.safe_load((CHART / "Chart.yaml").read_text())["appVersion"], version)
         self.assertIn(f"ARG VERSION={version}\n", dockerfile)
+        benches = tomllib.loads(Path("Cargo.toml").read_text())["bench"]
+        self.assertEqual([each["name"] for each in benches if f"benches/{each['name']}.rs" not in dockerfile], [], "Dockerfile: cargo wants these to be there")
         services = yaml.safe_load(Path("compose.yaml").read_text())["services"]
         self.assertEqual({services[name]["image"] for name in ("gateway", "simulator")}, {f"lrs-gateway:{version}"})
         toolchain = tomllib.loads(Path("rust-toolchain.toml").read_text())["toolchain"]["channel"]

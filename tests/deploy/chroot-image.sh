@@ -16,7 +16,7 @@ trap end EXIT
 mkdir -p "$work/root"
 mount --bind "$root" "$work/root" && mount -o remount,bind,ro "$work/root"
 port=18080
-(exec env -i setpriv --no-new-privs chroot --userspec 65532:65532 --groups= "$work/root" /usr/local/bin/lrs-gateway demo --listen 127.0.0.1:$port) >"$work/chroot.log" 2>&1 &
+(exec env -i "PATH=$PATH" setpriv --no-new-privs chroot --userspec 65532:65532 --groups= "$work/root" /usr/local/bin/lrs-gateway demo --listen 127.0.0.1:$port) >"$work/chroot.log" 2>&1 &
 process=$!
 for _ in $(seq 100); do curl -sf -o /dev/null http://127.0.0.1:$port/health/ready && break; sleep 0.2; done
 for expected in 'Uid:(\s+65532){4}' 'CapEff:\s+0+' 'NoNewPrivs:\s+1'; do grep -qE "^$expected\$" "/proc/$process/status"; done

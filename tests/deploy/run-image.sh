@@ -30,7 +30,7 @@ ip netns add $network &&
     { touch "$work/no-containers"; exit 1; }
 
 run() { # name, arguments of podman, image, arguments of the program
-    podman run --detach --name "$1" --network "ns:/run/netns/$network" --read-only --read-only-tmpfs=false --cap-drop ALL \
+    podman run --pull never --detach --name "$1" --network "ns:/run/netns/$network" --read-only --read-only-tmpfs=false --cap-drop ALL \
         --security-opt no-new-privileges --memory 256m "${@:2}" >"$work/$1.id" 2>"$work/$1.err"
 }
 answers() { # url: waits until it answers
@@ -48,7 +48,7 @@ confined() { # name: what the kernel says about the process
     grep -qE '^NoNewPrivs:\s+1$' <<<"$status" || fail "$1 could gain privileges"
     grep -qE '^Seccomp:\s+2$' <<<"$status" || fail "$1 may make any system call"
     awk '$5 == "/"' "/proc/$process/mountinfo" | grep -qE ' ro[, ]' || fail "$1 can write to its root"
-    ok "$1: user 65532, no capabilities, no new privileges, system calls filtered, root read-only"
+    ok "$1: user 65532, no capabilities, no new privileges, system calls filtered, root read-only; $(awk '/^VmRSS/ {printf "%d MiB", $2 / 1024}' <<<"$status")"
 }
 ends() { # name, seconds
     local started=$SECONDS
@@ -75,13 +75,14 @@ mounts=()
 for directory in config organisations issuers; do mounts+=(--volume "$work/sandbox/$directory:/etc/lrs-gateway/$directory:ro"); done
 served() { "$@" --add-host try-lrs-gateway-simulator:127.0.0.1 "${mounts[@]}" --env LRS_GATEWAY_CONFIG=/etc/lrs-gateway/config/gateway.toml "$image" "${arguments[@]}"; }
 arguments=(check-config)
-served podman run --rm --network none --read-only --read-only-tmpfs=false --cap-drop ALL || fail "check-config refuses the chart's configuration"
+served podman run --pull never --rm --network none --read-only --read-only-tmpfs=false --cap-drop ALL || fail "check-config refuses the chart's configuration"
 arguments=(serve --config /etc/lrs-gateway/config/gateway.toml)
 served run lrs-served || { cat "$work/lrs-served.err"; fail "it does not start"; }
 answers http://$inside:9090/health/ready || { podman logs lrs-served; fail "the operators' port does not answer from outside"; }
 confined lrs-served
-[ "$(status http://$inside:9090/health/live)" = 200 ] && [ "$(status http://$inside:8080/openapi.json)" = 200 ] || fail "health or document"
-[ "$(status http://$inside:8080/v1/organisation)" = 401 ] || fail "who brings no token is not refused"
+[ "$(status http://$inside:9090/health/live)" = 200 ] || fail "health"
+# What `helm test` asks, from here.
+sed "s#http://try-lrs-gateway:8080#http://$inside:8080#" "$work/sandbox/helm-test.sh" | sh -e || fail "what helm test asks"
 case $(status http://$inside:9090/metrics) in
     200) curl -s http://$inside:9090/metrics | grep -q '^lrs_gateway_build_info' || fail "metrics without lrs_gateway_build_info"; ok "metrics" ;;
     *) echo "there are no metrics at /metrics yet" | tee -a "$work/not-run" ;;
@@ -89,11 +90,15 @@ esac
 token=$(podman exec lrs-served lrs-gateway token --organisation 10088881 --user a.registrar)
 answer=$(find_ana http://$inside:8080 "$token")
 grep -q '"outcome":"EXACT_MATCH"' <<<"$answer" || { podman logs --tail 5 lrs-served; fail "a call through the chart's sandbox: $answer"; }
-ok "the chart's configuration and secrets: check-config takes them, a call through them: EXACT_MATCH, without a token 401"
+ok "the chart's configuration and secrets: check-config takes them, a call through them: EXACT_MATCH"
 # An organisation goes: no restart.
 rm "$work/sandbox/organisations/10088881.toml"
-for _ in $(seq 50); do code=$(find_ana http://$inside:8080 "$token" | grep -o organisation_not_registered) && break; sleep 0.2; done
-[ "${code:-}" = organisation_not_registered ] || fail "an organisation that is gone is still served"
+refused=
+for _ in $(seq 50); do
+    find_ana http://$inside:8080 "$token" | grep -q organisation_not_registered && refused=yes && break
+    sleep 0.2
+done
+[ "$refused" ] || { podman logs --tail 3 lrs-served; fail "an organisation that is gone is still served"; }
 ok "an organisation taken out of the mounted directory is refused within seconds, without a restart"
 ends lrs-served 45
 

@@ -14,6 +14,9 @@ if [ "$what" != image ]; then
     step "The chart: every values file and every switch"
     "$bin/python" tests/deploy/chart.py
 
+    echo "the chart was rendered and judged, not installed: there is no cluster here (helm install, helm test, scaling, network policies)" >>target/deploy/not-run
+    echo "ServiceMonitor and PrometheusRule were checked by hand-written tests and promtool only: their schemas belong to the Prometheus operator" >>target/deploy/not-run
+
     step "Security scan of what the chart renders, and of the Dockerfile"
     rendered=target/deploy/rendered
     rm -rf $rendered && mkdir -p $rendered/release $rendered/test

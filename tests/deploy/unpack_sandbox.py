@@ -1,4 +1,4 @@
-"""Renders the chart's sandbox and writes its ConfigMap and Secrets as the files that a pod would see."""
+"""Renders the chart's sandbox and writes its ConfigMap and Secrets as the files that a pod would see, and the script of `helm test`."""
 
 import base64
 import shutil
@@ -29,3 +29,4 @@ for volume in pod["volumes"]:
         for key, content in (files | {key: text.encode() for key, text in texts.items()}).items():
             (directory / key).write_bytes(content)
             (directory / key).chmod(0o444)
+(target / "helm-test.sh").write_text(objects["Pod", "try-lrs-gateway-test"]["spec"]["containers"][0]["args"][0])
