@@ -30,6 +30,7 @@ certificate_expiry_timestamp_seconds issuer_keys_age_seconds store_errors_total 
 MADE_BY_THE_CHART = {
     "server.listen", "server.admin_listen", "server.tls.certificate_file", "server.tls.key_file", "lrs.ca_certificate_file",
     "store.redis_url", "store.redis_ca_certificate_file", "store.encryption_key_file", "audit.file", "audit.key_file", "organisations.directory",
+    "lrs.tls_backend",  # the image has the default only
 }
 
 
