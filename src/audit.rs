@@ -47,7 +47,7 @@ pub struct Origin {
     pub request_id: String,
     /// Who vouches for the caller.
     pub issuer: String,
-    /// The program that called, by its name there.
+    /// The program that called, by its name there: `azp` or `client_id` (RFC 9068), or `sub`. Empty if the token does not say.
     pub client: String,
     /// The batch and the number of its part.
     pub part: Option<(String, u32)>,
@@ -159,13 +159,9 @@ impl Entry {
         }
     }
 
-    /// This is what it came to.
-    pub fn end(mut self, outcome: Result<Option<&LrsCode>, &Failure>) {
-        let code = match outcome {
-            Ok(code) => code,
-            Err(failure) => failure.lrs_code(),
-        };
-        self.outcome = outcome.map_or_else(name_of, |_| "ANSWERED");
+    /// This is what it came to ([`outcome_of`]), and LRS's code for it.
+    pub fn end(mut self, outcome: &'static str, code: Option<&LrsCode>) {
+        self.outcome = outcome;
         self.code = code.and_then(LrsCode::printable).map(str::to_owned);
     }
 }
@@ -202,8 +198,9 @@ impl Drop for Entry {
     }
 }
 
-/// What became of a call that brought no answer, in a word.
-pub const fn name_of(failure: &Failure) -> &'static str {
+/// What became of a call, in a word: whether it brought an answer, or why not.
+pub const fn outcome_of(failure: Option<&Failure>) -> &'static str {
+    let Some(failure) = failure else { return "ANSWERED" };
     match failure {
         Failure::Unreachable => "UNREACHABLE",
         Failure::ConnectionLost => "CONNECTION_LOST",

@@ -12,12 +12,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
-use actix_tls::accept::rustls_0_23::TlsStream;
 use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::dev::{Extensions, ServiceRequest};
-use actix_web::rt::net::TcpStream;
 use actix_web::web::Bytes;
 use socket2::{SockRef, Socket};
+
+use crate::tls;
 
 /// What a server grants its clients.
 #[derive(Debug, Clone, Copy)]
@@ -132,8 +132,7 @@ impl Connections {
 
     /// Remembers a new connection, with or without TLS, for its requests and to look after.
     pub fn remember(&self, connection: &dyn Any, data: &mut Extensions) {
-        let inside = || connection.downcast_ref::<TlsStream<TcpStream>>().map(|tls| tls.get_ref().0);
-        let Some(socket) = connection.downcast_ref::<TcpStream>().or_else(inside) else { return };
+        let Some(socket) = tls::tcp_of(connection) else { return };
         match SockRef::from(socket).try_clone() {
             Ok(socket) => {
                 let connection = Arc::new(Connection { socket, bounds: self.bounds, due: Mutex::new(None) });

@@ -3,7 +3,8 @@
 //! The way of one request: [`server`] gives it an id and its limits, [`auth`] turns its token into a caller,
 //! [`api`] reads its body into [`domain`] values, [`lrs`] sends them as SOAP over the connections of the caller's own
 //! organisation ([`organisations`]) and brings back a typed answer or a classified failure, [`api`] says what that means,
-//! and [`problem`] what went wrong if something did. [`form`] is how values, requests and answers are declared.
+//! and [`problem`] what went wrong if something did. [`form`] is how values, requests and answers are declared, [`files`] looks at those
+//! that may change.
 //!
 //! Every call is written down in the [`audit`] trail, and counted against its [`limits`]; what replicas share is in [`storage`].
 //!
@@ -23,6 +24,7 @@ pub mod connections;
 pub mod cors;
 pub mod demo;
 pub mod domain;
+pub mod files;
 pub mod form;
 pub mod jobs;
 pub mod limits;

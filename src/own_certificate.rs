@@ -3,20 +3,15 @@
 //! As with organisations, what is looked at is the content, so it does not matter how a file was changed. A key that does not belong to
 //! the certificate, as in the moment in which one file has been renewed and the other has not, leaves the pair that was there.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
 
-use aws_lc_rs::digest::{Context, SHA256};
 use rustls::ServerConfig;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 
-use crate::tls;
-use crate::tls::Validity;
-
-/// How often the files are looked at.
-const EVERY: Duration = Duration::from_secs(2);
+use crate::files::{self, Content, Fingerprint};
+use crate::tls::{self, Validity};
 
 /// Certificate and key, as their files are.
 #[derive(Debug)]
@@ -39,8 +34,8 @@ impl ResolvesServerCert for Shown {
     }
 }
 
-/// What the two files hold, or why they cannot be read.
-type Content = [Result<Vec<u8>, String>; 2];
+/// What the two files hold.
+type Pair = [Content; 2];
 
 impl OwnCertificate {
     /// Reads these PEM files.
@@ -50,7 +45,7 @@ impl OwnCertificate {
     pub fn load(certificate_file: PathBuf, key_file: PathBuf) -> Result<Self, String> {
         let content = read(&certificate_file, &key_file);
         let (pair, validity) = pair(&content)?;
-        Ok(Self { seen: digest(&content), shown: Arc::new(Shown(RwLock::new(Arc::new(pair)))), validity, certificate_file, key_file })
+        Ok(Self { seen: fingerprint(&content), shown: Arc::new(Shown(RwLock::new(Arc::new(pair)))), validity, certificate_file, key_file })
     }
 
     /// When it is valid: as a remark, or as a problem if that is not now.
@@ -71,45 +66,31 @@ impl OwnCertificate {
     /// # Errors
     /// What keeps it from being built.
     pub fn server_config(&self) -> Result<ServerConfig, String> {
-        let builder = ServerConfig::builder_with_provider(tls::provider())
-            .with_safe_default_protocol_versions()
-            .map_err(|error| error.to_string())?;
         let shown: Arc<dyn ResolvesServerCert> = Arc::<Shown>::clone(&self.shown);
-        Ok(builder.with_no_client_auth().with_cert_resolver(shown))
+        Ok(tls::server_builder()?.with_no_client_auth().with_cert_resolver(shown))
     }
 
     /// Keeps it as the files are, for as long as this is awaited.
-    pub async fn keep(mut self) {
-        loop {
-            tokio::time::sleep(EVERY).await;
-            let looked = tokio::task::spawn_blocking(move || {
-                let change = self.look();
-                (self, change)
-            });
-            let Ok((own, change)) = looked.await else {
-                tracing::error!("the gateway's certificate is not watched any more: the watcher panicked");
-                return;
-            };
-            self = own;
-            match change {
-                None => {}
-                Some(Ok(())) => match self.remark() {
-                    Ok(remark) => tracing::info!(remark, "the gateway's certificate has changed"),
-                    Err(problem) => tracing::error!(problem, "the gateway's certificate has changed"),
-                },
-                Some(Err(problem)) => tracing::error!(problem, "the gateway's new certificate cannot be used: the old one stays"),
-            }
-        }
+    pub async fn keep(self) {
+        let tell = |own: &mut Self, change: Option<Result<(), String>>| match change {
+            None => {}
+            Some(Ok(())) => match own.remark() {
+                Ok(remark) => tracing::info!(remark, "the gateway's certificate has changed"),
+                Err(problem) => tracing::error!(problem, "the gateway's certificate has changed"),
+            },
+            Some(Err(problem)) => tracing::error!(problem, "the gateway's new certificate cannot be used: the old one stays"),
+        };
+        files::watch("the gateway's certificate is", self, Self::look, tell).await;
     }
 
     /// Reads the files; if they have changed, uses what is in them.
     fn look(&mut self) -> Option<Result<(), String>> {
         let content = read(&self.certificate_file, &self.key_file);
-        let digest = digest(&content);
-        if digest == self.seen {
+        let now = fingerprint(&content);
+        if now == self.seen {
             return None;
         }
-        self.seen = digest;
+        self.seen = now;
         Some(pair(&content).map(|(pair, validity)| {
             self.validity = validity;
             *self.shown.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(pair);
@@ -117,22 +98,19 @@ impl OwnCertificate {
     }
 }
 
-fn read(certificate_file: &PathBuf, key_file: &PathBuf) -> Content {
-    [certificate_file, key_file].map(|file| std::fs::read(file).map_err(|error| format!("{}: cannot be read: {error}", file.display())))
+fn read(certificate_file: &Path, key_file: &Path) -> Pair {
+    [certificate_file, key_file].map(|file| files::read(file).map_err(|problem| format!("{}: {problem}", file.display())))
 }
 
-fn digest(content: &Content) -> Vec<u8> {
-    let mut everything = Context::new(&SHA256);
+fn fingerprint(content: &Pair) -> Vec<u8> {
+    let mut fingerprint = Fingerprint::new();
     for file in content {
-        let (mark, bytes) = file.as_ref().map_or_else(|problem| (0, problem.as_bytes()), |bytes| (1, bytes.as_slice()));
-        everything.update(&[mark]);
-        everything.update(&(bytes.len() as u64).to_be_bytes());
-        everything.update(bytes);
+        fingerprint.include(file);
     }
-    everything.finish().as_ref().to_vec()
+    fingerprint.finish().as_ref().to_vec()
 }
 
-fn pair([certificates, key]: &Content) -> Result<(CertifiedKey, Validity), String> {
+fn pair([certificates, key]: &Pair) -> Result<(CertifiedKey, Validity), String> {
     let certificates = certificates.as_ref().map_err(Clone::clone).and_then(|pem| tls::certificates_in(pem));
     let certificates = certificates.map_err(|problem| format!("server.tls: certificate_file: {problem}"))?;
     let key = key.as_ref().map_err(Clone::clone).and_then(|pem| tls::private_key_in(pem));

@@ -19,6 +19,7 @@ use crate::form::schema::{Field, one_of};
 use crate::lrs::codes::{LrsCode, Refusal};
 use crate::lrs::maintenance::time_to;
 use crate::lrs::{CLOSED_FOR, CallFailed, Failure};
+use crate::storage::StoreError;
 
 /// Declares the catalogue: variant, code, status, is it worth trying again, title, advice.
 macro_rules! catalogue {
@@ -425,6 +426,16 @@ impl From<CallFailed> for Problem {
         // Nobody is invited to do twice what may be done: many clients repeat by themselves what has a `Retry-After`.
         let retry_after_seconds = retry_after_seconds.filter(|_| !outcome_unknown);
         Self { retry_after_seconds, lrs, outcome_unknown, ..Self::new(code).detail(detail).cause(format!("{failure:?}")) }
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        match &error {
+            StoreError::Unavailable(_) | StoreError::AnswerLost(_) => Self::new(Code::StoreUnavailable).retry_soon(),
+            StoreError::Unreadable(_) => Self::new(Code::StoreUnreadable),
+        }
+        .cause(error)
     }
 }
 

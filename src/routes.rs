@@ -1,7 +1,5 @@
 //! Every route. The same list makes the server and the OpenAPI document.
 
-use std::collections::HashMap;
-
 use actix_web::http::Method;
 use actix_web::http::header::{ALLOW, CONTENT_TYPE, ETAG, HeaderValue, LOCATION};
 use actix_web::middleware::Compress;
@@ -83,30 +81,44 @@ impl Documents {
     }
 }
 
-/// The methods that each path of a server takes.
+/// The methods that each path of a server takes, and the operation that each of them is; [`NONE`] if it is none of the API's.
 #[derive(Debug)]
-pub struct Methods(Vec<(String, Vec<Method>)>);
+pub struct Methods(Vec<(String, Vec<(Method, String)>)>);
+
+/// What is no operation of the API.
+const NONE: &str = "none";
 
 impl Methods {
     /// Those of the API: what the document describes, and the document itself.
     pub fn of(document: &OpenApi) -> Self {
         let described = serde_json::to_value(&document.paths).unwrap_or_default();
-        let mut methods: Vec<(String, Vec<Method>)> =
-            ["/openapi.json", "/openapi-3.0.json", "/docs"].map(|path| (path.to_owned(), vec![Method::GET])).into();
+        let mut methods: Vec<_> = ["/openapi.json", "/openapi-3.0.json", "/docs"].map(read_only).into();
         for (path, item) in described.as_object().into_iter().flatten() {
-            let of_path = item.as_object().into_iter().flatten().filter_map(|(method, _)| method.to_uppercase().parse().ok());
+            let of_path = item.as_object().into_iter().flatten().filter_map(|(method, operation)| {
+                let name = operation["operationId"].as_str().unwrap_or(NONE);
+                Some((method.to_uppercase().parse().ok()?, name.to_owned()))
+            });
             methods.push((path.clone(), of_path.collect()));
         }
         Self(methods)
     }
 
     /// Those of operators' own port, [`admin`].
-    pub fn admin() -> Self {
-        Self(["/health/live", "/health/ready", "/metrics"].map(|path| (path.to_owned(), vec![Method::GET])).into())
+    pub fn admin(document: &OpenApi) -> Self {
+        let Self(mut methods) = Self::of(document);
+        methods.retain(|(path, _)| path.starts_with("/health/"));
+        methods.push(read_only("/metrics"));
+        Self(methods)
+    }
+
+    /// The operation of this method and route.
+    pub fn operation(&self, method: &str, route: &str) -> &str {
+        let of_route = self.0.iter().find(|(pattern, _)| pattern == route).map_or(&[][..], |(_, methods)| methods);
+        of_route.iter().find(|(one, _)| one.as_str() == method).map_or(NONE, |(_, name)| name)
     }
 
     /// The methods that the route of this path takes.
-    fn at(&self, path: &str) -> Option<&[Method]> {
+    fn at(&self, path: &str) -> Option<&[(Method, String)]> {
         let fits = |pattern: &str| {
             let (mut pattern, mut path) = (pattern.split('/'), path.split('/'));
             loop {
@@ -122,34 +134,14 @@ impl Methods {
 
     /// The same, as headers have it.
     pub fn named(&self, path: &str) -> Option<HeaderValue> {
-        let names: Vec<&str> = self.at(path)?.iter().map(Method::as_str).collect();
+        let names: Vec<&str> = self.at(path)?.iter().map(|(method, _)| method.as_str()).collect();
         HeaderValue::from_str(&names.join(", ")).ok()
     }
 }
 
-/// The names of the operations, by method and route.
-#[derive(Debug)]
-pub struct Operations(HashMap<(String, String), String>);
-
-impl Operations {
-    /// Those of the document.
-    pub fn of(document: &OpenApi) -> Self {
-        let described = serde_json::to_value(&document.paths).unwrap_or_default();
-        let mut names = HashMap::new();
-        for (path, item) in described.as_object().into_iter().flatten() {
-            for (method, operation) in item.as_object().into_iter().flatten() {
-                if let Some(name) = operation["operationId"].as_str() {
-                    names.insert((method.to_uppercase(), path.clone()), name.to_owned());
-                }
-            }
-        }
-        Self(names)
-    }
-
-    /// The operation of this method and route; `none` if it is none.
-    pub fn at(&self, method: &str, route: &str) -> &str {
-        self.0.get(&(method.to_owned(), route.to_owned())).map_or("none", String::as_str)
-    }
+/// A path that is no operation and can be read.
+fn read_only(path: &str) -> (String, Vec<(Method, String)>) {
+    (path.to_owned(), vec![(Method::GET, NONE.to_owned())])
 }
 
 /// What operators measure.

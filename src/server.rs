@@ -32,7 +32,7 @@ use crate::observed::Observed;
 use crate::openapi;
 use crate::organisations::Registry;
 use crate::problem::{Code, Problem};
-use crate::routes::{self, Documents, Methods, Operations};
+use crate::routes::{self, Documents, Methods};
 use crate::storage::Storage;
 use crate::telemetry;
 
@@ -151,7 +151,6 @@ pub fn bind(listen: SocketAddr, serving: Serving, gateway: Gateway) -> std::io::
     let Serving { workers, tls, cors, bounds } = serving;
     let document = openapi::document();
     let (documents, methods, cors) = (Data::new(Documents::of(&document)), Data::new(Methods::of(&document)), Data::new(cors));
-    let operations = Data::new(Operations::of(&document));
     let listener = TcpListener::bind(listen)?;
     let address = listener.local_addr()?;
     let application = move || {
@@ -164,7 +163,6 @@ pub fn bind(listen: SocketAddr, serving: Serving, gateway: Gateway) -> std::io::
             .app_data(gateway.once.clone())
             .app_data(gateway.observed.clone())
             .app_data(Data::new(gateway.clone()))
-            .app_data(operations.clone())
             .app_data(documents.clone())
             .app_data(methods.clone())
             .app_data(cors.clone())
@@ -189,8 +187,7 @@ pub fn bind(listen: SocketAddr, serving: Serving, gateway: Gateway) -> std::io::
 /// # Errors
 /// When the address cannot be bound.
 pub fn bind_admin(listen: SocketAddr, gateway: Gateway, metrics: Metrics) -> std::io::Result<Bound> {
-    let methods = Data::new(Methods::admin());
-    let operations = Data::new(Operations::of(&openapi::document()));
+    let methods = Data::new(Methods::admin(&openapi::document()));
     let listener = TcpListener::bind(listen)?;
     let address = listener.local_addr()?;
     let application = move || {
@@ -199,7 +196,6 @@ pub fn bind_admin(listen: SocketAddr, gateway: Gateway, metrics: Metrics) -> std
             .app_data(gateway.observed.clone())
             .app_data(Data::new(gateway.clone()))
             .app_data(Data::new(metrics.clone()))
-            .app_data(operations.clone())
             .wrap(from_fn(around_every_request))
             .into_utoipa_app()
             .configure(routes::admin)
@@ -263,14 +259,14 @@ async fn around_every_request(request: ServiceRequest, next: Next<impl MessageBo
     }
     let route = response.request().match_pattern().unwrap_or_default();
     log(method, &route, started, response.status(), problem.as_ref());
-    let operation = response.request().app_data::<Data<Operations>>().map_or("none", |operations| operations.at(method, &route));
+    let operation = response.request().app_data::<Data<Methods>>().map_or("none", |methods| methods.operation(method, &route));
     metrics::request(operation, response.status().as_u16(), started.elapsed());
-    let attributes = [
-        ("http.request.method", method.into()),
-        ("http.route", route.clone().into()),
-        ("http.response.status_code", i64::from(response.status().as_u16()).into()),
-    ];
-    telemetry::describe(&span, Some(format!("{method} {route}")), attributes);
+    telemetry::describe(&span, || {
+        let status = i64::from(response.status().as_u16());
+        let attributes =
+            [("http.request.method", method.into()), ("http.route", route.clone().into()), ("http.response.status_code", status.into())];
+        (format!("{method} {route}"), attributes)
+    });
     if response.request().app_data::<Data<Observed>>().is_some_and(|observed| observed.is_draining()) {
         // Nobody shall come back over this connection.
         response.response_mut().head_mut().set_connection_type(ConnectionType::Close);

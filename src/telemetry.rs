@@ -5,6 +5,7 @@
 //! its libraries, and nothing personal.
 
 use std::panic::PanicHookInfo;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use opentelemetry::propagation::{Extractor, Injector};
@@ -15,7 +16,6 @@ use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use opentelemetry_sdk::trace::SdkTracerProvider;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
-use rustls::{ClientConfig, RootCertStore};
 use tracing::{Level, Span};
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 use tracing_subscriber::filter::Targets;
@@ -72,9 +72,7 @@ pub fn init(default_level: &str) -> Telemetry {
 
 /// Sends traces there, from a thread of its own.
 fn exporting(endpoint: &str) -> Result<SdkTracerProvider, String> {
-    let roots: RootCertStore = webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect();
-    let config = ClientConfig::builder_with_provider(tls::provider()).with_safe_default_protocol_versions();
-    let config = config.map_err(|error| error.to_string())?.with_root_certificates(roots).with_no_client_auth();
+    let config = tls::client_builder(Arc::new(tls::web_authorities()))?.with_no_client_auth();
     let client = reqwest::blocking::Client::builder().no_proxy().tls_backend_preconfigured(config).build();
     let exporter = opentelemetry_otlp::SpanExporter::builder()
         .with_http()
@@ -112,12 +110,11 @@ pub fn trace_headers(span: &Span) -> HeaderMap {
     headers
 }
 
-/// Says of a span what OpenTelemetry's conventions have names for. Logs do not repeat it.
-pub fn describe(span: &Span, name: Option<String>, attributes: impl IntoIterator<Item = (&'static str, Value)>) {
+/// Gives a span its name, and says of it what OpenTelemetry's conventions have names for. Logs do not repeat it.
+pub fn describe<const N: usize>(span: &Span, said: impl FnOnce() -> (String, [(&'static str, Value); N])) {
     if TRACES.load(Ordering::Relaxed) {
-        if let Some(name) = name {
-            span.context().span().update_name(name);
-        }
+        let (name, attributes) = said();
+        span.context().span().update_name(name);
         for (key, value) in attributes {
             span.set_attribute(key, value);
         }

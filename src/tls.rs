@@ -1,14 +1,21 @@
 //! TLS as every part of the program uses it: one cryptography, PEM files, 1.2 or newer.
 
+use std::any::Any;
 use std::path::Path;
 use std::sync::Arc;
 
+use actix_tls::accept::rustls_0_23::TlsStream;
+use actix_web::rt::net::TcpStream;
+
 use jiff::Timestamp;
+use rustls::client::WantsClientCert;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
-use rustls::{RootCertStore, ServerConfig};
+use rustls::{ClientConfig, ConfigBuilder, RootCertStore, ServerConfig, WantsVerifier};
+
+use crate::files;
 
 /// The cryptography of every connection.
 pub fn provider() -> Arc<CryptoProvider> {
@@ -35,8 +42,7 @@ pub fn certificates_in(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, Strin
 
 fn in_file<T>(file: &Path, read: impl FnOnce(&[u8]) -> Result<T, String>) -> Result<T, String> {
     let at = |problem: String| format!("{}: {problem}", file.display());
-    let bytes = std::fs::read(file).map_err(|error| at(format!("cannot be read: {error}")))?;
-    read(&bytes).map_err(at)
+    files::read(file).and_then(|bytes| read(&bytes)).map_err(at)
 }
 
 /// The private key of a PEM file.
@@ -100,13 +106,40 @@ pub fn authorities(file: &Path) -> Result<RootCertStore, String> {
     Ok(roots)
 }
 
+/// The beginning of every server's configuration.
+///
+/// # Errors
+/// When the cryptography knows no version of TLS.
+pub fn server_builder() -> Result<ConfigBuilder<ServerConfig, WantsVerifier>, String> {
+    ServerConfig::builder_with_provider(provider()).with_safe_default_protocol_versions().map_err(|error| error.to_string())
+}
+
+/// The beginning of every client's configuration: whom it trusts.
+///
+/// # Errors
+/// The same.
+pub fn client_builder(roots: Arc<RootCertStore>) -> Result<ConfigBuilder<ClientConfig, WantsClientCert>, String> {
+    let builder = ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions();
+    Ok(builder.map_err(|error| error.to_string())?.with_root_certificates(roots))
+}
+
+/// The authorities that the web trusts.
+pub fn web_authorities() -> RootCertStore {
+    webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect()
+}
+
+/// The TCP connection of a server's, with or without TLS.
+pub fn tcp_of(connection: &dyn Any) -> Option<&TcpStream> {
+    let inside = || connection.downcast_ref::<TlsStream<TcpStream>>().map(|tls| tls.get_ref().0);
+    connection.downcast_ref::<TcpStream>().or_else(inside)
+}
+
 /// A server with this certificate; with `client_ca_file`, for clients that show a certificate of these authorities only.
 ///
 /// # Errors
 /// What is wrong with the files.
 pub fn server_config(certificate_file: &Path, key_file: &Path, client_ca_file: Option<&Path>) -> Result<ServerConfig, String> {
-    let builder =
-        ServerConfig::builder_with_provider(provider()).with_safe_default_protocol_versions().map_err(|error| error.to_string())?;
+    let builder = server_builder()?;
     let builder = match client_ca_file {
         None => builder.with_no_client_auth(),
         Some(file) => {

@@ -225,13 +225,10 @@ fn retry_after(batch: &Batch) -> Option<u64> {
 
 impl From<JobsError> for Problem {
     fn from(error: JobsError) -> Self {
-        match &error {
-            JobsError::Store(StoreError::Unavailable(_) | StoreError::AnswerLost(_)) => Self::new(Code::StoreUnavailable).retry_soon(),
-            JobsError::Store(StoreError::Unreadable(_)) | JobsError::Sealed(_) | JobsError::Unreadable(_) => {
-                Self::new(Code::StoreUnreadable)
-            }
+        match error {
+            JobsError::Store(error) => error.into(),
+            JobsError::Sealed(_) | JobsError::Unreadable(_) => Self::new(Code::StoreUnreadable).cause(error),
         }
-        .cause(error)
     }
 }
 

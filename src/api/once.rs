@@ -19,7 +19,6 @@ use crate::jobs::Jobs;
 use crate::limits::Idempotency;
 use crate::limits::idempotency::{Begun, CannotBegin, Ended, Request, Turn};
 use crate::problem::{Code, Problem};
-use crate::storage::StoreError;
 
 /// The request header.
 pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -106,7 +105,7 @@ impl Once {
         self.jobs.check().await.map_err(|error| nothing_begun(Problem::from(error)))?;
         let request = Request {
             organisation: caller.organisation.ukprn().as_str(),
-            client: (&caller.client().issuer, &caller.client().id),
+            client: (&caller.origin.issuer, &caller.origin.client),
             operation,
             key: &key,
             body: body.as_ref().map_or(&[], AsRef::as_ref),
@@ -176,11 +175,10 @@ fn replayed(answer: &[u8]) -> Result<HttpResponse, Problem> {
 
 impl From<CannotBegin> for Problem {
     fn from(error: CannotBegin) -> Self {
-        match &error {
-            CannotBegin::Store(StoreError::Unavailable(_) | StoreError::AnswerLost(_)) => Self::new(Code::StoreUnavailable).retry_soon(),
-            CannotBegin::Store(StoreError::Unreadable(_)) | CannotBegin::Sealed(_) => Self::new(Code::StoreUnreadable),
+        match error {
+            CannotBegin::Store(error) => error.into(),
+            CannotBegin::Sealed(_) => Self::new(Code::StoreUnreadable).cause(error),
         }
-        .cause(error)
     }
 }
 

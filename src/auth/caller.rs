@@ -27,28 +27,13 @@ use crate::problem::{Code, Problem};
 #[derive(Debug)]
 pub struct Caller<S> {
     actor: Actor,
-    client: Client,
     scope: PhantomData<fn() -> S>,
-}
-
-/// The program that calls: who vouches for it, and its name there. Empty if the token does not say.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Client {
-    /// The issuer.
-    pub issuer: String,
-    /// `azp` or `client_id` (RFC 9068), or `sub`.
-    pub id: String,
 }
 
 impl<S> Caller<S> {
     /// The person and the organisation.
     pub const fn actor(&self) -> &Actor {
         &self.actor
-    }
-
-    /// The program that calls.
-    pub const fn client(&self) -> &Client {
-        &self.client
     }
 }
 
@@ -68,11 +53,11 @@ impl<S: Scope> FromRequest for Caller<S> {
         let request = request.clone();
         let known = hold_back(payload);
         Box::pin(async move {
-            let (actor, client) = identify::<S>(&request).await?;
+            let actor = identify::<S>(&request).await?;
             // Who waits for the body may be gone already: nobody has to have it.
             let _ = known.send(());
-            count(&request, &actor, &client).await?;
-            Ok(Self { actor, client, scope: PhantomData })
+            count(&request, &actor).await?;
+            Ok(Self { actor, scope: PhantomData })
         })
     }
 }
@@ -94,13 +79,13 @@ pub struct LimitHeaders {
 const SEARCHES: [&str; 2] = ["/v1/learners/find-by-demographics", "/v1/learners/obtain-uln"];
 
 /// Counts the call against the limits of the organisation and the person.
-async fn count(request: &HttpRequest, actor: &Actor, client: &Client) -> Result<(), Problem> {
+async fn count(request: &HttpRequest, actor: &Actor) -> Result<(), Problem> {
     let Some(limits) = request.app_data::<Data<RateLimits>>() else {
         return Err(Problem::new(Code::InternalError).cause("the server was started without limits"));
     };
     let call = Call {
         organisation: actor.organisation.ukprn().as_str(),
-        person: (&client.issuer, actor.user.as_str()),
+        person: (&actor.origin.issuer, actor.user.as_str()),
         is_search: request.match_pattern().is_some_and(|pattern| SEARCHES.contains(&pattern.as_str())),
     };
     let verdict = limits.count(call, actor.organisation.limits()).await;
@@ -125,7 +110,7 @@ fn hold_back(payload: &mut Payload) -> oneshot::Sender<()> {
     known
 }
 
-async fn identify<S: Scope>(request: &HttpRequest) -> Result<(Actor, Client), Problem> {
+async fn identify<S: Scope>(request: &HttpRequest) -> Result<Actor, Problem> {
     let (Some(verifier), Some(registry)) = (request.app_data::<Data<Verifier>>(), request.app_data::<Data<Registry>>()) else {
         return Err(Problem::new(Code::InternalError).cause("the server was started without issuers or organisations"));
     };
@@ -158,14 +143,13 @@ async fn identify<S: Scope>(request: &HttpRequest) -> Result<(Actor, Client), Pr
         let detail = format!("The token's claim `{}` {reason}: LRS must be told who is behind each call.", issuer.claims.user);
         return Err(Problem::new(Code::UserNameUnusable).detail(detail));
     };
-    let client = Client { issuer: issuer.name().to_owned(), id: issuer.claims.client(&claims).unwrap_or_default().to_owned() };
     let origin = Origin {
         request_id: request.extensions().get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default(),
-        issuer: client.issuer.clone(),
-        client: client.id.clone(),
+        issuer: issuer.name().to_owned(),
+        client: issuer.claims.client(&claims).unwrap_or_default().to_owned(),
         part: None,
     };
-    Ok((Actor { organisation, user, origin: Arc::new(origin) }, client))
+    Ok(Actor { organisation, user, origin: Arc::new(origin) })
 }
 
 fn bearer_token(request: &HttpRequest) -> Result<&str, Problem> {

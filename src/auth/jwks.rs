@@ -18,7 +18,7 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::time::Instant;
 
 use super::jwk::PublishedKeys;
-use crate::organisations::Transport;
+use crate::organisations::{Transport, read_at_most};
 
 /// Largest key set, in bytes.
 const MOST_BYTES: usize = 256 * 1024;
@@ -176,13 +176,8 @@ impl KeySet {
             status if status != 200 => return Err(format!("answers with status {}", status.as_u16())),
             _ => {}
         }
-        let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(|error| why(&error))? {
-            if body.len() + chunk.len() > MOST_BYTES {
-                return Err(format!("is larger than {} KiB", MOST_BYTES / 1024));
-            }
-            body.extend_from_slice(&chunk);
-        }
+        let body = read_at_most(&mut response, MOST_BYTES).await.map_err(|error| why(&error))?;
+        let body = body.ok_or_else(|| format!("is larger than {} KiB", MOST_BYTES / 1024))?;
         Ok(PublishedKeys::read(&body)?)
     }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use reqwest::header::{CONTENT_TYPE, HeaderMap};
 use tokio::time::Instant;
 use tracing::Instrument as _;
@@ -19,10 +20,10 @@ use super::soap::fault::Fault;
 use super::soap::read::{Reader, Unreadable, decode};
 use super::soap::record::WireRecord;
 use super::state::{ServiceState, State};
-use crate::audit::{Audit, name_of};
+use crate::audit::{Audit, outcome_of};
 use crate::limits::queue::{Queue, QueueSettings, Turn, Work};
 use crate::metrics::{self, InFlight};
-use crate::organisations::Actor;
+use crate::organisations::{Actor, read_at_most};
 use crate::telemetry;
 
 /// Longest wait for an answer, if nobody says otherwise.
@@ -183,9 +184,10 @@ impl Lrs {
     /// Makes a call, and makes it again if it did not get through and that does no harm.
     async fn make<O: Operation>(&self, actor: &Actor, operation: &O, deadline: Instant, retries: u32) -> Result<O::Answer, Failure> {
         let context = Context { actor, vendor: &self.settings.vendor };
-        let envelope = operation.envelope(&context).map_err(|_| Failure::Unwritable)?;
+        // One buffer for every attempt: a batch has megabytes.
+        let envelope = Bytes::from(operation.envelope(&context).map_err(|_| Failure::Unwritable)?);
         self.retries.pay_in();
-        let mut outcome = self.attempt(actor, operation, envelope.clone(), deadline).await;
+        let mut outcome = self.attempt(actor, operation, &envelope, deadline).await;
         let retries = if operation.is_safe_to_retry() { retries } else { 0 };
         for retry in 0..retries {
             let Err(failure) = &outcome else { break };
@@ -198,41 +200,36 @@ impl Lrs {
             if self.state.can_be_called(O::SERVICE).is_err() {
                 break;
             }
-            outcome = self.attempt(actor, operation, envelope.clone(), deadline).await;
+            outcome = self.attempt(actor, operation, &envelope, deadline).await;
         }
         outcome
     }
 
     /// Calls once, and tells the breaker what it came to.
-    async fn attempt<O: Operation>(&self, actor: &Actor, operation: &O, envelope: String, deadline: Instant) -> Result<O::Answer, Failure> {
+    async fn attempt<O: Operation>(&self, actor: &Actor, operation: &O, envelope: &Bytes, deadline: Instant) -> Result<O::Answer, Failure> {
         let organisation = actor.organisation.ukprn();
         if !self.audit.keeps_up() {
             return Err(Failure::NotAudited);
         }
         let pass = self.state.enter(O::SERVICE, organisation)?;
         let (_in_flight, began) = (InFlight::call(), Instant::now());
-        let mut entry = self.audit.begin(actor, O::NAME, envelope.as_bytes());
+        let mut entry = self.audit.begin(actor, O::NAME, envelope);
         let span = tracing::info_span!("call", otel.kind = "client");
-        let exchange = self.exchange::<O>(actor, envelope, telemetry::trace_headers(&span)).instrument(span.clone());
+        let exchange = self.exchange::<O>(actor, envelope.clone(), telemetry::trace_headers(&span)).instrument(span.clone());
         let exchanged = tokio::time::timeout_at(deadline, exchange).await;
         let answer = exchanged.map_err(|_| Failure::Timeout).flatten().and_then(|(status, headers, body)| {
             entry.came_back(&body);
             understand(operation, status, &headers, &body)
         });
-        let outcome = answer.as_ref().err().map_or("ANSWERED", name_of);
-        telemetry::describe(&span, Some(O::NAME.to_owned()), [("rpc.method", O::NAME.into()), ("lrs.outcome", outcome.into())]);
+        let outcome = outcome_of(answer.as_ref().err());
+        telemetry::describe(&span, || (O::NAME.to_owned(), [("rpc.method", O::NAME.into()), ("lrs.outcome", outcome.into())]));
         metrics::call(O::NAME, outcome, began.elapsed());
-        entry.end(answer.as_ref().map(Answer::code));
+        entry.end(outcome, answer.as_ref().map_or_else(Failure::lrs_code, Answer::code));
         self.state.end(O::SERVICE, &pass, organisation, answer.as_ref().err());
         answer
     }
 
-    async fn exchange<O: Operation>(
-        &self,
-        actor: &Actor,
-        envelope: String,
-        trace: HeaderMap,
-    ) -> Result<(u16, HeaderMap, Vec<u8>), Failure> {
+    async fn exchange<O: Operation>(&self, actor: &Actor, message: Bytes, trace: HeaderMap) -> Result<(u16, HeaderMap, Vec<u8>), Failure> {
         let mut response = actor
             .organisation
             .http()
@@ -240,17 +237,12 @@ impl Lrs {
             .header(CONTENT_TYPE, "text/xml; charset=utf-8")
             .header("SOAPAction", format!("\"{}\"", O::SOAP_ACTION))
             .headers(trace)
-            .body(envelope)
+            .body(message)
             .send()
             .await
             .map_err(|error| classify(&error))?;
-        let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(|error| cut_short(&error))? {
-            if body.len() + chunk.len() > self.settings.max_answer_bytes {
-                return Err(Failure::TooLarge);
-            }
-            body.extend_from_slice(&chunk);
-        }
+        let body = read_at_most(&mut response, self.settings.max_answer_bytes).await.map_err(|error| cut_short(&error))?;
+        let body = body.ok_or(Failure::TooLarge)?;
         Ok((response.status().as_u16(), std::mem::take(response.headers_mut()), body))
     }
 }

@@ -3,10 +3,11 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use aws_lc_rs::digest::{Context, Digest, SHA256};
+use aws_lc_rs::digest::Digest;
 
 use super::{ClientIdentity, Organisation, OrganisationPassword, Product, Report, Transport};
 use crate::domain::{OrganisationRef, Ukprn};
+use crate::files::{Content, Fingerprint, read};
 use crate::form::file::from_text;
 use crate::form::form;
 use crate::limits::OwnRates;
@@ -81,7 +82,7 @@ impl OrganisationFile {
 pub(super) struct Gathered {
     path: PathBuf,
     file: Result<OrganisationFile, Vec<String>>,
-    named: HashMap<PathBuf, Result<Vec<u8>, String>>,
+    named: HashMap<PathBuf, Content>,
     /// What tells it from other versions.
     pub digest: Digest,
 }
@@ -108,14 +109,8 @@ impl Gathered {
     /// Reads an organisation's file, and those that it names.
     pub(super) fn read(path: &Path) -> Self {
         let text = read(path);
-        let mut everything = Context::new(&SHA256);
-        let mut include = |read: &Result<Vec<u8>, String>| {
-            let (mark, bytes) = read.as_ref().map_or_else(|problem| (0, problem.as_bytes()), |bytes| (1, bytes.as_slice()));
-            everything.update(&[mark]);
-            everything.update(&(bytes.len() as u64).to_be_bytes());
-            everything.update(bytes);
-        };
-        include(&text);
+        let mut everything = Fingerprint::new();
+        everything.include(&text);
         let at = |problem: &str| vec![format!("{}: {problem}", path.display())];
         let file = text.map_err(|problem| at(&problem)).and_then(|bytes| {
             let text = String::from_utf8(bytes).map_err(|_| at("not well-formed TOML: it is not UTF-8"))?;
@@ -124,7 +119,7 @@ impl Gathered {
         let mut named = HashMap::new();
         for name in file.iter().flat_map(OrganisationFile::names) {
             let content = read(&beside(path, name));
-            include(&content);
+            everything.include(&content);
             named.insert(name.clone(), content);
         }
         Self { path: path.to_owned(), file, named, digest: everything.finish() }
@@ -175,7 +170,7 @@ fn look_at(ukprn: &Ukprn, validity: Option<Validity>, needed: bool, report: &mut
 /// The files that an organisation's file names.
 struct Files<'a> {
     path: &'a Path,
-    named: HashMap<PathBuf, Result<Vec<u8>, String>>,
+    named: HashMap<PathBuf, Content>,
 }
 
 impl Files<'_> {
@@ -226,10 +221,6 @@ impl Files<'_> {
 fn text_of(content: &[u8]) -> Result<&str, String> {
     let text = std::str::from_utf8(content).map_err(|_| "must be text in UTF-8")?;
     Ok(text.trim_end_matches(['\r', '\n']))
-}
-
-fn read(path: &Path) -> Result<Vec<u8>, String> {
-    std::fs::read(path).map_err(|error| format!("cannot be read: {error}"))
 }
 
 /// Paths in a file are relative to it.

@@ -15,7 +15,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use secrecy::{ExposeSecret as _, SecretString};
 
 pub use certificate::ClientIdentity;
-pub use transport::{TlsBackend, Transport};
+pub use transport::{TlsBackend, Transport, read_at_most};
 pub use watch::Watch;
 
 use crate::audit::Origin;

@@ -82,7 +82,7 @@ impl Transport {
     pub fn over(backend: TlsBackend, ca_file: Option<&Path>, connect_timeout: Duration) -> Result<Self, String> {
         let backend = match backend {
             TlsBackend::Rustls => Backend::Rustls(Arc::new(match ca_file {
-                None => webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect(),
+                None => tls::web_authorities(),
                 Some(path) => tls::authorities(path)?,
             })),
             #[cfg(feature = "native-tls")]
@@ -116,6 +116,21 @@ impl Transport {
     }
 }
 
+/// The body of an answer; `None` if it has more bytes than that.
+///
+/// # Errors
+/// Why it did not come to its end.
+pub async fn read_at_most(response: &mut reqwest::Response, most: usize) -> reqwest::Result<Option<Vec<u8>>> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await? {
+        if body.len() + chunk.len() > most {
+            return Ok(None);
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(Some(body))
+}
+
 /// An error and what is behind it: the first alone often says nothing.
 pub(super) fn in_full(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(Some(error), |&error| error.source()).map(ToString::to_string);
@@ -123,10 +138,7 @@ pub(super) fn in_full(error: &dyn std::error::Error) -> String {
 }
 
 fn rustls_config(roots: Arc<RootCertStore>, identity: Option<ClientIdentity>) -> Result<ClientConfig, String> {
-    let config = ClientConfig::builder_with_provider(tls::provider())
-        .with_safe_default_protocol_versions()
-        .map_err(|error| error.to_string())?
-        .with_root_certificates(roots);
+    let config = tls::client_builder(roots)?;
     match identity {
         None => Ok(config.with_no_client_auth()),
         Some(identity) => config.with_client_auth_cert(identity.chain, identity.key).map_err(|error| error.to_string()),

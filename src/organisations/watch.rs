@@ -7,14 +7,11 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::file::{Gathered, files_of};
 use super::{Organisation, Registry, Report, Transport};
 use crate::domain::Ukprn;
-
-/// How often the files are looked at.
-const EVERY: Duration = Duration::from_secs(2);
+use crate::files;
 
 /// Organisations' files, and what was last read from them.
 #[derive(Debug)]
@@ -59,21 +56,8 @@ impl Watch {
     }
 
     /// Keeps a registry as the files are, for as long as this is awaited.
-    pub async fn keep(mut self, registry: Arc<Registry>) {
-        loop {
-            tokio::time::sleep(EVERY).await;
-            let same = Arc::clone(&registry);
-            let looked = tokio::task::spawn_blocking(move || {
-                let changes = self.look(&same);
-                (self, changes)
-            });
-            let Ok((watch, changes)) = looked.await else {
-                tracing::error!("organisations are not watched any more: the watcher panicked");
-                return;
-            };
-            self = watch;
-            self.tell(changes);
-        }
+    pub async fn keep(self, registry: Arc<Registry>) {
+        files::watch("organisations are", self, move |watch: &mut Self| watch.look(&registry), Self::tell).await;
     }
 
     fn tell(&mut self, changes: Result<Changes, String>) {

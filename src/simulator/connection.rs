@@ -37,9 +37,7 @@ pub fn remember(connection: &dyn Any, data: &mut Extensions) {
     if let Some(certificate) = tls.and_then(|tls| tls.get_ref().1.peer_certificates()?.first()) {
         data.insert(Shown(subject_of(certificate)));
     }
-    let plain = connection.downcast_ref::<TcpStream>();
-    let inside = || tls.map(|tls| tls.get_ref().0);
-    let cloned = plain.or_else(inside).and_then(|tcp| tcp.as_fd().try_clone_to_owned().ok());
+    let cloned = crate::tls::tcp_of(connection).and_then(|tcp| tcp.as_fd().try_clone_to_owned().ok());
     if let Some(handle) = cloned {
         data.insert(Handle(TcpSocket::from_std_stream(handle.into())));
     }
