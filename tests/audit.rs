@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::support::batches::{learners, submit};
 use crate::support::gateway::Options;
-use crate::support::program::{Program, Setup};
+use crate::support::program::{Serving, Setup, caller_of};
 use crate::support::{Gateway, Lrs};
 
 const KEY: &str = "0101010101010101010101010101010101010101010101010101010101010101";
@@ -178,11 +178,8 @@ async fn the_program_writes_to_its_output_and_to_its_end_and_hashes_match() {
     setup.write("audit.key", KEY);
     let config = std::fs::read_to_string(setup.path("gateway.toml")).expect("written");
     setup.write("gateway.toml", &(config + "[audit]\nkey_file = \"audit.key\"\n"));
-    let mut program = Program::start(&["serve", "--config", &setup.config()], &[]);
-    let url = format!("http://{}", program.wait_for("serving")["api"].as_str().expect("an address"));
-    let claims = crate::support::caller::claims(json!({"org": null, "realm": {"ukprn": "10088881"}}));
-    let token = lrs_gateway::auth::mint(b"a secret of thirty-two bytes or more", claims.as_object().expect("an object")).expect("signed");
-    let caller = crate::support::Caller::new(url).with_token(&token);
+    let Serving { program, api, .. } = Serving::start(&setup);
+    let caller = caller_of(&api, "10088881");
     for _ in 0..20 {
         caller.post(FIND, &ana()).await.ok();
     }

@@ -10,7 +10,7 @@ use lrs_gateway::simulator::{Settings, Step, Trouble};
 use serde_json::{Value, json};
 
 use crate::support::caller::{Answer, Caller, claims};
-use crate::support::program::{Program, Setup};
+use crate::support::program::{Program, Serving, Setup};
 use crate::support::redis::Redis;
 use crate::support::{Lrs, Peer};
 
@@ -126,9 +126,7 @@ impl Scene {
         );
         let collector = Peer::answering(crate::support::peer::http(200, "application/x-protobuf", b""));
         let variables = [("RUST_LOG", "trace"), ("OTEL_EXPORTER_OTLP_ENDPOINT", &collector.url())];
-        let mut program = Program::start(&["serve", "--config", &setup.config()], &variables);
-        let said = program.wait_for("serving");
-        let [url, admin] = ["api", "admin"].map(|name| format!("http://{}", said[name].as_str().expect("an address")));
+        let Serving { program, api: url, admin } = Serving::with(&setup, &variables);
         let claims = claims(json!({"org": null, "realm": {"ukprn": ORGANISATION}, "preferred_username": USER, "azp": "desk"}));
         let token = lrs_gateway::auth::mint(SECRET.as_bytes(), claims.as_object().expect("an object")).expect("signed");
         let caller = Caller::new(url.clone()).with_token(&token).with_header("Idempotency-Key", IDEMPOTENCY_KEY);

@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 use lrs_gateway::simulator::{Settings, Step, TlsFiles, Trouble};
 use serde_json::{Value, json};
 
+use crate::support::Lrs;
 use crate::support::batches::learners;
 use crate::support::caller::{Answer, Caller};
 use crate::support::certificates::Authority;
-use crate::support::program::{Program, Setup, run};
-use crate::support::{Lrs, caller};
+use crate::support::program::{Program, Serving, Setup, caller_of, run};
 
 const ONE: &str = "10088881";
 const OTHER: &str = "10088882";
@@ -30,16 +30,12 @@ fn search() -> Value {
 
 impl Scene {
     fn start(setup: Setup) -> Self {
-        let mut program = Program::start(&["serve", "--config", &setup.config()], &[]);
-        let url = format!("http://{}", program.wait_for("serving")["api"].as_str().expect("an address"));
+        let Serving { program, api: url, .. } = Serving::start(&setup);
         Self { setup, program, url }
     }
 
     fn caller(&self, ukprn: &str) -> Caller {
-        let claims = caller::claims(json!({"org": null, "realm": {"ukprn": ukprn}}));
-        let secret = b"a secret of thirty-two bytes or more";
-        let token = lrs_gateway::auth::mint(secret, claims.as_object().expect("an object")).expect("signed");
-        Caller::new(self.url.clone()).with_token(&token)
+        caller_of(&self.url, ukprn)
     }
 
     /// Calls until the answer is this, which must come within five seconds.

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::support::batches::learners;
-use crate::support::caller::{Caller, claims};
-use crate::support::program::{Program, Setup};
+use crate::support::caller::Caller;
+use crate::support::program::{Serving, Setup, caller_of};
 use crate::support::redis::Redis;
 use crate::support::{Lrs, Peer};
 
@@ -21,35 +21,17 @@ fn ana() -> Value {
 }
 
 fn caller(url: &str) -> Caller {
-    let claims = claims(json!({"org": null, "realm": {"ukprn": "10088881"}}));
-    let token = lrs_gateway::auth::mint(b"a secret of thirty-two bytes or more", claims.as_object().expect("an object")).expect("signed");
-    Caller::new(url.to_owned()).with_token(&token)
+    caller_of(url, "10088881")
 }
 
-/// A program that serves, and its two addresses.
-struct Serving {
-    program: Program,
-    api: String,
-    admin: String,
+async fn is_ready(serving: &Serving) -> u16 {
+    Caller::new(serving.admin.clone()).request("GET", "/health/ready").await.status
 }
 
-impl Serving {
-    fn start(setup: &Setup) -> Self {
-        let mut program = Program::start(&["serve", "--config", &setup.config()], &[]);
-        let said = program.wait_for("serving");
-        let address = |name: &str| format!("http://{}", said[name].as_str().expect("an address"));
-        Self { program, api: address("api"), admin: address("admin") }
-    }
-
-    async fn ready(&self) -> u16 {
-        Caller::new(self.admin.clone()).request("GET", "/health/ready").await.status
-    }
-
-    async fn metrics(&self) -> String {
-        let answer = Caller::new(self.admin.clone()).request("GET", "/metrics").await;
-        assert_eq!((answer.status, answer.header("content-type")), (200, "text/plain; version=0.0.4; charset=utf-8"));
-        answer.text
-    }
+async fn metrics(serving: &Serving) -> String {
+    let answer = Caller::new(serving.admin.clone()).request("GET", "/metrics").await;
+    assert_eq!((answer.status, answer.header("content-type")), (200, "text/plain; version=0.0.4; charset=utf-8"));
+    answer.text
 }
 
 /// A configuration with more in it.
@@ -74,7 +56,7 @@ async fn the_gateway_is_ready_when_redis_is_there_whatever_lrs_does() {
     let serving = Serving::start(&setup("http://127.0.0.1:1", &redis_section(&redis)));
     let becomes = async |status: u16| {
         let begun = Instant::now();
-        while serving.ready().await != status {
+        while is_ready(&serving).await != status {
             assert!(begun.elapsed() < Duration::from_secs(10), "{status}");
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
@@ -140,7 +122,7 @@ async fn a_gateway_that_is_asked_to_end_fails_nobody() {
         tokio::time::sleep(Duration::from_millis(500)).await;
         serving.program.terminate();
         let begun = Instant::now();
-        while serving.ready().await == 200 {
+        while is_ready(&serving).await == 200 {
             assert!(begun.elapsed() < Duration::from_secs(1), "it turns unready at once");
         }
         let during = calls.load(Ordering::Relaxed);
@@ -179,8 +161,8 @@ async fn replicas_are_restarted_one_after_the_other_and_nothing_fails() {
             let fresh = Serving::start(&setup);
             // The balancer: out with the old as soon as it is unready, in with the new when it is ready.
             replicas[number].program.terminate();
-            while replicas[number].ready().await == 200 {}
-            assert_eq!(fresh.ready().await, 200);
+            while is_ready(&replicas[number]).await == 200 {}
+            assert_eq!(is_ready(&fresh).await, 200);
             addresses.lock().expect("no panic")[number] = [fresh.api.clone(), fresh.admin.clone()];
             let old = std::mem::replace(&mut replicas[number], fresh);
             // Beside this task: those who call shall go on.
@@ -244,11 +226,11 @@ async fn everything_that_is_measured_is_described_and_the_other_way_round() {
     // A slow Redis may count otherwise for a moment.
     while caller.request("GET", "/v1/lrs/status").await.status == 200 {}
     let begun = Instant::now();
-    while !serving.metrics().await.contains("state=\"complete\"") {
+    while !metrics(&serving).await.contains("state=\"complete\"") {
         assert!(begun.elapsed() < Duration::from_secs(10), "the batch is done");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    let text = serving.metrics().await;
+    let text = metrics(&serving).await;
     for line in [
         "lrs_gateway_requests_total{operation=\"findLearnerByUln\",status=\"200\"} 1",
         "lrs_gateway_requests_total{operation=\"findLearnerByUln\",status=\"422\"} 1",

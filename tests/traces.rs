@@ -1,11 +1,8 @@
 //! Traces: what a caller has begun is continued, LRS is told, and a collector gets it.
 
-use serde_json::json;
-
 use crate::support::Peer;
-use crate::support::caller::{Caller, claims};
 use crate::support::peer::http;
-use crate::support::program::{Program, Setup};
+use crate::support::program::{Serving, Setup, caller_of};
 use crate::support::sample::{ANSWER, search};
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
@@ -16,11 +13,8 @@ async fn a_trace_goes_through_the_gateway_to_lrs_and_to_the_collector() {
     let collector = Peer::answering(http(200, "application/x-protobuf", b""));
     let lrs = Peer::answering(http(200, "text/xml; charset=utf-8", ANSWER.as_bytes()));
     let setup = Setup::new(&lrs.url());
-    let mut program = Program::start(&["serve", "--config", &setup.config()], &[("OTEL_EXPORTER_OTLP_ENDPOINT", &collector.url())]);
-    let url = format!("http://{}", program.wait_for("serving")["api"].as_str().expect("an address"));
-    let claims = claims(json!({"org": null, "realm": {"ukprn": "10088881"}}));
-    let token = lrs_gateway::auth::mint(b"a secret of thirty-two bytes or more", claims.as_object().expect("an object")).expect("signed");
-    let caller = Caller::new(url).with_token(&token);
+    let Serving { mut program, api, .. } = Serving::with(&setup, &[("OTEL_EXPORTER_OTLP_ENDPOINT", &collector.url())]);
+    let caller = caller_of(&api, "10088881");
     caller.post("/v1/learners/find-by-uln", &search()).await.ok();
     caller.with_header("traceparent", PARENT).post("/v1/learners/find-by-uln", &search()).await.ok();
 
@@ -52,11 +46,8 @@ async fn a_trace_goes_through_the_gateway_to_lrs_and_to_the_collector() {
 async fn a_collector_that_is_away_disturbs_nobody() {
     let lrs = Peer::answering(http(200, "text/xml; charset=utf-8", ANSWER.as_bytes()));
     let setup = Setup::new(&lrs.url());
-    let mut program = Program::start(&["serve", "--config", &setup.config()], &[("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1")]);
-    let url = format!("http://{}", program.wait_for("serving")["api"].as_str().expect("an address"));
-    let claims = claims(json!({"org": null, "realm": {"ukprn": "10088881"}}));
-    let token = lrs_gateway::auth::mint(b"a secret of thirty-two bytes or more", claims.as_object().expect("an object")).expect("signed");
-    Caller::new(url).with_token(&token).post("/v1/learners/find-by-uln", &search()).await.ok();
+    let Serving { program, api, .. } = Serving::with(&setup, &[("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1")]);
+    caller_of(&api, "10088881").post("/v1/learners/find-by-uln", &search()).await.ok();
     program.terminate();
     let (ended_well, log) = program.end();
     assert!(ended_well, "{log}");

@@ -6,7 +6,12 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use serde_json::{Value, json};
+
+use super::caller::{Caller, claims};
+
+/// The secret of the issuer that [`Setup`]'s configuration trusts.
+const SECRET: &[u8] = b"a secret of thirty-two bytes or more";
 
 /// The program, running; it is killed with its owner. Its log is read all the time: a full pipe would stop it.
 pub struct Program {
@@ -145,4 +150,35 @@ impl Setup {
     pub fn config(&self) -> String {
         self.path("gateway.toml").display().to_string()
     }
+}
+
+/// The gateway as a program, serving.
+pub struct Serving {
+    pub program: Program,
+    /// Address of the API.
+    pub api: String,
+    /// Address for operators.
+    pub admin: String,
+}
+
+impl Serving {
+    /// As this configuration says.
+    pub fn start(setup: &Setup) -> Self {
+        Self::with(setup, &[])
+    }
+
+    /// The same, with these variables.
+    pub fn with(setup: &Setup, variables: &[(&str, &str)]) -> Self {
+        let mut program = Program::start(&["serve", "--config", &setup.config()], variables);
+        let said = program.wait_for("serving");
+        let address = |name: &str| format!("http://{}", said[name].as_str().expect("an address"));
+        Self { program, api: address("api"), admin: address("admin") }
+    }
+}
+
+/// A person of this organisation, with a token as [`Setup`]'s configuration wants it.
+pub fn caller_of(api: &str, ukprn: &str) -> Caller {
+    let claims = claims(json!({"org": null, "realm": {"ukprn": ukprn}}));
+    let token = lrs_gateway::auth::mint(SECRET, claims.as_object().expect("an object")).expect("signed");
+    Caller::new(api.to_owned()).with_token(&token)
 }
