@@ -9,6 +9,10 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 /// Upper bounds of durations, in seconds: from what the gateway takes itself to what LRS may take with a batch.
 const BUCKETS: [f64; 12] = [0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 120.0];
 
+/// The same for batches, which LRS may work at for days.
+const BATCH_BUCKETS: [f64; 10] =
+    [60.0, 300.0, 900.0, 3600.0, 4.0 * 3600.0, 12.0 * 3600.0, 86_400.0, 2.0 * 86_400.0, 4.0 * 86_400.0, 7.0 * 86_400.0];
+
 const UPKEEP: Duration = Duration::from_secs(5);
 
 const BUILD_INFO: &str = "lrs_gateway_build_info";
@@ -23,6 +27,8 @@ const SERVICE_STATE: &str = "lrs_gateway_lrs_service_state";
 const LIMITED: &str = "lrs_gateway_limited_total";
 const LIMITS_SHARED: &str = "lrs_gateway_limits_shared";
 const PARTS: &str = "lrs_gateway_batch_parts_total";
+const BATCH_DURATION: &str = "lrs_gateway_batch_duration_seconds";
+const UNFINISHED: &str = "lrs_gateway_batches_unfinished";
 const BATCHES_DUE: &str = "lrs_gateway_batches_due";
 const OLDEST_DUE: &str = "lrs_gateway_batch_oldest_due_seconds";
 const CERTIFICATE_EXPIRY: &str = "lrs_gateway_certificate_expiry_timestamp_seconds";
@@ -46,7 +52,9 @@ impl Metrics {
     /// # Errors
     /// When somebody has begun already.
     pub fn begin() -> Result<Self, String> {
-        let builder = PrometheusBuilder::new().set_buckets_for_metric(Matcher::Suffix("_duration_seconds".into()), &BUCKETS);
+        let builder = PrometheusBuilder::new()
+            .set_buckets_for_metric(Matcher::Suffix("_duration_seconds".into()), &BUCKETS)
+            .and_then(|builder| builder.set_buckets_for_metric(Matcher::Full(BATCH_DURATION.into()), &BATCH_BUCKETS));
         let handle = builder.and_then(PrometheusBuilder::install_recorder).map_err(|error| format!("metrics: {error}"))?;
         describe();
         gauge!(BUILD_INFO, "version" => env!("CARGO_PKG_VERSION")).set(1.0);
@@ -89,6 +97,8 @@ fn describe() {
     describe_counter!(LIMITED, "Requests refused by a limit.");
     describe_gauge!(LIMITS_SHARED, "1 if limits are counted as configured, 0 if Redis is in trouble and every replica counts for itself.");
     describe_counter!(PARTS, "Parts of batches that got into a state, by kind of batch.");
+    describe_histogram!(BATCH_DURATION, Unit::Seconds, "How long batches took, by how they ended.");
+    describe_gauge!(UNFINISHED, "Batches that are not over.");
     describe_gauge!(BATCHES_DUE, "Batches that somebody should be working at now.");
     describe_gauge!(OLDEST_DUE, Unit::Seconds, "For how long the longest of them has waited.");
     describe_gauge!(CERTIFICATE_EXPIRY, Unit::Seconds, "When an organisation's client certificate ends, in seconds since 1970.");
@@ -161,8 +171,14 @@ pub fn store_error() {
     counter!(STORE_ERRORS).increment(1);
 }
 
-/// So many batches are due, the first of them for so long.
-pub fn backlog(due: usize, oldest: Duration) {
+/// A batch of this kind has ended like this, so long after it was accepted.
+pub fn batch(kind: &'static str, status: &'static str, took: Duration) {
+    histogram!(BATCH_DURATION, "kind" => kind, "status" => status).record(took.as_secs_f64());
+}
+
+/// So many batches are not over, so many of them are due, the first of these for so long.
+pub fn backlog(unfinished: usize, due: usize, oldest: Duration) {
+    gauge!(UNFINISHED).set(count(unfinished));
     gauge!(BATCHES_DUE).set(count(due));
     gauge!(OLDEST_DUE).set(oldest.as_secs_f64());
 }

@@ -65,8 +65,8 @@ impl Observed {
             metrics::keys_age(issuer, age.unwrap_or(Duration::MAX));
         }
         self.measure_certificates(gateway);
-        if let Ok(Ok((due, oldest))) = tokio::time::timeout(PATIENCE, gateway.jobs.backlog()).await {
-            metrics::backlog(due, oldest);
+        if let Ok(Ok(backlog)) = tokio::time::timeout(PATIENCE, gateway.jobs.backlog()).await {
+            metrics::backlog(backlog.unfinished, backlog.due, backlog.oldest);
         }
     }
 

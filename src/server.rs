@@ -267,6 +267,9 @@ async fn around_every_request(request: ServiceRequest, next: Next<impl MessageBo
             [("http.request.method", method.into()), ("http.route", route.clone().into()), ("http.response.status_code", status.into())];
         (format!("{method} {route}"), attributes)
     });
+    if response.status().is_server_error() {
+        telemetry::failed(&span, response.status().as_u16().to_string());
+    }
     if response.request().app_data::<Data<Observed>>().is_some_and(|observed| observed.is_draining()) {
         // Nobody shall come back over this connection.
         response.response_mut().head_mut().set_connection_type(ConnectionType::Close);

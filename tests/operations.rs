@@ -226,7 +226,7 @@ async fn everything_that_is_measured_is_described_and_the_other_way_round() {
     // A slow Redis may count otherwise for a moment.
     while caller.request("GET", "/v1/lrs/status").await.status == 200 {}
     let begun = Instant::now();
-    while !metrics(&serving).await.contains("state=\"complete\"") {
+    while !metrics(&serving).await.contains("status=\"complete\"") {
         assert!(begun.elapsed() < Duration::from_secs(10), "the batch is done");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
@@ -238,6 +238,8 @@ async fn everything_that_is_measured_is_described_and_the_other_way_round() {
         "lrs_gateway_lrs_call_duration_seconds_count{operation=\"learnerByULN\"} 1",
         "lrs_gateway_limited_total{limit=\"person\"} 1",
         "lrs_gateway_batch_parts_total{kind=\"registration\",state=\"complete\"} 1",
+        "lrs_gateway_batch_duration_seconds_bucket{kind=\"registration\",status=\"complete\",le=\"60\"} 1",
+        "lrs_gateway_batches_unfinished 0",
         "lrs_gateway_certificate_expiry_timestamp_seconds{organisation=\"10088881\"} 4070908800",
         "lrs_gateway_lrs_service_state{service=\"learner\"} 0",
         "lrs_gateway_audit_waiting 0",

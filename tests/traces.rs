@@ -43,6 +43,21 @@ async fn a_trace_goes_through_the_gateway_to_lrs_and_to_the_collector() {
 }
 
 #[tokio::test]
+async fn what_fails_is_marked_as_failed() {
+    let collector = Peer::answering(http(200, "application/x-protobuf", b""));
+    let lrs = Peer::answering(http(200, "text/xml; charset=utf-8", b"nonsense"));
+    let setup = Setup::new(&lrs.url());
+    let Serving { mut program, api, .. } = Serving::with(&setup, &[("OTEL_EXPORTER_OTLP_ENDPOINT", &collector.url())]);
+    caller_of(&api, "10088881").post("/v1/learners/find-by-uln", &search()).await.problem(502, "lrs_bad_response");
+    program.wait_for("request");
+    program.terminate();
+    program.end();
+    let text: String = collector.received().iter().map(|request| request.body.as_str()).collect();
+    assert_eq!(text.matches("error.type").count(), 2, "the request and the call");
+    assert!(text.contains("BAD_RESPONSE") && text.contains("502"));
+}
+
+#[tokio::test]
 async fn a_collector_that_is_away_disturbs_nobody() {
     let lrs = Peer::answering(http(200, "text/xml; charset=utf-8", ANSWER.as_bytes()));
     let setup = Setup::new(&lrs.url());

@@ -195,6 +195,7 @@ impl Engine {
         let after = self.jobs.store.load(id).await?;
         if let Some(after) = after.as_ref().filter(|after| after.is_over()) {
             self.jobs.store.keep_until(after, clock.now().after(self.jobs.settings().retention)).await?;
+            metrics::batch(after.header.kind.name(), after.status().name(), after.changed().since(after.header.created));
             tracing::info!(batch = %batch.id, status = ?after.status(), "batch over");
         }
         outcomes.into_iter().collect::<Result<(), _>>()?;

@@ -32,6 +32,7 @@ use crate::form::read::from_json;
 use crate::lrs::soap::read::{Reader, decode};
 use crate::lrs::soap::record::WireRecord as _;
 use crate::lrs::soap::write::Writer;
+use crate::metrics;
 use crate::organisations::Actor;
 use crate::storage::Storage;
 
@@ -43,7 +44,7 @@ use model::{Batch, BatchId, Blob, Header, Kind, Moment, Part, Reason, State};
 use split::Parts;
 use store::memory::MemoryStore;
 use store::redis::RedisStore;
-use store::{Blobs, NewBatch, Store, StoreError};
+use store::{Backlog, Blobs, NewBatch, Store, StoreError};
 
 /// Limits and paces.
 #[derive(Debug, Clone)]
@@ -168,11 +169,11 @@ impl Jobs {
         self.store.now().await.is_ok()
     }
 
-    /// How many batches somebody should be working at now, and for how long the first of them has waited.
+    /// What there is to do, for all replicas together.
     ///
     /// # Errors
     /// [`JobsError`]
-    pub async fn backlog(&self) -> Result<(usize, Duration), JobsError> {
+    pub async fn backlog(&self) -> Result<Backlog, JobsError> {
         Ok(self.store.backlog().await?)
     }
 
@@ -351,6 +352,7 @@ impl Jobs {
         if !self.store.change(batch.id, number, seen, &part, &blobs).await? {
             return Ok(Decided::NotUnconfirmed);
         }
+        metrics::part(batch.header.kind.name(), part.state.name());
         tracing::info!(batch = %batch.id, part = number, ?decision, "decided by the caller");
         // It is decided, whether or not the rest succeeds at once.
         if decision == Decision::Resubmit {

@@ -336,6 +336,21 @@ pub enum Status {
     Paused,
 }
 
+impl Status {
+    /// Its name for operators.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Submitting => "submitting",
+            Self::Processing => "processing",
+            Self::Complete => "complete",
+            Self::PartiallyComplete => "partially_complete",
+            Self::Failed => "failed",
+            Self::Paused => "paused",
+        }
+    }
+}
+
 /// A batch as the store has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Batch {

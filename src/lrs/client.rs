@@ -223,6 +223,9 @@ impl Lrs {
         });
         let outcome = outcome_of(answer.as_ref().err());
         telemetry::describe(&span, || (O::NAME.to_owned(), [("rpc.method", O::NAME.into()), ("lrs.outcome", outcome.into())]));
+        if answer.as_ref().is_err_and(|failure| !matches!(failure, Failure::Refused(..))) {
+            telemetry::failed(&span, outcome);
+        }
         metrics::call(O::NAME, outcome, began.elapsed());
         entry.end(outcome, answer.as_ref().map_or_else(Failure::lrs_code, Answer::code));
         self.state.end(O::SERVICE, &pass, organisation, answer.as_ref().err());

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::{Blobs, Claim, Lease, NewBatch, Pending, Store};
+use super::{Backlog, Blobs, Claim, Lease, NewBatch, Pending, Store};
 use crate::domain::Ukprn;
 use crate::jobs::model::{Batch, BatchId, Blob, Kind, Moment, Part};
 
@@ -206,12 +206,13 @@ impl Store for MemoryStore {
         done(Claim { now, leases, next })
     }
 
-    fn backlog(&self) -> Pending<'_, (usize, Duration)> {
+    fn backlog(&self) -> Pending<'_, Backlog> {
         let shelves = self.shelves();
         let now = shelves.now();
         let due = || shelves.due.order.iter().take_while(|(moment, _)| *moment <= now);
         let first = due().map(|(moment, _)| *moment).find(|moment| moment.0 > 0);
-        done((due().count(), first.map_or(Duration::ZERO, |first| now.since(first))))
+        let unfinished = shelves.due.order.len() + shelves.leased.order.len();
+        done(Backlog { unfinished, due: due().count(), oldest: first.map_or(Duration::ZERO, |first| now.since(first)) })
     }
 
     fn renew(&self, lease: Lease, length: Duration) -> Pending<'_, bool> {

@@ -58,6 +58,17 @@ pub struct Claim {
     pub next: Option<Moment>,
 }
 
+/// What there is to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Backlog {
+    /// How many batches are not over: due now or later, or leased.
+    pub unfinished: usize,
+    /// How many of them are due now, and nobody has leased them.
+    pub due: usize,
+    /// For how long the first of these has been due.
+    pub oldest: Duration,
+}
+
 /// Where batches are kept.
 pub trait Store: Send + Sync + std::fmt::Debug {
     /// What the clock says that every replica goes by.
@@ -88,8 +99,8 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// Leases batches that are due.
     fn claim(&self, lease: Duration, most: usize) -> Pending<'_, Claim>;
 
-    /// What is due and has not been leased: how many batches, and for how long the first of them.
-    fn backlog(&self) -> Pending<'_, (usize, Duration)>;
+    /// What there is to do.
+    fn backlog(&self) -> Pending<'_, Backlog>;
 
     /// Makes a lease last for this long from now. `false`: it is over, and perhaps somebody else's.
     fn renew(&self, lease: Lease, length: Duration) -> Pending<'_, bool>;

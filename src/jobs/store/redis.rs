@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use redis::Script;
 
-use super::{Blobs, Claim, Lease, NewBatch, Pending, Store, StoreError, UNACCEPTED_FOR, header_of, part_of, text_of};
+use super::{Backlog, Blobs, Claim, Lease, NewBatch, Pending, Store, StoreError, UNACCEPTED_FOR, header_of, part_of, text_of};
 use crate::domain::Ukprn;
 use crate::jobs::model::{Batch, BatchId, Blob, Kind, Moment, Part};
 use crate::storage::{Redis, invoke};
@@ -106,13 +106,15 @@ static CLAIM: LazyLock<Script> = LazyLock::new(|| {
     )
 });
 
-/// How many are due, and for how many milliseconds the first has been. Who was woken is due at once, not since 1970. KEYS: due.
+/// How many there are, how many of them are due, and for how many milliseconds the first has been. Who was woken is due at once, not
+/// since 1970. KEYS: due, leased.
 static BACKLOG: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         r"local time = redis.call('TIME')
         local now = time[1] * 1000 + math.floor(time[2] / 1000)
         local first = redis.call('ZRANGEBYSCORE', KEYS[1], '(0', string.format('%.0f', now), 'WITHSCORES', 'LIMIT', 0, 1)[2]
-        return {redis.call('ZCOUNT', KEYS[1], '-inf', string.format('%.0f', now)), math.floor(now - (first or now))}",
+        local all = redis.call('ZCARD', KEYS[1]) + redis.call('ZCARD', KEYS[2])
+        return {all, redis.call('ZCOUNT', KEYS[1], '-inf', string.format('%.0f', now)), math.floor(now - (first or now))}",
     )
 });
 
@@ -402,10 +404,10 @@ impl Store for RedisStore {
         })
     }
 
-    fn backlog(&self) -> Pending<'_, (usize, Duration)> {
+    fn backlog(&self) -> Pending<'_, Backlog> {
         Box::pin(async move {
-            let [count, since]: [u64; 2] = self.redis.script(&BACKLOG, &self.queue_keys()[..1], &[]).await?;
-            Ok((usize::try_from(count).unwrap_or(usize::MAX), Duration::from_millis(since)))
+            let (unfinished, due, oldest) = self.redis.script(&BACKLOG, &self.queue_keys()[..2], &[]).await?;
+            Ok(Backlog { unfinished, due, oldest: Duration::from_millis(oldest) })
         })
     }
 
