@@ -48,6 +48,7 @@ async fn keeps_its_promises(store: &dyn Store) {
     a_batch_is_there_as_a_whole(store).await;
     a_part_changes_only_from_what_was_seen(store).await;
     a_batch_is_leased_to_one_at_a_time(store).await;
+    what_there_is_to_do_is_counted(store).await;
     a_batch_that_is_woken_is_due_at_once(store).await;
     a_lease_that_has_run_out_is_anothers(store).await;
     lists_are_an_organisations_own_and_newest_first(store).await;
@@ -117,6 +118,33 @@ async fn a_batch_is_leased_to_one_at_a_time(store: &dyn Store) {
     store.erase(&batches[0]).await.expect("erased");
     store.erase(&batches[1]).await.expect("erased");
     assert_eq!(claim(store, LEASE).await.next, None);
+}
+
+async fn what_there_is_to_do_is_counted(store: &dyn Store) {
+    let counted = async || {
+        let backlog = store.backlog().await.expect("a backlog");
+        (backlog.unfinished, backlog.due, backlog.oldest)
+    };
+    let none = Duration::ZERO;
+    assert_eq!(counted().await, (0, 0, none));
+    let batches = [create(store).await, create(store).await];
+    assert_eq!(counted().await, (2, 2, none), "they are due at once, not since 1970");
+    let leases = leased(store).await;
+    assert_eq!(counted().await, (2, 0, none), "workers have them");
+    let now = store.now().await.expect("a clock");
+    store.release(leases[0], Some(now.after(LEASE))).await.expect("released");
+    assert_eq!(counted().await, (2, 0, none), "due later");
+    store.release(leases[1], Some(Moment(now.0 - 5_000))).await.expect("released");
+    let (unfinished, due, oldest) = counted().await;
+    assert_eq!((unfinished, due), (2, 1));
+    assert!((Duration::from_secs(5)..LEASE).contains(&oldest), "{oldest:?}");
+    let [lease] = leased(store).await[..] else { panic!("one lease") };
+    store.release(lease, None).await.expect("released");
+    assert_eq!(counted().await, (1, 0, none), "one is over");
+    for batch in batches {
+        store.erase(&batch).await.expect("erased");
+    }
+    assert_eq!(counted().await, (0, 0, none));
 }
 
 async fn a_batch_that_is_woken_is_due_at_once(store: &dyn Store) {
