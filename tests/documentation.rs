@@ -103,3 +103,33 @@ fn the_chart_knows_every_setting() {
     }
     assert!(count > 50, "{count} settings");
 }
+
+#[test]
+fn every_link_between_pages_leads_somewhere() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let docs =
+        std::fs::read_dir(root.join("docs")).expect("docs").map(|entry| format!("docs/{}", entry.expect("an entry").file_name().display()));
+    let mut count = 0;
+    for name in docs.chain(["README.md", "CHANGELOG.md", "SECURITY.md"].map(str::to_owned)) {
+        let text = page(&name);
+        let targets = text.split("](").skip(1).filter_map(|rest| rest.split_once(')')).map(|(target, _)| target);
+        for target in targets.filter(|target| !target.contains("://")) {
+            let (path, anchor) = target.split_once('#').unwrap_or((target, ""));
+            let file = if path.is_empty() { root.join(&name) } else { root.join(&name).with_file_name(path) };
+            assert!(file.exists(), "{name}: {target}");
+            if !anchor.is_empty() {
+                let there = std::fs::read_to_string(&file).expect("a page");
+                assert!(headings(&there).any(|heading| heading == anchor), "{name}: {target}");
+            }
+            count += 1;
+        }
+    }
+    assert!(count > 50, "{count} links");
+}
+
+/// The anchors of a page, as GitHub makes them.
+fn headings(page: &str) -> impl Iterator<Item = String> {
+    let titles = page.lines().filter(|line| line.starts_with('#')).map(|line| line.trim_start_matches('#').trim().to_lowercase());
+    titles
+        .map(|title| title.chars().filter(|&c| c.is_alphanumeric() || " -_".contains(c)).map(|c| if c == ' ' { '-' } else { c }).collect())
+}
