@@ -291,6 +291,7 @@ async fn what_is_about_people_or_secret_is_nowhere_it_must_not_be() {
     let output: Vec<String> = scene.program.output.iter().collect();
     let (ended, log) = scene.program.end();
     assert!(ended, "it ends well");
+    fields_are_documented(&log);
     let traces: String = scene.collector.received().into_iter().map(|request| request.body).collect();
     assert!(traces.contains("learnerByULN"), "there are traces");
     let enough = log.lines().count() > 500 && output.len() > 80 && scene.problems.len() > 80 && everything.len() > 10_000;
@@ -319,6 +320,20 @@ async fn what_is_about_people_or_secret_is_nowhere_it_must_not_be() {
     for (place, content) in &places {
         assert_eq!(content.contains(USER), *place == "the audit trail", "the user name in {place}");
     }
+}
+
+/// What the gateway itself logs has no field that `docs/LOGGING.md` does not explain. (At level trace, its libraries talk too.)
+fn fields_are_documented(log: &str) {
+    let documented = include_str!("../docs/LOGGING.md");
+    let lines = log.lines().map(|line| serde_json::from_str::<Value>(line).unwrap_or_else(|error| panic!("{error}: {line}")));
+    let mut ours = 0;
+    for line in lines.filter(|line| line["target"].as_str().is_some_and(|target| target.starts_with("lrs_gateway"))) {
+        for field in line.as_object().expect("an object").keys().filter(|field| *field != "span") {
+            assert!(documented.contains(&format!("`{field}`")), "{field}: {line}");
+        }
+        ours += 1;
+    }
+    assert!(ours > 100, "{ours} lines");
 }
 
 #[test]
