@@ -208,7 +208,7 @@ pub const fn outcome_of(failure: Option<&Failure>) -> &'static str {
         Failure::Maintenance(_) | Failure::MaintenanceInFront | Failure::PlannedMaintenance { .. } => "MAINTENANCE",
         Failure::CredentialsRejected(_) => "CREDENTIALS_REJECTED",
         Failure::Refused(..) => "REFUSED",
-        Failure::RequestRejected(_) => "REQUEST_REJECTED",
+        Failure::RequestRejected(_) | Failure::UnknownError(_) => "REQUEST_REJECTED",
         Failure::ServiceFailed(_) => "SERVICE_FAILED",
         Failure::Unreadable(_) | Failure::Contradiction(_) | Failure::NotAnAnswer { .. } | Failure::TooLarge => "BAD_RESPONSE",
         Failure::CircuitOpen { .. } | Failure::Busy | Failure::NotAudited | Failure::Unwritable => "NOT_SENT",

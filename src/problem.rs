@@ -411,7 +411,7 @@ impl From<CallFailed> for Problem {
             Failure::Maintenance(_) | Failure::MaintenanceInFront => (Code::LrsMaintenance, Some(MAINTENANCE_SECONDS)),
             Failure::Timeout => (Code::LrsTimeout, None),
             Failure::CredentialsRejected(_) => (Code::LrsCredentialsRejected, None),
-            Failure::RequestRejected(_) => (Code::LrsRejectedRequest, None),
+            Failure::RequestRejected(_) | Failure::UnknownError(_) => (Code::LrsRejectedRequest, None),
             Failure::Refused(refusal, _) => (of_refusal(*refusal), None),
             Failure::ServiceFailed(_)
             | Failure::Unreadable(_)
@@ -510,6 +510,7 @@ mod tests {
             Failure::Maintenance(code.clone()),
             Failure::CredentialsRejected(code.clone()),
             Failure::RequestRejected(code.clone()),
+            Failure::UnknownError(LrsCode::new("WSEC4711")),
             Failure::ServiceFailed(code),
             Failure::Refused(Refusal::StaleVersion, LrsCode::new("WSRC0013")),
             Failure::Unreadable(Unreadable::Empty),

@@ -144,7 +144,7 @@ async fn an_organisation_that_lrs_has_not_set_up_is_told_with_its_code() {
     let caller = gateway.caller();
     let batch = submit(&caller, "achievement-batches", &batch_of(&achievements(1))).await;
     let state = batch.when("FAILED").await;
-    assert_eq!((&state["parts"][0]["reason"], &state["parts"][0]["lrsCode"]), (&json!("LRS_REFUSED"), &json!("WSRC0043")));
+    assert_eq!((&state["parts"][0]["reason"], &state["parts"][0]["lrsCode"]), (&json!("LRS_CREDENTIALS_REJECTED"), &json!("WSRC0043")));
 }
 
 #[tokio::test]

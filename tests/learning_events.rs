@@ -284,7 +284,7 @@ async fn errors_are_problems_as_the_results_code_and_as_a_domain_fault() {
         ("WSEC0005", 502, "lrs_credentials_rejected"),
         ("WSEC0006", 502, "lrs_credentials_rejected"),
         ("WSEC0999", 502, "lrs_bad_response"),
-        ("WSEC0209", 502, "lrs_bad_response"),
+        ("WSEC0209", 502, "lrs_rejected_request"),
     ] {
         let fault = format!(
             "<s:Fault xmlns:s=\"http://schemas.xmlsoap.org/soap/envelope/\"><faultcode>s:Server</faultcode>\

@@ -39,7 +39,7 @@ const CODES: [(&str, Kind); 8] = [
     ("WSEC0005", CREDENTIALS),
     ("WSEC0006", CREDENTIALS),
     ("WSEC0999", BAD_RESPONSE),
-    ("WSEC4711", BAD_RESPONSE),
+    ("WSEC4711", REJECTED),
 ];
 
 #[tokio::test]
@@ -93,6 +93,8 @@ async fn a_fault_without_an_error_code_says_by_its_fault_code_whose_it_is() {
         ("soapenv:Server.Busy", BAD_RESPONSE),
         ("soapenv:VersionMismatch", BAD_RESPONSE),
         ("a:InternalServiceFault", BAD_RESPONSE),
+        ("a:DeserializationFailed", REJECTED),
+        ("a:ActionNotSupported", REJECTED),
         ("", BAD_RESPONSE),
     ] {
         let no_detail = fault(fault_code, "").replace("<detail></detail>", "");

@@ -157,7 +157,7 @@ async fn an_error_as_the_learners_code_is_a_problem_and_discloses_nobody() {
         ("WSEC0006", 502, "lrs_credentials_rejected"),
         ("WSEC0136", 422, "uln_invalid"),
         ("WSEC0999", 502, "lrs_bad_response"),
-        ("WSEC4711", 502, "lrs_bad_response"),
+        ("WSEC4711", 502, "lrs_rejected_request"),
     ] {
         let xml = format!("<SearchedULN>3000000126</SearchedULN><ResponseCode>{code}</ResponseCode><FamilyName>Quillfeather</FamilyName>");
         let answer = verify(verified(&xml)).await;

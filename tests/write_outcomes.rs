@@ -112,7 +112,7 @@ fn answer_lost(told: Kind) -> Vec<Case> {
         ("the same of one that is overloaded", Reply::Bytes(http(503, "text/html", MAINTENANCE_PAGE)), MAINTENANCE),
         ("503 without a word", Reply::Bytes(http(503, "", b"")), told),
         ("an error of LRS's own", error_code("WSEC0999"), BAD_RESPONSE),
-        ("an error nobody documented", error_code("WSEC4711"), BAD_RESPONSE),
+        ("an error nobody documented", error_code("WSEC4711"), REJECTED),
         ("a fault without a code", Reply::Bytes(fault("soapenv:Server", "")), BAD_RESPONSE),
         ("an answer larger than the limit", Reply::Bytes(http(200, "text/xml", &vec![b' '; 70_000])), BAD_RESPONSE),
     ]

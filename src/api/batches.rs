@@ -75,8 +75,8 @@ answer! {
         pub first_position: u32,
         /// How many records it has.
         pub records: u32,
-        /// `WAITING` to be sent; `SUBMITTED`; `COMPLETE`; `FAILED`; or `UNCONFIRMED`: it was sent, and LRS's answer was lost, so that
-        /// nobody knows whether LRS has it. Decide with `resubmit` or `discard`.
+        /// `WAITING` to be sent; `SUBMITTED`; `COMPLETE`; `FAILED`; or `UNCONFIRMED`: it was sent, and LRS's answer was lost or is an error
+        /// that nobody has documented, so that nobody knows whether LRS has it. Decide with `resubmit` or `discard`.
         pub status: PartStatus,
         /// LRS's number of the job.
         pub lrs_job_id: Option<String>,

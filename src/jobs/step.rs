@@ -59,7 +59,10 @@ impl Circumstances<'_> {
                 ..part.clone()
             },
             Ok(Submitted { job: None, code }) => self.failed(part, Reason::LrsRefused, code.as_ref()),
-            Err(failure) if !failure.nothing_done() => self.lost(part, Reason::AnswerLost, failure.lrs_code()),
+            Err(failure) if !failure.nothing_done() && (failure.may_pass() || !self.repeatable) => {
+                let reason = if failure.may_pass() { Reason::AnswerLost } else { reason_of(failure) };
+                self.lost(part, reason, failure.lrs_code())
+            }
             Err(failure) if failure.may_pass() => {
                 let later = self.later(part, reason_of(failure), failure.lrs_code());
                 // Batches are held until LRS is open again, but announcements change.
@@ -159,7 +162,7 @@ const fn reason_of(failure: &Failure) -> Reason {
         Failure::Unreachable | Failure::CircuitOpen { .. } | Failure::Busy | Failure::NotAudited => Reason::LrsUnavailable,
         Failure::Maintenance(_) | Failure::MaintenanceInFront | Failure::PlannedMaintenance { .. } => Reason::LrsMaintenance,
         Failure::CredentialsRejected(_) => Reason::LrsCredentialsRejected,
-        Failure::RequestRejected(_) | Failure::Unwritable => Reason::LrsRejectedRequest,
+        Failure::RequestRejected(_) | Failure::UnknownError(_) | Failure::Unwritable => Reason::LrsRejectedRequest,
         Failure::Refused(..) => Reason::LrsRefused,
         Failure::ConnectionLost
         | Failure::Timeout
@@ -224,6 +227,16 @@ mod tests {
         let no_job = Submitted { code: Some(LrsCode::new("WSRC0043")), job: None };
         let part = circumstances(&settings, true).sent(&part, Ok(&no_job));
         assert_eq!((part.state, part.code.as_deref()), (State::Failed, Some("WSRC0043")));
+    }
+
+    #[test]
+    fn an_error_that_nobody_has_documented_is_no_promise_that_nothing_was_done() {
+        let settings = JobSettings::default();
+        let unknown = Failure::UnknownError(LrsCode::new("WSEC4711"));
+        let of = |part: &Part| (part.state, part.reason, part.code.clone());
+        let told = |state| (state, Some(Reason::LrsRejectedRequest), Some("WSEC4711".to_owned()));
+        assert_eq!(of(&circumstances(&settings, false).sent(&part(), Err(&unknown))), told(State::Unconfirmed));
+        assert_eq!(of(&circumstances(&settings, true).sent(&part(), Err(&unknown))), told(State::Failed), "sending it again is of no use");
     }
 
     #[test]

@@ -22,6 +22,8 @@ pub enum Kind {
     OutOfHours,
     /// Something went wrong inside LRS.
     ServiceFailed,
+    /// An error that nobody has documented: very likely the message is not one LRS accepts.
+    UnknownError,
 }
 
 /// Why LRS did not do what it understood.
@@ -108,7 +110,7 @@ pub const TABLE: &[Entry] = &[
     entry("WSRC0030", Kind::Outcome, "the verification batch's record count is not its number of learners", REPORT),
     entry(
         "WSRC0043",
-        Kind::Outcome,
+        Kind::CredentialsRefused,
         "the awarding organisation is not set up for achievement batches",
         "Have LRS set the organisation up.",
     ),
@@ -200,7 +202,7 @@ impl LrsCode {
     pub fn kind(&self) -> Kind {
         match self.entry() {
             Some(entry) => entry.kind,
-            None if split(&self.0).0 == "WSEC" => Kind::ServiceFailed,
+            None if split(&self.0).0 == "WSEC" => Kind::UnknownError,
             None => Kind::Outcome,
         }
     }
@@ -229,13 +231,17 @@ impl fmt::Debug for LrsCode {
     }
 }
 
-/// `WSRC0004` → (`WSRC`, `4`). One documentation writes three digits, and one `WCEC` for `WSEC`.
+/// `WSRC0004` → (`WSRC`, `4`). One documentation writes three digits, and one `WCEC` for `WSEC`; and `WSRC0043` stands among codes with
+/// `WSEC` (FACTS 3.1).
 fn split(code: &str) -> (String, &str) {
     let code = code.trim();
-    let digits = code.find(|c: char| c.is_ascii_digit()).unwrap_or(code.len());
-    let prefix = code[..digits].to_ascii_uppercase();
-    let prefix = if prefix == "WCEC" { "WSEC".to_owned() } else { prefix };
-    (prefix, code[digits..].trim_start_matches('0'))
+    let (prefix, number) = code.split_at(code.find(|c: char| c.is_ascii_digit()).unwrap_or(code.len()));
+    let (prefix, number) = (prefix.to_ascii_uppercase(), number.trim_start_matches('0'));
+    match (prefix.as_str(), number) {
+        ("WSEC", "43") => ("WSRC".to_owned(), number),
+        ("WCEC", _) => ("WSEC".to_owned(), number),
+        _ => (prefix, number),
+    }
 }
 
 #[cfg(test)]
@@ -249,12 +255,13 @@ mod tests {
         }
         assert!(!LrsCode::new("WSRC0040").is("WSRC0004"));
         assert_eq!(LrsCode::new("WCEC0999").kind(), Kind::ServiceFailed);
+        assert!(LrsCode::new("WSEC0043").is("WSRC0043") && !LrsCode::new("WSEC0004").is("WSRC0004"));
     }
 
     #[test]
     fn undocumented_codes_are_judged_by_their_prefix() {
         assert_eq!(LrsCode::new("WSRC7777").kind(), Kind::Outcome);
-        assert_eq!(LrsCode::new("WSEC7777").kind(), Kind::ServiceFailed);
+        assert_eq!(LrsCode::new("WSEC7777").kind(), Kind::UnknownError);
         assert_eq!(LrsCode::new("").kind(), Kind::Outcome);
     }
 

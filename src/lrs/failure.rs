@@ -56,6 +56,10 @@ pub enum Failure {
     /// LRS reports an error of its own.
     #[error("LRS reports an error of its own")]
     ServiceFailed(Option<LrsCode>),
+    /// LRS reports an error that nobody has documented. Most of these say that the message is refused, but whether LRS has done
+    /// something is not certain.
+    #[error("LRS refuses the message, or reports an error that is not documented")]
+    UnknownError(LrsCode),
     /// What came back is not an answer.
     #[error("LRS's answer is unusable: it is {0}")]
     Unreadable(Unreadable),
@@ -89,6 +93,7 @@ impl Failure {
             Kind::CredentialsRefused => Some(Self::CredentialsRejected(code())),
             Kind::OutOfHours => Some(Self::Maintenance(code())),
             Kind::ServiceFailed => Some(Self::ServiceFailed(code())),
+            Kind::UnknownError => Some(Self::UnknownError(code()?)),
         }
     }
 
@@ -100,8 +105,11 @@ impl Failure {
         }
         match code.as_ref().map(Self::of_code) {
             Some(Some(failure)) => failure,
-            // An outcome's code, or none, in a fault: the fault code says whose fault it is (SOAP 1.1, 4.4.1).
-            _ if fault.fault_code == "Client" => Self::RequestRejected(code),
+            // An outcome's code, or none, in a fault: the fault code says whose fault it is (SOAP 1.1, 4.4.1). The others are of the
+            // framework LRS is built with, which could not read the message (FACTS 2.16).
+            _ if matches!(fault.fault_code.as_str(), "Client" | "DeserializationFailed" | "ActionNotSupported") => {
+                Self::RequestRejected(code)
+            }
             _ => Self::ServiceFailed(code),
         }
     }
@@ -112,7 +120,7 @@ impl Failure {
             Self::Maintenance(code) | Self::CredentialsRejected(code) | Self::RequestRejected(code) | Self::ServiceFailed(code) => {
                 code.as_ref()
             }
-            Self::Refused(_, code) => Some(code),
+            Self::Refused(_, code) | Self::UnknownError(code) => Some(code),
             _ => None,
         }
     }
@@ -136,7 +144,10 @@ impl Failure {
 
     /// Can the same call succeed later, without anybody changing anything?
     pub const fn may_pass(&self) -> bool {
-        !matches!(self, Self::CredentialsRejected(_) | Self::RequestRejected(_) | Self::Refused(..) | Self::Unwritable)
+        !matches!(
+            self,
+            Self::CredentialsRejected(_) | Self::RequestRejected(_) | Self::UnknownError(_) | Self::Refused(..) | Self::Unwritable
+        )
     }
 }
 
@@ -163,8 +174,13 @@ mod tests {
         }
         assert!(matches!(fault(Some("WSEC0004"), "Server"), Failure::Maintenance(_)));
         assert!(matches!(fault(Some("WSEC0999"), "Client"), Failure::ServiceFailed(_)));
-        assert!(matches!(fault(Some("WSEC4711"), "Server"), Failure::ServiceFailed(_)));
-        assert!(matches!(fault(None, "Client"), Failure::RequestRejected(None)));
+        assert!(matches!(fault(Some("WSEC4711"), "Server"), Failure::UnknownError(_)));
+        for not_read in ["Client", "DeserializationFailed", "ActionNotSupported"] {
+            assert!(matches!(fault(None, not_read), Failure::RequestRejected(None)), "{not_read}");
+        }
+        for code in ["WSRC0043", "WSEC0043"] {
+            assert!(matches!(fault(Some(code), "Server"), Failure::CredentialsRejected(_)), "{code}");
+        }
         assert!(matches!(fault(None, "Server"), Failure::ServiceFailed(None)));
         assert!(matches!(fault(Some("WSRC0004"), "Server"), Failure::ServiceFailed(_)));
     }
@@ -175,5 +191,6 @@ mod tests {
         assert!(!Failure::Timeout.nothing_done());
         assert!(!Failure::ConnectionLost.nothing_done());
         assert!(!Failure::TooLarge.nothing_done());
+        assert!(!Failure::UnknownError(LrsCode::new("WSEC4711")).nothing_done());
     }
 }

@@ -34,7 +34,7 @@ const PARTS: [(&str, &str); 8] = [
     ("WSRC0017", "a part that has `FAILED`, `LRS_REFUSED`"),
     ("WSRC0018", "a part that has `FAILED`, `JOB_UNKNOWN`"),
     ("WSRC0030", "a part that has `FAILED`, `LRS_REFUSED`"),
-    ("WSRC0043", "a part that has `FAILED`, `LRS_REFUSED`"),
+    ("WSRC0043", "a part that has `FAILED`, `LRS_CREDENTIALS_REJECTED`"),
 ];
 
 #[test]
@@ -56,12 +56,12 @@ fn every_outcome_has_a_documented_code() {
 }
 
 fn what_the_caller_gets(code: &str) -> String {
+    if let Some((_, part)) = PARTS.iter().find(|(lrs, _)| *lrs == code) {
+        return (*part).to_owned();
+    }
     if let Some(failure) = Failure::of_code(&LrsCode::new(code)) {
         let row = Problem::from(CallFailed { failure, outcome_unknown: false }).code().row();
         return format!("{} `{}`", row.status, row.code);
-    }
-    if let Some((_, part)) = PARTS.iter().find(|(lrs, _)| *lrs == code) {
-        return (*part).to_owned();
     }
     let mut outcomes: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for (operation, table) in OUTCOMES {

@@ -71,7 +71,7 @@ fn cases() -> Vec<Case> {
         Case { code: Some("WSEC0004"), ..Case::new(Trouble::OutOfHours, MAINTENANCE, false) },
         Case::new(Trouble::Garbage, BAD_RESPONSE, true),
         Case::new(Trouble::Truncated, BAD_RESPONSE, true),
-        Case::fault("WSEC4711", BAD_RESPONSE, true),
+        Case::fault("WSEC4711", REJECTED, true),
         Case::fault("WSEC0001", REJECTED, false),
         Case::fault("WSEC0006", CREDENTIALS, false),
     ]
@@ -184,6 +184,7 @@ async fn every_trouble_of(resource: &str, element: &str, caller: fn(&Gateway) ->
         case.play(lrs, element);
         let batch = submit(&caller, resource, &body(number)).await;
         let (state, reason) = match case.kind {
+            REJECTED if case.open => (batch.when("PAUSED").await, "LRS_REJECTED_REQUEST"),
             _ if case.open => (batch.when("PAUSED").await, "ANSWER_LOST"),
             MAINTENANCE => (batch.when("COMPLETE").await, ""),
             CREDENTIALS => (batch.when("FAILED").await, "LRS_CREDENTIALS_REJECTED"),
