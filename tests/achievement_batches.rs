@@ -193,3 +193,28 @@ async fn achievements_are_checked_before_anything_is_accepted() {
     assert_eq!(errors, expected.map(|(at, code)| (at.to_owned(), code.to_owned())));
     assert!(lrs.simulator.jobs().submissions().is_empty());
 }
+
+#[tokio::test]
+async fn a_job_can_be_looked_at_while_lrs_works_at_it() {
+    let lrs = lrs();
+    lrs.simulator.set_jobs_take(Duration::from_secs(3600));
+    let gateway = Gateway::to(&lrs.url());
+    let caller = awarding(&gateway);
+    let batch = submit(&caller, "achievement-batches", &batch_of(&achievements(1))).await;
+    let state = loop {
+        let state = batch.state().await;
+        if state["parts"][0]["jobStatus"].is_string() {
+            break state;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    };
+    let part = &state["parts"][0];
+    assert_eq!((&state["status"], &part["status"]), (&json!("PROCESSING"), &json!("SUBMITTED")));
+    assert!(["Waiting", "InProgress"].contains(&part["jobStatus"].as_str().expect("a word")), "{state}");
+    assert_eq!(job_of(&caller, &batch, 1).await["jobId"].as_i64().map(|job| job.to_string()).as_deref(), part["lrsJobId"].as_str());
+    assert!(batch.results().await.is_empty(), "there are no results yet");
+    lrs.simulator.set_jobs_take(Duration::ZERO);
+    let part = &batch.when("COMPLETE").await["parts"][0];
+    assert_eq!(part["jobStatus"], "Successful");
+    assert!(part["jobFinishedDateTime"].is_string(), "{part}");
+}

@@ -238,6 +238,14 @@ async fn undocumented_codes_are_answers_and_passed_on() {
 }
 
 #[tokio::test]
+async fn another_learner_under_a_code_nobody_documented_is_named_as_far_as_no_record_is_shown() {
+    let inside = "<a:ResponseCode>WSRC7777</a:ResponseCode><a:FoundULN>3000000258</a:FoundULN><a:IncomingULN>3000000126</a:IncomingULN>";
+    let told = ask(result(inside)).await.ok();
+    let expected = json!({"outcome": "OTHER", "lrsCode": "WSRC7777", "incomingUln": "3000000126", "foundUln": "3000000258", "events": []});
+    assert_eq!(told, expected);
+}
+
+#[tokio::test]
 async fn answers_that_contradict_themselves_or_the_question_disclose_nothing() {
     let record = format!("<a:LearnerRecord>{EVENT}</a:LearnerRecord>");
     let code = |code: &str| format!("<a:ResponseCode>{code}</a:ResponseCode>");

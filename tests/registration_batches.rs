@@ -291,7 +291,7 @@ async fn results_come_as_pages_lines_or_a_table() {
     assert!(table.header("content-disposition").ends_with(".csv\""));
     let mut lines = table.text.split("\r\n");
     let head = lines.next().expect("a head");
-    assert!(head.starts_with("position,misIdentifier,outcome,lrsCode,uln,title,givenName,"), "{head}");
+    assert!(head.starts_with("position,misIdentifier,outcome,lrsCode,uln,learnerUln,title,givenName,"), "{head}");
     let first = lines.next().expect("a row");
     assert!(first.starts_with("0,STU-0,ULN_RETURNED,SIM-NEW,9") && first.contains("\"Quill, \"\"Feather\"\"\""), "{first}");
     assert_eq!(lines.filter(|line| !line.is_empty()).count(), 249);
@@ -490,7 +490,7 @@ async fn a_job_that_was_submitted_elsewhere_is_followed() {
     let unknown = accepted(&caller, &track("123").await);
     let state = unknown.when("FAILED").await;
     assert_eq!((&state["parts"][0]["reason"], &state["parts"][0]["lrsCode"]), (&json!("JOB_UNKNOWN"), &json!("WSRC0018")));
-    for wrong in ["", "0", "12x", "-1", "1234567890123456789"] {
+    for wrong in ["", "0", "12x", "-1", "9223372036854775808"] {
         track(wrong).await.problem(422, "validation_failed");
     }
     assert!(submissions(&lrs).is_empty(), "nothing was submitted");
@@ -515,4 +515,48 @@ async fn one_organisations_slow_batches_do_not_stop_anothers() {
     let before = std::time::Instant::now();
     batch.when("FAILED").await;
     assert!(before.elapsed() < Duration::from_secs(3), "{:?}", before.elapsed());
+}
+
+#[tokio::test]
+async fn an_lrs_that_gives_no_codes_is_understood_by_what_it_gives() {
+    let submitted =
+        soap(200, "<n:SubmitBatchResponse xmlns:n=\"http://api.lrs.miap.gov.uk/batchmsg\"><JobID>7</JobID></n:SubmitBatchResponse>");
+    let output = |finished: &str| {
+        let learner = "<Learner><MISIdentifier>STU-0</MISIdentifier><GivenName>Zebaaaaa</GivenName><FamilyName>Quillfeather</FamilyName>\
+             <DateOfBirth>1990-09-17</DateOfBirth><ULN>3000000126</ULN></Learner>";
+        let job = format!(
+            "<JobStatus>In Progress</JobStatus><JobStartedDateTime>2026-07-01 10:00:00</JobStartedDateTime>\
+             <JobFinishedDateTime>{finished}</JobFinishedDateTime>{learner}"
+        );
+        soap(
+            200,
+            &format!(
+                "<n:GetSubmitBatchOutputResponse xmlns:n=\"http://api.lrs.miap.gov.uk/batchmsg\">{job}</n:GetSubmitBatchOutputResponse>"
+            ),
+        )
+    };
+    let answers = std::sync::Mutex::new(vec![output(""), output("")]);
+    let peer = Peer::start(move |request| {
+        let asked = request.body.contains("GetSubmitBatchOutput");
+        let answer = asked.then(|| answers.lock().expect("no panic").pop()).flatten();
+        Reply::Bytes(answer.unwrap_or_else(|| if asked { output("2026-07-01 10:05:00") } else { submitted.clone() }))
+    });
+    let gateway = Gateway::to(&peer.url());
+    let caller = gateway.caller();
+    let batch = submit(&caller, "registration-batches", &full(&learners(1))).await;
+    let part = &batch.when("COMPLETE").await["parts"][0];
+    assert_eq!((&part["lrsJobId"], part.get("lrsCode")), (&json!("7"), None));
+    let told = (&part["jobStatus"], &part["jobStartedDateTime"], part.get("jobFinishedDateTime"));
+    assert_eq!(told, (&json!("In Progress"), &json!("2026-07-01T09:00:00.000Z"), None), "every record has its row");
+    let row = &batch.results().await[0];
+    assert_eq!((&row["outcome"], &row["uln"], row.get("lrsCode")), (&json!("ULN_RETURNED"), &json!("3000000126"), None));
+
+    // Of a job that was submitted elsewhere nobody knows how many rows there are to be: that there are some says nothing.
+    let tracked = accepted(&caller, &caller.post(&format!("{BATCHES}/track"), &json!({"lrsJobId": "7"})).await);
+    let state = tracked.when("COMPLETE").await;
+    assert_eq!((&state["records"], &state["parts"][0]["jobFinishedDateTime"]), (&json!(1), &json!("2026-07-01T09:05:00.000Z")));
+    let table = gateway.caller().with_header("Accept", "text/csv").request("GET", &format!("{}/results", tracked.path)).await.text;
+    let [head, row] = [0, 1].map(|at| table.lines().nth(at).expect("a line").split(',').collect::<Vec<_>>());
+    let uln = head.iter().position(|name| *name == "learnerUln").expect("a column");
+    assert_eq!(row[uln], "3000000126", "{table}");
 }

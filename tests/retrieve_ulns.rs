@@ -74,6 +74,13 @@ async fn a_row_of_the_record_that_a_uln_was_merged_into_is_ours() {
 }
 
 #[tokio::test]
+async fn a_row_with_nothing_but_a_code_takes_nothing_from_the_others() {
+    let rows = "<VerifiedULN><ResponseCode>WSRC0099</ResponseCode></VerifiedULN><VerifiedULN><ULN>3000000126</ULN></VerifiedULN>";
+    let expected = json!({"learners": [{"lrsCode": "WSRC0099"}, {"uln": "3000000126"}]});
+    assert_eq!(retrieve(retrieved(rows)).await.ok(), expected);
+}
+
+#[tokio::test]
 async fn a_row_that_nobody_asked_for_discloses_nobody() {
     let good = "<VerifiedULN><ULN>3000000126</ULN><FamilyName>Quillfeather</FamilyName></VerifiedULN>";
     for row in [

@@ -5,7 +5,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::support::batches::{accepted, names, statuses, submit};
-use crate::support::{Gateway, Lrs};
+use crate::support::peer::{Reply, soap};
+use crate::support::{Gateway, Lrs, Peer};
 
 fn lrs() -> Lrs {
     let lrs = Lrs::start();
@@ -90,4 +91,31 @@ async fn a_learner_without_uln_or_with_a_wrong_one_is_a_mistake() {
     let expected = [("/learners/1/uln", "check_digit"), ("/learners/2/uln", "required"), ("/notifyEmail", "invalid_format")];
     assert_eq!(answer.errors(), expected.map(|(at, code)| (at.to_owned(), code.to_owned())));
     assert!(lrs.simulator.jobs().submissions().is_empty());
+}
+
+#[tokio::test]
+async fn an_lrs_that_gives_no_codes_is_understood_by_what_it_gives() {
+    let submitted = soap(
+        200,
+        "<n:SubmitVerifyBatchResponse xmlns:n=\"http://api.lrs.miap.gov.uk/vldmsg\"><JobID>7</JobID></n:SubmitVerifyBatchResponse>",
+    );
+    let rows = "<VerifiedLearner><MISIdentifier>STU-0</MISIdentifier><SearchedULN>3000000126</SearchedULN></VerifiedLearner>";
+    let done = soap(
+        200,
+        &format!(
+            "<n:GetVerifyBatchOutputResponse xmlns:n=\"http://api.lrs.miap.gov.uk/vldmsg\">\
+             <JobFinishedDateTime>2026-07-01 10:05:00</JobFinishedDateTime>{rows}</n:GetVerifyBatchOutputResponse>"
+        ),
+    );
+    let peer = Peer::start(move |request| {
+        Reply::Bytes(if request.body.contains("GetVerifyBatchOutput") { done.clone() } else { submitted.clone() })
+    });
+    let gateway = Gateway::to(&peer.url());
+    let caller = gateway.caller();
+    let learners = json!({"learners": [{"misIdentifier": "STU-0", "uln": "3000000126", "givenName": "Ana", "familyName": "O'Neill"}]});
+    let batch = submit(&caller, "verification-batches", &learners).await;
+    assert_eq!(batch.when("COMPLETE").await["parts"][0]["lrsJobId"], "7");
+    let row = &batch.results().await[0];
+    assert_eq!((&row["misIdentifier"], &row["outcome"], row.get("lrsCode")), (&json!("STU-0"), &json!("OTHER"), None));
+    assert_eq!(peer.received().iter().filter(|request| request.body.contains("SubmitVerifyBatch ")).count(), 1, "the job was not lost");
 }

@@ -112,6 +112,15 @@ async fn what_lrs_leaves_out_sends_empty_or_nil_is_absent_and_odd_values_are_ver
 }
 
 #[tokio::test]
+async fn a_match_may_have_flags_of_names_compared_crosswise() {
+    for flag in ["VRF2", "VRF3", "VRF4", "VRF6"] {
+        let xml = format!("<ResponseCode>WSVRC001</ResponseCode><FailureFlag>{flag}</FailureFlag>");
+        let result = verify(verified(&xml)).await.ok();
+        assert_eq!((&result["outcome"], &result["failures"][0]["flag"]), (&json!("MATCH"), &json!(flag)));
+    }
+}
+
+#[tokio::test]
 async fn a_linked_learner_has_the_masters_uln() {
     for (code, outcome) in [("WSVRC002", "LINKED_MATCH"), ("WSVRC004", "LINKED_SIMILAR_MATCH")] {
         let xml = format!("<SearchedULN>3000000126</SearchedULN><ResponseCode>{code}</ResponseCode><ULN>3000000258</ULN>");

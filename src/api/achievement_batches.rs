@@ -46,8 +46,9 @@ answer! {
         pub position: Option<u32>,
         /// Your own name for the record.
         pub mis_identifier: Option<Personal<String>>,
-        /// `ACCEPTED`: LRS took all achievements of its job. `REJECTED`: lines of LRS's error file name this one. `UNDETERMINED`: LRS
-        /// took some and not others, and nothing says that it did not take this one; see the part's job for the whole file.
+        /// `ACCEPTED`: LRS took all achievements of its job, by its own counters. `REJECTED`: lines of LRS's error file name this one.
+        /// `UNDETERMINED`: LRS took some and not others, or does not say how many, and nothing says that it did not take this one; see the
+        /// part's job for the whole file. `NOT_PROCESSED`: LRS made no job of it; the part's `reason` says why.
         pub outcome: AchievementOutcome,
         /// LRS's code of the job, as it came.
         pub lrs_code: Option<String>,
@@ -99,10 +100,10 @@ impl Results for Achievements {
 
     fn answer(row: Row<Fate>, part: &Part) -> AchievementResult {
         let (outcome, errors) = match row.result {
-            None => (batch_results::NOT_PROCESSED, Vec::new()),
+            None if part.job.is_none() => (batch_results::NOT_PROCESSED, Vec::new()),
             Some(Fate::Accepted) => (AchievementOutcome::ACCEPTED, Vec::new()),
             Some(Fate::Rejected(lines)) => (AchievementOutcome::REJECTED, lines),
-            Some(Fate::Undetermined) => (AchievementOutcome::UNDETERMINED, Vec::new()),
+            Some(Fate::Undetermined) | None => (AchievementOutcome::UNDETERMINED, Vec::new()),
         };
         AchievementResult {
             position: row.position,
@@ -165,7 +166,7 @@ pub async fn submit_batch(
 
 /// Read what LRS says of a job
 ///
-/// LRS's status and counters of a part, and its file of what it did not take, all as LRS wrote it.
+/// LRS's status and counters of a part, and its file of what it did not take, all as LRS wrote it when it was last asked.
 #[utoipa::path(
     operation_id = "getAchievementBatchJob",
     tag = "Achievement batches",
@@ -185,7 +186,7 @@ pub async fn get_job(
 ) -> Result<Json<AchievementJob>, Problem> {
     let batch = batches::find(&jobs, Achievements::KIND, &caller, id.0).await?;
     let output = jobs.output::<Achievements>(&batch, part.0).await?;
-    let nothing = || Problem::new(Code::NotFound).detail("LRS has not said what became of this part, or there is no such part.");
+    let nothing = || Problem::new(Code::NotFound).detail("LRS has not been asked about this part yet, or there is no such part.");
     output.and_then(|output| output.job).map(Json).ok_or_else(nothing)
 }
 

@@ -12,6 +12,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::batch_request::{Cursor, Paging};
+use crate::form::camel_case;
 use crate::jobs::kind::{BatchKind, Row};
 use crate::jobs::model::{Batch, Part, State};
 use crate::jobs::{Jobs, JobsError};
@@ -36,12 +37,12 @@ pub trait Results: BatchKind {
 
 /// Why there is nothing from LRS about a record.
 pub const fn word_without_result(part: &Part) -> &'static str {
-    if matches!(part.state, State::Complete) { NO_RESULT } else { NOT_PROCESSED }
+    if matches!(part.state, State::Complete) || part.job.is_some() { NO_RESULT } else { NOT_PROCESSED }
 }
 
-/// LRS's results are here, and there is none for this record.
+/// LRS made a job of it, and has not said what became of this record.
 pub const NO_RESULT: &str = "NO_RESULT";
-/// The part was not done: its `reason` says why.
+/// LRS made no job of it: the part's `reason` says why.
 pub const NOT_PROCESSED: &str = "NOT_PROCESSED";
 
 /// What a caller wants results as.
@@ -130,8 +131,7 @@ pub async fn answer<K: Results>(
     let mut head = Vec::new();
     if format == ResultFormat::Csv {
         response.insert_header((CONTENT_DISPOSITION, format!("attachment; filename=\"{}.csv\"", batch.id)));
-        let names = K::columns().into_iter().map(|path| path.rsplit('.').next().unwrap_or_default().to_owned());
-        head = csv_line(names);
+        head = csv_line(names_of(&K::columns()).into_iter());
     }
     // The first part is read before the answer begins, so that a store that cannot be used is still a problem and no torn answer.
     let first = rows::<K>(&jobs, &batch, from).await?;
@@ -197,6 +197,17 @@ fn stream<K: Results>(
     }))
 }
 
+/// The names of columns: the last names of their paths; where that is taken already, with the one before it.
+fn names_of(columns: &[String]) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    for path in columns {
+        let (parent, name) = path.rsplit_once('.').unwrap_or(("", path));
+        let taken = names.iter().any(|taken| taken == name);
+        names.push(if taken { camel_case(&format!("{parent}_{name}")) } else { name.to_owned() });
+    }
+    names
+}
+
 fn line(answer: &impl Serialize) -> Vec<u8> {
     let mut line = serde_json::to_vec(answer).unwrap_or_default();
     line.push(b'\n');
@@ -239,6 +250,12 @@ mod tests {
     fn cells_that_need_it_are_quoted() {
         let line = csv_line(["a", "b,c", "d \"e\"", "f\ng", ""].map(str::to_owned).into_iter());
         assert_eq!(String::from_utf8(line).expect("text"), "a,\"b,c\",\"d \"\"e\"\"\",\"f\ng\",\r\n");
+    }
+
+    #[test]
+    fn no_two_columns_have_the_same_name() {
+        let columns = ["position", "uln", "learner.uln", "learner.givenName"].map(str::to_owned);
+        assert_eq!(names_of(&columns), ["position", "uln", "learnerUln", "givenName"]);
     }
 
     #[test]

@@ -84,6 +84,12 @@ answer! {
         pub lrs_code: Option<String>,
         /// Why it is not further.
         pub reason: Option<Reason>,
+        /// LRS's word for how far its job is. The words for registrations and verifications are not public.
+        pub job_status: Option<String>,
+        /// When LRS says that it began.
+        pub job_started_date_time: Option<At>,
+        /// When LRS says that it was done.
+        pub job_finished_date_time: Option<At>,
         /// LRS's own counters, by LRS's names for them. They come with the results.
         pub counts: Option<BTreeMap<String, i32>>,
         /// When LRS took it. Absent for jobs that were submitted elsewhere.
@@ -118,12 +124,14 @@ request! {
 pub struct LrsJobId(i64);
 
 impl Value for LrsJobId {
-    const RULE: Rule = Rule { pattern: Some("^[1-9][0-9]{0,17}$"), ..Rule::new("A number, as a string.", "900123") };
+    const RULE: Rule = Rule { pattern: Some("^[1-9][0-9]{0,18}$"), ..Rule::new("A number, as a string.", "900123") };
 
     fn parse(text: &str) -> Result<Self, Invalid> {
-        let digits = (1..=18).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit()) && !text.starts_with('0');
+        let digits = (1..=19).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit()) && !text.starts_with('0');
         let number = digits.then(|| text.parse().ok()).flatten();
-        number.map(Self).ok_or(Invalid::new("invalid_format", "must be a number of up to 18 digits, in quotation marks"))
+        number
+            .map(Self)
+            .ok_or(Invalid::new("invalid_format", "must be a number of up to 19 digits (9223372036854775807 at most), in quotation marks"))
     }
 
     fn text(&self) -> std::borrow::Cow<'_, str> {
@@ -207,6 +215,9 @@ impl BatchPart {
             lrs_job_id: part.job.map(|job| job.to_string()),
             lrs_code: part.code.clone(),
             reason: part.reason,
+            job_status: part.told.status.clone(),
+            job_started_date_time: part.told.started.map(At),
+            job_finished_date_time: part.told.finished.map(At),
             counts: Some(part.counts.clone()).filter(|counts| !counts.is_empty()),
             submitted_at: part.submitted.map(At),
             updated_at: At(part.changed),

@@ -126,7 +126,7 @@ impl Results for Registrations {
 
     fn columns() -> Vec<String> {
         let own = ["position", "misIdentifier", "outcome", "lrsCode", "uln"].map(str::to_owned);
-        let repeated = ["uln", "mis_identifier", "return_code"];
+        let repeated = ["mis_identifier", "return_code"];
         let learner = BatchLearnerResult::FIELDS.iter().map(|(_, field)| *field).filter(|field| !repeated.contains(field));
         own.into_iter().chain(learner.map(|field| format!("learner.{}", camel_case(field)))).collect()
     }

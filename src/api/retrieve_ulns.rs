@@ -27,8 +27,8 @@ answer! {
     /// What LRS holds under a ULN.
     #[derive(Debug)]
     pub struct RetrievedLearner {
-        /// The ULN.
-        pub uln: Open<Uln>,
+        /// The ULN. Absent where LRS names none beside its code.
+        pub uln: Option<Open<Uln>>,
         /// ULN of the record it was merged into. Keep this one and remember the other.
         pub master_uln: Option<Open<Uln>>,
         /// LRS's code for this ULN. The codes are not public.

@@ -104,7 +104,7 @@ impl Results for Verifications {
             position,
             mis_identifier,
             outcome: VerificationOutcome(verification.outcome.name()),
-            lrs_code: Some(verification.lrs_code.as_str().to_owned()),
+            lrs_code: Some(verification.lrs_code.as_str().to_owned()).filter(|code| !code.is_empty()),
             uln: verification.uln.clone(),
             verification: Some(verification),
         }

@@ -123,9 +123,11 @@ pub async fn verify_learner(
 
 impl From<VerifiedLearner> for VerifyResult {
     fn from(learner: VerifiedLearner) -> Self {
+        // In batches, what has no code is of use all the same.
+        let code = learner.response_code.unwrap_or_else(|| LrsCode::new(""));
         Self {
-            outcome: VerifyOutcome::of(&learner.response_code),
-            lrs_code: learner.response_code,
+            outcome: VerifyOutcome::of(&code),
+            lrs_code: code,
             failures: learner.failure_flag.into_iter().filter(|flag| !flag.0.reveal().is_empty()).map(VerifyFailure::from).collect(),
             searched_uln: learner.searched_uln,
             searched_family_name: learner.searched_family_name,

@@ -16,6 +16,24 @@ pub struct LocalDateTime(DateTime);
 
 personal_value!(LocalDateTime);
 
+/// A time that LRS wrote.
+pub trait LrsTime: FromLrs {
+    /// The moment it means.
+    fn timestamp(&self) -> Option<jiff::Timestamp>;
+}
+
+impl LrsTime for LocalDateTime {
+    fn timestamp(&self) -> Option<jiff::Timestamp> {
+        self.0.to_zoned(london()).ok().map(|zoned| zoned.timestamp())
+    }
+}
+
+impl LrsTime for XmlDateTime {
+    fn timestamp(&self) -> Option<jiff::Timestamp> {
+        self.0.timestamp()
+    }
+}
+
 /// LRS's time zone.
 pub fn london() -> TimeZone {
     // The time zones are part of the program, so this cannot fail; UTC would be an hour off at worst.

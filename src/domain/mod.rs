@@ -31,7 +31,7 @@ pub use date::Date;
 pub use email::EmailAddress;
 pub use learner::{Learner, LearnerDetails, OtherVerificationDescription, RegisterLearner, UpdateLearner};
 pub use learning_event::{GetLearningEvents, LearningEvent};
-pub use local_date_time::{LocalDateTime, XmlDateTime, london};
+pub use local_date_time::{LocalDateTime, LrsTime, XmlDateTime, london};
 pub use open::{FromLrs, Open};
 pub use personal::Personal;
 pub use postcode::Postcode;

@@ -5,9 +5,9 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::kind::{BatchKind, Details, PartCall, Progress, Row, Submitted, counters};
+use super::kind::{BatchKind, Details, PartCall, Progress, Row, Submitted, counters, told};
 use super::matching::{Mark, key};
-use super::model::Kind;
+use super::model::{JobTold, Kind};
 use crate::domain::{Achievement, AchievementJob, AchievementJobStatus, Open, Personal, SubmissionType, Text};
 use crate::lrs::Answer as _;
 use crate::lrs::codes::LrsCode;
@@ -67,7 +67,8 @@ impl BatchKind for Achievements {
         if output.code().is_some_and(|code| code.is("WSRC0018")) {
             return Progress::Unknown;
         }
-        let Some(job) = &output.job else { return Progress::Unknown };
+        // What has no number is no job, whatever its status says: the first status there is, is what a job is that was never filled in.
+        let Some(job) = output.job.as_ref().filter(|job| job.job_id.is_none_or(|id| id > 0)) else { return Progress::Unknown };
         match job.status.as_ref().and_then(Open::known) {
             Some(AchievementJobStatus::Successful) => Progress::Done,
             Some(AchievementJobStatus::Failed | AchievementJobStatus::Cancelled) => Progress::Failed,
@@ -78,6 +79,11 @@ impl BatchKind for Achievements {
 
     fn code(output: &AchievementBatchResponse) -> Option<&LrsCode> {
         output.code()
+    }
+
+    fn told(output: &AchievementBatchResponse) -> JobTold {
+        let Some(job) = &output.job else { return JobTold::default() };
+        told(job.status.as_ref().map(Open::to_lrs).as_deref(), job.start_date.as_ref(), job.end_date.as_ref())
     }
 
     fn count(output: &AchievementBatchResponse) -> usize {
@@ -121,13 +127,22 @@ impl BatchKind for Achievements {
     }
 }
 
-/// Did LRS take every achievement, by its own counters? With errors or without counters nobody can say.
+/// Did LRS take every achievement, by its own counters? With errors, without counters, or if anything speaks against it, nobody can say.
 fn took_everything(job: &AchievementJob, sent: usize) -> bool {
-    let no_errors = [job.business_rule_errors, job.field_data_errors, job.learner_data_errors].iter().all(|count| count.unwrap_or(0) == 0);
+    let none = |text: &Option<Personal<String>>| text.as_ref().is_none_or(|text| text.reveal().trim().is_empty());
+    let is_all = |count: i64| usize::try_from(count) == Ok(sent);
+    let sum = |counts: &[Option<i32>]| counts.iter().flatten().map(|count| i64::from(*count)).sum::<i64>();
     let successful = job.status.as_ref().and_then(Open::known) == Some(&AchievementJobStatus::Successful);
-    let empty = job.achievement_batch_error_file.as_ref().is_none_or(|file| file.reveal().trim().is_empty());
-    let all_counted = job.number_of_records.is_none_or(|count| usize::try_from(count) == Ok(sent));
-    successful && no_errors && empty && all_counted
+    let no_errors = sum(&[job.business_rule_errors, job.field_data_errors, job.learner_data_errors]) == 0;
+    let nothing_against = none(&job.achievement_batch_error_file)
+        && none(&job.rejection_reason)
+        && job.number_of_records.is_none_or(|count| is_all(count.into()))
+        && job.percentage_successful_records.as_ref().is_none_or(|percentage| percentage.trim().parse() == Ok(100.0));
+    // LRS counts what it took by kind of submission, and by what it did.
+    let by_kind = sum(&[job.successful_final_achievements, job.successful_provisional_achievements]);
+    let done = [job.achievements_created, job.achievements_promoted_to_final, job.achievements_reinstated];
+    let by_action = sum(&done) + sum(&[job.achievements_updated, job.achievements_withdrawn]);
+    successful && no_errors && nothing_against && (is_all(by_kind) || is_all(by_action))
 }
 
 /// The lines of an error file by the one achievement each names.
@@ -177,6 +192,55 @@ const TELLING_NAME: usize = 6;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn job(change: impl FnOnce(&mut AchievementJob)) -> AchievementJob {
+        let mut job = AchievementJob {
+            status: Some(Open::Known(AchievementJobStatus::Successful)),
+            number_of_records: Some(3),
+            percentage_successful_records: Some("100".into()),
+            successful_final_achievements: Some(3),
+            ..AchievementJob::default()
+        };
+        change(&mut job);
+        job
+    }
+
+    #[test]
+    fn everything_was_taken_only_if_all_that_lrs_says_agrees() {
+        let takes = |change: fn(&mut AchievementJob)| took_everything(&job(change), 3);
+        assert!(takes(|_| {}));
+        assert!(takes(|job| (job.percentage_successful_records, job.number_of_records) = (None, None)), "what is not said is not counted");
+        assert!(takes(|job| (job.successful_final_achievements, job.successful_provisional_achievements) = (Some(1), Some(2))));
+        assert!(takes(|job| {
+            job.successful_final_achievements = None;
+            (job.achievements_created, job.achievements_withdrawn) = (Some(1), Some(2));
+        }));
+        let doubts: [fn(&mut AchievementJob); 11] = [
+            |job| job.successful_final_achievements = None,
+            |job| job.successful_final_achievements = Some(2),
+            |job| job.successful_final_achievements = Some(-3),
+            |job| job.percentage_successful_records = Some("66.66".into()),
+            |job| job.percentage_successful_records = Some("all".into()),
+            |job| job.rejection_reason = Some(Personal::new("no".into())),
+            |job| job.achievement_batch_error_file = Some(Personal::new("1,no".into())),
+            |job| job.learner_data_errors = Some(1),
+            |job| job.number_of_records = Some(4),
+            |job| job.status = Some(Open::Known(AchievementJobStatus::Failed)),
+            |job| job.status = None,
+        ];
+        for (number, doubt) in doubts.into_iter().enumerate() {
+            assert!(!takes(doubt), "doubt {number}");
+        }
+    }
+
+    #[test]
+    fn what_has_no_number_is_no_job() {
+        let progress = |job_id| {
+            let told = job(|job| (job.job_id, job.status) = (job_id, Some(Open::Known(AchievementJobStatus::Failed))));
+            Achievements::progress(&AchievementBatchResponse::new(Some(told)), 3)
+        };
+        assert_eq!([Some(0), Some(70_001), None].map(progress), [Progress::Unknown, Progress::Failed, Progress::Failed]);
+    }
 
     fn mark(name: &str, uln: &str, reference: &str) -> Mark {
         Mark::new(Some(name), [key(&[uln]), key(&[reference])])

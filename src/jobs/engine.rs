@@ -390,12 +390,15 @@ impl Turn<'_> {
         let progress = K::progress(&output, part.records as usize);
         let mut after = here.asked(part, progress, K::code(&output));
         let mut put = Vec::new();
+        if progress != Progress::Unknown {
+            after.told = K::told(&output);
+            put.push(self.engine.jobs.sealed_output::<K>(self.batch.id, number, &output)?);
+        }
         if matches!(progress, Progress::Done | Progress::Failed) {
             after.counts = K::counters(&output);
             if self.batch.header.tracked {
                 after.records = u32::try_from(K::count(&output)).unwrap_or(u32::MAX);
             }
-            put.push(self.engine.jobs.sealed_output::<K>(self.batch.id, number, &output)?);
         }
         self.change(number, part, &after, put).await?;
         Ok(())

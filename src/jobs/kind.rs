@@ -6,9 +6,9 @@ use std::future::Future;
 use serde::Serialize;
 
 use super::matching::{Mark, pair};
-use super::model::{BatchId, Kind};
+use super::model::{BatchId, JobTold, Kind, Moment};
 use crate::audit::Origin;
-use crate::domain::{EmailAddress, JobType, Personal, SubmissionType, UserName};
+use crate::domain::{EmailAddress, JobType, LrsTime, Open, Personal, SubmissionType, UserName};
 use crate::form::kept_request;
 use crate::form::read::Input;
 use crate::form::schema::Field;
@@ -155,6 +155,9 @@ pub trait BatchKind: 'static {
     /// LRS's code in it.
     fn code(output: &Self::Output) -> Option<&LrsCode>;
 
+    /// What else LRS says of the job in it.
+    fn told(output: &Self::Output) -> JobTold;
+
     /// How many results are in it.
     fn count(output: &Self::Output) -> usize;
 
@@ -165,9 +168,19 @@ pub trait BatchKind: 'static {
     fn rows(output: Self::Output, first: u32, marks: Option<&[Mark]>) -> Vec<Row<Self::Result>>;
 }
 
-/// How far a job is of which LRS gives a code that nobody has documented: done when LRS says when, or has told of every record.
+/// How far a job is of which LRS gives a code that nobody has documented, or none: done when LRS says when, or has told of every
+/// record, if it is known how many there are (FACTS 6.7).
 pub const fn progress_by_payload(told: usize, records: usize, finished: bool) -> Progress {
-    if finished || (told > 0 && told >= records) { Progress::Done } else { Progress::Working }
+    if finished || (records > 0 && told >= records) { Progress::Done } else { Progress::Working }
+}
+
+/// What LRS says of a job: its word for how far it is, when it began, and when it ended.
+pub fn told<T: LrsTime>(status: Option<&str>, started: Option<&Open<T>>, finished: Option<&Open<T>>) -> JobTold {
+    // A word or two. Other text might be about a person, and parts are not sealed.
+    let is_word =
+        |text: &&str| (1..=40).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphabetic() || b" _-".contains(&byte));
+    let moment = |time: Option<&Open<T>>| Some(Moment(time?.known()?.timestamp()?.as_millisecond()));
+    JobTold { status: status.map(str::trim).filter(is_word).map(str::to_owned), started: moment(started), finished: moment(finished) }
 }
 
 /// Rows of results that LRS gives record by record.

@@ -211,6 +211,17 @@ pub enum Reason {
     Unreadable,
 }
 
+/// What LRS says of a job in its own words and times.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobTold {
+    /// LRS's word for how far it is.
+    pub status: Option<String>,
+    /// When LRS began.
+    pub started: Option<Moment>,
+    /// When LRS was done.
+    pub finished: Option<Moment>,
+}
+
 /// A part of a batch: what LRS gets, or has got, as one job.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Part {
@@ -244,6 +255,9 @@ pub struct Part {
     pub changed: Moment,
     /// LRS's counters.
     pub counts: BTreeMap<String, i32>,
+    /// What else LRS has said of the job.
+    #[serde(default)]
+    pub told: JobTold,
     /// Is somebody else than the submitter to be named to LRS, because they had it sent again?
     pub other_user: bool,
 }
@@ -267,6 +281,7 @@ impl Part {
             submitted: None,
             changed: now,
             counts: BTreeMap::new(),
+            told: JobTold { status: None, started: None, finished: None },
             other_user: false,
         }
     }

@@ -3,9 +3,9 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use super::kind::{BatchKind, Details, PartCall, Progress, Row, Submitted, counters, paired, progress_by_payload};
+use super::kind::{BatchKind, Details, PartCall, Progress, Row, Submitted, counters, paired, progress_by_payload, told};
 use super::matching::{Mark, key};
-use super::model::Kind;
+use super::model::{JobTold, Kind};
 use crate::domain::{BatchLearner, BatchLearnerResult, FromLrs, JobType, Open, Personal, Text};
 use crate::form::Value;
 use crate::lrs::codes::LrsCode;
@@ -53,7 +53,7 @@ impl BatchKind for Registrations {
     async fn submit(call: PartCall<'_>, details: &Details, learners: &[BatchLearner]) -> Result<Submitted, CallFailed> {
         let request = SubmitRegistrationBatch { job_type: details.job_type.unwrap_or(JobType::Check), learners };
         let answer = call.make(&request).await?;
-        Ok(Submitted { job: answer.job(), code: Some(answer.response_code) })
+        Ok(Submitted { job: answer.job(), code: answer.response_code })
     }
 
     async fn fetch(call: PartCall<'_>, job_id: i64) -> Result<RegistrationBatchOutput, CallFailed> {
@@ -62,16 +62,20 @@ impl BatchKind for Registrations {
 
     fn progress(output: &RegistrationBatchOutput, records: usize) -> Progress {
         match &output.response_code {
-            code if code.is("WSRC0008") => Progress::Working,
-            code if code.is("WSRC0009") => Progress::Done,
-            code if code.is("WSRC0010") => Progress::Failed,
-            code if code.is("WSRC0018") => Progress::Unknown,
+            Some(code) if code.is("WSRC0008") => Progress::Working,
+            Some(code) if code.is("WSRC0009") => Progress::Done,
+            Some(code) if code.is("WSRC0010") => Progress::Failed,
+            Some(code) if code.is("WSRC0018") => Progress::Unknown,
             _ => progress_by_payload(output.learner.len(), records, output.job_finished_date_time.is_some()),
         }
     }
 
     fn code(output: &RegistrationBatchOutput) -> Option<&LrsCode> {
-        Some(&output.response_code)
+        output.response_code.as_ref()
+    }
+
+    fn told(output: &RegistrationBatchOutput) -> JobTold {
+        told(output.job_status.as_deref(), output.job_started_date_time.as_ref(), output.job_finished_date_time.as_ref())
     }
 
     fn count(output: &RegistrationBatchOutput) -> usize {

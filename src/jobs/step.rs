@@ -76,15 +76,18 @@ impl Circumstances<'_> {
     /// The part after LRS has said how far it is.
     pub fn asked(&self, part: &Part, progress: Progress, code: Option<&LrsCode>) -> Part {
         let waited = self.now.since(part.submitted.unwrap_or(part.begun));
-        let again = Part { reason: None, code: printable(code), due: self.next_poll(part), tries: 0, ..part.clone() };
+        // Codes of some operations are not public: what LRS said before is better than nothing.
+        let code = printable(code).or_else(|| part.code.clone());
+        let again = Part { reason: None, code, due: self.next_poll(part), tries: 0, ..part.clone() };
+        let failed = |reason| Part { state: State::Failed, reason: Some(reason), changed: self.now, ..again.clone() };
         match progress {
             Progress::Done => Part { state: State::Complete, changed: self.now, ..again },
-            Progress::Failed => self.failed(part, Reason::JobFailed, code),
+            Progress::Failed => failed(Reason::JobFailed),
             Progress::Working => again,
             Progress::Unknown => {
                 let times = if part.reason == Some(Reason::JobUnknown) { part.tries + 1 } else { 1 };
                 if self.tracked || (waited >= UNKNOWN_FOR && times >= UNKNOWN_TIMES) {
-                    return self.failed(part, Reason::JobUnknown, code);
+                    return failed(Reason::JobUnknown);
                 }
                 Part { reason: Some(Reason::JobUnknown), tries: times, ..again }
             }
@@ -283,6 +286,17 @@ mod tests {
             sent += 1;
         }
         assert_eq!(sent, 5);
+    }
+
+    #[test]
+    fn lrss_last_code_stays_until_there_is_another() {
+        let settings = JobSettings::default();
+        let submitted = Submitted { code: Some(LrsCode::new("WSRC0042")), job: Some(7) };
+        let part = circumstances(&settings, false).sent(&part(), Ok(&submitted));
+        let asked = circumstances(&settings, false).asked(&part, Progress::Working, None);
+        assert_eq!(asked.code.as_deref(), Some("WSRC0042"));
+        let asked = circumstances(&settings, false).asked(&asked, Progress::Failed, Some(&LrsCode::new("WSRC0010")));
+        assert_eq!((asked.state, asked.code.as_deref()), (State::Failed, Some("WSRC0010")));
     }
 
     #[test]

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::kind::{BatchKind, Details, PartCall, Progress, Row, Submitted, paired, progress_by_payload};
+use super::kind::{BatchKind, Details, PartCall, Progress, Row, Submitted, paired, progress_by_payload, told};
 use super::matching::{Mark, key};
-use super::model::Kind;
+use super::model::{JobTold, Kind};
 use crate::domain::{BatchLearnerToVerify, FromLrs, Open, Personal, Text};
 use crate::lrs::codes::LrsCode;
 use crate::lrs::learner_service::{GetVerificationBatch, MOST_LEARNERS, SubmitVerificationBatch, VerificationBatchOutput, VerifiedLearner};
@@ -37,7 +37,7 @@ impl BatchKind for Verifications {
     async fn submit(call: PartCall<'_>, details: &Details, learners: &[BatchLearnerToVerify]) -> Result<Submitted, CallFailed> {
         let request = SubmitVerificationBatch { notify_email: details.notify_email.as_ref(), learners };
         let answer = call.make(&request).await?;
-        Ok(Submitted { job: answer.job(), code: Some(answer.response_code) })
+        Ok(Submitted { job: answer.job(), code: answer.response_code })
     }
 
     async fn fetch(call: PartCall<'_>, job_id: i64) -> Result<VerificationBatchOutput, CallFailed> {
@@ -47,14 +47,18 @@ impl BatchKind for Verifications {
     /// The codes are not public: what counts is whether there are learners (FACTS 3.2).
     fn progress(output: &VerificationBatchOutput, records: usize) -> Progress {
         match &output.response_code {
-            code if code.is("WSRC0010") => Progress::Failed,
-            code if code.is("WSRC0018") => Progress::Unknown,
+            Some(code) if code.is("WSRC0010") => Progress::Failed,
+            Some(code) if code.is("WSRC0018") => Progress::Unknown,
             _ => progress_by_payload(output.verified_learner.len(), records, output.job_finished_date_time.is_some()),
         }
     }
 
     fn code(output: &VerificationBatchOutput) -> Option<&LrsCode> {
-        Some(&output.response_code)
+        output.response_code.as_ref()
+    }
+
+    fn told(output: &VerificationBatchOutput) -> JobTold {
+        told(output.job_status.as_deref(), output.job_started_date_time.as_ref(), output.job_finished_date_time.as_ref())
     }
 
     fn count(output: &VerificationBatchOutput) -> usize {

@@ -71,7 +71,7 @@ pub fn learners_of(request: &Element) -> impl Iterator<Item = &Element> {
 /// A registration batch of which there is nothing to tell but this code.
 pub fn no_registrations(code: &str) -> RegistrationBatchOutput {
     RegistrationBatchOutput {
-        response_code: LrsCode::new(code),
+        response_code: Some(LrsCode::new(code)),
         job_status: None,
         new_learners_count: None,
         exists_updated_learners_count: None,
@@ -87,7 +87,7 @@ pub fn no_registrations(code: &str) -> RegistrationBatchOutput {
 /// The same of a verification batch.
 pub fn no_verifications(code: &str) -> VerificationBatchOutput {
     VerificationBatchOutput {
-        response_code: LrsCode::new(code),
+        response_code: Some(LrsCode::new(code)),
         job_status: None,
         job_started_date_time: None,
         job_finished_date_time: None,

@@ -153,7 +153,7 @@ fn retrieve(simulator: &Simulator, request: &Element) -> Result<String, Refusal>
         let (entry, master) = register.look_up(uln.text.trim())?;
         let Learner { given_name, family_name, date_of_birth, gender, .. } = &master.unwrap_or(entry).learner;
         Some(RetrievedUln {
-            uln: entry.learner.uln.clone(),
+            uln: Some(entry.learner.uln.clone()),
             master_uln: master.map(|master| master.learner.uln.clone()),
             response_code: None,
             family_name: family_name.clone(),
@@ -194,7 +194,7 @@ fn submit_verification_batch(simulator: &Simulator, request: &Element) -> Result
 }
 
 fn submit_response(element: &'static str, namespace: &'static str, (code, job): (&str, i64)) -> Result<String, Refusal> {
-    envelope(element, namespace, &SubmitBatchResponse { response_code: LrsCode::new(code), job_id: Some(job) })
+    envelope(element, namespace, &SubmitBatchResponse { response_code: Some(LrsCode::new(code)), job_id: Some(job) })
 }
 
 fn registration_batch(simulator: &Simulator, request: &Element) -> Result<String, Refusal> {

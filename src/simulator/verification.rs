@@ -24,7 +24,7 @@ pub fn compare(register: &Register, asked: &Element) -> VerifiedLearner {
         searched_given_name: text("GivenName").map(Personal::new),
         searched_date_of_birth: text("DateOfBirth").map(|date| Open::<Date>::from_lrs(&date)),
         searched_gender: text("Gender").map(|gender| Open::<Gender>::from_lrs(&gender)),
-        response_code: LrsCode::new("WSVRC006"),
+        response_code: Some(LrsCode::new("WSVRC006")),
         uln: None,
         family_name: None,
         given_name: None,
@@ -69,7 +69,7 @@ pub fn compare(register: &Register, asked: &Element) -> VerifiedLearner {
         (Fit::Similar, false, false) => "WSVRC003",
         (Fit::Similar, false, true) => "WSVRC004",
     };
-    verified.response_code = LrsCode::new(code);
+    verified.response_code = Some(LrsCode::new(code));
     verified.failure_flag = flags.into_iter().map(|flag| FailureFlag(Personal::new(flag.to_owned()))).collect();
     // Only who knows the learner already is shown the record.
     if code == "WSVRC001" || code == "WSVRC002" {

@@ -10,7 +10,7 @@ use lrs_gateway::lrs::learner_service::{GetRegistrationBatch, SubmitRegistration
 use lrs_gateway::simulator::Settings;
 use serde_json::{Value, json};
 
-use super::{Asking, awarding, learners, provider};
+use super::{Asking, awarding, learners, provider, says};
 
 fn achievements() -> [Achievement; 1] {
     [from_json(
@@ -71,7 +71,7 @@ async fn a_lost_answer_is_that_of_a_request_that_was_done() {
     let before = asking.lrs.simulator.register().len();
     for lost in 1..=2 {
         // Other operations are answered meanwhile.
-        assert!(asking.ask(&GetRegistrationBatch { job_id: 1 }).await.response_code.is("WSRC0018"));
+        assert!(says(&asking.ask(&GetRegistrationBatch { job_id: 1 }).await, "WSRC0018"));
         let url = format!("{}{}", asking.lrs.url(), Service::Learner.path());
         let response = asking.actor.organisation.http().post(url).body(asking.message(&submission)).send().await.expect("headers");
         assert_eq!(response.status(), 200);

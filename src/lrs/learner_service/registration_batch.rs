@@ -72,7 +72,7 @@ impl Operation for GetRegistrationBatch {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SubmitBatchResponse {
     /// The outcome. The codes of verification batches are not public: go by the job (FACTS 3.2).
-    pub response_code: LrsCode,
+    pub response_code: Option<LrsCode>,
     /// The job; 0 when there is none.
     pub job_id: Option<i64>,
 }
@@ -88,7 +88,7 @@ impl SubmitBatchResponse {
 
 impl Answer for SubmitBatchResponse {
     fn code(&self) -> Option<&LrsCode> {
-        Some(&self.response_code)
+        self.response_code.as_ref()
     }
 
     fn is_done(&self) -> bool {
@@ -100,7 +100,7 @@ impl Answer for SubmitBatchResponse {
 #[derive(Debug, Clone)]
 pub struct RegistrationBatchOutput {
     /// How far the job is.
-    pub response_code: LrsCode,
+    pub response_code: Option<LrsCode>,
     /// LRS's word for it. The vocabulary is not public: go by the code.
     pub job_status: Option<String>,
     /// How many learners were registered.
@@ -136,7 +136,7 @@ wire!(RegistrationBatchOutput {
 
 impl Answer for RegistrationBatchOutput {
     fn code(&self) -> Option<&LrsCode> {
-        Some(&self.response_code)
+        self.response_code.as_ref()
     }
 }
 

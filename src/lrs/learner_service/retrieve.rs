@@ -31,11 +31,11 @@ impl Operation for RetrieveUlns {
         });
     }
 
-    /// Every row is about a ULN that was asked for, or the record it was merged into.
+    /// Every row is about a ULN that was asked for, or the record it was merged into, or about nobody.
     fn check(&self, answer: &RetrieveUlnsResponse) -> Result<(), &'static str> {
         let asked = |uln: &Open<Uln>| uln.known().is_some_and(|uln| self.ulns.items().contains(uln));
         let mut rows = answer.retrieved_ulns.iter().flat_map(|list| &list.verified_uln);
-        if rows.all(|row| asked(&row.uln) || row.master_uln.as_ref().is_some_and(asked)) {
+        if rows.all(|row| row.is_about_nobody() || [&row.uln, &row.master_uln].into_iter().flatten().any(asked)) {
             Ok(())
         } else {
             Err("it is about a ULN that was not asked for")
@@ -71,7 +71,7 @@ wire!(RetrievedUlns { verified_uln: "VerifiedULN" });
 #[derive(Debug, Clone)]
 pub struct RetrievedUln {
     /// The ULN.
-    pub uln: Open<Uln>,
+    pub uln: Option<Open<Uln>>,
     /// The ULN of the record it was merged into.
     pub master_uln: Option<Open<Uln>>,
     /// The outcome for this ULN. The codes are not public.
@@ -84,6 +84,16 @@ pub struct RetrievedUln {
     pub date_of_birth: Option<Open<Date>>,
     /// Gender.
     pub gender: Option<Open<Gender>>,
+}
+
+impl RetrievedUln {
+    /// Is there nothing in it but, perhaps, a code?
+    const fn is_about_nobody(&self) -> bool {
+        matches!(
+            self,
+            Self { uln: None, master_uln: None, response_code: _, family_name: None, given_name: None, date_of_birth: None, gender: None }
+        )
+    }
 }
 
 wire!(RetrievedUln {

@@ -79,7 +79,7 @@ impl Operation for GetVerificationBatch {
 #[derive(Debug, Clone)]
 pub struct VerificationBatchOutput {
     /// How far the job is. The codes are not public (FACTS 3.2).
-    pub response_code: LrsCode,
+    pub response_code: Option<LrsCode>,
     /// LRS's word for it. The vocabulary is not public either.
     pub job_status: Option<String>,
     /// When LRS began.
@@ -100,6 +100,6 @@ wire!(VerificationBatchOutput {
 
 impl Answer for VerificationBatchOutput {
     fn code(&self) -> Option<&LrsCode> {
-        Some(&self.response_code)
+        self.response_code.as_ref()
     }
 }
