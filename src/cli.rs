@@ -5,7 +5,6 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
 
 use actix_web::web::Data;
 use clap::{Parser, Subcommand};
@@ -136,9 +135,6 @@ pub fn run() -> ExitCode {
     }
 }
 
-/// How long the end of the process waits for LRS's answers to what was sent.
-const LONGEST_STOP: Duration = Duration::from_secs(25);
-
 /// Other keys than the store was written with: going on would mix what neither side can read.
 const OTHER_KEY: &str = "store.encryption_key_file: the store was written with another key. Give that key too, after the new one; \
     or, if what is stored may be lost, delete the key `<store.key_prefix>:shared` in Redis";
@@ -181,25 +177,23 @@ fn serve(path: &Path) -> Outcome {
         let serving = Serving { workers: config.workers, tls, cors: config.cors, bounds };
         let metrics = Metrics::begin().map_err(|problem| vec![problem])?;
         actix_web::rt::spawn(metrics.clone().keep());
-        let observed = gateway.observed.clone();
+        let (observed, longest_request) = (gateway.observed.clone(), gateway.longest_request());
         let admin = server::bind_admin(config.admin_listen, gateway.clone(), metrics).map_err(bind_problem(config.admin_listen))?;
         let api = server::bind(config.listen, serving, gateway).map_err(bind_problem(config.listen))?;
         if config.storage.redis.is_none() {
             tracing::warn!("batches are kept in memory: they are lost when this process ends. Set store.redis_url to keep them");
         }
+        let asked_to_end = server::asked_to_end();
         tracing::info!(api = %api.address, admin = %admin.address, organisations, store = config.storage.name(), "serving");
         let engine = engine.start();
-        let handles = [api.server.handle(), admin.server.handle()];
+        let (callers, operators) = (api.server.handle(), admin.server.handle());
         actix_web::rt::spawn(async move {
-            server::asked_to_end().await;
+            asked_to_end.await;
             tracing::info!("about to end: not ready any more");
             observed.drain();
             tokio::time::sleep(config.drain).await;
-            // Batches first: what has been sent to LRS shall get its answer over connections that are still there.
-            engine.stop(LONGEST_STOP).await;
-            for handle in handles {
-                handle.stop(true).await;
-            }
+            tokio::join!(engine.stop(longest_request), callers.stop(true));
+            operators.stop(true).await;
         });
         tokio::try_join!(api.server, admin.server).map_err(|error| vec![error.to_string()])?;
         audit.end();

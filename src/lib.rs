@@ -12,11 +12,12 @@
 //!
 //! Beside that: [`routes`] lists every route, [`openapi`] describes them, [`config`] reads settings, [`tls`], [`cors`], [`telemetry`] and
 //! [`metrics`] do what their names say, [`own_certificate`] is what callers are shown, [`connections`] ends those that take too long,
-//! [`connect`] tries the connection to LRS, [`cli`] has the commands, [`simulator`] plays LRS and [`demo`] shows the two together.
+//! [`background`] has the threads for connections to others, [`connect`] tries the connection to LRS, [`cli`] has the commands, [`simulator`] plays LRS and [`demo`] shows the two together.
 
 pub mod api;
 pub mod audit;
 pub mod auth;
+pub mod background;
 pub mod cli;
 pub mod config;
 pub mod connect;

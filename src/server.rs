@@ -58,8 +58,8 @@ pub struct Gateway {
 impl Gateway {
     /// A gateway of these parts.
     pub fn new(verifier: Verifier, registry: Registry, lrs: Lrs, jobs: Jobs, limits: RateLimits, storage: &Storage) -> Self {
-        // No write takes more than two calls, and what the store needs.
-        let longest = lrs.timeout() * 2 + Duration::from_secs(20);
+        // Should the store take its time as well.
+        let longest = longest_request(&lrs) + Duration::from_secs(15);
         Self {
             once: Data::new(Idempotency::new(storage, longest)),
             observed: Data::default(),
@@ -71,11 +71,21 @@ impl Gateway {
         }
     }
 
+    /// How long it takes at most until everything that callers have asked for is answered.
+    pub fn longest_request(&self) -> Duration {
+        longest_request(&self.lrs)
+    }
+
     /// The engine that works at its batches.
     pub fn engine(&self) -> Engine {
         let (jobs, registry, lrs) = (self.jobs.clone(), self.registry.clone(), self.lrs.clone());
         Engine::new(jobs.into_inner(), registry.into_inner(), lrs.into_inner())
     }
+}
+
+/// Nothing takes more than two calls to LRS, and a little of our own time.
+fn longest_request(lrs: &Lrs) -> Duration {
+    lrs.timeout() * 2 + Duration::from_secs(5)
 }
 
 /// A server that has its port and is about to run.
@@ -86,21 +96,22 @@ pub struct Bound {
     pub server: Server,
 }
 
-/// Waits until somebody wants the process to end: SIGTERM, or Ctrl-C.
-pub async fn asked_to_end() {
-    let interrupted = async { tokio::signal::ctrl_c().await.is_ok() };
+/// Somebody wants the process to end: SIGTERM, or Ctrl-C. From now on these do not end it by themselves, whenever this is awaited.
+pub fn asked_to_end() -> impl Future<Output = ()> {
     #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminated) = signal(SignalKind::terminate()) {
+    let mut terminated = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).ok();
+    async move {
+        let interrupted = tokio::signal::ctrl_c();
+        #[cfg(unix)]
+        if let Some(terminated) = &mut terminated {
             tokio::select! {
                 _ = terminated.recv() => {}
                 _ = interrupted => {}
             }
             return;
         }
+        let _ = interrupted.await;
     }
-    interrupted.await;
 }
 
 /// How the API is served.
@@ -149,7 +160,7 @@ macro_rules! bounded {
 /// When the address cannot be bound.
 pub fn bind(listen: SocketAddr, serving: Serving, gateway: Gateway) -> std::io::Result<Bound> {
     let Serving { workers, tls, cors, bounds } = serving;
-    let document = openapi::document();
+    let (document, longest) = (openapi::document(), gateway.longest_request());
     let (documents, methods, cors) = (Data::new(Documents::of(&document)), Data::new(Methods::of(&document)), Data::new(cors));
     let listener = TcpListener::bind(listen)?;
     let address = listener.local_addr()?;
@@ -173,7 +184,7 @@ pub fn bind(listen: SocketAddr, serving: Serving, gateway: Gateway) -> std::io::
             .configure(routes::documentation)
             .default_service(web::to(routes::no_route))
     };
-    let server = bounded!(application, workers, bounds);
+    let server = bounded!(application, workers, bounds).shutdown_timeout(longest.as_secs());
     let server = match tls {
         None => server.listen(listener)?,
         Some(tls) => server.listen_rustls_0_23(listener, tls)?,

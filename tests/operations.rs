@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use lrs_gateway::simulator::{Step, Trouble};
 use serde_json::{Value, json};
 
 use crate::support::batches::learners;
@@ -136,6 +137,36 @@ async fn a_gateway_that_is_asked_to_end_fails_nobody() {
     let (ended_well, log) = serving.program.end();
     assert!(ended_well && begun.elapsed() < Duration::from_secs(10), "{log}");
     assert!(log.contains("\"ended\""), "{log}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_write_that_lrs_is_at_work_on_is_answered_before_the_gateway_ends() {
+    let lrs = Lrs::start();
+    let setup = setup(&lrs.url(), UNLIMITED);
+    let config = std::fs::read_to_string(setup.path("gateway.toml")).expect("written");
+    setup.write("gateway.toml", &config.replace("workers = 1", "workers = 2"));
+    let serving = Serving::start(&setup);
+    let search = json!({"givenName": "Zebedee", "familyName": "Quillfeather", "dateOfBirth": "1990-09-17", "gender": "MALE", "lastKnownPostCode": "ZZ42 4QX"});
+    let mut learner = search.clone();
+    learner
+        .as_object_mut()
+        .expect("an object")
+        .extend(json!({"verificationType": "PASSPORT", "abilityToShare": "SEEN_SHARE"}).as_object().expect("an object").clone());
+    // The first worker opens the connection to LRS; the second, which has the next caller, uses it.
+    assert_eq!(caller(&serving.api).post("/v1/learners/find-by-demographics", &search).await.ok()["outcome"], "NO_MATCH");
+    lrs.simulator.play(vec![Step { operation: Some("RegisterLearner".into()), ..Step::new(Trouble::Latency).taking(1500) }]);
+    let registering = tokio::spawn({
+        let caller = caller(&serving.api);
+        async move { caller.post("/v1/learners/register", &json!({"learner": learner})).await }
+    });
+    while lrs.simulator.requests("RegisterLearner") == 0 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    serving.program.terminate();
+    let answer = registering.await.expect("no panic");
+    assert_eq!((answer.status, &answer.json()["outcome"]), (201, &json!("REGISTERED")), "{}", answer.text);
+    let (ended_well, log) = serving.program.end();
+    assert!(ended_well && log.contains("\"ended\""), "{log}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

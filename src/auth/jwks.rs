@@ -18,6 +18,7 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::time::Instant;
 
 use super::jwk::PublishedKeys;
+use crate::background;
 use crate::organisations::{Transport, read_at_most};
 
 /// Largest key set, in bytes.
@@ -152,7 +153,7 @@ impl KeySet {
             // Others may have fetched it while this one waited.
             if self.number() == than && last.is_none_or(|last| last.may_be_repeated(asked, self.settings.cooldown)) {
                 // A task of its own: the fetch is everybody's, and goes on when this caller has gone.
-                let _ = tokio::spawn(Arc::clone(self).fetch(last)).await;
+                let _ = tokio::spawn(background::run(Arc::clone(self).fetch(last))).await;
             }
         };
         let in_time = tokio::time::timeout(self.settings.longest_wait, fetch).await.is_ok();

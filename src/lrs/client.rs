@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use reqwest::RequestBuilder;
 use reqwest::header::{CONTENT_TYPE, HeaderMap};
 use tokio::time::Instant;
 use tracing::Instrument as _;
@@ -21,6 +22,7 @@ use super::soap::read::{Reader, Unreadable, decode};
 use super::soap::record::WireRecord;
 use super::state::{ServiceState, State};
 use crate::audit::{Audit, outcome_of};
+use crate::background;
 use crate::limits::queue::{Queue, QueueSettings, Turn, Work};
 use crate::metrics::{self, InFlight};
 use crate::organisations::{Actor, read_at_most};
@@ -215,8 +217,16 @@ impl Lrs {
         let (_in_flight, began) = (InFlight::call(), Instant::now());
         let mut entry = self.audit.begin(actor, O::NAME, envelope);
         let span = tracing::info_span!("call", otel.kind = "client");
-        let exchange = self.exchange::<O>(actor, envelope.clone(), telemetry::trace_headers(&span)).instrument(span.clone());
-        let exchanged = tokio::time::timeout_at(deadline, exchange).await;
+        let request = actor
+            .organisation
+            .http()
+            .post(self.address_of(O::SERVICE))
+            .header(CONTENT_TYPE, "text/xml; charset=utf-8")
+            .header("SOAPAction", format!("\"{}\"", O::SOAP_ACTION))
+            .headers(telemetry::trace_headers(&span))
+            .body(envelope.clone());
+        let exchange = exchange(request, self.settings.max_answer_bytes).instrument(span.clone());
+        let exchanged = tokio::time::timeout_at(deadline, background::run(exchange)).await;
         let answer = exchanged.map_err(|_| Failure::Timeout).flatten().and_then(|(status, headers, body)| {
             entry.came_back(&body);
             understand(operation, status, &headers, &body)
@@ -231,23 +241,13 @@ impl Lrs {
         self.state.end(O::SERVICE, &pass, organisation, answer.as_ref().err());
         answer
     }
+}
 
-    async fn exchange<O: Operation>(&self, actor: &Actor, message: Bytes, trace: HeaderMap) -> Result<(u16, HeaderMap, Vec<u8>), Failure> {
-        let mut response = actor
-            .organisation
-            .http()
-            .post(self.address_of(O::SERVICE))
-            .header(CONTENT_TYPE, "text/xml; charset=utf-8")
-            .header("SOAPAction", format!("\"{}\"", O::SOAP_ACTION))
-            .headers(trace)
-            .body(message)
-            .send()
-            .await
-            .map_err(|error| classify(&error))?;
-        let body = read_at_most(&mut response, self.settings.max_answer_bytes).await.map_err(|error| cut_short(&error))?;
-        let body = body.ok_or(Failure::TooLarge)?;
-        Ok((response.status().as_u16(), std::mem::take(response.headers_mut()), body))
-    }
+/// Sends a request, and takes an answer of at most so many bytes.
+async fn exchange(request: RequestBuilder, most: usize) -> Result<(u16, HeaderMap, Vec<u8>), Failure> {
+    let mut response = request.send().await.map_err(|error| classify(&error))?;
+    let body = read_at_most(&mut response, most).await.map_err(|error| cut_short(&error))?.ok_or(Failure::TooLarge)?;
+    Ok((response.status().as_u16(), std::mem::take(response.headers_mut()), body))
 }
 
 /// What came back over HTTP, as the answer to this very operation.

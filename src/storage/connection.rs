@@ -13,6 +13,7 @@ use redis::{
 use tokio::sync::Mutex;
 
 use super::StoreError;
+use crate::background;
 
 /// How long connecting to a server may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
@@ -129,7 +130,7 @@ impl Connection {
         {
             return Err(StoreError::Unavailable(problem.clone()));
         }
-        match tokio::time::timeout(FIND_TIMEOUT, self.connect()).await {
+        match tokio::time::timeout(FIND_TIMEOUT, background::run(connect(self.topology.clone()))).await {
             Ok(Ok(open)) => {
                 current.made += 1;
                 current.failed = None;
@@ -156,16 +157,15 @@ impl Connection {
             current.open = None;
         }
     }
+}
 
-    async fn connect(&self) -> Result<Open, RedisError> {
-        let config =
-            AsyncConnectionConfig::new().set_connection_timeout(Some(CONNECT_TIMEOUT)).set_response_timeout(Some(RESPONSE_TIMEOUT));
-        Ok(match &self.topology {
-            Topology::Single(client) => Open::Server(client.get_multiplexed_async_connection_with_config(&config).await?),
-            Topology::Sentinel(parts) => Open::Server(parts.client()?.get_async_connection_with_config(&config).await?),
-            Topology::Cluster(client) => Open::Cluster(client.get_async_connection().await?),
-        })
-    }
+async fn connect(topology: Topology) -> Result<Open, RedisError> {
+    let config = AsyncConnectionConfig::new().set_connection_timeout(Some(CONNECT_TIMEOUT)).set_response_timeout(Some(RESPONSE_TIMEOUT));
+    Ok(match topology {
+        Topology::Single(client) => Open::Server(client.get_multiplexed_async_connection_with_config(&config).await?),
+        Topology::Sentinel(parts) => Open::Server(parts.client()?.get_async_connection_with_config(&config).await?),
+        Topology::Cluster(client) => Open::Cluster(client.get_async_connection().await?),
+    })
 }
 
 /// A problem in words for operators.
