@@ -104,7 +104,6 @@ async fn the_batches_of_an_organisation_that_is_gone_wait_until_it_is_back() {
     std::fs::remove_file(&file).expect("removed");
     scene.program.wait_for("the batch waits: its organisation is not registered");
     lrs.simulator.calm();
-    scene.program.wait_for("the batch waits: its organisation is not registered");
     scene.caller(ONE).request("GET", &path).await.problem(403, "organisation_not_registered");
     assert!(lrs.simulator.jobs().submissions().is_empty(), "nothing was sent");
     std::fs::write(&file, &text).expect("written");

@@ -120,7 +120,8 @@ impl Once {
         let (store, work) = (self.store, work(attempt));
         let whole = async move { ended(&store, &turn, work.await).await };
         let done = actix_web::rt::spawn(whole.in_current_span()).await;
-        done.unwrap_or_else(|error| Err(Problem::new(Code::InternalError).cause(error)))
+        // What it panicked with may quote a value.
+        done.unwrap_or_else(|_| Err(Problem::new(Code::InternalError).cause("a handler panicked")))
     }
 }
 

@@ -4,7 +4,7 @@
 //! lasts; when a worker dies, it runs out, and the next worker goes on from what was kept. Should the worker not have died but come
 //! back late, it finds that the parts are no longer as it has seen them, and changes nothing that is not its own.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -30,6 +30,8 @@ use crate::organisations::{Actor, Organisation, Registry};
 const PARTS_A_TURN: usize = 32;
 /// How long a batch rests at most that cannot be worked at: its organisation is not registered, or what is kept of it cannot be opened.
 const REST: Duration = Duration::from_secs(60);
+/// Of how many batches is remembered that they cannot be worked at.
+const MOST_RESTING: usize = 10_000;
 /// How long a batch rests that waits for somebody's decision. It is woken then; this is for the case that waking it failed.
 const LONG_REST: Duration = Duration::from_secs(6 * 60 * 60);
 /// How long a batch waits for a turn when its organisation has as many as it may have.
@@ -45,6 +47,8 @@ pub struct Engine {
     lrs: Arc<Lrs>,
     parts: Semaphore,
     of_organisation: Mutex<HashMap<Ukprn, Permits>>,
+    /// Batches that cannot be worked at, of which this has been said.
+    resting: Mutex<HashSet<BatchId>>,
 }
 
 /// A running engine.
@@ -81,7 +85,7 @@ impl Engine {
     /// An engine that works at these batches.
     pub fn new(jobs: Arc<Jobs>, registry: Arc<Registry>, lrs: Arc<Lrs>) -> Self {
         let parts = Semaphore::new(jobs.settings().parts_at_once);
-        Self { jobs, registry, lrs, parts, of_organisation: Mutex::default() }
+        Self { jobs, registry, lrs, parts, of_organisation: Mutex::default(), resting: Mutex::default() }
     }
 
     /// Starts it on the present runtime.
@@ -148,7 +152,9 @@ impl Engine {
             Ok(Some(due)) => self.jobs.store.release(lease, due).await,
             Ok(None) => self.jobs.store.forget(lease).await,
             Err(error) => {
-                tracing::error!(batch = %lease.id, %error, "a batch cannot be worked at");
+                if self.is_news(lease.id) {
+                    tracing::error!(batch = %lease.id, %error, "a batch cannot be worked at");
+                }
                 self.jobs.store.release(lease, Some(clock.now().after(REST))).await
             }
         };
@@ -175,13 +181,16 @@ impl Engine {
         let Some(batch) = self.jobs.store.load(id).await? else { return Ok(None) };
         let organisation = batch.header.organisation().and_then(|ukprn| self.registry.find(&ukprn));
         let Some(organisation) = organisation else {
-            tracing::warn!(batch = %batch.id, "the batch waits: its organisation is not registered");
+            if self.is_news(id) {
+                tracing::warn!(batch = %id, "the batch waits: its organisation is not registered");
+            }
             return Ok(Some(Some(clock.now().after(REST.min(self.jobs.settings().longest_poll)))));
         };
         let Some(_turn) = self.turn_of(&organisation) else {
             return Ok(Some(Some(clock.now().after(NEXT_TURN))));
         };
         let details = self.jobs.details(batch.id, Blob::Details).await?;
+        self.resting.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
         // What is due shortly is looked at too: it spares a turn.
         let soon = clock.now().after(self.jobs.settings().first_poll / 4);
         let due = batch.numbered().filter(|(_, part)| !part.rests() && part.due <= soon);
@@ -201,6 +210,16 @@ impl Engine {
         outcomes.into_iter().collect::<Result<(), _>>()?;
         let rest = || Some(clock.now().after(LONG_REST));
         Ok(after.map(|after| if after.is_over() { None } else { after.due().or_else(rest) }))
+    }
+
+    /// Has it not been said before that this batch cannot be worked at?
+    fn is_news(&self, id: BatchId) -> bool {
+        let mut resting = self.resting.lock().unwrap_or_else(PoisonError::into_inner);
+        // Those of which nothing is heard any more have left.
+        if resting.len() >= MOST_RESTING {
+            resting.clear();
+        }
+        resting.insert(id)
     }
 
     /// An organisation has no more turns at once than parts, so that its batches do not take everybody else's.
@@ -284,6 +303,17 @@ impl Turn<'_> {
             settings: self.engine.jobs.settings(),
             repeatable: self.batch.header.repeatable,
             tracked: self.batch.header.tracked,
+            maintenance: self.engine.lrs.maintenance(),
+        }
+    }
+
+    /// What comes of it, unless the engine is to stop before.
+    async fn unless_stopped<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        let mut stopped = self.stopped.clone();
+        tokio::select! {
+            biased;
+            () = told(&mut stopped) => None,
+            done = work => Some(done),
         }
     }
 
@@ -291,10 +321,8 @@ impl Turn<'_> {
     async fn send<K: BatchKind>(&self, number: u32, part: &Part) -> Result<(), JobsError> {
         let permits = self.engine.permits_of(self.organisation);
         // Nobody closes them.
-        let _permits = (permits.parts.acquire().await, self.engine.parts.acquire().await);
-        if *self.stopped.borrow() {
-            return Ok(());
-        }
+        let permitted = async { (permits.parts.acquire().await, self.engine.parts.acquire().await) };
+        let Some(_permits) = self.unless_stopped(permitted).await else { return Ok(()) };
         let jobs = &self.engine.jobs;
         let Some(records) = jobs.records::<K>(self.batch, number).await? else {
             let lost = Part { state: State::Failed, reason: Some(Reason::Unreadable), changed: self.clock.now(), ..part.clone() };
@@ -303,9 +331,10 @@ impl Turn<'_> {
         };
         let actor = self.actor(number).await?;
         // Before the mark: a part that waits in line is not being sent.
-        let turn = match self.engine.lrs.line_up(K::SERVICE, &actor).await {
-            Ok(turn) => turn,
-            Err(failure) => {
+        let turn = match self.unless_stopped(self.engine.lrs.line_up(K::SERVICE, &actor)).await {
+            None => return Ok(()),
+            Some(Ok(turn)) => turn,
+            Some(Err(failure)) => {
                 self.change(number, part, &self.here().sent(part, Err(&failure)), Vec::new()).await?;
                 return Ok(());
             }
@@ -368,14 +397,13 @@ impl Turn<'_> {
     /// Asks LRS how far a part is.
     async fn ask<K: BatchKind>(&self, number: u32, part: &Part) -> Result<(), JobsError> {
         let permits = self.engine.permits_of(self.organisation);
-        let _permits = (permits.parts.acquire().await, self.engine.parts.acquire().await);
-        if *self.stopped.borrow() {
-            return Ok(());
-        }
+        let permitted = async { (permits.parts.acquire().await, self.engine.parts.acquire().await) };
+        let Some(_permits) = self.unless_stopped(permitted).await else { return Ok(()) };
         let Some(job) = part.job else { return Ok(()) };
         let actor = self.actor(number).await?;
         let lrs = &self.engine.lrs;
-        let fetched = match lrs.line_up(K::SERVICE, &actor).await {
+        let Some(lined_up) = self.unless_stopped(lrs.line_up(K::SERVICE, &actor)).await else { return Ok(()) };
+        let fetched = match lined_up {
             Ok(turn) => K::fetch(PartCall { lrs, actor: &actor, turn }, job).await.map_err(|failed| failed.failure),
             Err(failure) => Err(failure),
         };

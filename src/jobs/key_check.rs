@@ -54,6 +54,24 @@ impl KeyCheck {
         self.noted_until.store(until.0, Ordering::Relaxed);
         Ok(())
     }
+
+    /// Notes that whatever key is in use may be until a moment: what it has sealed is to stay longer than was thought.
+    ///
+    /// # Errors
+    /// When the store cannot be used.
+    pub async fn extend(&self, store: &dyn Store, until: Moment) -> Result<(), JobsError> {
+        let (now, until) = (store.now().await?, until.after(AHEAD));
+        for (name, entry) in store.shared().await?.iter().filter(|(name, _)| name.starts_with("key:")) {
+            let (ends, sealed) = entry.split_first_chunk::<MOMENT_LEN>().ok_or(CannotOpen::Damaged)?;
+            let ends = Moment(i64::from_be_bytes(*ends));
+            if now < ends && ends < until {
+                let mut entry = until.0.to_be_bytes().to_vec();
+                entry.extend_from_slice(sealed);
+                store.share(name, &entry).await?;
+            }
+        }
+        Ok(())
+    }
 }
 
 async fn fits(store: &dyn Store, keys: &Keys) -> Result<Moment, JobsError> {

@@ -326,7 +326,9 @@ impl Jobs {
         if seen.state != State::Unconfirmed {
             return Ok(Decided::NotUnconfirmed);
         }
-        let now = self.store.now().await?;
+        let now = self.prepare().await?;
+        // It stays longer than was thought when it was accepted, and with it what it was sealed with.
+        self.key_check.extend(&*self.store, self.longest_kept(now)).await?;
         let (part, blobs) = match decision {
             Decision::Resubmit => {
                 let part = Part {
@@ -354,11 +356,14 @@ impl Jobs {
         }
         metrics::part(batch.header.kind.name(), part.state.name());
         tracing::info!(batch = %batch.id, part = number, ?decision, "decided by the caller");
-        // It is decided, whether or not the rest succeeds at once.
+        // It is decided, whether or not the rest succeeds at once: the batch is looked at again in some hours in any case.
+        let mut rest = self.store.wake(batch.id).await;
         if decision == Decision::Resubmit {
-            self.store.keep_until(batch, self.longest_kept(now)).await?;
+            rest = self.store.keep_until(batch, self.longest_kept(now)).await.and(rest);
         }
-        self.store.wake(batch.id).await?;
+        if let Err(error) = rest {
+            tracing::warn!(batch = %batch.id, part = number, %error, "a decision is not carried out at once");
+        }
         self.news.notify_one();
         Ok(Decided::Done)
     }

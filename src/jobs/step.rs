@@ -8,7 +8,7 @@ use super::kind::{Progress, Submitted};
 use super::model::{Moment, Part, Reason, State};
 use crate::lrs::Failure;
 use crate::lrs::codes::LrsCode;
-use crate::lrs::maintenance::time_to;
+use crate::lrs::maintenance::{Window, closed_for, time_to};
 
 /// How long after it was submitted LRS may say that it does not know a job: it may not have got round to it. And how often it must
 /// say so, one time after another.
@@ -30,6 +30,8 @@ pub struct Circumstances<'a> {
     pub repeatable: bool,
     /// Was it submitted by somebody else than the gateway?
     pub tracked: bool,
+    /// When LRS is announced to be closed.
+    pub maintenance: &'a [Window],
 }
 
 impl Circumstances<'_> {
@@ -103,9 +105,10 @@ impl Circumstances<'_> {
         Part { reason: Some(reason_of(failure)), code, due: self.next_poll(part), tries: 0, ..part.clone() }
     }
 
-    /// Has it taken longer than the gateway follows anything?
+    /// Has it taken longer than the gateway follows anything? While LRS is closed, as it has announced, time stands still.
     pub fn is_too_late(&self, part: &Part) -> bool {
-        self.now.since(part.begun) >= self.settings.horizon
+        let closed = closed_for(self.maintenance, part.begun.timestamp(), self.now.timestamp());
+        self.now.since(part.begun) >= self.settings.horizon + closed
     }
 
     /// The part for which there is no more time.
@@ -184,7 +187,7 @@ mod tests {
     const NOW: Moment = Moment(1_700_000_000_000);
 
     fn circumstances(settings: &JobSettings, repeatable: bool) -> Circumstances<'_> {
-        Circumstances { now: NOW, settings, repeatable, tracked: false }
+        Circumstances { now: NOW, settings, repeatable, tracked: false, maintenance: &[] }
     }
 
     fn part() -> Part {
@@ -256,6 +259,16 @@ mod tests {
             polls += 1;
         }
         assert!((250..400).contains(&polls), "{polls} polls in 72 hours");
+    }
+
+    #[test]
+    fn time_stands_still_while_lrs_is_closed_as_announced() {
+        let settings = JobSettings::default();
+        let hours = |count: u64| NOW.after(Duration::from_secs(count * 60 * 60));
+        let window = Window { from: hours(10).timestamp(), until: hours(72).timestamp(), note: None };
+        let late = |at, maintenance| Circumstances { now: hours(at), maintenance, ..circumstances(&settings, false) }.is_too_late(&part());
+        assert!(late(72, &[]) && !late(71, &[]));
+        assert!(!late(133, std::slice::from_ref(&window)) && late(134, std::slice::from_ref(&window)));
     }
 
     #[test]

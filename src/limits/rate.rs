@@ -35,7 +35,8 @@ pub struct Limit {
 impl Limit {
     /// Microseconds that one call takes up.
     fn interval(self) -> u64 {
-        MINUTE * 1_000_000 / u64::from(self.per_minute.max(1))
+        // Above 60 million a minute there is no shorter time to count with.
+        (MINUTE * 1_000_000 / u64::from(self.per_minute.max(1))).max(1)
     }
 
     /// A replica's part of it.

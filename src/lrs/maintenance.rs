@@ -32,6 +32,22 @@ impl Window {
     }
 }
 
+/// For how long of this time it is in one of these windows.
+pub fn closed_for(windows: &[Window], from: Timestamp, until: Timestamp) -> Duration {
+    let mut within: Vec<_> = windows.iter().map(|window| (window.from.max(from), window.until.min(until))).collect();
+    within.sort();
+    let (mut closed, mut counted) = (Duration::ZERO, from);
+    for (begins, ends) in within {
+        // Windows may overlap.
+        let begins = begins.max(counted);
+        if begins < ends {
+            closed += Duration::try_from(ends.duration_since(begins)).unwrap_or_default();
+            counted = ends;
+        }
+    }
+    closed
+}
+
 /// How long it is until then; nothing if it is over.
 pub fn time_to(moment: Timestamp) -> Duration {
     moment.duration_since(Timestamp::now()).try_into().unwrap_or_default()
@@ -92,5 +108,9 @@ mod tests {
         assert_eq!(rest("2026-12-24T09:30:00"), Some(9000), "windows may overlap");
         assert_eq!(rest("2026-12-24T11:59:59"), Some(1));
         assert_eq!(rest("2026-12-24T12:00:00"), None);
+        let closed = |from, until| closed_for(&windows, moment(from), moment(until)).as_secs() / 60;
+        assert_eq!(closed("2026-12-24T00:00:00", "2026-12-25T00:00:00"), 4 * 60, "what overlaps counts once");
+        assert_eq!(closed("2026-12-24T09:30:00", "2026-12-24T11:00:00"), 90);
+        assert_eq!(closed("2026-12-24T12:00:00", "2026-12-25T00:00:00"), 0);
     }
 }

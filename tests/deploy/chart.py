@@ -229,7 +229,7 @@ class Fit(unittest.TestCase):
         self.assertEqual(ask, {probe: (path, "admin") for probe, path in expected.items()})
         self.assertEqual(config(render())["server"], {"listen": "0.0.0.0:8080", "admin_listen": "0.0.0.0:9090"})
         self.assertEqual([(port["name"], port["containerPort"]) for port in container["ports"]], [("api", 8080), ("admin", 9090)])
-        self.assertEqual(pod["terminationGracePeriodSeconds"], 60)
+        self.assertEqual(pod["terminationGracePeriodSeconds"], 75)
         self.assertNotIn("lifecycle", container)
 
     def test_volumes_are_mounted_and_mounts_have_volumes(self):

@@ -33,10 +33,17 @@ impl Program {
         Self { child, log, output }
     }
 
-    /// The first log line with this message.
+    /// The first log line with this message, which must come within half a minute.
     pub fn wait_for(&mut self, message: &str) -> Value {
-        let events = self.log.iter().map(|line| serde_json::from_str(&line).unwrap_or_else(|_| panic!("logs are JSON: {line}")));
-        events.into_iter().find(|event: &Value| event["message"] == message).expect("it says so before it ends")
+        let until = Instant::now() + Duration::from_secs(30);
+        loop {
+            let line = self.log.recv_timeout(until.saturating_duration_since(Instant::now()));
+            let line = line.unwrap_or_else(|_| panic!("it says {message:?} before it ends, and in time"));
+            let event: Value = serde_json::from_str(&line).unwrap_or_else(|_| panic!("logs are JSON: {line}"));
+            if event["message"] == message {
+                return event;
+            }
+        }
     }
 
     /// Waits for its end, which must come: did it succeed, and what did it say?

@@ -33,6 +33,12 @@
 {{- if and (or $values.authorities.lrsKey $values.authorities.redisKey) (not $values.authorities.existingConfigMap) -}}
   {{- $problems = append $problems "authorities.existingConfigMap: name the ConfigMap that lrsKey and redisKey are keys of" -}}
 {{- end -}}
+{{- $drain := $values.config.server.drain_seconds | default 5 | int -}}
+{{- if hasKey $values.config.server "drain_seconds" -}}{{- $drain = int $values.config.server.drain_seconds -}}{{- end -}}
+{{- $ends := add $drain (mul 2 ($values.config.lrs.timeout_seconds | default 30 | int)) 5 -}}
+{{- if lt (int $values.terminationGracePeriodSeconds) (int $ends) -}}
+  {{- $problems = append $problems (printf "terminationGracePeriodSeconds: the gateway may need %d seconds to end (config.server.drain_seconds, twice config.lrs.timeout_seconds, and 5)" (int $ends)) -}}
+{{- end -}}
 {{- if $problems -}}
   {{- fail (printf "\n\nThese values do not fit together:\n  * %s\n" (join "\n  * " $problems)) -}}
 {{- end -}}

@@ -21,8 +21,6 @@ struct Shelves {
     woken: HashSet<BatchId>,
     tokens: HashMap<BatchId, u64>,
     shared: HashMap<String, Vec<u8>>,
-    /// How far the clock has been put forward.
-    ahead: Duration,
 }
 
 struct Kept {
@@ -70,13 +68,13 @@ impl Queue {
 }
 
 impl Shelves {
-    fn now(&self) -> Moment {
-        Moment(jiff::Timestamp::now().as_millisecond()).after(self.ahead)
+    fn now() -> Moment {
+        Moment(jiff::Timestamp::now().as_millisecond())
     }
 
     /// Forgets what is past its time.
     fn sweep(&mut self) {
-        let now = self.now();
+        let now = Self::now();
         let gone: Vec<BatchId> = self.batches.values().filter(|kept| kept.batch.expires <= now).map(|kept| kept.batch.id).collect();
         for id in gone {
             self.forget(id);
@@ -102,11 +100,6 @@ impl MemoryStore {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Puts the clock forward.
-    pub fn advance(&self, duration: Duration) {
-        self.shelves().ahead += duration;
-    }
-
     /// Everything that is kept, in its bytes.
     pub fn dump(&self) -> Vec<u8> {
         let shelves = self.shelves();
@@ -126,13 +119,13 @@ fn done<'a, T: Send + 'a>(value: T) -> Pending<'a, T> {
 
 impl Store for MemoryStore {
     fn now(&self) -> Pending<'_, Moment> {
-        done(self.shelves().now())
+        done(Shelves::now())
     }
 
     fn create<'a>(&'a self, NewBatch { batch, blobs }: &'a NewBatch) -> Pending<'a, ()> {
         let mut shelves = self.shelves();
         shelves.sweep();
-        let now = shelves.now();
+        let now = Shelves::now();
         shelves.batches.insert(batch.id, Kept { batch: batch.clone(), blobs: blobs.iter().cloned().collect() });
         shelves.due.put(batch.id, now);
         done(())
@@ -140,7 +133,7 @@ impl Store for MemoryStore {
 
     fn load(&self, id: BatchId) -> Pending<'_, Option<Batch>> {
         let mut shelves = self.shelves();
-        let now = shelves.now();
+        let now = Shelves::now();
         if shelves.batches.get(&id).is_some_and(|kept| kept.batch.expires <= now) {
             shelves.forget(id);
         }
@@ -191,7 +184,7 @@ impl Store for MemoryStore {
     fn claim(&self, lease: Duration, most: usize) -> Pending<'_, Claim> {
         let mut shelves = self.shelves();
         shelves.sweep();
-        let now = shelves.now();
+        let now = Shelves::now();
         for id in shelves.leased.take_due(now, usize::MAX) {
             shelves.due.put(id, now);
         }
@@ -208,7 +201,7 @@ impl Store for MemoryStore {
 
     fn backlog(&self) -> Pending<'_, Backlog> {
         let shelves = self.shelves();
-        let now = shelves.now();
+        let now = Shelves::now();
         let due = || shelves.due.order.iter().take_while(|(moment, _)| *moment <= now);
         let first = due().map(|(moment, _)| *moment).find(|moment| moment.0 > 0);
         let unfinished = shelves.due.order.len() + shelves.leased.order.len();
@@ -219,7 +212,7 @@ impl Store for MemoryStore {
         let mut shelves = self.shelves();
         let ours = shelves.holds(lease);
         if ours {
-            let until = shelves.now().after(length);
+            let until = Shelves::now().after(length);
             shelves.leased.put(lease.id, until);
         }
         done(ours)
@@ -230,7 +223,7 @@ impl Store for MemoryStore {
         if shelves.holds(lease) {
             shelves.leased.remove(lease.id);
             shelves.tokens.remove(&lease.id);
-            let now = shelves.now();
+            let now = Shelves::now();
             let due = if shelves.woken.remove(&lease.id) { Some(now) } else { due };
             if let Some(due) = due {
                 shelves.due.put(lease.id, due);
@@ -248,7 +241,7 @@ impl Store for MemoryStore {
         if shelves.leased.moments.contains_key(&id) {
             shelves.woken.insert(id);
         } else {
-            let now = shelves.now();
+            let now = Shelves::now();
             shelves.due.put(id, now);
         }
         done(())
