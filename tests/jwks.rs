@@ -333,6 +333,18 @@ async fn a_strangers_body_is_not_looked_at_while_keys_are_fetched() {
     let find = "/v1/learners/find-by-uln";
     let nonsense = |key: &SigningKey| gateway.caller().with_token(&key.token(json!({})));
     assert_refused(&nonsense(&stranger).post_text(find, "application/json", "nonsense").await, UNKNOWN);
+    // Nor is anything else.
+    for attempt in 0..4 {
+        tokio::time::sleep(COOLDOWN).await;
+        let batches = "/v1/registration-batches";
+        let answer = match attempt {
+            0 => nonsense(&stranger).post_text(find, "text/plain", "nonsense").await,
+            1 => nonsense(&stranger).request("GET", &format!("{batches}/no-batch")).await,
+            2 => nonsense(&stranger).request("GET", &format!("{batches}?colour=1")).await,
+            _ => nonsense(&stranger).with_header("Idempotency-Key", "").post(find, &json!({})).await,
+        };
+        assert_refused(&answer, UNKNOWN);
+    }
     nonsense(&known).post_text(find, "application/json", "nonsense").await.problem(400, "malformed_request");
 }
 

@@ -95,6 +95,32 @@ async fn an_organisation_can_have_limits_of_its_own_and_takes_nothing_from_other
 }
 
 #[tokio::test]
+async fn a_call_that_is_wrong_in_any_way_is_counted_all_the_same() {
+    let (redis, lrs) = (Redis::start(), Lrs::start());
+    let rates = Rates { person: once(7), ..unlimited() };
+    let gateway = Gateway::with(&lrs.url(), Options { rates, storage: redis.storage(KEY), ..Options::default() });
+    let caller = gateway.caller();
+    let (batches, register) = ("/v1/registration-batches", "/v1/learners/register");
+    let mut learner = by_demographics();
+    (learner["verificationType"], learner["abilityToShare"]) = (json!("PASSPORT"), json!("SEEN_SHARE"));
+    let answers = [
+        caller.post(FIND, &json!({})).await,
+        caller.post_text(FIND, "text/plain", "nonsense").await,
+        caller.post_text(FIND, "application/json", "{").await,
+        caller.request("GET", &format!("{batches}/no-batch")).await,
+        caller.request("GET", &format!("{batches}?colour=1")).await,
+        gateway.caller().with_header("Accept", "image/png").request("GET", &format!("{batches}/no-batch/results")).await,
+        gateway.caller().with_header("Idempotency-Key", "").post(register, &json!({"learner": learner})).await,
+    ];
+    let statuses = answers.each_ref().map(|answer| answer.status);
+    assert_eq!(statuses, [422, 415, 400, 404, 400, 404, 400]);
+    for (left, answer) in (0..7).rev().zip(&answers) {
+        assert!(answer.header("ratelimit").contains(&format!("\"person\";r={left};")), "{left}: {}", answer.header("ratelimit"));
+    }
+    caller.post(FIND, &json!({})).await.problem(429, "rate_limited");
+}
+
+#[tokio::test]
 async fn replicas_count_together_in_one_round_trip() {
     const CALLS: usize = 300;
     let (redis, lrs) = (Redis::start(), Lrs::start());

@@ -1,10 +1,10 @@
 //! What a request about a batch says beside its body: which batch, which part, which page, and how long it may take.
 
-use std::future::{Ready, ready};
-
 use actix_web::dev::Payload;
+use actix_web::web::Query;
 use actix_web::{FromRequest, HttpRequest};
 
+use crate::auth::{Argument, once_admitted};
 use crate::jobs::model::BatchId;
 use crate::problem::{Code, Problem};
 
@@ -14,11 +14,11 @@ pub struct BatchPath(pub BatchId);
 
 impl FromRequest for BatchPath {
     type Error = Problem;
-    type Future = Ready<Result<Self, Problem>>;
+    type Future = Argument<Self>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let id = request.match_info().get("batchId").and_then(BatchId::parse);
-        ready(id.map(Self).ok_or(Problem::new(Code::BatchNotFound)))
+        once_admitted(request, id.map(Self).ok_or(Problem::new(Code::BatchNotFound)))
     }
 }
 
@@ -28,11 +28,11 @@ pub struct PartPath(pub u32);
 
 impl FromRequest for PartPath {
     type Error = Problem;
-    type Future = Ready<Result<Self, Problem>>;
+    type Future = Argument<Self>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let number = request.match_info().get("part").and_then(|text| text.parse().ok());
-        ready(number.map(Self).ok_or_else(no_such_part))
+        once_admitted(request, number.map(Self).ok_or_else(no_such_part))
     }
 }
 
@@ -46,7 +46,7 @@ impl Wait {
 
 impl FromRequest for Wait {
     type Error = Problem;
-    type Future = Ready<Result<Self, Problem>>;
+    type Future = Argument<Self>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let headers = request.headers().get_all("prefer").filter_map(|value| value.to_str().ok());
@@ -54,7 +54,7 @@ impl FromRequest for Wait {
             let (name, seconds) = preference.split_once('=')?;
             name.trim().eq_ignore_ascii_case("wait").then(|| seconds.trim().trim_matches('"').parse::<u64>().ok())?
         });
-        ready(Ok(Self(wait.map(|seconds| seconds.min(Self::LONGEST_SECONDS)))))
+        once_admitted(request, Ok(Self(wait.map(|seconds| seconds.min(Self::LONGEST_SECONDS)))))
     }
 }
 
@@ -85,29 +85,35 @@ impl<C> Paging<C> {
     }
 }
 
-impl<C: Cursor> FromRequest for Paging<C> {
-    type Error = Problem;
-    type Future = Ready<Result<Self, Problem>>;
-
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+impl<C: Cursor> Paging<C> {
+    /// What a query says.
+    fn of(query: &str) -> Result<Self, Problem> {
         let wrong = |detail: &str| Problem::new(Code::MalformedRequest).detail(detail);
+        let pairs = Query::<Vec<(String, String)>>::from_query(query).map_err(|_| wrong("The query cannot be read."))?.into_inner();
         let mut paging = Self { limit: None, cursor: None };
-        for (name, value) in
-            request.query_string().split('&').filter(|pair| !pair.is_empty()).map(|pair| pair.split_once('=').unwrap_or((pair, "")))
-        {
-            match name {
+        for (name, value) in pairs {
+            match name.as_str() {
                 "limit" => match value.parse() {
-                    Ok(limit) if limit > 0 => paging.limit = Some(limit),
-                    _ => return ready(Err(wrong("The query's `limit` must be a number from 1."))),
+                    Ok(limit) if limit > 0 && !value.starts_with('+') => paging.limit = Some(limit),
+                    _ => return Err(wrong("The query's `limit` must be a number from 1.")),
                 },
-                "cursor" => match C::parse(value) {
+                "cursor" => match C::parse(&value) {
                     Some(cursor) => paging.cursor = Some(cursor),
-                    None => return ready(Err(wrong("The query's `cursor` must be the `next` of a page before."))),
+                    None => return Err(wrong("The query's `cursor` must be the `next` of a page before.")),
                 },
-                _ => return ready(Err(wrong("The query may have `limit` and `cursor`, and nothing else."))),
+                _ => return Err(wrong("The query may have `limit` and `cursor`, and nothing else.")),
             }
         }
-        ready(Ok(paging))
+        Ok(paging)
+    }
+}
+
+impl<C: Cursor> FromRequest for Paging<C> {
+    type Error = Problem;
+    type Future = Argument<Self>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        once_admitted(request, Self::of(request.query_string()))
     }
 }
 

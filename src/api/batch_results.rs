@@ -1,6 +1,5 @@
 //! Results of batches, page by page as JSON, or all at once as lines of JSON or CSV.
 
-use std::future::{Ready, ready};
 use std::pin::Pin;
 
 use actix_web::dev::Payload;
@@ -12,6 +11,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::batch_request::{Cursor, Paging};
+use crate::auth::{Argument, once_admitted};
 use crate::form::camel_case;
 use crate::jobs::kind::{BatchKind, Row};
 use crate::jobs::model::{Batch, Part, State};
@@ -58,23 +58,41 @@ pub enum ResultFormat {
 
 impl FromRequest for ResultFormat {
     type Error = Problem;
-    type Future = Ready<Result<Self, Problem>>;
+    type Future = Argument<Self>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let headers = request.headers().get_all(ACCEPT).filter_map(|value| value.to_str().ok());
-        let mut ranges: Vec<(String, f32)> = headers.flat_map(|value| value.split(',')).filter_map(range).collect();
+        let ranges = headers.flat_map(|value| value.split(',')).filter_map(range).collect();
+        once_admitted(request, Self::wanted(ranges).ok_or(Problem::new(Code::NotAcceptable)))
+    }
+}
+
+impl ResultFormat {
+    /// The format that these ranges want most.
+    fn wanted(mut ranges: Vec<(String, f32)>) -> Option<Self> {
         if ranges.is_empty() {
-            return ready(Ok(Self::Json));
+            return Some(Self::Json);
         }
+        // What is refused by its name is not wanted by a wider range either.
+        let refused: Vec<Self> = ranges.iter().filter(|(_, quality)| *quality <= 0.0).filter_map(|(media, _)| Self::named(media)).collect();
         ranges.retain(|(_, quality)| *quality > 0.0);
         ranges.sort_by(|(_, one), (_, other)| other.total_cmp(one));
-        let format = ranges.iter().find_map(|(media, _)| match media.as_str() {
-            "application/json" | "application/*" | "*/*" => Some(Self::Json),
+        let in_range = |media: &str| match media {
+            "*/*" => vec![Self::Json, Self::Lines, Self::Csv],
+            "application/*" => vec![Self::Json, Self::Lines],
+            "text/*" => vec![Self::Csv],
+            _ => Self::named(media).into_iter().collect(),
+        };
+        ranges.iter().flat_map(|(media, _)| in_range(media)).find(|format| !refused.contains(format))
+    }
+
+    fn named(media: &str) -> Option<Self> {
+        match media {
+            "application/json" => Some(Self::Json),
             "application/x-ndjson" | "application/ndjson" => Some(Self::Lines),
-            "text/csv" | "text/*" => Some(Self::Csv),
+            "text/csv" => Some(Self::Csv),
             _ => None,
-        });
-        ready(format.ok_or(Problem::new(Code::NotAcceptable)))
+        }
     }
 }
 
@@ -250,6 +268,22 @@ mod tests {
     fn cells_that_need_it_are_quoted() {
         let line = csv_line(["a", "b,c", "d \"e\"", "f\ng", ""].map(str::to_owned).into_iter());
         assert_eq!(String::from_utf8(line).expect("text"), "a,\"b,c\",\"d \"\"e\"\"\",\"f\ng\",\r\n");
+    }
+
+    #[test]
+    fn what_is_refused_by_name_is_not_wanted_by_a_wider_range() {
+        let wanted = |accept: &str| ResultFormat::wanted(accept.split(',').filter_map(range).collect());
+        for (accept, format) in [
+            ("", Some(ResultFormat::Json)),
+            ("*/*", Some(ResultFormat::Json)),
+            ("application/json;q=0, */*", Some(ResultFormat::Lines)),
+            ("application/json;q=0, application/x-ndjson;q=0, */*", Some(ResultFormat::Csv)),
+            ("text/csv;q=0, text/*", None),
+            ("application/json;q=0.1, text/csv", Some(ResultFormat::Csv)),
+            ("image/png", None),
+        ] {
+            assert_eq!(wanted(accept), format, "{accept}");
+        }
     }
 
     #[test]

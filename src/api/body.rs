@@ -1,8 +1,6 @@
 //! A request body, read and checked in one go.
 
-use std::future::Future;
 use std::ops::Deref;
-use std::pin::Pin;
 use std::time::Duration;
 
 use actix_web::dev::Payload;
@@ -12,6 +10,7 @@ use aws_lc_rs::digest::{Digest, SHA256, digest};
 use futures_util::StreamExt as _;
 
 use super::once::IDEMPOTENCY_KEY;
+use crate::auth::{Argument, admitted};
 use crate::form::read::{Input, from_json};
 use crate::problem::{Code, Problem};
 
@@ -48,14 +47,15 @@ impl<T, const MOST: usize> Deref for Body<T, MOST> {
 
 impl<T: Input + Send + 'static, const MOST: usize> FromRequest for Body<T, MOST> {
     type Error = Problem;
-    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
+    type Future = Argument<Self>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let is_json = is_json(request);
         let announced = request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
         let has_key = request.headers().contains_key(IDEMPOTENCY_KEY);
-        let mut payload = payload.take();
+        let (admitted, mut payload) = (admitted(request.clone()), payload.take());
         Box::pin(async move {
+            admitted.await;
             if !is_json {
                 return Err(Problem::new(Code::UnsupportedMediaType));
             }

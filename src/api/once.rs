@@ -1,6 +1,6 @@
 //! `Idempotency-Key`: a write that is asked for twice is done once. What is remembered is in [`crate::limits::idempotency`].
 
-use std::future::{Future, Ready, ready};
+use std::future::Future;
 
 use actix_web::body::MessageBody as _;
 use actix_web::dev::Payload;
@@ -14,7 +14,7 @@ use tracing::Instrument as _;
 use utoipa::IntoParams;
 use uuid::Uuid;
 
-use crate::auth::Caller;
+use crate::auth::{Argument, Caller, once_admitted};
 use crate::jobs::Jobs;
 use crate::limits::Idempotency;
 use crate::limits::idempotency::{Begun, CannotBegin, Ended, Request, Turn};
@@ -59,13 +59,14 @@ pub struct Attempt {
 
 impl FromRequest for Once {
     type Error = Problem;
-    type Future = Ready<Result<Self, Problem>>;
+    type Future = Argument<Self>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let (Some(store), Some(jobs)) = (request.app_data::<Data<Idempotency>>(), request.app_data::<Data<Jobs>>()) else {
-            return ready(Err(Problem::new(Code::InternalError).cause("the server was started without a store")));
+        let once = match (request.app_data::<Data<Idempotency>>(), request.app_data::<Data<Jobs>>()) {
+            (Some(store), Some(jobs)) => key_of(request).map(|key| Self { key, store: store.clone(), jobs: jobs.clone() }),
+            _ => Err(Problem::new(Code::InternalError).cause("the server was started without a store")),
         };
-        ready(key_of(request).map(|key| Self { key, store: store.clone(), jobs: jobs.clone() }))
+        once_admitted(request, once)
     }
 }
 

@@ -10,6 +10,7 @@ use actix_web::http::header::AUTHORIZATION;
 use actix_web::web::Data;
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest};
 use futures_util::FutureExt as _;
+use futures_util::future::Shared;
 use tokio::sync::oneshot;
 
 use super::scope::Scope;
@@ -51,15 +52,41 @@ impl<S: Scope> FromRequest for Caller<S> {
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let request = request.clone();
-        let known = hold_back(payload);
+        let (admit, admitted) = oneshot::channel();
+        request.extensions_mut().insert(Admission(admitted.shared()));
+        hold_back(&request, payload);
         Box::pin(async move {
             let actor = identify::<S>(&request).await?;
-            // Who waits for the body may be gone already: nobody has to have it.
-            let _ = known.send(());
             count(&request, &actor).await?;
+            // Who waits for it may be gone already.
+            let _ = admit.send(());
             Ok(Self { actor, scope: PhantomData })
         })
     }
+}
+
+/// Whether a caller is let in, in the extensions of the request.
+#[derive(Clone)]
+struct Admission(Shared<oneshot::Receiver<()>>);
+
+/// What a handler's argument becomes.
+pub type Argument<T> = Pin<Box<dyn Future<Output = Result<T, Problem>>>>;
+
+/// Waits until it is known who calls and that they may, if the handler wants to know: [`Caller`] is its first argument then.
+pub async fn admitted(request: HttpRequest) {
+    let admission = request.extensions().get::<Admission>().cloned();
+    if let Some(Admission(admitted)) = admission {
+        let _ = admitted.await;
+    }
+}
+
+/// What was said of a handler's argument, once the caller is let in: strangers are told nothing of it, and every call is counted.
+pub fn once_admitted<T: 'static>(request: &HttpRequest, said: Result<T, Problem>) -> Argument<T> {
+    let admitted = admitted(request.clone());
+    Box::pin(async move {
+        admitted.await;
+        said
+    })
 }
 
 /// A request's id, in its extensions.
@@ -97,17 +124,11 @@ async fn count(request: &HttpRequest, actor: &Actor) -> Result<(), Problem> {
 }
 
 /// Holds the body back until it is known who calls: the gateway reads nothing of strangers.
-fn hold_back(payload: &mut Payload) -> oneshot::Sender<()> {
-    let (known, who_calls) = oneshot::channel();
+fn hold_back(request: &HttpRequest, payload: &mut Payload) {
     if !matches!(payload, Payload::None) {
-        let body = payload.take();
-        let held = async move {
-            let _ = who_calls.await;
-            body
-        };
-        *payload = Payload::Stream { payload: Box::pin(held.flatten_stream()) };
+        let (admitted, body) = (admitted(request.clone()), payload.take());
+        *payload = Payload::Stream { payload: Box::pin(admitted.map(|()| body).flatten_stream()) };
     }
-    known
 }
 
 async fn identify<S: Scope>(request: &HttpRequest) -> Result<Actor, Problem> {

@@ -14,7 +14,7 @@ mod remembered;
 pub mod scope;
 mod verifier;
 
-pub use caller::{Caller, LimitHeaders, RequestId};
+pub use caller::{Argument, Caller, LimitHeaders, RequestId, admitted, once_admitted};
 pub use claims::{ClaimNames, Claims};
 pub use jwks::{KeySet, KeySetSettings};
 pub use keys::{Algorithm, IssuerKey, mint};
