@@ -127,9 +127,13 @@ impl Audit {
         self.0.as_ref().map_or(0, |trail| trail.waiting.load(Ordering::Relaxed))
     }
 
-    /// Writes what waits, and ends.
+    /// Writes what waits, however long that takes, and ends.
     pub fn end(&self) {
         let Some(trail) = &self.0 else { return };
+        let waiting = self.waiting();
+        if waiting > 0 {
+            tracing::info!(waiting, "the audit trail is written to its end");
+        }
         drop(trail.lines.lock().unwrap_or_else(PoisonError::into_inner).take());
         if let Some(writer) = trail.writer.lock().unwrap_or_else(PoisonError::into_inner).take()
             && writer.join().is_err()
@@ -261,9 +265,17 @@ fn write(target: &Target, text: &[u8]) -> std::io::Result<usize> {
             output.flush()?;
             text.len()
         }
-        Target::File(path) => OpenOptions::new().create(true).append(true).open(path)?.write(text)?,
+        Target::File(path) => for_us_alone().create(true).append(true).open(path)?.write(text)?,
     };
     if written == 0 { Err(std::io::ErrorKind::WriteZero.into()) } else { Ok(written) }
+}
+
+/// User names are personal data: a file that is made anew is its owner's.
+fn for_us_alone() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
 }
 
 #[cfg(test)]

@@ -241,6 +241,13 @@ fn check_config(path: &Path, connect: &[String]) -> Outcome {
             Err(problem) => problems.push(format!("auth.issuers.{number}.jwks_url: {problem}")),
         }
     }
+    if config.storage.redis.is_some() {
+        match block_on(config.jobs.check()) {
+            Ok(()) => config.remarks.push("store: Redis answers, and its keys are among ours".into()),
+            Err(JobsError::Sealed(CannotOpen::UnknownKey)) => problems.push(OTHER_KEY.into()),
+            Err(error) => problems.push(format!("store.redis_url: {error}")),
+        }
+    }
     if problems.is_empty() {
         println!("{}: no problem found, {} organisations", path.display(), config.registry.len());
         for remark in config.remarks {

@@ -32,6 +32,7 @@ const UNFINISHED: &str = "lrs_gateway_batches_unfinished";
 const BATCHES_DUE: &str = "lrs_gateway_batches_due";
 const OLDEST_DUE: &str = "lrs_gateway_batch_oldest_due_seconds";
 const CERTIFICATE_EXPIRY: &str = "lrs_gateway_certificate_expiry_timestamp_seconds";
+const UNUSABLE: &str = "lrs_gateway_organisations_unusable";
 const KEYS_AGE: &str = "lrs_gateway_issuer_keys_age_seconds";
 const STORE_ERRORS: &str = "lrs_gateway_store_errors_total";
 const AUDIT_WAITING: &str = "lrs_gateway_audit_waiting";
@@ -102,6 +103,7 @@ fn describe() {
     describe_gauge!(BATCHES_DUE, "Batches that somebody should be working at now.");
     describe_gauge!(OLDEST_DUE, Unit::Seconds, "For how long the longest of them has waited.");
     describe_gauge!(CERTIFICATE_EXPIRY, Unit::Seconds, "When an organisation's client certificate ends, in seconds since 1970.");
+    describe_gauge!(UNUSABLE, "Organisations' files that cannot be used as they are.");
     describe_gauge!(KEYS_AGE, Unit::Seconds, "How long ago an issuer's keys were fetched.");
     describe_counter!(STORE_ERRORS, "What was asked of Redis and failed.");
     describe_gauge!(AUDIT_WAITING, "Lines of the audit trail that wait to be written.");
@@ -193,6 +195,11 @@ pub fn certificate(organisation: &str, ends: Option<i64>) {
     #[expect(clippy::cast_precision_loss, reason = "seconds since 1970 fit")]
     let seconds = ends.map_or(f64::NAN, |ends| ends as f64);
     gauge!(CERTIFICATE_EXPIRY, "organisation" => organisation.to_owned()).set(seconds);
+}
+
+/// So many organisations' files cannot be used as they are.
+pub fn unusable_organisations(files: usize) {
+    gauge!(UNUSABLE).set(count(files));
 }
 
 /// An issuer's keys were fetched so long ago.

@@ -40,7 +40,7 @@ impl Observed {
             return Err("The gateway is about to end.");
         }
         if !gateway.verifier.ready() {
-            return Err("The keys of an issuer have not been fetched.");
+            return Err("The keys of an issuer are not there.");
         }
         match tokio::time::timeout(PATIENCE, gateway.jobs.is_there()).await {
             Ok(true) => Ok(()),
@@ -61,10 +61,10 @@ impl Observed {
         metrics::queue_length(gateway.lrs.waiting());
         metrics::audit_waiting(gateway.lrs.audit().waiting());
         for (issuer, age) in gateway.verifier.key_ages() {
-            // Keys that have never been fetched are as old as can be.
-            metrics::keys_age(issuer, age.unwrap_or(Duration::MAX));
+            metrics::keys_age(issuer, age);
         }
         self.measure_certificates(gateway);
+        metrics::unusable_organisations(gateway.registry.unusable());
         if let Ok(Ok(backlog)) = tokio::time::timeout(PATIENCE, gateway.jobs.backlog()).await {
             metrics::backlog(backlog.unfinished, backlog.due, backlog.oldest);
         }

@@ -29,8 +29,8 @@ Unknown request fields are refused.
 in `lrsCode`, also when nobody has documented it.
 * Errors are `application/problem+json` (RFC 9457) with a `code` from a closed list, given here with each status.
 * Learners' data stand in request bodies only, never in an address.
-* Organisations and people may call so often and no more. `RateLimit-Policy` and `RateLimit` on every answer say how often and what is \
-left (draft-ietf-httpapi-ratelimit-headers-11).";
+* Organisations and people may call so often and no more. `RateLimit-Policy` and `RateLimit` on every answer to a call that was \
+counted say how often and what is left (draft-ietf-httpapi-ratelimit-headers-11).";
 
 /// The document.
 pub fn document() -> OpenApi {
@@ -154,10 +154,8 @@ macro_rules! problem_sets {
 problem_sets! {
     /// What reading from LRS can end in.
     Problems leaves out 404 406 409;
-    /// What registering can end in.
-    RegisterProblems leaves out 404 406;
-    /// What updating can end in.
-    UpdateProblems leaves out 406;
+    /// What registering and updating can end in.
+    WriteProblems leaves out 406;
     /// What asking how LRS is can end in.
     StatusProblems leaves out 404 406 409 413 415 422 502 504;
     /// What asking whether the gateway is ready can end in.

@@ -229,12 +229,19 @@ const LARGEST_HEAD: usize = 32 * 1024;
 ///
 /// Nothing of the request but its method and the pattern of its route is logged: paths, queries, headers and bodies may
 /// hold personal data.
-async fn around_every_request(request: ServiceRequest, next: Next<impl MessageBody + 'static>) -> Result<ServiceResponse<BoxBody>, Error> {
+async fn around_every_request(
+    mut request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
     let busy = Busy::with(&request);
     let marks = Marks::of(&request);
     let span = tracing::info_span!("request", request_id = %marks.id, trace_id = tracing::field::Empty, otel.kind = "server");
     telemetry::continue_trace(&span, request.headers());
     let method = method_name(request.method());
+    if request.method() == Method::HEAD && !request.path().starts_with("/v1/") {
+        // Monitors ask so. The framework leaves out the body.
+        request.head_mut().method = Method::GET;
+    }
     let started = Instant::now();
     let _in_flight = InFlight::request();
     request.extensions_mut().insert(RequestId(marks.id.clone()));
@@ -329,7 +336,8 @@ impl Marks {
         let cors = request.app_data::<Data<Cors>>().cloned();
         Self {
             id: Uuid::now_v7().to_string(),
-            personal: request.path().starts_with("/v1/"),
+            // What is the same for everybody may be kept. The path is as it came: nothing else is known by it.
+            personal: !["/docs", "/openapi"].iter().any(|public| request.path().starts_with(public)),
             policy: if request.path().starts_with("/docs/") { POLICY_OF_PAGE } else { POLICY_OF_DATA },
             secure: request.app_config().secure(),
             origin: cors.as_ref().and_then(|cors| cors.origin(request.headers())),

@@ -44,9 +44,12 @@ impl Telemetry {
     }
 }
 
-/// Starts logging. `RUST_LOG` sets the level, also per module: `info,lrs_gateway::lrs=debug`. Not to be called within a runtime.
+/// Starts logging. `RUST_LOG` sets the level, also per module: `info,lrs_gateway::lrs=debug`. What it says nothing of has the default
+/// level: a slip of the pen must not silence everything. Not to be called within a runtime.
 pub fn init(default_level: &str) -> Telemetry {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default_level));
+    let wanted = std::env::var("RUST_LOG").unwrap_or_default();
+    let filter = EnvFilter::try_new(format!("{default_level},{wanted}")).map_err(|error| error.to_string());
+    let (filter, slip) = filter.map_or_else(|slip| (EnvFilter::new(default_level), Some(slip)), |filter| (filter, None));
     let logs = tracing_subscriber::fmt::layer()
         .json()
         .flatten_event(true)
@@ -63,6 +66,9 @@ pub fn init(default_level: &str) -> Telemetry {
     if tracing::subscriber::set_global_default(tracing_subscriber::registry().with(logs).with(traces)).is_ok() {
         std::panic::set_hook(Box::new(log_panic));
         TRACES.store(provider.is_some(), Ordering::Relaxed);
+    }
+    if let Some(problem) = slip {
+        tracing::error!(problem, "RUST_LOG cannot be read: everything is logged at the usual level");
     }
     if let Some(problem) = problem {
         tracing::error!(problem, "there are no traces: {ENDPOINT} cannot be used");

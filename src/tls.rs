@@ -37,7 +37,11 @@ pub fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, String>
 pub fn certificates_in(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
     let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
     let certificates = certificates.map_err(|error| format!("no certificate can be read: {error}"))?;
-    if certificates.is_empty() { Err("there is no certificate in it".into()) } else { Ok(certificates) }
+    if certificates.is_empty() {
+        Err("there is no certificate in it: it must be PEM, text that begins with -----BEGIN CERTIFICATE-----".into())
+    } else {
+        Ok(certificates)
+    }
 }
 
 fn in_file<T>(file: &Path, read: impl FnOnce(&[u8]) -> Result<T, String>) -> Result<T, String> {
@@ -58,7 +62,9 @@ pub fn private_key(file: &Path) -> Result<PrivateKeyDer<'static>, String> {
 /// # Errors
 /// What is wrong with it.
 pub fn private_key_in(pem: &[u8]) -> Result<PrivateKeyDer<'static>, String> {
-    PrivateKeyDer::from_pem_slice(pem).map_err(|error| format!("no private key can be read: {error}"))
+    PrivateKeyDer::from_pem_slice(pem).map_err(|error| {
+        format!("no private key can be read: it must be PEM, and without a password (`openssl pkey` takes it off): {error}")
+    })
 }
 
 /// When a certificate is valid.

@@ -271,7 +271,7 @@ async fn the_last_good_keys_go_on_serving_while_the_provider_is_down() {
     verifier.verify(&new.token(json!({}))).await.expect("it has healed");
     assert!(verifier.verify(&known.token(json!({}))).await.is_err());
     let ages: Vec<_> = verifier.key_ages().collect();
-    assert!(matches!(ages[..], [(ISSUER, Some(age))] if age < Duration::from_secs(5)), "{ages:?}");
+    assert!(matches!(ages[..], [(ISSUER, age)] if age < Duration::from_secs(5)), "{ages:?}");
 }
 
 #[tokio::test]
@@ -292,7 +292,7 @@ async fn down_from_the_start_is_the_gateways_trouble_and_heals_by_itself() {
 
     let verifier = Verifier::new(vec![issuer(ISSUER, settings)]);
     verifier.keep_fresh();
-    assert!(!verifier.ready() && verifier.key_ages().all(|(_, age)| age.is_none()));
+    assert!(!verifier.ready());
     provider.publish(&[&key]);
     until(|| verifier.ready()).await;
     // The gateway's own try may come a little later.

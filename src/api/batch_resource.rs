@@ -21,7 +21,7 @@ macro_rules! batch_resource {
                     tag = $tag,
                     security(("bearer" = [$scope_name])),
                     params(
-                        ("limit" = Option<u32>, Query, description = "How many to give: 20 if nothing is said, 100 at most."),
+                        ("limit" = Option<u32>, Query, minimum = 1, description = "How many to give: 20 if nothing is said. No more than 100 are given."),
                         ("cursor" = Option<String>, Query, description = "`next` of the page before.")
                     ),
                     responses((status = 200, description = "A page of batches.", body = BatchList), BatchProblems)
@@ -77,7 +77,7 @@ macro_rules! batch_resource {
                     security(("bearer" = [$scope_name])),
                     params(
                         ("batchId" = String, Path, description = "Identifies the batch."),
-                        ("limit" = Option<u32>, Query, description = "How many to give: 1,000 if nothing is said, 10,000 at most."),
+                        ("limit" = Option<u32>, Query, minimum = 1, description = "How many to give: 1,000 if nothing is said. No more than 10,000 are given."),
                         ("cursor" = Option<String>, Query, description = "`next` of the page before.")
                     ),
                     responses(

@@ -14,7 +14,7 @@ use crate::form::answer;
 use crate::form::schema::{Field, one_of};
 use crate::lrs::Lrs;
 use crate::lrs::codes::LrsCode;
-use crate::openapi::RegisterProblems;
+use crate::openapi::WriteProblems;
 use crate::organisations::Actor;
 use crate::problem::Problem;
 
@@ -84,7 +84,7 @@ answer! {
             headers(("Idempotency-Replayed" = bool, description = "`true`: this answer was given before.")), example = json!({
             "outcome": "TOO_MANY_MATCHES", "lrsCode": "WSRC0002", "learners": []
         })),
-        RegisterProblems
+        WriteProblems
     )
 )]
 #[post("/learners/obtain-uln")]

@@ -35,7 +35,7 @@ pub struct KeyParameter {
     /// same body by the same client for the same organisation, the request is not done again: you get the same answer, with
     /// `Idempotency-Replayed: true`. While the first request is being worked on, the answer is 409 `idempotency_key_in_use`; with another
     /// body it is 422 `idempotency_key_reused`. If nobody knows what came of the first, the gateway finds out before it does anything.
-    #[param(rename = "Idempotency-Key", required = false, max_length = 255)]
+    #[param(rename = "Idempotency-Key", required = false, min_length = 1, max_length = 255)]
     #[expect(dead_code, reason = "described, and read as `Once`")]
     idempotency_key: Option<String>,
 }

@@ -13,7 +13,7 @@ use crate::domain::{FindByDemographics, FindByUln, FindType, Open, RegisterLearn
 use crate::form::answer;
 use crate::lrs::codes::{LrsCode, Refusal};
 use crate::lrs::{CallFailed, Failure, Lrs};
-use crate::openapi::{RegisterProblems, UpdateProblems};
+use crate::openapi::WriteProblems;
 use crate::organisations::Actor;
 use crate::problem::{Code, Problem};
 
@@ -86,7 +86,7 @@ answer! {
             headers(("Idempotency-Replayed" = bool, description = "`true`: this answer was given before.")), example = json!({
             "outcome": "OTHER", "lrsCode": "WSRC0999"
         })),
-        RegisterProblems
+        WriteProblems
     )
 )]
 #[post("/learners/register")]
@@ -159,7 +159,7 @@ async fn find_registered(lrs: &Lrs, actor: &Actor, registration: &RegisterLearne
         (status = 200, description = "The record is as it was sent, or LRS answered with a code that is not documented.", body = UpdateResult,
             headers(("Idempotency-Replayed" = bool, description = "`true`: this answer was given before.")),
             example = json!({"outcome": "UPDATED", "lrsCode": "WSRC0006"})),
-        UpdateProblems
+        WriteProblems
     )
 )]
 #[post("/learners/update")]

@@ -46,6 +46,11 @@ impl PublishedKeys {
         Ok(Self(keys))
     }
 
+    /// Is there none that can be used?
+    pub const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// How many there are for at least one of these algorithms.
     pub fn count(&self, algorithms: &[Algorithm]) -> usize {
         self.0.iter().filter(|key| algorithms.iter().any(|algorithm| key.is_for(*algorithm))).count()

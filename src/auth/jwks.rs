@@ -201,6 +201,7 @@ impl KeySet {
         state.seen = Some(Instant::now());
         match &state.edition {
             Some(edition) if edition.keys == keys => return Ok(keys),
+            Some(_) if keys.is_empty() => tracing::warn!(url, "an issuer has withdrawn all its keys"),
             Some(_) => tracing::info!(url, "an issuer has changed its keys"),
             None => {}
         }

@@ -4,7 +4,7 @@
 //! `alg: none` is no algorithm at all. Keys and addresses of keys in a token (`jwk`, `jku`, `x5c`, `x5u`) are nobody's word.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -158,13 +158,17 @@ pub struct Verifier {
     issuers: Vec<Issuer>,
     /// A shared secret verifies faster than anything could be looked up.
     remembered: Option<Remembered>,
+    begun: Instant,
 }
+
+/// How long a gateway that has just begun waits for the keys of every issuer before it says that it is ready.
+const WAITS_FOR_ALL: Duration = Duration::from_secs(30);
 
 impl Verifier {
     /// A verifier that trusts these issuers.
     pub fn new(issuers: Vec<Issuer>) -> Self {
         let remembered = issuers.iter().any(Issuer::is_asymmetric).then(Remembered::default);
-        Self { issuers, remembered }
+        Self { issuers, remembered, begun: Instant::now() }
     }
 
     /// The claims of a token, and the issuer that vouches for them.
@@ -228,16 +232,20 @@ impl Verifier {
         found
     }
 
-    /// Is there a key of every issuer?
+    /// Can tokens be verified? In its first half minute it waits for the keys of every issuer; then one issuer's trouble is not
+    /// everybody's.
     pub fn ready(&self) -> bool {
-        self.issuers.iter().all(|issuer| {
+        let usable = |issuer: &Issuer| {
             issuer.published().is_none_or(|keys| keys.edition().is_some_and(|edition| edition.keys.count(&issuer.algorithms) > 0))
-        })
+        };
+        let waiting = self.begun.elapsed() < WAITS_FOR_ALL;
+        if waiting { self.issuers.iter().all(usable) } else { self.issuers.iter().any(usable) }
     }
 
-    /// How long ago the keys of each issuer that publishes them were last seen to be its keys. `None`: never.
-    pub fn key_ages(&self) -> impl Iterator<Item = (&str, Option<Duration>)> {
-        self.issuers.iter().filter_map(|issuer| Some((issuer.name(), issuer.published()?.age())))
+    /// How long ago the keys of each issuer that publishes them were last seen to be its keys; since when the gateway tries, if never.
+    pub fn key_ages(&self) -> impl Iterator<Item = (&str, Duration)> {
+        let never = self.begun.elapsed();
+        self.issuers.iter().filter_map(move |issuer| Some((issuer.name(), issuer.published()?.age().unwrap_or(never))))
     }
 }
 

@@ -29,7 +29,10 @@ impl Minter {
     /// # Errors
     /// When there is none, or its secret cannot be read.
     pub fn load(path: &Path) -> Result<Self, Vec<String>> {
-        let (file, base) = read(path)?;
+        let (file, base, problems) = read(path)?;
+        if !problems.is_empty() {
+            return Err(problems);
+        }
         let found = file.auth.issuers.iter().find_map(|issuer| Some((issuer, issuer.hmac_secret_file.as_ref()?)));
         let Some((issuer, secret_file)) = found else {
             return Err(vec!["auth.issuers: no issuer has an hmac_secret_file: tokens can only be minted under a shared secret".into()]);

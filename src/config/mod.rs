@@ -17,7 +17,7 @@ use std::time::Duration;
 use crate::auth::Verifier;
 use crate::cors::Cors;
 use crate::form::Value as _;
-use crate::form::file::{from_table, table};
+use crate::form::file::{as_far_as_possible, table};
 use crate::jobs::{JobSettings, Jobs};
 use crate::limits::QueueSettings;
 use crate::limits::{Limit, RateLimits, Rates};
@@ -80,8 +80,7 @@ impl Config {
     /// # Errors
     /// Every problem found, each with its place.
     pub fn load(path: &Path) -> Result<Self, Vec<String>> {
-        let (file, base) = read(path)?;
-        let mut problems = Vec::new();
+        let (file, base, mut problems) = read(path)?;
         let mut keep = |found: Vec<String>| problems.extend(found);
 
         let verifier = verifier(&file, &base).map_err(&mut keep).ok();
@@ -178,6 +177,30 @@ fn out_of_range(file: &ConfigFile) -> Vec<String> {
     .into_iter()
     .flatten()
     .collect();
+    let at_most = |place: &str, number: u64, most: u64| (number > most).then(|| format!("{place}: must be at most {most}"));
+    problems.extend(
+        [
+            at_most("server.drain_seconds", file.server.drain_seconds, 600),
+            at_most("lrs.connect_timeout_seconds", file.lrs.connect_timeout_seconds, 600),
+            at_most("lrs.timeout_seconds", file.lrs.timeout_seconds, 600),
+            at_most("lrs.batch_timeout_seconds", file.lrs.batch_timeout_seconds, 3600),
+        ]
+        .into_iter()
+        .flatten(),
+    );
+    if file.batches.first_poll_seconds > file.batches.longest_poll_seconds {
+        problems.push("batches.first_poll_seconds: must not be more than longest_poll_seconds".into());
+    }
+    if let Some(codes) = &file.lrs.achievements {
+        let mut actions = [codes.create_action, codes.update_action, codes.withdraw_action, codes.reinstate_action];
+        actions.sort_unstable();
+        if actions.windows(2).any(|two| two[0] == two[1]) {
+            problems.push("lrs.achievements: each action needs a number of its own, or LRS does something else than was asked for".into());
+        }
+        if codes.final_type == codes.provisional_type {
+            problems.push("lrs.achievements.final_type: must not be that of provisional_type".into());
+        }
+    }
     if file.batches.retention_seconds < 60 {
         problems.push("batches.retention_seconds: must be at least 60: nobody could read the results in time".into());
     }
@@ -190,7 +213,8 @@ fn out_of_range(file: &ConfigFile) -> Vec<String> {
     problems
 }
 
-fn read(path: &Path) -> Result<(ConfigFile, PathBuf), Vec<String>> {
+/// The file, what its paths begin at, and what is wrong with its form, if the rest is enough to look on.
+fn read(path: &Path) -> Result<(ConfigFile, PathBuf, Vec<String>), Vec<String>> {
     let mut table = table(path)?;
     let mut problems = environment::apply(&mut table, std::env::vars());
     // A section that is not there is one that sets nothing.
@@ -199,19 +223,17 @@ fn read(path: &Path) -> Result<(ConfigFile, PathBuf), Vec<String>> {
     }
     let base = path.parent().unwrap_or(Path::new("")).to_owned();
     let directory = table.get("organisations").and_then(|section| section.get("directory")?.as_str().map(|name| base.join(name)));
-    match from_table(path, table) {
-        Ok(file) if problems.is_empty() => Ok((file, base)),
-        Ok(_) => Err(problems),
-        Err(mut mistakes) => {
-            problems.append(&mut mistakes);
-            // What is wrong with the organisations can be told all the same.
-            if let (Some(directory), Ok(transport)) = (directory, Transport::new(None, Duration::from_secs(1))) {
-                let loaded = Watch::new(directory, transport, false).load(&Registry::default());
-                problems.extend(loaded.map_or_else(|problem| vec![problem], |report| report.problems));
-            }
-            Err(problems)
-        }
+    let (file, mut mistakes) = as_far_as_possible(path, table);
+    problems.append(&mut mistakes);
+    if let Some(file) = file {
+        return Ok((file, base, problems));
     }
+    // What is wrong with the organisations can be told all the same.
+    if let (Some(directory), Ok(transport)) = (directory, Transport::new(None, Duration::from_secs(1))) {
+        let loaded = Watch::new(directory, transport, false).load(&Registry::default());
+        problems.extend(loaded.map_or_else(|problem| vec![problem], |report| report.problems));
+    }
+    Err(problems)
 }
 
 fn lrs_settings(section: &LrsSection) -> Result<LrsSettings, Vec<String>> {

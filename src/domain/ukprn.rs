@@ -55,8 +55,12 @@ macro_rules! organisation_code {
     };
 }
 
-organisation_code!(Ukprn, 8, Rule::new("UK Provider Reference Number.", "10012345"));
-organisation_code!(OrganisationRef, 6, Rule::new("The organisation's LRS reference.", "ABC123"));
+organisation_code!(Ukprn, 8, Rule { pattern: Some("^[0-9A-Za-z]{8}$"), ..Rule::new("UK Provider Reference Number.", "10012345") });
+organisation_code!(
+    OrganisationRef,
+    6,
+    Rule { pattern: Some("^[0-9A-Za-z]{6}$"), ..Rule::new("The organisation's LRS reference.", "ABC123") }
+);
 
 #[cfg(test)]
 mod tests {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use toml::Table;
+use toml::{Table, Value};
 
 use super::read::{Input, Mistake, from_toml};
 
@@ -33,7 +33,13 @@ pub fn table(path: &Path) -> Result<Table, Vec<String>> {
 }
 
 fn as_table(path: &Path, text: &str) -> Result<Table, Vec<String>> {
-    text.parse().map_err(|error: toml::de::Error| vec![format!("{}: not well-formed TOML: {}", path.display(), error.message())])
+    text.parse().map_err(|error: toml::de::Error| {
+        let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+        let (line, column) = (before.lines().count().max(1), before.lines().last().map_or(1, |line| line.chars().count() + 1));
+        let line = line + usize::from(before.ends_with('\n'));
+        let column = if before.ends_with('\n') { 1 } else { column };
+        vec![format!("{}: not well-formed TOML at line {line}, column {column}: {}", path.display(), error.message())]
+    })
 }
 
 /// Reads a table that came from this file.
@@ -41,10 +47,46 @@ fn as_table(path: &Path, text: &str) -> Result<Table, Vec<String>> {
 /// # Errors
 /// Every problem, naming the file and the place.
 pub fn from_table<T: Input>(path: &Path, table: Table) -> Result<T, Vec<String>> {
-    let in_words = |mistake: &Mistake| {
+    from_toml(table).map_err(|mistakes| in_words(path, &mistakes))
+}
+
+/// The same, and what is there without whatever is wrong, if that is enough: so that what is wrong with it otherwise can be told as well.
+pub fn as_far_as_possible<T: Input>(path: &Path, mut table: Table) -> (Option<T>, Vec<String>) {
+    match from_toml(table.clone()) {
+        Ok(value) => (Some(value), Vec::new()),
+        Err(mistakes) => {
+            for mistake in &mistakes {
+                take_out(&mut table, &mistake.pointer);
+            }
+            (from_toml(table).ok(), in_words(path, &mistakes))
+        }
+    }
+}
+
+fn in_words(path: &Path, mistakes: &[Mistake]) -> Vec<String> {
+    let said = mistakes.iter().map(|mistake| {
         let place = mistake.pointer.trim_start_matches('/').replace('/', ".");
         let colon = if place.is_empty() { "" } else { ": " };
         format!("{}: {place}{colon}{}", path.display(), mistake.detail)
+    });
+    said.collect()
+}
+
+fn take_out(table: &mut Table, pointer: &str) {
+    let mut steps: Vec<&str> = pointer.split('/').skip(1).collect();
+    let Some(last) = steps.pop() else { return };
+    let mut within = steps.into_iter();
+    let Some(first) = within.next() else {
+        table.remove(last);
+        return;
     };
-    from_toml(table).map_err(|mistakes| mistakes.iter().map(in_words).collect())
+    let Some(first) = table.get_mut(first) else { return };
+    let found = within.try_fold(first, |value, step| match value {
+        Value::Table(table) => table.get_mut(step),
+        Value::Array(items) => step.parse().ok().and_then(|at: usize| items.get_mut(at)),
+        _ => None,
+    });
+    if let Some(Value::Table(table)) = found {
+        table.remove(last);
+    }
 }

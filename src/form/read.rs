@@ -128,15 +128,15 @@ impl Reading {
         done
     }
 
-    /// A key that no field has. The key is shown only if it looks like a field's name: people's data end up there too.
+    /// A key that no field has. In requests the key is shown only if it looks like a field's name: people's data end up there too.
     ///
     /// # Errors
     /// Only when the document is not well-formed.
     pub fn unknown_field<'de, A: MapAccess<'de>>(&mut self, entries: &mut A, key: &str) -> Result<(), A::Error> {
         entries.next_value::<IgnoredAny>()?;
         let invalid = Invalid::new("unknown_field", "there is no such field: look for a spelling mistake, or leave it out");
-        let named = key.len() <= 40 && !key.is_empty() && key.bytes().all(|b| b.is_ascii_alphabetic() || b == b'_');
-        if named {
+        let is_name = key.len() <= 40 && !key.is_empty() && key.bytes().all(|b| b.is_ascii_alphabetic() || b == b'_');
+        if is_name || self.style == Style::Settings {
             self.at(key, |reading| reading.note(invalid));
         } else {
             self.note(invalid);

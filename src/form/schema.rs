@@ -151,12 +151,13 @@ impl Property {
         Self { name: camel_case(field), required: T::REQUIRED, schema }
     }
 
-    /// What it is when left out.
+    /// What it is when left out. Said in words: generators take a `default` for something that is always there.
     #[must_use]
     pub fn default(mut self, text: &str) -> Self {
         self.required = false;
         if let RefOr::T(Schema::Object(object)) = &mut self.schema {
-            object.default = Some(text.into());
+            let said = object.description.take().unwrap_or_default();
+            object.description = Some(format!("{said} Left out, it is `{text}`.").trim_start().to_owned());
         }
         self
     }

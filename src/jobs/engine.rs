@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
@@ -55,15 +55,20 @@ pub struct Engine {
 #[derive(Debug)]
 pub struct Running {
     stop: watch::Sender<bool>,
+    abandon: Arc<Notify>,
     ended: tokio::task::JoinHandle<()>,
 }
 
 impl Running {
-    /// Takes on no more work, and waits for what has begun, but no longer than this.
+    /// Takes on no more work, and waits for what has begun, but no longer than this: what is not done then is left.
     pub async fn stop(self, longest: Duration) {
-        self.stop.send_replace(true);
-        if tokio::time::timeout(longest, self.ended).await.is_err() {
+        let Self { stop, abandon, mut ended } = self;
+        stop.send_replace(true);
+        if tokio::time::timeout(longest, &mut ended).await.is_err() {
             tracing::warn!("batches were left in the middle of a turn: the next worker goes on with them");
+            abandon.notify_one();
+            // What becomes of their calls is written down.
+            let _ = ended.await;
         }
     }
 }
@@ -91,11 +96,12 @@ impl Engine {
     /// Starts it on the present runtime.
     pub fn start(self) -> Running {
         let (stop, stopped) = watch::channel(false);
-        let ended = tokio::spawn(Arc::new(self).run(stopped));
-        Running { stop, ended }
+        let abandon = Arc::new(Notify::new());
+        let ended = tokio::spawn(Arc::new(self).run(stopped, Arc::clone(&abandon)));
+        Running { stop, abandon, ended }
     }
 
-    async fn run(self: Arc<Self>, mut stopped: watch::Receiver<bool>) {
+    async fn run(self: Arc<Self>, mut stopped: watch::Receiver<bool>, abandon: Arc<Notify>) {
         let settings = self.jobs.settings();
         let mut turns = JoinSet::new();
         let mut in_trouble = false;
@@ -125,7 +131,11 @@ impl Engine {
                 () = told(&mut stopped) => {}
             }
         }
-        while turns.join_next().await.is_some() {}
+        tokio::select! {
+            () = async { while turns.join_next().await.is_some() {} } => return,
+            () = abandon.notified() => {}
+        }
+        turns.shutdown().await;
     }
 
     /// Leases what is due, and says how long there is nothing to do.
@@ -205,7 +215,7 @@ impl Engine {
         if let Some(after) = after.as_ref().filter(|after| after.is_over()) {
             self.jobs.store.keep_until(after, clock.now().after(self.jobs.settings().retention)).await?;
             metrics::batch(after.header.kind.name(), after.status().name(), after.changed().since(after.header.created));
-            tracing::info!(batch = %batch.id, status = ?after.status(), "batch over");
+            tracing::info!(batch = %batch.id, status = after.status().name(), "batch over");
         }
         outcomes.into_iter().collect::<Result<(), _>>()?;
         let rest = || Some(clock.now().after(LONG_REST));
@@ -443,9 +453,9 @@ impl Turn<'_> {
         let erase = if keeps_records { Vec::new() } else { vec![Blob::Records(number)] };
         let changed = self.engine.jobs.store.change(self.batch.id, number, seen, after, &Blobs { put, erase }).await?;
         if changed && seen.state != after.state {
-            let Part { state, reason, job, code, .. } = after;
-            metrics::part(self.batch.header.kind.name(), state.name());
-            tracing::info!(batch = %self.batch.id, part = number, ?state, ?reason, job, code, "part");
+            let (state, reason) = (after.state.name(), after.reason.map(Reason::name));
+            metrics::part(self.batch.header.kind.name(), state);
+            tracing::info!(batch = %self.batch.id, part = number, state, reason, job = after.job, code = after.code, "part");
         }
         Ok(changed)
     }

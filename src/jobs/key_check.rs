@@ -14,8 +14,10 @@ use super::store::Store;
 use crate::storage::seal::{CannotOpen, Keys};
 
 const PLACE: &str = "key-check";
-/// An entry is made anew this long before it would have to be, so that it is not made anew all the time.
+/// How much longer than it has to an entry lasts: clocks differ.
 const AHEAD: Duration = Duration::from_secs(24 * 60 * 60);
+/// It is noted again after a minute all the same: somebody may have emptied the store.
+const AGAIN_AFTER: Duration = Duration::from_secs(60);
 /// An entry: when it ends (8 bytes, big-endian), and the sealed text.
 const MOMENT_LEN: usize = 8;
 
@@ -23,7 +25,8 @@ const MOMENT_LEN: usize = 8;
 #[derive(Debug, Default)]
 pub struct KeyCheck {
     fits: OnceCell<()>,
-    noted_until: AtomicI64,
+    /// Until when our key was said to be in use when it was last noted.
+    noted: AtomicI64,
 }
 
 impl KeyCheck {
@@ -44,14 +47,14 @@ impl KeyCheck {
     /// # Errors
     /// When the store cannot be used.
     pub async fn note(&self, store: &dyn Store, keys: &Keys, until: Moment) -> Result<(), JobsError> {
-        if until.0 <= self.noted_until.load(Ordering::Relaxed) {
+        if until < Moment(self.noted.load(Ordering::Relaxed)).after(AGAIN_AFTER) {
             return Ok(());
         }
-        let until = until.after(AHEAD);
+        let (noted, until) = (until, until.after(AHEAD));
         let mut entry = until.0.to_be_bytes().to_vec();
         entry.extend(keys.seal(PLACE, PLACE.as_bytes())?);
         store.share(&format!("key:{}", keys.id()), &entry).await?;
-        self.noted_until.store(until.0, Ordering::Relaxed);
+        self.noted.store(noted.0, Ordering::Relaxed);
         Ok(())
     }
 

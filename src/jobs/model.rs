@@ -215,6 +215,25 @@ pub enum Reason {
     Unreadable,
 }
 
+impl Reason {
+    /// Its name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::LrsUnavailable => "LRS_UNAVAILABLE",
+            Self::LrsMaintenance => "LRS_MAINTENANCE",
+            Self::LrsCredentialsRejected => "LRS_CREDENTIALS_REJECTED",
+            Self::LrsRejectedRequest => "LRS_REJECTED_REQUEST",
+            Self::LrsRefused => "LRS_REFUSED",
+            Self::AnswerLost => "ANSWER_LOST",
+            Self::JobUnknown => "JOB_UNKNOWN",
+            Self::JobFailed => "JOB_FAILED",
+            Self::NotInTime => "NOT_IN_TIME",
+            Self::Discarded => "DISCARDED",
+            Self::Unreadable => "UNREADABLE",
+        }
+    }
+}
+
 /// What LRS says of a job in its own words and times.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JobTold {

@@ -257,7 +257,13 @@ async fn exchange(request: RequestBuilder, most: usize) -> Result<(u16, HeaderMa
 
 /// What came back over HTTP, as the answer to this very operation.
 fn understand<O: Operation>(operation: &O, status: u16, headers: &HeaderMap, body: &[u8]) -> Result<O::Answer, Failure> {
-    let answer = read_answer::<O>(status, content_type(headers), body)?;
+    let answer = read_answer::<O>(status, content_type(headers), body).map_err(|failure| match failure {
+        // Who only reads is refused nothing that writing is refused for.
+        Failure::Refused(refusal, code) if operation.is_safe_to_retry() && refusal != Refusal::InvalidUln => {
+            Failure::ServiceFailed(Some(code))
+        }
+        failure => failure,
+    })?;
     match answer.code().and_then(Failure::of_code) {
         // Refusals of writes mean nothing to who only reads: such a code is passed on as one nobody documented.
         Some(Failure::Refused(refusal, _)) if operation.is_safe_to_retry() && refusal != Refusal::InvalidUln => {}

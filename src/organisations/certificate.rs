@@ -95,6 +95,9 @@ fn belong_together(certificate: &CertificateDer<'static>, key: &PrivateKeyDer<'s
     match CertifiedKey::from_der(vec![certificate.clone()], key.clone_key(), &tls::provider()) {
         Ok(_) => Ok(true),
         Err(rustls::Error::InconsistentKeys(_)) => Ok(false),
+        Err(rustls::Error::InvalidCertificate(error)) => {
+            Err(format!("the certificate cannot be used: it must be X.509, version 3 (LRS's are): {error:?}"))
+        }
         Err(error) => Err(format!("the key cannot be used: {error}")),
     }
 }

@@ -217,10 +217,10 @@ impl Files<'_> {
     }
 }
 
-/// A secret in a file, without the end of its line.
+/// A secret in a file, without the end of its line, and without the mark that Windows' editors put before texts.
 fn text_of(content: &[u8]) -> Result<&str, String> {
     let text = std::str::from_utf8(content).map_err(|_| "must be text in UTF-8")?;
-    Ok(text.trim_end_matches(['\r', '\n']))
+    Ok(text.trim_start_matches('\u{feff}').trim_end_matches(['\r', '\n']))
 }
 
 /// Paths in a file are relative to it.

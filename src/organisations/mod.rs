@@ -10,6 +10,7 @@ mod transport;
 mod watch;
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use secrecy::{ExposeSecret as _, SecretString};
@@ -215,7 +216,11 @@ pub struct Report {
 
 /// Every organisation the gateway acts for. It can change at any time; who acts for one keeps what it was when the request came.
 #[derive(Debug, Default)]
-pub struct Registry(RwLock<Arc<Organisations>>);
+pub struct Registry {
+    organisations: RwLock<Arc<Organisations>>,
+    /// How many files cannot be used as they are now.
+    unusable: AtomicUsize,
+}
 
 /// The organisations by their UKPRNs.
 type Organisations = HashMap<Ukprn, Arc<Organisation>>;
@@ -225,17 +230,27 @@ impl Registry {
     pub fn new(organisations: impl IntoIterator<Item = Organisation>) -> Self {
         let organisations: Organisations =
             organisations.into_iter().map(|organisation| (organisation.ukprn.clone(), Arc::new(organisation))).collect();
-        Self(RwLock::new(Arc::new(organisations)))
+        Self { organisations: RwLock::new(Arc::new(organisations)), unusable: AtomicUsize::new(0) }
     }
 
     /// Those there are now.
     pub fn now(&self) -> Arc<Organisations> {
-        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.organisations.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Replaces them all.
     fn replace(&self, organisations: Organisations) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(organisations);
+        *self.organisations.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(organisations);
+    }
+
+    /// So many files cannot be used as they are now.
+    fn note_unusable(&self, files: usize) {
+        self.unusable.store(files, Ordering::Relaxed);
+    }
+
+    /// How many organisations' files cannot be used as they are now: who was there before them goes on until the process ends.
+    pub fn unusable(&self) -> usize {
+        self.unusable.load(Ordering::Relaxed)
     }
 
     /// The organisation with this UKPRN.

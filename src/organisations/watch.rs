@@ -31,6 +31,8 @@ struct Known {
     repeats: bool,
     /// Whom it described when it was last good.
     organisation: Option<Arc<Organisation>>,
+    /// Can it be used as it is now?
+    good: bool,
 }
 
 /// What has changed.
@@ -38,7 +40,15 @@ struct Known {
 struct Changes {
     report: Report,
     /// Who is there that was not, is another than before, or is gone.
-    changed: Vec<Ukprn>,
+    changed: Vec<(Ukprn, Change)>,
+}
+
+/// What has become of an organisation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Change {
+    Came,
+    Changed,
+    Gone,
 }
 
 impl Watch {
@@ -69,8 +79,12 @@ impl Watch {
                 for problem in report.problems {
                     tracing::error!(problem, "an organisation has a problem: it stays as it was, if it was there");
                 }
-                for organisation in changed {
-                    tracing::info!(%organisation, "an organisation has changed");
+                for (organisation, change) in changed {
+                    match change {
+                        Change::Came => tracing::info!(%organisation, "an organisation has come"),
+                        Change::Changed => tracing::info!(%organisation, "an organisation has changed"),
+                        Change::Gone => tracing::warn!(%organisation, "an organisation is gone"),
+                    }
                 }
             }
             Err(problem) if !self.unreadable => {
@@ -98,11 +112,12 @@ impl Watch {
                 (_, Some((ukprn, first))) => {
                     let (path, first) = (path.display(), first.display());
                     changes.report.problems.push(format!("{path}: ukprn: organisation {ukprn} is described in {first} already"));
-                    Known { digest, repeats, organisation: None }
+                    Known { digest, repeats, organisation: None, good: false }
                 }
                 (before, None) => {
                     let opened = gathered.open(&self.transport, self.certificates_needed, &mut changes.report).map(Arc::new);
-                    Known { digest, repeats, organisation: opened.or_else(|| before?.organisation) }
+                    let good = opened.is_some();
+                    Known { digest, repeats, organisation: opened.or_else(|| before?.organisation), good }
                 }
             };
             self.known.insert(path, known);
@@ -112,12 +127,14 @@ impl Watch {
             organisations.entry(organisation.ukprn().clone()).or_insert_with(|| Arc::clone(organisation));
         }
         let before = registry.now();
-        let is_same = |ukprn: &Ukprn| match (before.get(ukprn), organisations.get(ukprn)) {
-            (Some(one), Some(other)) => Arc::ptr_eq(one, other),
-            _ => false,
+        let change = |ukprn: &Ukprn| match (before.get(ukprn), organisations.get(ukprn)) {
+            (Some(one), Some(other)) => (!Arc::ptr_eq(one, other)).then_some(Change::Changed),
+            (Some(_), None) => Some(Change::Gone),
+            (None, _) => Some(Change::Came),
         };
-        changes.changed = before.keys().chain(organisations.keys().filter(|ukprn| !before.contains_key(ukprn))).cloned().collect();
-        changes.changed.retain(|ukprn| !is_same(ukprn));
+        let everybody = before.keys().chain(organisations.keys().filter(|ukprn| !before.contains_key(ukprn)));
+        changes.changed = everybody.filter_map(|ukprn| Some((ukprn.clone(), change(ukprn)?))).collect();
+        registry.note_unusable(self.known.values().filter(|known| !known.good).count());
         if !changes.changed.is_empty() {
             registry.replace(organisations);
         }

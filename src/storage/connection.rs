@@ -81,6 +81,8 @@ struct Current {
 /// The connection.
 pub struct Connection {
     topology: Topology,
+    /// Hosts and ports, for people.
+    place: String,
     current: Mutex<Current>,
 }
 
@@ -116,7 +118,9 @@ impl Connection {
             "cluster" => Topology::Cluster(Box::new(cluster(rest, tls, certificates)?)),
             _ => return Err(SCHEMES.into()),
         };
-        Ok(Self { topology, current: Mutex::default() })
+        let hosts = rest.split('/').next().unwrap_or_default();
+        let place = hosts.rsplit_once('@').map_or(hosts, |(_, hosts)| hosts).to_owned();
+        Ok(Self { topology, place, current: Mutex::default() })
     }
 
     /// The open connection, or a new one, with its number.
@@ -138,7 +142,11 @@ impl Connection {
                 Ok((current.made, open))
             }
             failed => {
-                let problem = failed.map_or_else(|_| "no connection in time".to_owned(), |result| describe(result.err().as_ref()));
+                let why = match failed {
+                    Ok(result) => result.err().map_or_else(String::new, |error| reason(&error)),
+                    Err(_) => "no connection in time".to_owned(),
+                };
+                let problem = format!("{}: {why}", self.place);
                 current.failed = Some((Instant::now(), problem.clone()));
                 Err(StoreError::Unavailable(problem))
             }
@@ -166,6 +174,20 @@ async fn connect(topology: Topology) -> Result<Open, RedisError> {
         Topology::Sentinel(parts) => Open::Server(parts.client()?.get_async_connection_with_config(&config).await?),
         Topology::Cluster(client) => Open::Cluster(client.get_async_connection().await?),
     })
+}
+
+/// Why there is no connection: nothing of anybody's data has been sent yet, so all of it may be told.
+fn reason(error: &RedisError) -> String {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(inner) = cause {
+        let said = inner.to_string();
+        if !text.contains(&said) {
+            text = format!("{text}: {said}");
+        }
+        cause = inner.source();
+    }
+    text
 }
 
 /// A problem in words for operators.
