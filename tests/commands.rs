@@ -8,7 +8,7 @@ use lrs_gateway::organisations::Transport;
 use serde_json::{Value, json};
 
 use crate::support::Caller;
-use crate::support::program::{Program, Setup, program, run, stderr};
+use crate::support::program::{Program, Serving, Setup, program, run, stderr};
 
 #[tokio::test]
 async fn serve_and_simulate_work_together_with_a_minted_token() {
@@ -135,6 +135,52 @@ fn every_problem_of_a_configuration_is_reported_at_once() {
         assert!(said.contains(place), "{place}: {said}");
     }
     assert_eq!(said.lines().count(), 9, "one line a problem: {said}");
+}
+
+#[test]
+fn a_slip_in_the_file_hides_nothing_of_what_comes_after_it() {
+    let setup = Setup::new("http://127.0.0.1:1");
+    let config = std::fs::read_to_string(setup.path("gateway.toml")).expect("written");
+    let config = config.replacen("[lrs]\n", "[lrs]\ntimeout_secs = 3\nbatch_timeout_seconds = 4000\n", 1);
+    let more = "[store]\nredis-url = \"x\"\n[limits]\nreplicas = 0\n[batches]\nfirst_poll_seconds = 900\nlongest_poll_seconds = 60\n\
+        [lrs.achievements]\ncreate_action = 2\nfinal_type = \"Provisional\"\n";
+    setup.write("gateway.toml", &(config + more));
+    setup.write("organisations/10088882.toml", "ukprn = \"10088882\"\nclient-certificate = {}\n");
+    let said = stderr(&run(&["check-config", "--config", &setup.config()]));
+    for place in [
+        "lrs.timeout_secs: there is no such field",
+        "store.redis-url: there is no such field",
+        "lrs.batch_timeout_seconds: must be at most 3600",
+        "limits.replicas: must be at least 1",
+        "batches.first_poll_seconds: must not be more than longest_poll_seconds",
+        "lrs.achievements: each action needs a number of its own",
+        "lrs.achievements.final_type: must not be that of provisional_type",
+        "10088882.toml: client-certificate: there is no such field",
+    ] {
+        assert!(said.contains(place), "{place}: {said}");
+    }
+    setup.write("gateway.toml", "[server]\nworkers = 1\n\n[lrs]\nenvironment = live\n");
+    let said = stderr(&run(&["check-config", "--config", &setup.config()]));
+    assert!(said.contains("not well-formed TOML at line 5, column 15:"), "{said}");
+}
+
+#[test]
+fn a_redis_that_cannot_be_used_is_told_with_its_address_and_without_its_password() {
+    let setup = Setup::new("http://127.0.0.1:1");
+    let config = std::fs::read_to_string(setup.path("gateway.toml")).expect("written");
+    let more = "[store]\nredis_url = \"redis://someone:hidden@127.0.0.1:1/0\"\nencryption_key_file = \"store.key\"\n";
+    setup.write("store.key", &"01".repeat(32));
+    setup.write("gateway.toml", &(config + more));
+    let said = stderr(&run(&["check-config", "--config", &setup.config()]));
+    assert!(said.contains("store.redis_url:") && said.contains("127.0.0.1:1: ") && said.contains("refused"), "{said}");
+    assert!(!said.contains("hidden"), "{said}");
+}
+
+#[test]
+fn a_slip_in_the_log_level_silences_nothing() {
+    for level in ["", "inof", "lrs_gateway::jobs=debug", "a=b=c"] {
+        Serving::with(&Setup::new("http://127.0.0.1:1"), &[("RUST_LOG", level)]);
+    }
 }
 
 #[test]

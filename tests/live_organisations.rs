@@ -22,6 +22,7 @@ struct Scene {
     setup: Setup,
     program: Program,
     url: String,
+    admin: String,
 }
 
 fn search() -> Value {
@@ -30,8 +31,15 @@ fn search() -> Value {
 
 impl Scene {
     fn start(setup: Setup) -> Self {
-        let Serving { program, api: url, .. } = Serving::start(&setup);
-        Self { setup, program, url }
+        let Serving { program, api: url, admin } = Serving::start(&setup);
+        Self { setup, program, url, admin }
+    }
+
+    /// How many organisations' files cannot be used, as operators can measure it.
+    async fn unusable(&self) -> String {
+        let metrics = Caller::new(self.admin.clone()).request("GET", "/metrics").await.text;
+        let line = metrics.lines().find_map(|line| line.strip_prefix("lrs_gateway_organisations_unusable "));
+        line.expect("it is measured").to_owned()
     }
 
     fn caller(&self, ukprn: &str) -> Caller {
@@ -73,6 +81,7 @@ async fn organisations_come_change_and_go_while_the_gateway_runs() {
     let told = scene.program.wait_for("an organisation has a problem: it stays as it was, if it was there");
     assert!(told["problem"].as_str().is_some_and(|problem| problem.contains("not well-formed TOML")), "{told}");
     scene.caller(ONE).post(FIND, &search()).await.ok();
+    assert_eq!(scene.unusable().await, "1");
     // A password that LRS does not know shows that it is read again; and then the right one.
     organisation(&scene.setup, ONE, "another-password");
     scene.becomes(ONE, 502).await.problem(502, "lrs_credentials_rejected");
@@ -81,6 +90,8 @@ async fn organisations_come_change_and_go_while_the_gateway_runs() {
     // It goes.
     std::fs::remove_file(scene.setup.path(&format!("organisations/{ONE}.toml"))).expect("removed");
     scene.becomes(ONE, 403).await.problem(403, "organisation_not_registered");
+    assert_eq!(scene.unusable().await, "0");
+    assert_eq!(scene.program.wait_for("an organisation is gone")["organisation"], ONE);
 }
 
 #[tokio::test]

@@ -428,6 +428,13 @@ async fn every_kind_of_answer_has_the_headers_that_browsers_heed() {
         assert_eq!(answer.header("content-security-policy").contains("script-src 'self';"), page, "{path}");
         assert_eq!(answer.header("strict-transport-security"), "", "only who speaks TLS can say so");
     }
+    // However a path is spelt, answers about people are not kept; and monitors may ask without wanting the answer.
+    let answer = caller.post("/%761/learners/find-by-uln", &search()).await;
+    assert_eq!((answer.status, answer.header("cache-control")), (503, "no-store"), "nobody plays LRS here");
+    for (path, status) in [("/health/live", 200), ("/health/ready", 200), ("/openapi.json", 200), ("/v1/organisation", 405)] {
+        let answer = caller.request("HEAD", path).await;
+        assert_eq!((answer.status, answer.text.as_str()), (status, ""), "{path}");
+    }
     assert_eq!(caller.with_authorization(None).post(FIND, &search()).await.status, 401);
 }
 
