@@ -1,6 +1,6 @@
 //! Achievements, which awarding organisations submit in batches (FACTS 2.13).
 
-use super::{Date, Gender, MisIdentifier, Name, Open, Personal, Postcode, Text, Ukprn, Uln, XmlDateTime};
+use super::{Date, Gender, MisIdentifier, Name, Open, Personal, Text, Ukprn, Uln, XmlDateTime};
 use crate::domain::codes::{AchievementAction, AchievementJobStatus};
 use crate::form::{answer, kept_request};
 
@@ -8,6 +8,8 @@ use crate::form::{answer, kept_request};
 pub type QualificationReference = Text<1, 50>;
 /// A grade, or a language: up to 50 characters. LRS publishes no list.
 pub type ShortText = Text<0, 50>;
+/// A postcode of any country: LRS publishes no rule for those of achievements (FACTS 2.13).
+pub type AnyPostcode = Text<0, 20>;
 /// Why an achievement is changed: up to 255 characters.
 pub type ActionReason = Text<0, 255>;
 
@@ -33,8 +35,8 @@ kept_request! {
         pub date_of_birth: Option<Date>,
         /// The learner's gender.
         pub gender: Option<Gender>,
-        /// Postcode of the learner's address.
-        pub learner_postcode: Option<Postcode>,
+        /// Postcode of the learner's address, of any country: up to 20 characters.
+        pub learner_postcode: Option<AnyPostcode>,
         /// UKPRN of the provider where it was achieved.
         pub provider_ukprn: Ukprn,
         /// Reference number of the unit or qualification, up to 50 characters.

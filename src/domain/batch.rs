@@ -1,11 +1,9 @@
 //! The records of batches, as callers give them (FACTS 2.2, 2.7, 2.11).
 
-use super::learner::other_is_described;
 use super::{
     AbilityToShare, AddressLine, Date, EmailAddress, Gender, Name, Nationality, Notes, Open, OptionalName, OtherVerificationDescription,
     Personal, Postcode, SchoolName, ScottishCandidateNumber, Text, Uln, VerificationType,
 };
-use crate::form::read::Reading;
 use crate::form::{answer, kept_request};
 
 /// The caller's own name for a record, which LRS gives back: up to 128 characters.
@@ -63,20 +61,11 @@ kept_request! {
         pub ability_to_share: Option<AbilityToShare>,
         /// What proved the learner's identity.
         pub verification_type: Option<VerificationType>,
-        /// What it was: required when `verificationType` is `OTHER`.
+        /// What it was, when `verificationType` is `OTHER`.
         pub other_verification_description: Option<OtherVerificationDescription>,
         /// Notes, up to 4,000 characters.
         pub notes: Option<Notes>,
     }
-    also (verification_type, other_verification_description) => other_is_described_if_given
-}
-
-fn other_is_described_if_given(
-    kind: Option<&Option<VerificationType>>,
-    description: Option<&Option<OtherVerificationDescription>>,
-    reading: &mut Reading,
-) {
-    other_is_described(kind.and_then(Option::as_ref), description, reading);
 }
 
 kept_request! {

@@ -150,11 +150,7 @@ kept_request! {
 }
 
 /// `OTHER` says nothing without a description.
-pub(super) fn other_is_described(
-    kind: Option<&VerificationType>,
-    description: Option<&Option<OtherVerificationDescription>>,
-    reading: &mut Reading,
-) {
+fn other_is_described(kind: Option<&VerificationType>, description: Option<&Option<OtherVerificationDescription>>, reading: &mut Reading) {
     let Some(description) = description else { return }; // wrong in itself, and said so
     let described = description.as_ref().is_some_and(|text| !text.as_str().trim().is_empty());
     if kind == Some(&VerificationType::Other) && !described {

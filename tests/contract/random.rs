@@ -234,7 +234,7 @@ fn batch_learner_to_verify() -> impl Strategy<Value = BatchLearnerToVerify> {
 
 fn achievement() -> impl Strategy<Value = Achievement> {
     let action = (any_of(AchievementAction::ALL), value(date()), optional(text(255)), value(date()));
-    let person = (batch_learner_to_verify(), optional(postcode()));
+    let person = (batch_learner_to_verify(), optional(text(20)));
     let award = (value("[0-9a-zA-Z]{8}"), value(text(50)), optional(text(50)), optional(text(50)));
     (action, person, award).prop_map(|(action, person, award)| {
         let (action, action_date, action_reason, achievement_award_date) = action;
