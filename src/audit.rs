@@ -18,9 +18,7 @@ use serde::Serialize;
 
 use crate::domain::Uln;
 use crate::form::Value as _;
-use crate::lrs::Failure;
-use crate::lrs::codes::LrsCode;
-use crate::organisations::Actor;
+use crate::organisations::{Actor, Origin};
 use crate::storage::seal::Keys;
 
 /// How many lines may wait to be written before no more calls are made.
@@ -38,19 +36,6 @@ pub enum Target {
     Output,
     /// This file, at its end. It may be renamed or removed at any time: it is made anew.
     File(PathBuf),
-}
-
-/// Where a call comes from, beside person and organisation.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Origin {
-    /// The request's id, or that of the one which submitted the batch.
-    pub request_id: String,
-    /// Who vouches for the caller.
-    pub issuer: String,
-    /// The program that called, by its name there: `azp` or `client_id` (RFC 9068), or `sub`. Empty if the token does not say.
-    pub client: String,
-    /// The batch and the number of its part.
-    pub part: Option<(String, u32)>,
 }
 
 /// The audit trail.
@@ -163,10 +148,10 @@ impl Entry {
         }
     }
 
-    /// This is what it came to ([`outcome_of`]), and LRS's code for it.
-    pub fn end(mut self, outcome: &'static str, code: Option<&LrsCode>) {
+    /// This is what it came to, and LRS's code for it.
+    pub fn end(mut self, outcome: &'static str, code: Option<&str>) {
         self.outcome = outcome;
-        self.code = code.and_then(LrsCode::printable).map(str::to_owned);
+        self.code = code.map(str::to_owned);
     }
 }
 
@@ -199,23 +184,6 @@ impl Drop for Entry {
         if lines.as_ref().is_none_or(|lines| lines.send(json).is_err()) {
             tracing::error!(request_id, operation = self.operation, "a call is not in the audit trail: it has ended");
         }
-    }
-}
-
-/// What became of a call, in a word: whether it brought an answer, or why not.
-pub const fn outcome_of(failure: Option<&Failure>) -> &'static str {
-    let Some(failure) = failure else { return "ANSWERED" };
-    match failure {
-        Failure::Unreachable => "UNREACHABLE",
-        Failure::ConnectionLost => "CONNECTION_LOST",
-        Failure::Timeout => "TIMEOUT",
-        Failure::Maintenance(_) | Failure::MaintenanceInFront | Failure::PlannedMaintenance { .. } => "MAINTENANCE",
-        Failure::CredentialsRejected(_) => "CREDENTIALS_REJECTED",
-        Failure::Refused(..) => "REFUSED",
-        Failure::RequestRejected(_) | Failure::UnknownError(_) => "REQUEST_REJECTED",
-        Failure::ServiceFailed(_) => "SERVICE_FAILED",
-        Failure::Unreadable(_) | Failure::Contradiction(_) | Failure::NotAnAnswer { .. } | Failure::TooLarge => "BAD_RESPONSE",
-        Failure::CircuitOpen { .. } | Failure::Busy | Failure::NotAudited | Failure::Unwritable => "NOT_SENT",
     }
 }
 

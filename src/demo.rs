@@ -11,11 +11,12 @@ use actix_web::web::Data;
 use serde_json::json;
 
 use crate::auth::{Algorithm, ClaimNames, Claims, Issuer, IssuerKey, Verifier, mint, scope};
+use crate::gateway::Gateway;
 use crate::jobs::{JobSettings, Jobs};
 use crate::limits::{RateLimits, Rates};
 use crate::lrs::{Lrs, LrsSettings};
 use crate::organisations::{Organisation, OrganisationPassword, Registry, Transport};
-use crate::server::{self, Gateway, Serving};
+use crate::server::{self, Serving};
 use crate::simulator::{self, Settings, SimulatedOrganisation};
 use crate::storage::Storage;
 

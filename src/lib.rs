@@ -10,7 +10,8 @@
 //!
 //! Batches take longer: [`jobs`] keeps them, sends them in parts, follows them at LRS, and puts the results together.
 //!
-//! Beside that: [`routes`] lists every route, [`openapi`] describes them, [`config`] reads settings, [`tls`], [`cors`], [`telemetry`] and
+//! Beside that: [`gateway`] holds the parts, [`routes`] lists every route, [`openapi`] describes them with the [`problem_sets`] they end in,
+//! [`documentation`] shows that, [`config`] reads settings, [`tls`], [`cors`], [`telemetry`] and
 //! [`metrics`] do what their names say, [`own_certificate`] is what callers are shown, [`connections`] ends those that take too long,
 //! [`background`] has the threads for connections to others, [`connect`] tries the connection to LRS, [`cli`] has the commands, [`simulator`] plays LRS and [`demo`] shows the two together.
 
@@ -24,9 +25,11 @@ pub mod connect;
 pub mod connections;
 pub mod cors;
 pub mod demo;
+pub mod documentation;
 pub mod domain;
 pub mod files;
 pub mod form;
+pub mod gateway;
 pub mod jobs;
 pub mod limits;
 pub mod lrs;
@@ -36,6 +39,7 @@ pub mod openapi;
 pub mod organisations;
 pub mod own_certificate;
 pub mod problem;
+pub mod problem_sets;
 pub mod routes;
 pub mod server;
 pub mod simulator;

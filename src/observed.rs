@@ -5,9 +5,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::lrs::Service;
+use crate::auth::Verifier;
+use crate::jobs::Jobs;
+use crate::lrs::{Lrs, Service};
 use crate::metrics;
-use crate::server::Gateway;
+use crate::organisations::{Organisation, Registry};
 
 /// How long the store may take to say that it is there.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -35,22 +37,22 @@ impl Observed {
     ///
     /// # Errors
     /// Why not.
-    pub async fn ready(&self, gateway: &Gateway) -> Result<(), &'static str> {
+    pub async fn ready(&self, verifier: &Verifier, jobs: &Jobs) -> Result<(), &'static str> {
         if self.is_draining() {
             return Err("The gateway is about to end.");
         }
-        if !gateway.verifier.ready() {
+        if !verifier.ready() {
             return Err("The keys of an issuer are not there.");
         }
-        match tokio::time::timeout(PATIENCE, gateway.jobs.is_there()).await {
+        match tokio::time::timeout(PATIENCE, jobs.is_there()).await {
             Ok(true) => Ok(()),
             _ => Err("The store cannot be used."),
         }
     }
 
     /// Measures what is not counted where it happens.
-    pub async fn measure(&self, gateway: &Gateway) {
-        for state in gateway.lrs.services() {
+    pub async fn measure(&self, lrs: &Lrs, verifier: &Verifier, registry: &Registry, jobs: &Jobs) {
+        for state in lrs.services() {
             let service = match state.service {
                 Service::Learner => "learner",
                 Service::LearnerR9 => "learning_events",
@@ -58,21 +60,21 @@ impl Observed {
             };
             metrics::service_state(service, state.status as u8);
         }
-        metrics::queue_length(gateway.lrs.waiting());
-        metrics::audit_waiting(gateway.lrs.audit().waiting());
-        for (issuer, age) in gateway.verifier.key_ages() {
+        metrics::queue_length(lrs.waiting());
+        metrics::audit_waiting(lrs.audit().waiting());
+        for (issuer, age) in verifier.key_ages() {
             metrics::keys_age(issuer, age);
         }
-        self.measure_certificates(gateway);
-        metrics::unusable_organisations(gateway.registry.unusable());
-        if let Ok(Ok(backlog)) = tokio::time::timeout(PATIENCE, gateway.jobs.backlog()).await {
+        self.measure_certificates(registry);
+        metrics::unusable_organisations(registry.unusable());
+        if let Ok(Ok(backlog)) = tokio::time::timeout(PATIENCE, jobs.backlog()).await {
             metrics::backlog(backlog.unfinished, backlog.due, backlog.oldest);
         }
     }
 
-    fn measure_certificates(&self, gateway: &Gateway) {
-        let now = gateway.registry.now();
-        let ends = |organisation: &crate::organisations::Organisation| Some(organisation.certificate()?.until.as_second());
+    fn measure_certificates(&self, registry: &Registry) {
+        let now = registry.now();
+        let ends = |organisation: &Organisation| Some(organisation.certificate()?.until.as_second());
         let certified: BTreeSet<String> = now.values().filter(|one| ends(one).is_some()).map(|one| one.ukprn().to_string()).collect();
         for organisation in now.values().filter(|one| ends(one).is_some()) {
             metrics::certificate(organisation.ukprn().as_str(), ends(organisation));

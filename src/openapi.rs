@@ -2,20 +2,21 @@
 //!
 //! The document is OpenAPI 3.1. [`to_3_0`] rewrites it for client generators that only read 3.0.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use actix_web::App;
 use serde_json::{Map, Value, json};
+use utoipa::ToSchema as _;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{
     ComponentsBuilder, ContactBuilder, ContentBuilder, HeaderBuilder, InfoBuilder, LicenseBuilder, ObjectBuilder, OpenApi, OpenApiBuilder,
-    Ref, RefOr, Response, ResponseBuilder, schema::Type, tag::TagBuilder,
+    Ref, Response, ResponseBuilder, schema::Type, tag::TagBuilder,
 };
-use utoipa::{IntoResponses, ToSchema as _};
 use utoipa_actix_web::AppExt as _;
 
 use crate::form::schema::{Schemas, collect};
 use crate::problem::{CATALOGUE, Problem, ProblemBody, Row};
+use crate::problem_sets::{component_name, problem_statuses};
 use crate::routes;
 
 const DESCRIPTION: &str = "\
@@ -131,55 +132,6 @@ fn frame() -> OpenApi {
         ]))
         .components(Some(components.build()))
         .build()
-}
-
-/// Declares a set of problems as responses of an operation: one a status, shared by reference.
-macro_rules! problem_sets {
-    ($($(#[$doc:meta])* $name:ident $(leaves out $($without:literal)+)?;)+) => {$(
-        $(#[$doc])*
-        #[derive(Debug, Clone, Copy)]
-        pub struct $name;
-
-        impl IntoResponses for $name {
-            fn responses() -> BTreeMap<String, RefOr<Response>> {
-                problem_statuses()
-                    .filter(|status| ![$($($without),+)?].contains(status))
-                    .map(|status| (status.to_string(), RefOr::Ref(Ref::from_response_name(component_name(status)))))
-                    .collect()
-            }
-        }
-    )+};
-}
-
-problem_sets! {
-    /// What reading from LRS can end in.
-    Problems leaves out 404 406 409;
-    /// What registering and updating can end in.
-    WriteProblems leaves out 406;
-    /// What asking how LRS is can end in.
-    StatusProblems leaves out 404 406 409 413 415 422 502 504;
-    /// What asking whether the gateway is ready can end in.
-    ReadyProblems leaves out 400 401 403 404 406 409 413 415 422 429 431 500 502 504;
-    /// What submitting a batch can end in.
-    SubmitProblems leaves out 404 406 502 504;
-    /// What following a job can end in.
-    TrackProblems leaves out 404 406 409 502 504;
-    /// What asking about a batch can end in.
-    BatchProblems leaves out 406 409 413 415 422 502 504;
-    /// What reading results can end in.
-    ResultProblems leaves out 409 413 415 422 502 504;
-    /// What deciding about a part can end in.
-    DecisionProblems leaves out 406 413 415 422 502 504;
-}
-
-fn problem_statuses() -> impl Iterator<Item = u16> {
-    // 405 is no operation's answer: it says that there is no such operation.
-    let statuses: BTreeSet<u16> = CATALOGUE.iter().map(|row| row.status).filter(|status| *status != 405).collect();
-    statuses.into_iter()
-}
-
-fn component_name(status: u16) -> String {
-    format!("Problem{status}")
 }
 
 const EXAMPLE_ID: &str = "01a206e9-1f29-728e-8c05-c7b61af44332";

@@ -1,23 +1,20 @@
 //! Every route. The same list makes the server and the OpenAPI document.
 
 use actix_web::http::Method;
-use actix_web::http::header::{ALLOW, CONTENT_TYPE, ETAG, HeaderValue, LOCATION};
-use actix_web::middleware::Compress;
-use actix_web::web::{self, Data};
+use actix_web::http::header::{ALLOW, CONTENT_TYPE, HeaderValue};
+use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse, ResponseError as _};
 use utoipa::openapi::OpenApi;
 use utoipa_actix_web::scope;
 use utoipa_actix_web::service_config::ServiceConfig;
-use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use crate::api::{
     achievement_batches, find_learners, health, learning_events, lrs_status, obtain_uln, organisation, register_learners,
     registration_batches, retrieve_ulns, verification_batches, verify_learners,
 };
+use crate::gateway::Gateway;
 use crate::metrics::Metrics;
-use crate::openapi;
 use crate::problem::{Code, Problem};
-use crate::server::Gateway;
 
 /// The routes that every batch resource has.
 macro_rules! batches {
@@ -55,30 +52,6 @@ pub fn api(services: &mut ServiceConfig<'_>) {
 /// What operators' own port answers.
 pub fn admin(services: &mut ServiceConfig<'_>) {
     services.service(health::live).service(health::ready);
-}
-
-/// The OpenAPI document in both versions, and a page to read it and try it: no network needed.
-pub fn documentation(services: &mut web::ServiceConfig) {
-    services
-        // Only what is the same for everybody is compressed: a caller's answers would give away how they resemble the request.
-        .service(web::resource("/openapi.json").wrap(Compress::default()).get(document_3_1))
-        .service(web::resource("/openapi-3.0.json").wrap(Compress::default()).get(document_3_0))
-        .route("/docs", web::get().to(async || HttpResponse::SeeOther().insert_header((LOCATION, "/docs/")).body("See /docs/.\n")))
-        .service(SwaggerUi::new("/docs/{_:.*}").config(Config::from("/openapi.json").validator_url("none").persist_authorization(true)));
-}
-
-/// The OpenAPI documents as they are sent, made once.
-#[derive(Debug)]
-pub struct Documents {
-    document_3_1: String,
-    document_3_0: String,
-}
-
-impl Documents {
-    /// Both versions of this document.
-    pub fn of(document: &OpenApi) -> Self {
-        Self { document_3_1: openapi::in_3_1(document), document_3_0: openapi::in_3_0(document) }
-    }
 }
 
 /// The methods that each path of a server takes, and the operation that each of them is; [`NONE`] if it is none of the API's.
@@ -146,21 +119,8 @@ fn read_only(path: &str) -> (String, Vec<(Method, String)>) {
 
 /// What operators measure.
 pub async fn metrics(gateway: Data<Gateway>, metrics: Data<Metrics>) -> HttpResponse {
-    gateway.observed.measure(&gateway).await;
+    gateway.measure().await;
     HttpResponse::Ok().insert_header((CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")).body(metrics.text())
-}
-
-async fn document_3_1(documents: Data<Documents>) -> HttpResponse {
-    document(&documents.document_3_1)
-}
-
-async fn document_3_0(documents: Data<Documents>) -> HttpResponse {
-    document(&documents.document_3_0)
-}
-
-fn document(text: &str) -> HttpResponse {
-    let tag = format!("\"{}-{}\"", env!("CARGO_PKG_VERSION"), text.len());
-    HttpResponse::Ok().insert_header((CONTENT_TYPE, "application/json")).insert_header((ETAG, tag)).body(text.to_owned())
 }
 
 /// Paths without a route: not found, or found with another method.

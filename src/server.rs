@@ -2,7 +2,7 @@
 
 use std::net::{SocketAddr, TcpListener};
 use std::panic::AssertUnwindSafe;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{Server, ServiceRequest, ServiceResponse};
@@ -20,73 +20,17 @@ use tracing::Instrument as _;
 use utoipa_actix_web::AppExt as _;
 use uuid::Uuid;
 
-use crate::auth::{LimitHeaders, RequestId, Verifier};
+use crate::auth::{LimitHeaders, RequestId};
 use crate::connections::{Bounds, Busy, Connections, HANDSHAKES_AT_ONCE};
 use crate::cors::Cors;
-use crate::jobs::Jobs;
-use crate::jobs::engine::Engine;
-use crate::limits::{Idempotency, RateLimits};
-use crate::lrs::Lrs;
+use crate::documentation::{self, Documents};
+use crate::gateway::Gateway;
 use crate::metrics::{self, InFlight, Metrics};
 use crate::observed::Observed;
 use crate::openapi;
-use crate::organisations::Registry;
 use crate::problem::{Code, Problem};
-use crate::routes::{self, Documents, Methods};
-use crate::storage::Storage;
+use crate::routes::{self, Methods};
 use crate::telemetry;
-
-/// What the handlers work with.
-#[derive(Debug, Clone)]
-pub struct Gateway {
-    /// Whose tokens are accepted.
-    pub verifier: Data<Verifier>,
-    /// Whom the gateway acts for.
-    pub registry: Data<Registry>,
-    /// Where their calls go.
-    pub lrs: Data<Lrs>,
-    /// Their batches.
-    pub jobs: Data<Jobs>,
-    /// How often they may call.
-    pub limits: Data<RateLimits>,
-    /// What they want done once.
-    pub once: Data<Idempotency>,
-    /// How it is.
-    pub observed: Data<Observed>,
-}
-
-impl Gateway {
-    /// A gateway of these parts.
-    pub fn new(verifier: Verifier, registry: Registry, lrs: Lrs, jobs: Jobs, limits: RateLimits, storage: &Storage) -> Self {
-        // Should the store take its time as well.
-        let longest = longest_request(&lrs) + Duration::from_secs(15);
-        Self {
-            once: Data::new(Idempotency::new(storage, longest)),
-            observed: Data::default(),
-            verifier: Data::new(verifier),
-            registry: Data::new(registry),
-            lrs: Data::new(lrs),
-            jobs: Data::new(jobs),
-            limits: Data::new(limits),
-        }
-    }
-
-    /// How long it takes at most until everything that callers have asked for is answered.
-    pub fn longest_request(&self) -> Duration {
-        longest_request(&self.lrs)
-    }
-
-    /// The engine that works at its batches.
-    pub fn engine(&self) -> Engine {
-        let (jobs, registry, lrs) = (self.jobs.clone(), self.registry.clone(), self.lrs.clone());
-        Engine::new(jobs.into_inner(), registry.into_inner(), lrs.into_inner())
-    }
-}
-
-/// Nothing takes more than two calls to LRS, and a little of our own time.
-fn longest_request(lrs: &Lrs) -> Duration {
-    lrs.timeout() * 2 + Duration::from_secs(5)
-}
 
 /// A server that has its port and is about to run.
 pub struct Bound {
@@ -181,7 +125,7 @@ pub fn bind(listen: SocketAddr, serving: Serving, gateway: Gateway) -> std::io::
             .into_utoipa_app()
             .configure(routes::api)
             .into_app()
-            .configure(routes::documentation)
+            .configure(documentation::routes)
             .default_service(web::to(routes::no_route))
     };
     let server = bounded!(application, workers, bounds).shutdown_timeout(longest.as_secs());

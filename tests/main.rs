@@ -3,6 +3,7 @@
 mod support;
 
 mod achievement_batches;
+mod architecture;
 mod audit;
 mod bad_input;
 mod bad_learners;

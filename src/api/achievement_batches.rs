@@ -19,8 +19,8 @@ use crate::jobs::kind::{BatchKind as _, Details, Row};
 use crate::jobs::model::{Batch, BatchId, Part, Status};
 use crate::jobs::split::Parts;
 use crate::jobs::{Decision, Jobs};
-use crate::openapi::{BatchProblems, DecisionProblems, ResultProblems, SubmitProblems, TrackProblems};
 use crate::problem::{Code, Problem};
+use crate::problem_sets::{BatchProblems, DecisionProblems, ResultProblems, SubmitProblems, TrackProblems};
 
 /// Most bytes of a submission: 100,000 achievements.
 const MOST_BYTES: usize = 64 * 1024 * 1024;

@@ -12,8 +12,8 @@ use crate::form::answer;
 use crate::lrs::Lrs;
 use crate::lrs::codes::LrsCode;
 use crate::lrs::learner_service::FindLearnerResponse;
-use crate::openapi::Problems;
 use crate::problem::Problem;
+use crate::problem_sets::Problems;
 
 outcomes! {
     /// What a search came to (FACTS 3.1).

@@ -4,9 +4,9 @@ use actix_web::get;
 use actix_web::web::{Data, Json};
 
 use crate::form::answer;
-use crate::openapi::ReadyProblems;
+use crate::gateway::Gateway;
 use crate::problem::{Code, Problem};
-use crate::server::Gateway;
+use crate::problem_sets::ReadyProblems;
 
 answer! {
     /// The gateway's own state.
@@ -43,7 +43,6 @@ pub async fn live() -> Json<Health> {
 )]
 #[get("/health/ready")]
 pub async fn ready(gateway: Data<Gateway>) -> Result<Json<Health>, Problem> {
-    let ready = gateway.observed.ready(&gateway).await;
-    ready.map_err(|reason| Problem::new(Code::NotReady).detail(reason).retry_soon())?;
+    gateway.ready().await.map_err(|reason| Problem::new(Code::NotReady).detail(reason).retry_soon())?;
     Ok(Json(Health { status: "READY".into() }))
 }

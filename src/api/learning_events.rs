@@ -12,8 +12,8 @@ use crate::form::answer;
 use crate::lrs::Lrs;
 use crate::lrs::codes::LrsCode;
 use crate::lrs::learner_service_r9::LearningEventsResult;
-use crate::openapi::Problems;
 use crate::problem::Problem;
+use crate::problem_sets::Problems;
 
 outcomes! {
     /// What reading a learning record came to (FACTS 2.9).

@@ -9,7 +9,7 @@ use crate::auth::Caller;
 use crate::auth::scope::Any;
 use crate::form::answer;
 use crate::lrs::{Lrs, Service, ServiceState, Status};
-use crate::openapi::StatusProblems;
+use crate::problem_sets::StatusProblems;
 
 answer! {
     /// How LRS is, as far as this gateway knows.

@@ -14,9 +14,9 @@ use crate::form::answer;
 use crate::form::schema::{Field, one_of};
 use crate::lrs::Lrs;
 use crate::lrs::codes::LrsCode;
-use crate::openapi::WriteProblems;
 use crate::organisations::Actor;
 use crate::problem::Problem;
+use crate::problem_sets::WriteProblems;
 
 /// What obtaining a ULN came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]

@@ -10,8 +10,8 @@ use crate::auth::scope::Any;
 use crate::domain::{OrganisationRef, Ukprn};
 use crate::form::answer;
 use crate::limits::{Limit, RateLimits};
-use crate::openapi::StatusProblems;
 use crate::organisations::Product;
+use crate::problem_sets::StatusProblems;
 use crate::tls::Validity;
 
 answer! {

@@ -13,9 +13,9 @@ use crate::domain::{FindByDemographics, FindByUln, FindType, Open, RegisterLearn
 use crate::form::answer;
 use crate::lrs::codes::{LrsCode, Refusal};
 use crate::lrs::{CallFailed, Failure, Lrs};
-use crate::openapi::WriteProblems;
 use crate::organisations::Actor;
 use crate::problem::{Code, Problem};
+use crate::problem_sets::WriteProblems;
 
 outcomes! {
     /// What registering came to (FACTS 2.5).

@@ -22,8 +22,8 @@ use crate::jobs::split::Parts;
 use crate::jobs::{Decision, Jobs};
 use crate::lrs::codes::LrsCode;
 use crate::lrs::soap::record::WireRecord as _;
-use crate::openapi::{BatchProblems, DecisionProblems, ResultProblems, SubmitProblems, TrackProblems};
 use crate::problem::Problem;
+use crate::problem_sets::{BatchProblems, DecisionProblems, ResultProblems, SubmitProblems, TrackProblems};
 
 /// Most bytes of a submission: 20,000 learners with everything that is usually known of them.
 const MOST_BYTES: usize = 32 * 1024 * 1024;

@@ -11,8 +11,8 @@ use crate::form::answer;
 use crate::lrs::Lrs;
 use crate::lrs::codes::LrsCode;
 use crate::lrs::learner_service::RetrievedUln;
-use crate::openapi::Problems;
 use crate::problem::Problem;
+use crate::problem_sets::Problems;
 
 answer! {
     /// What LRS holds under the ULNs.

@@ -21,8 +21,8 @@ use crate::jobs::split::Parts;
 use crate::jobs::verification::Verifications;
 use crate::jobs::{Decision, Jobs};
 use crate::lrs::learner_service::VerifiedLearner;
-use crate::openapi::{BatchProblems, DecisionProblems, ResultProblems, SubmitProblems, TrackProblems};
 use crate::problem::Problem;
+use crate::problem_sets::{BatchProblems, DecisionProblems, ResultProblems, SubmitProblems, TrackProblems};
 
 /// Most bytes of a submission: far more than 20,000 learners to verify.
 const MOST_BYTES: usize = 16 * 1024 * 1024;

@@ -12,8 +12,8 @@ use crate::form::answer;
 use crate::lrs::Lrs;
 use crate::lrs::codes::LrsCode;
 use crate::lrs::learner_service::{FailureFlag, VerifiedLearner};
-use crate::openapi::Problems;
 use crate::problem::Problem;
+use crate::problem_sets::Problems;
 
 outcomes! {
     /// What verifying came to (FACTS 3.5).

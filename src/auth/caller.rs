@@ -15,13 +15,12 @@ use tokio::sync::oneshot;
 
 use super::scope::Scope;
 use super::verifier::{Refused, Unverified, Verifier};
-use crate::audit::Origin;
 use crate::domain::{Ukprn, UserName};
 use crate::form::Value as _;
 use crate::limits::RateLimits;
 use crate::limits::rate::Call;
 use crate::metrics;
-use crate::organisations::{Actor, Registry};
+use crate::organisations::{Actor, Origin, Registry};
 use crate::problem::{Code, Problem};
 
 /// A person of an organisation, verified, with scope `S`, whose organisation has the product of that scope.

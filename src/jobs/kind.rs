@@ -7,7 +7,6 @@ use serde::Serialize;
 
 use super::matching::{Mark, pair};
 use super::model::{BatchId, JobTold, Kind, Moment};
-use crate::audit::Origin;
 use crate::domain::{EmailAddress, JobType, LrsTime, Open, Personal, SubmissionType, UserName};
 use crate::form::kept_request;
 use crate::form::read::Input;
@@ -16,7 +15,7 @@ use crate::limits::queue::Turn;
 use crate::lrs::codes::LrsCode;
 use crate::lrs::soap::record::WireRecord;
 use crate::lrs::{CallFailed, Lrs, Operation, Service};
-use crate::organisations::Actor;
+use crate::organisations::{Actor, Origin};
 
 kept_request! {
     /// What is said of a batch as a whole, kept sealed until the batch is forgotten.

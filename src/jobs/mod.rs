@@ -26,14 +26,13 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
-use crate::audit::Origin;
 use crate::domain::UserName;
 use crate::form::read::from_json;
 use crate::lrs::soap::read::{Reader, decode};
 use crate::lrs::soap::record::WireRecord as _;
 use crate::lrs::soap::write::Writer;
 use crate::metrics;
-use crate::organisations::Actor;
+use crate::organisations::{Actor, Origin};
 use crate::storage::Storage;
 
 use crate::storage::seal::{CannotOpen, Keys};

@@ -11,7 +11,7 @@ use tracing::Instrument as _;
 
 use super::alert::{about_certificates, alert};
 use super::breaker::BreakerSettings;
-use super::codes::Refusal;
+use super::codes::{LrsCode, Refusal};
 use super::external_service::AchievementCodes;
 use super::failure::Failure;
 use super::maintenance::Window;
@@ -21,7 +21,7 @@ use super::soap::fault::Fault;
 use super::soap::read::{Reader, Unreadable, decode};
 use super::soap::record::WireRecord;
 use super::state::{ServiceState, State};
-use crate::audit::{Audit, outcome_of};
+use crate::audit::Audit;
 use crate::background;
 use crate::limits::queue::{Queue, QueueSettings, Turn, Work};
 use crate::metrics::{self, InFlight};
@@ -236,13 +236,13 @@ impl Lrs {
             entry.came_back(&body);
             understand(operation, status, &headers, &body)
         });
-        let outcome = outcome_of(answer.as_ref().err());
+        let outcome = answer.as_ref().err().map_or("ANSWERED", Failure::outcome);
         telemetry::describe(&span, || (O::NAME.to_owned(), [("rpc.method", O::NAME.into()), ("lrs.outcome", outcome.into())]));
         if answer.as_ref().is_err_and(|failure| !matches!(failure, Failure::Refused(..))) {
             telemetry::failed(&span, outcome);
         }
         metrics::call(O::NAME, outcome, began.elapsed());
-        entry.end(outcome, answer.as_ref().map_or_else(Failure::lrs_code, Answer::code));
+        entry.end(outcome, answer.as_ref().map_or_else(Failure::lrs_code, Answer::code).and_then(LrsCode::printable));
         self.state.end(O::SERVICE, &pass, organisation, answer.as_ref().err());
         answer
     }

@@ -125,6 +125,22 @@ impl Failure {
         }
     }
 
+    /// The same in a word, for metrics and the audit trail.
+    pub const fn outcome(&self) -> &'static str {
+        match self {
+            Self::Unreachable => "UNREACHABLE",
+            Self::ConnectionLost => "CONNECTION_LOST",
+            Self::Timeout => "TIMEOUT",
+            Self::Maintenance(_) | Self::MaintenanceInFront | Self::PlannedMaintenance { .. } => "MAINTENANCE",
+            Self::CredentialsRejected(_) => "CREDENTIALS_REJECTED",
+            Self::Refused(..) => "REFUSED",
+            Self::RequestRejected(_) | Self::UnknownError(_) => "REQUEST_REJECTED",
+            Self::ServiceFailed(_) => "SERVICE_FAILED",
+            Self::Unreadable(_) | Self::Contradiction(_) | Self::NotAnAnswer { .. } | Self::TooLarge => "BAD_RESPONSE",
+            Self::CircuitOpen { .. } | Self::Busy | Self::NotAudited | Self::Unwritable => "NOT_SENT",
+        }
+    }
+
     /// Is it certain that LRS did nothing?
     pub const fn nothing_done(&self) -> bool {
         matches!(

@@ -19,7 +19,6 @@ pub use certificate::ClientIdentity;
 pub use transport::{TlsBackend, Transport, read_at_most};
 pub use watch::Watch;
 
-use crate::audit::Origin;
 use crate::domain::{OrganisationRef, Ukprn, UserName};
 use crate::form::{Invalid, Rule, Value};
 use crate::limits::OwnRates;
@@ -185,6 +184,19 @@ impl Organisation {
     pub const fn http(&self) -> &reqwest::Client {
         &self.http
     }
+}
+
+/// Where a call comes from, beside person and organisation.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Origin {
+    /// The request's id, or that of the one which submitted the batch.
+    pub request_id: String,
+    /// Who vouches for the caller.
+    pub issuer: String,
+    /// The program that called, by its name there: `azp` or `client_id` (RFC 9068), or `sub`. Empty if the token does not say.
+    pub client: String,
+    /// The batch and the number of its part.
+    pub part: Option<(String, u32)>,
 }
 
 /// Who acts: a person of an organisation. Every call to LRS names both.

@@ -148,7 +148,8 @@ impl Gateway {
         let (verifier, registry) = (Verifier::new(options.issuers), Registry::new(options.organisations));
         let jobs = Jobs::kept_in(&options.storage, options.jobs);
         let limits = RateLimits::new(options.rates, options.replicas, &options.storage);
-        let gateway = server::Gateway::new(verifier, registry, Lrs::new(lrs).with_audit(options.audit), jobs, limits, &options.storage);
+        let gateway =
+            lrs_gateway::gateway::Gateway::new(verifier, registry, Lrs::new(lrs).with_audit(options.audit), jobs, limits, &options.storage);
         Self(Running::start(move || {
             gateway.verifier.keep_fresh();
             gateway.engine().start();
