@@ -142,7 +142,12 @@ impl Results for Achievements {
     }]})),
     responses(
         (status = 202, description = "The batch is accepted.", body = BatchState,
-            headers(("Idempotency-Replayed" = bool, description = "`true`: this answer was given before."))),
+            headers(
+                ("Location" = String, description = "Where the batch is."),
+                ("Retry-After" = u64, description = "When it makes sense to ask how far it is, in seconds."),
+                ("Preference-Applied" = String, description = "The `Prefer` that was followed."),
+                ("Idempotency-Replayed" = bool, description = "`true`: this answer was given before.")
+            )),
         SubmitProblems
     )
 )]

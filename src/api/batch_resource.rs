@@ -85,7 +85,7 @@ macro_rules! batch_resource {
                             ($page = "application/json"),
                             (String = "application/x-ndjson"),
                             (String = "text/csv")
-                        )),
+                        ), headers(("Batch-Status" = String, description = "With NDJSON and CSV: how far the batch is."))),
                         ResultProblems
                     )
                 )]

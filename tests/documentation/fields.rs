@@ -11,8 +11,9 @@ use lrs_gateway::form::camel_case;
 use lrs_gateway::lrs::Operation;
 use lrs_gateway::lrs::external_service::{GetAchievementBatch, SubmitAchievementBatch};
 use lrs_gateway::lrs::learner_service::{
-    FindLearnerResponse, GetRegistrationBatch, GetVerificationBatch, RegisterLearnerResponse, RetrieveUlnsResponse, RetrievedUln,
-    RetrievedUlns, SubmitRegistrationBatch, SubmitVerificationBatch, UpdateLearnerResponse, VerifiedLearner, VerifyLearnerResponse,
+    FindLearnerResponse, GetRegistrationBatch, GetVerificationBatch, RegisterLearnerResponse, RegistrationBatchOutput,
+    RetrieveUlnsResponse, RetrievedUln, RetrievedUlns, SubmitRegistrationBatch, SubmitVerificationBatch, UpdateLearnerResponse,
+    VerificationBatchOutput, VerifiedLearner, VerifyLearnerResponse,
 };
 use lrs_gateway::lrs::learner_service_r9::{LearnerRecord, LearningEventsResponse, LearningEventsResult};
 use lrs_gateway::lrs::soap::record::{Fields, WireRecord};
@@ -138,6 +139,16 @@ fn batches() -> String {
         })
         .collect();
     let job = AchievementJob::FIELDS.iter().map(|(element, field)| ((*element).to_owned(), vec![camel_case(field)])).collect();
+    // What LRS says of a job as a whole.
+    let of_job = |fields: Fields| -> Rows {
+        let whole = fields.iter().filter(|(element, _)| !element.ends_with("Learner"));
+        let names = whole.map(|(element, field)| match *element {
+            "ResponseCode" => (element, "lrsCode".to_owned()),
+            job if job.starts_with("Job") => (element, camel_case(field)),
+            _ => (element, "counts".to_owned()),
+        });
+        names.map(|(element, field)| ((*element).to_owned(), vec![format!("parts[].{field}")])).collect()
+    };
     [
         table::<SubmitRegistrationBatch<'_>>(
             "submitRegistrationBatch",
@@ -145,6 +156,13 @@ fn batches() -> String {
             SubmitRegistrationBatch::ELEMENT,
             &registrations,
             "",
+        ),
+        table::<GetRegistrationBatch>(
+            "getRegistrationBatch",
+            "responses/200",
+            GetRegistrationBatch::ANSWER,
+            &of_job(RegistrationBatchOutput::FIELDS),
+            "parts[].job",
         ),
         table::<GetRegistrationBatch>(
             "getRegistrationBatchResults",
@@ -159,6 +177,13 @@ fn batches() -> String {
             SubmitVerificationBatch::ELEMENT,
             &verifications,
             "",
+        ),
+        table::<GetVerificationBatch>(
+            "getVerificationBatch",
+            "responses/200",
+            GetVerificationBatch::ANSWER,
+            &of_job(VerificationBatchOutput::FIELDS),
+            "parts[].job",
         ),
         table::<GetVerificationBatch>(
             "getVerificationBatchResults",
