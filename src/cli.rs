@@ -243,7 +243,7 @@ fn check_config(path: &Path, connect: &[String]) -> Outcome {
         }
     }
     if config.storage.redis.is_some() {
-        match block_on(config.jobs.check()) {
+        match block_on(config.jobs.look()) {
             Ok(()) => config.remarks.push("store: Redis answers, and its keys are among ours".into()),
             Err(JobsError::Sealed(CannotOpen::UnknownKey)) => problems.push(OTHER_KEY.into()),
             Err(error) => problems.push(format!("store.redis_url: {error}")),

@@ -77,7 +77,11 @@ impl KeyCheck {
     }
 }
 
-async fn fits(store: &dyn Store, keys: &Keys) -> Result<Moment, JobsError> {
+/// Makes sure that every key in use is among ours, and says what time it is. Nothing is noted.
+///
+/// # Errors
+/// [`CannotOpen::UnknownKey`] when one is not; whatever keeps the store from being read.
+pub async fn fits(store: &dyn Store, keys: &Keys) -> Result<Moment, JobsError> {
     let now = store.now().await?;
     for (name, entry) in store.shared().await? {
         if !name.starts_with("key:") {

@@ -163,6 +163,14 @@ impl Jobs {
         self.key_check.check(&*self.store, &self.keys, self.settings.horizon + self.settings.retention).await
     }
 
+    /// The same for who only looks: nothing is written.
+    ///
+    /// # Errors
+    /// The same.
+    pub async fn look(&self) -> Result<(), JobsError> {
+        key_check::fits(&*self.store, &self.keys).await.map(|_| ())
+    }
+
     /// Can the store be used at this moment?
     pub async fn is_there(&self) -> bool {
         self.store.now().await.is_ok()

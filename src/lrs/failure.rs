@@ -125,7 +125,7 @@ impl Failure {
         }
     }
 
-    /// The same in a word, for metrics and the audit trail.
+    /// What it is in a word, for metrics and the audit trail.
     pub const fn outcome(&self) -> &'static str {
         match self {
             Self::Unreachable => "UNREACHABLE",
