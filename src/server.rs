@@ -159,7 +159,8 @@ pub fn bind_admin(listen: SocketAddr, gateway: Gateway, metrics: Metrics) -> std
             .default_service(web::to(routes::no_route))
     };
     let bounds = Bounds { connections: ADMIN_CONNECTIONS, ..Bounds::default() };
-    let server = bounded!(application, 1, bounds).listen(listener)?.run();
+    // Operators are the last to go, and wait for nothing.
+    let server = bounded!(application, 1, bounds).shutdown_timeout(2).listen(listener)?.run();
     Ok(Bound { address, server })
 }
 

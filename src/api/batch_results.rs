@@ -62,36 +62,39 @@ impl FromRequest for ResultFormat {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let headers = request.headers().get_all(ACCEPT).filter_map(|value| value.to_str().ok());
-        let ranges = headers.flat_map(|value| value.split(',')).filter_map(range).collect();
-        once_admitted(request, Self::wanted(ranges).ok_or(Problem::new(Code::NotAcceptable)))
+        let ranges: Vec<_> = headers.flat_map(|value| value.split(',')).filter_map(range).collect();
+        once_admitted(request, Self::wanted(&ranges).ok_or(Problem::new(Code::NotAcceptable)))
     }
 }
 
 impl ResultFormat {
     /// The format that these ranges want most.
-    fn wanted(mut ranges: Vec<(String, f32)>) -> Option<Self> {
+    fn wanted(ranges: &[(String, f32)]) -> Option<Self> {
         if ranges.is_empty() {
             return Some(Self::Json);
         }
-        // What is refused by its name is not wanted by a wider range either.
-        let refused: Vec<Self> = ranges.iter().filter(|(_, quality)| *quality <= 0.0).filter_map(|(media, _)| Self::named(media)).collect();
-        ranges.retain(|(_, quality)| *quality > 0.0);
-        ranges.sort_by(|(_, one), (_, other)| other.total_cmp(one));
-        let in_range = |media: &str| match media {
-            "*/*" => vec![Self::Json, Self::Lines, Self::Csv],
-            "application/*" => vec![Self::Json, Self::Lines],
-            "text/*" => vec![Self::Csv],
-            _ => Self::named(media).into_iter().collect(),
+        // The narrowest range that a format is in decides about it; of those wanted alike, the one that is named first.
+        let wish = |format: &Self| {
+            let found = format.ranges().iter().find_map(|media| ranges.iter().position(|(range, _)| range == media));
+            found.map(|at| (ranges[at].1, std::cmp::Reverse(at))).filter(|(quality, _)| *quality > 0.0)
         };
-        ranges.iter().flat_map(|(media, _)| in_range(media)).find(|format| !refused.contains(format))
+        let mut best = None;
+        for format in [Self::Json, Self::Lines, Self::Csv] {
+            if let Some(wish) = wish(&format)
+                && best.is_none_or(|(other, _)| wish > other)
+            {
+                best = Some((wish, format));
+            }
+        }
+        best.map(|(_, format)| format)
     }
 
-    fn named(media: &str) -> Option<Self> {
-        match media {
-            "application/json" => Some(Self::Json),
-            "application/x-ndjson" | "application/ndjson" => Some(Self::Lines),
-            "text/csv" => Some(Self::Csv),
-            _ => None,
+    /// The ranges of media types that it is in, the narrowest first.
+    const fn ranges(self) -> &'static [&'static str] {
+        match self {
+            Self::Json => &["application/json", "application/*", "*/*"],
+            Self::Lines => &["application/x-ndjson", "application/ndjson", "application/*", "*/*"],
+            Self::Csv => &["text/csv", "text/*", "*/*"],
         }
     }
 }
@@ -272,13 +275,16 @@ mod tests {
 
     #[test]
     fn what_is_refused_by_name_is_not_wanted_by_a_wider_range() {
-        let wanted = |accept: &str| ResultFormat::wanted(accept.split(',').filter_map(range).collect());
+        let wanted = |accept: &str| ResultFormat::wanted(&accept.split(',').filter_map(range).collect::<Vec<_>>());
         for (accept, format) in [
             ("", Some(ResultFormat::Json)),
             ("*/*", Some(ResultFormat::Json)),
             ("application/json;q=0, */*", Some(ResultFormat::Lines)),
             ("application/json;q=0, application/x-ndjson;q=0, */*", Some(ResultFormat::Csv)),
             ("text/csv;q=0, text/*", None),
+            ("application/json;q=0.1, */*", Some(ResultFormat::Lines)),
+            ("application/*;q=0, */*", Some(ResultFormat::Csv)),
+            ("text/csv, application/json", Some(ResultFormat::Csv)),
             ("application/json;q=0.1, text/csv", Some(ResultFormat::Csv)),
             ("image/png", None),
         ] {

@@ -122,8 +122,8 @@ impl Config {
                 max_connections: file.server.max_connections,
                 cors: Cors::new(file.server.cors_origins),
                 verifier,
+                jobs: Jobs::kept_in(&storage, job_settings(&file.batches, lrs.maintenance.clone())),
                 lrs: Lrs::new(lrs),
-                jobs: Jobs::kept_in(&storage, job_settings(&file.batches)),
                 limits: RateLimits::new(rates(&file.limits), file.limits.replicas, &storage),
                 storage,
                 audit,
@@ -224,8 +224,10 @@ fn read(path: &Path) -> Result<(ConfigFile, PathBuf, Vec<String>), Vec<String>> 
     let base = path.parent().unwrap_or(Path::new("")).to_owned();
     let directory = table.get("organisations").and_then(|section| section.get("directory")?.as_str().map(|name| base.join(name)));
     let (file, mut mistakes) = as_far_as_possible(path, table);
+    // What the environment should be, the rest depends on.
+    let can_be_judged = !mistakes.iter().any(|mistake| mistake.contains(" lrs.environment:"));
     problems.append(&mut mistakes);
-    if let Some(file) = file {
+    if let Some(file) = file.filter(|_| can_be_judged) {
         return Ok((file, base, problems));
     }
     // What is wrong with the organisations can be told all the same.
@@ -314,7 +316,7 @@ fn is_this_machine(url: &reqwest::Url) -> bool {
     }
 }
 
-fn job_settings(section: &BatchesSection) -> JobSettings {
+fn job_settings(section: &BatchesSection, maintenance: Vec<Window>) -> JobSettings {
     JobSettings {
         most_learners: section.most_learners,
         most_achievements: section.most_achievements,
@@ -325,6 +327,7 @@ fn job_settings(section: &BatchesSection) -> JobSettings {
         lease: Duration::from_secs(section.lease_seconds),
         parts_at_once: section.parts_at_once,
         parts_at_once_per_organisation: section.parts_at_once_per_organisation,
+        maintenance,
         ..JobSettings::default()
     }
 }

@@ -4,7 +4,7 @@
 //! lasts; when a worker dies, it runs out, and the next worker goes on from what was kept. Should the worker not have died but come
 //! back late, it finds that the parts are no longer as it has seen them, and changes nothing that is not its own.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -47,8 +47,8 @@ pub struct Engine {
     lrs: Arc<Lrs>,
     parts: Semaphore,
     of_organisation: Mutex<HashMap<Ukprn, Permits>>,
-    /// Batches that cannot be worked at, of which this has been said.
-    resting: Mutex<HashSet<BatchId>>,
+    /// Batches that cannot be worked at, and what has been said of why.
+    resting: Mutex<HashMap<BatchId, String>>,
 }
 
 /// A running engine.
@@ -162,7 +162,7 @@ impl Engine {
             Ok(Some(due)) => self.jobs.store.release(lease, due).await,
             Ok(None) => self.jobs.store.forget(lease).await,
             Err(error) => {
-                if self.is_news(lease.id) {
+                if self.is_news(lease.id, error.to_string()) {
                     tracing::error!(batch = %lease.id, %error, "a batch cannot be worked at");
                 }
                 self.jobs.store.release(lease, Some(clock.now().after(REST))).await
@@ -191,7 +191,7 @@ impl Engine {
         let Some(batch) = self.jobs.store.load(id).await? else { return Ok(None) };
         let organisation = batch.header.organisation().and_then(|ukprn| self.registry.find(&ukprn));
         let Some(organisation) = organisation else {
-            if self.is_news(id) {
+            if self.is_news(id, "its organisation".to_owned()) {
                 tracing::warn!(batch = %id, "the batch waits: its organisation is not registered");
             }
             return Ok(Some(Some(clock.now().after(REST.min(self.jobs.settings().longest_poll)))));
@@ -222,14 +222,14 @@ impl Engine {
         Ok(after.map(|after| if after.is_over() { None } else { after.due().or_else(rest) }))
     }
 
-    /// Has it not been said before that this batch cannot be worked at?
-    fn is_news(&self, id: BatchId) -> bool {
+    /// Has it not been said before that this batch cannot be worked at for this reason?
+    fn is_news(&self, id: BatchId, why: String) -> bool {
         let mut resting = self.resting.lock().unwrap_or_else(PoisonError::into_inner);
         // Those of which nothing is heard any more have left.
         if resting.len() >= MOST_RESTING {
             resting.clear();
         }
-        resting.insert(id)
+        resting.insert(id, why.clone()) != Some(why)
     }
 
     /// An organisation has no more turns at once than parts, so that its batches do not take everybody else's.
@@ -313,7 +313,7 @@ impl Turn<'_> {
             settings: self.engine.jobs.settings(),
             repeatable: self.batch.header.repeatable,
             tracked: self.batch.header.tracked,
-            maintenance: self.engine.lrs.maintenance(),
+            maintenance: &self.engine.jobs.settings().maintenance,
         }
     }
 

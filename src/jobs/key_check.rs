@@ -34,10 +34,10 @@ impl KeyCheck {
     ///
     /// # Errors
     /// [`CannotOpen::UnknownKey`] when one is not; whatever keeps the store from being read.
-    pub async fn check(&self, store: &dyn Store, keys: &Keys, kept_for: Duration) -> Result<(), JobsError> {
+    pub async fn check(&self, store: &dyn Store, keys: &Keys, longest_kept: impl Fn(Moment) -> Moment) -> Result<(), JobsError> {
         let check = || async {
             let now = fits(store, keys).await?;
-            self.note(store, keys, now.after(kept_for)).await
+            self.note(store, keys, longest_kept(now)).await
         };
         self.fits.get_or_try_init(check).await.copied()
     }

@@ -28,6 +28,7 @@ use tokio::sync::Notify;
 
 use crate::domain::UserName;
 use crate::form::read::from_json;
+use crate::lrs::maintenance::{Window, closed_for};
 use crate::lrs::soap::read::{Reader, decode};
 use crate::lrs::soap::record::WireRecord as _;
 use crate::lrs::soap::write::Writer;
@@ -70,6 +71,8 @@ pub struct JobSettings {
     pub parts_at_once_per_organisation: usize,
     /// How many batches a replica works at at once.
     pub batches_at_once: usize,
+    /// When LRS is announced to be closed: that time is not counted.
+    pub maintenance: Vec<Window>,
 }
 
 impl Default for JobSettings {
@@ -87,6 +90,7 @@ impl Default for JobSettings {
             parts_at_once: 8,
             parts_at_once_per_organisation: 2,
             batches_at_once: 32,
+            maintenance: Vec::new(),
         }
     }
 }
@@ -160,7 +164,7 @@ impl Jobs {
     /// # Errors
     /// [`JobsError`]; [`CannotOpen::UnknownKey`] when the keys are others.
     pub async fn check(&self) -> Result<(), JobsError> {
-        self.key_check.check(&*self.store, &self.keys, self.settings.horizon + self.settings.retention).await
+        self.key_check.check(&*self.store, &self.keys, |now| self.longest_kept(now)).await
     }
 
     /// The same for who only looks: nothing is written.
@@ -229,7 +233,9 @@ impl Jobs {
 
     /// When a batch that begins now leaves, if nothing is heard of it any more.
     fn longest_kept(&self, now: Moment) -> Moment {
-        now.after(self.settings.horizon).after(self.settings.retention)
+        // What is announced does not end before it has begun: all of it may be waited for.
+        let closed = closed_for(&self.settings.maintenance, now.timestamp(), jiff::Timestamp::MAX);
+        now.after(self.settings.horizon).after(self.settings.retention).after(closed)
     }
 
     async fn accept(&self, batch: Batch, details: &Details, mut blobs: Vec<(Blob, Vec<u8>)>) -> Result<Batch, JobsError> {

@@ -122,11 +122,6 @@ impl Lrs {
         self.settings.timeout
     }
 
-    /// When LRS is announced to be closed.
-    pub fn maintenance(&self) -> &[Window] {
-        &self.settings.maintenance
-    }
-
     /// Where a service is.
     pub fn address_of(&self, service: Service) -> String {
         format!("{}{}", self.settings.base_url, service.path())

@@ -176,8 +176,11 @@ async fn connect(topology: Topology) -> Result<Open, RedisError> {
     })
 }
 
-/// Why there is no connection: nothing of anybody's data has been sent yet, so all of it may be told.
+/// Why there is no connection. What the network says may be told; what the server says may quote the login.
 fn reason(error: &RedisError) -> String {
+    if !error.is_io_error() {
+        return describe(Some(error));
+    }
     let mut text = error.to_string();
     let mut cause = std::error::Error::source(error);
     while let Some(inner) = cause {

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
+use lrs_gateway::jobs::JobSettings;
 use lrs_gateway::lrs::BreakerSettings;
 use lrs_gateway::lrs::maintenance::Window;
 use lrs_gateway::simulator::{Step, Trouble};
@@ -81,9 +82,13 @@ async fn maintenance_that_is_over_or_still_to_come_is_none() {
 async fn a_batch_is_accepted_during_announced_maintenance_and_done_by_itself_after_it() {
     let lrs = Lrs::start();
     lrs.simulator.set_jobs_take(Duration::ZERO);
-    let window = until(Duration::from_secs(2));
+    // It lasts longer than a batch is followed: that time is not counted.
+    let (window, horizon) = (until(Duration::from_secs(3)), Duration::from_secs(2));
     let begun = Instant::now();
-    let gateway = Gateway::with(&lrs.url(), announced(&window));
+    let options = announced(&window);
+    let jobs = JobSettings { horizon, maintenance: options.maintenance.clone(), ..options.jobs };
+    let kept = horizon + jobs.retention;
+    let gateway = Gateway::with(&lrs.url(), Options { jobs, ..options });
     let caller = gateway.caller();
     let batch = submit(&caller, "registration-batches", &json!({"jobType": "FULL", "learners": learners(3)})).await;
     let held = loop {
@@ -96,6 +101,9 @@ async fn a_batch_is_accepted_during_announced_maintenance_and_done_by_itself_aft
     let part = &held["parts"][0];
     assert_eq!((&part["status"], &part["reason"]), (&json!("WAITING"), &json!("LRS_MAINTENANCE")), "{held}");
     assert_eq!(held["status"], "ACCEPTED", "{held}");
+    let moment = |name: &str| held[name].as_str().and_then(|text| text.parse::<Timestamp>().ok()).expect(name);
+    let expires = Duration::try_from(moment("expiresAt").duration_since(moment("createdAt"))).expect("later");
+    assert!(expires > kept + Duration::from_secs(2), "it is kept as much longer: {held}");
     for service in status(&gateway).await["services"].as_array().expect("services") {
         assert_eq!(service["status"], "MAINTENANCE");
     }

@@ -35,9 +35,9 @@
 {{- end -}}
 {{- $drain := $values.config.server.drain_seconds | default 5 | int -}}
 {{- if hasKey $values.config.server "drain_seconds" -}}{{- $drain = int $values.config.server.drain_seconds -}}{{- end -}}
-{{- $ends := add $drain (mul 2 ($values.config.lrs.timeout_seconds | default 30 | int)) 5 -}}
+{{- $ends := add $drain (mul 2 ($values.config.lrs.timeout_seconds | default 30 | int)) 10 -}}
 {{- if lt (int $values.terminationGracePeriodSeconds) (int $ends) -}}
-  {{- $problems = append $problems (printf "terminationGracePeriodSeconds: the gateway may need %d seconds to end (config.server.drain_seconds, twice config.lrs.timeout_seconds, and 5)" (int $ends)) -}}
+  {{- $problems = append $problems (printf "terminationGracePeriodSeconds: the gateway may need %d seconds to end (config.server.drain_seconds, twice config.lrs.timeout_seconds, and 10)" (int $ends)) -}}
 {{- end -}}
 {{- if $problems -}}
   {{- fail (printf "\n\nThese values do not fit together:\n  * %s\n" (join "\n  * " $problems)) -}}
