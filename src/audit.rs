@@ -5,7 +5,6 @@
 //! are made. ULNs are in it as keyed hashes only, so that a dispute about a learner can be matched by who has the key.
 
 use std::collections::BTreeSet;
-use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -17,6 +16,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::domain::Uln;
+use crate::files;
 use crate::form::Value as _;
 use crate::organisations::{Actor, Origin};
 use crate::storage::seal::Keys;
@@ -233,17 +233,10 @@ fn write(target: &Target, text: &[u8]) -> std::io::Result<usize> {
             output.flush()?;
             text.len()
         }
-        Target::File(path) => for_us_alone().create(true).append(true).open(path)?.write(text)?,
+        // User names are personal data.
+        Target::File(path) => files::for_its_owner().create(true).append(true).open(path)?.write(text)?,
     };
     if written == 0 { Err(std::io::ErrorKind::WriteZero.into()) } else { Ok(written) }
-}
-
-/// User names are personal data: a file that is made anew is its owner's.
-fn for_us_alone() -> OpenOptions {
-    let mut options = OpenOptions::new();
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options
 }
 
 #[cfg(test)]

@@ -1,7 +1,6 @@
 //! The demonstration: gateway and simulator in one process, and tokens to call it with.
 #![expect(clippy::print_stdout, reason = "the first call to make is for the person who runs it")]
 
-use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -11,6 +10,7 @@ use actix_web::web::Data;
 use serde_json::json;
 
 use crate::auth::{Algorithm, ClaimNames, Claims, Issuer, IssuerKey, Verifier, mint, scope};
+use crate::files;
 use crate::gateway::Gateway;
 use crate::jobs::{JobSettings, Jobs};
 use crate::limits::{RateLimits, Rates};
@@ -82,11 +82,7 @@ fn pace() -> JobSettings {
 
 /// Writes a file that only its owner can read.
 fn write_secret(file: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(file)?.write_all(bytes)
+    files::for_its_owner().write(true).create(true).truncate(true).open(file)?.write_all(bytes)
 }
 
 fn verifier(secret: &[u8]) -> Result<Verifier, String> {

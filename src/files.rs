@@ -1,5 +1,7 @@
-//! Files that may change while the program runs. What is looked at is their content, so it does not matter how one was changed.
+//! Files that may change while the program runs. What is looked at is their content, so it does not matter how one was changed. And
+//! files that are written for their owner alone.
 
+use std::fs::OpenOptions;
 use std::path::Path;
 use std::time::Duration;
 
@@ -17,6 +19,14 @@ pub type Content = Result<Vec<u8>, String>;
 /// Why it cannot be read, without its name.
 pub fn read(path: &Path) -> Content {
     std::fs::read(path).map_err(|error| format!("cannot be read: {error}"))
+}
+
+/// How a file is opened that, if it is made, only its owner can read.
+pub fn for_its_owner() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
 }
 
 /// What tells some files' content from other versions of it.

@@ -176,8 +176,7 @@ async fn the_program_writes_to_its_output_and_to_its_end_and_hashes_match() {
     let lrs = Lrs::start();
     let setup = Setup::new(&lrs.url());
     setup.write("audit.key", KEY);
-    let config = std::fs::read_to_string(setup.path("gateway.toml")).expect("written");
-    setup.write("gateway.toml", &(config + "[audit]\nkey_file = \"audit.key\"\n"));
+    setup.configure(|config| config + "[audit]\nkey_file = \"audit.key\"\n");
     let Serving { program, api, .. } = Serving::start(&setup);
     let caller = caller_of(&api, "10088881");
     for _ in 0..20 {

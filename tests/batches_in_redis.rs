@@ -191,7 +191,7 @@ async fn serve_does_not_start_with_another_key() {
     let redis = Redis::start();
     let setup = Setup::new("http://127.0.0.1:1");
     let store = format!("[store]\nredis_url = \"{}\"\nencryption_key_file = \"store.key\"\n", redis.url());
-    setup.write("gateway.toml", &(std::fs::read_to_string(setup.path("gateway.toml")).expect("text") + &store));
+    setup.configure(|config| config + &store);
     setup.write("store.key", KEY);
     let mut gateway = Program::start(&["serve", "--config", &setup.config()], &[]);
     assert_eq!(gateway.wait_for("serving")["store"], "redis");

@@ -288,8 +288,7 @@ fn numbers_and_addresses_that_would_stop_the_gateway_are_problems() {
 #[test]
 fn a_mistake_of_form_does_not_hide_the_organisations() {
     let setup = Setup::new("http://127.0.0.1:1");
-    let config = std::fs::read_to_string(setup.path("gateway.toml")).expect("text");
-    setup.write("gateway.toml", &config.replace("workers = 1", "workers = true"));
+    setup.configure(|config| config.replace("workers = 1", "workers = true"));
     setup.write("organisations/10088881.password", "short");
     let said = stderr(&run(&["check-config", "--config", &setup.config()]));
     assert!(said.contains("server.workers: must be") && said.contains("exactly 16 characters"), "{said}");
@@ -318,8 +317,7 @@ fn a_simulator_of_impossible_people_does_not_start() {
 #[test]
 fn lrs_itself_needs_certificates() {
     let setup = Setup::new("http://127.0.0.1:1");
-    let config = std::fs::read_to_string(setup.path("gateway.toml")).expect("text");
-    setup.write("gateway.toml", &config.replace("environment = \"custom\"\nbase_url = \"http://127.0.0.1:1\"", "environment = \"live\""));
+    setup.configure(|config| config.replace("environment = \"custom\"\nbase_url = \"http://127.0.0.1:1\"", "environment = \"live\""));
     let output = run(&["check-config", "--config", &setup.config()]);
     assert!(stderr(&output).contains("organisation 10088881: client_certificate: is required"), "{}", stderr(&output));
 }
@@ -330,8 +328,7 @@ fn tokens_are_minted_under_shared_secrets_only_and_for_real_scopes() {
     let config = setup.config();
     let output = run(&["token", "--config", &config, "--organisation", "1", "--user", "", "--scope", "learners"]);
     assert_eq!(stderr(&output).lines().count(), 3, "{}", stderr(&output));
-    let text = std::fs::read_to_string(setup.path("gateway.toml")).expect("text");
-    setup.write("gateway.toml", &text.replace("hmac_secret_file = \"secret\"", "public_key_file = \"secret\""));
+    setup.configure(|config| config.replace("hmac_secret_file = \"secret\"", "public_key_file = \"secret\""));
     let output = run(&["token", "--config", &config, "--organisation", "10088881", "--user", "j.bloggs"]);
     assert!(!output.status.success() && stderr(&output).contains("hmac_secret_file"), "{}", stderr(&output));
 }

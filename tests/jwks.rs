@@ -431,8 +431,7 @@ async fn attacks_are_refused() {
 /// The configuration of a gateway that trusts the keys at this address.
 fn setup(url: &str, more: &str) -> Setup {
     let setup = Setup::new("http://127.0.0.1:1");
-    let config = std::fs::read_to_string(setup.path("gateway.toml")).expect("text");
-    setup.write("gateway.toml", &config.replace("hmac_secret_file = \"secret\"", &format!("jwks_url = \"{url}\"\n{more}")));
+    setup.configure(|config| config.replace("hmac_secret_file = \"secret\"", &format!("jwks_url = \"{url}\"\n{more}")));
     setup
 }
 
@@ -476,8 +475,7 @@ fn settings_that_would_not_be_safe_are_problems() {
         assert_eq!(said.lines().count(), 1, "{said}");
     }
     let setup = Setup::new("http://127.0.0.1:1");
-    let config = std::fs::read_to_string(setup.path("gateway.toml")).expect("text");
-    setup.write("gateway.toml", &config.replace("hmac_secret_file", "jwks_refresh_seconds = 5\nhmac_secret_file"));
+    setup.configure(|config| config.replace("hmac_secret_file", "jwks_refresh_seconds = 5\nhmac_secret_file"));
     let said = stderr(&run(&["check-config", "--config", &setup.config()]));
     assert!(said.contains("jwks_refresh_seconds: goes with jwks_url only"), "{said}");
 }

@@ -101,8 +101,7 @@ async fn the_batches_of_an_organisation_that_is_gone_wait_until_it_is_back() {
     lrs.simulator.set_jobs_take(Duration::ZERO);
     lrs.simulator.play(vec![Step::new(Trouble::OutOfHours)]);
     let setup = Setup::new(&lrs.url());
-    let config = std::fs::read_to_string(setup.path("gateway.toml")).expect("written");
-    setup.write("gateway.toml", &(config + "[batches]\nfirst_poll_seconds = 1\nlongest_poll_seconds = 1\n"));
+    setup.configure(|config| config + "[batches]\nfirst_poll_seconds = 1\nlongest_poll_seconds = 1\n");
     organisation(&setup, ONE, PASSWORD);
     let file = setup.path(&format!("organisations/{ONE}.toml"));
     let text = std::fs::read_to_string(&file).expect("written").replace("[\"uln", "[\"registration-batches\", \"uln");

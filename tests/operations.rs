@@ -38,8 +38,7 @@ async fn metrics(serving: &Serving) -> String {
 /// A configuration with more in it.
 fn setup(lrs_url: &str, more: &str) -> Setup {
     let setup = Setup::new(lrs_url);
-    let config = std::fs::read_to_string(setup.path("gateway.toml")).expect("written");
-    setup.write("gateway.toml", &(config + more));
+    setup.configure(|config| config + more);
     setup.write("key", &"01".repeat(32));
     let file = "organisations/10088881.toml";
     let text = std::fs::read_to_string(setup.path(file)).expect("written").replace("[\"uln", "[\"registration-batches\", \"uln");
@@ -104,8 +103,7 @@ async fn call_steadily(addresses: &std::sync::Mutex<Vec<[String; 2]>>, stop: &At
 async fn a_gateway_that_is_asked_to_end_fails_nobody() {
     let lrs = Lrs::start();
     let setup = setup(&lrs.url(), UNLIMITED);
-    let config = std::fs::read_to_string(setup.path("gateway.toml")).expect("written");
-    setup.write("gateway.toml", &config.replace("drain_seconds = 0", "drain_seconds = 1"));
+    setup.configure(|config| config.replace("drain_seconds = 0", "drain_seconds = 1"));
     let serving = Serving::start(&setup);
     let (stop, calls) = (AtomicBool::new(false), AtomicUsize::new(0));
     let kept = caller(&serving.api);
@@ -143,8 +141,7 @@ async fn a_gateway_that_is_asked_to_end_fails_nobody() {
 async fn a_write_that_lrs_is_at_work_on_is_answered_before_the_gateway_ends() {
     let lrs = Lrs::start();
     let setup = setup(&lrs.url(), UNLIMITED);
-    let config = std::fs::read_to_string(setup.path("gateway.toml")).expect("written");
-    setup.write("gateway.toml", &config.replace("workers = 1", "workers = 2"));
+    setup.configure(|config| config.replace("workers = 1", "workers = 2"));
     let serving = Serving::start(&setup);
     let search = json!({"givenName": "Zebedee", "familyName": "Quillfeather", "dateOfBirth": "1990-09-17", "gender": "MALE", "lastKnownPostCode": "ZZ42 4QX"});
     let mut learner = search.clone();
@@ -176,8 +173,7 @@ async fn replicas_are_restarted_one_after_the_other_and_nothing_fails() {
     let more =
         format!("{}{UNLIMITED}[batches]\nfirst_poll_seconds = 1\nlongest_poll_seconds = 1\nlease_seconds = 2\n", redis_section(&redis));
     let setup = setup(&lrs.url(), &more);
-    let config = std::fs::read_to_string(setup.path("gateway.toml")).expect("written");
-    setup.write("gateway.toml", &config.replace("drain_seconds = 0", "drain_seconds = 1"));
+    setup.configure(|config| config.replace("drain_seconds = 0", "drain_seconds = 1"));
     let mut replicas = [Serving::start(&setup), Serving::start(&setup)];
     let addresses = std::sync::Mutex::new(replicas.iter().map(|one| [one.api.clone(), one.admin.clone()]).collect::<Vec<_>>());
     let batch = json!({"jobType": "FULL", "learners": learners(3000)});

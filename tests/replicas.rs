@@ -45,7 +45,7 @@ fn setup(lrs: &Lrs, redis: &Redis) -> Setup {
          [limits]\nperson_per_minute = 100000\nperson_burst = 10000\norganisation_per_minute = 100000\norganisation_burst = 10000\n",
         redis.url()
     );
-    setup.write("gateway.toml", &(std::fs::read_to_string(setup.path("gateway.toml")).expect("text") + &sections));
+    setup.configure(|config| config + &sections);
     setup.write("store.key", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\n");
     let organisation = std::fs::read_to_string(setup.path("organisations/10088881.toml")).expect("text");
     setup.write("organisations/10088881.toml", &organisation.replace("\"uln-management\"", "\"registration-batches\""));

@@ -35,9 +35,8 @@ pub fn table(path: &Path) -> Result<Table, Vec<String>> {
 fn as_table(path: &Path, text: &str) -> Result<Table, Vec<String>> {
     text.parse().map_err(|error: toml::de::Error| {
         let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
-        let (line, column) = (before.lines().count().max(1), before.lines().last().map_or(1, |line| line.chars().count() + 1));
-        let line = line + usize::from(before.ends_with('\n'));
-        let column = if before.ends_with('\n') { 1 } else { column };
+        let (above, beside) = before.rsplit_once('\n').map_or((0, before), |(above, beside)| (above.matches('\n').count() + 1, beside));
+        let (line, column) = (above + 1, beside.chars().count() + 1);
         vec![format!("{}: not well-formed TOML at line {line}, column {column}: {}", path.display(), error.message())]
     })
 }

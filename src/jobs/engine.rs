@@ -453,7 +453,7 @@ impl Turn<'_> {
         let erase = if keeps_records { Vec::new() } else { vec![Blob::Records(number)] };
         let changed = self.engine.jobs.store.change(self.batch.id, number, seen, after, &Blobs { put, erase }).await?;
         if changed && seen.state != after.state {
-            let (state, reason) = (after.state.name(), after.reason.map(Reason::name));
+            let (state, reason) = (after.state.name(), after.reason.map(tracing::field::display));
             metrics::part(self.batch.header.kind.name(), state);
             tracing::info!(batch = %self.batch.id, part = number, state, reason, job = after.job, code = after.code, "part");
         }

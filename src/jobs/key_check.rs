@@ -14,6 +14,8 @@ use super::store::Store;
 use crate::storage::seal::{CannotOpen, Keys};
 
 const PLACE: &str = "key-check";
+/// What the names of entries begin with.
+const KEY: &str = "key:";
 /// How much longer than it has to an entry lasts: clocks differ.
 const AHEAD: Duration = Duration::from_secs(24 * 60 * 60);
 /// It is noted again after a minute all the same: somebody may have emptied the store.
@@ -50,11 +52,9 @@ impl KeyCheck {
         if until < Moment(self.noted.load(Ordering::Relaxed)).after(AGAIN_AFTER) {
             return Ok(());
         }
-        let (noted, until) = (until, until.after(AHEAD));
-        let mut entry = until.0.to_be_bytes().to_vec();
-        entry.extend(keys.seal(PLACE, PLACE.as_bytes())?);
-        store.share(&format!("key:{}", keys.id()), &entry).await?;
-        self.noted.store(noted.0, Ordering::Relaxed);
+        let sealed = keys.seal(PLACE, PLACE.as_bytes())?;
+        store.share(&format!("{KEY}{}", keys.id()), &entry(until.after(AHEAD), &sealed)).await?;
+        self.noted.store(until.0, Ordering::Relaxed);
         Ok(())
     }
 
@@ -62,15 +62,11 @@ impl KeyCheck {
     ///
     /// # Errors
     /// When the store cannot be used.
-    pub async fn extend(&self, store: &dyn Store, until: Moment) -> Result<(), JobsError> {
-        let (now, until) = (store.now().await?, until.after(AHEAD));
-        for (name, entry) in store.shared().await?.iter().filter(|(name, _)| name.starts_with("key:")) {
-            let (ends, sealed) = entry.split_first_chunk::<MOMENT_LEN>().ok_or(CannotOpen::Damaged)?;
-            let ends = Moment(i64::from_be_bytes(*ends));
-            if now < ends && ends < until {
-                let mut entry = until.0.to_be_bytes().to_vec();
-                entry.extend_from_slice(sealed);
-                store.share(name, &entry).await?;
+    pub async fn extend(&self, store: &dyn Store, now: Moment, until: Moment) -> Result<(), JobsError> {
+        let until = until.after(AHEAD);
+        for (name, ends, sealed) in in_use(store, now).await? {
+            if ends < until {
+                store.share(&name, &entry(until, &sealed)).await?;
             }
         }
         Ok(())
@@ -83,14 +79,25 @@ impl KeyCheck {
 /// [`CannotOpen::UnknownKey`] when one is not; whatever keeps the store from being read.
 pub async fn fits(store: &dyn Store, keys: &Keys) -> Result<Moment, JobsError> {
     let now = store.now().await?;
-    for (name, entry) in store.shared().await? {
-        if !name.starts_with("key:") {
-            continue;
-        }
-        let (until, sealed) = entry.split_first_chunk::<MOMENT_LEN>().ok_or(CannotOpen::Damaged)?;
-        if Moment(i64::from_be_bytes(*until)) > now {
-            keys.open(PLACE, sealed)?;
-        }
+    for (_, _, sealed) in in_use(store, now).await? {
+        keys.open(PLACE, &sealed)?;
     }
     Ok(now)
+}
+
+/// The entries of keys that are in use: their names, when they end, and the sealed texts.
+async fn in_use(store: &dyn Store, now: Moment) -> Result<Vec<(String, Moment, Vec<u8>)>, JobsError> {
+    let mut entries = Vec::new();
+    for (name, entry) in store.shared().await?.into_iter().filter(|(name, _)| name.starts_with(KEY)) {
+        let (ends, sealed) = entry.split_first_chunk::<MOMENT_LEN>().ok_or(CannotOpen::Damaged)?;
+        let ends = Moment(i64::from_be_bytes(*ends));
+        if now < ends {
+            entries.push((name, ends, sealed.to_vec()));
+        }
+    }
+    Ok(entries)
+}
+
+fn entry(ends: Moment, sealed: &[u8]) -> Vec<u8> {
+    [&ends.0.to_be_bytes(), sealed].concat()
 }

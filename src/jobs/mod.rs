@@ -341,7 +341,7 @@ impl Jobs {
         }
         let now = self.prepare().await?;
         // It stays longer than was thought when it was accepted, and with it what it was sealed with.
-        self.key_check.extend(&*self.store, self.longest_kept(now)).await?;
+        self.key_check.extend(&*self.store, now, self.longest_kept(now)).await?;
         let (part, blobs) = match decision {
             Decision::Resubmit => {
                 let part = Part {

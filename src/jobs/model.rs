@@ -215,22 +215,10 @@ pub enum Reason {
     Unreadable,
 }
 
-impl Reason {
-    /// Its name.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::LrsUnavailable => "LRS_UNAVAILABLE",
-            Self::LrsMaintenance => "LRS_MAINTENANCE",
-            Self::LrsCredentialsRejected => "LRS_CREDENTIALS_REJECTED",
-            Self::LrsRejectedRequest => "LRS_REJECTED_REQUEST",
-            Self::LrsRefused => "LRS_REFUSED",
-            Self::AnswerLost => "ANSWER_LOST",
-            Self::JobUnknown => "JOB_UNKNOWN",
-            Self::JobFailed => "JOB_FAILED",
-            Self::NotInTime => "NOT_IN_TIME",
-            Self::Discarded => "DISCARDED",
-            Self::Unreadable => "UNREADABLE",
-        }
+/// As callers are told it.
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.serialize(f)
     }
 }
 
@@ -465,6 +453,11 @@ mod tests {
         let ukprn = Ukprn::parse("10012345").expect("a UKPRN");
         let header = Header::new(Kind::Registration, &ukprn, states.len(), now);
         Batch { id: BatchId::new(), header, parts: states.iter().map(part).collect(), expires: now }
+    }
+
+    #[test]
+    fn operators_read_of_a_reason_what_callers_are_told() {
+        assert_eq!(Reason::LrsCredentialsRejected.to_string(), "LRS_CREDENTIALS_REJECTED");
     }
 
     #[test]

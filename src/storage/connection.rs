@@ -178,19 +178,7 @@ async fn connect(topology: Topology) -> Result<Open, RedisError> {
 
 /// Why there is no connection. What the network says may be told; what the server says may quote the login.
 fn reason(error: &RedisError) -> String {
-    if !error.is_io_error() {
-        return describe(Some(error));
-    }
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(inner) = cause {
-        let said = inner.to_string();
-        if !text.contains(&said) {
-            text = format!("{text}: {said}");
-        }
-        cause = inner.source();
-    }
-    text
+    if error.is_io_error() { error.to_string() } else { describe(Some(error)) }
 }
 
 /// A problem in words for operators.

@@ -126,10 +126,15 @@ impl Setup {
         std::fs::write(path, text).expect("written");
     }
 
+    /// With another configuration, made of the one that is there.
+    pub fn configure(&self, change: impl FnOnce(String) -> String) {
+        let config = std::fs::read_to_string(self.path("gateway.toml")).expect("written");
+        self.write("gateway.toml", &change(config));
+    }
+
     /// With more settings of LRS.
     pub fn lrs(&self, settings: &str) {
-        let config = std::fs::read_to_string(self.path("gateway.toml")).expect("written");
-        self.write("gateway.toml", &config.replace("[organisations]", &format!("{settings}\n[organisations]")));
+        self.configure(|config| config.replace("[organisations]", &format!("{settings}\n[organisations]")));
     }
 
     /// With this certificate and key for an organisation.
