@@ -7,10 +7,9 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use divan::{AllocProfiler, Bencher, black_box};
-use lrs_gateway::limits::idempotency::{Begun, Ended, Idempotency, Request};
-use lrs_gateway::limits::rate::Call;
-use lrs_gateway::limits::{Limit, OwnRates, RateLimits, Rates};
-use lrs_gateway::storage::seal::Keys;
+use lrs_gateway::idempotency::{Begun, Ended, Idempotency, Request};
+use lrs_gateway::rate_limit::{Call, Limit, OwnRates, RateLimits, Rates};
+use lrs_gateway::storage::encryption::Keys;
 use lrs_gateway::storage::{Redis, Storage};
 use tokio::runtime::Runtime;
 

@@ -15,7 +15,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{ClientConfig, ConfigBuilder, RootCertStore, ServerConfig, WantsVerifier};
 
-use crate::files;
+use crate::file_watch;
 
 /// The cryptography of every connection.
 pub fn provider() -> Arc<CryptoProvider> {
@@ -46,7 +46,7 @@ pub fn certificates_in(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, Strin
 
 fn in_file<T>(file: &Path, read: impl FnOnce(&[u8]) -> Result<T, String>) -> Result<T, String> {
     let at = |problem: String| format!("{}: {problem}", file.display());
-    files::read(file).and_then(|bytes| read(&bytes)).map_err(at)
+    file_watch::read(file).and_then(|bytes| read(&bytes)).map_err(at)
 }
 
 /// The private key of a PEM file.

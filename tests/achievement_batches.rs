@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use lrs_gateway::lrs::external_service::AchievementCodes;
+use lrs_gateway::lrs::services::external::AchievementCodes;
 use lrs_gateway::organisations::Product;
 use serde_json::{Value, json};
 

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use lrs_gateway::audit::{Audit, Target};
+use lrs_gateway::lrs::audit::{Audit, Target};
 use lrs_gateway::simulator::{Step, Trouble};
-use lrs_gateway::storage::seal::Keys;
+use lrs_gateway::storage::encryption::Keys;
 use serde_json::{Value, json};
 
 use crate::support::batches::{learners, submit};
@@ -156,7 +156,7 @@ async fn when_too_much_waits_to_be_written_no_more_calls_are_made() {
     caller.post(FIND, &ana()).await.ok();
     // Entries that nobody sends anything for fill the line faster than calls.
     let organisation = crate::support::gateway::organisation("10088881", "demo-password-01", &[]);
-    let user = lrs_gateway::form::Value::parse("j.bloggs").expect("a name");
+    let user = lrs_gateway::schema::Value::parse("j.bloggs").expect("a name");
     let actor = lrs_gateway::organisations::Actor::new(std::sync::Arc::new(organisation), user);
     while scene.audit.keeps_up() {
         drop(scene.audit.begin(&actor, "test", b""));

@@ -2,11 +2,11 @@
 
 use std::time::{Duration, Instant};
 
+use lrs_gateway::batches::model::{Batch, BatchId, Blob, Header, Kind, Moment, Part, State};
+use lrs_gateway::batches::repository::memory::MemoryStore;
+use lrs_gateway::batches::repository::{Blobs, Claim, Lease, NewBatch, Store, StoreError};
 use lrs_gateway::domain::Ukprn;
-use lrs_gateway::form::Value as _;
-use lrs_gateway::jobs::model::{Batch, BatchId, Blob, Header, Kind, Moment, Part, State};
-use lrs_gateway::jobs::store::memory::MemoryStore;
-use lrs_gateway::jobs::store::{Blobs, Claim, Lease, NewBatch, Store, StoreError};
+use lrs_gateway::schema::Value as _;
 
 use crate::support::proxy::Proxy;
 use crate::support::redis::{Cluster, Redis, Watched, free_port, store as store_at};

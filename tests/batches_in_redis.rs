@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;
+use lrs_gateway::batches::JobSettings;
+use lrs_gateway::batches::model::{Batch, BatchId, Blob, Header, Kind, Part};
+use lrs_gateway::batches::repository::{NewBatch, Store as _};
 use lrs_gateway::domain::Ukprn;
-use lrs_gateway::form::Value as _;
-use lrs_gateway::jobs::JobSettings;
-use lrs_gateway::jobs::model::{Batch, BatchId, Blob, Header, Kind, Part};
-use lrs_gateway::jobs::store::{NewBatch, Store as _};
-use lrs_gateway::storage::seal::Keys;
+use lrs_gateway::schema::Value as _;
+use lrs_gateway::storage::encryption::Keys;
 use serde_json::{Value, json};
 
 use crate::support::batches::{learners, statuses, submit};

@@ -7,15 +7,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lrs_gateway::domain::{BatchLearner, BatchLearnerToVerify, JobType, OrganisationRef, Ukprn, UserName};
-use lrs_gateway::form::Value as _;
-use lrs_gateway::form::read::{from_json, from_toml};
 use lrs_gateway::lrs::codes::LrsCode;
-use lrs_gateway::lrs::external_service::GetAchievementBatch;
-use lrs_gateway::lrs::learner_service::{
+use lrs_gateway::lrs::http_client::Transport;
+use lrs_gateway::lrs::services::external::GetAchievementBatch;
+use lrs_gateway::lrs::services::learner::{
     GetRegistrationBatch, GetVerificationBatch, SubmitRegistrationBatch, SubmitVerificationBatch, VerificationBatchOutput,
 };
 use lrs_gateway::lrs::{Answer, Context, Operation, Service, Vendor, read_answer};
-use lrs_gateway::organisations::{Actor, Organisation, OrganisationPassword, Transport};
+use lrs_gateway::organisations::{Actor, Organisation, OrganisationPassword};
+use lrs_gateway::schema::Value as _;
+use lrs_gateway::schema::deserialize::{from_json, from_toml};
 use lrs_gateway::simulator::Settings;
 use serde_json::json;
 

@@ -3,7 +3,8 @@
 use std::path::Path;
 use std::time::Duration;
 
-use lrs_gateway::organisations::Transport;
+use lrs_gateway::lrs::http_client::Transport;
+use lrs_gateway::organisations::ClientFactory as _;
 
 use serde_json::{Value, json};
 
@@ -178,7 +179,7 @@ fn a_redis_that_cannot_be_used_is_told_with_its_address_and_without_its_password
 
 #[test]
 fn a_slip_in_the_log_level_silences_nothing() {
-    for level in ["", "inof", "lrs_gateway::jobs=debug", "a=b=c"] {
+    for level in ["", "inof", "lrs_gateway::batches=debug", "a=b=c"] {
         Serving::with(&Setup::new("http://127.0.0.1:1"), &[("RUST_LOG", level)]);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use lrs_gateway::limits::idempotency::{Begun, Ended, Idempotency, Request, Turn};
+use lrs_gateway::idempotency::{Begun, Ended, Idempotency, Request, Turn};
 use lrs_gateway::organisations::Product;
 use lrs_gateway::simulator::{Step, Trouble};
 use lrs_gateway::storage::Storage;

@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use lrs_gateway::api::organisation::CertificateState;
-use lrs_gateway::limits::OwnRates;
-use lrs_gateway::organisations::{ClientIdentity, Product, TlsBackend};
+use lrs_gateway::lrs::http_client::TlsBackend;
+use lrs_gateway::organisations::{ClientIdentity, Product};
+use lrs_gateway::rate_limit::OwnRates;
 use lrs_gateway::simulator::{Settings, TlsFiles};
 use lrs_gateway::tls::Validity;
 use serde_json::json;

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;
-use lrs_gateway::limits::{Limit, OwnRates, Rates};
 use lrs_gateway::organisations::Product;
+use lrs_gateway::rate_limit::{Limit, OwnRates, Rates};
 use serde_json::{Value, json};
 
 use crate::support::caller::PROVIDER;

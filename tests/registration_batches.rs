@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use lrs_gateway::jobs::JobSettings;
+use lrs_gateway::batches::JobSettings;
 use lrs_gateway::simulator::Settings;
 use serde_json::{Value, json};
 

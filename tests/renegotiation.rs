@@ -1,7 +1,7 @@
 //! LRS may ask for the client certificate by renegotiation of TLS 1.2, as IIS often does. rustls cannot answer that, and it must not be a
 //! riddle; the system's TLS can.
 
-use lrs_gateway::organisations::TlsBackend;
+use lrs_gateway::lrs::http_client::TlsBackend;
 use serde_json::{Value, json};
 
 use crate::support::Gateway;

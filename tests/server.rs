@@ -6,12 +6,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use lrs_gateway::connections::Bounds;
-use lrs_gateway::cors::{Cors, Origin};
-use lrs_gateway::form::Value as _;
-use lrs_gateway::limits::{Limit, Rates};
-use lrs_gateway::organisations::Transport;
+use lrs_gateway::lrs::http_client::Transport;
+use lrs_gateway::organisations::ClientFactory as _;
+use lrs_gateway::rate_limit::{Limit, Rates};
+use lrs_gateway::schema::Value as _;
 use lrs_gateway::server::Serving;
+use lrs_gateway::server::connection_limits::Bounds;
+use lrs_gateway::server::cors::{Cors, Origin};
 use lrs_gateway::simulator::Settings;
 use lrs_gateway::tls;
 use rustls::{ClientConfig, ClientConnection, StreamOwned, SupportedProtocolVersion};

@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use lrs_gateway::domain::Ukprn;
-use lrs_gateway::form::Value as _;
-use lrs_gateway::organisations::{Organisation, OrganisationPassword, Product, Transport};
+use lrs_gateway::lrs::http_client::Transport;
+use lrs_gateway::organisations::{Organisation, OrganisationPassword, Product};
+use lrs_gateway::schema::Value as _;
 use lrs_gateway::tls::provider;
 use serde_json::{Value, json};
 

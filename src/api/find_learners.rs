@@ -3,17 +3,17 @@
 use actix_web::post;
 use actix_web::web::{Data, Json};
 
-use super::Body;
-use super::outcome::outcomes;
+use crate::api::extract::Body;
+use crate::api::outcome::outcomes;
 use crate::auth::Caller;
 use crate::auth::scope::LearnersRead;
 use crate::domain::{Date, FindByDemographics, FindByUln, Gender, Learner, Open, Personal, Uln};
-use crate::form::answer;
 use crate::lrs::Lrs;
 use crate::lrs::codes::LrsCode;
-use crate::lrs::learner_service::FindLearnerResponse;
+use crate::lrs::services::learner::FindLearnerResponse;
 use crate::problem::Problem;
-use crate::problem_sets::Problems;
+use crate::problem::responses::Problems;
+use crate::schema::answer;
 
 outcomes! {
     /// What a search came to (FACTS 3.1).

@@ -3,10 +3,10 @@
 use actix_web::get;
 use actix_web::web::{Data, Json};
 
-use crate::form::answer;
-use crate::gateway::Gateway;
+use crate::app::Gateway;
+use crate::problem::responses::ReadyProblems;
 use crate::problem::{Code, Problem};
-use crate::problem_sets::ReadyProblems;
+use crate::schema::answer;
 
 answer! {
     /// The gateway's own state.

@@ -3,17 +3,17 @@
 use actix_web::post;
 use actix_web::web::{Data, Json};
 
-use super::Body;
-use super::outcome::outcomes;
+use crate::api::extract::Body;
+use crate::api::outcome::outcomes;
 use crate::auth::Caller;
 use crate::auth::scope::LearningEventsRead;
 use crate::domain::{GetLearningEvents, LearningEvent, Open, Uln};
-use crate::form::answer;
 use crate::lrs::Lrs;
 use crate::lrs::codes::LrsCode;
-use crate::lrs::learner_service_r9::LearningEventsResult;
+use crate::lrs::services::learner_r9::LearningEventsResult;
 use crate::problem::Problem;
-use crate::problem_sets::Problems;
+use crate::problem::responses::Problems;
+use crate::schema::answer;
 
 outcomes! {
     /// What reading a learning record came to (FACTS 2.9).

@@ -3,13 +3,13 @@
 use actix_web::get;
 use actix_web::web::{Data, Json};
 
-use super::at::At;
-use super::words::words;
+use crate::api::string_enum::words;
+use crate::api::timestamp::At;
 use crate::auth::Caller;
 use crate::auth::scope::Any;
-use crate::form::answer;
 use crate::lrs::{Lrs, Service, ServiceState, Status};
-use crate::problem_sets::StatusProblems;
+use crate::problem::responses::StatusProblems;
+use crate::schema::answer;
 
 answer! {
     /// How LRS is, as far as this gateway knows.

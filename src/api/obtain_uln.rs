@@ -3,20 +3,20 @@
 use actix_web::web::Data;
 use actix_web::{HttpResponse, post};
 
-use super::Body;
-use super::find_learners::FindOutcome;
-use super::once::{KeyParameter, Once};
-use super::register_learners::RegisterOutcome;
+use crate::api::extract::Body;
+use crate::api::extract::idempotency::{KeyParameter, Once};
+use crate::api::find_learners::FindOutcome;
+use crate::api::register_learners::RegisterOutcome;
 use crate::auth::Caller;
 use crate::auth::scope::LearnersWrite;
 use crate::domain::{FindByDemographics, Learner, Open, RegisterLearner, Uln};
-use crate::form::answer;
-use crate::form::schema::{Field, one_of};
 use crate::lrs::Lrs;
 use crate::lrs::codes::LrsCode;
 use crate::organisations::Actor;
 use crate::problem::Problem;
-use crate::problem_sets::WriteProblems;
+use crate::problem::responses::WriteProblems;
+use crate::schema::answer;
+use crate::schema::openapi::{Field, one_of};
 
 /// What obtaining a ULN came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]

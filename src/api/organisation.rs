@@ -3,15 +3,15 @@
 use actix_web::get;
 use actix_web::web::{Data, Json};
 
-use super::at::At;
-use super::words::words;
+use crate::api::string_enum::words;
+use crate::api::timestamp::At;
 use crate::auth::Caller;
 use crate::auth::scope::Any;
 use crate::domain::{OrganisationRef, Ukprn};
-use crate::form::answer;
-use crate::limits::{Limit, RateLimits};
 use crate::organisations::Product;
-use crate::problem_sets::StatusProblems;
+use crate::problem::responses::StatusProblems;
+use crate::rate_limit::{Limit, RateLimits};
+use crate::schema::answer;
 use crate::tls::Validity;
 
 answer! {

@@ -38,9 +38,9 @@ macro_rules! outcomes {
             }
         }
 
-        impl $crate::form::schema::Field for $name {
+        impl $crate::schema::openapi::Field for $name {
             fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
-                $crate::form::schema::one_of(&[$($json,)+ "OTHER"])
+                $crate::schema::openapi::one_of(&[$($json,)+ "OTHER"])
             }
         }
     };

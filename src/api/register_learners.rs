@@ -3,19 +3,19 @@
 use actix_web::web::Data;
 use actix_web::{HttpResponse, post};
 
-use super::Body;
-use super::find_learners::FindOutcome;
-use super::once::{Attempt, KeyParameter, Once};
-use super::outcome::outcomes;
+use crate::api::extract::Body;
+use crate::api::extract::idempotency::{Attempt, KeyParameter, Once};
+use crate::api::find_learners::FindOutcome;
+use crate::api::outcome::outcomes;
 use crate::auth::Caller;
 use crate::auth::scope::LearnersWrite;
 use crate::domain::{FindByDemographics, FindByUln, FindType, Open, RegisterLearner, Uln, UpdateLearner};
-use crate::form::answer;
 use crate::lrs::codes::{LrsCode, Refusal};
 use crate::lrs::{CallFailed, Failure, Lrs};
 use crate::organisations::Actor;
+use crate::problem::responses::WriteProblems;
 use crate::problem::{Code, Problem};
-use crate::problem_sets::WriteProblems;
+use crate::schema::answer;
 
 outcomes! {
     /// What registering came to (FACTS 2.5).

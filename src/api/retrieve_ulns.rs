@@ -3,16 +3,16 @@
 use actix_web::post;
 use actix_web::web::{Data, Json};
 
-use super::Body;
+use crate::api::extract::Body;
 use crate::auth::Caller;
 use crate::auth::scope::LearnersRead;
 use crate::domain::{Date, Gender, Open, Personal, RetrieveUlns, Uln};
-use crate::form::answer;
 use crate::lrs::Lrs;
 use crate::lrs::codes::LrsCode;
-use crate::lrs::learner_service::RetrievedUln;
+use crate::lrs::services::learner::RetrievedUln;
 use crate::problem::Problem;
-use crate::problem_sets::Problems;
+use crate::problem::responses::Problems;
+use crate::schema::answer;
 
 answer! {
     /// What LRS holds under the ULNs.

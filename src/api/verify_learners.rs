@@ -3,17 +3,17 @@
 use actix_web::post;
 use actix_web::web::{Data, Json};
 
-use super::Body;
-use super::outcome::outcomes;
+use crate::api::extract::Body;
+use crate::api::outcome::outcomes;
 use crate::auth::Caller;
 use crate::auth::scope::LearnersVerify;
 use crate::domain::{Date, Gender, Open, Personal, Uln, VerifyLearner};
-use crate::form::answer;
 use crate::lrs::Lrs;
 use crate::lrs::codes::LrsCode;
-use crate::lrs::learner_service::{FailureFlag, VerifiedLearner};
+use crate::lrs::services::learner::{FailureFlag, VerifiedLearner};
 use crate::problem::Problem;
-use crate::problem_sets::Problems;
+use crate::problem::responses::Problems;
+use crate::schema::answer;
 
 outcomes! {
     /// What verifying came to (FACTS 3.5).

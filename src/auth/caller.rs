@@ -13,15 +13,14 @@ use futures_util::FutureExt as _;
 use futures_util::future::Shared;
 use tokio::sync::oneshot;
 
-use super::scope::Scope;
-use super::verifier::{Refused, Unverified, Verifier};
+use crate::auth::scope::Scope;
+use crate::auth::verifier::{Refused, Unverified, Verifier};
 use crate::domain::{Ukprn, UserName};
-use crate::form::Value as _;
-use crate::limits::RateLimits;
-use crate::limits::rate::Call;
-use crate::metrics;
+use crate::observability::metrics;
 use crate::organisations::{Actor, Origin, Registry};
 use crate::problem::{Code, Problem};
+use crate::rate_limit::{Call, RateLimits};
+use crate::schema::Value as _;
 
 /// A person of an organisation, verified, with scope `S`, whose organisation has the product of that scope.
 #[derive(Debug)]

@@ -17,9 +17,10 @@ use reqwest::header::ACCEPT;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::time::Instant;
 
-use super::jwk::PublishedKeys;
-use crate::background;
-use crate::organisations::{Transport, read_at_most};
+use crate::auth::jwk::PublishedKeys;
+use crate::io_runtime;
+use crate::lrs::http_client::{Transport, read_at_most};
+use crate::organisations::ClientFactory as _;
 
 /// Largest key set, in bytes.
 const MOST_BYTES: usize = 256 * 1024;
@@ -153,7 +154,7 @@ impl KeySet {
             // Others may have fetched it while this one waited.
             if self.number() == than && last.is_none_or(|last| last.may_be_repeated(asked, self.settings.cooldown)) {
                 // A task of its own: the fetch is everybody's, and goes on when this caller has gone.
-                let _ = tokio::spawn(background::run(Arc::clone(self).fetch(last))).await;
+                let _ = tokio::spawn(io_runtime::run(Arc::clone(self).fetch(last))).await;
             }
         };
         let in_time = tokio::time::timeout(self.settings.longest_wait, fetch).await.is_ok();

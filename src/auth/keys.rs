@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use jsonwebtoken::{DecodingKey, EncodingKey, Header};
 
-use super::claims::Claims;
-use super::jwks::KeySet;
-use crate::form::{Invalid, Rule, Value};
+use crate::auth::claims::Claims;
+use crate::auth::jwks::KeySet;
+use crate::schema::{Invalid, Rule, Value};
 
 /// A signature algorithm the gateway accepts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

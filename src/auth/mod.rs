@@ -10,8 +10,8 @@ mod claims;
 mod jwk;
 mod jwks;
 mod keys;
-mod remembered;
 pub mod scope;
+mod token_cache;
 mod verifier;
 
 pub use caller::{Argument, Caller, LimitHeaders, RequestId, admitted, once_admitted};

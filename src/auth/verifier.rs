@@ -12,11 +12,11 @@ use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{AlgorithmFamily, DecodingKey, Header, Validation, dangerous};
 use serde::Deserialize;
 
-use super::claims::{ClaimNames, Claims};
-use super::jwk::NoKey;
-use super::jwks::{Edition, KeySet};
-use super::keys::{Algorithm, IssuerKey, Kind};
-use super::remembered::{Entry, Remembered};
+use crate::auth::claims::{ClaimNames, Claims};
+use crate::auth::jwk::NoKey;
+use crate::auth::jwks::{Edition, KeySet};
+use crate::auth::keys::{Algorithm, IssuerKey, Kind};
+use crate::auth::token_cache::{Entry, Remembered};
 
 /// Longest token, in bytes.
 const LONGEST: usize = 16 * 1024;

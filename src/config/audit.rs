@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use super::file::AuditSection;
-use crate::audit::{Audit, Target};
-use crate::files;
-use crate::storage::seal::Keys;
+use crate::config::file::AuditSection;
+use crate::file_watch;
+use crate::lrs::audit::{Audit, Target};
+use crate::storage::encryption::Keys;
 
 /// What the section says, read.
 #[derive(Debug)]
@@ -26,7 +26,7 @@ pub(super) fn read(section: &AuditSection, base: &Path) -> Result<AuditSettings,
     let mut problems = Vec::new();
     let keys = section.key_file.as_ref().map(|file| {
         let path = base.join(file);
-        let content = files::read(&path).map_err(|problem| format!("{}: {problem}", path.display()));
+        let content = file_watch::read(&path).map_err(|problem| format!("{}: {problem}", path.display()));
         content.and_then(|content| Keys::read(&content))
     });
     let keys = keys.transpose().map_err(|problem| problems.push(format!("audit.key_file: {problem}"))).ok().flatten();

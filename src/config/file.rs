@@ -6,16 +6,16 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::auth::{Algorithm, ClaimNames};
-use crate::connections::Bounds;
-use crate::cors::Origin;
-use crate::form::{Invalid, Rule, Value, form};
-use crate::jobs::JobSettings;
-use crate::limits::QueueSettings;
-use crate::limits::Rates;
-use crate::lrs::external_service::AchievementCodes;
+use crate::batches::JobSettings;
+use crate::lrs::concurrency_limit::QueueSettings;
+use crate::lrs::http_client::TlsBackend;
 use crate::lrs::maintenance::Moment;
+use crate::lrs::services::external::AchievementCodes;
 use crate::lrs::{BreakerSettings, DEFAULT_BATCH_TIMEOUT, DEFAULT_MAX_ANSWER_BYTES, DEFAULT_RETRIES, DEFAULT_TIMEOUT, Vendor};
-use crate::organisations::TlsBackend;
+use crate::rate_limit::Rates;
+use crate::schema::{Invalid, Rule, Value, form};
+use crate::server::connection_limits::Bounds;
+use crate::server::cors::Origin;
 
 form! {
     #[derive(Debug)]

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use reqwest::Url;
 
-use super::file::{ConfigFile, IssuerSection};
-use super::{is_this_machine, read};
 use crate::auth::{Algorithm, ClaimNames, Issuer, IssuerKey, KeySet, KeySetSettings, Verifier};
-use crate::organisations::Transport;
+use crate::config::file::{ConfigFile, IssuerSection};
+use crate::config::{is_this_machine, read};
+use crate::lrs::http_client::Transport;
 
 /// A shared secret and the issuer it belongs to: what minting a development token takes.
 #[derive(Debug)]

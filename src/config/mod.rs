@@ -8,24 +8,26 @@ mod audit;
 mod environment;
 mod file;
 mod issuers;
-mod store;
+mod redis;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::auth::Verifier;
-use crate::cors::Cors;
-use crate::form::Value as _;
-use crate::form::file::{as_far_as_possible, table};
-use crate::jobs::{JobSettings, Jobs};
-use crate::limits::QueueSettings;
-use crate::limits::{Limit, RateLimits, Rates};
-use crate::lrs::external_service::AchievementCodes;
+use crate::batches::{JobSettings, Jobs};
+use crate::lrs::concurrency_limit::QueueSettings;
+use crate::lrs::http_client::Transport;
 use crate::lrs::maintenance::Window;
+use crate::lrs::services::external::AchievementCodes;
 use crate::lrs::{BreakerSettings, Lrs, LrsSettings, Vendor};
-use crate::organisations::{Registry, Report, Transport, Watch};
-use crate::own_certificate::OwnCertificate;
+use crate::organisations::{Registry, Report, Watch};
+use crate::rate_limit::{Limit, RateLimits, Rates};
+use crate::schema::Value as _;
+use crate::schema::toml::{as_far_as_possible, table};
+use crate::server::certificate::OwnCertificate;
+use crate::server::cors::Cors;
 use crate::storage::Storage;
 
 pub use audit::AuditSettings;
@@ -98,12 +100,12 @@ impl Config {
         let tls = tls.transpose().map_err(|problem| keep(vec![problem])).ok().flatten();
         let (tls_remark, tls_problem) =
             tls.as_ref().map(OwnCertificate::remark).map_or((None, None), |told| (told.clone().ok(), told.err()));
-        let storage = store::open(&file.store, &base).map_err(&mut keep).ok();
+        let storage = redis::open(&file.store, &base).map_err(&mut keep).ok();
         let audit = audit::read(&file.audit, &base).map_err(&mut keep).ok();
         let directory = base.join(&file.organisations.directory);
         let certificates_needed = file.lrs.environment.needs_certificates();
         let registry = Registry::default();
-        let mut watch = transport.map(|transport| Watch::new(directory.clone(), transport, certificates_needed));
+        let mut watch = transport.map(|transport| Watch::new(directory.clone(), Arc::new(transport), certificates_needed));
         let loaded = watch.as_mut().map(|watch| watch.load(&registry));
         let loaded = loaded.transpose().map_err(|problem| keep(vec![format!("organisations.directory: {problem}")])).ok().flatten();
         let Report { problems: mut organisation_problems, remarks } = loaded.unwrap_or_default();
@@ -232,7 +234,7 @@ fn read(path: &Path) -> Result<(ConfigFile, PathBuf, Vec<String>), Vec<String>> 
     }
     // What is wrong with the organisations can be told all the same.
     if let (Some(directory), Ok(transport)) = (directory, Transport::new(None, Duration::from_secs(1))) {
-        let loaded = Watch::new(directory, transport, false).load(&Registry::default());
+        let loaded = Watch::new(directory, Arc::new(transport), false).load(&Registry::default());
         problems.extend(loaded.map_or_else(|problem| vec![problem], |report| report.problems));
     }
     Err(problems)

@@ -1,8 +1,8 @@
 //! Achievements, which awarding organisations submit in batches (FACTS 2.13).
 
-use super::{Date, Gender, MisIdentifier, Name, Open, Personal, Text, Ukprn, Uln, XmlDateTime};
 use crate::domain::codes::{AchievementAction, AchievementJobStatus};
-use crate::form::{answer, kept_request};
+use crate::domain::{Date, Gender, MisIdentifier, Name, Open, Personal, Text, Ukprn, Uln, XmlDateTime};
+use crate::schema::{answer, kept_request};
 
 /// A unit or qualification by its reference number: 1 to 50 characters. LRS publishes no narrower rule.
 pub type QualificationReference = Text<1, 50>;

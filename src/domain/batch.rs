@@ -1,10 +1,10 @@
 //! The records of batches, as callers give them (FACTS 2.2, 2.7, 2.11).
 
-use super::{
+use crate::domain::{
     AbilityToShare, AddressLine, Date, EmailAddress, Gender, Name, Nationality, Notes, Open, OptionalName, OtherVerificationDescription,
     Personal, Postcode, SchoolName, ScottishCandidateNumber, Text, Uln, VerificationType,
 };
-use crate::form::{answer, kept_request};
+use crate::schema::{answer, kept_request};
 
 /// The caller's own name for a record, which LRS gives back: up to 128 characters.
 pub type MisIdentifier = Text<0, 128>;

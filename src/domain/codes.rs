@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-use super::FromLrs;
-use crate::form::{Invalid, Rule, Value, personal_value};
+use crate::domain::FromLrs;
+use crate::schema::{Invalid, Rule, Value, personal_value};
 
 /// Declares an enumeration: variant, name in JSON, code at LRS.
 macro_rules! code_list {

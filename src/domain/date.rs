@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::form::{Invalid, Rule, Value, personal_value};
+use crate::schema::{Invalid, Rule, Value, personal_value};
 
 /// A real date, `YYYY-MM-DD`, in the years 1800 to 2099.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use crate::form::{Invalid, Rule, Value, personal_value};
+use crate::schema::{Invalid, Rule, Value, personal_value};
 
 /// An e-mail address LRS accepts, or empty.
 #[derive(Clone, PartialEq, Eq, Hash)]

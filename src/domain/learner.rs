@@ -1,11 +1,11 @@
 //! Learners: as LRS holds them, and as they are registered and updated (FACTS 2.2).
 
-use super::{
+use crate::domain::{
     AbilityToShare, AddressLine, Date, EmailAddress, Gender, Name, Nationality, Notes, Open, OptionalName, Personal, Postcode, SchoolName,
     ScottishCandidateNumber, Text, Uln, VerificationType,
 };
-use crate::form::read::Reading;
-use crate::form::{Invalid, answer, kept_request, request};
+use crate::schema::deserialize::Reading;
+use crate::schema::{Invalid, answer, kept_request, request};
 
 answer! {
     /// A learner as the register holds it. What LRS leaves out or sends empty is absent here.

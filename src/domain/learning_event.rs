@@ -1,7 +1,7 @@
 //! Learning events: the entries of a personal learning record, PLR (FACTS 2.9).
 
-use super::{Date, Gender, GetType, LocalDateTime, Name, Open, Personal, Uln};
-use crate::form::{answer, request};
+use crate::domain::{Date, Gender, GetType, LocalDateTime, Name, Open, Personal, Uln};
+use crate::schema::{answer, request};
 
 request! {
     /// Whose learning events to read. ULN and names must fit the register; date of birth and gender sharpen the check.

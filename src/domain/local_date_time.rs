@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
-use super::FromLrs;
-use crate::form::{Invalid, Rule, Value, personal_value};
+use crate::domain::FromLrs;
+use crate::schema::{Invalid, Rule, Value, personal_value};
 
 /// A moment that LRS wrote as `YYYY-MM-DD HH:MM:SS` in London's time. JSON has it as RFC 3339, with the offset of that day.
 ///

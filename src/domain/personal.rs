@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::Schema;
 
-use crate::form::schema::Field;
+use crate::schema::openapi::Field;
 
 /// Something about a person. It cannot be printed: `{:?}` shows `[personal]`, and there is no `{}`.
 ///

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use crate::form::{Invalid, Rule, Value, personal_value};
+use crate::schema::{Invalid, Rule, Value, personal_value};
 
 /// A UK postcode, `ZZ99 9ZZ` (unknown or overseas) and BFPO numbers included; either case, space optional.
 #[derive(Clone, PartialEq, Eq, Hash)]

@@ -1,7 +1,7 @@
 //! What learners are searched by (FACTS 2.3, 2.4, 2.14).
 
-use super::{Date, EmailAddress, FindType, Gender, LearnerDetails, Name, OptionalName, Postcode, SchoolName, Uln};
-use crate::form::{List, request};
+use crate::domain::{Date, EmailAddress, FindType, Gender, LearnerDetails, Name, OptionalName, Postcode, SchoolName, Uln};
+use crate::schema::{List, request};
 
 request! {
     /// Which learner to find. LRS compares the names with the ULN's: all three are needed.

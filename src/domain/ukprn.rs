@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use crate::form::{Invalid, Rule, Value};
+use crate::schema::{Invalid, Rule, Value};
 
 /// UK Provider Reference Number: eight characters, letters allowed, as LRS has it (test organisations use letters).
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::form::{Invalid, Rule, Value, personal_value};
+use crate::schema::{Invalid, Rule, Value, personal_value};
 
 /// A Unique Learner Number: ten digits, the first not zero, the last a check digit.
 #[derive(Clone, PartialEq, Eq, Hash)]

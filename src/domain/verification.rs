@@ -1,7 +1,7 @@
 //! Verifying that a learner is who a ULN says (FACTS 2.10).
 
-use super::{Date, Gender, Name, Uln};
-use crate::form::request;
+use crate::domain::{Date, Gender, Name, Uln};
+use crate::schema::request;
 
 request! {
     /// What is known of a learner, to be compared with the register. Date of birth and gender are compared only if given.

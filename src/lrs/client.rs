@@ -9,24 +9,25 @@ use reqwest::header::{CONTENT_TYPE, HeaderMap};
 use tokio::time::Instant;
 use tracing::Instrument as _;
 
-use super::alert::{about_certificates, alert};
-use super::breaker::BreakerSettings;
-use super::codes::{LrsCode, Refusal};
-use super::external_service::AchievementCodes;
-use super::failure::Failure;
-use super::maintenance::Window;
-use super::operation::{Answer, Context, Operation, Service, Vendor};
-use super::retry::{self, Budget, DEFAULT_RETRIES};
-use super::soap::fault::Fault;
-use super::soap::read::{Reader, Unreadable, decode};
-use super::soap::record::WireRecord;
-use super::state::{ServiceState, State};
-use crate::audit::Audit;
-use crate::background;
-use crate::limits::queue::{Queue, QueueSettings, Turn, Work};
-use crate::metrics::{self, InFlight};
-use crate::organisations::{Actor, read_at_most};
-use crate::telemetry;
+use crate::io_runtime;
+use crate::lrs::audit::Audit;
+use crate::lrs::circuit_breaker::BreakerSettings;
+use crate::lrs::codes::{LrsCode, Refusal};
+use crate::lrs::concurrency_limit::{Queue, QueueSettings, Turn, Work};
+use crate::lrs::error::Failure;
+use crate::lrs::http_client::read_at_most;
+use crate::lrs::http_client::tls_alert::{about_certificates, alert};
+use crate::lrs::maintenance::Window;
+use crate::lrs::operation::{Answer, Context, Operation, Service, Vendor};
+use crate::lrs::retry::{self, Budget, DEFAULT_RETRIES};
+use crate::lrs::service_health::{ServiceState, State};
+use crate::lrs::services::external::AchievementCodes;
+use crate::lrs::soap::fault::Fault;
+use crate::lrs::soap::read::{Reader, Unreadable, decode};
+use crate::lrs::soap::xml_mapping::WireRecord;
+use crate::observability::metrics::{self, InFlight};
+use crate::observability::telemetry;
+use crate::organisations::Actor;
 
 /// Longest wait for an answer, if nobody says otherwise.
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -226,7 +227,7 @@ impl Lrs {
             .headers(telemetry::trace_headers(&span))
             .body(envelope.clone());
         let exchange = exchange(request, self.settings.max_answer_bytes).instrument(span.clone());
-        let exchanged = tokio::time::timeout_at(deadline, background::run(exchange)).await;
+        let exchanged = tokio::time::timeout_at(deadline, io_runtime::run(exchange)).await;
         let answer = exchanged.map_err(|_| Failure::Timeout).flatten().and_then(|(status, headers, body)| {
             entry.came_back(&body);
             understand(operation, status, &headers, &body)

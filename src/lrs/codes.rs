@@ -5,7 +5,7 @@ use std::fmt;
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::Schema;
 
-use crate::form::schema::Field;
+use crate::schema::openapi::Field;
 
 /// What a code says about the call that got it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

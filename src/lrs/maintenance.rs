@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use jiff::civil::DateTime;
 
 use crate::domain::london;
-use crate::form::{Invalid, Rule, Value};
+use crate::schema::{Invalid, Rule, Value};
 
 /// A time in which LRS is closed.
 #[derive(Debug, Clone)]

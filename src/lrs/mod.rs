@@ -8,23 +8,23 @@
 //! LRS's troubles are met on the way of every call: [`maintenance`] that is announced, a queue for the calls there may be at once, a
 //! circuit breaker for each service, and retries where they do no harm. What is learnt of LRS meanwhile is its [`Status`].
 
-pub(crate) mod alert;
-mod breaker;
+pub mod audit;
+mod circuit_breaker;
 mod client;
 pub mod codes;
-pub mod external_service;
-mod failure;
-pub mod learner_service;
-pub mod learner_service_r9;
+pub mod concurrency_limit;
+mod error;
+pub mod http_client;
 pub mod maintenance;
 mod operation;
 mod retry;
+mod service_health;
+pub mod services;
 pub mod soap;
-mod state;
 
-pub use breaker::BreakerSettings;
+pub use circuit_breaker::BreakerSettings;
 pub use client::{CallFailed, DEFAULT_BATCH_TIMEOUT, DEFAULT_MAX_ANSWER_BYTES, DEFAULT_TIMEOUT, Lrs, LrsSettings, read_answer};
-pub use failure::Failure;
+pub use error::Failure;
 pub use operation::{Answer, Context, Operation, Service, Vendor};
 pub use retry::DEFAULT_RETRIES;
-pub use state::{CLOSED_FOR, ServiceState, Status};
+pub use service_health::{CLOSED_FOR, ServiceState, Status};

@@ -1,8 +1,8 @@
 //! What an LRS operation consists of.
 
-use super::codes::LrsCode;
-use super::soap::record::{Fields, WireRecord};
-use super::soap::write::{IllegalCharacter, Writer};
+use crate::lrs::codes::LrsCode;
+use crate::lrs::soap::write::{IllegalCharacter, Writer};
+use crate::lrs::soap::xml_mapping::{Fields, WireRecord};
 use crate::organisations::Actor;
 
 /// One of the three LRS web services (FACTS 1.1).

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::failure::Failure;
+use crate::lrs::error::Failure;
 
 /// Most retries of a call, if nobody says otherwise.
 pub const DEFAULT_RETRIES: u32 = 2;

@@ -10,8 +10,8 @@ use crate::tls::{self, Validity};
 /// A certificate chain and the key that belongs to it.
 #[derive(Debug)]
 pub struct ClientIdentity {
-    pub(super) chain: Vec<CertificateDer<'static>>,
-    pub(super) key: PrivateKeyDer<'static>,
+    pub(crate) chain: Vec<CertificateDer<'static>>,
+    pub(crate) key: PrivateKeyDer<'static>,
     /// When the certificate is valid.
     pub validity: Validity,
 }

@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 
 use aws_lc_rs::digest::Digest;
 
-use super::{ClientIdentity, Organisation, OrganisationPassword, Product, Report, Transport};
 use crate::domain::{OrganisationRef, Ukprn};
-use crate::files::{Content, Fingerprint, read};
-use crate::form::file::from_text;
-use crate::form::form;
-use crate::limits::OwnRates;
+use crate::file_watch::{Content, Fingerprint, read};
+use crate::organisations::{ClientFactory, ClientIdentity, Organisation, OrganisationPassword, Product, Report};
+use crate::rate_limit::OwnRates;
+use crate::schema::form;
+use crate::schema::toml::from_text;
 use crate::tls::Validity;
 
 form! {
@@ -131,7 +131,7 @@ impl Gathered {
     }
 
     /// Puts the organisation together, if it can. What is wrong and what is worth saying goes to `report`.
-    pub(super) fn open(self, transport: &Transport, certificate_needed: bool, report: &mut Report) -> Option<Organisation> {
+    pub(super) fn open(self, clients: &dyn ClientFactory, certificate_needed: bool, report: &mut Report) -> Option<Organisation> {
         let Self { path, file, named, .. } = self;
         let file = file.map_err(|mut problems| report.problems.append(&mut problems)).ok()?;
         let files = Files { path: &path, named };
@@ -145,7 +145,7 @@ impl Gathered {
             report.problems.push(format!("{}: limits: every number must be at least 1", path.display()));
             return None;
         }
-        Organisation::new(file.ukprn, file.name, file.organisation_ref, file.products, password?, identity?, transport)
+        Organisation::new(file.ukprn, file.name, file.organisation_ref, file.products, password?, identity?, clients)
             .map(|organisation| organisation.with_limits(limits))
             .map_err(|problem| report.problems.push(format!("{}: client_certificate: {problem}", path.display())))
             .ok()

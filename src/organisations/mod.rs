@@ -4,9 +4,6 @@
 
 mod certificate;
 mod file;
-#[cfg(feature = "native-tls")]
-mod native;
-mod transport;
 mod watch;
 
 use std::collections::HashMap;
@@ -16,12 +13,11 @@ use std::sync::{Arc, PoisonError, RwLock};
 use secrecy::{ExposeSecret as _, SecretString};
 
 pub use certificate::ClientIdentity;
-pub use transport::{TlsBackend, Transport, read_at_most};
 pub use watch::Watch;
 
 use crate::domain::{OrganisationRef, Ukprn, UserName};
-use crate::form::{Invalid, Rule, Value};
-use crate::limits::OwnRates;
+use crate::rate_limit::OwnRates;
+use crate::schema::{Invalid, Rule, Value};
 use crate::tls::Validity;
 
 /// A group of LRS operations that LRS switches on together for an organisation.
@@ -89,7 +85,7 @@ impl OrganisationPassword {
         if text.chars().count() != 16 || text.trim().is_empty() {
             return Err(Invalid::new("invalid_password", "must hold a password of exactly 16 characters"));
         }
-        if !text.chars().all(crate::form::is_xml_char) {
+        if !text.chars().all(crate::schema::is_xml_char) {
             return Err(Invalid::new("invalid_password", "must hold a password of characters that XML can carry"));
         }
         Ok(Self(SecretString::from(text)))
@@ -100,6 +96,15 @@ impl std::fmt::Debug for OrganisationPassword {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("[secret]")
     }
+}
+
+/// Builds the HTTP client that shows an organisation's client certificate.
+pub trait ClientFactory: std::fmt::Debug + Send + Sync {
+    /// Returns a client with connections of its own.
+    ///
+    /// # Errors
+    /// The reason why the certificate cannot be used.
+    fn client(&self, identity: Option<ClientIdentity>) -> Result<reqwest::Client, String>;
 }
 
 /// An organisation registered with LRS, with what it takes to speak for it.
@@ -127,10 +132,10 @@ impl Organisation {
         products: Vec<Product>,
         password: OrganisationPassword,
         identity: Option<ClientIdentity>,
-        transport: &Transport,
+        clients: &dyn ClientFactory,
     ) -> Result<Self, String> {
         let certificate = identity.as_ref().map(|identity| identity.validity);
-        let http = transport.client(identity)?;
+        let http = clients.client(identity)?;
         Ok(Self { ukprn, name, organisation_ref, products, password, http, certificate, limits: OwnRates::default() })
     }
 

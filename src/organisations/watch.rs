@@ -8,16 +8,16 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::file::{Gathered, files_of};
-use super::{Organisation, Registry, Report, Transport};
 use crate::domain::Ukprn;
-use crate::files;
+use crate::file_watch;
+use crate::organisations::file::{Gathered, files_of};
+use crate::organisations::{ClientFactory, Organisation, Registry, Report};
 
 /// Organisations' files, and what was last read from them.
 #[derive(Debug)]
 pub struct Watch {
     directory: PathBuf,
-    transport: Transport,
+    clients: Arc<dyn ClientFactory>,
     certificates_needed: bool,
     known: BTreeMap<PathBuf, Known>,
     unreadable: bool,
@@ -53,8 +53,8 @@ enum Change {
 
 impl Watch {
     /// Will read the files of this directory.
-    pub const fn new(directory: PathBuf, transport: Transport, certificates_needed: bool) -> Self {
-        Self { directory, transport, certificates_needed, known: BTreeMap::new(), unreadable: false }
+    pub const fn new(directory: PathBuf, clients: Arc<dyn ClientFactory>, certificates_needed: bool) -> Self {
+        Self { directory, clients, certificates_needed, known: BTreeMap::new(), unreadable: false }
     }
 
     /// Reads every organisation; those that cannot be used are in the report.
@@ -67,7 +67,7 @@ impl Watch {
 
     /// Keeps a registry as the files are, for as long as this is awaited.
     pub async fn keep(self, registry: Arc<Registry>) {
-        files::watch("organisations are", self, move |watch: &mut Self| watch.look(&registry), Self::tell).await;
+        file_watch::watch("organisations are", self, move |watch: &mut Self| watch.look(&registry), Self::tell).await;
     }
 
     fn tell(&mut self, changes: Result<Changes, String>) {
@@ -115,7 +115,7 @@ impl Watch {
                     Known { digest, repeats, organisation: None, good: false }
                 }
                 (before, None) => {
-                    let opened = gathered.open(&self.transport, self.certificates_needed, &mut changes.report).map(Arc::new);
+                    let opened = gathered.open(&*self.clients, self.certificates_needed, &mut changes.report).map(Arc::new);
                     let good = opened.is_some();
                     Known { digest, repeats, organisation: opened.or_else(|| before?.organisation), good }
                 }

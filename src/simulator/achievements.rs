@@ -5,14 +5,14 @@
 use std::collections::HashMap;
 use std::fmt;
 
-use super::people::event;
-use super::record::now;
-use super::register::{Register, names_fit};
 use crate::domain::{
     Achievement, AchievementAction, AchievementJob, FromLrs as _, LearningEvent, Open, Personal, SubmissionType, XmlDateTime,
 };
-use crate::form::Value as _;
-use crate::lrs::soap::tree::Element;
+use crate::lrs::soap::element::Element;
+use crate::schema::Value as _;
+use crate::simulator::learner_record::now;
+use crate::simulator::learner_register::{Register, names_fit};
+use crate::simulator::sample_learners::event;
 
 /// The first line of an error file.
 const ERROR_FILE_HEADER: &str = "RecordNumber,Uln,UnitOrQualificationReferenceNumber,MisIdentifier,Error\r\n";

@@ -6,14 +6,14 @@ use jiff::Timestamp;
 use jiff::civil;
 use jiff::tz::TimeZone;
 
-use super::register::{Demographics, Found, Register};
-use super::verification::compare;
 use crate::domain::{BatchLearner, BatchLearnerResult, Date, FromLrs as _, Open, Uln};
-use crate::form::Value as _;
 use crate::lrs::codes::LrsCode;
-use crate::lrs::learner_service::{RegistrationBatchOutput, VerificationBatchOutput};
+use crate::lrs::services::learner::{RegistrationBatchOutput, VerificationBatchOutput};
+use crate::lrs::soap::element::Element;
 use crate::lrs::soap::read::Unreadable;
-use crate::lrs::soap::tree::Element;
+use crate::schema::Value as _;
+use crate::simulator::learner_register::{Demographics, Found, Register};
+use crate::simulator::verification::compare;
 
 /// Registers, or with `CHK` looks up, every learner of a batch.
 ///

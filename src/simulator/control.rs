@@ -4,11 +4,11 @@ use actix_web::HttpResponse;
 use actix_web::web::{self, Bytes, Data, ServiceConfig};
 use serde_json::json;
 
-use super::jobs::Submission;
-use super::scenario::{Scenario, check_operation};
-use super::{Playing, Simulator};
-use crate::form::form;
-use crate::form::read::{Mistake, Reading, from_json};
+use crate::schema::deserialize::{Mistake, Reading, from_json};
+use crate::schema::form;
+use crate::simulator::jobs::Submission;
+use crate::simulator::scenario::{Scenario, check_operation};
+use crate::simulator::{Playing, Simulator};
 
 form! {
     /// An order to lose answers.

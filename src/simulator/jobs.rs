@@ -6,14 +6,14 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
-use super::achievements::{Achievements, Submitted};
-use super::batches::{learners_of, no_registrations, no_verifications, register_all, verify_all};
-use super::record::{moment, xml_moment};
-use super::register::Register;
 use crate::domain::{AchievementJob, AchievementJobStatus, Open, Personal, SubmissionType};
-use crate::lrs::learner_service::{RegistrationBatchOutput, VerificationBatchOutput};
+use crate::lrs::services::learner::{RegistrationBatchOutput, VerificationBatchOutput};
+use crate::lrs::soap::element::Element;
 use crate::lrs::soap::read::Unreadable;
-use crate::lrs::soap::tree::Element;
+use crate::simulator::achievements::{Achievements, Submitted};
+use crate::simulator::batches::{learners_of, no_registrations, no_verifications, register_all, verify_all};
+use crate::simulator::learner_record::{moment, xml_moment};
+use crate::simulator::learner_register::Register;
 
 /// How long a job takes, if nobody says otherwise.
 pub const DEFAULT_DURATION: Duration = Duration::from_secs(2);

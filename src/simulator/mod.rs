@@ -9,21 +9,19 @@ mod achievements;
 mod batches;
 mod connection;
 mod control;
-mod external_service;
-mod faults;
+mod endpoints;
+mod fault_injection;
+mod fault_responses;
 mod jobs;
-mod learner_service;
-mod learner_service_r9;
-mod people;
+mod learner_record;
+pub mod learner_register;
 mod portal;
-mod record;
-pub mod register;
-mod rehearsal;
+mod sample_learners;
 pub mod scenario;
 pub mod schema;
-mod service;
+mod services;
 mod settings;
-mod trouble;
+mod soap_faults;
 mod verification;
 
 use std::collections::BTreeMap;
@@ -37,11 +35,11 @@ use actix_web::{App, HttpServer};
 
 use crate::lrs::Service;
 
+use fault_injection::Rehearsal;
+pub use fault_injection::{Counted, Playing};
 pub use jobs::{Jobs, Submission};
+pub use learner_register::Register;
 pub use portal::PortalJob;
-pub use register::Register;
-use rehearsal::Rehearsal;
-pub use rehearsal::{Counted, Playing};
 pub use scenario::{Scenario, Step, Trouble};
 pub use settings::{Settings, SimulatedOrganisation, TlsFiles};
 
@@ -119,12 +117,12 @@ pub fn bind(listen: SocketAddr, tls: Option<rustls::ServerConfig>, simulator: Da
         App::new()
             .app_data(simulator.clone())
             .app_data(PayloadConfig::new(MAX_MESSAGE_BYTES))
-            .route(Service::Learner.path(), web::post().to(service::learner_service))
-            .route(Service::LearnerR9.path(), web::post().to(service::learner_service_r9))
-            .route(Service::External.path(), web::post().to(service::external_service))
-            .route(trouble::MAINTENANCE_PATH, web::to(|| async { trouble::maintenance_page() }))
+            .route(Service::Learner.path(), web::post().to(endpoints::learner_service))
+            .route(Service::LearnerR9.path(), web::post().to(endpoints::learner_service_r9))
+            .route(Service::External.path(), web::post().to(endpoints::external_service))
+            .route(fault_responses::MAINTENANCE_PATH, web::to(|| async { fault_responses::maintenance_page() }))
             .configure(control::routes)
-            .default_service(web::to(service::no_such_service))
+            .default_service(web::to(endpoints::no_such_service))
     })
     .workers(1)
     .on_connect(connection::remember);

@@ -1,17 +1,17 @@
 //! Jobs that were made in LRS's portal: known to the services, though nobody submitted them there.
 
-use super::achievements::Submitted;
-use super::batches::{register_all, verify_all};
-use super::jobs::{Jobs, Output};
-use super::register::Register;
 use crate::domain::{Achievement, BatchLearner, Ukprn};
-use crate::form::form;
-use crate::form::read::from_toml;
+use crate::lrs::soap::element::Element;
 use crate::lrs::soap::read::Reader;
-use crate::lrs::soap::record::WireRecord as _;
-use crate::lrs::soap::tree::Element;
 use crate::lrs::soap::write::Writer;
+use crate::lrs::soap::xml_mapping::WireRecord as _;
 use crate::organisations::Product;
+use crate::schema::deserialize::from_toml;
+use crate::schema::form;
+use crate::simulator::achievements::Submitted;
+use crate::simulator::batches::{register_all, verify_all};
+use crate::simulator::jobs::{Jobs, Output};
+use crate::simulator::learner_register::Register;
 
 form! {
     /// A job that was made in the portal.

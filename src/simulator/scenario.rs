@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use serde::{Deserializer, Serialize, Serializer};
 
-use crate::form::read::{Input, Reading};
-use crate::form::{Invalid, Rule, Value, form};
 use crate::lrs::Service;
+use crate::schema::deserialize::{Input, Reading};
+use crate::schema::{Invalid, Rule, Value, form};
 
 /// The elements of every request, and their services.
 pub const OPERATIONS: [(&str, Service); 13] = [

@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use rustls::ServerConfig;
 
-use super::register::{DEFAULT_WINDOW, NewLearner, Register};
-use super::{PortalJob, Scenario, Simulator, jobs, people};
 use crate::domain::{OrganisationRef, Ukprn};
-use crate::form::file::from_file;
-use crate::form::form;
-use crate::form::read::from_toml;
 use crate::organisations::{OrganisationPassword, Product};
+use crate::schema::deserialize::from_toml;
+use crate::schema::form;
+use crate::schema::toml::from_file;
+use crate::simulator::learner_register::{DEFAULT_WINDOW, NewLearner, Register};
+use crate::simulator::{PortalJob, Scenario, Simulator, jobs, sample_learners};
 use crate::tls;
 
 form! {
@@ -22,7 +22,7 @@ form! {
         /// Where it listens.
         pub listen: SocketAddr = default_listen(),
         /// How many invented learners the register begins with.
-        pub invented_learners: usize = people::DEFAULT_COUNT,
+        pub invented_learners: usize = sample_learners::DEFAULT_COUNT,
         /// How many seconds after a search by demographics a learner may be registered.
         pub registration_window_seconds: u64 = DEFAULT_WINDOW.as_secs(),
         /// How many seconds a batch job takes.
@@ -112,7 +112,7 @@ impl Settings {
     pub fn simulator(&self) -> Result<Simulator, String> {
         let mut register = Register::default();
         register.set_registration_window(Duration::from_secs(self.registration_window_seconds));
-        people::settle(&mut register, self.invented_learners);
+        sample_learners::settle(&mut register, self.invented_learners);
         for organisation in &self.organisations {
             OrganisationPassword::new(&organisation.password)
                 .map_err(|invalid| format!("organisations: {}: password {}", organisation.ukprn, invalid.detail))?;
@@ -161,7 +161,7 @@ impl SimulatedOrganisation {
     /// # Panics
     /// Never: the constants are valid.
     pub fn demonstration() -> Vec<Self> {
-        use crate::form::Value as _;
+        use crate::schema::Value as _;
         let organisation = |ukprn, reference, password: &str, products: &[Product]| Self {
             ukprn: Ukprn::parse(ukprn).expect("a constant"),
             organisation_ref: Some(OrganisationRef::parse(reference).expect("a constant")),

@@ -1,10 +1,10 @@
 //! How the simulator compares a learner with the register (FACTS 2.10, 3.5). LRS's own rule for “similar” is not public.
 
-use super::register::{Register, same_name};
 use crate::domain::{Date, FromLrs, Gender, Learner, Open, Personal};
 use crate::lrs::codes::LrsCode;
-use crate::lrs::learner_service::{FailureFlag, VerifiedLearner};
-use crate::lrs::soap::tree::Element;
+use crate::lrs::services::learner::{FailureFlag, VerifiedLearner};
+use crate::lrs::soap::element::Element;
+use crate::simulator::learner_register::{Register, same_name};
 
 /// How well a name fits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

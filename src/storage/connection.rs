@@ -12,8 +12,8 @@ use redis::{
 };
 use tokio::sync::Mutex;
 
-use super::StoreError;
-use crate::background;
+use crate::io_runtime;
+use crate::storage::StoreError;
 
 /// How long connecting to a server may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
@@ -134,7 +134,7 @@ impl Connection {
         {
             return Err(StoreError::Unavailable(problem.clone()));
         }
-        match tokio::time::timeout(FIND_TIMEOUT, background::run(connect(self.topology.clone()))).await {
+        match tokio::time::timeout(FIND_TIMEOUT, io_runtime::run(connect(self.topology.clone()))).await {
             Ok(Ok(open)) => {
                 current.made += 1;
                 current.failed = None;

@@ -1,7 +1,7 @@
-//! The Redis that replicas share, and what can go wrong with it. What is kept in it: [`crate::jobs::store`], [`crate::limits`].
+//! The Redis that replicas share, and what can go wrong with it. What is kept in it: [`crate::batches::repository`], [`crate::limits`].
 
 mod connection;
-pub mod seal;
+pub mod encryption;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -11,9 +11,9 @@ use ::redis::{FromRedisValue, RedisResult, Script};
 
 pub use connection::Open;
 use connection::{Connection, describe};
-use seal::Keys;
+use encryption::Keys;
 
-use crate::metrics;
+use crate::observability::metrics;
 
 /// Why the store did not do what it was asked to.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -3,11 +3,11 @@
 use std::time::{Duration, Instant};
 
 use lrs_gateway::domain::{Achievement, AchievementJob, AchievementJobStatus, EmailAddress, GetLearningEvents, SubmissionType};
-use lrs_gateway::form::Value as _;
-use lrs_gateway::form::read::from_json;
 use lrs_gateway::lrs::Service;
-use lrs_gateway::lrs::external_service::{AchievementCodes, GetAchievementBatch, SubmitAchievementBatch, SubmitAchievementBatchResponse};
+use lrs_gateway::lrs::services::external::{AchievementCodes, GetAchievementBatch, SubmitAchievementBatch, SubmitAchievementBatchResponse};
 use lrs_gateway::organisations::Product;
+use lrs_gateway::schema::Value as _;
+use lrs_gateway::schema::deserialize::from_json;
 use lrs_gateway::simulator::{Settings, SimulatedOrganisation};
 use serde_json::json;
 

@@ -3,10 +3,10 @@
 use std::time::{Duration, Instant};
 
 use lrs_gateway::domain::{Achievement, BatchLearnerToVerify, JobType, SubmissionType};
-use lrs_gateway::form::read::from_json;
 use lrs_gateway::lrs::Service;
-use lrs_gateway::lrs::external_service::{AchievementCodes, SubmitAchievementBatch};
-use lrs_gateway::lrs::learner_service::{GetRegistrationBatch, SubmitRegistrationBatch, SubmitVerificationBatch};
+use lrs_gateway::lrs::services::external::{AchievementCodes, SubmitAchievementBatch};
+use lrs_gateway::lrs::services::learner::{GetRegistrationBatch, SubmitRegistrationBatch, SubmitVerificationBatch};
+use lrs_gateway::schema::deserialize::from_json;
 use lrs_gateway::simulator::Settings;
 use serde_json::{Value, json};
 

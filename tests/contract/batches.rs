@@ -1,13 +1,13 @@
 //! The golden messages of batches: what each operation writes, byte by byte, and what it reads.
 
 use lrs_gateway::domain::{Achievement, BatchLearner, BatchLearnerToVerify, EmailAddress, JobType, Open, Personal, SubmissionType};
-use lrs_gateway::form::Value as _;
-use lrs_gateway::form::read::{Input, from_json};
 use lrs_gateway::lrs::codes::LrsCode;
-use lrs_gateway::lrs::external_service::{AchievementCodes, GetAchievementBatch, SubmitAchievementBatch};
-use lrs_gateway::lrs::learner_service::{GetRegistrationBatch, GetVerificationBatch, SubmitRegistrationBatch, SubmitVerificationBatch};
+use lrs_gateway::lrs::services::external::{AchievementCodes, GetAchievementBatch, SubmitAchievementBatch};
+use lrs_gateway::lrs::services::learner::{GetRegistrationBatch, GetVerificationBatch, SubmitRegistrationBatch, SubmitVerificationBatch};
 use lrs_gateway::lrs::{Answer as _, Context, Operation, Service, Vendor, read_answer};
 use lrs_gateway::organisations::Actor;
+use lrs_gateway::schema::Value as _;
+use lrs_gateway::schema::deserialize::{Input, from_json};
 use serde_json::json;
 
 use super::golden;

@@ -8,13 +8,13 @@ use lrs_gateway::domain::{
     GetLearningEvents, GetType, JobType, LearnerDetails, RegisterLearner, RetrieveUlns, SubmissionType, Uln, UpdateLearner,
     VerificationType, VerifyLearner,
 };
-use lrs_gateway::form::read::from_json;
-use lrs_gateway::form::{self, is_xml_char};
-use lrs_gateway::lrs::external_service::{AchievementCodes, GetAchievementBatch, SubmitAchievementBatch};
-use lrs_gateway::lrs::learner_service::{GetRegistrationBatch, GetVerificationBatch, SubmitRegistrationBatch, SubmitVerificationBatch};
+use lrs_gateway::lrs::services::external::{AchievementCodes, GetAchievementBatch, SubmitAchievementBatch};
+use lrs_gateway::lrs::services::learner::{GetRegistrationBatch, GetVerificationBatch, SubmitRegistrationBatch, SubmitVerificationBatch};
 use lrs_gateway::lrs::soap::write::IllegalCharacter;
 use lrs_gateway::lrs::{Context, Operation, Service, Vendor};
 use lrs_gateway::organisations::{Actor, OrganisationPassword};
+use lrs_gateway::schema::deserialize::from_json;
+use lrs_gateway::schema::{self, is_xml_char};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::{Config, TestRunner};
@@ -65,12 +65,12 @@ fn text(most: usize) -> impl Strategy<Value = String> {
 }
 
 /// The texts that the gateway takes for a value of this type.
-fn value<T: form::Value + Debug>(text: impl Strategy<Value = String>) -> impl Strategy<Value = T> {
+fn value<T: schema::Value + Debug>(text: impl Strategy<Value = String>) -> impl Strategy<Value = T> {
     text.prop_filter_map("a text the gateway takes", |text| T::parse(&text).ok())
 }
 
 /// Such a value, or an empty one, or none.
-fn optional<T: form::Value + Debug + Clone>(text: impl Strategy<Value = String>) -> impl Strategy<Value = Option<T>> {
+fn optional<T: schema::Value + Debug + Clone>(text: impl Strategy<Value = String>) -> impl Strategy<Value = Option<T>> {
     prop_oneof![Just(None), Just(T::parse("").ok()), value(text).prop_map(Some)]
 }
 

@@ -7,17 +7,17 @@ use lrs_gateway::domain::{
     AchievementJob, BatchLearner, BatchLearnerResult, FindByDemographics, FindByUln, GetLearningEvents, Learner, LearnerDetails,
     LearningEvent, RegisterLearner, RetrieveUlns, UpdateLearner, VerifyLearner,
 };
-use lrs_gateway::form::camel_case;
 use lrs_gateway::lrs::Operation;
-use lrs_gateway::lrs::external_service::{GetAchievementBatch, SubmitAchievementBatch};
-use lrs_gateway::lrs::learner_service::{
+use lrs_gateway::lrs::services::external::{GetAchievementBatch, SubmitAchievementBatch};
+use lrs_gateway::lrs::services::learner::{
     FindLearnerResponse, GetRegistrationBatch, GetVerificationBatch, RegisterLearnerResponse, RegistrationBatchOutput,
     RetrieveUlnsResponse, RetrievedUln, RetrievedUlns, SubmitRegistrationBatch, SubmitVerificationBatch, UpdateLearnerResponse,
     VerificationBatchOutput, VerifiedLearner, VerifyLearnerResponse,
 };
-use lrs_gateway::lrs::learner_service_r9::{LearnerRecord, LearningEventsResponse, LearningEventsResult};
-use lrs_gateway::lrs::soap::record::{Fields, WireRecord};
-use lrs_gateway::openapi;
+use lrs_gateway::lrs::services::learner_r9::{LearnerRecord, LearningEventsResponse, LearningEventsResult};
+use lrs_gateway::lrs::soap::xml_mapping::{Fields, WireRecord};
+use lrs_gateway::schema::camel_case;
+use lrs_gateway::server::openapi;
 use serde_json::Value;
 
 use super::assert_ends_with;

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use lrs_gateway::api::batches::registration::RegistrationOutcome;
 use lrs_gateway::api::find_learners::FindOutcome;
 use lrs_gateway::api::learning_events::LearningEventsOutcome;
 use lrs_gateway::api::register_learners::{RegisterOutcome, UpdateOutcome};
-use lrs_gateway::api::registration_batches::RegistrationOutcome;
 use lrs_gateway::api::verify_learners::VerifyOutcome;
 use lrs_gateway::lrs::codes::{LrsCode, TABLE};
 use lrs_gateway::lrs::{CallFailed, Failure};

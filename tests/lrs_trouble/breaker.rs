@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;
 use futures_util::future::{join, join_all};
-use lrs_gateway::limits::QueueSettings;
+use lrs_gateway::lrs::concurrency_limit::QueueSettings;
 use lrs_gateway::lrs::{BreakerSettings, Service};
 use lrs_gateway::simulator::{Step, Trouble};
 use serde_json::{Value, json};

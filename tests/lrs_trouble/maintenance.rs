@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
-use lrs_gateway::jobs::JobSettings;
+use lrs_gateway::batches::JobSettings;
 use lrs_gateway::lrs::BreakerSettings;
 use lrs_gateway::lrs::maintenance::Window;
 use lrs_gateway::simulator::{Step, Trouble};

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
-use lrs_gateway::limits::QueueSettings;
+use lrs_gateway::lrs::concurrency_limit::QueueSettings;
 use serde_json::{Value, json};
 
 use super::{FIND, REGISTER, ana, awarding, begin, both, ended, newcomer};

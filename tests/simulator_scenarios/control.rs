@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use lrs_gateway::form::file::from_file;
+use lrs_gateway::schema::toml::from_file;
 use lrs_gateway::simulator::{Scenario, Settings, Trouble};
 use serde_json::{Value, json};
 

@@ -3,17 +3,18 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use lrs_gateway::audit::Audit;
 use lrs_gateway::auth::{Algorithm, ClaimNames, Issuer, IssuerKey, Verifier};
+use lrs_gateway::batches::{JobSettings, Jobs};
 use lrs_gateway::domain::{OrganisationRef, Ukprn};
-use lrs_gateway::form::Value as _;
-use lrs_gateway::jobs::{JobSettings, Jobs};
-use lrs_gateway::limits::QueueSettings;
-use lrs_gateway::limits::{Limit, RateLimits, Rates};
-use lrs_gateway::lrs::external_service::AchievementCodes;
+use lrs_gateway::lrs::audit::Audit;
+use lrs_gateway::lrs::concurrency_limit::QueueSettings;
+use lrs_gateway::lrs::http_client::{TlsBackend, Transport};
 use lrs_gateway::lrs::maintenance::Window;
+use lrs_gateway::lrs::services::external::AchievementCodes;
 use lrs_gateway::lrs::{BreakerSettings, Lrs, LrsSettings, Vendor};
-use lrs_gateway::organisations::{ClientIdentity, Organisation, OrganisationPassword, Product, Registry, TlsBackend, Transport};
+use lrs_gateway::organisations::{ClientIdentity, Organisation, OrganisationPassword, Product, Registry};
+use lrs_gateway::rate_limit::{Limit, RateLimits, Rates};
+use lrs_gateway::schema::Value as _;
 use lrs_gateway::server::{self, Serving};
 use lrs_gateway::storage::Storage;
 
@@ -149,7 +150,7 @@ impl Gateway {
         let jobs = Jobs::kept_in(&options.storage, options.jobs);
         let limits = RateLimits::new(options.rates, options.replicas, &options.storage);
         let gateway =
-            lrs_gateway::gateway::Gateway::new(verifier, registry, Lrs::new(lrs).with_audit(options.audit), jobs, limits, &options.storage);
+            lrs_gateway::app::Gateway::new(verifier, registry, Lrs::new(lrs).with_audit(options.audit), jobs, limits, &options.storage);
         Self(Running::start(move || {
             gateway.verifier.keep_fresh();
             gateway.engine().start();

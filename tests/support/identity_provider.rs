@@ -8,8 +8,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::jwk::Jwk;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use lrs_gateway::auth::{Issuer, IssuerKey, KeySet, KeySetSettings};
-use lrs_gateway::form::Value as _;
-use lrs_gateway::organisations::Transport;
+use lrs_gateway::lrs::http_client::Transport;
+use lrs_gateway::schema::Value as _;
 use rcgen::KeyPair;
 use serde_json::{Value, json};
 

@@ -6,8 +6,8 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use lrs_gateway::jobs::store::redis::RedisStore;
-use lrs_gateway::storage::seal::Keys;
+use lrs_gateway::batches::repository::redis::RedisStore;
+use lrs_gateway::storage::encryption::Keys;
 use lrs_gateway::storage::{self, Storage};
 use redis::{Connection, FromRedisValue, Value};
 use tempfile::TempDir;

@@ -4,9 +4,9 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 use actix_web::web::Data;
-use lrs_gateway::form::read::from_json;
 use lrs_gateway::organisations::Product;
-use lrs_gateway::simulator::register::NewLearner;
+use lrs_gateway::schema::deserialize::from_json;
+use lrs_gateway::simulator::learner_register::NewLearner;
 use lrs_gateway::simulator::{self, Settings, Simulator};
 
 use super::{ANY_PORT, Running};

@@ -1,7 +1,7 @@
 //! SOAP faults in every shape LRS has for them (FACTS 2.16).
 
-use super::read::{Reader, Start, Unreadable};
-use super::tree::Element;
+use crate::lrs::soap::element::Element;
+use crate::lrs::soap::read::{Reader, Start, Unreadable};
 
 /// A SOAP 1.1 fault. What LRS says in words may quote the request, so only codes and two tell-tale signs are kept.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -2,11 +2,11 @@
 //!
 //! Nothing here knows an operation. [`wire!`] gives a record its XML names, in order, for both directions.
 
+pub mod element;
 pub mod fault;
 pub mod read;
-pub mod record;
-pub mod tree;
 pub mod write;
+pub mod xml_mapping;
 
 /// The SOAP 1.1 envelope namespace.
 pub const ENVELOPE: &str = "http://schemas.xmlsoap.org/soap/envelope/";

@@ -11,8 +11,8 @@ use quick_xml::escape::resolve_predefined_entity;
 use quick_xml::events::{BytesStart, Event};
 use quick_xml::name::{Namespace, NamespaceResolver, ResolveResult};
 
-use super::{ENVELOPE, XSI};
-use crate::form::is_xml_char;
+use crate::lrs::soap::{ENVELOPE, XSI};
+use crate::schema::is_xml_char;
 
 /// How deep elements may be nested. LRS's own answers reach seven.
 pub const MAX_DEPTH: usize = 32;

@@ -2,9 +2,9 @@
 
 use std::borrow::Cow;
 
-use super::{ENVELOPE, XSI};
 use crate::domain::{EmailAddress, FromLrs, Open, OrganisationRef, Personal, Postcode, ScottishCandidateNumber, Text, Ukprn};
-use crate::form::{Value as _, is_xml_char};
+use crate::lrs::soap::{ENVELOPE, XSI};
+use crate::schema::{Value as _, is_xml_char};
 
 /// A value as LRS spells it.
 pub trait WireText {

@@ -1,7 +1,7 @@
 //! The form of messages to the services of data contracts: they know no facets, and members stand in the order of their
 //! names (FACTS 2.9, 2.13).
 
-use super::{ANY_TEXT, DATE_TIME, INT, Particle, Sequence, nested, nillable, one};
+use crate::simulator::schema::{ANY_TEXT, DATE_TIME, INT, Particle, Sequence, nested, nillable, one};
 
 const SERVICES: Option<&str> = Some("http://api.lrs.qcf.gov.uk/services");
 const MODEL: Option<&str> = Some("http://api.lrs.qcf.gov.uk/model");

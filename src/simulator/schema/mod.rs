@@ -10,7 +10,7 @@ use regex::Regex;
 
 pub use data_contract::{GET_ACHIEVEMENTS, LEARNING_EVENTS, SUBMIT_ACHIEVEMENTS};
 
-use crate::lrs::soap::tree::Element;
+use crate::lrs::soap::element::Element;
 
 /// A simple type: LRS's name for it, lengths in characters, and the patterns of which one must fit the whole text.
 struct SimpleType {

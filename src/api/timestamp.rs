@@ -1,0 +1,32 @@
+//! Moments in answers.
+
+use serde::{Serialize, Serializer};
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type};
+
+use crate::batches::model::Moment;
+use crate::schema::openapi::Field;
+
+/// A moment, as RFC 3339 has it.
+#[derive(Debug, Clone, Copy)]
+pub struct At(pub Moment);
+
+impl From<jiff::Timestamp> for At {
+    fn from(timestamp: jiff::Timestamp) -> Self {
+        Self(Moment(timestamp.as_millisecond()))
+    }
+}
+
+impl Serialize for At {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
+    }
+}
+
+impl Field for At {
+    fn schema() -> RefOr<Schema> {
+        let format = SchemaFormat::KnownFormat(KnownFormat::DateTime);
+        let example = [serde_json::Value::from("2026-09-01T08:15:30.250Z")];
+        ObjectBuilder::new().schema_type(Type::String).format(Some(format)).examples(example).into()
+    }
+}

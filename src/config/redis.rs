@@ -1,0 +1,37 @@
+//! Where batches are kept, from its section of the file.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::config::file::StoreSection;
+use crate::storage::encryption::Keys;
+use crate::storage::{Redis, Storage};
+
+/// The Redis, and the keys that seal what is put there.
+pub(super) fn open(section: &StoreSection, base: &Path) -> Result<Storage, Vec<String>> {
+    let mut problems = Vec::new();
+    let mut read = |setting: &str, file: &Path| {
+        let path = base.join(file);
+        std::fs::read(&path).map_err(|error| problems.push(format!("store.{setting}: {}: cannot be read: {error}", path.display()))).ok()
+    };
+    let key_file = section.encryption_key_file.as_ref().map(|file| read("encryption_key_file", file));
+    let ca = section.redis_ca_certificate_file.as_ref().map(|file| read("redis_ca_certificate_file", file));
+    if !section.key_prefix.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b':' | b'.')) {
+        problems.push("store.key_prefix: must have letters, digits, and - _ : . only".into());
+    }
+    let keys = match (&key_file, &section.redis_url) {
+        (Some(Some(file)), _) => Keys::read(file).map_err(|problem| problems.push(format!("store.encryption_key_file: {problem}"))).ok(),
+        (Some(None), _) => None, // said already
+        (None, Some(_)) => {
+            problems.push("store.encryption_key_file: is required with redis_url: learners' data are sealed before they are stored".into());
+            None
+        }
+        (None, None) => Keys::random().map_err(|problem| problems.push(format!("store: {problem}"))).ok(),
+    };
+    let redis = section.redis_url.as_ref().map(|url| Redis::new(url, ca.flatten(), &section.key_prefix));
+    let redis = redis.transpose().map_err(|problem| problems.push(format!("store.redis_url: {problem}"))).ok();
+    match (redis, keys) {
+        (Some(redis), Some(keys)) if problems.is_empty() => Ok(Storage { redis: redis.map(Arc::new), keys: Arc::new(keys) }),
+        _ => Err(problems),
+    }
+}

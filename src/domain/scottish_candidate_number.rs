@@ -1,0 +1,41 @@
+//! Scottish Candidate Number (FACTS 2.0).
+
+use std::borrow::Cow;
+
+use crate::schema::{Invalid, Rule, Value, personal_value};
+
+/// A Scottish Candidate Number: nine digits, or empty.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct ScottishCandidateNumber(Box<str>);
+
+personal_value!(ScottishCandidateNumber);
+
+impl Value for ScottishCandidateNumber {
+    const RULE: Rule = Rule { pattern: Some("^([0-9]{9})?$"), ..Rule::new("Nine digits, or empty.", "123456789") };
+
+    fn parse(text: &str) -> Result<Self, Invalid> {
+        if text.is_empty() || (text.len() == 9 && text.bytes().all(|b| b.is_ascii_digit())) {
+            Ok(Self(text.into()))
+        } else {
+            Err(Invalid::new("invalid_format", "must be nine digits"))
+        }
+    }
+
+    fn text(&self) -> Cow<'_, str> {
+        Cow::Borrowed(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nine_digits_or_nothing() {
+        assert!(ScottishCandidateNumber::parse("").is_ok());
+        assert!(ScottishCandidateNumber::parse("012345678").is_ok());
+        for wrong in ["12345678", "1234567890", "12345678x", " 12345678", "١٢٣٤٥٦٧٨٩"] {
+            assert!(ScottishCandidateNumber::parse(wrong).is_err(), "{wrong:?}");
+        }
+    }
+}

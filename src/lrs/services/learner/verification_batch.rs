@@ -1,0 +1,105 @@
+//! Verification batches (FACTS 2.11, 2.12).
+
+use crate::domain::{BatchLearnerToVerify, EmailAddress, LocalDateTime, Open};
+use crate::lrs::codes::LrsCode;
+use crate::lrs::operation::{Answer, Context, Operation, Service};
+use crate::lrs::services::learner::credentials;
+use crate::lrs::services::learner::registration_batch::SubmitBatchResponse;
+use crate::lrs::services::learner::verify::VerifiedLearner;
+use crate::lrs::soap::write::Writer;
+use crate::lrs::soap::xml_mapping::{Fields, elements, wire};
+
+const NAMESPACES: &str = "xmlns:vld=\"http://api.lrs.miap.gov.uk/vldmsg\"";
+
+/// `submitVerifyBatch` (FACTS 2.11).
+#[derive(Debug, Clone, Copy)]
+pub struct SubmitVerificationBatch<'a> {
+    /// Whom LRS tells when it is done.
+    pub notify_email: Option<&'a EmailAddress>,
+    /// 1 to 200 learners.
+    pub learners: &'a [BatchLearnerToVerify],
+}
+
+impl Operation for SubmitVerificationBatch<'_> {
+    const NAME: &'static str = "submitVerifyBatch";
+    const SERVICE: Service = Service::Learner;
+    const SOAP_ACTION: &'static str = "";
+    const ELEMENT: &'static str = "vld:SubmitVerifyBatch";
+    const NAMESPACES: &'static str = NAMESPACES;
+    const ANSWER: &'static str = "SubmitVerifyBatchResponse";
+    const FIELDS: Fields = &[("OrgEmail", "notify_email"), ("Learner", "learners")];
+    type Answer = SubmitBatchResponse;
+
+    /// It changes nothing in the register; at worst LRS verifies twice.
+    fn is_safe_to_retry(&self) -> bool {
+        true
+    }
+
+    fn write(&self, context: &Context<'_>, writer: &mut Writer) {
+        credentials(context, writer);
+        writer.value("LearnerRecordCount", &self.learners.len());
+        writer.nillable("OrgEmail", self.notify_email);
+        for learner in self.learners {
+            writer.element("Learner", "", |writer| {
+                writer.optional("MISIdentifier", learner.mis_identifier.as_ref());
+                writer.value("ULN", &learner.uln);
+                writer.value("FamilyName", &learner.family_name);
+                writer.value("GivenName", &learner.given_name);
+                writer.nillable("DateOfBirth", learner.date_of_birth.as_ref());
+                writer.nillable("Gender", learner.gender.as_ref());
+            });
+        }
+    }
+}
+
+/// `getVerifyBatchOutput` (FACTS 2.12): also of jobs that were submitted through the portal.
+#[derive(Debug, Clone, Copy)]
+pub struct GetVerificationBatch {
+    /// The job.
+    pub job_id: i64,
+}
+
+impl Operation for GetVerificationBatch {
+    const NAME: &'static str = "getVerifyBatchOutput";
+    const SERVICE: Service = Service::Learner;
+    const SOAP_ACTION: &'static str = "";
+    const ELEMENT: &'static str = "vld:GetVerifyBatchOutput";
+    const NAMESPACES: &'static str = NAMESPACES;
+    const ANSWER: &'static str = "GetVerifyBatchOutputResponse";
+    type Answer = VerificationBatchOutput;
+
+    fn is_safe_to_retry(&self) -> bool {
+        true
+    }
+
+    elements!([] credentials, [job_id: "JobID",]);
+}
+
+/// `GetVerifyBatchOutputResponse` (FACTS 2.12).
+#[derive(Debug, Clone)]
+pub struct VerificationBatchOutput {
+    /// How far the job is. The codes are not public (FACTS 3.2).
+    pub response_code: Option<LrsCode>,
+    /// LRS's word for it. The vocabulary is not public either.
+    pub job_status: Option<String>,
+    /// When LRS began.
+    pub job_started_date_time: Option<Open<LocalDateTime>>,
+    /// When LRS was done.
+    pub job_finished_date_time: Option<Open<LocalDateTime>>,
+    /// The learners.
+    pub verified_learner: Vec<VerifiedLearner>,
+}
+
+wire!(VerificationBatchOutput {
+    response_code: "ResponseCode",
+    job_status: "JobStatus",
+    job_started_date_time: "JobStartedDateTime",
+    job_finished_date_time: "JobFinishedDateTime",
+    verified_learner: "VerifiedLearner",
+});
+
+impl Answer for VerificationBatchOutput {
+    fn code(&self) -> Option<&LrsCode> {
+        self.response_code.as_ref()
+    }
+}

@@ -1,0 +1,188 @@
+//! Records of the register, and what they are made from.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use crate::domain::{
+    AbilityToShare, BatchLearner, Date, FromLrs as _, Gender, Learner, LearnerDetails, LearningEvent, LocalDateTime, Name, Open,
+    OptionalName, Personal, Postcode, SchoolName, Text, Uln, VerificationType, XmlDateTime,
+};
+use crate::schema::{Value, form};
+
+/// A record of the register.
+#[derive(Debug)]
+pub struct Entry {
+    /// The learner.
+    pub learner: Learner,
+    pub(super) events: Vec<LearningEvent>,
+    /// Events that awarding organisations have submitted, and may take back, by their numbers.
+    pub(super) achievements: BTreeMap<i32, LearningEvent>,
+    pub(super) master: Option<String>,
+}
+
+impl Entry {
+    /// What the learner has achieved or taken part in.
+    pub fn learning_events(&self) -> impl Iterator<Item = &LearningEvent> {
+        self.events.iter().chain(self.achievements.values())
+    }
+}
+
+form! {
+    /// A learner to put into the register.
+    #[derive(Debug, Clone)]
+    pub struct NewLearner {
+        /// ULN.
+        pub uln: Uln,
+        /// Given name.
+        pub given_name: Name,
+        /// Family name.
+        pub family_name: Name,
+        /// Date of birth.
+        pub date_of_birth: Date,
+        /// Gender.
+        pub gender: Gender,
+        /// Postcode.
+        pub last_known_post_code: Postcode,
+        /// Title.
+        pub title: Option<OptionalName>,
+        /// Preferred given name.
+        pub preferred_given_name: Option<OptionalName>,
+        /// Previous family name.
+        pub previous_family_name: Option<OptionalName>,
+        /// School at the age of 16.
+        pub school_at_age16: Option<SchoolName>,
+        /// Place of birth.
+        pub place_of_birth: Option<OptionalName>,
+        /// The master record, if this one was merged into another.
+        pub merged_into: Option<Uln>,
+        /// Whether the learning record is shared.
+        pub ability_to_share: AbilityToShare = AbilityToShare::SeenShare,
+    }
+}
+
+/// The record of a learner that a configuration file or an invention puts into the register: one of some years' standing.
+pub fn record_of_new(new: NewLearner) -> Learner {
+    let known_date = |text| Date::from_lrs(text).map(Open::Known);
+    let details = LearnerDetails {
+        title: new.title,
+        given_name: new.given_name,
+        middle_other_name: None,
+        family_name: new.family_name,
+        preferred_given_name: new.preferred_given_name,
+        previous_family_name: new.previous_family_name,
+        family_name_at_age16: None,
+        school_at_age16: new.school_at_age16,
+        last_known_address_line1: None,
+        last_known_address_line2: None,
+        last_known_address_town: None,
+        last_known_address_county_or_city: None,
+        last_known_post_code: new.last_known_post_code,
+        date_of_address_capture: None,
+        date_of_birth: new.date_of_birth,
+        place_of_birth: new.place_of_birth,
+        gender: new.gender,
+        email_address: None,
+        nationality: None,
+        scottish_candidate_number: None,
+        verification_type: VerificationType::RelationshipWithSchool,
+        other_verification_description: None,
+        ability_to_share: new.ability_to_share,
+        notes: None,
+    };
+    Learner { created_date: known_date("2021-09-06"), last_updated_date: known_date("2024-01-15"), ..record_of(new.uln, &details, 1, None) }
+}
+
+/// Now, as LRS writes moments.
+pub fn now() -> Open<LocalDateTime> {
+    moment(Timestamp::now())
+}
+
+/// A moment as LRS writes it.
+pub fn moment(at: Timestamp) -> Open<LocalDateTime> {
+    Open::from_lrs(&at.strftime("%Y-%m-%d %H:%M:%S").to_string())
+}
+
+/// A moment as the services of data contracts write it.
+pub fn xml_moment(at: Timestamp) -> Open<XmlDateTime> {
+    Open::from_lrs(&at.strftime("%Y-%m-%dT%H:%M:%S").to_string())
+}
+
+/// Today, as LRS writes days.
+pub fn today() -> Open<Date> {
+    Open::from_lrs(&Timestamp::now().strftime("%Y-%m-%d").to_string())
+}
+
+/// The record that these details make; what they do not say is taken from `before`. Empty texts are none.
+pub fn record_of(uln: Uln, details: &LearnerDetails, version_number: i32, before: Option<&Learner>) -> Learner {
+    fn text<const MIN: usize, const MAX: usize>(text: Option<&Text<MIN, MAX>>) -> Option<Personal<String>> {
+        text.filter(|text| !text.as_str().is_empty()).map(|text| Personal::new(text.as_str().to_owned()))
+    }
+    let value =
+        |value: Option<std::borrow::Cow<'_, str>>| value.filter(|text| !text.is_empty()).map(|text| Personal::new(text.into_owned()));
+    Learner {
+        created_date: before.map_or_else(|| Some(today()), |learner| learner.created_date.clone()),
+        last_updated_date: before.map_or_else(|| Some(today()), |learner| learner.last_updated_date.clone()),
+        uln: Open::Known(uln),
+        master_substituted: None,
+        title: text(details.title.as_ref()),
+        given_name: text(Some(&details.given_name)),
+        middle_other_name: text(details.middle_other_name.as_ref()),
+        family_name: text(Some(&details.family_name)),
+        preferred_given_name: text(details.preferred_given_name.as_ref()),
+        previous_family_name: text(details.previous_family_name.as_ref()),
+        family_name_at_age16: text(details.family_name_at_age16.as_ref()),
+        school_at_age16: text(details.school_at_age16.as_ref()),
+        last_known_address_line1: text(details.last_known_address_line1.as_ref()),
+        last_known_address_line2: text(details.last_known_address_line2.as_ref()),
+        last_known_address_town: text(details.last_known_address_town.as_ref()),
+        last_known_address_county_or_city: text(details.last_known_address_county_or_city.as_ref()),
+        last_known_post_code: value(Some(details.last_known_post_code.text())),
+        date_of_address_capture: details.date_of_address_capture.map(Open::Known),
+        date_of_birth: Some(Open::Known(details.date_of_birth)),
+        place_of_birth: text(details.place_of_birth.as_ref()),
+        gender: Some(Open::Known(details.gender)),
+        email_address: value(details.email_address.as_ref().map(Value::text)),
+        nationality: text(details.nationality.as_ref()),
+        scottish_candidate_number: value(details.scottish_candidate_number.as_ref().map(Value::text)),
+        verification_type: Some(Open::Known(details.verification_type)),
+        other_verification_description: text(details.other_verification_description.as_ref()),
+        tier_level: Some(Personal::new("0".into())),
+        ability_to_share: Some(Open::Known(details.ability_to_share)),
+        learner_status: Some(Personal::new("1".into())),
+        linked_ulns: before.map(|learner| learner.linked_ulns.clone()).unwrap_or_default(),
+        notes: text(details.notes.as_ref()),
+        version_number,
+    }
+}
+
+/// A learner of a batch as one to register, if enough is known.
+pub fn details_of(learner: &BatchLearner) -> Option<LearnerDetails> {
+    let learner = learner.clone();
+    Some(LearnerDetails {
+        title: learner.title,
+        given_name: learner.given_name,
+        middle_other_name: learner.middle_other_name,
+        family_name: learner.family_name,
+        preferred_given_name: learner.preferred_given_name,
+        previous_family_name: learner.previous_family_name,
+        family_name_at_age16: learner.family_name_at_age16,
+        school_at_age16: learner.school_at_age16,
+        last_known_address_line1: learner.last_known_address_line1,
+        last_known_address_line2: learner.last_known_address_line2,
+        last_known_address_town: learner.last_known_address_town,
+        last_known_address_county_or_city: learner.last_known_address_county_or_city,
+        last_known_post_code: learner.last_known_post_code?,
+        date_of_address_capture: learner.date_of_address_capture,
+        date_of_birth: learner.date_of_birth?,
+        place_of_birth: learner.place_of_birth,
+        gender: learner.gender?,
+        email_address: learner.email_address,
+        nationality: learner.nationality,
+        scottish_candidate_number: learner.scottish_candidate_number,
+        verification_type: learner.verification_type?,
+        other_verification_description: learner.other_verification_description,
+        ability_to_share: learner.ability_to_share?,
+        notes: learner.notes,
+    })
+}

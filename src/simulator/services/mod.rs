@@ -1,0 +1,5 @@
+//! The operations of each simulated service.
+
+pub mod external;
+pub mod learner;
+pub mod learner_r9;
