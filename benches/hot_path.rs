@@ -4,10 +4,10 @@ use divan::{AllocProfiler, Bencher, black_box};
 use futures_util::FutureExt as _;
 use lrs_gateway::auth::{Algorithm, ClaimNames, Claims, Issuer, IssuerKey, Verifier, mint};
 use lrs_gateway::domain::{Date, FindByDemographics, FindByUln, FindType, Gender, Name, Postcode, Ukprn, Uln, UserName};
-use lrs_gateway::lrs::http_client::Transport;
-use lrs_gateway::lrs::{Context, Operation as _, Vendor, read_answer};
-use lrs_gateway::organisations::{Actor, Organisation, OrganisationPassword};
-use lrs_gateway::schema::Value;
+use lrs_gateway::lrs::http_client::HttpClientFactory;
+use lrs_gateway::lrs::{MessageContext, Operation as _, Vendor, read_answer};
+use lrs_gateway::organisations::{Organisation, OrganisationPassword, RequestContext};
+use lrs_gateway::schema::Scalar;
 use rcgen::KeyPair;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,15 +19,15 @@ fn main() {
     divan::main();
 }
 
-fn value<T: Value>(text: &str) -> T {
+fn value<T: Scalar>(text: &str) -> T {
     T::parse(text).unwrap_or_else(|invalid| panic!("{text}: {}", invalid.detail))
 }
 
-fn actor() -> Actor {
-    let transport = Transport::new(None, Duration::from_secs(1)).expect("roots");
+fn actor() -> RequestContext {
+    let transport = HttpClientFactory::new(None, Duration::from_secs(1)).expect("roots");
     let password = OrganisationPassword::new("demo-password-01").expect("16 characters");
     let organisation = Organisation::new(value::<Ukprn>("10088881"), "Example".into(), None, Vec::new(), password, None, &transport);
-    Actor::new(Arc::new(organisation.expect("a client")), value::<UserName>("j.bloggs"))
+    RequestContext::new(Arc::new(organisation.expect("a client")), value::<UserName>("j.bloggs"))
 }
 
 fn by_uln() -> FindByUln {
@@ -42,7 +42,7 @@ fn by_uln() -> FindByUln {
 #[divan::bench]
 fn write_find_by_uln(bencher: Bencher<'_, '_>) {
     let (actor, vendor, operation) = (actor(), Vendor::default(), by_uln());
-    let context = Context { actor: &actor, vendor: &vendor };
+    let context = MessageContext { request: &actor, vendor: &vendor };
     bencher.bench(|| black_box(&operation).envelope(black_box(&context)).expect("legal"));
 }
 
@@ -61,7 +61,7 @@ fn write_find_by_demographics(bencher: Bencher<'_, '_>) {
         email_address: None,
     };
     let (actor, vendor) = (actor(), Vendor::default());
-    let context = Context { actor: &actor, vendor: &vendor };
+    let context = MessageContext { request: &actor, vendor: &vendor };
     bencher.bench(|| black_box(&operation).envelope(black_box(&context)).expect("legal"));
 }
 

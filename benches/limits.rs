@@ -7,9 +7,9 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use divan::{AllocProfiler, Bencher, black_box};
-use lrs_gateway::idempotency::{Begun, Ended, Idempotency, Request};
-use lrs_gateway::rate_limit::{Call, Limit, OwnRates, RateLimits, Rates};
-use lrs_gateway::storage::encryption::Keys;
+use lrs_gateway::idempotency::{Acquisition, Completion, IdempotencyStore, IdempotentRequest};
+use lrs_gateway::rate_limit::{Limit, RateLimitKey, RateLimits, RateOverrides, Rates};
+use lrs_gateway::storage::encryption::KeyRing;
 use lrs_gateway::storage::{Redis, Storage};
 use tokio::runtime::Runtime;
 
@@ -45,7 +45,7 @@ fn runtime() -> Runtime {
 }
 
 fn storage(server: Option<&Server>) -> Storage {
-    let keys = Arc::new(Keys::random().expect("random numbers"));
+    let keys = Arc::new(KeyRing::random().expect("random numbers"));
     Storage { redis: server.map(|Server(_, url)| Arc::new(Redis::new(url, None, "bench").expect("an address"))), keys }
 }
 
@@ -56,15 +56,19 @@ fn limits(storage: &Storage) -> RateLimits {
 
 static PEOPLE: LazyLock<Vec<String>> = LazyLock::new(|| (0..1000).map(|number| format!("person-{number}")).collect());
 
-fn call(number: usize) -> Call<'static> {
-    Call { organisation: "10088881", person: ("https://idp.example", &PEOPLE[number % PEOPLE.len()]), is_search: number.is_multiple_of(2) }
+fn call(number: usize) -> RateLimitKey<'static> {
+    RateLimitKey {
+        organisation: "10088881",
+        person: ("https://idp.example", &PEOPLE[number % PEOPLE.len()]),
+        is_search: number.is_multiple_of(2),
+    }
 }
 
 fn count(bencher: Bencher<'_, '_>, server: Option<&Server>) {
     let (runtime, limits, mut number) = (runtime(), limits(&storage(server)), 0);
     bencher.bench_local(|| {
         number += 1;
-        let verdict = runtime.block_on(limits.count(call(number), OwnRates::default()));
+        let verdict = runtime.block_on(limits.count(call(number), RateOverrides::default()));
         assert!(verdict.refused.is_none());
         (verdict.policy_header(), verdict.header())
     });
@@ -91,16 +95,21 @@ fn ping_redis(bencher: Bencher<'_, '_>) {
 
 fn once(bencher: Bencher<'_, '_>, server: Option<&Server>) {
     let (runtime, mut number) = (runtime(), 0);
-    let store = Idempotency::new(&storage(server), Duration::from_secs(60));
+    let store = IdempotencyStore::new(&storage(server), Duration::from_secs(60));
     let answer = br#"{"status":201,"headers":[],"body":"{\"outcome\":\"REGISTERED\",\"lrsCode\":\"WSRC0005\",\"uln\":\"3000000258\"}"}"#;
     bencher.bench_local(|| {
         number += 1;
         let key = number.to_string();
-        let request =
-            Request { organisation: "10088881", client: ("https://idp.example", "desk"), operation: "register", key: &key, body: &[7; 32] };
+        let request = IdempotentRequest {
+            organisation: "10088881",
+            client: ("https://idp.example", "desk"),
+            operation: "register",
+            key: &key,
+            body: &[7; 32],
+        };
         runtime.block_on(async {
-            let Ok(Begun::Work(turn)) = store.begin(black_box(request)).await else { panic!("begun") };
-            store.end(&turn, Ended::Answered(answer.to_vec())).await.expect("kept");
+            let Ok(Acquisition::Acquired(turn)) = store.acquire(black_box(request)).await else { panic!("begun") };
+            store.complete(&turn, Completion::Answered(answer.to_vec())).await.expect("kept");
         });
     });
 }

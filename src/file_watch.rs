@@ -8,7 +8,7 @@ use std::time::Duration;
 use aws_lc_rs::digest::{Context, Digest, SHA256};
 
 /// How often files are looked at.
-const EVERY: Duration = Duration::from_secs(2);
+const POLL_INTERVAL: Duration = Duration::from_secs(2);
 
 /// What is in a file, or why it cannot be read.
 pub type Content = Result<Vec<u8>, String>;
@@ -22,7 +22,7 @@ pub fn read(path: &Path) -> Content {
 }
 
 /// How a file is opened that, if it is made, only its owner can read.
-pub fn for_its_owner() -> OpenOptions {
+pub fn owner_only() -> OpenOptions {
     let mut options = OpenOptions::new();
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
@@ -67,7 +67,7 @@ pub async fn watch<T: Send + 'static, C: Send + 'static>(
     tell: impl Fn(&mut T, C),
 ) {
     loop {
-        tokio::time::sleep(EVERY).await;
+        tokio::time::sleep(POLL_INTERVAL).await;
         let look = look.clone();
         let looked = tokio::task::spawn_blocking(move || {
             let shown = look(&mut watched);

@@ -23,19 +23,19 @@ use base64::engine::general_purpose::STANDARD;
 use redis::Script;
 use uuid::Uuid;
 
-use crate::storage::encryption::{CannotOpen, Keys};
+use crate::storage::encryption::{DecryptError, KeyRing};
 use crate::storage::{Redis, Storage, StoreError};
 
 /// How long a key is remembered.
-pub const REMEMBERED_FOR: Duration = Duration::from_secs(24 * 60 * 60);
+pub const KEY_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
 /// How long the store may take.
-const PATIENCE: Duration = Duration::from_secs(3);
+const STORE_TIMEOUT: Duration = Duration::from_secs(3);
 /// How many entries are kept in memory before those are looked for whose time is over.
-const MANY: usize = 10_000;
+const SWEEP_THRESHOLD: usize = 10_000;
 
 /// What a write is known by: whose it is, which operation, and the caller's key.
 #[derive(Debug, Clone, Copy)]
-pub struct Request<'a> {
+pub struct IdempotentRequest<'a> {
     /// The organisation's UKPRN.
     pub organisation: &'a str,
     /// The program that calls: issuer, and its name there.
@@ -50,20 +50,20 @@ pub struct Request<'a> {
 
 /// What is to be done about a request.
 #[derive(Debug)]
-pub enum Begun {
+pub enum Acquisition {
     /// The work.
-    Work(Turn),
+    Acquired(Reservation),
     /// Nothing: somebody is at it.
-    Running,
+    InProgress,
     /// Nothing: the key was used for another body.
-    OtherBody,
+    BodyMismatch,
     /// Nothing: it is done, and this was the answer.
     Done(Vec<u8>),
 }
 
 /// The right to do the work. What came of it is told with [`Idempotency::end`].
 #[derive(Debug)]
-pub struct Turn {
+pub struct Reservation {
     name: String,
     token: Uuid,
     /// Identifies the work. It stays the same however often it is begun.
@@ -74,7 +74,7 @@ pub struct Turn {
 
 /// What came of the work.
 #[derive(Debug)]
-pub enum Ended {
+pub enum Completion {
     /// An answer, for all who ask again.
     Answered(Vec<u8>),
     /// Nothing was done.
@@ -85,20 +85,20 @@ pub enum Ended {
 
 /// Why a write cannot be begun.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum CannotBegin {
+pub enum IdempotencyError {
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The answer that is kept.
     #[error("an answer that was kept is {0}")]
-    Sealed(#[from] CannotOpen),
+    Sealed(#[from] DecryptError),
 }
 
 /// The keys in use.
 #[derive(Debug)]
-pub struct Idempotency {
+pub struct IdempotencyStore {
     entries: Entries,
-    keys: Arc<Keys>,
+    keys: Arc<KeyRing>,
     longest: Duration,
 }
 
@@ -164,7 +164,7 @@ static END: LazyLock<Script> = LazyLock::new(|| {
     )
 });
 
-impl Idempotency {
+impl IdempotencyStore {
     /// Keys remembered where this says. `longest` is how long the work of a request may take: who is at it longer than that is gone.
     pub fn new(storage: &Storage, longest: Duration) -> Self {
         let entries = storage.redis.as_ref().map_or_else(|| Entries::Memory(Mutex::default()), |redis| Entries::Redis(Arc::clone(redis)));
@@ -175,10 +175,10 @@ impl Idempotency {
     ///
     /// # Errors
     /// [`CannotBegin`]. Nothing was begun, or nobody will end it: whoever asks next is told that somebody is at it, and later, to look.
-    pub async fn begin(&self, request: Request<'_>) -> Result<Begun, CannotBegin> {
-        let Request { organisation, client, operation, key, body } = request;
+    pub async fn acquire(&self, request: IdempotentRequest<'_>) -> Result<Acquisition, IdempotencyError> {
+        let IdempotentRequest { organisation, client, operation, key, body } = request;
         let whole = serde_json::to_string(&[organisation, client.0, client.1, operation, key]).unwrap_or_default();
-        let body = crate::storage::encryption::hexadecimal(body);
+        let body = crate::storage::encryption::to_hex(body);
         // Entries that were made with older keys are found too.
         let names = self.keys.pseudonyms(&whole).map(|name| format!("once:{{{organisation}}}:{name}")).collect::<Vec<_>>();
         let fingerprints = self.keys.pseudonyms(&body).collect::<Vec<_>>();
@@ -188,10 +188,10 @@ impl Idempotency {
             Entries::Memory(entries) => self.begin_here(entries, &names[0], &fingerprints[0], [token, work]),
         };
         Ok(match begun {
-            Looked::Work { work, again } => Begun::Work(Turn { name, token, work, again }),
-            Looked::Running => Begun::Running,
-            Looked::OtherBody => Begun::OtherBody,
-            Looked::Done(sealed) => Begun::Done(self.keys.open(&name, &sealed)?),
+            Lookup::Work { work, again } => Acquisition::Acquired(Reservation { name, token, work, again }),
+            Lookup::Running => Acquisition::InProgress,
+            Lookup::OtherBody => Acquisition::BodyMismatch,
+            Lookup::Done(sealed) => Acquisition::Done(self.keys.decrypt(&name, &sealed)?),
         })
     }
 
@@ -201,21 +201,21 @@ impl Idempotency {
         names: &[String],
         fingerprints: &[String],
         [token, work]: [Uuid; 2],
-    ) -> Result<(Looked, String), StoreError> {
+    ) -> Result<(Lookup, String), StoreError> {
         let keys: Vec<String> = names.iter().map(|name| format!("{}:{name}", redis.prefix())).collect();
         let milliseconds = |duration: Duration| duration.as_millis().to_string();
-        let mut arguments = vec![token.to_string(), work.to_string(), milliseconds(self.longest), milliseconds(REMEMBERED_FOR)];
+        let mut arguments = vec![token.to_string(), work.to_string(), milliseconds(self.longest), milliseconds(KEY_LIFETIME)];
         arguments.extend_from_slice(fingerprints);
         let begin = redis.script::<[String; 4]>(&BEGIN, &keys, &arguments);
         let too_late = |_| StoreError::AnswerLost("it took too long".into());
-        let [state, work, answer, at] = tokio::time::timeout(PATIENCE, begin).await.map_err(too_late)??;
+        let [state, work, answer, at] = tokio::time::timeout(STORE_TIMEOUT, begin).await.map_err(too_late)??;
         let unreadable = || StoreError::Unreadable("what was done about an Idempotency-Key".into());
         let name = at.parse::<usize>().ok().and_then(|at| names.get(at.wrapping_sub(1))).ok_or_else(unreadable)?;
         let looked = match state.as_str() {
-            "first" | "again" => Looked::Work { work: Uuid::parse_str(&work).map_err(|_| unreadable())?, again: state == "again" },
-            "running" => Looked::Running,
-            "other" => Looked::OtherBody,
-            "done" => Looked::Done(STANDARD.decode(&answer).map_err(|_| unreadable())?),
+            "first" | "again" => Lookup::Work { work: Uuid::parse_str(&work).map_err(|_| unreadable())?, again: state == "again" },
+            "running" => Lookup::Running,
+            "other" => Lookup::OtherBody,
+            "done" => Lookup::Done(STANDARD.decode(&answer).map_err(|_| unreadable())?),
             _ => return Err(unreadable()),
         };
         Ok((looked, name.clone()))
@@ -227,25 +227,25 @@ impl Idempotency {
         name: &str,
         fingerprint: &str,
         [token, work]: [Uuid; 2],
-    ) -> (Looked, String) {
+    ) -> (Lookup, String) {
         let now = Instant::now();
         let mut entries = entries.lock().unwrap_or_else(PoisonError::into_inner);
-        if entries.len() > MANY {
+        if entries.len() > SWEEP_THRESHOLD {
             entries.retain(|_, entry| now < entry.ends);
         }
         let running = State::Running { until: now + self.longest };
         let looked = match entries.get_mut(name).filter(|entry| now < entry.ends) {
             None => {
-                let entry = Entry { fingerprint: fingerprint.to_owned(), state: running, token, work, ends: now + REMEMBERED_FOR };
+                let entry = Entry { fingerprint: fingerprint.to_owned(), state: running, token, work, ends: now + KEY_LIFETIME };
                 entries.insert(name.to_owned(), entry);
-                Looked::Work { work, again: false }
+                Lookup::Work { work, again: false }
             }
-            Some(entry) if entry.fingerprint != fingerprint => Looked::OtherBody,
-            Some(Entry { state: State::Done(answer), .. }) => Looked::Done(answer.clone()),
-            Some(Entry { state: State::Running { until, .. }, .. }) if now < *until => Looked::Running,
+            Some(entry) if entry.fingerprint != fingerprint => Lookup::OtherBody,
+            Some(Entry { state: State::Done(answer), .. }) => Lookup::Done(answer.clone()),
+            Some(Entry { state: State::Running { until, .. }, .. }) if now < *until => Lookup::Running,
             Some(entry) => {
                 (entry.state, entry.token) = (running, token);
-                Looked::Work { work: entry.work, again: true }
+                Lookup::Work { work: entry.work, again: true }
             }
         };
         (looked, name.to_owned())
@@ -255,11 +255,11 @@ impl Idempotency {
     ///
     /// # Errors
     /// When that cannot be kept: whoever asks next is told that somebody is at it, and later, to look.
-    pub async fn end(&self, turn: &Turn, ended: Ended) -> Result<(), CannotBegin> {
+    pub async fn complete(&self, turn: &Reservation, ended: Completion) -> Result<(), IdempotencyError> {
         let (state, answer) = match ended {
-            Ended::Answered(answer) => ("done", self.keys.seal(&turn.name, &answer)?),
-            Ended::NothingDone => ("", Vec::new()),
-            Ended::Unknown => ("unknown", Vec::new()),
+            Completion::Answered(answer) => ("done", self.keys.encrypt(&turn.name, &answer)?),
+            Completion::NothingDone => ("", Vec::new()),
+            Completion::Unknown => ("unknown", Vec::new()),
         };
         match &self.entries {
             Entries::Redis(redis) => {
@@ -267,7 +267,7 @@ impl Idempotency {
                 let arguments = [turn.token.to_string(), state.to_owned(), STANDARD.encode(&answer)];
                 let end = redis.script::<i64>(&END, &keys, &arguments);
                 let too_late = |_| StoreError::AnswerLost("it took too long".into());
-                tokio::time::timeout(PATIENCE, end).await.map_err(too_late)??;
+                tokio::time::timeout(STORE_TIMEOUT, end).await.map_err(too_late)??;
             }
             Entries::Memory(entries) => {
                 let mut entries = entries.lock().unwrap_or_else(PoisonError::into_inner);
@@ -284,7 +284,7 @@ impl Idempotency {
 }
 
 /// What an entry says.
-enum Looked {
+enum Lookup {
     Work { work: Uuid, again: bool },
     Running,
     OtherBody,

@@ -12,11 +12,11 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinHandle;
 
 /// More would be idle: what takes time is done by those who serve callers.
-const MOST_THREADS: usize = 4;
+const MAX_THREADS: usize = 4;
 
 /// They last as long as the process.
-static THREADS: LazyLock<Option<Runtime>> = LazyLock::new(|| {
-    let threads = std::thread::available_parallelism().map_or(1, |cores| cores.get().min(MOST_THREADS));
+static RUNTIME: LazyLock<Option<Runtime>> = LazyLock::new(|| {
+    let threads = std::thread::available_parallelism().map_or(1, |cores| cores.get().min(MAX_THREADS));
     Builder::new_multi_thread().worker_threads(threads).thread_name("connections").enable_all().build().ok()
 });
 
@@ -25,17 +25,17 @@ pub async fn run<F>(work: F) -> F::Output
 where
     F: Future<Output: Send> + Send + 'static,
 {
-    match &*THREADS {
-        Some(threads) => Awaited(threads.spawn(work)).await,
+    match &*RUNTIME {
+        Some(threads) => AbortOnDrop(threads.spawn(work)).await,
         // A system without threads to spare: it is done here.
         None => work.await,
     }
 }
 
 /// Something that is being done, for as long as it is waited for.
-struct Awaited<T>(JoinHandle<T>);
+struct AbortOnDrop<T>(JoinHandle<T>);
 
-impl<T> Future for Awaited<T> {
+impl<T> Future for AbortOnDrop<T> {
     type Output = T;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
@@ -48,7 +48,7 @@ impl<T> Future for Awaited<T> {
     }
 }
 
-impl<T> Drop for Awaited<T> {
+impl<T> Drop for AbortOnDrop<T> {
     fn drop(&mut self) {
         self.0.abort();
     }

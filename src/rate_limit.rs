@@ -14,13 +14,13 @@ use std::time::{Duration, Instant};
 use redis::Script;
 
 use crate::observability::metrics;
-use crate::storage::encryption::Keys;
+use crate::storage::encryption::KeyRing;
 use crate::storage::{Redis, Storage};
 
 /// How long Redis may take to say whether a call may be made. Callers wait for it.
-const PATIENCE: Duration = Duration::from_millis(250);
+const STORE_TIMEOUT: Duration = Duration::from_millis(250);
 /// How many callers are remembered in memory before those are forgotten who have used nothing for a while.
-const MANY: usize = 10_000;
+const SWEEP_THRESHOLD: usize = 10_000;
 const MINUTE: u64 = 60;
 
 /// So many a minute, and so many at once.
@@ -58,7 +58,7 @@ pub struct Rates {
 
 /// What an organisation has instead of the usual limits, each for itself.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct OwnRates {
+pub struct RateOverrides {
     /// Of all its calls: a minute, at once.
     pub organisation: [Option<u32>; 2],
     /// Of each person's.
@@ -70,7 +70,7 @@ pub struct OwnRates {
 impl Rates {
     /// These, but for what an organisation has of its own.
     #[must_use]
-    pub fn with(self, own: OwnRates) -> Self {
+    pub fn with(self, own: RateOverrides) -> Self {
         let limit = |usual: Limit, [per_minute, burst]: [Option<u32>; 2]| Limit {
             per_minute: per_minute.unwrap_or(usual.per_minute),
             burst: burst.unwrap_or(usual.burst),
@@ -95,7 +95,7 @@ impl Default for Rates {
 
 /// Who calls, for what.
 #[derive(Debug, Clone, Copy)]
-pub struct Call<'a> {
+pub struct RateLimitKey<'a> {
     /// The organisation's UKPRN.
     pub organisation: &'a str,
     /// The person: issuer and user name.
@@ -116,13 +116,13 @@ struct Left {
 
 /// May the call be made?
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Verdict {
+pub struct RateLimitDecision {
     left: Vec<Left>,
     /// If not: how long to wait, in seconds, and whose limit it is.
     pub refused: Option<(u64, &'static str)>,
 }
 
-impl Verdict {
+impl RateLimitDecision {
     /// The header `RateLimit-Policy` (draft-ietf-httpapi-ratelimit-headers-11, 3).
     pub fn policy_header(&self) -> String {
         list(&self.left, |text, left| {
@@ -202,7 +202,7 @@ pub struct RateLimits {
     rates: Rates,
     replicas: u32,
     redis: Option<Arc<Redis>>,
-    keys: Arc<Keys>,
+    keys: Arc<KeyRing>,
     here: Mutex<HashMap<String, u64>>,
     began: Instant,
     in_trouble: AtomicBool,
@@ -224,12 +224,12 @@ impl RateLimits {
     }
 
     /// The limits of an organisation that has these of its own.
-    pub fn rates(&self, own: OwnRates) -> Rates {
+    pub fn rates(&self, own: RateOverrides) -> Rates {
         self.rates.with(own)
     }
 
     /// Counts a call, if it may be made.
-    pub async fn count(&self, call: Call<'_>, own: OwnRates) -> Verdict {
+    pub async fn count(&self, call: RateLimitKey<'_>, own: RateOverrides) -> RateLimitDecision {
         let rates = self.rates(own);
         let mut limits = vec![("organisation", rates.organisation), ("person", rates.person)];
         if call.is_search {
@@ -243,7 +243,7 @@ impl RateLimits {
         };
         let names: Vec<String> = limits.iter().map(|(limit, _)| name(limit)).collect();
         let Some(redis) = &self.redis else { return self.count_here(&limits, &names, 1) };
-        if let Ok(Some(verdict)) = tokio::time::timeout(PATIENCE, count_together(redis, &limits, &names)).await {
+        if let Ok(Some(verdict)) = tokio::time::timeout(STORE_TIMEOUT, count_together(redis, &limits, &names)).await {
             if self.in_trouble.swap(false, Ordering::Relaxed) {
                 tracing::info!("limits are counted together again");
                 metrics::limits_shared(true);
@@ -257,11 +257,11 @@ impl RateLimits {
         self.count_here(&limits, &names, self.replicas)
     }
 
-    fn count_here(&self, limits: &[(&'static str, Limit)], names: &[String], replicas: u32) -> Verdict {
+    fn count_here(&self, limits: &[(&'static str, Limit)], names: &[String], replicas: u32) -> RateLimitDecision {
         // One minute is added so that no moment is before the beginning.
         let now = u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX / 4) + MINUTE * 1_000_000;
         let mut here = self.here.lock().unwrap_or_else(PoisonError::into_inner);
-        if here.len() > MANY {
+        if here.len() > SWEEP_THRESHOLD {
             here.retain(|_, moment| *moment > now);
         }
         let limits: Vec<(&'static str, Limit)> = limits.iter().map(|(name, limit)| (*name, limit.share(replicas))).collect();
@@ -278,7 +278,7 @@ impl RateLimits {
     }
 }
 
-async fn count_together(redis: &Redis, limits: &[(&'static str, Limit)], names: &[String]) -> Option<Verdict> {
+async fn count_together(redis: &Redis, limits: &[(&'static str, Limit)], names: &[String]) -> Option<RateLimitDecision> {
     let keys: Vec<String> = names.iter().map(|name| format!("{}:{name}", redis.prefix())).collect();
     let arguments: Vec<String> = limits.iter().flat_map(|(_, limit)| [limit.interval().to_string(), limit.burst.to_string()]).collect();
     // Counting twice would be wrong by one, which does less harm than not counting at all.
@@ -290,7 +290,7 @@ async fn count_together(redis: &Redis, limits: &[(&'static str, Limit)], names: 
 }
 
 /// What is told of limits whose moments are so far ahead, in microseconds.
-fn verdict(limits: &[(&'static str, Limit)], refused: Option<(u64, usize)>, ahead: &[u64]) -> Verdict {
+fn verdict(limits: &[(&'static str, Limit)], refused: Option<(u64, usize)>, ahead: &[u64]) -> RateLimitDecision {
     let left = limits.iter().zip(ahead).map(|((name, limit), ahead)| Left {
         name,
         limit: *limit,
@@ -298,7 +298,7 @@ fn verdict(limits: &[(&'static str, Limit)], refused: Option<(u64, usize)>, ahea
         reset: *ahead,
     });
     let refused = refused.and_then(|(wait, which)| Some((wait.div_ceil(1_000_000).max(1), limits.get(which)?.0)));
-    Verdict { left: left.collect(), refused }
+    RateLimitDecision { left: left.collect(), refused }
 }
 
 #[cfg(test)]
@@ -333,7 +333,7 @@ mod tests {
         let rates = Rates { organisation: limit(5), person: limit(3), searches: limit(1) };
         let limits = RateLimits::new(rates, 1, &Storage::in_memory().expect("random numbers"));
         let count = async |organisation, user, is_search| {
-            let verdict = limits.count(Call { organisation, person: ("issuer", user), is_search }, OwnRates::default()).await;
+            let verdict = limits.count(RateLimitKey { organisation, person: ("issuer", user), is_search }, RateOverrides::default()).await;
             verdict.refused.map(|(_, whose)| whose)
         };
         assert_eq!(count("10012345", "ana", true).await, None);
@@ -345,16 +345,16 @@ mod tests {
         assert_eq!(count("10012345", "ben", false).await, None);
         assert_eq!(count("10012345", "ben", false).await, Some("organisation"));
         assert_eq!(count("10054321", "ana", true).await, None, "another organisation, another person");
-        let own = OwnRates { organisation: [None, Some(9)], ..OwnRates::default() };
-        let call = Call { organisation: "10012345", person: ("issuer", "cy"), is_search: false };
+        let own = RateOverrides { organisation: [None, Some(9)], ..RateOverrides::default() };
+        let call = RateLimitKey { organisation: "10012345", person: ("issuer", "cy"), is_search: false };
         assert_eq!(limits.count(call, own).await.refused, None, "limits of its own");
     }
 
     #[tokio::test]
     async fn headers_say_what_there_is_and_what_is_left() {
         let limits = RateLimits::new(Rates::default(), 1, &Storage::in_memory().expect("random numbers"));
-        let call = Call { organisation: "10012345", person: ("issuer", "ana"), is_search: true };
-        let verdict = limits.count(call, OwnRates::default()).await;
+        let call = RateLimitKey { organisation: "10012345", person: ("issuer", "ana"), is_search: true };
+        let verdict = limits.count(call, RateOverrides::default()).await;
         assert_eq!(verdict.policy_header(), "\"organisation\";q=600;w=60, \"person\";q=120;w=60, \"searches\";q=60;w=60");
         assert_eq!(verdict.header(), "\"organisation\";r=99;t=1, \"person\";r=39;t=1, \"searches\";r=19;t=1");
     }

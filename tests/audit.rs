@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use lrs_gateway::lrs::audit::{Audit, Target};
-use lrs_gateway::simulator::{Step, Trouble};
-use lrs_gateway::storage::encryption::Keys;
+use lrs_gateway::lrs::audit::{AuditLog, AuditSink};
+use lrs_gateway::simulator::{Fault, FaultStep};
+use lrs_gateway::storage::encryption::KeyRing;
 use serde_json::{Value, json};
 
 use crate::support::batches::{learners, submit};
@@ -17,8 +17,8 @@ use crate::support::{Gateway, Lrs};
 const KEY: &str = "0101010101010101010101010101010101010101010101010101010101010101";
 const FIND: &str = "/v1/learners/find-by-uln";
 
-fn keys() -> Keys {
-    Keys::read(KEY.as_bytes()).expect("a key")
+fn keys() -> KeyRing {
+    KeyRing::read(KEY.as_bytes()).expect("a key")
 }
 
 fn ana() -> Value {
@@ -42,7 +42,7 @@ async fn lines(file: &Path, count: usize) -> Vec<Value> {
 struct Scene {
     lrs: Lrs,
     gateway: Gateway,
-    audit: Audit,
+    audit: AuditLog,
     directory: tempfile::TempDir,
 }
 
@@ -50,7 +50,7 @@ impl Scene {
     fn new(options: Options) -> Self {
         let (lrs, directory) = (Lrs::start(), tempfile::tempdir().expect("a directory"));
         lrs.simulator.set_jobs_take(Duration::ZERO);
-        let audit = Audit::to(Target::File(directory.path().join("audit.jsonl")), Some(keys()));
+        let audit = AuditLog::to(AuditSink::File(directory.path().join("audit.jsonl")), Some(keys()));
         let gateway = Gateway::with(&lrs.url(), Options { audit: audit.clone(), ..options });
         Self { lrs, gateway, audit, directory }
     }
@@ -84,13 +84,13 @@ async fn failures_refusals_and_every_attempt_are_told() {
     let scene = Scene::new(Options { retries: 2, timeout: Duration::from_millis(700), ..Options::default() });
     let caller = scene.gateway.caller();
     let play = |steps| scene.lrs.simulator.play(steps);
-    play(vec![Step::new(Trouble::Unavailable).times(2)]);
+    play(vec![FaultStep::new(Fault::Unavailable).times(2)]);
     caller.post(FIND, &ana()).await.ok();
-    play(vec![Step::new(Trouble::OutOfHours).times(1)]);
+    play(vec![FaultStep::new(Fault::OutOfHours).times(1)]);
     caller.post(FIND, &ana()).await;
-    play(vec![Step::new(Trouble::Garbage).times(1)]);
+    play(vec![FaultStep::new(Fault::Garbage).times(1)]);
     caller.post(FIND, &ana()).await;
-    play(vec![Step::new(Trouble::Latency).taking(3000).times(1)]);
+    play(vec![FaultStep::new(Fault::Latency).taking(3000).times(1)]);
     caller.post(FIND, &ana()).await;
     let told = lines(&scene.file(), 6).await;
     let outcomes: Vec<_> = told.iter().map(|line| line["outcome"].as_str().unwrap_or_default()).collect();
@@ -102,7 +102,7 @@ async fn failures_refusals_and_every_attempt_are_told() {
 #[tokio::test]
 async fn a_caller_who_leaves_is_told_of_all_the_same() {
     let scene = Scene::new(Options { timeout: Duration::from_secs(20), ..Options::default() });
-    scene.lrs.simulator.play(vec![Step::new(Trouble::Latency).taking(800).times(1)]);
+    scene.lrs.simulator.play(vec![FaultStep::new(Fault::Latency).taking(800).times(1)]);
     let (caller, search) = (scene.gateway.caller(), ana());
     assert!(tokio::time::timeout(Duration::from_millis(200), caller.post(FIND, &search)).await.is_err(), "it takes longer");
     let outcome = lines(&scene.file(), 1).await[0]["outcome"].clone();
@@ -156,9 +156,9 @@ async fn when_too_much_waits_to_be_written_no_more_calls_are_made() {
     caller.post(FIND, &ana()).await.ok();
     // Entries that nobody sends anything for fill the line faster than calls.
     let organisation = crate::support::gateway::organisation("10088881", "demo-password-01", &[]);
-    let user = lrs_gateway::schema::Value::parse("j.bloggs").expect("a name");
-    let actor = lrs_gateway::organisations::Actor::new(std::sync::Arc::new(organisation), user);
-    while scene.audit.keeps_up() {
+    let user = lrs_gateway::schema::Scalar::parse("j.bloggs").expect("a name");
+    let actor = lrs_gateway::organisations::RequestContext::new(std::sync::Arc::new(organisation), user);
+    while scene.audit.has_capacity() {
         drop(scene.audit.begin(&actor, "test", b""));
     }
     let before = scene.lrs.simulator.requests("FindLearnerByULN");

@@ -2,11 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use lrs_gateway::batches::model::{Batch, BatchId, Blob, Header, Kind, Moment, Part, State};
-use lrs_gateway::batches::repository::memory::MemoryStore;
-use lrs_gateway::batches::repository::{Blobs, Claim, Lease, NewBatch, Store, StoreError};
+use lrs_gateway::batches::model::{Batch, BatchHeader, BatchId, EpochMillis, KindTag, Part, PartBlob, PartState};
+use lrs_gateway::batches::repository::memory::MemoryRepository;
+use lrs_gateway::batches::repository::{BatchRepository, Blobs, Claim, Lease, NewBatch, StoreError};
 use lrs_gateway::domain::Ukprn;
-use lrs_gateway::schema::Value as _;
+use lrs_gateway::schema::Scalar as _;
 
 use crate::support::proxy::Proxy;
 use crate::support::redis::{Cluster, Redis, Watched, free_port, store as store_at};
@@ -18,33 +18,33 @@ fn ukprn(text: &str) -> Ukprn {
 }
 
 /// A batch of three parts.
-async fn batch_of(store: &dyn Store, kind: Kind, organisation: &str) -> NewBatch {
+async fn batch_of(store: &dyn BatchRepository, kind: KindTag, organisation: &str) -> NewBatch {
     let now = store.now().await.expect("a clock");
     let parts: Vec<Part> = (0..3).map(|number| Part::waiting(number * 200, 200, now)).collect();
-    let header = Header::new(kind, &ukprn(organisation), 3, now);
+    let header = BatchHeader::new(kind, &ukprn(organisation), 3, now);
     let batch = Batch { id: BatchId::new(), header, parts, expires: now.after(Duration::from_secs(3600)) };
-    let blob = |blob: Blob| (blob, format!("sealed {blob}").into_bytes());
-    let blobs = [Blob::Details, Blob::Records(1), Blob::Records(2), Blob::Records(3), Blob::Index(1)].map(blob);
+    let blob = |blob: PartBlob| (blob, format!("sealed {blob}").into_bytes());
+    let blobs = [PartBlob::Details, PartBlob::Records(1), PartBlob::Records(2), PartBlob::Records(3), PartBlob::Index(1)].map(blob);
     NewBatch { batch, blobs: blobs.into() }
 }
 
-async fn create(store: &dyn Store) -> Batch {
-    let new = batch_of(store, Kind::Registration, "10088881").await;
+async fn create(store: &dyn BatchRepository) -> Batch {
+    let new = batch_of(store, KindTag::Registration, "10088881").await;
     store.create(&new).await.expect("created");
     new.batch
 }
 
 /// Leases everything that is due.
-async fn claim(store: &dyn Store, lease: Duration) -> Claim {
+async fn claim(store: &dyn BatchRepository, lease: Duration) -> Claim {
     store.claim(lease, 100).await.expect("a claim")
 }
 
-async fn leased(store: &dyn Store) -> Vec<Lease> {
+async fn leased(store: &dyn BatchRepository) -> Vec<Lease> {
     claim(store, LEASE).await.leases
 }
 
 /// Every promise, one after the other: a batch of one test must not be due in the next.
-async fn keeps_its_promises(store: &dyn Store) {
+async fn keeps_its_promises(store: &dyn BatchRepository) {
     a_batch_is_there_as_a_whole(store).await;
     a_part_changes_only_from_what_was_seen(store).await;
     a_batch_is_leased_to_one_at_a_time(store).await;
@@ -56,8 +56,8 @@ async fn keeps_its_promises(store: &dyn Store) {
     replicas_share_small_things(store).await;
 }
 
-async fn a_batch_is_there_as_a_whole(store: &dyn Store) {
-    let new = batch_of(store, Kind::Verification, "10088882").await;
+async fn a_batch_is_there_as_a_whole(store: &dyn BatchRepository) {
+    let new = batch_of(store, KindTag::Verification, "10088882").await;
     let id = new.batch.id;
     assert_eq!(store.load(id).await, Ok(None));
     store.create(&new).await.expect("created");
@@ -65,30 +65,30 @@ async fn a_batch_is_there_as_a_whole(store: &dyn Store) {
     for (blob, bytes) in &new.blobs {
         assert_eq!(store.blob(id, *blob).await.as_ref(), Ok(&Some(bytes.clone())));
     }
-    assert_eq!(store.blob(id, Blob::Output(1)).await, Ok(None));
+    assert_eq!(store.blob(id, PartBlob::Output(1)).await, Ok(None));
     let leases = leased(store).await;
     assert_eq!(leases.iter().map(|lease| lease.id).collect::<Vec<_>>(), [id], "it is due at once");
     store.release(leases[0], None).await.expect("released");
 }
 
-async fn a_part_changes_only_from_what_was_seen(store: &dyn Store) {
+async fn a_part_changes_only_from_what_was_seen(store: &dyn BatchRepository) {
     let batch = create(store).await;
     let seen = batch.part(2).expect("a part").clone();
-    let sending = Part { state: State::Sending, sent: 1, sender: 7, ..seen.clone() };
+    let sending = Part { state: PartState::Sending, sent: 1, sender: 7, ..seen.clone() };
     let none = Blobs::default();
     assert_eq!(store.change(batch.id, 2, &seen, &sending, &none).await, Ok(true));
     assert_eq!(store.change(batch.id, 2, &seen, &Part { sender: 8, ..sending.clone() }, &none).await, Ok(false), "somebody else has it");
     assert_eq!(store.change(batch.id, 2, &seen, &sending, &none).await, Ok(true), "to say the same twice does no harm");
 
-    let done = Part { state: State::Submitted, job: Some(900_001), code: Some("WSRC0007".into()), ..sending.clone() };
-    let blobs = Blobs { put: vec![(Blob::Output(2), vec![0, 255, 10])], erase: vec![Blob::Records(2), Blob::User(2)] };
+    let done = Part { state: PartState::Submitted, job: Some(900_001), code: Some("WSRC0007".into()), ..sending.clone() };
+    let blobs = Blobs { put: vec![(PartBlob::Output(2), vec![0, 255, 10])], erase: vec![PartBlob::Records(2), PartBlob::User(2)] };
     assert_eq!(store.change(batch.id, 2, &sending, &done, &blobs).await, Ok(true));
-    assert_eq!(store.blob(batch.id, Blob::Output(2)).await, Ok(Some(vec![0, 255, 10])));
-    assert_eq!(store.blob(batch.id, Blob::Records(2)).await, Ok(None));
-    let late = Blobs { put: vec![(Blob::Output(2), b"late".to_vec())], erase: vec![Blob::Records(1)] };
+    assert_eq!(store.blob(batch.id, PartBlob::Output(2)).await, Ok(Some(vec![0, 255, 10])));
+    assert_eq!(store.blob(batch.id, PartBlob::Records(2)).await, Ok(None));
+    let late = Blobs { put: vec![(PartBlob::Output(2), b"late".to_vec())], erase: vec![PartBlob::Records(1)] };
     assert_eq!(store.change(batch.id, 2, &sending, &Part { job: Some(1), ..done.clone() }, &late).await, Ok(false));
-    assert_eq!(store.blob(batch.id, Blob::Output(2)).await, Ok(Some(vec![0, 255, 10])), "a late worker overwrites nothing");
-    assert!(store.blob(batch.id, Blob::Records(1)).await.expect("read").is_some());
+    assert_eq!(store.blob(batch.id, PartBlob::Output(2)).await, Ok(Some(vec![0, 255, 10])), "a late worker overwrites nothing");
+    assert!(store.blob(batch.id, PartBlob::Records(1)).await.expect("read").is_some());
     let parts = store.load(batch.id).await.expect("read").expect("there").parts;
     assert_eq!(parts, [batch.parts[0].clone(), done.clone(), batch.parts[2].clone()]);
 
@@ -99,7 +99,7 @@ async fn a_part_changes_only_from_what_was_seen(store: &dyn Store) {
     assert_eq!(store.load(batch.id).await, Ok(None), "nothing comes back");
 }
 
-async fn a_batch_is_leased_to_one_at_a_time(store: &dyn Store) {
+async fn a_batch_is_leased_to_one_at_a_time(store: &dyn BatchRepository) {
     let batches = [create(store).await, create(store).await];
     let first = store.claim(LEASE, 1).await.expect("a claim");
     let second = leased(store).await;
@@ -120,7 +120,7 @@ async fn a_batch_is_leased_to_one_at_a_time(store: &dyn Store) {
     assert_eq!(claim(store, LEASE).await.next, None);
 }
 
-async fn what_there_is_to_do_is_counted(store: &dyn Store) {
+async fn what_there_is_to_do_is_counted(store: &dyn BatchRepository) {
     let counted = async || {
         let backlog = store.backlog().await.expect("a backlog");
         (backlog.unfinished, backlog.due, backlog.oldest)
@@ -134,7 +134,7 @@ async fn what_there_is_to_do_is_counted(store: &dyn Store) {
     let now = store.now().await.expect("a clock");
     store.release(leases[0], Some(now.after(LEASE))).await.expect("released");
     assert_eq!(counted().await, (2, 0, none), "due later");
-    store.release(leases[1], Some(Moment(now.0 - 5_000))).await.expect("released");
+    store.release(leases[1], Some(EpochMillis(now.0 - 5_000))).await.expect("released");
     let (unfinished, due, oldest) = counted().await;
     assert_eq!((unfinished, due), (2, 1));
     assert!((Duration::from_secs(5)..LEASE).contains(&oldest), "{oldest:?}");
@@ -147,7 +147,7 @@ async fn what_there_is_to_do_is_counted(store: &dyn Store) {
     assert_eq!(counted().await, (0, 0, none));
 }
 
-async fn a_batch_that_is_woken_is_due_at_once(store: &dyn Store) {
+async fn a_batch_that_is_woken_is_due_at_once(store: &dyn BatchRepository) {
     let batch = create(store).await;
     let [lease] = leased(store).await[..] else { panic!("one lease") };
     store.wake(batch.id).await.expect("woken");
@@ -164,7 +164,7 @@ async fn a_batch_that_is_woken_is_due_at_once(store: &dyn Store) {
     assert_eq!(claim(store, LEASE).await.next, None);
 }
 
-async fn a_lease_that_has_run_out_is_anothers(store: &dyn Store) {
+async fn a_lease_that_has_run_out_is_anothers(store: &dyn BatchRepository) {
     let batch = create(store).await;
     let [late] = claim(store, Duration::from_millis(1)).await.leases[..] else { panic!("one lease") };
     let started = Instant::now();
@@ -177,7 +177,7 @@ async fn a_lease_that_has_run_out_is_anothers(store: &dyn Store) {
     };
     assert_eq!(taken_over.id, batch.id);
     assert_eq!(store.renew(late, LEASE).await, Ok(false), "it is somebody else's");
-    store.release(late, Some(Moment(0))).await.expect("nothing happens");
+    store.release(late, Some(EpochMillis(0))).await.expect("nothing happens");
     assert!(leased(store).await.is_empty());
     let before = claim(store, LEASE).await.next.expect("the end of the lease");
     assert_eq!(store.renew(taken_over, LEASE * 2).await, Ok(true));
@@ -189,10 +189,10 @@ async fn a_lease_that_has_run_out_is_anothers(store: &dyn Store) {
     store.erase(&batch).await.expect("erased");
 }
 
-async fn lists_are_an_organisations_own_and_newest_first(store: &dyn Store) {
+async fn lists_are_an_organisations_own_and_newest_first(store: &dyn BatchRepository) {
     let mine = ukprn("10077771");
     let mut ids = Vec::new();
-    for kind in [Kind::Registration, Kind::Achievement, Kind::Registration, Kind::Registration] {
+    for kind in [KindTag::Registration, KindTag::Achievement, KindTag::Registration, KindTag::Registration] {
         let new = batch_of(store, kind, mine.as_str()).await;
         store.create(&new).await.expect("created");
         ids.push(new.batch.id);
@@ -202,32 +202,32 @@ async fn lists_are_an_organisations_own_and_newest_first(store: &dyn Store) {
         store.release(lease, None).await.expect("released");
     }
     let list = async |kind, after, most| store.list(&mine, kind, after, most).await.expect("a list");
-    assert_eq!(list(Kind::Registration, None, 10).await, [ids[3], ids[2], ids[0]]);
-    assert_eq!(list(Kind::Registration, None, 2).await, [ids[3], ids[2]]);
-    assert_eq!(list(Kind::Registration, Some(ids[2]), 2).await, [ids[0]]);
-    assert_eq!(list(Kind::Achievement, None, 10).await, [ids[1]]);
-    assert!(list(Kind::Verification, None, 10).await.is_empty());
-    assert!(store.list(&ukprn("10077772"), Kind::Registration, None, 10).await.expect("a list").is_empty());
+    assert_eq!(list(KindTag::Registration, None, 10).await, [ids[3], ids[2], ids[0]]);
+    assert_eq!(list(KindTag::Registration, None, 2).await, [ids[3], ids[2]]);
+    assert_eq!(list(KindTag::Registration, Some(ids[2]), 2).await, [ids[0]]);
+    assert_eq!(list(KindTag::Achievement, None, 10).await, [ids[1]]);
+    assert!(list(KindTag::Verification, None, 10).await.is_empty());
+    assert!(store.list(&ukprn("10077772"), KindTag::Registration, None, 10).await.expect("a list").is_empty());
     store.erase(&store.load(ids[2]).await.expect("read").expect("there")).await.expect("erased");
-    assert_eq!(list(Kind::Registration, None, 10).await, [ids[3], ids[0]]);
+    assert_eq!(list(KindTag::Registration, None, 10).await, [ids[3], ids[0]]);
 }
 
-async fn batches_leave(store: &dyn Store) {
+async fn batches_leave(store: &dyn BatchRepository) {
     let batch = create(store).await;
     for lease in leased(store).await {
         store.release(lease, None).await.expect("released");
     }
     let now = store.now().await.expect("a clock");
-    store.keep_until(&batch, now.after(LEASE)).await.expect("kept");
+    store.extend_expiry(&batch, now.after(LEASE)).await.expect("kept");
     assert_eq!(store.load(batch.id).await.expect("read").expect("there").expires, now.after(LEASE));
-    store.keep_until(&batch, Moment(now.0 - 1)).await.expect("kept");
+    store.extend_expiry(&batch, EpochMillis(now.0 - 1)).await.expect("kept");
     assert_eq!(store.load(batch.id).await, Ok(None));
-    for blob in Blob::all(3) {
+    for blob in PartBlob::all(3) {
         assert_eq!(store.blob(batch.id, blob).await, Ok(None), "{blob}");
     }
 }
 
-async fn replicas_share_small_things(store: &dyn Store) {
+async fn replicas_share_small_things(store: &dyn BatchRepository) {
     assert!(store.shared().await.expect("read").is_empty());
     store.share("motto", b"first").await.expect("shared");
     store.share("colour", &[0, 255]).await.expect("shared");
@@ -238,7 +238,7 @@ async fn replicas_share_small_things(store: &dyn Store) {
 
 #[tokio::test]
 async fn the_store_in_memory_keeps_its_promises() {
-    keeps_its_promises(&MemoryStore::default()).await;
+    keeps_its_promises(&MemoryRepository::default()).await;
 }
 
 #[tokio::test]
@@ -323,7 +323,7 @@ async fn redis_is_spoken_to_over_tls_with_a_password() {
 async fn nothing_is_accepted_by_a_redis_that_is_not_there() {
     let mut redis = Redis::start();
     let store = redis.store();
-    let new = batch_of(&*store, Kind::Registration, "10088881").await;
+    let new = batch_of(&*store, KindTag::Registration, "10088881").await;
     redis.kill();
     assert!(matches!(store.create(&new).await, Err(StoreError::Unavailable(_))));
     assert!(matches!(store.load(new.batch.id).await, Err(StoreError::Unavailable(_) | StoreError::AnswerLost(_))));
@@ -354,7 +354,7 @@ async fn a_batch_that_may_have_been_accepted_is_not_said_to_be_refused() {
     let redis = Redis::start();
     let direct = redis.store();
     let first = create(&*direct).await; // Redis knows the scripts now
-    let new = batch_of(&*direct, Kind::Registration, "10088881").await;
+    let new = batch_of(&*direct, KindTag::Registration, "10088881").await;
     // The request that accepts: a script about the batch itself. It is done, and nobody learns of it.
     let id = new.batch.id.to_string();
     let accepts = move |request: &[u8]| {
@@ -374,7 +374,7 @@ async fn a_batch_that_could_not_be_prepared_is_not_accepted() {
     let redis = Redis::start();
     let direct = redis.store();
     create(&*direct).await;
-    let new = batch_of(&*direct, Kind::Registration, "10088881").await;
+    let new = batch_of(&*direct, KindTag::Registration, "10088881").await;
     let proxy = Proxy::start(redis.port(), |request| String::from_utf8_lossy(request).contains("PXAT"));
     let cut = store_at(&proxy.redis_url(), None);
     let outcome = cut.create(&new).await;

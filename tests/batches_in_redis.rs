@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;
-use lrs_gateway::batches::JobSettings;
-use lrs_gateway::batches::model::{Batch, BatchId, Blob, Header, Kind, Part};
-use lrs_gateway::batches::repository::{NewBatch, Store as _};
+use lrs_gateway::batches::BatchSettings;
+use lrs_gateway::batches::model::{Batch, BatchHeader, BatchId, KindTag, Part, PartBlob};
+use lrs_gateway::batches::repository::{BatchRepository as _, NewBatch};
 use lrs_gateway::domain::Ukprn;
-use lrs_gateway::schema::Value as _;
-use lrs_gateway::storage::encryption::Keys;
+use lrs_gateway::schema::Scalar as _;
+use lrs_gateway::storage::encryption::KeyRing;
 use serde_json::{Value, json};
 
 use crate::support::batches::{learners, statuses, submit};
@@ -24,8 +24,8 @@ const BATCHES: &str = "/v1/registration-batches";
 const KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 const OTHER_KEY: &str = "ff0102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
 
-fn keys(file: &str) -> Keys {
-    Keys::read(file.as_bytes()).expect("keys")
+fn keys(file: &str) -> KeyRing {
+    KeyRing::read(file.as_bytes()).expect("keys")
 }
 
 /// A replica of a gateway in front of this Redis.
@@ -257,9 +257,9 @@ async fn waiting_batches_cost_redis_next_to_nothing() {
     let create = |_| {
         let (store, part, ukprn) = (Arc::clone(&store), part.clone(), ukprn.clone());
         async move {
-            let header = Header::new(Kind::Registration, &ukprn, 1, now);
+            let header = BatchHeader::new(KindTag::Registration, &ukprn, 1, now);
             let batch = Batch { id: BatchId::new(), header, parts: vec![part], expires: later };
-            store.create(&NewBatch { batch, blobs: vec![(Blob::Details, keys(KEY).seal("x", b"{}").expect("sealed"))] }).await
+            store.create(&NewBatch { batch, blobs: vec![(PartBlob::Details, keys(KEY).encrypt("x", b"{}").expect("sealed"))] }).await
         }
     };
     let created = futures_util::stream::iter(0..WAITING).map(create).buffer_unordered(64);
@@ -272,7 +272,7 @@ async fn waiting_batches_cost_redis_next_to_nothing() {
         let arguments: Vec<&str> = chunk.iter().flat_map(|id| [due.as_str(), id.as_str()]).collect();
         let _: i64 = redis.ask(&[&["ZADD", "test:{queue}:due", "XX"], &arguments[..]].concat());
     }
-    let jobs = JobSettings { idle: JobSettings::default().idle, ..quick() };
+    let jobs = BatchSettings { idle_poll_interval: BatchSettings::default().idle_poll_interval, ..quick() };
     let _gateway = Gateway::with("http://127.0.0.1:1", Options { storage: redis.storage(KEY), jobs, ..Options::default() });
     let (before, started) = (redis.commands(), Instant::now());
     tokio::time::sleep(Duration::from_secs(4)).await;

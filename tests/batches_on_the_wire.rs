@@ -8,14 +8,14 @@ use std::time::Duration;
 
 use lrs_gateway::domain::{BatchLearner, BatchLearnerToVerify, JobType, OrganisationRef, Ukprn, UserName};
 use lrs_gateway::lrs::codes::LrsCode;
-use lrs_gateway::lrs::http_client::Transport;
+use lrs_gateway::lrs::http_client::HttpClientFactory;
 use lrs_gateway::lrs::services::external::GetAchievementBatch;
 use lrs_gateway::lrs::services::learner::{
     GetRegistrationBatch, GetVerificationBatch, SubmitRegistrationBatch, SubmitVerificationBatch, VerificationBatchOutput,
 };
-use lrs_gateway::lrs::{Answer, Context, Operation, Service, Vendor, read_answer};
-use lrs_gateway::organisations::{Actor, Organisation, OrganisationPassword};
-use lrs_gateway::schema::Value as _;
+use lrs_gateway::lrs::{LrsResponse, MessageContext, Operation, Service, Vendor, read_answer};
+use lrs_gateway::organisations::{Organisation, OrganisationPassword, RequestContext};
+use lrs_gateway::schema::Scalar as _;
 use lrs_gateway::schema::deserialize::{from_json, from_toml};
 use lrs_gateway::simulator::Settings;
 use serde_json::json;
@@ -26,14 +26,14 @@ use crate::support::contract::Contract;
 use crate::support::gateway::AWARDING;
 
 /// Has this answer this code?
-pub(crate) fn says(answer: &impl Answer, code: &str) -> bool {
+pub(crate) fn says(answer: &impl LrsResponse, code: &str) -> bool {
     answer.code().is_some_and(|told| told.is(code))
 }
 
 /// An LRS whose jobs take so long, and somebody who asks it.
 struct Asking {
     lrs: Lrs,
-    actor: Actor,
+    actor: RequestContext,
     contract: Option<Contract>,
 }
 
@@ -48,18 +48,18 @@ impl Asking {
 
     /// The message of an operation.
     fn message<O: Operation>(&self, operation: &O) -> String {
-        operation.envelope(&Context { actor: &self.actor, vendor: &Vendor::default() }).expect("legal")
+        operation.envelope(&MessageContext { request: &self.actor, vendor: &Vendor::default() }).expect("legal")
     }
 
     /// Sends a message, and gets status and answer.
     async fn send(&self, service: Service, message: String) -> reqwest::Result<(u16, String)> {
         let url = format!("{}{}", self.lrs.url(), service.path());
-        let response = self.actor.organisation.http().post(url).body(message).send().await?;
+        let response = self.actor.organisation.http_client().post(url).body(message).send().await?;
         Ok((response.status().as_u16(), response.text().await?))
     }
 
     /// Asks, and holds question and answer against the contract.
-    async fn ask<O: Operation>(&self, operation: &O) -> O::Answer {
+    async fn ask<O: Operation>(&self, operation: &O) -> O::Response {
         let request = self.message(operation);
         if let Some(contract) = &self.contract {
             contract.check_request(O::SERVICE, &[(O::NAME.to_owned(), request.clone())]);
@@ -68,7 +68,7 @@ impl Asking {
     }
 
     /// Sends a message, and holds the answer against the contract.
-    async fn ask_with<O: Operation>(&self, message: String) -> O::Answer {
+    async fn ask_with<O: Operation>(&self, message: String) -> O::Response {
         let (status, answer) = self.send(O::SERVICE, message).await.expect("an answer");
         if let Some(contract) = &self.contract {
             contract.check_answer(O::SERVICE, &[(O::NAME.to_owned(), answer.clone())]);
@@ -78,22 +78,22 @@ impl Asking {
 }
 
 /// Somebody of the demonstration's learning provider.
-pub fn provider() -> Actor {
+pub fn provider() -> RequestContext {
     actor(PROVIDER, "DEMO01", "demo-password-01")
 }
 
 /// Somebody of the demonstration's awarding organisation.
-pub fn awarding() -> Actor {
+pub fn awarding() -> RequestContext {
     actor(AWARDING, "DEMO02", "demo-password-02")
 }
 
-fn actor(ukprn: &str, reference: &str, password: &str) -> Actor {
-    let transport = Transport::new(None, Duration::from_secs(2)).expect("the web's roots");
+fn actor(ukprn: &str, reference: &str, password: &str) -> RequestContext {
+    let transport = HttpClientFactory::new(None, Duration::from_secs(2)).expect("the web's roots");
     let ukprn = Ukprn::parse(ukprn).expect("a UKPRN");
     let reference = OrganisationRef::parse(reference).expect("a reference");
     let password = OrganisationPassword::new(password).expect("16 characters");
     let organisation = Organisation::new(ukprn, "A test".into(), Some(reference), Vec::new(), password, None, &transport);
-    Actor::new(Arc::new(organisation.expect("a client")), UserName::parse("j.bloggs").expect("a name"))
+    RequestContext::new(Arc::new(organisation.expect("a client")), UserName::parse("j.bloggs").expect("a name"))
 }
 
 fn learners() -> Vec<BatchLearner> {
@@ -283,11 +283,11 @@ async fn a_wrong_count_is_no_job() {
     let asking = Asking::new(0);
     let learners = learners();
     let batch = SubmitRegistrationBatch { job_type: JobType::Full, learners: &learners };
-    let request = batch.envelope(&Context { actor: &asking.actor, vendor: &Vendor::default() }).expect("legal");
+    let request = batch.envelope(&MessageContext { request: &asking.actor, vendor: &Vendor::default() }).expect("legal");
     let wrong = request.replace("<LearnerRecordCount>6<", "<LearnerRecordCount>5<");
     assert_ne!(wrong, request);
     let url = format!("{}{}", asking.lrs.url(), Service::Learner.path());
-    let response = asking.actor.organisation.http().post(url).body(wrong).send().await.expect("an answer");
+    let response = asking.actor.organisation.http_client().post(url).body(wrong).send().await.expect("an answer");
     let answer = response.text().await.expect("the whole answer");
     let answer = read_answer::<SubmitRegistrationBatch<'_>>(200, "text/xml", answer.as_bytes()).expect("an answer");
     assert!(says(&answer, "WSRC0017") && answer.job().is_none());

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use lrs_gateway::organisations::Product;
-use lrs_gateway::simulator::{Settings, Step, Trouble};
+use lrs_gateway::simulator::{Fault, FaultStep, Settings};
 use serde_json::{Value, json};
 
 use crate::support::caller::{Answer, Caller, claims};
@@ -231,22 +231,22 @@ async fn succeed(scene: &mut Scene) -> String {
 
 /// Everything fails at LRS, in every way.
 async fn fail_at_lrs(scene: &mut Scene, uln: &str) {
-    for trouble in Trouble::all() {
+    for trouble in Fault::all() {
         for (path, body, element) in singles(uln) {
-            let mut step = Step::new(trouble).of(element);
+            let mut step = FaultStep::new(trouble).of(element);
             (step.milliseconds, step.code) = match trouble {
                 // Long enough to be too late, once for all the others.
-                Trouble::Latency | Trouble::SlowDrip if element != "FindLearnerByULN" => continue,
-                Trouble::Latency => (Some(1500), None),
-                Trouble::SlowDrip => (Some(20), None),
-                Trouble::Fault => (None, Some("WSEC0001".into())),
+                Fault::Latency | Fault::SlowDrip if element != "FindLearnerByULN" => continue,
+                Fault::Latency => (Some(1500), None),
+                Fault::SlowDrip => (Some(20), None),
+                Fault::Fault => (None, Some("WSEC0001".into())),
                 _ => (None, None),
             };
             scene.lrs.simulator.play(vec![step]);
             let answer = scene.post(path, &body).await;
             assert!(answer.status >= 400, "{trouble:?} {path}: {}", answer.text);
         }
-        scene.lrs.simulator.play(vec![Step::new(Trouble::Garbage)]);
+        scene.lrs.simulator.play(vec![FaultStep::new(Fault::Garbage)]);
         let (resource, body) = &batches(uln)[1];
         scene.post(&format!("/v1/{resource}"), body).await;
         scene.lrs.simulator.calm();

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
-use lrs_gateway::lrs::codes::{Kind, LrsCode, TABLE};
+use lrs_gateway::lrs::codes::{CodeKind, LrsCode, TABLE};
 use serde_json::{Value, json};
 
 use crate::support::caller::Answer;
@@ -273,7 +273,7 @@ impl Told {
         }
         let meaning = LrsCode::new(code).entry().map_or("LRS has not published what this code means", |entry| entry.meaning);
         assert_eq!((&answer["code"], &answer["lrs"]), (&json!(word), &json!({"code": code, "description": meaning})), "{what}");
-        let nobody_knows = (status, word) == AS_FAULT || LrsCode::new(code).kind() == Kind::UnknownError;
+        let nobody_knows = (status, word) == AS_FAULT || LrsCode::new(code).kind() == CodeKind::UnknownError;
         let unknown = step.writes() && nobody_knows;
         assert_eq!(answer["outcomeUnknown"] == true, unknown, "{what}");
         assert!(!self.0.text.contains("Zebedee") && !self.0.text.contains("Quillfeather"), "{what}");

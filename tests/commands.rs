@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use lrs_gateway::lrs::http_client::Transport;
+use lrs_gateway::lrs::http_client::HttpClientFactory;
 use lrs_gateway::organisations::ClientFactory as _;
 
 use serde_json::{Value, json};
@@ -257,7 +257,8 @@ async fn one_organisations_trouble_does_not_keep_the_others_from_being_served_ov
     assert!(problem["problem"].as_str().is_some_and(|text| text.contains("10088882.toml")), "{problem}");
     let url = format!("https://{}", gateway.wait_for("serving")["api"].as_str().expect("an address"));
     let token = run(&["token", "--config", &setup.config(), "--organisation", "10088881", "--user", "j.bloggs"]);
-    let trusting = Transport::new(Some(&setup.path("server.pem")), Duration::from_secs(5)).and_then(|transport| transport.client(None));
+    let trusting =
+        HttpClientFactory::new(Some(&setup.path("server.pem")), Duration::from_secs(5)).and_then(|transport| transport.client(None));
     let caller = Caller::new(url).through(trusting.expect("a client")).with_token(String::from_utf8(token.stdout).expect("text").trim());
     let search = json!({"uln": "3000000126", "givenName": "Ana", "familyName": "O'Neill"});
     assert_eq!(caller.post("/v1/learners/find-by-uln", &search).await.ok()["outcome"], "EXACT_MATCH");

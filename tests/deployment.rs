@@ -5,7 +5,7 @@ use std::path::Path;
 use jsonwebtoken::Algorithm;
 use lrs_gateway::domain::{OrganisationRef, Ukprn};
 use lrs_gateway::organisations::Product;
-use lrs_gateway::schema::Value as _;
+use lrs_gateway::schema::Scalar as _;
 use lrs_gateway::simulator::{Settings, SimulatedOrganisation};
 use serde_json::{Value, json};
 

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use lrs_gateway::idempotency::{Begun, Ended, Idempotency, Request, Turn};
+use lrs_gateway::idempotency::{Acquisition, Completion, IdempotencyStore, IdempotentRequest, Reservation};
 use lrs_gateway::organisations::Product;
-use lrs_gateway::simulator::{Step, Trouble};
+use lrs_gateway::simulator::{Fault, FaultStep};
 use lrs_gateway::storage::Storage;
 use serde_json::{Value, json};
 
@@ -65,8 +65,8 @@ impl Scene {
         assert_eq!(self.gateway.caller().post(SEARCH, &search).await.ok()["outcome"], "NO_MATCH");
     }
 
-    fn plays(&self, trouble: Trouble, operation: &str) {
-        self.lrs.simulator.play(vec![Step::new(trouble).of(operation).times(1)]);
+    fn plays(&self, trouble: Fault, operation: &str) {
+        self.lrs.simulator.play(vec![FaultStep::new(trouble).of(operation).times(1)]);
     }
 
     fn registrations(&self) -> (usize, usize) {
@@ -102,7 +102,7 @@ async fn a_registration_whose_answer_is_lost_is_found_again_and_not_repeated() {
     let scene = Scene::new();
     scene.search().await;
     let learners = scene.lrs.simulator.register().len();
-    scene.plays(Trouble::ResetAfter, "RegisterLearner");
+    scene.plays(Fault::ResetAfter, "RegisterLearner");
     is_unknown(&scene.keyed().post(REGISTER, &nia()).await);
     let again = scene.keyed().post(REGISTER, &nia()).await;
     assert_eq!((again.status, is_replayed(&again)), (201, false), "{}", again.text);
@@ -120,7 +120,7 @@ async fn a_registration_whose_answer_is_lost_is_found_again_and_not_repeated() {
 async fn a_registration_that_lrs_never_saw_is_made_when_it_is_asked_for_again() {
     let scene = Scene::new();
     scene.search().await;
-    scene.plays(Trouble::ResetBefore, "RegisterLearner");
+    scene.plays(Fault::ResetBefore, "RegisterLearner");
     is_unknown(&scene.keyed().post(REGISTER, &nia()).await);
     let again = scene.keyed().post(REGISTER, &nia()).await.json();
     assert_eq!((&again["outcome"], &again["lrsCode"]), (&json!("REGISTERED"), &json!("WSRC0005")), "{again}");
@@ -131,10 +131,10 @@ async fn a_registration_that_lrs_never_saw_is_made_when_it_is_asked_for_again() 
 async fn while_nobody_can_find_out_the_outcome_stays_unknown_and_nothing_is_repeated() {
     let scene = Scene::new();
     scene.search().await;
-    scene.plays(Trouble::ResetAfter, "RegisterLearner");
+    scene.plays(Fault::ResetAfter, "RegisterLearner");
     is_unknown(&scene.keyed().post(REGISTER, &nia()).await);
     for _ in 0..2 {
-        scene.plays(Trouble::MaintenancePage, "FindLearnerByDemographics");
+        scene.plays(Fault::MaintenancePage, "FindLearnerByDemographics");
         scene.keyed().post(REGISTER, &nia()).await.problem(503, "lrs_maintenance");
     }
     assert_eq!(scene.keyed().post(REGISTER, &nia()).await.json()["lrsCode"], "WSRC0004");
@@ -149,7 +149,7 @@ async fn candidates_after_an_unknown_outcome_are_left_to_a_person() {
     for (field, value) in [("givenName", "Sam"), ("familyName", "Taylor"), ("dateOfBirth", "2004-06-01"), ("gender", "NOT_KNOWN")] {
         sam["learner"][field] = json!(value);
     }
-    scene.plays(Trouble::ResetBefore, "RegisterLearner");
+    scene.plays(Fault::ResetBefore, "RegisterLearner");
     is_unknown(&scene.keyed().post(REGISTER, &sam).await);
     let problem = scene.keyed().post(REGISTER, &sam).await.problem(409, "learner_not_registered");
     assert!(problem["detail"].as_str().is_some_and(|detail| detail.contains("candidates")), "{problem}");
@@ -159,7 +159,7 @@ async fn candidates_after_an_unknown_outcome_are_left_to_a_person() {
 #[tokio::test]
 async fn obtaining_a_uln_again_after_a_lost_answer_gives_that_uln() {
     let scene = Scene::new();
-    scene.plays(Trouble::ResetAfter, "RegisterLearner");
+    scene.plays(Fault::ResetAfter, "RegisterLearner");
     is_unknown(&scene.keyed().post(OBTAIN, &nia()).await);
     let again = scene.keyed().post(OBTAIN, &nia()).await.ok();
     assert_eq!(again["outcome"], "EXISTING", "{again}");
@@ -177,14 +177,14 @@ async fn an_update_whose_answer_is_lost_is_told_from_somebody_elses() {
         "givenName": "Ana", "familyName": "O'Neill", "dateOfBirth": found["dateOfBirth"], "gender": found["gender"],
         "lastKnownPostCode": "ZZ9 9ZZ", "verificationType": "PASSPORT", "abilityToShare": "SEEN_SHARE", "notes": "",
     }});
-    scene.plays(Trouble::ResetAfter, "UpdateLearner");
+    scene.plays(Fault::ResetAfter, "UpdateLearner");
     is_unknown(&scene.keyed().post(UPDATE, &update).await);
     let again = scene.keyed().post(UPDATE, &update).await.ok();
     assert_eq!((&again["outcome"], &again["lrsCode"]), (&json!("UPDATED"), &json!("WSRC0013")), "{again}");
     // Another key, another update from the old version, lost as well; and then somebody else was faster.
     update["learner"]["lastKnownPostCode"] = json!("ZZ8 8ZZ");
     let other = scene.gateway.caller().with_header("Idempotency-Key", "another");
-    scene.plays(Trouble::ResetBefore, "UpdateLearner");
+    scene.plays(Fault::ResetBefore, "UpdateLearner");
     is_unknown(&other.post(UPDATE, &update).await);
     other.post(UPDATE, &update).await.problem(409, "stale_version");
 }
@@ -204,7 +204,7 @@ async fn a_batch_that_is_submitted_twice_is_one_batch() {
 async fn what_is_being_done_is_not_begun_again_even_if_the_caller_has_left() {
     let scene = Scene::with(Options { timeout: Duration::from_secs(10), ..Options::default() });
     scene.search().await;
-    scene.lrs.simulator.play(vec![Step::new(Trouble::Latency).of("RegisterLearner").times(1).taking(800)]);
+    scene.lrs.simulator.play(vec![FaultStep::new(Fault::Latency).of("RegisterLearner").times(1).taking(800)]);
     let caller = scene.keyed();
     let registration = nia();
     // The caller hangs up while LRS is at work.
@@ -254,7 +254,7 @@ async fn what_was_certainly_not_done_can_be_asked_for_again_with_the_same_key() 
     // Nobody has searched: LRS refuses.
     scene.keyed().post(REGISTER, &nia()).await.problem(409, "learner_not_registered");
     scene.search().await;
-    scene.plays(Trouble::MaintenancePage, "RegisterLearner");
+    scene.plays(Fault::MaintenancePage, "RegisterLearner");
     scene.keyed().post(REGISTER, &nia()).await.problem(503, "lrs_maintenance");
     let answer = scene.keyed().post(REGISTER, &nia()).await;
     assert_eq!((answer.status, is_replayed(&answer)), (201, false), "{}", answer.text);
@@ -332,40 +332,40 @@ async fn without_redis_a_write_with_a_key_is_refused_and_one_without_goes_on() {
 }
 
 /// A request with this key and body.
-fn request<'a>(key: &'a str, body: &'a str) -> Request<'a> {
-    Request { organisation: PROVIDER, client: ("https://idp.example", "desk"), operation: "x", key, body: body.as_bytes() }
+fn request<'a>(key: &'a str, body: &'a str) -> IdempotentRequest<'a> {
+    IdempotentRequest { organisation: PROVIDER, client: ("https://idp.example", "desk"), operation: "x", key, body: body.as_bytes() }
 }
 
-async fn turn(store: &Idempotency, key: &str) -> Turn {
-    match store.begin(request(key, "body")).await.expect("begun") {
-        Begun::Work(turn) => turn,
+async fn turn(store: &IdempotencyStore, key: &str) -> Reservation {
+    match store.acquire(request(key, "body")).await.expect("begun") {
+        Acquisition::Acquired(turn) => turn,
         other => panic!("{other:?}"),
     }
 }
 
 /// What both kinds of store promise.
 async fn keeps_its_promises(storage: &Storage) {
-    let store = Idempotency::new(storage, Duration::from_millis(150));
+    let store = IdempotencyStore::new(storage, Duration::from_millis(150));
     // Who is gone without a word is known to be gone after a while; the work keeps its name.
     let first = turn(&store, "gone").await;
     assert!(!first.again);
-    assert!(matches!(store.begin(request("gone", "body")).await, Ok(Begun::Running)));
-    assert!(matches!(store.begin(request("gone", "other")).await, Ok(Begun::OtherBody)));
+    assert!(matches!(store.acquire(request("gone", "body")).await, Ok(Acquisition::InProgress)));
+    assert!(matches!(store.acquire(request("gone", "other")).await, Ok(Acquisition::BodyMismatch)));
     tokio::time::sleep(Duration::from_millis(200)).await;
     let second = turn(&store, "gone").await;
     assert!(second.again && second.work == first.work);
     // What the first says now is heard by nobody.
-    store.end(&first, Ended::Answered(b"late".to_vec())).await.expect("heard");
-    assert!(matches!(store.begin(request("gone", "body")).await, Ok(Begun::Running)));
-    store.end(&second, Ended::Unknown).await.expect("heard");
+    store.complete(&first, Completion::Answered(b"late".to_vec())).await.expect("heard");
+    assert!(matches!(store.acquire(request("gone", "body")).await, Ok(Acquisition::InProgress)));
+    store.complete(&second, Completion::Unknown).await.expect("heard");
     let third = turn(&store, "gone").await;
     assert!(third.again && third.work == first.work);
-    store.end(&third, Ended::Answered(b"an answer".to_vec())).await.expect("heard");
-    assert!(matches!(store.begin(request("gone", "body")).await, Ok(Begun::Done(answer)) if answer == b"an answer"));
-    assert!(matches!(store.begin(request("gone", "other")).await, Ok(Begun::OtherBody)));
+    store.complete(&third, Completion::Answered(b"an answer".to_vec())).await.expect("heard");
+    assert!(matches!(store.acquire(request("gone", "body")).await, Ok(Acquisition::Done(answer)) if answer == b"an answer"));
+    assert!(matches!(store.acquire(request("gone", "other")).await, Ok(Acquisition::BodyMismatch)));
     // What was not done is forgotten.
     let nothing = turn(&store, "nothing").await;
-    store.end(&nothing, Ended::NothingDone).await.expect("heard");
+    store.complete(&nothing, Completion::NothingDone).await.expect("heard");
     let fresh = turn(&store, "nothing").await;
     assert!(!fresh.again && fresh.work != nothing.work);
 }
@@ -380,9 +380,9 @@ async fn a_store_in_redis_keeps_its_promises_and_finds_what_older_keys_have_name
     let redis = Redis::start();
     keeps_its_promises(&redis.storage(ENCRYPTION_KEY)).await;
     let rotated = format!("{}\n{ENCRYPTION_KEY}", "08".repeat(32));
-    let after = Idempotency::new(&redis.storage(&rotated), Duration::from_secs(10));
-    assert!(matches!(after.begin(request("gone", "body")).await, Ok(Begun::Done(answer)) if answer == b"an answer"));
+    let after = IdempotencyStore::new(&redis.storage(&rotated), Duration::from_secs(10));
+    assert!(matches!(after.acquire(request("gone", "body")).await, Ok(Acquisition::Done(answer)) if answer == b"an answer"));
     let turn = turn(&after, "new").await;
-    after.end(&turn, Ended::Answered(b"sealed with the new key".to_vec())).await.expect("heard");
+    after.complete(&turn, Completion::Answered(b"sealed with the new key".to_vec())).await.expect("heard");
     assert!(redis.keys().iter().filter(|key| key.contains(":once:")).count() >= 2);
 }

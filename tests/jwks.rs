@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::jwk::Jwk;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
-use lrs_gateway::auth::{KeySetSettings, Unverified, Verifier};
+use lrs_gateway::auth::{JwksSettings, TokenError, Verifier};
 use serde_json::{Value, json};
 
 use crate::support::caller::{Answer, ISSUER, claims};
@@ -107,7 +107,7 @@ async fn keys_rotate_under_load() {
     };
     let first = current(0);
     let provider = IdentityProvider::publishing(&[&first.key]);
-    let settings = KeySetSettings { refresh: Duration::from_millis(250), ..provider.settings() };
+    let settings = JwksSettings { refresh: Duration::from_millis(250), ..provider.settings() };
     let gateway = trusting(vec![issuer(ISSUER, settings)]);
     call(&gateway, &first.token).await.ok();
 
@@ -169,7 +169,7 @@ async fn keys_rotate_under_load() {
 async fn a_withdrawn_key_is_not_accepted_for_tokens_that_were_verified_before() {
     let (old, new) = (SigningKey::new("old"), SigningKey::new("new"));
     let provider = IdentityProvider::publishing(&[&old, &new]);
-    let gateway = trusting(vec![issuer(ISSUER, KeySetSettings { refresh: Duration::from_millis(50), ..provider.settings() })]);
+    let gateway = trusting(vec![issuer(ISSUER, JwksSettings { refresh: Duration::from_millis(50), ..provider.settings() })]);
     let token = old.token(json!({}));
     for _ in 0..3 {
         call(&gateway, &token).await.ok();
@@ -189,7 +189,7 @@ async fn keys_that_do_not_exist_cost_one_fetch_a_cool_down() {
     let key = SigningKey::new("1");
     let provider = IdentityProvider::publishing(&[&key]);
     let cooldown = Duration::from_millis(400);
-    let gateway = trusting(vec![issuer(ISSUER, KeySetSettings { cooldown, ..provider.settings() })]);
+    let gateway = trusting(vec![issuer(ISSUER, JwksSettings { cooldown, ..provider.settings() })]);
     call(&gateway, &key.token(json!({}))).await.ok();
     let (before, began) = (provider.fetches(), Instant::now());
     let callers: Vec<_> = (0..4)
@@ -240,7 +240,7 @@ async fn fifty_callers_with_a_new_key_cost_one_fetch() {
 async fn the_last_good_keys_go_on_serving_while_the_provider_is_down() {
     let (known, new) = (SigningKey::new("1"), SigningKey::new("2"));
     let provider = IdentityProvider::publishing(&[&known]);
-    let verifier = Verifier::new(vec![issuer(ISSUER, KeySetSettings { timeout: Duration::from_millis(200), ..provider.settings() })]);
+    let verifier = Verifier::new(vec![issuer(ISSUER, JwksSettings { timeout: Duration::from_millis(200), ..provider.settings() })]);
     verifier.fetch_all().await;
     let evil = IdentityProvider::publishing(&[&new]);
     let good_set = set_of(&[&new]);
@@ -262,7 +262,7 @@ async fn the_last_good_keys_go_on_serving_while_the_provider_is_down() {
         assert!(said.contains(problem), "{problem}: {said}");
         verifier.verify(&known.token(json!({}))).await.expect(problem);
         // Its key may be right: nobody knows.
-        assert_eq!(verifier.verify(&new.token(json!({}))).await.map(|_| ()), Err(Unverified::KeysUnavailable), "{problem}");
+        assert_eq!(verifier.verify(&new.token(json!({}))).await.map(|_| ()), Err(TokenError::KeysUnavailable), "{problem}");
         assert!(verifier.ready());
     }
     assert_eq!(evil.fetches(), 0, "no redirect is followed");
@@ -278,7 +278,7 @@ async fn the_last_good_keys_go_on_serving_while_the_provider_is_down() {
 async fn down_from_the_start_is_the_gateways_trouble_and_heals_by_itself() {
     let key = SigningKey::new("1");
     let provider = IdentityProvider::answering(http(503, "text/plain", b"later"));
-    let settings = KeySetSettings { cooldown: Duration::from_millis(300), ..provider.settings() };
+    let settings = JwksSettings { cooldown: Duration::from_millis(300), ..provider.settings() };
     let gateway = trusting(vec![issuer(ISSUER, settings.clone())]);
     let (before, began) = (provider.fetches(), Instant::now());
     for _ in 0..20 {
@@ -291,7 +291,7 @@ async fn down_from_the_start_is_the_gateways_trouble_and_heals_by_itself() {
     call(&gateway, "nonsense").await.problem(401, "invalid_token");
 
     let verifier = Verifier::new(vec![issuer(ISSUER, settings)]);
-    verifier.keep_fresh();
+    verifier.refresh_keys_periodically();
     assert!(!verifier.ready());
     provider.publish(&[&key]);
     until(|| verifier.ready()).await;
@@ -306,7 +306,7 @@ async fn down_from_the_start_is_the_gateways_trouble_and_heals_by_itself() {
 async fn a_slow_provider_keeps_a_token_waiting_only_so_long() {
     let (known, new) = (SigningKey::new("1"), SigningKey::new("2"));
     let provider = IdentityProvider::publishing(&[&known]);
-    let settings = KeySetSettings { longest_wait: Duration::from_millis(100), ..provider.settings() };
+    let settings = JwksSettings { longest_wait: Duration::from_millis(100), ..provider.settings() };
     let gateway = trusting(vec![issuer(ISSUER, settings)]);
     call(&gateway, &known.token(json!({}))).await.ok();
     tokio::time::sleep(COOLDOWN).await;

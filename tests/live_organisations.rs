@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use lrs_gateway::simulator::{Settings, Step, TlsFiles, Trouble};
+use lrs_gateway::simulator::{Fault, FaultStep, Settings, TlsFiles};
 use serde_json::{Value, json};
 
 use crate::support::Lrs;
@@ -99,7 +99,7 @@ async fn the_batches_of_an_organisation_that_is_gone_wait_until_it_is_back() {
     const PASSWORD: &str = "demo-password-01";
     let lrs = Lrs::start();
     lrs.simulator.set_jobs_take(Duration::ZERO);
-    lrs.simulator.play(vec![Step::new(Trouble::OutOfHours)]);
+    lrs.simulator.play(vec![FaultStep::new(Fault::OutOfHours)]);
     let setup = Setup::new(&lrs.url());
     setup.configure(|config| config + "[batches]\nfirst_poll_seconds = 1\nlongest_poll_seconds = 1\n");
     organisation(&setup, ONE, PASSWORD);

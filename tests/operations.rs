@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use lrs_gateway::simulator::{Step, Trouble};
+use lrs_gateway::simulator::{Fault, FaultStep};
 use serde_json::{Value, json};
 
 use crate::support::batches::learners;
@@ -151,7 +151,7 @@ async fn a_write_that_lrs_is_at_work_on_is_answered_before_the_gateway_ends() {
         .extend(json!({"verificationType": "PASSPORT", "abilityToShare": "SEEN_SHARE"}).as_object().expect("an object").clone());
     // The first worker opens the connection to LRS; the second, which has the next caller, uses it.
     assert_eq!(caller(&serving.api).post("/v1/learners/find-by-demographics", &search).await.ok()["outcome"], "NO_MATCH");
-    lrs.simulator.play(vec![Step { operation: Some("RegisterLearner".into()), ..Step::new(Trouble::Latency).taking(1500) }]);
+    lrs.simulator.play(vec![FaultStep { operation: Some("RegisterLearner".into()), ..FaultStep::new(Fault::Latency).taking(1500) }]);
     let registering = tokio::spawn({
         let caller = caller(&serving.api);
         async move { caller.post("/v1/learners/register", &json!({"learner": learner})).await }

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use lrs_gateway::api::organisation::CertificateState;
 use lrs_gateway::lrs::http_client::TlsBackend;
-use lrs_gateway::organisations::{ClientIdentity, Product};
-use lrs_gateway::rate_limit::OwnRates;
+use lrs_gateway::organisations::{ClientCertificate, Product};
+use lrs_gateway::rate_limit::RateOverrides;
 use lrs_gateway::simulator::{Settings, TlsFiles};
 use lrs_gateway::tls::Validity;
 use serde_json::json;
@@ -92,7 +92,7 @@ async fn lrs_that_asks_for_certificates_lets_in_who_has_one() {
 fn a_key_that_does_not_belong_to_the_certificate_is_noticed_at_once() {
     let authority = Authority::new();
     let ([certificate, _], [_, key]) = (authority.certify("one"), authority.certify("two"));
-    let problem = ClientIdentity::from_pem(certificate.as_bytes(), key.as_bytes()).expect_err("they do not belong together");
+    let problem = ClientCertificate::from_pem(certificate.as_bytes(), key.as_bytes()).expect_err("they do not belong together");
     assert!(problem.contains("does not belong"), "{problem}");
 }
 
@@ -101,11 +101,11 @@ fn a_chain_begins_with_the_organisations_own_certificate_and_goes_up_in_order() 
     let [own, issuer, root, key] = ["college.pem", "issuer.pem", "root.pem", "college.key"].map(made);
     for good in [vec![&own], vec![&own, &issuer], vec![&own, &issuer, &root]] {
         let pem: Vec<u8> = good.into_iter().flatten().copied().collect();
-        assert!(ClientIdentity::from_pem(&pem, &key).is_ok());
+        assert!(ClientCertificate::from_pem(&pem, &key).is_ok());
     }
     for (wrong, said) in [(vec![&issuer, &own], "must come first"), (vec![&own, &root], "certificate 2 is not the issuer")] {
         let pem: Vec<u8> = wrong.into_iter().flatten().copied().collect();
-        let problem = ClientIdentity::from_pem(&pem, &key).expect_err(said);
+        let problem = ClientCertificate::from_pem(&pem, &key).expect_err(said);
         assert!(problem.contains(said), "{problem}");
     }
 }
@@ -116,7 +116,7 @@ fn archives_of_today_and_of_lrss_early_years_can_be_opened() {
     for (name, password) in
         [("modern.pfx", PASSWORD), ("legacy.pfx", PASSWORD), ("triple-des.pfx", PASSWORD), ("ec.pfx", PASSWORD), ("no-password.pfx", "")]
     {
-        let identity = ClientIdentity::from_pkcs12(&made(name), password).unwrap_or_else(|problem| panic!("{name}: {problem}"));
+        let identity = ClientCertificate::from_pkcs12(&made(name), password).unwrap_or_else(|problem| panic!("{name}: {problem}"));
         assert!(identity.validity.is_now(), "{name}");
         let expected = if name == "no-password.pfx" { 1 } else { 2 };
         assert_eq!(identity.chain_length(), expected, "{name}: with its issuer, without the root");
@@ -130,7 +130,7 @@ fn archives_of_today_and_of_lrss_early_years_can_be_opened() {
         (made("college.pem"), PASSWORD, "it is no PKCS#12 file"),
         (made("no-key.pfx"), PASSWORD, "no certificate in it belongs to a key"),
     ] {
-        let problem = ClientIdentity::from_pkcs12(&archive, password).expect_err(said);
+        let problem = ClientCertificate::from_pkcs12(&archive, password).expect_err(said);
         assert!(problem.contains(said), "{problem}");
     }
 }
@@ -143,7 +143,7 @@ async fn an_organisation_can_read_about_itself() {
     let plain = gateway(with(None)).caller().request("GET", "/v1/organisation").await.ok();
     assert_eq!((&plain["ukprn"], &plain["name"], &plain["products"]), (&json!(PROVIDER), &json!("A test"), &json!(["uln-management"])));
     assert!(plain.get("clientCertificate").is_none() && plain.get("organisationRef").is_none(), "{plain}");
-    let own = OwnRates { person: [Some(7), None], ..OwnRates::default() };
+    let own = RateOverrides { person: [Some(7), None], ..RateOverrides::default() };
     let certified = gateway(with(Some(authority.issue("college"))).with_limits(own));
     // Whoever has a token of the organisation may know, with any scope or none.
     let told = certified.caller().with_claims(json!({"scope": ""})).request("GET", "/v1/organisation").await.ok();

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;
 use lrs_gateway::organisations::Product;
-use lrs_gateway::rate_limit::{Limit, OwnRates, Rates};
+use lrs_gateway::rate_limit::{Limit, RateOverrides, Rates};
 use serde_json::{Value, json};
 
 use crate::support::caller::PROVIDER;
@@ -79,7 +79,7 @@ async fn searches_by_demographics_have_a_lower_limit() {
 async fn an_organisation_can_have_limits_of_its_own_and_takes_nothing_from_others() {
     let lrs = Lrs::start();
     let product = [Product::UlnManagement];
-    let own = OwnRates { organisation: [None, Some(3)], ..OwnRates::default() };
+    let own = RateOverrides { organisation: [None, Some(3)], ..RateOverrides::default() };
     let organisations =
         vec![organisation(PROVIDER, "demo-password-01", &product).with_limits(own), organisation(AWARDING, "demo-password-02", &product)];
     let rates = Rates { organisation: once(1), ..unlimited() };
@@ -227,7 +227,7 @@ async fn redis_that_is_killed_and_comes_back_under_load_is_not_noticed_by_caller
 async fn an_organisation_at_its_limit_does_not_slow_down_another() {
     let (redis, lrs) = (Redis::start(), Lrs::with(&open_to_both()));
     let product = [Product::UlnManagement];
-    let own = OwnRates { organisation: [None, Some(1)], ..OwnRates::default() };
+    let own = RateOverrides { organisation: [None, Some(1)], ..RateOverrides::default() };
     let organisations =
         vec![organisation(PROVIDER, "demo-password-01", &product).with_limits(own), organisation(AWARDING, "demo-password-02", &product)];
     let rates = Rates { organisation: Limit { per_minute: 1, burst: 10_000 }, ..unlimited() };

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use lrs_gateway::batches::JobSettings;
+use lrs_gateway::batches::BatchSettings;
 use lrs_gateway::simulator::Settings;
 use serde_json::{Value, json};
 
@@ -177,7 +177,7 @@ async fn a_mistake_anywhere_and_nothing_is_accepted() {
 #[tokio::test]
 async fn more_than_the_operator_allows_and_more_bytes_than_there_may_be_are_refused() {
     let lrs = lrs();
-    let jobs = JobSettings { most_learners: 250, ..quick() };
+    let jobs = BatchSettings { max_learners: 250, ..quick() };
     let gateway = Gateway::with(&lrs.url(), Options { jobs, ..Options::default() });
     let caller = gateway.caller();
     let answer = caller.post(BATCHES, &full(&learners(251))).await;

@@ -6,7 +6,7 @@ use lrs_gateway::domain::{
     AbilityToShare, AddressLine, Date, Gender, LearningEvent, Name, Nationality, Notes, OptionalName, OtherVerificationDescription,
     Personal, Postcode, SchoolName, Uln, VerificationType,
 };
-use lrs_gateway::schema::Value as _;
+use lrs_gateway::schema::Scalar as _;
 use lrs_gateway::simulator::learner_register::NewLearner;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -23,7 +23,7 @@ fn text(most: usize) -> impl Strategy<Value = String> {
     prop::collection::vec(any, 0..=most).prop_map(|chars| chars.into_iter().collect::<String>())
 }
 
-fn parsed<T: lrs_gateway::schema::Value>(text: &str) -> bool {
+fn parsed<T: lrs_gateway::schema::Scalar>(text: &str) -> bool {
     T::parse(text).is_ok()
 }
 

@@ -6,12 +6,12 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use lrs_gateway::lrs::http_client::Transport;
+use lrs_gateway::lrs::http_client::HttpClientFactory;
 use lrs_gateway::organisations::ClientFactory as _;
 use lrs_gateway::rate_limit::{Limit, Rates};
-use lrs_gateway::schema::Value as _;
-use lrs_gateway::server::Serving;
-use lrs_gateway::server::connection_limits::Bounds;
+use lrs_gateway::schema::Scalar as _;
+use lrs_gateway::server::ServerOptions;
+use lrs_gateway::server::connection_limits::ConnectionLimits;
 use lrs_gateway::server::cors::{Cors, Origin};
 use lrs_gateway::simulator::Settings;
 use lrs_gateway::tls;
@@ -106,7 +106,8 @@ async fn a_renewed_certificate_is_shown_within_seconds_and_no_call_fails() {
     let token = lrs_gateway::auth::mint(b"a secret of thirty-two bytes or more", claims.as_object().expect("an object")).expect("signed");
     let ca = authority.ca_file();
     let caller = || {
-        let client = Transport::new(Some(&ca), Duration::from_secs(5)).and_then(|transport| transport.client(None)).expect("a client");
+        let client =
+            HttpClientFactory::new(Some(&ca), Duration::from_secs(5)).and_then(|transport| transport.client(None)).expect("a client");
         Caller::new(format!("https://{address}")).through(client).with_token(&token)
     };
     let known = ca.clone();
@@ -237,14 +238,14 @@ fn tls_is_1_2_or_newer() {
 }
 
 /// Bounds that tests can wait for.
-fn short() -> Bounds {
+fn short() -> ConnectionLimits {
     let second = Duration::from_secs(1);
-    Bounds { handshake: second, headers: second, keep_alive: second, piece: second, ..Bounds::default() }
+    ConnectionLimits { handshake: second, headers: second, keep_alive: second, piece: second, ..ConnectionLimits::default() }
 }
 
 /// A gateway with these bounds, in front of nothing.
-fn bounded(bounds: Bounds) -> (Gateway, SocketAddr) {
-    let serving = Serving { bounds, ..Serving::default() };
+fn bounded(bounds: ConnectionLimits) -> (Gateway, SocketAddr) {
+    let serving = ServerOptions { bounds, ..ServerOptions::default() };
     let gateway = Gateway::with("http://127.0.0.1:1", Options { serving, ..Options::default() });
     let address = gateway.url().trim_start_matches("http://").parse().expect("an address");
     (gateway, address)
@@ -304,10 +305,10 @@ fn who_says_nothing_is_not_listened_to_for_ever() {
     let _ = silent.read_to_end(&mut Vec::new());
     assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
     // In a handshake.
-    let (authority, serving) = (Authority::new(), Serving { bounds: short(), ..Serving::default() });
+    let (authority, serving) = (Authority::new(), ServerOptions { bounds: short(), ..ServerOptions::default() });
     let (certificate, key) = authority.issue("127.0.0.1");
     let tls = Some(tls::server_config(&certificate, &key, None).expect("files"));
-    let gateway = Gateway::with("http://127.0.0.1:1", Options { serving: Serving { tls, ..serving }, ..Options::default() });
+    let gateway = Gateway::with("http://127.0.0.1:1", Options { serving: ServerOptions { tls, ..serving }, ..Options::default() });
     let address = gateway.url().trim_start_matches("http://").parse().expect("an address");
     let (mut silent, begun) = (connect(address), Instant::now());
     let _ = silent.read_to_end(&mut Vec::new());
@@ -318,7 +319,7 @@ fn who_says_nothing_is_not_listened_to_for_ever() {
 #[test]
 fn calls_that_take_longer_than_the_bounds_are_not_cut() {
     let lrs = Lrs::with(&Settings { latency_milliseconds: 4000, ..Settings::default() });
-    let serving = Serving { bounds: short(), ..Serving::default() };
+    let serving = ServerOptions { bounds: short(), ..ServerOptions::default() };
     let gateway = Gateway::with(&lrs.url(), Options { serving, ..Options::default() });
     let caller = gateway.caller();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
@@ -333,7 +334,7 @@ fn rest(socket: &mut TcpStream) -> (std::io::Result<usize>, Vec<u8>) {
 
 #[tokio::test]
 async fn large_headers_are_refused_in_words() {
-    let (gateway, address) = bounded(Bounds::default());
+    let (gateway, address) = bounded(ConnectionLimits::default());
     let large: &'static str = Box::leak("x".repeat(33 * 1024).into_boxed_str());
     gateway.caller().with_header("X-Large", large).post(FIND, &search()).await.problem(431, "headers_too_large");
     gateway.caller().request("GET", &format!("/health/live?{large}")).await.problem(431, "headers_too_large");
@@ -355,7 +356,7 @@ async fn large_headers_are_refused_in_words() {
 
 #[test]
 fn too_many_connections_wait_for_their_turn() {
-    let (_gateway, address) = bounded(Bounds { connections: 2, ..Bounds::default() });
+    let (_gateway, address) = bounded(ConnectionLimits { connections: 2, ..ConnectionLimits::default() });
     let mut first: Vec<TcpStream> = (0..2).map(|_| connect(address)).collect();
     first.iter_mut().for_each(lives);
     let mut others: Vec<TcpStream> = (0..20).map(|_| connect(address)).collect();
@@ -411,7 +412,7 @@ fn who_does_not_take_an_answer_is_left_and_who_takes_it_slowly_is_not() {
 /// What is on every answer that a caller of these tests gets is asserted with each of them (`Answer::keeps_its_promises`).
 #[tokio::test]
 async fn every_kind_of_answer_has_the_headers_that_browsers_heed() {
-    let (gateway, _) = bounded(Bounds::default());
+    let (gateway, _) = bounded(ConnectionLimits::default());
     let caller = gateway.caller();
     for (method, path, status) in [
         ("GET", "/health/live", 200),
@@ -441,7 +442,7 @@ async fn every_kind_of_answer_has_the_headers_that_browsers_heed() {
 
 #[tokio::test]
 async fn the_page_has_nothing_that_its_policy_forbids() {
-    let (gateway, _) = bounded(Bounds::default());
+    let (gateway, _) = bounded(ConnectionLimits::default());
     let caller = gateway.caller();
     let page = caller.request("GET", "/docs/").await;
     let mut loaded = 0;
@@ -469,7 +470,7 @@ async fn a_server_with_tls_says_so_and_operators_get_the_same_headers() {
     let setup = with_tls("http://127.0.0.1:1", &authority);
     let mut program = Program::start(&["serve", "--config", &setup.config()], &[]);
     let serving = program.wait_for("serving");
-    let client = Transport::new(Some(&authority.ca_file()), Duration::from_secs(5)).and_then(|transport| transport.client(None));
+    let client = HttpClientFactory::new(Some(&authority.ca_file()), Duration::from_secs(5)).and_then(|transport| transport.client(None));
     let caller = Caller::new(format!("https://{}", address_of(&serving))).through(client.expect("a client"));
     for path in ["/health/live", "/nothing", "/docs/", FIND] {
         assert_eq!(caller.request("GET", path).await.header("strict-transport-security"), "max-age=31536000", "{path}");
@@ -485,7 +486,7 @@ fn cors_headers(answer: &Answer) -> Vec<&str> {
 
 #[tokio::test]
 async fn no_page_of_another_origin_may_call_unless_that_is_configured() {
-    let (gateway, _) = bounded(Bounds::default());
+    let (gateway, _) = bounded(ConnectionLimits::default());
     let caller = gateway.caller().with_header("Origin", PAGE);
     caller.request("OPTIONS", FIND).await.problem(405, "method_not_allowed");
     for answer in [caller.request("OPTIONS", FIND).await, caller.request("GET", "/health/live").await] {
@@ -497,7 +498,7 @@ async fn no_page_of_another_origin_may_call_unless_that_is_configured() {
 #[tokio::test]
 async fn pages_of_configured_origins_may_call_and_others_may_not() {
     let cors = Cors::new(vec![Origin::parse("https://first.example").expect("an origin"), Origin::parse(PAGE).expect("an origin")]);
-    let serving = Serving { cors, ..Serving::default() };
+    let serving = ServerOptions { cors, ..ServerOptions::default() };
     let limit = Limit { per_minute: 1, burst: 1 };
     let rates = Rates { organisation: limit, person: limit, searches: limit };
     let gateway = Gateway::with("http://127.0.0.1:1", Options { rates, serving, ..Options::default() });

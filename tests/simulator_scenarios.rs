@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;
 use lrs_gateway::lrs::Service;
-use lrs_gateway::simulator::{Settings, Step, TlsFiles, Trouble};
+use lrs_gateway::simulator::{Fault, FaultStep, Settings, TlsFiles};
 use serde_json::json;
 
 use crate::support::contract::Contract;
@@ -45,7 +45,7 @@ impl Rehearsing {
         Self { lrs: Lrs::with(settings), http }
     }
 
-    fn play(steps: impl Into<Vec<Step>>) -> Self {
+    fn play(steps: impl Into<Vec<FaultStep>>) -> Self {
         let rehearsing = Self::new();
         rehearsing.lrs.simulator.play(steps.into());
         rehearsing
@@ -101,11 +101,11 @@ fn a_reset_takes_the_connection_and_sends_no_byte() {
     let (whole, end) = rehearsing.post_raw(BY_ULN);
     assert!(whole.starts_with(b"HTTP/1.1 200") && end.is_ok());
     let mut counted = (1, 1);
-    for trouble in [Trouble::Refuse, Trouble::ResetBefore, Trouble::ResetAfter] {
-        rehearsing.lrs.simulator.play(vec![Step::new(trouble).times(1)]);
+    for trouble in [Fault::Refuse, Fault::ResetBefore, Fault::ResetAfter] {
+        rehearsing.lrs.simulator.play(vec![FaultStep::new(trouble).times(1)]);
         assert_eq!(rehearsing.post_raw(BY_ULN), (Vec::new(), Err(ErrorKind::ConnectionReset)), "{trouble:?}");
         assert!(rehearsing.post_raw(BY_ULN).0.starts_with(b"HTTP/1.1 200"), "it goes on listening");
-        counted = (counted.0 + 2, counted.1 + 1 + usize::from(trouble == Trouble::ResetAfter));
+        counted = (counted.0 + 2, counted.1 + 1 + usize::from(trouble == Fault::ResetAfter));
         assert_eq!(rehearsing.counted("FindLearnerByULN"), counted, "{trouble:?}");
     }
 }
@@ -116,8 +116,8 @@ async fn what_is_reset_before_was_not_done_and_what_is_reset_after_was_done_once
     let registered = || rehearsing.lrs.simulator.register().len();
     let before = registered();
     assert!(rehearsing.search_for_ines().await.contains("WSRC0001"));
-    for (trouble, learners) in [(Trouble::Refuse, 0), (Trouble::ResetBefore, 0), (Trouble::ResetAfter, 1)] {
-        rehearsing.lrs.simulator.play(vec![Step::new(trouble).of("RegisterLearner").times(1)]);
+    for (trouble, learners) in [(Fault::Refuse, 0), (Fault::ResetBefore, 0), (Fault::ResetAfter, 1)] {
+        rehearsing.lrs.simulator.play(vec![FaultStep::new(trouble).of("RegisterLearner").times(1)]);
         let error = rehearsing.post(Service::Learner, REGISTER).await.err().expect("no answer");
         assert!(error.is_request() && format!("{error:?}").contains("ConnectionReset"), "{trouble:?}: {error:?}");
         assert_eq!(registered() - before, learners, "{trouble:?}");
@@ -144,7 +144,7 @@ async fn a_reset_is_one_under_tls_too() {
     let url = format!("{}{}", rehearsing.lrs.url().replace("http:", "https:"), Service::Learner.path());
     let search = || http.post(&url).body(BY_ULN).send();
     assert_eq!(search().await.expect("an answer").status(), 200);
-    rehearsing.lrs.simulator.play(vec![Step::new(Trouble::ResetAfter).times(1)]);
+    rehearsing.lrs.simulator.play(vec![FaultStep::new(Fault::ResetAfter).times(1)]);
     let error = search().await.expect_err("no answer");
     assert!(format!("{error:?}").contains("ConnectionReset"), "{error:?}");
     assert_eq!(search().await.expect("an answer").status(), 200);
@@ -153,15 +153,15 @@ async fn a_reset_is_one_under_tls_too() {
 
 #[tokio::test]
 async fn pages_and_faults_come_instead_of_answers() {
-    let fault = Step { code: Some("WSEC4711".into()), ..Step::new(Trouble::Fault) };
+    let fault = FaultStep { code: Some("WSEC4711".into()), ..FaultStep::new(Fault::Fault) };
     let rehearsing = Rehearsing::new();
     let mut done = 0;
     for (step, status, content_type, words) in [
-        (Step::new(Trouble::MaintenancePage), 200, "text/html; charset=utf-8", "maintenance"),
-        (Step::new(Trouble::Maintenance405), 405, "text/xml; charset=utf-8", "<FurtherDetails>UnsupportedHttpVerb GET<"),
-        (Step::new(Trouble::OutOfHours), 500, "text/xml; charset=utf-8", "<ErrorCode>WSEC0004<"),
-        (Step::new(Trouble::Unavailable), 503, "text/html; charset=utf-8", "<html"),
-        (Step::new(Trouble::Garbage), 200, "text/xml; charset=utf-8", "ResponseCode=WSRC0004"),
+        (FaultStep::new(Fault::MaintenancePage), 200, "text/html; charset=utf-8", "maintenance"),
+        (FaultStep::new(Fault::Maintenance405), 405, "text/xml; charset=utf-8", "<FurtherDetails>UnsupportedHttpVerb GET<"),
+        (FaultStep::new(Fault::OutOfHours), 500, "text/xml; charset=utf-8", "<ErrorCode>WSEC0004<"),
+        (FaultStep::new(Fault::Unavailable), 503, "text/html; charset=utf-8", "<html"),
+        (FaultStep::new(Fault::Garbage), 200, "text/xml; charset=utf-8", "ResponseCode=WSRC0004"),
         (fault, 500, "text/xml; charset=utf-8", "<ErrorCode>WSEC4711<"),
     ] {
         let trouble = step.trouble;
@@ -169,7 +169,7 @@ async fn pages_and_faults_come_instead_of_answers() {
         let came = rehearsing.post(Service::Learner, BY_ULN).await.expect("an answer");
         assert_eq!((came.status, &*came.content_type), (status, content_type), "{trouble:?}");
         assert!(came.text.contains(words), "{trouble:?}: {}", came.text);
-        done += usize::from(trouble == Trouble::Garbage);
+        done += usize::from(trouble == Fault::Garbage);
         assert_eq!(rehearsing.lrs.simulator.done("FindLearnerByULN"), done, "{trouble:?}");
     }
     assert_eq!(rehearsing.lrs.simulator.requests("FindLearnerByULN"), 6);
@@ -179,7 +179,7 @@ async fn pages_and_faults_come_instead_of_answers() {
 
 #[tokio::test]
 async fn a_redirect_leads_to_the_page_about_maintenance() {
-    let rehearsing = Rehearsing::play([Step::new(Trouble::MaintenanceRedirect)]);
+    let rehearsing = Rehearsing::play([FaultStep::new(Fault::MaintenanceRedirect)]);
     let url = format!("{}{}", rehearsing.lrs.url(), Service::Learner.path());
     let response = rehearsing.http.post(&url).body(BY_ULN).send().await.expect("an answer");
     assert_eq!(response.status(), 302);
@@ -192,7 +192,7 @@ async fn a_redirect_leads_to_the_page_about_maintenance() {
 
 #[tokio::test]
 async fn every_service_says_in_its_own_way_that_it_is_closed_or_refuses() {
-    let fault = Step { code: Some("WSEC4711".into()), ..Step::new(Trouble::Fault) };
+    let fault = FaultStep { code: Some("WSEC4711".into()), ..FaultStep::new(Fault::Fault) };
     let unreadable = "<e:Envelope xmlns:e='http://schemas.xmlsoap.org/soap/envelope/'><e:Body><Nonsense/></e:Body></e:Envelope>";
     let closed = [
         (Service::Learner, BY_ULN, 500, "<ErrorCode>WSEC0004</ErrorCode>"),
@@ -205,7 +205,7 @@ async fn every_service_says_in_its_own_way_that_it_is_closed_or_refuses() {
     let refused = [(Service::Learner, BY_ULN), (Service::LearnerR9, EVENTS), (Service::External, GET_ACHIEVEMENTS)]
         .map(|(service, message)| (service, message, 500, "<ErrorCode>WSEC4711</ErrorCode>"));
     let contract = Contract::from_env();
-    for (step, cases) in [(Step::new(Trouble::OutOfHours), &closed[..]), (fault, &refused)] {
+    for (step, cases) in [(FaultStep::new(Fault::OutOfHours), &closed[..]), (fault, &refused)] {
         let rehearsing = Rehearsing::play([step]);
         for (service, message, status, code) in cases {
             let came = rehearsing.post(*service, message).await.expect("an answer");
@@ -224,7 +224,7 @@ async fn every_service_says_in_its_own_way_that_it_is_closed_or_refuses() {
 fn half_an_answer_promises_a_whole_one() {
     let rehearsing = Rehearsing::new();
     let whole = rehearsing.post_raw(REGISTER).0;
-    rehearsing.lrs.simulator.play(vec![Step::new(Trouble::Truncated)]);
+    rehearsing.lrs.simulator.play(vec![FaultStep::new(Fault::Truncated)]);
     let (half, end) = rehearsing.post_raw(REGISTER);
     let parts = |bytes: Vec<u8>| {
         let text = String::from_utf8(bytes).expect("text");
@@ -243,7 +243,7 @@ fn half_an_answer_promises_a_whole_one() {
 async fn an_answer_that_drips_is_the_right_one() {
     let rehearsing = Rehearsing::new();
     let whole = rehearsing.post(Service::Learner, REGISTER).await.expect("an answer").text;
-    rehearsing.lrs.simulator.play(vec![Step::new(Trouble::SlowDrip).taking(1)]);
+    rehearsing.lrs.simulator.play(vec![FaultStep::new(Fault::SlowDrip).taking(1)]);
     let url = format!("{}{}", rehearsing.lrs.url(), Service::Learner.path());
     let begun = Instant::now();
     let response = rehearsing.http.post(url).body(REGISTER).send().await.expect("an answer");
@@ -256,7 +256,7 @@ async fn an_answer_that_drips_is_the_right_one() {
 
 #[tokio::test]
 async fn a_late_answer_is_that_of_work_done_long_before() {
-    let step = Step::new(Trouble::Latency).taking(300).of("FindLearnerByULN");
+    let step = FaultStep::new(Fault::Latency).taking(300).of("FindLearnerByULN");
     let rehearsing = Rehearsing::play([step]);
     let begun = Instant::now();
     assert!(rehearsing.search_for_ines().await.contains("WSRC0001"));
@@ -272,10 +272,10 @@ async fn a_late_answer_is_that_of_work_done_long_before() {
 #[tokio::test]
 async fn the_first_step_that_is_for_a_request_and_has_something_left_is_played() {
     let rehearsing = Rehearsing::play([
-        Step { service: Some(Service::External), ..Step::new(Trouble::Unavailable) },
-        Step::new(Trouble::OutOfHours).of("RegisterLearner"),
-        Step::new(Trouble::Maintenance405).of("FindLearnerByULN").times(2),
-        Step { service: Some(Service::Learner), ..Step::new(Trouble::Unavailable).times(1) },
+        FaultStep { service: Some(Service::External), ..FaultStep::new(Fault::Unavailable) },
+        FaultStep::new(Fault::OutOfHours).of("RegisterLearner"),
+        FaultStep::new(Fault::Maintenance405).of("FindLearnerByULN").times(2),
+        FaultStep { service: Some(Service::Learner), ..FaultStep::new(Fault::Unavailable).times(1) },
     ]);
     let ask = async |service, message| rehearsing.post(service, message).await.expect("an answer").status;
     assert_eq!(ask(Service::External, GET_ACHIEVEMENTS).await, 503);
@@ -294,7 +294,7 @@ async fn the_first_step_that_is_for_a_request_and_has_something_left_is_played()
 #[tokio::test]
 async fn some_of_a_hundred_requests_are_drawn() {
     const REQUESTS: usize = 200;
-    let step = Step { percent: 50, ..Step::new(Trouble::Maintenance405) };
+    let step = FaultStep { percent: 50, ..FaultStep::new(Fault::Maintenance405) };
     let rehearsing = Rehearsing::play([step]);
     let mut met = 0;
     for _ in 0..REQUESTS {
@@ -303,7 +303,7 @@ async fn some_of_a_hundred_requests_are_drawn() {
     assert!((REQUESTS / 4..=REQUESTS * 3 / 4).contains(&met), "{met}");
     assert_eq!(rehearsing.counted("FindLearnerByULN"), (REQUESTS, REQUESTS - met));
     // Those who are not drawn are left to the steps that follow, and are not counted.
-    let steps = vec![Step { percent: 1, ..Step::new(Trouble::Unavailable).times(1000) }, Step::new(Trouble::Maintenance405)];
+    let steps = vec![FaultStep { percent: 1, ..FaultStep::new(Fault::Unavailable).times(1000) }, FaultStep::new(Fault::Maintenance405)];
     rehearsing.lrs.simulator.play(steps);
     let mut drawn = 0;
     for _ in 0..20 {
@@ -314,7 +314,7 @@ async fn some_of_a_hundred_requests_are_drawn() {
 
 #[tokio::test]
 async fn a_lost_answer_waits_until_no_step_is_played() {
-    let rehearsing = Rehearsing::play([Step::new(Trouble::Unavailable).times(1)]);
+    let rehearsing = Rehearsing::play([FaultStep::new(Fault::Unavailable).times(1)]);
     rehearsing.lrs.simulator.lose_answers("FindLearnerByULN", 1);
     assert_eq!(rehearsing.search().await.expect("a page").0, 503);
     rehearsing.search().await.expect_err("the answer is lost");
@@ -330,7 +330,7 @@ async fn the_gateway_does_not_know_what_became_of_a_registration_that_was_reset(
     let ines = serde_json::from_str(include_str!("golden/register-plain.call.json")).expect("JSON");
     let find = "/v1/learners/find-by-demographics";
     assert_eq!(gateway.caller().post(find, &search).await.ok()["outcome"], "NO_MATCH");
-    lrs.simulator.play(vec![Step::new(Trouble::ResetAfter).of("RegisterLearner").times(1)]);
+    lrs.simulator.play(vec![FaultStep::new(Fault::ResetAfter).of("RegisterLearner").times(1)]);
     let problem = gateway.caller().post("/v1/learners/register", &ines).await.problem(504, "lrs_timeout");
     assert_eq!(problem["outcomeUnknown"], true, "{problem}");
     assert_eq!((lrs.simulator.requests("RegisterLearner"), lrs.simulator.done("RegisterLearner")), (1, 1));

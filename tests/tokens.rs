@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{EncodingKey, Header};
 use lrs_gateway::auth::{Algorithm, Issuer, IssuerKey, mint};
-use lrs_gateway::schema::Value as _;
+use lrs_gateway::schema::Scalar as _;
 use rcgen::{KeyPair, SignatureAlgorithm};
 use serde_json::{Value, json};
 

@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use lrs_gateway::domain::Ukprn;
-use lrs_gateway::lrs::http_client::Transport;
+use lrs_gateway::lrs::http_client::HttpClientFactory;
 use lrs_gateway::organisations::{Organisation, OrganisationPassword, Product};
-use lrs_gateway::schema::Value as _;
+use lrs_gateway::schema::Scalar as _;
 use lrs_gateway::tls::provider;
 use serde_json::{Value, json};
 
@@ -253,7 +253,7 @@ fn breaks_tls_after_the_request() -> (SocketAddr, String) {
 }
 
 fn trusting(ca_file: &Path) -> Options {
-    let transport = Transport::new(Some(ca_file), Duration::from_secs(2)).expect("a root");
+    let transport = HttpClientFactory::new(Some(ca_file), Duration::from_secs(2)).expect("a root");
     let (ukprn, password) =
         (Ukprn::parse(PROVIDER).expect("a UKPRN"), OrganisationPassword::new("demo-password-01").expect("16 characters"));
     let products = vec![Product::UlnManagement];

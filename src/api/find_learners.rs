@@ -7,7 +7,7 @@ use crate::api::extract::Body;
 use crate::api::outcome::outcomes;
 use crate::auth::Caller;
 use crate::auth::scope::LearnersRead;
-use crate::domain::{Date, FindByDemographics, FindByUln, Gender, Learner, Open, Personal, Uln};
+use crate::domain::{Date, Extensible, FindByDemographics, FindByUln, Gender, Learner, Personal, Uln};
 use crate::lrs::Lrs;
 use crate::lrs::codes::LrsCode;
 use crate::lrs::services::learner::FindLearnerResponse;
@@ -52,15 +52,15 @@ answer! {
     #[derive(Debug)]
     pub struct SearchedFor {
         /// ULN.
-        pub uln: Option<Open<Uln>>,
+        pub uln: Option<Extensible<Uln>>,
         /// Given name.
         pub given_name: Option<Personal<String>>,
         /// Family name.
         pub family_name: Option<Personal<String>>,
         /// Date of birth.
-        pub date_of_birth: Option<Open<Date>>,
+        pub date_of_birth: Option<Extensible<Date>>,
         /// Gender.
-        pub gender: Option<Open<Gender>>,
+        pub gender: Option<Extensible<Gender>>,
         /// Postcode.
         pub last_known_post_code: Option<Personal<String>>,
         /// Previous family name.

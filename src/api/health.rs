@@ -3,7 +3,7 @@
 use actix_web::get;
 use actix_web::web::{Data, Json};
 
-use crate::app::Gateway;
+use crate::app::AppState;
 use crate::problem::responses::ReadyProblems;
 use crate::problem::{Code, Problem};
 use crate::schema::answer;
@@ -42,7 +42,7 @@ pub async fn live() -> Json<Health> {
     responses((status = 200, description = "Ready.", body = Health, example = json!({"status": "READY"})), ReadyProblems)
 )]
 #[get("/health/ready")]
-pub async fn ready(gateway: Data<Gateway>) -> Result<Json<Health>, Problem> {
+pub async fn ready(gateway: Data<AppState>) -> Result<Json<Health>, Problem> {
     gateway.ready().await.map_err(|reason| Problem::new(Code::NotReady).detail(reason).retry_soon())?;
     Ok(Json(Health { status: "READY".into() }))
 }

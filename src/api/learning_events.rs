@@ -7,7 +7,7 @@ use crate::api::extract::Body;
 use crate::api::outcome::outcomes;
 use crate::auth::Caller;
 use crate::auth::scope::LearningEventsRead;
-use crate::domain::{GetLearningEvents, LearningEvent, Open, Uln};
+use crate::domain::{Extensible, GetLearningEvents, LearningEvent, Uln};
 use crate::lrs::Lrs;
 use crate::lrs::codes::LrsCode;
 use crate::lrs::services::learner_r9::LearningEventsResult;
@@ -39,9 +39,9 @@ answer! {
         /// LRS's code for it, as it came.
         pub lrs_code: LrsCode,
         /// ULN that was asked for.
-        pub incoming_uln: Option<Open<Uln>>,
+        pub incoming_uln: Option<Extensible<Uln>>,
         /// ULN of the record: with `LINKED_LEARNER` the master's.
-        pub found_uln: Option<Open<Uln>>,
+        pub found_uln: Option<Extensible<Uln>>,
         /// The learning events.
         pub events: Vec<LearningEvent>,
     }

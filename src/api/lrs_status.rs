@@ -4,10 +4,10 @@ use actix_web::get;
 use actix_web::web::{Data, Json};
 
 use crate::api::string_enum::words;
-use crate::api::timestamp::At;
+use crate::api::timestamp::Timestamp;
 use crate::auth::Caller;
-use crate::auth::scope::Any;
-use crate::lrs::{Lrs, Service, ServiceState, Status};
+use crate::auth::scope::NoScope;
+use crate::lrs::{Lrs, Service, ServiceState, ServiceStatus};
 use crate::problem::responses::StatusProblems;
 use crate::schema::answer;
 
@@ -16,7 +16,7 @@ answer! {
     #[derive(Debug)]
     pub struct LrsStatus {
         /// The worst of its services': `AVAILABLE` before `DEGRADED`, `MAINTENANCE` and `UNAVAILABLE`.
-        pub status: Status,
+        pub status: ServiceStatus,
         /// Each service.
         pub services: Vec<LrsServiceStatus>,
     }
@@ -31,11 +31,11 @@ answer! {
         pub service: ServiceName,
         /// `AVAILABLE`: nothing is known to be wrong. `DEGRADED`: some calls did not get through lately. `MAINTENANCE`: LRS says
         /// that it is closed, or it was announced. `UNAVAILABLE`: nothing gets through; calls fail at once until LRS answers again.
-        pub status: Status,
+        pub status: ServiceStatus,
         /// Since when it is so, or has been when this gateway was started.
-        pub since: At,
+        pub since: Timestamp,
         /// When it is announced to be over.
-        pub until: Option<At>,
+        pub until: Option<Timestamp>,
         /// What the operator says about it.
         pub note: Option<String>,
     }
@@ -62,15 +62,15 @@ answer! {
     )
 )]
 #[get("/lrs/status")]
-pub async fn get_lrs_status(_: Caller<Any>, lrs: Data<Lrs>) -> Json<LrsStatus> {
+pub async fn get_lrs_status(_: Caller<NoScope>, lrs: Data<Lrs>) -> Json<LrsStatus> {
     let services = lrs.services();
-    let status = services.iter().map(|service| service.status).max().unwrap_or(Status::Available);
+    let status = services.iter().map(|service| service.status).max().unwrap_or(ServiceStatus::Available);
     Json(LrsStatus { status, services: services.into_iter().map(LrsServiceStatus::from).collect() })
 }
 
 impl From<ServiceState> for LrsServiceStatus {
     fn from(ServiceState { service, status, since, until, note }: ServiceState) -> Self {
-        Self { service: ServiceName(service), status, since: since.into(), until: until.map(At::from), note }
+        Self { service: ServiceName(service), status, since: since.into(), until: until.map(Timestamp::from), note }
     }
 }
 
@@ -88,12 +88,12 @@ words!(
     ["LEARNER", "LEARNING_EVENTS", "ACHIEVEMENTS"]
 );
 words!(
-    Status,
+    ServiceStatus,
     |status| match status {
-        Status::Available => "AVAILABLE",
-        Status::Degraded => "DEGRADED",
-        Status::Maintenance => "MAINTENANCE",
-        Status::Unavailable => "UNAVAILABLE",
+        ServiceStatus::Available => "AVAILABLE",
+        ServiceStatus::Degraded => "DEGRADED",
+        ServiceStatus::Maintenance => "MAINTENANCE",
+        ServiceStatus::Unavailable => "UNAVAILABLE",
     },
     ["AVAILABLE", "DEGRADED", "MAINTENANCE", "UNAVAILABLE"]
 );

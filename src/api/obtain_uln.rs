@@ -4,19 +4,19 @@ use actix_web::web::Data;
 use actix_web::{HttpResponse, post};
 
 use crate::api::extract::Body;
-use crate::api::extract::idempotency::{KeyParameter, Once};
+use crate::api::extract::idempotency::{IdempotencyKey, IdempotencyKeyParameter};
 use crate::api::find_learners::FindOutcome;
 use crate::api::register_learners::RegisterOutcome;
 use crate::auth::Caller;
 use crate::auth::scope::LearnersWrite;
-use crate::domain::{FindByDemographics, Learner, Open, RegisterLearner, Uln};
+use crate::domain::{Extensible, FindByDemographics, Learner, RegisterLearner, Uln};
 use crate::lrs::Lrs;
 use crate::lrs::codes::LrsCode;
-use crate::organisations::Actor;
+use crate::organisations::RequestContext;
 use crate::problem::Problem;
 use crate::problem::responses::WriteProblems;
 use crate::schema::answer;
-use crate::schema::openapi::{Field, one_of};
+use crate::schema::openapi::{PropertySchema, one_of};
 
 /// What obtaining a ULN came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
@@ -36,7 +36,7 @@ pub enum ObtainOutcome {
     Other,
 }
 
-impl Field for ObtainOutcome {
+impl PropertySchema for ObtainOutcome {
     fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
         one_of(&["EXISTING", "LINKED_LEARNER", "REGISTERED", "POSSIBLE_MATCHES", "TOO_MANY_MATCHES", "OTHER"])
     }
@@ -52,7 +52,7 @@ answer! {
         /// LRS's code: of the registration if there was one, of the search otherwise.
         pub lrs_code: LrsCode,
         /// The learner's ULN.
-        pub uln: Option<Open<Uln>>,
+        pub uln: Option<Extensible<Uln>>,
         /// The record that was found, or the candidates among whom a person must choose.
         pub learners: Vec<Learner>,
     }
@@ -70,7 +70,7 @@ answer! {
     operation_id = "obtainUln",
     tag = "Learners",
     security(("bearer" = ["learners:write"])),
-    params(KeyParameter),
+    params(IdempotencyKeyParameter),
     request_body(content = RegisterLearner, example = json!({"learner": {
         "givenName": "Gwenllian", "familyName": "Ó Briain-Price", "dateOfBirth": "2005-07-21", "gender": "FEMALE",
         "lastKnownPostCode": "ZZ7 7JJ", "verificationType": "PASSPORT", "abilityToShare": "SEEN_SHARE"
@@ -91,15 +91,15 @@ answer! {
 pub async fn obtain_uln(
     caller: Caller<LearnersWrite>,
     body: Body<RegisterLearner>,
-    once: Once,
+    once: IdempotencyKey,
     lrs: Data<Lrs>,
 ) -> Result<HttpResponse, Problem> {
-    let (actor, Body { value: registration, digest }) = (caller.actor().clone(), body);
+    let (actor, Body { value: registration, digest }) = (caller.context().clone(), body);
     // Because it searches first, it can be done again when nobody knows what came of it.
     once.run("obtainUln", &caller, digest, async move |_| search_and_register(&lrs, &actor, &registration).await).await
 }
 
-async fn search_and_register(lrs: &Lrs, actor: &Actor, registration: &RegisterLearner) -> Result<HttpResponse, Problem> {
+async fn search_and_register(lrs: &Lrs, actor: &RequestContext, registration: &RegisterLearner) -> Result<HttpResponse, Problem> {
     let found = lrs.call(actor, &FindByDemographics::from(&registration.learner)).await?;
     let outcome = match FindOutcome::of(&found.response_code) {
         FindOutcome::NoMatch => return register(lrs, actor, registration).await,
@@ -114,7 +114,7 @@ async fn search_and_register(lrs: &Lrs, actor: &Actor, registration: &RegisterLe
     Ok(HttpResponse::Ok().json(result(outcome, found.response_code, uln, found.learner)))
 }
 
-async fn register(lrs: &Lrs, actor: &Actor, registration: &RegisterLearner) -> Result<HttpResponse, Problem> {
+async fn register(lrs: &Lrs, actor: &RequestContext, registration: &RegisterLearner) -> Result<HttpResponse, Problem> {
     let answer = lrs.call(actor, registration).await?;
     Ok(match RegisterOutcome::of(&answer.response_code) {
         RegisterOutcome::Registered => {
@@ -124,6 +124,6 @@ async fn register(lrs: &Lrs, actor: &Actor, registration: &RegisterLearner) -> R
     })
 }
 
-fn result(outcome: ObtainOutcome, lrs_code: LrsCode, uln: Option<Open<Uln>>, learners: Vec<Learner>) -> ObtainResult {
+fn result(outcome: ObtainOutcome, lrs_code: LrsCode, uln: Option<Extensible<Uln>>, learners: Vec<Learner>) -> ObtainResult {
     ObtainResult { outcome, lrs_code, uln, learners }
 }

@@ -4,9 +4,9 @@ use actix_web::get;
 use actix_web::web::{Data, Json};
 
 use crate::api::string_enum::words;
-use crate::api::timestamp::At;
+use crate::api::timestamp::Timestamp;
 use crate::auth::Caller;
-use crate::auth::scope::Any;
+use crate::auth::scope::NoScope;
 use crate::domain::{OrganisationRef, Ukprn};
 use crate::organisations::Product;
 use crate::problem::responses::StatusProblems;
@@ -64,9 +64,9 @@ answer! {
         /// `VALID`; `EXPIRES_SOON`, within 30 days; or `NOT_VALID`: LRS will refuse it.
         pub status: CertificateStatus,
         /// From when it is valid.
-        pub valid_from: At,
+        pub valid_from: Timestamp,
         /// Until when.
-        pub valid_until: At,
+        pub valid_until: Timestamp,
     }
 }
 
@@ -113,7 +113,7 @@ words!(
     )
 )]
 #[get("/organisation")]
-pub async fn get_organisation(caller: Caller<Any>, limits: Data<RateLimits>) -> Json<OrganisationState> {
+pub async fn get_organisation(caller: Caller<NoScope>, limits: Data<RateLimits>) -> Json<OrganisationState> {
     let organisation = &caller.organisation;
     let rates = limits.rates(organisation.limits());
     Json(OrganisationState {
@@ -126,7 +126,7 @@ pub async fn get_organisation(caller: Caller<Any>, limits: Data<RateLimits>) -> 
             person: rates.person.into(),
             searches: rates.searches.into(),
         },
-        client_certificate: organisation.certificate().map(CertificateState::from),
+        client_certificate: organisation.certificate_validity().map(CertificateState::from),
     })
 }
 

@@ -38,7 +38,7 @@ macro_rules! outcomes {
             }
         }
 
-        impl $crate::schema::openapi::Field for $name {
+        impl $crate::schema::openapi::PropertySchema for $name {
             fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
                 $crate::schema::openapi::one_of(&[$($json,)+ "OTHER"])
             }

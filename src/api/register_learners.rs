@@ -4,15 +4,15 @@ use actix_web::web::Data;
 use actix_web::{HttpResponse, post};
 
 use crate::api::extract::Body;
-use crate::api::extract::idempotency::{Attempt, KeyParameter, Once};
+use crate::api::extract::idempotency::{IdempotencyKey, IdempotencyKeyParameter, WorkId};
 use crate::api::find_learners::FindOutcome;
 use crate::api::outcome::outcomes;
 use crate::auth::Caller;
 use crate::auth::scope::LearnersWrite;
-use crate::domain::{FindByDemographics, FindByUln, FindType, Open, RegisterLearner, Uln, UpdateLearner};
-use crate::lrs::codes::{LrsCode, Refusal};
-use crate::lrs::{CallFailed, Failure, Lrs};
-use crate::organisations::Actor;
+use crate::domain::{Extensible, FindByDemographics, FindByUln, FindType, RegisterLearner, Uln, UpdateLearner};
+use crate::lrs::codes::{LrsCode, Rejection};
+use crate::lrs::{CallError, Lrs, LrsError};
+use crate::organisations::RequestContext;
 use crate::problem::responses::WriteProblems;
 use crate::problem::{Code, Problem};
 use crate::schema::answer;
@@ -44,7 +44,7 @@ answer! {
         /// LRS's code for it, as it came.
         pub lrs_code: LrsCode,
         /// The learner's new ULN.
-        pub uln: Option<Open<Uln>>,
+        pub uln: Option<Extensible<Uln>>,
     }
 }
 
@@ -72,7 +72,7 @@ answer! {
     operation_id = "registerLearner",
     tag = "Learners",
     security(("bearer" = ["learners:write"])),
-    params(KeyParameter),
+    params(IdempotencyKeyParameter),
     request_body(content = RegisterLearner, example = json!({"learner": {
         "givenName": "Gwenllian", "familyName": "Ó Briain-Price", "dateOfBirth": "2005-07-21", "gender": "FEMALE",
         "lastKnownPostCode": "ZZ7 7JJ", "verificationType": "PASSPORT", "abilityToShare": "SEEN_SHARE"
@@ -93,11 +93,11 @@ answer! {
 pub async fn register_learner(
     caller: Caller<LearnersWrite>,
     body: Body<RegisterLearner>,
-    once: Once,
+    once: IdempotencyKey,
     lrs: Data<Lrs>,
 ) -> Result<HttpResponse, Problem> {
-    let (actor, Body { value: registration, digest }) = (caller.actor().clone(), body);
-    let work = async move |attempt: Attempt| {
+    let (actor, Body { value: registration, digest }) = (caller.context().clone(), body);
+    let work = async move |attempt: WorkId| {
         if attempt.again
             && let Some(found) = find_registered(&lrs, &actor, &registration).await?
         {
@@ -115,7 +115,7 @@ pub async fn register_learner(
 }
 
 /// Was the learner registered, when nobody knows? `None`: there is nobody like this.
-async fn find_registered(lrs: &Lrs, actor: &Actor, registration: &RegisterLearner) -> Result<Option<RegisterResult>, Problem> {
+async fn find_registered(lrs: &Lrs, actor: &RequestContext, registration: &RegisterLearner) -> Result<Option<RegisterResult>, Problem> {
     let found = lrs.call(actor, &FindByDemographics::from(&registration.learner)).await?;
     match FindOutcome::of(&found.response_code) {
         FindOutcome::NoMatch => Ok(None),
@@ -149,7 +149,7 @@ async fn find_registered(lrs: &Lrs, actor: &Actor, registration: &RegisterLearne
     operation_id = "updateLearner",
     tag = "Learners",
     security(("bearer" = ["learners:write"])),
-    params(KeyParameter),
+    params(IdempotencyKeyParameter),
     request_body(content = UpdateLearner, example = json!({"uln": "3000000126", "versionNumber": 1, "learner": {
         "givenName": "Ana", "familyName": "O'Neill-Rees", "previousFamilyName": "O'Neill", "dateOfBirth": "2003-04-05",
         "gender": "FEMALE", "lastKnownPostCode": "ZZ99 9ZZ", "verificationType": "OTHER",
@@ -166,13 +166,13 @@ async fn find_registered(lrs: &Lrs, actor: &Actor, registration: &RegisterLearne
 pub async fn update_learner(
     caller: Caller<LearnersWrite>,
     body: Body<UpdateLearner>,
-    once: Once,
+    once: IdempotencyKey,
     lrs: Data<Lrs>,
 ) -> Result<HttpResponse, Problem> {
-    let (actor, Body { value: update, digest }) = (caller.actor().clone(), body);
-    let work = async move |attempt: Attempt| {
+    let (actor, Body { value: update, digest }) = (caller.context().clone(), body);
+    let work = async move |attempt: WorkId| {
         let done = match lrs.call(&actor, &update).await {
-            Err(CallFailed { failure: Failure::Refused(Refusal::StaleVersion, code), .. })
+            Err(CallError { error: LrsError::Refused(Rejection::StaleVersion, code), .. })
                 if attempt.again && is_updated(&lrs, &actor, &update).await? =>
             {
                 UpdateResult { outcome: UpdateOutcome::Updated, lrs_code: code }
@@ -188,7 +188,7 @@ pub async fn update_learner(
 }
 
 /// Is the record as it should have become, when nobody knows whether it did?
-async fn is_updated(lrs: &Lrs, actor: &Actor, update: &UpdateLearner) -> Result<bool, Problem> {
+async fn is_updated(lrs: &Lrs, actor: &RequestContext, update: &UpdateLearner) -> Result<bool, Problem> {
     let (uln, learner) = (update.uln.clone(), &update.learner);
     let (given_name, family_name) = (learner.given_name.clone(), learner.family_name.clone());
     let found = lrs.call(actor, &FindByUln { uln, given_name, family_name, find_type: FindType::Full }).await?;

@@ -6,7 +6,7 @@ use actix_web::web::{Data, Json};
 use crate::api::extract::Body;
 use crate::auth::Caller;
 use crate::auth::scope::LearnersRead;
-use crate::domain::{Date, Gender, Open, Personal, RetrieveUlns, Uln};
+use crate::domain::{Date, Extensible, Gender, Personal, RetrieveUlns, Uln};
 use crate::lrs::Lrs;
 use crate::lrs::codes::LrsCode;
 use crate::lrs::services::learner::RetrievedUln;
@@ -28,9 +28,9 @@ answer! {
     #[derive(Debug)]
     pub struct RetrievedLearner {
         /// The ULN. Absent where LRS names none beside its code.
-        pub uln: Option<Open<Uln>>,
+        pub uln: Option<Extensible<Uln>>,
         /// ULN of the record it was merged into. Keep this one and remember the other.
-        pub master_uln: Option<Open<Uln>>,
+        pub master_uln: Option<Extensible<Uln>>,
         /// LRS's code for this ULN. The codes are not public.
         pub lrs_code: Option<LrsCode>,
         /// Family name.
@@ -38,9 +38,9 @@ answer! {
         /// Given name.
         pub given_name: Option<Personal<String>>,
         /// Date of birth.
-        pub date_of_birth: Option<Open<Date>>,
+        pub date_of_birth: Option<Extensible<Date>>,
         /// Gender.
-        pub gender: Option<Open<Gender>>,
+        pub gender: Option<Extensible<Gender>>,
     }
 }
 

@@ -3,7 +3,7 @@
 /// Gives words of a closed list their names in JSON.
 macro_rules! words {
     ($name:ty, |$word:ident| $of:expr, [$($json:literal),+]) => {
-        impl $crate::schema::openapi::Field for $name {
+        impl $crate::schema::openapi::PropertySchema for $name {
             fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
                 $crate::schema::openapi::one_of(&[$($json),+])
             }

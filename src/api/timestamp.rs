@@ -4,26 +4,26 @@ use serde::{Serialize, Serializer};
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type};
 
-use crate::batches::model::Moment;
-use crate::schema::openapi::Field;
+use crate::batches::model::EpochMillis;
+use crate::schema::openapi::PropertySchema;
 
 /// A moment, as RFC 3339 has it.
 #[derive(Debug, Clone, Copy)]
-pub struct At(pub Moment);
+pub struct Timestamp(pub EpochMillis);
 
-impl From<jiff::Timestamp> for At {
+impl From<jiff::Timestamp> for Timestamp {
     fn from(timestamp: jiff::Timestamp) -> Self {
-        Self(Moment(timestamp.as_millisecond()))
+        Self(EpochMillis(timestamp.as_millisecond()))
     }
 }
 
-impl Serialize for At {
+impl Serialize for Timestamp {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(&self.0)
     }
 }
 
-impl Field for At {
+impl PropertySchema for Timestamp {
     fn schema() -> RefOr<Schema> {
         let format = SchemaFormat::KnownFormat(KnownFormat::DateTime);
         let example = [serde_json::Value::from("2026-09-01T08:15:30.250Z")];

@@ -7,7 +7,7 @@ use crate::api::extract::Body;
 use crate::api::outcome::outcomes;
 use crate::auth::Caller;
 use crate::auth::scope::LearnersVerify;
-use crate::domain::{Date, Gender, Open, Personal, Uln, VerifyLearner};
+use crate::domain::{Date, Extensible, Gender, Personal, Uln, VerifyLearner};
 use crate::lrs::Lrs;
 use crate::lrs::codes::LrsCode;
 use crate::lrs::services::learner::{FailureFlag, VerifiedLearner};
@@ -44,25 +44,25 @@ answer! {
         /// The comparisons that failed.
         pub failures: Vec<VerifyFailure>,
         /// ULN that was verified.
-        pub searched_uln: Option<Open<Uln>>,
+        pub searched_uln: Option<Extensible<Uln>>,
         /// Family name that was compared.
         pub searched_family_name: Option<Personal<String>>,
         /// Given name that was compared.
         pub searched_given_name: Option<Personal<String>>,
         /// Date of birth that was compared.
-        pub searched_date_of_birth: Option<Open<Date>>,
+        pub searched_date_of_birth: Option<Extensible<Date>>,
         /// Gender that was compared.
-        pub searched_gender: Option<Open<Gender>>,
+        pub searched_gender: Option<Extensible<Gender>>,
         /// ULN at LRS: of the master record, if the ULN was merged into another.
-        pub uln: Option<Open<Uln>>,
+        pub uln: Option<Extensible<Uln>>,
         /// Family name at LRS.
         pub family_name: Option<Personal<String>>,
         /// Given name at LRS.
         pub given_name: Option<Personal<String>>,
         /// Date of birth at LRS.
-        pub date_of_birth: Option<Open<Date>>,
+        pub date_of_birth: Option<Extensible<Date>>,
         /// Gender at LRS.
-        pub gender: Option<Open<Gender>>,
+        pub gender: Option<Extensible<Gender>>,
     }
 }
 

@@ -6,23 +6,23 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::auth::Verifier;
-use crate::batches::Jobs;
+use crate::batches::BatchService;
 use crate::lrs::{Lrs, Service};
 use crate::observability::metrics;
-use crate::organisations::{Organisation, Registry};
+use crate::organisations::{Organisation, OrganisationRegistry};
 
 /// How long the store may take to say that it is there.
-const PATIENCE: Duration = Duration::from_secs(1);
+const STORE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Looks at a gateway.
 #[derive(Debug, Default)]
-pub struct Observed {
+pub struct Readiness {
     draining: AtomicBool,
     /// The organisations whose certificates have been told.
     certified: Mutex<BTreeSet<String>>,
 }
 
-impl Observed {
+impl Readiness {
     /// It is to end soon: nobody shall send it anything new.
     pub fn drain(&self) {
         self.draining.store(true, Ordering::Relaxed);
@@ -37,21 +37,21 @@ impl Observed {
     ///
     /// # Errors
     /// Why not.
-    pub async fn ready(&self, verifier: &Verifier, jobs: &Jobs) -> Result<(), &'static str> {
+    pub async fn ready(&self, verifier: &Verifier, jobs: &BatchService) -> Result<(), &'static str> {
         if self.is_draining() {
             return Err("The gateway is about to end.");
         }
         if !verifier.ready() {
             return Err("The keys of an issuer are not there.");
         }
-        match tokio::time::timeout(PATIENCE, jobs.is_there()).await {
+        match tokio::time::timeout(STORE_TIMEOUT, jobs.ping()).await {
             Ok(true) => Ok(()),
             _ => Err("The store cannot be used."),
         }
     }
 
     /// Measures what is not counted where it happens.
-    pub async fn measure(&self, lrs: &Lrs, verifier: &Verifier, registry: &Registry, jobs: &Jobs) {
+    pub async fn measure(&self, lrs: &Lrs, verifier: &Verifier, registry: &OrganisationRegistry, jobs: &BatchService) {
         for state in lrs.services() {
             let service = match state.service {
                 Service::Learner => "learner",
@@ -60,21 +60,21 @@ impl Observed {
             };
             metrics::service_state(service, state.status as u8);
         }
-        metrics::queue_length(lrs.waiting());
-        metrics::audit_waiting(lrs.audit().waiting());
+        metrics::queue_length(lrs.queued_calls());
+        metrics::audit_waiting(lrs.audit().queued_lines());
         for (issuer, age) in verifier.key_ages() {
             metrics::keys_age(issuer, age);
         }
         self.measure_certificates(registry);
         metrics::unusable_organisations(registry.unusable());
-        if let Ok(Ok(backlog)) = tokio::time::timeout(PATIENCE, jobs.backlog()).await {
+        if let Ok(Ok(backlog)) = tokio::time::timeout(STORE_TIMEOUT, jobs.backlog()).await {
             metrics::backlog(backlog.unfinished, backlog.due, backlog.oldest);
         }
     }
 
-    fn measure_certificates(&self, registry: &Registry) {
-        let now = registry.now();
-        let ends = |organisation: &Organisation| Some(organisation.certificate()?.until.as_second());
+    fn measure_certificates(&self, registry: &OrganisationRegistry) {
+        let now = registry.snapshot();
+        let ends = |organisation: &Organisation| Some(organisation.certificate_validity()?.until.as_second());
         let certified: BTreeSet<String> = now.values().filter(|one| ends(one).is_some()).map(|one| one.ukprn().to_string()).collect();
         for organisation in now.values().filter(|one| ends(one).is_some()) {
             metrics::certificate(organisation.ukprn().as_str(), ends(organisation));

@@ -6,48 +6,55 @@ use std::time::Duration;
 
 use actix_web::web::Data;
 
-use crate::app::health::Observed;
+use crate::app::health::Readiness;
 use crate::auth::Verifier;
-use crate::batches::Jobs;
-use crate::batches::worker::Engine;
-use crate::idempotency::Idempotency;
+use crate::batches::BatchService;
+use crate::batches::worker::BatchWorker;
+use crate::idempotency::IdempotencyStore;
 use crate::lrs::Lrs;
-use crate::organisations::Registry;
+use crate::organisations::OrganisationRegistry;
 use crate::rate_limit::RateLimits;
 use crate::storage::Storage;
 
 /// What the handlers work with.
 #[derive(Debug, Clone)]
-pub struct Gateway {
+pub struct AppState {
     /// Whose tokens are accepted.
     pub verifier: Data<Verifier>,
     /// Whom the gateway acts for.
-    pub registry: Data<Registry>,
+    pub registry: Data<OrganisationRegistry>,
     /// Where their calls go.
     pub lrs: Data<Lrs>,
     /// Their batches.
-    pub jobs: Data<Jobs>,
+    pub batches: Data<BatchService>,
     /// How often they may call.
-    pub limits: Data<RateLimits>,
+    pub rate_limits: Data<RateLimits>,
     /// What they want done once.
-    pub once: Data<Idempotency>,
+    pub idempotency: Data<IdempotencyStore>,
     /// How it is.
-    pub observed: Data<Observed>,
+    pub readiness: Data<Readiness>,
 }
 
-impl Gateway {
+impl AppState {
     /// A gateway of these parts.
-    pub fn new(verifier: Verifier, registry: Registry, lrs: Lrs, jobs: Jobs, limits: RateLimits, storage: &Storage) -> Self {
+    pub fn new(
+        verifier: Verifier,
+        registry: OrganisationRegistry,
+        lrs: Lrs,
+        jobs: BatchService,
+        limits: RateLimits,
+        storage: &Storage,
+    ) -> Self {
         // Should the store take its time as well.
         let longest = longest_request(&lrs) + Duration::from_secs(15);
         Self {
-            once: Data::new(Idempotency::new(storage, longest)),
-            observed: Data::default(),
+            idempotency: Data::new(IdempotencyStore::new(storage, longest)),
+            readiness: Data::default(),
             verifier: Data::new(verifier),
             registry: Data::new(registry),
             lrs: Data::new(lrs),
-            jobs: Data::new(jobs),
-            limits: Data::new(limits),
+            batches: Data::new(jobs),
+            rate_limits: Data::new(limits),
         }
     }
 
@@ -61,18 +68,18 @@ impl Gateway {
     /// # Errors
     /// Why not.
     pub async fn ready(&self) -> Result<(), &'static str> {
-        self.observed.ready(&self.verifier, &self.jobs).await
+        self.readiness.ready(&self.verifier, &self.batches).await
     }
 
     /// Measures what is not counted where it happens.
     pub async fn measure(&self) {
-        self.observed.measure(&self.lrs, &self.verifier, &self.registry, &self.jobs).await;
+        self.readiness.measure(&self.lrs, &self.verifier, &self.registry, &self.batches).await;
     }
 
     /// The engine that works at its batches.
-    pub fn engine(&self) -> Engine {
-        let (jobs, registry, lrs) = (self.jobs.clone(), self.registry.clone(), self.lrs.clone());
-        Engine::new(jobs.into_inner(), registry.into_inner(), lrs.into_inner())
+    pub fn batch_worker(&self) -> BatchWorker {
+        let (jobs, registry, lrs) = (self.batches.clone(), self.registry.clone(), self.lrs.clone());
+        BatchWorker::new(jobs.into_inner(), registry.into_inner(), lrs.into_inner())
     }
 }
 

@@ -14,32 +14,32 @@ use futures_util::future::Shared;
 use tokio::sync::oneshot;
 
 use crate::auth::scope::Scope;
-use crate::auth::verifier::{Refused, Unverified, Verifier};
+use crate::auth::verifier::{InvalidToken, TokenError, Verifier};
 use crate::domain::{Ukprn, UserName};
 use crate::observability::metrics;
-use crate::organisations::{Actor, Origin, Registry};
+use crate::organisations::{ClientIdentity, OrganisationRegistry, RequestContext};
 use crate::problem::{Code, Problem};
-use crate::rate_limit::{Call, RateLimits};
-use crate::schema::Value as _;
+use crate::rate_limit::{RateLimitKey, RateLimits};
+use crate::schema::Scalar as _;
 
 /// A person of an organisation, verified, with scope `S`, whose organisation has the product of that scope.
 #[derive(Debug)]
 pub struct Caller<S> {
-    actor: Actor,
+    actor: RequestContext,
     scope: PhantomData<fn() -> S>,
 }
 
 impl<S> Caller<S> {
     /// The person and the organisation.
-    pub const fn actor(&self) -> &Actor {
+    pub const fn context(&self) -> &RequestContext {
         &self.actor
     }
 }
 
 impl<S> Deref for Caller<S> {
-    type Target = Actor;
+    type Target = RequestContext;
 
-    fn deref(&self) -> &Actor {
+    fn deref(&self) -> &RequestContext {
         &self.actor
     }
 }
@@ -51,8 +51,8 @@ impl<S: Scope> FromRequest for Caller<S> {
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let request = request.clone();
         let (admit, admitted) = oneshot::channel();
-        request.extensions_mut().insert(Admission(admitted.shared()));
-        hold_back(&request, payload);
+        request.extensions_mut().insert(AuthGate(admitted.shared()));
+        defer_body(&request, payload);
         Box::pin(async move {
             let actor = identify::<S>(&request).await?;
             count(&request, &actor).await?;
@@ -65,22 +65,22 @@ impl<S: Scope> FromRequest for Caller<S> {
 
 /// Whether a caller is let in, in the extensions of the request.
 #[derive(Clone)]
-struct Admission(Shared<oneshot::Receiver<()>>);
+struct AuthGate(Shared<oneshot::Receiver<()>>);
 
 /// What a handler's argument becomes.
-pub type Argument<T> = Pin<Box<dyn Future<Output = Result<T, Problem>>>>;
+pub type ExtractFuture<T> = Pin<Box<dyn Future<Output = Result<T, Problem>>>>;
 
 /// Waits until it is known who calls and that they may, if the handler wants to know: [`Caller`] is its first argument then.
-pub async fn admitted(request: HttpRequest) {
-    let admission = request.extensions().get::<Admission>().cloned();
-    if let Some(Admission(admitted)) = admission {
+pub async fn authenticated(request: HttpRequest) {
+    let admission = request.extensions().get::<AuthGate>().cloned();
+    if let Some(AuthGate(admitted)) = admission {
         let _ = admitted.await;
     }
 }
 
 /// What was said of a handler's argument, once the caller is let in: strangers are told nothing of it, and every call is counted.
-pub fn once_admitted<T: 'static>(request: &HttpRequest, said: Result<T, Problem>) -> Argument<T> {
-    let admitted = admitted(request.clone());
+pub fn after_authentication<T: 'static>(request: &HttpRequest, said: Result<T, Problem>) -> ExtractFuture<T> {
+    let admitted = authenticated(request.clone());
     Box::pin(async move {
         admitted.await;
         said
@@ -104,13 +104,13 @@ pub struct LimitHeaders {
 const SEARCHES: [&str; 2] = ["/v1/learners/find-by-demographics", "/v1/learners/obtain-uln"];
 
 /// Counts the call against the limits of the organisation and the person.
-async fn count(request: &HttpRequest, actor: &Actor) -> Result<(), Problem> {
+async fn count(request: &HttpRequest, actor: &RequestContext) -> Result<(), Problem> {
     let Some(limits) = request.app_data::<Data<RateLimits>>() else {
         return Err(Problem::new(Code::InternalError).cause("the server was started without limits"));
     };
-    let call = Call {
+    let call = RateLimitKey {
         organisation: actor.organisation.ukprn().as_str(),
-        person: (&actor.origin.issuer, actor.user.as_str()),
+        person: (&actor.client_identity.issuer, actor.user.as_str()),
         is_search: request.match_pattern().is_some_and(|pattern| SEARCHES.contains(&pattern.as_str())),
     };
     let verdict = limits.count(call, actor.organisation.limits()).await;
@@ -122,22 +122,22 @@ async fn count(request: &HttpRequest, actor: &Actor) -> Result<(), Problem> {
 }
 
 /// Holds the body back until it is known who calls: the gateway reads nothing of strangers.
-fn hold_back(request: &HttpRequest, payload: &mut Payload) {
+fn defer_body(request: &HttpRequest, payload: &mut Payload) {
     if !matches!(payload, Payload::None) {
-        let (admitted, body) = (admitted(request.clone()), payload.take());
+        let (admitted, body) = (authenticated(request.clone()), payload.take());
         *payload = Payload::Stream { payload: Box::pin(admitted.map(|()| body).flatten_stream()) };
     }
 }
 
-async fn identify<S: Scope>(request: &HttpRequest) -> Result<Actor, Problem> {
-    let (Some(verifier), Some(registry)) = (request.app_data::<Data<Verifier>>(), request.app_data::<Data<Registry>>()) else {
+async fn identify<S: Scope>(request: &HttpRequest) -> Result<RequestContext, Problem> {
+    let (Some(verifier), Some(registry)) = (request.app_data::<Data<Verifier>>(), request.app_data::<Data<OrganisationRegistry>>()) else {
         return Err(Problem::new(Code::InternalError).cause("the server was started without issuers or organisations"));
     };
     let (claims, issuer) = verifier.verify(bearer_token(request)?).await.map_err(|unverified| match unverified {
-        Unverified::Refused(refused) => invalid_token(&refused),
-        Unverified::KeysUnavailable => Problem::new(Code::IssuerUnavailable).retry_soon(),
+        TokenError::Refused(refused) => invalid_token(&refused),
+        TokenError::KeysUnavailable => Problem::new(Code::IssuerUnavailable).retry_soon(),
     })?;
-    if let Some((scope, _)) = S::NEEDED
+    if let Some((scope, _)) = S::REQUIRED
         && !issuer.claims.has_scope(&claims, scope)
     {
         return Err(Problem::new(Code::InsufficientScope)
@@ -150,8 +150,8 @@ async fn identify<S: Scope>(request: &HttpRequest) -> Result<Actor, Problem> {
     })?;
     let organisation =
         registry.find(&ukprn).ok_or_else(|| unregistered(&format!("Organisation {ukprn} is not registered with this gateway.")))?;
-    if let Some((_, product)) = S::NEEDED
-        && !organisation.has(product)
+    if let Some((_, product)) = S::REQUIRED
+        && !organisation.has_product(product)
     {
         let detail = format!("Organisation {ukprn} does not have the product {}.", product.name());
         return Err(Problem::new(Code::ProductNotEnabled).detail(detail));
@@ -162,13 +162,13 @@ async fn identify<S: Scope>(request: &HttpRequest) -> Result<Actor, Problem> {
         let detail = format!("The token's claim `{}` {reason}: LRS must be told who is behind each call.", issuer.claims.user);
         return Err(Problem::new(Code::UserNameUnusable).detail(detail));
     };
-    let origin = Origin {
+    let origin = ClientIdentity {
         request_id: request.extensions().get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default(),
         issuer: issuer.name().to_owned(),
         client: issuer.claims.client(&claims).unwrap_or_default().to_owned(),
         part: None,
     };
-    Ok(Actor { organisation, user, origin: Arc::new(origin) })
+    Ok(RequestContext { organisation, user, client_identity: Arc::new(origin) })
 }
 
 fn bearer_token(request: &HttpRequest) -> Result<&str, Problem> {
@@ -176,13 +176,13 @@ fn bearer_token(request: &HttpRequest) -> Result<&str, Problem> {
     let mut headers = request.headers().get_all(AUTHORIZATION);
     let header = headers.next().ok_or_else(missing)?;
     if headers.next().is_some() {
-        return Err(invalid_token(&Refused("there is more than one")));
+        return Err(invalid_token(&InvalidToken("there is more than one")));
     }
     let (scheme, token) = header.to_str().ok().and_then(|text| text.split_once(' ')).ok_or_else(missing)?;
     if scheme.eq_ignore_ascii_case("bearer") { Ok(token.trim()) } else { Err(missing()) }
 }
 
-fn invalid_token(refused: &Refused) -> Problem {
+fn invalid_token(refused: &InvalidToken) -> Problem {
     Problem::new(Code::InvalidToken)
         .detail(format!("The access token is refused: {}.", refused.0))
         .challenge(format!("Bearer error=\"invalid_token\", error_description=\"{}\"", refused.0))

@@ -15,11 +15,11 @@ const RSA_BITS: std::ops::RangeInclusive<usize> = 2048..=8192;
 
 /// The keys of a set that can verify tokens.
 #[derive(Debug, PartialEq, Eq)]
-pub struct PublishedKeys(Vec<PublishedKey>);
+pub struct Jwks(Vec<PublishedKey>);
 
 /// Why no key of a set is the one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NoKey {
+pub enum KeySelectionError {
     /// There is none of that name; one may have been published since.
     Unknown,
     /// There is, but it is not for the token's algorithm.
@@ -28,7 +28,7 @@ pub enum NoKey {
     Several,
 }
 
-impl PublishedKeys {
+impl Jwks {
     /// Reads a key set. Keys that cannot verify tokens are left out: those for encryption, secrets, those of unknown kinds, weak ones,
     /// and those whose private half is published beside them.
     ///
@@ -61,14 +61,14 @@ impl PublishedKeys {
     ///
     /// # Errors
     /// [`NoKey`]
-    pub fn find(&self, kid: Option<&str>, algorithm: Algorithm) -> Result<&DecodingKey, NoKey> {
+    pub fn find(&self, kid: Option<&str>, algorithm: Algorithm) -> Result<&DecodingKey, KeySelectionError> {
         let named = || self.0.iter().filter(|key| kid.is_none() || key.jwk.kid.as_deref() == kid);
         let mut fitting = named().filter(|key| key.is_for(algorithm));
         match (fitting.next(), fitting.next()) {
             (Some(key), None) => Ok(&key.verifies),
-            (Some(_), Some(_)) => Err(NoKey::Several),
-            (None, _) if kid.is_some() && named().next().is_some() => Err(NoKey::OtherAlgorithm),
-            (None, _) => Err(NoKey::Unknown),
+            (Some(_), Some(_)) => Err(KeySelectionError::Several),
+            (None, _) if kid.is_some() && named().next().is_some() => Err(KeySelectionError::OtherAlgorithm),
+            (None, _) => Err(KeySelectionError::Unknown),
         }
     }
 }
@@ -189,8 +189,8 @@ mod tests {
         key
     }
 
-    fn keys(keys: &[Value]) -> PublishedKeys {
-        PublishedKeys::read(json!({ "keys": keys }).to_string().as_bytes()).expect("a key set")
+    fn keys(keys: &[Value]) -> Jwks {
+        Jwks::read(json!({ "keys": keys }).to_string().as_bytes()).expect("a key set")
     }
 
     #[test]
@@ -239,30 +239,30 @@ mod tests {
     #[test]
     fn what_is_no_key_set_is_none() {
         for body in ["", "{}", "[]", "{\"keys\": {}}", "<html>", "{\"keys\": [}"] {
-            assert_eq!(PublishedKeys::read(body.as_bytes()), Err("is not a JSON Web Key Set"), "{body}");
+            assert_eq!(Jwks::read(body.as_bytes()), Err("is not a JSON Web Key Set"), "{body}");
         }
         let many = |count: usize| json!({"keys": vec![ed(&json!({})); count]}).to_string();
-        assert_eq!(PublishedKeys::read(many(101).as_bytes()), Err("has more than 100 keys"));
-        assert!(PublishedKeys::read(many(100).as_bytes()).is_ok());
+        assert_eq!(Jwks::read(many(101).as_bytes()), Err("has more than 100 keys"));
+        assert!(Jwks::read(many(100).as_bytes()).is_ok());
     }
 
     #[test]
     fn exactly_one_key_must_fit() {
-        let found = |set: &PublishedKeys, kid: Option<&str>, algorithm| set.find(kid, algorithm).map(DecodingKey::family);
+        let found = |set: &Jwks, kid: Option<&str>, algorithm| set.find(kid, algorithm).map(DecodingKey::family);
         let set = keys(&[ed(&json!({})), rsa(256, &json!({"kid": "2"})), rsa(256, &json!({"kid": "3", "alg": "PS256"}))]);
         assert_eq!(found(&set, Some("1"), Algorithm::EdDSA), Ok(AlgorithmFamily::Ed));
         assert_eq!(found(&set, None, Algorithm::EdDSA), Ok(AlgorithmFamily::Ed), "the only one of its kind");
         assert_eq!(found(&set, None, Algorithm::RS256), Ok(AlgorithmFamily::Rsa), "the other is for PS256 only");
-        assert_eq!(found(&set, None, Algorithm::PS256), Err(NoKey::Several));
-        assert_eq!(found(&set, Some("3"), Algorithm::RS256), Err(NoKey::OtherAlgorithm));
-        assert_eq!(found(&set, Some("1"), Algorithm::HS256), Err(NoKey::OtherAlgorithm));
-        assert_eq!(found(&set, Some("4"), Algorithm::RS256), Err(NoKey::Unknown));
-        assert_eq!(found(&set, None, Algorithm::ES256), Err(NoKey::Unknown));
+        assert_eq!(found(&set, None, Algorithm::PS256), Err(KeySelectionError::Several));
+        assert_eq!(found(&set, Some("3"), Algorithm::RS256), Err(KeySelectionError::OtherAlgorithm));
+        assert_eq!(found(&set, Some("1"), Algorithm::HS256), Err(KeySelectionError::OtherAlgorithm));
+        assert_eq!(found(&set, Some("4"), Algorithm::RS256), Err(KeySelectionError::Unknown));
+        assert_eq!(found(&set, None, Algorithm::ES256), Err(KeySelectionError::Unknown));
 
         let twice = keys(&[ed(&json!({})), ed(&json!({"x": URL_SAFE_NO_PAD.encode([8; 32])})), rsa(256, &json!({}))]);
-        assert_eq!(found(&twice, Some("1"), Algorithm::EdDSA), Err(NoKey::Several), "two of one name: neither");
+        assert_eq!(found(&twice, Some("1"), Algorithm::EdDSA), Err(KeySelectionError::Several), "two of one name: neither");
         assert_eq!(found(&twice, Some("1"), Algorithm::RS256), Ok(AlgorithmFamily::Rsa), "the name may stand at keys of several kinds");
         let unnamed = keys(&[ed(&json!({"kid": null}))]);
-        assert_eq!(found(&unnamed, Some("1"), Algorithm::EdDSA), Err(NoKey::Unknown), "a key without a name has no name");
+        assert_eq!(found(&unnamed, Some("1"), Algorithm::EdDSA), Err(KeySelectionError::Unknown), "a key without a name has no name");
     }
 }

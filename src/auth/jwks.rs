@@ -17,9 +17,9 @@ use reqwest::header::ACCEPT;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::time::Instant;
 
-use crate::auth::jwk::PublishedKeys;
+use crate::auth::jwk::Jwks;
 use crate::io_runtime;
-use crate::lrs::http_client::{Transport, read_at_most};
+use crate::lrs::http_client::{HttpClientFactory, read_at_most};
 use crate::organisations::ClientFactory as _;
 
 /// Largest key set, in bytes.
@@ -27,7 +27,7 @@ const MOST_BYTES: usize = 256 * 1024;
 
 /// Where a key set is, and how often it is fetched.
 #[derive(Debug, Clone)]
-pub struct KeySetSettings {
+pub struct JwksSettings {
     /// Its address.
     pub url: Url,
     /// The longest time between two fetches.
@@ -40,7 +40,7 @@ pub struct KeySetSettings {
     pub longest_wait: Duration,
 }
 
-impl KeySetSettings {
+impl JwksSettings {
     /// The longest a fetch may take, connecting included.
     pub const TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -58,17 +58,17 @@ impl KeySetSettings {
 
 /// A set as it was published for some time.
 #[derive(Debug, Clone)]
-pub struct Edition {
+pub struct KeySetVersion {
     /// Its number. What was verified with one edition says nothing about another.
     pub number: u64,
     /// Its keys.
-    pub keys: Arc<PublishedKeys>,
+    pub keys: Arc<Jwks>,
 }
 
 /// The keys an issuer publishes.
 #[derive(Debug)]
-pub struct KeySet {
-    settings: KeySetSettings,
+pub struct JwksClient {
+    settings: JwksSettings,
     http: reqwest::Client,
     state: RwLock<State>,
     /// Held while a fetch is on its way.
@@ -78,7 +78,7 @@ pub struct KeySet {
 #[derive(Debug, Default)]
 struct State {
     /// The last good set.
-    edition: Option<Edition>,
+    edition: Option<KeySetVersion>,
     /// When it was last seen to be the issuer's.
     seen: Option<Instant>,
     /// Did the last fetch fail?
@@ -92,18 +92,18 @@ struct Fetch {
     failed: Option<Instant>,
 }
 
-impl KeySet {
+impl JwksClient {
     /// A key set that has not been fetched yet.
     ///
     /// # Errors
     /// What keeps the HTTP client from being built.
-    pub fn new(settings: KeySetSettings, transport: &Transport) -> Result<Self, String> {
+    pub fn new(settings: JwksSettings, transport: &HttpClientFactory) -> Result<Self, String> {
         let http = transport.client(None)?;
         Ok(Self { settings, http, state: RwLock::default(), last: Arc::default() })
     }
 
     /// The last good set.
-    pub fn edition(&self) -> Option<Edition> {
+    pub fn edition(&self) -> Option<KeySetVersion> {
         self.state.read().unwrap_or_else(PoisonError::into_inner).edition.clone()
     }
 
@@ -118,7 +118,7 @@ impl KeySet {
     }
 
     /// Fetches the set now and again, for as long as the runtime lasts.
-    pub async fn keep_fresh(self: Arc<Self>) {
+    pub async fn refresh_periodically(self: Arc<Self>) {
         loop {
             let last = Arc::clone(&self.last).lock_owned().await;
             let rest = last.map_or(Duration::ZERO, |last| self.settings.cooldown.saturating_sub(last.began.elapsed()));
@@ -142,7 +142,7 @@ impl KeySet {
     ///
     /// # Errors
     /// Why there is none, in words for operators.
-    pub async fn fetch_now(self: &Arc<Self>) -> Result<Arc<PublishedKeys>, String> {
+    pub async fn fetch_now(self: &Arc<Self>) -> Result<Arc<Jwks>, String> {
         Arc::clone(self).fetch(Arc::clone(&self.last).lock_owned().await).await
     }
 
@@ -162,14 +162,14 @@ impl KeySet {
         in_time && !state.failing && state.edition.is_some()
     }
 
-    async fn fetch(self: Arc<Self>, mut last: OwnedMutexGuard<Option<Fetch>>) -> Result<Arc<PublishedKeys>, String> {
+    async fn fetch(self: Arc<Self>, mut last: OwnedMutexGuard<Option<Fetch>>) -> Result<Arc<Jwks>, String> {
         let began = Instant::now();
         let fetched = self.get().await;
         *last = Some(Fetch { began, failed: fetched.is_err().then(Instant::now) });
         self.take(fetched)
     }
 
-    async fn get(&self) -> Result<PublishedKeys, String> {
+    async fn get(&self) -> Result<Jwks, String> {
         let request = self.http.get(self.settings.url.clone()).timeout(self.settings.timeout);
         let mut response =
             request.header(ACCEPT, "application/jwk-set+json, application/json").send().await.map_err(|error| why(&error))?;
@@ -180,10 +180,10 @@ impl KeySet {
         }
         let body = read_at_most(&mut response, MOST_BYTES).await.map_err(|error| why(&error))?;
         let body = body.ok_or_else(|| format!("is larger than {} KiB", MOST_BYTES / 1024))?;
-        Ok(PublishedKeys::read(&body)?)
+        Ok(Jwks::read(&body)?)
     }
 
-    fn take(&self, fetched: Result<PublishedKeys, String>) -> Result<Arc<PublishedKeys>, String> {
+    fn take(&self, fetched: Result<Jwks, String>) -> Result<Arc<Jwks>, String> {
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
         let url = self.settings.url.as_str();
         let was_failing = std::mem::replace(&mut state.failing, fetched.is_err());
@@ -206,7 +206,8 @@ impl KeySet {
             Some(_) => tracing::info!(url, "an issuer has changed its keys"),
             None => {}
         }
-        state.edition = Some(Edition { number: state.edition.as_ref().map_or(1, |edition| edition.number + 1), keys: Arc::clone(&keys) });
+        state.edition =
+            Some(KeySetVersion { number: state.edition.as_ref().map_or(1, |edition| edition.number + 1), keys: Arc::clone(&keys) });
         Ok(keys)
     }
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use jsonwebtoken::{DecodingKey, EncodingKey, Header};
 
 use crate::auth::claims::Claims;
-use crate::auth::jwks::KeySet;
-use crate::schema::{Invalid, Rule, Value};
+use crate::auth::jwks::JwksClient;
+use crate::schema::{Constraints, InvalidValue, Scalar};
 
 /// A signature algorithm the gateway accepts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,17 +17,17 @@ impl Algorithm {
     pub const HS256: Self = Self(jsonwebtoken::Algorithm::HS256);
 }
 
-impl Value for Algorithm {
-    const RULE: Rule = Rule::new("A signature algorithm.", "RS256");
+impl Scalar for Algorithm {
+    const CONSTRAINTS: Constraints = Constraints::new("A signature algorithm.", "RS256");
 
-    fn parse(text: &str) -> Result<Self, Invalid> {
+    fn parse(text: &str) -> Result<Self, InvalidValue> {
         Ok(Self(match text {
             "RS256" => jsonwebtoken::Algorithm::RS256,
             "PS256" => jsonwebtoken::Algorithm::PS256,
             "ES256" => jsonwebtoken::Algorithm::ES256,
             "EdDSA" => jsonwebtoken::Algorithm::EdDSA,
             "HS256" => jsonwebtoken::Algorithm::HS256,
-            _ => return Err(Invalid::new("unknown_value", "must be one of RS256, PS256, ES256, EdDSA, HS256")),
+            _ => return Err(InvalidValue::new("unknown_value", "must be one of RS256, PS256, ES256, EdDSA, HS256")),
         }))
     }
 
@@ -46,7 +46,7 @@ pub(super) enum Kind {
     /// It was given to the gateway, and stays.
     Given(DecodingKey),
     /// The issuer publishes it, and changes it when it likes.
-    Published(Arc<KeySet>),
+    Published(Arc<JwksClient>),
 }
 
 impl IssuerKey {
@@ -83,7 +83,7 @@ impl IssuerKey {
     }
 
     /// The keys that the issuer publishes.
-    pub fn published(keys: KeySet) -> Self {
+    pub fn published(keys: JwksClient) -> Self {
         Self(Kind::Published(Arc::new(keys)))
     }
 }

@@ -14,8 +14,8 @@ pub mod scope;
 mod token_cache;
 mod verifier;
 
-pub use caller::{Argument, Caller, LimitHeaders, RequestId, admitted, once_admitted};
+pub use caller::{Caller, ExtractFuture, LimitHeaders, RequestId, after_authentication, authenticated};
 pub use claims::{ClaimNames, Claims};
-pub use jwks::{KeySet, KeySetSettings};
+pub use jwks::{JwksClient, JwksSettings};
 pub use keys::{Algorithm, IssuerKey, mint};
-pub use verifier::{Issuer, Refused, Unverified, Verifier};
+pub use verifier::{InvalidToken, Issuer, TokenError, Verifier};

@@ -6,15 +6,15 @@ use crate::organisations::Product;
 pub trait Scope: 'static {
     /// The scope as tokens spell it, and what LRS must have switched on for the organisation. `None`: anybody may do it whose
     /// organisation is registered.
-    const NEEDED: Option<(&'static str, Product)>;
+    const REQUIRED: Option<(&'static str, Product)>;
 }
 
 /// What needs no scope.
 #[derive(Debug, Clone, Copy)]
-pub enum Any {}
+pub enum NoScope {}
 
-impl Scope for Any {
-    const NEEDED: Option<(&'static str, Product)> = None;
+impl Scope for NoScope {
+    const REQUIRED: Option<(&'static str, Product)> = None;
 }
 
 macro_rules! scopes {
@@ -25,7 +25,7 @@ macro_rules! scopes {
             pub enum $name {}
 
             impl Scope for $name {
-                const NEEDED: Option<(&'static str, Product)> = Some(($text, Product::$product));
+                const REQUIRED: Option<(&'static str, Product)> = Some(($text, Product::$product));
             }
         )+
 

@@ -29,9 +29,9 @@ pub struct Entry {
 
 /// The tokens.
 #[derive(Default)]
-pub struct Remembered(Mutex<HashMap<TokenHash, (Entry, Validity)>>);
+pub struct TokenCache(Mutex<HashMap<TokenHash, (Entry, Validity)>>);
 
-impl std::fmt::Debug for Remembered {
+impl std::fmt::Debug for TokenCache {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("[personal]")
     }
@@ -56,7 +56,7 @@ impl Validity {
     }
 }
 
-impl Remembered {
+impl TokenCache {
     /// What this token is known by, unless it is too long to be remembered.
     pub fn hash(token: &str) -> Option<TokenHash> {
         (token.len() <= LONGEST).then(|| digest(&SHA256, token.as_bytes()).as_ref().try_into().ok())?
@@ -93,12 +93,12 @@ mod tests {
     }
 
     fn hash(number: usize) -> TokenHash {
-        Remembered::hash(&number.to_string()).expect("short")
+        TokenCache::hash(&number.to_string()).expect("short")
     }
 
     #[test]
     fn a_token_is_remembered_while_it_is_good() {
-        let remembered = Remembered::default();
+        let remembered = TokenCache::default();
         remembered.keep(hash(1), entry(&json!({"exp": 200, "nbf": 50})), 100);
         let found = |now| remembered.find(&hash(1), now).is_some();
         assert!(found(50) && found(199));
@@ -108,7 +108,7 @@ mod tests {
 
     #[test]
     fn what_is_good_only_with_leeway_or_says_it_oddly_is_not_remembered() {
-        let remembered = Remembered::default();
+        let remembered = TokenCache::default();
         for claims in [
             json!({"exp": 100}),
             json!({"exp": 200, "nbf": 101}),
@@ -120,12 +120,12 @@ mod tests {
             remembered.keep(hash(1), entry(&claims), 100);
             assert!(remembered.find(&hash(1), 100).is_none(), "{claims}");
         }
-        assert!(Remembered::hash(&"x".repeat(LONGEST + 1)).is_none());
+        assert!(TokenCache::hash(&"x".repeat(LONGEST + 1)).is_none());
     }
 
     #[test]
     fn the_number_of_tokens_is_bounded() {
-        let remembered = Remembered::default();
+        let remembered = TokenCache::default();
         let count = || remembered.0.lock().expect("no panic").len();
         for number in 0..MOST {
             remembered.keep(hash(number), entry(&json!({"exp": if number < 7 { 2000 } else { 200 }})), 100);

@@ -13,10 +13,10 @@ use jsonwebtoken::{AlgorithmFamily, DecodingKey, Header, Validation, dangerous};
 use serde::Deserialize;
 
 use crate::auth::claims::{ClaimNames, Claims};
-use crate::auth::jwk::NoKey;
-use crate::auth::jwks::{Edition, KeySet};
+use crate::auth::jwk::KeySelectionError;
+use crate::auth::jwks::{JwksClient, KeySetVersion};
 use crate::auth::keys::{Algorithm, IssuerKey, Kind};
-use crate::auth::token_cache::{Entry, Remembered};
+use crate::auth::token_cache::{Entry, TokenCache};
 
 /// Longest token, in bytes.
 const LONGEST: usize = 16 * 1024;
@@ -25,19 +25,19 @@ const LEEWAY: u64 = 30;
 
 /// Why a token is not accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Unverified {
+pub enum TokenError {
     /// It is not good.
-    Refused(Refused),
+    Refused(InvalidToken),
     /// Nobody knows: the issuer's keys cannot be fetched.
     KeysUnavailable,
 }
 
 /// What is wrong with a token, in words for the caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Refused(pub &'static str);
+pub struct InvalidToken(pub &'static str);
 
-impl From<Refused> for Unverified {
-    fn from(refused: Refused) -> Self {
+impl From<InvalidToken> for TokenError {
+    fn from(refused: InvalidToken) -> Self {
         Self::Refused(refused)
     }
 }
@@ -45,9 +45,9 @@ impl From<Refused> for Unverified {
 /// The token is not good under the keys that are known.
 enum Miss {
     /// Nor under any others.
-    Certain(Refused),
+    Certain(InvalidToken),
     /// It may be under a key that was published since.
-    NewerKey(Refused),
+    NewerKey(InvalidToken),
 }
 
 /// An identity provider the gateway trusts.
@@ -79,7 +79,7 @@ impl Issuer {
     }
 
     /// The keys it publishes, if it does.
-    fn published(&self) -> Option<&Arc<KeySet>> {
+    fn published(&self) -> Option<&Arc<JwksClient>> {
         match &self.key.0 {
             Kind::Given(_) => None,
             Kind::Published(keys) => Some(keys),
@@ -96,12 +96,12 @@ impl Issuer {
     }
 
     /// The claims of a token, and the edition of the keys that it was verified with.
-    async fn verify(&self, token: &str, header: &Header) -> Result<(Claims, u64), Unverified> {
+    async fn verify(&self, token: &str, header: &Header) -> Result<(Claims, u64), TokenError> {
         if !self.algorithms.contains(&header.alg) {
-            return Err(Refused("its signature algorithm is not one of the issuer's").into());
+            return Err(InvalidToken("its signature algorithm is not one of the issuer's").into());
         }
         let keys = match &self.key.0 {
-            Kind::Given(key) => return Ok((self.decode(token, header, key).map_err(|error| Refused(reason(error.kind())))?, 0)),
+            Kind::Given(key) => return Ok((self.decode(token, header, key).map_err(|error| InvalidToken(reason(error.kind())))?, 0)),
             Kind::Published(keys) => keys,
         };
         let edition = keys.edition();
@@ -112,23 +112,23 @@ impl Issuer {
         }
         let certain = keys.look_again(edition.map_or(0, |edition| edition.number)).await;
         self.verify_with(keys.edition().as_ref(), token, header).map_err(|miss| match miss {
-            Miss::NewerKey(_) if !certain => Unverified::KeysUnavailable,
+            Miss::NewerKey(_) if !certain => TokenError::KeysUnavailable,
             Miss::NewerKey(refused) | Miss::Certain(refused) => refused.into(),
         })
     }
 
-    fn verify_with(&self, edition: Option<&Edition>, token: &str, header: &Header) -> Result<(Claims, u64), Miss> {
-        const UNKNOWN: Refused = Refused("its key is not one of the issuer's");
-        let Some(Edition { number, keys }) = edition else { return Err(Miss::NewerKey(UNKNOWN)) };
+    fn verify_with(&self, edition: Option<&KeySetVersion>, token: &str, header: &Header) -> Result<(Claims, u64), Miss> {
+        const UNKNOWN: InvalidToken = InvalidToken("its key is not one of the issuer's");
+        let Some(KeySetVersion { number, keys }) = edition else { return Err(Miss::NewerKey(UNKNOWN)) };
         let key = keys.find(header.kid.as_deref(), header.alg).map_err(|none| match none {
-            NoKey::Unknown => Miss::NewerKey(UNKNOWN),
-            NoKey::OtherAlgorithm => Miss::Certain(Refused("its signature algorithm is not that of its key")),
-            NoKey::Several => Miss::Certain(Refused("it could be signed with more than one of the issuer's keys")),
+            KeySelectionError::Unknown => Miss::NewerKey(UNKNOWN),
+            KeySelectionError::OtherAlgorithm => Miss::Certain(InvalidToken("its signature algorithm is not that of its key")),
+            KeySelectionError::Several => Miss::Certain(InvalidToken("it could be signed with more than one of the issuer's keys")),
         })?;
         let claims = self.decode(token, header, key).map_err(|error| match error.kind() {
             // Without names, a new key looks like a wrong signature under the old one.
-            kind @ ErrorKind::InvalidSignature if header.kid.is_none() => Miss::NewerKey(Refused(reason(kind))),
-            kind => Miss::Certain(Refused(reason(kind))),
+            kind @ ErrorKind::InvalidSignature if header.kid.is_none() => Miss::NewerKey(InvalidToken(reason(kind))),
+            kind => Miss::Certain(InvalidToken(reason(kind))),
         })?;
         Ok((claims, *number))
     }
@@ -157,17 +157,17 @@ const fn reason(kind: &ErrorKind) -> &'static str {
 pub struct Verifier {
     issuers: Vec<Issuer>,
     /// A shared secret verifies faster than anything could be looked up.
-    remembered: Option<Remembered>,
+    remembered: Option<TokenCache>,
     begun: Instant,
 }
 
 /// How long a gateway that has just begun waits for the keys of every issuer before it says that it is ready.
-const WAITS_FOR_ALL: Duration = Duration::from_secs(30);
+const STARTUP_KEY_GRACE: Duration = Duration::from_secs(30);
 
 impl Verifier {
     /// A verifier that trusts these issuers.
     pub fn new(issuers: Vec<Issuer>) -> Self {
-        let remembered = issuers.iter().any(Issuer::is_asymmetric).then(Remembered::default);
+        let remembered = issuers.iter().any(Issuer::is_asymmetric).then(TokenCache::default);
         Self { issuers, remembered, begun: Instant::now() }
     }
 
@@ -175,13 +175,13 @@ impl Verifier {
     ///
     /// # Errors
     /// [`Unverified`]
-    pub async fn verify(&self, token: &str) -> Result<(Arc<Claims>, &Issuer), Unverified> {
-        const SHAPE: Refused = Refused("it is not a well-formed JWT");
+    pub async fn verify(&self, token: &str) -> Result<(Arc<Claims>, &Issuer), TokenError> {
+        const SHAPE: InvalidToken = InvalidToken("it is not a well-formed JWT");
         if token.len() > LONGEST {
-            return Err(Refused("it is longer than 16 KiB").into());
+            return Err(InvalidToken("it is longer than 16 KiB").into());
         }
         let now = jiff::Timestamp::now().as_second();
-        let remembered = self.remembered.as_ref().and_then(|remembered| Some((remembered, Remembered::hash(token)?)));
+        let remembered = self.remembered.as_ref().and_then(|remembered| Some((remembered, TokenCache::hash(token)?)));
         if let Some((remembered, hash)) = &remembered
             && let Some(entry) = remembered.find(hash, now)
             && let Some(issuer) = self.issuers.get(entry.issuer)
@@ -191,15 +191,15 @@ impl Verifier {
         }
         let header = jsonwebtoken::decode_header(token).map_err(|_| SHAPE)?;
         if names_critical_extensions(token) {
-            return Err(Refused("it has a critical header that is not understood").into());
+            return Err(InvalidToken("it has a critical header that is not understood").into());
         }
         if !header.typ.as_deref().is_none_or(is_access_token) {
-            return Err(Refused("its type is neither JWT nor at+jwt").into());
+            return Err(InvalidToken("its type is neither JWT nor at+jwt").into());
         }
         // Only to choose the key; nothing in it is believed before that key has verified it.
         let unverified: ClaimedIssuer = dangerous::insecure_decode_claims(token).map_err(|_| SHAPE)?;
         let found = self.issuers.iter().enumerate().find(|(_, issuer)| issuer.name == unverified.iss);
-        let (number, issuer) = found.ok_or(Refused("its issuer is not trusted"))?;
+        let (number, issuer) = found.ok_or(InvalidToken("its issuer is not trusted"))?;
         let (claims, edition) = issuer.verify(token, &header).await?;
         let claims = Arc::new(claims);
         if let Some((remembered, hash)) = remembered
@@ -211,9 +211,9 @@ impl Verifier {
     }
 
     /// Fetches the keys that issuers publish, now and again, for as long as the present runtime lasts.
-    pub fn keep_fresh(&self) {
+    pub fn refresh_keys_periodically(&self) {
         for keys in self.issuers.iter().filter_map(Issuer::published) {
-            tokio::spawn(Arc::clone(keys).keep_fresh());
+            tokio::spawn(Arc::clone(keys).refresh_periodically());
         }
     }
 
@@ -238,7 +238,7 @@ impl Verifier {
         let usable = |issuer: &Issuer| {
             issuer.published().is_none_or(|keys| keys.edition().is_some_and(|edition| edition.keys.count(&issuer.algorithms) > 0))
         };
-        let waiting = self.begun.elapsed() < WAITS_FOR_ALL;
+        let waiting = self.begun.elapsed() < STARTUP_KEY_GRACE;
         if waiting { self.issuers.iter().all(usable) } else { self.issuers.iter().any(usable) }
     }
 

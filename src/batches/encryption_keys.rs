@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use tokio::sync::OnceCell;
 
-use crate::batches::JobsError;
-use crate::batches::model::Moment;
-use crate::batches::repository::Store;
-use crate::storage::encryption::{CannotOpen, Keys};
+use crate::batches::BatchError;
+use crate::batches::model::EpochMillis;
+use crate::batches::repository::BatchRepository;
+use crate::storage::encryption::{DecryptError, KeyRing};
 
 const PLACE: &str = "key-check";
 /// What the names of entries begin with.
@@ -25,18 +25,23 @@ const MOMENT_LEN: usize = 8;
 
 /// What has been checked.
 #[derive(Debug, Default)]
-pub struct KeyCheck {
+pub struct KeyRegistry {
     fits: OnceCell<()>,
     /// Until when our key was said to be in use when it was last noted.
     noted: AtomicI64,
 }
 
-impl KeyCheck {
+impl KeyRegistry {
     /// Makes sure that every key in use is among ours, and notes that ours is in use. Once that is done, it costs nothing to ask again.
     ///
     /// # Errors
     /// [`CannotOpen::UnknownKey`] when one is not; whatever keeps the store from being read.
-    pub async fn check(&self, store: &dyn Store, keys: &Keys, longest_kept: impl Fn(Moment) -> Moment) -> Result<(), JobsError> {
+    pub async fn check(
+        &self,
+        store: &dyn BatchRepository,
+        keys: &KeyRing,
+        longest_kept: impl Fn(EpochMillis) -> EpochMillis,
+    ) -> Result<(), BatchError> {
         let check = || async {
             let now = fits(store, keys).await?;
             self.note(store, keys, longest_kept(now)).await
@@ -48,11 +53,11 @@ impl KeyCheck {
     ///
     /// # Errors
     /// When the store cannot be used.
-    pub async fn note(&self, store: &dyn Store, keys: &Keys, until: Moment) -> Result<(), JobsError> {
-        if until < Moment(self.noted.load(Ordering::Relaxed)).after(AGAIN_AFTER) {
+    pub async fn note(&self, store: &dyn BatchRepository, keys: &KeyRing, until: EpochMillis) -> Result<(), BatchError> {
+        if until < EpochMillis(self.noted.load(Ordering::Relaxed)).after(AGAIN_AFTER) {
             return Ok(());
         }
-        let sealed = keys.seal(PLACE, PLACE.as_bytes())?;
+        let sealed = keys.encrypt(PLACE, PLACE.as_bytes())?;
         store.share(&format!("{KEY}{}", keys.id()), &entry(until.after(AHEAD), &sealed)).await?;
         self.noted.store(until.0, Ordering::Relaxed);
         Ok(())
@@ -62,7 +67,7 @@ impl KeyCheck {
     ///
     /// # Errors
     /// When the store cannot be used.
-    pub async fn extend(&self, store: &dyn Store, now: Moment, until: Moment) -> Result<(), JobsError> {
+    pub async fn extend(&self, store: &dyn BatchRepository, now: EpochMillis, until: EpochMillis) -> Result<(), BatchError> {
         let until = until.after(AHEAD);
         for (name, ends, sealed) in in_use(store, now).await? {
             if ends < until {
@@ -77,20 +82,20 @@ impl KeyCheck {
 ///
 /// # Errors
 /// [`CannotOpen::UnknownKey`] when one is not; whatever keeps the store from being read.
-pub async fn fits(store: &dyn Store, keys: &Keys) -> Result<Moment, JobsError> {
+pub async fn fits(store: &dyn BatchRepository, keys: &KeyRing) -> Result<EpochMillis, BatchError> {
     let now = store.now().await?;
     for (_, _, sealed) in in_use(store, now).await? {
-        keys.open(PLACE, &sealed)?;
+        keys.decrypt(PLACE, &sealed)?;
     }
     Ok(now)
 }
 
 /// The entries of keys that are in use: their names, when they end, and the sealed texts.
-async fn in_use(store: &dyn Store, now: Moment) -> Result<Vec<(String, Moment, Vec<u8>)>, JobsError> {
+async fn in_use(store: &dyn BatchRepository, now: EpochMillis) -> Result<Vec<(String, EpochMillis, Vec<u8>)>, BatchError> {
     let mut entries = Vec::new();
     for (name, entry) in store.shared().await?.into_iter().filter(|(name, _)| name.starts_with(KEY)) {
-        let (ends, sealed) = entry.split_first_chunk::<MOMENT_LEN>().ok_or(CannotOpen::Damaged)?;
-        let ends = Moment(i64::from_be_bytes(*ends));
+        let (ends, sealed) = entry.split_first_chunk::<MOMENT_LEN>().ok_or(DecryptError::Damaged)?;
+        let ends = EpochMillis(i64::from_be_bytes(*ends));
         if now < ends {
             entries.push((name, ends, sealed.to_vec()));
         }
@@ -98,6 +103,6 @@ async fn in_use(store: &dyn Store, now: Moment) -> Result<Vec<(String, Moment, V
     Ok(entries)
 }
 
-fn entry(ends: Moment, sealed: &[u8]) -> Vec<u8> {
+fn entry(ends: EpochMillis, sealed: &[u8]) -> Vec<u8> {
     [&ends.0.to_be_bytes(), sealed].concat()
 }

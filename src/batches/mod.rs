@@ -25,69 +25,69 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use crate::domain::UserName;
-use crate::lrs::maintenance::{Window, closed_for};
-use crate::lrs::soap::read::{Reader, decode};
-use crate::lrs::soap::write::Writer;
-use crate::lrs::soap::xml_mapping::WireRecord as _;
+use crate::lrs::maintenance::{MaintenanceWindow, maintenance_between};
+use crate::lrs::soap::read::{XmlReader, decode};
+use crate::lrs::soap::write::XmlWriter;
+use crate::lrs::soap::xml_mapping::XmlRecord as _;
 use crate::observability::metrics;
-use crate::organisations::{Actor, Origin};
+use crate::organisations::{ClientIdentity, RequestContext};
 use crate::schema::deserialize::from_json;
 use crate::storage::Storage;
 
-use crate::storage::encryption::{CannotOpen, Keys};
-use batch_kind::{BatchKind, Details, Row};
-use encryption_keys::KeyCheck;
-use model::{Batch, BatchId, Blob, Header, Kind, Moment, Part, Reason, State};
+use crate::storage::encryption::{DecryptError, KeyRing};
+use batch_kind::{BatchKind, BatchMetadata, RecordResult};
+use encryption_keys::KeyRegistry;
+use model::{Batch, BatchHeader, BatchId, EpochMillis, KindTag, Part, PartBlob, PartReason, PartState};
 use partition::Parts;
-use repository::memory::MemoryStore;
-use repository::redis::RedisStore;
-use repository::{Backlog, Blobs, NewBatch, Store, StoreError};
-use result_matching::Mark;
+use repository::memory::MemoryRepository;
+use repository::redis::RedisRepository;
+use repository::{Backlog, BatchRepository, Blobs, NewBatch, StoreError};
+use result_matching::RecordFingerprint;
 
 /// Limits and paces.
 #[derive(Debug, Clone)]
-pub struct JobSettings {
+pub struct BatchSettings {
     /// Most learners in a batch.
-    pub most_learners: usize,
+    pub max_learners: usize,
     /// Most achievements in a batch.
-    pub most_achievements: usize,
+    pub max_achievements: usize,
     /// How long a batch is followed.
-    pub horizon: Duration,
+    pub tracking_timeout: Duration,
     /// How long results are kept.
     pub retention: Duration,
     /// How long after a part was sent LRS is first asked for results.
-    pub first_poll: Duration,
+    pub initial_poll_interval: Duration,
     /// How long LRS is left alone at most.
-    pub longest_poll: Duration,
+    pub max_poll_interval: Duration,
     /// How long a worker has a batch to itself without saying that it is still there.
     pub lease: Duration,
     /// How often a worker with nothing to do asks the store for work.
-    pub idle: Duration,
+    pub idle_poll_interval: Duration,
     /// How many parts a replica sends or asks for at once.
-    pub parts_at_once: usize,
+    pub max_concurrent_parts: usize,
     /// How many of one organisation.
-    pub parts_at_once_per_organisation: usize,
+    pub max_concurrent_parts_per_organisation: usize,
     /// How many batches a replica works at at once.
-    pub batches_at_once: usize,
+    pub max_concurrent_batches: usize,
     /// When LRS is announced to be closed: that time is not counted.
-    pub maintenance: Vec<Window>,
+    pub maintenance: Vec<MaintenanceWindow>,
 }
 
-impl Default for JobSettings {
+impl Default for BatchSettings {
     fn default() -> Self {
         const HOUR: u64 = 60 * 60;
         Self {
-            most_learners: 20_000,
-            most_achievements: 100_000,
-            horizon: Duration::from_secs(72 * HOUR),
+            max_learners: 20_000,
+            max_achievements: 100_000,
+            tracking_timeout: Duration::from_secs(72 * HOUR),
             retention: Duration::from_secs(7 * 24 * HOUR),
-            first_poll: Duration::from_secs(15),
-            longest_poll: Duration::from_secs(15 * 60),
+            initial_poll_interval: Duration::from_secs(15),
+            max_poll_interval: Duration::from_secs(15 * 60),
             lease: Duration::from_secs(60),
-            idle: Duration::from_secs(2),
-            parts_at_once: 8,
-            parts_at_once_per_organisation: 2,
-            batches_at_once: 32,
+            idle_poll_interval: Duration::from_secs(2),
+            max_concurrent_parts: 8,
+            max_concurrent_parts_per_organisation: 2,
+            max_concurrent_batches: 32,
             maintenance: Vec::new(),
         }
     }
@@ -95,13 +95,13 @@ impl Default for JobSettings {
 
 /// Why a batch cannot be worked with.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum JobsError {
+pub enum BatchError {
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// What is kept cannot be opened.
     #[error("what is kept cannot be opened: it is {0}")]
-    Sealed(#[from] CannotOpen),
+    Undecryptable(#[from] DecryptError),
     /// What is kept is not what it should be.
     #[error("what is kept cannot be read: {0}")]
     Unreadable(&'static str),
@@ -118,42 +118,42 @@ pub enum Decision {
 
 /// What came of a decision.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Decided {
+pub enum DecisionOutcome {
     /// It was carried out.
-    Done,
+    Applied,
     /// There is no such part.
     NoSuchPart,
     /// The part is not unconfirmed.
-    NotUnconfirmed,
+    NotAwaitingDecision,
 }
 
 /// The batches.
 #[derive(Debug)]
-pub struct Jobs {
-    store: Arc<dyn Store>,
-    keys: Arc<Keys>,
-    key_check: KeyCheck,
-    settings: JobSettings,
+pub struct BatchService {
+    store: Arc<dyn BatchRepository>,
+    keys: Arc<KeyRing>,
+    key_check: KeyRegistry,
+    settings: BatchSettings,
     news: Notify,
 }
 
-impl Jobs {
+impl BatchService {
     /// Batches in this store, sealed with these keys.
-    pub fn new(store: Arc<dyn Store>, keys: Arc<Keys>, settings: JobSettings) -> Self {
-        Self { store, keys, key_check: KeyCheck::default(), settings, news: Notify::new() }
+    pub fn new(store: Arc<dyn BatchRepository>, keys: Arc<KeyRing>, settings: BatchSettings) -> Self {
+        Self { store, keys, key_check: KeyRegistry::default(), settings, news: Notify::new() }
     }
 
     /// Batches kept where this says.
-    pub fn kept_in(storage: &Storage, settings: JobSettings) -> Self {
-        let store: Arc<dyn Store> = match &storage.redis {
-            Some(redis) => Arc::new(RedisStore::new(Arc::clone(redis))),
-            None => Arc::new(MemoryStore::default()),
+    pub fn with_storage(storage: &Storage, settings: BatchSettings) -> Self {
+        let store: Arc<dyn BatchRepository> = match &storage.redis {
+            Some(redis) => Arc::new(RedisRepository::new(Arc::clone(redis))),
+            None => Arc::new(MemoryRepository::default()),
         };
         Self::new(store, Arc::clone(&storage.keys), settings)
     }
 
     /// Limits and paces.
-    pub const fn settings(&self) -> &JobSettings {
+    pub const fn settings(&self) -> &BatchSettings {
         &self.settings
     }
 
@@ -161,20 +161,20 @@ impl Jobs {
     ///
     /// # Errors
     /// [`JobsError`]; [`CannotOpen::UnknownKey`] when the keys are others.
-    pub async fn check(&self) -> Result<(), JobsError> {
-        self.key_check.check(&*self.store, &self.keys, |now| self.longest_kept(now)).await
+    pub async fn verify_encryption_keys(&self) -> Result<(), BatchError> {
+        self.key_check.check(&*self.store, &self.keys, |now| self.latest_expiry(now)).await
     }
 
     /// The same for who only looks: nothing is written.
     ///
     /// # Errors
     /// The same.
-    pub async fn look(&self) -> Result<(), JobsError> {
+    pub async fn inspect_encryption_keys(&self) -> Result<(), BatchError> {
         encryption_keys::fits(&*self.store, &self.keys).await.map(|_| ())
     }
 
     /// Can the store be used at this moment?
-    pub async fn is_there(&self) -> bool {
+    pub async fn ping(&self) -> bool {
         self.store.now().await.is_ok()
     }
 
@@ -182,20 +182,20 @@ impl Jobs {
     ///
     /// # Errors
     /// [`JobsError`]
-    pub async fn backlog(&self) -> Result<Backlog, JobsError> {
+    pub async fn backlog(&self) -> Result<Backlog, BatchError> {
         Ok(self.store.backlog().await?)
     }
 
     /// What must be so before anything is accepted, and what time it is. Nothing has been done if this fails.
-    async fn prepare(&self) -> Result<Moment, JobsError> {
+    async fn prepare(&self) -> Result<EpochMillis, BatchError> {
         let prepared = async {
-            self.check().await?;
+            self.verify_encryption_keys().await?;
             let now = self.store.now().await?;
-            self.key_check.note(&*self.store, &self.keys, self.longest_kept(now)).await?;
+            self.key_check.note(&*self.store, &self.keys, self.latest_expiry(now)).await?;
             Ok(now)
         };
         prepared.await.map_err(|error| match error {
-            JobsError::Store(StoreError::AnswerLost(problem)) => StoreError::Unavailable(problem).into(),
+            BatchError::Store(StoreError::AnswerLost(problem)) => StoreError::Unavailable(problem).into(),
             error => error,
         })
     }
@@ -204,41 +204,47 @@ impl Jobs {
     ///
     /// # Errors
     /// [`JobsError`]; after [`StoreError::AnswerLost`] it may have been accepted all the same.
-    pub async fn submit<K: BatchKind>(&self, id: BatchId, actor: &Actor, details: &Details, records: Parts<K>) -> Result<Batch, JobsError> {
+    pub async fn submit<K: BatchKind>(
+        &self,
+        id: BatchId,
+        actor: &RequestContext,
+        details: &BatchMetadata,
+        records: Parts<K>,
+    ) -> Result<Batch, BatchError> {
         let now = self.prepare().await?;
         let (mut parts, mut blobs, mut first) = (Vec::new(), Vec::new(), 0);
         for (number, part) in (1..).zip(records.into_parts()) {
             parts.push(Part::waiting(first, part.records, now));
             first += part.records;
-            for (blob, packed) in [(Blob::Records(number), part.packed_records), (Blob::Index(number), part.packed_index)] {
-                blobs.push((blob, self.keys.seal_packed(&place(id, blob), packed)?));
+            for (blob, packed) in [(PartBlob::Records(number), part.packed_records), (PartBlob::Index(number), part.packed_index)] {
+                blobs.push((blob, self.keys.encrypt_compressed(&associated_data(id, blob), packed)?));
             }
         }
-        let header = Header::new(K::KIND, actor.organisation.ukprn(), parts.len(), now).repeatable(K::is_repeatable(details));
-        self.accept(Batch { id, header, parts, expires: self.longest_kept(now) }, details, blobs).await
+        let header = BatchHeader::new(K::KIND, actor.organisation.ukprn(), parts.len(), now).repeatable(K::is_repeatable(details));
+        self.accept(Batch { id, header, parts, expires: self.latest_expiry(now) }, details, blobs).await
     }
 
     /// Follows a job of LRS that was submitted elsewhere.
     ///
     /// # Errors
     /// The same.
-    pub async fn track<K: BatchKind>(&self, actor: &Actor, job: i64) -> Result<Batch, JobsError> {
+    pub async fn track<K: BatchKind>(&self, actor: &RequestContext, job: i64) -> Result<Batch, BatchError> {
         let now = self.prepare().await?;
-        let header = Header::new(K::KIND, actor.organisation.ukprn(), 1, now).tracked();
-        let batch = Batch { id: BatchId::new(), header, parts: vec![Part::of_job(job, now)], expires: self.longest_kept(now) };
-        self.accept(batch, &Details::of(actor), Vec::new()).await
+        let header = BatchHeader::new(K::KIND, actor.organisation.ukprn(), 1, now).tracked();
+        let batch = Batch { id: BatchId::new(), header, parts: vec![Part::of_job(job, now)], expires: self.latest_expiry(now) };
+        self.accept(batch, &BatchMetadata::of(actor), Vec::new()).await
     }
 
     /// When a batch that begins now leaves, if nothing is heard of it any more.
-    fn longest_kept(&self, now: Moment) -> Moment {
+    fn latest_expiry(&self, now: EpochMillis) -> EpochMillis {
         // What is announced does not end before it has begun: all of it may be waited for.
-        let closed = closed_for(&self.settings.maintenance, now.timestamp(), jiff::Timestamp::MAX);
-        now.after(self.settings.horizon).after(self.settings.retention).after(closed)
+        let closed = maintenance_between(&self.settings.maintenance, now.timestamp(), jiff::Timestamp::MAX);
+        now.after(self.settings.tracking_timeout).after(self.settings.retention).after(closed)
     }
 
-    async fn accept(&self, batch: Batch, details: &Details, mut blobs: Vec<(Blob, Vec<u8>)>) -> Result<Batch, JobsError> {
-        let json = serde_json::to_vec(details).map_err(|_| JobsError::Unreadable("details"))?;
-        blobs.push((Blob::Details, self.keys.seal(&place(batch.id, Blob::Details), &json)?));
+    async fn accept(&self, batch: Batch, details: &BatchMetadata, mut blobs: Vec<(PartBlob, Vec<u8>)>) -> Result<Batch, BatchError> {
+        let json = serde_json::to_vec(details).map_err(|_| BatchError::Unreadable("details"))?;
+        blobs.push((PartBlob::Details, self.keys.encrypt(&associated_data(batch.id, PartBlob::Details), &json)?));
         let new = NewBatch { batch, blobs };
         self.store.create(&new).await?;
         let Batch { id, header, .. } = &new.batch;
@@ -251,8 +257,8 @@ impl Jobs {
     ///
     /// # Errors
     /// [`JobsError`]
-    pub async fn find(&self, kind: Kind, actor: &Actor, id: BatchId) -> Result<Option<Batch>, JobsError> {
-        self.check().await?;
+    pub async fn find(&self, kind: KindTag, actor: &RequestContext, id: BatchId) -> Result<Option<Batch>, BatchError> {
+        self.verify_encryption_keys().await?;
         let batch = self.store.load(id).await?;
         let batch = batch.filter(|batch| batch.header.kind == kind && batch.header.belongs_to(actor.organisation.ukprn()));
         if let Some(overdue) = batch.as_ref().filter(|batch| self.is_overdue(batch)) {
@@ -265,7 +271,7 @@ impl Jobs {
     /// Should somebody have worked at it long ago?
     fn is_overdue(&self, batch: &Batch) -> bool {
         const LONG: Duration = Duration::from_secs(10 * 60);
-        let now = Moment(jiff::Timestamp::now().as_millisecond());
+        let now = EpochMillis(jiff::Timestamp::now().as_millisecond());
         batch.due().is_some_and(|due| now.since(due) > LONG + self.settings.lease)
     }
 
@@ -273,7 +279,7 @@ impl Jobs {
     ///
     /// # Errors
     /// [`JobsError`]
-    pub async fn wait(&self, mut batch: Batch, longest: Duration) -> Result<Batch, JobsError> {
+    pub async fn wait(&self, mut batch: Batch, longest: Duration) -> Result<Batch, BatchError> {
         const SHORTEST: Duration = Duration::from_millis(50);
         let ends = tokio::time::Instant::now() + longest;
         let mut pause = SHORTEST;
@@ -294,12 +300,12 @@ impl Jobs {
     /// [`JobsError`]
     pub async fn list(
         &self,
-        kind: Kind,
-        actor: &Actor,
+        kind: KindTag,
+        actor: &RequestContext,
         mut after: Option<BatchId>,
         most: usize,
-    ) -> Result<(Vec<Batch>, Option<BatchId>), JobsError> {
-        self.check().await?;
+    ) -> Result<(Vec<Batch>, Option<BatchId>), BatchError> {
+        self.verify_encryption_keys().await?;
         let ukprn = actor.organisation.ukprn();
         let mut batches: Vec<Batch> = Vec::new();
         loop {
@@ -322,7 +328,7 @@ impl Jobs {
     ///
     /// # Errors
     /// [`JobsError`]
-    pub async fn erase(&self, batch: &Batch) -> Result<(), JobsError> {
+    pub async fn erase(&self, batch: &Batch) -> Result<(), BatchError> {
         self.store.erase(batch).await?;
         tracing::info!(batch = %batch.id, "batch erased");
         Ok(())
@@ -332,18 +338,24 @@ impl Jobs {
     ///
     /// # Errors
     /// [`JobsError`]
-    pub async fn decide(&self, actor: &Actor, batch: &Batch, number: u32, decision: Decision) -> Result<Decided, JobsError> {
-        let Some(seen) = batch.part(number) else { return Ok(Decided::NoSuchPart) };
-        if seen.state != State::Unconfirmed {
-            return Ok(Decided::NotUnconfirmed);
+    pub async fn decide(
+        &self,
+        actor: &RequestContext,
+        batch: &Batch,
+        number: u32,
+        decision: Decision,
+    ) -> Result<DecisionOutcome, BatchError> {
+        let Some(seen) = batch.part(number) else { return Ok(DecisionOutcome::NoSuchPart) };
+        if seen.state != PartState::Unconfirmed {
+            return Ok(DecisionOutcome::NotAwaitingDecision);
         }
         let now = self.prepare().await?;
         // It stays longer than was thought when it was accepted, and with it what it was sealed with.
-        self.key_check.extend(&*self.store, now, self.longest_kept(now)).await?;
+        self.key_check.extend(&*self.store, now, self.latest_expiry(now)).await?;
         let (part, blobs) = match decision {
             Decision::Resubmit => {
                 let part = Part {
-                    state: State::Waiting,
+                    state: PartState::Waiting,
                     reason: None,
                     due: now,
                     changed: now,
@@ -353,117 +365,119 @@ impl Jobs {
                     other_user: true,
                     ..seen.clone()
                 };
-                let blob = Blob::User(number);
-                let user = serde_json::to_vec(&Details::of(actor)).map_err(|_| JobsError::Unreadable("a user"))?;
-                (part, Blobs { put: vec![(blob, self.keys.seal(&place(batch.id, blob), &user)?)], erase: Vec::new() })
+                let blob = PartBlob::User(number);
+                let user = serde_json::to_vec(&BatchMetadata::of(actor)).map_err(|_| BatchError::Unreadable("a user"))?;
+                (part, Blobs { put: vec![(blob, self.keys.encrypt(&associated_data(batch.id, blob), &user)?)], erase: Vec::new() })
             }
             Decision::Discard => {
-                let part = Part { state: State::Failed, reason: Some(Reason::Discarded), changed: now, ..seen.clone() };
-                (part, Blobs { put: Vec::new(), erase: vec![Blob::Records(number)] })
+                let part = Part { state: PartState::Failed, reason: Some(PartReason::Discarded), changed: now, ..seen.clone() };
+                (part, Blobs { put: Vec::new(), erase: vec![PartBlob::Records(number)] })
             }
         };
         if !self.store.change(batch.id, number, seen, &part, &blobs).await? {
-            return Ok(Decided::NotUnconfirmed);
+            return Ok(DecisionOutcome::NotAwaitingDecision);
         }
         metrics::part(batch.header.kind.name(), part.state.name());
         tracing::info!(batch = %batch.id, part = number, ?decision, "decided by the caller");
         // It is decided, whether or not the rest succeeds at once: the batch is looked at again in some hours in any case.
         let mut rest = self.store.wake(batch.id).await;
         if decision == Decision::Resubmit {
-            rest = self.store.keep_until(batch, self.longest_kept(now)).await.and(rest);
+            rest = self.store.extend_expiry(batch, self.latest_expiry(now)).await.and(rest);
         }
         if let Err(error) = rest {
             tracing::warn!(batch = %batch.id, part = number, %error, "a decision is not carried out at once");
         }
         self.news.notify_one();
-        Ok(Decided::Done)
+        Ok(DecisionOutcome::Applied)
     }
 
     /// What became of the records of a part, in their order, as far as it is known. `None`: it is not over.
     ///
     /// # Errors
     /// [`JobsError`]
-    pub async fn rows<K: BatchKind>(&self, batch: &Batch, number: u32) -> Result<Option<Vec<Row<K::Result>>>, JobsError> {
-        let Some(part) = batch.part(number).filter(|part| matches!(part.state, State::Complete | State::Failed)) else { return Ok(None) };
+    pub async fn rows<K: BatchKind>(&self, batch: &Batch, number: u32) -> Result<Option<Vec<RecordResult<K::Result>>>, BatchError> {
+        let Some(part) = batch.part(number).filter(|part| matches!(part.state, PartState::Complete | PartState::Failed)) else {
+            return Ok(None);
+        };
         let (first, tracked) = (part.first, batch.header.tracked);
-        let index = self.sealed(batch.id, Blob::Index(number)).await?;
-        let output = self.sealed(batch.id, Blob::Output(number)).await?;
-        let rows = move |keys: &Keys| {
+        let index = self.sealed(batch.id, PartBlob::Index(number)).await?;
+        let output = self.sealed(batch.id, PartBlob::Output(number)).await?;
+        let rows = move |keys: &KeyRing| {
             let index = index.map(|sealed| sealed.open(keys)).transpose()?;
-            let marks: Option<Vec<Mark>> =
-                index.map(|json| serde_json::from_slice(&json).map_err(|_| JobsError::Unreadable("an index"))).transpose()?;
+            let marks: Option<Vec<RecordFingerprint>> =
+                index.map(|json| serde_json::from_slice(&json).map_err(|_| BatchError::Unreadable("an index"))).transpose()?;
             // Without it nobody can say whose results these are.
             if marks.is_none() && !tracked {
-                return Err(JobsError::Unreadable("a part without an index"));
+                return Err(BatchError::Unreadable("a part without an index"));
             }
             Ok(match output {
                 Some(sealed) => K::rows(output_of::<K>(&sealed.open(keys)?)?, first, marks.as_deref()),
-                None => (first..).zip(&marks.unwrap_or_default()).map(|(at, mark)| Row::without_result(at, mark)).collect(),
+                None => (first..).zip(&marks.unwrap_or_default()).map(|(at, mark)| RecordResult::without_result(at, mark)).collect(),
             })
         };
-        self.aside(part.records, rows).await.map(Some)
+        self.spawn_blocking_if_large(part.records, rows).await.map(Some)
     }
 
     /// What LRS answered about a part, if it did.
     ///
     /// # Errors
     /// [`JobsError`]
-    pub async fn output<K: BatchKind>(&self, batch: &Batch, number: u32) -> Result<Option<K::Output>, JobsError> {
-        let Some(sealed) = self.sealed(batch.id, Blob::Output(number)).await? else { return Ok(None) };
+    pub async fn output<K: BatchKind>(&self, batch: &Batch, number: u32) -> Result<Option<K::Output>, BatchError> {
+        let Some(sealed) = self.sealed(batch.id, PartBlob::Output(number)).await? else { return Ok(None) };
         output_of::<K>(&sealed.open(&self.keys)?).map(Some)
     }
 
     /// LRS's answer as it is kept: in LRS's own notation.
-    fn sealed_output<K: BatchKind>(&self, id: BatchId, number: u32, output: &K::Output) -> Result<(Blob, Vec<u8>), JobsError> {
-        use crate::lrs::soap::xml_mapping::WireRecord;
-        let xml = Writer::envelope(|writer| writer.element("Output", "xmlns:a=\"urn:lrs-gateway:kept\"", |writer| output.write(writer)));
-        let xml = xml.map_err(|_| JobsError::Unreadable("an answer of LRS"))?;
-        let blob = Blob::Output(number);
-        Ok((blob, self.keys.seal(&place(id, blob), xml.as_bytes())?))
+    fn sealed_output<K: BatchKind>(&self, id: BatchId, number: u32, output: &K::Output) -> Result<(PartBlob, Vec<u8>), BatchError> {
+        use crate::lrs::soap::xml_mapping::XmlRecord;
+        let xml = XmlWriter::envelope(|writer| writer.element("Output", "xmlns:a=\"urn:lrs-gateway:kept\"", |writer| output.write(writer)));
+        let xml = xml.map_err(|_| BatchError::Unreadable("an answer of LRS"))?;
+        let blob = PartBlob::Output(number);
+        Ok((blob, self.keys.encrypt(&associated_data(id, blob), xml.as_bytes())?))
     }
 
-    async fn sealed(&self, id: BatchId, blob: Blob) -> Result<Option<Sealed>, JobsError> {
+    async fn sealed(&self, id: BatchId, blob: PartBlob) -> Result<Option<Sealed>, BatchError> {
         let bytes = self.store.blob(id, blob).await?;
-        Ok(bytes.map(|bytes| Sealed { place: place(id, blob), bytes }))
+        Ok(bytes.map(|bytes| Sealed { place: associated_data(id, blob), bytes }))
     }
 
     /// Does work on so many records, beside the threads that serve everybody if there are many.
-    async fn aside<T: Send + 'static>(
+    async fn spawn_blocking_if_large<T: Send + 'static>(
         &self,
         records: u32,
-        work: impl FnOnce(&Keys) -> Result<T, JobsError> + Send + 'static,
-    ) -> Result<T, JobsError> {
-        const MANY: u32 = 1_000;
-        if records < MANY {
+        work: impl FnOnce(&KeyRing) -> Result<T, BatchError> + Send + 'static,
+    ) -> Result<T, BatchError> {
+        const OFFLOAD_THRESHOLD: u32 = 1_000;
+        if records < OFFLOAD_THRESHOLD {
             return work(&self.keys);
         }
         let keys = Arc::clone(&self.keys);
-        tokio::task::spawn_blocking(move || work(&keys)).await.map_err(|_| JobsError::Unreadable("records: the reader panicked"))?
+        tokio::task::spawn_blocking(move || work(&keys)).await.map_err(|_| BatchError::Unreadable("records: the reader panicked"))?
     }
 
     /// Who is named to LRS, and what is said of the batch.
-    async fn details(&self, id: BatchId, blob: Blob) -> Result<Details, JobsError> {
-        let sealed = self.sealed(id, blob).await?.ok_or(JobsError::Unreadable("a batch without details"))?;
-        from_json(&sealed.open(&self.keys)?).map_err(|_| JobsError::Unreadable("details"))
+    async fn details(&self, id: BatchId, blob: PartBlob) -> Result<BatchMetadata, BatchError> {
+        let sealed = self.sealed(id, blob).await?.ok_or(BatchError::Unreadable("a batch without details"))?;
+        from_json(&sealed.open(&self.keys)?).map_err(|_| BatchError::Unreadable("details"))
     }
 
     /// The person that LRS is told about a part, and where calls about it come from.
-    async fn user(&self, batch: &Batch, number: u32, details: &Details) -> Result<(UserName, Origin), JobsError> {
+    async fn user(&self, batch: &Batch, number: u32, details: &BatchMetadata) -> Result<(UserName, ClientIdentity), BatchError> {
         if batch.part(number).is_some_and(|part| part.other_user) {
-            let other = self.details(batch.id, Blob::User(number)).await?;
+            let other = self.details(batch.id, PartBlob::User(number)).await?;
             return Ok((other.user.clone(), other.origin(batch.id, number)));
         }
         Ok((details.user.clone(), details.origin(batch.id, number)))
     }
 
-    async fn records<K: BatchKind>(&self, batch: &Batch, number: u32) -> Result<Option<Vec<K::Record>>, JobsError> {
-        let Some(sealed) = self.sealed(batch.id, Blob::Records(number)).await? else { return Ok(None) };
+    async fn records<K: BatchKind>(&self, batch: &Batch, number: u32) -> Result<Option<Vec<K::Record>>, BatchError> {
+        let Some(sealed) = self.sealed(batch.id, PartBlob::Records(number)).await? else { return Ok(None) };
         let expected = batch.part(number).map_or(0, |part| part.records);
-        let records = move |keys: &Keys| {
-            let records: Vec<K::Record> = from_json(&sealed.open(keys)?).map_err(|_| JobsError::Unreadable("records"))?;
-            if records.len() == expected as usize { Ok(records) } else { Err(JobsError::Unreadable("the number of records")) }
+        let records = move |keys: &KeyRing| {
+            let records: Vec<K::Record> = from_json(&sealed.open(keys)?).map_err(|_| BatchError::Unreadable("records"))?;
+            if records.len() == expected as usize { Ok(records) } else { Err(BatchError::Unreadable("the number of records")) }
         };
-        self.aside(expected, records).await.map(Some)
+        self.spawn_blocking_if_large(expected, records).await.map(Some)
     }
 }
 
@@ -474,21 +488,21 @@ struct Sealed {
 }
 
 impl Sealed {
-    fn open(&self, keys: &Keys) -> Result<Vec<u8>, CannotOpen> {
-        keys.open(&self.place, &self.bytes)
+    fn open(&self, keys: &KeyRing) -> Result<Vec<u8>, DecryptError> {
+        keys.decrypt(&self.place, &self.bytes)
     }
 }
 
 /// LRS's answer, from LRS's own notation.
-fn output_of<K: BatchKind>(xml: &[u8]) -> Result<K::Output, JobsError> {
+fn output_of<K: BatchKind>(xml: &[u8]) -> Result<K::Output, BatchError> {
     let read = || {
-        let mut reader = Reader::new(decode(xml)?)?;
+        let mut reader = XmlReader::new(decode(xml)?)?;
         reader.soap_body(|reader, _| K::Output::read(reader))
     };
-    read().map_err(|_| JobsError::Unreadable("an answer of LRS"))
+    read().map_err(|_| BatchError::Unreadable("an answer of LRS"))
 }
 
 /// Where a blob belongs: it can be opened nowhere else.
-fn place(id: BatchId, blob: Blob) -> String {
+fn associated_data(id: BatchId, blob: PartBlob) -> String {
     format!("{id}:{blob}")
 }

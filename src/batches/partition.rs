@@ -10,10 +10,10 @@ use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::Schema;
 
 use crate::batches::batch_kind::BatchKind;
-use crate::schema::Invalid;
-use crate::schema::deserialize::{Input, Reading, each};
-use crate::schema::openapi::{Field, Schemas};
-use crate::storage::encryption::Packing;
+use crate::schema::InvalidValue;
+use crate::schema::deserialize::{DeserializeContext, FromDocument, each};
+use crate::schema::openapi::{PropertySchema, Schemas};
+use crate::storage::encryption::Compressor;
 
 /// Records of a kind, one or more, split and packed.
 pub struct Parts<K> {
@@ -49,22 +49,22 @@ impl<K> std::fmt::Debug for Parts<K> {
     }
 }
 
-impl<K: BatchKind> Input for Parts<K> {
-    fn read<'de, D: Deserializer<'de>>(input: D, reading: &mut Reading) -> Result<Option<Self>, D::Error> {
+impl<K: BatchKind> FromDocument for Parts<K> {
+    fn read<'de, D: Deserializer<'de>>(input: D, reading: &mut DeserializeContext) -> Result<Option<Self>, D::Error> {
         let mut splitter = Splitter::<K>::new();
         if !each(input, reading, |record: K::Record| splitter.add(&record))? {
             return Ok(None);
         }
         let parts = splitter.finish();
         if parts.is_empty() {
-            reading.note(Invalid::new("too_few", "must have at least 1 item"));
+            reading.note(InvalidValue::new("too_few", "must have at least 1 item"));
             return Ok(None);
         }
         Ok(Some(Self { parts, kind: PhantomData }))
     }
 }
 
-impl<K: BatchKind> Field for Parts<K> {
+impl<K: BatchKind> PropertySchema for Parts<K> {
     fn schema() -> RefOr<Schema> {
         let mut schema = Vec::<K::Record>::schema();
         if let RefOr::T(Schema::Array(array)) = &mut schema {
@@ -92,9 +92,9 @@ impl<K: BatchKind> Splitter<K> {
     fn add(&mut self, record: &K::Record) {
         let (count, records, index) = self.open.get_or_insert_with(|| (0, List::new(), List::new()));
         records.add(record);
-        index.add(&K::mark(record));
+        index.add(&K::fingerprint(record));
         *count += 1;
-        if *count as usize >= K::MOST_IN_A_JOB {
+        if *count as usize >= K::MAX_RECORDS_PER_JOB {
             self.close();
         }
     }
@@ -113,14 +113,14 @@ impl<K: BatchKind> Splitter<K> {
 
 /// A JSON list being packed.
 struct List {
-    packing: Packing,
+    packing: Compressor,
     item: Vec<u8>,
     empty: bool,
 }
 
 impl List {
     fn new() -> Self {
-        Self { packing: Packing::new(), item: Vec::new(), empty: true }
+        Self { packing: Compressor::new(), item: Vec::new(), empty: true }
     }
 
     /// Writing to memory does not fail.

@@ -18,7 +18,7 @@ pub const PERSON: usize = 0;
 
 /// What tells a record from others.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Mark {
+pub struct RecordFingerprint {
     /// The caller's own name for the record.
     #[serde(rename = "m", default, skip_serializing_if = "Option::is_none")]
     pub mis_identifier: Option<Personal<String>>,
@@ -30,7 +30,7 @@ pub struct Mark {
     pub names_uln: bool,
 }
 
-impl Mark {
+impl RecordFingerprint {
     /// The mark of a record with this name and these keys.
     pub fn new(mis_identifier: Option<&str>, keys: impl IntoIterator<Item = u64>) -> Self {
         let mis_identifier = mis_identifier.filter(|name| !name.is_empty()).map(|name| Personal::new(name.to_owned()));
@@ -66,7 +66,7 @@ pub fn key(texts: &[&str]) -> u64 {
 /// Results whose every field is that of a record are the record's; records that are the same in every field can have each other's.
 /// Where LRS has changed something, a result is a record's only if there is no second candidate among all that was sent and all that
 /// came back: by name and person, by name alone, by person alone if one of the two has no name.
-pub fn pair(sent: &[Mark], returned: &[Mark]) -> Vec<Option<usize>> {
+pub fn pair(sent: &[RecordFingerprint], returned: &[RecordFingerprint]) -> Vec<Option<usize>> {
     let mut pairs = Pairs { of_sent: vec![None; sent.len()], taken: vec![false; returned.len()] };
     let mut alike: HashMap<_, VecDeque<usize>> = HashMap::new();
     for (at, mark) in returned.iter().enumerate() {
@@ -77,7 +77,8 @@ pub fn pair(sent: &[Mark], returned: &[Mark]) -> Vec<Option<usize>> {
             pairs.join(at, found);
         }
     }
-    let contradict = |one: &Mark, other: &Mark| one.name().is_some() && other.name().is_some() && one.name() != other.name();
+    let contradict =
+        |one: &RecordFingerprint, other: &RecordFingerprint| one.name().is_some() && other.name().is_some() && one.name() != other.name();
     pairs.join_unique(sent, returned, |mark| Some((mark.name(), mark.key(PERSON)?)));
     pairs.join_unique(sent, returned, |mark| mark.name());
     pairs.join_unique_unless(sent, returned, |mark| mark.key(PERSON), contradict);
@@ -96,19 +97,24 @@ impl Pairs {
     }
 
     /// Joins what has the same property as exactly one other, of all there are.
-    fn join_unique<'m, P: Hash + Eq>(&mut self, sent: &'m [Mark], returned: &'m [Mark], property: impl Fn(&'m Mark) -> Option<P>) {
+    fn join_unique<'m, P: Hash + Eq>(
+        &mut self,
+        sent: &'m [RecordFingerprint],
+        returned: &'m [RecordFingerprint],
+        property: impl Fn(&'m RecordFingerprint) -> Option<P>,
+    ) {
         self.join_unique_unless(sent, returned, property, |_, _| false);
     }
 
     /// The same, unless something else speaks against it.
     fn join_unique_unless<'m, P: Hash + Eq>(
         &mut self,
-        sent: &'m [Mark],
-        returned: &'m [Mark],
-        property: impl Fn(&'m Mark) -> Option<P>,
-        contradict: impl Fn(&Mark, &Mark) -> bool,
+        sent: &'m [RecordFingerprint],
+        returned: &'m [RecordFingerprint],
+        property: impl Fn(&'m RecordFingerprint) -> Option<P>,
+        contradict: impl Fn(&RecordFingerprint, &RecordFingerprint) -> bool,
     ) {
-        let by_property = |marks: &'m [Mark]| {
+        let by_property = |marks: &'m [RecordFingerprint]| {
             let mut found: HashMap<P, Vec<usize>> = HashMap::new();
             for (at, mark) in marks.iter().enumerate() {
                 if let Some(property) = property(mark) {
@@ -134,8 +140,8 @@ impl Pairs {
 mod tests {
     use super::*;
 
-    fn marks(list: &[(&str, &str)]) -> Vec<Mark> {
-        list.iter().map(|(name, content)| Mark::new(Some(name), [key(&[content])])).collect()
+    fn marks(list: &[(&str, &str)]) -> Vec<RecordFingerprint> {
+        list.iter().map(|(name, content)| RecordFingerprint::new(Some(name), [key(&[content])])).collect()
     }
 
     #[test]
@@ -146,7 +152,7 @@ mod tests {
 
     #[test]
     fn people_of_one_name_are_told_apart_by_the_rest() {
-        let person = |postcode: &str| Mark::new(None, [key(&["John", "Smith"]), key(&["John", "Smith", postcode])]);
+        let person = |postcode: &str| RecordFingerprint::new(None, [key(&["John", "Smith"]), key(&["John", "Smith", postcode])]);
         let sent = [person("ZZ1 1AA"), person("ZZ2 2BB")];
         assert_eq!(pair(&sent, &[person("ZZ2 2BB"), person("ZZ1 1AA")]), [Some(1), Some(0)]);
         assert_eq!(pair(&sent, &[person("ZZ2 2BB")]), [None, Some(0)]);
@@ -173,11 +179,11 @@ mod tests {
 
     #[test]
     fn marks_are_kept_small_and_read_back() {
-        let mark = Mark::new(Some("STU-17"), [1, 2]).naming_uln(true);
+        let mark = RecordFingerprint::new(Some("STU-17"), [1, 2]).naming_uln(true);
         let json = serde_json::to_string(&mark).expect("JSON");
         assert_eq!(json, r#"{"m":"STU-17","k":[1,2],"u":true}"#);
-        assert_eq!(serde_json::from_str::<Mark>(&json).expect("a mark"), mark);
-        assert_eq!(serde_json::to_string(&Mark::new(None, [1])).expect("JSON"), r#"{"k":[1]}"#);
+        assert_eq!(serde_json::from_str::<RecordFingerprint>(&json).expect("a mark"), mark);
+        assert_eq!(serde_json::to_string(&RecordFingerprint::new(None, [1])).expect("JSON"), r#"{"k":[1]}"#);
         assert!(!format!("{mark:?}").contains("STU"));
     }
 }

@@ -3,12 +3,12 @@
 
 use std::time::Duration;
 
-use crate::batches::JobSettings;
-use crate::batches::batch_kind::{Progress, Submitted};
-use crate::batches::model::{Moment, Part, Reason, State};
-use crate::lrs::Failure;
+use crate::batches::BatchSettings;
+use crate::batches::batch_kind::{JobProgress, Submitted};
+use crate::batches::model::{EpochMillis, Part, PartReason, PartState};
+use crate::lrs::LrsError;
 use crate::lrs::codes::LrsCode;
-use crate::lrs::maintenance::{Window, closed_for, time_to};
+use crate::lrs::maintenance::{MaintenanceWindow, maintenance_between, time_until};
 
 /// How long after it was submitted LRS may say that it does not know a job: it may not have got round to it. And how often it must
 /// say so, one time after another.
@@ -21,84 +21,84 @@ const FIRST_RETRY: Duration = Duration::from_secs(2);
 
 /// What the decisions depend on beside the part.
 #[derive(Debug, Clone, Copy)]
-pub struct Circumstances<'a> {
+pub struct TransitionContext<'a> {
     /// Now.
-    pub now: Moment,
+    pub now: EpochMillis,
     /// Paces.
-    pub settings: &'a JobSettings,
+    pub settings: &'a BatchSettings,
     /// Would it do no harm to send the part twice?
     pub repeatable: bool,
     /// Was it submitted by somebody else than the gateway?
     pub tracked: bool,
     /// When LRS is announced to be closed.
-    pub maintenance: &'a [Window],
+    pub maintenance: &'a [MaintenanceWindow],
 }
 
-impl Circumstances<'_> {
+impl TransitionContext<'_> {
     /// The part as somebody begins to send it. Kept before the first byte goes out.
-    pub fn sending(&self, part: &Part, sender: u64) -> Part {
-        Part { state: State::Sending, reason: None, sent: part.sent.saturating_add(1), sender, changed: self.now, ..part.clone() }
+    pub fn begin_sending(&self, part: &Part, sender: u64) -> Part {
+        Part { state: PartState::Sending, reason: None, sent: part.sent.saturating_add(1), sender, changed: self.now, ..part.clone() }
     }
 
     /// The part after its sender has gone without a word.
     pub fn abandoned(&self, part: &Part) -> Part {
-        self.lost(part, Reason::AnswerLost, None)
+        self.answer_lost(part, PartReason::AnswerLost, None)
     }
 
     /// The part that LRS has answered, or has not.
-    pub fn sent(&self, part: &Part, outcome: Result<&Submitted, &Failure>) -> Part {
+    pub fn after_send(&self, part: &Part, outcome: Result<&Submitted, &LrsError>) -> Part {
         let changed = self.now;
         match outcome {
             Ok(Submitted { job: Some(job), code }) => Part {
-                state: State::Submitted,
+                state: PartState::Submitted,
                 reason: None,
                 job: Some(*job),
                 code: printable(code.as_ref()),
                 submitted: Some(self.now),
-                due: self.now.after(jittered(self.settings.first_poll)),
+                due: self.now.after(jittered(self.settings.initial_poll_interval)),
                 tries: 0,
                 changed,
                 ..part.clone()
             },
-            Ok(Submitted { job: None, code }) => self.failed(part, Reason::LrsRefused, code.as_ref()),
-            Err(failure) if !failure.nothing_done() && (failure.may_pass() || !self.repeatable) => {
-                let reason = if failure.may_pass() { Reason::AnswerLost } else { reason_of(failure) };
-                self.lost(part, reason, failure.lrs_code())
+            Ok(Submitted { job: None, code }) => self.failed(part, PartReason::LrsRejected, code.as_ref()),
+            Err(failure) if !failure.is_not_executed() && (failure.is_transient() || !self.repeatable) => {
+                let reason = if failure.is_transient() { PartReason::AnswerLost } else { reason_of(failure) };
+                self.answer_lost(part, reason, failure.lrs_code())
             }
-            Err(failure) if failure.may_pass() => {
-                let later = self.later(part, reason_of(failure), failure.lrs_code());
+            Err(failure) if failure.is_transient() => {
+                let later = self.retry_later(part, reason_of(failure), failure.lrs_code());
                 // Batches are held until LRS is open again, but announcements change.
-                let Failure::PlannedMaintenance { until } = failure else { return later };
-                Part { due: self.now.after(jittered(time_to(*until).min(self.settings.longest_poll))), ..later }
+                let LrsError::PlannedMaintenance { until } = failure else { return later };
+                Part { due: self.now.after(jittered(time_until(*until).min(self.settings.max_poll_interval))), ..later }
             }
             Err(failure) => self.failed(part, reason_of(failure), failure.lrs_code()),
         }
     }
 
     /// The part after LRS has said how far it is.
-    pub fn asked(&self, part: &Part, progress: Progress, code: Option<&LrsCode>) -> Part {
+    pub fn after_poll(&self, part: &Part, progress: JobProgress, code: Option<&LrsCode>) -> Part {
         let waited = self.now.since(part.submitted.unwrap_or(part.begun));
         // Codes of some operations are not public: what LRS said before is better than nothing.
         let code = printable(code).or_else(|| part.code.clone());
         let again = Part { reason: None, code, due: self.next_poll(part), tries: 0, ..part.clone() };
-        let failed = |reason| Part { state: State::Failed, reason: Some(reason), changed: self.now, ..again.clone() };
+        let failed = |reason| Part { state: PartState::Failed, reason: Some(reason), changed: self.now, ..again.clone() };
         match progress {
-            Progress::Done => Part { state: State::Complete, changed: self.now, ..again },
-            Progress::Failed => failed(Reason::JobFailed),
-            Progress::Working => again,
-            Progress::Unknown => {
-                let times = if part.reason == Some(Reason::JobUnknown) { part.tries + 1 } else { 1 };
+            JobProgress::Done => Part { state: PartState::Complete, changed: self.now, ..again },
+            JobProgress::Failed => failed(PartReason::JobFailed),
+            JobProgress::Working => again,
+            JobProgress::Unknown => {
+                let times = if part.reason == Some(PartReason::JobUnknown) { part.tries + 1 } else { 1 };
                 if self.tracked || (waited >= UNKNOWN_FOR && times >= UNKNOWN_TIMES) {
-                    return failed(Reason::JobUnknown);
+                    return failed(PartReason::JobUnknown);
                 }
-                Part { reason: Some(Reason::JobUnknown), tries: times, ..again }
+                Part { reason: Some(PartReason::JobUnknown), tries: times, ..again }
             }
         }
     }
 
     /// The part after LRS could not be asked, or does not want to be asked so.
-    pub fn not_asked(&self, part: &Part, failure: &Failure) -> Part {
-        if self.tracked && !failure.may_pass() {
+    pub fn after_failed_poll(&self, part: &Part, failure: &LrsError) -> Part {
+        if self.tracked && !failure.is_transient() {
             return self.failed(part, reason_of(failure), failure.lrs_code());
         }
         let code = printable(failure.lrs_code()).or_else(|| part.code.clone());
@@ -106,36 +106,36 @@ impl Circumstances<'_> {
     }
 
     /// Has it taken longer than the gateway follows anything? While LRS is closed, as it has announced, time stands still.
-    pub fn is_too_late(&self, part: &Part) -> bool {
-        let closed = closed_for(self.maintenance, part.begun.timestamp(), self.now.timestamp());
-        self.now.since(part.begun) >= self.settings.horizon + closed
+    pub fn is_timed_out(&self, part: &Part) -> bool {
+        let closed = maintenance_between(self.maintenance, part.begun.timestamp(), self.now.timestamp());
+        self.now.since(part.begun) >= self.settings.tracking_timeout + closed
     }
 
     /// The part for which there is no more time.
-    pub fn too_late(&self, part: &Part) -> Part {
-        Part { state: State::Failed, reason: Some(Reason::NotInTime), changed: self.now, ..part.clone() }
+    pub fn timed_out(&self, part: &Part) -> Part {
+        Part { state: PartState::Failed, reason: Some(PartReason::TimedOut), changed: self.now, ..part.clone() }
     }
 
-    fn failed(&self, part: &Part, reason: Reason, code: Option<&LrsCode>) -> Part {
-        Part { state: State::Failed, reason: Some(reason), code: printable(code), changed: self.now, ..part.clone() }
+    fn failed(&self, part: &Part, reason: PartReason, code: Option<&LrsCode>) -> Part {
+        Part { state: PartState::Failed, reason: Some(reason), code: printable(code), changed: self.now, ..part.clone() }
     }
 
     /// LRS may have it. It is sent again only where that does no harm.
-    fn lost(&self, part: &Part, reason: Reason, code: Option<&LrsCode>) -> Part {
+    fn answer_lost(&self, part: &Part, reason: PartReason, code: Option<&LrsCode>) -> Part {
         let part = &Part { lost: part.lost.saturating_add(1), ..part.clone() };
         if self.repeatable && part.lost < MOST_LOST {
-            return self.later(part, reason, code);
+            return self.retry_later(part, reason, code);
         }
-        Part { state: State::Unconfirmed, reason: Some(reason), code: printable(code), changed: self.now, ..part.clone() }
+        Part { state: PartState::Unconfirmed, reason: Some(reason), code: printable(code), changed: self.now, ..part.clone() }
     }
 
     /// To be sent later.
-    fn later(&self, part: &Part, reason: Reason, code: Option<&LrsCode>) -> Part {
-        let wait = FIRST_RETRY.min(self.settings.first_poll) * 2_u32.saturating_pow(part.tries.min(16));
-        let due = self.now.after(jittered(wait.min(self.settings.longest_poll)));
+    fn retry_later(&self, part: &Part, reason: PartReason, code: Option<&LrsCode>) -> Part {
+        let wait = FIRST_RETRY.min(self.settings.initial_poll_interval) * 2_u32.saturating_pow(part.tries.min(16));
+        let due = self.now.after(jittered(wait.min(self.settings.max_poll_interval)));
         let code = printable(code);
         Part {
-            state: State::Waiting,
+            state: PartState::Waiting,
             reason: Some(reason),
             code,
             tries: part.tries.saturating_add(1),
@@ -146,10 +146,10 @@ impl Circumstances<'_> {
     }
 
     /// The longer a job takes, the less often LRS is asked: after another quarter of the time it has taken so far.
-    fn next_poll(&self, part: &Part) -> Moment {
+    fn next_poll(&self, part: &Part) -> EpochMillis {
         let taken = self.now.since(part.submitted.unwrap_or(part.begun));
-        let shortest = self.settings.first_poll.min(self.settings.longest_poll);
-        self.now.after(jittered((taken / 4).clamp(shortest, self.settings.longest_poll)))
+        let shortest = self.settings.initial_poll_interval.min(self.settings.max_poll_interval);
+        self.now.after(jittered((taken / 4).clamp(shortest, self.settings.max_poll_interval)))
     }
 }
 
@@ -163,20 +163,22 @@ fn printable(code: Option<&LrsCode>) -> Option<String> {
     code.and_then(LrsCode::printable).map(str::to_owned)
 }
 
-const fn reason_of(failure: &Failure) -> Reason {
+const fn reason_of(failure: &LrsError) -> PartReason {
     match failure {
-        Failure::Unreachable | Failure::CircuitOpen { .. } | Failure::Busy | Failure::NotAudited => Reason::LrsUnavailable,
-        Failure::Maintenance(_) | Failure::MaintenanceInFront | Failure::PlannedMaintenance { .. } => Reason::LrsMaintenance,
-        Failure::CredentialsRejected(_) => Reason::LrsCredentialsRejected,
-        Failure::RequestRejected(_) | Failure::UnknownError(_) | Failure::Unwritable => Reason::LrsRejectedRequest,
-        Failure::Refused(..) => Reason::LrsRefused,
-        Failure::ConnectionLost
-        | Failure::Timeout
-        | Failure::ServiceFailed(_)
-        | Failure::Unreadable(_)
-        | Failure::Contradiction(_)
-        | Failure::NotAnAnswer { .. }
-        | Failure::TooLarge => Reason::AnswerLost,
+        LrsError::Unreachable | LrsError::CircuitOpen { .. } | LrsError::QueueFull | LrsError::AuditUnavailable => {
+            PartReason::LrsUnavailable
+        }
+        LrsError::Maintenance(_) | LrsError::MaintenanceInFront | LrsError::PlannedMaintenance { .. } => PartReason::LrsMaintenance,
+        LrsError::CredentialsRejected(_) => PartReason::LrsCredentialsRejected,
+        LrsError::RequestRejected(_) | LrsError::UnknownError(_) | LrsError::Unwritable => PartReason::LrsRejectedRequest,
+        LrsError::Refused(..) => PartReason::LrsRejected,
+        LrsError::ConnectionLost
+        | LrsError::Timeout
+        | LrsError::ServiceFailed(_)
+        | LrsError::Unreadable(_)
+        | LrsError::Contradiction(_)
+        | LrsError::NotAnAnswer { .. }
+        | LrsError::TooLarge => PartReason::AnswerLost,
     }
 }
 
@@ -184,78 +186,86 @@ const fn reason_of(failure: &Failure) -> Reason {
 mod tests {
     use super::*;
 
-    const NOW: Moment = Moment(1_700_000_000_000);
+    const NOW: EpochMillis = EpochMillis(1_700_000_000_000);
 
-    fn circumstances(settings: &JobSettings, repeatable: bool) -> Circumstances<'_> {
-        Circumstances { now: NOW, settings, repeatable, tracked: false, maintenance: &[] }
+    fn circumstances(settings: &BatchSettings, repeatable: bool) -> TransitionContext<'_> {
+        TransitionContext { now: NOW, settings, repeatable, tracked: false, maintenance: &[] }
     }
 
     fn part() -> Part {
-        Part { state: State::Sending, sent: 1, ..Part::waiting(0, 200, NOW) }
+        Part { state: PartState::Sending, sent: 1, ..Part::waiting(0, 200, NOW) }
     }
 
     #[test]
     fn a_part_whose_answer_was_lost_is_sent_again_only_where_that_does_no_harm() {
-        let settings = JobSettings::default();
+        let settings = BatchSettings::default();
         for failure in
-            [Failure::Timeout, Failure::ConnectionLost, Failure::TooLarge, Failure::ServiceFailed(None), Failure::MaintenanceInFront]
+            [LrsError::Timeout, LrsError::ConnectionLost, LrsError::TooLarge, LrsError::ServiceFailed(None), LrsError::MaintenanceInFront]
         {
-            let unsafe_to_repeat = circumstances(&settings, false).sent(&part(), Err(&failure));
-            assert_eq!((unsafe_to_repeat.state, unsafe_to_repeat.reason), (State::Unconfirmed, Some(Reason::AnswerLost)), "{failure:?}");
-            let repeatable = circumstances(&settings, true).sent(&part(), Err(&failure));
-            assert!(repeatable.state == State::Waiting && repeatable.due > NOW, "{failure:?}");
+            let unsafe_to_repeat = circumstances(&settings, false).after_send(&part(), Err(&failure));
+            assert_eq!(
+                (unsafe_to_repeat.state, unsafe_to_repeat.reason),
+                (PartState::Unconfirmed, Some(PartReason::AnswerLost)),
+                "{failure:?}"
+            );
+            let repeatable = circumstances(&settings, true).after_send(&part(), Err(&failure));
+            assert!(repeatable.state == PartState::Waiting && repeatable.due > NOW, "{failure:?}");
         }
-        assert_eq!(circumstances(&settings, false).abandoned(&part()).state, State::Unconfirmed);
-        assert_eq!(circumstances(&settings, true).abandoned(&part()).state, State::Waiting);
+        assert_eq!(circumstances(&settings, false).abandoned(&part()).state, PartState::Unconfirmed);
+        assert_eq!(circumstances(&settings, true).abandoned(&part()).state, PartState::Waiting);
     }
 
     #[test]
     fn what_never_reached_lrs_is_sent_later_and_later() {
-        let settings = JobSettings::default();
+        let settings = BatchSettings::default();
         let mut part = part();
         let mut waits = Vec::new();
-        for failure in [Failure::Unreachable, Failure::Maintenance(None)].iter().cycle().take(20) {
-            part = circumstances(&settings, false).sent(&part, Err(failure));
-            assert_eq!(part.state, State::Waiting);
+        for failure in [LrsError::Unreachable, LrsError::Maintenance(None)].iter().cycle().take(20) {
+            part = circumstances(&settings, false).after_send(&part, Err(failure));
+            assert_eq!(part.state, PartState::Waiting);
             waits.push(part.due.since(NOW));
         }
         assert!(waits[0] < Duration::from_secs(3) && waits[3] > waits[0] * 4, "{waits:?}");
-        assert!(waits.iter().all(|wait| *wait <= settings.longest_poll.mul_f64(1.17)), "{waits:?}");
+        assert!(waits.iter().all(|wait| *wait <= settings.max_poll_interval.mul_f64(1.17)), "{waits:?}");
     }
 
     #[test]
     fn a_plain_refusal_is_final_with_its_code() {
-        let settings = JobSettings::default();
-        let refused = Failure::CredentialsRejected(Some(LrsCode::new("WSEC0005")));
-        let part = circumstances(&settings, true).sent(&part(), Err(&refused));
-        assert_eq!((part.state, part.reason), (State::Failed, Some(Reason::LrsCredentialsRejected)));
+        let settings = BatchSettings::default();
+        let refused = LrsError::CredentialsRejected(Some(LrsCode::new("WSEC0005")));
+        let part = circumstances(&settings, true).after_send(&part(), Err(&refused));
+        assert_eq!((part.state, part.reason), (PartState::Failed, Some(PartReason::LrsCredentialsRejected)));
         assert_eq!(part.code.as_deref(), Some("WSEC0005"));
         let no_job = Submitted { code: Some(LrsCode::new("WSRC0043")), job: None };
-        let part = circumstances(&settings, true).sent(&part, Ok(&no_job));
-        assert_eq!((part.state, part.code.as_deref()), (State::Failed, Some("WSRC0043")));
+        let part = circumstances(&settings, true).after_send(&part, Ok(&no_job));
+        assert_eq!((part.state, part.code.as_deref()), (PartState::Failed, Some("WSRC0043")));
     }
 
     #[test]
     fn an_error_that_nobody_has_documented_is_no_promise_that_nothing_was_done() {
-        let settings = JobSettings::default();
-        let unknown = Failure::UnknownError(LrsCode::new("WSEC4711"));
+        let settings = BatchSettings::default();
+        let unknown = LrsError::UnknownError(LrsCode::new("WSEC4711"));
         let of = |part: &Part| (part.state, part.reason, part.code.clone());
-        let told = |state| (state, Some(Reason::LrsRejectedRequest), Some("WSEC4711".to_owned()));
-        assert_eq!(of(&circumstances(&settings, false).sent(&part(), Err(&unknown))), told(State::Unconfirmed));
-        assert_eq!(of(&circumstances(&settings, true).sent(&part(), Err(&unknown))), told(State::Failed), "sending it again is of no use");
+        let told = |state| (state, Some(PartReason::LrsRejectedRequest), Some("WSEC4711".to_owned()));
+        assert_eq!(of(&circumstances(&settings, false).after_send(&part(), Err(&unknown))), told(PartState::Unconfirmed));
+        assert_eq!(
+            of(&circumstances(&settings, true).after_send(&part(), Err(&unknown))),
+            told(PartState::Failed),
+            "sending it again is of no use"
+        );
     }
 
     #[test]
     fn lrs_is_asked_less_and_less_often() {
-        let settings = JobSettings::default();
-        let mut part = circumstances(&settings, false).sent(&part(), Ok(&Submitted { code: None, job: Some(900_123) }));
+        let settings = BatchSettings::default();
+        let mut part = circumstances(&settings, false).after_send(&part(), Ok(&Submitted { code: None, job: Some(900_123) }));
         let (mut polls, mut now) = (0, NOW);
-        while now.since(NOW) < settings.horizon {
+        while now.since(NOW) < settings.tracking_timeout {
             now = part.due;
-            let here = Circumstances { now, ..circumstances(&settings, false) };
-            part = here.asked(&part, Progress::Working, None);
+            let here = TransitionContext { now, ..circumstances(&settings, false) };
+            part = here.after_poll(&part, JobProgress::Working, None);
             let wait = part.due.since(now);
-            assert!(wait <= settings.longest_poll.mul_f64(1.17) && wait >= settings.first_poll.mul_f64(0.83), "{wait:?}");
+            assert!(wait <= settings.max_poll_interval.mul_f64(1.17) && wait >= settings.initial_poll_interval.mul_f64(0.83), "{wait:?}");
             polls += 1;
         }
         assert!((250..400).contains(&polls), "{polls} polls in 72 hours");
@@ -263,39 +273,40 @@ mod tests {
 
     #[test]
     fn time_stands_still_while_lrs_is_closed_as_announced() {
-        let settings = JobSettings::default();
+        let settings = BatchSettings::default();
         let hours = |count: u64| NOW.after(Duration::from_secs(count * 60 * 60));
-        let window = Window { from: hours(10).timestamp(), until: hours(72).timestamp(), note: None };
-        let late = |at, maintenance| Circumstances { now: hours(at), maintenance, ..circumstances(&settings, false) }.is_too_late(&part());
+        let window = MaintenanceWindow { starts_at: hours(10).timestamp(), ends_at: hours(72).timestamp(), note: None };
+        let late =
+            |at, maintenance| TransitionContext { now: hours(at), maintenance, ..circumstances(&settings, false) }.is_timed_out(&part());
         assert!(late(72, &[]) && !late(71, &[]));
         assert!(!late(133, std::slice::from_ref(&window)) && late(134, std::slice::from_ref(&window)));
     }
 
     #[test]
     fn a_job_that_lrs_does_not_know_is_given_time_if_the_gateway_made_it() {
-        let settings = JobSettings::default();
-        let submitted = circumstances(&settings, false).sent(&part(), Ok(&Submitted { code: None, job: Some(7) }));
+        let settings = BatchSettings::default();
+        let submitted = circumstances(&settings, false).after_send(&part(), Ok(&Submitted { code: None, job: Some(7) }));
         let code = LrsCode::new("WSRC0018");
         let told = |part: &Part, seconds, tracked, progress| {
-            let here = Circumstances { now: NOW.after(Duration::from_secs(seconds)), tracked, ..circumstances(&settings, false) };
-            here.asked(part, progress, Some(&code))
+            let here = TransitionContext { now: NOW.after(Duration::from_secs(seconds)), tracked, ..circumstances(&settings, false) };
+            here.after_poll(part, progress, Some(&code))
         };
-        let unknown = |part: &Part, seconds| told(part, seconds, false, Progress::Unknown);
+        let unknown = |part: &Part, seconds| told(part, seconds, false, JobProgress::Unknown);
         let early = unknown(&unknown(&unknown(&submitted, 20), 40), 60);
-        assert_eq!((early.state, early.reason), (State::Submitted, Some(Reason::JobUnknown)));
-        assert_eq!(unknown(&early, 1000).state, State::Failed);
-        assert_eq!(unknown(&submitted, 1000).state, State::Submitted, "once is not enough");
-        assert_eq!(unknown(&told(&early, 900, false, Progress::Working), 1000).state, State::Submitted, "it knew the job meanwhile");
-        assert_eq!(told(&submitted, 1, true, Progress::Unknown).state, State::Failed, "nobody says that there is such a job");
+        assert_eq!((early.state, early.reason), (PartState::Submitted, Some(PartReason::JobUnknown)));
+        assert_eq!(unknown(&early, 1000).state, PartState::Failed);
+        assert_eq!(unknown(&submitted, 1000).state, PartState::Submitted, "once is not enough");
+        assert_eq!(unknown(&told(&early, 900, false, JobProgress::Working), 1000).state, PartState::Submitted, "it knew the job meanwhile");
+        assert_eq!(told(&submitted, 1, true, JobProgress::Unknown).state, PartState::Failed, "nobody says that there is such a job");
     }
 
     #[test]
     fn a_part_whose_answer_is_always_lost_is_not_sent_for_ever() {
-        let settings = JobSettings::default();
+        let settings = BatchSettings::default();
         let mut part = part();
         let mut sent = 0;
-        while part.state != State::Unconfirmed {
-            part = circumstances(&settings, true).sent(&part, Err(&Failure::TooLarge));
+        while part.state != PartState::Unconfirmed {
+            part = circumstances(&settings, true).after_send(&part, Err(&LrsError::TooLarge));
             sent += 1;
         }
         assert_eq!(sent, 5);
@@ -303,19 +314,19 @@ mod tests {
 
     #[test]
     fn lrss_last_code_stays_until_there_is_another() {
-        let settings = JobSettings::default();
+        let settings = BatchSettings::default();
         let submitted = Submitted { code: Some(LrsCode::new("WSRC0042")), job: Some(7) };
-        let part = circumstances(&settings, false).sent(&part(), Ok(&submitted));
-        let asked = circumstances(&settings, false).asked(&part, Progress::Working, None);
+        let part = circumstances(&settings, false).after_send(&part(), Ok(&submitted));
+        let asked = circumstances(&settings, false).after_poll(&part, JobProgress::Working, None);
         assert_eq!(asked.code.as_deref(), Some("WSRC0042"));
-        let asked = circumstances(&settings, false).asked(&asked, Progress::Failed, Some(&LrsCode::new("WSRC0010")));
-        assert_eq!((asked.state, asked.code.as_deref()), (State::Failed, Some("WSRC0010")));
+        let asked = circumstances(&settings, false).after_poll(&asked, JobProgress::Failed, Some(&LrsCode::new("WSRC0010")));
+        assert_eq!((asked.state, asked.code.as_deref()), (PartState::Failed, Some("WSRC0010")));
     }
 
     #[test]
     fn text_that_is_no_code_is_not_kept() {
-        let settings = JobSettings::default();
+        let settings = BatchSettings::default();
         let odd = Submitted { code: Some(LrsCode::new("Ana O'Neill")), job: Some(7) };
-        assert_eq!(circumstances(&settings, false).sent(&part(), Ok(&odd)).code, None);
+        assert_eq!(circumstances(&settings, false).after_send(&part(), Ok(&odd)).code, None);
     }
 }

@@ -28,7 +28,7 @@ const RENEGOTIATION: &str = if cfg!(feature = "native-tls") {
 /// # Errors
 /// What keeps the organisation from LRS, and what to do about it.
 pub async fn connect(lrs: &Lrs, organisation: &Organisation) -> Result<String, String> {
-    let address = lrs.address_of(Service::Learner);
+    let address = lrs.service_url(Service::Learner);
     let at = |what: String| format!("organisation {}: {address}: {what}", organisation.ukprn());
     let url = Url::parse(&address).map_err(|error| at(error.to_string()))?;
     let host = url.host_str().unwrap_or_default();
@@ -36,9 +36,9 @@ pub async fn connect(lrs: &Lrs, organisation: &Organisation) -> Result<String, S
         at(format!("the name {host} cannot be resolved ({error}): look at lrs.environment or lrs.base_url, and at this machine's DNS"))
     })?;
     RENEGOTIATIONS.listen();
-    let answered = match organisation.http().get(url.clone()).timeout(lrs.timeout()).send().await {
+    let answered = match organisation.http_client().get(url.clone()).timeout(lrs.timeout()).send().await {
         Ok(response) => Ok((response.status().as_u16(), start_of_page(response).await)),
-        Err(error) => Err(explained(&error, organisation.certificate().is_some())),
+        Err(error) => Err(explained(&error, organisation.certificate_validity().is_some())),
     };
     // The refusal ends connections in many ways, or in none: that there was one is more certain.
     if RENEGOTIATIONS.refused() {

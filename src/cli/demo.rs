@@ -9,15 +9,15 @@ use std::time::Duration;
 use actix_web::web::Data;
 use serde_json::json;
 
-use crate::app::Gateway;
+use crate::app::AppState;
 use crate::auth::{Algorithm, ClaimNames, Claims, Issuer, IssuerKey, Verifier, mint, scope};
-use crate::batches::{JobSettings, Jobs};
+use crate::batches::{BatchService, BatchSettings};
 use crate::file_watch;
-use crate::lrs::http_client::Transport;
+use crate::lrs::http_client::HttpClientFactory;
 use crate::lrs::{Lrs, LrsSettings};
-use crate::organisations::{Organisation, OrganisationPassword, Registry};
+use crate::organisations::{Organisation, OrganisationPassword, OrganisationRegistry};
 use crate::rate_limit::{RateLimits, Rates};
-use crate::server::{self, Serving};
+use crate::server::{self, ServerOptions};
 use crate::simulator::{self, Settings, SimulatedOrganisation};
 use crate::storage::Storage;
 
@@ -57,12 +57,12 @@ pub async fn run(options: Options) -> Result<(), String> {
 
     let secret = [uuid::Uuid::new_v4().into_bytes(), uuid::Uuid::new_v4().into_bytes()].concat();
     let tokens = tokens(&secret, &settings.organisations)?;
-    let lrs = LrsSettings::at(format!("http://{lrs_address}"));
+    let lrs = LrsSettings::for_url(format!("http://{lrs_address}"));
     let storage = Storage::in_memory()?;
-    let (jobs, limits) = (Jobs::kept_in(&storage, pace()), RateLimits::new(Rates::default(), 1, &storage));
-    let gateway = Gateway::new(verifier(&secret)?, registry(&settings.organisations)?, Lrs::new(lrs), jobs, limits, &storage);
-    let _engine = gateway.engine().start();
-    let bound = server::bind(options.listen, Serving { workers: 2, ..Serving::default() }, gateway)
+    let (jobs, limits) = (BatchService::with_storage(&storage, pace()), RateLimits::new(Rates::default(), 1, &storage));
+    let gateway = AppState::new(verifier(&secret)?, registry(&settings.organisations)?, Lrs::new(lrs), jobs, limits, &storage);
+    let _engine = gateway.batch_worker().start();
+    let bound = server::bind(options.listen, ServerOptions { workers: 2, ..ServerOptions::default() }, gateway)
         .map_err(|error| format!("{}: {error}", options.listen))?;
     if let Some(file) = &options.token_file {
         let json = serde_json::to_vec_pretty(&tokens).map_err(|error| error.to_string())?;
@@ -72,18 +72,18 @@ pub async fn run(options: Options) -> Result<(), String> {
     tokio::select! {
         ended = bound.server => ended.map_err(|error| error.to_string()),
         ended = lrs_server => ended.map_err(|error| error.to_string()),
-        () = server::asked_to_end() => Ok(()),
+        () = server::shutdown_signal() => Ok(()),
     }
 }
 
 /// The simulator's jobs take two seconds: there is no need to wait long.
-fn pace() -> JobSettings {
-    JobSettings { first_poll: Duration::from_secs(1), longest_poll: Duration::from_secs(5), ..JobSettings::default() }
+fn pace() -> BatchSettings {
+    BatchSettings { initial_poll_interval: Duration::from_secs(1), max_poll_interval: Duration::from_secs(5), ..BatchSettings::default() }
 }
 
 /// Writes a file that only its owner can read.
 fn write_secret(file: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    file_watch::for_its_owner().write(true).create(true).truncate(true).open(file)?.write_all(bytes)
+    file_watch::owner_only().write(true).create(true).truncate(true).open(file)?.write_all(bytes)
 }
 
 fn verifier(secret: &[u8]) -> Result<Verifier, String> {
@@ -91,14 +91,14 @@ fn verifier(secret: &[u8]) -> Result<Verifier, String> {
     Ok(Verifier::new(vec![Issuer::new(ISSUER, AUDIENCE, &algorithms, IssuerKey::from_secret(secret)?, ClaimNames::default())]))
 }
 
-fn registry(organisations: &[SimulatedOrganisation]) -> Result<Registry, String> {
-    let transport = Transport::new(None, Duration::from_secs(5))?;
+fn registry(organisations: &[SimulatedOrganisation]) -> Result<OrganisationRegistry, String> {
+    let transport = HttpClientFactory::new(None, Duration::from_secs(5))?;
     let organisations = organisations.iter().map(|organisation| {
         let password = OrganisationPassword::new(&organisation.password).map_err(|invalid| invalid.detail.to_string())?;
         let SimulatedOrganisation { ukprn, organisation_ref, products, .. } = organisation.clone();
         Organisation::new(ukprn, "Demonstration".into(), organisation_ref, products, password, None, &transport)
     });
-    Ok(Registry::new(organisations.collect::<Result<Vec<_>, String>>()?))
+    Ok(OrganisationRegistry::new(organisations.collect::<Result<Vec<_>, String>>()?))
 }
 
 fn tokens(secret: &[u8], organisations: &[SimulatedOrganisation]) -> Result<Tokens, String> {

@@ -14,20 +14,20 @@ use clap::{Parser, Subcommand};
 use secrecy::ExposeSecret as _;
 use serde_json::json;
 
-use crate::app::Gateway;
+use crate::app::AppState;
 use crate::auth::{Claims, mint, scope};
-use crate::batches::JobsError;
-use crate::config::{Config, Minter};
+use crate::batches::BatchError;
+use crate::config::{Config, DevTokenIssuer};
 use crate::domain::{Ukprn, Uln, UserName};
 use crate::observability::metrics::Metrics;
 use crate::observability::telemetry;
-use crate::organisations::{Organisation, Registry};
-use crate::schema::Value as _;
-use crate::server::certificate::OwnCertificate;
-use crate::server::connection_limits::Bounds;
-use crate::server::{self, Serving, openapi};
+use crate::organisations::{Organisation, OrganisationRegistry};
+use crate::schema::Scalar as _;
+use crate::server::certificate::ServerCertificate;
+use crate::server::connection_limits::ConnectionLimits;
+use crate::server::{self, ServerOptions, openapi};
 use crate::simulator::{self, Settings};
-use crate::storage::encryption::CannotOpen;
+use crate::storage::encryption::DecryptError;
 
 /// A JSON gateway to the SOAP web services of the Learning Records Service (LRS).
 #[derive(Debug, Parser)]
@@ -137,7 +137,7 @@ pub fn run() -> ExitCode {
 }
 
 /// Other keys than the store was written with: going on would mix what neither side can read.
-const OTHER_KEY: &str = "store.encryption_key_file: the store was written with another key. Give that key too, after the new one; \
+const UNKNOWN_ENCRYPTION_KEY: &str = "store.encryption_key_file: the store was written with another key. Give that key too, after the new one; \
     or, if what is stored may be lost, delete the key `<store.key_prefix>:shared` in Redis";
 
 type Outcome = Result<(), Vec<String>>;
@@ -160,31 +160,31 @@ fn serve(path: &Path) -> Outcome {
         let organisations = config.registry.len();
         let audit = config.audit.begin();
         let lrs = config.lrs.with_audit(audit.clone());
-        let gateway = Gateway::new(config.verifier, config.registry, lrs, config.jobs, config.limits, &config.storage);
-        if let Err(error) = gateway.jobs.check().await {
-            if error == JobsError::Sealed(CannotOpen::UnknownKey) {
-                return Err(vec![OTHER_KEY.into()]);
+        let gateway = AppState::new(config.verifier, config.registry, lrs, config.jobs, config.limits, &config.storage);
+        if let Err(error) = gateway.batches.verify_encryption_keys().await {
+            if error == BatchError::Undecryptable(DecryptError::UnknownKey) {
+                return Err(vec![UNKNOWN_ENCRYPTION_KEY.into()]);
             }
             tracing::error!(%error, "the store cannot be used: batches are not accepted until it can");
         }
-        let engine = gateway.engine();
-        actix_web::rt::spawn(config.watch.keep(gateway.registry.clone().into_inner()));
-        gateway.verifier.keep_fresh();
-        let tls = config.tls.as_ref().map(OwnCertificate::server_config).transpose().map_err(|problem| vec![problem])?;
+        let engine = gateway.batch_worker();
+        actix_web::rt::spawn(config.watch.watch(gateway.registry.clone().into_inner()));
+        gateway.verifier.refresh_keys_periodically();
+        let tls = config.tls.as_ref().map(ServerCertificate::server_config).transpose().map_err(|problem| vec![problem])?;
         if let Some(certificate) = config.tls {
-            actix_web::rt::spawn(certificate.keep());
+            actix_web::rt::spawn(certificate.watch());
         }
-        let bounds = Bounds { connections: config.max_connections, ..Bounds::default() };
-        let serving = Serving { workers: config.workers, tls, cors: config.cors, bounds };
+        let bounds = ConnectionLimits { connections: config.max_connections, ..ConnectionLimits::default() };
+        let serving = ServerOptions { workers: config.workers, tls, cors: config.cors, bounds };
         let metrics = Metrics::begin().map_err(|problem| vec![problem])?;
         actix_web::rt::spawn(metrics.clone().keep());
-        let (observed, longest_request) = (gateway.observed.clone(), gateway.longest_request());
+        let (observed, longest_request) = (gateway.readiness.clone(), gateway.longest_request());
         let admin = server::bind_admin(config.admin_listen, gateway.clone(), metrics).map_err(bind_problem(config.admin_listen))?;
         let api = server::bind(config.listen, serving, gateway).map_err(bind_problem(config.listen))?;
         if config.storage.redis.is_none() {
             tracing::warn!("batches are kept in memory: they are lost when this process ends. Set store.redis_url to keep them");
         }
-        let asked_to_end = server::asked_to_end();
+        let asked_to_end = server::shutdown_signal();
         tracing::info!(api = %api.address, admin = %admin.address, organisations, store = config.storage.name(), "serving");
         let engine = engine.start();
         let (callers, operators) = (api.server.handle(), admin.server.handle());
@@ -243,9 +243,9 @@ fn check_config(path: &Path, connect: &[String]) -> Outcome {
         }
     }
     if config.storage.redis.is_some() {
-        match block_on(config.jobs.look()) {
+        match block_on(config.jobs.inspect_encryption_keys()) {
             Ok(()) => config.remarks.push("store: Redis answers, and its keys are among ours".into()),
-            Err(JobsError::Sealed(CannotOpen::UnknownKey)) => problems.push(OTHER_KEY.into()),
+            Err(BatchError::Undecryptable(DecryptError::UnknownKey)) => problems.push(UNKNOWN_ENCRYPTION_KEY.into()),
             Err(error) => problems.push(format!("store.redis_url: {error}")),
         }
     }
@@ -272,11 +272,11 @@ fn check_config(path: &Path, connect: &[String]) -> Outcome {
 }
 
 /// The organisation of this UKPRN, or `all`.
-fn named(name: &str, registry: &Registry) -> Vec<Arc<Organisation>> {
+fn named(name: &str, registry: &OrganisationRegistry) -> Vec<Arc<Organisation>> {
     if name != "all" {
         return Ukprn::parse(name).ok().and_then(|ukprn| registry.find(&ukprn)).into_iter().collect();
     }
-    let mut organisations: Vec<_> = registry.now().values().cloned().collect();
+    let mut organisations: Vec<_> = registry.snapshot().values().cloned().collect();
     organisations.sort_by(|one, other| one.ukprn().cmp(other.ukprn()));
     organisations
 }
@@ -307,7 +307,7 @@ fn token(path: &Path, organisation: &str, user: &str, scopes: &[String], lifetim
     if !problems.is_empty() {
         return Err(problems);
     }
-    let minter = Minter::load(path)?;
+    let minter = DevTokenIssuer::load(path)?;
     let scope = if scopes.is_empty() { scope::ALL.join(" ") } else { scopes.join(" ") };
     let mut claims: Claims = Claims::new();
     claims.insert("iss".into(), json!(minter.issuer));

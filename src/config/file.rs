@@ -6,15 +6,15 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::auth::{Algorithm, ClaimNames};
-use crate::batches::JobSettings;
-use crate::lrs::concurrency_limit::QueueSettings;
+use crate::batches::BatchSettings;
+use crate::lrs::concurrency_limit::ConcurrencySettings;
 use crate::lrs::http_client::TlsBackend;
-use crate::lrs::maintenance::Moment;
+use crate::lrs::maintenance::WindowBoundary;
 use crate::lrs::services::external::AchievementCodes;
-use crate::lrs::{BreakerSettings, DEFAULT_BATCH_TIMEOUT, DEFAULT_MAX_ANSWER_BYTES, DEFAULT_RETRIES, DEFAULT_TIMEOUT, Vendor};
+use crate::lrs::{CircuitBreakerSettings, DEFAULT_BATCH_TIMEOUT, DEFAULT_MAX_RESPONSE_BYTES, DEFAULT_MAX_RETRIES, DEFAULT_TIMEOUT, Vendor};
 use crate::rate_limit::Rates;
-use crate::schema::{Invalid, Rule, Value, form};
-use crate::server::connection_limits::Bounds;
+use crate::schema::{Constraints, InvalidValue, Scalar, form};
+use crate::server::connection_limits::ConnectionLimits;
 use crate::server::cors::Origin;
 
 form! {
@@ -38,7 +38,7 @@ form! {
         pub admin_listen: SocketAddr = SocketAddr::from(([127, 0, 0, 1], 9090)),
         pub workers: Option<usize>,
         pub drain_seconds: u64 = 5,
-        pub max_connections: usize = Bounds::default().connections,
+        pub max_connections: usize = ConnectionLimits::default().connections,
         pub cors_origins: Vec<Origin> = Vec::new(),
         pub tls: Option<TlsSection>,
     }
@@ -88,18 +88,18 @@ form! {
         pub connect_timeout_seconds: u64 = 5,
         pub timeout_seconds: u64 = DEFAULT_TIMEOUT.as_secs(),
         pub batch_timeout_seconds: u64 = DEFAULT_BATCH_TIMEOUT.as_secs(),
-        pub max_answer_bytes: usize = DEFAULT_MAX_ANSWER_BYTES,
+        pub max_answer_bytes: usize = DEFAULT_MAX_RESPONSE_BYTES,
         pub vendor_id: i32 = Vendor::default().id,
         pub user_type: String = Vendor::default().user_type,
         pub language: String = Vendor::default().language,
         pub achievements: Option<AchievementsSection>,
-        pub calls_at_once: usize = QueueSettings::default().at_once,
-        pub calls_at_once_per_organisation: usize = QueueSettings::default().at_once_per_organisation,
-        pub queue_length: usize = QueueSettings::default().length,
-        pub longest_queue_milliseconds: u64 = milliseconds(QueueSettings::default().longest),
-        pub retries: u32 = DEFAULT_RETRIES,
-        pub breaker_failures: usize = BreakerSettings::default().failures,
-        pub breaker_probe_milliseconds: u64 = milliseconds(BreakerSettings::default().probe_interval),
+        pub calls_at_once: usize = ConcurrencySettings::default().max_concurrent_calls,
+        pub calls_at_once_per_organisation: usize = ConcurrencySettings::default().max_concurrent_calls_per_organisation,
+        pub queue_length: usize = ConcurrencySettings::default().queue_capacity,
+        pub longest_queue_milliseconds: u64 = milliseconds(ConcurrencySettings::default().queue_timeout),
+        pub retries: u32 = DEFAULT_MAX_RETRIES,
+        pub breaker_failures: usize = CircuitBreakerSettings::default().failure_threshold,
+        pub breaker_probe_milliseconds: u64 = milliseconds(CircuitBreakerSettings::default().probe_interval),
         pub maintenance: Vec<MaintenanceSection> = Vec::new(),
     }
 }
@@ -107,8 +107,8 @@ form! {
 form! {
     #[derive(Debug)]
     pub struct MaintenanceSection {
-        pub from: Moment,
-        pub until: Moment,
+        pub from: WindowBoundary,
+        pub until: WindowBoundary,
         pub note: Option<String>,
     }
 }
@@ -138,15 +138,15 @@ form! {
 form! {
     #[derive(Debug)]
     pub struct BatchesSection {
-        pub most_learners: usize = JobSettings::default().most_learners,
-        pub most_achievements: usize = JobSettings::default().most_achievements,
-        pub horizon_seconds: u64 = JobSettings::default().horizon.as_secs(),
-        pub retention_seconds: u64 = JobSettings::default().retention.as_secs(),
-        pub first_poll_seconds: u64 = JobSettings::default().first_poll.as_secs(),
-        pub longest_poll_seconds: u64 = JobSettings::default().longest_poll.as_secs(),
-        pub lease_seconds: u64 = JobSettings::default().lease.as_secs(),
-        pub parts_at_once: usize = JobSettings::default().parts_at_once,
-        pub parts_at_once_per_organisation: usize = JobSettings::default().parts_at_once_per_organisation,
+        pub most_learners: usize = BatchSettings::default().max_learners,
+        pub most_achievements: usize = BatchSettings::default().max_achievements,
+        pub horizon_seconds: u64 = BatchSettings::default().tracking_timeout.as_secs(),
+        pub retention_seconds: u64 = BatchSettings::default().retention.as_secs(),
+        pub first_poll_seconds: u64 = BatchSettings::default().initial_poll_interval.as_secs(),
+        pub longest_poll_seconds: u64 = BatchSettings::default().max_poll_interval.as_secs(),
+        pub lease_seconds: u64 = BatchSettings::default().lease.as_secs(),
+        pub parts_at_once: usize = BatchSettings::default().max_concurrent_parts,
+        pub parts_at_once_per_organisation: usize = BatchSettings::default().max_concurrent_parts_per_organisation,
     }
 }
 
@@ -203,15 +203,15 @@ impl Environment {
     }
 }
 
-impl Value for Environment {
-    const RULE: Rule = Rule::new("Which LRS is called.", "compatibility");
+impl Scalar for Environment {
+    const CONSTRAINTS: Constraints = Constraints::new("Which LRS is called.", "compatibility");
 
-    fn parse(text: &str) -> Result<Self, Invalid> {
+    fn parse(text: &str) -> Result<Self, InvalidValue> {
         match text {
             "live" => Ok(Self::Live),
             "compatibility" => Ok(Self::Compatibility),
             "custom" => Ok(Self::Custom),
-            _ => Err(Invalid::new("unknown_value", "must be live, compatibility or custom")),
+            _ => Err(InvalidValue::new("unknown_value", "must be live, compatibility or custom")),
         }
     }
 

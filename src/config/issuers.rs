@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use reqwest::Url;
 
-use crate::auth::{Algorithm, ClaimNames, Issuer, IssuerKey, KeySet, KeySetSettings, Verifier};
+use crate::auth::{Algorithm, ClaimNames, Issuer, IssuerKey, JwksClient, JwksSettings, Verifier};
 use crate::config::file::{ConfigFile, IssuerSection};
 use crate::config::{is_this_machine, read};
-use crate::lrs::http_client::Transport;
+use crate::lrs::http_client::HttpClientFactory;
 
 /// A shared secret and the issuer it belongs to: what minting a development token takes.
 #[derive(Debug)]
-pub struct Minter {
+pub struct DevTokenIssuer {
     /// The issuer's name.
     pub issuer: String,
     /// Whom its tokens are for.
@@ -23,7 +23,7 @@ pub struct Minter {
     pub secret: secrecy::SecretBox<Vec<u8>>,
 }
 
-impl Minter {
+impl DevTokenIssuer {
     /// Finds the issuer with a shared secret in a configuration file.
     ///
     /// # Errors
@@ -118,21 +118,21 @@ fn published_keys(section: &IssuerSection, url: &str, base: &Path) -> Result<Iss
     if algorithms(section, "jwks_url")?.contains(&Algorithm::HS256) {
         return Err("algorithms: HS256 goes with hmac_secret_file only: published keys are no secrets".into());
     }
-    let settings = KeySetSettings::at(jwks_url(url).map_err(|problem| format!("jwks_url: {problem}"))?);
+    let settings = JwksSettings::at(jwks_url(url).map_err(|problem| format!("jwks_url: {problem}"))?);
     let seconds = |name: &str, set: Option<u64>, longest: u64, usual: Duration| match set {
         None => Ok(usual),
         Some(seconds) if (1..=longest).contains(&seconds) => Ok(Duration::from_secs(seconds)),
         Some(_) => Err(format!("{name}: must be 1 to {longest}")),
     };
-    let settings = KeySetSettings {
+    let settings = JwksSettings {
         refresh: seconds("jwks_refresh_seconds", section.jwks_refresh_seconds, LONGEST_REFRESH_SECONDS, settings.refresh)?,
         cooldown: seconds("jwks_cooldown_seconds", section.jwks_cooldown_seconds, LONGEST_COOLDOWN_SECONDS, settings.cooldown)?,
         ..settings
     };
     let ca_file = section.jwks_ca_certificate_file.as_ref().map(|file| base.join(file));
-    let transport =
-        Transport::new(ca_file.as_deref(), KeySetSettings::TIMEOUT).map_err(|problem| format!("jwks_ca_certificate_file: {problem}"))?;
-    Ok(IssuerKey::published(KeySet::new(settings, &transport).map_err(|problem| format!("jwks_url: {problem}"))?))
+    let transport = HttpClientFactory::new(ca_file.as_deref(), JwksSettings::TIMEOUT)
+        .map_err(|problem| format!("jwks_ca_certificate_file: {problem}"))?;
+    Ok(IssuerKey::published(JwksClient::new(settings, &transport).map_err(|problem| format!("jwks_url: {problem}"))?))
 }
 
 /// Who can change the keys on their way can make any token.

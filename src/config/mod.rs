@@ -16,23 +16,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::auth::Verifier;
-use crate::batches::{JobSettings, Jobs};
-use crate::lrs::concurrency_limit::QueueSettings;
-use crate::lrs::http_client::Transport;
-use crate::lrs::maintenance::Window;
+use crate::batches::{BatchService, BatchSettings};
+use crate::lrs::concurrency_limit::ConcurrencySettings;
+use crate::lrs::http_client::HttpClientFactory;
+use crate::lrs::maintenance::MaintenanceWindow;
 use crate::lrs::services::external::AchievementCodes;
-use crate::lrs::{BreakerSettings, Lrs, LrsSettings, Vendor};
-use crate::organisations::{Registry, Report, Watch};
+use crate::lrs::{CircuitBreakerSettings, Lrs, LrsSettings, Vendor};
+use crate::organisations::{LoadReport, OrganisationRegistry, OrganisationWatcher};
 use crate::rate_limit::{Limit, RateLimits, Rates};
-use crate::schema::Value as _;
+use crate::schema::Scalar as _;
 use crate::schema::toml::{as_far_as_possible, table};
-use crate::server::certificate::OwnCertificate;
+use crate::server::certificate::ServerCertificate;
 use crate::server::cors::Cors;
 use crate::storage::Storage;
 
 pub use audit::AuditSettings;
 use file::{BatchesSection, ConfigFile, LimitsSection, LrsSection, MaintenanceSection};
-pub use issuers::Minter;
+pub use issuers::DevTokenIssuer;
 use issuers::verifier;
 
 /// Everything `serve` needs, read and checked.
@@ -47,7 +47,7 @@ pub struct Config {
     /// Threads that serve the API.
     pub workers: usize,
     /// Its own certificate, if the API speaks TLS.
-    pub tls: Option<OwnCertificate>,
+    pub tls: Option<ServerCertificate>,
     /// What is wrong with that, though it can be shown.
     pub tls_problem: Option<String>,
     /// Most connections to the API.
@@ -59,7 +59,7 @@ pub struct Config {
     /// The LRS to call.
     pub lrs: Lrs,
     /// The batches.
-    pub jobs: Jobs,
+    pub jobs: BatchService,
     /// How often callers may call.
     pub limits: RateLimits,
     /// Where calls are written down.
@@ -67,9 +67,9 @@ pub struct Config {
     /// What replicas share.
     pub storage: Storage,
     /// The organisations that can be used.
-    pub registry: Registry,
+    pub registry: OrganisationRegistry,
     /// What keeps them as their files are.
-    pub watch: Watch,
+    pub watch: OrganisationWatcher,
     /// What is wrong with others. One organisation's trouble must not keep the gateway from serving the rest.
     pub organisation_problems: Vec<String>,
     /// What `check-config` tells beyond problems.
@@ -92,23 +92,23 @@ impl Config {
         let ca_file = file.lrs.ca_certificate_file.as_ref().map(|file| base.join(file));
         // With trust roots that cannot be read, the organisations' own files are still worth checking.
         let backend = file.lrs.tls_backend;
-        let transport = Transport::over(backend, ca_file.as_deref(), connect_timeout)
+        let transport = HttpClientFactory::with_backend(backend, ca_file.as_deref(), connect_timeout)
             .map_err(|problem| keep(vec![format!("lrs.ca_certificate_file: {problem}")]))
-            .or_else(|()| Transport::over(backend, None, connect_timeout).map_err(|problem| keep(vec![problem])))
+            .or_else(|()| HttpClientFactory::with_backend(backend, None, connect_timeout).map_err(|problem| keep(vec![problem])))
             .ok();
-        let tls = file.server.tls.as_ref().map(|tls| OwnCertificate::load(base.join(&tls.certificate_file), base.join(&tls.key_file)));
+        let tls = file.server.tls.as_ref().map(|tls| ServerCertificate::load(base.join(&tls.certificate_file), base.join(&tls.key_file)));
         let tls = tls.transpose().map_err(|problem| keep(vec![problem])).ok().flatten();
         let (tls_remark, tls_problem) =
-            tls.as_ref().map(OwnCertificate::remark).map_or((None, None), |told| (told.clone().ok(), told.err()));
+            tls.as_ref().map(ServerCertificate::remark).map_or((None, None), |told| (told.clone().ok(), told.err()));
         let storage = redis::open(&file.store, &base).map_err(&mut keep).ok();
         let audit = audit::read(&file.audit, &base).map_err(&mut keep).ok();
         let directory = base.join(&file.organisations.directory);
         let certificates_needed = file.lrs.environment.needs_certificates();
-        let registry = Registry::default();
-        let mut watch = transport.map(|transport| Watch::new(directory.clone(), Arc::new(transport), certificates_needed));
+        let registry = OrganisationRegistry::default();
+        let mut watch = transport.map(|transport| OrganisationWatcher::new(directory.clone(), Arc::new(transport), certificates_needed));
         let loaded = watch.as_mut().map(|watch| watch.load(&registry));
         let loaded = loaded.transpose().map_err(|problem| keep(vec![format!("organisations.directory: {problem}")])).ok().flatten();
-        let Report { problems: mut organisation_problems, remarks } = loaded.unwrap_or_default();
+        let LoadReport { problems: mut organisation_problems, remarks } = loaded.unwrap_or_default();
         let remarks = tls_remark.into_iter().chain(remarks).collect();
         if registry.is_empty() && organisation_problems.is_empty() && problems.is_empty() {
             problems.push(format!("organisations.directory: {}: there is no organisation in it", directory.display()));
@@ -124,7 +124,7 @@ impl Config {
                 max_connections: file.server.max_connections,
                 cors: Cors::new(file.server.cors_origins),
                 verifier,
-                jobs: Jobs::kept_in(&storage, job_settings(&file.batches, lrs.maintenance.clone())),
+                jobs: BatchService::with_storage(&storage, job_settings(&file.batches, lrs.maintenance.clone())),
                 lrs: Lrs::new(lrs),
                 limits: RateLimits::new(rates(&file.limits), file.limits.replicas, &storage),
                 storage,
@@ -233,8 +233,8 @@ fn read(path: &Path) -> Result<(ConfigFile, PathBuf, Vec<String>), Vec<String>> 
         return Ok((file, base, problems));
     }
     // What is wrong with the organisations can be told all the same.
-    if let (Some(directory), Ok(transport)) = (directory, Transport::new(None, Duration::from_secs(1))) {
-        let loaded = Watch::new(directory, Arc::new(transport), false).load(&Registry::default());
+    if let (Some(directory), Ok(transport)) = (directory, HttpClientFactory::new(None, Duration::from_secs(1))) {
+        let loaded = OrganisationWatcher::new(directory, Arc::new(transport), false).load(&OrganisationRegistry::default());
         problems.extend(loaded.map_or_else(|problem| vec![problem], |report| report.problems));
     }
     Err(problems)
@@ -254,32 +254,32 @@ fn lrs_settings(section: &LrsSection) -> Result<LrsSettings, Vec<String>> {
         base_url,
         timeout: Duration::from_secs(section.timeout_seconds),
         batch_timeout: Duration::from_secs(section.batch_timeout_seconds),
-        max_answer_bytes: section.max_answer_bytes,
+        max_response_bytes: section.max_answer_bytes,
         vendor: Vendor { id: section.vendor_id, user_type: section.user_type.clone(), language: section.language.clone() },
         achievement_codes: section.achievements.as_ref().map_or_else(AchievementCodes::default, |codes| AchievementCodes {
             actions: [codes.create_action, codes.update_action, codes.withdraw_action, codes.reinstate_action],
             submission_types: [codes.final_type.clone(), codes.provisional_type.clone()],
         }),
-        queue: QueueSettings {
-            at_once: section.calls_at_once,
-            at_once_per_organisation: section.calls_at_once_per_organisation,
-            length: section.queue_length,
-            longest: Duration::from_millis(section.longest_queue_milliseconds),
+        concurrency: ConcurrencySettings {
+            max_concurrent_calls: section.calls_at_once,
+            max_concurrent_calls_per_organisation: section.calls_at_once_per_organisation,
+            queue_capacity: section.queue_length,
+            queue_timeout: Duration::from_millis(section.longest_queue_milliseconds),
         },
-        breaker: BreakerSettings {
-            failures: section.breaker_failures,
+        circuit_breaker: CircuitBreakerSettings {
+            failure_threshold: section.breaker_failures,
             probe_interval: Duration::from_millis(section.breaker_probe_milliseconds),
         },
-        retries: section.retries,
+        max_retries: section.retries,
         maintenance: windows(&section.maintenance)?,
     })
 }
 
-fn windows(sections: &[MaintenanceSection]) -> Result<Vec<Window>, Vec<String>> {
+fn windows(sections: &[MaintenanceSection]) -> Result<Vec<MaintenanceWindow>, Vec<String>> {
     let (mut windows, mut problems) = (Vec::new(), Vec::new());
     for (number, MaintenanceSection { from, until, note }) in sections.iter().enumerate() {
         if until.0 > from.0 {
-            windows.push(Window { from: from.0, until: until.0, note: note.clone() });
+            windows.push(MaintenanceWindow { starts_at: from.0, ends_at: until.0, note: note.clone() });
         } else {
             problems.push(format!("lrs.maintenance.{number}.until: must be after from"));
         }
@@ -318,19 +318,19 @@ fn is_this_machine(url: &reqwest::Url) -> bool {
     }
 }
 
-fn job_settings(section: &BatchesSection, maintenance: Vec<Window>) -> JobSettings {
-    JobSettings {
-        most_learners: section.most_learners,
-        most_achievements: section.most_achievements,
-        horizon: Duration::from_secs(section.horizon_seconds),
+fn job_settings(section: &BatchesSection, maintenance: Vec<MaintenanceWindow>) -> BatchSettings {
+    BatchSettings {
+        max_learners: section.most_learners,
+        max_achievements: section.most_achievements,
+        tracking_timeout: Duration::from_secs(section.horizon_seconds),
         retention: Duration::from_secs(section.retention_seconds),
-        first_poll: Duration::from_secs(section.first_poll_seconds),
-        longest_poll: Duration::from_secs(section.longest_poll_seconds),
+        initial_poll_interval: Duration::from_secs(section.first_poll_seconds),
+        max_poll_interval: Duration::from_secs(section.longest_poll_seconds),
         lease: Duration::from_secs(section.lease_seconds),
-        parts_at_once: section.parts_at_once,
-        parts_at_once_per_organisation: section.parts_at_once_per_organisation,
+        max_concurrent_parts: section.parts_at_once,
+        max_concurrent_parts_per_organisation: section.parts_at_once_per_organisation,
         maintenance,
-        ..JobSettings::default()
+        ..BatchSettings::default()
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::config::file::StoreSection;
-use crate::storage::encryption::Keys;
+use crate::storage::encryption::KeyRing;
 use crate::storage::{Redis, Storage};
 
 /// The Redis, and the keys that seal what is put there.
@@ -20,13 +20,13 @@ pub(super) fn open(section: &StoreSection, base: &Path) -> Result<Storage, Vec<S
         problems.push("store.key_prefix: must have letters, digits, and - _ : . only".into());
     }
     let keys = match (&key_file, &section.redis_url) {
-        (Some(Some(file)), _) => Keys::read(file).map_err(|problem| problems.push(format!("store.encryption_key_file: {problem}"))).ok(),
+        (Some(Some(file)), _) => KeyRing::read(file).map_err(|problem| problems.push(format!("store.encryption_key_file: {problem}"))).ok(),
         (Some(None), _) => None, // said already
         (None, Some(_)) => {
             problems.push("store.encryption_key_file: is required with redis_url: learners' data are sealed before they are stored".into());
             None
         }
-        (None, None) => Keys::random().map_err(|problem| problems.push(format!("store: {problem}"))).ok(),
+        (None, None) => KeyRing::random().map_err(|problem| problems.push(format!("store: {problem}"))).ok(),
     };
     let redis = section.redis_url.as_ref().map(|url| Redis::new(url, ca.flatten(), &section.key_prefix));
     let redis = redis.transpose().map_err(|problem| problems.push(format!("store.redis_url: {problem}"))).ok();

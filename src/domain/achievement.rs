@@ -1,17 +1,17 @@
 //! Achievements, which awarding organisations submit in batches (FACTS 2.13).
 
 use crate::domain::codes::{AchievementAction, AchievementJobStatus};
-use crate::domain::{Date, Gender, MisIdentifier, Name, Open, Personal, Text, Ukprn, Uln, XmlDateTime};
+use crate::domain::{BoundedText, Date, Extensible, Gender, MisIdentifier, Name, Personal, Ukprn, Uln, XmlDateTime};
 use crate::schema::{answer, kept_request};
 
 /// A unit or qualification by its reference number: 1 to 50 characters. LRS publishes no narrower rule.
-pub type QualificationReference = Text<1, 50>;
+pub type QualificationReference = BoundedText<1, 50>;
 /// A grade, or a language: up to 50 characters. LRS publishes no list.
-pub type ShortText = Text<0, 50>;
+pub type ShortText = BoundedText<0, 50>;
 /// A postcode of any country: LRS publishes no rule for those of achievements (FACTS 2.13).
-pub type AnyPostcode = Text<0, 20>;
+pub type AnyPostcode = BoundedText<0, 20>;
 /// Why an achievement is changed: up to 255 characters.
-pub type ActionReason = Text<0, 255>;
+pub type ActionReason = BoundedText<0, 255>;
 
 kept_request! {
     /// An achievement to create, update, withdraw or reinstate.
@@ -73,7 +73,7 @@ answer! {
         /// How long LRS took, in LRS's words.
         pub duration: Option<String>,
         /// When LRS was done.
-        pub end_date: Option<Open<XmlDateTime>>,
+        pub end_date: Option<Extensible<XmlDateTime>>,
         /// Achievements with a wrong field.
         pub field_data_errors: Option<i32>,
         /// LRS's name for what was submitted.
@@ -89,11 +89,11 @@ answer! {
         /// Why LRS took none.
         pub rejection_reason: Option<Personal<String>>,
         /// When LRS began.
-        pub start_date: Option<Open<XmlDateTime>>,
+        pub start_date: Option<Extensible<XmlDateTime>>,
         /// How far the job is.
-        pub status: Option<Open<AchievementJobStatus>>,
+        pub status: Option<Extensible<AchievementJobStatus>>,
         /// When LRS got it.
-        pub submitted_date: Option<Open<XmlDateTime>>,
+        pub submitted_date: Option<Extensible<XmlDateTime>>,
         /// Final achievements taken.
         pub successful_final_achievements: Option<i32>,
         /// Provisional achievements taken.

@@ -1,13 +1,13 @@
 //! The records of batches, as callers give them (FACTS 2.2, 2.7, 2.11).
 
 use crate::domain::{
-    AbilityToShare, AddressLine, Date, EmailAddress, Gender, Name, Nationality, Notes, Open, OptionalName, OtherVerificationDescription,
-    Personal, Postcode, SchoolName, ScottishCandidateNumber, Text, Uln, VerificationType,
+    AbilityToShare, AddressLine, BoundedText, Date, EmailAddress, Extensible, Gender, Name, Nationality, Notes, OptionalName,
+    OtherVerificationDescription, Personal, Postcode, SchoolName, ScottishCandidateNumber, Uln, VerificationType,
 };
 use crate::schema::{answer, kept_request};
 
 /// The caller's own name for a record, which LRS gives back: up to 128 characters.
-pub type MisIdentifier = Text<0, 128>;
+pub type MisIdentifier = BoundedText<0, 128>;
 
 kept_request! {
     /// A learner of a registration batch. LRS needs the names; what else it misses it says for each learner (`RC006`).
@@ -92,7 +92,7 @@ answer! {
     #[derive(Debug, Clone, PartialEq)]
     pub struct BatchLearnerResult {
         /// The learner's ULN.
-        pub uln: Option<Open<Uln>>,
+        pub uln: Option<Extensible<Uln>>,
         /// Your own name for the record.
         pub mis_identifier: Option<Personal<String>>,
         /// Title.
@@ -122,23 +122,23 @@ answer! {
         /// Postcode of the address.
         pub last_known_post_code: Option<Personal<String>>,
         /// Day the address was recorded.
-        pub date_of_address_capture: Option<Open<Date>>,
+        pub date_of_address_capture: Option<Extensible<Date>>,
         /// Date of birth.
-        pub date_of_birth: Option<Open<Date>>,
+        pub date_of_birth: Option<Extensible<Date>>,
         /// Place of birth.
         pub place_of_birth: Option<Personal<String>>,
         /// E-mail address.
         pub email_address: Option<Personal<String>>,
         /// Gender.
-        pub gender: Option<Open<Gender>>,
+        pub gender: Option<Extensible<Gender>>,
         /// Nationality.
         pub nationality: Option<Personal<String>>,
         /// Scottish Candidate Number.
         pub scottish_candidate_number: Option<Personal<String>>,
         /// Whether the learner shares the learning record.
-        pub ability_to_share: Option<Open<AbilityToShare>>,
+        pub ability_to_share: Option<Extensible<AbilityToShare>>,
         /// What proved the learner's identity.
-        pub verification_type: Option<Open<VerificationType>>,
+        pub verification_type: Option<Extensible<VerificationType>>,
         /// What it was, when `verificationType` is `OTHER`.
         pub other_verification_description: Option<Personal<String>>,
         /// Notes.

@@ -2,62 +2,62 @@
 
 use std::borrow::Cow;
 
-use crate::schema::{Invalid, Rule, Value, is_xml_char, personal_value};
+use crate::schema::{Constraints, InvalidValue, Scalar, is_xml_char, personal_value};
 
 /// Text of `MIN` to `MAX` characters that XML can carry; with a `MIN`, not all of it blank.
 ///
 /// Characters are Unicode code points, as XML Schema counts them. Nothing is trimmed or folded: LRS decides what matches.
 #[derive(Clone, PartialEq, Eq, Hash)]
-pub struct Text<const MIN: usize, const MAX: usize>(Box<str>);
+pub struct BoundedText<const MIN: usize, const MAX: usize>(Box<str>);
 
 /// A given or family name that must be there: 1 to 35 characters, any that XML can carry.
-pub type Name = Text<1, 35>;
+pub type Name = BoundedText<1, 35>;
 /// A name, title or place that may be empty: up to 35 characters.
-pub type OptionalName = Text<0, 35>;
+pub type OptionalName = BoundedText<0, 35>;
 /// A school's name: up to 254 characters.
-pub type SchoolName = Text<0, 254>;
+pub type SchoolName = BoundedText<0, 254>;
 /// A line of an address: up to 50 characters.
-pub type AddressLine = Text<0, 50>;
+pub type AddressLine = BoundedText<0, 50>;
 /// A nationality: up to three characters.
-pub type Nationality = Text<0, 3>;
+pub type Nationality = BoundedText<0, 3>;
 /// Notes on a learner: up to 4,000 characters.
-pub type Notes = Text<0, 4000>;
+pub type Notes = BoundedText<0, 4000>;
 /// The person behind a call, as LRS is told: 1 to 35 characters.
-pub type UserName = Text<1, 35>;
+pub type UserName = BoundedText<1, 35>;
 
-personal_value!(generic [const MIN: usize, const MAX: usize] Text<MIN, MAX>);
+personal_value!(generic [const MIN: usize, const MAX: usize] BoundedText<MIN, MAX>);
 
-impl<const MIN: usize, const MAX: usize> Text<MIN, MAX> {
+impl<const MIN: usize, const MAX: usize> BoundedText<MIN, MAX> {
     /// The characters.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-impl<const MIN: usize, const MAX: usize> Value for Text<MIN, MAX> {
-    const RULE: Rule = Rule {
+impl<const MIN: usize, const MAX: usize> Scalar for BoundedText<MIN, MAX> {
+    const CONSTRAINTS: Constraints = Constraints {
         min_length: if MIN > 0 { Some(MIN) } else { None },
         max_length: Some(MAX),
         pattern: if MIN > 0 { Some(r"\S") } else { None },
-        ..Rule::new("Any characters that XML can carry.", "Zoë")
+        ..Constraints::new("Any characters that XML can carry.", "Zoë")
     };
 
-    fn parse(text: &str) -> Result<Self, Invalid> {
+    fn parse(text: &str) -> Result<Self, InvalidValue> {
         let length = text.chars().count();
         if length > MAX {
             let detail = format!("must have at most {MAX} characters, has {length}");
-            return Err(Invalid { code: "too_long", detail: detail.into() });
+            return Err(InvalidValue { code: "too_long", detail: detail.into() });
         }
         if MIN > 0 && text.trim().is_empty() {
-            return Err(Invalid::new("blank", "must not be empty or only spaces"));
+            return Err(InvalidValue::new("blank", "must not be empty or only spaces"));
         }
         if length < MIN {
             let detail = format!("must have at least {MIN} characters, has {length}");
-            return Err(Invalid { code: "too_short", detail: detail.into() });
+            return Err(InvalidValue { code: "too_short", detail: detail.into() });
         }
         if let Some(c) = text.chars().find(|&c| !is_xml_char(c)) {
             let detail = format!("U+{:04X} cannot be sent to LRS: XML has no way to carry it", u32::from(c));
-            return Err(Invalid { code: "invalid_character", detail: detail.into() });
+            return Err(InvalidValue { code: "invalid_character", detail: detail.into() });
         }
         Ok(Self(text.into()))
     }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::domain::FromLrs;
-use crate::schema::{Invalid, Rule, Value, personal_value};
+use crate::schema::{Constraints, InvalidValue, Scalar, personal_value};
 
 /// Declares an enumeration: variant, name in JSON, code at LRS.
 macro_rules! code_list {
@@ -21,13 +21,13 @@ macro_rules! code_list {
             pub const ALL: &[Self] = &[$(Self::$variant),+];
         }
 
-        impl Value for $name {
-            const RULE: Rule = Rule { values: &[$($json),+], ..Rule::new($description, $example) };
+        impl Scalar for $name {
+            const CONSTRAINTS: Constraints = Constraints { values: &[$($json),+], ..Constraints::new($description, $example) };
 
-            fn parse(text: &str) -> Result<Self, Invalid> {
+            fn parse(text: &str) -> Result<Self, InvalidValue> {
                 match text {
                     $($json => Ok(Self::$variant),)+
-                    _ => Err(Invalid { code: "unknown_value", detail: Cow::Borrowed(concat!("must be one of" $(, " ", $json)+)) }),
+                    _ => Err(InvalidValue { code: "unknown_value", detail: Cow::Borrowed(concat!("must be one of" $(, " ", $json)+)) }),
                 }
             }
 

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::schema::{Invalid, Rule, Value, personal_value};
+use crate::schema::{Constraints, InvalidValue, Scalar, personal_value};
 
 /// A real date, `YYYY-MM-DD`, in the years 1800 to 2099.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -10,17 +10,22 @@ pub struct Date(jiff::civil::Date);
 
 personal_value!(Date);
 
-impl Value for Date {
-    const RULE: Rule =
-        Rule { format: Some("date"), pattern: Some("^(18|19|20)[0-9]{2}-"), ..Rule::new("A real date, years 1800 to 2099.", "2003-04-05") };
+impl Scalar for Date {
+    const CONSTRAINTS: Constraints = Constraints {
+        format: Some("date"),
+        pattern: Some("^(18|19|20)[0-9]{2}-"),
+        ..Constraints::new("A real date, years 1800 to 2099.", "2003-04-05")
+    };
 
-    fn parse(text: &str) -> Result<Self, Invalid> {
-        const SHAPE: Invalid = Invalid::new("invalid_format", "must be a date as YYYY-MM-DD");
+    fn parse(text: &str) -> Result<Self, InvalidValue> {
+        const SHAPE: InvalidValue = InvalidValue::new("invalid_format", "must be a date as YYYY-MM-DD");
         let (year, month, day) = split(text).ok_or(SHAPE)?;
         if !(1800..=2099).contains(&year) {
-            return Err(Invalid::new("out_of_range", "the year must be 1800 to 2099"));
+            return Err(InvalidValue::new("out_of_range", "the year must be 1800 to 2099"));
         }
-        jiff::civil::Date::new(year, month, day).map(Self).map_err(|_| Invalid::new("not_a_date", "there is no such day in the calendar"))
+        jiff::civil::Date::new(year, month, day)
+            .map(Self)
+            .map_err(|_| InvalidValue::new("not_a_date", "there is no such day in the calendar"))
     }
 
     fn text(&self) -> Cow<'_, str> {

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use crate::schema::{Invalid, Rule, Value, personal_value};
+use crate::schema::{Constraints, InvalidValue, Scalar, personal_value};
 
 /// An e-mail address LRS accepts, or empty.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -21,24 +21,24 @@ const PATTERN: &str = concat!(
 
 static SHAPE: LazyLock<Regex> = LazyLock::new(|| Regex::new(PATTERN).expect("a constant pattern"));
 
-impl Value for EmailAddress {
-    const RULE: Rule = Rule {
+impl Scalar for EmailAddress {
+    const CONSTRAINTS: Constraints = Constraints {
         max_length: Some(254),
         pattern: Some(PATTERN),
-        ..Rule::new(
+        ..Constraints::new(
             "E-mail address in the form LRS accepts: no `&`, domain labels of two characters or more, a last label of 2 to 6 letters.",
             "zoe.oneill@example.com",
         )
     };
 
-    fn parse(text: &str) -> Result<Self, Invalid> {
+    fn parse(text: &str) -> Result<Self, InvalidValue> {
         if text.len() > 254 {
-            return Err(Invalid::new("too_long", "must have at most 254 characters"));
+            return Err(InvalidValue::new("too_long", "must have at most 254 characters"));
         }
         if SHAPE.is_match(text) {
             Ok(Self(text.into()))
         } else {
-            Err(Invalid::new(
+            Err(InvalidValue::new(
                 "invalid_format",
                 "must be an e-mail address LRS accepts: no “&”, domain labels of two characters or more, a last label of 2 to 6 letters",
             ))

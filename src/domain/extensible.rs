@@ -8,14 +8,14 @@ use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::Schema;
 
 use crate::domain::{Date, Uln};
-use crate::schema::Value;
-use crate::schema::openapi::{Field, open_text};
+use crate::schema::Scalar;
+use crate::schema::openapi::{PropertySchema, open_text};
 
 /// A value LRS sent: one we know, or its text exactly as it came.
 ///
 /// Reading never fails on a text nobody documented; it stays visible to the caller verbatim.
 #[derive(Clone, PartialEq, Eq, Hash)]
-pub enum Open<T> {
+pub enum Extensible<T> {
     /// A documented value.
     Known(T),
     /// Any other text, as LRS wrote it.
@@ -23,7 +23,7 @@ pub enum Open<T> {
 }
 
 /// A value that can be read from LRS's own notation.
-pub trait FromLrs: Value {
+pub trait FromLrs: Scalar {
     /// The value, if LRS's text is one we know.
     fn from_lrs(text: &str) -> Option<Self>;
 
@@ -31,7 +31,7 @@ pub trait FromLrs: Value {
     fn to_lrs(&self) -> Cow<'_, str>;
 }
 
-impl<T: FromLrs> Open<T> {
+impl<T: FromLrs> Extensible<T> {
     /// Reads LRS's text. White space around a known value does not make it unknown.
     pub fn from_lrs(text: &str) -> Self {
         T::from_lrs(text.trim()).map_or_else(|| Self::Verbatim(text.into()), Self::Known)
@@ -55,13 +55,13 @@ impl<T: FromLrs> Open<T> {
 }
 
 /// May be personal either way, so it is not shown.
-impl<T> fmt::Debug for Open<T> {
+impl<T> fmt::Debug for Extensible<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("[personal]")
     }
 }
 
-impl<T: Value> Serialize for Open<T> {
+impl<T: Scalar> Serialize for Extensible<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
             Self::Known(value) => serializer.serialize_str(&value.text()),
@@ -70,9 +70,9 @@ impl<T: Value> Serialize for Open<T> {
     }
 }
 
-impl<T: Value> Field for Open<T> {
+impl<T: Scalar> PropertySchema for Extensible<T> {
     fn schema() -> RefOr<Schema> {
-        open_text(&T::RULE)
+        open_text(&T::CONSTRAINTS)
     }
 }
 
@@ -99,11 +99,11 @@ mod tests {
 
     #[test]
     fn undocumented_texts_stay_visible() {
-        let json = |text| serde_json::to_string(&Open::<Gender>::from_lrs(text)).expect("a string");
+        let json = |text| serde_json::to_string(&Extensible::<Gender>::from_lrs(text)).expect("a string");
         assert_eq!(json("2"), "\"FEMALE\"");
         assert_eq!(json(" 2 "), "\"FEMALE\"");
         assert_eq!(json("7"), "\"7\"");
-        assert_eq!(Open::<Date>::from_lrs("1900-02-29").to_lrs(), "1900-02-29");
-        assert_eq!(format!("{:?}", Open::<Date>::from_lrs("1900-02-29")), "[personal]");
+        assert_eq!(Extensible::<Date>::from_lrs("1900-02-29").to_lrs(), "1900-02-29");
+        assert_eq!(format!("{:?}", Extensible::<Date>::from_lrs("1900-02-29")), "[personal]");
     }
 }

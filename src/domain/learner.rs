@@ -1,11 +1,11 @@
 //! Learners: as LRS holds them, and as they are registered and updated (FACTS 2.2).
 
 use crate::domain::{
-    AbilityToShare, AddressLine, Date, EmailAddress, Gender, Name, Nationality, Notes, Open, OptionalName, Personal, Postcode, SchoolName,
-    ScottishCandidateNumber, Text, Uln, VerificationType,
+    AbilityToShare, AddressLine, BoundedText, Date, EmailAddress, Extensible, Gender, Name, Nationality, Notes, OptionalName, Personal,
+    Postcode, SchoolName, ScottishCandidateNumber, Uln, VerificationType,
 };
-use crate::schema::deserialize::Reading;
-use crate::schema::{Invalid, answer, kept_request, request};
+use crate::schema::deserialize::DeserializeContext;
+use crate::schema::{InvalidValue, answer, kept_request, request};
 
 answer! {
     /// A learner as the register holds it. What LRS leaves out or sends empty is absent here.
@@ -14,11 +14,11 @@ answer! {
     #[derive(Debug, Clone, PartialEq)]
     pub struct Learner {
         /// Day the record was created.
-        pub created_date: Option<Open<Date>>,
+        pub created_date: Option<Extensible<Date>>,
         /// Day the record last changed.
-        pub last_updated_date: Option<Open<Date>>,
+        pub last_updated_date: Option<Extensible<Date>>,
         /// The learner's ULN. After a merge, the master record's.
-        pub uln: Open<Uln>,
+        pub uln: Extensible<Uln>,
         /// `Y` when LRS put the master record in place of the linked one that was asked for.
         pub master_substituted: Option<Personal<String>>,
         /// Title, free text.
@@ -48,13 +48,13 @@ answer! {
         /// Postcode of the address.
         pub last_known_post_code: Option<Personal<String>>,
         /// Day the address was recorded.
-        pub date_of_address_capture: Option<Open<Date>>,
+        pub date_of_address_capture: Option<Extensible<Date>>,
         /// Date of birth.
-        pub date_of_birth: Option<Open<Date>>,
+        pub date_of_birth: Option<Extensible<Date>>,
         /// Place of birth.
         pub place_of_birth: Option<Personal<String>>,
         /// Gender.
-        pub gender: Option<Open<Gender>>,
+        pub gender: Option<Extensible<Gender>>,
         /// E-mail address.
         pub email_address: Option<Personal<String>>,
         /// Nationality, up to three characters; LRS's list is not public.
@@ -62,17 +62,17 @@ answer! {
         /// Scottish Candidate Number, nine digits.
         pub scottish_candidate_number: Option<Personal<String>>,
         /// What proved the learner's identity.
-        pub verification_type: Option<Open<VerificationType>>,
+        pub verification_type: Option<Extensible<VerificationType>>,
         /// What it was, when `verificationType` is `OTHER`.
         pub other_verification_description: Option<Personal<String>>,
         /// LRS's tier level, `0` to `2`; its meaning is not public.
         pub tier_level: Option<Personal<String>>,
         /// Whether the learner shares the learning record.
-        pub ability_to_share: Option<Open<AbilityToShare>>,
+        pub ability_to_share: Option<Extensible<AbilityToShare>>,
         /// LRS's learner status, `0` to `2`; only `1` has been seen.
         pub learner_status: Option<Personal<String>>,
         /// ULNs merged into this record. Keep the master ULN and remember these.
-        pub linked_ulns: Vec<Open<Uln>>,
+        pub linked_ulns: Vec<Extensible<Uln>>,
         /// Notes.
         pub notes: Option<Personal<String>>,
         /// Version of the record: an update must name the version it was made from.
@@ -91,7 +91,7 @@ impl Learner {
 }
 
 /// What it was, when a learner was identified by something else: up to 255 characters.
-pub type OtherVerificationDescription = Text<0, 255>;
+pub type OtherVerificationDescription = BoundedText<0, 255>;
 
 kept_request! {
     /// A learner to register, or the whole record of one to update. An empty text is a way to say “none”.
@@ -150,11 +150,15 @@ kept_request! {
 }
 
 /// `OTHER` says nothing without a description.
-fn other_is_described(kind: Option<&VerificationType>, description: Option<&Option<OtherVerificationDescription>>, reading: &mut Reading) {
+fn other_is_described(
+    kind: Option<&VerificationType>,
+    description: Option<&Option<OtherVerificationDescription>>,
+    reading: &mut DeserializeContext,
+) {
     let Some(description) = description else { return }; // wrong in itself, and said so
     let described = description.as_ref().is_some_and(|text| !text.as_str().trim().is_empty());
     if kind == Some(&VerificationType::Other) && !described {
-        let missing = Invalid::new("required", "is required when verificationType is OTHER");
+        let missing = InvalidValue::new("required", "is required when verificationType is OTHER");
         reading.at("otherVerificationDescription", |reading| reading.note(missing));
     }
 }

@@ -1,6 +1,6 @@
 //! Learning events: the entries of a personal learning record, PLR (FACTS 2.9).
 
-use crate::domain::{Date, Gender, GetType, LocalDateTime, Name, Open, Personal, Uln};
+use crate::domain::{Date, Extensible, Gender, GetType, LocalDateTime, Name, Personal, Uln};
 use crate::schema::{answer, request};
 
 request! {
@@ -28,7 +28,7 @@ answer! {
     #[derive(Debug, Clone, PartialEq)]
     pub struct LearningEvent {
         /// Day the achievement was awarded.
-        pub achievement_award_date: Option<Open<Date>>,
+        pub achievement_award_date: Option<Extensible<Date>>,
         /// Name of the provider where it was achieved.
         pub achievement_provider_name: Option<Personal<String>>,
         /// UKPRN of that provider.
@@ -42,7 +42,7 @@ answer! {
         /// Credits.
         pub credits: Option<Personal<i64>>,
         /// When LRS loaded the event. LRS keeps London's time; here with its offset from UTC.
-        pub date_loaded: Option<Open<LocalDateTime>>,
+        pub date_loaded: Option<Extensible<LocalDateTime>>,
         /// Grade, as the source has it. `9999999999` is the ILR's filler for “no grade”.
         pub grade: Option<Personal<String>>,
         /// LRS's number of the event.
@@ -52,9 +52,9 @@ answer! {
         /// Level, such as `Level 2` or `Entry Level`.
         pub level: Option<Personal<String>>,
         /// Last day of participation. May lie in the future.
-        pub participation_end_date: Option<Open<Date>>,
+        pub participation_end_date: Option<Extensible<Date>>,
         /// First day of participation.
-        pub participation_start_date: Option<Open<Date>>,
+        pub participation_start_date: Option<Extensible<Date>>,
         /// Type of the qualification.
         pub qualification_type: Option<Personal<String>>,
         /// Restriction; `0` has been seen.

@@ -6,7 +6,7 @@ use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
 use crate::domain::FromLrs;
-use crate::schema::{Invalid, Rule, Value, personal_value};
+use crate::schema::{Constraints, InvalidValue, Scalar, personal_value};
 
 /// A moment that LRS wrote as `YYYY-MM-DD HH:MM:SS` in London's time. JSON has it as RFC 3339, with the offset of that day.
 ///
@@ -40,11 +40,13 @@ pub fn london() -> TimeZone {
     TimeZone::get("Europe/London").unwrap_or(TimeZone::UTC)
 }
 
-impl Value for LocalDateTime {
-    const RULE: Rule = Rule { format: Some("date-time"), ..Rule::new("A moment, RFC 3339.", "2019-09-30T10:10:07+01:00") };
+impl Scalar for LocalDateTime {
+    const CONSTRAINTS: Constraints =
+        Constraints { format: Some("date-time"), ..Constraints::new("A moment, RFC 3339.", "2019-09-30T10:10:07+01:00") };
 
-    fn parse(text: &str) -> Result<Self, Invalid> {
-        let moment: jiff::Timestamp = text.parse().map_err(|_| Invalid::new("invalid_format", "must be a moment as RFC 3339 has it"))?;
+    fn parse(text: &str) -> Result<Self, InvalidValue> {
+        let moment: jiff::Timestamp =
+            text.parse().map_err(|_| InvalidValue::new("invalid_format", "must be a moment as RFC 3339 has it"))?;
         Ok(Self(moment.to_zoned(london()).datetime()))
     }
 
@@ -73,10 +75,10 @@ pub struct XmlDateTime(LocalDateTime);
 
 personal_value!(XmlDateTime);
 
-impl Value for XmlDateTime {
-    const RULE: Rule = LocalDateTime::RULE;
+impl Scalar for XmlDateTime {
+    const CONSTRAINTS: Constraints = LocalDateTime::CONSTRAINTS;
 
-    fn parse(text: &str) -> Result<Self, Invalid> {
+    fn parse(text: &str) -> Result<Self, InvalidValue> {
         LocalDateTime::parse(text).map(Self)
     }
 

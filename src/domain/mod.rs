@@ -24,13 +24,13 @@ mod verification;
 
 pub use achievement::{Achievement, AchievementJob};
 pub use batch::{BatchLearner, BatchLearnerResult, BatchLearnerToVerify, MisIdentifier};
-pub use bounded_text::{AddressLine, Name, Nationality, Notes, OptionalName, SchoolName, Text, UserName};
+pub use bounded_text::{AddressLine, BoundedText, Name, Nationality, Notes, OptionalName, SchoolName, UserName};
 pub use codes::{
     AbilityToShare, AchievementAction, AchievementJobStatus, FindType, Gender, GetType, JobType, SubmissionType, VerificationType,
 };
 pub use date::Date;
 pub use email::EmailAddress;
-pub use extensible::{FromLrs, Open};
+pub use extensible::{Extensible, FromLrs};
 pub use learner::{Learner, LearnerDetails, OtherVerificationDescription, RegisterLearner, UpdateLearner};
 pub use learning_event::{GetLearningEvents, LearningEvent};
 pub use local_date_time::{LocalDateTime, LrsTime, XmlDateTime, london};

@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::Schema;
 
-use crate::schema::openapi::Field;
+use crate::schema::openapi::PropertySchema;
 
 /// Something about a person. It cannot be printed: `{:?}` shows `[personal]`, and there is no `{}`.
 ///
@@ -45,7 +45,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Personal<T> {
     }
 }
 
-impl<T: Field> Field for Personal<T> {
+impl<T: PropertySchema> PropertySchema for Personal<T> {
     fn schema() -> RefOr<Schema> {
         T::schema()
     }

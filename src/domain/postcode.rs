@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use crate::schema::{Invalid, Rule, Value, personal_value};
+use crate::schema::{Constraints, InvalidValue, Scalar, personal_value};
 
 /// A UK postcode, `ZZ99 9ZZ` (unknown or overseas) and BFPO numbers included; either case, space optional.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -24,15 +24,18 @@ impl Postcode {
     }
 }
 
-impl Value for Postcode {
-    const RULE: Rule =
-        Rule { max_length: Some(9), pattern: Some(PATTERN), ..Rule::new("UK postcode; `ZZ99 9ZZ` for unknown or overseas.", "ZZ99 9ZZ") };
+impl Scalar for Postcode {
+    const CONSTRAINTS: Constraints = Constraints {
+        max_length: Some(9),
+        pattern: Some(PATTERN),
+        ..Constraints::new("UK postcode; `ZZ99 9ZZ` for unknown or overseas.", "ZZ99 9ZZ")
+    };
 
-    fn parse(text: &str) -> Result<Self, Invalid> {
+    fn parse(text: &str) -> Result<Self, InvalidValue> {
         if text.len() <= 9 && SHAPE.is_match(text) {
             Ok(Self(text.into()))
         } else {
-            Err(Invalid::new("invalid_format", "must be a UK postcode such as “CV4 9EE”, or “ZZ99 9ZZ” if unknown or overseas"))
+            Err(InvalidValue::new("invalid_format", "must be a UK postcode such as “CV4 9EE”, or “ZZ99 9ZZ” if unknown or overseas"))
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::schema::{Invalid, Rule, Value, personal_value};
+use crate::schema::{Constraints, InvalidValue, Scalar, personal_value};
 
 /// A Scottish Candidate Number: nine digits, or empty.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -10,14 +10,15 @@ pub struct ScottishCandidateNumber(Box<str>);
 
 personal_value!(ScottishCandidateNumber);
 
-impl Value for ScottishCandidateNumber {
-    const RULE: Rule = Rule { pattern: Some("^([0-9]{9})?$"), ..Rule::new("Nine digits, or empty.", "123456789") };
+impl Scalar for ScottishCandidateNumber {
+    const CONSTRAINTS: Constraints =
+        Constraints { pattern: Some("^([0-9]{9})?$"), ..Constraints::new("Nine digits, or empty.", "123456789") };
 
-    fn parse(text: &str) -> Result<Self, Invalid> {
+    fn parse(text: &str) -> Result<Self, InvalidValue> {
         if text.is_empty() || (text.len() == 9 && text.bytes().all(|b| b.is_ascii_digit())) {
             Ok(Self(text.into()))
         } else {
-            Err(Invalid::new("invalid_format", "must be nine digits"))
+            Err(InvalidValue::new("invalid_format", "must be nine digits"))
         }
     }
 

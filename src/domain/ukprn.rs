@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use crate::schema::{Invalid, Rule, Value};
+use crate::schema::{Constraints, InvalidValue, Scalar};
 
 /// UK Provider Reference Number: eight characters, letters allowed, as LRS has it (test organisations use letters).
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -22,14 +22,14 @@ macro_rules! organisation_code {
                 &self.0
             }
         }
-        impl Value for $t {
-            const RULE: Rule = $rule;
+        impl Scalar for $t {
+            const CONSTRAINTS: Constraints = $rule;
 
-            fn parse(text: &str) -> Result<Self, Invalid> {
+            fn parse(text: &str) -> Result<Self, InvalidValue> {
                 if text.len() == $length && text.bytes().all(|b| b.is_ascii_alphanumeric()) {
                     Ok(Self(text.into()))
                 } else {
-                    Err(Invalid::new("invalid_format", concat!("must be ", $length, " letters or digits")))
+                    Err(InvalidValue::new("invalid_format", concat!("must be ", $length, " letters or digits")))
                 }
             }
 
@@ -55,11 +55,15 @@ macro_rules! organisation_code {
     };
 }
 
-organisation_code!(Ukprn, 8, Rule { pattern: Some("^[0-9A-Za-z]{8}$"), ..Rule::new("UK Provider Reference Number.", "10012345") });
+organisation_code!(
+    Ukprn,
+    8,
+    Constraints { pattern: Some("^[0-9A-Za-z]{8}$"), ..Constraints::new("UK Provider Reference Number.", "10012345") }
+);
 organisation_code!(
     OrganisationRef,
     6,
-    Rule { pattern: Some("^[0-9A-Za-z]{6}$"), ..Rule::new("The organisation's LRS reference.", "ABC123") }
+    Constraints { pattern: Some("^[0-9A-Za-z]{6}$"), ..Constraints::new("The organisation's LRS reference.", "ABC123") }
 );
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::schema::{Invalid, Rule, Value, personal_value};
+use crate::schema::{Constraints, InvalidValue, Scalar, personal_value};
 
 /// A Unique Learner Number: ten digits, the first not zero, the last a check digit.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -36,24 +36,27 @@ fn check_digit(first_nine: &[u8]) -> Option<u32> {
     }
 }
 
-impl Value for Uln {
-    const RULE: Rule = Rule {
+impl Scalar for Uln {
+    const CONSTRAINTS: Constraints = Constraints {
         pattern: Some("^[1-9][0-9]{9}$"),
         min_length: Some(10),
         max_length: Some(10),
-        ..Rule::new("Unique Learner Number: ten digits, the last a check digit.", "3000000126")
+        ..Constraints::new("Unique Learner Number: ten digits, the last a check digit.", "3000000126")
     };
 
-    fn parse(text: &str) -> Result<Self, Invalid> {
+    fn parse(text: &str) -> Result<Self, InvalidValue> {
         let bytes = text.as_bytes();
         if bytes.len() != 10 || !bytes.iter().all(u8::is_ascii_digit) || bytes[0] == b'0' {
-            return Err(Invalid::new("invalid_format", "must be ten digits, the first not 0"));
+            return Err(InvalidValue::new("invalid_format", "must be ten digits, the first not 0"));
         }
         if text == "9999999999" {
-            return Err(Invalid::new("check_digit", "9999999999 stands for “no ULN”: leave the learner out, or search by demographics"));
+            return Err(InvalidValue::new(
+                "check_digit",
+                "9999999999 stands for “no ULN”: leave the learner out, or search by demographics",
+            ));
         }
         if check_digit(&bytes[..9]) != Some(u32::from(bytes[9] - b'0')) {
-            return Err(Invalid::new("check_digit", "the check digit is wrong: look for a mistyped digit"));
+            return Err(InvalidValue::new("check_digit", "the check digit is wrong: look for a mistyped digit"));
         }
         Ok(Self(text.into()))
     }

@@ -17,9 +17,9 @@ use serde::Serialize;
 
 use crate::domain::Uln;
 use crate::file_watch;
-use crate::organisations::{Actor, Origin};
-use crate::schema::Value as _;
-use crate::storage::encryption::Keys;
+use crate::organisations::{ClientIdentity, RequestContext};
+use crate::schema::Scalar as _;
+use crate::storage::encryption::KeyRing;
 
 /// How many lines may wait to be written before no more calls are made.
 const MOST_WAITING: usize = 10_000;
@@ -31,7 +31,7 @@ const ULN_LENGTH: usize = 10;
 
 /// Where lines go.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Target {
+pub enum AuditSink {
     /// Standard output.
     Output,
     /// This file, at its end. It may be renamed or removed at any time: it is made anew.
@@ -40,11 +40,11 @@ pub enum Target {
 
 /// The audit trail.
 #[derive(Debug, Clone)]
-pub struct Audit(Option<Arc<Trail>>);
+pub struct AuditLog(Option<Arc<AuditWriter>>);
 
 #[derive(Debug)]
-struct Trail {
-    keys: Option<Keys>,
+struct AuditWriter {
+    keys: Option<KeyRing>,
     lines: Mutex<Option<mpsc::Sender<String>>>,
     waiting: Arc<AtomicUsize>,
     writer: Mutex<Option<JoinHandle<()>>>,
@@ -53,7 +53,7 @@ struct Trail {
 /// A line.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Line<'a> {
+struct AuditLine<'a> {
     time: String,
     request_id: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -80,42 +80,42 @@ const fn is_zero(number: &usize) -> bool {
     *number == 0
 }
 
-impl Audit {
+impl AuditLog {
     /// None at all.
     pub const fn off() -> Self {
         Self(None)
     }
 
     /// A trail that goes there. Without keys, ULNs are not in it at all.
-    pub fn to(target: Target, keys: Option<Keys>) -> Self {
+    pub fn to(target: AuditSink, keys: Option<KeyRing>) -> Self {
         let (lines, written) = mpsc::channel();
         let waiting = Arc::new(AtomicUsize::new(0));
         let left = Arc::clone(&waiting);
         let writer = std::thread::spawn(move || write_all(&target, &written, &left));
-        Self(Some(Arc::new(Trail { keys, lines: Mutex::new(Some(lines)), waiting, writer: Mutex::new(Some(writer)) })))
+        Self(Some(Arc::new(AuditWriter { keys, lines: Mutex::new(Some(lines)), waiting, writer: Mutex::new(Some(writer)) })))
     }
 
     /// Can what is done be written down?
-    pub fn keeps_up(&self) -> bool {
+    pub fn has_capacity(&self) -> bool {
         self.0.as_ref().is_none_or(|trail| trail.waiting.load(Ordering::Relaxed) < MOST_WAITING)
     }
 
     /// A call is about to be made with this message.
-    pub fn begin(&self, actor: &Actor, operation: &'static str, message: &[u8]) -> Entry {
+    pub fn begin(&self, actor: &RequestContext, operation: &'static str, message: &[u8]) -> AuditRecord {
         let ulns = if self.0.as_ref().is_some_and(|trail| trail.keys.is_some()) { ulns_in(message) } else { BTreeSet::new() };
         let actor = self.0.is_some().then(|| actor.clone());
-        Entry { audit: self.clone(), actor, operation, began: Instant::now(), ulns, outcome: "ABANDONED", code: None }
+        AuditRecord { audit: self.clone(), actor, operation, began: Instant::now(), ulns, outcome: "ABANDONED", code: None }
     }
 
     /// How many lines wait to be written.
-    pub fn waiting(&self) -> usize {
+    pub fn queued_lines(&self) -> usize {
         self.0.as_ref().map_or(0, |trail| trail.waiting.load(Ordering::Relaxed))
     }
 
     /// Writes what waits, however long that takes, and ends.
     pub fn end(&self) {
         let Some(trail) = &self.0 else { return };
-        let waiting = self.waiting();
+        let waiting = self.queued_lines();
         if waiting > 0 {
             tracing::info!(waiting, "the audit trail is written to its end");
         }
@@ -130,9 +130,9 @@ impl Audit {
 
 /// A call to be written down. If nobody waits for its end, that is written down.
 #[derive(Debug)]
-pub struct Entry {
-    audit: Audit,
-    actor: Option<Actor>,
+pub struct AuditRecord {
+    audit: AuditLog,
+    actor: Option<RequestContext>,
     operation: &'static str,
     began: Instant,
     ulns: BTreeSet<[u8; ULN_LENGTH]>,
@@ -140,9 +140,9 @@ pub struct Entry {
     code: Option<String>,
 }
 
-impl Entry {
+impl AuditRecord {
     /// This came back.
-    pub fn came_back(&mut self, message: &[u8]) {
+    pub fn response_received(&mut self, message: &[u8]) {
         if self.audit.0.as_ref().is_some_and(|trail| trail.keys.is_some()) {
             self.ulns.append(&mut ulns_in(message));
         }
@@ -155,13 +155,13 @@ impl Entry {
     }
 }
 
-impl Drop for Entry {
+impl Drop for AuditRecord {
     fn drop(&mut self) {
         let (Some(trail), Some(actor)) = (&self.audit.0, &self.actor) else { return };
-        let Origin { request_id, issuer, client, part } = &*actor.origin;
+        let ClientIdentity { request_id, issuer, client, part } = &*actor.client_identity;
         let told = self.ulns.iter().take(MOST_ULNS);
         let hashes = told.filter_map(|uln| Some(trail.keys.as_ref()?.pseudonym(std::str::from_utf8(uln).ok()?)));
-        let line = Line {
+        let line = AuditLine {
             time: Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string(),
             request_id,
             batch_id: part.as_ref().map(|(batch, _)| batch.as_str()),
@@ -195,7 +195,7 @@ fn ulns_in(xml: &[u8]) -> BTreeSet<[u8; ULN_LENGTH]> {
 }
 
 /// Writes lines until there are no more, all that wait at a time.
-fn write_all(target: &Target, lines: &mpsc::Receiver<String>, waiting: &AtomicUsize) {
+fn write_all(target: &AuditSink, lines: &mpsc::Receiver<String>, waiting: &AtomicUsize) {
     let mut fails = false;
     while let Ok(mut text) = lines.recv() {
         let mut count = 1;
@@ -225,16 +225,16 @@ fn write_all(target: &Target, lines: &mpsc::Receiver<String>, waiting: &AtomicUs
 }
 
 /// Writes some of it, and says how much.
-fn write(target: &Target, text: &[u8]) -> std::io::Result<usize> {
+fn write(target: &AuditSink, text: &[u8]) -> std::io::Result<usize> {
     let written = match target {
-        Target::Output => {
+        AuditSink::Output => {
             let mut output = std::io::stdout().lock();
             output.write_all(text)?;
             output.flush()?;
             text.len()
         }
         // User names are personal data.
-        Target::File(path) => file_watch::for_its_owner().create(true).append(true).open(path)?.write(text)?,
+        AuditSink::File(path) => file_watch::owner_only().create(true).append(true).open(path)?.write(text)?,
     };
     if written == 0 { Err(std::io::ErrorKind::WriteZero.into()) } else { Ok(written) }
 }

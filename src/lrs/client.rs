@@ -10,31 +10,31 @@ use tokio::time::Instant;
 use tracing::Instrument as _;
 
 use crate::io_runtime;
-use crate::lrs::audit::Audit;
-use crate::lrs::circuit_breaker::BreakerSettings;
-use crate::lrs::codes::{LrsCode, Refusal};
-use crate::lrs::concurrency_limit::{Queue, QueueSettings, Turn, Work};
-use crate::lrs::error::Failure;
+use crate::lrs::audit::AuditLog;
+use crate::lrs::circuit_breaker::CircuitBreakerSettings;
+use crate::lrs::codes::{LrsCode, Rejection};
+use crate::lrs::concurrency_limit::{ConcurrencyLimiter, ConcurrencySettings, Permit, Priority};
+use crate::lrs::error::LrsError;
 use crate::lrs::http_client::read_at_most;
 use crate::lrs::http_client::tls_alert::{about_certificates, alert};
-use crate::lrs::maintenance::Window;
-use crate::lrs::operation::{Answer, Context, Operation, Service, Vendor};
-use crate::lrs::retry::{self, Budget, DEFAULT_RETRIES};
-use crate::lrs::service_health::{ServiceState, State};
+use crate::lrs::maintenance::MaintenanceWindow;
+use crate::lrs::operation::{LrsResponse, MessageContext, Operation, Service, Vendor};
+use crate::lrs::retry::{self, DEFAULT_MAX_RETRIES, RetryBudget};
+use crate::lrs::service_health::{ServiceHealth, ServiceState};
 use crate::lrs::services::external::AchievementCodes;
 use crate::lrs::soap::fault::Fault;
-use crate::lrs::soap::read::{Reader, Unreadable, decode};
-use crate::lrs::soap::xml_mapping::WireRecord;
+use crate::lrs::soap::read::{XmlError, XmlReader, decode};
+use crate::lrs::soap::xml_mapping::XmlRecord;
 use crate::observability::metrics::{self, InFlight};
 use crate::observability::telemetry;
-use crate::organisations::Actor;
+use crate::organisations::RequestContext;
 
 /// Longest wait for an answer, if nobody says otherwise.
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 /// The same for operations that carry a batch: thousands of records.
 pub const DEFAULT_BATCH_TIMEOUT: Duration = Duration::from_secs(120);
 /// Largest answer, if nobody says otherwise.
-pub const DEFAULT_MAX_ANSWER_BYTES: usize = 16 * 1024 * 1024;
+pub const DEFAULT_MAX_RESPONSE_BYTES: usize = 16 * 1024 * 1024;
 
 /// Where LRS is, and how much of it is awaited.
 #[derive(Debug, Clone)]
@@ -46,33 +46,33 @@ pub struct LrsSettings {
     /// The same for operations that carry a batch.
     pub batch_timeout: Duration,
     /// Largest answer, in bytes.
-    pub max_answer_bytes: usize,
+    pub max_response_bytes: usize,
     /// Who supplies the software.
     pub vendor: Vendor,
     /// How LRS spells what it does not publish about achievements.
     pub achievement_codes: AchievementCodes,
     /// How many calls there may be at once.
-    pub queue: QueueSettings,
+    pub concurrency: ConcurrencySettings,
     /// When calls fail at once.
-    pub breaker: BreakerSettings,
+    pub circuit_breaker: CircuitBreakerSettings,
     /// How often a call that did not get through is made again, where that does no harm.
-    pub retries: u32,
+    pub max_retries: u32,
     /// When LRS is known to be closed.
-    pub maintenance: Vec<Window>,
+    pub maintenance: Vec<MaintenanceWindow>,
 }
 
 /// A call that brought no answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CallFailed {
+pub struct CallError {
     /// Why.
-    pub failure: Failure,
+    pub error: LrsError,
     /// May LRS have done what it was asked to, where doing it twice would be wrong?
     pub outcome_unknown: bool,
 }
 
-impl CallFailed {
-    fn of<O: Operation>(operation: &O, failure: Failure) -> Self {
-        Self { outcome_unknown: !operation.is_safe_to_retry() && !failure.nothing_done(), failure }
+impl CallError {
+    fn of<O: Operation>(operation: &O, failure: LrsError) -> Self {
+        Self { outcome_unknown: !operation.is_safe_to_retry() && !failure.is_not_executed(), error: failure }
     }
 }
 
@@ -80,25 +80,25 @@ impl CallFailed {
 #[derive(Debug, Clone)]
 pub struct Lrs {
     settings: Arc<LrsSettings>,
-    queue: Arc<Queue>,
-    state: Arc<State>,
-    retries: Arc<Budget>,
-    audit: Audit,
+    queue: Arc<ConcurrencyLimiter>,
+    state: Arc<ServiceHealth>,
+    retries: Arc<RetryBudget>,
+    audit: AuditLog,
 }
 
 impl LrsSettings {
     /// The usual settings, for LRS at this address.
-    pub fn at(base_url: String) -> Self {
+    pub fn for_url(base_url: String) -> Self {
         Self {
             base_url,
             timeout: DEFAULT_TIMEOUT,
             batch_timeout: DEFAULT_BATCH_TIMEOUT,
-            max_answer_bytes: DEFAULT_MAX_ANSWER_BYTES,
+            max_response_bytes: DEFAULT_MAX_RESPONSE_BYTES,
             vendor: Vendor::default(),
             achievement_codes: AchievementCodes::default(),
-            queue: QueueSettings::default(),
-            breaker: BreakerSettings::default(),
-            retries: DEFAULT_RETRIES,
+            concurrency: ConcurrencySettings::default(),
+            circuit_breaker: CircuitBreakerSettings::default(),
+            max_retries: DEFAULT_MAX_RETRIES,
             maintenance: Vec::new(),
         }
     }
@@ -107,14 +107,14 @@ impl LrsSettings {
 impl Lrs {
     /// LRS at this address.
     pub fn new(settings: LrsSettings) -> Self {
-        let queue = Arc::new(Queue::new(settings.queue));
-        let state = Arc::new(State::new(settings.breaker, settings.maintenance.clone()));
-        Self { settings: Arc::new(settings), queue, state, retries: Arc::default(), audit: Audit::off() }
+        let queue = Arc::new(ConcurrencyLimiter::new(settings.concurrency));
+        let state = Arc::new(ServiceHealth::new(settings.circuit_breaker, settings.maintenance.clone()));
+        Self { settings: Arc::new(settings), queue, state, retries: Arc::default(), audit: AuditLog::off() }
     }
 
     /// The same, with every call written down.
     #[must_use]
-    pub fn with_audit(self, audit: Audit) -> Self {
+    pub fn with_audit(self, audit: AuditLog) -> Self {
         Self { audit, ..self }
     }
 
@@ -124,18 +124,18 @@ impl Lrs {
     }
 
     /// Where a service is.
-    pub fn address_of(&self, service: Service) -> String {
+    pub fn service_url(&self, service: Service) -> String {
         format!("{}{}", self.settings.base_url, service.path())
     }
 
     /// Where calls are written down.
-    pub const fn audit(&self) -> &Audit {
+    pub const fn audit(&self) -> &AuditLog {
         &self.audit
     }
 
     /// How many calls wait for their turn.
-    pub fn waiting(&self) -> usize {
-        self.queue.waiting()
+    pub fn queued_calls(&self) -> usize {
+        self.queue.queued()
     }
 
     /// What is known of each service, without calling it.
@@ -152,122 +152,139 @@ impl Lrs {
     ///
     /// # Errors
     /// [`CallFailed`], when there is no answer to this very request.
-    pub async fn call<O: Operation>(&self, actor: &Actor, operation: &O) -> Result<O::Answer, CallFailed> {
-        self.try_call(actor, operation).await.map_err(|failure| CallFailed::of(operation, failure))
+    pub async fn call<O: Operation>(&self, actor: &RequestContext, operation: &O) -> Result<O::Response, CallError> {
+        self.try_call(actor, operation).await.map_err(|failure| CallError::of(operation, failure))
     }
 
     /// Lines up for a call that carries a batch, so that it is known to begin before anything is said about it.
     ///
     /// # Errors
     /// Why the call cannot be made now. Nothing was sent.
-    pub async fn line_up(&self, service: Service, actor: &Actor) -> Result<Turn, Failure> {
-        self.state.can_be_called(service)?;
-        self.queue.turn_within(actor.organisation.ukprn(), Work::Batch, self.settings.timeout).await.ok_or(Failure::Busy)
+    pub async fn acquire_permit(&self, service: Service, actor: &RequestContext) -> Result<Permit, LrsError> {
+        self.state.ensure_callable(service)?;
+        self.queue.acquire_within(actor.organisation.ukprn(), Priority::Batch, self.settings.timeout).await.ok_or(LrsError::QueueFull)
     }
 
     /// Calls an operation whose turn it is.
     ///
     /// # Errors
     /// [`CallFailed`], when there is no answer to this very request.
-    pub async fn call_in<O: Operation>(&self, turn: Turn, actor: &Actor, operation: &O) -> Result<O::Answer, CallFailed> {
+    pub async fn call_with_permit<O: Operation>(
+        &self,
+        turn: Permit,
+        actor: &RequestContext,
+        operation: &O,
+    ) -> Result<O::Response, CallError> {
         let deadline = Instant::now() + self.settings.batch_timeout;
         // Batches have a pace of their own: nothing is made again here.
-        let outcome = self.make(actor, operation, deadline, 0).await;
+        let outcome = self.call_with_retries(actor, operation, deadline, 0).await;
         drop(turn);
-        outcome.map_err(|failure| CallFailed::of(operation, failure))
+        outcome.map_err(|failure| CallError::of(operation, failure))
     }
 
-    async fn try_call<O: Operation>(&self, actor: &Actor, operation: &O) -> Result<O::Answer, Failure> {
+    async fn try_call<O: Operation>(&self, actor: &RequestContext, operation: &O) -> Result<O::Response, LrsError> {
         let deadline = Instant::now() + self.settings.timeout;
-        self.state.can_be_called(O::SERVICE)?;
-        let _turn = self.queue.turn(actor.organisation.ukprn(), Work::Single).await.ok_or(Failure::Busy)?;
-        self.make(actor, operation, deadline, self.settings.retries).await
+        self.state.ensure_callable(O::SERVICE)?;
+        let _turn = self.queue.acquire(actor.organisation.ukprn(), Priority::Single).await.ok_or(LrsError::QueueFull)?;
+        self.call_with_retries(actor, operation, deadline, self.settings.max_retries).await
     }
 
     /// Makes a call, and makes it again if it did not get through and that does no harm.
-    async fn make<O: Operation>(&self, actor: &Actor, operation: &O, deadline: Instant, retries: u32) -> Result<O::Answer, Failure> {
-        let context = Context { actor, vendor: &self.settings.vendor };
+    async fn call_with_retries<O: Operation>(
+        &self,
+        actor: &RequestContext,
+        operation: &O,
+        deadline: Instant,
+        retries: u32,
+    ) -> Result<O::Response, LrsError> {
+        let context = MessageContext { request: actor, vendor: &self.settings.vendor };
         // One buffer for every attempt: a batch has megabytes.
-        let envelope = Bytes::from(operation.envelope(&context).map_err(|_| Failure::Unwritable)?);
-        self.retries.pay_in();
-        let mut outcome = self.attempt(actor, operation, &envelope, deadline).await;
+        let envelope = Bytes::from(operation.envelope(&context).map_err(|_| LrsError::Unwritable)?);
+        self.retries.deposit();
+        let mut outcome = self.send_once(actor, operation, &envelope, deadline).await;
         let retries = if operation.is_safe_to_retry() { retries } else { 0 };
         for retry in 0..retries {
             let Err(failure) = &outcome else { break };
-            let again = Instant::now() + retry::wait(retry);
-            if !retry::did_not_get_through(failure) || again >= deadline || !self.retries.spend(Instant::now()) {
+            let again = Instant::now() + retry::backoff(retry);
+            if !retry::is_connection_failure(failure) || again >= deadline || !self.retries.try_withdraw(Instant::now()) {
                 break;
             }
             tokio::time::sleep_until(again).await;
             // Had it become pointless meanwhile, what the first attempt met says more.
-            if self.state.can_be_called(O::SERVICE).is_err() {
+            if self.state.ensure_callable(O::SERVICE).is_err() {
                 break;
             }
-            outcome = self.attempt(actor, operation, &envelope, deadline).await;
+            outcome = self.send_once(actor, operation, &envelope, deadline).await;
         }
         outcome
     }
 
     /// Calls once, and tells the breaker what it came to.
-    async fn attempt<O: Operation>(&self, actor: &Actor, operation: &O, envelope: &Bytes, deadline: Instant) -> Result<O::Answer, Failure> {
+    async fn send_once<O: Operation>(
+        &self,
+        actor: &RequestContext,
+        operation: &O,
+        envelope: &Bytes,
+        deadline: Instant,
+    ) -> Result<O::Response, LrsError> {
         let organisation = actor.organisation.ukprn();
-        if !self.audit.keeps_up() {
-            return Err(Failure::NotAudited);
+        if !self.audit.has_capacity() {
+            return Err(LrsError::AuditUnavailable);
         }
-        let pass = self.state.enter(O::SERVICE, organisation)?;
+        let pass = self.state.begin_call(O::SERVICE, organisation)?;
         let (_in_flight, began) = (InFlight::call(), Instant::now());
         let mut entry = self.audit.begin(actor, O::NAME, envelope);
         let span = tracing::info_span!("call", otel.kind = "client");
         let request = actor
             .organisation
-            .http()
-            .post(self.address_of(O::SERVICE))
+            .http_client()
+            .post(self.service_url(O::SERVICE))
             .header(CONTENT_TYPE, "text/xml; charset=utf-8")
             .header("SOAPAction", format!("\"{}\"", O::SOAP_ACTION))
             .headers(telemetry::trace_headers(&span))
             .body(envelope.clone());
-        let exchange = exchange(request, self.settings.max_answer_bytes).instrument(span.clone());
+        let exchange = exchange(request, self.settings.max_response_bytes).instrument(span.clone());
         let exchanged = tokio::time::timeout_at(deadline, io_runtime::run(exchange)).await;
-        let answer = exchanged.map_err(|_| Failure::Timeout).flatten().and_then(|(status, headers, body)| {
-            entry.came_back(&body);
-            understand(operation, status, &headers, &body)
+        let answer = exchanged.map_err(|_| LrsError::Timeout).flatten().and_then(|(status, headers, body)| {
+            entry.response_received(&body);
+            decode_answer(operation, status, &headers, &body)
         });
-        let outcome = answer.as_ref().err().map_or("ANSWERED", Failure::outcome);
+        let outcome = answer.as_ref().err().map_or("ANSWERED", LrsError::outcome);
         telemetry::describe(&span, || (O::NAME.to_owned(), [("rpc.method", O::NAME.into()), ("lrs.outcome", outcome.into())]));
-        if answer.as_ref().is_err_and(|failure| !matches!(failure, Failure::Refused(..))) {
+        if answer.as_ref().is_err_and(|failure| !matches!(failure, LrsError::Refused(..))) {
             telemetry::failed(&span, outcome);
         }
         metrics::call(O::NAME, outcome, began.elapsed());
-        entry.end(outcome, answer.as_ref().map_or_else(Failure::lrs_code, Answer::code).and_then(LrsCode::printable));
-        self.state.end(O::SERVICE, &pass, organisation, answer.as_ref().err());
+        entry.end(outcome, answer.as_ref().map_or_else(LrsError::lrs_code, LrsResponse::code).and_then(LrsCode::printable));
+        self.state.record_result(O::SERVICE, &pass, organisation, answer.as_ref().err());
         answer
     }
 }
 
 /// Sends a request, and takes an answer of at most so many bytes.
-async fn exchange(request: RequestBuilder, most: usize) -> Result<(u16, HeaderMap, Vec<u8>), Failure> {
-    let mut response = request.send().await.map_err(|error| classify(&error))?;
-    let body = read_at_most(&mut response, most).await.map_err(|error| cut_short(&error))?.ok_or(Failure::TooLarge)?;
+async fn exchange(request: RequestBuilder, most: usize) -> Result<(u16, HeaderMap, Vec<u8>), LrsError> {
+    let mut response = request.send().await.map_err(|error| classify_send_error(&error))?;
+    let body = read_at_most(&mut response, most).await.map_err(|error| classify_body_error(&error))?.ok_or(LrsError::TooLarge)?;
     Ok((response.status().as_u16(), std::mem::take(response.headers_mut()), body))
 }
 
 /// What came back over HTTP, as the answer to this very operation.
-fn understand<O: Operation>(operation: &O, status: u16, headers: &HeaderMap, body: &[u8]) -> Result<O::Answer, Failure> {
+fn decode_answer<O: Operation>(operation: &O, status: u16, headers: &HeaderMap, body: &[u8]) -> Result<O::Response, LrsError> {
     let answer = read_answer::<O>(status, content_type(headers), body).map_err(|failure| match failure {
         // Who only reads is refused nothing that writing is refused for.
-        Failure::Refused(refusal, code) if operation.is_safe_to_retry() && refusal != Refusal::InvalidUln => {
-            Failure::ServiceFailed(Some(code))
+        LrsError::Refused(refusal, code) if operation.is_safe_to_retry() && refusal != Rejection::InvalidUln => {
+            LrsError::ServiceFailed(Some(code))
         }
         failure => failure,
     })?;
-    match answer.code().and_then(Failure::of_code) {
+    match answer.code().and_then(LrsError::of_code) {
         // Refusals of writes mean nothing to who only reads: such a code is passed on as one nobody documented.
-        Some(Failure::Refused(refusal, _)) if operation.is_safe_to_retry() && refusal != Refusal::InvalidUln => {}
+        Some(LrsError::Refused(refusal, _)) if operation.is_safe_to_retry() && refusal != Rejection::InvalidUln => {}
         Some(_) if answer.is_done() => {}
         Some(failure) => return Err(failure),
         None => {}
     }
-    operation.check(&answer).map_err(Failure::Contradiction)?;
+    operation.check(&answer).map_err(LrsError::Contradiction)?;
     Ok(answer)
 }
 
@@ -279,54 +296,54 @@ fn content_type(headers: &HeaderMap) -> &str {
 ///
 /// # Errors
 /// [`Failure`], when it is a fault, or no answer at all.
-pub fn read_answer<O: Operation>(status: u16, content_type: &str, body: &[u8]) -> Result<O::Answer, Failure> {
-    if let Some(failure) = instead_of_lrs(status, content_type, body) {
+pub fn read_answer<O: Operation>(status: u16, content_type: &str, body: &[u8]) -> Result<O::Response, LrsError> {
+    if let Some(failure) = intermediary_response(status, content_type, body) {
         return Err(failure);
     }
     match read_soap::<O>(body) {
         Ok(Ok(answer)) if status == 200 => Ok(answer),
-        Ok(Ok(_)) => Err(Failure::NotAnAnswer { status, what: "with a SOAP answer that is not a fault" }),
-        Ok(Err(fault)) => Err(Failure::of_fault(fault)),
+        Ok(Ok(_)) => Err(LrsError::NotAnAnswer { status, what: "with a SOAP answer that is not a fault" }),
+        Ok(Err(fault)) => Err(LrsError::of_fault(fault)),
         // LRS's own errors are 500 with a fault: what cannot be read as SOAP at all is of a server before it.
-        Err(Unreadable::Empty | Unreadable::Malformed | Unreadable::NotSoap) if status == 500 => {
-            Err(Failure::NotAnAnswer { status, what: "without a SOAP message" })
+        Err(XmlError::Empty | XmlError::Malformed | XmlError::NotSoap) if status == 500 => {
+            Err(LrsError::NotAnAnswer { status, what: "without a SOAP message" })
         }
-        Err(unreadable) => Err(of_status(status).unwrap_or(Failure::Unreadable(unreadable))),
+        Err(unreadable) => Err(of_status(status).unwrap_or(LrsError::Unreadable(unreadable))),
     }
 }
 
-fn read_soap<O: Operation>(body: &[u8]) -> Result<Result<O::Answer, Fault>, Unreadable> {
-    let mut reader = Reader::new(decode(body)?)?;
+fn read_soap<O: Operation>(body: &[u8]) -> Result<Result<O::Response, Fault>, XmlError> {
+    let mut reader = XmlReader::new(decode(body)?)?;
     reader.soap_body(|reader, start| match start.name() {
         "Fault" => Fault::read(reader, start).map(Err),
-        name if name == O::ANSWER => O::Answer::read(reader).map(Ok),
-        _ => Err(Unreadable::Unexpected(O::ANSWER)),
+        name if name == O::RESPONSE_ELEMENT => O::Response::read(reader).map(Ok),
+        _ => Err(XmlError::Unexpected(O::RESPONSE_ELEMENT)),
     })
 }
 
 /// What stands in front of LRS when LRS itself does not answer: redirects, web pages (FACTS 2.16).
-fn instead_of_lrs(status: u16, content_type: &str, body: &[u8]) -> Option<Failure> {
+fn intermediary_response(status: u16, content_type: &str, body: &[u8]) -> Option<LrsError> {
     // A POST that is sent to a maintenance page, or has got there.
     if matches!(status, 300..=399 | 405) {
-        return Some(Failure::Maintenance(None));
+        return Some(LrsError::Maintenance(None));
     }
     if !is_web_page(content_type, body) {
         return None;
     }
-    if speaks_of_maintenance(status, body) {
-        return Some(if status == 200 { Failure::Maintenance(None) } else { Failure::MaintenanceInFront });
+    if mentions_maintenance(status, body) {
+        return Some(if status == 200 { LrsError::Maintenance(None) } else { LrsError::MaintenanceInFront });
     }
-    Some(of_status(status).unwrap_or(Failure::NotAnAnswer { status, what: "a web page instead of SOAP" }))
+    Some(of_status(status).unwrap_or(LrsError::NotAnAnswer { status, what: "a web page instead of SOAP" }))
 }
 
 /// What a status says by itself, where the body does not say more.
-const fn of_status(status: u16) -> Option<Failure> {
+const fn of_status(status: u16) -> Option<LrsError> {
     match status {
         // Web servers that ask for a client certificate, and do not like what they get, say so before SOAP begins.
-        401 | 403 => Some(Failure::CredentialsRejected(None)),
-        408 | 429 | 502..=504 => Some(Failure::ConnectionLost),
+        401 | 403 => Some(LrsError::CredentialsRejected(None)),
+        408 | 429 | 502..=504 => Some(LrsError::ConnectionLost),
         200 | 500 => None,
-        _ => Some(Failure::NotAnAnswer { status, what: "without a SOAP message" }),
+        _ => Some(LrsError::NotAnAnswer { status, what: "without a SOAP message" }),
     }
 }
 
@@ -339,7 +356,7 @@ fn is_web_page(content_type: &str, body: &[u8]) -> bool {
 }
 
 /// Servers that fail say “unavailable” on any day; one that says so with success means it.
-fn speaks_of_maintenance(status: u16, body: &[u8]) -> bool {
+fn mentions_maintenance(status: u16, body: &[u8]) -> bool {
     const ALWAYS: [&str; 3] = ["maintenance", "out of hours", "unsupportedhttpverb"];
     const WITH_SUCCESS: [&str; 3] = ["unavailable", "not available", "try again later"];
     let page = String::from_utf8_lossy(&body[..body.len().min(64 * 1024)]).to_ascii_lowercase();
@@ -348,22 +365,22 @@ fn speaks_of_maintenance(status: u16, body: &[u8]) -> bool {
 }
 
 /// Why no response began. Certificate trouble is told by TLS, sometimes only when the answer is awaited (TLS 1.3).
-fn classify(error: &reqwest::Error) -> Failure {
+fn classify_send_error(error: &reqwest::Error) -> LrsError {
     if alert(error).is_some_and(about_certificates) {
-        Failure::CredentialsRejected(None)
+        LrsError::CredentialsRejected(None)
     } else if error.is_connect() {
-        Failure::Unreachable
+        LrsError::Unreachable
     } else if error.is_timeout() {
-        Failure::Timeout
+        LrsError::Timeout
     } else {
-        Failure::ConnectionLost
+        LrsError::ConnectionLost
     }
 }
 
 /// Why a response that had begun did not end.
-fn cut_short(error: &reqwest::Error) -> Failure {
-    match classify(error) {
-        Failure::ConnectionLost => Failure::Unreadable(Unreadable::Malformed),
+fn classify_body_error(error: &reqwest::Error) -> LrsError {
+    match classify_send_error(error) {
+        LrsError::ConnectionLost => LrsError::Unreadable(XmlError::Malformed),
         other => other,
     }
 }

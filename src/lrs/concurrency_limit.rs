@@ -15,26 +15,31 @@ use crate::domain::Ukprn;
 
 /// How many calls there may be at once, and how long others wait.
 #[derive(Debug, Clone, Copy)]
-pub struct QueueSettings {
+pub struct ConcurrencySettings {
     /// Most calls in flight.
-    pub at_once: usize,
+    pub max_concurrent_calls: usize,
     /// Most of one organisation.
-    pub at_once_per_organisation: usize,
+    pub max_concurrent_calls_per_organisation: usize,
     /// Most that wait: single calls, and as many that carry batches.
-    pub length: usize,
+    pub queue_capacity: usize,
     /// Longest wait of a single call.
-    pub longest: Duration,
+    pub queue_timeout: Duration,
 }
 
-impl Default for QueueSettings {
+impl Default for ConcurrencySettings {
     fn default() -> Self {
-        Self { at_once: 64, at_once_per_organisation: 4, length: 64, longest: Duration::from_secs(2) }
+        Self {
+            max_concurrent_calls: 64,
+            max_concurrent_calls_per_organisation: 4,
+            queue_capacity: 64,
+            queue_timeout: Duration::from_secs(2),
+        }
     }
 }
 
 /// What waits: the first kind goes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Work {
+pub enum Priority {
     /// A single call.
     Single,
     /// A call that carries a batch.
@@ -43,19 +48,19 @@ pub enum Work {
 
 /// The line before LRS.
 #[derive(Debug)]
-pub struct Queue {
-    settings: QueueSettings,
+pub struct ConcurrencyLimiter {
+    settings: ConcurrencySettings,
     line: Mutex<Line>,
 }
 
 /// A turn at LRS. It is over when this is dropped.
 #[derive(Debug)]
-pub struct Turn {
-    queue: Arc<Queue>,
+pub struct Permit {
+    queue: Arc<ConcurrencyLimiter>,
     organisation: Ukprn,
 }
 
-impl Drop for Turn {
+impl Drop for Permit {
     fn drop(&mut self) {
         let next = {
             let mut line = self.queue.lock();
@@ -69,23 +74,23 @@ impl Drop for Turn {
     }
 }
 
-impl Queue {
+impl ConcurrencyLimiter {
     /// A line with nobody in it.
-    pub fn new(settings: QueueSettings) -> Self {
+    pub fn new(settings: ConcurrencySettings) -> Self {
         Self { settings, line: Mutex::default() }
     }
 
     /// A turn for a call of this organisation, now or soon. `None`: there are too many others.
-    pub async fn turn(self: &Arc<Self>, organisation: &Ukprn, work: Work) -> Option<Turn> {
-        self.turn_within(organisation, work, self.settings.longest).await
+    pub async fn acquire(self: &Arc<Self>, organisation: &Ukprn, work: Priority) -> Option<Permit> {
+        self.acquire_within(organisation, work, self.settings.queue_timeout).await
     }
 
     /// The same for who can wait this long.
-    pub async fn turn_within(self: &Arc<Self>, organisation: &Ukprn, work: Work, longest: Duration) -> Option<Turn> {
+    pub async fn acquire_within(self: &Arc<Self>, organisation: &Ukprn, work: Priority, longest: Duration) -> Option<Permit> {
         let waiting = {
             let mut line = self.lock();
             // Nobody in the line could begin: those who can are told when a turn ends.
-            if line.has_room(&self.settings, organisation, work) {
+            if line.has_capacity(&self.settings, organisation, work) {
                 return Some(self.begin(&mut line, organisation.clone()));
             }
             line.join(&self.settings, organisation, work)?
@@ -94,7 +99,7 @@ impl Queue {
     }
 
     /// How many wait.
-    pub fn waiting(&self) -> usize {
+    pub fn queued(&self) -> usize {
         self.lock().waiting.iter().filter(|waiting| !waiting.begin.is_closed()).count()
     }
 
@@ -102,14 +107,14 @@ impl Queue {
         self.line.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn begin(self: &Arc<Self>, line: &mut Line, organisation: Ukprn) -> Turn {
+    fn begin(self: &Arc<Self>, line: &mut Line, organisation: Ukprn) -> Permit {
         line.in_flight += 1;
         *line.of_organisation.entry(organisation.clone()).or_default() += 1;
-        Turn { queue: Arc::clone(self), organisation }
+        Permit { queue: Arc::clone(self), organisation }
     }
 
     /// Takes out of the line who can begin now.
-    fn whose_turn(self: &Arc<Self>, line: &mut Line) -> Vec<(oneshot::Sender<Turn>, Turn)> {
+    fn whose_turn(self: &Arc<Self>, line: &mut Line) -> Vec<(oneshot::Sender<Permit>, Permit)> {
         line.waiting.retain(|waiting| !waiting.begin.is_closed());
         let mut next = Vec::new();
         while let Some(at) = line.next(&self.settings) {
@@ -131,8 +136,8 @@ struct Line {
 #[derive(Debug)]
 struct Waiting {
     organisation: Ukprn,
-    work: Work,
-    begin: oneshot::Sender<Turn>,
+    work: Priority,
+    begin: oneshot::Sender<Permit>,
 }
 
 impl Line {
@@ -141,21 +146,21 @@ impl Line {
     }
 
     /// Could such a call begin now? Batches leave the last place to single calls, so that a front desk always gets through.
-    fn has_room(&self, settings: &QueueSettings, organisation: &Ukprn, work: Work) -> bool {
-        let left_free = |limit: usize| usize::from(work == Work::Batch && limit > 1);
+    fn has_capacity(&self, settings: &ConcurrencySettings, organisation: &Ukprn, work: Priority) -> bool {
+        let left_free = |limit: usize| usize::from(work == Priority::Batch && limit > 1);
         let fits = |in_flight: usize, limit: usize| in_flight + left_free(limit) < limit;
-        fits(self.in_flight, settings.at_once) && fits(self.of(organisation), settings.at_once_per_organisation)
+        fits(self.in_flight, settings.max_concurrent_calls) && fits(self.of(organisation), settings.max_concurrent_calls_per_organisation)
     }
 
-    fn next(&self, settings: &QueueSettings) -> Option<usize> {
-        let could = self.waiting.iter().enumerate().filter(|(_, one)| self.has_room(settings, &one.organisation, one.work));
+    fn next(&self, settings: &ConcurrencySettings) -> Option<usize> {
+        let could = self.waiting.iter().enumerate().filter(|(_, one)| self.has_capacity(settings, &one.organisation, one.work));
         could.min_by_key(|(at, one)| (one.work, self.of(&one.organisation), *at)).map(|(at, _)| at)
     }
 
     /// Lines up, if there is room. In a full line, the organisation that has the most in it makes room for one that has fewer.
-    fn join(&mut self, settings: &QueueSettings, organisation: &Ukprn, work: Work) -> Option<oneshot::Receiver<Turn>> {
+    fn join(&mut self, settings: &ConcurrencySettings, organisation: &Ukprn, work: Priority) -> Option<oneshot::Receiver<Permit>> {
         self.waiting.retain(|waiting| !waiting.begin.is_closed());
-        if self.waiting.iter().filter(|waiting| waiting.work == work).count() >= settings.length {
+        if self.waiting.iter().filter(|waiting| waiting.work == work).count() >= settings.queue_capacity {
             let mut share: HashMap<&Ukprn, usize> = HashMap::new();
             for waiting in self.waiting.iter().filter(|waiting| waiting.work == work) {
                 *share.entry(&waiting.organisation).or_default() += 1;
@@ -189,41 +194,46 @@ mod tests {
     use std::pin::{Pin, pin};
     use std::task::{Context, Poll, Waker};
 
-    use super::Work::{Batch, Single};
+    use super::Priority::{Batch, Single};
     use super::*;
-    use crate::schema::Value as _;
+    use crate::schema::Scalar as _;
 
     fn organisation(number: u32) -> Ukprn {
         Ukprn::parse(&format!("1000000{number}")).expect("a UKPRN")
     }
 
-    fn queue(at_once: usize, at_once_per_organisation: usize, length: usize) -> Arc<Queue> {
-        Arc::new(Queue::new(QueueSettings { at_once, at_once_per_organisation, length, longest: Duration::from_secs(60) }))
+    fn queue(at_once: usize, at_once_per_organisation: usize, length: usize) -> Arc<ConcurrencyLimiter> {
+        Arc::new(ConcurrencyLimiter::new(ConcurrencySettings {
+            max_concurrent_calls: at_once,
+            max_concurrent_calls_per_organisation: at_once_per_organisation,
+            queue_capacity: length,
+            queue_timeout: Duration::from_secs(60),
+        }))
     }
 
     /// Somebody who wants a turn.
-    type Somebody = Pin<Box<dyn Future<Output = Option<Turn>>>>;
+    type Somebody = Pin<Box<dyn Future<Output = Option<Permit>>>>;
 
-    fn wants(queue: &Arc<Queue>, number: u32, work: Work) -> Somebody {
+    fn wants(queue: &Arc<ConcurrencyLimiter>, number: u32, work: Priority) -> Somebody {
         let queue = Arc::clone(queue);
-        let mut somebody: Somebody = Box::pin(async move { queue.turn(&organisation(number), work).await });
+        let mut somebody: Somebody = Box::pin(async move { queue.acquire(&organisation(number), work).await });
         assert!(look(&mut somebody).is_pending(), "{number} would have to wait");
         somebody
     }
 
-    fn look(somebody: &mut Somebody) -> Poll<Option<Turn>> {
+    fn look(somebody: &mut Somebody) -> Poll<Option<Permit>> {
         somebody.as_mut().poll(&mut Context::from_waker(Waker::noop()))
     }
 
     /// A turn that is there now, or none.
-    fn now(queue: &Arc<Queue>, number: u32, work: Work) -> Option<Turn> {
-        match pin!(queue.turn(&organisation(number), work)).poll(&mut Context::from_waker(Waker::noop())) {
+    fn now(queue: &Arc<ConcurrencyLimiter>, number: u32, work: Priority) -> Option<Permit> {
+        match pin!(queue.acquire(&organisation(number), work)).poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(turn) => turn,
             Poll::Pending => None,
         }
     }
 
-    fn got(somebody: &mut Somebody) -> Turn {
+    fn got(somebody: &mut Somebody) -> Permit {
         match look(somebody) {
             Poll::Ready(Some(turn)) => turn,
             other => panic!("{other:?}"),
@@ -293,7 +303,7 @@ mod tests {
         let mut crowd = [wants(&queue, 1, Single), wants(&queue, 1, Single), wants(&queue, 1, Single)];
         let refused = |number| {
             let queue = Arc::clone(&queue);
-            async move { queue.turn_within(&organisation(number), Single, Duration::from_secs(60)).await.is_none() }
+            async move { queue.acquire_within(&organisation(number), Single, Duration::from_secs(60)).await.is_none() }
         };
         assert!(refused(1).await, "its own crowd");
         let mut other = wants(&queue, 2, Single);
@@ -309,7 +319,7 @@ mod tests {
     async fn who_leaves_the_line_leaves_nothing_behind() {
         let queue = queue(1, 1, 1);
         let turn = now(&queue, 1, Single).expect("room");
-        assert!(queue.turn_within(&organisation(2), Single, Duration::from_millis(5)).await.is_none(), "nobody waits for ever");
+        assert!(queue.acquire_within(&organisation(2), Single, Duration::from_millis(5)).await.is_none(), "nobody waits for ever");
         drop(wants(&queue, 2, Single));
         let given_but_not_taken = wants(&queue, 3, Single);
         drop(turn);

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::lrs::codes::{Kind, LrsCode, Refusal};
+use crate::lrs::codes::{CodeKind, LrsCode, Rejection};
 use crate::lrs::soap::fault::Fault;
-use crate::lrs::soap::read::Unreadable;
+use crate::lrs::soap::read::XmlError;
 
 /// Why a call brought no answer. Carries no personal data, so all of it may be logged.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Failure {
+pub enum LrsError {
     /// No connection: nothing was sent.
     #[error("LRS could not be reached")]
     Unreachable,
@@ -25,10 +25,10 @@ pub enum Failure {
     },
     /// There are too many calls already: nothing was sent.
     #[error("there are too many calls to LRS at once")]
-    Busy,
+    QueueFull,
     /// What is done could not be written down, so nothing was sent.
     #[error("the audit trail cannot be written")]
-    NotAudited,
+    AuditUnavailable,
     /// LRS did not answer in time.
     #[error("LRS did not answer in time")]
     Timeout,
@@ -49,7 +49,7 @@ pub enum Failure {
     CredentialsRejected(Option<LrsCode>),
     /// LRS understood the request and did not do it.
     #[error("LRS did not do it")]
-    Refused(Refusal, LrsCode),
+    Refused(Rejection, LrsCode),
     /// LRS refuses the message.
     #[error("LRS refuses the message")]
     RequestRejected(Option<LrsCode>),
@@ -62,7 +62,7 @@ pub enum Failure {
     UnknownError(LrsCode),
     /// What came back is not an answer.
     #[error("LRS's answer is unusable: it is {0}")]
-    Unreadable(Unreadable),
+    Unreadable(XmlError),
     /// What came back is an answer, but not to this request.
     #[error("LRS's answer is unusable: {0}")]
     Contradiction(&'static str),
@@ -82,18 +82,18 @@ pub enum Failure {
     Unwritable,
 }
 
-impl Failure {
+impl LrsError {
     /// What LRS's code in a fault or a response means for the call. `None`: it is an outcome.
     pub fn of_code(code: &LrsCode) -> Option<Self> {
         let code = || Some(code.clone());
         match code()?.kind() {
-            Kind::Outcome => None,
-            Kind::Refused(refusal) => Some(Self::Refused(refusal, code()?)),
-            Kind::MessageRefused => Some(Self::RequestRejected(code())),
-            Kind::CredentialsRefused => Some(Self::CredentialsRejected(code())),
-            Kind::OutOfHours => Some(Self::Maintenance(code())),
-            Kind::ServiceFailed => Some(Self::ServiceFailed(code())),
-            Kind::UnknownError => Some(Self::UnknownError(code()?)),
+            CodeKind::Outcome => None,
+            CodeKind::Refused(refusal) => Some(Self::Refused(refusal, code()?)),
+            CodeKind::MessageRefused => Some(Self::RequestRejected(code())),
+            CodeKind::CredentialsRefused => Some(Self::CredentialsRejected(code())),
+            CodeKind::OutOfHours => Some(Self::Maintenance(code())),
+            CodeKind::ServiceFailed => Some(Self::ServiceFailed(code())),
+            CodeKind::UnknownError => Some(Self::UnknownError(code()?)),
         }
     }
 
@@ -137,18 +137,18 @@ impl Failure {
             Self::RequestRejected(_) | Self::UnknownError(_) => "REQUEST_REJECTED",
             Self::ServiceFailed(_) => "SERVICE_FAILED",
             Self::Unreadable(_) | Self::Contradiction(_) | Self::NotAnAnswer { .. } | Self::TooLarge => "BAD_RESPONSE",
-            Self::CircuitOpen { .. } | Self::Busy | Self::NotAudited | Self::Unwritable => "NOT_SENT",
+            Self::CircuitOpen { .. } | Self::QueueFull | Self::AuditUnavailable | Self::Unwritable => "NOT_SENT",
         }
     }
 
     /// Is it certain that LRS did nothing?
-    pub const fn nothing_done(&self) -> bool {
+    pub const fn is_not_executed(&self) -> bool {
         matches!(
             self,
             Self::Unreachable
                 | Self::CircuitOpen { .. }
-                | Self::Busy
-                | Self::NotAudited
+                | Self::QueueFull
+                | Self::AuditUnavailable
                 | Self::Unwritable
                 | Self::PlannedMaintenance { .. }
                 | Self::Maintenance(_)
@@ -159,7 +159,7 @@ impl Failure {
     }
 
     /// Can the same call succeed later, without anybody changing anything?
-    pub const fn may_pass(&self) -> bool {
+    pub const fn is_transient(&self) -> bool {
         !matches!(
             self,
             Self::CredentialsRejected(_) | Self::RequestRejected(_) | Self::UnknownError(_) | Self::Refused(..) | Self::Unwritable
@@ -167,8 +167,8 @@ impl Failure {
     }
 }
 
-impl From<Unreadable> for Failure {
-    fn from(unreadable: Unreadable) -> Self {
+impl From<XmlError> for LrsError {
+    fn from(unreadable: XmlError) -> Self {
         Self::Unreadable(unreadable)
     }
 }
@@ -177,36 +177,36 @@ impl From<Unreadable> for Failure {
 mod tests {
     use super::*;
 
-    fn fault(code: Option<&str>, fault_code: &str) -> Failure {
-        Failure::of_fault(Fault { code: code.map(str::to_owned), fault_code: fault_code.to_owned(), unsupported_verb: false })
+    fn fault(code: Option<&str>, fault_code: &str) -> LrsError {
+        LrsError::of_fault(Fault { code: code.map(str::to_owned), fault_code: fault_code.to_owned(), unsupported_verb: false })
     }
 
     #[test]
     fn faults_are_told_apart() {
-        assert!(matches!(fault(Some("WSEC0001"), "Server"), Failure::RequestRejected(_)));
-        assert!(matches!(fault(Some("WSEC0002"), "Server"), Failure::RequestRejected(_)));
+        assert!(matches!(fault(Some("WSEC0001"), "Server"), LrsError::RequestRejected(_)));
+        assert!(matches!(fault(Some("WSEC0002"), "Server"), LrsError::RequestRejected(_)));
         for code in ["WSEC0003", "WSEC0005", "WSEC0006"] {
-            assert!(matches!(fault(Some(code), "Server"), Failure::CredentialsRejected(_)), "{code}");
+            assert!(matches!(fault(Some(code), "Server"), LrsError::CredentialsRejected(_)), "{code}");
         }
-        assert!(matches!(fault(Some("WSEC0004"), "Server"), Failure::Maintenance(_)));
-        assert!(matches!(fault(Some("WSEC0999"), "Client"), Failure::ServiceFailed(_)));
-        assert!(matches!(fault(Some("WSEC4711"), "Server"), Failure::UnknownError(_)));
+        assert!(matches!(fault(Some("WSEC0004"), "Server"), LrsError::Maintenance(_)));
+        assert!(matches!(fault(Some("WSEC0999"), "Client"), LrsError::ServiceFailed(_)));
+        assert!(matches!(fault(Some("WSEC4711"), "Server"), LrsError::UnknownError(_)));
         for not_read in ["Client", "DeserializationFailed", "ActionNotSupported"] {
-            assert!(matches!(fault(None, not_read), Failure::RequestRejected(None)), "{not_read}");
+            assert!(matches!(fault(None, not_read), LrsError::RequestRejected(None)), "{not_read}");
         }
         for code in ["WSRC0043", "WSEC0043"] {
-            assert!(matches!(fault(Some(code), "Server"), Failure::CredentialsRejected(_)), "{code}");
+            assert!(matches!(fault(Some(code), "Server"), LrsError::CredentialsRejected(_)), "{code}");
         }
-        assert!(matches!(fault(None, "Server"), Failure::ServiceFailed(None)));
-        assert!(matches!(fault(Some("WSRC0004"), "Server"), Failure::ServiceFailed(_)));
+        assert!(matches!(fault(None, "Server"), LrsError::ServiceFailed(None)));
+        assert!(matches!(fault(Some("WSRC0004"), "Server"), LrsError::ServiceFailed(_)));
     }
 
     #[test]
     fn what_lrs_refused_it_did_not_do() {
-        assert!(Failure::Unreachable.nothing_done());
-        assert!(!Failure::Timeout.nothing_done());
-        assert!(!Failure::ConnectionLost.nothing_done());
-        assert!(!Failure::TooLarge.nothing_done());
-        assert!(!Failure::UnknownError(LrsCode::new("WSEC4711")).nothing_done());
+        assert!(LrsError::Unreachable.is_not_executed());
+        assert!(!LrsError::Timeout.is_not_executed());
+        assert!(!LrsError::ConnectionLost.is_not_executed());
+        assert!(!LrsError::TooLarge.is_not_executed());
+        assert!(!LrsError::UnknownError(LrsCode::new("WSEC4711")).is_not_executed());
     }
 }

@@ -22,9 +22,9 @@ mod service_health;
 pub mod services;
 pub mod soap;
 
-pub use circuit_breaker::BreakerSettings;
-pub use client::{CallFailed, DEFAULT_BATCH_TIMEOUT, DEFAULT_MAX_ANSWER_BYTES, DEFAULT_TIMEOUT, Lrs, LrsSettings, read_answer};
-pub use error::Failure;
-pub use operation::{Answer, Context, Operation, Service, Vendor};
-pub use retry::DEFAULT_RETRIES;
-pub use service_health::{CLOSED_FOR, ServiceState, Status};
+pub use circuit_breaker::CircuitBreakerSettings;
+pub use client::{CallError, DEFAULT_BATCH_TIMEOUT, DEFAULT_MAX_RESPONSE_BYTES, DEFAULT_TIMEOUT, Lrs, LrsSettings, read_answer};
+pub use error::LrsError;
+pub use operation::{LrsResponse, MessageContext, Operation, Service, Vendor};
+pub use retry::DEFAULT_MAX_RETRIES;
+pub use service_health::{ASSUMED_MAINTENANCE, ServiceState, ServiceStatus};

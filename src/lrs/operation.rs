@@ -1,9 +1,9 @@
 //! What an LRS operation consists of.
 
 use crate::lrs::codes::LrsCode;
-use crate::lrs::soap::write::{IllegalCharacter, Writer};
-use crate::lrs::soap::xml_mapping::{Fields, WireRecord};
-use crate::organisations::Actor;
+use crate::lrs::soap::write::{IllegalCharacter, XmlWriter};
+use crate::lrs::soap::xml_mapping::{Fields, XmlRecord};
+use crate::organisations::RequestContext;
 
 /// One of the three LRS web services (FACTS 1.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -46,9 +46,9 @@ impl Default for Vendor {
 
 /// Who sends a request.
 #[derive(Debug, Clone, Copy)]
-pub struct Context<'a> {
+pub struct MessageContext<'a> {
     /// The person and the organisation.
-    pub actor: &'a Actor,
+    pub request: &'a RequestContext,
     /// The supplier of the software.
     pub vendor: &'a Vendor,
 }
@@ -62,14 +62,14 @@ pub trait Operation: Sync {
     /// The `SOAPAction` header, without its quotes (FACTS 1.2).
     const SOAP_ACTION: &'static str;
     /// The request's element, with the prefix that [`Operation::NAMESPACES`] declares.
-    const ELEMENT: &'static str;
+    const REQUEST_ELEMENT: &'static str;
     /// Namespace declarations for the request's element.
     const NAMESPACES: &'static str;
     /// Local name of the answer's element.
-    const ANSWER: &'static str;
+    const RESPONSE_ELEMENT: &'static str;
 
     /// What LRS answers.
-    type Answer: Answer;
+    type Response: LrsResponse;
 
     /// Does it do nothing at LRS that doing twice would make wrong?
     fn is_safe_to_retry(&self) -> bool;
@@ -78,13 +78,13 @@ pub trait Operation: Sync {
     const FIELDS: Fields;
 
     /// Writes the request's content in the order of the contract, the credentials where they belong.
-    fn write(&self, context: &Context<'_>, writer: &mut Writer);
+    fn write(&self, context: &MessageContext<'_>, writer: &mut XmlWriter);
 
     /// Makes sure that an answer is one to this request. The result says what is wrong with it.
     ///
     /// # Errors
     /// A contradiction that must not reach the caller, in words without personal data.
-    fn check(&self, _answer: &Self::Answer) -> Result<(), &'static str> {
+    fn check(&self, _answer: &Self::Response) -> Result<(), &'static str> {
         Ok(())
     }
 
@@ -92,13 +92,13 @@ pub trait Operation: Sync {
     ///
     /// # Errors
     /// [`IllegalCharacter`], which parsed values never cause.
-    fn envelope(&self, context: &Context<'_>) -> Result<String, IllegalCharacter> {
-        Writer::envelope(|writer| writer.element(Self::ELEMENT, Self::NAMESPACES, |writer| self.write(context, writer)))
+    fn envelope(&self, context: &MessageContext<'_>) -> Result<String, IllegalCharacter> {
+        XmlWriter::envelope(|writer| writer.element(Self::REQUEST_ELEMENT, Self::NAMESPACES, |writer| self.write(context, writer)))
     }
 }
 
 /// An answer of LRS.
-pub trait Answer: WireRecord + Send {
+pub trait LrsResponse: XmlRecord + Send {
     /// Its response code, if the operation has one at the top.
     fn code(&self) -> Option<&LrsCode>;
 

@@ -9,14 +9,14 @@ use crate::tls::{self, Validity};
 
 /// A certificate chain and the key that belongs to it.
 #[derive(Debug)]
-pub struct ClientIdentity {
+pub struct ClientCertificate {
     pub(crate) chain: Vec<CertificateDer<'static>>,
     pub(crate) key: PrivateKeyDer<'static>,
     /// When the certificate is valid.
     pub validity: Validity,
 }
 
-impl ClientIdentity {
+impl ClientCertificate {
     /// Reads PEM: certificates, the organisation's own first, then its issuers; and the key.
     ///
     /// # Errors

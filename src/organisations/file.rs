@@ -7,8 +7,8 @@ use aws_lc_rs::digest::Digest;
 
 use crate::domain::{OrganisationRef, Ukprn};
 use crate::file_watch::{Content, Fingerprint, read};
-use crate::organisations::{ClientFactory, ClientIdentity, Organisation, OrganisationPassword, Product, Report};
-use crate::rate_limit::OwnRates;
+use crate::organisations::{ClientCertificate, ClientFactory, LoadReport, Organisation, OrganisationPassword, Product};
+use crate::rate_limit::RateOverrides;
 use crate::schema::form;
 use crate::schema::toml::from_text;
 use crate::tls::Validity;
@@ -41,8 +41,8 @@ form! {
 }
 
 impl LimitsSection {
-    const fn rates(&self) -> OwnRates {
-        OwnRates {
+    const fn rates(&self) -> RateOverrides {
+        RateOverrides {
             organisation: [self.organisation_per_minute, self.organisation_burst],
             person: [self.person_per_minute, self.person_burst],
             searches: [self.searches_per_minute, self.searches_burst],
@@ -51,7 +51,7 @@ impl LimitsSection {
 
     /// A limit of nothing would be no limit but a mistake.
     fn is_usable(&self) -> bool {
-        let OwnRates { organisation, person, searches } = self.rates();
+        let RateOverrides { organisation, person, searches } = self.rates();
         [organisation, person, searches].iter().flatten().all(|number| number.is_none_or(|number| number > 0))
     }
 }
@@ -131,7 +131,7 @@ impl Gathered {
     }
 
     /// Puts the organisation together, if it can. What is wrong and what is worth saying goes to `report`.
-    pub(super) fn open(self, clients: &dyn ClientFactory, certificate_needed: bool, report: &mut Report) -> Option<Organisation> {
+    pub(super) fn open(self, clients: &dyn ClientFactory, certificate_needed: bool, report: &mut LoadReport) -> Option<Organisation> {
         let Self { path, file, named, .. } = self;
         let file = file.map_err(|mut problems| report.problems.append(&mut problems)).ok()?;
         let files = Files { path: &path, named };
@@ -153,7 +153,7 @@ impl Gathered {
 }
 
 /// A certificate that ended, or is missing, does not keep the organisation from being tried: LRS decides.
-fn look_at(ukprn: &Ukprn, validity: Option<Validity>, needed: bool, report: &mut Report) {
+fn look_at(ukprn: &Ukprn, validity: Option<Validity>, needed: bool, report: &mut LoadReport) {
     match validity {
         Some(validity) if !validity.is_now() => {
             let Validity { from, until } = validity;
@@ -191,7 +191,7 @@ impl Files<'_> {
     }
 
     /// The organisation's certificate, if its file names one.
-    fn identity(&self, file: &OrganisationFile) -> Result<Option<ClientIdentity>, String> {
+    fn identity(&self, file: &OrganisationFile) -> Result<Option<ClientCertificate>, String> {
         let at = |problem: String| format!("{}: client_certificate: {problem}", self.path.display());
         let Some(files) = &file.client_certificate else { return Ok(None) };
         let content = |setting: &str, name: &Path| {
@@ -200,7 +200,7 @@ impl Files<'_> {
         match files {
             CertificateFiles { certificate_file: Some(certificate), key_file: Some(key), pfx_file: None, pfx_password_file: None } => {
                 let (certificate, key) = (content("certificate_file", certificate)?, content("key_file", key)?);
-                ClientIdentity::from_pem(certificate, key).map(Some).map_err(at)
+                ClientCertificate::from_pem(certificate, key).map(Some).map_err(at)
             }
             CertificateFiles { certificate_file: None, key_file: None, pfx_file: Some(archive), pfx_password_file } => {
                 let archive = content("pfx_file", archive)?;
@@ -210,7 +210,7 @@ impl Files<'_> {
                         text_of(content("pfx_password_file", name)?).map_err(|problem| at(format!("pfx_password_file: {problem}")))?
                     }
                 };
-                ClientIdentity::from_pkcs12(archive, password).map(Some).map_err(at)
+                ClientCertificate::from_pkcs12(archive, password).map(Some).map_err(at)
             }
             _ => Err(at("needs either certificate_file and key_file, or pfx_file and, if it has one, pfx_password_file".into())),
         }

@@ -12,12 +12,12 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use secrecy::{ExposeSecret as _, SecretString};
 
-pub use certificate::ClientIdentity;
-pub use watch::Watch;
+pub use certificate::ClientCertificate;
+pub use watch::OrganisationWatcher;
 
 use crate::domain::{OrganisationRef, Ukprn, UserName};
-use crate::rate_limit::OwnRates;
-use crate::schema::{Invalid, Rule, Value};
+use crate::rate_limit::RateOverrides;
+use crate::schema::{Constraints, InvalidValue, Scalar};
 use crate::tls::Validity;
 
 /// A group of LRS operations that LRS switches on together for an organisation.
@@ -56,11 +56,11 @@ impl serde::Serialize for Product {
     }
 }
 
-impl Value for Product {
-    const RULE: Rule = Rule::new("A group of LRS operations.", "uln-management");
+impl Scalar for Product {
+    const CONSTRAINTS: Constraints = Constraints::new("A group of LRS operations.", "uln-management");
 
-    fn parse(text: &str) -> Result<Self, Invalid> {
-        const UNKNOWN: Invalid = Invalid::new(
+    fn parse(text: &str) -> Result<Self, InvalidValue> {
+        const UNKNOWN: InvalidValue = InvalidValue::new(
             "unknown_value",
             "must be one of uln-management, registration-batches, learning-events, verification, achievement-batches",
         );
@@ -81,12 +81,12 @@ impl OrganisationPassword {
     ///
     /// # Errors
     /// [`Invalid`] unless it has sixteen characters that XML can carry, not all blank (FACTS 1.4).
-    pub fn new(text: &str) -> Result<Self, Invalid> {
+    pub fn new(text: &str) -> Result<Self, InvalidValue> {
         if text.chars().count() != 16 || text.trim().is_empty() {
-            return Err(Invalid::new("invalid_password", "must hold a password of exactly 16 characters"));
+            return Err(InvalidValue::new("invalid_password", "must hold a password of exactly 16 characters"));
         }
         if !text.chars().all(crate::schema::is_xml_char) {
-            return Err(Invalid::new("invalid_password", "must hold a password of characters that XML can carry"));
+            return Err(InvalidValue::new("invalid_password", "must hold a password of characters that XML can carry"));
         }
         Ok(Self(SecretString::from(text)))
     }
@@ -104,7 +104,7 @@ pub trait ClientFactory: std::fmt::Debug + Send + Sync {
     ///
     /// # Errors
     /// The reason why the certificate cannot be used.
-    fn client(&self, identity: Option<ClientIdentity>) -> Result<reqwest::Client, String>;
+    fn client(&self, identity: Option<ClientCertificate>) -> Result<reqwest::Client, String>;
 }
 
 /// An organisation registered with LRS, with what it takes to speak for it.
@@ -117,7 +117,7 @@ pub struct Organisation {
     password: OrganisationPassword,
     http: reqwest::Client,
     certificate: Option<Validity>,
-    limits: OwnRates,
+    limits: RateOverrides,
 }
 
 impl Organisation {
@@ -131,22 +131,22 @@ impl Organisation {
         organisation_ref: Option<OrganisationRef>,
         products: Vec<Product>,
         password: OrganisationPassword,
-        identity: Option<ClientIdentity>,
+        identity: Option<ClientCertificate>,
         clients: &dyn ClientFactory,
     ) -> Result<Self, String> {
         let certificate = identity.as_ref().map(|identity| identity.validity);
         let http = clients.client(identity)?;
-        Ok(Self { ukprn, name, organisation_ref, products, password, http, certificate, limits: OwnRates::default() })
+        Ok(Self { ukprn, name, organisation_ref, products, password, http, certificate, limits: RateOverrides::default() })
     }
 
     /// With limits of its own.
     #[must_use]
-    pub fn with_limits(self, limits: OwnRates) -> Self {
+    pub fn with_limits(self, limits: RateOverrides) -> Self {
         Self { limits, ..self }
     }
 
     /// Its limits, where they are not the usual ones.
-    pub const fn limits(&self) -> OwnRates {
+    pub const fn limits(&self) -> RateOverrides {
         self.limits
     }
 
@@ -166,7 +166,7 @@ impl Organisation {
     }
 
     /// May it use this product?
-    pub fn has(&self, product: Product) -> bool {
+    pub fn has_product(&self, product: Product) -> bool {
         self.products.contains(&product)
     }
 
@@ -176,7 +176,7 @@ impl Organisation {
     }
 
     /// When its client certificate is valid, if it has one.
-    pub const fn certificate(&self) -> Option<Validity> {
+    pub const fn certificate_validity(&self) -> Option<Validity> {
         self.certificate
     }
 
@@ -186,14 +186,14 @@ impl Organisation {
     }
 
     /// Its own connections.
-    pub const fn http(&self) -> &reqwest::Client {
+    pub const fn http_client(&self) -> &reqwest::Client {
         &self.http
     }
 }
 
 /// Where a call comes from, beside person and organisation.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Origin {
+pub struct ClientIdentity {
     /// The request's id, or that of the one which submitted the batch.
     pub request_id: String,
     /// Who vouches for the caller.
@@ -206,25 +206,25 @@ pub struct Origin {
 
 /// Who acts: a person of an organisation. Every call to LRS names both.
 #[derive(Debug, Clone)]
-pub struct Actor {
+pub struct RequestContext {
     /// The organisation, whose credentials and connections the call uses.
     pub organisation: Arc<Organisation>,
     /// The person, as LRS is told.
     pub user: UserName,
     /// Where the call comes from.
-    pub origin: Arc<Origin>,
+    pub client_identity: Arc<ClientIdentity>,
 }
 
-impl Actor {
+impl RequestContext {
     /// A person of an organisation, of whom nothing else is known.
     pub fn new(organisation: Arc<Organisation>, user: UserName) -> Self {
-        Self { organisation, user, origin: Arc::default() }
+        Self { organisation, user, client_identity: Arc::default() }
     }
 }
 
 /// What reading the organisations has shown.
 #[derive(Debug, Default)]
-pub struct Report {
+pub struct LoadReport {
     /// What is wrong, each with the file or organisation.
     pub problems: Vec<String>,
     /// What operators may want to know beside that.
@@ -233,7 +233,7 @@ pub struct Report {
 
 /// Every organisation the gateway acts for. It can change at any time; who acts for one keeps what it was when the request came.
 #[derive(Debug, Default)]
-pub struct Registry {
+pub struct OrganisationRegistry {
     organisations: RwLock<Arc<Organisations>>,
     /// How many files cannot be used as they are now.
     unusable: AtomicUsize,
@@ -242,7 +242,7 @@ pub struct Registry {
 /// The organisations by their UKPRNs.
 type Organisations = HashMap<Ukprn, Arc<Organisation>>;
 
-impl Registry {
+impl OrganisationRegistry {
     /// A registry of these.
     pub fn new(organisations: impl IntoIterator<Item = Organisation>) -> Self {
         let organisations: Organisations =
@@ -251,7 +251,7 @@ impl Registry {
     }
 
     /// Those there are now.
-    pub fn now(&self) -> Arc<Organisations> {
+    pub fn snapshot(&self) -> Arc<Organisations> {
         Arc::clone(&self.organisations.read().unwrap_or_else(PoisonError::into_inner))
     }
 
@@ -272,16 +272,16 @@ impl Registry {
 
     /// The organisation with this UKPRN.
     pub fn find(&self, ukprn: &Ukprn) -> Option<Arc<Organisation>> {
-        self.now().get(ukprn).cloned()
+        self.snapshot().get(ukprn).cloned()
     }
 
     /// How many there are.
     pub fn len(&self) -> usize {
-        self.now().len()
+        self.snapshot().len()
     }
 
     /// Are there none?
     pub fn is_empty(&self) -> bool {
-        self.now().is_empty()
+        self.snapshot().is_empty()
     }
 }

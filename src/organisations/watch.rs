@@ -11,11 +11,11 @@ use std::sync::Arc;
 use crate::domain::Ukprn;
 use crate::file_watch;
 use crate::organisations::file::{Gathered, files_of};
-use crate::organisations::{ClientFactory, Organisation, Registry, Report};
+use crate::organisations::{ClientFactory, LoadReport, Organisation, OrganisationRegistry};
 
 /// Organisations' files, and what was last read from them.
 #[derive(Debug)]
-pub struct Watch {
+pub struct OrganisationWatcher {
     directory: PathBuf,
     clients: Arc<dyn ClientFactory>,
     certificates_needed: bool,
@@ -38,7 +38,7 @@ struct Known {
 /// What has changed.
 #[derive(Debug, Default)]
 struct Changes {
-    report: Report,
+    report: LoadReport,
     /// Who is there that was not, is another than before, or is gone.
     changed: Vec<(Ukprn, Change)>,
 }
@@ -51,7 +51,7 @@ enum Change {
     Gone,
 }
 
-impl Watch {
+impl OrganisationWatcher {
     /// Will read the files of this directory.
     pub const fn new(directory: PathBuf, clients: Arc<dyn ClientFactory>, certificates_needed: bool) -> Self {
         Self { directory, clients, certificates_needed, known: BTreeMap::new(), unreadable: false }
@@ -61,16 +61,16 @@ impl Watch {
     ///
     /// # Errors
     /// When the directory itself cannot be read.
-    pub fn load(&mut self, registry: &Registry) -> Result<Report, String> {
-        self.look(registry).map(|changes| changes.report)
+    pub fn load(&mut self, registry: &OrganisationRegistry) -> Result<LoadReport, String> {
+        self.poll(registry).map(|changes| changes.report)
     }
 
     /// Keeps a registry as the files are, for as long as this is awaited.
-    pub async fn keep(self, registry: Arc<Registry>) {
-        file_watch::watch("organisations are", self, move |watch: &mut Self| watch.look(&registry), Self::tell).await;
+    pub async fn watch(self, registry: Arc<OrganisationRegistry>) {
+        file_watch::watch("organisations are", self, move |watch: &mut Self| watch.poll(&registry), Self::log_changes).await;
     }
 
-    fn tell(&mut self, changes: Result<Changes, String>) {
+    fn log_changes(&mut self, changes: Result<Changes, String>) {
         match changes {
             Ok(Changes { report, changed }) => {
                 if std::mem::take(&mut self.unreadable) {
@@ -96,7 +96,7 @@ impl Watch {
     }
 
     /// Reads what there is, and opens what is new.
-    fn look(&mut self, registry: &Registry) -> Result<Changes, String> {
+    fn poll(&mut self, registry: &OrganisationRegistry) -> Result<Changes, String> {
         let mut changes = Changes::default();
         let paths = files_of(&self.directory)?;
         self.known.retain(|path, _| paths.contains(path));
@@ -126,7 +126,7 @@ impl Watch {
         for organisation in self.known.values().filter_map(|known| known.organisation.as_ref()) {
             organisations.entry(organisation.ukprn().clone()).or_insert_with(|| Arc::clone(organisation));
         }
-        let before = registry.now();
+        let before = registry.snapshot();
         let change = |ukprn: &Ukprn| match (before.get(ukprn), organisations.get(ukprn)) {
             (Some(one), Some(other)) => (!Arc::ptr_eq(one, other)).then_some(Change::Changed),
             (Some(_), None) => Some(Change::Gone),

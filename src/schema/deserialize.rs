@@ -3,28 +3,16 @@
 //! The document is read as a stream, straight into values; no intermediate tree is built, so large bodies cost little.
 //! A field that cannot be used is noted with its place and reading goes on. Only text that is not well-formed ends it.
 
-use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::marker::PhantomData;
 
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use crate::schema::{Invalid, is_camel_case_of};
-
-/// One thing wrong with a document.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mistake {
-    /// Where: a JSON Pointer (RFC 6901).
-    pub pointer: String,
-    /// What, for programs.
-    pub code: &'static str,
-    /// What to do, for people. Never quotes a value.
-    pub detail: Cow<'static, str>,
-}
+use crate::schema::{FieldError, InvalidValue, is_camel_case_of};
 
 /// How a document names its fields.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Style {
+pub enum NamingConvention {
     /// JSON: `givenName`, and a number is not a text.
     Json,
     /// TOML and environment: `given_name`, and numbers may be written as text.
@@ -33,10 +21,10 @@ pub enum Style {
 
 /// A document being read: where we are, and what was wrong so far.
 #[derive(Debug)]
-pub struct Reading {
-    pub(super) style: Style,
+pub struct DeserializeContext {
+    pub(super) style: NamingConvention,
     place: String,
-    mistakes: Vec<Mistake>,
+    mistakes: Vec<FieldError>,
     unlisted: usize,
 }
 
@@ -47,12 +35,12 @@ pub const TOO_MANY: &str = "too_many_mistakes";
 pub const MOST_MISTAKES: usize = 1000;
 
 /// Something that can be read from a document.
-pub trait Input: Sized {
+pub trait FromDocument: Sized {
     /// Reads one value. `None`: it cannot be used, and `reading` says why.
     ///
     /// # Errors
     /// Only when the document itself is not well-formed.
-    fn read<'de, D: Deserializer<'de>>(input: D, reading: &mut Reading) -> Result<Option<Self>, D::Error>;
+    fn read<'de, D: Deserializer<'de>>(input: D, reading: &mut DeserializeContext) -> Result<Option<Self>, D::Error>;
 
     /// What it is when the document does not mention it. `None`: it must be there.
     fn absent() -> Option<Self> {
@@ -64,14 +52,14 @@ pub trait Input: Sized {
 ///
 /// # Errors
 /// Every mistake, in the order of the document; for text that is not JSON, the place where it stops being JSON.
-pub fn from_json<T: Input>(body: &[u8]) -> Result<T, Vec<Mistake>> {
-    let mut reading = Reading { style: Style::Json, place: String::new(), mistakes: Vec::new(), unlisted: 0 };
+pub fn from_json<T: FromDocument>(body: &[u8]) -> Result<T, Vec<FieldError>> {
+    let mut reading = DeserializeContext { style: NamingConvention::Json, place: String::new(), mistakes: Vec::new(), unlisted: 0 };
     let mut json = serde_json::Deserializer::from_slice(body);
     match T::read(&mut json, &mut reading).and_then(|value| json.end().map(|()| value)) {
         Ok(value) => reading.finish(value),
         Err(error) => {
             let detail = format!("not well-formed JSON at line {}, column {}", error.line(), error.column());
-            Err(vec![Mistake { pointer: String::new(), code: "malformed_json", detail: detail.into() }])
+            Err(vec![FieldError { pointer: String::new(), code: "malformed_json", detail: detail.into() }])
         }
     }
 }
@@ -80,42 +68,42 @@ pub fn from_json<T: Input>(body: &[u8]) -> Result<T, Vec<Mistake>> {
 ///
 /// # Errors
 /// Every mistake, in the order of the document.
-pub fn from_toml<T: Input>(table: toml::Table) -> Result<T, Vec<Mistake>> {
-    let mut reading = Reading { style: Style::Settings, place: String::new(), mistakes: Vec::new(), unlisted: 0 };
+pub fn from_toml<T: FromDocument>(table: toml::Table) -> Result<T, Vec<FieldError>> {
+    let mut reading = DeserializeContext { style: NamingConvention::Settings, place: String::new(), mistakes: Vec::new(), unlisted: 0 };
     match T::read(toml::Value::Table(table), &mut reading) {
         Ok(value) => reading.finish(value),
-        Err(error) => Err(vec![Mistake { pointer: String::new(), code: "malformed", detail: error.to_string().into() }]),
+        Err(error) => Err(vec![FieldError { pointer: String::new(), code: "malformed", detail: error.to_string().into() }]),
     }
 }
 
-impl Reading {
-    fn finish<T>(self, value: Option<T>) -> Result<T, Vec<Mistake>> {
+impl DeserializeContext {
+    fn finish<T>(self, value: Option<T>) -> Result<T, Vec<FieldError>> {
         match value {
             Some(value) if self.mistakes.is_empty() => Ok(value),
             _ if self.unlisted == 0 => Err(self.mistakes),
             _ => {
                 let detail =
                     format!("{} mistakes to correct, of which {MOST_MISTAKES} are listed", self.mistakes.len() + self.unlisted).into();
-                let more = Mistake { pointer: String::new(), code: TOO_MANY, detail };
+                let more = FieldError { pointer: String::new(), code: TOO_MANY, detail };
                 Err(self.mistakes.into_iter().chain([more]).collect())
             }
         }
     }
 
     /// Notes a mistake here.
-    pub fn note(&mut self, invalid: Invalid) {
+    pub fn note(&mut self, invalid: InvalidValue) {
         if self.mistakes.len() >= MOST_MISTAKES {
             self.unlisted += 1;
             return;
         }
-        self.mistakes.push(Mistake { pointer: self.place.clone(), code: invalid.code, detail: invalid.detail });
+        self.mistakes.push(FieldError { pointer: self.place.clone(), code: invalid.code, detail: invalid.detail });
     }
 
     /// Does `key` name this field, in the document's style?
     pub fn names(&self, key: &str, field: &str) -> bool {
         match self.style {
-            Style::Json => is_camel_case_of(key, field),
-            Style::Settings => key == field,
+            NamingConvention::Json => is_camel_case_of(key, field),
+            NamingConvention::Settings => key == field,
         }
     }
 
@@ -134,9 +122,9 @@ impl Reading {
     /// Only when the document is not well-formed.
     pub fn unknown_field<'de, A: MapAccess<'de>>(&mut self, entries: &mut A, key: &str) -> Result<(), A::Error> {
         entries.next_value::<IgnoredAny>()?;
-        let invalid = Invalid::new("unknown_field", "there is no such field: look for a spelling mistake, or leave it out");
+        let invalid = InvalidValue::new("unknown_field", "there is no such field: look for a spelling mistake, or leave it out");
         let is_name = key.len() <= 40 && !key.is_empty() && key.bytes().all(|b| b.is_ascii_alphabetic() || b == b'_');
-        if is_name || self.style == Style::Settings {
+        if is_name || self.style == NamingConvention::Settings {
             self.at(key, |reading| reading.note(invalid));
         } else {
             self.note(invalid);
@@ -147,7 +135,7 @@ impl Reading {
 
 /// A field of a form while the form is being read.
 #[derive(Debug, Default)]
-pub enum Slot<T> {
+pub enum FieldState<T> {
     /// Not mentioned so far.
     #[default]
     Empty,
@@ -155,7 +143,7 @@ pub enum Slot<T> {
     Filled(Option<T>),
 }
 
-impl<T: Input> Slot<T> {
+impl<T: FromDocument> FieldState<T> {
     /// Has the document not mentioned the field?
     pub const fn is_empty(&self) -> bool {
         matches!(self, Self::Empty)
@@ -165,38 +153,38 @@ impl<T: Input> Slot<T> {
     ///
     /// # Errors
     /// Only when the document is not well-formed.
-    pub fn fill<'de, A: MapAccess<'de>>(&mut self, entries: &mut A, key: &str, reading: &mut Reading) -> Result<(), A::Error> {
+    pub fn fill<'de, A: MapAccess<'de>>(&mut self, entries: &mut A, key: &str, reading: &mut DeserializeContext) -> Result<(), A::Error> {
         reading.at(key, |reading| {
             if self.is_empty() {
                 *self = Self::Filled(entries.next_value_seed(Seed(reading, PhantomData))?);
             } else {
                 entries.next_value::<IgnoredAny>()?;
-                reading.note(Invalid::new("duplicate_field", "is given twice"));
+                reading.note(InvalidValue::new("duplicate_field", "is given twice"));
             }
             Ok(())
         })
     }
 
     /// The field's value, or `otherwise` if it was not mentioned, or a mistake if there is no such.
-    pub fn take(self, otherwise: impl FnOnce() -> Option<T>, field: &str, reading: &mut Reading) -> Option<T> {
+    pub fn take(self, otherwise: impl FnOnce() -> Option<T>, field: &str, reading: &mut DeserializeContext) -> Option<T> {
         if let Self::Filled(value) = self {
             return value;
         }
         let value = otherwise();
         if value.is_none() {
             let key = match reading.style {
-                Style::Json => super::camel_case(field),
-                Style::Settings => field.to_owned(),
+                NamingConvention::Json => super::camel_case(field),
+                NamingConvention::Settings => field.to_owned(),
             };
-            reading.at(key, |reading| reading.note(Invalid::new("required", "is required")));
+            reading.at(key, |reading| reading.note(InvalidValue::new("required", "is required")));
         }
         value
     }
 }
 
-struct Seed<'a, T>(&'a mut Reading, PhantomData<T>);
+struct Seed<'a, T>(&'a mut DeserializeContext, PhantomData<T>);
 
-impl<'de, T: Input> DeserializeSeed<'de> for Seed<'_, T> {
+impl<'de, T: FromDocument> DeserializeSeed<'de> for Seed<'_, T> {
     type Value = Option<T>;
 
     fn deserialize<D: Deserializer<'de>>(self, input: D) -> Result<Self::Value, D::Error> {
@@ -204,8 +192,8 @@ impl<'de, T: Input> DeserializeSeed<'de> for Seed<'_, T> {
     }
 }
 
-impl<T: Input> Input for Option<T> {
-    fn read<'de, D: Deserializer<'de>>(input: D, reading: &mut Reading) -> Result<Option<Self>, D::Error> {
+impl<T: FromDocument> FromDocument for Option<T> {
+    fn read<'de, D: Deserializer<'de>>(input: D, reading: &mut DeserializeContext) -> Result<Option<Self>, D::Error> {
         Ok(T::read(input, reading)?.map(Some))
     }
 
@@ -214,8 +202,8 @@ impl<T: Input> Input for Option<T> {
     }
 }
 
-impl<T: Input> Input for Vec<T> {
-    fn read<'de, D: Deserializer<'de>>(input: D, reading: &mut Reading) -> Result<Option<Self>, D::Error> {
+impl<T: FromDocument> FromDocument for Vec<T> {
+    fn read<'de, D: Deserializer<'de>>(input: D, reading: &mut DeserializeContext) -> Result<Option<Self>, D::Error> {
         let mut items = Self::new();
         let complete = each(input, reading, |item| items.push(item))?;
         Ok(complete.then_some(items))
@@ -226,9 +214,13 @@ impl<T: Input> Input for Vec<T> {
 ///
 /// # Errors
 /// Only when the document is not well-formed.
-pub fn each<'de, T: Input, D: Deserializer<'de>>(input: D, reading: &mut Reading, take: impl FnMut(T)) -> Result<bool, D::Error> {
-    struct Items<'a, T, F>(&'a mut Reading, F, PhantomData<T>);
-    impl<'de, T: Input, F: FnMut(T)> Visitor<'de> for Items<'_, T, F> {
+pub fn each<'de, T: FromDocument, D: Deserializer<'de>>(
+    input: D,
+    reading: &mut DeserializeContext,
+    take: impl FnMut(T),
+) -> Result<bool, D::Error> {
+    struct Items<'a, T, F>(&'a mut DeserializeContext, F, PhantomData<T>);
+    impl<'de, T: FromDocument, F: FnMut(T)> Visitor<'de> for Items<'_, T, F> {
         type Value = Option<bool>;
         refuse_all_but_lists!();
 
@@ -248,7 +240,7 @@ pub fn each<'de, T: Input, D: Deserializer<'de>>(input: D, reading: &mut Reading
 }
 
 /// The mistake of writing `null`.
-pub const NULL: Invalid = Invalid::new("null_not_allowed", "must not be null: leave the field out instead");
+pub const NULL: InvalidValue = InvalidValue::new("null_not_allowed", "must not be null: leave the field out instead");
 
 /// The visitor methods that refuse every kind of value but one.
 macro_rules! refuse {
@@ -257,7 +249,7 @@ macro_rules! refuse {
             f.write_str($detail)
         }
         fn visit_str<E>(self, _: &str) -> Result<Self::Value, E> {
-            self.$reading.note($crate::schema::Invalid::new("wrong_type", $detail));
+            self.$reading.note($crate::schema::InvalidValue::new("wrong_type", $detail));
             Ok(None)
         }
         fn visit_i64<E: serde::de::Error>(self, _: i64) -> Result<Self::Value, E> {
@@ -335,7 +327,7 @@ mod tests {
         }
     }
 
-    fn mistakes<T: Input + std::fmt::Debug>(json: &str) -> Vec<(String, &'static str)> {
+    fn mistakes<T: FromDocument + std::fmt::Debug>(json: &str) -> Vec<(String, &'static str)> {
         from_json::<T>(json.as_bytes()).expect_err(json).into_iter().map(|m| (m.pointer, m.code)).collect()
     }
 

@@ -4,9 +4,9 @@ use serde::Deserializer;
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::Schema;
 
-use crate::schema::Invalid;
-use crate::schema::deserialize::{Input, Reading};
-use crate::schema::openapi::{Field, Schemas};
+use crate::schema::InvalidValue;
+use crate::schema::deserialize::{DeserializeContext, FromDocument};
+use crate::schema::openapi::{PropertySchema, Schemas};
 
 /// A list of `MIN` to `MAX` items.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,19 +19,19 @@ impl<T, const MIN: usize, const MAX: usize> List<T, MIN, MAX> {
     }
 }
 
-impl<T: Input, const MIN: usize, const MAX: usize> Input for List<T, MIN, MAX> {
-    fn read<'de, D: Deserializer<'de>>(input: D, reading: &mut Reading) -> Result<Option<Self>, D::Error> {
+impl<T: FromDocument, const MIN: usize, const MAX: usize> FromDocument for List<T, MIN, MAX> {
+    fn read<'de, D: Deserializer<'de>>(input: D, reading: &mut DeserializeContext) -> Result<Option<Self>, D::Error> {
         let Some(items) = Vec::read(input, reading)? else { return Ok(None) };
         if (MIN..=MAX).contains(&items.len()) {
             return Ok(Some(Self(items)));
         }
         let code = if items.len() < MIN { "too_few" } else { "too_many" };
-        reading.note(Invalid { code, detail: format!("must have {MIN} to {MAX} items, has {}", items.len()).into() });
+        reading.note(InvalidValue { code, detail: format!("must have {MIN} to {MAX} items, has {}", items.len()).into() });
         Ok(None)
     }
 }
 
-impl<T: Field, const MIN: usize, const MAX: usize> Field for List<T, MIN, MAX> {
+impl<T: PropertySchema, const MIN: usize, const MAX: usize> PropertySchema for List<T, MIN, MAX> {
     fn schema() -> RefOr<Schema> {
         let mut schema = Vec::<T>::schema();
         if let RefOr::T(Schema::Array(array)) = &mut schema {

@@ -9,15 +9,17 @@
 //! Field names are written once, in Rust's `snake_case`. JSON has them in `camelCase`, TOML as they are.
 
 pub mod deserialize;
+mod field_error;
 mod list;
 pub mod openapi;
 mod scalar;
 pub mod toml;
 mod value;
 
+pub use field_error::FieldError;
 pub use list::List;
 pub(crate) use value::personal_value;
-pub use value::{Invalid, Rule, Value, is_xml_char};
+pub use value::{Constraints, InvalidValue, Scalar, is_xml_char};
 
 /// `last_known_address_line1` → `lastKnownAddressLine1`, as `serde(rename_all = "camelCase")` has it.
 pub fn camel_case(field: &str) -> String {
@@ -74,21 +76,21 @@ macro_rules! form {
         $(#[$meta])*
         $vis struct $name { $($(#[$fmeta])* $fvis $field: $type,)* }
 
-        impl $crate::schema::deserialize::Input for $name {
+        impl $crate::schema::deserialize::FromDocument for $name {
             fn read<'de, D: serde::Deserializer<'de>>(
                 input: D,
-                reading: &mut $crate::schema::deserialize::Reading,
+                reading: &mut $crate::schema::deserialize::DeserializeContext,
             ) -> Result<Option<Self>, D::Error> {
-                use $crate::schema::deserialize::{Reading, Slot};
+                use $crate::schema::deserialize::{DeserializeContext, FieldState};
 
-                struct Fields<'a>(&'a mut Reading);
+                struct Fields<'a>(&'a mut DeserializeContext);
                 impl<'de> serde::de::Visitor<'de> for Fields<'_> {
                     type Value = Option<$name>;
                     $crate::schema::deserialize::refuse_all_but_objects!();
 
                     fn visit_map<A: serde::de::MapAccess<'de>>(self, mut entries: A) -> Result<Self::Value, A::Error> {
                         let reading = self.0;
-                        $(let mut $field = Slot::<$type>::default();)*
+                        $(let mut $field = FieldState::<$type>::default();)*
                         while let Some(key) = entries.next_key::<String>()? {
                             match key.as_str() {
                                 $(key if reading.names(key, stringify!($field)) => $field.fill(&mut entries, key, reading)?,)*
@@ -113,7 +115,7 @@ pub(crate) use form;
 /// What a field is when the document does not mention it.
 macro_rules! otherwise {
     ($type:ty) => {
-        <$type as $crate::schema::deserialize::Input>::absent
+        <$type as $crate::schema::deserialize::FromDocument>::absent
     };
     ($type:ty, $default:expr) => {
         || Some($default)
@@ -147,7 +149,7 @@ macro_rules! kept_request {
             $vis struct $name {
                 $(
                     $(#[doc = $doc])*
-                    #[serde(skip_serializing_if = "crate::schema::openapi::Field::is_absent")]
+                    #[serde(skip_serializing_if = "crate::schema::openapi::PropertySchema::is_absent")]
                     $fvis $field: $type,
                 )*
             }
@@ -160,7 +162,7 @@ pub(crate) use kept_request;
 
 /// Declares something the gateway sends: JSON without `null`, described in the OpenAPI document.
 macro_rules! answer {
-    ($(#[$($meta:tt)*])* $vis:vis struct $name:ident {
+    ($(#[$($meta:tt)*])* $vis:vis struct $name:ident $(as $schema_name:literal)? {
         $($(#[doc = $doc:literal])* $fvis:vis $field:ident : $type:ty,)*
     }) => {
         $(#[$($meta)*])*
@@ -169,42 +171,53 @@ macro_rules! answer {
         $vis struct $name {
             $(
                 $(#[doc = $doc])*
-                #[serde(skip_serializing_if = "crate::schema::openapi::Field::is_absent")]
+                #[serde(skip_serializing_if = "crate::schema::openapi::PropertySchema::is_absent")]
                 $fvis $field: $type,
             )*
         }
-        $crate::schema::describe! { [$(#[$($meta)*])*] $name, closed: false { $([$($doc)*] $field: $type,)* } }
+        $crate::schema::describe! { [$(#[$($meta)*])*] $name $(as $schema_name)?, closed: false { $([$($doc)*] $field: $type,)* } }
     };
 }
 pub(crate) use answer;
 
 /// The schema of a record: the part that [`request!`] and [`answer!`] share.
 macro_rules! describe {
-    ([$(#[$($meta:tt)*])*] $name:ident, closed: $closed:literal { $([$($doc:literal)*] $field:ident : $type:ty $(= $default:expr)?,)* }) => {
-        impl $crate::schema::openapi::Record for $name {
+    ([$(#[$($meta:tt)*])*] $name:ident $(as $schema_name:literal)?, closed: $closed:literal { $([$($doc:literal)*] $field:ident : $type:ty $(= $default:expr)?,)* }) => {
+        impl $crate::schema::openapi::ObjectSchema for $name {
             const DOC: &'static str = concat!($($crate::schema::doc_line!($($meta)*)),*);
         }
         impl utoipa::PartialSchema for $name {
             fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
-                use $crate::schema::openapi::{Property, Record, object};
-                object(<Self as Record>::DOC, $closed, vec![
-                    $(Property::of::<$type>(stringify!($field), concat!($($doc, "\n"),*))
-                        $(.default(&$crate::schema::Value::text(&$default)))?),*
+                use $crate::schema::openapi::{PropertyBuilder, ObjectSchema, object};
+                object(<Self as ObjectSchema>::DOC, $closed, vec![
+                    $(PropertyBuilder::of::<$type>(stringify!($field), concat!($($doc, "\n"),*))
+                        $(.default(&$crate::schema::Scalar::text(&$default)))?),*
                 ])
             }
         }
         impl utoipa::ToSchema for $name {
             fn name() -> std::borrow::Cow<'static, str> {
-                std::borrow::Cow::Borrowed(stringify!($name))
+                std::borrow::Cow::Borrowed($crate::schema::component_name!($name $($schema_name)?))
             }
             fn schemas(list: &mut Vec<(String, utoipa::openapi::RefOr<utoipa::openapi::schema::Schema>)>) {
-                $(<$type as $crate::schema::openapi::Field>::collect(list);)*
+                $(<$type as $crate::schema::openapi::PropertySchema>::collect(list);)*
             }
         }
         $crate::schema::openapi::field_by_reference!($name);
     };
 }
 pub(crate) use describe;
+
+/// The name of a schema component: the type's own unless another is given.
+macro_rules! component_name {
+    ($name:ident) => {
+        stringify!($name)
+    };
+    ($name:ident $schema_name:literal) => {
+        $schema_name
+    };
+}
+pub(crate) use component_name;
 
 /// The text of one doc-comment attribute; nothing for other attributes.
 macro_rules! doc_line {

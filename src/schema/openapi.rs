@@ -1,13 +1,15 @@
 //! Describing records: JSON Schema for the OpenAPI document, from the declarations themselves.
 
+use std::borrow::Cow;
+
 use utoipa::openapi::schema::{AdditionalProperties, ArrayBuilder, KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type};
 use utoipa::openapi::{Ref, RefOr};
 use utoipa::{PartialSchema, ToSchema};
 
-use crate::schema::{Rule, Value, camel_case};
+use crate::schema::{Constraints, Scalar, camel_case};
 
 /// A record with a description of its own.
-pub trait Record {
+pub trait ObjectSchema {
     /// Its doc comment.
     const DOC: &'static str;
 }
@@ -16,7 +18,7 @@ pub trait Record {
 pub type Schemas = Vec<(String, RefOr<Schema>)>;
 
 /// A type that can be a property of a record.
-pub trait Field {
+pub trait PropertySchema {
     /// Must the property be there?
     const REQUIRED: bool = true;
 
@@ -32,13 +34,13 @@ pub trait Field {
     }
 }
 
-impl<T: Value> Field for T {
+impl<T: Scalar> PropertySchema for T {
     fn schema() -> RefOr<Schema> {
-        of_rule(&T::RULE).into()
+        of_rule(&T::CONSTRAINTS).into()
     }
 }
 
-impl<T: Field> Field for Option<T> {
+impl<T: PropertySchema> PropertySchema for Option<T> {
     const REQUIRED: bool = false;
 
     fn schema() -> RefOr<Schema> {
@@ -54,7 +56,7 @@ impl<T: Field> Field for Option<T> {
     }
 }
 
-impl<T: Field> Field for Vec<T> {
+impl<T: PropertySchema> PropertySchema for Vec<T> {
     fn schema() -> RefOr<Schema> {
         ArrayBuilder::new().items(T::schema()).into()
     }
@@ -64,16 +66,20 @@ impl<T: Field> Field for Vec<T> {
     }
 }
 
-/// Any string.
-impl Field for String {
-    fn schema() -> RefOr<Schema> {
-        ObjectBuilder::new().schema_type(Type::String).into()
-    }
+macro_rules! any_string {
+    ($($t:ty),*) => {$(
+        impl PropertySchema for $t {
+            fn schema() -> RefOr<Schema> {
+                ObjectBuilder::new().schema_type(Type::String).into()
+            }
+        }
+    )*};
 }
+any_string!(String, &'static str, Cow<'static, str>);
 
 macro_rules! whole_number {
     ($($t:ty => $format:ident),*) => {$(
-        impl Field for $t {
+        impl PropertySchema for $t {
             fn schema() -> RefOr<Schema> {
                 let format = SchemaFormat::KnownFormat(KnownFormat::$format);
                 let [least, most] = [<$t>::MIN, <$t>::MAX].map(|limit| isize::try_from(limit).unwrap_or_default());
@@ -86,7 +92,7 @@ whole_number!(i32 => Int32, u16 => Int32);
 
 macro_rules! long_number {
     ($($t:ty),*) => {$(
-        impl Field for $t {
+        impl PropertySchema for $t {
             fn schema() -> RefOr<Schema> {
                 let format = SchemaFormat::KnownFormat(KnownFormat::Int64);
                 ObjectBuilder::new().schema_type(Type::Integer).format(Some(format)).into()
@@ -96,7 +102,7 @@ macro_rules! long_number {
 }
 long_number!(i64, u32, u64);
 
-impl Field for bool {
+impl PropertySchema for bool {
     fn schema() -> RefOr<Schema> {
         ObjectBuilder::new().schema_type(Type::Boolean).into()
     }
@@ -104,7 +110,7 @@ impl Field for bool {
 
 /// A string that may grow new values: those we know stand in the description, so that clients generated from the document
 /// do not break on the next one.
-pub fn open_text(rule: &Rule) -> RefOr<Schema> {
+pub fn open_text(rule: &Constraints) -> RefOr<Schema> {
     let mut description = rule.description.to_owned();
     if !rule.values.is_empty() {
         description = format!("{description} One of `{}`, or LRS's own text if it is none of them.", rule.values.join("`, `"));
@@ -118,7 +124,7 @@ pub fn one_of(values: &[&str]) -> RefOr<Schema> {
     ObjectBuilder::new().schema_type(Type::String).enum_values(Some(values.iter().copied())).into()
 }
 
-fn of_rule(rule: &Rule) -> Schema {
+fn of_rule(rule: &Constraints) -> Schema {
     let mut schema = ObjectBuilder::new()
         .schema_type(Type::String)
         .description(Some(rule.description))
@@ -136,15 +142,15 @@ fn of_rule(rule: &Rule) -> Schema {
 }
 
 /// One property of a record.
-pub struct Property {
+pub struct PropertyBuilder {
     name: String,
     required: bool,
     schema: RefOr<Schema>,
 }
 
-impl Property {
+impl PropertyBuilder {
     /// The property for a field of this type.
-    pub fn of<T: Field>(field: &str, doc: &str) -> Self {
+    pub fn of<T: PropertySchema>(field: &str, doc: &str) -> Self {
         let mut schema = T::schema();
         describe(&mut schema, doc);
         Self { name: camel_case(field), required: T::REQUIRED, schema }
@@ -187,7 +193,7 @@ pub fn tidy(doc: &str) -> String {
 }
 
 /// The schema of a record. What callers send is closed: unknown fields are refused. What they get may grow.
-pub fn object(doc: &str, closed: bool, properties: Vec<Property>) -> RefOr<Schema> {
+pub fn object(doc: &str, closed: bool, properties: Vec<PropertyBuilder>) -> RefOr<Schema> {
     let mut object = ObjectBuilder::new().schema_type(Type::Object).description(Some(tidy(doc)));
     if closed {
         object = object.additional_properties(Some(AdditionalProperties::FreeForm(false)));
@@ -215,7 +221,7 @@ pub fn collect<T: ToSchema + PartialSchema>(list: &mut Schemas) {
 /// Records stand in others by reference.
 macro_rules! field_by_reference {
     ($t:ty) => {
-        impl $crate::schema::openapi::Field for $t {
+        impl $crate::schema::openapi::PropertySchema for $t {
             fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
                 $crate::schema::openapi::reference::<$t>()
             }

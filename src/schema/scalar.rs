@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use crate::schema::deserialize::{Input, NULL, Reading, Style};
-use crate::schema::{Invalid, Value};
+use crate::schema::deserialize::{DeserializeContext, FromDocument, NULL, NamingConvention};
+use crate::schema::{InvalidValue, Scalar};
 
 /// What stood where a single value was expected.
 enum Atom<'a> {
@@ -20,9 +20,9 @@ enum Atom<'a> {
 }
 
 /// Reads a single value, whatever stands there, and lets `parse` judge it.
-struct AtomVisitor<'a, F>(&'a mut Reading, F);
+struct AtomVisitor<'a, F>(&'a mut DeserializeContext, F);
 
-impl<'de, T, F: FnOnce(Atom<'_>, Style) -> Result<T, Invalid>> AtomVisitor<'_, F> {
+impl<'de, T, F: FnOnce(Atom<'_>, NamingConvention) -> Result<T, InvalidValue>> AtomVisitor<'_, F> {
     fn judge(self, atom: Atom<'_>) -> Option<T> {
         (self.1)(atom, self.0.style).map_err(|invalid| self.0.note(invalid)).ok()
     }
@@ -32,7 +32,7 @@ impl<'de, T, F: FnOnce(Atom<'_>, Style) -> Result<T, Invalid>> AtomVisitor<'_, F
     }
 }
 
-impl<'de, T, F: FnOnce(Atom<'_>, Style) -> Result<T, Invalid>> Visitor<'de> for AtomVisitor<'_, F> {
+impl<'de, T, F: FnOnce(Atom<'_>, NamingConvention) -> Result<T, InvalidValue>> Visitor<'de> for AtomVisitor<'_, F> {
     type Value = Option<T>;
 
     fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -67,15 +67,15 @@ impl<'de, T, F: FnOnce(Atom<'_>, Style) -> Result<T, Invalid>> Visitor<'de> for 
 }
 
 /// The mistake of writing one kind of value where another belongs.
-const fn wrong_type(atom: &Atom<'_>, detail: &'static str) -> Invalid {
+const fn wrong_type(atom: &Atom<'_>, detail: &'static str) -> InvalidValue {
     match atom {
         Atom::Null => NULL,
-        _ => Invalid::new("wrong_type", detail),
+        _ => InvalidValue::new("wrong_type", detail),
     }
 }
 
-impl<T: Value> Input for T {
-    fn read<'de, D: Deserializer<'de>>(input: D, reading: &mut Reading) -> Result<Option<Self>, D::Error> {
+impl<T: Scalar> FromDocument for T {
+    fn read<'de, D: Deserializer<'de>>(input: D, reading: &mut DeserializeContext) -> Result<Option<Self>, D::Error> {
         let parse = |atom: Atom<'_>, _| match atom {
             Atom::Text(text) => T::parse(text),
             other => Err(wrong_type(&other, "must be a string")),
@@ -86,15 +86,15 @@ impl<T: Value> Input for T {
 
 macro_rules! whole_numbers {
     ($($t:ty),*) => {$(
-        impl Input for $t {
-            fn read<'de, D: Deserializer<'de>>(input: D, reading: &mut Reading) -> Result<Option<Self>, D::Error> {
+        impl FromDocument for $t {
+            fn read<'de, D: Deserializer<'de>>(input: D, reading: &mut DeserializeContext) -> Result<Option<Self>, D::Error> {
                 let parse = |atom: Atom<'_>, style| {
                     let number = match atom {
                         Atom::Whole(number) => Some(number),
-                        Atom::Text(text) if style == Style::Settings => text.parse().ok(),
+                        Atom::Text(text) if style == NamingConvention::Settings => text.parse().ok(),
                         other => return Err(wrong_type(&other, "must be a whole number")),
                     };
-                    number.and_then(|number| Self::try_from(number).ok()).ok_or_else(|| Invalid {
+                    number.and_then(|number| Self::try_from(number).ok()).ok_or_else(|| InvalidValue {
                         code: "out_of_range",
                         detail: format!("must be a whole number from {} to {}", Self::MIN, Self::MAX).into(),
                     })
@@ -106,12 +106,12 @@ macro_rules! whole_numbers {
 }
 whole_numbers!(i32, u16, u32, u64, usize);
 
-impl Input for bool {
-    fn read<'de, D: Deserializer<'de>>(input: D, reading: &mut Reading) -> Result<Option<Self>, D::Error> {
+impl FromDocument for bool {
+    fn read<'de, D: Deserializer<'de>>(input: D, reading: &mut DeserializeContext) -> Result<Option<Self>, D::Error> {
         let parse = |atom: Atom<'_>, style| match atom {
             Atom::Truth(truth) => Ok(truth),
-            Atom::Text("true") if style == Style::Settings => Ok(true),
-            Atom::Text("false") if style == Style::Settings => Ok(false),
+            Atom::Text("true") if style == NamingConvention::Settings => Ok(true),
+            Atom::Text("false") if style == NamingConvention::Settings => Ok(false),
             other => Err(wrong_type(&other, "must be true or false")),
         };
         AtomVisitor(reading, parse).read(input)
@@ -119,10 +119,10 @@ impl Input for bool {
 }
 
 /// Free text of settings: not empty.
-impl Input for String {
-    fn read<'de, D: Deserializer<'de>>(input: D, reading: &mut Reading) -> Result<Option<Self>, D::Error> {
+impl FromDocument for String {
+    fn read<'de, D: Deserializer<'de>>(input: D, reading: &mut DeserializeContext) -> Result<Option<Self>, D::Error> {
         let parse = |atom: Atom<'_>, _| match atom {
-            Atom::Text("") => Err(Invalid::new("blank", "must not be empty")),
+            Atom::Text("") => Err(InvalidValue::new("blank", "must not be empty")),
             Atom::Text(text) => Ok(text.to_owned()),
             other => Err(wrong_type(&other, "must be a string")),
         };
@@ -130,11 +130,11 @@ impl Input for String {
     }
 }
 
-impl Input for SocketAddr {
-    fn read<'de, D: Deserializer<'de>>(input: D, reading: &mut Reading) -> Result<Option<Self>, D::Error> {
+impl FromDocument for SocketAddr {
+    fn read<'de, D: Deserializer<'de>>(input: D, reading: &mut DeserializeContext) -> Result<Option<Self>, D::Error> {
         let parse = |atom: Atom<'_>, _| match atom {
             Atom::Text(text) => {
-                text.parse().map_err(|_| Invalid::new("invalid_format", "must be an IP address and a port, such as 127.0.0.1:8080"))
+                text.parse().map_err(|_| InvalidValue::new("invalid_format", "must be an IP address and a port, such as 127.0.0.1:8080"))
             }
             other => Err(wrong_type(&other, "must be a string")),
         };
@@ -142,8 +142,8 @@ impl Input for SocketAddr {
     }
 }
 
-impl Input for PathBuf {
-    fn read<'de, D: Deserializer<'de>>(input: D, reading: &mut Reading) -> Result<Option<Self>, D::Error> {
+impl FromDocument for PathBuf {
+    fn read<'de, D: Deserializer<'de>>(input: D, reading: &mut DeserializeContext) -> Result<Option<Self>, D::Error> {
         Ok(String::read(input, reading)?.map(Self::from))
     }
 }

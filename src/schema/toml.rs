@@ -4,13 +4,14 @@ use std::path::Path;
 
 use toml::{Table, Value};
 
-use crate::schema::deserialize::{Input, Mistake, from_toml};
+use crate::schema::FieldError;
+use crate::schema::deserialize::{FromDocument, from_toml};
 
 /// Reads a file.
 ///
 /// # Errors
 /// Every problem, naming the file and the place.
-pub fn from_file<T: Input>(path: &Path) -> Result<T, Vec<String>> {
+pub fn from_file<T: FromDocument>(path: &Path) -> Result<T, Vec<String>> {
     from_table(path, table(path)?)
 }
 
@@ -18,7 +19,7 @@ pub fn from_file<T: Input>(path: &Path) -> Result<T, Vec<String>> {
 ///
 /// # Errors
 /// The same.
-pub fn from_text<T: Input>(path: &Path, text: &str) -> Result<T, Vec<String>> {
+pub fn from_text<T: FromDocument>(path: &Path, text: &str) -> Result<T, Vec<String>> {
     from_table(path, as_table(path, text)?)
 }
 
@@ -45,12 +46,12 @@ fn as_table(path: &Path, text: &str) -> Result<Table, Vec<String>> {
 ///
 /// # Errors
 /// Every problem, naming the file and the place.
-pub fn from_table<T: Input>(path: &Path, table: Table) -> Result<T, Vec<String>> {
+pub fn from_table<T: FromDocument>(path: &Path, table: Table) -> Result<T, Vec<String>> {
     from_toml(table).map_err(|mistakes| in_words(path, &mistakes))
 }
 
 /// The same, and what is there without whatever is wrong, if that is enough: so that what is wrong with it otherwise can be told as well.
-pub fn as_far_as_possible<T: Input>(path: &Path, mut table: Table) -> (Option<T>, Vec<String>) {
+pub fn as_far_as_possible<T: FromDocument>(path: &Path, mut table: Table) -> (Option<T>, Vec<String>) {
     match from_toml(table.clone()) {
         Ok(value) => (Some(value), Vec::new()),
         Err(mistakes) => {
@@ -62,7 +63,7 @@ pub fn as_far_as_possible<T: Input>(path: &Path, mut table: Table) -> (Option<T>
     }
 }
 
-fn in_words(path: &Path, mistakes: &[Mistake]) -> Vec<String> {
+fn in_words(path: &Path, mistakes: &[FieldError]) -> Vec<String> {
     let said = mistakes.iter().map(|mistake| {
         let place = mistake.pointer.trim_start_matches('/').replace('/', ".");
         let colon = if place.is_empty() { "" } else { ": " };

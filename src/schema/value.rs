@@ -4,14 +4,14 @@ use std::borrow::Cow;
 
 /// Why a text is not the value it should be. Never quotes the text: it may be personal data.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Invalid {
+pub struct InvalidValue {
     /// Stable, `snake_case`, for programs: `check_digit`, `too_long`, …
     pub code: &'static str,
     /// For people: what the value must be.
     pub detail: Cow<'static, str>,
 }
 
-impl Invalid {
+impl InvalidValue {
     /// A reason with a fixed explanation.
     pub const fn new(code: &'static str, detail: &'static str) -> Self {
         Self { code, detail: Cow::Borrowed(detail) }
@@ -20,7 +20,7 @@ impl Invalid {
 
 /// What a value's text may be, for documents that describe it (OpenAPI).
 #[derive(Debug, Clone, Copy)]
-pub struct Rule {
+pub struct Constraints {
     /// What the value is, in one sentence.
     pub description: &'static str,
     /// Fewest characters (Unicode code points).
@@ -37,7 +37,7 @@ pub struct Rule {
     pub example: &'static str,
 }
 
-impl Rule {
+impl Constraints {
     /// A rule with nothing but a description and an example.
     pub const fn new(description: &'static str, example: &'static str) -> Self {
         Self { description, min_length: None, max_length: None, pattern: None, format: None, values: &[], example }
@@ -45,15 +45,15 @@ impl Rule {
 }
 
 /// A value with rules of its own.
-pub trait Value: Sized {
+pub trait Scalar: Sized {
     /// The rules in words and numbers.
-    const RULE: Rule;
+    const CONSTRAINTS: Constraints;
 
     /// Reads the value.
     ///
     /// # Errors
     /// [`Invalid`] when the text breaks the rules.
-    fn parse(text: &str) -> Result<Self, Invalid>;
+    fn parse(text: &str) -> Result<Self, InvalidValue>;
 
     /// The text that [`Value::parse`] reads back as the same value.
     fn text(&self) -> Cow<'_, str>;
@@ -70,7 +70,7 @@ macro_rules! personal_value {
     (generic [$($g:tt)*] $t:ty) => {
         impl<$($g)*> serde::Serialize for $t {
             fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-                s.serialize_str(&$crate::schema::Value::text(self))
+                s.serialize_str(&$crate::schema::Scalar::text(self))
             }
         }
         impl<$($g)*> std::fmt::Debug for $t {

@@ -15,29 +15,29 @@ use crate::tls::{self, Validity};
 
 /// Certificate and key, as their files are.
 #[derive(Debug)]
-pub struct OwnCertificate {
+pub struct ServerCertificate {
     certificate_file: PathBuf,
     key_file: PathBuf,
     /// What tells the content that was read last from others.
     seen: Vec<u8>,
-    shown: Arc<Shown>,
+    shown: Arc<CertificateResolver>,
     validity: Validity,
 }
 
 /// What new connections are shown.
 #[derive(Debug)]
-struct Shown(RwLock<Arc<CertifiedKey>>);
+struct CertificateResolver(RwLock<Arc<CertifiedKey>>);
 
-impl ResolvesServerCert for Shown {
+impl ResolvesServerCert for CertificateResolver {
     fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         Some(Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner)))
     }
 }
 
 /// What the two files hold.
-type Pair = [Content; 2];
+type CertificateAndKey = [Content; 2];
 
-impl OwnCertificate {
+impl ServerCertificate {
     /// Reads these PEM files.
     ///
     /// # Errors
@@ -45,7 +45,13 @@ impl OwnCertificate {
     pub fn load(certificate_file: PathBuf, key_file: PathBuf) -> Result<Self, String> {
         let content = read(&certificate_file, &key_file);
         let (pair, validity) = pair(&content)?;
-        Ok(Self { seen: fingerprint(&content), shown: Arc::new(Shown(RwLock::new(Arc::new(pair)))), validity, certificate_file, key_file })
+        Ok(Self {
+            seen: fingerprint(&content),
+            shown: Arc::new(CertificateResolver(RwLock::new(Arc::new(pair)))),
+            validity,
+            certificate_file,
+            key_file,
+        })
     }
 
     /// When it is valid: as a remark, or as a problem if that is not now.
@@ -66,12 +72,12 @@ impl OwnCertificate {
     /// # Errors
     /// What keeps it from being built.
     pub fn server_config(&self) -> Result<ServerConfig, String> {
-        let shown: Arc<dyn ResolvesServerCert> = Arc::<Shown>::clone(&self.shown);
+        let shown: Arc<dyn ResolvesServerCert> = Arc::<CertificateResolver>::clone(&self.shown);
         Ok(tls::server_builder()?.with_no_client_auth().with_cert_resolver(shown))
     }
 
     /// Keeps it as the files are, for as long as this is awaited.
-    pub async fn keep(self) {
+    pub async fn watch(self) {
         let tell = |own: &mut Self, change: Option<Result<(), String>>| match change {
             None => {}
             Some(Ok(())) => match own.remark() {
@@ -80,11 +86,11 @@ impl OwnCertificate {
             },
             Some(Err(problem)) => tracing::error!(problem, "the gateway's new certificate cannot be used: the old one stays"),
         };
-        file_watch::watch("the gateway's certificate is", self, Self::look, tell).await;
+        file_watch::watch("the gateway's certificate is", self, Self::reload, tell).await;
     }
 
     /// Reads the files; if they have changed, uses what is in them.
-    fn look(&mut self) -> Option<Result<(), String>> {
+    fn reload(&mut self) -> Option<Result<(), String>> {
         let content = read(&self.certificate_file, &self.key_file);
         let now = fingerprint(&content);
         if now == self.seen {
@@ -98,11 +104,11 @@ impl OwnCertificate {
     }
 }
 
-fn read(certificate_file: &Path, key_file: &Path) -> Pair {
+fn read(certificate_file: &Path, key_file: &Path) -> CertificateAndKey {
     [certificate_file, key_file].map(|file| file_watch::read(file).map_err(|problem| format!("{}: {problem}", file.display())))
 }
 
-fn fingerprint(content: &Pair) -> Vec<u8> {
+fn fingerprint(content: &CertificateAndKey) -> Vec<u8> {
     let mut fingerprint = Fingerprint::new();
     for file in content {
         fingerprint.include(file);
@@ -110,7 +116,7 @@ fn fingerprint(content: &Pair) -> Vec<u8> {
     fingerprint.finish().as_ref().to_vec()
 }
 
-fn pair([certificates, key]: &Pair) -> Result<(CertifiedKey, Validity), String> {
+fn pair([certificates, key]: &CertificateAndKey) -> Result<(CertifiedKey, Validity), String> {
     let certificates = certificates.as_ref().map_err(Clone::clone).and_then(|pem| tls::certificates_in(pem));
     let certificates = certificates.map_err(|problem| format!("server.tls: certificate_file: {problem}"))?;
     let key = key.as_ref().map_err(Clone::clone).and_then(|pem| tls::private_key_in(pem));

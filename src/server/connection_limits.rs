@@ -21,7 +21,7 @@ use crate::tls;
 
 /// What a server grants its clients.
 #[derive(Debug, Clone, Copy)]
-pub struct Bounds {
+pub struct ConnectionLimits {
     /// For a TLS handshake.
     pub handshake: Duration,
     /// For the headers of a request.
@@ -34,7 +34,7 @@ pub struct Bounds {
     pub connections: usize,
 }
 
-impl Default for Bounds {
+impl Default for ConnectionLimits {
     fn default() -> Self {
         Self {
             handshake: Duration::from_secs(5),
@@ -48,22 +48,22 @@ impl Default for Bounds {
 }
 
 /// Handshakes that a worker works at together. Connections beyond wait, so that few cannot keep all others out.
-pub const HANDSHAKES_AT_ONCE: usize = 256;
+pub const MAX_CONCURRENT_HANDSHAKES: usize = 256;
 
 /// How much of an answer is handed over at a time.
-pub const PIECE: usize = 64 * 1024;
+pub const CHUNK_BYTES: usize = 64 * 1024;
 
 /// Shorter answers go into the buffers of a connection at once: how long they stay there is bounded as the pause between requests is.
 const SHORT: u64 = 16 * 1024;
 
 /// How often it is looked who takes too long.
-const EVERY: Duration = Duration::from_millis(500);
+const REAPER_INTERVAL: Duration = Duration::from_millis(500);
 
 /// A connection that can be ended.
 #[derive(Debug)]
 struct Connection {
     socket: Socket,
-    bounds: Bounds,
+    bounds: ConnectionLimits,
     /// When it is ended; never while it is the gateway that somebody waits for.
     due: Mutex<Option<Instant>>,
 }
@@ -103,18 +103,18 @@ impl Connection {
 /// Every connection of a server.
 #[derive(Debug)]
 pub struct Connections {
-    bounds: Bounds,
+    bounds: ConnectionLimits,
     open: Mutex<Vec<Weak<Connection>>>,
 }
 
 impl Connections {
     /// Those of a server with these bounds; they are looked after for as long as it is there. Must be called within a runtime.
-    pub fn new(bounds: Bounds) -> Arc<Self> {
+    pub fn new(bounds: ConnectionLimits) -> Arc<Self> {
         let connections = Arc::new(Self { bounds, open: Mutex::default() });
         let watched = Arc::downgrade(&connections);
         actix_web::rt::spawn(async move {
             loop {
-                tokio::time::sleep(EVERY).await;
+                tokio::time::sleep(REAPER_INTERVAL).await;
                 let Some(connections) = watched.upgrade() else { return };
                 connections.look(Instant::now());
             }
@@ -147,9 +147,9 @@ impl Connections {
 
 /// Somebody waits for the answer to a request; dropped, for the next one.
 #[derive(Debug)]
-pub struct Busy(Option<Arc<Connection>>);
+pub struct ActiveRequest(Option<Arc<Connection>>);
 
-impl Busy {
+impl ActiveRequest {
     /// A request has come.
     pub fn with(request: &ServiceRequest) -> Self {
         let connection = request.conn_data::<Arc<Connection>>().cloned();
@@ -164,12 +164,12 @@ impl Busy {
         match body.size() {
             BodySize::None => body,
             BodySize::Sized(length) if length <= SHORT => body,
-            _ => BoxBody::new(InPieces { body, rest: Bytes::new(), busy: self }),
+            _ => BoxBody::new(ChunkedBody { body, rest: Bytes::new(), busy: self }),
         }
     }
 }
 
-impl Drop for Busy {
+impl Drop for ActiveRequest {
     fn drop(&mut self) {
         if let Some(connection) = &self.0 {
             connection.rest();
@@ -178,13 +178,13 @@ impl Drop for Busy {
 }
 
 /// A body, handed over piece by piece.
-struct InPieces {
+struct ChunkedBody {
     body: BoxBody,
     rest: Bytes,
-    busy: Busy,
+    busy: ActiveRequest,
 }
 
-impl MessageBody for InPieces {
+impl MessageBody for ChunkedBody {
     type Error = Box<dyn Error>;
 
     fn size(&self) -> BodySize {
@@ -205,6 +205,6 @@ impl MessageBody for InPieces {
         if let Some(connection) = &this.busy.0 {
             connection.give();
         }
-        Poll::Ready(Some(Ok(this.rest.split_to(PIECE.min(this.rest.len())))))
+        Poll::Ready(Some(Ok(this.rest.split_to(CHUNK_BYTES.min(this.rest.len())))))
     }
 }

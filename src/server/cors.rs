@@ -12,18 +12,18 @@ use actix_web::http::header::{
     ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD, HeaderMap, HeaderValue, ORIGIN, VARY,
 };
 
-use crate::schema::{Invalid, Rule, Value};
-use crate::server::router::Methods;
+use crate::schema::{Constraints, InvalidValue, Scalar};
+use crate::server::router::AllowedMethods;
 
 /// An origin as browsers name it: scheme, host, and port unless it is the usual one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Origin(String);
 
-impl Value for Origin {
-    const RULE: Rule = Rule::new("An origin of web pages.", "https://mis.example");
+impl Scalar for Origin {
+    const CONSTRAINTS: Constraints = Constraints::new("An origin of web pages.", "https://mis.example");
 
-    fn parse(text: &str) -> Result<Self, Invalid> {
-        const NOT_ONE: Invalid = Invalid::new(
+    fn parse(text: &str) -> Result<Self, InvalidValue> {
+        const NOT_ONE: InvalidValue = InvalidValue::new(
             "invalid_format",
             "must be one origin as browsers name it, such as https://mis.example: no path, no *, and http for this machine only",
         );
@@ -67,13 +67,13 @@ impl Cors {
     }
 
     /// The answer to a browser that asks whether it may call: before there is a token, and for every path that there is.
-    pub fn preflight(&self, request: &ServiceRequest, methods: &Methods) -> Option<HttpResponse> {
+    pub fn preflight(&self, request: &ServiceRequest, methods: &AllowedMethods) -> Option<HttpResponse> {
         let asks = request.method() == Method::OPTIONS && request.headers().contains_key(ACCESS_CONTROL_REQUEST_METHOD);
         if !asks || self.origin(request.headers()).is_none() {
             return None;
         }
         let mut response = HttpResponse::Ok();
-        response.insert_header((ACCESS_CONTROL_ALLOW_METHODS, methods.named(request.path())?));
+        response.insert_header((ACCESS_CONTROL_ALLOW_METHODS, methods.allow_header(request.path())?));
         response.insert_header((ACCESS_CONTROL_ALLOW_HEADERS, REQUEST_HEADERS));
         response.insert_header((ACCESS_CONTROL_MAX_AGE, ASK_AGAIN));
         // Not an empty answer: those the framework writes without end for a client that sends and does not read.

@@ -27,19 +27,19 @@ use tracing::Instrument as _;
 use utoipa_actix_web::AppExt as _;
 use uuid::Uuid;
 
-use crate::app::Gateway;
-use crate::app::health::Observed;
+use crate::app::AppState;
+use crate::app::health::Readiness;
 use crate::auth::{LimitHeaders, RequestId};
 use crate::observability::metrics::{self, InFlight, Metrics};
 use crate::observability::telemetry;
 use crate::problem::{Code, Problem};
-use crate::server::connection_limits::{Bounds, Busy, Connections, HANDSHAKES_AT_ONCE};
+use crate::server::connection_limits::{ActiveRequest, ConnectionLimits, Connections, MAX_CONCURRENT_HANDSHAKES};
 use crate::server::cors::Cors;
 use crate::server::docs::Documents;
-use crate::server::router::Methods;
+use crate::server::router::AllowedMethods;
 
 /// A server that has its port and is about to run.
-pub struct Bound {
+pub struct BoundServer {
     /// The address it listens on, with the real port.
     pub address: SocketAddr,
     /// The server; it runs while this is awaited.
@@ -47,7 +47,7 @@ pub struct Bound {
 }
 
 /// Somebody wants the process to end: SIGTERM, or Ctrl-C. From now on these do not end it by themselves, whenever this is awaited.
-pub fn asked_to_end() -> impl Future<Output = ()> {
+pub fn shutdown_signal() -> impl Future<Output = ()> {
     #[cfg(unix)]
     let mut terminated = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).ok();
     async move {
@@ -66,7 +66,7 @@ pub fn asked_to_end() -> impl Future<Output = ()> {
 
 /// How the API is served.
 #[derive(Debug)]
-pub struct Serving {
+pub struct ServerOptions {
     /// Threads that serve it.
     pub workers: usize,
     /// TLS, if the server itself speaks it.
@@ -74,28 +74,28 @@ pub struct Serving {
     /// The web pages that may call it.
     pub cors: Cors,
     /// What clients are granted.
-    pub bounds: Bounds,
+    pub bounds: ConnectionLimits,
 }
 
-impl Default for Serving {
+impl Default for ServerOptions {
     fn default() -> Self {
-        Self { workers: 1, tls: None, cors: Cors::default(), bounds: Bounds::default() }
+        Self { workers: 1, tls: None, cors: Cors::default(), bounds: ConnectionLimits::default() }
     }
 }
 
 /// Operators are few.
-const ADMIN_CONNECTIONS: usize = 100;
+const MAX_ADMIN_CONNECTIONS: usize = 100;
 
 /// A server of this application, within these bounds.
 macro_rules! bounded {
     ($application:expr, $workers:expr, $bounds:expr) => {{
-        let (workers, bounds): (usize, Bounds) = ($workers, $bounds);
+        let (workers, bounds): (usize, ConnectionLimits) = ($workers, $bounds);
         let connections = Connections::new(bounds);
         HttpServer::new($application)
             .workers(workers)
             // Workers take connections in turn: each has its share.
             .max_connections(bounds.connections.div_ceil(workers))
-            .max_connection_rate(HANDSHAKES_AT_ONCE)
+            .max_connection_rate(MAX_CONCURRENT_HANDSHAKES)
             .tls_handshake_timeout(bounds.handshake)
             .client_request_timeout(bounds.headers)
             .keep_alive(bounds.keep_alive)
@@ -108,10 +108,10 @@ macro_rules! bounded {
 ///
 /// # Errors
 /// When the address cannot be bound.
-pub fn bind(listen: SocketAddr, serving: Serving, gateway: Gateway) -> std::io::Result<Bound> {
-    let Serving { workers, tls, cors, bounds } = serving;
+pub fn bind(listen: SocketAddr, serving: ServerOptions, gateway: AppState) -> std::io::Result<BoundServer> {
+    let ServerOptions { workers, tls, cors, bounds } = serving;
     let (document, longest) = (openapi::document(), gateway.longest_request());
-    let (documents, methods, cors) = (Data::new(Documents::of(&document)), Data::new(Methods::of(&document)), Data::new(cors));
+    let (documents, methods, cors) = (Data::new(Documents::of(&document)), Data::new(AllowedMethods::of(&document)), Data::new(cors));
     let listener = TcpListener::bind(listen)?;
     let address = listener.local_addr()?;
     let application = move || {
@@ -119,10 +119,10 @@ pub fn bind(listen: SocketAddr, serving: Serving, gateway: Gateway) -> std::io::
             .app_data(gateway.verifier.clone())
             .app_data(gateway.registry.clone())
             .app_data(gateway.lrs.clone())
-            .app_data(gateway.jobs.clone())
-            .app_data(gateway.limits.clone())
-            .app_data(gateway.once.clone())
-            .app_data(gateway.observed.clone())
+            .app_data(gateway.batches.clone())
+            .app_data(gateway.rate_limits.clone())
+            .app_data(gateway.idempotency.clone())
+            .app_data(gateway.readiness.clone())
             .app_data(Data::new(gateway.clone()))
             .app_data(documents.clone())
             .app_data(methods.clone())
@@ -132,7 +132,7 @@ pub fn bind(listen: SocketAddr, serving: Serving, gateway: Gateway) -> std::io::
             .configure(router::api)
             .into_app()
             .configure(docs::routes)
-            .default_service(web::to(router::no_route))
+            .default_service(web::to(router::fallback))
     };
     let server = bounded!(application, workers, bounds).shutdown_timeout(longest.as_secs());
     let server = match tls {
@@ -140,21 +140,21 @@ pub fn bind(listen: SocketAddr, serving: Serving, gateway: Gateway) -> std::io::
         Some(tls) => server.listen_rustls_0_23(listener, tls)?,
     };
     let server = server.run();
-    Ok(Bound { address, server })
+    Ok(BoundServer { address, server })
 }
 
 /// Binds the operators' port. Must be called within a runtime.
 ///
 /// # Errors
 /// When the address cannot be bound.
-pub fn bind_admin(listen: SocketAddr, gateway: Gateway, metrics: Metrics) -> std::io::Result<Bound> {
-    let methods = Data::new(Methods::admin(&openapi::document()));
+pub fn bind_admin(listen: SocketAddr, gateway: AppState, metrics: Metrics) -> std::io::Result<BoundServer> {
+    let methods = Data::new(AllowedMethods::admin(&openapi::document()));
     let listener = TcpListener::bind(listen)?;
     let address = listener.local_addr()?;
     let application = move || {
         App::new()
             .app_data(methods.clone())
-            .app_data(gateway.observed.clone())
+            .app_data(gateway.readiness.clone())
             .app_data(Data::new(gateway.clone()))
             .app_data(Data::new(metrics.clone()))
             .wrap(from_fn(around_every_request))
@@ -162,19 +162,19 @@ pub fn bind_admin(listen: SocketAddr, gateway: Gateway, metrics: Metrics) -> std
             .configure(router::admin)
             .into_app()
             .route("/metrics", web::get().to(router::metrics))
-            .default_service(web::to(router::no_route))
+            .default_service(web::to(router::fallback))
     };
-    let bounds = Bounds { connections: ADMIN_CONNECTIONS, ..Bounds::default() };
+    let bounds = ConnectionLimits { connections: MAX_ADMIN_CONNECTIONS, ..ConnectionLimits::default() };
     // Operators are the last to go, and wait for nothing.
     let server = bounded!(application, 1, bounds).shutdown_timeout(2).listen(listener)?.run();
-    Ok(Bound { address, server })
+    Ok(BoundServer { address, server })
 }
 
 /// The request's id, for its answer and its log line.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Most bytes of a request's address and headers. Far larger ones the framework refuses before they are here.
-const LARGEST_HEAD: usize = 32 * 1024;
+const MAX_HEAD_BYTES: usize = 32 * 1024;
 
 /// Gives a request its id, makes a problem of whatever goes wrong, and logs the end of it once.
 ///
@@ -184,8 +184,8 @@ async fn around_every_request(
     mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
-    let busy = Busy::with(&request);
-    let marks = Marks::of(&request);
+    let busy = ActiveRequest::with(&request);
+    let marks = ResponseHeaders::of(&request);
     let span = tracing::info_span!("request", request_id = %marks.id, trace_id = tracing::field::Empty, otel.kind = "server");
     telemetry::continue_trace(&span, request.headers());
     let method = method_name(request.method());
@@ -196,7 +196,7 @@ async fn around_every_request(
     let started = Instant::now();
     let _in_flight = InFlight::request();
     request.extensions_mut().insert(RequestId(marks.id.clone()));
-    let answered = match at_once(&request) {
+    let answered = match short_circuit(&request) {
         Some(response) => Ok(Ok(request.into_response(response))),
         None => AssertUnwindSafe(next.call(request))
             .catch_unwind()
@@ -212,7 +212,7 @@ async fn around_every_request(
         log(method, "", started, StatusCode::INTERNAL_SERVER_ERROR, Some(&problem));
         metrics::request("none", StatusCode::INTERNAL_SERVER_ERROR.as_u16(), started.elapsed());
         let mut response = problem.response(&marks.id);
-        marks.put_on(response.headers_mut());
+        marks.apply(response.headers_mut());
         return Err(InternalError::from_response(problem, response).into());
     };
     let mut response = answered?;
@@ -228,7 +228,7 @@ async fn around_every_request(
     }
     let route = response.request().match_pattern().unwrap_or_default();
     log(method, &route, started, response.status(), problem.as_ref());
-    let operation = response.request().app_data::<Data<Methods>>().map_or("none", |methods| methods.operation(method, &route));
+    let operation = response.request().app_data::<Data<AllowedMethods>>().map_or("none", |methods| methods.operation(method, &route));
     metrics::request(operation, response.status().as_u16(), started.elapsed());
     telemetry::describe(&span, || {
         let status = i64::from(response.status().as_u16());
@@ -239,31 +239,31 @@ async fn around_every_request(
     if response.status().is_server_error() {
         telemetry::failed(&span, response.status().as_u16().to_string());
     }
-    if response.request().app_data::<Data<Observed>>().is_some_and(|observed| observed.is_draining()) {
+    if response.request().app_data::<Data<Readiness>>().is_some_and(|observed| observed.is_draining()) {
         // Nobody shall come back over this connection.
         response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
     }
-    marks.put_on(response.headers_mut());
+    marks.apply(response.headers_mut());
     if let Some(LimitHeaders { policy, limit }) = limits {
-        put(response.headers_mut(), HeaderName::from_static("ratelimit-policy"), &policy);
-        put(response.headers_mut(), HeaderName::from_static("ratelimit"), &limit);
+        insert_header(response.headers_mut(), HeaderName::from_static("ratelimit-policy"), &policy);
+        insert_header(response.headers_mut(), HeaderName::from_static("ratelimit"), &limit);
     }
     Ok(response.map_body(|_, body| busy.body(body)))
 }
 
 /// What is answered before anybody looks who asks: requests with too large a head, and browsers that ask whether a page may call.
-fn at_once(request: &ServiceRequest) -> Option<HttpResponse> {
+fn short_circuit(request: &ServiceRequest) -> Option<HttpResponse> {
     let headers: usize = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + ": \r\n".len()).sum();
     let address = request.uri().path_and_query().map_or(0, |address| address.as_str().len());
-    if headers + address > LARGEST_HEAD {
-        let detail = format!("Address and headers must have at most {LARGEST_HEAD} bytes.");
+    if headers + address > MAX_HEAD_BYTES {
+        let detail = format!("Address and headers must have at most {MAX_HEAD_BYTES} bytes.");
         return Some(Problem::new(Code::HeadersTooLarge).detail(detail).error_response());
     }
-    request.app_data::<Data<Cors>>()?.preflight(request, request.app_data::<Data<Methods>>()?)
+    request.app_data::<Data<Cors>>()?.preflight(request, request.app_data::<Data<AllowedMethods>>()?)
 }
 
 /// What is on every answer to a request, whatever becomes of it.
-struct Marks {
+struct ResponseHeaders {
     id: String,
     personal: bool,
     policy: HeaderValue,
@@ -273,37 +273,37 @@ struct Marks {
 }
 
 /// Answers are data: a browser that shows one as a page may do nothing for it.
-const POLICY_OF_DATA: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
+const API_CONTENT_SECURITY_POLICY: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
 /// The page that shows the documentation has its scripts, styles and pictures with it, but styles and pictures also within them.
-const POLICY_OF_PAGE: HeaderValue = HeaderValue::from_static(
+const DOCS_CONTENT_SECURITY_POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; \
      base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
 );
 /// A year, for this host only: what else its domain has is not the gateway's to decide.
-const SECURE_FROM_NOW_ON: HeaderValue = HeaderValue::from_static("max-age=31536000");
+const ONE_YEAR_HSTS: HeaderValue = HeaderValue::from_static("max-age=31536000");
 
-impl Marks {
+impl ResponseHeaders {
     fn of(request: &ServiceRequest) -> Self {
         let cors = request.app_data::<Data<Cors>>().cloned();
         Self {
             id: Uuid::now_v7().to_string(),
             // What is the same for everybody may be kept. The path is as it came: nothing else is known by it.
             personal: !["/docs", "/openapi"].iter().any(|public| request.path().starts_with(public)),
-            policy: if request.path().starts_with("/docs/") { POLICY_OF_PAGE } else { POLICY_OF_DATA },
+            policy: if request.path().starts_with("/docs/") { DOCS_CONTENT_SECURITY_POLICY } else { API_CONTENT_SECURITY_POLICY },
             secure: request.app_config().secure(),
             origin: cors.as_ref().and_then(|cors| cors.origin(request.headers())),
             cors,
         }
     }
 
-    fn put_on(self, headers: &mut HeaderMap) {
-        put(headers, REQUEST_ID, &self.id);
+    fn apply(self, headers: &mut HeaderMap) {
+        insert_header(headers, REQUEST_ID, &self.id);
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
         headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
         headers.insert(CONTENT_SECURITY_POLICY, self.policy);
         if self.secure {
-            headers.insert(STRICT_TRANSPORT_SECURITY, SECURE_FROM_NOW_ON);
+            headers.insert(STRICT_TRANSPORT_SECURITY, ONE_YEAR_HSTS);
         }
         if self.personal {
             headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -324,7 +324,7 @@ fn problem_of(response: &ServiceResponse<BoxBody>) -> Option<Problem> {
     None
 }
 
-fn put(headers: &mut HeaderMap, name: HeaderName, value: &str) {
+fn insert_header(headers: &mut HeaderMap, name: HeaderName, value: &str) {
     if let Ok(value) = HeaderValue::from_str(value) {
         headers.insert(name, value);
     }

@@ -12,7 +12,7 @@ use crate::api::batches::{achievement, registration, verification};
 use crate::api::{
     find_learners, health, learning_events, lrs_status, obtain_uln, organisation, register_learners, retrieve_ulns, verify_learners,
 };
-use crate::app::Gateway;
+use crate::app::AppState;
 use crate::observability::metrics::Metrics;
 use crate::problem::{Code, Problem};
 
@@ -56,12 +56,12 @@ pub fn admin(services: &mut ServiceConfig<'_>) {
 
 /// The methods that each path of a server takes, and the operation that each of them is; [`NONE`] if it is none of the API's.
 #[derive(Debug)]
-pub struct Methods(Vec<(String, Vec<(Method, String)>)>);
+pub struct AllowedMethods(Vec<(String, Vec<(Method, String)>)>);
 
 /// What is no operation of the API.
 const NONE: &str = "none";
 
-impl Methods {
+impl AllowedMethods {
     /// Those of the API: what the document describes, and the document itself.
     pub fn of(document: &OpenApi) -> Self {
         let described = serde_json::to_value(&document.paths).unwrap_or_default();
@@ -106,7 +106,7 @@ impl Methods {
     }
 
     /// The same, as headers have it.
-    pub fn named(&self, path: &str) -> Option<HeaderValue> {
+    pub fn allow_header(&self, path: &str) -> Option<HeaderValue> {
         let names: Vec<&str> = self.at(path)?.iter().map(|(method, _)| method.as_str()).collect();
         HeaderValue::from_str(&names.join(", ")).ok()
     }
@@ -118,14 +118,14 @@ fn read_only(path: &str) -> (String, Vec<(Method, String)>) {
 }
 
 /// What operators measure.
-pub async fn metrics(gateway: Data<Gateway>, metrics: Data<Metrics>) -> HttpResponse {
+pub async fn metrics(gateway: Data<AppState>, metrics: Data<Metrics>) -> HttpResponse {
     gateway.measure().await;
     HttpResponse::Ok().insert_header((CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")).body(metrics.text())
 }
 
 /// Paths without a route: not found, or found with another method.
-pub async fn no_route(request: HttpRequest, methods: Data<Methods>) -> HttpResponse {
-    let Some(allowed) = methods.named(request.path()) else { return Problem::new(Code::NotFound).error_response() };
+pub async fn fallback(request: HttpRequest, methods: Data<AllowedMethods>) -> HttpResponse {
+    let Some(allowed) = methods.allow_header(request.path()) else { return Problem::new(Code::NotFound).error_response() };
     let mut response = Problem::new(Code::MethodNotAllowed).error_response();
     response.headers_mut().insert(ALLOW, allowed);
     response

@@ -6,10 +6,10 @@ use std::collections::HashMap;
 use std::fmt;
 
 use crate::domain::{
-    Achievement, AchievementAction, AchievementJob, FromLrs as _, LearningEvent, Open, Personal, SubmissionType, XmlDateTime,
+    Achievement, AchievementAction, AchievementJob, Extensible, FromLrs as _, LearningEvent, Personal, SubmissionType, XmlDateTime,
 };
 use crate::lrs::soap::element::Element;
-use crate::schema::Value as _;
+use crate::schema::Scalar as _;
 use crate::simulator::learner_record::now;
 use crate::simulator::learner_register::{Register, names_fit};
 use crate::simulator::sample_learners::event;
@@ -66,7 +66,7 @@ impl Submitted {
     fn event(&self, number: i32, organisation: &str, is_final: bool) -> LearningEvent {
         let text = |text: &str| Some(Personal::new(text.to_owned()));
         LearningEvent {
-            achievement_award_date: Some(Open::from_lrs(&self.award_date)),
+            achievement_award_date: Some(Extensible::from_lrs(&self.award_date)),
             achievement_provider_ukprn: text(&self.provider_ukprn),
             awarding_organisation_ukprn: text(organisation),
             date_loaded: Some(now()),
@@ -241,7 +241,7 @@ impl Achievements {
 fn owner_of(register: &Register, achievement: &Submitted) -> Result<String, Refused> {
     let Some((entry, master)) = register.look_up(&achievement.uln) else { return Err(Refused::Learner("nobody has this ULN")) };
     let learner = &entry.learner;
-    let born = learner.date_of_birth.as_ref().map(Open::to_lrs);
+    let born = learner.date_of_birth.as_ref().map(Extensible::to_lrs);
     let born_then = achievement.date_of_birth.as_deref().is_none_or(|day| born.as_deref() == Some(day));
     if !born_then || !names_fit(learner, &achievement.given_name, &achievement.family_name) {
         return Err(Refused::Learner("the names or the date of birth are not those of this ULN"));

@@ -6,20 +6,20 @@ use jiff::Timestamp;
 use jiff::civil;
 use jiff::tz::TimeZone;
 
-use crate::domain::{BatchLearner, BatchLearnerResult, Date, FromLrs as _, Open, Uln};
+use crate::domain::{BatchLearner, BatchLearnerResult, Date, Extensible, FromLrs as _, Uln};
 use crate::lrs::codes::LrsCode;
 use crate::lrs::services::learner::{RegistrationBatchOutput, VerificationBatchOutput};
 use crate::lrs::soap::element::Element;
-use crate::lrs::soap::read::Unreadable;
-use crate::schema::Value as _;
-use crate::simulator::learner_register::{Demographics, Found, Register};
+use crate::lrs::soap::read::XmlError;
+use crate::schema::Scalar as _;
+use crate::simulator::learner_register::{Demographics, Register, SearchMatches};
 use crate::simulator::verification::compare;
 
 /// Registers, or with `CHK` looks up, every learner of a batch.
 ///
 /// # Errors
 /// When a learner's values are not ones the gateway's domain has, such as a date the calendar does not know.
-pub fn register_all(register: &mut Register, request: &Element) -> Result<RegistrationBatchOutput, Unreadable> {
+pub fn register_all(register: &mut Register, request: &Element) -> Result<RegistrationBatchOutput, XmlError> {
     let only_look = request.text_of("JobType") == "CHK";
     let mut output = RegistrationBatchOutput {
         job_status: Some("Complete".into()),
@@ -96,14 +96,14 @@ pub fn no_verifications(code: &str) -> VerificationBatchOutput {
 }
 
 /// What becomes of one learner: a return code, and the ULN if there is one.
-fn register_one(register: &mut Register, learner: &BatchLearner, only_look: bool) -> (&'static str, Option<Open<Uln>>) {
+fn register_one(register: &mut Register, learner: &BatchLearner, only_look: bool) -> (&'static str, Option<Extensible<Uln>>) {
     let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
     if learner.date_of_birth.is_some_and(|born| !has_learners_age(born, today)) {
         return ("RC011", None);
     }
     if let Some(uln) = &learner.uln {
         let found = register.find_by_uln(uln.as_str(), learner.given_name.as_str(), learner.family_name.as_str());
-        return if let Found::Exact(learner) | Found::Master(learner) = found {
+        return if let SearchMatches::Exact(learner) | SearchMatches::Master(learner) = found {
             ("SIM-EXISTS", Some(learner.uln))
         } else {
             ("SIM-NOT-FOUND", None)
@@ -121,11 +121,11 @@ fn register_one(register: &mut Register, learner: &BatchLearner, only_look: bool
         post_code: post_code.as_str(),
     };
     match register.find_by_demographics(&search) {
-        Found::Exact(learner) | Found::Master(learner) => ("SIM-EXISTS", Some(learner.uln)),
-        Found::Possible(_) | Found::TooMany => ("SIM-POSSIBLE", None),
-        Found::Nobody if only_look => ("SIM-NOT-FOUND", None),
-        Found::Nobody => match register.register_from_batch(learner) {
-            Some(uln) => ("SIM-NEW", Some(Open::Known(uln))),
+        SearchMatches::Exact(learner) | SearchMatches::Master(learner) => ("SIM-EXISTS", Some(learner.uln)),
+        SearchMatches::Possible(_) | SearchMatches::TooMany => ("SIM-POSSIBLE", None),
+        SearchMatches::Nobody if only_look => ("SIM-NOT-FOUND", None),
+        SearchMatches::Nobody => match register.register_from_batch(learner) {
+            Some(uln) => ("SIM-NEW", Some(Extensible::Known(uln))),
             None => ("RC006", None),
         },
     }

@@ -4,11 +4,12 @@ use actix_web::HttpResponse;
 use actix_web::web::{self, Bytes, Data, ServiceConfig};
 use serde_json::json;
 
-use crate::schema::deserialize::{Mistake, Reading, from_json};
+use crate::schema::FieldError;
+use crate::schema::deserialize::{DeserializeContext, from_json};
 use crate::schema::form;
 use crate::simulator::jobs::Submission;
 use crate::simulator::scenario::{Scenario, check_operation};
-use crate::simulator::{Playing, Simulator};
+use crate::simulator::{ActiveFault, Simulator};
 
 form! {
     /// An order to lose answers.
@@ -21,7 +22,7 @@ form! {
     also (operation) => operation_exists
 }
 
-fn operation_exists(operation: Option<&String>, reading: &mut Reading) {
+fn operation_exists(operation: Option<&String>, reading: &mut DeserializeContext) {
     if let Some(Err(unknown)) = operation.map(|operation| check_operation(operation)) {
         reading.at("operation", |reading| reading.note(unknown));
     }
@@ -56,14 +57,15 @@ async fn calm(simulator: Data<Simulator>) -> HttpResponse {
 }
 
 /// Does what was ordered, or tells what is wrong with the order.
-fn obey<T>(order: Result<T, Vec<Mistake>>, carry_out: impl FnOnce(T)) -> HttpResponse {
+fn obey<T>(order: Result<T, Vec<FieldError>>, carry_out: impl FnOnce(T)) -> HttpResponse {
     match order {
         Ok(order) => {
             carry_out(order);
             HttpResponse::NoContent().finish()
         }
         Err(mistakes) => {
-            let told = mistakes.iter().map(|Mistake { pointer, code, detail }| json!({"pointer": pointer, "code": code, "detail": detail}));
+            let told =
+                mistakes.iter().map(|FieldError { pointer, code, detail }| json!({"pointer": pointer, "code": code, "detail": detail}));
             HttpResponse::BadRequest().json(told.collect::<Vec<_>>())
         }
     }
@@ -71,7 +73,7 @@ fn obey<T>(order: Result<T, Vec<Mistake>>, carry_out: impl FnOnce(T)) -> HttpRes
 
 /// `GET /control/scenario`
 async fn playing(simulator: Data<Simulator>) -> HttpResponse {
-    let steps: Vec<Playing> = simulator.playing();
+    let steps: Vec<ActiveFault> = simulator.playing();
     HttpResponse::Ok().json(json!({"steps": steps}))
 }
 

@@ -8,10 +8,10 @@ use actix_web::{HttpRequest, HttpResponse};
 
 use crate::lrs::Service;
 use crate::lrs::soap::element::Element;
-use crate::lrs::soap::read::{Reader, Unreadable, decode};
+use crate::lrs::soap::read::{XmlError, XmlReader, decode};
 use crate::organisations::Product;
 use crate::simulator::fault_responses::{broken_after, instead, spoil};
-use crate::simulator::scenario::Trouble;
+use crate::simulator::scenario::Fault;
 use crate::simulator::schema::{Sequence, Violation, validate};
 use crate::simulator::services::{external, learner, learner_r9};
 use crate::simulator::soap_faults::{Reply, framework_fault, miap_fault, unsupported_verb};
@@ -39,7 +39,7 @@ impl From<Violation> for Refusal {
 
 /// `LearnerService.svc`: the operation is told by the body's element; the `SOAPAction` is the same for nearly all.
 pub async fn learner_service(request: HttpRequest, body: Bytes, simulator: Data<Simulator>) -> HttpResponse {
-    let work = |message: Result<&Element, Unreadable>| {
+    let work = |message: Result<&Element, XmlError>| {
         let answer = message
             .map_err(|error| Refusal::new("WSEC0001", format!("the message is {error}")))
             .and_then(|message| learner::answer(&simulator, message));
@@ -53,7 +53,7 @@ pub async fn learner_service(request: HttpRequest, body: Bytes, simulator: Data<
 
 /// `LearnerServiceR9.svc`: what it cannot read is a fault of its framework, all else has a code in the answer.
 pub async fn learner_service_r9(request: HttpRequest, body: Bytes, simulator: Data<Simulator>) -> HttpResponse {
-    let work = |message: Result<&Element, Unreadable>| {
+    let work = |message: Result<&Element, XmlError>| {
         let answer = message.ok().and_then(|message| learner_r9::answer(&simulator, message));
         answer.map_or_else(framework_fault, Reply::answer)
     };
@@ -62,7 +62,7 @@ pub async fn learner_service_r9(request: HttpRequest, body: Bytes, simulator: Da
 
 /// `ExternalService.svc`: the same.
 pub async fn external_service(request: HttpRequest, body: Bytes, simulator: Data<Simulator>) -> HttpResponse {
-    let work = |message: Result<&Element, Unreadable>| {
+    let work = |message: Result<&Element, XmlError>| {
         let answer = message.ok().and_then(|message| external::answer(&simulator, message));
         answer.map_or_else(framework_fault, Reply::answer)
     };
@@ -75,7 +75,7 @@ async fn serve(
     service: Service,
     request: &HttpRequest,
     body: &[u8],
-    work: impl FnOnce(Result<&Element, Unreadable>) -> Reply,
+    work: impl FnOnce(Result<&Element, XmlError>) -> Reply,
 ) -> HttpResponse {
     let begun = Instant::now();
     let message = read(body);
@@ -87,7 +87,7 @@ async fn serve(
     let step = simulator.meet(service, element);
     let (takes, response) = match step {
         Some(step) if !step.trouble.lets_work() => {
-            let takes = if step.trouble == Trouble::Refuse { Duration::ZERO } else { simulator.latency };
+            let takes = if step.trouble == Fault::Refuse { Duration::ZERO } else { simulator.latency };
             (takes, instead(&step, request, service, message.as_ref().ok()))
         }
         step => {
@@ -141,6 +141,6 @@ pub fn enter<'s>(
     Ok(organisation.ukprn.as_str())
 }
 
-fn read(body: &[u8]) -> Result<Element, Unreadable> {
-    Reader::new(decode(body)?)?.soap_body(Element::read)
+fn read(body: &[u8]) -> Result<Element, XmlError> {
+    XmlReader::new(decode(body)?)?.soap_body(Element::read)
 }

@@ -7,12 +7,12 @@ use serde::Serialize;
 
 use crate::lrs::Service;
 use crate::simulator::Simulator;
-use crate::simulator::scenario::{OPERATIONS, Step};
+use crate::simulator::scenario::{FaultStep, OPERATIONS};
 
 /// The steps that are played, the answers to lose, and counts of requests.
 #[derive(Debug, Default)]
-pub struct Rehearsal {
-    steps: Vec<Playing>,
+pub struct FaultInjector {
+    steps: Vec<ActiveFault>,
     /// How many answers to lose, by the request's element.
     to_lose: HashMap<String, usize>,
     /// By the request's element: those of LRS's operations only, so that no caller can make it grow.
@@ -22,10 +22,10 @@ pub struct Rehearsal {
 /// A step, and how many requests are left to it.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Playing {
+pub struct ActiveFault {
     /// As it was ordered.
     #[serde(flatten)]
-    pub step: Step,
+    pub step: FaultStep,
     /// What is left of its count, if it has one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub left: Option<usize>,
@@ -41,7 +41,7 @@ struct Tally {
 /// The requests of one operation so far.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Counted {
+pub struct Countdown {
     /// The element of the requests.
     pub operation: &'static str,
     /// How many came in, whatever became of them.
@@ -50,16 +50,16 @@ pub struct Counted {
     pub done: usize,
 }
 
-impl Rehearsal {
+impl FaultInjector {
     fn tally(&mut self, element: &str) -> Option<&mut Tally> {
         let (name, _) = OPERATIONS.iter().find(|(name, _)| *name == element)?;
         Some(self.tallies.entry(name).or_default())
     }
 
     /// The first step that is for this request, has something left, and draws it.
-    fn next(&mut self, service: Service, element: &str) -> Option<Step> {
-        let drawn = |step: &Step| step.percent >= 100 || fastrand::u32(0..100) < step.percent;
-        let fits = |playing: &&mut Playing| playing.left != Some(0) && playing.step.is_for(service, element) && drawn(&playing.step);
+    fn next(&mut self, service: Service, element: &str) -> Option<FaultStep> {
+        let drawn = |step: &FaultStep| step.percent >= 100 || fastrand::u32(0..100) < step.percent;
+        let fits = |playing: &&mut ActiveFault| playing.left != Some(0) && playing.step.is_for(service, element) && drawn(&playing.step);
         let playing = self.steps.iter_mut().find(fits)?;
         playing.left = playing.left.map(|left| left - 1);
         Some(playing.step.clone())
@@ -67,14 +67,14 @@ impl Rehearsal {
 }
 
 impl Simulator {
-    fn rehearsal(&self) -> MutexGuard<'_, Rehearsal> {
+    fn rehearsal(&self) -> MutexGuard<'_, FaultInjector> {
         self.rehearsal.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Plays these steps, instead of what was played before. Of the steps that are for a request, the first one that has
     /// something left happens to it.
-    pub fn play(&self, steps: Vec<Step>) {
-        let playing = |step: Step| Playing { left: step.count.map(usize::from), step };
+    pub fn play(&self, steps: Vec<FaultStep>) {
+        let playing = |step: FaultStep| ActiveFault { left: step.count.map(usize::from), step };
         self.rehearsal().steps = steps.into_iter().map(playing).collect();
     }
 
@@ -84,7 +84,7 @@ impl Simulator {
     }
 
     /// The steps that are played, and what is left of them.
-    pub fn playing(&self) -> Vec<Playing> {
+    pub fn playing(&self) -> Vec<ActiveFault> {
         self.rehearsal().steps.clone()
     }
 
@@ -99,11 +99,11 @@ impl Simulator {
     }
 
     /// What came in of every operation, but of those that nobody asked for.
-    pub fn counted(&self) -> Vec<Counted> {
+    pub fn counted(&self) -> Vec<Countdown> {
         let rehearsal = self.rehearsal();
         let counted = OPERATIONS.iter().filter_map(|(operation, _)| {
             let Tally { requests, done } = *rehearsal.tallies.get(operation)?;
-            (requests > 0).then_some(Counted { operation, requests, done })
+            (requests > 0).then_some(Countdown { operation, requests, done })
         });
         counted.collect()
     }
@@ -122,7 +122,7 @@ impl Simulator {
     }
 
     /// A request has come in: what happens to it?
-    pub(super) fn meet(&self, service: Service, element: &str) -> Option<Step> {
+    pub(super) fn meet(&self, service: Service, element: &str) -> Option<FaultStep> {
         let mut rehearsal = self.rehearsal();
         if let Some(tally) = rehearsal.tally(element) {
             tally.requests += 1;

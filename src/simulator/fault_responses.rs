@@ -13,7 +13,7 @@ use futures_util::stream;
 use crate::lrs::Service;
 use crate::lrs::soap::element::Element;
 use crate::simulator::connection::reset;
-use crate::simulator::scenario::{Step, Trouble};
+use crate::simulator::scenario::{Fault, FaultStep};
 use crate::simulator::services::{external, learner_r9};
 use crate::simulator::soap_faults::{Reply, SOAP, fault, unsupported_verb};
 
@@ -30,29 +30,29 @@ const BREAKS_AFTER: Duration = Duration::from_millis(20);
 const GARBAGE: &[u8] = b"\x1f\x8b\x08\x00 <<FindLearnerResponse & \xff\xfe\xc3\x28 ]]> </Envelope \x00 ResponseCode=WSRC0004";
 
 /// What is sent instead of doing anything.
-pub fn instead(step: &Step, request: &HttpRequest, service: Service, element: Option<&Element>) -> HttpResponse {
+pub fn instead(step: &FaultStep, request: &HttpRequest, service: Service, element: Option<&Element>) -> HttpResponse {
     match step.trouble {
-        Trouble::MaintenancePage => maintenance_page(),
-        Trouble::MaintenanceRedirect => HttpResponse::Found().insert_header((LOCATION, MAINTENANCE_PATH)).finish(),
-        Trouble::Maintenance405 => unsupported_verb(Method::GET.as_str()).whole(),
-        Trouble::OutOfHours => out_of_hours(service, element).whole(),
-        Trouble::Unavailable => page(StatusCode::SERVICE_UNAVAILABLE, "Service unavailable", "The service cannot be reached."),
-        Trouble::Fault => fault(service, step.code.as_deref().unwrap_or_default()).whole(),
+        Fault::MaintenancePage => maintenance_page(),
+        Fault::MaintenanceRedirect => HttpResponse::Found().insert_header((LOCATION, MAINTENANCE_PATH)).finish(),
+        Fault::Maintenance405 => unsupported_verb(Method::GET.as_str()).whole(),
+        Fault::OutOfHours => out_of_hours(service, element).whole(),
+        Fault::Unavailable => page(StatusCode::SERVICE_UNAVAILABLE, "Service unavailable", "The service cannot be reached."),
+        Fault::Fault => fault(service, step.code.as_deref().unwrap_or_default()).whole(),
         // Everything else lets the work be done, or never answers.
         _ => reset(request),
     }
 }
 
 /// What becomes of the answer to work that was done.
-pub fn spoil(step: &Step, request: &HttpRequest, reply: Reply) -> HttpResponse {
+pub fn spoil(step: &FaultStep, request: &HttpRequest, reply: Reply) -> HttpResponse {
     match step.trouble {
-        Trouble::ResetAfter => reset(request),
-        Trouble::Garbage => HttpResponse::Ok().insert_header((CONTENT_TYPE, SOAP)).body(GARBAGE),
-        Trouble::Truncated => {
+        Fault::ResetAfter => reset(request),
+        Fault::Garbage => HttpResponse::Ok().insert_header((CONTENT_TYPE, SOAP)).body(GARBAGE),
+        Fault::Truncated => {
             let half = reply.1.len() / 2;
             broken_after(half, reply)
         }
-        Trouble::SlowDrip => dripping(step.pause(), reply),
+        Fault::SlowDrip => dripping(step.pause(), reply),
         _ => reply.whole(),
     }
 }

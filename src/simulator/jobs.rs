@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
-use crate::domain::{AchievementJob, AchievementJobStatus, Open, Personal, SubmissionType};
+use crate::domain::{AchievementJob, AchievementJobStatus, Extensible, Personal, SubmissionType};
 use crate::lrs::services::learner::{RegistrationBatchOutput, VerificationBatchOutput};
 use crate::lrs::soap::element::Element;
-use crate::lrs::soap::read::Unreadable;
+use crate::lrs::soap::read::XmlError;
 use crate::simulator::achievements::{Achievements, Submitted};
 use crate::simulator::batches::{learners_of, no_registrations, no_verifications, register_all, verify_all};
 use crate::simulator::learner_record::{moment, xml_moment};
@@ -115,7 +115,7 @@ impl Jobs {
     ///
     /// # Errors
     /// When a learner's values are not ones the gateway's domain has, such as a date the calendar does not know.
-    pub fn submit_registration(&mut self, organisation: &str, register: &mut Register, request: &Element) -> Result<i64, Unreadable> {
+    pub fn submit_registration(&mut self, organisation: &str, register: &mut Register, request: &Element) -> Result<i64, XmlError> {
         let output = Output::Registration(register_all(register, request)?);
         Ok(self.take_learners(organisation, request, output))
     }
@@ -222,7 +222,7 @@ impl Jobs {
             job_id: i32::try_from(job_id).ok(),
             number_of_records: done.number_of_records,
             start_date: (stage != Stage::Waiting).then(|| xml_moment(Self::after(job, half))),
-            status: Some(Open::Known(status)),
+            status: Some(Extensible::Known(status)),
             submitted_date: Some(xml_moment(job.submitted)),
             r#type: done.r#type.clone(),
             user: done.user.clone(),

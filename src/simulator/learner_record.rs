@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use crate::domain::{
-    AbilityToShare, BatchLearner, Date, FromLrs as _, Gender, Learner, LearnerDetails, LearningEvent, LocalDateTime, Name, Open,
-    OptionalName, Personal, Postcode, SchoolName, Text, Uln, VerificationType, XmlDateTime,
+    AbilityToShare, BatchLearner, BoundedText, Date, Extensible, FromLrs as _, Gender, Learner, LearnerDetails, LearningEvent,
+    LocalDateTime, Name, OptionalName, Personal, Postcode, SchoolName, Uln, VerificationType, XmlDateTime,
 };
-use crate::schema::{Value, form};
+use crate::schema::{Scalar, form};
 
 /// A record of the register.
 #[derive(Debug)]
@@ -63,7 +63,7 @@ form! {
 
 /// The record of a learner that a configuration file or an invention puts into the register: one of some years' standing.
 pub fn record_of_new(new: NewLearner) -> Learner {
-    let known_date = |text| Date::from_lrs(text).map(Open::Known);
+    let known_date = |text| Date::from_lrs(text).map(Extensible::Known);
     let details = LearnerDetails {
         title: new.title,
         given_name: new.given_name,
@@ -94,28 +94,28 @@ pub fn record_of_new(new: NewLearner) -> Learner {
 }
 
 /// Now, as LRS writes moments.
-pub fn now() -> Open<LocalDateTime> {
+pub fn now() -> Extensible<LocalDateTime> {
     moment(Timestamp::now())
 }
 
 /// A moment as LRS writes it.
-pub fn moment(at: Timestamp) -> Open<LocalDateTime> {
-    Open::from_lrs(&at.strftime("%Y-%m-%d %H:%M:%S").to_string())
+pub fn moment(at: Timestamp) -> Extensible<LocalDateTime> {
+    Extensible::from_lrs(&at.strftime("%Y-%m-%d %H:%M:%S").to_string())
 }
 
 /// A moment as the services of data contracts write it.
-pub fn xml_moment(at: Timestamp) -> Open<XmlDateTime> {
-    Open::from_lrs(&at.strftime("%Y-%m-%dT%H:%M:%S").to_string())
+pub fn xml_moment(at: Timestamp) -> Extensible<XmlDateTime> {
+    Extensible::from_lrs(&at.strftime("%Y-%m-%dT%H:%M:%S").to_string())
 }
 
 /// Today, as LRS writes days.
-pub fn today() -> Open<Date> {
-    Open::from_lrs(&Timestamp::now().strftime("%Y-%m-%d").to_string())
+pub fn today() -> Extensible<Date> {
+    Extensible::from_lrs(&Timestamp::now().strftime("%Y-%m-%d").to_string())
 }
 
 /// The record that these details make; what they do not say is taken from `before`. Empty texts are none.
 pub fn record_of(uln: Uln, details: &LearnerDetails, version_number: i32, before: Option<&Learner>) -> Learner {
-    fn text<const MIN: usize, const MAX: usize>(text: Option<&Text<MIN, MAX>>) -> Option<Personal<String>> {
+    fn text<const MIN: usize, const MAX: usize>(text: Option<&BoundedText<MIN, MAX>>) -> Option<Personal<String>> {
         text.filter(|text| !text.as_str().is_empty()).map(|text| Personal::new(text.as_str().to_owned()))
     }
     let value =
@@ -123,7 +123,7 @@ pub fn record_of(uln: Uln, details: &LearnerDetails, version_number: i32, before
     Learner {
         created_date: before.map_or_else(|| Some(today()), |learner| learner.created_date.clone()),
         last_updated_date: before.map_or_else(|| Some(today()), |learner| learner.last_updated_date.clone()),
-        uln: Open::Known(uln),
+        uln: Extensible::Known(uln),
         master_substituted: None,
         title: text(details.title.as_ref()),
         given_name: text(Some(&details.given_name)),
@@ -138,17 +138,17 @@ pub fn record_of(uln: Uln, details: &LearnerDetails, version_number: i32, before
         last_known_address_town: text(details.last_known_address_town.as_ref()),
         last_known_address_county_or_city: text(details.last_known_address_county_or_city.as_ref()),
         last_known_post_code: value(Some(details.last_known_post_code.text())),
-        date_of_address_capture: details.date_of_address_capture.map(Open::Known),
-        date_of_birth: Some(Open::Known(details.date_of_birth)),
+        date_of_address_capture: details.date_of_address_capture.map(Extensible::Known),
+        date_of_birth: Some(Extensible::Known(details.date_of_birth)),
         place_of_birth: text(details.place_of_birth.as_ref()),
-        gender: Some(Open::Known(details.gender)),
-        email_address: value(details.email_address.as_ref().map(Value::text)),
+        gender: Some(Extensible::Known(details.gender)),
+        email_address: value(details.email_address.as_ref().map(Scalar::text)),
         nationality: text(details.nationality.as_ref()),
-        scottish_candidate_number: value(details.scottish_candidate_number.as_ref().map(Value::text)),
-        verification_type: Some(Open::Known(details.verification_type)),
+        scottish_candidate_number: value(details.scottish_candidate_number.as_ref().map(Scalar::text)),
+        verification_type: Some(Extensible::Known(details.verification_type)),
         other_verification_description: text(details.other_verification_description.as_ref()),
         tier_level: Some(Personal::new("0".into())),
-        ability_to_share: Some(Open::Known(details.ability_to_share)),
+        ability_to_share: Some(Extensible::Known(details.ability_to_share)),
         learner_status: Some(Personal::new("1".into())),
         linked_ulns: before.map(|learner| learner.linked_ulns.clone()).unwrap_or_default(),
         notes: text(details.notes.as_ref()),

@@ -6,8 +6,8 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
 
-use crate::domain::{AbilityToShare, BatchLearner, FromLrs as _, Learner, LearnerDetails, LearningEvent, Open, Personal, Uln};
-use crate::schema::Value as _;
+use crate::domain::{AbilityToShare, BatchLearner, Extensible, FromLrs as _, Learner, LearnerDetails, LearningEvent, Personal, Uln};
+use crate::schema::Scalar as _;
 use crate::simulator::learner_record::{details_of, record_of, record_of_new, today};
 
 pub use crate::simulator::learner_record::{Entry, NewLearner};
@@ -17,7 +17,7 @@ const MOST_CANDIDATES: usize = 10;
 
 /// What a search came to.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Found {
+pub enum SearchMatches {
     /// Nobody.
     Nobody,
     /// More than [`MOST_CANDIDATES`].
@@ -87,21 +87,21 @@ pub enum Refused {
 
 /// There is a learner with this ULN already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Taken;
+pub struct UlnTaken;
 
 impl Register {
     /// Puts a learner in.
     ///
     /// # Errors
     /// [`Taken`]
-    pub fn add(&mut self, new: NewLearner) -> Result<(), Taken> {
+    pub fn add(&mut self, new: NewLearner) -> Result<(), UlnTaken> {
         let uln = new.uln.as_str().to_owned();
         if self.by_uln.contains_key(&uln) {
-            return Err(Taken);
+            return Err(UlnTaken);
         }
         let master = new.merged_into.as_ref().map(|master| master.as_str().to_owned());
         if let (Some(index), false) = (master.as_ref().and_then(|master| self.by_uln.get(master)), master.as_ref() == Some(&uln)) {
-            self.entries[*index].learner.linked_ulns.push(Open::Known(new.uln.clone()));
+            self.entries[*index].learner.linked_ulns.push(Extensible::Known(new.uln.clone()));
         }
         self.enter(uln, record_of_new(new), master);
         Ok(())
@@ -230,21 +230,21 @@ impl Register {
     }
 
     /// The learner with this ULN, if both names fit.
-    pub fn find_by_uln(&self, uln: &str, given_name: &str, family_name: &str) -> Found {
+    pub fn find_by_uln(&self, uln: &str, given_name: &str, family_name: &str) -> SearchMatches {
         match self.by_uln.get(uln).map(|index| &self.entries[*index]) {
             Some(entry) if names_fit(&entry.learner, given_name, family_name) => self.answer(entry),
-            _ => Found::Nobody,
+            _ => SearchMatches::Nobody,
         }
     }
 
     /// Learners with these names and date of birth; the one whose gender and postcode fit as well.
-    pub fn find_by_demographics(&self, search: &Demographics<'_>) -> Found {
+    pub fn find_by_demographics(&self, search: &Demographics<'_>) -> SearchMatches {
         let candidates: Vec<&Entry> = self.entries.iter().filter(|entry| is_candidate(entry, search)).collect();
         let mut exact = candidates.iter().filter(|entry| is_exact(entry, search));
         match (exact.next(), exact.next()) {
             (Some(one), None) => self.answer(one),
-            _ if candidates.is_empty() => Found::Nobody,
-            _ if candidates.len() > MOST_CANDIDATES => Found::TooMany,
+            _ if candidates.is_empty() => SearchMatches::Nobody,
+            _ if candidates.len() > MOST_CANDIDATES => SearchMatches::TooMany,
             _ => {
                 let mut learners: Vec<Learner> = Vec::new();
                 for candidate in candidates {
@@ -253,15 +253,17 @@ impl Register {
                         learners.push(learner.clone());
                     }
                 }
-                Found::Possible(learners)
+                SearchMatches::Possible(learners)
             }
         }
     }
 
-    fn answer(&self, entry: &Entry) -> Found {
+    fn answer(&self, entry: &Entry) -> SearchMatches {
         match self.master_of(entry) {
-            None => Found::Exact(Box::new(entry.learner.clone())),
-            Some(master) => Found::Master(Box::new(Learner { master_substituted: Some(Personal::new("Y".into())), ..master.clone() })),
+            None => SearchMatches::Exact(Box::new(entry.learner.clone())),
+            Some(master) => {
+                SearchMatches::Master(Box::new(Learner { master_substituted: Some(Personal::new("Y".into())), ..master.clone() }))
+            }
         }
     }
 
@@ -340,28 +342,28 @@ mod tests {
 
     #[test]
     fn a_postcode_without_its_space_is_the_same() {
-        assert!(matches!(register(&[r#""uln":"3000000126""#]).find_by_demographics(&ZOE), Found::Exact(_)));
+        assert!(matches!(register(&[r#""uln":"3000000126""#]).find_by_demographics(&ZOE), SearchMatches::Exact(_)));
     }
 
     #[test]
     fn the_preferred_name_finds_too() {
         let register = register(&[r#""uln":"3000000126","preferredGivenName":"Zo""#]);
-        assert!(matches!(register.find_by_demographics(&Demographics { given_name: "ZO", ..ZOE }), Found::Exact(_)));
+        assert!(matches!(register.find_by_demographics(&Demographics { given_name: "ZO", ..ZOE }), SearchMatches::Exact(_)));
     }
 
     #[test]
     fn another_gender_or_postcode_is_a_possible_match() {
         let register = register(&[r#""uln":"3000000126""#]);
         for search in [Demographics { gender: "1", ..ZOE }, Demographics { post_code: "ZZ2 2AA", ..ZOE }] {
-            assert!(matches!(register.find_by_demographics(&search), Found::Possible(learners) if learners.len() == 1));
+            assert!(matches!(register.find_by_demographics(&search), SearchMatches::Possible(learners) if learners.len() == 1));
         }
-        assert_eq!(register.find_by_demographics(&Demographics { date_of_birth: "2004-02-28", ..ZOE }), Found::Nobody);
+        assert_eq!(register.find_by_demographics(&Demographics { date_of_birth: "2004-02-28", ..ZOE }), SearchMatches::Nobody);
     }
 
     #[test]
     fn twins_in_every_particular_are_possible_matches() {
         let register = register(&[r#""uln":"3000000126""#, r#""uln":"3000000258""#]);
-        assert!(matches!(register.find_by_demographics(&ZOE), Found::Possible(learners) if learners.len() == 2));
+        assert!(matches!(register.find_by_demographics(&ZOE), SearchMatches::Possible(learners) if learners.len() == 2));
     }
 
     #[test]
@@ -369,20 +371,20 @@ mod tests {
         let mut register = Register::default();
         let ulns = (300_000_000..).filter_map(Uln::from_prefix).take(11);
         for uln in ulns {
-            assert_ne!(register.find_by_demographics(&Demographics { gender: "9", ..ZOE }), Found::TooMany);
+            assert_ne!(register.find_by_demographics(&Demographics { gender: "9", ..ZOE }), SearchMatches::TooMany);
             register.add(NewLearner { uln: uln.clone(), ..learner(r#""uln":"3000000126""#) }).expect("free");
         }
-        assert_eq!(register.find_by_demographics(&Demographics { gender: "9", ..ZOE }), Found::TooMany);
+        assert_eq!(register.find_by_demographics(&Demographics { gender: "9", ..ZOE }), SearchMatches::TooMany);
     }
 
     #[test]
     fn a_merged_record_answers_with_its_master() {
         let register = register(&[r#""uln":"3000000126""#, r#""uln":"3000000258","mergedInto":"3000000126""#]);
-        let Found::Master(master) = register.find_by_uln("3000000258", "zoë", "o'neill-siân") else { panic!("no master") };
+        let SearchMatches::Master(master) = register.find_by_uln("3000000258", "zoë", "o'neill-siân") else { panic!("no master") };
         assert_eq!(master.uln.to_lrs(), "3000000126");
         assert_eq!(master.master_substituted, Some(Personal::new("Y".into())));
         assert_eq!(master.linked_ulns.len(), 1);
-        assert!(matches!(register.find_by_uln("3000000126", "Zoë", "O'Neill-Siân"), Found::Exact(_)));
-        assert_eq!(register.find_by_uln("3000000126", "Zoë", "Smith"), Found::Nobody);
+        assert!(matches!(register.find_by_uln("3000000126", "Zoë", "O'Neill-Siân"), SearchMatches::Exact(_)));
+        assert_eq!(register.find_by_uln("3000000126", "Zoë", "Smith"), SearchMatches::Nobody);
     }
 }

@@ -35,12 +35,12 @@ use actix_web::{App, HttpServer};
 
 use crate::lrs::Service;
 
-use fault_injection::Rehearsal;
-pub use fault_injection::{Counted, Playing};
+use fault_injection::FaultInjector;
+pub use fault_injection::{ActiveFault, Countdown};
 pub use jobs::{Jobs, Submission};
 pub use learner_register::Register;
 pub use portal::PortalJob;
-pub use scenario::{Scenario, Step, Trouble};
+pub use scenario::{Fault, FaultStep, Scenario};
 pub use settings::{Settings, SimulatedOrganisation, TlsFiles};
 
 /// Largest message the simulator reads: LRS's own limit is not public; 10,000 achievements are 4 MB.
@@ -52,7 +52,7 @@ pub struct Simulator {
     organisations: Vec<SimulatedOrganisation>,
     register: Mutex<Register>,
     jobs: Mutex<Jobs>,
-    rehearsal: Mutex<Rehearsal>,
+    rehearsal: Mutex<FaultInjector>,
     shown: Mutex<Shown>,
     latency: Duration,
 }

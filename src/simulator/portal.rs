@@ -2,9 +2,9 @@
 
 use crate::domain::{Achievement, BatchLearner, Ukprn};
 use crate::lrs::soap::element::Element;
-use crate::lrs::soap::read::Reader;
-use crate::lrs::soap::write::Writer;
-use crate::lrs::soap::xml_mapping::WireRecord as _;
+use crate::lrs::soap::read::XmlReader;
+use crate::lrs::soap::write::XmlWriter;
+use crate::lrs::soap::xml_mapping::XmlRecord as _;
 use crate::organisations::Product;
 use crate::schema::deserialize::from_toml;
 use crate::schema::form;
@@ -161,11 +161,11 @@ impl PortalJob {
 
     /// The learners as a message would have them.
     fn request(&self) -> Option<Element> {
-        let message = Writer::envelope(|writer| {
+        let message = XmlWriter::envelope(|writer| {
             writer.element("Batch", "", |writer| {
                 self.learners.iter().for_each(|learner| writer.element("Learner", "", |writer| learner.write(writer)));
             });
         });
-        Reader::new(&message.ok()?).ok()?.soap_body(Element::read).ok()
+        XmlReader::new(&message.ok()?).ok()?.soap_body(Element::read).ok()
     }
 }

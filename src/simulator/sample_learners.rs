@@ -1,7 +1,7 @@
 //! Invented learners. Nobody here exists: names are drawn at random, all postcodes are in an area that is not in use.
 
-use crate::domain::{AbilityToShare, Date, Gender, LearningEvent, Name, Open, OptionalName, Personal, Postcode, SchoolName, Uln};
-use crate::schema::Value as _;
+use crate::domain::{AbilityToShare, Date, Extensible, Gender, LearningEvent, Name, OptionalName, Personal, Postcode, SchoolName, Uln};
+use crate::schema::Scalar as _;
 use crate::simulator::learner_register::{NewLearner, Register};
 
 /// How many learners the register begins with, if nobody says otherwise.
@@ -146,7 +146,7 @@ pub fn event(id: i32, source: &str) -> LearningEvent {
         awarding_organisation_ukprn: None,
         collection_type: None,
         credits: Some(Personal::new(0)),
-        date_loaded: Some(Open::from_lrs("2024-07-02 03:15:00")),
+        date_loaded: Some(Extensible::from_lrs("2024-07-02 03:15:00")),
         grade: None,
         id: Some(id),
         language_for_assessment: None,
@@ -168,7 +168,7 @@ pub fn event(id: i32, source: &str) -> LearningEvent {
 fn school_event(id: i32) -> LearningEvent {
     let text = |text: &str| Some(Personal::new(text.to_owned()));
     LearningEvent {
-        achievement_award_date: Some(Open::from_lrs("2021-08-12")),
+        achievement_award_date: Some(Extensible::from_lrs("2021-08-12")),
         achievement_provider_name: text("Northfield Academy"),
         collection_type: text("A"),
         grade: text("7"),
@@ -189,8 +189,8 @@ fn college_event(id: i32) -> LearningEvent {
         achievement_provider_ukprn: text("10088881"),
         collection_type: text("W"),
         grade: text("9999999999"),
-        participation_end_date: Some(Open::from_lrs("2058-07-31")),
-        participation_start_date: Some(Open::from_lrs("2022-09-05")),
+        participation_end_date: Some(Extensible::from_lrs("2058-07-31")),
+        participation_start_date: Some(Extensible::from_lrs("2022-09-05")),
         return_number: text("02"),
         subject: text("Diploma in Example Engineering"),
         subject_code: text("603/0000/X"),
@@ -202,7 +202,7 @@ fn college_event(id: i32) -> LearningEvent {
 fn award(id: i32) -> LearningEvent {
     let text = |text: &str| Some(Personal::new(text.to_owned()));
     LearningEvent {
-        achievement_award_date: Some(Open::from_lrs("2023-06-30")),
+        achievement_award_date: Some(Extensible::from_lrs("2023-06-30")),
         awarding_organisation_name: text("Example Awards"),
         awarding_organisation_ukprn: text("100999"),
         grade: text("Pass"),

@@ -7,8 +7,8 @@ use std::time::Duration;
 use serde::{Deserializer, Serialize, Serializer};
 
 use crate::lrs::Service;
-use crate::schema::deserialize::{Input, Reading};
-use crate::schema::{Invalid, Rule, Value, form};
+use crate::schema::deserialize::{DeserializeContext, FromDocument};
+use crate::schema::{Constraints, InvalidValue, Scalar, form};
 
 /// The elements of every request, and their services.
 pub const OPERATIONS: [(&str, Service); 13] = [
@@ -29,7 +29,7 @@ pub const OPERATIONS: [(&str, Service); 13] = [
 
 /// What can happen to a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Trouble {
+pub enum Fault {
     /// The right answer, later.
     Latency,
     /// The connection is reset at once, nothing is done.
@@ -58,7 +58,7 @@ pub enum Trouble {
     Fault,
 }
 
-impl Trouble {
+impl Fault {
     const ALL: [(Self, &'static str); 13] = [
         (Self::Latency, "latency"),
         (Self::Refuse, "refuse"),
@@ -97,10 +97,10 @@ const SERVICES: [(Service, &str); 3] = [(Service::Learner, "learner"), (Service:
 /// Something that goes by one of a few names.
 macro_rules! named {
     ($name:ident, $all:expr, $rule:expr) => {
-        impl Value for $name {
-            const RULE: Rule = $rule;
+        impl Scalar for $name {
+            const CONSTRAINTS: Constraints = $rule;
 
-            fn parse(text: &str) -> Result<Self, Invalid> {
+            fn parse(text: &str) -> Result<Self, InvalidValue> {
                 $all.iter().find(|(_, name)| *name == text).map(|(one, _)| *one).ok_or_else(|| none_of($all.iter().map(|(_, name)| *name)))
             }
 
@@ -116,25 +116,25 @@ macro_rules! named {
         }
     };
 }
-named!(Trouble, Trouble::ALL, Rule::new("What happens to a request.", "reset_after"));
-named!(Service, SERVICES, Rule::new("A service of LRS.", "learner"));
+named!(Fault, Fault::ALL, Constraints::new("What happens to a request.", "reset_after"));
+named!(Service, SERVICES, Constraints::new("A service of LRS.", "learner"));
 
-fn none_of<'n>(names: impl Iterator<Item = &'n str>) -> Invalid {
-    Invalid { code: "unknown_value", detail: format!("must be one of {}", names.collect::<Vec<_>>().join(" ")).into() }
+fn none_of<'n>(names: impl Iterator<Item = &'n str>) -> InvalidValue {
+    InvalidValue { code: "unknown_value", detail: format!("must be one of {}", names.collect::<Vec<_>>().join(" ")).into() }
 }
 
 /// The service of the operation with this element, if there is one.
-pub(super) fn check_operation(element: &str) -> Result<Service, Invalid> {
+pub(super) fn check_operation(element: &str) -> Result<Service, InvalidValue> {
     let found = OPERATIONS.iter().find(|(name, _)| *name == element);
     found.map(|(_, service)| *service).ok_or_else(|| none_of(OPERATIONS.iter().map(|(name, _)| *name)))
 }
 
-impl Input for NonZeroUsize {
-    fn read<'de, D: Deserializer<'de>>(input: D, reading: &mut Reading) -> Result<Option<Self>, D::Error> {
+impl FromDocument for NonZeroUsize {
+    fn read<'de, D: Deserializer<'de>>(input: D, reading: &mut DeserializeContext) -> Result<Option<Self>, D::Error> {
         let Some(number) = usize::read(input, reading)? else { return Ok(None) };
         let number = Self::new(number);
         if number.is_none() {
-            reading.note(Invalid::new("out_of_range", "must be 1 or more"));
+            reading.note(InvalidValue::new("out_of_range", "must be 1 or more"));
         }
         Ok(number)
     }
@@ -144,9 +144,9 @@ form! {
     /// One kind of trouble, and for whom it is.
     #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
     #[serde(rename_all = "camelCase")]
-    pub struct Step {
+    pub struct FaultStep {
         /// What happens.
-        pub trouble: Trouble,
+        pub trouble: Fault,
         /// How much longer an answer takes (`latency`), or each of its bytes (`slow_drip`).
         #[serde(skip_serializing_if = "Option::is_none")]
         pub milliseconds: Option<u64>,
@@ -173,13 +173,13 @@ form! {
     #[derive(Debug, Clone)]
     pub struct Scenario {
         /// The steps.
-        pub steps: Vec<Step>,
+        pub steps: Vec<FaultStep>,
     }
 }
 
-impl Step {
+impl FaultStep {
     /// This trouble for every request, until something else is played.
-    pub const fn new(trouble: Trouble) -> Self {
+    pub const fn new(trouble: Fault) -> Self {
         Self { trouble, milliseconds: None, code: None, operation: None, service: None, count: None, percent: 100 }
     }
 
@@ -208,7 +208,7 @@ impl Step {
 
     /// How much longer than always the first byte of an answer takes.
     pub(super) fn longer(&self) -> Duration {
-        if self.trouble == Trouble::Latency { self.pause() } else { Duration::ZERO }
+        if self.trouble == Fault::Latency { self.pause() } else { Duration::ZERO }
     }
 
     /// Is it for a request to this service with this element? What cannot be read has none.
@@ -218,7 +218,13 @@ impl Step {
 }
 
 /// A field that goes with some troubles, and with these only.
-fn goes_with<T>(given: Option<&Option<T>>, belongs: bool, field: &'static str, [missing, idle]: [Invalid; 2], reading: &mut Reading) {
+fn goes_with<T>(
+    given: Option<&Option<T>>,
+    belongs: bool,
+    field: &'static str,
+    [missing, idle]: [InvalidValue; 2],
+    reading: &mut DeserializeContext,
+) {
     match given {
         Some(None) if belongs => reading.at(field, |reading| reading.note(missing)),
         Some(Some(_)) if !belongs => reading.at(field, |reading| reading.note(idle)),
@@ -227,35 +233,35 @@ fn goes_with<T>(given: Option<&Option<T>>, belongs: bool, field: &'static str, [
 }
 
 fn fit_together(
-    trouble: Option<&Trouble>,
+    trouble: Option<&Fault>,
     milliseconds: Option<&Option<u64>>,
     code: Option<&Option<String>>,
     operation: Option<&Option<String>>,
     service: Option<&Option<Service>>,
     percent: Option<&u32>,
-    reading: &mut Reading,
+    reading: &mut DeserializeContext,
 ) {
     if let Some(trouble) = trouble {
-        let missing = Invalid::new("required", "is required with latency and slow_drip");
-        let idle = Invalid::new("unknown_field", "belongs to latency and slow_drip only: leave it out");
+        let missing = InvalidValue::new("required", "is required with latency and slow_drip");
+        let idle = InvalidValue::new("unknown_field", "belongs to latency and slow_drip only: leave it out");
         goes_with(milliseconds, trouble.takes_time(), "milliseconds", [missing, idle], reading);
-        let missing = Invalid::new("required", "is required with fault");
-        let idle = Invalid::new("unknown_field", "belongs to fault only: leave it out");
-        goes_with(code, *trouble == Trouble::Fault, "code", [missing, idle], reading);
+        let missing = InvalidValue::new("required", "is required with fault");
+        let idle = InvalidValue::new("unknown_field", "belongs to fault only: leave it out");
+        goes_with(code, *trouble == Fault::Fault, "code", [missing, idle], reading);
     }
     if let Some(Some(code)) = code
         && !(code.len() <= 20 && code.bytes().all(|byte| byte.is_ascii_alphanumeric()))
     {
-        reading.at("code", |reading| reading.note(Invalid::new("invalid_format", "must be a code of LRS, such as WSEC0099")));
+        reading.at("code", |reading| reading.note(InvalidValue::new("invalid_format", "must be a code of LRS, such as WSEC0099")));
     }
     if let Some(Some(operation)) = operation {
-        let elsewhere = Invalid::new("unknown_value", "must be an operation of the step's service, or without a service");
+        let elsewhere = InvalidValue::new("unknown_value", "must be an operation of the step's service, or without a service");
         let belongs = |home: Service| if service.copied().flatten().is_none_or(|only| only == home) { Ok(()) } else { Err(elsewhere) };
         if let Err(invalid) = check_operation(operation).and_then(belongs) {
             reading.at("operation", |reading| reading.note(invalid));
         }
     }
     if percent.is_some_and(|percent| !(1..=100).contains(percent)) {
-        reading.at("percent", |reading| reading.note(Invalid::new("out_of_range", "must be a whole number from 1 to 100")));
+        reading.at("percent", |reading| reading.note(InvalidValue::new("out_of_range", "must be a whole number from 1 to 100")));
     }
 }

@@ -161,7 +161,7 @@ impl SimulatedOrganisation {
     /// # Panics
     /// Never: the constants are valid.
     pub fn demonstration() -> Vec<Self> {
-        use crate::schema::Value as _;
+        use crate::schema::Scalar as _;
         let organisation = |ukprn, reference, password: &str, products: &[Product]| Self {
             ukprn: Ukprn::parse(ukprn).expect("a constant"),
             organisation_ref: Some(OrganisationRef::parse(reference).expect("a constant")),

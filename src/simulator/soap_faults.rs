@@ -6,7 +6,7 @@ use actix_web::http::header::CONTENT_TYPE;
 
 use crate::lrs::Service;
 use crate::lrs::codes::TABLE;
-use crate::lrs::soap::write::Writer;
+use crate::lrs::soap::write::XmlWriter;
 use crate::simulator::learner_record::now;
 
 /// The type of everything that is SOAP.
@@ -36,7 +36,7 @@ pub fn miap_fault(code: &str, further_details: &str) -> Reply {
 /// A fault of the services of data contracts, with this code.
 fn domain_fault(code: &str) -> Reply {
     let namespaces = "xmlns=\"http://api.lrs.qcf.gov.uk/faults\" xmlns:i=\"http://www.w3.org/2001/XMLSchema-instance\"";
-    let detail = |writer: &mut Writer| {
+    let detail = |writer: &mut XmlWriter| {
         writer.element("detail", "", |writer| {
             writer.element("DomainFault", namespaces, |writer| {
                 writer.value("ErrorCode", code);
@@ -60,8 +60,8 @@ pub fn framework_fault() -> Reply {
     client_fault("The message cannot be processed: it is not one this service can read.", |_| {})
 }
 
-fn client_fault(text: &str, detail: impl FnOnce(&mut Writer)) -> Reply {
-    let fault = Writer::envelope(|writer| {
+fn client_fault(text: &str, detail: impl FnOnce(&mut XmlWriter)) -> Reply {
+    let fault = XmlWriter::envelope(|writer| {
         writer.element("soapenv:Fault", "", |writer| {
             writer.value("faultcode", "soapenv:Client");
             writer.value("faultstring", text);
@@ -83,7 +83,7 @@ fn meaning(code: &str) -> &'static str {
 
 fn miap_exception(code: &str, description: &str, further_details: &str) -> String {
     let timestamp = now();
-    let fault = Writer::envelope(|writer| {
+    let fault = XmlWriter::envelope(|writer| {
         writer.element("soapenv:Fault", "", |writer| {
             writer.value("faultcode", "soapenv:Server");
             writer.value("faultstring", "uk.gov.miap.lrs.api.exceptions.MIAPAPIException");

@@ -1,6 +1,6 @@
 //! How the simulator compares a learner with the register (FACTS 2.10, 3.5). LRS's own rule for “similar” is not public.
 
-use crate::domain::{Date, FromLrs, Gender, Learner, Open, Personal};
+use crate::domain::{Date, Extensible, FromLrs, Gender, Learner, Personal};
 use crate::lrs::codes::LrsCode;
 use crate::lrs::services::learner::{FailureFlag, VerifiedLearner};
 use crate::lrs::soap::element::Element;
@@ -19,11 +19,11 @@ pub fn compare(register: &Register, asked: &Element) -> VerifiedLearner {
     let text = |name| asked.child(name).map(|child| child.text.clone()).filter(|text| !text.is_empty());
     let mut verified = VerifiedLearner {
         mis_identifier: text("MISIdentifier").map(Personal::new),
-        searched_uln: text("ULN").map(|uln| Open::from_lrs(&uln)),
+        searched_uln: text("ULN").map(|uln| Extensible::from_lrs(&uln)),
         searched_family_name: text("FamilyName").map(Personal::new),
         searched_given_name: text("GivenName").map(Personal::new),
-        searched_date_of_birth: text("DateOfBirth").map(|date| Open::<Date>::from_lrs(&date)),
-        searched_gender: text("Gender").map(|gender| Open::<Gender>::from_lrs(&gender)),
+        searched_date_of_birth: text("DateOfBirth").map(|date| Extensible::<Date>::from_lrs(&date)),
+        searched_gender: text("Gender").map(|gender| Extensible::<Gender>::from_lrs(&gender)),
         response_code: Some(LrsCode::new("WSVRC006")),
         uln: None,
         family_name: None,
@@ -104,7 +104,7 @@ fn flag_name(
     }
 }
 
-fn differs<T: FromLrs>(asked: Option<&Open<T>>, known: Option<&Open<T>>) -> bool {
+fn differs<T: FromLrs>(asked: Option<&Extensible<T>>, known: Option<&Extensible<T>>) -> bool {
     asked.is_some_and(|asked| known.is_none_or(|known| known.to_lrs() != asked.to_lrs()))
 }
 

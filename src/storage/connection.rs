@@ -44,14 +44,14 @@ struct SentinelParts {
 
 /// A connection that is open.
 #[derive(Clone)]
-pub enum Open {
+pub enum RedisHandle {
     /// To one server, which Sentinel may have named.
     Server(MultiplexedConnection),
     /// To a cluster.
     Cluster(ClusterConnection),
 }
 
-impl ConnectionLike for Open {
+impl ConnectionLike for RedisHandle {
     fn req_packed_command<'a>(&'a mut self, command: &'a Cmd) -> RedisFuture<'a, Value> {
         match self {
             Self::Server(connection) => connection.req_packed_command(command),
@@ -73,7 +73,7 @@ impl ConnectionLike for Open {
 
 #[derive(Default)]
 struct Current {
-    open: Option<(u64, Open)>,
+    open: Option<(u64, RedisHandle)>,
     made: u64,
     failed: Option<(Instant, String)>,
 }
@@ -124,7 +124,7 @@ impl Connection {
     }
 
     /// The open connection, or a new one, with its number.
-    pub async fn open(&self) -> Result<(u64, Open), StoreError> {
+    pub async fn open(&self) -> Result<(u64, RedisHandle), StoreError> {
         let mut current = self.current.lock().await;
         if let Some(open) = &current.open {
             return Ok(open.clone());
@@ -161,18 +161,18 @@ impl Connection {
             || error.is_unrecoverable_error()
             || matches!(error.code(), Some("READONLY" | "LOADING" | "MASTERDOWN"));
         let mut current = self.current.lock().await;
-        if broken && matches!(&current.open, Some((open, Open::Server(_))) if *open == number) {
+        if broken && matches!(&current.open, Some((open, RedisHandle::Server(_))) if *open == number) {
             current.open = None;
         }
     }
 }
 
-async fn connect(topology: Topology) -> Result<Open, RedisError> {
+async fn connect(topology: Topology) -> Result<RedisHandle, RedisError> {
     let config = AsyncConnectionConfig::new().set_connection_timeout(Some(CONNECT_TIMEOUT)).set_response_timeout(Some(RESPONSE_TIMEOUT));
     Ok(match topology {
-        Topology::Single(client) => Open::Server(client.get_multiplexed_async_connection_with_config(&config).await?),
-        Topology::Sentinel(parts) => Open::Server(parts.client()?.get_async_connection_with_config(&config).await?),
-        Topology::Cluster(client) => Open::Cluster(client.get_async_connection().await?),
+        Topology::Single(client) => RedisHandle::Server(client.get_multiplexed_async_connection_with_config(&config).await?),
+        Topology::Sentinel(parts) => RedisHandle::Server(parts.client()?.get_async_connection_with_config(&config).await?),
+        Topology::Cluster(client) => RedisHandle::Cluster(client.get_async_connection().await?),
     })
 }
 

@@ -23,7 +23,7 @@ const HEAD_LEN: usize = 1 + ID_LEN + NONCE_LEN;
 
 /// Why a sealed text cannot be opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum CannotOpen {
+pub enum DecryptError {
     /// It was sealed with a key that is not among ours.
     #[error("sealed with an encryption key that is not in encryption_key_file")]
     UnknownKey,
@@ -50,15 +50,15 @@ impl Key {
 }
 
 /// The keys: the first seals, all of them open.
-pub struct Keys(Vec<Key>);
+pub struct KeyRing(Vec<Key>);
 
-impl std::fmt::Debug for Keys {
+impl std::fmt::Debug for KeyRing {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "[{} keys]", self.0.len())
     }
 }
 
-impl Keys {
+impl KeyRing {
     /// A key that nobody else has, for data that does not outlive the process.
     ///
     /// # Errors
@@ -96,7 +96,7 @@ impl Keys {
 
     /// Which key seals, in hexadecimal.
     pub fn id(&self) -> String {
-        self.0.first().map_or_else(String::new, |key| hexadecimal(&key.id))
+        self.0.first().map_or_else(String::new, |key| to_hex(&key.id))
     }
 
     /// A name that stands for a text, always the same for the same text and key, and from which nobody without the key can tell the text.
@@ -106,26 +106,26 @@ impl Keys {
 
     /// The names it has with each of our keys, the newest first.
     pub fn pseudonyms(&self, text: &str) -> impl Iterator<Item = String> {
-        self.0.iter().map(|key| hexadecimal(&hmac::sign(&key.pseudonyms, text.as_bytes()).as_ref()[..16]))
+        self.0.iter().map(|key| to_hex(&hmac::sign(&key.pseudonyms, text.as_bytes()).as_ref()[..16]))
     }
 
     /// Compresses and seals.
     ///
     /// # Errors
     /// When there is no key, or nothing random.
-    pub fn seal(&self, place: &str, plain: &[u8]) -> Result<Vec<u8>, CannotOpen> {
-        let mut packing = Packing::new();
-        packing.write_all(plain).map_err(|_| CannotOpen::Damaged)?;
-        self.seal_packed(place, packing.finish())
+    pub fn encrypt(&self, place: &str, plain: &[u8]) -> Result<Vec<u8>, DecryptError> {
+        let mut packing = Compressor::new();
+        packing.write_all(plain).map_err(|_| DecryptError::Damaged)?;
+        self.encrypt_compressed(place, packing.finish())
     }
 
     /// Seals what has been compressed already.
     ///
     /// # Errors
     /// The same.
-    pub fn seal_packed(&self, place: &str, mut packed: Vec<u8>) -> Result<Vec<u8>, CannotOpen> {
-        let key = self.0.first().ok_or(CannotOpen::UnknownKey)?;
-        let nonce = key.key.seal_in_place_append_tag(Aad::from(place.as_bytes()), &mut packed).map_err(|_| CannotOpen::Damaged)?;
+    pub fn encrypt_compressed(&self, place: &str, mut packed: Vec<u8>) -> Result<Vec<u8>, DecryptError> {
+        let key = self.0.first().ok_or(DecryptError::UnknownKey)?;
+        let nonce = key.key.seal_in_place_append_tag(Aad::from(place.as_bytes()), &mut packed).map_err(|_| DecryptError::Damaged)?;
         let mut sealed = Vec::with_capacity(HEAD_LEN + packed.len());
         sealed.push(VERSION);
         sealed.extend_from_slice(&key.id);
@@ -138,38 +138,38 @@ impl Keys {
     ///
     /// # Errors
     /// [`CannotOpen`]
-    pub fn open(&self, place: &str, sealed: &[u8]) -> Result<Vec<u8>, CannotOpen> {
-        let (head, body) = sealed.split_at_checked(HEAD_LEN).ok_or(CannotOpen::Damaged)?;
+    pub fn decrypt(&self, place: &str, sealed: &[u8]) -> Result<Vec<u8>, DecryptError> {
+        let (head, body) = sealed.split_at_checked(HEAD_LEN).ok_or(DecryptError::Damaged)?;
         if head[0] != VERSION {
-            return Err(CannotOpen::Damaged);
+            return Err(DecryptError::Damaged);
         }
-        let key = self.0.iter().find(|key| key.id == head[1..=ID_LEN]).ok_or(CannotOpen::UnknownKey)?;
-        let nonce = Nonce::try_assume_unique_for_key(&head[1 + ID_LEN..]).map_err(|_| CannotOpen::Damaged)?;
+        let key = self.0.iter().find(|key| key.id == head[1..=ID_LEN]).ok_or(DecryptError::UnknownKey)?;
+        let nonce = Nonce::try_assume_unique_for_key(&head[1 + ID_LEN..]).map_err(|_| DecryptError::Damaged)?;
         let mut body = body.to_vec();
-        let packed = key.key.open_in_place(nonce, Aad::from(place.as_bytes()), &mut body).map_err(|_| CannotOpen::Damaged)?;
+        let packed = key.key.open_in_place(nonce, Aad::from(place.as_bytes()), &mut body).map_err(|_| DecryptError::Damaged)?;
         let mut plain = Vec::with_capacity(packed.len() * 4);
-        DeflateDecoder::new(&*packed).read_to_end(&mut plain).map_err(|_| CannotOpen::Damaged)?;
+        DeflateDecoder::new(&*packed).read_to_end(&mut plain).map_err(|_| DecryptError::Damaged)?;
         Ok(plain)
     }
 }
 
 /// Bytes as two digits each.
-pub fn hexadecimal(bytes: &[u8]) -> String {
+pub fn to_hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn decode(line: &str) -> Option<Vec<u8>> {
-    let hexadecimal = line.len() == KEY_LEN * 2 && line.bytes().all(|byte| byte.is_ascii_hexdigit());
-    if !hexadecimal {
+    let is_hex = line.len() == KEY_LEN * 2 && line.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if !is_hex {
         return STANDARD.decode(line).ok();
     }
     (0..line.len()).step_by(2).map(|at| u8::from_str_radix(&line[at..at + 2], 16).ok()).collect()
 }
 
 /// Bytes being compressed as they come, so that they need not all be there at once.
-pub struct Packing(DeflateEncoder<Vec<u8>>);
+pub struct Compressor(DeflateEncoder<Vec<u8>>);
 
-impl Packing {
+impl Compressor {
     /// Nothing so far.
     pub fn new() -> Self {
         Self(DeflateEncoder::new(Vec::new(), Compression::fast()))
@@ -182,13 +182,13 @@ impl Packing {
     }
 }
 
-impl Default for Packing {
+impl Default for Compressor {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl std::io::Write for Packing {
+impl std::io::Write for Compressor {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
         self.0.write(bytes)
     }
@@ -205,40 +205,40 @@ mod tests {
     const OLD: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
     const NEW: &str = "ff0102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
 
-    fn keys(file: &str) -> Keys {
-        Keys::read(file.as_bytes()).expect(file)
+    fn keys(file: &str) -> KeyRing {
+        KeyRing::read(file.as_bytes()).expect(file)
     }
 
     #[test]
     fn what_is_sealed_is_opened_at_its_place_only() {
-        let keys = Keys::random().expect("random numbers");
+        let keys = KeyRing::random().expect("random numbers");
         let plain = "Ana O'Neill, 3000000126; ".repeat(1000);
-        let sealed = keys.seal("batch:records:1", plain.as_bytes()).expect("sealed");
+        let sealed = keys.encrypt("batch:records:1", plain.as_bytes()).expect("sealed");
         assert!(sealed.len() < plain.len() / 10, "{} bytes", sealed.len());
         assert!(!String::from_utf8_lossy(&sealed).contains("Neill"));
-        assert_eq!(keys.open("batch:records:1", &sealed).expect("opened"), plain.as_bytes());
-        assert_eq!(keys.open("batch:records:2", &sealed), Err(CannotOpen::Damaged));
+        assert_eq!(keys.decrypt("batch:records:1", &sealed).expect("opened"), plain.as_bytes());
+        assert_eq!(keys.decrypt("batch:records:2", &sealed), Err(DecryptError::Damaged));
         for at in [0, 20, sealed.len() - 1] {
             let mut changed = sealed.clone();
             changed[at] ^= 1;
-            assert_eq!(keys.open("batch:records:1", &changed), Err(CannotOpen::Damaged), "byte {at}");
+            assert_eq!(keys.decrypt("batch:records:1", &changed), Err(DecryptError::Damaged), "byte {at}");
         }
         for length in [0, 3, HEAD_LEN, sealed.len() - 1] {
-            assert_eq!(keys.open("batch:records:1", &sealed[..length]), Err(CannotOpen::Damaged), "{length} bytes");
+            assert_eq!(keys.decrypt("batch:records:1", &sealed[..length]), Err(DecryptError::Damaged), "{length} bytes");
         }
-        assert_ne!(sealed, keys.seal("batch:records:1", plain.as_bytes()).expect("sealed"), "a nonce is used once");
-        assert_eq!(keys.open("x", &keys.seal("x", b"").expect("sealed")).expect("opened"), b"");
+        assert_ne!(sealed, keys.encrypt("batch:records:1", plain.as_bytes()).expect("sealed"), "a nonce is used once");
+        assert_eq!(keys.decrypt("x", &keys.encrypt("x", b"").expect("sealed")).expect("opened"), b"");
     }
 
     #[test]
     fn keys_can_be_rotated() {
-        let sealed = keys(OLD).seal("x", b"Ana").expect("sealed");
+        let sealed = keys(OLD).encrypt("x", b"Ana").expect("sealed");
         let rotated = keys(&format!("# the new one first\n{NEW}\n\n{OLD}\n"));
-        assert_eq!(rotated.open("x", &sealed).expect("opened"), b"Ana");
-        let anew = rotated.seal("x", b"Ana").expect("sealed");
-        assert_eq!(keys(OLD).open("x", &anew), Err(CannotOpen::UnknownKey));
-        assert_eq!(keys(NEW).open("x", &anew).expect("opened"), b"Ana");
-        assert_eq!(keys(NEW).open("x", &sealed), Err(CannotOpen::UnknownKey));
+        assert_eq!(rotated.decrypt("x", &sealed).expect("opened"), b"Ana");
+        let anew = rotated.encrypt("x", b"Ana").expect("sealed");
+        assert_eq!(keys(OLD).decrypt("x", &anew), Err(DecryptError::UnknownKey));
+        assert_eq!(keys(NEW).decrypt("x", &anew).expect("opened"), b"Ana");
+        assert_eq!(keys(NEW).decrypt("x", &sealed), Err(DecryptError::UnknownKey));
     }
 
     #[test]
@@ -250,10 +250,10 @@ mod tests {
             (&format!("{OLD}\nsecret words"), "line 2: is not 32 bytes"),
             (&NEW[..32], "line 1: is not 32 bytes"),
         ] {
-            let error = Keys::read(file.as_bytes()).expect_err(file);
+            let error = KeyRing::read(file.as_bytes()).expect_err(file);
             assert!(error.contains(problem) && !error.contains("secret"), "{error}");
         }
-        assert!(Keys::read(&[0xFF; 33]).is_err());
-        assert!(Keys::read(&[0xFF; 32]).is_ok(), "32 bytes as they are");
+        assert!(KeyRing::read(&[0xFF; 33]).is_err());
+        assert!(KeyRing::read(&[0xFF; 32]).is_ok(), "32 bytes as they are");
     }
 }

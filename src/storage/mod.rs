@@ -9,9 +9,9 @@ use std::sync::Arc;
 
 use ::redis::{FromRedisValue, RedisResult, Script};
 
-pub use connection::Open;
+pub use connection::RedisHandle;
 use connection::{Connection, describe};
-use encryption::Keys;
+use encryption::KeyRing;
 
 use crate::observability::metrics;
 
@@ -30,7 +30,7 @@ pub enum StoreError {
 }
 
 /// What a store will have done.
-pub type Pending<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
 
 /// What replicas share, if they share anything, and the keys that seal what is put there.
 #[derive(Debug, Clone)]
@@ -38,7 +38,7 @@ pub struct Storage {
     /// The Redis; without one, everything stays in this process.
     pub redis: Option<Arc<Redis>>,
     /// The keys.
-    pub keys: Arc<Keys>,
+    pub keys: Arc<KeyRing>,
 }
 
 impl Storage {
@@ -47,7 +47,7 @@ impl Storage {
     /// # Errors
     /// When the system has no random numbers.
     pub fn in_memory() -> Result<Self, String> {
-        Ok(Self { redis: None, keys: Arc::new(Keys::random()?) })
+        Ok(Self { redis: None, keys: Arc::new(KeyRing::random()?) })
     }
 
     /// Its name for people.
@@ -82,7 +82,7 @@ impl Redis {
     ///
     /// # Errors
     /// [`StoreError`]
-    pub async fn run<T, F: Future<Output = RedisResult<T>>>(&self, work: impl Fn(Open) -> F) -> Result<T, StoreError> {
+    pub async fn run<T, F: Future<Output = RedisResult<T>>>(&self, work: impl Fn(RedisHandle) -> F) -> Result<T, StoreError> {
         match self.run_once(&work).await {
             // The first attempt may have done it, whatever comes of the second.
             Err(StoreError::AnswerLost(_)) => self.run_once(&work).await.map_err(|error| match error {
@@ -97,9 +97,9 @@ impl Redis {
     ///
     /// # Errors
     /// [`StoreError`]
-    pub async fn run_once<T, F: Future<Output = RedisResult<T>>>(&self, work: impl Fn(Open) -> F) -> Result<T, StoreError> {
+    pub async fn run_once<T, F: Future<Output = RedisResult<T>>>(&self, work: impl Fn(RedisHandle) -> F) -> Result<T, StoreError> {
         let (number, open) = self.connection.open().await.inspect_err(|_| metrics::store_error())?;
-        let is_cluster = matches!(open, Open::Cluster(_));
+        let is_cluster = matches!(open, RedisHandle::Cluster(_));
         match work(open).await {
             Ok(done) => Ok(done),
             Err(error) => {
@@ -127,7 +127,7 @@ impl Redis {
 ///
 /// # Errors
 /// Redis's own.
-pub async fn invoke<T: FromRedisValue>(mut open: Open, script: &Script, keys: &[String], arguments: &[String]) -> RedisResult<T> {
+pub async fn invoke<T: FromRedisValue>(mut open: RedisHandle, script: &Script, keys: &[String], arguments: &[String]) -> RedisResult<T> {
     let mut invocation = script.prepare_invoke();
     for key in keys {
         invocation.key(key);

@@ -6,7 +6,7 @@ use lrs_gateway::domain::{Achievement, AchievementJob, AchievementJobStatus, Ema
 use lrs_gateway::lrs::Service;
 use lrs_gateway::lrs::services::external::{AchievementCodes, GetAchievementBatch, SubmitAchievementBatch, SubmitAchievementBatchResponse};
 use lrs_gateway::organisations::Product;
-use lrs_gateway::schema::Value as _;
+use lrs_gateway::schema::Scalar as _;
 use lrs_gateway::schema::deserialize::from_json;
 use lrs_gateway::simulator::{Settings, SimulatedOrganisation};
 use serde_json::json;

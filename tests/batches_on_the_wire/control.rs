@@ -73,7 +73,7 @@ async fn a_lost_answer_is_that_of_a_request_that_was_done() {
         // Other operations are answered meanwhile.
         assert!(says(&asking.ask(&GetRegistrationBatch { job_id: 1 }).await, "WSRC0018"));
         let url = format!("{}{}", asking.lrs.url(), Service::Learner.path());
-        let response = asking.actor.organisation.http().post(url).body(asking.message(&submission)).send().await.expect("headers");
+        let response = asking.actor.organisation.http_client().post(url).body(asking.message(&submission)).send().await.expect("headers");
         assert_eq!(response.status(), 200);
         assert_eq!(response.headers()["content-type"], "text/xml; charset=utf-8");
         assert!(response.content_length().is_some_and(|length| length > 0));
@@ -87,7 +87,7 @@ async fn a_lost_answer_is_that_of_a_request_that_was_done() {
 #[tokio::test]
 async fn people_can_have_answers_lost_and_look_at_submissions() {
     let mut asking = Asking::new(0);
-    let http = asking.actor.organisation.http().clone();
+    let http = asking.actor.organisation.http_client().clone();
     let control = format!("{}/control", asking.lrs.url());
     let order = |body: Value| http.post(format!("{control}/lose-answers")).body(body.to_string()).send();
     assert_eq!(order(json!({"operation": "SubmitAchievementBatchJob", "count": 1})).await.expect("an answer").status(), 204);

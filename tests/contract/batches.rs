@@ -1,13 +1,13 @@
 //! The golden messages of batches: what each operation writes, byte by byte, and what it reads.
 
-use lrs_gateway::domain::{Achievement, BatchLearner, BatchLearnerToVerify, EmailAddress, JobType, Open, Personal, SubmissionType};
+use lrs_gateway::domain::{Achievement, BatchLearner, BatchLearnerToVerify, EmailAddress, Extensible, JobType, Personal, SubmissionType};
 use lrs_gateway::lrs::codes::LrsCode;
 use lrs_gateway::lrs::services::external::{AchievementCodes, GetAchievementBatch, SubmitAchievementBatch};
 use lrs_gateway::lrs::services::learner::{GetRegistrationBatch, GetVerificationBatch, SubmitRegistrationBatch, SubmitVerificationBatch};
-use lrs_gateway::lrs::{Answer as _, Context, Operation, Service, Vendor, read_answer};
-use lrs_gateway::organisations::Actor;
-use lrs_gateway::schema::Value as _;
-use lrs_gateway::schema::deserialize::{Input, from_json};
+use lrs_gateway::lrs::{LrsResponse as _, MessageContext, Operation, Service, Vendor, read_answer};
+use lrs_gateway::organisations::RequestContext;
+use lrs_gateway::schema::Scalar as _;
+use lrs_gateway::schema::deserialize::{FromDocument, from_json};
 use serde_json::json;
 
 use super::golden;
@@ -25,13 +25,13 @@ const GOLDEN: [(&str, Service); 6] = [
     ("get-achievement-batch", Service::External),
 ];
 
-fn record<T: Input>(json: &serde_json::Value) -> T {
+fn record<T: FromDocument>(json: &serde_json::Value) -> T {
     from_json(json.to_string().as_bytes()).unwrap_or_else(|mistakes| panic!("{json}: {mistakes:?}"))
 }
 
 /// The operation must write the golden request. Gives back what it reads from the golden response.
-fn hold<O: Operation>(name: &str, actor: &Actor, operation: &O) -> O::Answer {
-    let written = operation.envelope(&Context { actor, vendor: &Vendor::default() }).expect("legal");
+fn hold<O: Operation>(name: &str, actor: &RequestContext, operation: &O) -> O::Response {
+    let written = operation.envelope(&MessageContext { request: actor, vendor: &Vendor::default() }).expect("legal");
     assert_eq!(written, golden(name, "request.xml"), "{name}");
     read_answer::<O>(200, "text/xml; charset=utf-8", golden(name, "response.xml").as_bytes())
         .unwrap_or_else(|error| panic!("{name}: {error:?}"))
@@ -64,7 +64,7 @@ fn registration_batches_are_written_and_read_as_golden() {
     assert_eq!((output.new_learners_count, output.rejected_learners_count), (Some(1), Some(1)));
     let [first, second] = &output.learner[..] else { panic!("two learners") };
     assert_eq!((text(first.mis_identifier.as_ref()), first.return_code.as_deref()), (Some("STU-1 <&>"), Some("RC999")));
-    assert_eq!(first.uln.as_ref().map(Open::to_lrs).as_deref(), Some("3000000258"));
+    assert_eq!(first.uln.as_ref().map(Extensible::to_lrs).as_deref(), Some("3000000258"));
     assert_eq!(text(first.notes.as_ref()), Some("First line\r\nsecond line"));
     assert_eq!((text(second.given_name.as_ref()), second.return_code.as_deref()), (Some("Li"), Some("RC006")));
 }

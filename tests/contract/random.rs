@@ -11,8 +11,8 @@ use lrs_gateway::domain::{
 use lrs_gateway::lrs::services::external::{AchievementCodes, GetAchievementBatch, SubmitAchievementBatch};
 use lrs_gateway::lrs::services::learner::{GetRegistrationBatch, GetVerificationBatch, SubmitRegistrationBatch, SubmitVerificationBatch};
 use lrs_gateway::lrs::soap::write::IllegalCharacter;
-use lrs_gateway::lrs::{Context, Operation, Service, Vendor};
-use lrs_gateway::organisations::{Actor, OrganisationPassword};
+use lrs_gateway::lrs::{MessageContext, Operation, Service, Vendor};
+use lrs_gateway::organisations::{OrganisationPassword, RequestContext};
 use lrs_gateway::schema::deserialize::from_json;
 use lrs_gateway::schema::{self, is_xml_char};
 use proptest::prelude::*;
@@ -65,12 +65,12 @@ fn text(most: usize) -> impl Strategy<Value = String> {
 }
 
 /// The texts that the gateway takes for a value of this type.
-fn value<T: schema::Value + Debug>(text: impl Strategy<Value = String>) -> impl Strategy<Value = T> {
+fn value<T: schema::Scalar + Debug>(text: impl Strategy<Value = String>) -> impl Strategy<Value = T> {
     text.prop_filter_map("a text the gateway takes", |text| T::parse(&text).ok())
 }
 
 /// Such a value, or an empty one, or none.
-fn optional<T: schema::Value + Debug + Clone>(text: impl Strategy<Value = String>) -> impl Strategy<Value = Option<T>> {
+fn optional<T: schema::Scalar + Debug + Clone>(text: impl Strategy<Value = String>) -> impl Strategy<Value = Option<T>> {
     prop_oneof![Just(None), Just(T::parse("").ok()), value(text).prop_map(Some)]
 }
 
@@ -296,7 +296,7 @@ fn requests<O: Operation + Debug>(operation: impl Strategy<Value = O>) -> Messag
 fn written<T: Debug>(
     name: &str,
     requested: impl Strategy<Value = T>,
-    envelope: impl Fn(&T, &Context<'_>) -> Result<String, IllegalCharacter>,
+    envelope: impl Fn(&T, &MessageContext<'_>) -> Result<String, IllegalCharacter>,
 ) -> Messages {
     let password = prop::collection::vec(any::<char>().prop_filter("XML can carry it", |c| is_xml_char(*c)), 16)
         .prop_map(String::from_iter)
@@ -305,9 +305,9 @@ fn written<T: Debug>(
     let mut runner = TestRunner::new(Config { failure_persistence: None, ..Config::default() });
     let requests = (0..64).map(|number| {
         let (requested, ukprn, password, user) = request.new_tree(&mut runner).expect("most are valid").current();
-        let actor = Actor::new(Arc::new(organisation(&ukprn, &password, &[])), user);
+        let actor = RequestContext::new(Arc::new(organisation(&ukprn, &password, &[])), user);
         let vendor = Vendor::default();
-        let context = Context { actor: &actor, vendor: &vendor };
+        let context = MessageContext { request: &actor, vendor: &vendor };
         (format!("{name}-{number}"), envelope(&requested, &context).expect("parsed values can be written"))
     });
     requests.collect()

@@ -15,7 +15,7 @@ use lrs_gateway::lrs::services::learner::{
     VerificationBatchOutput, VerifiedLearner, VerifyLearnerResponse,
 };
 use lrs_gateway::lrs::services::learner_r9::{LearnerRecord, LearningEventsResponse, LearningEventsResult};
-use lrs_gateway::lrs::soap::xml_mapping::{Fields, WireRecord};
+use lrs_gateway::lrs::soap::xml_mapping::{Fields, XmlRecord};
 use lrs_gateway::schema::camel_case;
 use lrs_gateway::server::openapi;
 use serde_json::Value;
@@ -46,7 +46,7 @@ fn rows(element: &str, json: &str, fields: Fields) -> Rows {
 }
 
 /// The path of an element within the only element of a record that is a frame and nothing else.
-fn within<T: WireRecord>(element: &str) -> String {
+fn within<T: XmlRecord>(element: &str) -> String {
     let [(frame, _)] = T::FIELDS else { panic!("it has {} elements", T::FIELDS.len()) };
     format!("{element}{frame}/")
 }
@@ -153,14 +153,14 @@ fn batches() -> String {
         table::<SubmitRegistrationBatch<'_>>(
             "submitRegistrationBatch",
             "requestBody",
-            SubmitRegistrationBatch::ELEMENT,
+            SubmitRegistrationBatch::REQUEST_ELEMENT,
             &registrations,
             "",
         ),
         table::<GetRegistrationBatch>(
             "getRegistrationBatch",
             "responses/200",
-            GetRegistrationBatch::ANSWER,
+            GetRegistrationBatch::RESPONSE_ELEMENT,
             &of_job(RegistrationBatchOutput::FIELDS),
             "parts[].job",
         ),
@@ -174,14 +174,14 @@ fn batches() -> String {
         table::<SubmitVerificationBatch<'_>>(
             "submitVerificationBatch",
             "requestBody",
-            SubmitVerificationBatch::ELEMENT,
+            SubmitVerificationBatch::REQUEST_ELEMENT,
             &verifications,
             "",
         ),
         table::<GetVerificationBatch>(
             "getVerificationBatch",
             "responses/200",
-            GetVerificationBatch::ANSWER,
+            GetVerificationBatch::RESPONSE_ELEMENT,
             &of_job(VerificationBatchOutput::FIELDS),
             "parts[].job",
         ),
@@ -192,7 +192,13 @@ fn batches() -> String {
             &verified,
             "results[].verification.",
         ),
-        table::<SubmitAchievementBatch<'_>>("submitAchievementBatch", "requestBody", SubmitAchievementBatch::ELEMENT, &achievements, ""),
+        table::<SubmitAchievementBatch<'_>>(
+            "submitAchievementBatch",
+            "requestBody",
+            SubmitAchievementBatch::REQUEST_ELEMENT,
+            &achievements,
+            "",
+        ),
         table::<GetAchievementBatch>("getAchievementBatchJob", "responses/200", "GetAchievementBatchJobResult", &job, ""),
     ]
     .concat()
@@ -220,9 +226,9 @@ fn section<O: Operation>(id: &str, request: &Rows, answer: &Rows) -> String {
     let operation = operation(id);
     let schema = |part: &Value| part["content"]["application/json"]["schema"].clone();
     let mut page = format!("\n## {id}\n\nLRS calls it {}.\n", O::NAME);
-    let element = O::ELEMENT.rsplit(':').next().expect("a name");
+    let element = O::REQUEST_ELEMENT.rsplit(':').next().expect("a name");
     for (element, table, schema) in
-        [(element, request, schema(&operation["requestBody"])), (O::ANSWER, answer, schema(&operation["responses"]["200"]))]
+        [(element, request, schema(&operation["requestBody"])), (O::RESPONSE_ELEMENT, answer, schema(&operation["responses"]["200"]))]
     {
         let listed: BTreeSet<String> = table.iter().flat_map(|(_, names)| names.clone()).collect();
         assert_eq!(listed, fields_of(&schema, ""), "{id} {element}");

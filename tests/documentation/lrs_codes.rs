@@ -9,7 +9,7 @@ use lrs_gateway::api::learning_events::LearningEventsOutcome;
 use lrs_gateway::api::register_learners::{RegisterOutcome, UpdateOutcome};
 use lrs_gateway::api::verify_learners::VerifyOutcome;
 use lrs_gateway::lrs::codes::{LrsCode, TABLE};
-use lrs_gateway::lrs::{CallFailed, Failure};
+use lrs_gateway::lrs::{CallError, LrsError};
 use lrs_gateway::problem::Problem;
 
 use super::assert_ends_with;
@@ -51,7 +51,7 @@ fn the_page_of_codes_is_what_the_gateway_makes_of_them() {
 fn every_outcome_has_a_documented_code() {
     for (name, code) in OUTCOMES.iter().flat_map(|(_, outcomes)| *outcomes) {
         assert!(TABLE.iter().any(|entry| entry.code == *code), "{name} {code}");
-        assert_eq!(Failure::of_code(&LrsCode::new(*code)), None, "{name} {code}");
+        assert_eq!(LrsError::of_code(&LrsCode::new(*code)), None, "{name} {code}");
     }
 }
 
@@ -59,8 +59,8 @@ fn what_the_caller_gets(code: &str) -> String {
     if let Some((_, part)) = PARTS.iter().find(|(lrs, _)| *lrs == code) {
         return (*part).to_owned();
     }
-    if let Some(failure) = Failure::of_code(&LrsCode::new(code)) {
-        let row = Problem::from(CallFailed { failure, outcome_unknown: false }).code().row();
+    if let Some(failure) = LrsError::of_code(&LrsCode::new(code)) {
+        let row = Problem::from(CallError { error: failure, outcome_unknown: false }).code().row();
         return format!("{} `{}`", row.status, row.code);
     }
     let mut outcomes: BTreeMap<&str, Vec<String>> = BTreeMap::new();

@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;
 use futures_util::future::{join, join_all};
-use lrs_gateway::lrs::concurrency_limit::QueueSettings;
-use lrs_gateway::lrs::{BreakerSettings, Service};
-use lrs_gateway::simulator::{Step, Trouble};
+use lrs_gateway::lrs::concurrency_limit::ConcurrencySettings;
+use lrs_gateway::lrs::{CircuitBreakerSettings, Service};
+use lrs_gateway::simulator::{Fault, FaultStep};
 use serde_json::{Value, json};
 
 use super::{EVENTS, FIND, REGISTER, ana, awarding, both, newcomer, statuses};
@@ -24,7 +24,7 @@ const PROBES: Duration = Duration::from_millis(300);
 const SLACK: Duration = Duration::from_millis(500);
 
 fn breaking() -> Options {
-    let breaker = BreakerSettings { failures: 5, probe_interval: PROBES };
+    let breaker = CircuitBreakerSettings { failure_threshold: 5, probe_interval: PROBES };
     Options { breaker, organisations: both("demo-password-01"), ..Options::default() }
 }
 
@@ -95,7 +95,8 @@ async fn a_dead_lrs_is_told_at_once_and_is_left_alone_but_for_probes_and_is_not_
     const AT_ONCE: usize = 3;
     let lrs = Lrs::with(&open_to_both());
     let door = Door::before(&lrs.url());
-    let queue = QueueSettings { at_once: AT_ONCE, at_once_per_organisation: 2, ..QueueSettings::default() };
+    let queue =
+        ConcurrencySettings { max_concurrent_calls: AT_ONCE, max_concurrent_calls_per_organisation: 2, ..ConcurrencySettings::default() };
     let gateway = Gateway::with(&door.url(), Options { queue, ..breaking() });
     let (made, (dead, alive)) = under_load(&gateway, async |_| {
         door.set_dead(true);
@@ -230,7 +231,7 @@ async fn an_outage_of_one_service_closes_no_other() {
         let lrs = Lrs::start();
         let gateway = Gateway::with(&lrs.url(), breaking());
         let caller = gateway.caller();
-        lrs.simulator.play(vec![Step { service: Some(service), ..Step::new(Trouble::Refuse) }]);
+        lrs.simulator.play(vec![FaultStep { service: Some(service), ..FaultStep::new(Fault::Refuse) }]);
         let body = ana();
         let calls = futures_util::stream::iter(0..10).then(|_| caller.post(broken, &body));
         calls.for_each(async |answer| drop(answer.problem(503, "lrs_unavailable"))).await;

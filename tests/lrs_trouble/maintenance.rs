@@ -3,10 +3,10 @@
 use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
-use lrs_gateway::batches::JobSettings;
-use lrs_gateway::lrs::BreakerSettings;
-use lrs_gateway::lrs::maintenance::Window;
-use lrs_gateway::simulator::{Step, Trouble};
+use lrs_gateway::batches::BatchSettings;
+use lrs_gateway::lrs::CircuitBreakerSettings;
+use lrs_gateway::lrs::maintenance::MaintenanceWindow;
+use lrs_gateway::simulator::{Fault, FaultStep};
 use serde_json::{Value, json};
 
 use super::{EVENTS, FIND, REGISTER, ana, awarding, newcomer, status, statuses};
@@ -17,13 +17,13 @@ use crate::support::{Gateway, Lrs};
 const NOTE: &str = "Yearly maintenance of LRS: see its website.";
 
 /// A window that began an hour ago and will be over in this time.
-fn until(rest: Duration) -> Window {
+fn until(rest: Duration) -> MaintenanceWindow {
     let now = Timestamp::now();
     let rest = SignedDuration::try_from(rest).expect("not for ever");
-    Window { from: now - SignedDuration::from_hours(1), until: now + rest, note: Some(NOTE.to_owned()) }
+    MaintenanceWindow { starts_at: now - SignedDuration::from_hours(1), ends_at: now + rest, note: Some(NOTE.to_owned()) }
 }
 
-fn announced(window: &Window) -> Options {
+fn announced(window: &MaintenanceWindow) -> Options {
     Options { maintenance: vec![window.clone()], ..Options::default() }
 }
 
@@ -42,7 +42,7 @@ async fn during_announced_maintenance_callers_are_told_until_when_and_nothing_is
         let problem = answer.problem(503, "lrs_maintenance");
         let wait: u64 = answer.header("retry-after").parse().expect("seconds");
         assert!((570..=600).contains(&wait), "{path}: {wait}");
-        assert!(problem["detail"].as_str().is_some_and(|detail| detail.contains(&window.until.to_string())), "{path}: {problem}");
+        assert!(problem["detail"].as_str().is_some_and(|detail| detail.contains(&window.ends_at.to_string())), "{path}: {problem}");
         assert_eq!((&problem["retryable"], &problem["outcomeUnknown"]), (&json!(true), &Value::Null), "{path}: {problem}");
     }
     nothing_came(&lrs);
@@ -70,7 +70,7 @@ async fn maintenance_that_is_over_or_still_to_come_is_none() {
     let now = Timestamp::now();
     let window = |from: i64, until: i64| {
         let at = |minutes| now + SignedDuration::from_mins(minutes);
-        Window { from: at(from), until: at(until), note: None }
+        MaintenanceWindow { starts_at: at(from), ends_at: at(until), note: None }
     };
     let maintenance = vec![window(-120, -60), window(60, 120)];
     let gateway = Gateway::with(&lrs.url(), Options { maintenance, ..Options::default() });
@@ -86,7 +86,7 @@ async fn a_batch_is_accepted_during_announced_maintenance_and_done_by_itself_aft
     let (window, horizon) = (until(Duration::from_secs(3)), Duration::from_secs(2));
     let begun = Instant::now();
     let options = announced(&window);
-    let jobs = JobSettings { horizon, maintenance: options.maintenance.clone(), ..options.jobs };
+    let jobs = BatchSettings { tracking_timeout: horizon, maintenance: options.maintenance.clone(), ..options.jobs };
     let kept = horizon + jobs.retention;
     let gateway = Gateway::with(&lrs.url(), Options { jobs, ..options });
     let caller = gateway.caller();
@@ -107,11 +107,11 @@ async fn a_batch_is_accepted_during_announced_maintenance_and_done_by_itself_aft
     for service in status(&gateway).await["services"].as_array().expect("services") {
         assert_eq!(service["status"], "MAINTENANCE");
     }
-    if Timestamp::now() < window.until {
+    if Timestamp::now() < window.ends_at {
         nothing_came(&lrs);
     }
     let state = batch.when("COMPLETE").await;
-    assert!(Timestamp::now() >= window.until, "not before: {state}");
+    assert!(Timestamp::now() >= window.ends_at, "not before: {state}");
     assert!(state["parts"][0].get("reason").is_none(), "{state}");
     assert_eq!(lrs.simulator.requests("SubmitBatch"), 1);
     assert_eq!(caller.post(FIND, &ana()).await.status, 200);
@@ -132,19 +132,19 @@ async fn announced_maintenance_is_told_with_its_beginning_its_end_and_what_the_o
     assert_eq!(services.len(), 3);
     for service in services {
         assert_eq!((&service["status"], &service["note"]), (&json!("MAINTENANCE"), &json!(NOTE)), "{service}");
-        assert!(same(&service["since"], window.from) && same(&service["until"], window.until), "{service}");
+        assert!(same(&service["since"], window.starts_at) && same(&service["until"], window.ends_at), "{service}");
     }
     let after = loop {
         let status = status(&gateway).await;
-        if Timestamp::now() >= window.until && status["status"] != "MAINTENANCE" {
+        if Timestamp::now() >= window.ends_at && status["status"] != "MAINTENANCE" {
             break status;
         }
-        assert!(Timestamp::now() < window.until + SignedDuration::from_secs(5), "it is never over");
+        assert!(Timestamp::now() < window.ends_at + SignedDuration::from_secs(5), "it is never over");
         tokio::time::sleep(Duration::from_millis(10)).await;
     };
     assert_eq!(after["status"], "AVAILABLE");
     for service in after["services"].as_array().expect("services") {
-        assert!(same(&service["since"], window.until), "{service}");
+        assert!(same(&service["since"], window.ends_at), "{service}");
         assert!(service.get("until").is_none() && service.get("note").is_none(), "{service}");
     }
     nothing_came(&lrs);
@@ -153,10 +153,10 @@ async fn announced_maintenance_is_told_with_its_beginning_its_end_and_what_the_o
 #[tokio::test]
 async fn lrs_is_said_to_be_as_its_calls_have_been() {
     let lrs = Lrs::start();
-    let breaker = BreakerSettings { failures: 3, probe_interval: Duration::from_millis(200) };
+    let breaker = CircuitBreakerSettings { failure_threshold: 3, probe_interval: Duration::from_millis(200) };
     let gateway = Gateway::with(&lrs.url(), Options { breaker, ..Options::default() });
     let caller = gateway.caller();
-    let find = async |steps: Vec<Step>| {
+    let find = async |steps: Vec<FaultStep>| {
         lrs.simulator.play(steps);
         caller.post(FIND, &ana()).await.status
     };
@@ -167,18 +167,18 @@ async fn lrs_is_said_to_be_as_its_calls_have_been() {
         statuses[1].clone()
     };
     assert_eq!(learner().await, "AVAILABLE");
-    assert_eq!(find(vec![Step::new(Trouble::OutOfHours)]).await, 503);
+    assert_eq!(find(vec![FaultStep::new(Fault::OutOfHours)]).await, 503);
     assert_eq!(learner().await, "MAINTENANCE");
-    assert_eq!(find(vec![Step::new(Trouble::MaintenancePage)]).await, 503);
+    assert_eq!(find(vec![FaultStep::new(Fault::MaintenancePage)]).await, 503);
     assert_eq!(learner().await, "MAINTENANCE");
     assert_eq!(find(vec![]).await, 200);
     assert_eq!(learner().await, "AVAILABLE", "it is open as soon as it answers");
-    assert_eq!(find(vec![Step::new(Trouble::Refuse)]).await, 503);
+    assert_eq!(find(vec![FaultStep::new(Fault::Refuse)]).await, 503);
     assert_eq!(learner().await, "DEGRADED");
     assert_eq!(find(vec![]).await, 200);
     assert_eq!(learner().await, "DEGRADED", "one answer does not make it well");
     for _ in 0..3 {
-        assert_eq!(find(vec![Step::new(Trouble::Unavailable)]).await, 503);
+        assert_eq!(find(vec![FaultStep::new(Fault::Unavailable)]).await, 503);
     }
     assert_eq!(learner().await, "UNAVAILABLE");
     let asked = lrs.simulator.requests("FindLearnerByULN");

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
-use lrs_gateway::lrs::concurrency_limit::QueueSettings;
+use lrs_gateway::lrs::concurrency_limit::ConcurrencySettings;
 use serde_json::{Value, json};
 
 use super::{FIND, REGISTER, ana, awarding, begin, both, ended, newcomer};
@@ -18,12 +18,17 @@ use crate::support::{Gateway, Lrs};
 const SEARCH: &str = "FindLearnerByULN";
 
 /// A line in which nobody's patience ends before the test does.
-const fn patient(at_once: usize, at_once_per_organisation: usize, length: usize) -> QueueSettings {
-    QueueSettings { at_once, at_once_per_organisation, length, longest: Duration::from_secs(20) }
+const fn patient(at_once: usize, at_once_per_organisation: usize, length: usize) -> ConcurrencySettings {
+    ConcurrencySettings {
+        max_concurrent_calls: at_once,
+        max_concurrent_calls_per_organisation: at_once_per_organisation,
+        queue_capacity: length,
+        queue_timeout: Duration::from_secs(20),
+    }
 }
 
 /// LRS behind a door, and the gateway before it.
-fn scene(queue: QueueSettings, options: Options) -> (Lrs, Door, Gateway) {
+fn scene(queue: ConcurrencySettings, options: Options) -> (Lrs, Door, Gateway) {
     let lrs = Lrs::with(&open_to_both());
     lrs.simulator.set_jobs_take(Duration::ZERO);
     let door = Door::before(&lrs.url());
@@ -91,7 +96,7 @@ async fn who_finds_the_line_full_is_turned_away_at_once_and_nothing_is_sent() {
 #[tokio::test]
 async fn who_has_waited_long_enough_is_told_and_nothing_is_sent() {
     let longest = Duration::from_millis(150);
-    let (_lrs, door, gateway) = scene(QueueSettings { longest, ..patient(1, 1, 2) }, single_calls());
+    let (_lrs, door, gateway) = scene(ConcurrencySettings { queue_timeout: longest, ..patient(1, 1, 2) }, single_calls());
     door.hold(SEARCH);
     let first = begin(gateway.caller(), FIND, ana());
     door.until_inside(SEARCH, 1).await;

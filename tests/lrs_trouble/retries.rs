@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;
 use futures_util::future::join_all;
-use lrs_gateway::simulator::{Settings, Step, Trouble};
+use lrs_gateway::simulator::{Fault, FaultStep, Settings};
 use serde_json::{Value, json};
 
 use super::{EVENTS, FIND, REGISTER, SEARCH, VERIFY, ana, begin, newcomer, statuses};
@@ -13,16 +13,16 @@ use crate::support::gateway::Options;
 use crate::support::{Gateway, Lrs};
 
 /// What a connection that did not get through looks like.
-const DID_NOT_GET_THROUGH: [Trouble; 4] = [Trouble::Refuse, Trouble::ResetBefore, Trouble::ResetAfter, Trouble::Unavailable];
+const DID_NOT_GET_THROUGH: [Fault; 4] = [Fault::Refuse, Fault::ResetBefore, Fault::ResetAfter, Fault::Unavailable];
 
 fn retrying(retries: u32) -> Options {
     Options { retries, ..Options::default() }
 }
 
 /// Asks once for something that does not get through so many times, and is made again twice.
-async fn does_not_get_through(trouble: Trouble, troubles: usize, (lrs, gateway): (&Lrs, &Gateway), (path, element, body): &Read) {
+async fn does_not_get_through(trouble: Fault, troubles: usize, (lrs, gateway): (&Lrs, &Gateway), (path, element, body): &Read) {
     let before = lrs.simulator.requests(element);
-    lrs.simulator.play(vec![Step::new(trouble).of(element).times(troubles)]);
+    lrs.simulator.play(vec![FaultStep::new(trouble).of(element).times(troubles)]);
     let answer = gateway.caller().post(path, body).await;
     let what = format!("{path}: {troubles} times {trouble:?}");
     assert_eq!(lrs.simulator.requests(element) - before, (troubles + 1).min(3), "{what}");
@@ -77,11 +77,11 @@ async fn a_read_finds_an_lrs_that_begins_to_listen_meanwhile() {
 async fn an_answer_is_never_asked_for_again() {
     let lrs = Lrs::start();
     let gateway = Gateway::with(&lrs.url(), retrying(5));
-    let fault = |code: &str| Step { code: Some(code.into()), ..Step::new(Trouble::Fault) };
+    let fault = |code: &str| FaultStep { code: Some(code.into()), ..FaultStep::new(Fault::Fault) };
     let mut steps = vec![fault("WSEC4711"), fault("WSEC0001"), fault("WSEC0005"), fault("WSEC0999")];
-    steps.extend(Trouble::all().filter(|trouble| !DID_NOT_GET_THROUGH.contains(trouble)).filter_map(|trouble| match trouble {
-        Trouble::Latency | Trouble::SlowDrip | Trouble::Fault => None,
-        _ => Some(Step::new(trouble)),
+    steps.extend(Fault::all().filter(|trouble| !DID_NOT_GET_THROUGH.contains(trouble)).filter_map(|trouble| match trouble {
+        Fault::Latency | Fault::SlowDrip | Fault::Fault => None,
+        _ => Some(FaultStep::new(trouble)),
     }));
     assert_eq!(steps.len(), 10);
     for (asked, step) in steps.into_iter().enumerate() {
@@ -96,7 +96,7 @@ async fn an_answer_is_never_asked_for_again() {
 async fn a_read_that_was_not_answered_in_time_is_not_made_again() {
     let lrs = Lrs::start();
     let gateway = Gateway::with(&lrs.url(), Options { timeout: Duration::from_millis(400), ..retrying(5) });
-    for (asked, step) in [Step::new(Trouble::Latency).taking(3000), Step::new(Trouble::SlowDrip).taking(50)].into_iter().enumerate() {
+    for (asked, step) in [FaultStep::new(Fault::Latency).taking(3000), FaultStep::new(Fault::SlowDrip).taking(50)].into_iter().enumerate() {
         lrs.simulator.play(vec![step]);
         gateway.caller().post(FIND, &ana()).await.problem(504, "lrs_timeout");
         assert_eq!(lrs.simulator.requests("FindLearnerByULN"), asked + 1);
@@ -118,7 +118,7 @@ async fn a_write_is_never_made_again() {
             ("/v1/learners/obtain-uln", "RegisterLearner", newcomer(50 + number).0),
         ] {
             let before = lrs.simulator.requests(element);
-            lrs.simulator.play(vec![Step::new(trouble).of(element).times(1)]);
+            lrs.simulator.play(vec![FaultStep::new(trouble).of(element).times(1)]);
             let problem = caller.post(path, &body).await.problem(504, "lrs_timeout");
             assert_eq!((&problem["outcomeUnknown"], &problem["retryable"]), (&json!(true), &json!(false)), "{path}: {trouble:?}");
             assert_eq!(lrs.simulator.requests(element) - before, 1, "{path}: {trouble:?}");
@@ -132,7 +132,7 @@ async fn nothing_is_made_again_after_the_time_of_the_call_is_over() {
     let lrs = Lrs::with(&Settings { latency_milliseconds: 200, ..Settings::default() });
     let timeout = Duration::from_millis(500);
     let gateway = Gateway::with(&lrs.url(), Options { timeout, ..retrying(100) });
-    lrs.simulator.play(vec![Step::new(Trouble::ResetBefore)]);
+    lrs.simulator.play(vec![FaultStep::new(Fault::ResetBefore)]);
     let begun = Instant::now();
     let answer = gateway.caller().post(FIND, &ana()).await;
     assert!(begun.elapsed() < timeout * 2, "{:?}", begun.elapsed());
@@ -148,7 +148,7 @@ async fn an_outage_is_not_multiplied() {
     const CALLS: usize = 200;
     let lrs = Lrs::start();
     let gateway = Gateway::with(&lrs.url(), retrying(2));
-    lrs.simulator.play(vec![Step::new(Trouble::Refuse)]);
+    lrs.simulator.play(vec![FaultStep::new(Fault::Refuse)]);
     let (caller, body) = (gateway.caller(), ana());
     let begun = Instant::now();
     let calls = futures_util::stream::iter(0..CALLS).map(|_| caller.post(FIND, &body)).buffer_unordered(4);
@@ -164,7 +164,7 @@ async fn a_retry_is_the_same_message_of_the_same_person() {
     let lrs = Lrs::start();
     let door = Door::before(&lrs.url());
     let gateway = Gateway::with(&door.url(), retrying(2));
-    lrs.simulator.play(vec![Step::new(Trouble::Unavailable).times(2)]);
+    lrs.simulator.play(vec![FaultStep::new(Fault::Unavailable).times(2)]);
     assert_eq!(gateway.caller().post(FIND, &ana()).await.status, 200);
     let sent: Vec<String> = door.came("j.bloggs").into_iter().map(|(_, body)| body).collect();
     assert_eq!(sent.len(), 3);

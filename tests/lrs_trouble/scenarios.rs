@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use lrs_gateway::simulator::{Step, Trouble};
+use lrs_gateway::simulator::{Fault, FaultStep};
 use serde_json::{Value, json};
 
 use super::{EVENTS, FIND, REGISTER, SEARCH, ana, awarding, newcomer};
@@ -14,7 +14,7 @@ use crate::support::{Caller, Gateway, Lrs};
 
 /// A trouble as callers meet it.
 struct Case {
-    step: Step,
+    step: FaultStep,
     kind: Kind,
     /// May LRS have done what it was asked to, as far as the gateway can tell?
     open: bool,
@@ -22,8 +22,8 @@ struct Case {
 }
 
 impl Case {
-    fn new(trouble: Trouble, kind: Kind, open: bool) -> Self {
-        Self { step: Step::new(trouble), kind, open, code: None }
+    fn new(trouble: Fault, kind: Kind, open: bool) -> Self {
+        Self { step: FaultStep::new(trouble), kind, open, code: None }
     }
 
     fn taking(self, milliseconds: u64) -> Self {
@@ -31,7 +31,7 @@ impl Case {
     }
 
     fn fault(code: &'static str, kind: Kind, open: bool) -> Self {
-        Self { step: Step { code: Some(code.into()), ..Step::new(Trouble::Fault) }, kind, open, code: Some(code) }
+        Self { step: FaultStep { code: Some(code.into()), ..FaultStep::new(Fault::Fault) }, kind, open, code: Some(code) }
     }
 
     /// What is asked once of this operation, and answered with the trouble.
@@ -59,18 +59,18 @@ const LATE: u64 = 1_500;
 /// How each looks from the gateway, which cannot tell a reset before the work from one after it.
 fn cases() -> Vec<Case> {
     vec![
-        Case::new(Trouble::Latency, TIMEOUT, true).taking(LATE),
-        Case::new(Trouble::SlowDrip, TIMEOUT, true).taking(50),
-        Case::new(Trouble::Refuse, UNAVAILABLE, true),
-        Case::new(Trouble::ResetBefore, UNAVAILABLE, true),
-        Case::new(Trouble::ResetAfter, UNAVAILABLE, true),
-        Case::new(Trouble::Unavailable, UNAVAILABLE, true),
-        Case::new(Trouble::MaintenancePage, MAINTENANCE, false),
-        Case::new(Trouble::MaintenanceRedirect, MAINTENANCE, false),
-        Case::new(Trouble::Maintenance405, MAINTENANCE, false),
-        Case { code: Some("WSEC0004"), ..Case::new(Trouble::OutOfHours, MAINTENANCE, false) },
-        Case::new(Trouble::Garbage, BAD_RESPONSE, true),
-        Case::new(Trouble::Truncated, BAD_RESPONSE, true),
+        Case::new(Fault::Latency, TIMEOUT, true).taking(LATE),
+        Case::new(Fault::SlowDrip, TIMEOUT, true).taking(50),
+        Case::new(Fault::Refuse, UNAVAILABLE, true),
+        Case::new(Fault::ResetBefore, UNAVAILABLE, true),
+        Case::new(Fault::ResetAfter, UNAVAILABLE, true),
+        Case::new(Fault::Unavailable, UNAVAILABLE, true),
+        Case::new(Fault::MaintenancePage, MAINTENANCE, false),
+        Case::new(Fault::MaintenanceRedirect, MAINTENANCE, false),
+        Case::new(Fault::Maintenance405, MAINTENANCE, false),
+        Case { code: Some("WSEC0004"), ..Case::new(Fault::OutOfHours, MAINTENANCE, false) },
+        Case::new(Fault::Garbage, BAD_RESPONSE, true),
+        Case::new(Fault::Truncated, BAD_RESPONSE, true),
         Case::fault("WSEC4711", REJECTED, true),
         Case::fault("WSEC0001", REJECTED, false),
         Case::fault("WSEC0006", CREDENTIALS, false),
@@ -101,7 +101,7 @@ impl Scene {
 
 #[test]
 fn no_trouble_is_forgotten_here() {
-    for trouble in Trouble::all() {
+    for trouble in Fault::all() {
         assert!(cases().iter().any(|case| case.step.trouble == trouble), "{trouble:?} is not in the table");
     }
 }
@@ -150,11 +150,11 @@ async fn a_slow_answer_is_an_answer_if_there_is_time() {
     let (registration, search) = newcomer(0);
     caller.post(SEARCH, &search).await.ok();
     let nobody = json!({"uln": "3000000126", "givenName": "Zebedee", "familyName": "Quillfeather"});
-    for step in [Step::new(Trouble::Latency).taking(500), Step::new(Trouble::SlowDrip).taking(1)] {
+    for step in [FaultStep::new(Fault::Latency).taking(500), FaultStep::new(Fault::SlowDrip).taking(1)] {
         lrs.simulator.play(vec![step.clone()]);
         assert_eq!(caller.post(FIND, &nobody).await.ok()["outcome"], "NO_MATCH", "{step:?}");
     }
-    lrs.simulator.play(vec![Step::new(Trouble::Latency).taking(500)]);
+    lrs.simulator.play(vec![FaultStep::new(Fault::Latency).taking(500)]);
     assert_eq!(caller.post(REGISTER, &registration).await.status, 201);
     assert_eq!((lrs.simulator.requests("FindLearnerByULN"), lrs.simulator.requests("RegisterLearner")), (2, 1));
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use lrs_gateway::schema::toml::from_file;
-use lrs_gateway::simulator::{Scenario, Settings, Trouble};
+use lrs_gateway::simulator::{Fault, Scenario, Settings};
 use serde_json::{Value, json};
 
 use super::Rehearsing;
@@ -135,8 +135,8 @@ fn every_mistake_of_a_scenario_file_is_told_at_the_start() {
 fn the_example_shows_every_trouble() {
     let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/scenario.toml");
     let Scenario { steps } = from_file(&example).expect("a good file");
-    let shown: Vec<Trouble> = steps.iter().map(|step| step.trouble).collect();
-    for trouble in Trouble::all() {
+    let shown: Vec<Fault> = steps.iter().map(|step| step.trouble).collect();
+    for trouble in Fault::all() {
         assert!(shown.contains(&trouble), "{trouble:?}");
     }
     let text = std::fs::read_to_string(example).expect("text");

@@ -4,18 +4,18 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use lrs_gateway::auth::{Algorithm, ClaimNames, Issuer, IssuerKey, Verifier};
-use lrs_gateway::batches::{JobSettings, Jobs};
+use lrs_gateway::batches::{BatchService, BatchSettings};
 use lrs_gateway::domain::{OrganisationRef, Ukprn};
-use lrs_gateway::lrs::audit::Audit;
-use lrs_gateway::lrs::concurrency_limit::QueueSettings;
-use lrs_gateway::lrs::http_client::{TlsBackend, Transport};
-use lrs_gateway::lrs::maintenance::Window;
+use lrs_gateway::lrs::audit::AuditLog;
+use lrs_gateway::lrs::concurrency_limit::ConcurrencySettings;
+use lrs_gateway::lrs::http_client::{HttpClientFactory, TlsBackend};
+use lrs_gateway::lrs::maintenance::MaintenanceWindow;
 use lrs_gateway::lrs::services::external::AchievementCodes;
-use lrs_gateway::lrs::{BreakerSettings, Lrs, LrsSettings, Vendor};
-use lrs_gateway::organisations::{ClientIdentity, Organisation, OrganisationPassword, Product, Registry};
+use lrs_gateway::lrs::{CircuitBreakerSettings, Lrs, LrsSettings, Vendor};
+use lrs_gateway::organisations::{ClientCertificate, Organisation, OrganisationPassword, OrganisationRegistry, Product};
 use lrs_gateway::rate_limit::{Limit, RateLimits, Rates};
-use lrs_gateway::schema::Value as _;
-use lrs_gateway::server::{self, Serving};
+use lrs_gateway::schema::Scalar as _;
+use lrs_gateway::server::{self, ServerOptions};
 use lrs_gateway::storage::Storage;
 
 use super::caller::{AUDIENCE, Caller, ISSUER, PROVIDER, SECRET};
@@ -33,14 +33,14 @@ pub struct Options {
     pub storage: Storage,
     pub rates: Rates,
     pub replicas: u32,
-    pub jobs: JobSettings,
+    pub jobs: BatchSettings,
     pub achievement_codes: AchievementCodes,
-    pub queue: QueueSettings,
-    pub breaker: BreakerSettings,
+    pub queue: ConcurrencySettings,
+    pub breaker: CircuitBreakerSettings,
     pub retries: u32,
-    pub maintenance: Vec<Window>,
-    pub audit: Audit,
-    pub serving: Serving,
+    pub maintenance: Vec<MaintenanceWindow>,
+    pub audit: AuditLog,
+    pub serving: ServerOptions,
 }
 
 impl Default for Options {
@@ -62,25 +62,25 @@ impl Default for Options {
             replicas: 1,
             jobs: quick(),
             achievement_codes: AchievementCodes::default(),
-            queue: QueueSettings::default(),
+            queue: ConcurrencySettings::default(),
             // What a call comes to should not depend on the calls before: who tests that, says so.
-            breaker: BreakerSettings { failures: usize::MAX, ..BreakerSettings::default() },
+            breaker: CircuitBreakerSettings { failure_threshold: usize::MAX, ..CircuitBreakerSettings::default() },
             retries: 0,
             maintenance: Vec::new(),
-            audit: Audit::off(),
-            serving: Serving::default(),
+            audit: AuditLog::off(),
+            serving: ServerOptions::default(),
         }
     }
 }
 
 /// Paces at which tests need not wait.
-pub fn quick() -> JobSettings {
-    JobSettings {
-        first_poll: Duration::from_millis(20),
-        longest_poll: Duration::from_millis(100),
+pub fn quick() -> BatchSettings {
+    BatchSettings {
+        initial_poll_interval: Duration::from_millis(20),
+        max_poll_interval: Duration::from_millis(100),
         lease: Duration::from_secs(1),
-        idle: Duration::from_millis(100),
-        ..JobSettings::default()
+        idle_poll_interval: Duration::from_millis(100),
+        ..BatchSettings::default()
     }
 }
 
@@ -102,7 +102,7 @@ pub fn hmac_issuer() -> Issuer {
 
 /// An organisation without a certificate.
 pub fn organisation(ukprn: &str, password: &str, products: &[Product]) -> Organisation {
-    let transport = Transport::new(None, Duration::from_secs(2)).expect("the web's roots");
+    let transport = HttpClientFactory::new(None, Duration::from_secs(2)).expect("the web's roots");
     let ukprn = Ukprn::parse(ukprn).expect("a UKPRN");
     let password = OrganisationPassword::new(password).expect("16 characters");
     // The simulator knows the two of the demonstration by these.
@@ -114,10 +114,10 @@ pub fn organisation(ukprn: &str, password: &str, products: &[Product]) -> Organi
 
 /// An organisation that finds learners at an LRS of this authority, with certificate and key of these files if it has them.
 pub fn certified(ukprn: &str, password: &str, backend: TlsBackend, ca_file: &Path, files: Option<(PathBuf, PathBuf)>) -> Organisation {
-    let transport = Transport::over(backend, Some(ca_file), Duration::from_secs(2)).expect("a root");
+    let transport = HttpClientFactory::with_backend(backend, Some(ca_file), Duration::from_secs(2)).expect("a root");
     let identity = files.map(|(certificate, key)| {
         let [certificate, key] = [certificate, key].map(|file| std::fs::read(file).expect("it is there"));
-        ClientIdentity::from_pem(&certificate, &key).expect("they belong together")
+        ClientCertificate::from_pem(&certificate, &key).expect("they belong together")
     });
     let (ukprn, password) = (Ukprn::parse(ukprn).expect("a UKPRN"), OrganisationPassword::new(password).expect("16 characters"));
     Organisation::new(ukprn, "A test".into(), None, vec![Product::UlnManagement], password, identity, &transport).expect("a client")
@@ -138,22 +138,22 @@ impl Gateway {
             base_url: lrs_url.to_owned(),
             timeout: options.timeout,
             batch_timeout: options.timeout,
-            max_answer_bytes: options.max_answer_bytes,
+            max_response_bytes: options.max_answer_bytes,
             vendor: Vendor { id: 7, ..Vendor::default() },
             achievement_codes: options.achievement_codes,
-            queue: options.queue,
-            breaker: options.breaker,
-            retries: options.retries,
+            concurrency: options.queue,
+            circuit_breaker: options.breaker,
+            max_retries: options.retries,
             maintenance: options.maintenance,
         };
-        let (verifier, registry) = (Verifier::new(options.issuers), Registry::new(options.organisations));
-        let jobs = Jobs::kept_in(&options.storage, options.jobs);
+        let (verifier, registry) = (Verifier::new(options.issuers), OrganisationRegistry::new(options.organisations));
+        let jobs = BatchService::with_storage(&options.storage, options.jobs);
         let limits = RateLimits::new(options.rates, options.replicas, &options.storage);
         let gateway =
-            lrs_gateway::app::Gateway::new(verifier, registry, Lrs::new(lrs).with_audit(options.audit), jobs, limits, &options.storage);
+            lrs_gateway::app::AppState::new(verifier, registry, Lrs::new(lrs).with_audit(options.audit), jobs, limits, &options.storage);
         Self(Running::start(move || {
-            gateway.verifier.keep_fresh();
-            gateway.engine().start();
+            gateway.verifier.refresh_keys_periodically();
+            gateway.batch_worker().start();
             server::bind(ANY_PORT, options.serving, gateway).map(|bound| (bound.address, bound.server))
         }))
     }

@@ -7,9 +7,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::jwk::Jwk;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
-use lrs_gateway::auth::{Issuer, IssuerKey, KeySet, KeySetSettings};
-use lrs_gateway::lrs::http_client::Transport;
-use lrs_gateway::schema::Value as _;
+use lrs_gateway::auth::{Issuer, IssuerKey, JwksClient, JwksSettings};
+use lrs_gateway::lrs::http_client::HttpClientFactory;
+use lrs_gateway::schema::Scalar as _;
 use rcgen::KeyPair;
 use serde_json::{Value, json};
 
@@ -158,12 +158,12 @@ impl IdentityProvider {
     }
 
     /// Where they are, with paces at which tests need not wait, but without fetches in the background.
-    pub fn settings(&self) -> KeySetSettings {
-        KeySetSettings {
+    pub fn settings(&self) -> JwksSettings {
+        JwksSettings {
             refresh: Duration::from_secs(3600),
             cooldown: Duration::from_millis(100),
             timeout: Duration::from_secs(1),
-            ..KeySetSettings::at(self.url().parse().expect("an address"))
+            ..JwksSettings::at(self.url().parse().expect("an address"))
         }
     }
 
@@ -174,9 +174,9 @@ impl IdentityProvider {
 }
 
 /// An issuer with a key set, for every algorithm but HS256.
-pub fn issuer(name: &str, settings: KeySetSettings) -> Issuer {
-    let transport = Transport::new(None, Duration::from_secs(1)).expect("the web's roots");
-    let keys = KeySet::new(settings, &transport).expect("a client");
+pub fn issuer(name: &str, settings: JwksSettings) -> Issuer {
+    let transport = HttpClientFactory::new(None, Duration::from_secs(1)).expect("the web's roots");
+    let keys = JwksClient::new(settings, &transport).expect("a client");
     let algorithms = ["RS256", "PS256", "ES256", "EdDSA"].map(|name| lrs_gateway::auth::Algorithm::parse(name).expect("known"));
     Issuer::new(name, AUDIENCE, &algorithms, IssuerKey::published(keys), claim_names())
 }

@@ -6,8 +6,8 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use lrs_gateway::batches::repository::redis::RedisStore;
-use lrs_gateway::storage::encryption::Keys;
+use lrs_gateway::batches::repository::redis::RedisRepository;
+use lrs_gateway::storage::encryption::KeyRing;
 use lrs_gateway::storage::{self, Storage};
 use redis::{Connection, FromRedisValue, Value};
 use tempfile::TempDir;
@@ -28,8 +28,8 @@ pub fn link(url: &str, ca: Option<Vec<u8>>) -> Arc<storage::Redis> {
 }
 
 /// A store in it.
-pub fn store(url: &str, ca: Option<Vec<u8>>) -> RedisStore {
-    RedisStore::new(link(url, ca))
+pub fn store(url: &str, ca: Option<Vec<u8>>) -> RedisRepository {
+    RedisRepository::new(link(url, ca))
 }
 
 /// A port that was free a moment ago.
@@ -70,12 +70,12 @@ impl Redis {
 
     /// The way to it, for gateways that seal with these keys.
     pub fn storage(&self, key_file: &str) -> Storage {
-        let keys = Keys::read(key_file.as_bytes()).expect("keys");
+        let keys = KeyRing::read(key_file.as_bytes()).expect("keys");
         Storage { redis: Some(link(&self.url(), None)), keys: Arc::new(keys) }
     }
 
     /// A store in it.
-    pub fn store(&self) -> Arc<RedisStore> {
+    pub fn store(&self) -> Arc<RedisRepository> {
         Arc::new(store(&self.url(), None))
     }
 

@@ -7,20 +7,20 @@ use crate::api::batches::resource::batch_resource;
 use crate::api::batches::results::{self, ResultCursor, ResultFormat, Results};
 use crate::api::batches::{self, BatchList, BatchState, TrackJob};
 use crate::api::extract::Body;
-use crate::api::extract::batch_request::{BatchPath, Paging, PartPath, Wait};
-use crate::api::extract::idempotency::{Attempt, KeyParameter, Once};
+use crate::api::extract::batch_request::{BatchPath, Pagination, PartPath, PreferWait};
+use crate::api::extract::idempotency::{IdempotencyKey, IdempotencyKeyParameter, WorkId};
 use crate::auth::Caller;
 use crate::auth::scope::AchievementBatches;
-use crate::batches::batch_kind::{BatchKind as _, Details, Row};
+use crate::batches::batch_kind::{BatchKind as _, BatchMetadata, RecordResult};
 use crate::batches::kinds::achievement::{AchievementResult as Fate, Achievements};
-use crate::batches::model::{Batch, BatchId, Part, Status};
+use crate::batches::model::{Batch, BatchId, BatchStatus, Part};
 use crate::batches::partition::Parts;
-use crate::batches::{Decision, Jobs};
+use crate::batches::{BatchService, Decision};
 use crate::domain::{AchievementJob, EmailAddress, Personal, SubmissionType};
 use crate::problem::responses::{BatchProblems, DecisionProblems, ResultProblems, SubmitProblems, TrackProblems};
 use crate::problem::{Code, Problem};
-use crate::schema::openapi::{Field, one_of};
-use crate::schema::{Value as _, answer, request};
+use crate::schema::openapi::{PropertySchema, one_of};
+use crate::schema::{Scalar as _, answer, request};
 
 /// Most bytes of a submission: 100,000 achievements.
 const MOST_BYTES: usize = 64 * 1024 * 1024;
@@ -64,7 +64,7 @@ answer! {
         /// Identifies the batch.
         pub batch_id: String,
         /// How far the batch is.
-        pub status: Status,
+        pub status: BatchStatus,
         /// What became of each achievement, in order, as far as it is known.
         pub results: Vec<AchievementResult>,
         /// Give this as `cursor` to get the next page. Absent when this is all there is now.
@@ -88,7 +88,7 @@ impl serde::Serialize for AchievementOutcome {
     }
 }
 
-impl Field for AchievementOutcome {
+impl PropertySchema for AchievementOutcome {
     fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
         one_of(&[Self::ACCEPTED, Self::REJECTED, Self::UNDETERMINED, results::NOT_PROCESSED])
     }
@@ -98,7 +98,7 @@ impl Results for Achievements {
     type Answer = AchievementResult;
     type Page = AchievementResults;
 
-    fn answer(row: Row<Fate>, part: &Part) -> AchievementResult {
+    fn answer(row: RecordResult<Fate>, part: &Part) -> AchievementResult {
         let (outcome, errors) = match row.result {
             None if part.job.is_none() => (results::NOT_PROCESSED, Vec::new()),
             Some(Fate::Accepted) => (AchievementOutcome::ACCEPTED, Vec::new()),
@@ -134,7 +134,7 @@ impl Results for Achievements {
     operation_id = "submitAchievementBatch",
     tag = "Achievement batches",
     security(("bearer" = ["achievement-batches"])),
-    params(KeyParameter, ("Prefer" = Option<String>, Header, description = "`wait=N`: wait up to N seconds, 30 at most (RFC 7240).")),
+    params(IdempotencyKeyParameter, ("Prefer" = Option<String>, Header, description = "`wait=N`: wait up to N seconds, 30 at most (RFC 7240).")),
     request_body(content = AchievementBatch, example = json!({"submissionType": "FINAL", "achievements": [{
         "action": "CREATE", "actionDate": "2026-07-01", "achievementAwardDate": "2026-06-30", "uln": "3000000126", "givenName": "Ana",
         "familyName": "O'Neill", "dateOfBirth": "2003-04-05", "providerUkprn": "10012345",
@@ -155,15 +155,15 @@ impl Results for Achievements {
 pub async fn submit_batch(
     caller: Caller<AchievementBatches>,
     body: Body<AchievementBatch, MOST_BYTES>,
-    once: Once,
-    jobs: Data<Jobs>,
-    wait: Wait,
+    once: IdempotencyKey,
+    jobs: Data<BatchService>,
+    wait: PreferWait,
 ) -> Result<HttpResponse, Problem> {
     let Body { value: AchievementBatch { submission_type, notify_email, achievements }, digest } = body;
     let notify_email = notify_email.filter(|address| !address.text().is_empty());
-    let details = Details { submission_type: Some(submission_type), notify_email, ..Details::of(&caller) };
-    let actor = caller.actor().clone();
-    let work = async move |attempt: Attempt| {
+    let details = BatchMetadata { submission_type: Some(submission_type), notify_email, ..BatchMetadata::of(&caller) };
+    let actor = caller.context().clone();
+    let work = async move |attempt: WorkId| {
         batches::submit(&jobs, ("achievement-batches", "/achievements"), (&actor, details), achievements, (attempt, wait)).await
     };
     once.run("submitAchievementBatch", &caller, digest, work).await
@@ -185,7 +185,7 @@ pub async fn submit_batch(
 #[get("/achievement-batches/{batchId}/parts/{part}/job")]
 pub async fn get_job(
     caller: Caller<AchievementBatches>,
-    jobs: Data<Jobs>,
+    jobs: Data<BatchService>,
     id: BatchPath,
     part: PartPath,
 ) -> Result<Json<AchievementJob>, Problem> {

@@ -17,19 +17,19 @@ use actix_web::{HttpResponse, HttpResponseBuilder};
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 
-use crate::api::extract::batch_request::{Paging, PartPath, Wait, no_such_part};
-use crate::api::extract::idempotency::Attempt;
+use crate::api::extract::batch_request::{Pagination, PartPath, PreferWait, no_such_part};
+use crate::api::extract::idempotency::WorkId;
 use crate::api::string_enum::words;
-use crate::api::timestamp::At;
-use crate::batches::batch_kind::{BatchKind, Details};
-use crate::batches::model::{Batch, BatchId, Kind, Moment, Part, Reason, State, Status};
+use crate::api::timestamp::Timestamp;
+use crate::batches::batch_kind::{BatchKind, BatchMetadata};
+use crate::batches::model::{Batch, BatchId, BatchStatus, EpochMillis, KindTag, Part, PartReason, PartState};
 use crate::batches::partition::Parts;
 use crate::batches::repository::StoreError;
-use crate::batches::{Decided, Decision, Jobs, JobsError};
-use crate::organisations::Actor;
+use crate::batches::{BatchError, BatchService, Decision, DecisionOutcome};
+use crate::organisations::RequestContext;
 use crate::problem::{Code, Problem};
-use crate::schema::openapi::Field;
-use crate::schema::{Invalid, Rule, Value, answer, request};
+use crate::schema::openapi::PropertySchema;
+use crate::schema::{Constraints, InvalidValue, Scalar, answer, request};
 
 answer! {
     /// How far a batch is.
@@ -40,7 +40,7 @@ answer! {
         /// `ACCEPTED`: nothing has been sent. `SUBMITTING`: some of it. `PROCESSING`: LRS has all of it. `PAUSED`: nothing more will
         /// happen until you decide about the parts that are `UNCONFIRMED`. `COMPLETE`: all results are here. `PARTIALLY_COMPLETE`:
         /// some are, and no more will come. `FAILED`: none will.
-        pub status: Status,
+        pub status: BatchStatus,
         /// How many records it has. Of a job that was submitted elsewhere this is known when it is done.
         pub records: u32,
         /// How far its records are.
@@ -48,11 +48,11 @@ answer! {
         /// The jobs of LRS it is divided into, in the order of the records. Left out in lists.
         pub parts: Option<Vec<BatchPart>>,
         /// When it was accepted.
-        pub created_at: At,
+        pub created_at: Timestamp,
         /// When it last changed.
-        pub updated_at: At,
+        pub updated_at: Timestamp,
         /// When the gateway erases it with all its results, if you do not before.
-        pub expires_at: At,
+        pub expires_at: Timestamp,
         /// When it makes sense to ask again, in seconds. Absent when nothing more will change by itself.
         pub retry_after_seconds: Option<u64>,
     }
@@ -89,19 +89,19 @@ answer! {
         /// LRS's last code about it, as it came.
         pub lrs_code: Option<String>,
         /// Why it is not further.
-        pub reason: Option<Reason>,
+        pub reason: Option<PartReason>,
         /// LRS's word for how far its job is. The words for registrations and verifications are not public.
         pub job_status: Option<String>,
         /// When LRS says that it began.
-        pub job_started_date_time: Option<At>,
+        pub job_started_date_time: Option<Timestamp>,
         /// When LRS says that it was done.
-        pub job_finished_date_time: Option<At>,
+        pub job_finished_date_time: Option<Timestamp>,
         /// LRS's own counters, by LRS's names for them. They come with the results.
         pub counts: Option<BTreeMap<String, i32>>,
         /// When LRS took it. Absent for jobs that were submitted elsewhere.
-        pub submitted_at: Option<At>,
+        pub submitted_at: Option<Timestamp>,
         /// When it last changed.
-        pub updated_at: At,
+        pub updated_at: Timestamp,
     }
 }
 
@@ -129,15 +129,17 @@ request! {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LrsJobId(i64);
 
-impl Value for LrsJobId {
-    const RULE: Rule = Rule { pattern: Some("^[1-9][0-9]{0,18}$"), ..Rule::new("A number, as a string.", "900123") };
+impl Scalar for LrsJobId {
+    const CONSTRAINTS: Constraints =
+        Constraints { pattern: Some("^[1-9][0-9]{0,18}$"), ..Constraints::new("A number, as a string.", "900123") };
 
-    fn parse(text: &str) -> Result<Self, Invalid> {
+    fn parse(text: &str) -> Result<Self, InvalidValue> {
         let digits = (1..=19).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit()) && !text.starts_with('0');
         let number = digits.then(|| text.parse().ok()).flatten();
-        number
-            .map(Self)
-            .ok_or(Invalid::new("invalid_format", "must be a number of up to 19 digits (9223372036854775807 at most), in quotation marks"))
+        number.map(Self).ok_or(InvalidValue::new(
+            "invalid_format",
+            "must be a number of up to 19 digits (9223372036854775807 at most), in quotation marks",
+        ))
     }
 
     fn text(&self) -> std::borrow::Cow<'_, str> {
@@ -145,7 +147,7 @@ impl Value for LrsJobId {
     }
 }
 
-impl Field for BTreeMap<String, i32> {
+impl PropertySchema for BTreeMap<String, i32> {
     fn schema() -> RefOr<Schema> {
         ObjectBuilder::new().schema_type(Type::Object).additional_properties(Some(i32::schema())).into()
     }
@@ -153,35 +155,35 @@ impl Field for BTreeMap<String, i32> {
 
 /// How far a part is, to callers: that somebody is sending it just now, is the gateway's business.
 #[derive(Debug, Clone, Copy)]
-pub struct PartStatus(State);
+pub struct PartStatus(PartState);
 
 words!(
-    Status,
+    BatchStatus,
     |status| match status {
-        Status::Accepted => "ACCEPTED",
-        Status::Submitting => "SUBMITTING",
-        Status::Processing => "PROCESSING",
-        Status::Complete => "COMPLETE",
-        Status::PartiallyComplete => "PARTIALLY_COMPLETE",
-        Status::Failed => "FAILED",
-        Status::Paused => "PAUSED",
+        BatchStatus::Accepted => "ACCEPTED",
+        BatchStatus::Submitting => "SUBMITTING",
+        BatchStatus::Processing => "PROCESSING",
+        BatchStatus::Complete => "COMPLETE",
+        BatchStatus::PartiallyComplete => "PARTIALLY_COMPLETE",
+        BatchStatus::Failed => "FAILED",
+        BatchStatus::Paused => "PAUSED",
     },
     ["ACCEPTED", "SUBMITTING", "PROCESSING", "COMPLETE", "PARTIALLY_COMPLETE", "FAILED", "PAUSED"]
 );
 words!(
     PartStatus,
     |status| match status.0 {
-        State::Waiting | State::Sending => "WAITING",
-        State::Submitted => "SUBMITTED",
-        State::Complete => "COMPLETE",
-        State::Failed => "FAILED",
-        State::Unconfirmed => "UNCONFIRMED",
+        PartState::Waiting | PartState::Sending => "WAITING",
+        PartState::Submitted => "SUBMITTED",
+        PartState::Complete => "COMPLETE",
+        PartState::Failed => "FAILED",
+        PartState::Unconfirmed => "UNCONFIRMED",
     },
     ["WAITING", "SUBMITTED", "COMPLETE", "FAILED", "UNCONFIRMED"]
 );
 
 /// Words that may become more; which there are, is said in words.
-impl Field for Reason {
+impl PropertySchema for PartReason {
     fn schema() -> RefOr<Schema> {
         const REASONS: &str = "One of `LRS_UNAVAILABLE`, `LRS_MAINTENANCE` (both: it will be tried again), `LRS_CREDENTIALS_REJECTED`, \
             `LRS_REJECTED_REQUEST`, `LRS_REFUSED` (LRS made no job of it: `lrsCode` says why), `ANSWER_LOST`, `JOB_UNKNOWN`, \
@@ -193,19 +195,20 @@ impl Field for Reason {
 impl BatchState {
     /// A batch as callers see it.
     pub fn of(batch: &Batch) -> Self {
-        let records_in = |states: &[State]| batch.parts.iter().filter(|part| states.contains(&part.state)).map(|part| part.records).sum();
+        let records_in =
+            |states: &[PartState]| batch.parts.iter().filter(|part| states.contains(&part.state)).map(|part| part.records).sum();
         // Of parts that failed, those that LRS had taken count as submitted as well.
         let submitted = batch.parts.iter().filter(|part| part.job.is_some()).map(|part| part.records).sum();
-        let progress = BatchProgress { submitted, returned: records_in(&[State::Complete]), failed: records_in(&[State::Failed]) };
+        let progress = BatchProgress { submitted, returned: records_in(&[PartState::Complete]), failed: records_in(&[PartState::Failed]) };
         Self {
             batch_id: batch.id.to_string(),
             status: batch.status(),
             records: batch.records(),
             progress,
             parts: Some(batch.numbered().map(|(number, part)| BatchPart::of(number, part)).collect()),
-            created_at: At(batch.header.created),
-            updated_at: At(batch.changed()),
-            expires_at: At(batch.expires),
+            created_at: Timestamp(batch.header.created),
+            updated_at: Timestamp(batch.changed()),
+            expires_at: Timestamp(batch.expires),
             retry_after_seconds: retry_after(batch),
         }
     }
@@ -222,11 +225,11 @@ impl BatchPart {
             lrs_code: part.code.clone(),
             reason: part.reason,
             job_status: part.told.status.clone(),
-            job_started_date_time: part.told.started.map(At),
-            job_finished_date_time: part.told.finished.map(At),
+            job_started_date_time: part.told.started.map(Timestamp),
+            job_finished_date_time: part.told.finished.map(Timestamp),
             counts: Some(part.counts.clone()).filter(|counts| !counts.is_empty()),
-            submitted_at: part.submitted.map(At),
-            updated_at: At(part.changed),
+            submitted_at: part.submitted.map(Timestamp),
+            updated_at: Timestamp(part.changed),
         }
     }
 }
@@ -235,28 +238,19 @@ impl BatchPart {
 fn retry_after(batch: &Batch) -> Option<u64> {
     const LATE: u64 = 5;
     const LONGEST: u64 = 300;
-    let now = Moment(jiff::Timestamp::now().as_millisecond());
+    let now = EpochMillis(jiff::Timestamp::now().as_millisecond());
     let due = batch.due()?;
     Some(if due > now { (due.since(now).as_secs() + 1).min(LONGEST) } else { LATE })
 }
 
-impl From<JobsError> for Problem {
-    fn from(error: JobsError) -> Self {
-        match error {
-            JobsError::Store(error) => error.into(),
-            JobsError::Sealed(_) | JobsError::Unreadable(_) => Self::new(Code::StoreUnreadable).cause(error),
-        }
-    }
-}
-
 /// A batch of the caller's organisation. Another organisation's, and one that never was, are the same.
-pub async fn find(jobs: &Jobs, kind: Kind, actor: &Actor, id: BatchId) -> Result<Batch, Problem> {
+pub async fn find(jobs: &BatchService, kind: KindTag, actor: &RequestContext, id: BatchId) -> Result<Batch, Problem> {
     jobs.find(kind, actor, id).await?.ok_or(Problem::new(Code::BatchNotFound))
 }
 
 /// LRS knows awarding organisations by their reference only (FACTS 1.4).
-fn is_known_to_lrs(kind: Kind, actor: &Actor) -> Result<(), Problem> {
-    if kind != Kind::Achievement || actor.organisation.organisation_ref().is_some() {
+fn is_known_to_lrs(kind: KindTag, actor: &RequestContext) -> Result<(), Problem> {
+    if kind != KindTag::Achievement || actor.organisation.organisation_ref().is_some() {
         return Ok(());
     }
     let ukprn = actor.organisation.ukprn();
@@ -266,14 +260,14 @@ fn is_known_to_lrs(kind: Kind, actor: &Actor) -> Result<(), Problem> {
 
 /// Accepts a batch, and waits for its end if the caller wants to. `records` are at this place in the body.
 pub async fn submit<K: BatchKind>(
-    jobs: &Jobs,
+    jobs: &BatchService,
     (path, pointer): (&str, &str),
-    (actor, details): (&Actor, Details),
+    (actor, details): (&RequestContext, BatchMetadata),
     records: Parts<K>,
-    (attempt, wait): (Attempt, Wait),
+    (attempt, wait): (WorkId, PreferWait),
 ) -> Result<HttpResponse, Problem> {
     is_known_to_lrs(K::KIND, actor)?;
-    let most = if K::KIND == Kind::Achievement { jobs.settings().most_achievements } else { jobs.settings().most_learners };
+    let most = if K::KIND == KindTag::Achievement { jobs.settings().max_achievements } else { jobs.settings().max_learners };
     let count = records.records();
     if count > most {
         return Err(Problem::of_mistake(pointer, "too_many", format!("must have at most {most} items, has {count}")));
@@ -288,10 +282,16 @@ pub async fn submit<K: BatchKind>(
 }
 
 /// Follows a job of LRS.
-pub async fn track<K: BatchKind>(jobs: &Jobs, path: &str, actor: &Actor, job: &TrackJob, wait: Wait) -> Result<HttpResponse, Problem> {
+pub async fn track<K: BatchKind>(
+    jobs: &BatchService,
+    path: &str,
+    actor: &RequestContext,
+    job: &TrackJob,
+    wait: PreferWait,
+) -> Result<HttpResponse, Problem> {
     is_known_to_lrs(K::KIND, actor)?;
     // LRS numbers achievement jobs with 32 bits (FACTS 2.13).
-    if K::KIND == Kind::Achievement && i32::try_from(job.lrs_job_id.0).is_err() {
+    if K::KIND == KindTag::Achievement && i32::try_from(job.lrs_job_id.0).is_err() {
         let detail = format!("must be at most {} for an achievement job", i32::MAX);
         return Err(Problem::of_mistake("/lrsJobId", "out_of_range", detail));
     }
@@ -300,8 +300,8 @@ pub async fn track<K: BatchKind>(jobs: &Jobs, path: &str, actor: &Actor, job: &T
 }
 
 /// A batch that was not accepted, as far as is known.
-fn not_accepted(error: JobsError) -> Problem {
-    let may_be = matches!(error, JobsError::Store(StoreError::AnswerLost(_)));
+fn not_accepted(error: BatchError) -> Problem {
+    let may_be = matches!(error, BatchError::Store(StoreError::AnswerLost(_)));
     let problem = Problem::from(error);
     match problem.code() {
         _ if may_be => {
@@ -314,18 +314,18 @@ fn not_accepted(error: JobsError) -> Problem {
     }
 }
 
-async fn accepted(jobs: &Jobs, path: &str, batch: Batch, wait: Wait) -> Result<HttpResponse, Problem> {
+async fn accepted(jobs: &BatchService, path: &str, batch: Batch, wait: PreferWait) -> Result<HttpResponse, Problem> {
     let mut response = HttpResponse::Accepted();
     response.insert_header((LOCATION, format!("/v1/{path}/{}", batch.id)));
     told(jobs, response, batch, wait).await
 }
 
 /// How far a batch is, now or after the time the caller is willing to wait.
-pub async fn status(jobs: &Jobs, batch: Batch, wait: Wait) -> Result<HttpResponse, Problem> {
+pub async fn status(jobs: &BatchService, batch: Batch, wait: PreferWait) -> Result<HttpResponse, Problem> {
     told(jobs, HttpResponse::Ok(), batch, wait).await
 }
 
-async fn told(jobs: &Jobs, mut response: HttpResponseBuilder, mut batch: Batch, wait: Wait) -> Result<HttpResponse, Problem> {
+async fn told(jobs: &BatchService, mut response: HttpResponseBuilder, mut batch: Batch, wait: PreferWait) -> Result<HttpResponse, Problem> {
     if let Some(seconds) = wait.0 {
         response.insert_header((HeaderName::from_static("preference-applied"), format!("wait={seconds}")));
         let longest = Duration::from_secs(seconds);
@@ -346,30 +346,35 @@ async fn told(jobs: &Jobs, mut response: HttpResponseBuilder, mut batch: Batch, 
 }
 
 /// The organisation's batches of a kind.
-pub async fn list(jobs: &Jobs, kind: Kind, actor: &Actor, paging: Paging<BatchId>) -> Result<Json<BatchList>, Problem> {
+pub async fn list(
+    jobs: &BatchService,
+    kind: KindTag,
+    actor: &RequestContext,
+    paging: Pagination<BatchId>,
+) -> Result<Json<BatchList>, Problem> {
     let (batches, next) = jobs.list(kind, actor, paging.cursor, paging.limit(20, 100)).await?;
     let batches = batches.iter().map(|batch| BatchState { parts: None, ..BatchState::of(batch) }).collect();
     Ok(Json(BatchList { batches, next: next.map(|id| id.to_string()) }))
 }
 
 /// Erases a batch.
-pub async fn erase(jobs: &Jobs, kind: Kind, actor: &Actor, id: BatchId) -> Result<HttpResponse, Problem> {
+pub async fn erase(jobs: &BatchService, kind: KindTag, actor: &RequestContext, id: BatchId) -> Result<HttpResponse, Problem> {
     jobs.erase(&find(jobs, kind, actor, id).await?).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
 /// Carries out what the caller decided about a part.
 pub async fn decide(
-    jobs: &Jobs,
-    kind: Kind,
-    actor: &Actor,
+    jobs: &BatchService,
+    kind: KindTag,
+    actor: &RequestContext,
     (id, PartPath(part)): (BatchId, PartPath),
     decision: Decision,
 ) -> Result<HttpResponse, Problem> {
     let batch = find(jobs, kind, actor, id).await?;
     match jobs.decide(actor, &batch, part, decision).await? {
-        Decided::Done => Ok(HttpResponse::Accepted().json(BatchState::of(&find(jobs, kind, actor, id).await?))),
-        Decided::NoSuchPart => Err(no_such_part()),
-        Decided::NotUnconfirmed => Err(Problem::new(Code::PartNotUnconfirmed)),
+        DecisionOutcome::Applied => Ok(HttpResponse::Accepted().json(BatchState::of(&find(jobs, kind, actor, id).await?))),
+        DecisionOutcome::NoSuchPart => Err(no_such_part()),
+        DecisionOutcome::NotAwaitingDecision => Err(Problem::new(Code::PartNotUnconfirmed)),
     }
 }

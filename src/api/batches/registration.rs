@@ -7,21 +7,21 @@ use crate::api::batches::resource::batch_resource;
 use crate::api::batches::results::{self, ResultCursor, ResultFormat, Results, word_without_result};
 use crate::api::batches::{self, BatchList, BatchState, TrackJob};
 use crate::api::extract::Body;
-use crate::api::extract::batch_request::{BatchPath, Paging, PartPath, Wait};
-use crate::api::extract::idempotency::{Attempt, KeyParameter, Once};
+use crate::api::extract::batch_request::{BatchPath, Pagination, PartPath, PreferWait};
+use crate::api::extract::idempotency::{IdempotencyKey, IdempotencyKeyParameter, WorkId};
 use crate::auth::Caller;
 use crate::auth::scope::RegistrationBatches;
-use crate::batches::batch_kind::{BatchKind as _, Details, Row};
+use crate::batches::batch_kind::{BatchKind as _, BatchMetadata, RecordResult};
 use crate::batches::kinds::registration::Registrations;
-use crate::batches::model::{Batch, BatchId, Part, Status};
+use crate::batches::model::{Batch, BatchId, BatchStatus, Part};
 use crate::batches::partition::Parts;
-use crate::batches::{Decision, Jobs};
-use crate::domain::{BatchLearnerResult, JobType, Open, Personal, Uln};
+use crate::batches::{BatchService, Decision};
+use crate::domain::{BatchLearnerResult, Extensible, JobType, Personal, Uln};
 use crate::lrs::codes::LrsCode;
-use crate::lrs::soap::xml_mapping::WireRecord as _;
+use crate::lrs::soap::xml_mapping::XmlRecord as _;
 use crate::problem::Problem;
 use crate::problem::responses::{BatchProblems, DecisionProblems, ResultProblems, SubmitProblems, TrackProblems};
-use crate::schema::openapi::{Field, one_of};
+use crate::schema::openapi::{PropertySchema, one_of};
 use crate::schema::{answer, camel_case, request};
 
 /// Most bytes of a submission: 20,000 learners with everything that is usually known of them.
@@ -51,7 +51,7 @@ answer! {
         /// LRS's code, as it came: the learner's; of a part that was not done, the part's.
         pub lrs_code: Option<String>,
         /// The ULN that LRS has for a learner whom you sent without one. What LRS repeats of a ULN you sent is in `learner`.
-        pub uln: Option<Open<Uln>>,
+        pub uln: Option<Extensible<Uln>>,
         /// The learner as LRS gave it back.
         pub learner: Option<BatchLearnerResult>,
     }
@@ -64,7 +64,7 @@ answer! {
         /// Identifies the batch.
         pub batch_id: String,
         /// How far the batch is.
-        pub status: Status,
+        pub status: BatchStatus,
         /// What became of each learner, in order, as far as it is known.
         pub results: Vec<RegistrationResult>,
         /// Give this as `cursor` to get the next page. Absent when this is all there is now.
@@ -97,7 +97,7 @@ impl serde::Serialize for RegistrationOutcome {
     }
 }
 
-impl Field for RegistrationOutcome {
+impl PropertySchema for RegistrationOutcome {
     fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
         let [data, format, age] = Self::TABLE.map(|(word, _)| word);
         one_of(&[Self::ULN_RETURNED, data, format, age, results::NO_RESULT, results::NOT_PROCESSED, Self::OTHER])
@@ -108,8 +108,8 @@ impl Results for Registrations {
     type Answer = RegistrationResult;
     type Page = RegistrationResults;
 
-    fn answer(row: Row<BatchLearnerResult>, part: &Part) -> RegistrationResult {
-        let Row { position, mis_identifier, names_uln, result } = row;
+    fn answer(row: RecordResult<BatchLearnerResult>, part: &Part) -> RegistrationResult {
+        let RecordResult { position, mis_identifier, names_uln, result } = row;
         let Some(learner) = result else {
             let outcome = RegistrationOutcome(word_without_result(part));
             return RegistrationResult { position, mis_identifier, outcome, lrs_code: part.code.clone(), uln: None, learner: None };
@@ -146,7 +146,7 @@ impl Results for Registrations {
     operation_id = "submitRegistrationBatch",
     tag = "Registration batches",
     security(("bearer" = ["registration-batches"])),
-    params(KeyParameter, ("Prefer" = Option<String>, Header, description = "`wait=N`: wait up to N seconds, 30 at most (RFC 7240).")),
+    params(IdempotencyKeyParameter, ("Prefer" = Option<String>, Header, description = "`wait=N`: wait up to N seconds, 30 at most (RFC 7240).")),
     request_body(content = RegistrationBatch, example = json!({"jobType": "FULL", "learners": [{
         "misIdentifier": "STU-17", "givenName": "Gwenllian", "familyName": "Ó Briain-Price", "dateOfBirth": "2005-07-21",
         "gender": "FEMALE", "lastKnownPostCode": "ZZ7 7JJ", "verificationType": "PASSPORT", "abilityToShare": "SEEN_SHARE"
@@ -166,14 +166,14 @@ impl Results for Registrations {
 pub async fn submit_batch(
     caller: Caller<RegistrationBatches>,
     body: Body<RegistrationBatch, MOST_BYTES>,
-    once: Once,
-    jobs: Data<Jobs>,
-    wait: Wait,
+    once: IdempotencyKey,
+    jobs: Data<BatchService>,
+    wait: PreferWait,
 ) -> Result<HttpResponse, Problem> {
     let Body { value: RegistrationBatch { job_type, learners }, digest } = body;
-    let details = Details { job_type: Some(job_type), ..Details::of(&caller) };
-    let actor = caller.actor().clone();
-    let work = async move |attempt: Attempt| {
+    let details = BatchMetadata { job_type: Some(job_type), ..BatchMetadata::of(&caller) };
+    let actor = caller.context().clone();
+    let work = async move |attempt: WorkId| {
         batches::submit(&jobs, ("registration-batches", "/learners"), (&actor, details), learners, (attempt, wait)).await
     };
     once.run("submitRegistrationBatch", &caller, digest, work).await

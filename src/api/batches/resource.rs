@@ -27,7 +27,7 @@ macro_rules! batch_resource {
                     responses((status = 200, description = "A page of batches.", body = BatchList), BatchProblems)
                 )]
         #[get($list_path)]
-        pub async fn list_batches(caller: Caller<$scope>, jobs: Data<Jobs>, paging: Paging<BatchId>) -> Result<Json<BatchList>, Problem> {
+        pub async fn list_batches(caller: Caller<$scope>, jobs: Data<BatchService>, paging: Pagination<BatchId>) -> Result<Json<BatchList>, Problem> {
             batches::list(&jobs, <$kind>::KIND, &caller, paging).await
         }
 
@@ -45,7 +45,7 @@ macro_rules! batch_resource {
                     responses((status = 200, description = "How far it is.", body = BatchState), BatchProblems)
                 )]
         #[get($get_path)]
-        pub async fn get_batch(caller: Caller<$scope>, jobs: Data<Jobs>, id: BatchPath, wait: Wait) -> Result<HttpResponse, Problem> {
+        pub async fn get_batch(caller: Caller<$scope>, jobs: Data<BatchService>, id: BatchPath, wait: PreferWait) -> Result<HttpResponse, Problem> {
             let batch = batches::find(&jobs, <$kind>::KIND, &caller, id.0).await?;
             batches::status(&jobs, batch, wait).await
         }
@@ -62,7 +62,7 @@ macro_rules! batch_resource {
                     responses((status = 204, description = "It is erased."), BatchProblems)
                 )]
         #[delete($get_path)]
-        pub async fn erase_batch(caller: Caller<$scope>, jobs: Data<Jobs>, id: BatchPath) -> Result<HttpResponse, Problem> {
+        pub async fn erase_batch(caller: Caller<$scope>, jobs: Data<BatchService>, id: BatchPath) -> Result<HttpResponse, Problem> {
             batches::erase(&jobs, <$kind>::KIND, &caller, id.0).await
         }
 
@@ -92,10 +92,10 @@ macro_rules! batch_resource {
         #[get($results_path)]
         pub async fn get_results(
             caller: Caller<$scope>,
-            jobs: Data<Jobs>,
+            jobs: Data<BatchService>,
             id: BatchPath,
             format: ResultFormat,
-            paging: Paging<ResultCursor>,
+            paging: Pagination<ResultCursor>,
         ) -> Result<HttpResponse, Problem> {
             let batch = batches::find(&jobs, <$kind>::KIND, &caller, id.0).await?;
             results::answer::<$kind>(jobs, batch, format, paging).await
@@ -117,8 +117,8 @@ macro_rules! batch_resource {
         pub async fn track_job(
             caller: Caller<$scope>,
             body: Body<TrackJob>,
-            jobs: Data<Jobs>,
-            wait: Wait,
+            jobs: Data<BatchService>,
+            wait: PreferWait,
         ) -> Result<HttpResponse, Problem> {
             batches::track::<$kind>(&jobs, $resource, &caller, &body, wait).await
         }
@@ -140,7 +140,7 @@ macro_rules! batch_resource {
         #[post($resubmit_path)]
         pub async fn resubmit_part(
             caller: Caller<$scope>,
-            jobs: Data<Jobs>,
+            jobs: Data<BatchService>,
             id: BatchPath,
             part: PartPath,
         ) -> Result<HttpResponse, Problem> {
@@ -163,7 +163,7 @@ macro_rules! batch_resource {
         #[post($discard_path)]
         pub async fn discard_part(
             caller: Caller<$scope>,
-            jobs: Data<Jobs>,
+            jobs: Data<BatchService>,
             id: BatchPath,
             part: PartPath,
         ) -> Result<HttpResponse, Problem> {

@@ -10,11 +10,11 @@ use futures_util::Stream;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::api::extract::batch_request::{Cursor, Paging};
-use crate::auth::{Argument, once_admitted};
-use crate::batches::batch_kind::{BatchKind, Row};
-use crate::batches::model::{Batch, Part, State};
-use crate::batches::{Jobs, JobsError};
+use crate::api::extract::batch_request::{Cursor, Pagination};
+use crate::auth::{ExtractFuture, after_authentication};
+use crate::batches::batch_kind::{BatchKind, RecordResult};
+use crate::batches::model::{Batch, Part, PartState};
+use crate::batches::{BatchError, BatchService};
 use crate::problem::{Code, Problem};
 use crate::schema::camel_case;
 
@@ -26,7 +26,7 @@ pub trait Results: BatchKind {
     type Page: Serialize;
 
     /// What became of a record of a part that is over.
-    fn answer(row: Row<Self::Result>, part: &Part) -> Self::Answer;
+    fn answer(row: RecordResult<Self::Result>, part: &Part) -> Self::Answer;
 
     /// A page.
     fn page(batch: &Batch, results: Vec<Self::Answer>, next: Option<String>) -> Self::Page;
@@ -37,7 +37,7 @@ pub trait Results: BatchKind {
 
 /// Why there is nothing from LRS about a record.
 pub const fn word_without_result(part: &Part) -> &'static str {
-    if matches!(part.state, State::Complete) || part.job.is_some() { NO_RESULT } else { NOT_PROCESSED }
+    if matches!(part.state, PartState::Complete) || part.job.is_some() { NO_RESULT } else { NOT_PROCESSED }
 }
 
 /// LRS made a job of it, and has not said what became of this record.
@@ -51,19 +51,19 @@ pub enum ResultFormat {
     /// Pages of JSON.
     Json,
     /// Lines of JSON.
-    Lines,
+    Ndjson,
     /// A table.
     Csv,
 }
 
 impl FromRequest for ResultFormat {
     type Error = Problem;
-    type Future = Argument<Self>;
+    type Future = ExtractFuture<Self>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let headers = request.headers().get_all(ACCEPT).filter_map(|value| value.to_str().ok());
         let ranges: Vec<_> = headers.flat_map(|value| value.split(',')).filter_map(range).collect();
-        once_admitted(request, Self::wanted(&ranges).ok_or(Problem::new(Code::NotAcceptable)))
+        after_authentication(request, Self::wanted(&ranges).ok_or(Problem::new(Code::NotAcceptable)))
     }
 }
 
@@ -79,7 +79,7 @@ impl ResultFormat {
             found.map(|at| (ranges[at].1, std::cmp::Reverse(at))).filter(|(quality, _)| *quality > 0.0)
         };
         let mut best = None;
-        for format in [Self::Json, Self::Lines, Self::Csv] {
+        for format in [Self::Json, Self::Ndjson, Self::Csv] {
             if let Some(wish) = wish(&format)
                 && best.is_none_or(|(other, _)| wish > other)
             {
@@ -93,7 +93,7 @@ impl ResultFormat {
     const fn ranges(self) -> &'static [&'static str] {
         match self {
             Self::Json => &["application/json", "application/*", "*/*"],
-            Self::Lines => &["application/x-ndjson", "application/ndjson", "application/*", "*/*"],
+            Self::Ndjson => &["application/x-ndjson", "application/ndjson", "application/*", "*/*"],
             Self::Csv => &["text/csv", "text/*", "*/*"],
         }
     }
@@ -133,10 +133,10 @@ impl std::fmt::Display for ResultCursor {
 
 /// Results in the format and from the place the caller wants.
 pub async fn answer<K: Results>(
-    jobs: Data<Jobs>,
+    jobs: Data<BatchService>,
     batch: Batch,
     format: ResultFormat,
-    paging: Paging<ResultCursor>,
+    paging: Pagination<ResultCursor>,
 ) -> Result<HttpResponse, Problem> {
     let from = paging.cursor.unwrap_or(ResultCursor::START);
     if format == ResultFormat::Json {
@@ -160,18 +160,18 @@ pub async fn answer<K: Results>(
 }
 
 /// The rows of a part from a place on, as callers see them; none while the part is not over.
-async fn rows<K: Results>(jobs: &Jobs, batch: &Batch, from: ResultCursor) -> Result<Vec<K::Answer>, JobsError> {
+async fn rows<K: Results>(jobs: &BatchService, batch: &Batch, from: ResultCursor) -> Result<Vec<K::Answer>, BatchError> {
     let Some(part) = batch.part(from.part) else { return Ok(Vec::new()) };
     let rows = jobs.rows::<K>(batch, from.part).await?.unwrap_or_default();
     Ok(rows.into_iter().skip(from.row).map(|row| K::answer(row, part)).collect())
 }
 
 async fn page<K: Results>(
-    jobs: &Jobs,
+    jobs: &BatchService,
     batch: &Batch,
     from: ResultCursor,
     limit: usize,
-) -> Result<(Vec<K::Answer>, Option<ResultCursor>), JobsError> {
+) -> Result<(Vec<K::Answer>, Option<ResultCursor>), BatchError> {
     let mut results = Vec::new();
     let mut at = from;
     while at.part <= batch.header.parts {
@@ -188,11 +188,11 @@ async fn page<K: Results>(
     Ok((results, None))
 }
 
-type Chunks = Pin<Box<dyn Stream<Item = Result<Bytes, JobsError>>>>;
+type Chunks = Pin<Box<dyn Stream<Item = Result<Bytes, BatchError>>>>;
 
 /// Part after part, each read when the one before has been sent. A part that cannot be read breaks the answer off.
 fn stream<K: Results>(
-    jobs: Data<Jobs>,
+    jobs: Data<BatchService>,
     batch: Batch,
     part: u32,
     (head, first): (Vec<u8>, Vec<K::Answer>),
@@ -279,10 +279,10 @@ mod tests {
         for (accept, format) in [
             ("", Some(ResultFormat::Json)),
             ("*/*", Some(ResultFormat::Json)),
-            ("application/json;q=0, */*", Some(ResultFormat::Lines)),
+            ("application/json;q=0, */*", Some(ResultFormat::Ndjson)),
             ("application/json;q=0, application/x-ndjson;q=0, */*", Some(ResultFormat::Csv)),
             ("text/csv;q=0, text/*", None),
-            ("application/json;q=0.1, */*", Some(ResultFormat::Lines)),
+            ("application/json;q=0.1, */*", Some(ResultFormat::Ndjson)),
             ("application/*;q=0, */*", Some(ResultFormat::Csv)),
             ("text/csv, application/json", Some(ResultFormat::Csv)),
             ("application/json;q=0.1, text/csv", Some(ResultFormat::Csv)),

@@ -7,22 +7,22 @@ use crate::api::batches::resource::batch_resource;
 use crate::api::batches::results::{self, ResultCursor, ResultFormat, Results, word_without_result};
 use crate::api::batches::{self, BatchList, BatchState, TrackJob};
 use crate::api::extract::Body;
-use crate::api::extract::batch_request::{BatchPath, Paging, PartPath, Wait};
-use crate::api::extract::idempotency::{Attempt, KeyParameter, Once};
+use crate::api::extract::batch_request::{BatchPath, Pagination, PartPath, PreferWait};
+use crate::api::extract::idempotency::{IdempotencyKey, IdempotencyKeyParameter, WorkId};
 use crate::api::verify_learners::{VerifyOutcome, VerifyResult};
 use crate::auth::Caller;
 use crate::auth::scope::VerificationBatches;
-use crate::batches::batch_kind::{BatchKind as _, Details, Row};
+use crate::batches::batch_kind::{BatchKind as _, BatchMetadata, RecordResult};
 use crate::batches::kinds::verification::Verifications;
-use crate::batches::model::{Batch, BatchId, Part, Status};
+use crate::batches::model::{Batch, BatchId, BatchStatus, Part};
 use crate::batches::partition::Parts;
-use crate::batches::{Decision, Jobs};
-use crate::domain::{EmailAddress, Open, Personal, Uln};
+use crate::batches::{BatchService, Decision};
+use crate::domain::{EmailAddress, Extensible, Personal, Uln};
 use crate::lrs::services::learner::VerifiedLearner;
 use crate::problem::Problem;
 use crate::problem::responses::{BatchProblems, DecisionProblems, ResultProblems, SubmitProblems, TrackProblems};
-use crate::schema::openapi::{Field, one_of};
-use crate::schema::{Value as _, answer, request};
+use crate::schema::openapi::{PropertySchema, one_of};
+use crate::schema::{Scalar as _, answer, request};
 
 /// Most bytes of a submission: far more than 20,000 learners to verify.
 const MOST_BYTES: usize = 16 * 1024 * 1024;
@@ -51,7 +51,7 @@ answer! {
         /// LRS's code, as it came: the learner's; of a part that was not done, the part's.
         pub lrs_code: Option<String>,
         /// ULN at LRS: of the master record, if the ULN was merged into another.
-        pub uln: Option<Open<Uln>>,
+        pub uln: Option<Extensible<Uln>>,
         /// What was compared with what.
         pub verification: Option<VerifyResult>,
     }
@@ -64,7 +64,7 @@ answer! {
         /// Identifies the batch.
         pub batch_id: String,
         /// How far the batch is.
-        pub status: Status,
+        pub status: BatchStatus,
         /// What verifying each learner came to, in order, as far as it is known.
         pub results: Vec<VerificationResult>,
         /// Give this as `cursor` to get the next page. Absent when this is all there is now.
@@ -82,7 +82,7 @@ impl serde::Serialize for VerificationOutcome {
     }
 }
 
-impl Field for VerificationOutcome {
+impl PropertySchema for VerificationOutcome {
     fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
         let words = VerifyOutcome::TABLE.iter().map(|(word, _)| *word);
         let others = [results::NO_RESULT, results::NOT_PROCESSED, VerifyOutcome::Other.name()];
@@ -94,8 +94,8 @@ impl Results for Verifications {
     type Answer = VerificationResult;
     type Page = VerificationResults;
 
-    fn answer(row: Row<VerifiedLearner>, part: &Part) -> VerificationResult {
-        let Row { position, mis_identifier, result, .. } = row;
+    fn answer(row: RecordResult<VerifiedLearner>, part: &Part) -> VerificationResult {
+        let RecordResult { position, mis_identifier, result, .. } = row;
         let Some(verification) = result.map(VerifyResult::from) else {
             let outcome = VerificationOutcome(word_without_result(part));
             return VerificationResult { position, mis_identifier, outcome, lrs_code: part.code.clone(), uln: None, verification: None };
@@ -143,7 +143,7 @@ impl Results for Verifications {
     operation_id = "submitVerificationBatch",
     tag = "Verification batches",
     security(("bearer" = ["verification-batches"])),
-    params(KeyParameter, ("Prefer" = Option<String>, Header, description = "`wait=N`: wait up to N seconds, 30 at most (RFC 7240).")),
+    params(IdempotencyKeyParameter, ("Prefer" = Option<String>, Header, description = "`wait=N`: wait up to N seconds, 30 at most (RFC 7240).")),
     request_body(content = VerificationBatch, example = json!({"learners": [{
         "misIdentifier": "CAND-7", "uln": "3000000126", "givenName": "Ana", "familyName": "O'Neill", "dateOfBirth": "2003-04-05"
     }]})),
@@ -162,15 +162,15 @@ impl Results for Verifications {
 pub async fn submit_batch(
     caller: Caller<VerificationBatches>,
     body: Body<VerificationBatch, MOST_BYTES>,
-    once: Once,
-    jobs: Data<Jobs>,
-    wait: Wait,
+    once: IdempotencyKey,
+    jobs: Data<BatchService>,
+    wait: PreferWait,
 ) -> Result<HttpResponse, Problem> {
     let Body { value: VerificationBatch { learners, notify_email }, digest } = body;
     let notify_email = notify_email.filter(|address| !address.text().is_empty());
-    let details = Details { notify_email, ..Details::of(&caller) };
-    let actor = caller.actor().clone();
-    let work = async move |attempt: Attempt| {
+    let details = BatchMetadata { notify_email, ..BatchMetadata::of(&caller) };
+    let actor = caller.context().clone();
+    let work = async move |attempt: WorkId| {
         batches::submit(&jobs, ("verification-batches", "/learners"), (&actor, details), learners, (attempt, wait)).await
     };
     once.run("submitVerificationBatch", &caller, digest, work).await

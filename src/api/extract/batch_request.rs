@@ -4,7 +4,7 @@ use actix_web::dev::Payload;
 use actix_web::web::Query;
 use actix_web::{FromRequest, HttpRequest};
 
-use crate::auth::{Argument, once_admitted};
+use crate::auth::{ExtractFuture, after_authentication};
 use crate::batches::model::BatchId;
 use crate::problem::{Code, Problem};
 
@@ -14,11 +14,11 @@ pub struct BatchPath(pub BatchId);
 
 impl FromRequest for BatchPath {
     type Error = Problem;
-    type Future = Argument<Self>;
+    type Future = ExtractFuture<Self>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let id = request.match_info().get("batchId").and_then(BatchId::parse);
-        once_admitted(request, id.map(Self).ok_or(Problem::new(Code::BatchNotFound)))
+        after_authentication(request, id.map(Self).ok_or(Problem::new(Code::BatchNotFound)))
     }
 }
 
@@ -28,25 +28,25 @@ pub struct PartPath(pub u32);
 
 impl FromRequest for PartPath {
     type Error = Problem;
-    type Future = Argument<Self>;
+    type Future = ExtractFuture<Self>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let number = request.match_info().get("part").and_then(|text| text.parse().ok());
-        once_admitted(request, number.map(Self).ok_or_else(no_such_part))
+        after_authentication(request, number.map(Self).ok_or_else(no_such_part))
     }
 }
 
 /// How long a caller is willing to wait: `Prefer: wait=10` (RFC 7240). What cannot be read is passed over, as it says there.
 #[derive(Debug, Clone, Copy)]
-pub struct Wait(pub Option<u64>);
+pub struct PreferWait(pub Option<u64>);
 
-impl Wait {
+impl PreferWait {
     const LONGEST_SECONDS: u64 = 30;
 }
 
-impl FromRequest for Wait {
+impl FromRequest for PreferWait {
     type Error = Problem;
-    type Future = Argument<Self>;
+    type Future = ExtractFuture<Self>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let headers = request.headers().get_all("prefer").filter_map(|value| value.to_str().ok());
@@ -54,13 +54,13 @@ impl FromRequest for Wait {
             let (name, seconds) = preference.split_once('=')?;
             name.trim().eq_ignore_ascii_case("wait").then(|| seconds.trim().trim_matches('"').parse::<u64>().ok())?
         });
-        once_admitted(request, Ok(Self(wait.map(|seconds| seconds.min(Self::LONGEST_SECONDS)))))
+        after_authentication(request, Ok(Self(wait.map(|seconds| seconds.min(Self::LONGEST_SECONDS)))))
     }
 }
 
 /// Which page: `limit` and `cursor` of the query.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Paging<C> {
+pub struct Pagination<C> {
     limit: Option<usize>,
     /// Where to go on.
     pub cursor: Option<C>,
@@ -78,14 +78,14 @@ impl Cursor for BatchId {
     }
 }
 
-impl<C> Paging<C> {
+impl<C> Pagination<C> {
     /// How many to give.
     pub fn limit(&self, default: usize, most: usize) -> usize {
         self.limit.unwrap_or(default).min(most)
     }
 }
 
-impl<C: Cursor> Paging<C> {
+impl<C: Cursor> Pagination<C> {
     /// What a query says.
     fn of(query: &str) -> Result<Self, Problem> {
         let wrong = |detail: &str| Problem::new(Code::MalformedRequest).detail(detail);
@@ -108,12 +108,12 @@ impl<C: Cursor> Paging<C> {
     }
 }
 
-impl<C: Cursor> FromRequest for Paging<C> {
+impl<C: Cursor> FromRequest for Pagination<C> {
     type Error = Problem;
-    type Future = Argument<Self>;
+    type Future = ExtractFuture<Self>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        once_admitted(request, Self::of(request.query_string()))
+        after_authentication(request, Self::of(request.query_string()))
     }
 }
 

@@ -10,9 +10,9 @@ use aws_lc_rs::digest::{Digest, SHA256, digest};
 use futures_util::StreamExt as _;
 
 use crate::api::extract::idempotency::IDEMPOTENCY_KEY;
-use crate::auth::{Argument, admitted};
+use crate::auth::{ExtractFuture, authenticated};
 use crate::problem::{Code, Problem};
-use crate::schema::deserialize::{Input, from_json};
+use crate::schema::deserialize::{FromDocument, from_json};
 
 /// Most bytes of a request about a single learner.
 pub const MAX_BYTES: usize = 64 * 1024;
@@ -45,15 +45,15 @@ impl<T, const MOST: usize> Deref for Body<T, MOST> {
     }
 }
 
-impl<T: Input + Send + 'static, const MOST: usize> FromRequest for Body<T, MOST> {
+impl<T: FromDocument + Send + 'static, const MOST: usize> FromRequest for Body<T, MOST> {
     type Error = Problem;
-    type Future = Argument<Self>;
+    type Future = ExtractFuture<Self>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let is_json = is_json(request);
         let announced = request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
         let has_key = request.headers().contains_key(IDEMPOTENCY_KEY);
-        let (admitted, mut payload) = (admitted(request.clone()), payload.take());
+        let (admitted, mut payload) = (authenticated(request.clone()), payload.take());
         Box::pin(async move {
             admitted.await;
             if !is_json {

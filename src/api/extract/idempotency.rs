@@ -14,9 +14,9 @@ use tracing::Instrument as _;
 use utoipa::IntoParams;
 use uuid::Uuid;
 
-use crate::auth::{Argument, Caller, once_admitted};
-use crate::batches::Jobs;
-use crate::idempotency::{Begun, CannotBegin, Ended, Idempotency, Request, Turn};
+use crate::auth::{Caller, ExtractFuture, after_authentication};
+use crate::batches::BatchService;
+use crate::idempotency::{Acquisition, Completion, IdempotencyStore, IdempotentRequest, Reservation};
 use crate::problem::{Code, Problem};
 
 /// The request header.
@@ -29,7 +29,7 @@ const LONGEST_KEY: usize = 255;
 /// How the document describes the header.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Header)]
-pub struct KeyParameter {
+pub struct IdempotencyKeyParameter {
     /// A name of your own for this request, such as a UUID, of up to 255 printable ASCII characters. Sent again within 24 hours with the
     /// same body by the same client for the same organisation, the request is not done again: you get the same answer, with
     /// `Idempotency-Replayed: true`. While the first request is being worked on, the answer is 409 `idempotency_key_in_use`; with another
@@ -41,31 +41,31 @@ pub struct KeyParameter {
 
 /// Does the work of a request once, if the caller has given it a key.
 #[derive(Debug)]
-pub struct Once {
+pub struct IdempotencyKey {
     key: Option<String>,
-    store: Data<Idempotency>,
-    jobs: Data<Jobs>,
+    store: Data<IdempotencyStore>,
+    jobs: Data<BatchService>,
 }
 
 /// The work of a request.
 #[derive(Debug, Clone, Copy)]
-pub struct Attempt {
+pub struct WorkId {
     /// Identifies the work; the same in every attempt.
     pub work: Uuid,
     /// Was there an attempt before of which nobody knows what came?
     pub again: bool,
 }
 
-impl FromRequest for Once {
+impl FromRequest for IdempotencyKey {
     type Error = Problem;
-    type Future = Argument<Self>;
+    type Future = ExtractFuture<Self>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let once = match (request.app_data::<Data<Idempotency>>(), request.app_data::<Data<Jobs>>()) {
+        let once = match (request.app_data::<Data<IdempotencyStore>>(), request.app_data::<Data<BatchService>>()) {
             (Some(store), Some(jobs)) => key_of(request).map(|key| Self { key, store: store.clone(), jobs: jobs.clone() }),
             _ => Err(Problem::new(Code::InternalError).cause("the server was started without a store")),
         };
-        once_admitted(request, once)
+        after_authentication(request, once)
     }
 }
 
@@ -85,7 +85,7 @@ fn key_of(request: &HttpRequest) -> Result<Option<String>, Problem> {
     Ok(Some(String::from_utf8_lossy(text).into_owned()))
 }
 
-impl Once {
+impl IdempotencyKey {
     /// Does the work, or gives the answer that was given before. With a key, the work goes on if the caller leaves.
     ///
     /// # Errors
@@ -95,28 +95,28 @@ impl Once {
         operation: &str,
         caller: &Caller<S>,
         body: Option<Digest>,
-        work: impl FnOnce(Attempt) -> F,
+        work: impl FnOnce(WorkId) -> F,
     ) -> Result<HttpResponse, Problem>
     where
         F: Future<Output = Result<HttpResponse, Problem>> + 'static,
     {
-        let Some(key) = self.key else { return work(Attempt { work: Uuid::now_v7(), again: false }).await };
+        let Some(key) = self.key else { return work(WorkId { work: Uuid::now_v7(), again: false }).await };
         // What is sealed for others must be sealed so that they can open it.
-        self.jobs.check().await.map_err(|error| nothing_begun(Problem::from(error)))?;
-        let request = Request {
+        self.jobs.verify_encryption_keys().await.map_err(|error| nothing_begun(Problem::from(error)))?;
+        let request = IdempotentRequest {
             organisation: caller.organisation.ukprn().as_str(),
-            client: (&caller.origin.issuer, &caller.origin.client),
+            client: (&caller.client_identity.issuer, &caller.client_identity.client),
             operation,
             key: &key,
             body: body.as_ref().map_or(&[], AsRef::as_ref),
         };
-        let turn = match self.store.begin(request).await.map_err(|error| nothing_begun(error.into()))? {
-            Begun::Work(turn) => turn,
-            Begun::Running => return Err(Problem::new(Code::IdempotencyKeyInUse).retry_soon()),
-            Begun::OtherBody => return Err(Problem::new(Code::IdempotencyKeyReused)),
-            Begun::Done(answer) => return replayed(&answer),
+        let turn = match self.store.acquire(request).await.map_err(|error| nothing_begun(error.into()))? {
+            Acquisition::Acquired(turn) => turn,
+            Acquisition::InProgress => return Err(Problem::new(Code::IdempotencyKeyInUse).retry_soon()),
+            Acquisition::BodyMismatch => return Err(Problem::new(Code::IdempotencyKeyReused)),
+            Acquisition::Done(answer) => return replayed(&answer),
         };
-        let attempt = Attempt { work: turn.work, again: turn.again };
+        let attempt = WorkId { work: turn.work, again: turn.again };
         let (store, work) = (self.store, work(attempt));
         let whole = async move { ended(&store, &turn, work.await).await };
         let done = actix_web::rt::spawn(whole.in_current_span()).await;
@@ -126,17 +126,17 @@ impl Once {
 }
 
 /// Keeps what came of the work, and gives it to the caller.
-async fn ended(store: &Idempotency, turn: &Turn, outcome: Result<HttpResponse, Problem>) -> Result<HttpResponse, Problem> {
+async fn ended(store: &IdempotencyStore, turn: &Reservation, outcome: Result<HttpResponse, Problem>) -> Result<HttpResponse, Problem> {
     let (ended, outcome) = match outcome {
         Ok(response) => {
             let (answer, response) = kept(response)?;
-            (Ended::Answered(answer), Ok(response))
+            (Completion::Answered(answer), Ok(response))
         }
         // What an attempt before came to, is not known any better now.
-        Err(problem) if turn.again || problem.is_outcome_unknown() => (Ended::Unknown, Err(problem)),
-        Err(problem) => (Ended::NothingDone, Err(problem)),
+        Err(problem) if turn.again || problem.is_outcome_unknown() => (Completion::Unknown, Err(problem)),
+        Err(problem) => (Completion::NothingDone, Err(problem)),
     };
-    if let Err(error) = store.end(turn, ended).await {
+    if let Err(error) = store.complete(turn, ended).await {
         tracing::error!(%error, "what came of a request with an Idempotency-Key was not kept: who asks again must wait a while");
     }
     outcome
@@ -144,7 +144,7 @@ async fn ended(store: &Idempotency, turn: &Turn, outcome: Result<HttpResponse, P
 
 /// An answer as it is kept.
 #[derive(Serialize, Deserialize)]
-struct Kept {
+struct StoredResponse {
     status: u16,
     headers: Vec<(String, String)>,
     body: String,
@@ -158,7 +158,7 @@ fn kept(response: HttpResponse) -> Result<(Vec<u8>, HttpResponse), Problem> {
     let text = |name: &HeaderName| Some((name.to_string(), head.headers().get(name)?.to_str().ok()?.to_owned()));
     let headers = [&CONTENT_TYPE, &LOCATION, &RETRY_AFTER].into_iter().filter_map(text).collect();
     let body = String::from_utf8(bytes.to_vec()).map_err(|_| broken("an answer that is not text"))?;
-    let kept = Kept { status: head.status().as_u16(), headers, body };
+    let kept = StoredResponse { status: head.status().as_u16(), headers, body };
     let json = serde_json::to_vec(&kept).map_err(|_| broken("an answer that is not JSON"))?;
     Ok((json, head.set_body(bytes).map_into_boxed_body()))
 }
@@ -166,21 +166,12 @@ fn kept(response: HttpResponse) -> Result<(Vec<u8>, HttpResponse), Problem> {
 /// An answer that was given before.
 fn replayed(answer: &[u8]) -> Result<HttpResponse, Problem> {
     let unreadable = |_| Problem::new(Code::StoreUnreadable).cause("an answer that was kept");
-    let Kept { status, headers, body } = serde_json::from_slice(answer).map_err(unreadable)?;
+    let StoredResponse { status, headers, body } = serde_json::from_slice(answer).map_err(unreadable)?;
     let mut response = HttpResponse::build(StatusCode::from_u16(status).unwrap_or(StatusCode::OK));
     for header in headers {
         response.insert_header(header);
     }
     Ok(response.insert_header((REPLAYED, "true")).body(body))
-}
-
-impl From<CannotBegin> for Problem {
-    fn from(error: CannotBegin) -> Self {
-        match error {
-            CannotBegin::Store(error) => error.into(),
-            CannotBegin::Sealed(_) => Self::new(Code::StoreUnreadable).cause(error),
-        }
-    }
 }
 
 /// Without the store nobody knows whether the request is the first.

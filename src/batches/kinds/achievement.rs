@@ -5,13 +5,13 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::batches::batch_kind::{BatchKind, Details, PartCall, Progress, Row, Submitted, counters, told};
-use crate::batches::model::{JobTold, Kind};
-use crate::batches::result_matching::{Mark, key};
-use crate::domain::{Achievement, AchievementJob, AchievementJobStatus, Open, Personal, SubmissionType, Text};
+use crate::batches::batch_kind::{BatchKind, BatchMetadata, JobProgress, PartRequest, RecordResult, Submitted, counters, job_report};
+use crate::batches::model::{JobReport, KindTag};
+use crate::batches::result_matching::{RecordFingerprint, key};
+use crate::domain::{Achievement, AchievementJob, AchievementJobStatus, BoundedText, Extensible, Personal, SubmissionType};
 use crate::lrs::codes::LrsCode;
 use crate::lrs::services::external::{AchievementBatchResponse, GetAchievementBatch, MOST_ACHIEVEMENTS, SubmitAchievementBatch};
-use crate::lrs::{Answer as _, CallFailed, Service};
+use crate::lrs::{CallError, LrsResponse as _, Service};
 
 /// Achievements.
 #[derive(Debug, Clone, Copy)]
@@ -29,50 +29,50 @@ pub enum AchievementResult {
 }
 
 impl BatchKind for Achievements {
-    const KIND: Kind = Kind::Achievement;
+    const KIND: KindTag = KindTag::Achievement;
     const SERVICE: Service = Service::External;
-    const MOST_IN_A_JOB: usize = MOST_ACHIEVEMENTS;
+    const MAX_RECORDS_PER_JOB: usize = MOST_ACHIEVEMENTS;
     type Record = Achievement;
     type Output = AchievementBatchResponse;
     type Result = AchievementResult;
 
-    fn mark(achievement: &Achievement) -> Mark {
+    fn fingerprint(achievement: &Achievement) -> RecordFingerprint {
         let reference = achievement.unit_or_qualification_reference_number.as_str();
         let keys = [key(&[achievement.uln.as_str()]), key(&[reference])];
-        Mark::new(achievement.mis_identifier.as_ref().map(Text::as_str), keys).naming_uln(true)
+        RecordFingerprint::new(achievement.mis_identifier.as_ref().map(BoundedText::as_str), keys).naming_uln(true)
     }
 
     /// What becomes of achievements submitted twice, LRS does not say.
-    fn is_repeatable(_: &Details) -> bool {
+    fn is_repeatable(_: &BatchMetadata) -> bool {
         false
     }
 
-    async fn submit(call: PartCall<'_>, details: &Details, achievements: &[Achievement]) -> Result<Submitted, CallFailed> {
+    async fn submit(call: PartRequest<'_>, details: &BatchMetadata, achievements: &[Achievement]) -> Result<Submitted, CallError> {
         let request = SubmitAchievementBatch {
             submission_type: details.submission_type.unwrap_or(SubmissionType::Provisional),
             notify_email: details.notify_email.as_ref(),
             achievements,
             codes: call.lrs.achievement_codes(),
         };
-        let answer = call.make(&request).await?;
+        let answer = call.send(&request).await?;
         Ok(Submitted { job: answer.job(), code: answer.code().cloned() })
     }
 
-    async fn fetch(call: PartCall<'_>, job_id: i64) -> Result<AchievementBatchResponse, CallFailed> {
-        call.make(&GetAchievementBatch { job_id }).await
+    async fn fetch(call: PartRequest<'_>, job_id: i64) -> Result<AchievementBatchResponse, CallError> {
+        call.send(&GetAchievementBatch { job_id }).await
     }
 
-    fn progress(output: &AchievementBatchResponse, _: usize) -> Progress {
+    fn progress(output: &AchievementBatchResponse, _: usize) -> JobProgress {
         if output.code().is_some_and(|code| code.is("WSRC0018")) {
-            return Progress::Unknown;
+            return JobProgress::Unknown;
         }
         // What has no number is no job, whatever its status says: the first status there is, is what a job is that was never filled in.
-        let Some(job) = output.job.as_ref().filter(|job| job.job_id.is_none_or(|id| id > 0)) else { return Progress::Unknown };
-        match job.status.as_ref().and_then(Open::known) {
-            Some(AchievementJobStatus::Successful) => Progress::Done,
-            Some(AchievementJobStatus::Failed | AchievementJobStatus::Cancelled) => Progress::Failed,
-            None if job.end_date.is_some() => Progress::Done,
-            Some(AchievementJobStatus::Waiting | AchievementJobStatus::InProgress) | None => Progress::Working,
+        let Some(job) = output.job.as_ref().filter(|job| job.job_id.is_none_or(|id| id > 0)) else { return JobProgress::Unknown };
+        match job.status.as_ref().and_then(Extensible::known) {
+            Some(AchievementJobStatus::Successful) => JobProgress::Done,
+            Some(AchievementJobStatus::Failed | AchievementJobStatus::Cancelled) => JobProgress::Failed,
+            None if job.end_date.is_some() => JobProgress::Done,
+            Some(AchievementJobStatus::Waiting | AchievementJobStatus::InProgress) | None => JobProgress::Working,
         }
     }
 
@@ -80,9 +80,9 @@ impl BatchKind for Achievements {
         output.code()
     }
 
-    fn told(output: &AchievementBatchResponse) -> JobTold {
-        let Some(job) = &output.job else { return JobTold::default() };
-        told(job.status.as_ref().map(Open::to_lrs).as_deref(), job.start_date.as_ref(), job.end_date.as_ref())
+    fn report(output: &AchievementBatchResponse) -> JobReport {
+        let Some(job) = &output.job else { return JobReport::default() };
+        job_report(job.status.as_ref().map(Extensible::to_lrs).as_deref(), job.start_date.as_ref(), job.end_date.as_ref())
     }
 
     fn count(output: &AchievementBatchResponse) -> usize {
@@ -108,7 +108,7 @@ impl BatchKind for Achievements {
     }
 
     /// Without marks there is no row: the file alone does not say what was submitted.
-    fn rows(output: AchievementBatchResponse, first: u32, marks: Option<&[Mark]>) -> Vec<Row<AchievementResult>> {
+    fn rows(output: AchievementBatchResponse, first: u32, marks: Option<&[RecordFingerprint]>) -> Vec<RecordResult<AchievementResult>> {
         let marks = marks.unwrap_or_default();
         let job = output.job.as_ref();
         let file = job.and_then(|job| job.achievement_batch_error_file.as_ref()).map_or("", |file| file.reveal());
@@ -120,7 +120,7 @@ impl BatchKind for Achievements {
                 None if everything => AchievementResult::Accepted,
                 None => AchievementResult::Undetermined,
             };
-            Row { result: Some(result), ..Row::without_result(position, mark) }
+            RecordResult { result: Some(result), ..RecordResult::without_result(position, mark) }
         });
         rows.collect()
     }
@@ -131,7 +131,7 @@ fn took_everything(job: &AchievementJob, sent: usize) -> bool {
     let none = |text: &Option<Personal<String>>| text.as_ref().is_none_or(|text| text.reveal().trim().is_empty());
     let is_all = |count: i64| usize::try_from(count) == Ok(sent);
     let sum = |counts: &[Option<i32>]| counts.iter().flatten().map(|count| i64::from(*count)).sum::<i64>();
-    let successful = job.status.as_ref().and_then(Open::known) == Some(&AchievementJobStatus::Successful);
+    let successful = job.status.as_ref().and_then(Extensible::known) == Some(&AchievementJobStatus::Successful);
     let no_errors = sum(&[job.business_rule_errors, job.field_data_errors, job.learner_data_errors]) == 0;
     let nothing_against = none(&job.achievement_batch_error_file)
         && none(&job.rejection_reason)
@@ -145,7 +145,7 @@ fn took_everything(job: &AchievementJob, sent: usize) -> bool {
 }
 
 /// The lines of an error file by the one achievement each names.
-fn lines_of(file: &str, marks: &[Mark]) -> HashMap<usize, Vec<Personal<String>>> {
+fn lines_of(file: &str, marks: &[RecordFingerprint]) -> HashMap<usize, Vec<Personal<String>>> {
     let mut by_name: HashMap<&str, Vec<usize>> = HashMap::new();
     let mut by_uln: HashMap<u64, Vec<usize>> = HashMap::new();
     for (at, mark) in marks.iter().enumerate() {
@@ -164,7 +164,12 @@ fn lines_of(file: &str, marks: &[Mark]) -> HashMap<usize, Vec<Personal<String>>>
     lines
 }
 
-fn named_by(fields: &[&str], marks: &[Mark], by_name: &HashMap<&str, Vec<usize>>, by_uln: &HashMap<u64, Vec<usize>>) -> Option<usize> {
+fn named_by(
+    fields: &[&str],
+    marks: &[RecordFingerprint],
+    by_name: &HashMap<&str, Vec<usize>>,
+    by_uln: &HashMap<u64, Vec<usize>>,
+) -> Option<usize> {
     let ulns = fields.iter().filter(|field| field.len() == 10 && field.bytes().all(|b| b.is_ascii_digit()));
     let of_uln: Vec<usize> = ulns.filter_map(|uln| by_uln.get(&key(&[uln]))).flatten().copied().collect();
     let one = |candidates: &[usize]| if let [at] = candidates { Some(*at) } else { None };
@@ -194,7 +199,7 @@ mod tests {
 
     fn job(change: impl FnOnce(&mut AchievementJob)) -> AchievementJob {
         let mut job = AchievementJob {
-            status: Some(Open::Known(AchievementJobStatus::Successful)),
+            status: Some(Extensible::Known(AchievementJobStatus::Successful)),
             number_of_records: Some(3),
             percentage_successful_records: Some("100".into()),
             successful_final_achievements: Some(3),
@@ -224,7 +229,7 @@ mod tests {
             |job| job.achievement_batch_error_file = Some(Personal::new("1,no".into())),
             |job| job.learner_data_errors = Some(1),
             |job| job.number_of_records = Some(4),
-            |job| job.status = Some(Open::Known(AchievementJobStatus::Failed)),
+            |job| job.status = Some(Extensible::Known(AchievementJobStatus::Failed)),
             |job| job.status = None,
         ];
         for (number, doubt) in doubts.into_iter().enumerate() {
@@ -235,17 +240,17 @@ mod tests {
     #[test]
     fn what_has_no_number_is_no_job() {
         let progress = |job_id| {
-            let told = job(|job| (job.job_id, job.status) = (job_id, Some(Open::Known(AchievementJobStatus::Failed))));
-            Achievements::progress(&AchievementBatchResponse::new(Some(told)), 3)
+            let unnumbered = job(|job| (job.job_id, job.status) = (job_id, Some(Extensible::Known(AchievementJobStatus::Failed))));
+            Achievements::progress(&AchievementBatchResponse::new(Some(unnumbered)), 3)
         };
-        assert_eq!([Some(0), Some(70_001), None].map(progress), [Progress::Unknown, Progress::Failed, Progress::Failed]);
+        assert_eq!([Some(0), Some(70_001), None].map(progress), [JobProgress::Unknown, JobProgress::Failed, JobProgress::Failed]);
     }
 
-    fn mark(name: &str, uln: &str, reference: &str) -> Mark {
-        Mark::new(Some(name), [key(&[uln]), key(&[reference])])
+    fn mark(name: &str, uln: &str, reference: &str) -> RecordFingerprint {
+        RecordFingerprint::new(Some(name), [key(&[uln]), key(&[reference])])
     }
 
-    fn attached(file: &str, marks: &[Mark]) -> Vec<usize> {
+    fn attached(file: &str, marks: &[RecordFingerprint]) -> Vec<usize> {
         let lines = lines_of(file, marks);
         (0..marks.len()).map(|at| lines.get(&at).map_or(0, Vec::len)).collect()
     }

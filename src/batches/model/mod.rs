@@ -8,14 +8,14 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::domain::Ukprn;
-use crate::schema::Value as _;
+use crate::schema::Scalar as _;
 
 /// A moment: milliseconds since 1970, UTC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Moment(pub i64);
+pub struct EpochMillis(pub i64);
 
-impl Moment {
+impl EpochMillis {
     /// This much later.
     #[must_use]
     pub fn after(self, duration: Duration) -> Self {
@@ -34,7 +34,7 @@ impl Moment {
 }
 
 /// RFC 3339.
-impl fmt::Display for Moment {
+impl fmt::Display for EpochMillis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.timestamp().strftime("%Y-%m-%dT%H:%M:%S%.3fZ"))
     }
@@ -56,7 +56,7 @@ impl BatchId {
     }
 
     /// One that is not greater than any of this moment.
-    pub fn first_at(moment: Moment) -> Self {
+    pub fn first_at(moment: EpochMillis) -> Self {
         let milliseconds = u64::try_from(moment.0).unwrap_or(0);
         Self(Uuid::from_u128(u128::from(milliseconds) << 80))
     }
@@ -89,7 +89,7 @@ impl fmt::Debug for BatchId {
 /// What a batch's records are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Kind {
+pub enum KindTag {
     /// Learners to register.
     Registration,
     /// Learners to verify.
@@ -98,7 +98,7 @@ pub enum Kind {
     Achievement,
 }
 
-impl Kind {
+impl KindTag {
     /// Its name in keys.
     pub const fn name(self) -> &'static str {
         match self {
@@ -111,9 +111,9 @@ impl Kind {
 
 /// What a batch as a whole is. It never changes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Header {
+pub struct BatchHeader {
     /// What its records are.
-    pub kind: Kind,
+    pub kind: KindTag,
     organisation: String,
     /// How many parts it has.
     pub parts: u32,
@@ -122,12 +122,12 @@ pub struct Header {
     /// Would it do no harm to send it twice?
     pub repeatable: bool,
     /// When it was accepted.
-    pub created: Moment,
+    pub created: EpochMillis,
 }
 
-impl Header {
+impl BatchHeader {
     /// The header of a batch of this organisation, with so many parts.
-    pub fn new(kind: Kind, organisation: &Ukprn, parts: usize, created: Moment) -> Self {
+    pub fn new(kind: KindTag, organisation: &Ukprn, parts: usize, created: EpochMillis) -> Self {
         let parts = u32::try_from(parts).unwrap_or(u32::MAX);
         Self { kind, organisation: organisation.as_str().to_owned(), parts, tracked: false, repeatable: false, created }
     }
@@ -158,7 +158,7 @@ impl Header {
 /// How far a part is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum State {
+pub enum PartState {
     /// It has not been sent, or is to be sent again.
     Waiting,
     /// Somebody is about to send it, or has. Written before the first byte goes out.
@@ -173,7 +173,7 @@ pub enum State {
     Unconfirmed,
 }
 
-impl State {
+impl PartState {
     /// Its name for operators.
     pub const fn name(self) -> &'static str {
         match self {
@@ -190,7 +190,7 @@ impl State {
 /// Why a part is as it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum Reason {
+pub enum PartReason {
     /// LRS cannot be reached; it will be tried again.
     LrsUnavailable,
     /// LRS is closed; it will be tried again.
@@ -200,7 +200,7 @@ pub enum Reason {
     /// LRS refuses the message.
     LrsRejectedRequest,
     /// LRS understood it, and made no job of it: `lrsCode` says why.
-    LrsRefused,
+    LrsRejected,
     /// LRS's answer was lost or could not be used.
     AnswerLost,
     /// LRS does not know the job.
@@ -208,7 +208,7 @@ pub enum Reason {
     /// LRS says that the job failed.
     JobFailed,
     /// LRS had no results within the time the gateway follows a batch.
-    NotInTime,
+    TimedOut,
     /// The caller decided not to send it again.
     Discarded,
     /// The gateway cannot read what it kept.
@@ -216,7 +216,7 @@ pub enum Reason {
 }
 
 /// As callers are told it.
-impl fmt::Display for Reason {
+impl fmt::Display for PartReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.serialize(f)
     }
@@ -224,13 +224,13 @@ impl fmt::Display for Reason {
 
 /// What LRS says of a job in its own words and times.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct JobTold {
+pub struct JobReport {
     /// LRS's word for how far it is.
     pub status: Option<String>,
     /// When LRS began.
-    pub started: Option<Moment>,
+    pub started: Option<EpochMillis>,
     /// When LRS was done.
-    pub finished: Option<Moment>,
+    pub finished: Option<EpochMillis>,
 }
 
 /// A part of a batch: what LRS gets, or has got, as one job.
@@ -241,9 +241,9 @@ pub struct Part {
     /// How many records it has.
     pub records: u32,
     /// How far it is.
-    pub state: State,
+    pub state: PartState,
     /// Why it is not further.
-    pub reason: Option<Reason>,
+    pub reason: Option<PartReason>,
     /// How often it was begun to be sent.
     pub sent: u32,
     /// Who last began to send it: a worker that comes back late knows its own by it.
@@ -253,33 +253,33 @@ pub struct Part {
     /// How often LRS's answer to it was lost.
     pub lost: u32,
     /// Since when the gateway has been trying to bring it to its end.
-    pub begun: Moment,
+    pub begun: EpochMillis,
     /// When something is to be done about it.
-    pub due: Moment,
+    pub due: EpochMillis,
     /// LRS's number of the job.
     pub job: Option<i64>,
     /// LRS's last code for it.
     pub code: Option<String>,
     /// When LRS took it; unknown of jobs that were submitted elsewhere.
-    pub submitted: Option<Moment>,
+    pub submitted: Option<EpochMillis>,
     /// When it last changed.
-    pub changed: Moment,
+    pub changed: EpochMillis,
     /// LRS's counters.
     pub counts: BTreeMap<String, i32>,
     /// What else LRS has said of the job.
     #[serde(default)]
-    pub told: JobTold,
+    pub told: JobReport,
     /// Is somebody else than the submitter to be named to LRS, because they had it sent again?
     pub other_user: bool,
 }
 
 impl Part {
     /// A part that is to be sent.
-    pub const fn waiting(first: u32, records: u32, now: Moment) -> Self {
+    pub const fn waiting(first: u32, records: u32, now: EpochMillis) -> Self {
         Self {
             first,
             records,
-            state: State::Waiting,
+            state: PartState::Waiting,
             reason: None,
             sent: 0,
             sender: 0,
@@ -292,25 +292,25 @@ impl Part {
             submitted: None,
             changed: now,
             counts: BTreeMap::new(),
-            told: JobTold { status: None, started: None, finished: None },
+            told: JobReport { status: None, started: None, finished: None },
             other_user: false,
         }
     }
 
     /// A part that is a job of LRS already.
-    pub fn of_job(job: i64, now: Moment) -> Self {
-        Self { state: State::Submitted, job: Some(job), ..Self::waiting(0, 0, now) }
+    pub fn of_job(job: i64, now: EpochMillis) -> Self {
+        Self { state: PartState::Submitted, job: Some(job), ..Self::waiting(0, 0, now) }
     }
 
     /// Is there nothing more that the gateway will do about it by itself?
-    pub const fn rests(&self) -> bool {
-        matches!(self.state, State::Complete | State::Failed | State::Unconfirmed)
+    pub const fn is_settled(&self) -> bool {
+        matches!(self.state, PartState::Complete | PartState::Failed | PartState::Unconfirmed)
     }
 }
 
 /// What a part keeps beside its state, sealed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Blob {
+pub enum PartBlob {
     /// What is said of the batch as a whole: the person, the job type. Of no part.
     Details,
     /// A part's records, until LRS has them.
@@ -323,7 +323,7 @@ pub enum Blob {
     User(u32),
 }
 
-impl Blob {
+impl PartBlob {
     /// Every blob that a batch of so many parts may have.
     pub fn all(parts: u32) -> impl Iterator<Item = Self> {
         let of_part = |part| [Self::Records(part), Self::Index(part), Self::Output(part), Self::User(part)];
@@ -331,7 +331,7 @@ impl Blob {
     }
 }
 
-impl fmt::Display for Blob {
+impl fmt::Display for PartBlob {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Details => f.write_str("details"),
@@ -345,7 +345,7 @@ impl fmt::Display for Blob {
 
 /// How far a batch is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Status {
+pub enum BatchStatus {
     /// Nothing has been sent.
     Accepted,
     /// Some of it has been sent.
@@ -362,7 +362,7 @@ pub enum Status {
     Paused,
 }
 
-impl Status {
+impl BatchStatus {
     /// Its name for operators.
     pub const fn name(self) -> &'static str {
         match self {
@@ -383,11 +383,11 @@ pub struct Batch {
     /// Which.
     pub id: BatchId,
     /// What it is.
-    pub header: Header,
+    pub header: BatchHeader,
     /// Its parts; the first has number 1.
     pub parts: Vec<Part>,
     /// When it leaves the store.
-    pub expires: Moment,
+    pub expires: EpochMillis,
 }
 
 impl Batch {
@@ -407,39 +407,39 @@ impl Batch {
     }
 
     /// How far it is.
-    pub fn status(&self) -> Status {
-        let any = |states: &[State]| self.parts.iter().any(|part| states.contains(&part.state));
-        let all = |states: &[State]| self.parts.iter().all(|part| states.contains(&part.state));
-        if all(&[State::Waiting]) && self.parts.iter().all(|part| part.sent == 0) {
-            Status::Accepted
-        } else if any(&[State::Waiting, State::Sending]) {
-            Status::Submitting
-        } else if any(&[State::Submitted]) {
-            Status::Processing
-        } else if any(&[State::Unconfirmed]) {
-            Status::Paused
-        } else if all(&[State::Complete]) {
-            Status::Complete
-        } else if any(&[State::Complete]) {
-            Status::PartiallyComplete
+    pub fn status(&self) -> BatchStatus {
+        let any = |states: &[PartState]| self.parts.iter().any(|part| states.contains(&part.state));
+        let all = |states: &[PartState]| self.parts.iter().all(|part| states.contains(&part.state));
+        if all(&[PartState::Waiting]) && self.parts.iter().all(|part| part.sent == 0) {
+            BatchStatus::Accepted
+        } else if any(&[PartState::Waiting, PartState::Sending]) {
+            BatchStatus::Submitting
+        } else if any(&[PartState::Submitted]) {
+            BatchStatus::Processing
+        } else if any(&[PartState::Unconfirmed]) {
+            BatchStatus::Paused
+        } else if all(&[PartState::Complete]) {
+            BatchStatus::Complete
+        } else if any(&[PartState::Complete]) {
+            BatchStatus::PartiallyComplete
         } else {
-            Status::Failed
+            BatchStatus::Failed
         }
     }
 
     /// Is it over, whatever came of it?
     pub fn is_over(&self) -> bool {
-        matches!(self.status(), Status::Complete | Status::PartiallyComplete | Status::Failed)
+        matches!(self.status(), BatchStatus::Complete | BatchStatus::PartiallyComplete | BatchStatus::Failed)
     }
 
     /// When it last changed.
-    pub fn changed(&self) -> Moment {
+    pub fn changed(&self) -> EpochMillis {
         self.parts.iter().map(|part| part.changed).max().unwrap_or(self.header.created)
     }
 
     /// When something is to be done about it; `None` when nothing is, or somebody must decide.
-    pub fn due(&self) -> Option<Moment> {
-        self.parts.iter().filter(|part| !part.rests()).map(|part| part.due).min()
+    pub fn due(&self) -> Option<EpochMillis> {
+        self.parts.iter().filter(|part| !part.is_settled()).map(|part| part.due).min()
     }
 }
 
@@ -447,33 +447,33 @@ impl Batch {
 mod tests {
     use super::*;
 
-    fn batch(states: &[State]) -> Batch {
-        let now = Moment(1_700_000_000_000);
-        let part = |state: &State| Part { state: *state, sent: u32::from(*state != State::Waiting), ..Part::waiting(0, 10, now) };
+    fn batch(states: &[PartState]) -> Batch {
+        let now = EpochMillis(1_700_000_000_000);
+        let part = |state: &PartState| Part { state: *state, sent: u32::from(*state != PartState::Waiting), ..Part::waiting(0, 10, now) };
         let ukprn = Ukprn::parse("10012345").expect("a UKPRN");
-        let header = Header::new(Kind::Registration, &ukprn, states.len(), now);
+        let header = BatchHeader::new(KindTag::Registration, &ukprn, states.len(), now);
         Batch { id: BatchId::new(), header, parts: states.iter().map(part).collect(), expires: now }
     }
 
     #[test]
     fn operators_read_of_a_reason_what_callers_are_told() {
-        assert_eq!(Reason::LrsCredentialsRejected.to_string(), "LRS_CREDENTIALS_REJECTED");
+        assert_eq!(PartReason::LrsCredentialsRejected.to_string(), "LRS_CREDENTIALS_REJECTED");
     }
 
     #[test]
     fn the_parts_say_how_far_a_batch_is() {
-        use State::{Complete, Failed, Sending, Submitted, Unconfirmed, Waiting};
+        use PartState::{Complete, Failed, Sending, Submitted, Unconfirmed, Waiting};
         for (states, status) in [
-            (&[Waiting, Waiting][..], Status::Accepted),
-            (&[Waiting, Sending], Status::Submitting),
-            (&[Waiting, Complete], Status::Submitting),
-            (&[Submitted, Submitted], Status::Processing),
-            (&[Submitted, Unconfirmed, Complete], Status::Processing),
-            (&[Complete, Unconfirmed], Status::Paused),
-            (&[Failed, Unconfirmed], Status::Paused),
-            (&[Complete, Complete], Status::Complete),
-            (&[Complete, Failed], Status::PartiallyComplete),
-            (&[Failed, Failed], Status::Failed),
+            (&[Waiting, Waiting][..], BatchStatus::Accepted),
+            (&[Waiting, Sending], BatchStatus::Submitting),
+            (&[Waiting, Complete], BatchStatus::Submitting),
+            (&[Submitted, Submitted], BatchStatus::Processing),
+            (&[Submitted, Unconfirmed, Complete], BatchStatus::Processing),
+            (&[Complete, Unconfirmed], BatchStatus::Paused),
+            (&[Failed, Unconfirmed], BatchStatus::Paused),
+            (&[Complete, Complete], BatchStatus::Complete),
+            (&[Complete, Failed], BatchStatus::PartiallyComplete),
+            (&[Failed, Failed], BatchStatus::Failed),
         ] {
             assert_eq!(batch(states).status(), status, "{states:?}");
         }
@@ -491,7 +491,7 @@ mod tests {
 
     #[test]
     fn moments_are_written_as_rfc_3339() {
-        assert_eq!(Moment(1_700_000_000_007).to_string(), "2023-11-14T22:13:20.007Z");
-        assert_eq!(Moment(1000).since(Moment(3000)), Duration::ZERO);
+        assert_eq!(EpochMillis(1_700_000_000_007).to_string(), "2023-11-14T22:13:20.007Z");
+        assert_eq!(EpochMillis(1000).since(EpochMillis(3000)), Duration::ZERO);
     }
 }

@@ -4,17 +4,17 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::batches::model::{Batch, BatchId, Blob, Kind, Moment, Part};
-use crate::batches::repository::{Backlog, Blobs, Claim, Lease, NewBatch, Pending, Store};
+use crate::batches::model::{Batch, BatchId, EpochMillis, KindTag, Part, PartBlob};
+use crate::batches::repository::{Backlog, BatchRepository, Blobs, BoxFuture, Claim, Lease, NewBatch};
 use crate::domain::Ukprn;
 
 /// Batches in memory.
 #[derive(Debug, Default)]
-pub struct MemoryStore(Mutex<Shelves>);
+pub struct MemoryRepository(Mutex<Inner>);
 
 #[derive(Default)]
-struct Shelves {
-    batches: BTreeMap<BatchId, Kept>,
+struct Inner {
+    batches: BTreeMap<BatchId, StoredBatch>,
     /// When each batch is due, and the same the other way round.
     due: Queue,
     leased: Queue,
@@ -23,12 +23,12 @@ struct Shelves {
     shared: HashMap<String, Vec<u8>>,
 }
 
-struct Kept {
+struct StoredBatch {
     batch: Batch,
-    blobs: HashMap<Blob, Vec<u8>>,
+    blobs: HashMap<PartBlob, Vec<u8>>,
 }
 
-impl std::fmt::Debug for Shelves {
+impl std::fmt::Debug for Inner {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "[{} batches]", self.batches.len())
     }
@@ -37,28 +37,28 @@ impl std::fmt::Debug for Shelves {
 /// Batches in the order of a moment each has.
 #[derive(Default)]
 struct Queue {
-    moments: HashMap<BatchId, Moment>,
-    order: BTreeSet<(Moment, BatchId)>,
+    moments: HashMap<BatchId, EpochMillis>,
+    order: BTreeSet<(EpochMillis, BatchId)>,
 }
 
 impl Queue {
-    fn put(&mut self, id: BatchId, moment: Moment) {
+    fn put(&mut self, id: BatchId, moment: EpochMillis) {
         self.remove(id);
         self.moments.insert(id, moment);
         self.order.insert((moment, id));
     }
 
-    fn remove(&mut self, id: BatchId) -> Option<Moment> {
+    fn remove(&mut self, id: BatchId) -> Option<EpochMillis> {
         let moment = self.moments.remove(&id)?;
         self.order.remove(&(moment, id));
         Some(moment)
     }
 
-    fn next(&self) -> Option<Moment> {
+    fn next(&self) -> Option<EpochMillis> {
         self.order.first().map(|(moment, _)| *moment)
     }
 
-    fn take_due(&mut self, now: Moment, most: usize) -> Vec<BatchId> {
+    fn take_due(&mut self, now: EpochMillis, most: usize) -> Vec<BatchId> {
         let due: Vec<BatchId> = self.order.iter().take_while(|(moment, _)| *moment <= now).take(most).map(|(_, id)| *id).collect();
         for id in &due {
             self.remove(*id);
@@ -67,9 +67,9 @@ impl Queue {
     }
 }
 
-impl Shelves {
-    fn now() -> Moment {
-        Moment(jiff::Timestamp::now().as_millisecond())
+impl Inner {
+    fn now() -> EpochMillis {
+        EpochMillis(jiff::Timestamp::now().as_millisecond())
     }
 
     /// Forgets what is past its time.
@@ -95,15 +95,15 @@ impl Shelves {
     }
 }
 
-impl MemoryStore {
-    fn shelves(&self) -> MutexGuard<'_, Shelves> {
+impl MemoryRepository {
+    fn shelves(&self) -> MutexGuard<'_, Inner> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Everything that is kept, in its bytes.
     pub fn dump(&self) -> Vec<u8> {
         let shelves = self.shelves();
-        let of_batch = |kept: &Kept| {
+        let of_batch = |kept: &StoredBatch| {
             let mut bytes = format!("{:?}", kept.batch).into_bytes();
             kept.blobs.values().for_each(|blob| bytes.extend_from_slice(blob));
             bytes
@@ -113,38 +113,38 @@ impl MemoryStore {
 }
 
 /// What is done at once.
-fn done<'a, T: Send + 'a>(value: T) -> Pending<'a, T> {
+fn done<'a, T: Send + 'a>(value: T) -> BoxFuture<'a, T> {
     Box::pin(std::future::ready(Ok(value)))
 }
 
-impl Store for MemoryStore {
-    fn now(&self) -> Pending<'_, Moment> {
-        done(Shelves::now())
+impl BatchRepository for MemoryRepository {
+    fn now(&self) -> BoxFuture<'_, EpochMillis> {
+        done(Inner::now())
     }
 
-    fn create<'a>(&'a self, NewBatch { batch, blobs }: &'a NewBatch) -> Pending<'a, ()> {
+    fn create<'a>(&'a self, NewBatch { batch, blobs }: &'a NewBatch) -> BoxFuture<'a, ()> {
         let mut shelves = self.shelves();
         shelves.sweep();
-        let now = Shelves::now();
-        shelves.batches.insert(batch.id, Kept { batch: batch.clone(), blobs: blobs.iter().cloned().collect() });
+        let now = Inner::now();
+        shelves.batches.insert(batch.id, StoredBatch { batch: batch.clone(), blobs: blobs.iter().cloned().collect() });
         shelves.due.put(batch.id, now);
         done(())
     }
 
-    fn load(&self, id: BatchId) -> Pending<'_, Option<Batch>> {
+    fn load(&self, id: BatchId) -> BoxFuture<'_, Option<Batch>> {
         let mut shelves = self.shelves();
-        let now = Shelves::now();
+        let now = Inner::now();
         if shelves.batches.get(&id).is_some_and(|kept| kept.batch.expires <= now) {
             shelves.forget(id);
         }
         done(shelves.batches.get(&id).map(|kept| kept.batch.clone()))
     }
 
-    fn blob(&self, id: BatchId, blob: Blob) -> Pending<'_, Option<Vec<u8>>> {
+    fn blob(&self, id: BatchId, blob: PartBlob) -> BoxFuture<'_, Option<Vec<u8>>> {
         done(self.shelves().batches.get(&id).and_then(|kept| kept.blobs.get(&blob)).cloned())
     }
 
-    fn change<'a>(&'a self, id: BatchId, number: u32, seen: &'a Part, part: &'a Part, blobs: &'a Blobs) -> Pending<'a, bool> {
+    fn change<'a>(&'a self, id: BatchId, number: u32, seen: &'a Part, part: &'a Part, blobs: &'a Blobs) -> BoxFuture<'a, bool> {
         let mut shelves = self.shelves();
         let Some(kept) = shelves.batches.get_mut(&id) else { return done(false) };
         let there = usize::try_from(number).ok().and_then(|number| kept.batch.parts.get_mut(number.checked_sub(1)?));
@@ -161,30 +161,30 @@ impl Store for MemoryStore {
         done(true)
     }
 
-    fn erase<'a>(&'a self, batch: &'a Batch) -> Pending<'a, ()> {
+    fn erase<'a>(&'a self, batch: &'a Batch) -> BoxFuture<'a, ()> {
         self.shelves().forget(batch.id);
         done(())
     }
 
-    fn keep_until<'a>(&'a self, batch: &'a Batch, moment: Moment) -> Pending<'a, ()> {
+    fn extend_expiry<'a>(&'a self, batch: &'a Batch, moment: EpochMillis) -> BoxFuture<'a, ()> {
         if let Some(kept) = self.shelves().batches.get_mut(&batch.id) {
             kept.batch.expires = moment;
         }
         done(())
     }
 
-    fn list<'a>(&'a self, organisation: &'a Ukprn, kind: Kind, after: Option<BatchId>, most: usize) -> Pending<'a, Vec<BatchId>> {
+    fn list<'a>(&'a self, organisation: &'a Ukprn, kind: KindTag, after: Option<BatchId>, most: usize) -> BoxFuture<'a, Vec<BatchId>> {
         let mut shelves = self.shelves();
         shelves.sweep();
         let before = |id: &BatchId| after.is_none_or(|after| *id < after);
-        let theirs = |kept: &&Kept| kept.batch.header.kind == kind && kept.batch.header.belongs_to(organisation);
+        let theirs = |kept: &&StoredBatch| kept.batch.header.kind == kind && kept.batch.header.belongs_to(organisation);
         done(shelves.batches.values().rev().filter(theirs).map(|kept| kept.batch.id).filter(before).take(most).collect())
     }
 
-    fn claim(&self, lease: Duration, most: usize) -> Pending<'_, Claim> {
+    fn claim(&self, lease: Duration, most: usize) -> BoxFuture<'_, Claim> {
         let mut shelves = self.shelves();
         shelves.sweep();
-        let now = Shelves::now();
+        let now = Inner::now();
         for id in shelves.leased.take_due(now, usize::MAX) {
             shelves.due.put(id, now);
         }
@@ -199,31 +199,31 @@ impl Store for MemoryStore {
         done(Claim { now, leases, next })
     }
 
-    fn backlog(&self) -> Pending<'_, Backlog> {
+    fn backlog(&self) -> BoxFuture<'_, Backlog> {
         let shelves = self.shelves();
-        let now = Shelves::now();
+        let now = Inner::now();
         let due = || shelves.due.order.iter().take_while(|(moment, _)| *moment <= now);
         let first = due().map(|(moment, _)| *moment).find(|moment| moment.0 > 0);
         let unfinished = shelves.due.order.len() + shelves.leased.order.len();
         done(Backlog { unfinished, due: due().count(), oldest: first.map_or(Duration::ZERO, |first| now.since(first)) })
     }
 
-    fn renew(&self, lease: Lease, length: Duration) -> Pending<'_, bool> {
+    fn renew(&self, lease: Lease, length: Duration) -> BoxFuture<'_, bool> {
         let mut shelves = self.shelves();
         let ours = shelves.holds(lease);
         if ours {
-            let until = Shelves::now().after(length);
+            let until = Inner::now().after(length);
             shelves.leased.put(lease.id, until);
         }
         done(ours)
     }
 
-    fn release(&self, lease: Lease, due: Option<Moment>) -> Pending<'_, ()> {
+    fn release(&self, lease: Lease, due: Option<EpochMillis>) -> BoxFuture<'_, ()> {
         let mut shelves = self.shelves();
         if shelves.holds(lease) {
             shelves.leased.remove(lease.id);
             shelves.tokens.remove(&lease.id);
-            let now = Shelves::now();
+            let now = Inner::now();
             let due = if shelves.woken.remove(&lease.id) { Some(now) } else { due };
             if let Some(due) = due {
                 shelves.due.put(lease.id, due);
@@ -232,26 +232,26 @@ impl Store for MemoryStore {
         done(())
     }
 
-    fn forget(&self, lease: Lease) -> Pending<'_, ()> {
+    fn forget(&self, lease: Lease) -> BoxFuture<'_, ()> {
         self.release(lease, None)
     }
 
-    fn wake(&self, id: BatchId) -> Pending<'_, ()> {
+    fn wake(&self, id: BatchId) -> BoxFuture<'_, ()> {
         let mut shelves = self.shelves();
         if shelves.leased.moments.contains_key(&id) {
             shelves.woken.insert(id);
         } else {
-            let now = Shelves::now();
+            let now = Inner::now();
             shelves.due.put(id, now);
         }
         done(())
     }
 
-    fn shared(&self) -> Pending<'_, HashMap<String, Vec<u8>>> {
+    fn shared(&self) -> BoxFuture<'_, HashMap<String, Vec<u8>>> {
         done(self.shelves().shared.clone())
     }
 
-    fn share<'a>(&'a self, name: &'a str, value: &'a [u8]) -> Pending<'a, ()> {
+    fn share<'a>(&'a self, name: &'a str, value: &'a [u8]) -> BoxFuture<'a, ()> {
         self.shelves().shared.insert(name.to_owned(), value.to_vec());
         done(())
     }

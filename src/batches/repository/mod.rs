@@ -13,9 +13,9 @@ pub mod redis;
 use std::collections::HashMap;
 use std::time::Duration;
 
-use crate::batches::model::{Batch, BatchId, Blob, Header, Kind, Moment, Part};
+use crate::batches::model::{Batch, BatchHeader, BatchId, EpochMillis, KindTag, Part, PartBlob};
 use crate::domain::Ukprn;
-pub use crate::storage::{Pending, StoreError};
+pub use crate::storage::{BoxFuture, StoreError};
 
 /// How long a batch that was stored may take to be accepted.
 const UNACCEPTED_FOR: Duration = Duration::from_secs(60);
@@ -26,16 +26,16 @@ pub struct NewBatch {
     /// The batch.
     pub batch: Batch,
     /// Its sealed blobs.
-    pub blobs: Vec<(Blob, Vec<u8>)>,
+    pub blobs: Vec<(PartBlob, Vec<u8>)>,
 }
 
 /// How a part is to change.
 #[derive(Debug, Default)]
 pub struct Blobs {
     /// Blobs to put.
-    pub put: Vec<(Blob, Vec<u8>)>,
+    pub put: Vec<(PartBlob, Vec<u8>)>,
     /// Blobs to erase.
-    pub erase: Vec<Blob>,
+    pub erase: Vec<PartBlob>,
 }
 
 /// A batch, given to a worker for a while.
@@ -51,11 +51,11 @@ pub struct Lease {
 #[derive(Debug)]
 pub struct Claim {
     /// What the store's clock says.
-    pub now: Moment,
+    pub now: EpochMillis,
     /// The batches that are due, leased.
     pub leases: Vec<Lease>,
     /// When the next one will be, as far as is known now.
-    pub next: Option<Moment>,
+    pub next: Option<EpochMillis>,
 }
 
 /// What there is to do.
@@ -70,55 +70,55 @@ pub struct Backlog {
 }
 
 /// Where batches are kept.
-pub trait Store: Send + Sync + std::fmt::Debug {
+pub trait BatchRepository: Send + Sync + std::fmt::Debug {
     /// What the clock says that every replica goes by.
-    fn now(&self) -> Pending<'_, Moment>;
+    fn now(&self) -> BoxFuture<'_, EpochMillis>;
 
     /// Keeps a batch, lists it and makes it due. Until this is done nobody sees the batch and nothing of it is sent; if it is not done,
     /// what was kept on the way leaves within minutes.
-    fn create<'a>(&'a self, new: &'a NewBatch) -> Pending<'a, ()>;
+    fn create<'a>(&'a self, new: &'a NewBatch) -> BoxFuture<'a, ()>;
 
     /// A batch.
-    fn load(&self, id: BatchId) -> Pending<'_, Option<Batch>>;
+    fn load(&self, id: BatchId) -> BoxFuture<'_, Option<Batch>>;
 
     /// One of its blobs.
-    fn blob(&self, id: BatchId, blob: Blob) -> Pending<'_, Option<Vec<u8>>>;
+    fn blob(&self, id: BatchId, blob: PartBlob) -> BoxFuture<'_, Option<Vec<u8>>>;
 
     /// Changes a part, and blobs with it, if it is as the changer has seen it. `false`: it is not, or the batch is gone.
-    fn change<'a>(&'a self, id: BatchId, number: u32, seen: &'a Part, part: &'a Part, blobs: &'a Blobs) -> Pending<'a, bool>;
+    fn change<'a>(&'a self, id: BatchId, number: u32, seen: &'a Part, part: &'a Part, blobs: &'a Blobs) -> BoxFuture<'a, bool>;
 
     /// Erases a batch and everything it has.
-    fn erase<'a>(&'a self, batch: &'a Batch) -> Pending<'a, ()>;
+    fn erase<'a>(&'a self, batch: &'a Batch) -> BoxFuture<'a, ()>;
 
     /// Sets when a batch and everything it has is erased.
-    fn keep_until<'a>(&'a self, batch: &'a Batch, moment: Moment) -> Pending<'a, ()>;
+    fn extend_expiry<'a>(&'a self, batch: &'a Batch, moment: EpochMillis) -> BoxFuture<'a, ()>;
 
     /// An organisation's batches, newest first, from the one after `after`. Some of them may be gone.
-    fn list<'a>(&'a self, organisation: &'a Ukprn, kind: Kind, after: Option<BatchId>, most: usize) -> Pending<'a, Vec<BatchId>>;
+    fn list<'a>(&'a self, organisation: &'a Ukprn, kind: KindTag, after: Option<BatchId>, most: usize) -> BoxFuture<'a, Vec<BatchId>>;
 
     /// Leases batches that are due.
-    fn claim(&self, lease: Duration, most: usize) -> Pending<'_, Claim>;
+    fn claim(&self, lease: Duration, most: usize) -> BoxFuture<'_, Claim>;
 
     /// What there is to do.
-    fn backlog(&self) -> Pending<'_, Backlog>;
+    fn backlog(&self) -> BoxFuture<'_, Backlog>;
 
     /// Makes a lease last for this long from now. `false`: it is over, and perhaps somebody else's.
-    fn renew(&self, lease: Lease, length: Duration) -> Pending<'_, bool>;
+    fn renew(&self, lease: Lease, length: Duration) -> BoxFuture<'_, bool>;
 
     /// Gives a batch back, to be due at a moment or not at all. If it was woken meanwhile, it is due at once.
-    fn release(&self, lease: Lease, due: Option<Moment>) -> Pending<'_, ()>;
+    fn release(&self, lease: Lease, due: Option<EpochMillis>) -> BoxFuture<'_, ()>;
 
     /// Gives back a batch that is not there: expired, erased, or never accepted.
-    fn forget(&self, lease: Lease) -> Pending<'_, ()>;
+    fn forget(&self, lease: Lease) -> BoxFuture<'_, ()>;
 
     /// Makes a batch due at once.
-    fn wake(&self, id: BatchId) -> Pending<'_, ()>;
+    fn wake(&self, id: BatchId) -> BoxFuture<'_, ()>;
 
     /// Small things that all replicas share, by their names.
-    fn shared(&self) -> Pending<'_, HashMap<String, Vec<u8>>>;
+    fn shared(&self) -> BoxFuture<'_, HashMap<String, Vec<u8>>>;
 
     /// Shares a small thing under this name.
-    fn share<'a>(&'a self, name: &'a str, value: &'a [u8]) -> Pending<'a, ()>;
+    fn share<'a>(&'a self, name: &'a str, value: &'a [u8]) -> BoxFuture<'a, ()>;
 }
 
 /// A part as it is kept: two parts are the same if their texts are.
@@ -130,6 +130,6 @@ fn part_of(text: &str) -> Result<Part, StoreError> {
     serde_json::from_str(text).map_err(|error| StoreError::Unreadable(format!("a part: {error}")))
 }
 
-fn header_of(text: &str) -> Result<Header, StoreError> {
+fn header_of(text: &str) -> Result<BatchHeader, StoreError> {
     serde_json::from_str(text).map_err(|error| StoreError::Unreadable(format!("a batch: {error}")))
 }

@@ -13,9 +13,9 @@ use std::time::Duration;
 
 use redis::Script;
 
-use crate::batches::model::{Batch, BatchId, Blob, Kind, Moment, Part};
+use crate::batches::model::{Batch, BatchId, EpochMillis, KindTag, Part, PartBlob};
 use crate::batches::repository::{
-    Backlog, Blobs, Claim, Lease, NewBatch, Pending, Store, StoreError, UNACCEPTED_FOR, header_of, part_of, text_of,
+    Backlog, BatchRepository, Blobs, BoxFuture, Claim, Lease, NewBatch, StoreError, UNACCEPTED_FOR, header_of, part_of, text_of,
 };
 use crate::domain::Ukprn;
 use crate::storage::{Redis, invoke};
@@ -25,7 +25,7 @@ const PREPARED_FOR: Duration = Duration::from_secs(10 * 60);
 
 /// Batches in Redis.
 #[derive(Debug)]
-pub struct RedisStore {
+pub struct RedisRepository {
     redis: Arc<Redis>,
 }
 
@@ -158,7 +158,7 @@ static WAKE: LazyLock<Script> = LazyLock::new(|| {
     )
 });
 
-impl RedisStore {
+impl RedisRepository {
     /// Batches in this Redis.
     pub const fn new(redis: Arc<Redis>) -> Self {
         Self { redis }
@@ -168,7 +168,7 @@ impl RedisStore {
         format!("{}:{{{id}}}", self.redis.prefix())
     }
 
-    fn blob_key(&self, id: BatchId, blob: Blob) -> String {
+    fn blob_key(&self, id: BatchId, blob: PartBlob) -> String {
         format!("{}:{{{id}}}:{blob}", self.redis.prefix())
     }
 
@@ -181,13 +181,13 @@ impl RedisStore {
         format!("{}:shared", self.redis.prefix())
     }
 
-    fn list_key(&self, organisation: &str, kind: Kind) -> String {
+    fn list_key(&self, organisation: &str, kind: KindTag) -> String {
         format!("{}:list:{organisation}:{}", self.redis.prefix(), kind.name())
     }
 
     /// Every key a batch may have.
     fn all_keys(&self, batch: &Batch) -> Vec<String> {
-        let blobs = Blob::all(batch.header.parts).map(|blob| self.blob_key(batch.id, blob));
+        let blobs = PartBlob::all(batch.header.parts).map(|blob| self.blob_key(batch.id, blob));
         std::iter::once(self.batch_key(batch.id)).chain(blobs).collect()
     }
 
@@ -241,23 +241,23 @@ impl RedisStore {
 /// The identifier below which batches of a list are long gone, and how long the list is kept, in milliseconds: twice as long as a batch.
 fn oldest_listed(batch: &Batch) -> (BatchId, i64) {
     let listed_for = batch.expires.since(batch.header.created) * 2;
-    let oldest = Moment(batch.header.created.0 - i64::try_from(listed_for.as_millis()).unwrap_or(0));
+    let oldest = EpochMillis(batch.header.created.0 - i64::try_from(listed_for.as_millis()).unwrap_or(0));
     (BatchId::first_at(oldest), i64::try_from(listed_for.as_millis()).unwrap_or(i64::MAX))
 }
 
-fn moment_of(text: &str) -> Option<Moment> {
-    text.parse().ok().map(Moment)
+fn moment_of(text: &str) -> Option<EpochMillis> {
+    text.parse().ok().map(EpochMillis)
 }
 
-impl Store for RedisStore {
-    fn now(&self) -> Pending<'_, Moment> {
+impl BatchRepository for RedisRepository {
+    fn now(&self) -> BoxFuture<'_, EpochMillis> {
         Box::pin(async move {
             let now: String = self.redis.script(&NOW, &self.queue_keys()[..1], &[]).await?;
             moment_of(&now).ok_or_else(|| StoreError::Unreadable("a time".into()))
         })
     }
 
-    fn create<'a>(&'a self, new: &'a NewBatch) -> Pending<'a, ()> {
+    fn create<'a>(&'a self, new: &'a NewBatch) -> BoxFuture<'a, ()> {
         Box::pin(async move {
             let batch = &new.batch;
             // Until it is accepted, nobody sees it and nobody sends it: whatever fails before that, nothing has happened.
@@ -280,7 +280,7 @@ impl Store for RedisStore {
         })
     }
 
-    fn load(&self, id: BatchId) -> Pending<'_, Option<Batch>> {
+    fn load(&self, id: BatchId) -> BoxFuture<'_, Option<Batch>> {
         Box::pin(async move {
             let key = self.batch_key(id);
             let fields: HashMap<String, String> = self
@@ -304,7 +304,7 @@ impl Store for RedisStore {
         })
     }
 
-    fn blob(&self, id: BatchId, blob: Blob) -> Pending<'_, Option<Vec<u8>>> {
+    fn blob(&self, id: BatchId, blob: PartBlob) -> BoxFuture<'_, Option<Vec<u8>>> {
         Box::pin(async move {
             let key = self.blob_key(id, blob);
             self.redis
@@ -317,7 +317,7 @@ impl Store for RedisStore {
         })
     }
 
-    fn change<'a>(&'a self, id: BatchId, number: u32, seen: &'a Part, part: &'a Part, blobs: &'a Blobs) -> Pending<'a, bool> {
+    fn change<'a>(&'a self, id: BatchId, number: u32, seen: &'a Part, part: &'a Part, blobs: &'a Blobs) -> BoxFuture<'a, bool> {
         Box::pin(async move {
             let (seen, part) = (text_of(seen)?, text_of(part)?);
             let changed: i64 = self
@@ -340,7 +340,7 @@ impl Store for RedisStore {
         })
     }
 
-    fn erase<'a>(&'a self, batch: &'a Batch) -> Pending<'a, ()> {
+    fn erase<'a>(&'a self, batch: &'a Batch) -> BoxFuture<'a, ()> {
         Box::pin(async move {
             let organisation = batch.header.organisation().map_or_else(String::new, |ukprn| ukprn.as_str().to_owned());
             let (list, id, keys) = (self.list_key(&organisation, batch.header.kind), batch.id.to_string(), self.all_keys(batch));
@@ -361,7 +361,7 @@ impl Store for RedisStore {
         })
     }
 
-    fn keep_until<'a>(&'a self, batch: &'a Batch, moment: Moment) -> Pending<'a, ()> {
+    fn extend_expiry<'a>(&'a self, batch: &'a Batch, moment: EpochMillis) -> BoxFuture<'a, ()> {
         Box::pin(async move {
             let (key, keys) = (self.batch_key(batch.id), self.all_keys(batch));
             self.redis
@@ -378,7 +378,7 @@ impl Store for RedisStore {
         })
     }
 
-    fn list<'a>(&'a self, organisation: &'a Ukprn, kind: Kind, after: Option<BatchId>, most: usize) -> Pending<'a, Vec<BatchId>> {
+    fn list<'a>(&'a self, organisation: &'a Ukprn, kind: KindTag, after: Option<BatchId>, most: usize) -> BoxFuture<'a, Vec<BatchId>> {
         Box::pin(async move {
             let key = self.list_key(organisation.as_str(), kind);
             let from = after.map_or_else(|| "+".to_owned(), |after| format!("({after}"));
@@ -394,7 +394,7 @@ impl Store for RedisStore {
         })
     }
 
-    fn claim(&self, lease: Duration, most: usize) -> Pending<'_, Claim> {
+    fn claim(&self, lease: Duration, most: usize) -> BoxFuture<'_, Claim> {
         Box::pin(async move {
             let token = fastrand::u64(..);
             let (keys, arguments) = (self.queue_keys(), [lease.as_millis().to_string(), most.to_string(), token.to_string()]);
@@ -406,21 +406,21 @@ impl Store for RedisStore {
         })
     }
 
-    fn backlog(&self) -> Pending<'_, Backlog> {
+    fn backlog(&self) -> BoxFuture<'_, Backlog> {
         Box::pin(async move {
             let (unfinished, due, oldest) = self.redis.script(&BACKLOG, &self.queue_keys()[..2], &[]).await?;
             Ok(Backlog { unfinished, due, oldest: Duration::from_millis(oldest) })
         })
     }
 
-    fn renew(&self, lease: Lease, length: Duration) -> Pending<'_, bool> {
+    fn renew(&self, lease: Lease, length: Duration) -> BoxFuture<'_, bool> {
         Box::pin(async move {
             let arguments = [lease.id.to_string(), lease.token.to_string(), length.as_millis().to_string()];
             self.redis.script::<i64>(&RENEW, &self.queue_keys(), &arguments).await.map(|renewed| renewed == 1)
         })
     }
 
-    fn release(&self, lease: Lease, due: Option<Moment>) -> Pending<'_, ()> {
+    fn release(&self, lease: Lease, due: Option<EpochMillis>) -> BoxFuture<'_, ()> {
         Box::pin(async move {
             let due = due.map(|due| due.0.to_string()).unwrap_or_default();
             let arguments = [lease.id.to_string(), lease.token.to_string(), due];
@@ -428,19 +428,19 @@ impl Store for RedisStore {
         })
     }
 
-    fn forget(&self, lease: Lease) -> Pending<'_, ()> {
+    fn forget(&self, lease: Lease) -> BoxFuture<'_, ()> {
         Box::pin(async move {
             let given_up: i64 = self.redis.script(&GIVE_UP, &[self.batch_key(lease.id)], &[]).await?;
             // Accepted in this very moment: it is due now.
-            self.release(lease, (given_up == 0).then_some(Moment(0))).await
+            self.release(lease, (given_up == 0).then_some(EpochMillis(0))).await
         })
     }
 
-    fn wake(&self, id: BatchId) -> Pending<'_, ()> {
+    fn wake(&self, id: BatchId) -> BoxFuture<'_, ()> {
         Box::pin(async move { self.redis.script::<i64>(&WAKE, &self.queue_keys(), &[id.to_string()]).await.map(|_| ()) })
     }
 
-    fn shared(&self) -> Pending<'_, HashMap<String, Vec<u8>>> {
+    fn shared(&self) -> BoxFuture<'_, HashMap<String, Vec<u8>>> {
         Box::pin(async move {
             let key = self.shared_key();
             self.redis
@@ -453,7 +453,7 @@ impl Store for RedisStore {
         })
     }
 
-    fn share<'a>(&'a self, name: &'a str, value: &'a [u8]) -> Pending<'a, ()> {
+    fn share<'a>(&'a self, name: &'a str, value: &'a [u8]) -> BoxFuture<'a, ()> {
         Box::pin(async move {
             let key = self.shared_key();
             self.redis

@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use rustls::{ClientConfig, RootCertStore};
 
-use crate::organisations::{ClientFactory, ClientIdentity};
-use crate::schema::{Invalid, Rule, Value};
+use crate::organisations::{ClientCertificate, ClientFactory};
+use crate::schema::{Constraints, InvalidValue, Scalar};
 use crate::tls;
 
 /// Whose TLS is spoken to LRS.
@@ -26,20 +26,20 @@ pub enum TlsBackend {
     Native,
 }
 
-impl Value for TlsBackend {
-    const RULE: Rule = Rule::new("Whose TLS is spoken to LRS.", "rustls");
+impl Scalar for TlsBackend {
+    const CONSTRAINTS: Constraints = Constraints::new("Whose TLS is spoken to LRS.", "rustls");
 
-    fn parse(text: &str) -> Result<Self, Invalid> {
+    fn parse(text: &str) -> Result<Self, InvalidValue> {
         match text {
             "rustls" => Ok(Self::Rustls),
             #[cfg(feature = "native-tls")]
             "native" => Ok(Self::Native),
             #[cfg(not(feature = "native-tls"))]
-            "native" => Err(Invalid::new(
+            "native" => Err(InvalidValue::new(
                 "unknown_value",
                 "\"native\" is not in this program: it needs one that was built with `cargo build --release --features native-tls`",
             )),
-            _ => Err(Invalid::new("unknown_value", "must be rustls or native")),
+            _ => Err(InvalidValue::new("unknown_value", "must be rustls or native")),
         }
     }
 
@@ -54,7 +54,7 @@ impl Value for TlsBackend {
 
 /// How connections to LRS are made: whose TLS, what is trusted, how long a handshake may take.
 #[derive(Debug, Clone)]
-pub struct Transport {
+pub struct HttpClientFactory {
     backend: Backend,
     connect_timeout: Duration,
 }
@@ -68,20 +68,20 @@ enum Backend {
     Native(Option<Vec<reqwest::Certificate>>),
 }
 
-impl Transport {
+impl HttpClientFactory {
     /// Connections over rustls that trust the web's certification authorities, or those of a PEM file instead.
     ///
     /// # Errors
     /// What is wrong with the file, naming it.
     pub fn new(ca_file: Option<&Path>, connect_timeout: Duration) -> Result<Self, String> {
-        Self::over(TlsBackend::Rustls, ca_file, connect_timeout)
+        Self::with_backend(TlsBackend::Rustls, ca_file, connect_timeout)
     }
 
     /// The same over this backend.
     ///
     /// # Errors
     /// What is wrong with the file, naming it.
-    pub fn over(backend: TlsBackend, ca_file: Option<&Path>, connect_timeout: Duration) -> Result<Self, String> {
+    pub fn with_backend(backend: TlsBackend, ca_file: Option<&Path>, connect_timeout: Duration) -> Result<Self, String> {
         let backend = match backend {
             TlsBackend::Rustls => Backend::Rustls(Arc::new(match ca_file {
                 None => tls::web_authorities(),
@@ -94,9 +94,9 @@ impl Transport {
     }
 }
 
-impl ClientFactory for Transport {
+impl ClientFactory for HttpClientFactory {
     /// Returns an HTTP client that follows no redirect, uses no proxy and repeats nothing.
-    fn client(&self, identity: Option<ClientIdentity>) -> Result<reqwest::Client, String> {
+    fn client(&self, identity: Option<ClientCertificate>) -> Result<reqwest::Client, String> {
         let builder = reqwest::Client::builder();
         let builder = match &self.backend {
             Backend::Rustls(roots) => builder.tls_backend_preconfigured(rustls_config(Arc::clone(roots), identity)?),
@@ -138,7 +138,7 @@ pub(super) fn in_full(error: &dyn std::error::Error) -> String {
     causes.collect::<Vec<_>>().join(": ")
 }
 
-fn rustls_config(roots: Arc<RootCertStore>, identity: Option<ClientIdentity>) -> Result<ClientConfig, String> {
+fn rustls_config(roots: Arc<RootCertStore>, identity: Option<ClientCertificate>) -> Result<ClientConfig, String> {
     let config = tls::client_builder(roots)?;
     match identity {
         None => Ok(config.with_no_client_auth()),

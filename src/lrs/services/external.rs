@@ -5,11 +5,11 @@ use std::borrow::Cow;
 
 use crate::domain::{Achievement, AchievementAction, AchievementJob, Date, EmailAddress, SubmissionType};
 use crate::lrs::codes::LrsCode;
-use crate::lrs::operation::{Answer, Context, Operation, Service};
-use crate::lrs::soap::read::{Reader, Unreadable};
-use crate::lrs::soap::write::{WireText, Writer};
-use crate::lrs::soap::xml_mapping::{Fields, Nested, WireRecord, wire};
-use crate::schema::Value as _;
+use crate::lrs::operation::{LrsResponse, MessageContext, Operation, Service};
+use crate::lrs::soap::read::{XmlError, XmlReader};
+use crate::lrs::soap::write::{ToXmlText, XmlWriter};
+use crate::lrs::soap::xml_mapping::{Fields, Wrapped, XmlRecord, wire};
+use crate::schema::Scalar as _;
 
 const NAMESPACES: &str = "xmlns:svc=\"http://api.lrs.qcf.gov.uk/services\" xmlns:mod=\"http://api.lrs.qcf.gov.uk/model\"";
 
@@ -43,12 +43,12 @@ impl AchievementCodes {
 }
 
 /// The awarding organisation and the person. Members are in the order of their names.
-fn invoking_user(context: &Context<'_>, writer: &mut Writer) {
-    let organisation = &context.actor.organisation;
+fn invoking_user(context: &MessageContext<'_>, writer: &mut XmlWriter) {
+    let organisation = &context.request.organisation;
     writer.element("svc:invokingUser", "", |writer| {
         writer.value("mod:OrgPassword", organisation.password());
         writer.nillable("mod:OrganisationRef", organisation.organisation_ref());
-        writer.value("mod:UserName", &context.actor.user);
+        writer.value("mod:UserName", &context.request.user);
     });
 }
 
@@ -69,9 +69,9 @@ impl Operation for SubmitAchievementBatch<'_> {
     const NAME: &'static str = "SubmitAchievementBatchJob";
     const SERVICE: Service = Service::External;
     const SOAP_ACTION: &'static str = "http://api.lrs.qcf.gov.uk/services/IExternalService/SubmitAchievementBatchJob";
-    const ELEMENT: &'static str = "svc:SubmitAchievementBatchJob";
+    const REQUEST_ELEMENT: &'static str = "svc:SubmitAchievementBatchJob";
     const NAMESPACES: &'static str = NAMESPACES;
-    const ANSWER: &'static str = "SubmitAchievementBatchJobResponse";
+    const RESPONSE_ELEMENT: &'static str = "SubmitAchievementBatchJobResponse";
     const FIELDS: Fields = &[
         ("emailAddress", "notify_email"),
         ("submissionType", "submission_type"),
@@ -91,14 +91,14 @@ impl Operation for SubmitAchievementBatch<'_> {
         ("achievements/Achievement/Uln", "uln"),
         ("achievements/Achievement/UnitOrQualificationReferenceNumber", "unit_or_qualification_reference_number"),
     ];
-    type Answer = SubmitAchievementBatchResponse;
+    type Response = SubmitAchievementBatchResponse;
 
     /// LRS does not say what becomes of the same achievements submitted twice.
     fn is_safe_to_retry(&self) -> bool {
         false
     }
 
-    fn write(&self, context: &Context<'_>, writer: &mut Writer) {
+    fn write(&self, context: &MessageContext<'_>, writer: &mut XmlWriter) {
         invoking_user(context, writer);
         writer.optional("svc:emailAddress", self.notify_email);
         writer.value("svc:submissionType", self.codes.submission_type(self.submission_type));
@@ -112,7 +112,7 @@ impl Operation for SubmitAchievementBatch<'_> {
 
 impl SubmitAchievementBatch<'_> {
     /// `svc:Achievement`: members in the order of their names, `DateofBirth` as LRS spells it.
-    fn write_achievement(&self, achievement: &Achievement, writer: &mut Writer) {
+    fn write_achievement(&self, achievement: &Achievement, writer: &mut XmlWriter) {
         writer.value("svc:AchievementAwardDate", &Midnight(&achievement.achievement_award_date));
         writer.value("svc:Action", &self.codes.action(achievement.action));
         writer.value("svc:ActionDate", &Midnight(&achievement.action_date));
@@ -134,8 +134,8 @@ impl SubmitAchievementBatch<'_> {
 /// A day where LRS wants a moment: its beginning.
 struct Midnight<'a>(&'a Date);
 
-impl WireText for Midnight<'_> {
-    fn wire_text(&self) -> Cow<'_, str> {
+impl ToXmlText for Midnight<'_> {
+    fn to_xml_text(&self) -> Cow<'_, str> {
         Cow::Owned(format!("{}T00:00:00", self.0.text()))
     }
 }
@@ -144,7 +144,7 @@ impl WireText for Midnight<'_> {
 #[derive(Debug, Clone)]
 pub struct SubmitAchievementBatchResponse {
     /// What it wraps.
-    pub result: Option<Nested<SubmitAchievementBatchResult>>,
+    pub result: Option<Wrapped<SubmitAchievementBatchResult>>,
 }
 
 wire!(SubmitAchievementBatchResponse { result: "SubmitAchievementBatchJobResult" });
@@ -167,7 +167,7 @@ impl SubmitAchievementBatchResponse {
     }
 }
 
-impl Answer for SubmitAchievementBatchResponse {
+impl LrsResponse for SubmitAchievementBatchResponse {
     fn code(&self) -> Option<&LrsCode> {
         self.result.as_ref()?.response_code.as_ref()
     }
@@ -188,17 +188,17 @@ impl Operation for GetAchievementBatch {
     const NAME: &'static str = "GetAchievementBatchJob";
     const SERVICE: Service = Service::External;
     const SOAP_ACTION: &'static str = "http://api.lrs.qcf.gov.uk/services/IExternalService/GetAchievementBatchJob";
-    const ELEMENT: &'static str = "svc:GetAchievementBatchJob";
+    const REQUEST_ELEMENT: &'static str = "svc:GetAchievementBatchJob";
     const NAMESPACES: &'static str = NAMESPACES;
-    const ANSWER: &'static str = "GetAchievementBatchJobResponse";
+    const RESPONSE_ELEMENT: &'static str = "GetAchievementBatchJobResponse";
     const FIELDS: Fields = &[("jobId", "job_id")];
-    type Answer = AchievementBatchResponse;
+    type Response = AchievementBatchResponse;
 
     fn is_safe_to_retry(&self) -> bool {
         true
     }
 
-    fn write(&self, context: &Context<'_>, writer: &mut Writer) {
+    fn write(&self, context: &MessageContext<'_>, writer: &mut XmlWriter) {
         invoking_user(context, writer);
         writer.value("svc:jobId", &self.job_id);
     }
@@ -226,25 +226,25 @@ impl AchievementBatchResponse {
 }
 
 /// What wraps the job.
-struct Wrapped {
-    result: Option<Nested<AchievementJob>>,
+struct ExternalResult {
+    result: Option<Wrapped<AchievementJob>>,
 }
 
-wire!(Wrapped { result: "GetAchievementBatchJobResult" });
+wire!(ExternalResult { result: "GetAchievementBatchJobResult" });
 
-impl WireRecord for AchievementBatchResponse {
-    const FIELDS: Fields = Wrapped::FIELDS;
+impl XmlRecord for AchievementBatchResponse {
+    const FIELDS: Fields = ExternalResult::FIELDS;
 
-    fn read(reader: &mut Reader<'_>) -> Result<Self, Unreadable> {
-        Ok(Self::new(Wrapped::read(reader)?.result.map(|Nested(job)| job)))
+    fn read(reader: &mut XmlReader<'_>) -> Result<Self, XmlError> {
+        Ok(Self::new(ExternalResult::read(reader)?.result.map(|Wrapped(job)| job)))
     }
 
-    fn write(&self, writer: &mut Writer) {
-        Wrapped { result: self.job.clone().map(Nested) }.write(writer);
+    fn write(&self, writer: &mut XmlWriter) {
+        ExternalResult { result: self.job.clone().map(Wrapped) }.write(writer);
     }
 }
 
-impl Answer for AchievementBatchResponse {
+impl LrsResponse for AchievementBatchResponse {
     fn code(&self) -> Option<&LrsCode> {
         self.code.as_ref()
     }

@@ -1,20 +1,20 @@
 //! The operation of `LearnerServiceR9.svc`: another dialect, in which every element is in a namespace (FACTS 2.9).
 
-use crate::domain::{FromLrs as _, GetLearningEvents, LearningEvent, Open, Uln};
+use crate::domain::{Extensible, FromLrs as _, GetLearningEvents, LearningEvent, Uln};
 use crate::lrs::codes::LrsCode;
-use crate::lrs::operation::{Answer, Context, Operation, Service};
-use crate::lrs::soap::write::Writer;
-use crate::lrs::soap::xml_mapping::{Fields, Nested, wire};
+use crate::lrs::operation::{LrsResponse, MessageContext, Operation, Service};
+use crate::lrs::soap::write::XmlWriter;
+use crate::lrs::soap::xml_mapping::{Fields, Wrapped, wire};
 
 /// `GetLearnerLearningEvents` (FACTS 2.9): a learner's personal learning record.
 impl Operation for GetLearningEvents {
     const NAME: &'static str = "GetLearnerLearningEvents";
     const SERVICE: Service = Service::LearnerR9;
     const SOAP_ACTION: &'static str = "http://tempuri.org/ILearnerServiceR9/GetLearnerLearningEvents";
-    const ELEMENT: &'static str = "tem:GetLearnerLearningEvents";
+    const REQUEST_ELEMENT: &'static str = "tem:GetLearnerLearningEvents";
     const NAMESPACES: &'static str =
         "xmlns:tem=\"http://tempuri.org/\" xmlns:r10=\"http://schemas.datacontract.org/2004/07/Amor.Qcf.Service.Interface\"";
-    const ANSWER: &'static str = "GetLearnerLearningEventsResponse";
+    const RESPONSE_ELEMENT: &'static str = "GetLearnerLearningEventsResponse";
     const FIELDS: Fields = &[
         ("uln", "uln"),
         ("givenName", "given_name"),
@@ -23,14 +23,14 @@ impl Operation for GetLearningEvents {
         ("gender", "gender"),
         ("getType", "get_type"),
     ];
-    type Answer = LearningEventsResponse;
+    type Response = LearningEventsResponse;
 
     fn is_safe_to_retry(&self) -> bool {
         true
     }
 
-    fn write(&self, context: &Context<'_>, writer: &mut Writer) {
-        let Context { actor, vendor } = context;
+    fn write(&self, context: &MessageContext<'_>, writer: &mut XmlWriter) {
+        let MessageContext { request: actor, vendor } = context;
         writer.element("tem:invokingOrganisation", "", |writer| {
             writer.nillable::<String>("r10:OrganisationRef", None);
             writer.value("r10:Password", actor.organisation.password());
@@ -51,7 +51,7 @@ impl Operation for GetLearningEvents {
     /// The record is the learner's, or that of the master LRS names; and a record that is not shared holds nothing.
     fn check(&self, answer: &LearningEventsResponse) -> Result<(), &'static str> {
         let result = &answer.result;
-        let other = |uln: &Option<Open<Uln>>| uln.as_ref().is_some_and(|uln| uln.to_lrs() != self.uln.to_lrs());
+        let other = |uln: &Option<Extensible<Uln>>| uln.as_ref().is_some_and(|uln| uln.to_lrs() != self.uln.to_lrs());
         if other(&result.incoming_uln) {
             return Err("it answers a search for another ULN");
         }
@@ -74,12 +74,12 @@ impl Operation for GetLearningEvents {
 #[derive(Debug, Clone)]
 pub struct LearningEventsResponse {
     /// What it wraps.
-    pub result: Nested<LearningEventsResult>,
+    pub result: Wrapped<LearningEventsResult>,
 }
 
 wire!(LearningEventsResponse { result: "GetLearnerLearningEventsResult" });
 
-impl Answer for LearningEventsResponse {
+impl LrsResponse for LearningEventsResponse {
     fn code(&self) -> Option<&LrsCode> {
         Some(&self.result.response_code)
     }
@@ -91,11 +91,11 @@ pub struct LearningEventsResult {
     /// The outcome.
     pub response_code: LrsCode,
     /// ULN of the record that was found: of the master, if the one asked for was merged.
-    pub found_uln: Option<Open<Uln>>,
+    pub found_uln: Option<Extensible<Uln>>,
     /// ULN asked for.
-    pub incoming_uln: Option<Open<Uln>>,
+    pub incoming_uln: Option<Extensible<Uln>>,
     /// The record.
-    pub learner_record: Option<Nested<LearnerRecord>>,
+    pub learner_record: Option<Wrapped<LearnerRecord>>,
 }
 
 impl LearningEventsResult {

@@ -1,8 +1,8 @@
 //! A whole element in memory: for those who must look at a message before they know what it is.
 
-use crate::lrs::soap::read::{Piece, Reader, Start, Unreadable};
-use crate::lrs::soap::write::Writer;
-use crate::lrs::soap::xml_mapping::WireRecord;
+use crate::lrs::soap::read::{StartTag, XmlError, XmlEvent, XmlReader};
+use crate::lrs::soap::write::XmlWriter;
+use crate::lrs::soap::xml_mapping::XmlRecord;
 
 /// An element with all that is in it.
 #[derive(Clone, PartialEq, Eq)]
@@ -24,7 +24,7 @@ impl Element {
     ///
     /// # Errors
     /// Anything that makes the document unreadable.
-    pub fn read(reader: &mut Reader<'_>, start: &Start<'_>) -> Result<Self, Unreadable> {
+    pub fn read(reader: &mut XmlReader<'_>, start: &StartTag<'_>) -> Result<Self, XmlError> {
         let mut element = Self {
             namespace: reader.namespace(start),
             name: start.name().to_owned(),
@@ -33,10 +33,10 @@ impl Element {
             children: Vec::new(),
         };
         loop {
-            match reader.piece()? {
-                Piece::End => return Ok(element),
-                Piece::Text(text) => element.text.push_str(&text),
-                Piece::Element(start) => element.children.push(Self::read(reader, &start)?),
+            match reader.next_event()? {
+                XmlEvent::End => return Ok(element),
+                XmlEvent::Text(text) => element.text.push_str(&text),
+                XmlEvent::Element(start) => element.children.push(Self::read(reader, &start)?),
             }
         }
     }
@@ -45,17 +45,17 @@ impl Element {
     ///
     /// # Errors
     /// What keeps it from being one.
-    pub fn as_record<T: WireRecord>(&self) -> Result<T, Unreadable> {
-        let mut writer = Writer::default();
+    pub fn as_record<T: XmlRecord>(&self) -> Result<T, XmlError> {
+        let mut writer = XmlWriter::default();
         self.write_bare(&mut writer);
-        let xml = writer.finish().map_err(|_| Unreadable::Malformed)?;
-        let mut reader = Reader::new(&xml)?;
-        reader.node()?;
+        let xml = writer.finish().map_err(|_| XmlError::Malformed)?;
+        let mut reader = XmlReader::new(&xml)?;
+        reader.next_node()?;
         T::read(&mut reader)
     }
 
     /// Writes the element by local names.
-    fn write_bare(&self, writer: &mut Writer) {
+    fn write_bare(&self, writer: &mut XmlWriter) {
         writer.named(&self.name, "", |writer| {
             writer.text(&self.text);
             self.children.iter().filter(|child| !child.nil).for_each(|child| child.write_bare(writer));

@@ -1,7 +1,7 @@
 //! SOAP faults in every shape LRS has for them (FACTS 2.16).
 
 use crate::lrs::soap::element::Element;
-use crate::lrs::soap::read::{Reader, Start, Unreadable};
+use crate::lrs::soap::read::{StartTag, XmlError, XmlReader};
 
 /// A SOAP 1.1 fault. What LRS says in words may quote the request, so only codes and two tell-tale signs are kept.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -19,7 +19,7 @@ impl Fault {
     ///
     /// # Errors
     /// [`Unreadable`] when it is not well-formed.
-    pub fn read(reader: &mut Reader<'_>, start: &Start<'_>) -> Result<Self, Unreadable> {
+    pub fn read(reader: &mut XmlReader<'_>, start: &StartTag<'_>) -> Result<Self, XmlError> {
         let element = Element::read(reader, start)?;
         let fault_code = element.text_of("faultcode").trim();
         let local = fault_code.rsplit(':').next().unwrap_or(fault_code);

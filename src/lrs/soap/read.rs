@@ -21,7 +21,7 @@ pub const MAX_ATTRIBUTES: usize = 64;
 
 /// Why a text is not an answer. Names elements of the contract, never content.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Unreadable {
+pub enum XmlError {
     /// Nothing there.
     #[error("empty")]
     Empty,
@@ -57,23 +57,23 @@ pub enum Unreadable {
     Value(&'static str),
 }
 
-impl From<quick_xml::Error> for Unreadable {
+impl From<quick_xml::Error> for XmlError {
     fn from(_: quick_xml::Error) -> Self {
         Self::Malformed
     }
 }
 
-type Result<T> = std::result::Result<T, Unreadable>;
+type Result<T> = std::result::Result<T, XmlError>;
 
 /// An element that has begun.
 #[derive(Debug)]
-pub struct Start<'x> {
+pub struct StartTag<'x> {
     tag: BytesStart<'x>,
     /// `xsi:nil="true"`: there is no value.
     pub nil: bool,
 }
 
-impl Start<'_> {
+impl StartTag<'_> {
     /// The name without its prefix.
     pub fn name(&self) -> &str {
         // A name without a colon is its own local name.
@@ -84,18 +84,18 @@ impl Start<'_> {
 
 /// Where a [`Reader`] has got to.
 #[derive(Debug)]
-pub enum Node<'x> {
+pub enum XmlNode<'x> {
     /// A child element begins.
-    Element(Start<'x>),
+    Element(StartTag<'x>),
     /// The current element ends.
     End,
 }
 
 /// A piece of an element's content.
 #[derive(Debug)]
-pub enum Piece<'x> {
+pub enum XmlEvent<'x> {
     /// A child element begins.
-    Element(Start<'x>),
+    Element(StartTag<'x>),
     /// Some of its text.
     Text(Cow<'x, str>),
     /// It ends.
@@ -103,7 +103,7 @@ pub enum Piece<'x> {
 }
 
 /// XML being read.
-pub struct Reader<'x> {
+pub struct XmlReader<'x> {
     xml: quick_xml::Reader<&'x [u8]>,
     namespaces: NamespaceResolver,
     depth: usize,
@@ -114,12 +114,12 @@ pub struct Reader<'x> {
 /// # Errors
 /// [`Unreadable::Empty`], [`Unreadable::Encoding`].
 pub fn decode(bytes: &[u8]) -> Result<&str> {
-    let text = std::str::from_utf8(bytes).map_err(|_| Unreadable::Encoding)?;
+    let text = std::str::from_utf8(bytes).map_err(|_| XmlError::Encoding)?;
     let text = text.strip_prefix('\u{FEFF}').unwrap_or(text);
-    if text.trim_ascii().is_empty() { Err(Unreadable::Empty) } else { Ok(text) }
+    if text.trim_ascii().is_empty() { Err(XmlError::Empty) } else { Ok(text) }
 }
 
-impl<'x> Reader<'x> {
+impl<'x> XmlReader<'x> {
     /// Starts to read.
     ///
     /// # Errors
@@ -127,7 +127,7 @@ impl<'x> Reader<'x> {
     pub fn new(text: &'x str) -> Result<Self> {
         let suspicious = |b: &u8| (*b < b' ' && !matches!(b, b'\t' | b'\n' | b'\r')) || *b == 0xEF;
         if text.as_bytes().iter().any(suspicious) && !text.chars().all(is_xml_char) {
-            return Err(Unreadable::Malformed);
+            return Err(XmlError::Malformed);
         }
         let mut xml = quick_xml::Reader::from_str(text);
         xml.config_mut().expand_empty_elements = true;
@@ -140,24 +140,24 @@ impl<'x> Reader<'x> {
     ///
     /// # Errors
     /// [`Unreadable::NotSoap`], and whatever `payload` finds.
-    pub fn soap_body<T>(&mut self, payload: impl FnOnce(&mut Self, &Start<'x>) -> Result<T>) -> Result<T> {
-        match self.node()? {
-            Node::Element(start) if self.is(&start, ENVELOPE, "Envelope") => {}
-            _ => return Err(Unreadable::NotSoap),
+    pub fn soap_body<T>(&mut self, payload: impl FnOnce(&mut Self, &StartTag<'x>) -> Result<T>) -> Result<T> {
+        match self.next_node()? {
+            XmlNode::Element(start) if self.is(&start, ENVELOPE, "Envelope") => {}
+            _ => return Err(XmlError::NotSoap),
         }
         loop {
-            match self.node()? {
-                Node::Element(start) if self.is(&start, ENVELOPE, "Body") => break,
-                Node::Element(start) if self.is(&start, ENVELOPE, "Header") => self.skip()?,
-                _ => return Err(Unreadable::NotSoap),
+            match self.next_node()? {
+                XmlNode::Element(start) if self.is(&start, ENVELOPE, "Body") => break,
+                XmlNode::Element(start) if self.is(&start, ENVELOPE, "Header") => self.skip()?,
+                _ => return Err(XmlError::NotSoap),
             }
         }
-        let Node::Element(start) = self.node()? else { return Err(Unreadable::NotSoap) };
+        let XmlNode::Element(start) = self.next_node()? else { return Err(XmlError::NotSoap) };
         let value = payload(self, &start)?;
         while self.depth > 0 {
             // Closing tags only: a second element in the body would be an answer to somebody else.
-            if let Node::Element(_) = self.node()? {
-                return Err(Unreadable::NotSoap);
+            if let XmlNode::Element(_) = self.next_node()? {
+                return Err(XmlError::NotSoap);
             }
         }
         self.end_of_document()?;
@@ -168,13 +168,13 @@ impl<'x> Reader<'x> {
     ///
     /// # Errors
     /// Anything that makes the document unreadable.
-    pub fn node(&mut self) -> Result<Node<'x>> {
+    pub fn next_node(&mut self) -> Result<XmlNode<'x>> {
         loop {
-            match self.piece()? {
-                Piece::Element(start) => return Ok(Node::Element(start)),
-                Piece::End => return Ok(Node::End),
-                Piece::Text(text) if text.trim_ascii().is_empty() => {}
-                Piece::Text(_) => return Err(Unreadable::Malformed),
+            match self.next_event()? {
+                XmlEvent::Element(start) => return Ok(XmlNode::Element(start)),
+                XmlEvent::End => return Ok(XmlNode::End),
+                XmlEvent::Text(text) if text.trim_ascii().is_empty() => {}
+                XmlEvent::Text(_) => return Err(XmlError::Malformed),
             }
         }
     }
@@ -186,7 +186,7 @@ impl<'x> Reader<'x> {
     pub fn skip(&mut self) -> Result<()> {
         let outside = self.depth - 1;
         while self.depth > outside {
-            self.piece()?;
+            self.next_event()?;
         }
         Ok(())
     }
@@ -198,11 +198,11 @@ impl<'x> Reader<'x> {
     pub fn text(&mut self) -> Result<Cow<'x, str>> {
         let mut text = Cow::Borrowed("");
         loop {
-            match self.piece()? {
-                Piece::End => return Ok(text),
-                Piece::Text(piece) if text.is_empty() => text = piece,
-                Piece::Text(piece) => text.to_mut().push_str(&piece),
-                Piece::Element(_) => return Err(Unreadable::Malformed),
+            match self.next_event()? {
+                XmlEvent::End => return Ok(text),
+                XmlEvent::Text(piece) if text.is_empty() => text = piece,
+                XmlEvent::Text(piece) => text.to_mut().push_str(&piece),
+                XmlEvent::Element(_) => return Err(XmlError::Malformed),
             }
         }
     }
@@ -211,51 +211,51 @@ impl<'x> Reader<'x> {
     ///
     /// # Errors
     /// Anything that makes the document unreadable.
-    pub fn piece(&mut self) -> Result<Piece<'x>> {
+    pub fn next_event(&mut self) -> Result<XmlEvent<'x>> {
         loop {
             return Ok(match self.event()? {
-                Event::Start(tag) => Piece::Element(self.start(tag)?),
-                Event::End(_) => Piece::End,
-                Event::Text(text) => Piece::Text(text.xml10_content()),
-                Event::CData(text) => Piece::Text(text.xml10_content()),
-                Event::GeneralRef(reference) => Piece::Text(match reference.resolve_char_ref()? {
+                Event::Start(tag) => XmlEvent::Element(self.start(tag)?),
+                Event::End(_) => XmlEvent::End,
+                Event::Text(text) => XmlEvent::Text(text.xml10_content()),
+                Event::CData(text) => XmlEvent::Text(text.xml10_content()),
+                Event::GeneralRef(reference) => XmlEvent::Text(match reference.resolve_char_ref()? {
                     Some(c) if is_xml_char(c) => Cow::Owned(c.to_string()),
-                    Some(_) => return Err(Unreadable::Malformed),
-                    None => Cow::Borrowed(resolve_predefined_entity(&reference).ok_or(Unreadable::Malformed)?),
+                    Some(_) => return Err(XmlError::Malformed),
+                    None => Cow::Borrowed(resolve_predefined_entity(&reference).ok_or(XmlError::Malformed)?),
                 }),
                 Event::Comment(_) | Event::PI(_) | Event::Decl(_) => continue,
-                _ => return Err(Unreadable::Malformed),
+                _ => return Err(XmlError::Malformed),
             });
         }
     }
 
     /// The namespace an element is in, if any.
-    pub fn namespace(&self, start: &Start<'_>) -> Option<String> {
+    pub fn namespace(&self, start: &StartTag<'_>) -> Option<String> {
         match self.namespaces.resolve_element(start.tag.name()).0 {
             ResolveResult::Bound(Namespace(namespace)) => Some(namespace.to_owned()),
             _ => None,
         }
     }
 
-    fn is(&self, start: &Start<'_>, namespace: &str, local: &str) -> bool {
+    fn is(&self, start: &StartTag<'_>, namespace: &str, local: &str) -> bool {
         start.name() == local
             && matches!(self.namespaces.resolve_element(start.tag.name()).0, ResolveResult::Bound(Namespace(n)) if n == namespace)
     }
 
-    fn start(&self, tag: BytesStart<'x>) -> Result<Start<'x>> {
+    fn start(&self, tag: BytesStart<'x>) -> Result<StartTag<'x>> {
         let mut nil = false;
         if !tag.attributes_raw().trim_ascii().is_empty() {
             for (count, attribute) in tag.attributes().enumerate() {
-                let attribute = attribute.map_err(|_| Unreadable::Malformed)?;
+                let attribute = attribute.map_err(|_| XmlError::Malformed)?;
                 if count >= MAX_ATTRIBUTES {
-                    return Err(Unreadable::Attributes);
+                    return Err(XmlError::Attributes);
                 }
                 nil |= attribute.key.local_name().as_ref() == "nil"
                     && matches!(attribute.value.trim_ascii(), "true" | "1")
                     && matches!(self.namespaces.resolve_attribute(attribute.key).0, ResolveResult::Bound(Namespace(n)) if n == XSI);
             }
         }
-        Ok(Start { tag, nil })
+        Ok(StartTag { tag, nil })
     }
 
     fn event(&mut self) -> Result<Event<'x>> {
@@ -264,9 +264,9 @@ impl<'x> Reader<'x> {
             Event::Start(tag) => {
                 self.depth += 1;
                 if self.depth > MAX_DEPTH {
-                    return Err(Unreadable::Depth);
+                    return Err(XmlError::Depth);
                 }
-                self.namespaces.push(tag).map_err(|_| Unreadable::Malformed)?;
+                self.namespaces.push(tag).map_err(|_| XmlError::Malformed)?;
             }
             Event::End(_) => {
                 self.depth -= 1;
@@ -274,13 +274,13 @@ impl<'x> Reader<'x> {
             }
             Event::Decl(declaration) => match declaration.encoding() {
                 Some(Ok(encoding)) if !matches!(encoding.to_ascii_lowercase().as_str(), "utf-8" | "utf8" | "us-ascii") => {
-                    return Err(Unreadable::Encoding);
+                    return Err(XmlError::Encoding);
                 }
-                Some(Err(_)) => return Err(Unreadable::Malformed),
+                Some(Err(_)) => return Err(XmlError::Malformed),
                 _ => {}
             },
-            Event::DocType(_) => return Err(Unreadable::Doctype),
-            Event::Eof => return Err(Unreadable::Malformed),
+            Event::DocType(_) => return Err(XmlError::Doctype),
+            Event::Eof => return Err(XmlError::Malformed),
             _ => {}
         }
         Ok(event)
@@ -292,7 +292,7 @@ impl<'x> Reader<'x> {
                 Event::Eof => return Ok(()),
                 Event::Text(text) if text.trim_ascii().is_empty() => {}
                 Event::Comment(_) | Event::PI(_) => {}
-                _ => return Err(Unreadable::Malformed),
+                _ => return Err(XmlError::Malformed),
             }
         }
     }

@@ -2,20 +2,20 @@
 
 use std::borrow::Cow;
 
-use crate::domain::{EmailAddress, FromLrs, Open, OrganisationRef, Personal, Postcode, ScottishCandidateNumber, Text, Ukprn};
+use crate::domain::{BoundedText, EmailAddress, Extensible, FromLrs, OrganisationRef, Personal, Postcode, ScottishCandidateNumber, Ukprn};
 use crate::lrs::soap::{ENVELOPE, XSI};
-use crate::schema::{Value as _, is_xml_char};
+use crate::schema::{Scalar as _, is_xml_char};
 
 /// A value as LRS spells it.
-pub trait WireText {
+pub trait ToXmlText {
     /// LRS's text.
-    fn wire_text(&self) -> Cow<'_, str>;
+    fn to_xml_text(&self) -> Cow<'_, str>;
 }
 
 macro_rules! own_text {
     ($($t:ty),*) => {$(
-        impl WireText for $t {
-            fn wire_text(&self) -> Cow<'_, str> {
+        impl ToXmlText for $t {
+            fn to_xml_text(&self) -> Cow<'_, str> {
                 self.text()
             }
         }
@@ -23,46 +23,46 @@ macro_rules! own_text {
 }
 own_text!(Ukprn, OrganisationRef, Postcode, EmailAddress, ScottishCandidateNumber);
 
-impl<const MIN: usize, const MAX: usize> WireText for Text<MIN, MAX> {
-    fn wire_text(&self) -> Cow<'_, str> {
+impl<const MIN: usize, const MAX: usize> ToXmlText for BoundedText<MIN, MAX> {
+    fn to_xml_text(&self) -> Cow<'_, str> {
         self.text()
     }
 }
 
-impl<T: FromLrs> WireText for T {
-    fn wire_text(&self) -> Cow<'_, str> {
+impl<T: FromLrs> ToXmlText for T {
+    fn to_xml_text(&self) -> Cow<'_, str> {
         self.to_lrs()
     }
 }
 
-impl<T: FromLrs> WireText for Open<T> {
-    fn wire_text(&self) -> Cow<'_, str> {
+impl<T: FromLrs> ToXmlText for Extensible<T> {
+    fn to_xml_text(&self) -> Cow<'_, str> {
         self.to_lrs()
     }
 }
 
-impl<T: WireText> WireText for Personal<T> {
-    fn wire_text(&self) -> Cow<'_, str> {
-        self.reveal().wire_text()
+impl<T: ToXmlText> ToXmlText for Personal<T> {
+    fn to_xml_text(&self) -> Cow<'_, str> {
+        self.reveal().to_xml_text()
     }
 }
 
-impl WireText for String {
-    fn wire_text(&self) -> Cow<'_, str> {
+impl ToXmlText for String {
+    fn to_xml_text(&self) -> Cow<'_, str> {
         Cow::Borrowed(self)
     }
 }
 
-impl WireText for str {
-    fn wire_text(&self) -> Cow<'_, str> {
+impl ToXmlText for str {
+    fn to_xml_text(&self) -> Cow<'_, str> {
         Cow::Borrowed(self)
     }
 }
 
 macro_rules! numbers {
     ($($t:ty),*) => {$(
-        impl WireText for $t {
-            fn wire_text(&self) -> Cow<'_, str> {
+        impl ToXmlText for $t {
+            fn to_xml_text(&self) -> Cow<'_, str> {
                 Cow::Owned(self.to_string())
             }
         }
@@ -77,12 +77,12 @@ pub struct IllegalCharacter;
 
 /// XML being written.
 #[derive(Default)]
-pub struct Writer {
+pub struct XmlWriter {
     xml: String,
     illegal: bool,
 }
 
-impl Writer {
+impl XmlWriter {
     /// An empty document, ready for about this many bytes.
     pub fn with_capacity(bytes: usize) -> Self {
         Self { xml: String::with_capacity(bytes), illegal: false }
@@ -133,19 +133,19 @@ impl Writer {
     }
 
     /// `<name>value</name>`
-    pub fn value<T: WireText + ?Sized>(&mut self, name: &'static str, value: &T) {
-        self.element(name, "", |writer| writer.text(&value.wire_text()));
+    pub fn value<T: ToXmlText + ?Sized>(&mut self, name: &'static str, value: &T) {
+        self.element(name, "", |writer| writer.text(&value.to_xml_text()));
     }
 
     /// The value, or nothing.
-    pub fn optional<T: WireText>(&mut self, name: &'static str, value: Option<&T>) {
+    pub fn optional<T: ToXmlText>(&mut self, name: &'static str, value: Option<&T>) {
         if let Some(value) = value {
             self.value(name, value);
         }
     }
 
     /// The value, or `<name xsi:nil="true"/>`: for elements LRS wants to see either way.
-    pub fn nillable<T: WireText>(&mut self, name: &'static str, value: Option<&T>) {
+    pub fn nillable<T: ToXmlText>(&mut self, name: &'static str, value: Option<&T>) {
         if let Some(value) = value {
             self.value(name, value);
         } else {
@@ -188,7 +188,7 @@ mod tests {
 
     #[test]
     fn values_cannot_become_markup() {
-        let mut writer = Writer::default();
+        let mut writer = XmlWriter::default();
         writer.value("Name", "a & b <c attr=\"d\"/> ]]> 'e'\r\n");
         let xml = writer.finish().expect("legal");
         assert_eq!(xml, "<Name>a &amp; b &lt;c attr=\"d\"/&gt; ]]&gt; 'e'&#13;\n</Name>");
@@ -197,13 +197,13 @@ mod tests {
     #[test]
     fn illegal_characters_stop_the_message() {
         for text in ["a\u{1}b", "\0", "\u{FFFF}"] {
-            assert_eq!(Writer::envelope(|writer| writer.value("Name", text)), Err(IllegalCharacter), "{text:?}");
+            assert_eq!(XmlWriter::envelope(|writer| writer.value("Name", text)), Err(IllegalCharacter), "{text:?}");
         }
     }
 
     #[test]
     fn absent_values_are_left_out_or_nil() {
-        let mut writer = Writer::default();
+        let mut writer = XmlWriter::default();
         writer.optional::<String>("A", None);
         writer.nillable::<String>("B", None);
         writer.nillable("C", Some(&String::new()));

@@ -330,13 +330,13 @@ fn validate_text(text: &str, kind: &SimpleType) -> Result<(), Violation> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lrs::soap::read::Reader;
+    use crate::lrs::soap::read::XmlReader;
 
     fn check(children: &str) -> Result<(), Violation> {
         let xml = format!(
             "<s:Envelope xmlns:s='http://schemas.xmlsoap.org/soap/envelope/' xmlns:xsi='http://www.w3.org/2001/XMLSchema-instance'><s:Body><R>{children}</R></s:Body></s:Envelope>"
         );
-        let mut reader = Reader::new(&xml).expect("characters");
+        let mut reader = XmlReader::new(&xml).expect("characters");
         let element = reader.soap_body(|reader, start| Element::read(reader, start)).expect("well-formed");
         validate(&element, FIND_BY_ULN)
     }

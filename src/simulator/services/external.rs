@@ -6,10 +6,10 @@ use crate::lrs::services::external::{
     AchievementBatchResponse, MOST_ACHIEVEMENTS, SubmitAchievementBatchResponse, SubmitAchievementBatchResult,
 };
 use crate::lrs::soap::element::Element;
-use crate::lrs::soap::write::Writer;
-use crate::lrs::soap::xml_mapping::{Nested, WireRecord};
+use crate::lrs::soap::write::XmlWriter;
+use crate::lrs::soap::xml_mapping::{Wrapped, XmlRecord};
 use crate::organisations::Product;
-use crate::schema::Value as _;
+use crate::schema::Scalar as _;
 use crate::simulator::Simulator;
 use crate::simulator::achievements::Submitted;
 use crate::simulator::endpoints::enter;
@@ -38,9 +38,9 @@ pub fn refused(request: &Element, code: &str) -> Option<String> {
     }
 }
 
-fn envelope(element: &'static str, response: &impl WireRecord) -> Option<String> {
+fn envelope(element: &'static str, response: &impl XmlRecord) -> Option<String> {
     let namespaces = "xmlns=\"http://api.lrs.qcf.gov.uk/services\" xmlns:a=\"http://api.lrs.qcf.gov.uk/model\"";
-    Writer::envelope(|writer| writer.element(element, namespaces, |writer| response.write(writer))).ok()
+    XmlWriter::envelope(|writer| writer.element(element, namespaces, |writer| response.write(writer))).ok()
 }
 
 fn submit(simulator: &Simulator, request: &Element) -> Option<String> {
@@ -56,7 +56,7 @@ fn submit(simulator: &Simulator, request: &Element) -> Option<String> {
 
 fn submitted(code: &str, job_id: i64) -> Option<String> {
     let result = SubmitAchievementBatchResult { response_code: Some(LrsCode::new(code)), job_id: Some(job_id) };
-    envelope("SubmitAchievementBatchJobResponse", &SubmitAchievementBatchResponse { result: Some(Nested(result)) })
+    envelope("SubmitAchievementBatchJobResponse", &SubmitAchievementBatchResponse { result: Some(Wrapped(result)) })
 }
 
 /// The job that a batch becomes, or why it becomes none.

@@ -1,18 +1,18 @@
 //! The operations of the learner service (FACTS 2.3 to 2.8, 2.10 to 2.12, 2.14).
 
-use crate::domain::{Date, FromLrs as _, Gender, Learner, LearnerDetails, Open, Personal, Uln};
+use crate::domain::{Date, Extensible, FromLrs as _, Gender, Learner, LearnerDetails, Personal, Uln};
 use crate::lrs::codes::LrsCode;
 use crate::lrs::services::learner::{
     FindLearnerResponse, RegisterLearnerResponse, RetrieveUlnsResponse, RetrievedUln, RetrievedUlns, SubmitBatchResponse,
     UpdateLearnerResponse, VerifyLearnerResponse,
 };
 use crate::lrs::soap::element::Element;
-use crate::lrs::soap::write::Writer;
-use crate::lrs::soap::xml_mapping::{Nested, WireRecord, WireValue};
+use crate::lrs::soap::write::XmlWriter;
+use crate::lrs::soap::xml_mapping::{FromXmlText, Wrapped, XmlRecord};
 use crate::organisations::Product;
 use crate::simulator::Simulator;
 use crate::simulator::endpoints::{Refusal, admit};
-use crate::simulator::learner_register::{Demographics, Found, Refused};
+use crate::simulator::learner_register::{Demographics, Refused, SearchMatches};
 use crate::simulator::schema::{self, Violation};
 use crate::simulator::verification::compare;
 
@@ -39,8 +39,8 @@ pub fn answer(simulator: &Simulator, request: &Element) -> Result<String, Refusa
     }
 }
 
-fn envelope(element: &'static str, namespace: &'static str, response: &impl WireRecord) -> Result<String, Refusal> {
-    Writer::envelope(|writer| writer.element(element, namespace, |writer| response.write(writer)))
+fn envelope(element: &'static str, namespace: &'static str, response: &impl XmlRecord) -> Result<String, Refusal> {
+    XmlWriter::envelope(|writer| writer.element(element, namespace, |writer| response.write(writer)))
         .map_err(|error| Refusal::new("WSEC0999", error.to_string()))
 }
 
@@ -65,22 +65,22 @@ fn find_by_demographics(simulator: &Simulator, request: &Element) -> Result<Stri
 }
 
 /// The search repeated as it came, the outcome, and with `FUL` the learners.
-fn find_response(request: &Element, found: Found) -> Result<String, Refusal> {
+fn find_response(request: &Element, found: SearchMatches) -> Result<String, Refusal> {
     let (code, learners) = match found {
-        Found::Nobody => ("WSRC0001", Vec::new()),
-        Found::TooMany => ("WSRC0002", Vec::new()),
-        Found::Possible(learners) => ("WSRC0003", learners),
-        Found::Exact(learner) => ("WSRC0004", vec![*learner]),
-        Found::Master(learner) => ("WSRC0022", vec![*learner]),
+        SearchMatches::Nobody => ("WSRC0001", Vec::new()),
+        SearchMatches::TooMany => ("WSRC0002", Vec::new()),
+        SearchMatches::Possible(learners) => ("WSRC0003", learners),
+        SearchMatches::Exact(learner) => ("WSRC0004", vec![*learner]),
+        SearchMatches::Master(learner) => ("WSRC0022", vec![*learner]),
     };
     let learner: Vec<Learner> = if request.text_of("FindType") == "FUL" { learners } else { Vec::new() };
     let response = FindLearnerResponse {
         response_code: LrsCode::new(code),
-        uln: echo::<Open<Uln>>(request, "ULN"),
+        uln: echo::<Extensible<Uln>>(request, "ULN"),
         family_name: echo::<Personal<String>>(request, "FamilyName"),
         given_name: echo::<Personal<String>>(request, "GivenName"),
-        date_of_birth: echo::<Open<Date>>(request, "DateOfBirth"),
-        gender: echo::<Open<Gender>>(request, "Gender"),
+        date_of_birth: echo::<Extensible<Date>>(request, "DateOfBirth"),
+        gender: echo::<Extensible<Gender>>(request, "Gender"),
         last_known_post_code: echo::<Personal<String>>(request, "LastKnownPostCode"),
         previous_family_name: echo::<Personal<String>>(request, "PreviousFamilyName"),
         school_at_age16: echo::<Personal<String>>(request, "SchoolAtAge16"),
@@ -91,15 +91,15 @@ fn find_response(request: &Element, found: Found) -> Result<String, Refusal> {
     envelope("ns2:FindLearnerResponse", "xmlns:ns2=\"http://api.lrs.miap.gov.uk/findmsg\"", &response)
 }
 
-fn echo<T: WireValue>(request: &Element, name: &str) -> Option<T> {
-    request.child(name).and_then(|child| T::from_wire(&child.text))
+fn echo<T: FromXmlText>(request: &Element, name: &str) -> Option<T> {
+    request.child(name).and_then(|child| T::from_xml_text(&child.text))
 }
 
 fn register(simulator: &Simulator, request: &Element) -> Result<String, Refusal> {
     let organisation = admit(simulator, request, schema::REGISTER, Product::UlnManagement)?;
     let registered = simulator.register().register(organisation, &details(request)?);
     let (code, uln) = match registered {
-        Ok(uln) => ("WSRC0005", Some(Open::Known(uln))),
+        Ok(uln) => ("WSRC0005", Some(Extensible::Known(uln))),
         Err(refused) => (code_of(refused), None),
     };
     let response = RegisterLearnerResponse { response_code: LrsCode::new(code), uln };
@@ -140,7 +140,7 @@ const fn code_of(refused: Refused) -> &'static str {
 fn verify(simulator: &Simulator, request: &Element) -> Result<String, Refusal> {
     admit(simulator, request, schema::VERIFY, Product::Verification)?;
     let asked = request.child("LearnerToVerify").ok_or_else(|| Violation("there is no learner to verify".into()))?;
-    let verified_learner = Nested(compare(&simulator.register(), asked));
+    let verified_learner = Wrapped(compare(&simulator.register(), asked));
     let response = VerifyLearnerResponse { verified_learner };
     envelope("ns2:VerifyLearnerResponse", "xmlns:ns2=\"http://api.lrs.miap.gov.uk/reportmsg\"", &response)
 }
@@ -162,7 +162,7 @@ fn retrieve(simulator: &Simulator, request: &Element) -> Result<String, Refusal>
             gender: gender.clone(),
         })
     });
-    let response = RetrieveUlnsResponse { retrieved_ulns: Some(Nested(RetrievedUlns { verified_uln: rows.collect() })) };
+    let response = RetrieveUlnsResponse { retrieved_ulns: Some(Wrapped(RetrievedUlns { verified_uln: rows.collect() })) };
     envelope("ns2:RetrieveULNsResponse", "xmlns:ns2=\"http://api.lrs.miap.gov.uk/reportmsg\"", &response)
 }
 

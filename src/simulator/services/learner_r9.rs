@@ -1,11 +1,11 @@
 //! The operation of the R9 service (FACTS 2.9).
 
-use crate::domain::{AbilityToShare, LearningEvent, Open};
+use crate::domain::{AbilityToShare, Extensible, LearningEvent};
 use crate::lrs::codes::LrsCode;
 use crate::lrs::services::learner_r9::{LearnerRecord, LearningEventsResponse, LearningEventsResult};
 use crate::lrs::soap::element::Element;
-use crate::lrs::soap::write::Writer;
-use crate::lrs::soap::xml_mapping::{Nested, WireRecord as _};
+use crate::lrs::soap::write::XmlWriter;
+use crate::lrs::soap::xml_mapping::{Wrapped, XmlRecord as _};
 use crate::organisations::Product;
 use crate::simulator::Simulator;
 use crate::simulator::endpoints::enter;
@@ -30,18 +30,18 @@ fn is_known(request: &Element) -> bool {
 }
 
 fn envelope(result: LearningEventsResult) -> Option<String> {
-    let response = LearningEventsResponse { result: Nested(result) };
+    let response = LearningEventsResponse { result: Wrapped(result) };
     let namespaces = "xmlns=\"http://tempuri.org/\" xmlns:a=\"http://api.lrs.qcf.gov.uk/model\"";
-    Writer::envelope(|writer| writer.element("GetLearnerLearningEventsResponse", namespaces, |writer| response.write(writer))).ok()
+    XmlWriter::envelope(|writer| writer.element("GetLearnerLearningEventsResponse", namespaces, |writer| response.write(writer))).ok()
 }
 
 fn result_of(request: &Element, code: &str, found: Option<&str>, events: Option<Vec<LearningEvent>>) -> LearningEventsResult {
     let asked = request.text_of("uln");
     LearningEventsResult {
         response_code: LrsCode::new(code),
-        found_uln: found.map(Open::from_lrs),
-        incoming_uln: Some(Open::from_lrs(asked)).filter(|_| !asked.is_empty()),
-        learner_record: events.map(|learning_event| Nested(LearnerRecord { learning_event })),
+        found_uln: found.map(Extensible::from_lrs),
+        incoming_uln: Some(Extensible::from_lrs(asked)).filter(|_| !asked.is_empty()),
+        learner_record: events.map(|learning_event| Wrapped(LearnerRecord { learning_event })),
     }
 }
 
@@ -69,7 +69,7 @@ fn read_record(simulator: &Simulator, request: &Element) -> LearningEventsResult
     }
     let record = master.unwrap_or(entry);
     let found = record.learner.uln.to_lrs();
-    if record.learner.ability_to_share.as_ref().and_then(Open::known) == Some(&AbilityToShare::SeenNotShared) {
+    if record.learner.ability_to_share.as_ref().and_then(Extensible::known) == Some(&AbilityToShare::SeenNotShared) {
         return result("WSEC0206", Some(&found), Some(Vec::new()));
     }
     let code = if master.is_some() { "WSRC0022" } else { "WSRC0004" };

@@ -1,8 +1,8 @@
 //! Finding learners (FACTS 2.3, 2.4).
 
-use crate::domain::{Date, FindByDemographics, FindByUln, FindType, Gender, Learner, Open, Personal, Uln};
+use crate::domain::{Date, Extensible, FindByDemographics, FindByUln, FindType, Gender, Learner, Personal, Uln};
 use crate::lrs::codes::LrsCode;
-use crate::lrs::operation::{Answer, Operation, Service};
+use crate::lrs::operation::{LrsResponse, Operation, Service};
 use crate::lrs::services::learner::credentials;
 use crate::lrs::soap::xml_mapping::{elements, wire};
 
@@ -13,10 +13,10 @@ impl Operation for FindByUln {
     const NAME: &'static str = "learnerByULN";
     const SERVICE: Service = Service::Learner;
     const SOAP_ACTION: &'static str = "";
-    const ELEMENT: &'static str = "fin:FindLearnerByULN";
+    const REQUEST_ELEMENT: &'static str = "fin:FindLearnerByULN";
     const NAMESPACES: &'static str = NAMESPACES;
-    const ANSWER: &'static str = "FindLearnerResponse";
-    type Answer = FindLearnerResponse;
+    const RESPONSE_ELEMENT: &'static str = "FindLearnerResponse";
+    type Response = FindLearnerResponse;
 
     fn is_safe_to_retry(&self) -> bool {
         true
@@ -26,7 +26,7 @@ impl Operation for FindByUln {
 
     /// An exact match is the learner that was asked for and nobody else.
     fn check(&self, answer: &FindLearnerResponse) -> Result<(), &'static str> {
-        let asked = |uln: &Open<Uln>| uln.known() == Some(&self.uln);
+        let asked = |uln: &Extensible<Uln>| uln.known() == Some(&self.uln);
         if answer.uln.as_ref().is_some_and(|echo| !asked(echo)) {
             return Err("it answers a search for another ULN");
         }
@@ -42,10 +42,10 @@ impl Operation for FindByDemographics {
     const NAME: &'static str = "learnerByDemographics";
     const SERVICE: Service = Service::Learner;
     const SOAP_ACTION: &'static str = "";
-    const ELEMENT: &'static str = "fin:FindLearnerByDemographics";
+    const REQUEST_ELEMENT: &'static str = "fin:FindLearnerByDemographics";
     const NAMESPACES: &'static str = NAMESPACES;
-    const ANSWER: &'static str = "FindLearnerResponse";
-    type Answer = FindLearnerResponse;
+    const RESPONSE_ELEMENT: &'static str = "FindLearnerResponse";
+    type Response = FindLearnerResponse;
 
     fn is_safe_to_retry(&self) -> bool {
         true
@@ -66,7 +66,7 @@ impl Operation for FindByDemographics {
     /// An answer repeats its question; an exact match was born on the day that was asked for.
     fn check(&self, answer: &FindLearnerResponse) -> Result<(), &'static str> {
         let bare = |code: &str| code.replace(' ', "").to_ascii_uppercase();
-        let other_date = |date: &Option<Open<Date>>| date.as_ref().is_some_and(|date| date.known() != Some(&self.date_of_birth));
+        let other_date = |date: &Option<Extensible<Date>>| date.as_ref().is_some_and(|date| date.known() != Some(&self.date_of_birth));
         let other_gender = answer.gender.as_ref().is_some_and(|gender| gender.known() != Some(&self.gender));
         let other_post_code =
             answer.last_known_post_code.as_ref().is_some_and(|code| bare(code.reveal()) != bare(self.last_known_post_code.as_str()));
@@ -86,15 +86,15 @@ pub struct FindLearnerResponse {
     /// The outcome.
     pub response_code: LrsCode,
     /// ULN searched for.
-    pub uln: Option<Open<Uln>>,
+    pub uln: Option<Extensible<Uln>>,
     /// Family name searched for.
     pub family_name: Option<Personal<String>>,
     /// Given name searched for.
     pub given_name: Option<Personal<String>>,
     /// Date of birth searched for.
-    pub date_of_birth: Option<Open<Date>>,
+    pub date_of_birth: Option<Extensible<Date>>,
     /// Gender searched for.
-    pub gender: Option<Open<Gender>>,
+    pub gender: Option<Extensible<Gender>>,
     /// Postcode searched for.
     pub last_known_post_code: Option<Personal<String>>,
     /// Previous family name searched for.
@@ -124,7 +124,7 @@ wire!(FindLearnerResponse {
     learner: "Learner",
 });
 
-impl Answer for FindLearnerResponse {
+impl LrsResponse for FindLearnerResponse {
     fn code(&self) -> Option<&LrsCode> {
         Some(&self.response_code)
     }

@@ -17,27 +17,27 @@ pub use verification_batch::{GetVerificationBatch, SubmitVerificationBatch, Veri
 pub use verify::{FailureFlag, VerifiedLearner, VerifyLearnerResponse};
 
 use crate::lrs::codes::LrsCode;
-use crate::lrs::operation::Context;
-use crate::lrs::soap::write::{WireText, Writer};
-use crate::lrs::soap::xml_mapping::WireValue;
+use crate::lrs::operation::MessageContext;
+use crate::lrs::soap::write::{ToXmlText, XmlWriter};
+use crate::lrs::soap::xml_mapping::FromXmlText;
 
 /// The four elements that say who asks (FACTS 1.4). An organisation is named by its UKPRN.
-fn credentials(context: &Context<'_>, writer: &mut Writer) {
-    let organisation = &context.actor.organisation;
+fn credentials(context: &MessageContext<'_>, writer: &mut XmlWriter) {
+    let organisation = &context.request.organisation;
     writer.nillable::<String>("OrganisationRef", None);
     writer.value("UKPRN", organisation.ukprn());
     writer.value("OrgPassword", organisation.password());
-    writer.value("UserName", &context.actor.user);
+    writer.value("UserName", &context.request.user);
 }
 
-impl WireText for LrsCode {
-    fn wire_text(&self) -> Cow<'_, str> {
+impl ToXmlText for LrsCode {
+    fn to_xml_text(&self) -> Cow<'_, str> {
         Cow::Borrowed(self.as_str())
     }
 }
 
-impl WireValue for LrsCode {
-    fn from_wire(text: &str) -> Option<Self> {
+impl FromXmlText for LrsCode {
+    fn from_xml_text(text: &str) -> Option<Self> {
         Some(Self::new(text.trim()))
     }
 }

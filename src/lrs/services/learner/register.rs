@@ -1,11 +1,11 @@
 //! Registering and updating learners (FACTS 2.5, 2.6).
 
-use crate::domain::{LearnerDetails, Open, RegisterLearner, Uln, UpdateLearner};
+use crate::domain::{Extensible, LearnerDetails, RegisterLearner, Uln, UpdateLearner};
 use crate::lrs::codes::LrsCode;
-use crate::lrs::operation::{Answer, Context, Operation, Service};
+use crate::lrs::operation::{LrsResponse, MessageContext, Operation, Service};
 use crate::lrs::services::learner::credentials;
-use crate::lrs::soap::write::Writer;
-use crate::lrs::soap::xml_mapping::{Fields, WireRecord as _, wire};
+use crate::lrs::soap::write::XmlWriter;
+use crate::lrs::soap::xml_mapping::{Fields, XmlRecord as _, wire};
 
 const NAMESPACES: &str = "xmlns:reg=\"http://api.lrs.miap.gov.uk/regmsg\"";
 
@@ -14,23 +14,23 @@ impl Operation for RegisterLearner {
     const NAME: &'static str = "registerSingleLearner";
     const SERVICE: Service = Service::Learner;
     const SOAP_ACTION: &'static str = "";
-    const ELEMENT: &'static str = "reg:RegisterLearner";
+    const REQUEST_ELEMENT: &'static str = "reg:RegisterLearner";
     const NAMESPACES: &'static str = NAMESPACES;
-    const ANSWER: &'static str = "RegisterLearnerResponse";
+    const RESPONSE_ELEMENT: &'static str = "RegisterLearnerResponse";
     const FIELDS: Fields = &[("Learner", "learner")];
-    type Answer = RegisterLearnerResponse;
+    type Response = RegisterLearnerResponse;
 
     fn is_safe_to_retry(&self) -> bool {
         false
     }
 
-    fn write(&self, context: &Context<'_>, writer: &mut Writer) {
+    fn write(&self, context: &MessageContext<'_>, writer: &mut XmlWriter) {
         credentials(context, writer);
         writer.element("Learner", "", |writer| self.learner.write(writer));
     }
 
     fn check(&self, answer: &RegisterLearnerResponse) -> Result<(), &'static str> {
-        match (answer.response_code.is("WSRC0005"), answer.uln.as_ref().map(Open::known)) {
+        match (answer.response_code.is("WSRC0005"), answer.uln.as_ref().map(Extensible::known)) {
             (true, None) => Err("it announces a registration and holds no ULN"),
             (true, Some(None)) => Err("it announces a registration and its ULN is none"),
             _ => Ok(()),
@@ -43,17 +43,17 @@ impl Operation for UpdateLearner {
     const NAME: &'static str = "updateSingleLearner";
     const SERVICE: Service = Service::Learner;
     const SOAP_ACTION: &'static str = "";
-    const ELEMENT: &'static str = "reg:UpdateLearner";
+    const REQUEST_ELEMENT: &'static str = "reg:UpdateLearner";
     const NAMESPACES: &'static str = NAMESPACES;
-    const ANSWER: &'static str = "UpdateLearnerResponse";
+    const RESPONSE_ELEMENT: &'static str = "UpdateLearnerResponse";
     const FIELDS: Fields = &[("Learner", "learner"), ("Learner/ULN", "uln"), ("Learner/VersionNumber", "version_number")];
-    type Answer = UpdateLearnerResponse;
+    type Response = UpdateLearnerResponse;
 
     fn is_safe_to_retry(&self) -> bool {
         false
     }
 
-    fn write(&self, context: &Context<'_>, writer: &mut Writer) {
+    fn write(&self, context: &MessageContext<'_>, writer: &mut XmlWriter) {
         credentials(context, writer);
         writer.element("Learner", "", |writer| {
             self.learner.write(writer);
@@ -69,12 +69,12 @@ pub struct RegisterLearnerResponse {
     /// The outcome.
     pub response_code: LrsCode,
     /// The new ULN.
-    pub uln: Option<Open<Uln>>,
+    pub uln: Option<Extensible<Uln>>,
 }
 
 wire!(RegisterLearnerResponse { response_code: "ResponseCode", uln: "ULN" });
 
-impl Answer for RegisterLearnerResponse {
+impl LrsResponse for RegisterLearnerResponse {
     fn code(&self) -> Option<&LrsCode> {
         Some(&self.response_code)
     }
@@ -89,7 +89,7 @@ pub struct UpdateLearnerResponse {
 
 wire!(UpdateLearnerResponse { response_code: "ResponseCode" });
 
-impl Answer for UpdateLearnerResponse {
+impl LrsResponse for UpdateLearnerResponse {
     fn code(&self) -> Option<&LrsCode> {
         Some(&self.response_code)
     }

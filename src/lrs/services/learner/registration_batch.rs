@@ -1,11 +1,11 @@
 //! Registration batches (FACTS 2.7, 2.8).
 
-use crate::domain::{BatchLearner, BatchLearnerResult, JobType, LocalDateTime, Open};
+use crate::domain::{BatchLearner, BatchLearnerResult, Extensible, JobType, LocalDateTime};
 use crate::lrs::codes::LrsCode;
-use crate::lrs::operation::{Answer, Context, Operation, Service};
+use crate::lrs::operation::{LrsResponse, MessageContext, Operation, Service};
 use crate::lrs::services::learner::credentials;
-use crate::lrs::soap::write::Writer;
-use crate::lrs::soap::xml_mapping::{Fields, WireRecord as _, elements, wire};
+use crate::lrs::soap::write::XmlWriter;
+use crate::lrs::soap::xml_mapping::{Fields, XmlRecord as _, elements, wire};
 
 const NAMESPACES: &str = "xmlns:bat=\"http://api.lrs.miap.gov.uk/batchmsg\"";
 
@@ -25,17 +25,17 @@ impl Operation for SubmitRegistrationBatch<'_> {
     const NAME: &'static str = "submitBatchRegistration";
     const SERVICE: Service = Service::Learner;
     const SOAP_ACTION: &'static str = "";
-    const ELEMENT: &'static str = "bat:SubmitBatch";
+    const REQUEST_ELEMENT: &'static str = "bat:SubmitBatch";
     const NAMESPACES: &'static str = NAMESPACES;
-    const ANSWER: &'static str = "SubmitBatchResponse";
+    const RESPONSE_ELEMENT: &'static str = "SubmitBatchResponse";
     const FIELDS: Fields = &[("JobType", "job_type"), ("Learner", "learners")];
-    type Answer = SubmitBatchResponse;
+    type Response = SubmitBatchResponse;
 
     fn is_safe_to_retry(&self) -> bool {
         self.job_type == JobType::Check
     }
 
-    fn write(&self, context: &Context<'_>, writer: &mut Writer) {
+    fn write(&self, context: &MessageContext<'_>, writer: &mut XmlWriter) {
         credentials(context, writer);
         writer.value("JobType", &self.job_type);
         writer.value("LearnerRecordCount", &self.learners.len());
@@ -56,10 +56,10 @@ impl Operation for GetRegistrationBatch {
     const NAME: &'static str = "getBatchRegistrationOutput";
     const SERVICE: Service = Service::Learner;
     const SOAP_ACTION: &'static str = "";
-    const ELEMENT: &'static str = "bat:GetSubmitBatchOutput";
+    const REQUEST_ELEMENT: &'static str = "bat:GetSubmitBatchOutput";
     const NAMESPACES: &'static str = NAMESPACES;
-    const ANSWER: &'static str = "GetSubmitBatchOutputResponse";
-    type Answer = RegistrationBatchOutput;
+    const RESPONSE_ELEMENT: &'static str = "GetSubmitBatchOutputResponse";
+    type Response = RegistrationBatchOutput;
 
     fn is_safe_to_retry(&self) -> bool {
         true
@@ -86,7 +86,7 @@ impl SubmitBatchResponse {
     }
 }
 
-impl Answer for SubmitBatchResponse {
+impl LrsResponse for SubmitBatchResponse {
     fn code(&self) -> Option<&LrsCode> {
         self.response_code.as_ref()
     }
@@ -114,9 +114,9 @@ pub struct RegistrationBatchOutput {
     /// How many were rejected.
     pub rejected_learners_count: Option<i32>,
     /// When LRS began.
-    pub job_started_date_time: Option<Open<LocalDateTime>>,
+    pub job_started_date_time: Option<Extensible<LocalDateTime>>,
     /// When LRS was done.
-    pub job_finished_date_time: Option<Open<LocalDateTime>>,
+    pub job_finished_date_time: Option<Extensible<LocalDateTime>>,
     /// The learners.
     pub learner: Vec<BatchLearnerResult>,
 }
@@ -134,7 +134,7 @@ wire!(RegistrationBatchOutput {
     learner: "Learner",
 });
 
-impl Answer for RegistrationBatchOutput {
+impl LrsResponse for RegistrationBatchOutput {
     fn code(&self) -> Option<&LrsCode> {
         self.response_code.as_ref()
     }

@@ -1,28 +1,28 @@
 //! Looking up many ULNs (FACTS 2.14). Published, but not among the operations LRS approves interfaces for.
 
-use crate::domain::{Date, Gender, Open, Personal, RetrieveUlns, Uln};
+use crate::domain::{Date, Extensible, Gender, Personal, RetrieveUlns, Uln};
 use crate::lrs::codes::LrsCode;
-use crate::lrs::operation::{Answer, Context, Operation, Service};
+use crate::lrs::operation::{LrsResponse, MessageContext, Operation, Service};
 use crate::lrs::services::learner::credentials;
-use crate::lrs::soap::write::Writer;
-use crate::lrs::soap::xml_mapping::{Fields, Nested, wire};
+use crate::lrs::soap::write::XmlWriter;
+use crate::lrs::soap::xml_mapping::{Fields, Wrapped, wire};
 
 /// `retrieveULNs` (FACTS 2.14).
 impl Operation for RetrieveUlns {
     const NAME: &'static str = "retrieveULNs";
     const SERVICE: Service = Service::Learner;
     const SOAP_ACTION: &'static str = "";
-    const ELEMENT: &'static str = "rep:RetrieveULNs";
+    const REQUEST_ELEMENT: &'static str = "rep:RetrieveULNs";
     const NAMESPACES: &'static str = "xmlns:rep=\"http://api.lrs.miap.gov.uk/reportmsg\"";
-    const ANSWER: &'static str = "RetrieveULNsResponse";
+    const RESPONSE_ELEMENT: &'static str = "RetrieveULNsResponse";
     const FIELDS: Fields = &[("ULNsToRetrieve/ULN", "ulns")];
-    type Answer = RetrieveUlnsResponse;
+    type Response = RetrieveUlnsResponse;
 
     fn is_safe_to_retry(&self) -> bool {
         true
     }
 
-    fn write(&self, context: &Context<'_>, writer: &mut Writer) {
+    fn write(&self, context: &MessageContext<'_>, writer: &mut XmlWriter) {
         credentials(context, writer);
         writer.element("ULNsToRetrieve", "", |writer| {
             for uln in self.ulns.items() {
@@ -33,7 +33,7 @@ impl Operation for RetrieveUlns {
 
     /// Every row is about a ULN that was asked for, or the record it was merged into, or about nobody.
     fn check(&self, answer: &RetrieveUlnsResponse) -> Result<(), &'static str> {
-        let asked = |uln: &Open<Uln>| uln.known().is_some_and(|uln| self.ulns.items().contains(uln));
+        let asked = |uln: &Extensible<Uln>| uln.known().is_some_and(|uln| self.ulns.items().contains(uln));
         let mut rows = answer.retrieved_ulns.iter().flat_map(|list| &list.verified_uln);
         if rows.all(|row| row.is_about_nobody() || [&row.uln, &row.master_uln].into_iter().flatten().any(asked)) {
             Ok(())
@@ -47,12 +47,12 @@ impl Operation for RetrieveUlns {
 #[derive(Debug, Clone)]
 pub struct RetrieveUlnsResponse {
     /// The rows.
-    pub retrieved_ulns: Option<Nested<RetrievedUlns>>,
+    pub retrieved_ulns: Option<Wrapped<RetrievedUlns>>,
 }
 
 wire!(RetrieveUlnsResponse { retrieved_ulns: "RetrievedULNs" });
 
-impl Answer for RetrieveUlnsResponse {
+impl LrsResponse for RetrieveUlnsResponse {
     fn code(&self) -> Option<&LrsCode> {
         None
     }
@@ -71,9 +71,9 @@ wire!(RetrievedUlns { verified_uln: "VerifiedULN" });
 #[derive(Debug, Clone)]
 pub struct RetrievedUln {
     /// The ULN.
-    pub uln: Option<Open<Uln>>,
+    pub uln: Option<Extensible<Uln>>,
     /// The ULN of the record it was merged into.
-    pub master_uln: Option<Open<Uln>>,
+    pub master_uln: Option<Extensible<Uln>>,
     /// The outcome for this ULN. The codes are not public.
     pub response_code: Option<LrsCode>,
     /// Family name.
@@ -81,9 +81,9 @@ pub struct RetrievedUln {
     /// Given name.
     pub given_name: Option<Personal<String>>,
     /// Date of birth.
-    pub date_of_birth: Option<Open<Date>>,
+    pub date_of_birth: Option<Extensible<Date>>,
     /// Gender.
-    pub gender: Option<Open<Gender>>,
+    pub gender: Option<Extensible<Gender>>,
 }
 
 impl RetrievedUln {

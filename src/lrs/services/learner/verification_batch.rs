@@ -1,12 +1,12 @@
 //! Verification batches (FACTS 2.11, 2.12).
 
-use crate::domain::{BatchLearnerToVerify, EmailAddress, LocalDateTime, Open};
+use crate::domain::{BatchLearnerToVerify, EmailAddress, Extensible, LocalDateTime};
 use crate::lrs::codes::LrsCode;
-use crate::lrs::operation::{Answer, Context, Operation, Service};
+use crate::lrs::operation::{LrsResponse, MessageContext, Operation, Service};
 use crate::lrs::services::learner::credentials;
 use crate::lrs::services::learner::registration_batch::SubmitBatchResponse;
 use crate::lrs::services::learner::verify::VerifiedLearner;
-use crate::lrs::soap::write::Writer;
+use crate::lrs::soap::write::XmlWriter;
 use crate::lrs::soap::xml_mapping::{Fields, elements, wire};
 
 const NAMESPACES: &str = "xmlns:vld=\"http://api.lrs.miap.gov.uk/vldmsg\"";
@@ -24,18 +24,18 @@ impl Operation for SubmitVerificationBatch<'_> {
     const NAME: &'static str = "submitVerifyBatch";
     const SERVICE: Service = Service::Learner;
     const SOAP_ACTION: &'static str = "";
-    const ELEMENT: &'static str = "vld:SubmitVerifyBatch";
+    const REQUEST_ELEMENT: &'static str = "vld:SubmitVerifyBatch";
     const NAMESPACES: &'static str = NAMESPACES;
-    const ANSWER: &'static str = "SubmitVerifyBatchResponse";
+    const RESPONSE_ELEMENT: &'static str = "SubmitVerifyBatchResponse";
     const FIELDS: Fields = &[("OrgEmail", "notify_email"), ("Learner", "learners")];
-    type Answer = SubmitBatchResponse;
+    type Response = SubmitBatchResponse;
 
     /// It changes nothing in the register; at worst LRS verifies twice.
     fn is_safe_to_retry(&self) -> bool {
         true
     }
 
-    fn write(&self, context: &Context<'_>, writer: &mut Writer) {
+    fn write(&self, context: &MessageContext<'_>, writer: &mut XmlWriter) {
         credentials(context, writer);
         writer.value("LearnerRecordCount", &self.learners.len());
         writer.nillable("OrgEmail", self.notify_email);
@@ -63,10 +63,10 @@ impl Operation for GetVerificationBatch {
     const NAME: &'static str = "getVerifyBatchOutput";
     const SERVICE: Service = Service::Learner;
     const SOAP_ACTION: &'static str = "";
-    const ELEMENT: &'static str = "vld:GetVerifyBatchOutput";
+    const REQUEST_ELEMENT: &'static str = "vld:GetVerifyBatchOutput";
     const NAMESPACES: &'static str = NAMESPACES;
-    const ANSWER: &'static str = "GetVerifyBatchOutputResponse";
-    type Answer = VerificationBatchOutput;
+    const RESPONSE_ELEMENT: &'static str = "GetVerifyBatchOutputResponse";
+    type Response = VerificationBatchOutput;
 
     fn is_safe_to_retry(&self) -> bool {
         true
@@ -83,9 +83,9 @@ pub struct VerificationBatchOutput {
     /// LRS's word for it. The vocabulary is not public either.
     pub job_status: Option<String>,
     /// When LRS began.
-    pub job_started_date_time: Option<Open<LocalDateTime>>,
+    pub job_started_date_time: Option<Extensible<LocalDateTime>>,
     /// When LRS was done.
-    pub job_finished_date_time: Option<Open<LocalDateTime>>,
+    pub job_finished_date_time: Option<Extensible<LocalDateTime>>,
     /// The learners.
     pub verified_learner: Vec<VerifiedLearner>,
 }
@@ -98,7 +98,7 @@ wire!(VerificationBatchOutput {
     verified_learner: "VerifiedLearner",
 });
 
-impl Answer for VerificationBatchOutput {
+impl LrsResponse for VerificationBatchOutput {
     fn code(&self) -> Option<&LrsCode> {
         self.response_code.as_ref()
     }

@@ -1,21 +1,21 @@
 //! Verifying learners (FACTS 2.10).
 
-use crate::domain::{Date, Gender, Open, Personal, Uln, VerifyLearner};
+use crate::domain::{Date, Extensible, Gender, Personal, Uln, VerifyLearner};
 use crate::lrs::codes::LrsCode;
-use crate::lrs::operation::{Answer, Context, Operation, Service};
+use crate::lrs::operation::{LrsResponse, MessageContext, Operation, Service};
 use crate::lrs::services::learner::credentials;
-use crate::lrs::soap::read::{Reader, Unreadable};
-use crate::lrs::soap::write::Writer;
-use crate::lrs::soap::xml_mapping::{Fields, Nested, WireRecord, wire};
+use crate::lrs::soap::read::{XmlError, XmlReader};
+use crate::lrs::soap::write::XmlWriter;
+use crate::lrs::soap::xml_mapping::{Fields, Wrapped, XmlRecord, wire};
 
 /// `verifyLearner` (FACTS 2.10). The one operation of its service with a `SOAPAction`.
 impl Operation for VerifyLearner {
     const NAME: &'static str = "verifyLearner";
     const SERVICE: Service = Service::Learner;
     const SOAP_ACTION: &'static str = "http://tempuri.org/LearnerPortType/verifyLearner";
-    const ELEMENT: &'static str = "rep:VerifyLearner";
+    const REQUEST_ELEMENT: &'static str = "rep:VerifyLearner";
     const NAMESPACES: &'static str = "xmlns:rep=\"http://api.lrs.miap.gov.uk/reportmsg\"";
-    const ANSWER: &'static str = "VerifyLearnerResponse";
+    const RESPONSE_ELEMENT: &'static str = "VerifyLearnerResponse";
     const FIELDS: Fields = &[
         ("LearnerToVerify/ULN", "uln"),
         ("LearnerToVerify/FamilyName", "family_name"),
@@ -23,13 +23,13 @@ impl Operation for VerifyLearner {
         ("LearnerToVerify/DateOfBirth", "date_of_birth"),
         ("LearnerToVerify/Gender", "gender"),
     ];
-    type Answer = VerifyLearnerResponse;
+    type Response = VerifyLearnerResponse;
 
     fn is_safe_to_retry(&self) -> bool {
         true
     }
 
-    fn write(&self, context: &Context<'_>, writer: &mut Writer) {
+    fn write(&self, context: &MessageContext<'_>, writer: &mut XmlWriter) {
         credentials(context, writer);
         writer.element("LearnerToVerify", "", |writer| {
             writer.value("ULN", &self.uln);
@@ -42,7 +42,7 @@ impl Operation for VerifyLearner {
 
     fn check(&self, answer: &VerifyLearnerResponse) -> Result<(), &'static str> {
         let learner = &answer.verified_learner;
-        let other = |uln: &Option<Open<Uln>>| uln.as_ref().is_some_and(|uln| uln.known() != Some(&self.uln));
+        let other = |uln: &Option<Extensible<Uln>>| uln.as_ref().is_some_and(|uln| uln.known() != Some(&self.uln));
         let Some(code) = &learner.response_code else { return Err("it does not say what came of it") };
         let not_linked = code.is("WSVRC001") || code.is("WSVRC003");
         if other(&learner.searched_uln) || (not_linked && other(&learner.uln)) {
@@ -61,12 +61,12 @@ impl Operation for VerifyLearner {
 #[derive(Debug, Clone)]
 pub struct VerifyLearnerResponse {
     /// The learner.
-    pub verified_learner: Nested<VerifiedLearner>,
+    pub verified_learner: Wrapped<VerifiedLearner>,
 }
 
 wire!(VerifyLearnerResponse { verified_learner: "VerifiedLearner" });
 
-impl Answer for VerifyLearnerResponse {
+impl LrsResponse for VerifyLearnerResponse {
     fn code(&self) -> Option<&LrsCode> {
         self.verified_learner.response_code.as_ref()
     }
@@ -79,27 +79,27 @@ pub struct VerifiedLearner {
     /// The caller's own name for the record; in batches only.
     pub mis_identifier: Option<Personal<String>>,
     /// ULN asked about.
-    pub searched_uln: Option<Open<Uln>>,
+    pub searched_uln: Option<Extensible<Uln>>,
     /// Family name asked about.
     pub searched_family_name: Option<Personal<String>>,
     /// Given name asked about.
     pub searched_given_name: Option<Personal<String>>,
     /// Date of birth asked about.
-    pub searched_date_of_birth: Option<Open<Date>>,
+    pub searched_date_of_birth: Option<Extensible<Date>>,
     /// Gender asked about.
-    pub searched_gender: Option<Open<Gender>>,
+    pub searched_gender: Option<Extensible<Gender>>,
     /// The outcome.
     pub response_code: Option<LrsCode>,
     /// ULN at LRS.
-    pub uln: Option<Open<Uln>>,
+    pub uln: Option<Extensible<Uln>>,
     /// Family name at LRS.
     pub family_name: Option<Personal<String>>,
     /// Given name at LRS.
     pub given_name: Option<Personal<String>>,
     /// Date of birth at LRS.
-    pub date_of_birth: Option<Open<Date>>,
+    pub date_of_birth: Option<Extensible<Date>>,
     /// Gender at LRS.
-    pub gender: Option<Open<Gender>>,
+    pub gender: Option<Extensible<Gender>>,
     /// What does not fit.
     pub failure_flag: Vec<FailureFlag>,
 }
@@ -125,14 +125,14 @@ wire!(VerifiedLearner {
 pub struct FailureFlag(pub Personal<String>);
 
 /// An element with nothing in it but text, of which there may be several.
-impl WireRecord for FailureFlag {
+impl XmlRecord for FailureFlag {
     const FIELDS: Fields = &[];
 
-    fn read(reader: &mut Reader<'_>) -> Result<Self, Unreadable> {
+    fn read(reader: &mut XmlReader<'_>) -> Result<Self, XmlError> {
         Ok(Self(Personal::new(reader.text()?.trim().to_owned())))
     }
 
-    fn write(&self, writer: &mut Writer) {
+    fn write(&self, writer: &mut XmlWriter) {
         writer.text(self.0.reveal());
     }
 }
