@@ -15,11 +15,12 @@
 //! Neither key nor body is written anywhere: entries have names made with the encryption keys. Answers are sealed.
 
 use std::collections::HashMap;
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use parking_lot::Mutex;
 use redis::Script;
 use uuid::Uuid;
 
@@ -229,7 +230,7 @@ impl IdempotencyStore {
         [token, work]: [Uuid; 2],
     ) -> (Lookup, String) {
         let now = Instant::now();
-        let mut entries = entries.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut entries = entries.lock();
         if entries.len() > SWEEP_THRESHOLD {
             entries.retain(|_, entry| now < entry.ends);
         }
@@ -270,7 +271,7 @@ impl IdempotencyStore {
                 tokio::time::timeout(STORE_TIMEOUT, end).await.map_err(too_late)??;
             }
             Entries::Memory(entries) => {
-                let mut entries = entries.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut entries = entries.lock();
                 let Some(entry) = entries.get_mut(&turn.name).filter(|entry| entry.token == turn.token) else { return Ok(()) };
                 match state {
                     "done" => entry.state = State::Done(answer),

@@ -22,6 +22,7 @@ pub mod batches;
 pub mod cli;
 pub mod config;
 pub mod domain;
+pub mod error_chain;
 pub mod file_watch;
 pub mod idempotency;
 pub mod io_runtime;

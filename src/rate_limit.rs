@@ -8,9 +8,10 @@
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use redis::Script;
 
 use crate::observability::metrics;
@@ -260,7 +261,7 @@ impl RateLimits {
     fn count_here(&self, limits: &[(&'static str, Limit)], names: &[String], replicas: u32) -> RateLimitDecision {
         // One minute is added so that no moment is before the beginning.
         let now = u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX / 4) + MINUTE * 1_000_000;
-        let mut here = self.here.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut here = self.here.lock();
         if here.len() > SWEEP_THRESHOLD {
             here.retain(|_, moment| *moment > now);
         }

@@ -13,7 +13,7 @@ use lrs_gateway::lrs::services::external::GetAchievementBatch;
 use lrs_gateway::lrs::services::learner::{
     GetRegistrationBatch, GetVerificationBatch, SubmitRegistrationBatch, SubmitVerificationBatch, VerificationBatchOutput,
 };
-use lrs_gateway::lrs::{LrsResponse, MessageContext, Operation, Service, Vendor, read_answer};
+use lrs_gateway::lrs::{Effect, LrsResponse, MessageContext, Operation, Service, Vendor, read_answer};
 use lrs_gateway::organisations::{Organisation, OrganisationPassword, RequestContext};
 use lrs_gateway::schema::Scalar as _;
 use lrs_gateway::schema::deserialize::{from_json, from_toml};
@@ -168,8 +168,8 @@ async fn a_check_registers_nobody() {
     let output = asking.ask(&GetRegistrationBatch { job_id: submitted.job().expect("a job") }).await;
     assert_eq!(output.learner[0].return_code.as_deref(), Some("SIM-NOT-FOUND"));
     assert_eq!(asking.lrs.simulator.register().len(), before);
-    assert!(SubmitRegistrationBatch { job_type: JobType::Check, learners: &learners }.is_safe_to_retry());
-    assert!(!SubmitRegistrationBatch { job_type: JobType::Full, learners: &learners }.is_safe_to_retry());
+    assert_eq!(SubmitRegistrationBatch { job_type: JobType::Check, learners: &learners }.effect(), Effect::Read);
+    assert_eq!(SubmitRegistrationBatch { job_type: JobType::Full, learners: &learners }.effect(), Effect::Write);
 }
 
 #[tokio::test]

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
+
+use parking_lot::Mutex;
 
 use crate::auth::Verifier;
 use crate::batches::BatchService;
@@ -79,7 +80,7 @@ impl Readiness {
         for organisation in now.values().filter(|one| ends(one).is_some()) {
             metrics::certificate(organisation.ukprn().as_str(), ends(organisation));
         }
-        let mut before = self.certified.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut before = self.certified.lock();
         for gone in before.difference(&certified) {
             metrics::certificate(gone, None);
         }

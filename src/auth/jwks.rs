@@ -8,16 +8,17 @@
 //!
 //! Tokens come from anybody: however many name keys that do not exist, the issuer is asked once in a cool-down, all told.
 
-use std::error::Error;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::RwLock;
 use reqwest::Url;
 use reqwest::header::ACCEPT;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::time::Instant;
 
 use crate::auth::jwk::Jwks;
+use crate::error_chain::root_cause;
 use crate::io_runtime;
 use crate::lrs::http_client::{HttpClientFactory, read_at_most};
 use crate::organisations::ClientFactory as _;
@@ -104,17 +105,17 @@ impl JwksClient {
 
     /// The last good set.
     pub fn edition(&self) -> Option<KeySetVersion> {
-        self.state.read().unwrap_or_else(PoisonError::into_inner).edition.clone()
+        self.state.read().edition.clone()
     }
 
     /// Its number, 0 when there has never been one.
     pub fn number(&self) -> u64 {
-        self.state.read().unwrap_or_else(PoisonError::into_inner).edition.as_ref().map_or(0, |edition| edition.number)
+        self.state.read().edition.as_ref().map_or(0, |edition| edition.number)
     }
 
     /// How long ago the set was last seen to be the issuer's. `None`: never.
     pub fn age(&self) -> Option<Duration> {
-        self.state.read().unwrap_or_else(PoisonError::into_inner).seen.map(|seen| seen.elapsed())
+        self.state.read().seen.map(|seen| seen.elapsed())
     }
 
     /// Fetches the set now and again, for as long as the runtime lasts.
@@ -158,7 +159,7 @@ impl JwksClient {
             }
         };
         let in_time = tokio::time::timeout(self.settings.longest_wait, fetch).await.is_ok();
-        let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
+        let state = self.state.read();
         in_time && !state.failing && state.edition.is_some()
     }
 
@@ -184,7 +185,7 @@ impl JwksClient {
     }
 
     fn take(&self, fetched: Result<Jwks, String>) -> Result<Arc<Jwks>, String> {
-        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state.write();
         let url = self.settings.url.as_str();
         let was_failing = std::mem::replace(&mut state.failing, fetched.is_err());
         let keys = match fetched {
@@ -224,9 +225,5 @@ fn why(error: &reqwest::Error) -> String {
     if error.is_timeout() {
         return "does not answer in time".into();
     }
-    let mut cause: &dyn Error = error;
-    while let Some(inner) = cause.source() {
-        cause = inner;
-    }
-    format!("cannot be reached: {cause}")
+    format!("cannot be reached: {}", root_cause(error))
 }

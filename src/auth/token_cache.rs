@@ -1,9 +1,10 @@
 //! Tokens that were verified a moment ago: verifying an RSA signature takes forty times as long as knowing the token again.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use aws_lc_rs::digest::{SHA256, digest};
+use parking_lot::Mutex;
 use serde_json::Value;
 
 use crate::auth::claims::Claims;
@@ -64,14 +65,14 @@ impl TokenCache {
 
     /// A token that was verified and is still good by its own dates. Whether the issuer's keys are still those is for the caller to see.
     pub fn find(&self, token: &TokenHash, now: i64) -> Option<Entry> {
-        let tokens = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let tokens = self.0.lock();
         tokens.get(token).filter(|(_, validity)| validity.has(now)).map(|(entry, _)| entry.clone())
     }
 
     /// Remembers a token that was just verified, if it is good now without leeway.
     pub fn keep(&self, token: TokenHash, entry: Entry, now: i64) {
         let Some(validity) = Validity::of(&entry.claims).filter(|validity| validity.has(now)) else { return };
-        let mut tokens = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut tokens = self.0.lock();
         if tokens.len() >= MOST && !tokens.contains_key(&token) {
             tokens.retain(|_, (_, validity)| validity.has(now));
             if tokens.len() >= MOST {
@@ -126,7 +127,7 @@ mod tests {
     #[test]
     fn the_number_of_tokens_is_bounded() {
         let remembered = TokenCache::default();
-        let count = || remembered.0.lock().expect("no panic").len();
+        let count = || remembered.0.lock().len();
         for number in 0..MOST {
             remembered.keep(hash(number), entry(&json!({"exp": if number < 7 { 2000 } else { 200 }})), 100);
         }

@@ -5,10 +5,11 @@
 //! back late, it finds that the parts are no longer as it has seen them, and changes nothing that is not its own.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
+use parking_lot::Mutex;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -200,7 +201,7 @@ impl BatchWorker {
             return Ok(Some(Some(clock.now().after(PERMIT_RETRY_INTERVAL))));
         };
         let details = self.jobs.details(batch.id, PartBlob::Details).await?;
-        self.resting.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+        self.resting.lock().remove(&id);
         // What is due shortly is looked at too: it spares a turn.
         let soon = clock.now().after(self.jobs.settings().initial_poll_interval / 4);
         let due = batch.numbered().filter(|(_, part)| !part.is_settled() && part.due <= soon);
@@ -224,7 +225,7 @@ impl BatchWorker {
 
     /// Has it not been said before that this batch cannot be worked at for this reason?
     fn should_log(&self, id: BatchId, why: String) -> bool {
-        let mut resting = self.resting.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut resting = self.resting.lock();
         // Those of which nothing is heard any more have left.
         if resting.len() >= MAX_LOGGED_BATCHES {
             resting.clear();
@@ -238,7 +239,7 @@ impl BatchWorker {
     }
 
     fn permits_of(&self, organisation: &Organisation) -> Permits {
-        let mut all = self.of_organisation.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.of_organisation.lock();
         let at_once = self.jobs.settings().max_concurrent_parts_per_organisation;
         let semaphore = || Arc::new(Semaphore::new(at_once));
         all.entry(organisation.ukprn().clone()).or_insert_with(|| Permits { turns: semaphore(), parts: semaphore() }).clone()

@@ -8,7 +8,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use reqwest::{Response, Url};
 use rustls::{AlertDescription, CertificateError};
 
-use crate::lrs::http_client::tls_alert::{about_certificates, alert, causes, rustls_error};
+use crate::error_chain::{causes, root_cause};
+use crate::lrs::http_client::tls_alert::{about_certificates, alert, rustls_error};
 use crate::lrs::{Lrs, Service};
 use crate::organisations::Organisation;
 
@@ -100,8 +101,8 @@ fn explained(error: &reqwest::Error, has_certificate: bool) -> String {
              something between may not let this address through"
                 .into()
         }
-        (true, ..) => format!("no connection: {}", innermost(error)),
-        (false, ..) => format!("TLS works, but the connection ended without an answer: {}", innermost(error)),
+        (true, ..) => format!("no connection: {}", root_cause(error)),
+        (false, ..) => format!("TLS works, but the connection ended without an answer: {}", root_cause(error)),
     }
 }
 
@@ -154,10 +155,6 @@ fn distrust(error: &reqwest::Error) -> Option<String> {
         }
     };
     Some(format!("{meaning} ({words})"))
-}
-
-fn innermost(error: &reqwest::Error) -> String {
-    causes(error).last().map(ToString::to_string).unwrap_or_default()
 }
 
 static RENEGOTIATIONS: Renegotiations = Renegotiations { refused: AtomicBool::new(false) };

@@ -8,11 +8,12 @@ use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
+use parking_lot::Mutex;
 use serde::Serialize;
 
 use crate::domain::Uln;
@@ -119,8 +120,8 @@ impl AuditLog {
         if waiting > 0 {
             tracing::info!(waiting, "the audit trail is written to its end");
         }
-        drop(trail.lines.lock().unwrap_or_else(PoisonError::into_inner).take());
-        if let Some(writer) = trail.writer.lock().unwrap_or_else(PoisonError::into_inner).take()
+        drop(trail.lines.lock().take());
+        if let Some(writer) = trail.writer.lock().take()
             && writer.join().is_err()
         {
             tracing::error!("the audit trail ended with a panic");
@@ -180,7 +181,7 @@ impl Drop for AuditRecord {
         let Ok(mut json) = serde_json::to_string(&line) else { return };
         json.push('\n');
         trail.waiting.fetch_add(1, Ordering::Relaxed);
-        let lines = trail.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        let lines = trail.lines.lock();
         if lines.as_ref().is_none_or(|lines| lines.send(json).is_err()) {
             tracing::error!(request_id, operation = self.operation, "a call is not in the audit trail: it has ended");
         }

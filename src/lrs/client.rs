@@ -12,13 +12,13 @@ use tracing::Instrument as _;
 use crate::io_runtime;
 use crate::lrs::audit::AuditLog;
 use crate::lrs::circuit_breaker::CircuitBreakerSettings;
-use crate::lrs::codes::{LrsCode, Rejection};
+use crate::lrs::codes::LrsCode;
 use crate::lrs::concurrency_limit::{ConcurrencyLimiter, ConcurrencySettings, Permit, Priority};
 use crate::lrs::error::LrsError;
 use crate::lrs::http_client::read_at_most;
 use crate::lrs::http_client::tls_alert::{about_certificates, alert};
 use crate::lrs::maintenance::MaintenanceWindow;
-use crate::lrs::operation::{LrsResponse, MessageContext, Operation, Service, Vendor};
+use crate::lrs::operation::{Effect, LrsResponse, MessageContext, Operation, Service, Vendor};
 use crate::lrs::retry::{self, DEFAULT_MAX_RETRIES, RetryBudget};
 use crate::lrs::service_health::{ServiceHealth, ServiceState};
 use crate::lrs::services::external::AchievementCodes;
@@ -72,7 +72,7 @@ pub struct CallError {
 
 impl CallError {
     fn of<O: Operation>(operation: &O, failure: LrsError) -> Self {
-        Self { outcome_unknown: !operation.is_safe_to_retry() && !failure.is_not_executed(), error: failure }
+        Self { outcome_unknown: operation.effect() == Effect::Write && !failure.is_not_executed(), error: failure }
     }
 }
 
@@ -202,7 +202,10 @@ impl Lrs {
         let envelope = Bytes::from(operation.envelope(&context).map_err(|_| LrsError::Unwritable)?);
         self.retries.deposit();
         let mut outcome = self.send_once(actor, operation, &envelope, deadline).await;
-        let retries = if operation.is_safe_to_retry() { retries } else { 0 };
+        let retries = match operation.effect() {
+            Effect::Read => retries,
+            Effect::Write => 0,
+        };
         for retry in 0..retries {
             let Err(failure) = &outcome else { break };
             let again = Instant::now() + retry::backoff(retry);
@@ -270,16 +273,15 @@ async fn exchange(request: RequestBuilder, most: usize) -> Result<(u16, HeaderMa
 
 /// What came back over HTTP, as the answer to this very operation.
 fn decode_answer<O: Operation>(operation: &O, status: u16, headers: &HeaderMap, body: &[u8]) -> Result<O::Response, LrsError> {
+    let effect = operation.effect();
     let answer = read_answer::<O>(status, content_type(headers), body).map_err(|failure| match failure {
         // Who only reads is refused nothing that writing is refused for.
-        LrsError::Refused(refusal, code) if operation.is_safe_to_retry() && refusal != Rejection::InvalidUln => {
-            LrsError::ServiceFailed(Some(code))
-        }
+        LrsError::Refused(rejection, code) if !effect.can_be_rejected_for(rejection) => LrsError::ServiceFailed(Some(code)),
         failure => failure,
     })?;
     match answer.code().and_then(LrsError::of_code) {
         // Refusals of writes mean nothing to who only reads: such a code is passed on as one nobody documented.
-        Some(LrsError::Refused(refusal, _)) if operation.is_safe_to_retry() && refusal != Rejection::InvalidUln => {}
+        Some(LrsError::Refused(rejection, _)) if !effect.can_be_rejected_for(rejection) => {}
         Some(_) if answer.is_done() => {}
         Some(failure) => return Err(failure),
         None => {}

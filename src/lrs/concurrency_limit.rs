@@ -6,9 +6,10 @@
 //! flight goes first. Nobody who waits holds anything: who waits for their own organisation's calls does not keep others from theirs.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::oneshot;
 
 use crate::domain::Ukprn;
@@ -104,7 +105,7 @@ impl ConcurrencyLimiter {
     }
 
     fn lock(&self) -> MutexGuard<'_, Line> {
-        self.line.lock().unwrap_or_else(PoisonError::into_inner)
+        self.line.lock()
     }
 
     fn begin(self: &Arc<Self>, line: &mut Line, organisation: Ukprn) -> Permit {

@@ -25,6 +25,6 @@ pub mod soap;
 pub use circuit_breaker::CircuitBreakerSettings;
 pub use client::{CallError, DEFAULT_BATCH_TIMEOUT, DEFAULT_MAX_RESPONSE_BYTES, DEFAULT_TIMEOUT, Lrs, LrsSettings, read_answer};
 pub use error::LrsError;
-pub use operation::{LrsResponse, MessageContext, Operation, Service, Vendor};
+pub use operation::{Effect, LrsResponse, MessageContext, Operation, Service, Vendor};
 pub use retry::DEFAULT_MAX_RETRIES;
 pub use service_health::{ASSUMED_MAINTENANCE, ServiceState, ServiceStatus};

@@ -1,6 +1,6 @@
 //! What an LRS operation consists of.
 
-use crate::lrs::codes::LrsCode;
+use crate::lrs::codes::{LrsCode, Rejection};
 use crate::lrs::soap::write::{IllegalCharacter, XmlWriter};
 use crate::lrs::soap::xml_mapping::{Fields, XmlRecord};
 use crate::organisations::RequestContext;
@@ -53,6 +53,22 @@ pub struct MessageContext<'a> {
     pub vendor: &'a Vendor,
 }
 
+/// What a request does at LRS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effect {
+    /// Reads, or changes nothing that a repetition would make wrong: safe to retry.
+    Read,
+    /// Changes records: must not be sent twice.
+    Write,
+}
+
+impl Effect {
+    /// Returns `true` if LRS can reject such a request for this reason. Most reasons concern writes only.
+    pub fn can_be_rejected_for(self, rejection: Rejection) -> bool {
+        self == Self::Write || rejection == Rejection::InvalidUln
+    }
+}
+
 /// An operation of LRS, as the request that starts it.
 pub trait Operation: Sync {
     /// LRS's name for it.
@@ -71,8 +87,8 @@ pub trait Operation: Sync {
     /// What LRS answers.
     type Response: LrsResponse;
 
-    /// Does it do nothing at LRS that doing twice would make wrong?
-    fn is_safe_to_retry(&self) -> bool;
+    /// What this request does at LRS.
+    fn effect(&self) -> Effect;
 
     /// The request's elements and the fields they are written from.
     const FIELDS: Fields;

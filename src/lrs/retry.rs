@@ -1,8 +1,8 @@
 //! When a call is made once more: after it did not get through, if it does no harm, if there is time, and not in an outage.
 
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use crate::lrs::error::LrsError;
@@ -53,13 +53,13 @@ impl Default for RetryBudget {
 impl RetryBudget {
     /// There is a call.
     pub fn deposit(&self) {
-        let mut purse = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut purse = self.0.lock();
         purse.parts = (purse.parts + PART).min(MOST);
     }
 
     /// Takes a retry, if there is one.
     pub fn try_withdraw(&self, now: Instant) -> bool {
-        let mut purse = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut purse = self.0.lock();
         purse.fill_up(now);
         match purse.parts.checked_sub(RETRY) {
             Some(rest) => {

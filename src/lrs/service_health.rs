@@ -1,10 +1,10 @@
 //! How LRS is, as far as this process knows: what its calls have come to lately, and what operators have said beforehand.
 //! Nobody calls LRS to find out.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use parking_lot::{Mutex, MutexGuard};
 use tokio::time::Instant;
 
 use crate::domain::Ukprn;
@@ -95,7 +95,7 @@ impl ServiceHealth {
     }
 
     fn of(&self, service: Service) -> MutexGuard<'_, Known> {
-        self.services[service as usize].lock().unwrap_or_else(PoisonError::into_inner)
+        self.services[service as usize].lock()
     }
 
     /// Is it worth lining up for a call?

@@ -7,9 +7,10 @@ mod file;
 mod watch;
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
 
+use parking_lot::RwLock;
 use secrecy::{ExposeSecret as _, SecretString};
 
 pub use certificate::ClientCertificate;
@@ -252,12 +253,12 @@ impl OrganisationRegistry {
 
     /// Those there are now.
     pub fn snapshot(&self) -> Arc<Organisations> {
-        Arc::clone(&self.organisations.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.organisations.read())
     }
 
     /// Replaces them all.
     fn replace(&self, organisations: Organisations) {
-        *self.organisations.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(organisations);
+        *self.organisations.write() = Arc::new(organisations);
     }
 
     /// So many files cannot be used as they are now.

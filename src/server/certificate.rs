@@ -4,8 +4,9 @@
 //! the certificate, as in the moment in which one file has been renewed and the other has not, leaves the pair that was there.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
+use parking_lot::RwLock;
 use rustls::ServerConfig;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
@@ -30,7 +31,7 @@ struct CertificateResolver(RwLock<Arc<CertifiedKey>>);
 
 impl ResolvesServerCert for CertificateResolver {
     fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        Some(Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner)))
+        Some(Arc::clone(&self.0.read()))
     }
 }
 
@@ -99,7 +100,7 @@ impl ServerCertificate {
         self.seen = now;
         Some(pair(&content).map(|(pair, validity)| {
             self.validity = validity;
-            *self.shown.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(pair);
+            *self.shown.0.write() = Arc::new(pair);
         }))
     }
 }

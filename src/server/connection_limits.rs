@@ -8,13 +8,14 @@ use std::any::Any;
 use std::error::Error;
 use std::net::Shutdown;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::dev::{Extensions, ServiceRequest};
 use actix_web::web::Bytes;
+use parking_lot::{Mutex, MutexGuard};
 use socket2::{SockRef, Socket};
 
 use crate::tls;
@@ -70,7 +71,7 @@ struct Connection {
 
 impl Connection {
     fn due(&self) -> MutexGuard<'_, Option<Instant>> {
-        self.due.lock().unwrap_or_else(PoisonError::into_inner)
+        self.due.lock()
     }
 
     /// Nothing is wanted of the client now.
@@ -123,7 +124,7 @@ impl Connections {
     }
 
     fn open(&self) -> MutexGuard<'_, Vec<Weak<Connection>>> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+        self.open.lock()
     }
 
     fn look(&self, now: Instant) {

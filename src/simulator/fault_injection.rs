@@ -1,8 +1,8 @@
 //! What is being played, how often, and what has come in meanwhile.
 
 use std::collections::HashMap;
-use std::sync::{MutexGuard, PoisonError};
 
+use parking_lot::MutexGuard;
 use serde::Serialize;
 
 use crate::lrs::Service;
@@ -68,7 +68,7 @@ impl FaultInjector {
 
 impl Simulator {
     fn rehearsal(&self) -> MutexGuard<'_, FaultInjector> {
-        self.rehearsal.lock().unwrap_or_else(PoisonError::into_inner)
+        self.rehearsal.lock()
     }
 
     /// Plays these steps, instead of what was played before. Of the steps that are for a request, the first one that has

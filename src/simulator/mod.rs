@@ -26,12 +26,12 @@ mod verification;
 
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use actix_web::dev::Server;
 use actix_web::web::{self, Data, PayloadConfig};
 use actix_web::{App, HttpServer};
+use parking_lot::{Mutex, MutexGuard};
 
 use crate::lrs::Service;
 
@@ -81,22 +81,22 @@ impl Simulator {
 
     /// The register, for as long as the guard lives.
     pub fn register(&self) -> MutexGuard<'_, Register> {
-        self.register.lock().unwrap_or_else(PoisonError::into_inner)
+        self.register.lock()
     }
 
     /// The batch jobs, for as long as the guard lives. Always taken before the register, never after it.
     pub fn jobs(&self) -> MutexGuard<'_, Jobs> {
-        self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
+        self.jobs.lock()
     }
 
     /// How many calls came for each organisation, as the messages name it, with which certificate, by its subject.
     pub fn shown(&self) -> Shown {
-        self.shown.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.shown.lock().clone()
     }
 
     /// A call has come for this organisation over a connection with this certificate.
     fn shows(&self, organisation: &str, subject: &str) {
-        let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut shown = self.shown.lock();
         *shown.entry((organisation.to_owned(), subject.to_owned())).or_default() += 1;
     }
 

@@ -120,23 +120,7 @@ fn name_fit(asked: &str, known: &str) -> Fit {
     let (asked, known) = (asked.trim().to_lowercase(), known.trim().to_lowercase());
     let (shorter, longer) = if asked.len() < known.len() { (&asked, &known) } else { (&known, &asked) };
     let begins = shorter.chars().count() >= 3 && longer.starts_with(shorter.as_str());
-    if begins || (longer.chars().count() >= 4 && edits(&asked, &known) <= 2) { Fit::Similar } else { Fit::Different }
-}
-
-/// Levenshtein distance.
-fn edits(one: &str, other: &str) -> usize {
-    let other: Vec<char> = other.chars().collect();
-    let mut row: Vec<usize> = (0..=other.len()).collect();
-    for (line, c) in one.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = line + 1;
-        for (at, d) in other.iter().enumerate() {
-            let replaced = diagonal + usize::from(c != *d);
-            diagonal = row[at + 1];
-            row[at + 1] = replaced.min(diagonal + 1).min(row[at] + 1);
-        }
-    }
-    row[other.len()]
+    if begins || (longer.chars().count() >= 4 && strsim::levenshtein(&asked, &known) <= 2) { Fit::Similar } else { Fit::Different }
 }
 
 #[cfg(test)]

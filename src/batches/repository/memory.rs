@@ -1,8 +1,9 @@
 //! Batches in memory: for one process, until it ends.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+
+use parking_lot::{Mutex, MutexGuard};
 
 use crate::batches::model::{Batch, BatchId, EpochMillis, KindTag, Part, PartBlob};
 use crate::batches::repository::{Backlog, BatchRepository, Blobs, BoxFuture, Claim, Lease, NewBatch};
@@ -97,7 +98,7 @@ impl Inner {
 
 impl MemoryRepository {
     fn shelves(&self) -> MutexGuard<'_, Inner> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 
     /// Everything that is kept, in its bytes.

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use rustls::{ClientConfig, RootCertStore};
 
+use crate::error_chain::error_chain;
 use crate::organisations::{ClientCertificate, ClientFactory};
 use crate::schema::{Constraints, InvalidValue, Scalar};
 use crate::tls;
@@ -113,7 +114,7 @@ impl ClientFactory for HttpClientFactory {
             .pool_idle_timeout(Duration::from_secs(55))
             .pool_max_idle_per_host(32)
             .build()
-            .map_err(|error| format!("connections cannot be made ready: {}", in_full(&error)))
+            .map_err(|error| format!("connections cannot be made ready: {}", error_chain(&error)))
     }
 }
 
@@ -130,12 +131,6 @@ pub async fn read_at_most(response: &mut reqwest::Response, most: usize) -> reqw
         body.extend_from_slice(&chunk);
     }
     Ok(Some(body))
-}
-
-/// An error and what is behind it: the first alone often says nothing.
-pub(super) fn in_full(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(Some(error), |&error| error.source()).map(ToString::to_string);
-    causes.collect::<Vec<_>>().join(": ")
 }
 
 fn rustls_config(roots: Arc<RootCertStore>, identity: Option<ClientCertificate>) -> Result<ClientConfig, String> {

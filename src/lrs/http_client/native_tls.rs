@@ -11,7 +11,7 @@ use reqwest::tls::Version;
 use reqwest::{Certificate, ClientBuilder, Identity};
 use rustls::pki_types::PrivateKeyDer;
 
-use crate::lrs::http_client::in_full;
+use crate::error_chain::error_chain;
 use crate::organisations::ClientIdentity;
 use crate::tls;
 
@@ -20,7 +20,7 @@ use crate::tls;
 /// # Errors
 /// What is wrong with the file, naming it.
 pub(super) fn authorities(file: &Path) -> Result<Vec<Certificate>, String> {
-    let at = |error: reqwest::Error| format!("{}: {}", file.display(), in_full(&error));
+    let at = |error: reqwest::Error| format!("{}: {}", file.display(), error_chain(&error));
     tls::certificates(file)?.iter().map(|certificate| Certificate::from_der(certificate).map_err(at)).collect()
 }
 
@@ -41,7 +41,7 @@ pub(super) fn prepare(
     let Some(identity) = identity else { return Ok(builder) };
     let chain: String = identity.chain.iter().map(|certificate| pem("CERTIFICATE", certificate)).collect();
     let identity = Identity::from_pkcs8_pem(chain.as_bytes(), pem("PRIVATE KEY", &pkcs8(&identity.key)?).as_bytes());
-    Ok(builder.identity(identity.map_err(|error| format!("the system's TLS cannot use it: {}", in_full(&error)))?))
+    Ok(builder.identity(identity.map_err(|error| format!("the system's TLS cannot use it: {}", error_chain(&error)))?))
 }
 
 /// The key as PKCS#8, the one form that is taken: older ones are PKCS#1 for RSA and SEC1 for elliptic curves.

@@ -1,18 +1,8 @@
 //! What the other side's TLS says when it ends a connection.
 
-use std::error::Error;
-use std::io;
-use std::iter::successors;
-
 use rustls::AlertDescription;
 
-/// What lies behind an error, itself first. What `std::io::Error` wraps, it passes over as a source: connectors wrap TLS's errors so.
-pub(crate) fn causes<'e>(error: &'e (dyn Error + 'static)) -> impl Iterator<Item = &'e (dyn Error + 'static)> {
-    successors(Some(error), |&error| match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
-        Some(inner) => Some(inner as &(dyn Error + 'static)),
-        None => error.source(),
-    })
-}
+use crate::error_chain::causes;
 
 /// What rustls has met, if it is behind this error.
 pub(crate) fn rustls_error(error: &reqwest::Error) -> Option<&rustls::Error> {

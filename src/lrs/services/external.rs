@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use crate::domain::{Achievement, AchievementAction, AchievementJob, Date, EmailAddress, SubmissionType};
 use crate::lrs::codes::LrsCode;
-use crate::lrs::operation::{LrsResponse, MessageContext, Operation, Service};
+use crate::lrs::operation::{Effect, LrsResponse, MessageContext, Operation, Service};
 use crate::lrs::soap::read::{XmlError, XmlReader};
 use crate::lrs::soap::write::{ToXmlText, XmlWriter};
 use crate::lrs::soap::xml_mapping::{Fields, Wrapped, XmlRecord, wire};
@@ -94,8 +94,8 @@ impl Operation for SubmitAchievementBatch<'_> {
     type Response = SubmitAchievementBatchResponse;
 
     /// LRS does not say what becomes of the same achievements submitted twice.
-    fn is_safe_to_retry(&self) -> bool {
-        false
+    fn effect(&self) -> Effect {
+        Effect::Write
     }
 
     fn write(&self, context: &MessageContext<'_>, writer: &mut XmlWriter) {
@@ -194,8 +194,8 @@ impl Operation for GetAchievementBatch {
     const FIELDS: Fields = &[("jobId", "job_id")];
     type Response = AchievementBatchResponse;
 
-    fn is_safe_to_retry(&self) -> bool {
-        true
+    fn effect(&self) -> Effect {
+        Effect::Read
     }
 
     fn write(&self, context: &MessageContext<'_>, writer: &mut XmlWriter) {

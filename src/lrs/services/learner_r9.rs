@@ -2,7 +2,7 @@
 
 use crate::domain::{Extensible, FromLrs as _, GetLearningEvents, LearningEvent, Uln};
 use crate::lrs::codes::LrsCode;
-use crate::lrs::operation::{LrsResponse, MessageContext, Operation, Service};
+use crate::lrs::operation::{Effect, LrsResponse, MessageContext, Operation, Service};
 use crate::lrs::soap::write::XmlWriter;
 use crate::lrs::soap::xml_mapping::{Fields, Wrapped, wire};
 
@@ -25,8 +25,8 @@ impl Operation for GetLearningEvents {
     ];
     type Response = LearningEventsResponse;
 
-    fn is_safe_to_retry(&self) -> bool {
-        true
+    fn effect(&self) -> Effect {
+        Effect::Read
     }
 
     fn write(&self, context: &MessageContext<'_>, writer: &mut XmlWriter) {

@@ -2,7 +2,7 @@
 
 use crate::domain::{Date, Extensible, FindByDemographics, FindByUln, FindType, Gender, Learner, Personal, Uln};
 use crate::lrs::codes::LrsCode;
-use crate::lrs::operation::{LrsResponse, Operation, Service};
+use crate::lrs::operation::{Effect, LrsResponse, Operation, Service};
 use crate::lrs::services::learner::credentials;
 use crate::lrs::soap::xml_mapping::{elements, wire};
 
@@ -18,8 +18,8 @@ impl Operation for FindByUln {
     const RESPONSE_ELEMENT: &'static str = "FindLearnerResponse";
     type Response = FindLearnerResponse;
 
-    fn is_safe_to_retry(&self) -> bool {
-        true
+    fn effect(&self) -> Effect {
+        Effect::Read
     }
 
     elements!([find_type: "FindType",] credentials, [uln: "ULN", family_name: "FamilyName", given_name: "GivenName",]);
@@ -47,8 +47,8 @@ impl Operation for FindByDemographics {
     const RESPONSE_ELEMENT: &'static str = "FindLearnerResponse";
     type Response = FindLearnerResponse;
 
-    fn is_safe_to_retry(&self) -> bool {
-        true
+    fn effect(&self) -> Effect {
+        Effect::Read
     }
 
     elements!([find_type: "FindType",] credentials, [

@@ -2,7 +2,7 @@
 
 use crate::domain::{Extensible, LearnerDetails, RegisterLearner, Uln, UpdateLearner};
 use crate::lrs::codes::LrsCode;
-use crate::lrs::operation::{LrsResponse, MessageContext, Operation, Service};
+use crate::lrs::operation::{Effect, LrsResponse, MessageContext, Operation, Service};
 use crate::lrs::services::learner::credentials;
 use crate::lrs::soap::write::XmlWriter;
 use crate::lrs::soap::xml_mapping::{Fields, XmlRecord as _, wire};
@@ -20,8 +20,8 @@ impl Operation for RegisterLearner {
     const FIELDS: Fields = &[("Learner", "learner")];
     type Response = RegisterLearnerResponse;
 
-    fn is_safe_to_retry(&self) -> bool {
-        false
+    fn effect(&self) -> Effect {
+        Effect::Write
     }
 
     fn write(&self, context: &MessageContext<'_>, writer: &mut XmlWriter) {
@@ -49,8 +49,8 @@ impl Operation for UpdateLearner {
     const FIELDS: Fields = &[("Learner", "learner"), ("Learner/ULN", "uln"), ("Learner/VersionNumber", "version_number")];
     type Response = UpdateLearnerResponse;
 
-    fn is_safe_to_retry(&self) -> bool {
-        false
+    fn effect(&self) -> Effect {
+        Effect::Write
     }
 
     fn write(&self, context: &MessageContext<'_>, writer: &mut XmlWriter) {

@@ -2,7 +2,7 @@
 
 use crate::domain::{BatchLearner, BatchLearnerResult, Extensible, JobType, LocalDateTime};
 use crate::lrs::codes::LrsCode;
-use crate::lrs::operation::{LrsResponse, MessageContext, Operation, Service};
+use crate::lrs::operation::{Effect, LrsResponse, MessageContext, Operation, Service};
 use crate::lrs::services::learner::credentials;
 use crate::lrs::soap::write::XmlWriter;
 use crate::lrs::soap::xml_mapping::{Fields, XmlRecord as _, elements, wire};
@@ -31,8 +31,11 @@ impl Operation for SubmitRegistrationBatch<'_> {
     const FIELDS: Fields = &[("JobType", "job_type"), ("Learner", "learners")];
     type Response = SubmitBatchResponse;
 
-    fn is_safe_to_retry(&self) -> bool {
-        self.job_type == JobType::Check
+    fn effect(&self) -> Effect {
+        match self.job_type {
+            JobType::Check => Effect::Read,
+            JobType::Full => Effect::Write,
+        }
     }
 
     fn write(&self, context: &MessageContext<'_>, writer: &mut XmlWriter) {
@@ -61,8 +64,8 @@ impl Operation for GetRegistrationBatch {
     const RESPONSE_ELEMENT: &'static str = "GetSubmitBatchOutputResponse";
     type Response = RegistrationBatchOutput;
 
-    fn is_safe_to_retry(&self) -> bool {
-        true
+    fn effect(&self) -> Effect {
+        Effect::Read
     }
 
     elements!([] credentials, [job_id: "JobID",]);

@@ -2,7 +2,7 @@
 
 use crate::domain::{Date, Extensible, Gender, Personal, RetrieveUlns, Uln};
 use crate::lrs::codes::LrsCode;
-use crate::lrs::operation::{LrsResponse, MessageContext, Operation, Service};
+use crate::lrs::operation::{Effect, LrsResponse, MessageContext, Operation, Service};
 use crate::lrs::services::learner::credentials;
 use crate::lrs::soap::write::XmlWriter;
 use crate::lrs::soap::xml_mapping::{Fields, Wrapped, wire};
@@ -18,8 +18,8 @@ impl Operation for RetrieveUlns {
     const FIELDS: Fields = &[("ULNsToRetrieve/ULN", "ulns")];
     type Response = RetrieveUlnsResponse;
 
-    fn is_safe_to_retry(&self) -> bool {
-        true
+    fn effect(&self) -> Effect {
+        Effect::Read
     }
 
     fn write(&self, context: &MessageContext<'_>, writer: &mut XmlWriter) {

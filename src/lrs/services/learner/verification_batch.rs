@@ -2,7 +2,7 @@
 
 use crate::domain::{BatchLearnerToVerify, EmailAddress, Extensible, LocalDateTime};
 use crate::lrs::codes::LrsCode;
-use crate::lrs::operation::{LrsResponse, MessageContext, Operation, Service};
+use crate::lrs::operation::{Effect, LrsResponse, MessageContext, Operation, Service};
 use crate::lrs::services::learner::credentials;
 use crate::lrs::services::learner::registration_batch::SubmitBatchResponse;
 use crate::lrs::services::learner::verify::VerifiedLearner;
@@ -31,8 +31,8 @@ impl Operation for SubmitVerificationBatch<'_> {
     type Response = SubmitBatchResponse;
 
     /// It changes nothing in the register; at worst LRS verifies twice.
-    fn is_safe_to_retry(&self) -> bool {
-        true
+    fn effect(&self) -> Effect {
+        Effect::Read
     }
 
     fn write(&self, context: &MessageContext<'_>, writer: &mut XmlWriter) {
@@ -68,8 +68,8 @@ impl Operation for GetVerificationBatch {
     const RESPONSE_ELEMENT: &'static str = "GetVerifyBatchOutputResponse";
     type Response = VerificationBatchOutput;
 
-    fn is_safe_to_retry(&self) -> bool {
-        true
+    fn effect(&self) -> Effect {
+        Effect::Read
     }
 
     elements!([] credentials, [job_id: "JobID",]);

@@ -2,7 +2,7 @@
 
 use crate::domain::{Date, Extensible, Gender, Personal, Uln, VerifyLearner};
 use crate::lrs::codes::LrsCode;
-use crate::lrs::operation::{LrsResponse, MessageContext, Operation, Service};
+use crate::lrs::operation::{Effect, LrsResponse, MessageContext, Operation, Service};
 use crate::lrs::services::learner::credentials;
 use crate::lrs::soap::read::{XmlError, XmlReader};
 use crate::lrs::soap::write::XmlWriter;
@@ -25,8 +25,8 @@ impl Operation for VerifyLearner {
     ];
     type Response = VerifyLearnerResponse;
 
-    fn is_safe_to_retry(&self) -> bool {
-        true
+    fn effect(&self) -> Effect {
+        Effect::Read
     }
 
     fn write(&self, context: &MessageContext<'_>, writer: &mut XmlWriter) {
