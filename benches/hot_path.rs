@@ -1,16 +1,17 @@
-//! The work of one call, without the network: time and allocations (`make bench`; figures in `docs/PERFORMANCE.md`).
+//! Time and allocations of the work for one call, without the network (`make bench`; figures in `docs/PERFORMANCE.md`).
+
+use std::sync::Arc;
+use std::time::Duration;
 
 use divan::{AllocProfiler, Bencher, black_box};
 use futures_util::FutureExt as _;
-use lrs_gateway::auth::{Algorithm, ClaimNames, Claims, Issuer, IssuerKey, Verifier, mint};
+use lrs_gateway::auth::{Algorithm, ClaimNames, Claims, Issuer, IssuerKey, Verifier, sign_token};
 use lrs_gateway::domain::{Date, FindByDemographics, FindByUln, FindType, Gender, Name, Postcode, Ukprn, Uln, UserName};
 use lrs_gateway::lrs::http_client::HttpClientFactory;
-use lrs_gateway::lrs::{MessageContext, Operation as _, Vendor, read_answer};
-use lrs_gateway::organisations::{Organisation, OrganisationPassword, RequestContext};
+use lrs_gateway::lrs::{MessageContext, Operation as _, Vendor, read_response};
+use lrs_gateway::organisations::{Organisation, OrganisationPassword, OrganisationSettings, RequestContext};
 use lrs_gateway::schema::Scalar;
 use rcgen::KeyPair;
-use std::sync::Arc;
-use std::time::Duration;
 
 #[global_allocator]
 static ALLOCATOR: AllocProfiler = AllocProfiler::system();
@@ -23,14 +24,21 @@ fn value<T: Scalar>(text: &str) -> T {
     T::parse(text).unwrap_or_else(|invalid| panic!("{text}: {}", invalid.detail))
 }
 
-fn actor() -> RequestContext {
-    let transport = HttpClientFactory::new(None, Duration::from_secs(1)).expect("roots");
-    let password = OrganisationPassword::new("demo-password-01").expect("16 characters");
-    let organisation = Organisation::new(value::<Ukprn>("10088881"), "Example".into(), None, Vec::new(), password, None, &transport);
-    RequestContext::new(Arc::new(organisation.expect("a client")), value::<UserName>("j.bloggs"))
+fn request_context() -> RequestContext {
+    let clients = HttpClientFactory::new(None, Duration::from_secs(1)).expect("root certificates");
+    let settings = OrganisationSettings {
+        ukprn: value::<Ukprn>("10088881"),
+        name: "Example".into(),
+        organisation_ref: None,
+        products: Vec::new(),
+        password: OrganisationPassword::new("demo-password-01").expect("16 characters"),
+        client_certificate: None,
+    };
+    let organisation = Organisation::new(settings, &clients).expect("an HTTP client");
+    RequestContext::new(Arc::new(organisation), value::<UserName>("j.bloggs"))
 }
 
-fn by_uln() -> FindByUln {
+fn find_by_uln() -> FindByUln {
     FindByUln {
         find_type: FindType::Full,
         uln: value::<Uln>("3000000126"),
@@ -41,9 +49,9 @@ fn by_uln() -> FindByUln {
 
 #[divan::bench]
 fn write_find_by_uln(bencher: Bencher<'_, '_>) {
-    let (actor, vendor, operation) = (actor(), Vendor::default(), by_uln());
-    let context = MessageContext { request: &actor, vendor: &vendor };
-    bencher.bench(|| black_box(&operation).envelope(black_box(&context)).expect("legal"));
+    let (request, vendor, operation) = (request_context(), Vendor::default(), find_by_uln());
+    let context = MessageContext { request: &request, vendor: &vendor };
+    bencher.bench(|| black_box(&operation).envelope(black_box(&context)).expect("an envelope"));
 }
 
 #[divan::bench]
@@ -60,13 +68,13 @@ fn write_find_by_demographics(bencher: Bencher<'_, '_>) {
         place_of_birth: None,
         email_address: None,
     };
-    let (actor, vendor) = (actor(), Vendor::default());
-    let context = MessageContext { request: &actor, vendor: &vendor };
-    bencher.bench(|| black_box(&operation).envelope(black_box(&context)).expect("legal"));
+    let (request, vendor) = (request_context(), Vendor::default());
+    let context = MessageContext { request: &request, vendor: &vendor };
+    bencher.bench(|| black_box(&operation).envelope(black_box(&context)).expect("an envelope"));
 }
 
-/// An answer with this many learners, as LRS writes them.
-fn answer(learners: usize) -> String {
+/// Returns a response with learners, as LRS writes it.
+fn find_response(learners: usize) -> String {
     let learner = "<Learner><CreatedDate>2019-09-02</CreatedDate><LastUpdatedDate>2023-01-16</LastUpdatedDate><ULN>3000000126</ULN>\
         <GivenName>Ana</GivenName><FamilyName>O&apos;Neill</FamilyName><SchoolAtAge16>Northfield &amp; Sons</SchoolAtAge16>\
         <LastKnownPostCode>ZZ99 9ZZ</LastKnownPostCode><DateOfBirth>2003-04-05</DateOfBirth><Gender>2</Gender>\
@@ -82,19 +90,19 @@ fn answer(learners: usize) -> String {
     )
 }
 
-fn read(bencher: Bencher<'_, '_>, learners: usize) {
-    let xml = answer(learners);
-    bencher.bench(|| read_answer::<FindByUln>(200, "text/xml", black_box(xml.as_bytes())).expect("an answer"));
+fn read_learners(bencher: Bencher<'_, '_>, learners: usize) {
+    let xml = find_response(learners);
+    bencher.bench(|| read_response::<FindByUln>(200, "text/xml", black_box(xml.as_bytes())).expect("a response"));
 }
 
 #[divan::bench]
 fn read_exact_match(bencher: Bencher<'_, '_>) {
-    read(bencher, 1);
+    read_learners(bencher, 1);
 }
 
 #[divan::bench]
 fn read_ten_candidates(bencher: Bencher<'_, '_>) {
-    read(bencher, 10);
+    read_learners(bencher, 10);
 }
 
 fn claims() -> serde_json::Value {
@@ -107,44 +115,44 @@ fn claims() -> serde_json::Value {
 #[divan::bench]
 fn verify_token_hs256(bencher: Bencher<'_, '_>) {
     let secret = b"a secret of thirty-two bytes or more";
-    let key = IssuerKey::from_secret(secret).expect("long enough");
+    let key = IssuerKey::from_hmac_secret(secret).expect("32 bytes or more");
     let verifier =
         Verifier::new(vec![Issuer::new("https://idp.example.ac.uk/", "lrs-gateway", &[Algorithm::HS256], key, ClaimNames::default())]);
-    let token = mint(secret, claims().as_object().expect("an object")).expect("signs");
+    let token = sign_token(secret, claims().as_object().expect("an object")).expect("a signature");
     bencher.bench(|| verify(&verifier, &token).0);
 }
 
-/// An issuer with a public key, and a token of its.
-fn public_key(name: &str) -> (Issuer, String) {
-    let (kind, algorithm, read): (_, _, fn(&[u8]) -> _) = match name {
+/// Returns an issuer with a public key, and a token signed with its private key.
+fn issuer_and_token(algorithm_name: &str) -> (Issuer, String) {
+    let (key_type, header_algorithm, parse_key): (_, _, fn(&[u8]) -> _) = match algorithm_name {
         "RS256" => (&rcgen::PKCS_RSA_SHA256, jsonwebtoken::Algorithm::RS256, jsonwebtoken::EncodingKey::from_rsa_pem),
         "ES256" => (&rcgen::PKCS_ECDSA_P256_SHA256, jsonwebtoken::Algorithm::ES256, jsonwebtoken::EncodingKey::from_ec_pem),
         _ => (&rcgen::PKCS_ED25519, jsonwebtoken::Algorithm::EdDSA, jsonwebtoken::EncodingKey::from_ed_pem),
     };
-    let pair = KeyPair::generate_for(kind).expect("a key");
-    let algorithms = [value::<Algorithm>(name)];
+    let pair = KeyPair::generate_for(key_type).expect("a key");
+    let algorithms = [value::<Algorithm>(algorithm_name)];
     let key = IssuerKey::from_public_pem(pair.public_key_pem().as_bytes(), &algorithms).expect("a key");
     let issuer = Issuer::new("https://idp.example.ac.uk/", "lrs-gateway", &algorithms, key, ClaimNames::default());
-    let signer = read(pair.serialize_pem().as_bytes()).expect("a key");
-    let token = jsonwebtoken::encode(&jsonwebtoken::Header::new(algorithm), &claims(), &signer).expect("signs");
+    let signing_key = parse_key(pair.serialize_pem().as_bytes()).expect("a key");
+    let token = jsonwebtoken::encode(&jsonwebtoken::Header::new(header_algorithm), &claims(), &signing_key).expect("a signature");
     (issuer, token)
 }
 
-/// Given keys are never waited for.
+/// Verifies a token with keys that need not be fetched.
 fn verify<'v>(verifier: &'v Verifier, token: &str) -> (Arc<Claims>, &'v Issuer) {
-    verifier.verify(black_box(token)).now_or_never().expect("at once").expect("good")
+    verifier.verify(black_box(token)).now_or_never().expect("no wait").expect("a valid token")
 }
 
 #[divan::bench(args = ["RS256", "ES256", "EdDSA"])]
 fn verify_token(bencher: Bencher<'_, '_>, name: &str) {
-    let (issuer, token) = public_key(name);
-    // Each time the first.
+    let (issuer, token) = issuer_and_token(name);
+    // A new verifier for each run: its token cache is empty.
     bencher.with_inputs(|| Verifier::new(vec![issuer.clone()])).bench_refs(|verifier| verify(verifier, &token).0);
 }
 
 #[divan::bench]
 fn verify_token_cached(bencher: Bencher<'_, '_>) {
-    let (issuer, token) = public_key("RS256");
+    let (issuer, token) = issuer_and_token("RS256");
     let verifier = Verifier::new(vec![issuer]);
     bencher.bench(|| verify(&verifier, &token).0);
 }

@@ -1,5 +1,5 @@
-//! What limits cost a call: in memory, and in a real Redis beside the cost of one round trip to it (`make bench`; figures in
-//! `docs/PERFORMANCE.md`).
+//! Cost of rate limits and idempotency keys per call: in memory, and in a real Redis, with one bare round trip for comparison (`make bench`;
+//! figures in `docs/PERFORMANCE.md`).
 
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use divan::{AllocProfiler, Bencher, black_box};
 use lrs_gateway::idempotency::{Acquisition, Completion, IdempotencyStore, IdempotentRequest};
-use lrs_gateway::rate_limit::{Limit, RateLimitKey, RateLimits, RateOverrides, Rates};
+use lrs_gateway::organisations::RateOverrides;
+use lrs_gateway::rate_limit::{Limit, RateLimitKey, RateLimiter, Rates};
 use lrs_gateway::storage::encryption::KeyRing;
 use lrs_gateway::storage::{Redis, Storage};
 use tokio::runtime::Runtime;
@@ -20,80 +21,88 @@ fn main() {
     divan::main();
 }
 
-/// A Redis of the benchmark's own, which ends with it.
-struct Server(Child, String);
+/// A Redis server for one benchmark. It is killed when this is dropped.
+struct RedisServer {
+    process: Child,
+    url: String,
+}
 
-impl Drop for Server {
+impl Drop for RedisServer {
     fn drop(&mut self) {
-        let _ = self.0.kill();
+        let _ = self.process.kill();
     }
 }
 
-fn server() -> Server {
-    let port = TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a free port").port();
-    let mut command = Command::new("redis-server");
-    command.args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]);
-    let child = command.stdout(Stdio::null()).spawn().expect("redis-server is installed");
-    while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
-        std::thread::sleep(Duration::from_millis(10));
+impl RedisServer {
+    fn start() -> Self {
+        let port = TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a free port").port();
+        let mut command = Command::new("redis-server");
+        command.args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]);
+        let process = command.stdout(Stdio::null()).spawn().expect("redis-server is installed");
+        while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        Self { process, url: format!("redis://127.0.0.1:{port}/") }
     }
-    Server(child, format!("redis://127.0.0.1:{port}/"))
 }
 
 fn runtime() -> Runtime {
     tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime")
 }
 
-fn storage(server: Option<&Server>) -> Storage {
-    let keys = Arc::new(KeyRing::random().expect("random numbers"));
-    Storage { redis: server.map(|Server(_, url)| Arc::new(Redis::new(url, None, "bench").expect("an address"))), keys }
+fn storage(server: Option<&RedisServer>) -> Storage {
+    let key_ring = Arc::new(KeyRing::generate().expect("random numbers"));
+    Storage { redis: server.map(|server| Arc::new(Redis::new(&server.url, None, "bench").expect("a Redis URL"))), key_ring }
 }
 
-fn limits(storage: &Storage) -> RateLimits {
+/// Creates a limiter that never rejects a call of a benchmark.
+fn rate_limiter(storage: &Storage) -> RateLimiter {
     let limit = Limit { per_minute: 60_000_000, burst: 10_000_000 };
-    RateLimits::new(Rates { organisation: limit, person: limit, searches: limit }, 1, storage)
+    RateLimiter::new(Rates { organisation: limit, person: limit, searches: limit }, 1, storage)
 }
 
-static PEOPLE: LazyLock<Vec<String>> = LazyLock::new(|| (0..1000).map(|number| format!("person-{number}")).collect());
+static USERS: LazyLock<Vec<String>> = LazyLock::new(|| (0..1000).map(|number| format!("person-{number}")).collect());
 
-fn call(number: usize) -> RateLimitKey<'static> {
+fn rate_limit_key(number: usize) -> RateLimitKey<'static> {
     RateLimitKey {
         organisation: "10088881",
-        person: ("https://idp.example", &PEOPLE[number % PEOPLE.len()]),
+        issuer: "https://idp.example",
+        user: &USERS[number % USERS.len()],
         is_search: number.is_multiple_of(2),
     }
 }
 
-fn count(bencher: Bencher<'_, '_>, server: Option<&Server>) {
-    let (runtime, limits, mut number) = (runtime(), limits(&storage(server)), 0);
+fn count_calls(bencher: Bencher<'_, '_>, server: Option<&RedisServer>) {
+    let (runtime, limiter, mut number) = (runtime(), rate_limiter(&storage(server)), 0);
     bencher.bench_local(|| {
         number += 1;
-        let verdict = runtime.block_on(limits.count(call(number), RateOverrides::default()));
-        assert!(verdict.refused.is_none());
-        (verdict.policy_header(), verdict.header())
+        let decision = runtime.block_on(limiter.count(rate_limit_key(number), RateOverrides::default()));
+        assert!(decision.exceeded.is_none());
+        (decision.policy_header(), decision.header())
     });
 }
 
 #[divan::bench]
-fn count_a_call_in_memory(bencher: Bencher<'_, '_>) {
-    count(bencher, None);
+fn rate_limit_call_in_memory(bencher: Bencher<'_, '_>) {
+    count_calls(bencher, None);
 }
 
 #[divan::bench]
-fn count_a_call_in_redis(bencher: Bencher<'_, '_>) {
-    count(bencher, Some(&server()));
+fn rate_limit_call_in_redis(bencher: Bencher<'_, '_>) {
+    count_calls(bencher, Some(&RedisServer::start()));
 }
 
 #[divan::bench]
 fn ping_redis(bencher: Bencher<'_, '_>) {
-    let server = server();
+    let server = RedisServer::start();
     let (runtime, storage) = (runtime(), storage(Some(&server)));
     let redis = storage.redis.expect("a Redis");
-    let ping = || redis.run(|mut open| async move { redis::cmd("PING").query_async::<String>(&mut open).await });
-    bencher.bench_local(|| runtime.block_on(ping()).expect("it answers"));
+    let ping = || redis.run_with_retry(|mut handle| async move { redis::cmd("PING").query_async::<String>(&mut handle).await });
+    bencher.bench_local(|| runtime.block_on(ping()).expect("a reply"));
 }
 
-fn once(bencher: Bencher<'_, '_>, server: Option<&Server>) {
+/// Reserves a new key and stores its answer.
+fn store_answers(bencher: Bencher<'_, '_>, server: Option<&RedisServer>) {
     let (runtime, mut number) = (runtime(), 0);
     let store = IdempotencyStore::new(&storage(server), Duration::from_secs(60));
     let answer = br#"{"status":201,"headers":[],"body":"{\"outcome\":\"REGISTERED\",\"lrsCode\":\"WSRC0005\",\"uln\":\"3000000258\"}"}"#;
@@ -102,24 +111,25 @@ fn once(bencher: Bencher<'_, '_>, server: Option<&Server>) {
         let key = number.to_string();
         let request = IdempotentRequest {
             organisation: "10088881",
-            client: ("https://idp.example", "desk"),
+            issuer: "https://idp.example",
+            client: "desk",
             operation: "register",
             key: &key,
-            body: &[7; 32],
+            body_digest: &[7; 32],
         };
         runtime.block_on(async {
-            let Ok(Acquisition::Acquired(turn)) = store.acquire(black_box(request)).await else { panic!("begun") };
-            store.complete(&turn, Completion::Answered(answer.to_vec())).await.expect("kept");
+            let Ok(Acquisition::Acquired(reservation)) = store.acquire(black_box(request)).await else { panic!("not reserved") };
+            store.complete(&reservation, Completion::Answered(answer.to_vec())).await.expect("stored");
         });
     });
 }
 
 #[divan::bench]
-fn remember_a_key_in_memory(bencher: Bencher<'_, '_>) {
-    once(bencher, None);
+fn idempotency_key_in_memory(bencher: Bencher<'_, '_>) {
+    store_answers(bencher, None);
 }
 
 #[divan::bench]
-fn remember_a_key_in_redis(bencher: Bencher<'_, '_>) {
-    once(bencher, Some(&server()));
+fn idempotency_key_in_redis(bencher: Bencher<'_, '_>) {
+    store_answers(bencher, Some(&RedisServer::start()));
 }

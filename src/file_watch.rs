@@ -1,5 +1,6 @@
-//! Files that may change while the program runs. What is looked at is their content, so it does not matter how one was changed. And
-//! files that are written for their owner alone.
+//! Watching of files that may change while the process runs, and options for files that only their owner may read.
+//!
+//! The content of a file is compared, not its metadata. So it does not matter how a file was changed.
 
 use std::fs::OpenOptions;
 use std::path::Path;
@@ -7,77 +8,82 @@ use std::time::Duration;
 
 use aws_lc_rs::digest::{Context, Digest, SHA256};
 
-/// How often files are looked at.
+/// Interval at which files are read.
 const POLL_INTERVAL: Duration = Duration::from_secs(2);
 
-/// What is in a file, or why it cannot be read.
-pub type Content = Result<Vec<u8>, String>;
+/// Content of a file, or a text that says why it cannot be read.
+pub type FileContent = Result<Vec<u8>, String>;
 
 /// Reads a file.
 ///
 /// # Errors
-/// Why it cannot be read, without its name.
-pub fn read(path: &Path) -> Content {
+/// Returns a text without the file name if the file cannot be read.
+pub fn read(path: &Path) -> FileContent {
     std::fs::read(path).map_err(|error| format!("cannot be read: {error}"))
 }
 
-/// How a file is opened that, if it is made, only its owner can read.
-pub fn owner_only() -> OpenOptions {
+/// Returns options that create a file readable and writable by its owner only (mode 600 on Unix).
+pub fn owner_only_options() -> OpenOptions {
     let mut options = OpenOptions::new();
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options
 }
 
-/// What tells some files' content from other versions of it.
-pub struct Fingerprint(Context);
+/// Digest of the content of several files. It changes if a file's content changes, or if a file becomes readable or unreadable.
+pub struct ContentDigest(Context);
 
-impl Fingerprint {
-    /// Of nothing so far.
+impl ContentDigest {
+    /// Returns the digest of no file.
     pub fn new() -> Self {
         Self(Context::new(&SHA256))
     }
 
-    /// Takes in one more file.
-    pub fn include(&mut self, content: &Content) {
-        let (mark, bytes) = content.as_ref().map_or_else(|problem| (0, problem.as_bytes()), |bytes| (1, bytes.as_slice()));
-        self.0.update(&[mark]);
+    /// Adds the content of a file.
+    pub fn update(&mut self, content: &FileContent) {
+        let (is_readable, bytes) = match content {
+            Ok(bytes) => (1, bytes.as_slice()),
+            Err(error) => (0, error.as_bytes()),
+        };
+        self.0.update(&[is_readable]);
         self.0.update(&(bytes.len() as u64).to_be_bytes());
         self.0.update(bytes);
     }
 
-    /// That of all of them.
+    /// Returns the digest of all files added.
     pub fn finish(self) -> Digest {
         self.0.finish()
     }
 }
 
-impl Default for Fingerprint {
+impl Default for ContentDigest {
     fn default() -> Self {
         Self::new()
     }
 }
 
-/// Looks at files again and again, beside the threads that serve everybody, for as long as this is awaited; `tell` hears what each look
-/// has shown. `what` begins the sentence that it is not watched any more.
+/// Polls files periodically until the future is dropped.
+///
+/// `poll` reads the files on the blocking pool, so that no thread that serves requests waits for a disk. `report` receives its result.
+/// `files` names the files in the log line that says that the watch has stopped.
 pub async fn watch<T: Send + 'static, C: Send + 'static>(
-    what: &str,
-    mut watched: T,
-    look: impl Fn(&mut T) -> C + Clone + Send + 'static,
-    tell: impl Fn(&mut T, C),
+    files: &str,
+    mut watcher: T,
+    poll: impl Fn(&mut T) -> C + Clone + Send + 'static,
+    report: impl Fn(&mut T, C),
 ) {
     loop {
         tokio::time::sleep(POLL_INTERVAL).await;
-        let look = look.clone();
-        let looked = tokio::task::spawn_blocking(move || {
-            let shown = look(&mut watched);
-            (watched, shown)
+        let poll = poll.clone();
+        let polled = tokio::task::spawn_blocking(move || {
+            let changes = poll(&mut watcher);
+            (watcher, changes)
         });
-        let Ok((back, shown)) = looked.await else {
-            tracing::error!("{what} not watched any more: the watcher panicked");
+        let Ok((returned, changes)) = polled.await else {
+            tracing::error!(files, "file watch stopped: the watcher panicked");
             return;
         };
-        watched = back;
-        tell(&mut watched, shown);
+        watcher = returned;
+        report(&mut watcher, changes);
     }
 }

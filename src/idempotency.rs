@@ -1,18 +1,19 @@
-//! Writes that are done once, however often they are asked for (draft-ietf-httpapi-idempotency-key-header-07).
+//! Idempotency keys: a write with a key is executed once (draft-ietf-httpapi-idempotency-key-header-07).
 //!
-//! A caller gives a write a key of its own. The first request with it does the work; while it is being done, others are told so; when it
-//! is done, they get the same answer. What came of a write may stay unknown: because LRS's answer was lost, or because the process that
-//! was at it is gone. Then the next request with the key is told that it is not the first, and must look before it does anything.
+//! A caller gives each write its own key. The first request with the key reserves the work and executes it. Requests that arrive meanwhile
+//! learn that the work is in progress. Requests that arrive later get the stored answer. The outcome may stay unknown, because LRS's
+//! response was lost or the process stopped. The next request with the key then reserves the work again; it learns that an earlier attempt
+//! was made, and must check LRS before it writes.
 //!
 //! ```text
-//!            begin              end: an answer to keep
-//!    ───▶ first, again ──────────────────────────────────▶ done
-//!           │      ▲  └─ end: nothing was done ─▶ (forgotten)
-//!           │      └─────────────── begin ──────────┐
-//!           └─ end: nobody knows; or no end ─▶ unknown
+//!          acquire                complete: Answered
+//!    ───▶ first, again ─────────────────────────────────▶ done
+//!           │      ▲  └─ complete: NotExecuted ─▶ (deleted)
+//!           │      └─────────────── acquire ────────────┐
+//!           └─ complete: OutcomeUnknown, or timeout ─▶ unknown
 //! ```
 //!
-//! Neither key nor body is written anywhere: entries have names made with the encryption keys. Answers are sealed.
+//! Neither the key nor the body is stored: entries are named by pseudonyms. Answers are stored encrypted.
 
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
@@ -22,85 +23,89 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use parking_lot::Mutex;
 use redis::Script;
+use tokio::time::error::Elapsed;
 use uuid::Uuid;
 
-use crate::storage::encryption::{DecryptError, KeyRing};
+use crate::storage::encryption::{DecryptError, KeyRing, to_hex};
 use crate::storage::{Redis, Storage, StoreError};
 
-/// How long a key is remembered.
+/// Time for which an idempotency key is stored.
 pub const KEY_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
-/// How long the store may take.
+/// Time limit for one operation of the store.
 const STORE_TIMEOUT: Duration = Duration::from_secs(3);
-/// How many entries are kept in memory before those are looked for whose time is over.
+/// Number of entries in memory above which expired entries are removed.
 const SWEEP_THRESHOLD: usize = 10_000;
 
-/// What a write is known by: whose it is, which operation, and the caller's key.
+/// A write with an idempotency key.
 #[derive(Debug, Clone, Copy)]
 pub struct IdempotentRequest<'a> {
-    /// The organisation's UKPRN.
+    /// UKPRN of the organisation.
     pub organisation: &'a str,
-    /// The program that calls: issuer, and its name there.
-    pub client: (&'a str, &'a str),
+    /// Issuer of the caller's token.
+    pub issuer: &'a str,
+    /// Name of the calling program at the issuer.
+    pub client: &'a str,
     /// The operation.
     pub operation: &'a str,
-    /// The caller's key.
+    /// The caller's idempotency key.
     pub key: &'a str,
-    /// What tells its body from others.
-    pub body: &'a [u8],
+    /// Digest of the request body.
+    pub body_digest: &'a [u8],
 }
 
-/// What is to be done about a request.
+/// Result of [`IdempotencyStore::acquire`].
 #[derive(Debug)]
 pub enum Acquisition {
-    /// The work.
+    /// The caller must execute the work, and then call [`IdempotencyStore::complete`].
     Acquired(Reservation),
-    /// Nothing: somebody is at it.
+    /// Another request executes the work.
     InProgress,
-    /// Nothing: the key was used for another body.
+    /// The key was used with another body.
     BodyMismatch,
-    /// Nothing: it is done, and this was the answer.
-    Done(Vec<u8>),
+    /// The work is done. Contains its answer.
+    Completed(Vec<u8>),
 }
 
-/// The right to do the work. What came of it is told with [`Idempotency::end`].
+/// The exclusive right to execute the work; finish it with [`IdempotencyStore::complete`].
 #[derive(Debug)]
 pub struct Reservation {
+    /// Key of the entry.
     name: String,
     token: Uuid,
-    /// Identifies the work. It stays the same however often it is begun.
-    pub work: Uuid,
-    /// Was it begun before, and nobody knows what came of it?
-    pub again: bool,
+    /// Id of the work, the same for each attempt.
+    pub work_id: Uuid,
+    /// `true` if an earlier attempt was made and its outcome is unknown.
+    pub is_retry: bool,
 }
 
-/// What came of the work.
+/// Result of the work.
 #[derive(Debug)]
 pub enum Completion {
-    /// An answer, for all who ask again.
+    /// An answer, which is returned to later requests with the key.
     Answered(Vec<u8>),
-    /// Nothing was done.
-    NothingDone,
-    /// Nobody knows.
-    Unknown,
+    /// The work had no effect. The key can be used again.
+    NotExecuted,
+    /// The work may have had an effect.
+    OutcomeUnknown,
 }
 
-/// Why a write cannot be begun.
+/// Reason why the store failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum IdempotencyError {
-    /// The store.
+    /// The store is unavailable or contains unreadable data.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The answer that is kept.
-    #[error("an answer that was kept is {0}")]
-    Sealed(#[from] DecryptError),
+    /// The stored answer cannot be decrypted.
+    #[error("the stored answer cannot be decrypted: it is {0}")]
+    Decrypt(#[from] DecryptError),
 }
 
-/// The keys in use.
+/// Store of idempotency keys and their answers.
 #[derive(Debug)]
 pub struct IdempotencyStore {
     entries: Entries,
-    keys: Arc<KeyRing>,
-    longest: Duration,
+    key_ring: Arc<KeyRing>,
+    reservation_timeout: Duration,
 }
 
 #[derive(Debug)]
@@ -109,185 +114,187 @@ enum Entries {
     Memory(Mutex<HashMap<String, Entry>>),
 }
 
+/// An entry in memory.
 #[derive(Debug, Clone)]
 struct Entry {
-    fingerprint: String,
+    body_pseudonym: String,
     state: State,
     token: Uuid,
-    work: Uuid,
-    ends: Instant,
+    work_id: Uuid,
+    expires_at: Instant,
 }
 
 #[derive(Debug, Clone)]
 enum State {
-    Running { until: Instant },
-    Done(Vec<u8>),
-    Unknown,
+    InProgress { until: Instant },
+    Finished(FinalState),
 }
 
-/// KEYS: the names an entry can have, the newest key's first. ARGV: token, work, how long the work may take, how long the entry is kept,
-/// the fingerprint that goes with each name. Returns what is so, the work, the answer, which name. Asked twice it says the same.
-static BEGIN: LazyLock<Script> = LazyLock::new(|| {
-    Script::new(
-        r"local time = redis.call('TIME')
-        local now = time[1] * 1000 + math.floor(time[2] / 1000)
-        local at = 1
-        for number, key in ipairs(KEYS) do
-            if redis.call('EXISTS', key) == 1 then at = number break end
-        end
-        local key, fingerprint = KEYS[at], ARGV[4 + at]
-        local until_then = string.format('%.0f', now + ARGV[3])
-        local entry = redis.call('HMGET', key, 'fingerprint', 'state', 'until', 'token', 'work', 'answer')
-        if not entry[1] then
-            redis.call('HSET', key, 'fingerprint', fingerprint, 'state', 'first', 'until', until_then, 'token', ARGV[1], 'work', ARGV[2])
-            redis.call('PEXPIRE', key, ARGV[4])
-            return {'first', ARGV[2], '', tostring(at)}
-        end
-        if entry[1] ~= fingerprint then return {'other', '', '', tostring(at)} end
-        if entry[2] == 'done' then return {'done', '', entry[6], tostring(at)} end
-        if entry[4] == ARGV[1] then return {entry[2], entry[5], '', tostring(at)} end
-        if entry[2] ~= 'unknown' and tonumber(entry[3]) > now then return {'running', '', '', tostring(at)} end
-        redis.call('HSET', key, 'state', 'again', 'until', until_then, 'token', ARGV[1])
-        return {'again', entry[5], '', tostring(at)}",
-    )
-});
+#[derive(Debug, Clone)]
+enum FinalState {
+    /// Contains the encrypted answer.
+    Answered(Vec<u8>),
+    OutcomeUnknown,
+}
 
-/// KEYS: the entry. ARGV: token, its new state or nothing, the answer.
-static END: LazyLock<Script> = LazyLock::new(|| {
-    Script::new(
-        r"if redis.call('HGET', KEYS[1], 'token') ~= ARGV[1] then return 0 end
-        if ARGV[2] == '' then
-            redis.call('DEL', KEYS[1])
-        else
-            redis.call('HSET', KEYS[1], 'state', ARGV[2], 'answer', ARGV[3])
-        end
-        return 1",
-    )
-});
+/// Result of looking up an entry.
+enum Lookup {
+    Acquired {
+        work_id: Uuid,
+        is_retry: bool,
+    },
+    InProgress,
+    BodyMismatch,
+    /// Contains the encrypted answer.
+    Completed(Vec<u8>),
+}
+
+/// Ids of a reservation that is about to be made.
+#[derive(Debug, Clone, Copy)]
+struct ReservationIds {
+    token: Uuid,
+    work_id: Uuid,
+}
+
+static ACQUIRE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("idempotency/acquire.lua")));
+static COMPLETE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("idempotency/complete.lua")));
 
 impl IdempotencyStore {
-    /// Keys remembered where this says. `longest` is how long the work of a request may take: who is at it longer than that is gone.
-    pub fn new(storage: &Storage, longest: Duration) -> Self {
+    /// Creates a store. `reservation_timeout` is the maximum duration of the work: a reservation that is older counts as abandoned.
+    pub fn new(storage: &Storage, reservation_timeout: Duration) -> Self {
         let entries = storage.redis.as_ref().map_or_else(|| Entries::Memory(Mutex::default()), |redis| Entries::Redis(Arc::clone(redis)));
-        Self { entries, keys: Arc::clone(&storage.keys), longest }
+        Self { entries, key_ring: Arc::clone(&storage.key_ring), reservation_timeout }
     }
 
-    /// Looks a request up, and takes its work on if nobody has.
+    /// Looks up a request's key, and reserves the work if no other request holds it.
     ///
     /// # Errors
-    /// [`CannotBegin`]. Nothing was begun, or nobody will end it: whoever asks next is told that somebody is at it, and later, to look.
+    /// Returns [`IdempotencyError`] if the store fails. The work must not be executed then. If the reservation was made all the same, later
+    /// requests get [`Acquisition::InProgress`], and after the timeout a reservation with `is_retry`.
     pub async fn acquire(&self, request: IdempotentRequest<'_>) -> Result<Acquisition, IdempotencyError> {
-        let IdempotentRequest { organisation, client, operation, key, body } = request;
-        let whole = serde_json::to_string(&[organisation, client.0, client.1, operation, key]).unwrap_or_default();
-        let body = crate::storage::encryption::to_hex(body);
-        // Entries that were made with older keys are found too.
-        let names = self.keys.pseudonyms(&whole).map(|name| format!("once:{{{organisation}}}:{name}")).collect::<Vec<_>>();
-        let fingerprints = self.keys.pseudonyms(&body).collect::<Vec<_>>();
-        let (token, work) = (Uuid::now_v7(), Uuid::now_v7());
-        let (begun, name) = match &self.entries {
-            Entries::Redis(redis) => self.begin_there(redis, &names, &fingerprints, [token, work]).await?,
-            Entries::Memory(entries) => self.begin_here(entries, &names[0], &fingerprints[0], [token, work]),
+        let IdempotentRequest { organisation, issuer, client, operation, key, body_digest } = request;
+        let identity = serde_json::to_string(&[organisation, issuer, client, operation, key]).unwrap_or_default();
+        // One name per encryption key: entries named with older keys are found too.
+        let names: Vec<String> =
+            self.key_ring.pseudonyms(&identity).map(|pseudonym| format!("once:{{{organisation}}}:{pseudonym}")).collect();
+        let body_pseudonyms: Vec<String> = self.key_ring.pseudonyms(&to_hex(body_digest)).collect();
+        let ids = ReservationIds { token: Uuid::now_v7(), work_id: Uuid::now_v7() };
+        let (lookup, name) = match &self.entries {
+            Entries::Redis(redis) => self.acquire_shared(redis, &names, &body_pseudonyms, ids).await?,
+            Entries::Memory(entries) => (self.acquire_local(entries, &names[0], &body_pseudonyms[0], ids), names[0].clone()),
         };
-        Ok(match begun {
-            Lookup::Work { work, again } => Acquisition::Acquired(Reservation { name, token, work, again }),
-            Lookup::Running => Acquisition::InProgress,
-            Lookup::OtherBody => Acquisition::BodyMismatch,
-            Lookup::Done(sealed) => Acquisition::Done(self.keys.decrypt(&name, &sealed)?),
+        Ok(match lookup {
+            Lookup::Acquired { work_id, is_retry } => Acquisition::Acquired(Reservation { name, token: ids.token, work_id, is_retry }),
+            Lookup::InProgress => Acquisition::InProgress,
+            Lookup::BodyMismatch => Acquisition::BodyMismatch,
+            Lookup::Completed(ciphertext) => Acquisition::Completed(self.key_ring.decrypt(&name, &ciphertext)?),
         })
     }
 
-    async fn begin_there(
+    /// Acquires in Redis. Returns the lookup and the name of the entry.
+    async fn acquire_shared(
         &self,
         redis: &Redis,
         names: &[String],
-        fingerprints: &[String],
-        [token, work]: [Uuid; 2],
+        body_pseudonyms: &[String],
+        ids: ReservationIds,
     ) -> Result<(Lookup, String), StoreError> {
         let keys: Vec<String> = names.iter().map(|name| format!("{}:{name}", redis.prefix())).collect();
         let milliseconds = |duration: Duration| duration.as_millis().to_string();
-        let mut arguments = vec![token.to_string(), work.to_string(), milliseconds(self.longest), milliseconds(KEY_LIFETIME)];
-        arguments.extend_from_slice(fingerprints);
-        let begin = redis.script::<[String; 4]>(&BEGIN, &keys, &arguments);
-        let too_late = |_| StoreError::AnswerLost("it took too long".into());
-        let [state, work, answer, at] = tokio::time::timeout(STORE_TIMEOUT, begin).await.map_err(too_late)??;
-        let unreadable = || StoreError::Unreadable("what was done about an Idempotency-Key".into());
-        let name = at.parse::<usize>().ok().and_then(|at| names.get(at.wrapping_sub(1))).ok_or_else(unreadable)?;
-        let looked = match state.as_str() {
-            "first" | "again" => Lookup::Work { work: Uuid::parse_str(&work).map_err(|_| unreadable())?, again: state == "again" },
-            "running" => Lookup::Running,
-            "other" => Lookup::OtherBody,
-            "done" => Lookup::Done(STANDARD.decode(&answer).map_err(|_| unreadable())?),
+        let mut arguments =
+            vec![ids.token.to_string(), ids.work_id.to_string(), milliseconds(self.reservation_timeout), milliseconds(KEY_LIFETIME)];
+        arguments.extend_from_slice(body_pseudonyms);
+        let acquire = redis.run_script::<[String; 4]>(&ACQUIRE, &keys, &arguments);
+        let [status, work_id, answer, index] = tokio::time::timeout(STORE_TIMEOUT, acquire).await.map_err(timed_out)??;
+        let unreadable = || StoreError::Unreadable("the entry of an Idempotency-Key".into());
+        // Lua counts from 1.
+        let name = index.parse::<usize>().ok().and_then(|index| names.get(index.wrapping_sub(1))).ok_or_else(unreadable)?;
+        let lookup = match status.as_str() {
+            "first" | "again" => {
+                Lookup::Acquired { work_id: Uuid::parse_str(&work_id).map_err(|_| unreadable())?, is_retry: status == "again" }
+            }
+            "in_progress" => Lookup::InProgress,
+            "body_mismatch" => Lookup::BodyMismatch,
+            "done" => Lookup::Completed(STANDARD.decode(&answer).map_err(|_| unreadable())?),
             _ => return Err(unreadable()),
         };
-        Ok((looked, name.clone()))
+        Ok((lookup, name.clone()))
     }
 
-    fn begin_here(
+    /// Acquires in memory.
+    fn acquire_local(
         &self,
         entries: &Mutex<HashMap<String, Entry>>,
         name: &str,
-        fingerprint: &str,
-        [token, work]: [Uuid; 2],
-    ) -> (Lookup, String) {
+        body_pseudonym: &str,
+        ReservationIds { token, work_id }: ReservationIds,
+    ) -> Lookup {
         let now = Instant::now();
         let mut entries = entries.lock();
         if entries.len() > SWEEP_THRESHOLD {
-            entries.retain(|_, entry| now < entry.ends);
+            entries.retain(|_, entry| now < entry.expires_at);
         }
-        let running = State::Running { until: now + self.longest };
-        let looked = match entries.get_mut(name).filter(|entry| now < entry.ends) {
+        let state = State::InProgress { until: now + self.reservation_timeout };
+        match entries.get_mut(name).filter(|entry| now < entry.expires_at) {
             None => {
-                let entry = Entry { fingerprint: fingerprint.to_owned(), state: running, token, work, ends: now + KEY_LIFETIME };
-                entries.insert(name.to_owned(), entry);
-                Lookup::Work { work, again: false }
+                let body_pseudonym = body_pseudonym.to_owned();
+                entries.insert(name.to_owned(), Entry { body_pseudonym, state, token, work_id, expires_at: now + KEY_LIFETIME });
+                Lookup::Acquired { work_id, is_retry: false }
             }
-            Some(entry) if entry.fingerprint != fingerprint => Lookup::OtherBody,
-            Some(Entry { state: State::Done(answer), .. }) => Lookup::Done(answer.clone()),
-            Some(Entry { state: State::Running { until, .. }, .. }) if now < *until => Lookup::Running,
+            Some(entry) if entry.body_pseudonym != body_pseudonym => Lookup::BodyMismatch,
+            Some(Entry { state: State::Finished(FinalState::Answered(ciphertext)), .. }) => Lookup::Completed(ciphertext.clone()),
+            Some(Entry { state: State::InProgress { until }, .. }) if now < *until => Lookup::InProgress,
             Some(entry) => {
-                (entry.state, entry.token) = (running, token);
-                Lookup::Work { work: entry.work, again: true }
+                (entry.state, entry.token) = (state, token);
+                Lookup::Acquired { work_id: entry.work_id, is_retry: true }
             }
-        };
-        (looked, name.to_owned())
+        }
     }
 
-    /// Hears what came of the work.
+    /// Records the result of the work. Does nothing if the reservation has timed out and another request holds the work now.
     ///
     /// # Errors
-    /// When that cannot be kept: whoever asks next is told that somebody is at it, and later, to look.
-    pub async fn complete(&self, turn: &Reservation, ended: Completion) -> Result<(), IdempotencyError> {
-        let (state, answer) = match ended {
-            Completion::Answered(answer) => ("done", self.keys.encrypt(&turn.name, &answer)?),
-            Completion::NothingDone => ("", Vec::new()),
-            Completion::Unknown => ("unknown", Vec::new()),
+    /// Returns [`IdempotencyError`] if the result cannot be stored. Later requests get [`Acquisition::InProgress`], and after the timeout a
+    /// reservation with `is_retry`.
+    pub async fn complete(&self, reservation: &Reservation, completion: Completion) -> Result<(), IdempotencyError> {
+        let final_state = match completion {
+            Completion::Answered(answer) => Some(FinalState::Answered(self.key_ring.encrypt(&reservation.name, &answer)?)),
+            Completion::NotExecuted => None,
+            Completion::OutcomeUnknown => Some(FinalState::OutcomeUnknown),
         };
         match &self.entries {
-            Entries::Redis(redis) => {
-                let keys = [format!("{}:{}", redis.prefix(), turn.name)];
-                let arguments = [turn.token.to_string(), state.to_owned(), STANDARD.encode(&answer)];
-                let end = redis.script::<i64>(&END, &keys, &arguments);
-                let too_late = |_| StoreError::AnswerLost("it took too long".into());
-                tokio::time::timeout(STORE_TIMEOUT, end).await.map_err(too_late)??;
-            }
-            Entries::Memory(entries) => {
-                let mut entries = entries.lock();
-                let Some(entry) = entries.get_mut(&turn.name).filter(|entry| entry.token == turn.token) else { return Ok(()) };
-                match state {
-                    "done" => entry.state = State::Done(answer),
-                    "unknown" => entry.state = State::Unknown,
-                    _ => drop(entries.remove(&turn.name)),
-                }
-            }
+            Entries::Redis(redis) => complete_shared(redis, reservation, final_state).await?,
+            Entries::Memory(entries) => complete_local(entries, reservation, final_state),
         }
         Ok(())
     }
 }
 
-/// What an entry says.
-enum Lookup {
-    Work { work: Uuid, again: bool },
-    Running,
-    OtherBody,
-    Done(Vec<u8>),
+/// Records a final state in Redis; deletes the entry if there is none.
+async fn complete_shared(redis: &Redis, reservation: &Reservation, final_state: Option<FinalState>) -> Result<(), StoreError> {
+    let (state, answer) = match final_state {
+        Some(FinalState::Answered(ciphertext)) => ("done", ciphertext),
+        Some(FinalState::OutcomeUnknown) => ("unknown", Vec::new()),
+        None => ("", Vec::new()),
+    };
+    let keys = [format!("{}:{}", redis.prefix(), reservation.name)];
+    let arguments = [reservation.token.to_string(), state.to_owned(), STANDARD.encode(&answer)];
+    let complete = redis.run_script::<i64>(&COMPLETE, &keys, &arguments);
+    tokio::time::timeout(STORE_TIMEOUT, complete).await.map_err(timed_out)??;
+    Ok(())
+}
+
+/// Records a final state in memory; deletes the entry if there is none.
+fn complete_local(entries: &Mutex<HashMap<String, Entry>>, reservation: &Reservation, final_state: Option<FinalState>) {
+    let mut entries = entries.lock();
+    let Some(entry) = entries.get_mut(&reservation.name).filter(|entry| entry.token == reservation.token) else { return };
+    match final_state {
+        Some(final_state) => entry.state = State::Finished(final_state),
+        None => drop(entries.remove(&reservation.name)),
+    }
+}
+
+/// Returns the error for an operation that exceeded [`STORE_TIMEOUT`].
+fn timed_out(_: Elapsed) -> StoreError {
+    StoreError::ReplyLost("timeout".into())
 }

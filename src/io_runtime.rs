@@ -1,7 +1,8 @@
-//! Threads for connections to others: LRS, Redis, identity providers.
+//! A second Tokio runtime for outgoing connections: to LRS, Redis and identity providers.
 //!
-//! A connection is worked at by the thread that opened it, and may be used by all. The threads that serve callers end when the process
-//! is asked to, each as soon as it has nothing to do: connections that were theirs would break under calls that others still make.
+//! The thread that opens a connection drives it, but all threads may use it. The server's worker threads stop during shutdown, each as
+//! soon as it is idle. A connection that such a thread drives would break while calls of other threads still use it. The threads of this
+//! runtime last as long as the process.
 
 use std::panic::resume_unwind;
 use std::pin::Pin;
@@ -11,28 +12,27 @@ use std::task::{Context, Poll};
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinHandle;
 
-/// More would be idle: what takes time is done by those who serve callers.
+/// Upper bound of worker threads. More would be idle: this runtime does I/O only, the server's threads do the computation.
 const MAX_THREADS: usize = 4;
 
-/// They last as long as the process.
 static RUNTIME: LazyLock<Option<Runtime>> = LazyLock::new(|| {
     let threads = std::thread::available_parallelism().map_or(1, |cores| cores.get().min(MAX_THREADS));
     Builder::new_multi_thread().worker_threads(threads).thread_name("connections").enable_all().build().ok()
 });
 
-/// Does something there. It ends with whoever waits for it.
-pub async fn run<F>(work: F) -> F::Output
+/// Runs a future on the I/O runtime. The future is aborted when the caller's future is dropped; its panic becomes the caller's panic.
+pub async fn run<F>(future: F) -> F::Output
 where
     F: Future<Output: Send> + Send + 'static,
 {
     match &*RUNTIME {
-        Some(threads) => AbortOnDrop(threads.spawn(work)).await,
-        // A system without threads to spare: it is done here.
-        None => work.await,
+        Some(runtime) => AbortOnDrop(runtime.spawn(future)).await,
+        // The system has no threads left: run on the caller's runtime.
+        None => future.await,
     }
 }
 
-/// Something that is being done, for as long as it is waited for.
+/// A task that is aborted when this is dropped.
 struct AbortOnDrop<T>(JoinHandle<T>);
 
 impl<T> Future for AbortOnDrop<T> {
@@ -40,9 +40,9 @@ impl<T> Future for AbortOnDrop<T> {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
         match Pin::new(&mut self.0).poll(context) {
-            Poll::Ready(Ok(done)) => Poll::Ready(done),
+            Poll::Ready(Ok(output)) => Poll::Ready(output),
             Poll::Ready(Err(error)) if error.is_panic() => resume_unwind(error.into_panic()),
-            // Nobody else ends it, and the threads last as long as the process: it is over.
+            // The task is cancelled only by this type's drop or at the end of the process, so no caller waits for the result.
             Poll::Ready(Err(_)) | Poll::Pending => Poll::Pending,
         }
     }
@@ -62,24 +62,24 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn it_is_done_on_threads_of_its_own_and_ends_with_who_waits() {
-        let name = run(async { std::thread::current().name().map(str::to_owned) }).await;
-        assert_eq!(name.as_deref(), Some("connections"));
-        let held = Arc::new(());
-        let theirs = Arc::clone(&held);
+    async fn io_runtime_future_runs_on_its_threads_and_is_aborted_with_caller() {
+        let thread_name = run(async { std::thread::current().name().map(str::to_owned) }).await;
+        assert_eq!(thread_name.as_deref(), Some("connections"));
+        let guard = Arc::new(());
+        let task_guard = Arc::clone(&guard);
         let endless = run(async move {
             std::future::pending::<()>().await;
-            drop(theirs);
+            drop(task_guard);
         });
         assert!(tokio::time::timeout(Duration::from_millis(50), endless).await.is_err());
-        while Arc::strong_count(&held) > 1 {
+        while Arc::strong_count(&guard) > 1 {
             tokio::task::yield_now().await;
         }
     }
 
     #[tokio::test]
-    #[should_panic(expected = "here too")]
-    async fn a_panic_there_is_one_here() {
-        run(async { panic!("here too") }).await;
+    #[should_panic(expected = "task panic")]
+    async fn io_runtime_future_panics_caller_panics() {
+        run(async { panic!("task panic") }).await;
     }
 }

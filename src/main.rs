@@ -1,4 +1,4 @@
-//! `lrs-gateway`: see the library for the walk through the code.
+//! The program `lrs-gateway`. `lib.rs` describes where to start reading.
 
 use std::process::ExitCode;
 

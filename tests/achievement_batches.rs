@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use lrs_gateway::domain::Product;
 use lrs_gateway::lrs::services::external::AchievementCodes;
-use lrs_gateway::organisations::Product;
 use serde_json::{Value, json};
 
 use crate::support::batches::{Submitted, accepted, names, submit};
@@ -13,7 +13,7 @@ use crate::support::{Caller, Gateway, Lrs};
 
 fn lrs() -> Lrs {
     let lrs = Lrs::start();
-    lrs.simulator.set_jobs_take(Duration::ZERO);
+    lrs.simulator.set_job_duration(Duration::ZERO);
     lrs
 }
 
@@ -99,7 +99,7 @@ async fn what_lrs_does_not_take_is_given_to_the_achievement_it_names() {
 async fn more_than_lrs_takes_at_once_are_several_jobs() {
     let lrs = lrs();
     let gateway =
-        Gateway::with(&lrs.url(), Options { max_answer_bytes: 16 * 1024 * 1024, timeout: Duration::from_secs(60), ..Options::default() });
+        Gateway::with(&lrs.url(), Options { max_response_bytes: 16 * 1024 * 1024, timeout: Duration::from_secs(60), ..Options::default() });
     let caller = awarding(&gateway);
     let batch = submit(&caller, "achievement-batches", &batch_of(&achievements(10_001))).await;
     assert_eq!(batch.first["parts"].as_array().map(Vec::len), Some(2));
@@ -197,7 +197,7 @@ async fn achievements_are_checked_before_anything_is_accepted() {
 #[tokio::test]
 async fn a_job_can_be_looked_at_while_lrs_works_at_it() {
     let lrs = lrs();
-    lrs.simulator.set_jobs_take(Duration::from_secs(3600));
+    lrs.simulator.set_job_duration(Duration::from_secs(3600));
     let gateway = Gateway::to(&lrs.url());
     let caller = awarding(&gateway);
     let batch = submit(&caller, "achievement-batches", &batch_of(&achievements(1))).await;
@@ -213,7 +213,7 @@ async fn a_job_can_be_looked_at_while_lrs_works_at_it() {
     assert!(["Waiting", "InProgress"].contains(&part["jobStatus"].as_str().expect("a word")), "{state}");
     assert_eq!(job_of(&caller, &batch, 1).await["jobId"].as_i64().map(|job| job.to_string()).as_deref(), part["lrsJobId"].as_str());
     assert!(batch.results().await.is_empty(), "there are no results yet");
-    lrs.simulator.set_jobs_take(Duration::ZERO);
+    lrs.simulator.set_job_duration(Duration::ZERO);
     let part = &batch.when("COMPLETE").await["parts"][0];
     assert_eq!(part["jobStatus"], "Successful");
     assert!(part["jobFinishedDateTime"].is_string(), "{part}");

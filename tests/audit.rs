@@ -18,7 +18,7 @@ const KEY: &str = "0101010101010101010101010101010101010101010101010101010101010
 const FIND: &str = "/v1/learners/find-by-uln";
 
 fn keys() -> KeyRing {
-    KeyRing::read(KEY.as_bytes()).expect("a key")
+    KeyRing::parse(KEY.as_bytes()).expect("a key")
 }
 
 fn ana() -> Value {
@@ -49,8 +49,8 @@ struct Scene {
 impl Scene {
     fn new(options: Options) -> Self {
         let (lrs, directory) = (Lrs::start(), tempfile::tempdir().expect("a directory"));
-        lrs.simulator.set_jobs_take(Duration::ZERO);
-        let audit = AuditLog::to(AuditSink::File(directory.path().join("audit.jsonl")), Some(keys()));
+        lrs.simulator.set_job_duration(Duration::ZERO);
+        let audit = AuditLog::start(AuditSink::File(directory.path().join("audit.jsonl")), Some(keys()));
         let gateway = Gateway::with(&lrs.url(), Options { audit: audit.clone(), ..options });
         Self { lrs, gateway, audit, directory }
     }
@@ -81,16 +81,16 @@ async fn a_call_is_told_with_who_asked_and_what_came_of_it_but_not_about_whom() 
 
 #[tokio::test]
 async fn failures_refusals_and_every_attempt_are_told() {
-    let scene = Scene::new(Options { retries: 2, timeout: Duration::from_millis(700), ..Options::default() });
+    let scene = Scene::new(Options { max_retries: 2, timeout: Duration::from_millis(700), ..Options::default() });
     let caller = scene.gateway.caller();
-    let play = |steps| scene.lrs.simulator.play(steps);
+    let play = |steps| scene.lrs.simulator.inject_faults(steps);
     play(vec![FaultStep::new(Fault::Unavailable).times(2)]);
     caller.post(FIND, &ana()).await.ok();
     play(vec![FaultStep::new(Fault::OutOfHours).times(1)]);
     caller.post(FIND, &ana()).await;
     play(vec![FaultStep::new(Fault::Garbage).times(1)]);
     caller.post(FIND, &ana()).await;
-    play(vec![FaultStep::new(Fault::Latency).taking(3000).times(1)]);
+    play(vec![FaultStep::new(Fault::Latency).with_milliseconds(3000).times(1)]);
     caller.post(FIND, &ana()).await;
     let told = lines(&scene.file(), 6).await;
     let outcomes: Vec<_> = told.iter().map(|line| line["outcome"].as_str().unwrap_or_default()).collect();
@@ -102,7 +102,7 @@ async fn failures_refusals_and_every_attempt_are_told() {
 #[tokio::test]
 async fn a_caller_who_leaves_is_told_of_all_the_same() {
     let scene = Scene::new(Options { timeout: Duration::from_secs(20), ..Options::default() });
-    scene.lrs.simulator.play(vec![FaultStep::new(Fault::Latency).taking(800).times(1)]);
+    scene.lrs.simulator.inject_faults(vec![FaultStep::new(Fault::Latency).with_milliseconds(800).times(1)]);
     let (caller, search) = (scene.gateway.caller(), ana());
     assert!(tokio::time::timeout(Duration::from_millis(200), caller.post(FIND, &search)).await.is_err(), "it takes longer");
     let outcome = lines(&scene.file(), 1).await[0]["outcome"].clone();
@@ -144,7 +144,7 @@ async fn a_trail_that_is_renamed_or_cannot_be_written_for_a_while_loses_nothing(
     tokio::time::sleep(Duration::from_millis(100)).await;
     std::fs::remove_dir(scene.file()).expect("removed");
     assert_eq!(lines(&scene.file(), 5).await.len(), 5);
-    scene.audit.end();
+    scene.audit.shut_down();
     assert_eq!(lines(&scene.directory.path().join("yesterday.jsonl"), 1).await.len(), 1);
 }
 
@@ -159,12 +159,12 @@ async fn when_too_much_waits_to_be_written_no_more_calls_are_made() {
     let user = lrs_gateway::schema::Scalar::parse("j.bloggs").expect("a name");
     let actor = lrs_gateway::organisations::RequestContext::new(std::sync::Arc::new(organisation), user);
     while scene.audit.has_capacity() {
-        drop(scene.audit.begin(&actor, "test", b""));
+        drop(scene.audit.start_record(&actor, "test", b""));
     }
-    let before = scene.lrs.simulator.requests("FindLearnerByULN");
+    let before = scene.lrs.simulator.request_count("FindLearnerByULN");
     let problem = caller.post(FIND, &ana()).await.problem(503, "audit_unavailable");
     assert_eq!((&problem["retryable"], problem["retryAfterSeconds"].is_u64()), (&json!(true), true));
-    assert_eq!(scene.lrs.simulator.requests("FindLearnerByULN"), before, "nothing was sent");
+    assert_eq!(scene.lrs.simulator.request_count("FindLearnerByULN"), before, "nothing was sent");
     std::fs::remove_dir(scene.file()).expect("removed");
     let told = lines(&scene.file(), 10_000).await;
     assert_eq!(told[0]["operation"], "learnerByULN", "in the order in which it happened");

@@ -189,7 +189,7 @@ async fn a_flood_of_mistakes_is_answered_with_a_trickle() {
     answer.problem(400, "malformed_request");
     assert_eq!(answer.errors().len(), 1001);
     assert!(
-        answer.text.contains("30001 mistakes to correct, of which 1000 are listed") && answer.text.len() < 120_000,
+        answer.text.contains("30001 errors to correct, of which the first 1000 are listed") && answer.text.len() < 120_000,
         "{}",
         answer.text.len()
     );

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use lrs_gateway::batches::model::{Batch, BatchHeader, BatchId, EpochMillis, KindTag, Part, PartBlob, PartState};
 use lrs_gateway::batches::repository::memory::MemoryRepository;
-use lrs_gateway::batches::repository::{BatchRepository, Blobs, Claim, Lease, NewBatch, StoreError};
+use lrs_gateway::batches::repository::{BatchRepository, BlobChanges, Claim, Lease, NewBatch, PartUpdate, StoreError};
 use lrs_gateway::domain::Ukprn;
 use lrs_gateway::schema::Scalar as _;
 
@@ -22,9 +22,9 @@ async fn batch_of(store: &dyn BatchRepository, kind: KindTag, organisation: &str
     let now = store.now().await.expect("a clock");
     let parts: Vec<Part> = (0..3).map(|number| Part::waiting(number * 200, 200, now)).collect();
     let header = BatchHeader::new(kind, &ukprn(organisation), 3, now);
-    let batch = Batch { id: BatchId::new(), header, parts, expires: now.after(Duration::from_secs(3600)) };
+    let batch = Batch { id: BatchId::new(), header, parts, expires_at: now.after(Duration::from_secs(3600)) };
     let blob = |blob: PartBlob| (blob, format!("sealed {blob}").into_bytes());
-    let blobs = [PartBlob::Details, PartBlob::Records(1), PartBlob::Records(2), PartBlob::Records(3), PartBlob::Index(1)].map(blob);
+    let blobs = [PartBlob::Metadata, PartBlob::Records(1), PartBlob::Records(2), PartBlob::Records(3), PartBlob::Fingerprints(1)].map(blob);
     NewBatch { batch, blobs: blobs.into() }
 }
 
@@ -63,9 +63,9 @@ async fn a_batch_is_there_as_a_whole(store: &dyn BatchRepository) {
     store.create(&new).await.expect("created");
     assert_eq!(store.load(id).await, Ok(Some(new.batch.clone())));
     for (blob, bytes) in &new.blobs {
-        assert_eq!(store.blob(id, *blob).await.as_ref(), Ok(&Some(bytes.clone())));
+        assert_eq!(store.load_blob(id, *blob).await.as_ref(), Ok(&Some(bytes.clone())));
     }
-    assert_eq!(store.blob(id, PartBlob::Output(1)).await, Ok(None));
+    assert_eq!(store.load_blob(id, PartBlob::JobOutput(1)).await, Ok(None));
     let leases = leased(store).await;
     assert_eq!(leases.iter().map(|lease| lease.id).collect::<Vec<_>>(), [id], "it is due at once");
     store.release(leases[0], None).await.expect("released");
@@ -74,28 +74,60 @@ async fn a_batch_is_there_as_a_whole(store: &dyn BatchRepository) {
 async fn a_part_changes_only_from_what_was_seen(store: &dyn BatchRepository) {
     let batch = create(store).await;
     let seen = batch.part(2).expect("a part").clone();
-    let sending = Part { state: PartState::Sending, sent: 1, sender: 7, ..seen.clone() };
-    let none = Blobs::default();
-    assert_eq!(store.change(batch.id, 2, &seen, &sending, &none).await, Ok(true));
-    assert_eq!(store.change(batch.id, 2, &seen, &Part { sender: 8, ..sending.clone() }, &none).await, Ok(false), "somebody else has it");
-    assert_eq!(store.change(batch.id, 2, &seen, &sending, &none).await, Ok(true), "to say the same twice does no harm");
+    let sending = Part { state: PartState::Sending, send_attempts: 1, sender_token: 7, ..seen.clone() };
+    let none = BlobChanges::default();
+    assert_eq!(store.update_part(batch.id, PartUpdate { number: 2, expected: &seen, updated: &sending, blobs: &none }).await, Ok(true));
+    assert_eq!(
+        store
+            .update_part(
+                batch.id,
+                PartUpdate { number: 2, expected: &seen, updated: &Part { sender_token: 8, ..sending.clone() }, blobs: &none }
+            )
+            .await,
+        Ok(false),
+        "somebody else has it"
+    );
+    assert_eq!(
+        store.update_part(batch.id, PartUpdate { number: 2, expected: &seen, updated: &sending, blobs: &none }).await,
+        Ok(true),
+        "to say the same twice does no harm"
+    );
 
-    let done = Part { state: PartState::Submitted, job: Some(900_001), code: Some("WSRC0007".into()), ..sending.clone() };
-    let blobs = Blobs { put: vec![(PartBlob::Output(2), vec![0, 255, 10])], erase: vec![PartBlob::Records(2), PartBlob::User(2)] };
-    assert_eq!(store.change(batch.id, 2, &sending, &done, &blobs).await, Ok(true));
-    assert_eq!(store.blob(batch.id, PartBlob::Output(2)).await, Ok(Some(vec![0, 255, 10])));
-    assert_eq!(store.blob(batch.id, PartBlob::Records(2)).await, Ok(None));
-    let late = Blobs { put: vec![(PartBlob::Output(2), b"late".to_vec())], erase: vec![PartBlob::Records(1)] };
-    assert_eq!(store.change(batch.id, 2, &sending, &Part { job: Some(1), ..done.clone() }, &late).await, Ok(false));
-    assert_eq!(store.blob(batch.id, PartBlob::Output(2)).await, Ok(Some(vec![0, 255, 10])), "a late worker overwrites nothing");
-    assert!(store.blob(batch.id, PartBlob::Records(1)).await.expect("read").is_some());
+    let done = Part { state: PartState::Submitted, job_id: Some(900_001), lrs_code: Some("WSRC0007".into()), ..sending.clone() };
+    let blobs = BlobChanges {
+        put: vec![(PartBlob::JobOutput(2), vec![0, 255, 10])],
+        erase: vec![PartBlob::Records(2), PartBlob::ResubmittedBy(2)],
+    };
+    assert_eq!(store.update_part(batch.id, PartUpdate { number: 2, expected: &sending, updated: &done, blobs: &blobs }).await, Ok(true));
+    assert_eq!(store.load_blob(batch.id, PartBlob::JobOutput(2)).await, Ok(Some(vec![0, 255, 10])));
+    assert_eq!(store.load_blob(batch.id, PartBlob::Records(2)).await, Ok(None));
+    let late = BlobChanges { put: vec![(PartBlob::JobOutput(2), b"late".to_vec())], erase: vec![PartBlob::Records(1)] };
+    assert_eq!(
+        store
+            .update_part(
+                batch.id,
+                PartUpdate { number: 2, expected: &sending, updated: &Part { job_id: Some(1), ..done.clone() }, blobs: &late }
+            )
+            .await,
+        Ok(false)
+    );
+    assert_eq!(store.load_blob(batch.id, PartBlob::JobOutput(2)).await, Ok(Some(vec![0, 255, 10])), "a late worker overwrites nothing");
+    assert!(store.load_blob(batch.id, PartBlob::Records(1)).await.expect("read").is_some());
     let parts = store.load(batch.id).await.expect("read").expect("there").parts;
     assert_eq!(parts, [batch.parts[0].clone(), done.clone(), batch.parts[2].clone()]);
 
-    assert_eq!(store.change(batch.id, 4, &seen, &sending, &none).await, Ok(false), "there is no such part");
-    assert_eq!(store.change(BatchId::new(), 1, &seen, &sending, &none).await, Ok(false), "there is no such batch");
+    assert_eq!(
+        store.update_part(batch.id, PartUpdate { number: 4, expected: &seen, updated: &sending, blobs: &none }).await,
+        Ok(false),
+        "there is no such part"
+    );
+    assert_eq!(
+        store.update_part(BatchId::new(), PartUpdate { number: 1, expected: &seen, updated: &sending, blobs: &none }).await,
+        Ok(false),
+        "there is no such batch"
+    );
     store.erase(&batch).await.expect("erased");
-    assert_eq!(store.change(batch.id, 2, &done, &sending, &blobs).await, Ok(false));
+    assert_eq!(store.update_part(batch.id, PartUpdate { number: 2, expected: &done, updated: &sending, blobs: &blobs }).await, Ok(false));
     assert_eq!(store.load(batch.id).await, Ok(None), "nothing comes back");
 }
 
@@ -123,7 +155,7 @@ async fn a_batch_is_leased_to_one_at_a_time(store: &dyn BatchRepository) {
 async fn what_there_is_to_do_is_counted(store: &dyn BatchRepository) {
     let counted = async || {
         let backlog = store.backlog().await.expect("a backlog");
-        (backlog.unfinished, backlog.due, backlog.oldest)
+        (backlog.unfinished, backlog.overdue, backlog.oldest_overdue)
     };
     let none = Duration::ZERO;
     assert_eq!(counted().await, (0, 0, none));
@@ -160,7 +192,7 @@ async fn a_batch_that_is_woken_is_due_at_once(store: &dyn BatchRepository) {
     store.wake(batch.id).await.expect("woken");
     let [lease] = leased(store).await[..] else { panic!("due at once") };
     store.erase(&batch).await.expect("erased");
-    store.forget(lease).await.expect("forgotten");
+    store.release_missing(lease).await.expect("forgotten");
     assert_eq!(claim(store, LEASE).await.next, None);
 }
 
@@ -201,13 +233,13 @@ async fn lists_are_an_organisations_own_and_newest_first(store: &dyn BatchReposi
     for lease in leased(store).await {
         store.release(lease, None).await.expect("released");
     }
-    let list = async |kind, after, most| store.list(&mine, kind, after, most).await.expect("a list");
+    let list = async |kind, after, most| store.list_ids(&mine, kind, after, most).await.expect("a list");
     assert_eq!(list(KindTag::Registration, None, 10).await, [ids[3], ids[2], ids[0]]);
     assert_eq!(list(KindTag::Registration, None, 2).await, [ids[3], ids[2]]);
     assert_eq!(list(KindTag::Registration, Some(ids[2]), 2).await, [ids[0]]);
     assert_eq!(list(KindTag::Achievement, None, 10).await, [ids[1]]);
     assert!(list(KindTag::Verification, None, 10).await.is_empty());
-    assert!(store.list(&ukprn("10077772"), KindTag::Registration, None, 10).await.expect("a list").is_empty());
+    assert!(store.list_ids(&ukprn("10077772"), KindTag::Registration, None, 10).await.expect("a list").is_empty());
     store.erase(&store.load(ids[2]).await.expect("read").expect("there")).await.expect("erased");
     assert_eq!(list(KindTag::Registration, None, 10).await, [ids[3], ids[0]]);
 }
@@ -218,21 +250,21 @@ async fn batches_leave(store: &dyn BatchRepository) {
         store.release(lease, None).await.expect("released");
     }
     let now = store.now().await.expect("a clock");
-    store.extend_expiry(&batch, now.after(LEASE)).await.expect("kept");
-    assert_eq!(store.load(batch.id).await.expect("read").expect("there").expires, now.after(LEASE));
-    store.extend_expiry(&batch, EpochMillis(now.0 - 1)).await.expect("kept");
+    store.set_expiry(&batch, now.after(LEASE)).await.expect("kept");
+    assert_eq!(store.load(batch.id).await.expect("read").expect("there").expires_at, now.after(LEASE));
+    store.set_expiry(&batch, EpochMillis(now.0 - 1)).await.expect("kept");
     assert_eq!(store.load(batch.id).await, Ok(None));
     for blob in PartBlob::all(3) {
-        assert_eq!(store.blob(batch.id, blob).await, Ok(None), "{blob}");
+        assert_eq!(store.load_blob(batch.id, blob).await, Ok(None), "{blob}");
     }
 }
 
 async fn replicas_share_small_things(store: &dyn BatchRepository) {
-    assert!(store.shared().await.expect("read").is_empty());
-    store.share("motto", b"first").await.expect("shared");
-    store.share("colour", &[0, 255]).await.expect("shared");
-    store.share("motto", b"second").await.expect("shared");
-    let shared = store.shared().await.expect("read");
+    assert!(store.load_shared().await.expect("read").is_empty());
+    store.store_shared("motto", b"first").await.expect("shared");
+    store.store_shared("colour", &[0, 255]).await.expect("shared");
+    store.store_shared("motto", b"second").await.expect("shared");
+    let shared = store.load_shared().await.expect("read");
     assert_eq!((shared.len(), shared["motto"].as_slice(), shared["colour"].as_slice()), (2, &b"second"[..], &[0, 255][..]));
 }
 
@@ -326,7 +358,7 @@ async fn nothing_is_accepted_by_a_redis_that_is_not_there() {
     let new = batch_of(&*store, KindTag::Registration, "10088881").await;
     redis.kill();
     assert!(matches!(store.create(&new).await, Err(StoreError::Unavailable(_))));
-    assert!(matches!(store.load(new.batch.id).await, Err(StoreError::Unavailable(_) | StoreError::AnswerLost(_))));
+    assert!(matches!(store.load(new.batch.id).await, Err(StoreError::Unavailable(_) | StoreError::ReplyLost(_))));
     assert!(store.claim(LEASE, 1).await.is_err() && store.now().await.is_err());
     redis.revive();
     tokio::time::sleep(Duration::from_millis(300)).await; // a failure to connect is believed for so long
@@ -344,7 +376,7 @@ async fn a_batch_that_was_never_accepted_is_never_seen_and_goes_away() {
     let _: i64 = redis.ask(&["HSET", &key, "accepted", "0"]);
     assert_eq!(store.load(batch.id).await, Ok(None));
     let [lease] = leased(&*store).await[..] else { panic!("it is due") };
-    store.forget(lease).await.expect("forgotten");
+    store.release_missing(lease).await.expect("forgotten");
     assert!(!redis.keys().contains(&key));
     assert_eq!(claim(&*store, LEASE).await.next, None);
 }
@@ -365,7 +397,7 @@ async fn a_batch_that_may_have_been_accepted_is_not_said_to_be_refused() {
     let cut = store_at(&proxy.redis_url(), None);
     assert!(cut.load(first.id).await.expect("read").is_some(), "the way is open");
     let outcome = cut.create(&new).await;
-    assert!(matches!(outcome, Err(StoreError::AnswerLost(_))), "{outcome:?}");
+    assert!(matches!(outcome, Err(StoreError::ReplyLost(_))), "{outcome:?}");
     assert_eq!(direct.load(new.batch.id).await, Ok(Some(new.batch)), "it was accepted");
 }
 

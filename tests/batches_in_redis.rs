@@ -25,7 +25,7 @@ const KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 const OTHER_KEY: &str = "ff0102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
 
 fn keys(file: &str) -> KeyRing {
-    KeyRing::read(file.as_bytes()).expect("keys")
+    KeyRing::parse(file.as_bytes()).expect("keys")
 }
 
 /// A replica of a gateway in front of this Redis.
@@ -64,7 +64,7 @@ pub fn nothing_in_the_open(redis: &Redis, texts: &[String]) {
 async fn what_is_in_redis_is_sealed_and_as_little_as_can_be() {
     let redis = Redis::persistent();
     let lrs = Lrs::start();
-    lrs.simulator.set_jobs_take(Duration::from_secs(3600));
+    lrs.simulator.set_job_duration(Duration::from_secs(3600));
     let gateway = replica(&lrs.url(), &redis, KEY);
     let caller = gateway.caller();
     let learners = learners(201);
@@ -76,7 +76,7 @@ async fn what_is_in_redis_is_sealed_and_as_little_as_can_be() {
     assert_eq!(kept, unconfirmed, "records are kept for as long as they may be needed: {state}");
     nothing_in_the_open(&redis, &personal(&learners, &[]));
 
-    lrs.simulator.set_jobs_take(Duration::ZERO);
+    lrs.simulator.set_job_duration(Duration::ZERO);
     batch.when("PAUSED").await;
     let number = 1 + u32::from(unconfirmed[1]);
     batch.decide(number, "discard").await;
@@ -95,7 +95,7 @@ async fn what_is_in_redis_is_sealed_and_as_little_as_can_be() {
 async fn replicas_share_their_batches() {
     let redis = Redis::start();
     let lrs = Lrs::start();
-    lrs.simulator.set_jobs_take(Duration::ZERO);
+    lrs.simulator.set_job_duration(Duration::ZERO);
     let [one, other] = [(); 2].map(|()| replica(&lrs.url(), &redis, KEY));
     let (caller, elsewhere) = (one.caller(), other.caller());
     let batch = submit(&caller, "registration-batches", &full(&learners(1000))).await;
@@ -109,7 +109,7 @@ async fn replicas_share_their_batches() {
 async fn without_redis_batches_are_refused_and_single_calls_are_not() {
     let mut redis = Redis::persistent();
     let lrs = Lrs::start();
-    lrs.simulator.set_jobs_take(Duration::ZERO);
+    lrs.simulator.set_job_duration(Duration::ZERO);
     let gateway = replica(&lrs.url(), &redis, KEY);
     let caller = gateway.caller();
     let batch = submit(&caller, "registration-batches", &full(&learners(1))).await;
@@ -148,7 +148,7 @@ async fn without_redis_batches_are_refused_and_single_calls_are_not() {
 async fn another_key_opens_nothing_and_overwrites_nothing() {
     let redis = Redis::start();
     let lrs = Lrs::start();
-    lrs.simulator.set_jobs_take(Duration::from_secs(3600));
+    lrs.simulator.set_job_duration(Duration::from_secs(3600));
     let gateway = replica(&lrs.url(), &redis, KEY);
     let caller = gateway.caller();
     let batch = submit(&caller, "registration-batches", &full(&learners(1))).await;
@@ -177,7 +177,7 @@ async fn another_key_opens_nothing_and_overwrites_nothing() {
 
     // Both keys: the new one seals, the old one still opens.
     let rotated = replica(&lrs.url(), &redis, &format!("{OTHER_KEY}\n{KEY}\n"));
-    lrs.simulator.set_jobs_take(Duration::ZERO);
+    lrs.simulator.set_job_duration(Duration::ZERO);
     let rotated_caller = rotated.caller();
     let state = rotated_caller.with_header("Prefer", "wait=30").request("GET", &batch.path).await.ok();
     assert_eq!(state["status"], "COMPLETE", "{state}");
@@ -252,14 +252,14 @@ async fn waiting_batches_cost_redis_next_to_nothing() {
     let store = redis.store();
     let now = store.now().await.expect("a clock");
     let later = now.after(Duration::from_secs(3600));
-    let part = Part { due: later, ..Part::of_job(900_001, now) };
+    let part = Part { due_at: later, ..Part::tracking(900_001, now) };
     let ukprn = Ukprn::parse(PROVIDER).expect("a UKPRN");
     let create = |_| {
         let (store, part, ukprn) = (Arc::clone(&store), part.clone(), ukprn.clone());
         async move {
             let header = BatchHeader::new(KindTag::Registration, &ukprn, 1, now);
-            let batch = Batch { id: BatchId::new(), header, parts: vec![part], expires: later };
-            store.create(&NewBatch { batch, blobs: vec![(PartBlob::Details, keys(KEY).encrypt("x", b"{}").expect("sealed"))] }).await
+            let batch = Batch { id: BatchId::new(), header, parts: vec![part], expires_at: later };
+            store.create(&NewBatch { batch, blobs: vec![(PartBlob::Metadata, keys(KEY).encrypt("x", b"{}").expect("sealed"))] }).await
         }
     };
     let created = futures_util::stream::iter(0..WAITING).map(create).buffer_unordered(64);

@@ -13,11 +13,11 @@ use lrs_gateway::lrs::services::external::GetAchievementBatch;
 use lrs_gateway::lrs::services::learner::{
     GetRegistrationBatch, GetVerificationBatch, SubmitRegistrationBatch, SubmitVerificationBatch, VerificationBatchOutput,
 };
-use lrs_gateway::lrs::{Effect, LrsResponse, MessageContext, Operation, Service, Vendor, read_answer};
-use lrs_gateway::organisations::{Organisation, OrganisationPassword, RequestContext};
+use lrs_gateway::lrs::{Effect, LrsResponse, MessageContext, Operation, Service, Vendor, read_response};
+use lrs_gateway::organisations::{Organisation, OrganisationPassword, OrganisationSettings, RequestContext};
 use lrs_gateway::schema::Scalar as _;
 use lrs_gateway::schema::deserialize::{from_json, from_toml};
-use lrs_gateway::simulator::Settings;
+use lrs_gateway::simulator::SimulatorSettings;
 use serde_json::json;
 
 use crate::support::Lrs;
@@ -27,7 +27,7 @@ use crate::support::gateway::AWARDING;
 
 /// Has this answer this code?
 pub(crate) fn says(answer: &impl LrsResponse, code: &str) -> bool {
-    answer.code().is_some_and(|told| told.is(code))
+    answer.code().is_some_and(|told| told.matches(code))
 }
 
 /// An LRS whose jobs take so long, and somebody who asks it.
@@ -39,10 +39,10 @@ struct Asking {
 
 impl Asking {
     fn new(job_seconds: u64) -> Self {
-        Self::with(&Settings { job_seconds, ..Settings::default() })
+        Self::with(&SimulatorSettings { job_seconds, ..SimulatorSettings::default() })
     }
 
-    fn with(settings: &Settings) -> Self {
+    fn with(settings: &SimulatorSettings) -> Self {
         Self { lrs: Lrs::with(settings), actor: provider(), contract: Contract::from_env() }
     }
 
@@ -73,7 +73,7 @@ impl Asking {
         if let Some(contract) = &self.contract {
             contract.check_answer(O::SERVICE, &[(O::NAME.to_owned(), answer.clone())]);
         }
-        read_answer::<O>(status, "text/xml", answer.as_bytes()).unwrap_or_else(|failure| panic!("{failure:?}: {answer}"))
+        read_response::<O>(status, "text/xml", answer.as_bytes()).unwrap_or_else(|failure| panic!("{failure:?}: {answer}"))
     }
 }
 
@@ -89,10 +89,15 @@ pub fn awarding() -> RequestContext {
 
 fn actor(ukprn: &str, reference: &str, password: &str) -> RequestContext {
     let transport = HttpClientFactory::new(None, Duration::from_secs(2)).expect("the web's roots");
-    let ukprn = Ukprn::parse(ukprn).expect("a UKPRN");
-    let reference = OrganisationRef::parse(reference).expect("a reference");
-    let password = OrganisationPassword::new(password).expect("16 characters");
-    let organisation = Organisation::new(ukprn, "A test".into(), Some(reference), Vec::new(), password, None, &transport);
+    let settings = OrganisationSettings {
+        ukprn: Ukprn::parse(ukprn).expect("a UKPRN"),
+        name: "A test".into(),
+        organisation_ref: Some(OrganisationRef::parse(reference).expect("a reference")),
+        products: Vec::new(),
+        password: OrganisationPassword::new(password).expect("16 characters"),
+        client_certificate: None,
+    };
+    let organisation = Organisation::new(settings, &transport);
     RequestContext::new(Arc::new(organisation.expect("a client")), UserName::parse("j.bloggs").expect("a name"))
 }
 
@@ -125,7 +130,7 @@ async fn a_registration_batch_comes_back_in_order_with_what_became_of_each() {
     let learners = learners();
     let submitted = asking.ask(&SubmitRegistrationBatch { job_type: JobType::Full, learners: &learners }).await;
     assert!(says(&submitted, "WSRC0007"));
-    let job_id = submitted.job().expect("a job");
+    let job_id = submitted.accepted_job_id().expect("a job");
     let output = asking.ask(&GetRegistrationBatch { job_id }).await;
     assert!(says(&output, "WSRC0009"));
     let told = output.learner.iter().map(|learner| {
@@ -165,7 +170,7 @@ async fn a_check_registers_nobody() {
     let before = asking.lrs.simulator.register().len();
     let learners = learners();
     let submitted = asking.ask(&SubmitRegistrationBatch { job_type: JobType::Check, learners: &learners[..1] }).await;
-    let output = asking.ask(&GetRegistrationBatch { job_id: submitted.job().expect("a job") }).await;
+    let output = asking.ask(&GetRegistrationBatch { job_id: submitted.accepted_job_id().expect("a job") }).await;
     assert_eq!(output.learner[0].return_code.as_deref(), Some("SIM-NOT-FOUND"));
     assert_eq!(asking.lrs.simulator.register().len(), before);
     assert_eq!(SubmitRegistrationBatch { job_type: JobType::Check, learners: &learners }.effect(), Effect::Read);
@@ -176,7 +181,8 @@ async fn a_check_registers_nobody() {
 async fn a_job_is_told_when_it_is_done_and_to_its_owner_only() {
     let mut asking = Asking::new(3600);
     let learners = learners();
-    let job_id = asking.ask(&SubmitRegistrationBatch { job_type: JobType::Full, learners: &learners }).await.job().expect("a job");
+    let job_id =
+        asking.ask(&SubmitRegistrationBatch { job_type: JobType::Full, learners: &learners }).await.accepted_job_id().expect("a job");
     let waiting = asking.ask(&GetRegistrationBatch { job_id }).await;
     assert!(says(&waiting, "WSRC0008") && waiting.learner.is_empty());
     let waiting: VerificationBatchOutput = asking.ask(&GetVerificationBatch { job_id }).await;
@@ -185,7 +191,7 @@ async fn a_job_is_told_when_it_is_done_and_to_its_owner_only() {
     asking.actor = awarding();
     assert!(says(&asking.ask(&GetVerificationBatch { job_id }).await, "WSRC0018"));
     asking.actor = provider();
-    asking.lrs.simulator.set_jobs_take(Duration::ZERO);
+    asking.lrs.simulator.set_job_duration(Duration::ZERO);
     assert!(says(&asking.ask(&GetRegistrationBatch { job_id }).await, "WSRC0009"));
 }
 
@@ -200,7 +206,7 @@ async fn who_is_too_young_or_too_old_is_not_registered() {
         from_json(learner.to_string().as_bytes()).expect("valid")
     }).collect();
     let submitted = asking.ask(&SubmitRegistrationBatch { job_type: JobType::Full, learners: &learners }).await;
-    let output = asking.ask(&GetRegistrationBatch { job_id: submitted.job().expect("a job") }).await;
+    let output = asking.ask(&GetRegistrationBatch { job_id: submitted.accepted_job_id().expect("a job") }).await;
     let codes: Vec<_> = output.learner.iter().filter_map(|learner| learner.return_code.as_deref()).collect();
     assert_eq!(codes, ["RC011", "SIM-NEW", "SIM-NEW", "RC011"]);
     assert_eq!((output.rejected_learners_count, asking.lrs.simulator.register().len()), (Some(2), before + 2));
@@ -224,8 +230,8 @@ async fn jobs_made_in_the_portal_can_be_asked_for_at_once() {
 }
 
 /// Settings with these portal jobs and nobody in the register.
-fn settings(portal_jobs: &str) -> Result<Settings, String> {
-    let settings = from_toml::<Settings>(format!("invented_learners = 0\n{portal_jobs}").parse().expect("TOML"));
+fn settings(portal_jobs: &str) -> Result<SimulatorSettings, String> {
+    let settings = from_toml::<SimulatorSettings>(format!("invented_learners = 0\n{portal_jobs}").parse().expect("TOML"));
     settings.map_err(|mistakes| format!("{mistakes:?}"))
 }
 
@@ -236,7 +242,7 @@ const PORTAL_JOB: &str = "[[portal_jobs]]\njob_id = 900001\norganisation = \"100
 async fn later_jobs_pass_over_the_numbers_of_portal_jobs() {
     let asking = Asking::with(&settings(PORTAL_JOB).expect("good settings"));
     let submitted = asking.ask(&SubmitRegistrationBatch { job_type: JobType::Full, learners: &learners() }).await;
-    assert_eq!(submitted.job(), Some(900_002));
+    assert_eq!(submitted.accepted_job_id(), Some(900_002));
     assert!(says(&asking.ask(&GetRegistrationBatch { job_id: 900_001 }).await, "WSRC0009"));
 }
 
@@ -247,10 +253,10 @@ fn portal_jobs_must_fit_together() {
         (PORTAL_JOB.replace("900001", "0"), "1 or more"),
         (PORTAL_JOB.replace("registration-batches", "uln-management"), "kind must be"),
         (PORTAL_JOB.replace("registration-batches", "verification"), "the uln of every learner"),
-        (PORTAL_JOB.replace("registration-batches", "achievement-batches"), "must have learners"),
-        (twice, "job 900001: job_id is another job's"),
+        (PORTAL_JOB.replace("registration-batches", "achievement-batches"), "must have achievements"),
+        (twice, "job 900001: job_id belongs to another job"),
     ] {
-        let told = settings(&jobs).expect("each for itself is right").simulator().expect_err(problem);
+        let told = settings(&jobs).expect("each for itself is right").build_simulator().expect_err(problem);
         assert!(told.contains(problem), "{told}");
     }
     assert!(settings(&PORTAL_JOB.replace("given_name", "first_name")).is_err());
@@ -269,7 +275,7 @@ async fn a_verification_batch_comes_back_in_order_with_flags() {
     ];
     let email = lrs_gateway::domain::EmailAddress::parse("results@mail.example.com").expect("an address");
     let submitted = asking.ask(&SubmitVerificationBatch { notify_email: Some(&email), learners: &learners }).await;
-    let output = asking.ask(&GetVerificationBatch { job_id: submitted.job().expect("a job") }).await;
+    let output = asking.ask(&GetVerificationBatch { job_id: submitted.accepted_job_id().expect("a job") }).await;
     let told = output.verified_learner.iter().map(|learner| {
         let name = learner.mis_identifier.as_ref().map_or("", |name| name.reveal());
         (name, learner.response_code.as_ref().map_or("", LrsCode::as_str), learner.failure_flag.len())
@@ -289,7 +295,7 @@ async fn a_wrong_count_is_no_job() {
     let url = format!("{}{}", asking.lrs.url(), Service::Learner.path());
     let response = asking.actor.organisation.http_client().post(url).body(wrong).send().await.expect("an answer");
     let answer = response.text().await.expect("the whole answer");
-    let answer = read_answer::<SubmitRegistrationBatch<'_>>(200, "text/xml", answer.as_bytes()).expect("an answer");
-    assert!(says(&answer, "WSRC0017") && answer.job().is_none());
+    let answer = read_response::<SubmitRegistrationBatch<'_>>(200, "text/xml", answer.as_bytes()).expect("an answer");
+    assert!(says(&answer, "WSRC0017") && answer.accepted_job_id().is_none());
     assert!(asking.lrs.simulator.jobs().is_empty());
 }

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use lrs_gateway::organisations::Product;
-use lrs_gateway::simulator::{Fault, FaultStep, Settings};
+use lrs_gateway::domain::Product;
+use lrs_gateway::simulator::{Fault, FaultStep, SimulatorSettings};
 use serde_json::{Value, json};
 
 use crate::support::caller::{Answer, Caller, claims};
@@ -88,7 +88,7 @@ struct Scene {
 
 impl Scene {
     fn start() -> Self {
-        let mut settings = Settings::default();
+        let mut settings = SimulatorSettings::default();
         for organisation in &mut settings.organisations {
             organisation.products = vec![
                 Product::UlnManagement,
@@ -102,13 +102,13 @@ impl Scene {
             }
         }
         let (lrs, redis) = (Lrs::with(&settings), Redis::persistent());
-        lrs.simulator.set_jobs_take(Duration::ZERO);
+        lrs.simulator.set_job_duration(Duration::ZERO);
         let setup = Setup::new(&lrs.url());
         let config = std::fs::read_to_string(setup.path("gateway.toml")).expect("written");
-        let lrs_more = "retries = 1\ntimeout_seconds = 1\nbatch_timeout_seconds = 1\nbreaker_failures = 100000\n[organisations]";
+        let lrs_more = "max_retries = 1\ntimeout_seconds = 1\nbatch_timeout_seconds = 1\ncircuit_breaker = { failure_threshold = 100000 }\n[organisations]";
         let more = format!(
             "[store]\nredis_url = \"{}\"\nencryption_key_file = \"key\"\n[audit]\nkey_file = \"key\"\n\
-             [batches]\nfirst_poll_seconds = 1\nlongest_poll_seconds = 1\n\
+             [batches]\ninitial_poll_interval_seconds = 1\nmax_poll_interval_seconds = 1\n\
              [limits]\nperson_per_minute = 6000\nperson_burst = 5000\norganisation_per_minute = 6000\norganisation_burst = 5000\n\
              searches_per_minute = 6000\nsearches_burst = 5000\n",
             redis.url()
@@ -128,7 +128,7 @@ impl Scene {
         let variables = [("RUST_LOG", "trace"), ("OTEL_EXPORTER_OTLP_ENDPOINT", &collector.url())];
         let Serving { program, api: url, admin } = Serving::with(&setup, &variables);
         let claims = claims(json!({"org": null, "realm": {"ukprn": ORGANISATION}, "preferred_username": USER, "azp": "desk"}));
-        let token = lrs_gateway::auth::mint(SECRET.as_bytes(), claims.as_object().expect("an object")).expect("signed");
+        let token = lrs_gateway::auth::sign_token(SECRET.as_bytes(), claims.as_object().expect("an object")).expect("signed");
         let caller = Caller::new(url.clone()).with_token(&token).with_header("Idempotency-Key", IDEMPOTENCY_KEY);
         std::mem::forget(setup); // the program reads it again and again
         Self { lrs, redis, collector, program, url, admin, caller, token, marked: Vec::new(), problems: Vec::new() }
@@ -233,23 +233,23 @@ async fn succeed(scene: &mut Scene) -> String {
 async fn fail_at_lrs(scene: &mut Scene, uln: &str) {
     for trouble in Fault::all() {
         for (path, body, element) in singles(uln) {
-            let mut step = FaultStep::new(trouble).of(element);
+            let mut step = FaultStep::new(trouble).for_operation(element);
             (step.milliseconds, step.code) = match trouble {
                 // Long enough to be too late, once for all the others.
                 Fault::Latency | Fault::SlowDrip if element != "FindLearnerByULN" => continue,
                 Fault::Latency => (Some(1500), None),
                 Fault::SlowDrip => (Some(20), None),
-                Fault::Fault => (None, Some("WSEC0001".into())),
+                Fault::SoapFault => (None, Some("WSEC0001".into())),
                 _ => (None, None),
             };
-            scene.lrs.simulator.play(vec![step]);
+            scene.lrs.simulator.inject_faults(vec![step]);
             let answer = scene.post(path, &body).await;
             assert!(answer.status >= 400, "{trouble:?} {path}: {}", answer.text);
         }
-        scene.lrs.simulator.play(vec![FaultStep::new(Fault::Garbage)]);
+        scene.lrs.simulator.inject_faults(vec![FaultStep::new(Fault::Garbage)]);
         let (resource, body) = &batches(uln)[1];
         scene.post(&format!("/v1/{resource}"), body).await;
-        scene.lrs.simulator.calm();
+        scene.lrs.simulator.clear_faults();
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
-use lrs_gateway::lrs::codes::{CodeKind, LrsCode, TABLE};
+use lrs_gateway::lrs::codes::{CodeKind, DOCUMENTED_CODES, LrsCode};
 use serde_json::{Value, json};
 
 use crate::support::caller::Answer;
@@ -91,7 +91,7 @@ const UNKNOWN_ERROR: (u16, &str) = (502, "lrs_rejected_request");
 fn every_code_of_the_table_is_expected_here_and_no_other() {
     let mut expected: Vec<&str> = EXPECTED.iter().map(|(code, ..)| *code).collect();
     expected.dedup();
-    assert_eq!(expected, TABLE.iter().map(|entry| entry.code).collect::<Vec<_>>());
+    assert_eq!(expected, DOCUMENTED_CODES.iter().map(|entry| entry.code).collect::<Vec<_>>());
 }
 
 #[tokio::test]
@@ -136,7 +136,7 @@ async fn codes_nobody_documented_are_judged_by_their_letters() {
 #[tokio::test]
 async fn the_codes_of_retrieved_ulns_are_not_public_and_stand_with_each() {
     let exchange = Exchange::start();
-    for code in TABLE.iter().map(|entry| entry.code).chain(["WSRC7777", "WSEC7777"]) {
+    for code in DOCUMENTED_CODES.iter().map(|entry| entry.code).chain(["WSRC7777", "WSEC7777"]) {
         let row = format!("<VerifiedULN><ULN>3000000126</ULN><ResponseCode>{code}</ResponseCode></VerifiedULN>");
         let reply = format!("<r:RetrieveULNsResponse xmlns:r='urn:r'><RetrievedULNs>{row}</RetrievedULNs></r:RetrieveULNsResponse>");
         let told = exchange.post(RETRIEVE, &json!({"ulns": ["3000000126"]}), vec![soap(200, &reply)]).await.0.ok();
@@ -271,7 +271,7 @@ impl Told {
             assert_eq!((&answer["outcome"], &answer["lrsCode"]), (&json!(word), &json!(code)), "{what}");
             return;
         }
-        let meaning = LrsCode::new(code).entry().map_or("LRS has not published what this code means", |entry| entry.meaning);
+        let meaning = LrsCode::new(code).entry().map_or("LRS has not published the meaning of this code", |entry| entry.meaning);
         assert_eq!((&answer["code"], &answer["lrs"]), (&json!(word), &json!({"code": code, "description": meaning})), "{what}");
         let nobody_knows = (status, word) == AS_FAULT || LrsCode::new(code).kind() == CodeKind::UnknownError;
         let unknown = step.writes() && nobody_knows;

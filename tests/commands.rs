@@ -125,12 +125,12 @@ fn every_problem_of_a_configuration_is_reported_at_once() {
     for place in [
         "server.listen: must be an IP address",
         "server.workers: must be",
-        "server.colour: there is no such field",
+        "server.colour: unknown field",
         "auth.issuers.0.issuer: is required",
         "auth.issuers.0.algorithms.0: must be one of",
         "lrs.environment: must be live",
         "lrs.timeout_seconds: must be",
-        "organisation: there is no such field",
+        "organisation: unknown field",
         "organisations: is required",
     ] {
         assert!(said.contains(place), "{place}: {said}");
@@ -143,20 +143,20 @@ fn a_slip_in_the_file_hides_nothing_of_what_comes_after_it() {
     let setup = Setup::new("http://127.0.0.1:1");
     let config = std::fs::read_to_string(setup.path("gateway.toml")).expect("written");
     let config = config.replacen("[lrs]\n", "[lrs]\ntimeout_secs = 3\nbatch_timeout_seconds = 4000\n", 1);
-    let more = "[store]\nredis-url = \"x\"\n[limits]\nreplicas = 0\n[batches]\nfirst_poll_seconds = 900\nlongest_poll_seconds = 60\n\
+    let more = "[store]\nredis-url = \"x\"\n[limits]\nexpected_replicas = 0\n[batches]\ninitial_poll_interval_seconds = 900\nmax_poll_interval_seconds = 60\n\
         [lrs.achievements]\ncreate_action = 2\nfinal_type = \"Provisional\"\n";
     setup.write("gateway.toml", &(config + more));
     setup.write("organisations/10088882.toml", "ukprn = \"10088882\"\nclient-certificate = {}\n");
     let said = stderr(&run(&["check-config", "--config", &setup.config()]));
     for place in [
-        "lrs.timeout_secs: there is no such field",
-        "store.redis-url: there is no such field",
+        "lrs.timeout_secs: unknown field",
+        "store.redis-url: unknown field",
         "lrs.batch_timeout_seconds: must be at most 3600",
-        "limits.replicas: must be at least 1",
-        "batches.first_poll_seconds: must not be more than longest_poll_seconds",
+        "limits.expected_replicas: must be at least 1",
+        "batches.initial_poll_interval_seconds: must not be more than max_poll_interval_seconds",
         "lrs.achievements: each action needs a number of its own",
-        "lrs.achievements.final_type: must not be that of provisional_type",
-        "10088882.toml: client-certificate: there is no such field",
+        "lrs.achievements.final_type: must not be equal to provisional_type",
+        "10088882.toml: client-certificate: unknown field",
     ] {
         assert!(said.contains(place), "{place}: {said}");
     }
@@ -217,7 +217,7 @@ fn problems_behind_the_file_are_reported_at_once_too() {
     for problem in [
         "server.tls: ",
         "auth.issuers.0.hmac_secret_file: holds fewer than 32 bytes",
-        "auth.issuers.1.issuer: https://a.example/ stands",
+        "auth.issuers.1.issuer: https://a.example/ is used in another section already",
         "auth.issuers.1.algorithms: is required with jwks_url",
         "auth.issuers.2.public_key_file",
         "lrs.base_url: must be https",
@@ -226,9 +226,9 @@ fn problems_behind_the_file_are_reported_at_once_too() {
         "10088882.toml: products.0: must be one of",
         "10088883.toml: password_file",
         "10088883.toml: client_certificate: pfx_file",
-        "10088884.toml: ukprn: organisation 10088881 is described",
+        "10088884.toml: ukprn: organisation 10088881 is already described",
         "10088885.toml: password_file",
-        "10088885.toml: client_certificate: needs either certificate_file and key_file",
+        "10088885.toml: client_certificate: must have either certificate_file and key_file",
         "10088886.toml: not well-formed TOML",
     ] {
         assert!(said.contains(problem), "{problem}: {said}");
@@ -253,7 +253,7 @@ async fn one_organisations_trouble_does_not_keep_the_others_from_being_served_ov
     let checked = run(&["check-config", "--config", &setup.config()]);
     assert!(!checked.status.success() && stderr(&checked).contains("10088882.toml: password_file"), "{}", stderr(&checked));
     let mut gateway = Program::start(&["serve", "--config", &setup.config()], &[]);
-    let problem = gateway.wait_for("an organisation has a problem: check-config tells them all");
+    let problem = gateway.wait_for("organisation problem: run check-config to list every problem");
     assert!(problem["problem"].as_str().is_some_and(|text| text.contains("10088882.toml")), "{problem}");
     let url = format!("https://{}", gateway.wait_for("serving")["api"].as_str().expect("an address"));
     let token = run(&["token", "--config", &setup.config(), "--organisation", "10088881", "--user", "j.bloggs"]);
@@ -271,14 +271,15 @@ fn numbers_and_addresses_that_would_stop_the_gateway_are_problems() {
     let config =
         config.replace("workers = 1", "workers = 0").replace("admin_listen = \"127.0.0.1:0\"", "admin_listen = \"127.0.0.1:8080\"");
     let config = config.replace("\nlisten = \"127.0.0.1:0\"", "\nlisten = \"127.0.0.1:8080\"");
-    setup.write("gateway.toml", &config.replace("[lrs]", "[lrs]\ntimeout_seconds = 0\nconnect_timeout_seconds = 0\nmax_answer_bytes = 0"));
+    setup
+        .write("gateway.toml", &config.replace("[lrs]", "[lrs]\ntimeout_seconds = 0\nconnect_timeout_seconds = 0\nmax_response_bytes = 0"));
     let output = run(&["check-config", "--config", &setup.config()]);
     let said = stderr(&output);
     for place in [
         "server.workers",
         "lrs.connect_timeout_seconds",
         "lrs.timeout_seconds",
-        "lrs.max_answer_bytes",
+        "lrs.max_response_bytes",
         "server.admin_listen",
         "lrs.base_url: must not have a user name or password",
     ] {
@@ -305,10 +306,13 @@ fn a_simulator_of_impossible_people_does_not_start() {
         )
     };
     for (file, problem) in [
-        (learner("3000000258", "merged_into = \"7000000057\"\n").replace("7000000057", "4444599390"), "names nobody"),
-        (learner("3000000126", ""), "the same ULN"),
+        (
+            learner("3000000258", "merged_into = \"7000000057\"\n").replace("7000000057", "4444599390"),
+            "merged_into of learner 1 is not the ULN of a learner",
+        ),
+        (learner("3000000126", ""), "two learners have the same ULN"),
         ("[[organisations]]\nukprn = \"10012345\"\npassword = \"short\"\nproducts = []\n".to_owned(), "exactly 16 characters"),
-        ("colour = 1\n".to_owned(), "there is no such field"),
+        ("colour = 1\n".to_owned(), "unknown field"),
     ] {
         setup.write("simulator.toml", &file);
         let output = run(&["simulate", "--config", &setup.path("simulator.toml").display().to_string(), "--listen", "127.0.0.1:0"]);

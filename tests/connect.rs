@@ -4,7 +4,7 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use lrs_gateway::simulator::{Settings, TlsFiles};
+use lrs_gateway::simulator::{SimulatorSettings, TlsFiles};
 
 use crate::support::certificates::Authority;
 use crate::support::peer::{Reply, http};
@@ -26,9 +26,9 @@ fn connect(setup: &Setup, names: &[&str]) -> (bool, String) {
 /// An LRS that lets in whom this authority has certified.
 fn lrs(authority: &Authority) -> Lrs {
     let (certificate_file, key_file) = authority.issue("127.0.0.1");
-    Lrs::with(&Settings {
+    Lrs::with(&SimulatorSettings {
         tls: Some(TlsFiles { certificate_file, key_file, client_ca_file: Some(authority.ca_file()) }),
-        ..Settings::default()
+        ..SimulatorSettings::default()
     })
 }
 
@@ -64,7 +64,7 @@ fn certificates_that_lrs_does_not_take_are_named() {
     let lrs = lrs(&authority);
     for (certificate, problem) in [
         (Some(stranger.issue("college")), "LRS does not trust the organisation's client certificate (TLS alert UnknownCA)"),
-        (None, "LRS wants a client certificate (TLS alert CertificateRequired), and the organisation has none"),
+        (None, "LRS requires a client certificate (TLS alert CertificateRequired), and the organisation has none"),
     ] {
         let (worked, said) = connect(&setup(&lrs.url(), &authority.ca_file(), certificate), &[UKPRN]);
         assert!(!worked && said.contains(problem), "{said}");
@@ -85,7 +85,7 @@ fn who_is_not_lrs_is_not_taken_for_it() {
 
     let (certificate_file, key_file) = authority.issue_until("127.0.0.1", 2020);
     let tls = TlsFiles { certificate_file, key_file, client_ca_file: None };
-    let expired = Lrs::with(&Settings { tls: Some(tls), ..Settings::default() });
+    let expired = Lrs::with(&SimulatorSettings { tls: Some(tls), ..SimulatorSettings::default() });
     let (worked, said) = connect(&setup(&expired.url(), &authority.ca_file(), None), &[UKPRN]);
     assert!(!worked && said.contains("is not valid today"), "{said}");
 }
@@ -131,7 +131,7 @@ fn pages_about_certificates_and_slow_answers_are_told_apart_from_tls() {
     let setup = Setup::new(&slow.url());
     setup.lrs("timeout_seconds = 1");
     let (worked, said) = connect(&setup, &[UKPRN]);
-    assert!(!worked && said.contains("no answer within lrs.timeout_seconds"), "{said}");
+    assert!(!worked && said.contains("no response within lrs.timeout_seconds"), "{said}");
 }
 
 #[test]
@@ -139,7 +139,7 @@ fn organisations_are_tried_though_others_have_problems_and_must_be_there() {
     let lrs = Lrs::start();
     let setup = Setup::new(&lrs.url());
     let (worked, said) = connect(&setup, &["10099999"]);
-    assert!(!worked && said.contains("--connect 10099999: there is no such organisation"), "{said}");
+    assert!(!worked && said.contains("--connect 10099999: no usable organisation found"), "{said}");
     setup.write("organisations/10088882.toml", "ukprn = ");
     let output = run(&["check-config", "--config", &setup.config(), "--connect", UKPRN]);
     let said = String::from_utf8(output.stdout.clone()).expect("text");

@@ -3,10 +3,9 @@
 use std::path::Path;
 
 use jsonwebtoken::Algorithm;
-use lrs_gateway::domain::{OrganisationRef, Ukprn};
-use lrs_gateway::organisations::Product;
+use lrs_gateway::domain::{OrganisationRef, Product, Ukprn};
 use lrs_gateway::schema::Scalar as _;
-use lrs_gateway::simulator::{Settings, SimulatedOrganisation};
+use lrs_gateway::simulator::{SimulatedOrganisation, SimulatorSettings};
 use serde_json::{Value, json};
 
 use crate::support::certificates::{Authority, made};
@@ -31,7 +30,7 @@ fn lrs() -> Lrs {
         password: PASSWORD.into(),
         products: vec![Product::UlnManagement, Product::Verification],
     });
-    Lrs::with(&Settings { organisations: organisations.into(), ..Settings::default() })
+    Lrs::with(&SimulatorSettings { organisations: organisations.into(), ..SimulatorSettings::default() })
 }
 
 /// A copy of an example, with everything it names.

@@ -62,7 +62,10 @@ async fn the_readme_shows_the_answer_to_the_first_call() {
 #[test]
 fn the_examples_are_read_without_a_mistake() {
     let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
-    lrs_gateway::simulator::Settings::load(&examples.join("simulator.toml")).expect("a good file").simulator().expect("a register");
+    lrs_gateway::simulator::SimulatorSettings::load(&examples.join("simulator.toml"))
+        .expect("a good file")
+        .build_simulator()
+        .expect("a register");
     // The gateway's example names an organisation's files, which only its operator has: nothing else may be wrong with it.
     let config = lrs_gateway::config::Config::load(&examples.join("gateway.toml")).expect("a good file");
     assert!(!config.organisation_problems.is_empty(), "the organisation's files are not there");

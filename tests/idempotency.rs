@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use lrs_gateway::domain::Product;
 use lrs_gateway::idempotency::{Acquisition, Completion, IdempotencyStore, IdempotentRequest, Reservation};
-use lrs_gateway::organisations::Product;
 use lrs_gateway::simulator::{Fault, FaultStep};
 use lrs_gateway::storage::Storage;
 use serde_json::{Value, json};
@@ -66,11 +66,11 @@ impl Scene {
     }
 
     fn plays(&self, trouble: Fault, operation: &str) {
-        self.lrs.simulator.play(vec![FaultStep::new(trouble).of(operation).times(1)]);
+        self.lrs.simulator.inject_faults(vec![FaultStep::new(trouble).for_operation(operation).times(1)]);
     }
 
     fn registrations(&self) -> (usize, usize) {
-        (self.lrs.simulator.requests("RegisterLearner"), self.lrs.simulator.done("RegisterLearner"))
+        (self.lrs.simulator.request_count("RegisterLearner"), self.lrs.simulator.executed_count("RegisterLearner"))
     }
 }
 
@@ -204,7 +204,10 @@ async fn a_batch_that_is_submitted_twice_is_one_batch() {
 async fn what_is_being_done_is_not_begun_again_even_if_the_caller_has_left() {
     let scene = Scene::with(Options { timeout: Duration::from_secs(10), ..Options::default() });
     scene.search().await;
-    scene.lrs.simulator.play(vec![FaultStep::new(Fault::Latency).of("RegisterLearner").times(1).taking(800)]);
+    scene
+        .lrs
+        .simulator
+        .inject_faults(vec![FaultStep::new(Fault::Latency).for_operation("RegisterLearner").times(1).with_milliseconds(800)]);
     let caller = scene.keyed();
     let registration = nia();
     // The caller hangs up while LRS is at work.
@@ -269,7 +272,7 @@ async fn keys_are_texts_of_reasonable_length() {
         let problem = caller.post(OBTAIN, &nia()).await.problem(400, "malformed_request");
         assert!(problem["detail"].as_str().is_some_and(|detail| detail.contains("Idempotency-Key")), "{problem}");
     }
-    assert_eq!(scene.lrs.simulator.requests("FindLearnerByDemographics"), 0);
+    assert_eq!(scene.lrs.simulator.request_count("FindLearnerByDemographics"), 0);
     // A text of structured fields is the same key as without its quotation marks.
     scene.keyed().post(OBTAIN, &nia()).await;
     let quoted: &'static str = format!("\"{KEY}\"").leak();
@@ -309,7 +312,7 @@ async fn two_replicas_asked_at_once_do_it_once() {
     let fresh = answers.iter().filter(|answer| answer.status == 201 && !is_replayed(answer)).count();
     assert_eq!(fresh, 1, "{:?}", answers.iter().map(|answer| answer.status).collect::<Vec<_>>());
     assert!(answers.iter().all(|answer| answer.status == 201 || answer.json()["code"] == "idempotency_key_in_use"));
-    assert_eq!(lrs.simulator.requests("RegisterLearner"), 1);
+    assert_eq!(lrs.simulator.request_count("RegisterLearner"), 1);
 }
 
 #[tokio::test]
@@ -320,7 +323,7 @@ async fn without_redis_a_write_with_a_key_is_refused_and_one_without_goes_on() {
     redis.kill();
     let problem = keyed.post(OBTAIN, &nia()).await.problem(503, "store_unavailable");
     assert_eq!((&problem["retryable"], problem["retryAfterSeconds"].is_u64()), (&json!(true), true));
-    assert_eq!(lrs.simulator.requests("FindLearnerByDemographics"), 0, "nothing was done");
+    assert_eq!(lrs.simulator.request_count("FindLearnerByDemographics"), 0, "nothing was done");
     assert_eq!(gateway.caller().post(OBTAIN, &nia()).await.status, 201, "who gives no key, asks for nothing of the store");
     redis.revive();
     let mut answer = keyed.post(OBTAIN, &nia()).await;
@@ -333,7 +336,8 @@ async fn without_redis_a_write_with_a_key_is_refused_and_one_without_goes_on() {
 
 /// A request with this key and body.
 fn request<'a>(key: &'a str, body: &'a str) -> IdempotentRequest<'a> {
-    IdempotentRequest { organisation: PROVIDER, client: ("https://idp.example", "desk"), operation: "x", key, body: body.as_bytes() }
+    let (issuer, client) = ("https://idp.example", "desk");
+    IdempotentRequest { organisation: PROVIDER, issuer, client, operation: "x", key, body_digest: body.as_bytes() }
 }
 
 async fn turn(store: &IdempotencyStore, key: &str) -> Reservation {
@@ -348,26 +352,26 @@ async fn keeps_its_promises(storage: &Storage) {
     let store = IdempotencyStore::new(storage, Duration::from_millis(150));
     // Who is gone without a word is known to be gone after a while; the work keeps its name.
     let first = turn(&store, "gone").await;
-    assert!(!first.again);
+    assert!(!first.is_retry);
     assert!(matches!(store.acquire(request("gone", "body")).await, Ok(Acquisition::InProgress)));
     assert!(matches!(store.acquire(request("gone", "other")).await, Ok(Acquisition::BodyMismatch)));
     tokio::time::sleep(Duration::from_millis(200)).await;
     let second = turn(&store, "gone").await;
-    assert!(second.again && second.work == first.work);
+    assert!(second.is_retry && second.work_id == first.work_id);
     // What the first says now is heard by nobody.
     store.complete(&first, Completion::Answered(b"late".to_vec())).await.expect("heard");
     assert!(matches!(store.acquire(request("gone", "body")).await, Ok(Acquisition::InProgress)));
-    store.complete(&second, Completion::Unknown).await.expect("heard");
+    store.complete(&second, Completion::OutcomeUnknown).await.expect("heard");
     let third = turn(&store, "gone").await;
-    assert!(third.again && third.work == first.work);
+    assert!(third.is_retry && third.work_id == first.work_id);
     store.complete(&third, Completion::Answered(b"an answer".to_vec())).await.expect("heard");
-    assert!(matches!(store.acquire(request("gone", "body")).await, Ok(Acquisition::Done(answer)) if answer == b"an answer"));
+    assert!(matches!(store.acquire(request("gone", "body")).await, Ok(Acquisition::Completed(answer)) if answer == b"an answer"));
     assert!(matches!(store.acquire(request("gone", "other")).await, Ok(Acquisition::BodyMismatch)));
     // What was not done is forgotten.
     let nothing = turn(&store, "nothing").await;
-    store.complete(&nothing, Completion::NothingDone).await.expect("heard");
+    store.complete(&nothing, Completion::NotExecuted).await.expect("heard");
     let fresh = turn(&store, "nothing").await;
-    assert!(!fresh.again && fresh.work != nothing.work);
+    assert!(!fresh.is_retry && fresh.work_id != nothing.work_id);
 }
 
 #[tokio::test]
@@ -381,7 +385,7 @@ async fn a_store_in_redis_keeps_its_promises_and_finds_what_older_keys_have_name
     keeps_its_promises(&redis.storage(ENCRYPTION_KEY)).await;
     let rotated = format!("{}\n{ENCRYPTION_KEY}", "08".repeat(32));
     let after = IdempotencyStore::new(&redis.storage(&rotated), Duration::from_secs(10));
-    assert!(matches!(after.acquire(request("gone", "body")).await, Ok(Acquisition::Done(answer)) if answer == b"an answer"));
+    assert!(matches!(after.acquire(request("gone", "body")).await, Ok(Acquisition::Completed(answer)) if answer == b"an answer"));
     let turn = turn(&after, "new").await;
     after.complete(&turn, Completion::Answered(b"sealed with the new key".to_vec())).await.expect("heard");
     assert!(redis.keys().iter().filter(|key| key.contains(":once:")).count() >= 2);

@@ -40,7 +40,7 @@ fn assert_refused(answer: &Answer, reason: &str) {
     assert!(problem["detail"].as_str().expect("text").contains(reason), "{reason}: {problem}");
 }
 
-const UNKNOWN: &str = "its key is not one of the issuer's";
+const UNKNOWN: &str = "its key is not in the issuer's key set";
 
 #[tokio::test]
 async fn a_token_is_verified_with_the_key_it_names() {
@@ -51,7 +51,7 @@ async fn a_token_is_verified_with_the_key_it_names() {
     for key in &keys {
         call(&gateway, &key.token(json!({}))).await.ok();
         let stranger = SigningKey::of(key.jwk["kid"].as_str().expect("a name"), key.header().alg);
-        assert_refused(&call(&gateway, &stranger.token(json!({}))).await, "signature is wrong");
+        assert_refused(&call(&gateway, &stranger.token(json!({}))).await, "signature is invalid");
         assert_refused(&call(&gateway, &key.token(json!({"aud": "others"}))).await, "another audience");
     }
     assert!(provider.fetches() <= 2, "all of it with the set that was fetched at the start");
@@ -69,7 +69,7 @@ async fn a_token_that_names_no_key_needs_exactly_one_that_fits() {
     provider.publish(&[&second, &other_kind]);
     tokio::time::sleep(COOLDOWN).await;
     call(&gateway, &unnamed(&second)).await.ok();
-    assert_refused(&call(&gateway, &unnamed(&first)).await, "signature is wrong");
+    assert_refused(&call(&gateway, &unnamed(&first)).await, "signature is invalid");
 
     provider.publish(&[&first, &second]);
     tokio::time::sleep(COOLDOWN).await;
@@ -89,8 +89,8 @@ async fn each_issuer_has_its_own_keys() {
     call(&gateway, &theirs_named_like_ours.token(json!({"iss": "https://second.example/"}))).await.ok();
 
     assert_refused(&call(&gateway, &theirs.token(json!({}))).await, UNKNOWN);
-    assert_refused(&call(&gateway, &theirs_named_like_ours.token(json!({}))).await, "signature is wrong");
-    assert_refused(&call(&gateway, &ours.token(json!({"iss": "https://second.example/"}))).await, "signature is wrong");
+    assert_refused(&call(&gateway, &theirs_named_like_ours.token(json!({}))).await, "signature is invalid");
+    assert_refused(&call(&gateway, &ours.token(json!({"iss": "https://second.example/"}))).await, "signature is invalid");
 }
 
 /// Callers call all the time while the provider rotates: publishes a new key, signs with it, withdraws the old one.
@@ -107,7 +107,7 @@ async fn keys_rotate_under_load() {
     };
     let first = current(0);
     let provider = IdentityProvider::publishing(&[&first.key]);
-    let settings = JwksSettings { refresh: Duration::from_millis(250), ..provider.settings() };
+    let settings = JwksSettings { refresh_interval: Duration::from_millis(250), ..provider.settings() };
     let gateway = trusting(vec![issuer(ISSUER, settings)]);
     call(&gateway, &first.token).await.ok();
 
@@ -169,7 +169,7 @@ async fn keys_rotate_under_load() {
 async fn a_withdrawn_key_is_not_accepted_for_tokens_that_were_verified_before() {
     let (old, new) = (SigningKey::new("old"), SigningKey::new("new"));
     let provider = IdentityProvider::publishing(&[&old, &new]);
-    let gateway = trusting(vec![issuer(ISSUER, JwksSettings { refresh: Duration::from_millis(50), ..provider.settings() })]);
+    let gateway = trusting(vec![issuer(ISSUER, JwksSettings { refresh_interval: Duration::from_millis(50), ..provider.settings() })]);
     let token = old.token(json!({}));
     for _ in 0..3 {
         call(&gateway, &token).await.ok();
@@ -241,7 +241,7 @@ async fn the_last_good_keys_go_on_serving_while_the_provider_is_down() {
     let (known, new) = (SigningKey::new("1"), SigningKey::new("2"));
     let provider = IdentityProvider::publishing(&[&known]);
     let verifier = Verifier::new(vec![issuer(ISSUER, JwksSettings { timeout: Duration::from_millis(200), ..provider.settings() })]);
-    verifier.fetch_all().await;
+    verifier.fetch_key_sets().await;
     let evil = IdentityProvider::publishing(&[&new]);
     let good_set = set_of(&[&new]);
     let redirect = format!("HTTP/1.1 302 X\r\nLocation: {}\r\nContent-Length: {}\r\n\r\n", evil.url(), good_set.len()).into_bytes();
@@ -254,23 +254,23 @@ async fn the_last_good_keys_go_on_serving_while_the_provider_is_down() {
         (Some(http(200, "application/json", &set_of(&vec![&new; 101]))), "more than 100 keys"),
         (Some(http(200, "text/html", b"<html>")), "not a JSON Web Key Set"),
         (Some(http(200, "application/json", b"{\"keys\": [")), "not a JSON Web Key Set"),
-        (Some(b"HTTP/1.1 200 X\r\nContent-Length: 9999\r\n\r\n{\"keys\":".to_vec()), "does not answer in time"),
-        (None, "does not answer in time"),
+        (Some(b"HTTP/1.1 200 X\r\nContent-Length: 9999\r\n\r\n{\"keys\":".to_vec()), "does not respond in time"),
+        (None, "does not respond in time"),
     ] {
         bytes.map_or_else(|| provider.say_nothing(), |bytes| provider.answer(bytes));
-        let [(0, ISSUER, Err(said))] = &verifier.fetch_all().await[..] else { panic!("{problem}: it must not be taken") };
+        let [(0, ISSUER, Err(said))] = &verifier.fetch_key_sets().await[..] else { panic!("{problem}: it must not be taken") };
         assert!(said.contains(problem), "{problem}: {said}");
         verifier.verify(&known.token(json!({}))).await.expect(problem);
         // Its key may be right: nobody knows.
         assert_eq!(verifier.verify(&new.token(json!({}))).await.map(|_| ()), Err(TokenError::KeysUnavailable), "{problem}");
-        assert!(verifier.ready());
+        assert!(verifier.is_ready());
     }
     assert_eq!(evil.fetches(), 0, "no redirect is followed");
     provider.publish(&[&new]);
     tokio::time::sleep(COOLDOWN).await;
     verifier.verify(&new.token(json!({}))).await.expect("it has healed");
     assert!(verifier.verify(&known.token(json!({}))).await.is_err());
-    let ages: Vec<_> = verifier.key_ages().collect();
+    let ages: Vec<_> = verifier.key_set_ages().collect();
     assert!(matches!(ages[..], [(ISSUER, age)] if age < Duration::from_secs(5)), "{ages:?}");
 }
 
@@ -292,9 +292,9 @@ async fn down_from_the_start_is_the_gateways_trouble_and_heals_by_itself() {
 
     let verifier = Verifier::new(vec![issuer(ISSUER, settings)]);
     verifier.refresh_keys_periodically();
-    assert!(!verifier.ready());
+    assert!(!verifier.is_ready());
     provider.publish(&[&key]);
-    until(|| verifier.ready()).await;
+    until(|| verifier.is_ready()).await;
     // The gateway's own try may come a little later.
     let waiting = Instant::now();
     while call(&gateway, &key.token(json!({}))).await.status != 200 {
@@ -306,7 +306,7 @@ async fn down_from_the_start_is_the_gateways_trouble_and_heals_by_itself() {
 async fn a_slow_provider_keeps_a_token_waiting_only_so_long() {
     let (known, new) = (SigningKey::new("1"), SigningKey::new("2"));
     let provider = IdentityProvider::publishing(&[&known]);
-    let settings = JwksSettings { longest_wait: Duration::from_millis(100), ..provider.settings() };
+    let settings = JwksSettings { max_wait: Duration::from_millis(100), ..provider.settings() };
     let gateway = trusting(vec![issuer(ISSUER, settings)]);
     call(&gateway, &known.token(json!({}))).await.ok();
     tokio::time::sleep(COOLDOWN).await;
@@ -383,16 +383,16 @@ async fn attacks_are_refused() {
         ("no algorithm", by_hand(&json!({"alg": "none", "kid": "1"}), ""), "well-formed"),
         ("no algorithm, a signature", by_hand(&json!({"alg": "nOnE", "kid": "1"}), signature), "well-formed"),
         ("no algorithm at all", by_hand(&json!({"kid": "1"}), signature), "well-formed"),
-        ("a signature of another token", by_hand(&json!({"alg": "RS256", "kid": "1"}), signature), "signature is wrong"),
-        ("no signature", by_hand(&json!({"alg": "RS256", "kid": "1"}), ""), "signature is wrong"),
+        ("a signature of another token", by_hand(&json!({"alg": "RS256", "kid": "1"}), signature), "signature is invalid"),
+        ("no signature", by_hand(&json!({"alg": "RS256", "kid": "1"}), ""), "signature is invalid"),
         ("a published secret", hmac("oct", shared), "signature algorithm"),
         ("a published secret without an algorithm", hmac("oct-without-alg", shared), "signature algorithm"),
-        ("an embedded key", under(Header { jwk: Some(embedded.clone()), ..attacker.header() }), "signature is wrong"),
+        ("an embedded key", under(Header { jwk: Some(embedded.clone()), ..attacker.header() }), "signature is invalid"),
         ("an embedded key of another name", under(Header { jwk: Some(embedded), kid: Some("evil".into()), ..attacker.header() }), UNKNOWN),
         ("a key set of the attacker", under(Header { jku: Some(evil.url()), kid: Some("evil".into()), ..attacker.header() }), UNKNOWN),
-        ("a certificate of the attacker", under(Header { x5u: Some(evil.url()), ..attacker.header() }), "signature is wrong"),
-        ("an embedded certificate", under(Header { x5c: Some(vec!["AAAA".into()]), ..attacker.header() }), "signature is wrong"),
-        ("no name of a key", under(Header { kid: None, ..attacker.header() }), "signature is wrong"),
+        ("a certificate of the attacker", under(Header { x5u: Some(evil.url()), ..attacker.header() }), "signature is invalid"),
+        ("an embedded certificate", under(Header { x5c: Some(vec!["AAAA".into()]), ..attacker.header() }), "signature is invalid"),
+        ("no name of a key", under(Header { kid: None, ..attacker.header() }), "signature is invalid"),
         ("another issuer's key", retired.token(json!({})), UNKNOWN),
         ("a critical extension", of_key(Header { crit: Some(vec!["b64".into()]), ..key.header() }), "critical header"),
         ("no critical extension", of_key(Header { crit: Some(Vec::new()), ..key.header() }), "critical header"),
@@ -401,15 +401,15 @@ async fn attacks_are_refused() {
         (
             "a key for another algorithm",
             for_ps256_only.token_under(&Header { alg: Algorithm::RS256, ..for_ps256_only.header() }, json!({})),
-            "not that of its key",
+            "does not match its key",
         ),
         (
             "a key of another kind",
             for_encryption.token_under(&Header { kid: Some("1".into()), ..for_encryption.header() }, json!({})),
-            "not that of its key",
+            "does not match its key",
         ),
         ("a key for encryption", for_encryption.token(json!({})), UNKNOWN),
-        ("an algorithm that is not the issuer's", of_key(Header { alg: Algorithm::RS512, ..key.header() }), "not one of the issuer's"),
+        ("an algorithm that is not the issuer's", of_key(Header { alg: Algorithm::RS512, ..key.header() }), "not allowed for this issuer"),
         ("a huge token", key.token(json!({"padding": "x".repeat(16 * 1024)})), "longer than 16 KiB"),
     ];
     attacks.extend(key.public_bytes().iter().map(|public| ("the public key as a secret", hmac("1", public), "signature algorithm")));
@@ -450,7 +450,7 @@ async fn check_config_fetches_the_keys() {
     assert!(!good && said.contains("auth.issuers.0.jwks_url: holds no key for the issuer's algorithms"), "{said}");
     provider.answer(http(404, "text/plain", b""));
     let (good, said) = check("[\"ES256\"]");
-    assert!(!good && said.contains("auth.issuers.0.jwks_url: answers with status 404"), "{said}");
+    assert!(!good && said.contains("auth.issuers.0.jwks_url: responds with status 404"), "{said}");
 }
 
 #[test]
@@ -463,8 +463,12 @@ fn settings_that_would_not_be_safe_are_problems() {
         ("idp.example.ac.uk", good, "jwks_url: must be an address"),
         ("https://me:secret@idp.example.ac.uk/jwks", good, "jwks_url: must not have a user name"),
         ("https://idp.example.ac.uk/jwks", "", "algorithms: is required with jwks_url"),
-        ("https://idp.example.ac.uk/jwks", "algorithms = [\"RS256\", \"HS256\"]", "algorithms: HS256 goes with hmac_secret_file only"),
-        ("https://idp.example.ac.uk/jwks", "algorithms = [\"RS256\"]\npublic_key_file = \"x\"", "needs one of jwks_url"),
+        (
+            "https://idp.example.ac.uk/jwks",
+            "algorithms = [\"RS256\", \"HS256\"]",
+            "algorithms: HS256 is allowed with hmac_secret_file only",
+        ),
+        ("https://idp.example.ac.uk/jwks", "algorithms = [\"RS256\"]\npublic_key_file = \"x\"", "exactly one of jwks_url"),
         ("https://idp.example.ac.uk/jwks", "algorithms = [\"RS256\"]\njwks_cooldown_seconds = 0", "jwks_cooldown_seconds: must be 1 to"),
         ("https://idp.example.ac.uk/jwks", "algorithms = [\"RS256\"]\njwks_refresh_seconds = 90000", "jwks_refresh_seconds: must be 1 to"),
         ("https://idp.example.ac.uk/jwks", "algorithms = [\"RS256\"]\njwks_ca_certificate_file = \"x\"", "jwks_ca_certificate_file: "),
@@ -477,7 +481,7 @@ fn settings_that_would_not_be_safe_are_problems() {
     let setup = Setup::new("http://127.0.0.1:1");
     setup.configure(|config| config.replace("hmac_secret_file", "jwks_refresh_seconds = 5\nhmac_secret_file"));
     let said = stderr(&run(&["check-config", "--config", &setup.config()]));
-    assert!(said.contains("jwks_refresh_seconds: goes with jwks_url only"), "{said}");
+    assert!(said.contains("jwks_refresh_seconds: is allowed with jwks_url only"), "{said}");
 }
 
 #[tokio::test]

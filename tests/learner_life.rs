@@ -1,6 +1,6 @@
 //! A learner's life through the API: not found, obtained, found, updated, verified, read.
 
-use lrs_gateway::simulator::Settings;
+use lrs_gateway::simulator::SimulatorSettings;
 use serde_json::{Value, json};
 
 use crate::support::{Caller, Gateway, Lrs};
@@ -115,7 +115,7 @@ async fn a_learner_nobody_searched_for_is_not_registered() {
     let answer = caller.post("/v1/learners/register", &body).await;
     assert_eq!((answer.status, &answer.json()["outcome"]), (201, &json!("REGISTERED")));
 
-    let too_late = Lrs::with(&Settings { registration_window_seconds: 0, ..Settings::default() });
+    let too_late = Lrs::with(&SimulatorSettings { registration_window_seconds: 0, ..SimulatorSettings::default() });
     let gateway = Gateway::to(&too_late.url());
     gateway.caller().post("/v1/learners/obtain-uln", &body).await.problem(409, "learner_not_registered");
 }

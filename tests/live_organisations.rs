@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use lrs_gateway::simulator::{Fault, FaultStep, Settings, TlsFiles};
+use lrs_gateway::simulator::{Fault, FaultStep, SimulatorSettings, TlsFiles};
 use serde_json::{Value, json};
 
 use crate::support::Lrs;
@@ -78,7 +78,7 @@ async fn organisations_come_change_and_go_while_the_gateway_runs() {
     scene.becomes(OTHER, 502).await.problem(502, "lrs_credentials_rejected");
     // A broken file changes nothing, and is told once.
     scene.setup.write(&format!("organisations/{ONE}.toml"), "ukprn = ");
-    let told = scene.program.wait_for("an organisation has a problem: it stays as it was, if it was there");
+    let told = scene.program.wait_for("organisation file error: an unusable file leaves the organisation unchanged");
     assert!(told["problem"].as_str().is_some_and(|problem| problem.contains("not well-formed TOML")), "{told}");
     scene.caller(ONE).post(FIND, &search()).await.ok();
     assert_eq!(scene.unusable().await, "1");
@@ -91,17 +91,17 @@ async fn organisations_come_change_and_go_while_the_gateway_runs() {
     std::fs::remove_file(scene.setup.path(&format!("organisations/{ONE}.toml"))).expect("removed");
     scene.becomes(ONE, 403).await.problem(403, "organisation_not_registered");
     assert_eq!(scene.unusable().await, "0");
-    assert_eq!(scene.program.wait_for("an organisation is gone")["organisation"], ONE);
+    assert_eq!(scene.program.wait_for("organisation removed")["organisation"], ONE);
 }
 
 #[tokio::test]
 async fn the_batches_of_an_organisation_that_is_gone_wait_until_it_is_back() {
     const PASSWORD: &str = "demo-password-01";
     let lrs = Lrs::start();
-    lrs.simulator.set_jobs_take(Duration::ZERO);
-    lrs.simulator.play(vec![FaultStep::new(Fault::OutOfHours)]);
+    lrs.simulator.set_job_duration(Duration::ZERO);
+    lrs.simulator.inject_faults(vec![FaultStep::new(Fault::OutOfHours)]);
     let setup = Setup::new(&lrs.url());
-    setup.configure(|config| config + "[batches]\nfirst_poll_seconds = 1\nlongest_poll_seconds = 1\n");
+    setup.configure(|config| config + "[batches]\ninitial_poll_interval_seconds = 1\nmax_poll_interval_seconds = 1\n");
     organisation(&setup, ONE, PASSWORD);
     let file = setup.path(&format!("organisations/{ONE}.toml"));
     let text = std::fs::read_to_string(&file).expect("written").replace("[\"uln", "[\"registration-batches\", \"uln");
@@ -112,8 +112,8 @@ async fn the_batches_of_an_organisation_that_is_gone_wait_until_it_is_back() {
     let path = accepted.header("location").to_owned();
     assert_eq!(accepted.status, 202, "{}", accepted.text);
     std::fs::remove_file(&file).expect("removed");
-    scene.program.wait_for("the batch waits: its organisation is not registered");
-    lrs.simulator.calm();
+    scene.program.wait_for("batch deferred: organisation not registered");
+    lrs.simulator.clear_faults();
     scene.caller(ONE).request("GET", &path).await.problem(403, "organisation_not_registered");
     assert!(lrs.simulator.jobs().submissions().is_empty(), "nothing was sent");
     std::fs::write(&file, &text).expect("written");
@@ -169,11 +169,13 @@ async fn certificates_are_rotated_under_load_and_no_call_fails_or_goes_under_ano
     let authority = Authority::new();
     let (certificate_file, key_file) = authority.issue("127.0.0.1");
     let organisations = [ONE, OTHER].map(|ukprn| (ukprn, format!("password-{}", &ukprn[1..])));
-    let mut settings =
-        Settings { tls: Some(TlsFiles { certificate_file, key_file, client_ca_file: Some(authority.ca_file()) }), ..Settings::default() };
+    let mut settings = SimulatorSettings {
+        tls: Some(TlsFiles { certificate_file, key_file, client_ca_file: Some(authority.ca_file()) }),
+        ..SimulatorSettings::default()
+    };
     for (simulated, (_, password)) in settings.organisations.iter_mut().zip(&organisations) {
         simulated.password.clone_from(password);
-        simulated.products = vec![lrs_gateway::organisations::Product::UlnManagement];
+        simulated.products = vec![lrs_gateway::domain::Product::UlnManagement];
     }
     let lrs = Lrs::with(&settings);
     let setup = Setup::new(&lrs.url().replace("http:", "https:"));
@@ -183,7 +185,7 @@ async fn certificates_are_rotated_under_load_and_no_call_fails_or_goes_under_ano
         "[limits]\norganisation_per_minute = 6000000\norganisation_burst = 100000\nperson_per_minute = 6000000\nperson_burst = 100000\n";
     setup.write(
         "gateway.toml",
-        &(config.replace("[organisations]", &format!("ca_certificate_file = \"{}\"\nretries = 0\n[organisations]", ca_file.display()))
+        &(config.replace("[organisations]", &format!("ca_certificate_file = \"{}\"\nmax_retries = 0\n[organisations]", ca_file.display()))
             + unlimited),
     );
     let directory = setup.path("organisations");
@@ -218,7 +220,7 @@ async fn certificates_are_rotated_under_load_and_no_call_fails_or_goes_under_ano
         done.store(true, Ordering::Relaxed);
     };
     futures_util::future::join(rotate, calls).await;
-    let shown = lrs.simulator.shown();
+    let shown = lrs.simulator.certificate_counts();
     assert_eq!(shown.values().sum::<usize>(), CALLS);
     for (organisation, subject) in shown.keys() {
         assert!(subject.starts_with(&format!("CN={organisation}-")), "{organisation} was shown as {subject}");
@@ -263,13 +265,13 @@ fn thirty_organisations_with_ten_mistakes_are_told_all_ten() {
     for mistake in [
         "10099000.toml: ukprn: must",
         "10099001.toml: products.0: must be one of",
-        "10099002.toml: colour: there is no such field",
+        "10099002.toml: colour: unknown field",
         "10099003.toml: password_file: ",
         "10099004.toml: password_file: ",
         "10099005.toml: client_certificate: the key does not belong to the certificate",
-        "organisation 10099006: its client certificate is not valid now",
+        "organisation 10099006: client certificate is not valid now",
         "10099007.toml: client_certificate: pfx_file: cannot be opened",
-        "10099009.toml: ukprn: organisation 10099009 is described in ",
+        "10099009.toml: ukprn: organisation 10099009 is already described in ",
         "10099010.toml: limits: every number must be at least 1",
     ] {
         assert_eq!(said.matches(mistake).count(), 1, "{mistake}: {said}");

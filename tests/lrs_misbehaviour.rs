@@ -277,7 +277,7 @@ async fn statuses_and_pages_that_are_no_answer_are_a_bad_response() {
 
 #[tokio::test]
 async fn an_answer_larger_than_the_limit_is_a_bad_response() {
-    let options = Options { max_answer_bytes: 64 * 1024, ..Options::default() };
+    let options = Options { max_response_bytes: 64 * 1024, ..Options::default() };
     let padded = format!("{ANSWER}{}", " ".repeat(64 * 1024));
     // Deflated spaces: after these bytes, every byte of zeros is another thousand of them.
     let deflated_spaces = b"\x1F\x8B\x08\0\0\0\0\0\x02\x03\xED\xC1\x31\x01\0\0\0\xC2\xA0\x2A\xEB\x9F\xD2\x0C";
@@ -305,7 +305,7 @@ async fn an_answer_larger_than_the_limit_is_a_bad_response() {
 
 #[tokio::test]
 async fn lrs_that_does_not_come_to_an_end_in_time_is_a_timeout() {
-    let options = Options { timeout: Duration::from_millis(300), max_answer_bytes: usize::MAX, ..Options::default() };
+    let options = Options { timeout: Duration::from_millis(300), max_response_bytes: usize::MAX, ..Options::default() };
     let whole = http(200, "text/xml", ANSWER.as_bytes());
     let head = whole.len() - ANSWER.len();
     fail_with(

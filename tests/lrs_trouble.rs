@@ -7,7 +7,8 @@ mod retries;
 mod scenarios;
 
 use futures_util::future::join_all;
-use lrs_gateway::organisations::{Organisation, Product};
+use lrs_gateway::domain::Product;
+use lrs_gateway::organisations::Organisation;
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 

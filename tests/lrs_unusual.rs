@@ -234,7 +234,7 @@ async fn http_may_deliver_the_answer_in_any_of_its_ways() {
 
 #[tokio::test]
 async fn an_answer_may_be_as_large_as_the_limit_and_no_larger() {
-    let options = Options { max_answer_bytes: 10_000, ..Options::default() };
+    let options = Options { max_response_bytes: 10_000, ..Options::default() };
     let padded = |length: usize| format!("{ANSWER}{}", " ".repeat(length - ANSWER.len()));
     let chunks = |length| Reply::Bytes(chunked(padded(length).as_bytes(), 999, "", ""));
     let script = Script::new(options, [sent(padded(10_000)), chunks(10_000), sent(padded(10_001)), chunks(10_001)]);

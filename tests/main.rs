@@ -33,6 +33,7 @@ mod organisations;
 mod rate_limits;
 mod register_learners;
 mod registration_batches;
+mod renamed_settings;
 mod renegotiation;
 mod replicas;
 mod retrieve_ulns;

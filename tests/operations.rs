@@ -134,7 +134,7 @@ async fn a_gateway_that_is_asked_to_end_fails_nobody() {
     let begun = Instant::now();
     let (ended_well, log) = serving.program.end();
     assert!(ended_well && begun.elapsed() < Duration::from_secs(10), "{log}");
-    assert!(log.contains("\"ended\""), "{log}");
+    assert!(log.contains("\"stopped\""), "{log}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -151,27 +151,32 @@ async fn a_write_that_lrs_is_at_work_on_is_answered_before_the_gateway_ends() {
         .extend(json!({"verificationType": "PASSPORT", "abilityToShare": "SEEN_SHARE"}).as_object().expect("an object").clone());
     // The first worker opens the connection to LRS; the second, which has the next caller, uses it.
     assert_eq!(caller(&serving.api).post("/v1/learners/find-by-demographics", &search).await.ok()["outcome"], "NO_MATCH");
-    lrs.simulator.play(vec![FaultStep { operation: Some("RegisterLearner".into()), ..FaultStep::new(Fault::Latency).taking(1500) }]);
+    lrs.simulator.inject_faults(vec![FaultStep {
+        operation: Some("RegisterLearner".into()),
+        ..FaultStep::new(Fault::Latency).with_milliseconds(1500)
+    }]);
     let registering = tokio::spawn({
         let caller = caller(&serving.api);
         async move { caller.post("/v1/learners/register", &json!({"learner": learner})).await }
     });
-    while lrs.simulator.requests("RegisterLearner") == 0 {
+    while lrs.simulator.request_count("RegisterLearner") == 0 {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     serving.program.terminate();
     let answer = registering.await.expect("no panic");
     assert_eq!((answer.status, &answer.json()["outcome"]), (201, &json!("REGISTERED")), "{}", answer.text);
     let (ended_well, log) = serving.program.end();
-    assert!(ended_well && log.contains("\"ended\""), "{log}");
+    assert!(ended_well && log.contains("\"stopped\""), "{log}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn replicas_are_restarted_one_after_the_other_and_nothing_fails() {
     let (lrs, redis) = (Lrs::start(), Redis::start());
-    lrs.simulator.set_jobs_take(Duration::from_millis(300));
-    let more =
-        format!("{}{UNLIMITED}[batches]\nfirst_poll_seconds = 1\nlongest_poll_seconds = 1\nlease_seconds = 2\n", redis_section(&redis));
+    lrs.simulator.set_job_duration(Duration::from_millis(300));
+    let more = format!(
+        "{}{UNLIMITED}[batches]\ninitial_poll_interval_seconds = 1\nmax_poll_interval_seconds = 1\nlease_seconds = 2\n",
+        redis_section(&redis)
+    );
     let setup = setup(&lrs.url(), &more);
     setup.configure(|config| config.replace("drain_seconds = 0", "drain_seconds = 1"));
     let mut replicas = [Serving::start(&setup), Serving::start(&setup)];
@@ -227,11 +232,14 @@ fn names(text: &str) -> BTreeSet<String> {
 #[tokio::test]
 async fn everything_that_is_measured_is_described_and_the_other_way_round() {
     let (lrs, redis) = (Lrs::start(), Redis::start());
-    lrs.simulator.set_jobs_take(Duration::ZERO);
+    lrs.simulator.set_job_duration(Duration::ZERO);
     let authority = crate::support::certificates::Authority::new();
     let key = crate::support::identity_provider::SigningKey::new("one");
     let provider = crate::support::identity_provider::IdentityProvider::publishing(&[&key]);
-    let more = format!("{}[batches]\nfirst_poll_seconds = 1\n[limits]\nperson_burst = 4\nperson_per_minute = 1\n", redis_section(&redis));
+    let more = format!(
+        "{}[batches]\ninitial_poll_interval_seconds = 1\n[limits]\nperson_burst = 4\nperson_per_minute = 1\n",
+        redis_section(&redis)
+    );
     let setup = setup(&lrs.url(), &more);
     let config = std::fs::read_to_string(setup.path("gateway.toml")).expect("written");
     let another = format!(

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use lrs_gateway::api::organisation::CertificateState;
+use lrs_gateway::domain::Product;
 use lrs_gateway::lrs::http_client::TlsBackend;
-use lrs_gateway::organisations::{ClientCertificate, Product};
-use lrs_gateway::rate_limit::RateOverrides;
-use lrs_gateway::simulator::{Settings, TlsFiles};
+use lrs_gateway::organisations::{ClientCertificate, LimitOverride, RateOverrides};
+use lrs_gateway::simulator::{SimulatorSettings, TlsFiles};
 use lrs_gateway::tls::Validity;
 use serde_json::json;
 
@@ -68,7 +68,7 @@ async fn lrs_that_asks_for_certificates_lets_in_who_has_one() {
     let (authority, stranger) = (Authority::new(), Authority::new());
     let (certificate_file, key_file) = authority.issue("127.0.0.1");
     let tls = TlsFiles { certificate_file, key_file, client_ca_file: Some(authority.ca_file()) };
-    let lrs = Lrs::with(&Settings { tls: Some(tls), ..Settings::default() });
+    let lrs = Lrs::with(&SimulatorSettings { tls: Some(tls), ..SimulatorSettings::default() });
     let search = json!({"uln": "3000000126", "givenName": "Ana", "familyName": "O'Neill"});
     let url = lrs.url().replace("http:", "https:");
     let gateway_with = |files| {
@@ -117,7 +117,7 @@ fn archives_of_today_and_of_lrss_early_years_can_be_opened() {
         [("modern.pfx", PASSWORD), ("legacy.pfx", PASSWORD), ("triple-des.pfx", PASSWORD), ("ec.pfx", PASSWORD), ("no-password.pfx", "")]
     {
         let identity = ClientCertificate::from_pkcs12(&made(name), password).unwrap_or_else(|problem| panic!("{name}: {problem}"));
-        assert!(identity.validity.is_now(), "{name}");
+        assert!(identity.validity.is_current(), "{name}");
         let expected = if name == "no-password.pfx" { 1 } else { 2 };
         assert_eq!(identity.chain_length(), expected, "{name}: with its issuer, without the root");
     }
@@ -126,9 +126,9 @@ fn archives_of_today_and_of_lrss_early_years_can_be_opened() {
     for (archive, password, said) in [
         (made("modern.pfx"), "another", "the password is wrong"),
         (made("legacy.pfx"), "", "the password is wrong"),
-        (cut, PASSWORD, "it is no PKCS#12 file"),
-        (made("college.pem"), PASSWORD, "it is no PKCS#12 file"),
-        (made("no-key.pfx"), PASSWORD, "no certificate in it belongs to a key"),
+        (cut, PASSWORD, "the file is not PKCS#12"),
+        (made("college.pem"), PASSWORD, "the file is not PKCS#12"),
+        (made("no-key.pfx"), PASSWORD, "contains no certificate with its private key"),
     ] {
         let problem = ClientCertificate::from_pkcs12(&archive, password).expect_err(said);
         assert!(problem.contains(said), "{problem}");
@@ -143,16 +143,16 @@ async fn an_organisation_can_read_about_itself() {
     let plain = gateway(with(None)).caller().request("GET", "/v1/organisation").await.ok();
     assert_eq!((&plain["ukprn"], &plain["name"], &plain["products"]), (&json!(PROVIDER), &json!("A test"), &json!(["uln-management"])));
     assert!(plain.get("clientCertificate").is_none() && plain.get("organisationRef").is_none(), "{plain}");
-    let own = RateOverrides { person: [Some(7), None], ..RateOverrides::default() };
-    let certified = gateway(with(Some(authority.issue("college"))).with_limits(own));
+    let own = RateOverrides { person: LimitOverride { per_minute: Some(7), burst: None }, ..RateOverrides::default() };
+    let certified = gateway(with(Some(authority.issue("college"))).with_rate_overrides(own));
     // Whoever has a token of the organisation may know, with any scope or none.
     let told = certified.caller().with_claims(json!({"scope": ""})).request("GET", "/v1/organisation").await.ok();
     assert_eq!(told["limits"]["person"]["perMinute"], 7, "{told}");
     assert_eq!(told["clientCertificate"]["validUntil"], "2099-01-01T00:00:00.000Z", "{told}");
     assert_eq!(told["clientCertificate"]["status"], "VALID");
     let status = |year: i16, month: i8, day: i8| {
-        let until = jiff::civil::date(year, month, day).to_zoned(jiff::tz::TimeZone::UTC).expect("a day").timestamp();
-        serde_json::to_value(CertificateState::from(Validity { from: jiff::Timestamp::UNIX_EPOCH, until })).expect("JSON")["status"].clone()
+        let not_after = jiff::civil::date(year, month, day).to_zoned(jiff::tz::TimeZone::UTC).expect("a day").timestamp();
+        serde_json::to_value(CertificateState::from(Validity { not_before: jiff::Timestamp::UNIX_EPOCH, not_after })).expect("JSON")["status"].clone()
     };
     let soon = jiff::Zoned::now().date().checked_add(jiff::Span::new().days(20)).expect("a day");
     assert_eq!([status(2020, 1, 1), status(soon.year(), soon.month(), soon.day())], [json!("NOT_VALID"), json!("EXPIRES_SOON")]);

@@ -5,8 +5,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;
-use lrs_gateway::organisations::Product;
-use lrs_gateway::rate_limit::{Limit, RateOverrides, Rates};
+use lrs_gateway::domain::Product;
+use lrs_gateway::organisations::{LimitOverride, RateOverrides};
+use lrs_gateway::rate_limit::{Limit, Rates};
 use serde_json::{Value, json};
 
 use crate::support::caller::PROVIDER;
@@ -79,9 +80,11 @@ async fn searches_by_demographics_have_a_lower_limit() {
 async fn an_organisation_can_have_limits_of_its_own_and_takes_nothing_from_others() {
     let lrs = Lrs::start();
     let product = [Product::UlnManagement];
-    let own = RateOverrides { organisation: [None, Some(3)], ..RateOverrides::default() };
-    let organisations =
-        vec![organisation(PROVIDER, "demo-password-01", &product).with_limits(own), organisation(AWARDING, "demo-password-02", &product)];
+    let own = RateOverrides { organisation: LimitOverride { per_minute: None, burst: Some(3) }, ..RateOverrides::default() };
+    let organisations = vec![
+        organisation(PROVIDER, "demo-password-01", &product).with_rate_overrides(own),
+        organisation(AWARDING, "demo-password-02", &product),
+    ];
     let rates = Rates { organisation: once(1), ..unlimited() };
     let gateway = Gateway::with(&lrs.url(), Options { organisations, rates, ..Options::default() });
     let statuses = async |ukprn: &str| {
@@ -155,7 +158,7 @@ fn gcra_calls(redis: &Redis) -> u64 {
 async fn without_redis_every_replica_counts_its_share_and_then_together_again() {
     let (mut redis, lrs) = (Redis::start(), Lrs::start());
     let rates = Rates { organisation: once(10), ..unlimited() };
-    let replica = || Gateway::with(&lrs.url(), Options { rates, replicas: 2, storage: redis.storage(KEY), ..Options::default() });
+    let replica = || Gateway::with(&lrs.url(), Options { rates, expected_replicas: 2, storage: redis.storage(KEY), ..Options::default() });
     let replicas = [replica(), replica()];
     let admitted = async |replica: &Gateway, user: &str| {
         let caller = replica.caller().with_claims(json!({"preferred_username": user}));
@@ -192,8 +195,13 @@ async fn redis_that_is_killed_and_comes_back_under_load_is_not_noticed_by_caller
     let product = [Product::UlnManagement];
     let organisations = || vec![organisation(PROVIDER, "demo-password-01", &product), organisation(AWARDING, "demo-password-02", &product)];
     let rates = Rates { organisation: once(BURST), ..unlimited() };
-    let options =
-        |redis: &Redis| Options { rates, replicas: 2, organisations: organisations(), storage: redis.storage(KEY), ..Options::default() };
+    let options = |redis: &Redis| Options {
+        rates,
+        expected_replicas: 2,
+        organisations: organisations(),
+        storage: redis.storage(KEY),
+        ..Options::default()
+    };
     let replicas = [Gateway::with(&lrs.url(), options(&redis)), Gateway::with(&lrs.url(), options(&redis))];
 
     let over = Arc::new(AtomicBool::new(false));
@@ -227,9 +235,11 @@ async fn redis_that_is_killed_and_comes_back_under_load_is_not_noticed_by_caller
 async fn an_organisation_at_its_limit_does_not_slow_down_another() {
     let (redis, lrs) = (Redis::start(), Lrs::with(&open_to_both()));
     let product = [Product::UlnManagement];
-    let own = RateOverrides { organisation: [None, Some(1)], ..RateOverrides::default() };
-    let organisations =
-        vec![organisation(PROVIDER, "demo-password-01", &product).with_limits(own), organisation(AWARDING, "demo-password-02", &product)];
+    let own = RateOverrides { organisation: LimitOverride { per_minute: None, burst: Some(1) }, ..RateOverrides::default() };
+    let organisations = vec![
+        organisation(PROVIDER, "demo-password-01", &product).with_rate_overrides(own),
+        organisation(AWARDING, "demo-password-02", &product),
+    ];
     let rates = Rates { organisation: Limit { per_minute: 1, burst: 10_000 }, ..unlimited() };
     let gateway = Gateway::with(&lrs.url(), Options { organisations, rates, storage: redis.storage(KEY), ..Options::default() });
     let other = gateway.caller().with_claims(json!({"org": AWARDING}));

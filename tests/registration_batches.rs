@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use lrs_gateway::batches::BatchSettings;
-use lrs_gateway::simulator::Settings;
+use lrs_gateway::simulator::SimulatorSettings;
 use serde_json::{Value, json};
 
 use crate::support::batches::{accepted, learners, names, statuses, submit};
@@ -16,7 +16,7 @@ const BATCHES: &str = "/v1/registration-batches";
 /// An LRS whose jobs are done at once, with nobody in its register but the few the demonstration knows.
 fn lrs() -> Lrs {
     let lrs = Lrs::start();
-    lrs.simulator.set_jobs_take(Duration::ZERO);
+    lrs.simulator.set_job_duration(Duration::ZERO);
     lrs
 }
 
@@ -116,7 +116,7 @@ async fn a_caller_can_wait_for_the_end() {
     assert!(answer.header("retry-after").is_empty(), "nothing more will come");
     assert_eq!(accepted(&caller, &answer).first["status"], "COMPLETE");
 
-    lrs.simulator.set_jobs_take(Duration::from_secs(3600));
+    lrs.simulator.set_job_duration(Duration::from_secs(3600));
     let caller = gateway.caller().with_header("Prefer", "wait=0");
     let answer = caller.post(BATCHES, &full(&learners(1))).await;
     assert!(answer.header("retry-after").parse::<u64>().is_ok_and(|seconds| seconds > 0), "{answer:?}");
@@ -157,7 +157,7 @@ async fn a_mistake_anywhere_and_nothing_is_accepted() {
     let answer = caller.post(BATCHES, &full(&all_wrong)).await;
     let problem = answer.problem(422, "validation_failed");
     assert_eq!(answer.errors().len(), 1001);
-    assert!(problem["detail"].as_str().is_some_and(|detail| detail.starts_with("1500 mistakes")), "{}", problem["detail"]);
+    assert!(problem["detail"].as_str().is_some_and(|detail| detail.starts_with("1500 errors")), "{}", problem["detail"]);
 
     for (body, status, code, pointer) in [
         (json!({"jobType": "FULL", "learners": []}), 422, "validation_failed", "/learners"),
@@ -195,7 +195,7 @@ async fn more_than_the_operator_allows_and_more_bytes_than_there_may_be_are_refu
 async fn a_batch_is_its_organisations_own() {
     let lrs = lrs();
     let organisations = [(crate::support::caller::PROVIDER, "demo-password-01"), (AWARDING, "demo-password-02")]
-        .map(|(ukprn, password)| organisation(ukprn, password, &[lrs_gateway::organisations::Product::RegistrationBatches]));
+        .map(|(ukprn, password)| organisation(ukprn, password, &[lrs_gateway::domain::Product::RegistrationBatches]));
     let gateway = Gateway::with(&lrs.url(), Options { organisations: organisations.into(), ..Options::default() });
     let caller = gateway.caller();
     let batch = submit(&caller, "registration-batches", &full(&learners(1))).await;
@@ -212,7 +212,10 @@ async fn a_batch_is_its_organisations_own() {
             ("POST", format!("{path}/parts/1/discard")),
         ] {
             let problem = caller.request(method, &path).await.problem(404, "batch_not_found");
-            assert_eq!(problem["detail"], "Look it up in the list of batches; batches are erased after a time, and on request.");
+            assert_eq!(
+                problem["detail"],
+                "Look up the batch in the list of batches. Batches are erased after their retention period, and on request."
+            );
         }
     }
     // Another resource is another kind.
@@ -308,7 +311,7 @@ async fn results_come_as_pages_lines_or_a_table() {
 #[tokio::test]
 async fn before_there_are_results_there_are_none() {
     let lrs = lrs();
-    lrs.simulator.set_jobs_take(Duration::from_secs(3600));
+    lrs.simulator.set_job_duration(Duration::from_secs(3600));
     let gateway = Gateway::to(&lrs.url());
     let caller = gateway.caller();
     let batch = submit(&caller, "registration-batches", &full(&learners(3))).await;
@@ -321,7 +324,7 @@ async fn before_there_are_results_there_are_none() {
         let answer = gateway.caller().with_header("Accept", accept).request("GET", &format!("{}/results", batch.path)).await;
         assert_eq!((answer.status, answer.header("batch-status")), (200, "PROCESSING"));
     }
-    lrs.simulator.set_jobs_take(Duration::ZERO);
+    lrs.simulator.set_job_duration(Duration::ZERO);
     batch.when("COMPLETE").await;
     assert_eq!(batch.results().await.len(), 3);
 }
@@ -360,7 +363,7 @@ async fn a_part_whose_answer_was_lost_waits_for_the_caller() {
     assert_eq!(not_processed, 200);
     assert_eq!(names(&results), names(&learners(600)));
     for (part, decision, status, code) in
-        [(1, "resubmit", 409, "part_not_unconfirmed"), (4, "discard", 404, "not_found"), (0, "resubmit", 404, "not_found")]
+        [(1, "resubmit", 409, "part_not_awaiting_decision"), (4, "discard", 404, "not_found"), (0, "resubmit", 404, "not_found")]
     {
         batch.decide(part, decision).await.problem(status, code);
     }
@@ -381,11 +384,8 @@ async fn looking_for_learners_is_done_again_by_itself() {
 #[tokio::test]
 async fn what_lrs_refuses_plainly_is_final_with_its_code() {
     let lrs = lrs();
-    let organisations = vec![organisation(
-        crate::support::caller::PROVIDER,
-        "another-password",
-        &[lrs_gateway::organisations::Product::RegistrationBatches],
-    )];
+    let organisations =
+        vec![organisation(crate::support::caller::PROVIDER, "another-password", &[lrs_gateway::domain::Product::RegistrationBatches])];
     let gateway = Gateway::with(&lrs.url(), Options { organisations, ..Options::default() });
     let caller = gateway.caller();
     let batch = submit(&caller, "registration-batches", &full(&learners(2))).await;
@@ -498,9 +498,9 @@ async fn a_job_that_was_submitted_elsewhere_is_followed() {
 
 #[tokio::test]
 async fn one_organisations_slow_batches_do_not_stop_anothers() {
-    let slow = Lrs::with(&Settings { latency_milliseconds: 300, ..Settings::default() });
-    slow.simulator.set_jobs_take(Duration::ZERO);
-    let product = [lrs_gateway::organisations::Product::RegistrationBatches];
+    let slow = Lrs::with(&SimulatorSettings { latency_milliseconds: 300, ..SimulatorSettings::default() });
+    slow.simulator.set_job_duration(Duration::ZERO);
+    let product = [lrs_gateway::domain::Product::RegistrationBatches];
     let organisations = vec![
         organisation(crate::support::caller::PROVIDER, "demo-password-01", &product),
         organisation(AWARDING, "demo-password-02", &product),

@@ -104,7 +104,7 @@ mod native {
     use std::path::PathBuf;
     use std::process::Command;
 
-    use lrs_gateway::simulator::{Settings, TlsFiles};
+    use lrs_gateway::simulator::{SimulatorSettings, TlsFiles};
 
     use super::*;
     use crate::support::Lrs;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use lrs_gateway::simulator::Settings;
+use lrs_gateway::simulator::SimulatorSettings;
 use serde_json::{Value, json};
 
 use crate::batches_in_redis::nothing_in_the_open;
@@ -41,7 +41,7 @@ fn setup(lrs: &Lrs, redis: &Redis) -> Setup {
     let setup = Setup::new(&lrs.url());
     let sections = format!(
         "[store]\nredis_url = \"{}\"\nencryption_key_file = \"store.key\"\nkey_prefix = \"test\"\n\
-         [batches]\nlease_seconds = 1\nfirst_poll_seconds = 1\nlongest_poll_seconds = 1\n\
+         [batches]\nlease_seconds = 1\ninitial_poll_interval_seconds = 1\nmax_poll_interval_seconds = 1\n\
          [limits]\nperson_per_minute = 100000\nperson_burst = 10000\norganisation_per_minute = 100000\norganisation_burst = 10000\n",
         redis.url()
     );
@@ -55,8 +55,8 @@ fn setup(lrs: &Lrs, redis: &Redis) -> Setup {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_lost_or_doubled_whoever_dies() {
     let mut redis = Redis::persistent();
-    let lrs = Lrs::with(&Settings { latency_milliseconds: 120, ..Settings::default() });
-    lrs.simulator.set_jobs_take(Duration::from_secs(1));
+    let lrs = Lrs::with(&SimulatorSettings { latency_milliseconds: 120, ..SimulatorSettings::default() });
+    lrs.simulator.set_job_duration(Duration::from_secs(1));
     let setup = setup(&lrs, &redis);
     let mut replicas = [Replica::start(&setup), Replica::start(&setup)];
     let token = run(&["token", "--config", &setup.config(), "--organisation", "10088881", "--user", "j.bloggs"]);
@@ -128,8 +128,8 @@ async fn nothing_is_lost_or_doubled_whoever_dies() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_is_asked_to_end_waits_for_the_answers_to_what_was_sent() {
     let redis = Redis::persistent();
-    let lrs = Lrs::with(&Settings { latency_milliseconds: 700, ..Settings::default() });
-    lrs.simulator.set_jobs_take(Duration::ZERO);
+    let lrs = Lrs::with(&SimulatorSettings { latency_milliseconds: 700, ..SimulatorSettings::default() });
+    lrs.simulator.set_job_duration(Duration::ZERO);
     let setup = setup(&lrs, &redis);
     let first = Replica::start(&setup);
     let token = run(&["token", "--config", &setup.config(), "--organisation", "10088881", "--user", "j.bloggs"]);

@@ -7,7 +7,7 @@ use lrs_gateway::domain::{
     Personal, Postcode, SchoolName, Uln, VerificationType,
 };
 use lrs_gateway::schema::Scalar as _;
-use lrs_gateway::simulator::learner_register::NewLearner;
+use lrs_gateway::simulator::NewLearner;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Value, json};

@@ -13,7 +13,7 @@ use lrs_gateway::schema::Scalar as _;
 use lrs_gateway::server::ServerOptions;
 use lrs_gateway::server::connection_limits::ConnectionLimits;
 use lrs_gateway::server::cors::{Cors, Origin};
-use lrs_gateway::simulator::Settings;
+use lrs_gateway::simulator::SimulatorSettings;
 use lrs_gateway::tls;
 use rustls::{ClientConfig, ClientConnection, StreamOwned, SupportedProtocolVersion};
 use serde_json::{Value, json};
@@ -52,8 +52,8 @@ fn address_of(serving: &Value) -> SocketAddr {
 
 /// A new connection with TLS.
 fn handshake(address: SocketAddr, ca: &Path, versions: &[&'static SupportedProtocolVersion]) -> StreamOwned<ClientConnection, TcpStream> {
-    let config = ClientConfig::builder_with_provider(tls::provider()).with_protocol_versions(versions).expect("versions");
-    let config = config.with_root_certificates(tls::authorities(ca).expect("an authority")).with_no_client_auth();
+    let config = ClientConfig::builder_with_provider(tls::crypto_provider()).with_protocol_versions(versions).expect("versions");
+    let config = config.with_root_certificates(tls::read_root_certificates(ca).expect("an authority")).with_no_client_auth();
     let mut connection = ClientConnection::new(Arc::new(config), "127.0.0.1".try_into().expect("a name")).expect("a client");
     let mut socket = TcpStream::connect(address).expect("it listens");
     socket.set_read_timeout(Some(Duration::from_secs(10))).expect("set");
@@ -70,7 +70,7 @@ fn shown(address: SocketAddr, ca: &Path) -> Vec<u8> {
 }
 
 fn der(pem: &str) -> Vec<u8> {
-    tls::certificates_in(pem.as_bytes()).expect("PEM")[0].to_vec()
+    tls::parse_certificates(pem.as_bytes()).expect("PEM")[0].to_vec()
 }
 
 /// Waits until new connections are shown this certificate, which must be within five seconds.
@@ -97,13 +97,14 @@ fn lives(stream: &mut (impl std::io::Read + std::io::Write)) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_renewed_certificate_is_shown_within_seconds_and_no_call_fails() {
-    let lrs = Lrs::with(&Settings { latency_milliseconds: 50, ..Settings::default() });
+    let lrs = Lrs::with(&SimulatorSettings { latency_milliseconds: 50, ..SimulatorSettings::default() });
     let authority = Authority::new();
     let setup = with_tls(&lrs.url(), &authority);
     let mut program = Program::start(&["serve", "--config", &setup.config()], &[]);
     let address = address_of(&program.wait_for("serving"));
     let claims = caller::claims(json!({"org": null, "realm": {"ukprn": "10088881"}}));
-    let token = lrs_gateway::auth::mint(b"a secret of thirty-two bytes or more", claims.as_object().expect("an object")).expect("signed");
+    let token =
+        lrs_gateway::auth::sign_token(b"a secret of thirty-two bytes or more", claims.as_object().expect("an object")).expect("signed");
     let ca = authority.ca_file();
     let caller = || {
         let client =
@@ -148,7 +149,7 @@ async fn a_renewed_certificate_is_shown_within_seconds_and_no_call_fails() {
 
 #[test]
 fn a_pair_that_does_not_fit_or_cannot_be_read_leaves_the_old_one_and_is_told_once() {
-    const CANNOT: &str = "the gateway's new certificate cannot be used: the old one stays";
+    const CANNOT: &str = "server certificate not replaced: the new files cannot be used";
     let authority = Authority::new();
     let setup = with_tls("http://127.0.0.1:1", &authority);
     let ca = authority.ca_file();
@@ -169,7 +170,7 @@ fn a_pair_that_does_not_fit_or_cannot_be_read_leaves_the_old_one_and_is_told_onc
     let log = program.rest_of_log();
     assert_eq!(log.matches(CANNOT).count(), 1, "not again for the pair, and once for the key: {log}");
     assert!(log.contains("server.key: cannot be read"), "{log}");
-    let changed = log.find("the gateway's certificate has changed").expect("told");
+    let changed = log.find("server certificate replaced").expect("told");
     assert!(changed < log.find(CANNOT).expect("told"), "{log}");
 }
 
@@ -190,11 +191,11 @@ fn check_config_tells_when_the_certificate_ends_and_that_it_has() {
     assert!(!output.status.success() && said.contains("server.tls: the certificate is not valid now"), "{said}");
     // It is shown all the same: who looks after it is told, and may have another in a minute.
     let mut program = Program::start(&["serve", "--config", &setup.config()], &[]);
-    program.wait_for("callers will not trust the gateway");
+    program.wait_for("server certificate not valid: clients will refuse to connect");
     program.wait_for("serving");
 
     setup.write("server.key", "nothing");
-    assert!(stderr(&check()).contains("server.tls: key_file: no private key can be read"), "{}", stderr(&check()));
+    assert!(stderr(&check()).contains("server.tls: key_file: contains no usable private key"), "{}", stderr(&check()));
 }
 
 #[test]
@@ -240,12 +241,18 @@ fn tls_is_1_2_or_newer() {
 /// Bounds that tests can wait for.
 fn short() -> ConnectionLimits {
     let second = Duration::from_secs(1);
-    ConnectionLimits { handshake: second, headers: second, keep_alive: second, piece: second, ..ConnectionLimits::default() }
+    ConnectionLimits {
+        handshake_timeout: second,
+        header_timeout: second,
+        keep_alive: second,
+        chunk_timeout: second,
+        ..ConnectionLimits::default()
+    }
 }
 
 /// A gateway with these bounds, in front of nothing.
 fn bounded(bounds: ConnectionLimits) -> (Gateway, SocketAddr) {
-    let serving = ServerOptions { bounds, ..ServerOptions::default() };
+    let serving = ServerOptions { connection_limits: bounds, ..ServerOptions::default() };
     let gateway = Gateway::with("http://127.0.0.1:1", Options { serving, ..Options::default() });
     let address = gateway.url().trim_start_matches("http://").parse().expect("an address");
     (gateway, address)
@@ -305,7 +312,7 @@ fn who_says_nothing_is_not_listened_to_for_ever() {
     let _ = silent.read_to_end(&mut Vec::new());
     assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
     // In a handshake.
-    let (authority, serving) = (Authority::new(), ServerOptions { bounds: short(), ..ServerOptions::default() });
+    let (authority, serving) = (Authority::new(), ServerOptions { connection_limits: short(), ..ServerOptions::default() });
     let (certificate, key) = authority.issue("127.0.0.1");
     let tls = Some(tls::server_config(&certificate, &key, None).expect("files"));
     let gateway = Gateway::with("http://127.0.0.1:1", Options { serving: ServerOptions { tls, ..serving }, ..Options::default() });
@@ -318,8 +325,8 @@ fn who_says_nothing_is_not_listened_to_for_ever() {
 
 #[test]
 fn calls_that_take_longer_than_the_bounds_are_not_cut() {
-    let lrs = Lrs::with(&Settings { latency_milliseconds: 4000, ..Settings::default() });
-    let serving = ServerOptions { bounds: short(), ..ServerOptions::default() };
+    let lrs = Lrs::with(&SimulatorSettings { latency_milliseconds: 4000, ..SimulatorSettings::default() });
+    let serving = ServerOptions { connection_limits: short(), ..ServerOptions::default() };
     let gateway = Gateway::with(&lrs.url(), Options { serving, ..Options::default() });
     let caller = gateway.caller();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
@@ -356,7 +363,7 @@ async fn large_headers_are_refused_in_words() {
 
 #[test]
 fn too_many_connections_wait_for_their_turn() {
-    let (_gateway, address) = bounded(ConnectionLimits { connections: 2, ..ConnectionLimits::default() });
+    let (_gateway, address) = bounded(ConnectionLimits { max_connections: 2, ..ConnectionLimits::default() });
     let mut first: Vec<TcpStream> = (0..2).map(|_| connect(address)).collect();
     first.iter_mut().for_each(lives);
     let mut others: Vec<TcpStream> = (0..20).map(|_| connect(address)).collect();

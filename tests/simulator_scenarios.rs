@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;
 use lrs_gateway::lrs::Service;
-use lrs_gateway::simulator::{Fault, FaultStep, Settings, TlsFiles};
+use lrs_gateway::simulator::{Fault, FaultStep, SimulatorSettings, TlsFiles};
 use serde_json::json;
 
 use crate::support::contract::Contract;
@@ -36,10 +36,10 @@ struct Came {
 
 impl Rehearsing {
     fn new() -> Self {
-        Self::with(&Settings::default())
+        Self::with(&SimulatorSettings::default())
     }
 
-    fn with(settings: &Settings) -> Self {
+    fn with(settings: &SimulatorSettings) -> Self {
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let http = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().expect("a client");
         Self { lrs: Lrs::with(settings), http }
@@ -47,7 +47,7 @@ impl Rehearsing {
 
     fn play(steps: impl Into<Vec<FaultStep>>) -> Self {
         let rehearsing = Self::new();
-        rehearsing.lrs.simulator.play(steps.into());
+        rehearsing.lrs.simulator.inject_faults(steps.into());
         rehearsing
     }
 
@@ -83,7 +83,7 @@ impl Rehearsing {
 
     /// How many requests with this element came in, and how many were done.
     fn counted(&self, element: &str) -> (usize, usize) {
-        (self.lrs.simulator.requests(element), self.lrs.simulator.done(element))
+        (self.lrs.simulator.request_count(element), self.lrs.simulator.executed_count(element))
     }
 
     /// Searches for Ines, who is not registered, so that she can be.
@@ -102,7 +102,7 @@ fn a_reset_takes_the_connection_and_sends_no_byte() {
     assert!(whole.starts_with(b"HTTP/1.1 200") && end.is_ok());
     let mut counted = (1, 1);
     for trouble in [Fault::Refuse, Fault::ResetBefore, Fault::ResetAfter] {
-        rehearsing.lrs.simulator.play(vec![FaultStep::new(trouble).times(1)]);
+        rehearsing.lrs.simulator.inject_faults(vec![FaultStep::new(trouble).times(1)]);
         assert_eq!(rehearsing.post_raw(BY_ULN), (Vec::new(), Err(ErrorKind::ConnectionReset)), "{trouble:?}");
         assert!(rehearsing.post_raw(BY_ULN).0.starts_with(b"HTTP/1.1 200"), "it goes on listening");
         counted = (counted.0 + 2, counted.1 + 1 + usize::from(trouble == Fault::ResetAfter));
@@ -117,7 +117,7 @@ async fn what_is_reset_before_was_not_done_and_what_is_reset_after_was_done_once
     let before = registered();
     assert!(rehearsing.search_for_ines().await.contains("WSRC0001"));
     for (trouble, learners) in [(Fault::Refuse, 0), (Fault::ResetBefore, 0), (Fault::ResetAfter, 1)] {
-        rehearsing.lrs.simulator.play(vec![FaultStep::new(trouble).of("RegisterLearner").times(1)]);
+        rehearsing.lrs.simulator.inject_faults(vec![FaultStep::new(trouble).for_operation("RegisterLearner").times(1)]);
         let error = rehearsing.post(Service::Learner, REGISTER).await.err().expect("no answer");
         assert!(error.is_request() && format!("{error:?}").contains("ConnectionReset"), "{trouble:?}: {error:?}");
         assert_eq!(registered() - before, learners, "{trouble:?}");
@@ -138,13 +138,13 @@ async fn a_reset_is_one_under_tls_too() {
     let certificate_file = file("certificate.pem", certified.cert.pem());
     let key_file = file("key.pem", certified.signing_key.serialize_pem());
     let tls = TlsFiles { certificate_file, key_file, client_ca_file: None };
-    let rehearsing = Rehearsing::with(&Settings { tls: Some(tls), ..Settings::default() });
+    let rehearsing = Rehearsing::with(&SimulatorSettings { tls: Some(tls), ..SimulatorSettings::default() });
     let certificate = reqwest::Certificate::from_pem(certified.cert.pem().as_bytes()).expect("a certificate");
     let http = reqwest::Client::builder().no_proxy().tls_certs_only([certificate]).build().expect("a client");
     let url = format!("{}{}", rehearsing.lrs.url().replace("http:", "https:"), Service::Learner.path());
     let search = || http.post(&url).body(BY_ULN).send();
     assert_eq!(search().await.expect("an answer").status(), 200);
-    rehearsing.lrs.simulator.play(vec![FaultStep::new(Fault::ResetAfter).times(1)]);
+    rehearsing.lrs.simulator.inject_faults(vec![FaultStep::new(Fault::ResetAfter).times(1)]);
     let error = search().await.expect_err("no answer");
     assert!(format!("{error:?}").contains("ConnectionReset"), "{error:?}");
     assert_eq!(search().await.expect("an answer").status(), 200);
@@ -153,7 +153,7 @@ async fn a_reset_is_one_under_tls_too() {
 
 #[tokio::test]
 async fn pages_and_faults_come_instead_of_answers() {
-    let fault = FaultStep { code: Some("WSEC4711".into()), ..FaultStep::new(Fault::Fault) };
+    let fault = FaultStep { code: Some("WSEC4711".into()), ..FaultStep::new(Fault::SoapFault) };
     let rehearsing = Rehearsing::new();
     let mut done = 0;
     for (step, status, content_type, words) in [
@@ -164,16 +164,16 @@ async fn pages_and_faults_come_instead_of_answers() {
         (FaultStep::new(Fault::Garbage), 200, "text/xml; charset=utf-8", "ResponseCode=WSRC0004"),
         (fault, 500, "text/xml; charset=utf-8", "<ErrorCode>WSEC4711<"),
     ] {
-        let trouble = step.trouble;
-        rehearsing.lrs.simulator.play(vec![step]);
+        let trouble = step.fault;
+        rehearsing.lrs.simulator.inject_faults(vec![step]);
         let came = rehearsing.post(Service::Learner, BY_ULN).await.expect("an answer");
         assert_eq!((came.status, &*came.content_type), (status, content_type), "{trouble:?}");
         assert!(came.text.contains(words), "{trouble:?}: {}", came.text);
         done += usize::from(trouble == Fault::Garbage);
-        assert_eq!(rehearsing.lrs.simulator.done("FindLearnerByULN"), done, "{trouble:?}");
+        assert_eq!(rehearsing.lrs.simulator.executed_count("FindLearnerByULN"), done, "{trouble:?}");
     }
-    assert_eq!(rehearsing.lrs.simulator.requests("FindLearnerByULN"), 6);
-    rehearsing.lrs.simulator.calm();
+    assert_eq!(rehearsing.lrs.simulator.request_count("FindLearnerByULN"), 6);
+    rehearsing.lrs.simulator.clear_faults();
     assert!(rehearsing.is_calm().await);
 }
 
@@ -192,7 +192,7 @@ async fn a_redirect_leads_to_the_page_about_maintenance() {
 
 #[tokio::test]
 async fn every_service_says_in_its_own_way_that_it_is_closed_or_refuses() {
-    let fault = FaultStep { code: Some("WSEC4711".into()), ..FaultStep::new(Fault::Fault) };
+    let fault = FaultStep { code: Some("WSEC4711".into()), ..FaultStep::new(Fault::SoapFault) };
     let unreadable = "<e:Envelope xmlns:e='http://schemas.xmlsoap.org/soap/envelope/'><e:Body><Nonsense/></e:Body></e:Envelope>";
     let closed = [
         (Service::Learner, BY_ULN, 500, "<ErrorCode>WSEC0004</ErrorCode>"),
@@ -216,7 +216,7 @@ async fn every_service_says_in_its_own_way_that_it_is_closed_or_refuses() {
             }
         }
         assert!(rehearsing.lrs.simulator.jobs().is_empty());
-        assert!(rehearsing.lrs.simulator.counted().iter().all(|counted| counted.done == 0));
+        assert!(rehearsing.lrs.simulator.request_counts().iter().all(|counted| counted.done == 0));
     }
 }
 
@@ -224,7 +224,7 @@ async fn every_service_says_in_its_own_way_that_it_is_closed_or_refuses() {
 fn half_an_answer_promises_a_whole_one() {
     let rehearsing = Rehearsing::new();
     let whole = rehearsing.post_raw(REGISTER).0;
-    rehearsing.lrs.simulator.play(vec![FaultStep::new(Fault::Truncated)]);
+    rehearsing.lrs.simulator.inject_faults(vec![FaultStep::new(Fault::Truncated)]);
     let (half, end) = rehearsing.post_raw(REGISTER);
     let parts = |bytes: Vec<u8>| {
         let text = String::from_utf8(bytes).expect("text");
@@ -243,7 +243,7 @@ fn half_an_answer_promises_a_whole_one() {
 async fn an_answer_that_drips_is_the_right_one() {
     let rehearsing = Rehearsing::new();
     let whole = rehearsing.post(Service::Learner, REGISTER).await.expect("an answer").text;
-    rehearsing.lrs.simulator.play(vec![FaultStep::new(Fault::SlowDrip).taking(1)]);
+    rehearsing.lrs.simulator.inject_faults(vec![FaultStep::new(Fault::SlowDrip).with_milliseconds(1)]);
     let url = format!("{}{}", rehearsing.lrs.url(), Service::Learner.path());
     let begun = Instant::now();
     let response = rehearsing.http.post(url).body(REGISTER).send().await.expect("an answer");
@@ -256,7 +256,7 @@ async fn an_answer_that_drips_is_the_right_one() {
 
 #[tokio::test]
 async fn a_late_answer_is_that_of_work_done_long_before() {
-    let step = FaultStep::new(Fault::Latency).taking(300).of("FindLearnerByULN");
+    let step = FaultStep::new(Fault::Latency).with_milliseconds(300).for_operation("FindLearnerByULN");
     let rehearsing = Rehearsing::play([step]);
     let begun = Instant::now();
     assert!(rehearsing.search_for_ines().await.contains("WSRC0001"));
@@ -273,8 +273,8 @@ async fn a_late_answer_is_that_of_work_done_long_before() {
 async fn the_first_step_that_is_for_a_request_and_has_something_left_is_played() {
     let rehearsing = Rehearsing::play([
         FaultStep { service: Some(Service::External), ..FaultStep::new(Fault::Unavailable) },
-        FaultStep::new(Fault::OutOfHours).of("RegisterLearner"),
-        FaultStep::new(Fault::Maintenance405).of("FindLearnerByULN").times(2),
+        FaultStep::new(Fault::OutOfHours).for_operation("RegisterLearner"),
+        FaultStep::new(Fault::Maintenance405).for_operation("FindLearnerByULN").times(2),
         FaultStep { service: Some(Service::Learner), ..FaultStep::new(Fault::Unavailable).times(1) },
     ]);
     let ask = async |service, message| rehearsing.post(service, message).await.expect("an answer").status;
@@ -286,7 +286,7 @@ async fn the_first_step_that_is_for_a_request_and_has_something_left_is_played()
     assert_eq!(ask(Service::Learner, BY_ULN).await, 200);
     assert_eq!(ask(Service::Learner, REGISTER).await, 500);
     assert_eq!(ask(Service::External, GET_ACHIEVEMENTS).await, 503, "without a count it goes on");
-    let left: Vec<_> = rehearsing.lrs.simulator.playing().iter().map(|playing| playing.left).collect();
+    let left: Vec<_> = rehearsing.lrs.simulator.active_faults().iter().map(|playing| playing.left).collect();
     assert_eq!(left, [None, None, Some(0), Some(0)]);
     assert_eq!(rehearsing.counted("FindLearnerByULN"), (3, 1));
 }
@@ -304,12 +304,12 @@ async fn some_of_a_hundred_requests_are_drawn() {
     assert_eq!(rehearsing.counted("FindLearnerByULN"), (REQUESTS, REQUESTS - met));
     // Those who are not drawn are left to the steps that follow, and are not counted.
     let steps = vec![FaultStep { percent: 1, ..FaultStep::new(Fault::Unavailable).times(1000) }, FaultStep::new(Fault::Maintenance405)];
-    rehearsing.lrs.simulator.play(steps);
+    rehearsing.lrs.simulator.inject_faults(steps);
     let mut drawn = 0;
     for _ in 0..20 {
         drawn += usize::from(rehearsing.search().await.expect("an answer").0 == 503);
     }
-    assert_eq!(rehearsing.lrs.simulator.playing()[0].left, Some(1000 - drawn));
+    assert_eq!(rehearsing.lrs.simulator.active_faults()[0].left, Some(1000 - drawn));
 }
 
 #[tokio::test]
@@ -330,9 +330,9 @@ async fn the_gateway_does_not_know_what_became_of_a_registration_that_was_reset(
     let ines = serde_json::from_str(include_str!("golden/register-plain.call.json")).expect("JSON");
     let find = "/v1/learners/find-by-demographics";
     assert_eq!(gateway.caller().post(find, &search).await.ok()["outcome"], "NO_MATCH");
-    lrs.simulator.play(vec![FaultStep::new(Fault::ResetAfter).of("RegisterLearner").times(1)]);
+    lrs.simulator.inject_faults(vec![FaultStep::new(Fault::ResetAfter).for_operation("RegisterLearner").times(1)]);
     let problem = gateway.caller().post("/v1/learners/register", &ines).await.problem(504, "lrs_timeout");
     assert_eq!(problem["outcomeUnknown"], true, "{problem}");
-    assert_eq!((lrs.simulator.requests("RegisterLearner"), lrs.simulator.done("RegisterLearner")), (1, 1));
+    assert_eq!((lrs.simulator.request_count("RegisterLearner"), lrs.simulator.executed_count("RegisterLearner")), (1, 1));
     assert_eq!(gateway.caller().post(find, &search).await.ok()["outcome"], "EXACT_MATCH");
 }

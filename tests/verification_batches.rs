@@ -10,7 +10,7 @@ use crate::support::{Gateway, Lrs, Peer};
 
 fn lrs() -> Lrs {
     let lrs = Lrs::start();
-    lrs.simulator.set_jobs_take(Duration::ZERO);
+    lrs.simulator.set_job_duration(Duration::ZERO);
     lrs
 }
 

@@ -7,11 +7,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use lrs_gateway::domain::Ukprn;
+use lrs_gateway::domain::{Product, Ukprn};
 use lrs_gateway::lrs::http_client::HttpClientFactory;
-use lrs_gateway::organisations::{Organisation, OrganisationPassword, Product};
+use lrs_gateway::organisations::{Organisation, OrganisationPassword, OrganisationSettings};
 use lrs_gateway::schema::Scalar as _;
-use lrs_gateway::tls::provider;
+use lrs_gateway::tls::crypto_provider;
 use serde_json::{Value, json};
 
 use crate::support::caller::{Answer, PROVIDER};
@@ -149,7 +149,7 @@ fn is_told(what: &str, answer: &Answer, (status, code, retryable, retry_after): 
     assert_eq!(problem["retryAfterSeconds"].as_u64(), retry_after.filter(|_| !outcome_unknown), "{what}: {problem}");
     assert!(!answer.text.contains("Zebedee") && !answer.text.contains("Quillfeather"), "{what}: {problem}");
     let advice = problem["detail"].as_str().expect("a text");
-    assert_eq!(advice.contains("find the learner to see"), outcome_unknown, "{what}: {advice}");
+    assert_eq!(advice.contains("Find the learner to check"), outcome_unknown, "{what}: {advice}");
 }
 
 /// Lets every call meet every case. [`Script`] sees to it that LRS is asked once for each, and no more.
@@ -171,7 +171,7 @@ async fn every(calls: Vec<Call>, options: fn() -> Options, cases: fn() -> Vec<Ca
 }
 
 fn small_answers() -> Options {
-    Options { max_answer_bytes: 64 * 1024, ..Options::default() }
+    Options { max_response_bytes: 64 * 1024, ..Options::default() }
 }
 
 fn impatient() -> Options {
@@ -232,7 +232,7 @@ async fn a_read_never_has_an_unknown_outcome() {
 fn breaks_tls_after_the_request() -> (SocketAddr, String) {
     let certified = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).expect("a certificate");
     let key = rustls::pki_types::PrivateKeyDer::Pkcs8(certified.signing_key.serialize_der().into());
-    let config = rustls::ServerConfig::builder_with_provider(provider())
+    let config = rustls::ServerConfig::builder_with_provider(crypto_provider())
         .with_safe_default_protocol_versions()
         .and_then(|config| config.with_no_client_auth().with_single_cert(vec![certified.cert.der().clone()], key))
         .expect("a certificate and its key");
@@ -254,10 +254,15 @@ fn breaks_tls_after_the_request() -> (SocketAddr, String) {
 
 fn trusting(ca_file: &Path) -> Options {
     let transport = HttpClientFactory::new(Some(ca_file), Duration::from_secs(2)).expect("a root");
-    let (ukprn, password) =
-        (Ukprn::parse(PROVIDER).expect("a UKPRN"), OrganisationPassword::new("demo-password-01").expect("16 characters"));
-    let products = vec![Product::UlnManagement];
-    let organisation = Organisation::new(ukprn, "A test".into(), None, products, password, None, &transport).expect("a client");
+    let settings = OrganisationSettings {
+        ukprn: Ukprn::parse(PROVIDER).expect("a UKPRN"),
+        name: "A test".into(),
+        organisation_ref: None,
+        products: vec![Product::UlnManagement],
+        password: OrganisationPassword::new("demo-password-01").expect("16 characters"),
+        client_certificate: None,
+    };
+    let organisation = Organisation::new(settings, &transport).expect("a client");
     Options { organisations: vec![organisation], ..Options::default() }
 }
 

@@ -1,54 +1,54 @@
-//! Finding learners.
+//! Finding learners by ULN and by demographics.
 
 use actix_web::post;
 use actix_web::web::{Data, Json};
 
 use crate::api::extract::Body;
 use crate::api::outcome::outcomes;
-use crate::auth::Caller;
 use crate::auth::scope::LearnersRead;
+use crate::auth::{Caller, Search};
 use crate::domain::{Date, Extensible, FindByDemographics, FindByUln, Gender, Learner, Personal, Uln};
 use crate::lrs::Lrs;
 use crate::lrs::codes::LrsCode;
 use crate::lrs::services::learner::FindLearnerResponse;
 use crate::problem::Problem;
-use crate::problem::responses::Problems;
+use crate::problem::responses::ReadProblems;
 use crate::schema::answer;
 
 outcomes! {
-    /// What a search came to (FACTS 3.1).
+    /// Outcome of a search (LRS-CONTRACT 3.1).
     FindOutcome {
-        /// Nobody.
+        /// No learner matches.
         NoMatch = "NO_MATCH" <- "WSRC0001",
-        /// More than LRS shows.
+        /// More learners match than LRS returns.
         TooManyMatches = "TOO_MANY_MATCHES" <- "WSRC0002",
-        /// Somebody who may be the one: a person must decide.
+        /// One or more learners may match. A person must decide.
         PossibleMatches = "POSSIBLE_MATCHES" <- "WSRC0003",
-        /// The one.
+        /// One learner matches.
         ExactMatch = "EXACT_MATCH" <- "WSRC0004",
-        /// The one, whose record was merged into another.
+        /// One learner matches, whose record was merged into another.
         LinkedLearner = "LINKED_LEARNER" <- "WSRC0022",
     }
 }
 
 answer! {
-    /// What a search came to.
+    /// Result of a search.
     #[derive(Debug)]
     pub struct FindResult {
-        /// What the search came to. `EXACT_MATCH` and `LINKED_LEARNER` come with one learner, `POSSIBLE_MATCHES` with
-        /// candidates among whom a person must choose, `NO_MATCH` and `TOO_MANY_MATCHES` with none.
+        /// Outcome of the search. `EXACT_MATCH` and `LINKED_LEARNER` return one learner. `POSSIBLE_MATCHES` returns candidates, from
+        /// which a person must choose. `NO_MATCH` and `TOO_MANY_MATCHES` return no learner.
         pub outcome: FindOutcome,
-        /// LRS's code for it, as it came.
+        /// Code of the outcome, as returned by LRS.
         pub lrs_code: LrsCode,
-        /// The learners found. Empty for a search with `findType` `CHECK`.
+        /// Learners found. Empty if `findType` is `CHECK`.
         pub learners: Vec<Learner>,
-        /// The search as LRS understood it.
+        /// Search criteria as repeated by LRS.
         pub searched: SearchedFor,
     }
 }
 
 answer! {
-    /// A search as LRS repeats it. Fields that were not searched for are absent.
+    /// Search criteria as repeated by LRS. Criteria that were not used are absent.
     #[derive(Debug)]
     pub struct SearchedFor {
         /// ULN.
@@ -69,22 +69,22 @@ answer! {
         pub school_at_age16: Option<Personal<String>>,
         /// Place of birth.
         pub place_of_birth: Option<Personal<String>>,
-        /// E-mail address.
+        /// Email address.
         pub email_address: Option<Personal<String>>,
     }
 }
 
 /// Find a learner by ULN
 ///
-/// Looks up one learner whose ULN and names are known. A ULN that was merged into another answers with the master record
-/// and the outcome `LINKED_LEARNER`: keep that record's ULN and remember the one that was asked for.
+/// Finds one learner whose ULN and names are known. If the ULN was merged into another, the outcome is `LINKED_LEARNER` and the answer
+/// contains the master record: use the ULN of that record from now on, and keep the ULN that you searched for as its alias.
 #[utoipa::path(
     operation_id = "findLearnerByUln",
     tag = "Learners",
     security(("bearer" = ["learners:read"])),
     request_body(content = FindByUln, example = json!({"uln": "3000000126", "givenName": "Ana", "familyName": "O'Neill"})),
     responses(
-        (status = 200, description = "What the search came to. No match is an answer too.", body = FindResult, example = json!({
+        (status = 200, description = "Search outcome, including no match.", body = FindResult, example = json!({
             "outcome": "EXACT_MATCH",
             "lrsCode": "WSRC0004",
             "learners": [{
@@ -95,7 +95,7 @@ answer! {
             }],
             "searched": {"uln": "3000000126", "givenName": "Ana", "familyName": "O'Neill"}
         })),
-        Problems
+        ReadProblems
     )
 )]
 #[post("/learners/find-by-uln")]
@@ -105,10 +105,10 @@ pub async fn find_learner_by_uln(caller: Caller<LearnersRead>, body: Body<FindBy
 
 /// Find learners by demographics
 ///
-/// Searches the register by name, date of birth, gender and postcode. LRS compares postcodes without the space, and given
-/// names also with the preferred one. More than ten candidates are `TOO_MANY_MATCHES`: search with more particulars.
+/// Searches the register by name, date of birth, gender and postcode. LRS ignores the space in postcodes, and also compares the given name
+/// with the preferred given name. If more than ten learners match, the outcome is `TOO_MANY_MATCHES`: search with more details.
 ///
-/// Search before you register: LRS refuses to register a learner who was not searched for a short time before.
+/// Search before you register: LRS registers a learner only after a recent search for the same learner.
 #[utoipa::path(
     operation_id = "findLearnersByDemographics",
     tag = "Learners",
@@ -118,7 +118,7 @@ pub async fn find_learner_by_uln(caller: Caller<LearnersRead>, body: Body<FindBy
         "lastKnownPostCode": "ZZ99 9ZZ"
     })),
     responses(
-        (status = 200, description = "What the search came to. No match is an answer too.", body = FindResult, example = json!({
+        (status = 200, description = "Search outcome, including no match.", body = FindResult, example = json!({
             "outcome": "NO_MATCH",
             "lrsCode": "WSRC0001",
             "learners": [],
@@ -127,12 +127,12 @@ pub async fn find_learner_by_uln(caller: Caller<LearnersRead>, body: Body<FindBy
                 "lastKnownPostCode": "ZZ99 9ZZ"
             }
         })),
-        Problems
+        ReadProblems
     )
 )]
 #[post("/learners/find-by-demographics")]
 pub async fn find_learners_by_demographics(
-    caller: Caller<LearnersRead>,
+    caller: Caller<LearnersRead, Search>,
     body: Body<FindByDemographics>,
     lrs: Data<Lrs>,
 ) -> Result<Json<FindResult>, Problem> {
@@ -140,22 +140,22 @@ pub async fn find_learners_by_demographics(
 }
 
 impl From<FindLearnerResponse> for FindResult {
-    fn from(answer: FindLearnerResponse) -> Self {
+    fn from(response: FindLearnerResponse) -> Self {
         Self {
-            outcome: FindOutcome::of(&answer.response_code),
-            lrs_code: answer.response_code,
-            learners: answer.learner,
+            outcome: FindOutcome::from_code(&response.response_code),
+            lrs_code: response.response_code,
+            learners: response.learner,
             searched: SearchedFor {
-                uln: answer.uln,
-                given_name: answer.given_name,
-                family_name: answer.family_name,
-                date_of_birth: answer.date_of_birth,
-                gender: answer.gender,
-                last_known_post_code: answer.last_known_post_code,
-                previous_family_name: answer.previous_family_name,
-                school_at_age16: answer.school_at_age16,
-                place_of_birth: answer.place_of_birth,
-                email_address: answer.email_address,
+                uln: response.uln,
+                given_name: response.given_name,
+                family_name: response.family_name,
+                date_of_birth: response.date_of_birth,
+                gender: response.gender,
+                last_known_post_code: response.last_known_post_code,
+                previous_family_name: response.previous_family_name,
+                school_at_age16: response.school_at_age16,
+                place_of_birth: response.place_of_birth,
+                email_address: response.email_address,
             },
         }
     }

@@ -1,15 +1,15 @@
-//! Is the gateway alive, is it ready? (Never: is LRS? That is LRS's state, not ours.)
+//! Liveness and readiness of the gateway. They do not depend on the availability of LRS.
 
 use actix_web::get;
 use actix_web::web::{Data, Json};
 
 use crate::app::AppState;
-use crate::problem::responses::ReadyProblems;
+use crate::problem::responses::ReadinessProblems;
 use crate::problem::{Code, Problem};
 use crate::schema::answer;
 
 answer! {
-    /// The gateway's own state.
+    /// State of the gateway.
     #[derive(Debug)]
     pub struct Health {
         /// `ALIVE` or `READY`.
@@ -17,32 +17,32 @@ answer! {
     }
 }
 
-/// Is the process alive?
+/// Check liveness
 ///
-/// Answers as long as the process can answer at all. Restart it when this fails.
+/// Succeeds as long as the process can answer requests. Restart the process if this check fails.
 #[utoipa::path(
     operation_id = "getLiveness",
     tag = "Service",
     security(()),
-    responses((status = 200, description = "Alive.", body = Health, example = json!({"status": "ALIVE"})))
+    responses((status = 200, description = "The process is alive.", body = Health, example = json!({"status": "ALIVE"})))
 )]
 #[get("/health/live")]
 pub async fn live() -> Json<Health> {
     Json(Health { status: "ALIVE".into() })
 }
 
-/// Is the gateway ready to take calls?
+/// Check readiness
 ///
-/// Configuration, issuers' keys and, if one is configured, Redis are there, and the gateway is not about to end. That LRS is down does
-/// not make the gateway unready.
+/// Succeeds if the gateway has the issuers' keys, can use its store (Redis, if configured) and is not shutting down. Send it no calls if this check fails. The
+/// gateway is ready even if LRS is unavailable.
 #[utoipa::path(
     operation_id = "getReadiness",
     tag = "Service",
     security(()),
-    responses((status = 200, description = "Ready.", body = Health, example = json!({"status": "READY"})), ReadyProblems)
+    responses((status = 200, description = "The gateway is ready for calls.", body = Health, example = json!({"status": "READY"})), ReadinessProblems)
 )]
 #[get("/health/ready")]
-pub async fn ready(gateway: Data<AppState>) -> Result<Json<Health>, Problem> {
-    gateway.ready().await.map_err(|reason| Problem::new(Code::NotReady).detail(reason).retry_soon())?;
+pub async fn ready(state: Data<AppState>) -> Result<Json<Health>, Problem> {
+    state.check_readiness().await.map_err(|reason| Problem::new(Code::NotReady).detail(reason).retry_soon())?;
     Ok(Json(Health { status: "READY".into() }))
 }

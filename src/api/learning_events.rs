@@ -1,4 +1,4 @@
-//! Learning events.
+//! Reading learning events.
 
 use actix_web::post;
 use actix_web::web::{Data, Json};
@@ -12,45 +12,45 @@ use crate::lrs::Lrs;
 use crate::lrs::codes::LrsCode;
 use crate::lrs::services::learner_r9::LearningEventsResult;
 use crate::problem::Problem;
-use crate::problem::responses::Problems;
+use crate::problem::responses::ReadProblems;
 use crate::schema::answer;
 
 outcomes! {
-    /// What reading a learning record came to (FACTS 2.9).
+    /// Outcome of reading a personal learning record (LRS-CONTRACT 2.14).
     LearningEventsOutcome {
-        /// The learner's record.
+        /// LRS returned the learner's record.
         ExactMatch = "EXACT_MATCH" <- "WSRC0004",
-        /// The record of the learner that the ULN was merged into.
+        /// LRS returned the record of the learner that the ULN was merged into.
         LinkedLearner = "LINKED_LEARNER" <- "WSRC0022",
-        /// The learner does not share it.
+        /// The learner does not share the record.
         NotShared = "NOT_SHARED" <- "WSEC0206",
-        /// The learner could not be verified.
+        /// LRS could not verify the learner.
         NotVerified = "NOT_VERIFIED" <- "WSEC0208",
     }
 }
 
 answer! {
-    /// A personal learning record, or why there is none to see.
+    /// A personal learning record, or the reason why LRS does not return one.
     #[derive(Debug)]
     pub struct LearningEvents {
-        /// What reading came to. `NOT_SHARED` and `NOT_VERIFIED` come without events; that is not the same as a record
-        /// without events.
+        /// Outcome. With `NOT_SHARED` and `NOT_VERIFIED`, `events` is empty because LRS does not return the record, not because the record
+        /// has no events.
         pub outcome: LearningEventsOutcome,
-        /// LRS's code for it, as it came.
+        /// Code of the outcome, as returned by LRS.
         pub lrs_code: LrsCode,
-        /// ULN that was asked for.
+        /// ULN in the request, as repeated by LRS.
         pub incoming_uln: Option<Extensible<Uln>>,
-        /// ULN of the record: with `LINKED_LEARNER` the master's.
+        /// ULN of the record. With `LINKED_LEARNER`, the ULN of the master record.
         pub found_uln: Option<Extensible<Uln>>,
-        /// The learning events.
+        /// Learning events.
         pub events: Vec<LearningEvent>,
     }
 }
 
 /// Read a learner's learning events
 ///
-/// The personal learning record (PLR): achievements and participation from awarding organisations, the ILR, the National Pupil
-/// Database and others. ULN and names must fit the register.
+/// Returns the personal learning record (PLR): achievements and participation, as reported by awarding organisations, the ILR, the National
+/// Pupil Database and other sources. The ULN and the names must match the register.
 #[utoipa::path(
     operation_id = "getLearningEvents",
     tag = "Learning events",
@@ -59,7 +59,7 @@ answer! {
         "uln": "3000000126", "givenName": "Ana", "familyName": "O'Neill", "getType": "FULL"
     })),
     responses(
-        (status = 200, description = "The record, or why there is none to see.", body = LearningEvents, example = json!({
+        (status = 200, description = "Personal learning record, or the reason why LRS does not return one.", body = LearningEvents, example = json!({
             "outcome": "EXACT_MATCH",
             "lrsCode": "WSRC0004",
             "incomingUln": "3000000126",
@@ -71,7 +71,7 @@ answer! {
                 "subject": "Level 2 Certificate in Example Studies", "subjectCode": "600/0000/X", "underDataChallenge": "N"
             }]
         })),
-        Problems
+        ReadProblems
     )
 )]
 #[post("/learning-events/search")]
@@ -86,7 +86,7 @@ pub async fn get_learning_events(
 impl From<LearningEventsResult> for LearningEvents {
     fn from(result: LearningEventsResult) -> Self {
         Self {
-            outcome: LearningEventsOutcome::of(&result.response_code),
+            outcome: LearningEventsOutcome::from_code(&result.response_code),
             lrs_code: result.response_code,
             incoming_uln: result.incoming_uln,
             found_uln: result.found_uln,

@@ -1,9 +1,9 @@
-//! How LRS is.
+//! LRS availability as observed by the gateway.
 
 use actix_web::get;
 use actix_web::web::{Data, Json};
 
-use crate::api::string_enum::words;
+use crate::api::string_enum::string_enum;
 use crate::api::timestamp::Timestamp;
 use crate::auth::Caller;
 use crate::auth::scope::NoScope;
@@ -12,45 +12,66 @@ use crate::problem::responses::StatusProblems;
 use crate::schema::answer;
 
 answer! {
-    /// How LRS is, as far as this gateway knows.
+    /// LRS availability as observed by this gateway.
     #[derive(Debug)]
     pub struct LrsStatus {
-        /// The worst of its services': `AVAILABLE` before `DEGRADED`, `MAINTENANCE` and `UNAVAILABLE`.
+        /// Worst status of the services, in the order `AVAILABLE`, `DEGRADED`, `MAINTENANCE`, `UNAVAILABLE`.
         pub status: ServiceStatus,
-        /// Each service.
+        /// Status of each service.
         pub services: Vec<LrsServiceStatus>,
     }
 }
 
 answer! {
-    /// How a service of LRS is.
+    /// Availability of one LRS service.
     #[derive(Debug)]
     pub struct LrsServiceStatus {
-        /// `LEARNER`: find, register, update and verify, single or in batches. `LEARNING_EVENTS`: personal learning records.
-        /// `ACHIEVEMENTS`: achievement batches.
+        /// `LEARNER`: finding, registering, updating and verifying learners, singly or in batches. `LEARNING_EVENTS`: personal learning
+        /// records. `ACHIEVEMENTS`: achievement batches.
         pub service: ServiceName,
-        /// `AVAILABLE`: nothing is known to be wrong. `DEGRADED`: some calls did not get through lately. `MAINTENANCE`: LRS says
-        /// that it is closed, or it was announced. `UNAVAILABLE`: nothing gets through; calls fail at once until LRS answers again.
+        /// `AVAILABLE`: no known problem. `DEGRADED`: some recent calls failed. `MAINTENANCE`: LRS reports maintenance, or maintenance was
+        /// announced. `UNAVAILABLE`: LRS does not respond; calls fail immediately until it responds again.
         pub status: ServiceStatus,
-        /// Since when it is so, or has been when this gateway was started.
+        /// Start of this status, or the start of this gateway if the status has not changed since.
         pub since: Timestamp,
-        /// When it is announced to be over.
+        /// Announced end of this status.
         pub until: Option<Timestamp>,
-        /// What the operator says about it.
+        /// Note of the operator.
         pub note: Option<String>,
     }
 }
 
-/// Read how LRS is
+string_enum! {
+    /// Name of an LRS service.
+    pub enum ServiceName {
+        /// Finding, registering, updating and verifying learners.
+        Learner = "LEARNER",
+        /// Personal learning records.
+        LearningEvents = "LEARNING_EVENTS",
+        /// Achievement batches.
+        Achievements = "ACHIEVEMENTS",
+    }
+}
+
+string_enum! {
+    impl ServiceStatus {
+        Available = "AVAILABLE",
+        Degraded = "DEGRADED",
+        Maintenance = "MAINTENANCE",
+        Unavailable = "UNAVAILABLE",
+    }
+}
+
+/// Read LRS availability
 ///
-/// From what calls have come to lately and what maintenance was announced; LRS is not called for this. Where the gateway runs more than
-/// once, each answers from its own calls.
+/// Returns the availability of LRS as observed from recent calls and announced maintenance. This operation does not call LRS. If the gateway
+/// has several replicas, each answers from its own calls.
 #[utoipa::path(
     operation_id = "getLrsStatus",
     tag = "Service",
     security(("bearer" = [])),
     responses(
-        (status = 200, description = "How LRS is.", body = LrsStatus, example = json!({
+        (status = 200, description = "LRS availability.", body = LrsStatus, example = json!({
             "status": "DEGRADED",
             "services": [
                 {"service": "LEARNER", "status": "DEGRADED", "since": "2026-09-01T08:15:30.250Z"},
@@ -63,37 +84,23 @@ answer! {
 )]
 #[get("/lrs/status")]
 pub async fn get_lrs_status(_: Caller<NoScope>, lrs: Data<Lrs>) -> Json<LrsStatus> {
-    let services = lrs.services();
+    let services = lrs.service_states();
     let status = services.iter().map(|service| service.status).max().unwrap_or(ServiceStatus::Available);
     Json(LrsStatus { status, services: services.into_iter().map(LrsServiceStatus::from).collect() })
 }
 
 impl From<ServiceState> for LrsServiceStatus {
     fn from(ServiceState { service, status, since, until, note }: ServiceState) -> Self {
-        Self { service: ServiceName(service), status, since: since.into(), until: until.map(Timestamp::from), note }
+        Self { service: service.into(), status, since: since.into(), until: until.map(Timestamp::from), note }
     }
 }
 
-/// A service of LRS, by the name that callers know.
-#[derive(Debug, Clone, Copy)]
-pub struct ServiceName(Service);
-
-words!(
-    ServiceName,
-    |name| match name.0 {
-        Service::Learner => "LEARNER",
-        Service::LearnerR9 => "LEARNING_EVENTS",
-        Service::External => "ACHIEVEMENTS",
-    },
-    ["LEARNER", "LEARNING_EVENTS", "ACHIEVEMENTS"]
-);
-words!(
-    ServiceStatus,
-    |status| match status {
-        ServiceStatus::Available => "AVAILABLE",
-        ServiceStatus::Degraded => "DEGRADED",
-        ServiceStatus::Maintenance => "MAINTENANCE",
-        ServiceStatus::Unavailable => "UNAVAILABLE",
-    },
-    ["AVAILABLE", "DEGRADED", "MAINTENANCE", "UNAVAILABLE"]
-);
+impl From<Service> for ServiceName {
+    fn from(service: Service) -> Self {
+        match service {
+            Service::Learner => Self::Learner,
+            Service::LearnerR9 => Self::LearningEvents,
+            Service::External => Self::Achievements,
+        }
+    }
+}

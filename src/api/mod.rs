@@ -1,7 +1,7 @@
-//! What callers see: one file per resource, with its answers and handlers. What callers send are records of the domain.
+//! The HTTP API: one file per resource, with its answers and handlers. The requests are records of the domain.
 //!
-//! A handler takes a `Caller<Scope>` and a `Body<Request>`, calls LRS, and says what the outcome means. Everything that can
-//! go wrong before or after is a [`crate::problem::Problem`].
+//! A handler takes a `Caller<Scope>` and a `Body<Request>`, calls LRS, and states the outcome. Every error before or after that is a
+//! [`crate::problem::Problem`].
 
 pub mod batches;
 mod extract;

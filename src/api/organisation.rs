@@ -3,103 +3,94 @@
 use actix_web::get;
 use actix_web::web::{Data, Json};
 
-use crate::api::string_enum::words;
+use crate::api::string_enum::string_enum;
 use crate::api::timestamp::Timestamp;
 use crate::auth::Caller;
 use crate::auth::scope::NoScope;
-use crate::domain::{OrganisationRef, Ukprn};
-use crate::organisations::Product;
+use crate::domain::{OrganisationRef, Product, Ukprn};
 use crate::problem::responses::StatusProblems;
-use crate::rate_limit::{Limit, RateLimits};
+use crate::rate_limit::{Limit, RateLimiter};
 use crate::schema::answer;
 use crate::tls::Validity;
 
 answer! {
-    /// The organisation that the token names, as this gateway knows it.
+    /// The organisation named in the token, as registered with this gateway.
     #[derive(Debug)]
     pub struct OrganisationState {
-        /// Its UKPRN.
+        /// UKPRN.
         pub ukprn: Ukprn,
-        /// Its name.
+        /// Name.
         pub name: String,
-        /// Its LRS reference, if the gateway knows it: achievement batches need it.
+        /// LRS organisation reference, if it is configured. Achievement batches require it.
         pub organisation_ref: Option<OrganisationRef>,
-        /// What LRS has switched on for it, as far as the gateway has been told.
+        /// Products that LRS has enabled for the organisation, according to the gateway's configuration.
         pub products: Vec<Product>,
-        /// How often it may call.
+        /// Rate limits.
         pub limits: OrganisationLimits,
-        /// Its client certificate. Absent if it has none.
+        /// Client certificate. Absent if the organisation has none.
         pub client_certificate: Option<CertificateState>,
     }
 }
 
 answer! {
-    /// How often an organisation may call.
+    /// Rate limits of an organisation.
     #[derive(Debug)]
     pub struct OrganisationLimits {
-        /// All its calls together.
+        /// Limit for all calls of the organisation.
         pub organisation: CallLimit,
-        /// Those of each person.
+        /// Limit for the calls of each person.
         pub person: CallLimit,
-        /// Each person's searches by demographics, those of `obtainUln` included.
+        /// Limit for each person's searches by demographics, including `obtainUln`.
         pub searches: CallLimit,
     }
 }
 
 answer! {
-    /// A limit.
+    /// A rate limit.
     #[derive(Debug)]
     pub struct CallLimit {
-        /// How many calls a minute, over time.
+        /// Sustained number of calls per minute.
         pub per_minute: u32,
-        /// How many at once, after a pause.
+        /// Number of calls allowed in a burst.
         pub burst: u32,
     }
 }
 
 answer! {
-    /// The client certificate that LRS is shown.
+    /// The client certificate for LRS.
     #[derive(Debug)]
     pub struct CertificateState {
-        /// `VALID`; `EXPIRES_SOON`, within 30 days; or `NOT_VALID`: LRS will refuse it.
+        /// `VALID`, `EXPIRES_SOON` (within 30 days) or `NOT_VALID` (LRS rejects the certificate).
         pub status: CertificateStatus,
-        /// From when it is valid.
+        /// Start of the validity period.
         pub valid_from: Timestamp,
-        /// Until when.
+        /// End of the validity period.
         pub valid_until: Timestamp,
     }
 }
 
-/// Is a certificate valid?
-#[derive(Debug, Clone, Copy)]
-pub enum CertificateStatus {
-    /// For a while.
-    Valid,
-    /// Not for long.
-    ExpiresSoon,
-    /// Not any more, or not yet.
-    NotValid,
+string_enum! {
+    /// Validity of a client certificate.
+    pub enum CertificateStatus {
+        /// Valid for more than 30 days.
+        Valid = "VALID",
+        /// Valid, but for at most 30 days.
+        ExpiresSoon = "EXPIRES_SOON",
+        /// Expired or not yet valid.
+        NotValid = "NOT_VALID",
+    }
 }
 
-words!(
-    CertificateStatus,
-    |status| match status {
-        CertificateStatus::Valid => "VALID",
-        CertificateStatus::ExpiresSoon => "EXPIRES_SOON",
-        CertificateStatus::NotValid => "NOT_VALID",
-    },
-    ["VALID", "EXPIRES_SOON", "NOT_VALID"]
-);
-
-/// Read about your own organisation
+/// Read your organisation
 ///
-/// Products, limits, and when its client certificate expires: LRS lets nobody in with one that has. LRS is not called for this.
+/// Returns the organisation's products, its rate limits and the validity of its client certificate. LRS rejects calls with an expired
+/// certificate. This operation does not call LRS.
 #[utoipa::path(
     operation_id = "getOrganisation",
     tag = "Service",
     security(("bearer" = [])),
     responses(
-        (status = 200, description = "The organisation.", body = OrganisationState, example = json!({
+        (status = 200, description = "The organisation named in the token.", body = OrganisationState, example = json!({
             "ukprn": "10012345", "name": "Example College", "products": ["uln-management", "verification"],
             "limits": {
                 "organisation": {"perMinute": 600, "burst": 100}, "person": {"perMinute": 120, "burst": 40},
@@ -113,9 +104,9 @@ words!(
     )
 )]
 #[get("/organisation")]
-pub async fn get_organisation(caller: Caller<NoScope>, limits: Data<RateLimits>) -> Json<OrganisationState> {
+pub async fn get_organisation(caller: Caller<NoScope>, limiter: Data<RateLimiter>) -> Json<OrganisationState> {
     let organisation = &caller.organisation;
-    let rates = limits.rates(organisation.limits());
+    let rates = limiter.rates_for(organisation.rate_overrides());
     Json(OrganisationState {
         ukprn: organisation.ukprn().clone(),
         name: organisation.name().to_owned(),
@@ -139,10 +130,10 @@ impl From<Limit> for CallLimit {
 impl From<Validity> for CertificateState {
     fn from(validity: Validity) -> Self {
         let status = match validity.days_left() {
-            _ if !validity.is_now() => CertificateStatus::NotValid,
+            _ if !validity.is_current() => CertificateStatus::NotValid,
             ..=30 => CertificateStatus::ExpiresSoon,
             _ => CertificateStatus::Valid,
         };
-        Self { status, valid_from: validity.from.into(), valid_until: validity.until.into() }
+        Self { status, valid_from: validity.not_before.into(), valid_until: validity.not_after.into() }
     }
 }

@@ -1,46 +1,28 @@
-//! Outcomes: what LRS's response codes mean to a caller. An answer is not an error.
+//! Outcomes: the meaning of LRS's response codes for a caller. An outcome is an answer, not an error.
 
-/// Declares the outcomes of an operation: variant, name in JSON, LRS's code. `Other` is for codes nobody documented.
+/// Declares the outcomes of an operation: variant, string in JSON, and LRS's code if one stands for the outcome. The macro adds `Other` for
+/// undocumented codes.
 macro_rules! outcomes {
-    ($(#[$meta:meta])* $name:ident { $($(#[$vmeta:meta])* $variant:ident = $json:literal <- $lrs:literal,)+ }) => {
-        $(#[$meta])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        pub enum $name {
-            $($(#[$vmeta])* $variant,)+
-            /// LRS answered with a code that is not documented: `lrsCode` has it.
-            Other,
+    ($(#[$meta:meta])* $name:ident { $($(#[$variant_meta:meta])* $variant:ident = $json:literal $(<- $lrs:literal)?,)+ }) => {
+        $crate::api::string_enum::string_enum! {
+            $(#[$meta])*
+            pub enum $name {
+                $($(#[$variant_meta])* $variant = $json,)+
+                /// An undocumented code. The answer states it in `lrsCode`.
+                Other = "OTHER",
+            }
         }
 
         impl $name {
-            /// Its names in JSON and LRS's codes for them.
-            pub const TABLE: &[(&str, &str)] = &[$(($json, $lrs)),+];
+            /// The outcomes that LRS has a code for: string in JSON and code.
+            pub const LRS_CODES: &[(&str, &str)] = &[$($(($json, $lrs),)?)+];
 
-            /// What LRS's code means.
-            pub fn of(code: &$crate::lrs::codes::LrsCode) -> Self {
+            /// Returns the outcome that a code stands for.
+            pub fn from_code(code: &$crate::lrs::codes::LrsCode) -> Self {
                 match code {
-                    $(code if code.is($lrs) => Self::$variant,)+
+                    $($(code if code.matches($lrs) => Self::$variant,)?)+
                     _ => Self::Other,
                 }
-            }
-
-            /// Its name in JSON.
-            pub const fn name(self) -> &'static str {
-                match self {
-                    $(Self::$variant => $json,)+
-                    Self::Other => "OTHER",
-                }
-            }
-        }
-
-        impl serde::Serialize for $name {
-            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.serialize_str(self.name())
-            }
-        }
-
-        impl $crate::schema::openapi::PropertySchema for $name {
-            fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
-                $crate::schema::openapi::one_of(&[$($json,)+ "OTHER"])
             }
         }
     };

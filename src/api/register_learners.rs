@@ -4,7 +4,7 @@ use actix_web::web::Data;
 use actix_web::{HttpResponse, post};
 
 use crate::api::extract::Body;
-use crate::api::extract::idempotency::{IdempotencyKey, IdempotencyKeyParameter, WorkId};
+use crate::api::extract::idempotency::{IdempotencyKey, IdempotencyKeyParameter, WorkAttempt};
 use crate::api::find_learners::FindOutcome;
 use crate::api::outcome::outcomes;
 use crate::auth::Caller;
@@ -18,56 +18,56 @@ use crate::problem::{Code, Problem};
 use crate::schema::answer;
 
 outcomes! {
-    /// What registering came to (FACTS 2.5).
+    /// Outcome of a registration (LRS-CONTRACT 2.6).
     RegisterOutcome {
-        /// There is a new ULN.
+        /// The learner has a new ULN.
         Registered = "REGISTERED" <- "WSRC0005",
     }
 }
 
 outcomes! {
-    /// What updating came to (FACTS 2.6).
+    /// Outcome of an update (LRS-CONTRACT 2.7).
     UpdateOutcome {
-        /// LRS holds the new record.
+        /// LRS saved the new record.
         Updated = "UPDATED" <- "WSRC0006",
-        /// LRS held the same record already.
+        /// LRS already held the same record.
         NoChanges = "NO_CHANGES" <- "WSRC0020",
     }
 }
 
 answer! {
-    /// What registering came to.
+    /// Result of a registration.
     #[derive(Debug)]
     pub struct RegisterResult {
-        /// What registering came to.
+        /// Outcome of the registration.
         pub outcome: RegisterOutcome,
-        /// LRS's code for it, as it came.
+        /// Code of the outcome, as returned by LRS.
         pub lrs_code: LrsCode,
-        /// The learner's new ULN.
+        /// New ULN of the learner.
         pub uln: Option<Extensible<Uln>>,
     }
 }
 
 answer! {
-    /// What updating came to.
+    /// Result of an update.
     #[derive(Debug)]
     pub struct UpdateResult {
-        /// What updating came to.
+        /// Outcome of the update.
         pub outcome: UpdateOutcome,
-        /// LRS's code for it, as it came.
+        /// Code of the outcome, as returned by LRS.
         pub lrs_code: LrsCode,
     }
 }
 
 /// Register a learner
 ///
-/// Gives a learner a ULN. LRS registers only after a recent search by demographics that found nobody (or candidates whom a
-/// person has rejected), and refuses a learner with the same names, date of birth, gender and postcode as another: both are
+/// Registers a learner and returns the new ULN. LRS requires a recent search by demographics that found no learner, or only candidates that a
+/// person has rejected. LRS rejects a learner with the same names, date of birth, gender and postcode as another. Both cases are the problem
 /// `learner_not_registered`. `POST /v1/learners/obtain-uln` searches and registers in one call.
 ///
-/// LRS is asked once. When its answer does not come through, the problem says `outcomeUnknown`: search before you try again; or, if you
-/// gave an `Idempotency-Key`, send the request again with it. The gateway searches then: it gives you the ULN if the learner was
-/// registered (`lrsCode` is the search's), registers the learner if not, and leaves it to a person if there are candidates.
+/// The gateway sends the registration to LRS once. If LRS's response is lost, the problem has `outcomeUnknown`: search before you try again,
+/// or repeat the request with the same `Idempotency-Key`. The gateway then searches first. If the learner was registered, you get the ULN,
+/// and `lrsCode` is the code of the search. If not, the gateway registers the learner. If there are candidates, a person must decide.
 #[utoipa::path(
     operation_id = "registerLearner",
     tag = "Learners",
@@ -78,12 +78,12 @@ answer! {
         "lastKnownPostCode": "ZZ7 7JJ", "verificationType": "PASSPORT", "abilityToShare": "SEEN_SHARE"
     }})),
     responses(
-        (status = 201, description = "The learner is registered.", body = RegisterResult,
-            headers(("Idempotency-Replayed" = bool, description = "`true`: this answer was given before.")), example = json!({
+        (status = 201, description = "The learner was registered.", body = RegisterResult,
+            headers(("Idempotency-Replayed" = bool, description = "`true` if this is the stored answer to an earlier request.")), example = json!({
             "outcome": "REGISTERED", "lrsCode": "WSRC0005", "uln": "3000000258"
         })),
-        (status = 200, description = "LRS answered with a code that is not documented.", body = RegisterResult,
-            headers(("Idempotency-Replayed" = bool, description = "`true`: this answer was given before.")), example = json!({
+        (status = 200, description = "LRS returned an undocumented code.", body = RegisterResult,
+            headers(("Idempotency-Replayed" = bool, description = "`true` if this is the stored answer to an earlier request.")), example = json!({
             "outcome": "OTHER", "lrsCode": "WSRC0999"
         })),
         WriteProblems
@@ -93,39 +93,39 @@ answer! {
 pub async fn register_learner(
     caller: Caller<LearnersWrite>,
     body: Body<RegisterLearner>,
-    once: IdempotencyKey,
+    idempotency_key: IdempotencyKey,
     lrs: Data<Lrs>,
 ) -> Result<HttpResponse, Problem> {
-    let (actor, Body { value: registration, digest }) = (caller.context().clone(), body);
-    let work = async move |attempt: WorkId| {
-        if attempt.again
-            && let Some(found) = find_registered(&lrs, &actor, &registration).await?
+    let (context, Body { value: registration, digest }) = (caller.context().clone(), body);
+    let work = async move |attempt: WorkAttempt| {
+        if attempt.is_retry
+            && let Some(found) = find_registered(&lrs, &context, &registration).await?
         {
             return Ok(HttpResponse::Created().json(found));
         }
-        let answer = lrs.call(&actor, &registration).await?;
-        let outcome = RegisterOutcome::of(&answer.response_code);
-        let result = RegisterResult { outcome, lrs_code: answer.response_code, uln: answer.uln };
+        let response = lrs.call(&context, &registration).await?;
+        let outcome = RegisterOutcome::from_code(&response.response_code);
+        let result = RegisterResult { outcome, lrs_code: response.response_code, uln: response.uln };
         Ok(match outcome {
             RegisterOutcome::Registered => HttpResponse::Created().json(result),
             RegisterOutcome::Other => HttpResponse::Ok().json(result),
         })
     };
-    once.run("registerLearner", &caller, digest, work).await
+    idempotency_key.run("registerLearner", &caller, digest, work).await
 }
 
-/// Was the learner registered, when nobody knows? `None`: there is nobody like this.
-async fn find_registered(lrs: &Lrs, actor: &RequestContext, registration: &RegisterLearner) -> Result<Option<RegisterResult>, Problem> {
-    let found = lrs.call(actor, &FindByDemographics::from(&registration.learner)).await?;
-    match FindOutcome::of(&found.response_code) {
+/// Searches for the learner after a registration with an unknown outcome. Returns `None` if no learner matches.
+async fn find_registered(lrs: &Lrs, context: &RequestContext, registration: &RegisterLearner) -> Result<Option<RegisterResult>, Problem> {
+    let found = lrs.call(context, &FindByDemographics::from(&registration.learner)).await?;
+    match FindOutcome::from_code(&found.response_code) {
         FindOutcome::NoMatch => Ok(None),
         FindOutcome::ExactMatch | FindOutcome::LinkedLearner => {
             let uln = found.learner.into_iter().next().map(|learner| learner.uln);
             Ok(Some(RegisterResult { outcome: RegisterOutcome::Registered, lrs_code: found.response_code, uln }))
         }
         FindOutcome::PossibleMatches | FindOutcome::TooManyMatches | FindOutcome::Other => {
-            let detail = "It is not known whether the learner was registered before, and now there are candidates: search by \
-                demographics, and let a person decide.";
+            let detail = "The outcome of the earlier registration is unknown, and the search found candidates. \
+                Search by demographics, and let a person decide.";
             Err(Problem::new(Code::LearnerNotRegistered).detail(detail))
         }
     }
@@ -133,18 +133,18 @@ async fn find_registered(lrs: &Lrs, actor: &RequestContext, registration: &Regis
 
 /// Update a learner
 ///
-/// Replaces a learner's whole record. Whether LRS keeps or clears what is left out is not known, so:
+/// Replaces a learner's whole record. It is not known whether LRS keeps or clears fields that a request omits. Therefore:
 ///
-/// 1. read the record (`POST /v1/learners/find-by-uln`, `findType` `FULL`) and keep its `versionNumber`;
-/// 2. merge your changes into all the fields that were read, without those that are LRS's own: `uln`, `versionNumber`,
-///    `createdDate`, `lastUpdatedDate`, `masterSubstituted`, `tierLevel`, `learnerStatus`, `linkedUlns`;
-/// 3. send everything as `learner`, beside the `uln` and that `versionNumber`.
+/// 1. Read the record (`POST /v1/learners/find-by-uln` with `findType` `FULL`) and keep its `versionNumber`.
+/// 2. Apply your changes to all fields of the record, except those that LRS maintains: `uln`, `versionNumber`, `createdDate`,
+///    `lastUpdatedDate`, `masterSubstituted`, `tierLevel`, `learnerStatus`, `linkedUlns`.
+/// 3. Send all fields as `learner`, together with the `uln` and that `versionNumber`.
 ///
-/// If somebody changed the record in between, LRS refuses it and the answer is 409 `stale_version`: begin again at 1.
+/// If the record was changed in between, LRS rejects the update and the answer is 409 `stale_version`. Start again at step 1.
 ///
-/// LRS is asked once. When its answer does not come through, the problem says `outcomeUnknown`: read the record to see; or, if you gave
-/// an `Idempotency-Key`, send the request again with it. If LRS has changed the record meanwhile and it is as you sent it, the outcome
-/// is `UPDATED` (`lrsCode` is LRS's refusal of the second update).
+/// The gateway sends the update to LRS once. If LRS's response is lost, the problem has `outcomeUnknown`: read the record to check, or repeat
+/// the request with the same `Idempotency-Key`. If the record then is as you sent it, the outcome is `UPDATED`, and `lrsCode` is the code
+/// with which LRS rejected the second update.
 #[utoipa::path(
     operation_id = "updateLearner",
     tag = "Learners",
@@ -156,8 +156,8 @@ async fn find_registered(lrs: &Lrs, actor: &RequestContext, registration: &Regis
         "otherVerificationDescription": "Student card", "abilityToShare": "SEEN_SHARE"
     }})),
     responses(
-        (status = 200, description = "The record is as it was sent, or LRS answered with a code that is not documented.", body = UpdateResult,
-            headers(("Idempotency-Replayed" = bool, description = "`true`: this answer was given before.")),
+        (status = 200, description = "The record is as you sent it, or LRS returned an undocumented code.", body = UpdateResult,
+            headers(("Idempotency-Replayed" = bool, description = "`true` if this is the stored answer to an earlier request.")),
             example = json!({"outcome": "UPDATED", "lrsCode": "WSRC0006"})),
         WriteProblems
     )
@@ -166,31 +166,31 @@ async fn find_registered(lrs: &Lrs, actor: &RequestContext, registration: &Regis
 pub async fn update_learner(
     caller: Caller<LearnersWrite>,
     body: Body<UpdateLearner>,
-    once: IdempotencyKey,
+    idempotency_key: IdempotencyKey,
     lrs: Data<Lrs>,
 ) -> Result<HttpResponse, Problem> {
-    let (actor, Body { value: update, digest }) = (caller.context().clone(), body);
-    let work = async move |attempt: WorkId| {
-        let done = match lrs.call(&actor, &update).await {
-            Err(CallError { error: LrsError::Refused(Rejection::StaleVersion, code), .. })
-                if attempt.again && is_updated(&lrs, &actor, &update).await? =>
+    let (context, Body { value: update, digest }) = (caller.context().clone(), body);
+    let work = async move |attempt: WorkAttempt| {
+        let result = match lrs.call(&context, &update).await {
+            Err(CallError { error: LrsError::Rejected(Rejection::StaleVersion, code), .. })
+                if attempt.is_retry && is_updated(&lrs, &context, &update).await? =>
             {
                 UpdateResult { outcome: UpdateOutcome::Updated, lrs_code: code }
             }
-            answer => {
-                let code = answer?.response_code;
-                UpdateResult { outcome: UpdateOutcome::of(&code), lrs_code: code }
+            response => {
+                let code = response?.response_code;
+                UpdateResult { outcome: UpdateOutcome::from_code(&code), lrs_code: code }
             }
         };
-        Ok(HttpResponse::Ok().json(done))
+        Ok(HttpResponse::Ok().json(result))
     };
-    once.run("updateLearner", &caller, digest, work).await
+    idempotency_key.run("updateLearner", &caller, digest, work).await
 }
 
-/// Is the record as it should have become, when nobody knows whether it did?
-async fn is_updated(lrs: &Lrs, actor: &RequestContext, update: &UpdateLearner) -> Result<bool, Problem> {
+/// Returns `true` if the record has the details of an update with an unknown outcome.
+async fn is_updated(lrs: &Lrs, context: &RequestContext, update: &UpdateLearner) -> Result<bool, Problem> {
     let (uln, learner) = (update.uln.clone(), &update.learner);
     let (given_name, family_name) = (learner.given_name.clone(), learner.family_name.clone());
-    let found = lrs.call(actor, &FindByUln { uln, given_name, family_name, find_type: FindType::Full }).await?;
-    Ok(found.learner.first().is_some_and(|found| found.is(learner)))
+    let found = lrs.call(context, &FindByUln { uln, given_name, family_name, find_type: FindType::Full }).await?;
+    Ok(found.learner.first().is_some_and(|found| found.has_details(learner)))
 }

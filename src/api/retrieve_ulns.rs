@@ -11,27 +11,27 @@ use crate::lrs::Lrs;
 use crate::lrs::codes::LrsCode;
 use crate::lrs::services::learner::RetrievedUln;
 use crate::problem::Problem;
-use crate::problem::responses::Problems;
+use crate::problem::responses::ReadProblems;
 use crate::schema::answer;
 
 answer! {
-    /// What LRS holds under the ULNs.
+    /// Records that LRS holds for the ULNs.
     #[derive(Debug)]
     pub struct RetrieveUlnsResult {
-        /// A row for each ULN that LRS has something to say about, in its order.
+        /// One entry for each ULN that LRS returned, in LRS's order.
         pub learners: Vec<RetrievedLearner>,
     }
 }
 
 answer! {
-    /// What LRS holds under a ULN.
+    /// Record that LRS holds for a ULN.
     #[derive(Debug)]
     pub struct RetrievedLearner {
-        /// The ULN. Absent where LRS names none beside its code.
+        /// ULN. Absent if LRS returned only a code.
         pub uln: Option<Extensible<Uln>>,
-        /// ULN of the record it was merged into. Keep this one and remember the other.
+        /// ULN of the master record, if the ULN was merged into another. Use this ULN from now on, and keep the other as its alias.
         pub master_uln: Option<Extensible<Uln>>,
-        /// LRS's code for this ULN. The codes are not public.
+        /// Code for this ULN, as returned by LRS. These codes are not public.
         pub lrs_code: Option<LrsCode>,
         /// Family name.
         pub family_name: Option<Personal<String>>,
@@ -46,19 +46,19 @@ answer! {
 
 /// Look up many ULNs
 ///
-/// Up to 200 at once: whose they are, and which were merged into others. LRS publishes this operation, but it is not among those it
-/// approves interfaces for; LRS may refuse it to your organisation.
+/// Returns the learner of each ULN, for up to 200 ULNs, and states which ULNs were merged into others. LRS publishes this operation but does
+/// not list it among those that it approves interfaces for, so LRS may refuse it to your organisation.
 #[utoipa::path(
     operation_id = "retrieveUlns",
     tag = "Learners",
     security(("bearer" = ["learners:read"])),
     request_body(content = RetrieveUlns, example = json!({"ulns": ["3000000126", "3000000258"]})),
     responses(
-        (status = 200, description = "What LRS holds.", body = RetrieveUlnsResult, example = json!({"learners": [{
+        (status = 200, description = "Records that LRS holds for the ULNs.", body = RetrieveUlnsResult, example = json!({"learners": [{
             "uln": "3000000258", "masterUln": "3000000126", "familyName": "O'Neill", "givenName": "Ana", "dateOfBirth": "2003-04-05",
             "gender": "FEMALE"
         }]})),
-        Problems
+        ReadProblems
     )
 )]
 #[post("/learners/retrieve-ulns")]
@@ -67,21 +67,21 @@ pub async fn retrieve_ulns(
     body: Body<RetrieveUlns>,
     lrs: Data<Lrs>,
 ) -> Result<Json<RetrieveUlnsResult>, Problem> {
-    let answer = lrs.call(&caller, &body.value).await?;
-    let rows = answer.retrieved_ulns.map(|list| list.0.verified_uln).unwrap_or_default();
-    Ok(Json(RetrieveUlnsResult { learners: rows.into_iter().map(RetrievedLearner::from).collect() }))
+    let response = lrs.call(&caller, &body.value).await?;
+    let learners = response.retrieved_ulns.map(|list| list.0.verified_uln).unwrap_or_default();
+    Ok(Json(RetrieveUlnsResult { learners: learners.into_iter().map(RetrievedLearner::from).collect() }))
 }
 
 impl From<RetrievedUln> for RetrievedLearner {
-    fn from(row: RetrievedUln) -> Self {
+    fn from(learner: RetrievedUln) -> Self {
         Self {
-            uln: row.uln,
-            master_uln: row.master_uln,
-            lrs_code: row.response_code,
-            family_name: row.family_name,
-            given_name: row.given_name,
-            date_of_birth: row.date_of_birth,
-            gender: row.gender,
+            uln: learner.uln,
+            master_uln: learner.master_uln,
+            lrs_code: learner.response_code,
+            family_name: learner.family_name,
+            given_name: learner.given_name,
+            date_of_birth: learner.date_of_birth,
+            gender: learner.gender,
         }
     }
 }

@@ -1,27 +1,49 @@
-//! Words of closed lists in answers.
+//! Enums with fixed strings in JSON.
 
-/// Gives words of a closed list their names in JSON.
-macro_rules! words {
-    ($name:ty, |$word:ident| $of:expr, [$($json:literal),+]) => {
-        impl $crate::schema::openapi::PropertySchema for $name {
-            fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
-                $crate::schema::openapi::one_of(&[$($json),+])
-            }
+/// Declares the strings that an enum has in JSON, once: for writing and for the OpenAPI document, in the same order.
+///
+/// ```text
+/// string_enum! {
+///     /// A new enum.
+///     pub enum CertificateStatus {
+///         /// Description of the variant.
+///         Valid = "VALID",
+///     }
+/// }
+/// // An enum that is declared elsewhere:
+/// string_enum! { impl ServiceStatus { Available = "AVAILABLE" } }
+/// ```
+macro_rules! string_enum {
+    ($(#[$meta:meta])* pub enum $name:ident { $($(#[$variant_meta:meta])* $variant:ident = $json:literal,)+ }) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum $name {
+            $($(#[$variant_meta])* $variant,)+
         }
 
+        $crate::api::string_enum::string_enum! { impl $name { $($variant = $json,)+ } }
+    };
+    (impl $name:ident { $($variant:ident = $json:literal),+ $(,)? }) => {
         impl $name {
-            /// Its name in JSON.
-            pub const fn word(&self) -> &'static str {
-                let $word = *self;
-                $of
+            /// Returns the string in JSON.
+            pub const fn json_name(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $json,)+
+                }
             }
         }
 
         impl serde::Serialize for $name {
             fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.serialize_str(self.word())
+                serializer.serialize_str(self.json_name())
+            }
+        }
+
+        impl $crate::schema::openapi::PropertySchema for $name {
+            fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
+                $crate::schema::openapi::string_enum_schema(&[$($json),+])
             }
         }
     };
 }
-pub(super) use words;
+pub(super) use string_enum;

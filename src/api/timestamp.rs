@@ -1,4 +1,4 @@
-//! Moments in answers.
+//! Timestamps in answers.
 
 use serde::{Serialize, Serializer};
 use utoipa::openapi::RefOr;
@@ -7,7 +7,7 @@ use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, Schema, SchemaFormat, 
 use crate::batches::model::EpochMillis;
 use crate::schema::openapi::PropertySchema;
 
-/// A moment, as RFC 3339 has it.
+/// A timestamp in the format of RFC 3339, with milliseconds.
 #[derive(Debug, Clone, Copy)]
 pub struct Timestamp(pub EpochMillis);
 

@@ -1,4 +1,4 @@
-//! Verifying learners.
+//! Verifying single learners.
 
 use actix_web::post;
 use actix_web::web::{Data, Json};
@@ -12,56 +12,56 @@ use crate::lrs::Lrs;
 use crate::lrs::codes::LrsCode;
 use crate::lrs::services::learner::{FailureFlag, VerifiedLearner};
 use crate::problem::Problem;
-use crate::problem::responses::Problems;
+use crate::problem::responses::ReadProblems;
 use crate::schema::answer;
 
 outcomes! {
-    /// What verifying came to (FACTS 3.5).
+    /// Outcome of a verification (LRS-CONTRACT 3.3).
     VerifyOutcome {
-        /// Every value is LRS's.
+        /// All values match the record.
         Match = "MATCH" <- "WSVRC001",
-        /// Every value is LRS's, and the record is a linked learner's.
+        /// All values match the record of a linked learner.
         LinkedMatch = "LINKED_MATCH" <- "WSVRC002",
-        /// The names are similar.
+        /// The names are similar to those in the record.
         SimilarMatch = "SIMILAR_MATCH" <- "WSVRC003",
-        /// The names are similar to a linked learner's.
+        /// The names are similar to those in the record of a linked learner.
         LinkedSimilarMatch = "LINKED_SIMILAR_MATCH" <- "WSVRC004",
-        /// The ULN is somebody else's.
+        /// The values do not match the record of the ULN.
         NoMatch = "NO_MATCH" <- "WSVRC005",
-        /// Nobody has the ULN.
+        /// No learner has the ULN.
         UlnNotFound = "ULN_NOT_FOUND" <- "WSVRC006",
     }
 }
 
 answer! {
-    /// What verifying came to.
+    /// Result of a verification.
     #[derive(Debug)]
     pub struct VerifyResult {
-        /// What verifying came to. Only `MATCH` and `LINKED_MATCH` say that the learner is who the ULN says.
+        /// Outcome. Only `MATCH` and `LINKED_MATCH` confirm that the ULN belongs to the learner.
         pub outcome: VerifyOutcome,
-        /// LRS's code for it, as it came.
+        /// Code of the outcome, as returned by LRS.
         pub lrs_code: LrsCode,
-        /// The comparisons that failed.
+        /// Comparisons that failed.
         pub failures: Vec<VerifyFailure>,
-        /// ULN that was verified.
+        /// ULN that LRS verified.
         pub searched_uln: Option<Extensible<Uln>>,
-        /// Family name that was compared.
+        /// Family name that LRS compared.
         pub searched_family_name: Option<Personal<String>>,
-        /// Given name that was compared.
+        /// Given name that LRS compared.
         pub searched_given_name: Option<Personal<String>>,
-        /// Date of birth that was compared.
+        /// Date of birth that LRS compared.
         pub searched_date_of_birth: Option<Extensible<Date>>,
-        /// Gender that was compared.
+        /// Gender that LRS compared.
         pub searched_gender: Option<Extensible<Gender>>,
-        /// ULN at LRS: of the master record, if the ULN was merged into another.
+        /// ULN of the record. If the ULN was merged into another, the ULN of the master record.
         pub uln: Option<Extensible<Uln>>,
-        /// Family name at LRS.
+        /// Family name in the record.
         pub family_name: Option<Personal<String>>,
-        /// Given name at LRS.
+        /// Given name in the record.
         pub given_name: Option<Personal<String>>,
-        /// Date of birth at LRS.
+        /// Date of birth in the record.
         pub date_of_birth: Option<Extensible<Date>>,
-        /// Gender at LRS.
+        /// Gender in the record.
         pub gender: Option<Extensible<Gender>>,
     }
 }
@@ -70,16 +70,16 @@ answer! {
     /// A comparison that failed.
     #[derive(Debug)]
     pub struct VerifyFailure {
-        /// LRS's name for it: `VRF1` to `VRF8`.
+        /// Name of the comparison in LRS: `VRF1` to `VRF8`.
         pub flag: Personal<String>,
-        /// Field of the request. Absent for a flag that is not documented.
+        /// Field of the request. Absent if the flag is undocumented.
         pub field: Option<String>,
-        /// Field of the LRS record it was compared with. LRS also compares names crosswise, to notice swapped ones.
+        /// Field of the record that LRS compared it with. LRS also compares given names with family names, to detect swapped names.
         pub compared_with: Option<String>,
     }
 }
 
-/// LRS's flags: field of the request, field of the record (FACTS 3.5).
+/// The flags of failed comparisons, each with the field of the request and the field of the record (LRS-CONTRACT 3.3).
 const FLAGS: [(&str, &str, &str); 8] = [
     ("VRF1", "givenName", "givenName"),
     ("VRF2", "givenName", "familyName"),
@@ -93,8 +93,8 @@ const FLAGS: [(&str, &str, &str); 8] = [
 
 /// Verify a learner
 ///
-/// Compares what is known of a learner with the register, without showing more of the record. Date of birth and gender are compared
-/// only if they are given.
+/// Compares a learner's details with the register, and returns no other fields of the record. LRS compares date of birth and gender only if
+/// the request has them.
 #[utoipa::path(
     operation_id = "verifyLearner",
     tag = "Learners",
@@ -103,13 +103,13 @@ const FLAGS: [(&str, &str, &str); 8] = [
         "uln": "3000000126", "givenName": "Anna", "familyName": "O'Neill", "dateOfBirth": "2003-04-05"
     })),
     responses(
-        (status = 200, description = "What verifying came to.", body = VerifyResult, example = json!({
+        (status = 200, description = "Verification outcome, including no match.", body = VerifyResult, example = json!({
             "outcome": "SIMILAR_MATCH",
             "lrsCode": "WSVRC003",
             "failures": [{"flag": "VRF1", "field": "givenName", "comparedWith": "givenName"}],
             "searchedUln": "3000000126", "searchedFamilyName": "O'Neill", "searchedGivenName": "Anna", "searchedDateOfBirth": "2003-04-05"
         })),
-        Problems
+        ReadProblems
     )
 )]
 #[post("/learners/verify")]
@@ -123,10 +123,10 @@ pub async fn verify_learner(
 
 impl From<VerifiedLearner> for VerifyResult {
     fn from(learner: VerifiedLearner) -> Self {
-        // In batches, what has no code is of use all the same.
+        // In batches, a result without a code is still useful.
         let code = learner.response_code.unwrap_or_else(|| LrsCode::new(""));
         Self {
-            outcome: VerifyOutcome::of(&code),
+            outcome: VerifyOutcome::from_code(&code),
             lrs_code: code,
             failures: learner.failure_flag.into_iter().filter(|flag| !flag.0.reveal().is_empty()).map(VerifyFailure::from).collect(),
             searched_uln: learner.searched_uln,

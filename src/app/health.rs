@@ -1,4 +1,4 @@
-//! What is looked at when somebody asks: is the gateway ready, and how is everything that can be measured at this moment.
+//! Readiness, and the gauges that are read on demand.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,78 +12,81 @@ use crate::lrs::{Lrs, Service};
 use crate::observability::metrics;
 use crate::organisations::{Organisation, OrganisationRegistry};
 
-/// How long the store may take to say that it is there.
+/// Timeout of a store operation within a readiness check or an update of the gauges.
 const STORE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Looks at a gateway.
+/// Readiness of the gateway.
 #[derive(Debug, Default)]
 pub struct Readiness {
     draining: AtomicBool,
-    /// The organisations whose certificates have been told.
-    certified: Mutex<BTreeSet<String>>,
+    /// UKPRNs of the organisations that have a certificate gauge.
+    certificate_gauges: Mutex<BTreeSet<String>>,
 }
 
 impl Readiness {
-    /// It is to end soon: nobody shall send it anything new.
-    pub fn drain(&self) {
+    /// Makes the gateway unready, so that load balancers stop sending requests before it shuts down.
+    pub fn start_draining(&self) {
         self.draining.store(true, Ordering::Relaxed);
     }
 
-    /// Is it to end soon?
+    /// Returns `true` if the gateway is about to shut down.
     pub fn is_draining(&self) -> bool {
         self.draining.load(Ordering::Relaxed)
     }
 
-    /// Can it take calls? LRS may be down: that is LRS's state.
+    /// Checks whether the gateway can take requests. The state of LRS does not count: the gateway can answer while LRS is down.
     ///
     /// # Errors
-    /// Why not.
-    pub async fn ready(&self, verifier: &Verifier, jobs: &BatchService) -> Result<(), &'static str> {
+    /// Returns the reason, a sentence for callers, if the gateway is not ready.
+    pub async fn check(&self, verifier: &Verifier, batches: &BatchService) -> Result<(), &'static str> {
         if self.is_draining() {
-            return Err("The gateway is about to end.");
+            return Err("The gateway is shutting down.");
         }
-        if !verifier.ready() {
-            return Err("The keys of an issuer are not there.");
+        if !verifier.is_ready() {
+            return Err("The keys of a token issuer are not available.");
         }
-        match tokio::time::timeout(STORE_TIMEOUT, jobs.ping()).await {
+        match tokio::time::timeout(STORE_TIMEOUT, batches.ping()).await {
             Ok(true) => Ok(()),
-            _ => Err("The store cannot be used."),
+            _ => Err("The store is not available."),
         }
     }
 
-    /// Measures what is not counted where it happens.
-    pub async fn measure(&self, lrs: &Lrs, verifier: &Verifier, registry: &OrganisationRegistry, jobs: &BatchService) {
-        for state in lrs.services() {
+    /// Updates the gauges that are read on demand, not counted at the event.
+    pub async fn update_gauges(&self, lrs: &Lrs, verifier: &Verifier, registry: &OrganisationRegistry, batches: &BatchService) {
+        for state in lrs.service_states() {
             let service = match state.service {
                 Service::Learner => "learner",
                 Service::LearnerR9 => "learning_events",
                 Service::External => "achievements",
             };
-            metrics::service_state(service, state.status as u8);
+            metrics::set_service_state(service, state.status as u8);
         }
-        metrics::queue_length(lrs.queued_calls());
-        metrics::audit_waiting(lrs.audit().queued_lines());
-        for (issuer, age) in verifier.key_ages() {
-            metrics::keys_age(issuer, age);
+        metrics::set_queue_length(lrs.queued_calls());
+        metrics::set_audit_queue_length(lrs.audit().queued_lines());
+        for (issuer, age) in verifier.key_set_ages() {
+            metrics::set_issuer_keys_age(issuer, age);
         }
-        self.measure_certificates(registry);
-        metrics::unusable_organisations(registry.unusable());
-        if let Ok(Ok(backlog)) = tokio::time::timeout(STORE_TIMEOUT, jobs.backlog()).await {
-            metrics::backlog(backlog.unfinished, backlog.due, backlog.oldest);
+        self.update_certificate_gauges(registry);
+        metrics::set_unusable_organisations(registry.unusable_files());
+        if let Ok(Ok(backlog)) = tokio::time::timeout(STORE_TIMEOUT, batches.backlog()).await {
+            metrics::set_backlog(backlog.unfinished, backlog.overdue, backlog.oldest_overdue);
         }
     }
 
-    fn measure_certificates(&self, registry: &OrganisationRegistry) {
-        let now = registry.snapshot();
-        let ends = |organisation: &Organisation| Some(organisation.certificate_validity()?.until.as_second());
-        let certified: BTreeSet<String> = now.values().filter(|one| ends(one).is_some()).map(|one| one.ukprn().to_string()).collect();
-        for organisation in now.values().filter(|one| ends(one).is_some()) {
-            metrics::certificate(organisation.ukprn().as_str(), ends(organisation));
+    fn update_certificate_gauges(&self, registry: &OrganisationRegistry) {
+        let organisations = registry.snapshot();
+        let expiry = |organisation: &Organisation| Some(organisation.certificate_validity()?.not_after.as_second());
+        let mut current = BTreeSet::new();
+        for organisation in organisations.values() {
+            if let Some(seconds) = expiry(organisation) {
+                metrics::set_certificate_expiry(organisation.ukprn().as_str(), Some(seconds));
+                current.insert(organisation.ukprn().to_string());
+            }
         }
-        let mut before = self.certified.lock();
-        for gone in before.difference(&certified) {
-            metrics::certificate(gone, None);
+        let mut previous = self.certificate_gauges.lock();
+        for removed in previous.difference(&current) {
+            metrics::set_certificate_expiry(removed, None);
         }
-        *before = certified;
+        *previous = current;
     }
 }

@@ -1,4 +1,4 @@
-//! The gateway: the parts that handlers work with.
+//! The application's state: the services that handlers use.
 
 pub mod health;
 
@@ -13,77 +13,82 @@ use crate::batches::worker::BatchWorker;
 use crate::idempotency::IdempotencyStore;
 use crate::lrs::Lrs;
 use crate::organisations::OrganisationRegistry;
-use crate::rate_limit::RateLimits;
+use crate::rate_limit::RateLimiter;
 use crate::storage::Storage;
 
-/// What the handlers work with.
+/// The services that handlers use. Clones share them.
 #[derive(Debug, Clone)]
 pub struct AppState {
-    /// Whose tokens are accepted.
+    /// Verifies bearer tokens.
     pub verifier: Data<Verifier>,
-    /// Whom the gateway acts for.
+    /// The organisations that the gateway acts for.
     pub registry: Data<OrganisationRegistry>,
-    /// Where their calls go.
+    /// LRS client.
     pub lrs: Data<Lrs>,
-    /// Their batches.
+    /// Batch service.
     pub batches: Data<BatchService>,
-    /// How often they may call.
-    pub rate_limits: Data<RateLimits>,
-    /// What they want done once.
+    /// Rate limits of organisations and persons.
+    pub rate_limits: Data<RateLimiter>,
+    /// Idempotency keys and the responses stored for them.
     pub idempotency: Data<IdempotencyStore>,
-    /// How it is.
+    /// Readiness.
     pub readiness: Data<Readiness>,
 }
 
 impl AppState {
-    /// A gateway of these parts.
+    /// Builds the state from its services.
     pub fn new(
         verifier: Verifier,
         registry: OrganisationRegistry,
         lrs: Lrs,
-        jobs: BatchService,
-        limits: RateLimits,
+        batches: BatchService,
+        rate_limits: RateLimiter,
         storage: &Storage,
     ) -> Self {
-        // Should the store take its time as well.
-        let longest = longest_request(&lrs) + Duration::from_secs(15);
+        let max_work_duration = max_request_duration(&lrs) + STORE_ALLOWANCE;
         Self {
-            idempotency: Data::new(IdempotencyStore::new(storage, longest)),
+            idempotency: Data::new(IdempotencyStore::new(storage, max_work_duration)),
             readiness: Data::default(),
             verifier: Data::new(verifier),
             registry: Data::new(registry),
             lrs: Data::new(lrs),
-            batches: Data::new(jobs),
-            rate_limits: Data::new(limits),
+            batches: Data::new(batches),
+            rate_limits: Data::new(rate_limits),
         }
     }
 
-    /// How long it takes at most until everything that callers have asked for is answered.
-    pub fn longest_request(&self) -> Duration {
-        longest_request(&self.lrs)
+    /// Returns the longest time that answering a request can take.
+    pub fn max_request_duration(&self) -> Duration {
+        max_request_duration(&self.lrs)
     }
 
-    /// Can it take calls?
+    /// Checks whether the gateway can take requests.
     ///
     /// # Errors
-    /// Why not.
-    pub async fn ready(&self) -> Result<(), &'static str> {
-        self.readiness.ready(&self.verifier, &self.batches).await
+    /// Returns the reason if the gateway is not ready.
+    pub async fn check_readiness(&self) -> Result<(), &'static str> {
+        self.readiness.check(&self.verifier, &self.batches).await
     }
 
-    /// Measures what is not counted where it happens.
-    pub async fn measure(&self) {
-        self.readiness.measure(&self.lrs, &self.verifier, &self.registry, &self.batches).await;
+    /// Updates the gauges that are read on demand, not counted at the event.
+    pub async fn update_gauges(&self) {
+        self.readiness.update_gauges(&self.lrs, &self.verifier, &self.registry, &self.batches).await;
     }
 
-    /// The engine that works at its batches.
+    /// Creates the worker that processes batches.
     pub fn batch_worker(&self) -> BatchWorker {
-        let (jobs, registry, lrs) = (self.batches.clone(), self.registry.clone(), self.lrs.clone());
-        BatchWorker::new(jobs.into_inner(), registry.into_inner(), lrs.into_inner())
+        let (batches, registry, lrs) = (self.batches.clone(), self.registry.clone(), self.lrs.clone());
+        BatchWorker::new(batches.into_inner(), registry.into_inner(), lrs.into_inner())
     }
 }
 
-/// Nothing takes more than two calls to LRS, and a little of our own time.
-fn longest_request(lrs: &Lrs) -> Duration {
-    lrs.timeout() * 2 + Duration::from_secs(5)
+/// Time that an idempotent request may spend in a slow store, beside its calls to LRS.
+const STORE_ALLOWANCE: Duration = Duration::from_secs(15);
+
+/// Time that a request may spend in the gateway itself, beside its calls to LRS.
+const OWN_ALLOWANCE: Duration = Duration::from_secs(5);
+
+/// Returns the duration limit of a request: no request makes more than two calls to LRS.
+fn max_request_duration(lrs: &Lrs) -> Duration {
+    lrs.timeout() * 2 + OWN_ALLOWANCE
 }

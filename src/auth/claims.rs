@@ -1,22 +1,22 @@
-//! What a verified token says.
+//! Claims of access tokens (RFC 7519).
 
 use serde_json::{Map, Value};
 
 /// The claims of a verified token.
 pub type Claims = Map<String, Value>;
 
-/// Where an issuer puts the three things the gateway needs. Dots lead into nested objects: `realm.organisation`.
+/// The names of the claims that an issuer uses. A dot leads into a nested object: `realm.organisation`.
 #[derive(Debug, Clone)]
 pub struct ClaimNames {
-    /// The organisation's UKPRN.
+    /// Claim with the organisation's UKPRN.
     pub organisation: String,
-    /// The person, as LRS is told.
+    /// Claim with the person's user name for LRS.
     pub user: String,
-    /// The scopes: a text with spaces between them, or a list.
+    /// Claim with the scopes: a string separated by spaces, or a list.
     pub scope: String,
 }
 
-/// Where most issuers put them.
+/// The names that most issuers use.
 impl Default for ClaimNames {
     fn default() -> Self {
         Self { organisation: "org".into(), user: "preferred_username".into(), scope: "scope".into() }
@@ -24,29 +24,22 @@ impl Default for ClaimNames {
 }
 
 impl ClaimNames {
-    /// The organisation, if the token names exactly one.
+    /// Returns the organisation; `None` if the token does not name exactly one.
     pub fn organisation<'c>(&self, claims: &'c Claims) -> Option<&'c str> {
         find(claims, &self.organisation)?.as_str()
     }
 
-    /// The person.
+    /// Returns the person's user name.
     pub fn user<'c>(&self, claims: &'c Claims) -> Option<&'c str> {
         find(claims, &self.user)?.as_str()
     }
 
-    /// The program that got the token, if the token says.
+    /// Returns the client that requested the token, if the token names it.
     pub fn client<'c>(&self, claims: &'c Claims) -> Option<&'c str> {
         ["azp", "client_id", "sub"].iter().find_map(|name| claims.get(*name)?.as_str())
     }
 
-    /// Writes the three claims, for a token of our own.
-    pub fn insert(&self, claims: &mut Claims, organisation: &str, user: &str, scope: &str) {
-        for (path, text) in [(&self.organisation, organisation), (&self.user, user), (&self.scope, scope)] {
-            put(claims, path, text);
-        }
-    }
-
-    /// Does the token have this scope?
+    /// Returns `true` if the token has this scope.
     pub fn has_scope(&self, claims: &Claims, scope: &str) -> bool {
         match find(claims, &self.scope) {
             Some(Value::String(text)) => text.split(' ').any(|one| one == scope),
@@ -54,9 +47,16 @@ impl ClaimNames {
             _ => false,
         }
     }
+
+    /// Adds the three claims to a development token.
+    pub fn insert(&self, claims: &mut Claims, organisation: &str, user: &str, scope: &str) {
+        for (path, text) in [(&self.organisation, organisation), (&self.user, user), (&self.scope, scope)] {
+            insert(claims, path, text);
+        }
+    }
 }
 
-/// A claim by its whole name, which may be an address with dots in it, or by a path of names.
+/// Returns a claim by its full name, which may be a URI with dots in it, or by a path of names.
 fn find<'c>(claims: &'c Claims, path: &str) -> Option<&'c Value> {
     if let Some(claim) = claims.get(path) {
         return Some(claim);
@@ -65,11 +65,11 @@ fn find<'c>(claims: &'c Claims, path: &str) -> Option<&'c Value> {
     find(claims.get(first)?.as_object()?, rest)
 }
 
-fn put(claims: &mut Claims, path: &str, text: &str) {
+fn insert(claims: &mut Claims, path: &str, text: &str) {
     match path.split_once('.') {
         Some((first, rest)) if !path.contains("://") => {
             if let Value::Object(inner) = claims.entry(first).or_insert_with(|| Value::Object(Map::new())) {
-                put(inner, rest, text);
+                insert(inner, rest, text);
             }
         }
         _ => {
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn paths_lead_into_objects() {
+    fn claim_name_with_dots_finds_nested_claim() {
         let nested = claims(r#"{"realm":{"org":{"ukprn":"10012345"}},"https://x.example/org":"10054321"}"#);
         assert_eq!(names("realm.org.ukprn").organisation(&nested), Some("10012345"));
         assert_eq!(names("https://x.example/org").organisation(&nested), Some("10054321"));
@@ -100,12 +100,12 @@ mod tests {
     }
 
     #[test]
-    fn a_list_of_organisations_names_none() {
+    fn organisation_list_is_not_accepted() {
         assert_eq!(names("org").organisation(&claims(r#"{"org":["10012345","10054321"]}"#)), None);
     }
 
     #[test]
-    fn scopes_are_whole_words() {
+    fn scope_prefix_does_not_match() {
         let text = claims(r#"{"scope":"learners:read learners:write"}"#);
         let list = claims(r#"{"scope":["learners:read"]}"#);
         assert!(names("org").has_scope(&text, "learners:write") && names("org").has_scope(&list, "learners:read"));

@@ -1,6 +1,7 @@
-//! Published keys (RFC 7517): what is taken from a key set, and which of its keys a token is verified with.
+//! JSON Web Key Sets (RFC 7517): reading a set, and selecting the key of a token.
 
 use std::num::NonZeroU8;
+use std::ops::RangeInclusive;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -8,100 +9,101 @@ use jsonwebtoken::{Algorithm, AlgorithmFamily, DecodingKey};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-/// Most keys of a set.
-const MOST_KEYS: usize = 100;
-/// Fewest and most bits of an RSA key: what RFC 7518 (3.3) asks for, and what the cryptography takes.
-const RSA_BITS: std::ops::RangeInclusive<usize> = 2048..=8192;
+/// Maximum number of keys in a set.
+const MAX_KEYS: usize = 100;
+/// Accepted sizes of RSA keys, in bits: the minimum of RFC 7518 (3.3), and the maximum of the cryptographic library.
+const RSA_KEY_BITS: RangeInclusive<usize> = 2048..=8192;
 
 /// The keys of a set that can verify tokens.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Jwks(Vec<PublishedKey>);
+pub struct Jwks(Vec<VerificationKey>);
 
-/// Why no key of a set is the one.
+/// The reason why a set has no key for a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KeySelectionError {
-    /// There is none of that name; one may have been published since.
+    /// No key has the token's key id. It may have been published after the set was fetched.
     Unknown,
-    /// There is, but it is not for the token's algorithm.
-    OtherAlgorithm,
-    /// There are several, and nobody could say which one vouches for the token.
-    Several,
+    /// The key with the token's key id is for another algorithm.
+    AlgorithmMismatch,
+    /// More than one key matches the token.
+    Ambiguous,
 }
 
 impl Jwks {
-    /// Reads a key set. Keys that cannot verify tokens are left out: those for encryption, secrets, those of unknown kinds, weak ones,
-    /// and those whose private half is published beside them.
+    /// Parses a key set. Keys that cannot verify tokens are skipped: keys for encryption, secrets, unknown kinds, weak keys, and keys
+    /// published with their private half.
     ///
     /// # Errors
-    /// When it is no key set, or a very large one.
-    pub fn read(json: &[u8]) -> Result<Self, &'static str> {
-        let KeySetBody { keys } = serde_json::from_slice(json).map_err(|_| "is not a JSON Web Key Set")?;
-        if keys.len() > MOST_KEYS {
+    /// Returns a message if the document is not a key set, or has more than 100 keys.
+    pub fn parse(json: &[u8]) -> Result<Self, &'static str> {
+        let KeySetDocument { keys } = serde_json::from_slice(json).map_err(|_| "is not a JSON Web Key Set")?;
+        if keys.len() > MAX_KEYS {
             return Err("has more than 100 keys");
         }
         let published = keys.len();
-        // Each by itself: what is wrong with one key must not take the others away (RFC 7517, 5).
-        let keys: Vec<_> = keys.into_iter().filter_map(|key| serde_json::from_value::<Jwk>(key).ok()?.usable()).collect();
-        tracing::debug!(published, usable = keys.len(), "a key set was read");
+        // Each key is parsed on its own, so that one bad key does not invalidate the others (RFC 7517, 5).
+        let keys: Vec<_> = keys.into_iter().filter_map(|key| serde_json::from_value::<Jwk>(key).ok()?.into_verification_key()).collect();
+        tracing::debug!(published, usable = keys.len(), "key set parsed");
         Ok(Self(keys))
     }
 
-    /// Is there none that can be used?
+    /// Returns `true` if the set has no key that can verify tokens.
     pub const fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// How many there are for at least one of these algorithms.
+    /// Returns the number of keys for at least one of these algorithms.
     pub fn count(&self, algorithms: &[Algorithm]) -> usize {
         self.0.iter().filter(|key| algorithms.iter().any(|algorithm| key.is_for(*algorithm))).count()
     }
 
-    /// The key of this name, or of any name when the token gives none. It must be the only one for this algorithm: of two keys that are
-    /// equally good, neither is.
+    /// Returns the key with this id, or of any id if the token has none. It must be the only match for the algorithm: the gateway does not
+    /// choose between keys.
     ///
     /// # Errors
-    /// [`NoKey`]
+    /// Returns a [`KeySelectionError`] if not exactly one key matches.
     pub fn find(&self, kid: Option<&str>, algorithm: Algorithm) -> Result<&DecodingKey, KeySelectionError> {
-        let named = || self.0.iter().filter(|key| kid.is_none() || key.jwk.kid.as_deref() == kid);
-        let mut fitting = named().filter(|key| key.is_for(algorithm));
-        match (fitting.next(), fitting.next()) {
-            (Some(key), None) => Ok(&key.verifies),
-            (Some(_), Some(_)) => Err(KeySelectionError::Several),
-            (None, _) if kid.is_some() && named().next().is_some() => Err(KeySelectionError::OtherAlgorithm),
+        let with_id = || self.0.iter().filter(|key| kid.is_none() || key.jwk.kid.as_deref() == kid);
+        let mut matches = with_id().filter(|key| key.is_for(algorithm));
+        match (matches.next(), matches.next()) {
+            (Some(key), None) => Ok(&key.key),
+            (Some(_), Some(_)) => Err(KeySelectionError::Ambiguous),
+            (None, _) if kid.is_some() && with_id().next().is_some() => Err(KeySelectionError::AlgorithmMismatch),
             (None, _) => Err(KeySelectionError::Unknown),
         }
     }
 }
 
+/// A key that can verify tokens.
 #[derive(Debug)]
-struct PublishedKey {
+struct VerificationKey {
     jwk: Jwk,
-    verifies: DecodingKey,
-    /// The only algorithm it is for, if the set says so.
-    only: Option<Algorithm>,
+    key: DecodingKey,
+    /// The only algorithm the key is for, if the set states one.
+    algorithm: Option<Algorithm>,
 }
 
-/// Keys are the same if the set says the same of them.
-impl PartialEq for PublishedKey {
+/// Keys are equal if their JWKs are.
+impl PartialEq for VerificationKey {
     fn eq(&self, other: &Self) -> bool {
         self.jwk == other.jwk
     }
 }
 
-impl Eq for PublishedKey {}
+impl Eq for VerificationKey {}
 
-impl PublishedKey {
+impl VerificationKey {
     fn is_for(&self, algorithm: Algorithm) -> bool {
-        self.verifies.family() == algorithm.family() && self.only.is_none_or(|only| only == algorithm)
+        self.key.family() == algorithm.family() && self.algorithm.is_none_or(|only| only == algorithm)
     }
 }
 
 #[derive(Deserialize)]
-struct KeySetBody {
+struct KeySetDocument {
     keys: Vec<serde_json::Value>,
 }
 
-/// A key as it is published, as far as it matters here. Certificates (`x5c`, `x5u`) do not: the set vouches for its keys.
+/// The parameters of a published key that the gateway uses. It ignores certificates (`x5c`, `x5u`): the set is what it trusts.
 #[derive(Debug, PartialEq, Deserialize)]
 struct Jwk {
     kty: String,
@@ -119,31 +121,31 @@ struct Jwk {
 }
 
 impl Jwk {
-    fn usable(self) -> Option<PublishedKey> {
+    fn into_verification_key(self) -> Option<VerificationKey> {
         let verifies = self.r#use.as_ref().is_none_or(|usage| usage == "sig")
             && self.key_ops.as_ref().is_none_or(|operations| operations.iter().any(|operation| operation == "verify"));
         if !verifies || self.d.is_some() {
             return None;
         }
-        // One that the gateway does not know is in nobody's list of algorithms: such a key verifies nothing.
-        let only = self.alg.as_deref().map(|name| name.parse::<Algorithm>().ok()).map_or(Some(None), |known| known.map(Some))?;
-        let verifies = self.key()?;
-        if only.is_some_and(|only| only.family() != verifies.family()) || verifies.family() == AlgorithmFamily::Hmac {
+        // No issuer is configured with an algorithm that the gateway does not know, so a key for one verifies nothing.
+        let algorithm = self.alg.as_deref().map(|name| name.parse::<Algorithm>().ok()).map_or(Some(None), |known| known.map(Some))?;
+        let key = self.decoding_key()?;
+        if algorithm.is_some_and(|algorithm| algorithm.family() != key.family()) || key.family() == AlgorithmFamily::Hmac {
             return None;
         }
-        Some(PublishedKey { jwk: self, verifies, only })
+        Some(VerificationKey { jwk: self, key, algorithm })
     }
 
-    /// Its numbers, if they are those of a key of a kind that the gateway takes.
-    fn key(&self) -> Option<DecodingKey> {
+    /// Returns the key if it is of a supported kind and its parameters are valid.
+    fn decoding_key(&self) -> Option<DecodingKey> {
         match (self.kty.as_str(), self.crv.as_deref()) {
             ("RSA", _) => {
-                let (modulus, exponent) = (number(self.n.as_ref()?)?, number(self.e.as_ref()?)?);
-                RSA_BITS.contains(&bits(&modulus)).then(|| DecodingKey::from_rsa_raw_components(&modulus, &exponent))
+                let (modulus, exponent) = (unsigned_integer(self.n.as_ref()?)?, unsigned_integer(self.e.as_ref()?)?);
+                RSA_KEY_BITS.contains(&bit_length(&modulus)).then(|| DecodingKey::from_rsa_raw_components(&modulus, &exponent))
             }
             ("EC", Some("P-256")) => {
                 let (x, y) = (coordinate(self.x.as_ref()?)?, coordinate(self.y.as_ref()?)?);
-                // The point, uncompressed (SEC 1, 2.3.3).
+                // An uncompressed point (SEC 1, 2.3.3).
                 Some(DecodingKey::from_ec_der(&[&[4], x.as_slice(), y.as_slice()].concat()))
             }
             ("OKP", Some("Ed25519")) => Some(DecodingKey::from_ed_der(&coordinate(self.x.as_ref()?)?)),
@@ -152,17 +154,18 @@ impl Jwk {
     }
 }
 
-/// A number without the zeros in front that some write.
-fn number(text: &str) -> Option<Vec<u8>> {
+/// Decodes an unsigned big-endian integer, without the leading zeros that some issuers write.
+fn unsigned_integer(text: &str) -> Option<Vec<u8>> {
     let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
     Some(bytes.into_iter().skip_while(|byte| *byte == 0).collect())
 }
 
-fn bits(number: &[u8]) -> usize {
-    let unused = number.first().copied().and_then(NonZeroU8::new).map_or(0, |first| first.leading_zeros() as usize);
-    number.len() * 8 - unused
+fn bit_length(integer: &[u8]) -> usize {
+    let unused_bits = integer.first().copied().and_then(NonZeroU8::new).map_or(0, |first| first.leading_zeros() as usize);
+    integer.len() * 8 - unused_bits
 }
 
+/// Decodes a coordinate of 32 bytes.
 fn coordinate(text: &str) -> Option<Vec<u8>> {
     URL_SAFE_NO_PAD.decode(text).ok().filter(|bytes| bytes.len() == 32)
 }
@@ -173,16 +176,16 @@ mod tests {
 
     use super::*;
 
-    /// Any 32 bytes do for Ed25519, and any 256 for RSA: nothing is verified here.
+    /// An Ed25519 key. Any 32 bytes are valid, and any 256 for RSA: these tests verify no signature.
     fn ed(changes: &Value) -> Value {
-        laid_over(json!({"kty": "OKP", "crv": "Ed25519", "x": URL_SAFE_NO_PAD.encode([7; 32]), "kid": "1"}), changes)
+        with_changes(json!({"kty": "OKP", "crv": "Ed25519", "x": URL_SAFE_NO_PAD.encode([7; 32]), "kid": "1"}), changes)
     }
 
     fn rsa(bytes: usize, changes: &Value) -> Value {
-        laid_over(json!({"kty": "RSA", "n": URL_SAFE_NO_PAD.encode(vec![0xff; bytes]), "e": "AQAB", "kid": "1"}), changes)
+        with_changes(json!({"kty": "RSA", "n": URL_SAFE_NO_PAD.encode(vec![0xff; bytes]), "e": "AQAB", "kid": "1"}), changes)
     }
 
-    fn laid_over(mut key: Value, changes: &Value) -> Value {
+    fn with_changes(mut key: Value, changes: &Value) -> Value {
         for (name, value) in changes.as_object().expect("an object") {
             key[name] = value.clone();
         }
@@ -190,11 +193,11 @@ mod tests {
     }
 
     fn keys(keys: &[Value]) -> Jwks {
-        Jwks::read(json!({ "keys": keys }).to_string().as_bytes()).expect("a key set")
+        Jwks::parse(json!({ "keys": keys }).to_string().as_bytes()).expect("a key set")
     }
 
     #[test]
-    fn only_keys_that_verify_signatures_are_taken() {
+    fn jwks_keys_that_cannot_verify_signatures_are_skipped() {
         for good in [
             ed(&json!({})),
             ed(&json!({"use": "sig", "key_ops": ["sign", "verify"], "alg": "EdDSA"})),
@@ -232,37 +235,37 @@ mod tests {
             json!({"kty": "EC", "crv": "P-256", "x": URL_SAFE_NO_PAD.encode([7; 31]), "y": URL_SAFE_NO_PAD.encode([7; 33])}),
         ] {
             assert_eq!(keys(std::slice::from_ref(&bad)).0.len(), 0, "{bad}");
-            assert_eq!(keys(&[bad.clone(), ed(&json!({}))]).0.len(), 1, "it takes no other with it: {bad}");
+            assert_eq!(keys(&[bad.clone(), ed(&json!({}))]).0.len(), 1, "other keys stay: {bad}");
         }
     }
 
     #[test]
-    fn what_is_no_key_set_is_none() {
+    fn jwks_document_invalid_is_rejected() {
         for body in ["", "{}", "[]", "{\"keys\": {}}", "<html>", "{\"keys\": [}"] {
-            assert_eq!(Jwks::read(body.as_bytes()), Err("is not a JSON Web Key Set"), "{body}");
+            assert_eq!(Jwks::parse(body.as_bytes()), Err("is not a JSON Web Key Set"), "{body}");
         }
         let many = |count: usize| json!({"keys": vec![ed(&json!({})); count]}).to_string();
-        assert_eq!(Jwks::read(many(101).as_bytes()), Err("has more than 100 keys"));
-        assert!(Jwks::read(many(100).as_bytes()).is_ok());
+        assert_eq!(Jwks::parse(many(101).as_bytes()), Err("has more than 100 keys"));
+        assert!(Jwks::parse(many(100).as_bytes()).is_ok());
     }
 
     #[test]
-    fn exactly_one_key_must_fit() {
+    fn jwks_key_selection_requires_exactly_one_match() {
         let found = |set: &Jwks, kid: Option<&str>, algorithm| set.find(kid, algorithm).map(DecodingKey::family);
         let set = keys(&[ed(&json!({})), rsa(256, &json!({"kid": "2"})), rsa(256, &json!({"kid": "3", "alg": "PS256"}))]);
         assert_eq!(found(&set, Some("1"), Algorithm::EdDSA), Ok(AlgorithmFamily::Ed));
-        assert_eq!(found(&set, None, Algorithm::EdDSA), Ok(AlgorithmFamily::Ed), "the only one of its kind");
-        assert_eq!(found(&set, None, Algorithm::RS256), Ok(AlgorithmFamily::Rsa), "the other is for PS256 only");
-        assert_eq!(found(&set, None, Algorithm::PS256), Err(KeySelectionError::Several));
-        assert_eq!(found(&set, Some("3"), Algorithm::RS256), Err(KeySelectionError::OtherAlgorithm));
-        assert_eq!(found(&set, Some("1"), Algorithm::HS256), Err(KeySelectionError::OtherAlgorithm));
+        assert_eq!(found(&set, None, Algorithm::EdDSA), Ok(AlgorithmFamily::Ed), "the only key of its kind");
+        assert_eq!(found(&set, None, Algorithm::RS256), Ok(AlgorithmFamily::Rsa), "the other key is for PS256 only");
+        assert_eq!(found(&set, None, Algorithm::PS256), Err(KeySelectionError::Ambiguous));
+        assert_eq!(found(&set, Some("3"), Algorithm::RS256), Err(KeySelectionError::AlgorithmMismatch));
+        assert_eq!(found(&set, Some("1"), Algorithm::HS256), Err(KeySelectionError::AlgorithmMismatch));
         assert_eq!(found(&set, Some("4"), Algorithm::RS256), Err(KeySelectionError::Unknown));
         assert_eq!(found(&set, None, Algorithm::ES256), Err(KeySelectionError::Unknown));
 
-        let twice = keys(&[ed(&json!({})), ed(&json!({"x": URL_SAFE_NO_PAD.encode([8; 32])})), rsa(256, &json!({}))]);
-        assert_eq!(found(&twice, Some("1"), Algorithm::EdDSA), Err(KeySelectionError::Several), "two of one name: neither");
-        assert_eq!(found(&twice, Some("1"), Algorithm::RS256), Ok(AlgorithmFamily::Rsa), "the name may stand at keys of several kinds");
-        let unnamed = keys(&[ed(&json!({"kid": null}))]);
-        assert_eq!(found(&unnamed, Some("1"), Algorithm::EdDSA), Err(KeySelectionError::Unknown), "a key without a name has no name");
+        let same_id = keys(&[ed(&json!({})), ed(&json!({"x": URL_SAFE_NO_PAD.encode([8; 32])})), rsa(256, &json!({}))]);
+        assert_eq!(found(&same_id, Some("1"), Algorithm::EdDSA), Err(KeySelectionError::Ambiguous), "two keys with the same id");
+        assert_eq!(found(&same_id, Some("1"), Algorithm::RS256), Ok(AlgorithmFamily::Rsa), "keys of different kinds may share an id");
+        let without_id = keys(&[ed(&json!({"kid": null}))]);
+        assert_eq!(found(&without_id, Some("1"), Algorithm::EdDSA), Err(KeySelectionError::Unknown), "a key without an id matches no id");
     }
 }

@@ -1,12 +1,12 @@
-//! The key set of an issuer (JWKS): fetched in the background, and when a token names a key that is not in it.
+//! The client that fetches an issuer's JSON Web Key Set (JWKS): periodically, and if a token names a key that the set does not have.
 //!
 //! ```text
-//!   in the background, every `refresh` ─────────┐
-//!   (after a failure: every `cooldown`)         ├──▶ one fetch at a time ──▶ good: the new set, and only that
-//!   a token names an unknown key ── `cooldown` ─┘                       └──▶ bad: the last good set stays
+//!   periodically, every `refresh_interval` ─────────┐
+//!   (after a failure: every `cooldown`)             ├──▶ one fetch at a time ──▶ success: the new set replaces the old one
+//!   a token names an unknown key, per `cooldown` ───┘                       └──▶ failure: the last valid set stays
 //! ```
 //!
-//! Tokens come from anybody: however many name keys that do not exist, the issuer is asked once in a cool-down, all told.
+//! Anyone can send tokens. However many of them name unknown keys, the gateway fetches the set at most once per cooldown.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,210 +20,216 @@ use tokio::time::Instant;
 use crate::auth::jwk::Jwks;
 use crate::error_chain::root_cause;
 use crate::io_runtime;
-use crate::lrs::http_client::{HttpClientFactory, read_at_most};
+use crate::lrs::http_client::{HttpClientFactory, read_body};
 use crate::organisations::ClientFactory as _;
 
-/// Largest key set, in bytes.
-const MOST_BYTES: usize = 256 * 1024;
+/// Maximum size of a key set, in bytes.
+const MAX_JWKS_BYTES: usize = 256 * 1024;
 
-/// Where a key set is, and how often it is fetched.
+/// The location of a key set, and the times that govern fetching it.
 #[derive(Debug, Clone)]
 pub struct JwksSettings {
-    /// Its address.
+    /// URL of the key set.
     pub url: Url,
-    /// The longest time between two fetches.
-    pub refresh: Duration,
-    /// The shortest time after a fetch before an unknown key leads to another.
+    /// Maximum time between two periodic fetches.
+    pub refresh_interval: Duration,
+    /// Minimum time after a fetch before an unknown key causes another one.
     pub cooldown: Duration,
-    /// The longest a fetch may take.
+    /// Maximum duration of a fetch.
     pub timeout: Duration,
-    /// The longest a token waits for one.
-    pub longest_wait: Duration,
+    /// Maximum time that the verification of a token waits for a fetch.
+    pub max_wait: Duration,
 }
 
 impl JwksSettings {
-    /// The longest a fetch may take, connecting included.
+    /// Default for the maximum duration of a fetch, including connecting.
     pub const TIMEOUT: Duration = Duration::from_secs(5);
 
-    /// The usual settings, for the key set at this address.
-    pub const fn at(url: Url) -> Self {
+    /// Returns the default settings for the key set at this URL.
+    pub const fn for_url(url: Url) -> Self {
         Self {
             url,
-            refresh: Duration::from_secs(300),
+            refresh_interval: Duration::from_secs(300),
             cooldown: Duration::from_secs(10),
             timeout: Self::TIMEOUT,
-            longest_wait: Duration::from_secs(3),
+            max_wait: Duration::from_secs(3),
         }
     }
 }
 
-/// A set as it was published for some time.
+/// A fetched key set and its version.
 #[derive(Debug, Clone)]
-pub struct KeySetVersion {
-    /// Its number. What was verified with one edition says nothing about another.
-    pub number: u64,
-    /// Its keys.
+pub struct VersionedJwks {
+    /// Number of the version, from 1. A verification with one version proves nothing for another.
+    pub version: u64,
+    /// The keys.
     pub keys: Arc<Jwks>,
 }
 
-/// The keys an issuer publishes.
+/// A client for the key set of one issuer.
 #[derive(Debug)]
 pub struct JwksClient {
     settings: JwksSettings,
     http: reqwest::Client,
-    state: RwLock<State>,
-    /// Held while a fetch is on its way.
-    last: Arc<Mutex<Option<Fetch>>>,
+    state: RwLock<JwksState>,
+    /// The last completed fetch. The lock is held during a fetch, so that there is only one at a time.
+    last_fetch: Arc<Mutex<Option<Fetch>>>,
 }
 
 #[derive(Debug, Default)]
-struct State {
-    /// The last good set.
-    edition: Option<KeySetVersion>,
-    /// When it was last seen to be the issuer's.
-    seen: Option<Instant>,
-    /// Did the last fetch fail?
-    failing: bool,
+struct JwksState {
+    /// The last valid set.
+    current: Option<VersionedJwks>,
+    /// Time of the last successful fetch.
+    confirmed_at: Option<Instant>,
+    /// `true` if the last fetch failed.
+    is_failing: bool,
 }
 
-/// A fetch that is over.
+/// A completed fetch.
 #[derive(Debug, Clone, Copy)]
 struct Fetch {
-    began: Instant,
-    failed: Option<Instant>,
+    started_at: Instant,
+    failed_at: Option<Instant>,
 }
 
 impl JwksClient {
-    /// A key set that has not been fetched yet.
+    /// Creates a client that has not fetched the set yet.
     ///
     /// # Errors
-    /// What keeps the HTTP client from being built.
-    pub fn new(settings: JwksSettings, transport: &HttpClientFactory) -> Result<Self, String> {
-        let http = transport.client(None)?;
-        Ok(Self { settings, http, state: RwLock::default(), last: Arc::default() })
+    /// Returns a message if the HTTP client cannot be built.
+    pub fn new(settings: JwksSettings, http: &HttpClientFactory) -> Result<Self, String> {
+        let http = http.client(None)?;
+        Ok(Self { settings, http, state: RwLock::default(), last_fetch: Arc::default() })
     }
 
-    /// The last good set.
-    pub fn edition(&self) -> Option<KeySetVersion> {
-        self.state.read().edition.clone()
+    /// Returns the last valid set.
+    pub fn current(&self) -> Option<VersionedJwks> {
+        self.state.read().current.clone()
     }
 
-    /// Its number, 0 when there has never been one.
-    pub fn number(&self) -> u64 {
-        self.state.read().edition.as_ref().map_or(0, |edition| edition.number)
+    /// Returns the version of the last valid set; 0 if there is none.
+    pub fn version(&self) -> u64 {
+        self.state.read().current.as_ref().map_or(0, |current| current.version)
     }
 
-    /// How long ago the set was last seen to be the issuer's. `None`: never.
+    /// Returns the time since the last successful fetch; `None` if there is none.
     pub fn age(&self) -> Option<Duration> {
-        self.state.read().seen.map(|seen| seen.elapsed())
+        self.state.read().confirmed_at.map(|confirmed_at| confirmed_at.elapsed())
     }
 
-    /// Fetches the set now and again, for as long as the runtime lasts.
+    /// Fetches the set periodically, until the runtime ends.
     pub async fn refresh_periodically(self: Arc<Self>) {
         loop {
-            let last = Arc::clone(&self.last).lock_owned().await;
-            let rest = last.map_or(Duration::ZERO, |last| self.settings.cooldown.saturating_sub(last.began.elapsed()));
-            if !rest.is_zero() {
-                // A token has just led to a fetch.
-                drop(last);
-                tokio::time::sleep(rest).await;
+            let last_fetch = Arc::clone(&self.last_fetch).lock_owned().await;
+            let cooldown_left =
+                last_fetch.map_or(Duration::ZERO, |fetch| self.settings.cooldown.saturating_sub(fetch.started_at.elapsed()));
+            if !cooldown_left.is_zero() {
+                // An unknown key has just caused a fetch.
+                drop(last_fetch);
+                tokio::time::sleep(cooldown_left).await;
                 continue;
             }
-            let fetched = Arc::clone(&self).fetch(last).await;
-            // Replicas that were started together shall not ask together for ever.
-            let wait = match fetched {
-                Ok(_) => self.settings.refresh.mul_f64(0.8 + 0.2 * fastrand::f64()),
-                Err(_) => self.settings.cooldown.min(self.settings.refresh).mul_f64(1.0 + 0.2 * fastrand::f64()),
+            let fetched = Arc::clone(&self).fetch(last_fetch).await;
+            // The jitter spreads the fetches of replicas that started together.
+            let pause = match fetched {
+                Ok(_) => self.settings.refresh_interval.mul_f64(0.8 + 0.2 * fastrand::f64()),
+                Err(_) => self.settings.cooldown.min(self.settings.refresh_interval).mul_f64(1.0 + 0.2 * fastrand::f64()),
             };
-            tokio::time::sleep(wait).await;
+            tokio::time::sleep(pause).await;
         }
     }
 
-    /// Fetches the set once, whatever has been before.
+    /// Fetches the set once, regardless of the cooldown.
     ///
     /// # Errors
-    /// Why there is none, in words for operators.
+    /// Returns a message for operators if the set cannot be fetched or parsed.
     pub async fn fetch_now(self: &Arc<Self>) -> Result<Arc<Jwks>, String> {
-        Arc::clone(self).fetch(Arc::clone(&self.last).lock_owned().await).await
+        Arc::clone(self).fetch(Arc::clone(&self.last_fetch).lock_owned().await).await
     }
 
-    /// Looks whether there is a newer edition than this, unless that was just done. Is it known now what the issuer publishes?
-    pub async fn look_again(self: &Arc<Self>, than: u64) -> bool {
-        let asked = Instant::now();
-        let fetch = async {
-            let last = Arc::clone(&self.last).lock_owned().await;
-            // Others may have fetched it while this one waited.
-            if self.number() == than && last.is_none_or(|last| last.may_be_repeated(asked, self.settings.cooldown)) {
-                // A task of its own: the fetch is everybody's, and goes on when this caller has gone.
-                let _ = tokio::spawn(io_runtime::run(Arc::clone(self).fetch(last))).await;
+    /// Fetches the set because a token names a key that this version does not have, unless there is a newer version or the cooldown has not
+    /// passed. Returns `true` if the current set is known to be the one that the issuer publishes.
+    pub async fn refresh_on_demand(self: &Arc<Self>, known_version: u64) -> bool {
+        let requested_at = Instant::now();
+        let refresh = async {
+            let last_fetch = Arc::clone(&self.last_fetch).lock_owned().await;
+            // Another request may have fetched the set while this one waited for the lock.
+            if self.version() == known_version && last_fetch.is_none_or(|fetch| fetch.allows_refetch(requested_at, self.settings.cooldown))
+            {
+                // A separate task, because other requests need the result too: the fetch continues if this caller disconnects.
+                let _ = tokio::spawn(io_runtime::run(Arc::clone(self).fetch(last_fetch))).await;
             }
         };
-        let in_time = tokio::time::timeout(self.settings.longest_wait, fetch).await.is_ok();
+        let is_in_time = tokio::time::timeout(self.settings.max_wait, refresh).await.is_ok();
         let state = self.state.read();
-        in_time && !state.failing && state.edition.is_some()
+        is_in_time && !state.is_failing && state.current.is_some()
     }
 
-    async fn fetch(self: Arc<Self>, mut last: OwnedMutexGuard<Option<Fetch>>) -> Result<Arc<Jwks>, String> {
-        let began = Instant::now();
+    async fn fetch(self: Arc<Self>, mut last_fetch: OwnedMutexGuard<Option<Fetch>>) -> Result<Arc<Jwks>, String> {
+        let started_at = Instant::now();
         let fetched = self.get().await;
-        *last = Some(Fetch { began, failed: fetched.is_err().then(Instant::now) });
-        self.take(fetched)
+        *last_fetch = Some(Fetch { started_at, failed_at: fetched.is_err().then(Instant::now) });
+        self.update(fetched)
     }
 
     async fn get(&self) -> Result<Jwks, String> {
         let request = self.http.get(self.settings.url.clone()).timeout(self.settings.timeout);
-        let mut response =
-            request.header(ACCEPT, "application/jwk-set+json, application/json").send().await.map_err(|error| why(&error))?;
+        let request = request.header(ACCEPT, "application/jwk-set+json, application/json");
+        let mut response = request.send().await.map_err(|error| fetch_error(&error))?;
         match response.status() {
-            status if status.is_redirection() => return Err("redirects, which is not followed: set the address it leads to".into()),
-            status if status != 200 => return Err(format!("answers with status {}", status.as_u16())),
+            status if status.is_redirection() => {
+                return Err("responds with a redirect, which the gateway does not follow: set the URL that it redirects to".into());
+            }
+            status if status != 200 => return Err(format!("responds with status {}", status.as_u16())),
             _ => {}
         }
-        let body = read_at_most(&mut response, MOST_BYTES).await.map_err(|error| why(&error))?;
-        let body = body.ok_or_else(|| format!("is larger than {} KiB", MOST_BYTES / 1024))?;
-        Ok(Jwks::read(&body)?)
+        let body = read_body(&mut response, MAX_JWKS_BYTES).await.map_err(|error| fetch_error(&error))?;
+        let body = body.ok_or_else(|| format!("is larger than {} KiB", MAX_JWKS_BYTES / 1024))?;
+        Ok(Jwks::parse(&body)?)
     }
 
-    fn take(&self, fetched: Result<Jwks, String>) -> Result<Arc<Jwks>, String> {
+    /// Records the result of a fetch, and logs changes.
+    fn update(&self, fetched: Result<Jwks, String>) -> Result<Arc<Jwks>, String> {
         let mut state = self.state.write();
         let url = self.settings.url.as_str();
-        let was_failing = std::mem::replace(&mut state.failing, fetched.is_err());
+        let was_failing = std::mem::replace(&mut state.is_failing, fetched.is_err());
         let keys = match fetched {
             Ok(keys) => Arc::new(keys),
             Err(problem) => {
                 if !was_failing {
-                    tracing::warn!(url, problem, has_keys = state.edition.is_some(), "an issuer's keys cannot be fetched");
+                    tracing::warn!(url, problem, has_keys = state.current.is_some(), "issuer key set cannot be fetched");
                 }
                 return Err(problem);
             }
         };
         if was_failing {
-            tracing::info!(url, "an issuer's keys can be fetched again");
+            tracing::info!(url, "issuer key set fetched again");
         }
-        state.seen = Some(Instant::now());
-        match &state.edition {
-            Some(edition) if edition.keys == keys => return Ok(keys),
-            Some(_) if keys.is_empty() => tracing::warn!(url, "an issuer has withdrawn all its keys"),
-            Some(_) => tracing::info!(url, "an issuer has changed its keys"),
+        state.confirmed_at = Some(Instant::now());
+        match &state.current {
+            Some(current) if current.keys == keys => return Ok(keys),
+            Some(_) if keys.is_empty() => tracing::warn!(url, "issuer key set empty: issuer withdrew all keys"),
+            Some(_) => tracing::info!(url, "issuer key set changed"),
             None => {}
         }
-        state.edition =
-            Some(KeySetVersion { number: state.edition.as_ref().map_or(1, |edition| edition.number + 1), keys: Arc::clone(&keys) });
+        let version = state.current.as_ref().map_or(1, |current| current.version + 1);
+        state.current = Some(VersionedJwks { version, keys: Arc::clone(&keys) });
         Ok(keys)
     }
 }
 
 impl Fetch {
-    /// May there be another for somebody who asked then?
-    fn may_be_repeated(self, asked: Instant, cooldown: Duration) -> bool {
-        self.began.elapsed() >= cooldown && self.failed.is_none_or(|failed| failed < asked)
+    /// Returns `true` if the cooldown has passed and no fetch has failed since `requested_at`.
+    fn allows_refetch(self, requested_at: Instant, cooldown: Duration) -> bool {
+        self.started_at.elapsed() >= cooldown && self.failed_at.is_none_or(|failed_at| failed_at < requested_at)
     }
 }
 
-/// What went wrong, in words: the innermost cause says most.
-fn why(error: &reqwest::Error) -> String {
+/// Describes a failed fetch for operators. The innermost cause is the most specific.
+fn fetch_error(error: &reqwest::Error) -> String {
     if error.is_timeout() {
-        return "does not answer in time".into();
+        return "does not respond in time".into();
     }
     format!("cannot be reached: {}", root_cause(error))
 }

@@ -1,21 +1,35 @@
-//! Who calls: from a bearer token to a [`Caller`].
+//! Authentication: from a bearer token to a [`Caller`].
 //!
-//! A token is verified ([`verifier`]) under the algorithms of the issuer it names and its key: one that was given to the gateway
-//! ([`keys`]), or one of those the issuer publishes ([`jwks`] fetches them, [`jwk`] reads them). For a while it is [`remembered`]. Its
-//! claims give the organisation, the person and the scopes ([`claims`]). A handler that takes a `Caller<S>` runs only for callers
-//! whose token has scope `S` and whose organisation has the product that goes with it ([`caller`]).
+//! The [`verifier`] checks a token with the algorithms and the key of its [`issuer`]. The [`key`] is either configured or part of a
+//! published key set, which [`jwks`] fetches and [`jwk`] parses. The [`token_cache`] holds verified tokens. The [`claims`] name the
+//! organisation, the person and the scopes.
+//!
+//! A handler with the argument `Caller<S, C>` runs only if the token has [`scope`] `S` and the organisation has the product of that scope.
+//! The call counts against the limits of [`rate_limit_class`] `C`. Other arguments wait behind the [`auth_gate`].
 
+mod algorithm;
+mod auth_gate;
 mod caller;
 mod claims;
+mod dev_token;
+mod error;
+mod issuer;
 mod jwk;
 mod jwks;
-mod keys;
+mod key;
+mod rate_limit_class;
 pub mod scope;
 mod token_cache;
 mod verifier;
 
-pub use caller::{Caller, ExtractFuture, LimitHeaders, RequestId, after_authentication, authenticated};
+pub use algorithm::Algorithm;
+pub use auth_gate::{ExtractFuture, after_authentication, authenticated};
+pub use caller::{Caller, RateLimitHeaders, RequestId};
 pub use claims::{ClaimNames, Claims};
+pub use dev_token::sign_token;
+pub use error::{InvalidToken, TokenError};
+pub use issuer::Issuer;
 pub use jwks::{JwksClient, JwksSettings};
-pub use keys::{Algorithm, IssuerKey, mint};
-pub use verifier::{InvalidToken, Issuer, TokenError, Verifier};
+pub use key::IssuerKey;
+pub use rate_limit_class::{RateLimitClass, Search, Standard};
+pub use verifier::Verifier;

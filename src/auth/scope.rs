@@ -1,15 +1,15 @@
-//! Scopes: what a token allows. Each is a type, so that a handler's signature says which one it needs.
+//! Scopes of access tokens. Each is a type, so that a handler's signature states which one it requires.
 
-use crate::organisations::Product;
+use crate::domain::Product;
 
-/// What a caller must be allowed to do.
+/// A requirement on the token and the organisation of a caller.
 pub trait Scope: 'static {
-    /// The scope as tokens spell it, and what LRS must have switched on for the organisation. `None`: anybody may do it whose
-    /// organisation is registered.
+    /// The scope in the token, and the product that LRS must have enabled for the organisation. `None` allows every person of a
+    /// registered organisation.
     const REQUIRED: Option<(&'static str, Product)>;
 }
 
-/// What needs no scope.
+/// No required scope.
 #[derive(Debug, Clone, Copy)]
 pub enum NoScope {}
 
@@ -29,24 +29,24 @@ macro_rules! scopes {
             }
         )+
 
-        /// Every scope, for development tokens.
+        /// Every scope. Development tokens have all of them.
         pub const ALL: &[&str] = &[$($text),+];
     };
 }
 
 scopes! {
-    /// Find learners.
+    /// Scope to find learners.
     LearnersRead = "learners:read", UlnManagement;
-    /// Register and update learners.
+    /// Scope to register and update learners.
     LearnersWrite = "learners:write", UlnManagement;
-    /// Verify single learners.
+    /// Scope to verify single learners.
     LearnersVerify = "learners:verify", Verification;
-    /// Read learning events.
+    /// Scope to read learning events.
     LearningEventsRead = "learning-events:read", LearningEvents;
-    /// Registration batches.
+    /// Scope for registration batches.
     RegistrationBatches = "registration-batches", RegistrationBatches;
-    /// Verification batches.
+    /// Scope for verification batches.
     VerificationBatches = "verification-batches", Verification;
-    /// Achievement batches.
+    /// Scope for achievement batches.
     AchievementBatches = "achievement-batches", AchievementBatches;
 }

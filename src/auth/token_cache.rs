@@ -1,6 +1,7 @@
-//! Tokens that were verified a moment ago: verifying an RSA signature takes forty times as long as knowing the token again.
+//! Cache of verified tokens. A lookup is about forty times faster than the verification of an RSA signature.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::Arc;
 
 use aws_lc_rs::digest::{SHA256, digest};
@@ -9,77 +10,79 @@ use serde_json::Value;
 
 use crate::auth::claims::Claims;
 
-/// Most tokens that are remembered.
-const MOST: usize = 10_000;
-/// Longest token that is remembered, in bytes: with [`MOST`] it bounds the memory.
-const LONGEST: usize = 4 * 1024;
+/// Maximum number of cached tokens.
+const MAX_TOKENS: usize = 10_000;
+/// Maximum length of a cached token, in bytes. Together with [`MAX_TOKENS`] it limits the memory.
+const MAX_TOKEN_BYTES: usize = 4 * 1024;
 
-/// What a token is known by. The token itself is kept nowhere.
+/// The SHA-256 of a token. The cache does not hold the token itself.
 pub type TokenHash = [u8; 32];
 
-/// A token that was verified.
+/// A verified token.
 #[derive(Clone)]
-pub struct Entry {
+pub struct CachedToken {
     /// Its claims.
     pub claims: Arc<Claims>,
-    /// Which issuer vouches for it.
+    /// Index of its issuer.
     pub issuer: usize,
-    /// With which edition of the issuer's keys it was verified. It says nothing under another.
-    pub edition: u64,
+    /// Version of the issuer's key set that verified it. The verification proves nothing for another version.
+    pub key_set_version: u64,
 }
 
-/// The tokens.
+/// The cached tokens.
 #[derive(Default)]
-pub struct TokenCache(Mutex<HashMap<TokenHash, (Entry, Validity)>>);
+pub struct TokenCache(Mutex<HashMap<TokenHash, (CachedToken, TokenValidity)>>);
 
-impl std::fmt::Debug for TokenCache {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl TokenCache {
+    /// Returns the hash of a token; `None` if the token is too long for the cache.
+    pub fn hash(token: &str) -> Option<TokenHash> {
+        (token.len() <= MAX_TOKEN_BYTES).then(|| digest(&SHA256, token.as_bytes()).as_ref().try_into().ok())?
+    }
+
+    /// Returns a token that is valid now by its own claims. The caller must check the version of the key set.
+    pub fn get(&self, token: &TokenHash, now: i64) -> Option<CachedToken> {
+        let tokens = self.0.lock();
+        tokens.get(token).filter(|(_, validity)| validity.contains(now)).map(|(cached, _)| cached.clone())
+    }
+
+    /// Adds a verified token, if it is valid now without leeway. A full cache first removes the tokens that have expired; if there are none,
+    /// it is emptied.
+    pub fn insert(&self, token: TokenHash, cached: CachedToken, now: i64) {
+        let Some(validity) = TokenValidity::of(&cached.claims).filter(|validity| validity.contains(now)) else { return };
+        let mut tokens = self.0.lock();
+        if tokens.len() >= MAX_TOKENS && !tokens.contains_key(&token) {
+            tokens.retain(|_, (_, validity)| validity.contains(now));
+            if tokens.len() >= MAX_TOKENS {
+                tokens.clear();
+            }
+        }
+        tokens.insert(token, (cached, validity));
+    }
+}
+
+/// Omits the claims, which are personal data.
+impl fmt::Debug for TokenCache {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("[personal]")
     }
 }
 
-/// From when to when a token is good, in seconds since 1970. The leeway for clocks is not in it: whoever needs that is verified anew.
+/// The period in which a token is valid, in Unix seconds. It has no leeway: a token that needs leeway is verified each time.
 #[derive(Debug, Clone, Copy)]
-struct Validity {
-    from: i64,
-    until: i64,
+struct TokenValidity {
+    not_before: i64,
+    expires_at: i64,
 }
 
-impl Validity {
-    /// Of these claims, if they say it in whole numbers.
+impl TokenValidity {
+    /// Reads the period from the claims `nbf` and `exp`; `None` if they are not integers.
     fn of(claims: &Claims) -> Option<Self> {
-        let from = claims.get("nbf").map_or(Some(i64::MIN), Value::as_i64)?;
-        Some(Self { from, until: claims.get("exp")?.as_i64()? })
+        let not_before = claims.get("nbf").map_or(Some(i64::MIN), Value::as_i64)?;
+        Some(Self { not_before, expires_at: claims.get("exp")?.as_i64()? })
     }
 
-    const fn has(self, now: i64) -> bool {
-        self.from <= now && now < self.until
-    }
-}
-
-impl TokenCache {
-    /// What this token is known by, unless it is too long to be remembered.
-    pub fn hash(token: &str) -> Option<TokenHash> {
-        (token.len() <= LONGEST).then(|| digest(&SHA256, token.as_bytes()).as_ref().try_into().ok())?
-    }
-
-    /// A token that was verified and is still good by its own dates. Whether the issuer's keys are still those is for the caller to see.
-    pub fn find(&self, token: &TokenHash, now: i64) -> Option<Entry> {
-        let tokens = self.0.lock();
-        tokens.get(token).filter(|(_, validity)| validity.has(now)).map(|(entry, _)| entry.clone())
-    }
-
-    /// Remembers a token that was just verified, if it is good now without leeway.
-    pub fn keep(&self, token: TokenHash, entry: Entry, now: i64) {
-        let Some(validity) = Validity::of(&entry.claims).filter(|validity| validity.has(now)) else { return };
-        let mut tokens = self.0.lock();
-        if tokens.len() >= MOST && !tokens.contains_key(&token) {
-            tokens.retain(|_, (_, validity)| validity.has(now));
-            if tokens.len() >= MOST {
-                tokens.clear();
-            }
-        }
-        tokens.insert(token, (entry, validity));
+    const fn contains(self, now: i64) -> bool {
+        self.not_before <= now && now < self.expires_at
     }
 }
 
@@ -89,8 +92,8 @@ mod tests {
 
     use super::*;
 
-    fn entry(claims: &Value) -> Entry {
-        Entry { claims: Arc::new(claims.as_object().expect("claims").clone()), issuer: 0, edition: 1 }
+    fn cached(claims: &Value) -> CachedToken {
+        CachedToken { claims: Arc::new(claims.as_object().expect("claims").clone()), issuer: 0, key_set_version: 1 }
     }
 
     fn hash(number: usize) -> TokenHash {
@@ -98,18 +101,18 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_remembered_while_it_is_good() {
-        let remembered = TokenCache::default();
-        remembered.keep(hash(1), entry(&json!({"exp": 200, "nbf": 50})), 100);
-        let found = |now| remembered.find(&hash(1), now).is_some();
-        assert!(found(50) && found(199));
-        assert!(!found(49) && !found(200), "the clock may go back, too");
-        assert!(remembered.find(&hash(2), 100).is_none());
+    fn token_cache_returns_token_only_while_valid() {
+        let cache = TokenCache::default();
+        cache.insert(hash(1), cached(&json!({"exp": 200, "nbf": 50})), 100);
+        let is_found = |now| cache.get(&hash(1), now).is_some();
+        assert!(is_found(50) && is_found(199));
+        assert!(!is_found(49) && !is_found(200), "the clock may also go back");
+        assert!(cache.get(&hash(2), 100).is_none());
     }
 
     #[test]
-    fn what_is_good_only_with_leeway_or_says_it_oddly_is_not_remembered() {
-        let remembered = TokenCache::default();
+    fn token_cache_token_valid_only_with_leeway_or_with_unusual_times_is_not_inserted() {
+        let cache = TokenCache::default();
         for claims in [
             json!({"exp": 100}),
             json!({"exp": 200, "nbf": 101}),
@@ -118,26 +121,26 @@ mod tests {
             json!({"nbf": null, "exp": 200}),
             json!({}),
         ] {
-            remembered.keep(hash(1), entry(&claims), 100);
-            assert!(remembered.find(&hash(1), 100).is_none(), "{claims}");
+            cache.insert(hash(1), cached(&claims), 100);
+            assert!(cache.get(&hash(1), 100).is_none(), "{claims}");
         }
-        assert!(TokenCache::hash(&"x".repeat(LONGEST + 1)).is_none());
+        assert!(TokenCache::hash(&"x".repeat(MAX_TOKEN_BYTES + 1)).is_none());
     }
 
     #[test]
-    fn the_number_of_tokens_is_bounded() {
-        let remembered = TokenCache::default();
-        let count = || remembered.0.lock().len();
-        for number in 0..MOST {
-            remembered.keep(hash(number), entry(&json!({"exp": if number < 7 { 2000 } else { 200 }})), 100);
+    fn token_cache_size_is_limited() {
+        let cache = TokenCache::default();
+        let count = || cache.0.lock().len();
+        for number in 0..MAX_TOKENS {
+            cache.insert(hash(number), cached(&json!({"exp": if number < 7 { 2000 } else { 200 }})), 100);
         }
-        assert_eq!(count(), MOST);
-        remembered.keep(hash(MOST), entry(&json!({"exp": 2000})), 1000);
-        assert_eq!(count(), 8, "those whose time is over make room");
-        for number in 0..MOST {
-            remembered.keep(hash(MOST + number), entry(&json!({"exp": 2000})), 1000);
-            assert!(count() <= MOST);
+        assert_eq!(count(), MAX_TOKENS);
+        cache.insert(hash(MAX_TOKENS), cached(&json!({"exp": 2000})), 1000);
+        assert_eq!(count(), 8, "expired tokens are removed");
+        for number in 0..MAX_TOKENS {
+            cache.insert(hash(MAX_TOKENS + number), cached(&json!({"exp": 2000})), 1000);
+            assert!(count() <= MAX_TOKENS);
         }
-        assert!(remembered.find(&hash(MOST + MOST - 1), 1000).is_some(), "the newest is there");
+        assert!(cache.get(&hash(MAX_TOKENS + MAX_TOKENS - 1), 1000).is_some(), "the newest token is cached");
     }
 }

@@ -1,108 +1,124 @@
-//! Do our keys open what the store holds?
+//! The registry of encryption keys in use.
 //!
-//! Every key that seals has an entry in the store, sealed with it, for as long as anything it has sealed can be there. Who cannot open an
-//! entry has other keys than those before, and had better not begin.
+//! Every key that encrypts has an entry in the store, encrypted with that key, for as long as data encrypted with it can exist. A gateway
+//! that cannot decrypt every entry lacks a key in use. It must not work with the stored batches.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::OnceCell;
 
-use crate::batches::BatchError;
+use crate::batches::error::BatchError;
 use crate::batches::model::EpochMillis;
 use crate::batches::repository::BatchRepository;
 use crate::storage::encryption::{DecryptError, KeyRing};
 
-const PLACE: &str = "key-check";
-/// What the names of entries begin with.
-const KEY: &str = "key:";
-/// How much longer than it has to an entry lasts: clocks differ.
-const AHEAD: Duration = Duration::from_secs(24 * 60 * 60);
-/// It is noted again after a minute all the same: somebody may have emptied the store.
-const AGAIN_AFTER: Duration = Duration::from_secs(60);
-/// An entry: when it ends (8 bytes, big-endian), and the sealed text.
-const MOMENT_LEN: usize = 8;
+/// Content of an entry, and the associated data of its encryption.
+const CHECK_TEXT: &str = "key-check";
+/// Prefix of the entries' names among the shared values.
+const NAME_PREFIX: &str = "key:";
+/// Time by which an entry outlasts the data: clocks differ.
+const CLOCK_TOLERANCE: Duration = Duration::from_secs(24 * 60 * 60);
+/// Minimum time between two writes of the same entry. It is written again because the store may have been emptied.
+const RENEWAL_INTERVAL: Duration = Duration::from_secs(60);
+/// Length of the expiry at the start of an entry, in bytes: a big-endian number of milliseconds.
+const EXPIRY_LENGTH: usize = 8;
 
-/// What has been checked.
-#[derive(Debug, Default)]
+/// Registers the primary key, and verifies that all keys in use are known.
+#[derive(Debug)]
 pub struct KeyRegistry {
-    fits: OnceCell<()>,
-    /// Until when our key was said to be in use when it was last noted.
-    noted: AtomicI64,
+    repository: Arc<dyn BatchRepository>,
+    key_ring: Arc<KeyRing>,
+    /// Set when verification has succeeded.
+    verified: OnceCell<()>,
+    /// Expiry of the primary key's entry when it was last written, in milliseconds.
+    registered_until: AtomicI64,
 }
 
 impl KeyRegistry {
-    /// Makes sure that every key in use is among ours, and notes that ours is in use. Once that is done, it costs nothing to ask again.
-    ///
-    /// # Errors
-    /// [`CannotOpen::UnknownKey`] when one is not; whatever keeps the store from being read.
-    pub async fn check(
-        &self,
-        store: &dyn BatchRepository,
-        keys: &KeyRing,
-        longest_kept: impl Fn(EpochMillis) -> EpochMillis,
-    ) -> Result<(), BatchError> {
-        let check = || async {
-            let now = fits(store, keys).await?;
-            self.note(store, keys, longest_kept(now)).await
-        };
-        self.fits.get_or_try_init(check).await.copied()
+    /// Creates a registry in this repository.
+    pub fn new(repository: Arc<dyn BatchRepository>, key_ring: Arc<KeyRing>) -> Self {
+        Self { repository, key_ring, verified: OnceCell::new(), registered_until: AtomicI64::new(0) }
     }
 
-    /// Notes that our key is in use until a moment.
+    /// Verifies that every key in use is known, and registers the primary key. After the first success it returns immediately.
+    ///
+    /// `latest_expiry` maps the current time to the latest expiry of data that is encrypted now.
     ///
     /// # Errors
-    /// When the store cannot be used.
-    pub async fn note(&self, store: &dyn BatchRepository, keys: &KeyRing, until: EpochMillis) -> Result<(), BatchError> {
-        if until < EpochMillis(self.noted.load(Ordering::Relaxed)).after(AGAIN_AFTER) {
+    /// Returns [`DecryptError::UnknownKey`] in [`BatchError::Undecryptable`] if a key in use is not in the key ring, and
+    /// [`BatchError::Store`] if the store fails.
+    pub async fn verify(&self, latest_expiry: impl Fn(EpochMillis) -> EpochMillis) -> Result<(), BatchError> {
+        let verify = || async {
+            let now = self.verify_without_registering().await?;
+            self.register_until(latest_expiry(now)).await
+        };
+        self.verified.get_or_try_init(verify).await.copied()
+    }
+
+    /// Verifies that every key in use is known, and returns the current time. Writes nothing.
+    ///
+    /// # Errors
+    /// The same as [`Self::verify`].
+    pub async fn verify_without_registering(&self) -> Result<EpochMillis, BatchError> {
+        let now = self.repository.now().await?;
+        for entry in self.entries(now).await? {
+            self.key_ring.decrypt(CHECK_TEXT, &entry.encrypted)?;
+        }
+        Ok(now)
+    }
+
+    /// Registers that the primary key is in use until `expires_at`.
+    ///
+    /// # Errors
+    /// Returns [`BatchError::Store`] if the store fails.
+    pub async fn register_until(&self, expires_at: EpochMillis) -> Result<(), BatchError> {
+        if expires_at < EpochMillis(self.registered_until.load(Ordering::Relaxed)).after(RENEWAL_INTERVAL) {
             return Ok(());
         }
-        let sealed = keys.encrypt(PLACE, PLACE.as_bytes())?;
-        store.share(&format!("{KEY}{}", keys.id()), &entry(until.after(AHEAD), &sealed)).await?;
-        self.noted.store(until.0, Ordering::Relaxed);
+        let name = format!("{NAME_PREFIX}{}", self.key_ring.primary_key_id());
+        let encrypted = self.key_ring.encrypt(CHECK_TEXT, CHECK_TEXT.as_bytes())?;
+        self.store(&KeyEntry { name, expires_at: expires_at.after(CLOCK_TOLERANCE), encrypted }).await?;
+        self.registered_until.store(expires_at.0, Ordering::Relaxed);
         Ok(())
     }
 
-    /// Notes that whatever key is in use may be until a moment: what it has sealed is to stay longer than was thought.
+    /// Extends every registered key to `expires_at`, because data that is encrypted with one of them is kept longer.
     ///
     /// # Errors
-    /// When the store cannot be used.
-    pub async fn extend(&self, store: &dyn BatchRepository, now: EpochMillis, until: EpochMillis) -> Result<(), BatchError> {
-        let until = until.after(AHEAD);
-        for (name, ends, sealed) in in_use(store, now).await? {
-            if ends < until {
-                store.share(&name, &entry(until, &sealed)).await?;
+    /// Returns [`BatchError::Store`] if the store fails.
+    pub async fn extend_all(&self, now: EpochMillis, expires_at: EpochMillis) -> Result<(), BatchError> {
+        let expires_at = expires_at.after(CLOCK_TOLERANCE);
+        for entry in self.entries(now).await? {
+            if entry.expires_at < expires_at {
+                self.store(&KeyEntry { expires_at, ..entry }).await?;
             }
         }
         Ok(())
     }
-}
 
-/// Makes sure that every key in use is among ours, and says what time it is. Nothing is noted.
-///
-/// # Errors
-/// [`CannotOpen::UnknownKey`] when one is not; whatever keeps the store from being read.
-pub async fn fits(store: &dyn BatchRepository, keys: &KeyRing) -> Result<EpochMillis, BatchError> {
-    let now = store.now().await?;
-    for (_, _, sealed) in in_use(store, now).await? {
-        keys.decrypt(PLACE, &sealed)?;
-    }
-    Ok(now)
-}
-
-/// The entries of keys that are in use: their names, when they end, and the sealed texts.
-async fn in_use(store: &dyn BatchRepository, now: EpochMillis) -> Result<Vec<(String, EpochMillis, Vec<u8>)>, BatchError> {
-    let mut entries = Vec::new();
-    for (name, entry) in store.shared().await?.into_iter().filter(|(name, _)| name.starts_with(KEY)) {
-        let (ends, sealed) = entry.split_first_chunk::<MOMENT_LEN>().ok_or(DecryptError::Damaged)?;
-        let ends = EpochMillis(i64::from_be_bytes(*ends));
-        if now < ends {
-            entries.push((name, ends, sealed.to_vec()));
+    /// Returns the entries of the keys in use.
+    async fn entries(&self, now: EpochMillis) -> Result<Vec<KeyEntry>, BatchError> {
+        let mut entries = Vec::new();
+        for (name, value) in self.repository.load_shared().await?.into_iter().filter(|(name, _)| name.starts_with(NAME_PREFIX)) {
+            let (expires_at, encrypted) = value.split_first_chunk::<EXPIRY_LENGTH>().ok_or(DecryptError::Damaged)?;
+            let expires_at = EpochMillis(i64::from_be_bytes(*expires_at));
+            if now < expires_at {
+                entries.push(KeyEntry { name, expires_at, encrypted: encrypted.to_vec() });
+            }
         }
+        Ok(entries)
     }
-    Ok(entries)
+
+    async fn store(&self, KeyEntry { name, expires_at, encrypted }: &KeyEntry) -> Result<(), BatchError> {
+        Ok(self.repository.store_shared(name, &[&expires_at.0.to_be_bytes(), &encrypted[..]].concat()).await?)
+    }
 }
 
-fn entry(ends: EpochMillis, sealed: &[u8]) -> Vec<u8> {
-    [&ends.0.to_be_bytes(), sealed].concat()
+/// The registration of a key.
+struct KeyEntry {
+    name: String,
+    expires_at: EpochMillis,
+    encrypted: Vec<u8>,
 }

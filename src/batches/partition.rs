@@ -1,44 +1,43 @@
-//! Splitting: any number of records, read one by one, becomes parts of a size that LRS takes.
+//! Partitioning: splits the records of a request into parts of the size that LRS accepts.
 //!
-//! Each record is checked, packed into its part and forgotten, so that a request of any size costs little more than its own bytes.
+//! Records are read one by one: each is validated, compressed into its part and dropped. So a request of any size needs little more
+//! memory than its own bytes.
 
 use std::io::Write as _;
 use std::marker::PhantomData;
 
 use serde::{Deserializer, Serialize};
-use utoipa::openapi::RefOr;
-use utoipa::openapi::schema::Schema;
 
 use crate::batches::batch_kind::BatchKind;
 use crate::schema::InvalidValue;
-use crate::schema::deserialize::{DeserializeContext, FromDocument, each};
-use crate::schema::openapi::{PropertySchema, Schemas};
+use crate::schema::deserialize::{DeserializeContext, FromDocument, for_each_item};
+use crate::schema::openapi::{PropertySchema, SchemaOrRef, Schemas, non_empty_array_schema};
 use crate::storage::encryption::Compressor;
 
-/// Records of a kind, one or more, split and packed.
+/// The records of a request, at least one, partitioned and compressed.
 pub struct Parts<K> {
-    parts: Vec<PackedPart>,
+    parts: Vec<CompressedPart>,
     kind: PhantomData<fn() -> K>,
 }
 
-/// The records of one part, and what tells them apart, packed.
-pub struct PackedPart {
-    /// How many there are.
-    pub records: u32,
-    /// A JSON list of them.
-    pub packed_records: Vec<u8>,
-    /// A JSON list of their marks.
-    pub packed_index: Vec<u8>,
+/// One part: records plus fingerprints, compressed.
+pub struct CompressedPart {
+    /// Number of records.
+    pub record_count: u32,
+    /// JSON list of the records, compressed.
+    pub compressed_records: Vec<u8>,
+    /// JSON list of their fingerprints, compressed.
+    pub compressed_fingerprints: Vec<u8>,
 }
 
 impl<K: BatchKind> Parts<K> {
-    /// How many records there are.
-    pub fn records(&self) -> usize {
-        self.parts.iter().map(|part| part.records as usize).sum()
+    /// Returns the number of records.
+    pub fn record_count(&self) -> usize {
+        self.parts.iter().map(|part| part.record_count as usize).sum()
     }
 
-    /// The parts.
-    pub fn into_parts(self) -> Vec<PackedPart> {
+    /// Returns the parts.
+    pub fn into_parts(self) -> Vec<CompressedPart> {
         self.parts
     }
 }
@@ -50,14 +49,14 @@ impl<K> std::fmt::Debug for Parts<K> {
 }
 
 impl<K: BatchKind> FromDocument for Parts<K> {
-    fn read<'de, D: Deserializer<'de>>(input: D, reading: &mut DeserializeContext) -> Result<Option<Self>, D::Error> {
-        let mut splitter = Splitter::<K>::new();
-        if !each(input, reading, |record: K::Record| splitter.add(&record))? {
+    fn read<'de, D: Deserializer<'de>>(input: D, context: &mut DeserializeContext) -> Result<Option<Self>, D::Error> {
+        let mut partitioner = Partitioner::<K>::new();
+        if !for_each_item(input, context, |record: K::Record| partitioner.add(&record))? {
             return Ok(None);
         }
-        let parts = splitter.finish();
+        let parts = partitioner.finish();
         if parts.is_empty() {
-            reading.note(InvalidValue::new("too_few", "must have at least 1 item"));
+            context.add_error(InvalidValue::new("too_few", "must have at least 1 item"));
             return Ok(None);
         }
         Ok(Some(Self { parts, kind: PhantomData }))
@@ -65,75 +64,91 @@ impl<K: BatchKind> FromDocument for Parts<K> {
 }
 
 impl<K: BatchKind> PropertySchema for Parts<K> {
-    fn schema() -> RefOr<Schema> {
-        let mut schema = Vec::<K::Record>::schema();
-        if let RefOr::T(Schema::Array(array)) = &mut schema {
-            array.min_items = Some(1);
-        }
-        schema
+    fn schema() -> SchemaOrRef {
+        non_empty_array_schema::<K::Record>()
     }
 
-    fn collect(list: &mut Schemas) {
-        K::Record::collect(list);
+    fn collect(schemas: &mut Schemas) {
+        K::Record::collect(schemas);
     }
 }
 
-struct Splitter<K> {
-    done: Vec<PackedPart>,
-    open: Option<(u32, List, List)>,
+/// Distributes records to parts: fills a part, then starts the next.
+struct Partitioner<K> {
+    finished: Vec<CompressedPart>,
+    current: Option<PartWriter>,
     kind: PhantomData<fn() -> K>,
 }
 
-impl<K: BatchKind> Splitter<K> {
+impl<K: BatchKind> Partitioner<K> {
     const fn new() -> Self {
-        Self { done: Vec::new(), open: None, kind: PhantomData }
+        Self { finished: Vec::new(), current: None, kind: PhantomData }
     }
 
     fn add(&mut self, record: &K::Record) {
-        let (count, records, index) = self.open.get_or_insert_with(|| (0, List::new(), List::new()));
-        records.add(record);
-        index.add(&K::fingerprint(record));
-        *count += 1;
-        if *count as usize >= K::MAX_RECORDS_PER_JOB {
-            self.close();
+        let part = self.current.get_or_insert_with(PartWriter::new);
+        part.records.add(record);
+        part.fingerprints.add(&K::fingerprint(record));
+        part.record_count += 1;
+        if part.record_count as usize >= K::MAX_RECORDS_PER_JOB {
+            self.finish_part();
         }
     }
 
-    fn close(&mut self) {
-        if let Some((records, packed, index)) = self.open.take() {
-            self.done.push(PackedPart { records, packed_records: packed.finish(), packed_index: index.finish() });
-        }
+    fn finish_part(&mut self) {
+        self.finished.extend(self.current.take().map(PartWriter::finish));
     }
 
-    fn finish(mut self) -> Vec<PackedPart> {
-        self.close();
-        self.done
+    fn finish(mut self) -> Vec<CompressedPart> {
+        self.finish_part();
+        self.finished
     }
 }
 
-/// A JSON list being packed.
-struct List {
-    packing: Compressor,
-    item: Vec<u8>,
-    empty: bool,
+/// A part that is being written.
+struct PartWriter {
+    record_count: u32,
+    records: JsonListWriter,
+    fingerprints: JsonListWriter,
 }
 
-impl List {
+impl PartWriter {
     fn new() -> Self {
-        Self { packing: Compressor::new(), item: Vec::new(), empty: true }
+        Self { record_count: 0, records: JsonListWriter::new(), fingerprints: JsonListWriter::new() }
     }
 
-    /// Writing to memory does not fail.
+    fn finish(self) -> CompressedPart {
+        CompressedPart {
+            record_count: self.record_count,
+            compressed_records: self.records.finish(),
+            compressed_fingerprints: self.fingerprints.finish(),
+        }
+    }
+}
+
+/// A JSON list that is compressed while it is written.
+struct JsonListWriter {
+    compressor: Compressor,
+    item: Vec<u8>,
+    is_empty: bool,
+}
+
+impl JsonListWriter {
+    fn new() -> Self {
+        Self { compressor: Compressor::new(), item: Vec::new(), is_empty: true }
+    }
+
+    /// Appends an item. Results are ignored because writing to memory does not fail.
     fn add(&mut self, item: &impl Serialize) {
         self.item.clear();
-        self.item.push(if self.empty { b'[' } else { b',' });
-        self.empty = false;
+        self.item.push(if self.is_empty { b'[' } else { b',' });
+        self.is_empty = false;
         let _ = serde_json::to_writer(&mut self.item, item);
-        let _ = self.packing.write_all(&self.item);
+        let _ = self.compressor.write_all(&self.item);
     }
 
     fn finish(mut self) -> Vec<u8> {
-        let _ = self.packing.write_all(if self.empty { b"[]" } else { b"]" });
-        self.packing.finish()
+        let _ = self.compressor.write_all(if self.is_empty { b"[]" } else { b"]" });
+        self.compressor.finish()
     }
 }

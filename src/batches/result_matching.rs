@@ -1,136 +1,148 @@
-//! Whose result is whose: LRS gives records back, and each must find the one it was sent as.
+//! Matching of LRS's results to the submitted records.
 //!
-//! The records themselves are gone by then ([`super`]), so of each a [`Mark`] stays behind: the caller's own name for it, and hashes
-//! of what LRS repeats. A result that fits no record, or several, is given to none: a wrong learner's ULN would be worse.
+//! LRS returns records in any order. The submitted records have been deleted by then, so matching uses their stored
+//! [fingerprints](crate::batches::fingerprint). A result that fits no record, or several, is assigned to none: a wrong learner's ULN
+//! would be worse than a missing one.
 //!
-//! Two learners of the same name and date of birth are told apart by all the rest that LRS repeats: postcode, gender, address.
+//! Two learners with the same name and date of birth are distinguished by the other fields that LRS repeats: postcode, gender, address.
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
 
-use aws_lc_rs::digest::{SHA256, digest};
-use serde::{Deserialize, Serialize};
-
+use crate::batches::fingerprint::{PERSON, RecordFingerprint};
 use crate::domain::Personal;
 
-/// Which of a mark's keys stands for the person: names and date of birth, or ULN and names.
-pub const PERSON: usize = 0;
-
-/// What tells a record from others.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RecordFingerprint {
-    /// The caller's own name for the record.
-    #[serde(rename = "m", default, skip_serializing_if = "Option::is_none")]
+/// The result of one record.
+#[derive(Debug, Clone)]
+pub struct RecordResult<T> {
+    /// Position of the record in the batch; `None` for a result that matches no record.
+    pub position: Option<u32>,
+    /// The caller's identifier of the record.
     pub mis_identifier: Option<Personal<String>>,
-    /// Hashes, in an order the kind of record decides.
-    #[serde(rename = "k")]
-    keys: Vec<Personal<u64>>,
-    /// Did the record name a ULN when it was sent?
-    #[serde(rename = "u", default, skip_serializing_if = "std::ops::Not::not")]
-    pub names_uln: bool,
+    /// `true` if the record was sent with a ULN.
+    pub has_uln: bool,
+    /// LRS's result; `None` if LRS returned none for this record.
+    pub result: Option<T>,
 }
 
-impl RecordFingerprint {
-    /// The mark of a record with this name and these keys.
-    pub fn new(mis_identifier: Option<&str>, keys: impl IntoIterator<Item = u64>) -> Self {
-        let mis_identifier = mis_identifier.filter(|name| !name.is_empty()).map(|name| Personal::new(name.to_owned()));
-        Self { mis_identifier, keys: keys.into_iter().map(Personal::new).collect(), names_uln: false }
+impl<T> RecordResult<T> {
+    /// Creates the entry of a record for which LRS returned nothing.
+    pub fn without_result(position: u32, fingerprint: &RecordFingerprint) -> Self {
+        Self::new(Some(position), fingerprint, None)
     }
 
-    /// Of a record that names a ULN, or does not.
-    #[must_use]
-    pub fn naming_uln(self, names_uln: bool) -> Self {
-        Self { names_uln, ..self }
-    }
-
-    /// The caller's name for the record, without the space around it, which systems lose.
-    pub fn name(&self) -> Option<&str> {
-        self.mis_identifier.as_ref().map(|name| name.reveal().trim()).filter(|name| !name.is_empty())
-    }
-
-    /// One of its keys.
-    pub fn key(&self, number: usize) -> Option<u64> {
-        self.keys.get(number).map(|key| *key.reveal())
+    fn new(position: Option<u32>, fingerprint: &RecordFingerprint, result: Option<T>) -> Self {
+        Self { position, mis_identifier: fingerprint.mis_identifier.clone(), has_uln: fingerprint.has_uln, result }
     }
 }
 
-/// A key of these texts, whatever their case and the space around them.
-pub fn key(texts: &[&str]) -> u64 {
-    let folded: Vec<String> = texts.iter().map(|text| text.trim().to_lowercase()).collect();
-    let hash = digest(&SHA256, folded.join("\n").as_bytes());
-    hash.as_ref().iter().take(8).fold(0, |key, byte| key << 8 | u64::from(*byte))
-}
-
-/// For each record that was sent, which of the returned ones is its result.
+/// Assigns the results that LRS returned to the records of a part. `first_position` is the position of the part's first record.
 ///
-/// Results whose every field is that of a record are the record's; records that are the same in every field can have each other's.
-/// Where LRS has changed something, a result is a record's only if there is no second candidate among all that was sent and all that
-/// came back: by name and person, by name alone, by person alone if one of the two has no name.
-pub fn pair(sent: &[RecordFingerprint], returned: &[RecordFingerprint]) -> Vec<Option<usize>> {
-    let mut pairs = Pairs { of_sent: vec![None; sent.len()], taken: vec![false; returned.len()] };
-    let mut alike: HashMap<_, VecDeque<usize>> = HashMap::new();
-    for (at, mark) in returned.iter().enumerate() {
-        alike.entry((mark.name(), &mark.keys)).or_default().push_back(at);
+/// Results that match no record come last, without a position. Without fingerprints of the records (tracked jobs), results are
+/// numbered in LRS's order.
+pub fn match_results<T>(
+    returned: Vec<T>,
+    fingerprint_of: impl Fn(&T) -> RecordFingerprint,
+    first_position: u32,
+    sent: Option<&[RecordFingerprint]>,
+) -> Vec<RecordResult<T>> {
+    // For a result without a record, and for a tracked job, it is unknown whether the record was sent with a ULN: it may have been.
+    let fingerprints: Vec<RecordFingerprint> = returned.iter().map(|result| fingerprint_of(result).with_uln(true)).collect();
+    let Some(sent) = sent else {
+        let numbered = (first_position..).zip(fingerprints.iter().zip(returned));
+        return numbered.map(|(position, (fingerprint, result))| RecordResult::new(Some(position), fingerprint, Some(result))).collect();
+    };
+    let mut returned: Vec<Option<T>> = returned.into_iter().map(Some).collect();
+    let matches = (first_position..).zip(sent.iter().zip(match_fingerprints(sent, &fingerprints)));
+    let mut results: Vec<RecordResult<T>> = matches
+        .map(|(position, (fingerprint, index))| {
+            RecordResult::new(Some(position), fingerprint, index.and_then(|index| returned[index].take()))
+        })
+        .collect();
+    let unmatched = fingerprints.iter().zip(returned).filter(|(_, result)| result.is_some());
+    results.extend(unmatched.map(|(fingerprint, result)| RecordResult::new(None, fingerprint, result)));
+    results
+}
+
+/// Returns, for each record that was sent, the index of the returned record that is its result.
+///
+/// A result that equals a record in every field is the record's. Records that are equal in every field may receive each other's results.
+/// Where LRS has changed a field, a result is assigned only if there is no second candidate among all records and all results. The rules
+/// are tried in this order: same identifier and person; same identifier; same person, if at most one of the two has an identifier.
+fn match_fingerprints(sent: &[RecordFingerprint], returned: &[RecordFingerprint]) -> Vec<Option<usize>> {
+    let mut matches = Matches { of_sent: vec![None; sent.len()], is_taken: vec![false; returned.len()] };
+    let mut equal: HashMap<_, VecDeque<usize>> = HashMap::new();
+    for (index, fingerprint) in returned.iter().enumerate() {
+        equal.entry((fingerprint.trimmed_identifier(), fingerprint.hashes())).or_default().push_back(index);
     }
-    for (at, mark) in sent.iter().enumerate() {
-        if let Some(found) = alike.get_mut(&(mark.name(), &mark.keys)).and_then(VecDeque::pop_front) {
-            pairs.join(at, found);
+    for (index, fingerprint) in sent.iter().enumerate() {
+        if let Some(found) = equal.get_mut(&(fingerprint.trimmed_identifier(), fingerprint.hashes())).and_then(VecDeque::pop_front) {
+            matches.assign(index, found);
         }
     }
-    let contradict =
-        |one: &RecordFingerprint, other: &RecordFingerprint| one.name().is_some() && other.name().is_some() && one.name() != other.name();
-    pairs.join_unique(sent, returned, |mark| Some((mark.name(), mark.key(PERSON)?)));
-    pairs.join_unique(sent, returned, |mark| mark.name());
-    pairs.join_unique_unless(sent, returned, |mark| mark.key(PERSON), contradict);
-    pairs.of_sent
+    matches.assign_unique(sent, returned, |fingerprint| Some((fingerprint.trimmed_identifier(), fingerprint.hash(PERSON)?)));
+    matches.assign_unique(sent, returned, RecordFingerprint::trimmed_identifier);
+    matches.assign_unique_unless(sent, returned, |fingerprint| fingerprint.hash(PERSON), have_different_identifiers);
+    matches.of_sent
 }
 
-struct Pairs {
+/// Returns `true` if both have an identifier and the identifiers differ.
+fn have_different_identifiers(one: &RecordFingerprint, other: &RecordFingerprint) -> bool {
+    match (one.trimmed_identifier(), other.trimmed_identifier()) {
+        (Some(one), Some(other)) => one != other,
+        _ => false,
+    }
+}
+
+/// The assignments so far.
+struct Matches {
+    /// For each sent record, the index of its result.
     of_sent: Vec<Option<usize>>,
-    taken: Vec<bool>,
+    /// For each result, whether it is assigned.
+    is_taken: Vec<bool>,
 }
 
-impl Pairs {
-    fn join(&mut self, sent: usize, returned: usize) {
+impl Matches {
+    fn assign(&mut self, sent: usize, returned: usize) {
         self.of_sent[sent] = Some(returned);
-        self.taken[returned] = true;
+        self.is_taken[returned] = true;
     }
 
-    /// Joins what has the same property as exactly one other, of all there are.
-    fn join_unique<'m, P: Hash + Eq>(
+    /// Assigns results whose property has exactly one owner among all sent and exactly one among all returned records.
+    fn assign_unique<'m, P: Hash + Eq>(
         &mut self,
         sent: &'m [RecordFingerprint],
         returned: &'m [RecordFingerprint],
         property: impl Fn(&'m RecordFingerprint) -> Option<P>,
     ) {
-        self.join_unique_unless(sent, returned, property, |_, _| false);
+        self.assign_unique_unless(sent, returned, property, |_, _| false);
     }
 
-    /// The same, unless something else speaks against it.
-    fn join_unique_unless<'m, P: Hash + Eq>(
+    /// Does the same as [`Self::assign_unique`], except for pairs that contradict each other.
+    fn assign_unique_unless<'m, P: Hash + Eq>(
         &mut self,
         sent: &'m [RecordFingerprint],
         returned: &'m [RecordFingerprint],
         property: impl Fn(&'m RecordFingerprint) -> Option<P>,
         contradict: impl Fn(&RecordFingerprint, &RecordFingerprint) -> bool,
     ) {
-        let by_property = |marks: &'m [RecordFingerprint]| {
-            let mut found: HashMap<P, Vec<usize>> = HashMap::new();
-            for (at, mark) in marks.iter().enumerate() {
-                if let Some(property) = property(mark) {
-                    found.entry(property).or_default().push(at);
+        let by_property = |records: &'m [RecordFingerprint]| {
+            let mut indexes: HashMap<P, Vec<usize>> = HashMap::new();
+            for (index, fingerprint) in records.iter().enumerate() {
+                if let Some(property) = property(fingerprint) {
+                    indexes.entry(property).or_default().push(index);
                 }
             }
-            found
+            indexes
         };
         let candidates = by_property(returned);
-        for (property, at) in by_property(sent) {
-            if let ([at], Some([found])) = (&at[..], candidates.get(&property).map(Vec::as_slice))
-                && self.of_sent[*at].is_none()
-                && !self.taken[*found]
-                && !contradict(&sent[*at], &returned[*found])
+        for (property, owners) in by_property(sent) {
+            if let ([owner], Some([candidate])) = (&owners[..], candidates.get(&property).map(Vec::as_slice))
+                && self.of_sent[*owner].is_none()
+                && !self.is_taken[*candidate]
+                && !contradict(&sent[*owner], &returned[*candidate])
             {
-                self.join(*at, *found);
+                self.assign(*owner, *candidate);
             }
         }
     }
@@ -139,51 +151,47 @@ impl Pairs {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::batches::fingerprint::hash_texts;
 
-    fn marks(list: &[(&str, &str)]) -> Vec<RecordFingerprint> {
-        list.iter().map(|(name, content)| RecordFingerprint::new(Some(name), [key(&[content])])).collect()
+    fn fingerprints(list: &[(&str, &str)]) -> Vec<RecordFingerprint> {
+        list.iter().map(|(identifier, content)| RecordFingerprint::new(Some(identifier), [hash_texts(&[content])])).collect()
     }
 
     #[test]
-    fn results_find_their_records_in_whatever_order_they_come() {
-        let sent = marks(&[("1", "Ana"), ("2", "Ben"), ("3", "Cy")]);
-        assert_eq!(pair(&sent, &marks(&[("3", "Cy"), ("1", "ANA "), ("2", "Ben")])), [Some(1), Some(2), Some(0)]);
+    fn result_matching_accepts_any_order() {
+        let sent = fingerprints(&[("1", "Ana"), ("2", "Ben"), ("3", "Cy")]);
+        assert_eq!(match_fingerprints(&sent, &fingerprints(&[("3", "Cy"), ("1", "ANA "), ("2", "Ben")])), [Some(1), Some(2), Some(0)]);
     }
 
     #[test]
-    fn people_of_one_name_are_told_apart_by_the_rest() {
-        let person = |postcode: &str| RecordFingerprint::new(None, [key(&["John", "Smith"]), key(&["John", "Smith", postcode])]);
+    fn result_matching_same_name_is_decided_by_other_fields() {
+        let person =
+            |postcode: &str| RecordFingerprint::new(None, [hash_texts(&["John", "Smith"]), hash_texts(&["John", "Smith", postcode])]);
         let sent = [person("ZZ1 1AA"), person("ZZ2 2BB")];
-        assert_eq!(pair(&sent, &[person("ZZ2 2BB"), person("ZZ1 1AA")]), [Some(1), Some(0)]);
-        assert_eq!(pair(&sent, &[person("ZZ2 2BB")]), [None, Some(0)]);
-        assert_eq!(pair(&sent, &[person("ZZ3 3CC")]), [None, None], "it may be either's");
-        let alike = [person("ZZ1 1AA"), person("ZZ1 1AA")];
-        assert_eq!(pair(&alike, &alike.clone()), [Some(0), Some(1)], "who is the same in everything may have the other's");
+        assert_eq!(match_fingerprints(&sent, &[person("ZZ2 2BB"), person("ZZ1 1AA")]), [Some(1), Some(0)]);
+        assert_eq!(match_fingerprints(&sent, &[person("ZZ2 2BB")]), [None, Some(0)]);
+        assert_eq!(match_fingerprints(&sent, &[person("ZZ3 3CC")]), [None, None], "it may belong to either");
+        let equal = [person("ZZ1 1AA"), person("ZZ1 1AA")];
+        assert_eq!(match_fingerprints(&equal, &equal.clone()), [Some(0), Some(1)], "equal records may receive each other's result");
     }
 
     #[test]
-    fn what_lrs_changed_is_known_by_the_rest_if_that_is_nobody_elses() {
-        let sent = marks(&[("1", "Zoë"), ("2", "Ben"), ("", "Cy"), ("4", "Dee")]);
-        let changed = marks(&[("1", "Zoe"), ("", "Ben"), ("3", "Cy"), ("5", "Dee")]);
-        assert_eq!(pair(&sent, &changed), [Some(0), Some(1), Some(2), None], "another name is another record");
+    fn result_matching_changed_field_needs_unique_candidate() {
+        let sent = fingerprints(&[("1", "Zoë"), ("2", "Ben"), ("", "Cy"), ("4", "Dee")]);
+        let changed = fingerprints(&[("1", "Zoe"), ("", "Ben"), ("3", "Cy"), ("5", "Dee")]);
+        assert_eq!(match_fingerprints(&sent, &changed), [Some(0), Some(1), Some(2), None], "another identifier is another record");
     }
 
     #[test]
-    fn what_cannot_be_told_apart_is_given_to_nobody() {
-        let sent = marks(&[("7", "Ana"), ("7", "Ben"), ("8", "Cy")]);
-        assert_eq!(pair(&sent, &marks(&[("7", "Dee"), ("7", "Ed"), ("9", "Flo")])), [None, None, None]);
-        assert_eq!(pair(&sent, &marks(&[("7", "Ana"), ("7", "Dee")])), [Some(0), None, None], "7 is not Ben's alone");
-        assert_eq!(pair(&sent, &marks(&[("8", "Cy")])), [None, None, Some(0)]);
-        assert_eq!(pair(&sent, &[]), [None, None, None]);
-    }
-
-    #[test]
-    fn marks_are_kept_small_and_read_back() {
-        let mark = RecordFingerprint::new(Some("STU-17"), [1, 2]).naming_uln(true);
-        let json = serde_json::to_string(&mark).expect("JSON");
-        assert_eq!(json, r#"{"m":"STU-17","k":[1,2],"u":true}"#);
-        assert_eq!(serde_json::from_str::<RecordFingerprint>(&json).expect("a mark"), mark);
-        assert_eq!(serde_json::to_string(&RecordFingerprint::new(None, [1])).expect("JSON"), r#"{"k":[1]}"#);
-        assert!(!format!("{mark:?}").contains("STU"));
+    fn result_matching_ambiguous_result_is_not_assigned() {
+        let sent = fingerprints(&[("7", "Ana"), ("7", "Ben"), ("8", "Cy")]);
+        assert_eq!(match_fingerprints(&sent, &fingerprints(&[("7", "Dee"), ("7", "Ed"), ("9", "Flo")])), [None, None, None]);
+        assert_eq!(
+            match_fingerprints(&sent, &fingerprints(&[("7", "Ana"), ("7", "Dee")])),
+            [Some(0), None, None],
+            "two records have identifier 7"
+        );
+        assert_eq!(match_fingerprints(&sent, &fingerprints(&[("8", "Cy")])), [None, None, Some(0)]);
+        assert_eq!(match_fingerprints(&sent, &[]), [None, None, None]);
     }
 }

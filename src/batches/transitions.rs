@@ -1,270 +1,325 @@
-//! What becomes of a part: after it was sent, after LRS was asked about it, after nobody knows what. Decisions only; the
-//! [`engine`](super::engine) carries them out.
+//! The state machine of a part. Pure: each function takes a part and an event, and returns the changed part.
+//!
+//! | from | to | when |
+//! |---|---|---|
+//! | waiting | sending | a worker starts sending |
+//! | waiting | waiting | the call was not made: LRS is unreachable or under maintenance, or the gateway's queue is full |
+//! | sending | submitted | LRS created a job |
+//! | sending | waiting | LRS did not execute the request and a retry can succeed; or its response was lost and the batch is repeatable |
+//! | sending | unconfirmed | LRS's response was lost, and the batch is not repeatable or too many responses were lost already |
+//! | sending | failed | LRS rejected the part |
+//! | submitted | submitted | LRS is still processing the job, or the poll failed |
+//! | submitted | complete | LRS returned the results |
+//! | submitted | failed | the job failed, or LRS does not know it |
+//! | waiting, submitted | failed | the tracking timeout has passed |
+//! | waiting | failed | the stored records cannot be read |
+//! | unconfirmed | waiting | the caller decides to resubmit |
+//! | unconfirmed | failed | the caller decides to discard |
+//!
+//! The [worker](crate::batches::worker) and the caller's [decisions](crate::batches::Decision) apply these transitions.
 
 use std::time::Duration;
 
-use crate::batches::BatchSettings;
-use crate::batches::batch_kind::{JobProgress, Submitted};
+use crate::batches::batch_kind::{JobProgress, SubmitResponse};
 use crate::batches::model::{EpochMillis, Part, PartReason, PartState};
+use crate::batches::settings::BatchSettings;
 use crate::lrs::LrsError;
 use crate::lrs::codes::LrsCode;
-use crate::lrs::maintenance::{MaintenanceWindow, maintenance_between, time_until};
+use crate::lrs::maintenance::maintenance_duration;
 
-/// How long after it was submitted LRS may say that it does not know a job: it may not have got round to it. And how often it must
-/// say so, one time after another.
-const UNKNOWN_FOR: Duration = Duration::from_secs(15 * 60);
-const UNKNOWN_TIMES: u32 = 3;
-/// How often a part is sent again by itself after its answer was lost. LRS may make a job of it each time.
-const MOST_LOST: u32 = 5;
-/// How long the first wait for an LRS that cannot be reached is. Each is twice the one before.
-const FIRST_RETRY: Duration = Duration::from_secs(2);
+/// Time after submission for which an unknown job is tolerated: LRS may not have registered it yet.
+const UNKNOWN_JOB_GRACE: Duration = Duration::from_secs(15 * 60);
+/// Number of consecutive polls in which LRS must not know a job before the part fails.
+const MIN_UNKNOWN_JOB_POLLS: u32 = 3;
+/// Number of lost responses after which a part is no longer sent automatically. LRS may create a job each time.
+const MAX_LOST_ANSWERS: u32 = 5;
+/// Delay before the first retry. Each further delay is twice as long.
+const INITIAL_RETRY_DELAY: Duration = Duration::from_secs(2);
 
-/// What the decisions depend on beside the part.
+/// What the transitions depend on besides the part.
 #[derive(Debug, Clone, Copy)]
 pub struct TransitionContext<'a> {
-    /// Now.
+    /// Current time.
     pub now: EpochMillis,
-    /// Paces.
+    /// Intervals, the tracking timeout and announced maintenance.
     pub settings: &'a BatchSettings,
-    /// Would it do no harm to send the part twice?
+    /// `true` if sending the part twice has no side effect.
     pub repeatable: bool,
-    /// Was it submitted by somebody else than the gateway?
+    /// `true` for jobs adopted with `track`.
     pub tracked: bool,
-    /// When LRS is announced to be closed.
-    pub maintenance: &'a [MaintenanceWindow],
 }
 
 impl TransitionContext<'_> {
-    /// The part as somebody begins to send it. Kept before the first byte goes out.
-    pub fn begin_sending(&self, part: &Part, sender: u64) -> Part {
-        Part { state: PartState::Sending, reason: None, sent: part.sent.saturating_add(1), sender, changed: self.now, ..part.clone() }
-    }
-
-    /// The part after its sender has gone without a word.
-    pub fn abandoned(&self, part: &Part) -> Part {
-        self.answer_lost(part, PartReason::AnswerLost, None)
-    }
-
-    /// The part that LRS has answered, or has not.
-    pub fn after_send(&self, part: &Part, outcome: Result<&Submitted, &LrsError>) -> Part {
-        let changed = self.now;
-        match outcome {
-            Ok(Submitted { job: Some(job), code }) => Part {
-                state: PartState::Submitted,
-                reason: None,
-                job: Some(*job),
-                code: printable(code.as_ref()),
-                submitted: Some(self.now),
-                due: self.now.after(jittered(self.settings.initial_poll_interval)),
-                tries: 0,
-                changed,
-                ..part.clone()
-            },
-            Ok(Submitted { job: None, code }) => self.failed(part, PartReason::LrsRejected, code.as_ref()),
-            Err(failure) if !failure.is_not_executed() && (failure.is_transient() || !self.repeatable) => {
-                let reason = if failure.is_transient() { PartReason::AnswerLost } else { reason_of(failure) };
-                self.answer_lost(part, reason, failure.lrs_code())
-            }
-            Err(failure) if failure.is_transient() => {
-                let later = self.retry_later(part, reason_of(failure), failure.lrs_code());
-                // Batches are held until LRS is open again, but announcements change.
-                let LrsError::PlannedMaintenance { until } = failure else { return later };
-                Part { due: self.now.after(jittered(time_until(*until).min(self.settings.max_poll_interval))), ..later }
-            }
-            Err(failure) => self.failed(part, reason_of(failure), failure.lrs_code()),
-        }
-    }
-
-    /// The part after LRS has said how far it is.
-    pub fn after_poll(&self, part: &Part, progress: JobProgress, code: Option<&LrsCode>) -> Part {
-        let waited = self.now.since(part.submitted.unwrap_or(part.begun));
-        // Codes of some operations are not public: what LRS said before is better than nothing.
-        let code = printable(code).or_else(|| part.code.clone());
-        let again = Part { reason: None, code, due: self.next_poll(part), tries: 0, ..part.clone() };
-        let failed = |reason| Part { state: PartState::Failed, reason: Some(reason), changed: self.now, ..again.clone() };
-        match progress {
-            JobProgress::Done => Part { state: PartState::Complete, changed: self.now, ..again },
-            JobProgress::Failed => failed(PartReason::JobFailed),
-            JobProgress::Working => again,
-            JobProgress::Unknown => {
-                let times = if part.reason == Some(PartReason::JobUnknown) { part.tries + 1 } else { 1 };
-                if self.tracked || (waited >= UNKNOWN_FOR && times >= UNKNOWN_TIMES) {
-                    return failed(PartReason::JobUnknown);
-                }
-                Part { reason: Some(PartReason::JobUnknown), tries: times, ..again }
-            }
-        }
-    }
-
-    /// The part after LRS could not be asked, or does not want to be asked so.
-    pub fn after_failed_poll(&self, part: &Part, failure: &LrsError) -> Part {
-        if self.tracked && !failure.is_transient() {
-            return self.failed(part, reason_of(failure), failure.lrs_code());
-        }
-        let code = printable(failure.lrs_code()).or_else(|| part.code.clone());
-        Part { reason: Some(reason_of(failure)), code, due: self.next_poll(part), tries: 0, ..part.clone() }
-    }
-
-    /// Has it taken longer than the gateway follows anything? While LRS is closed, as it has announced, time stands still.
-    pub fn is_timed_out(&self, part: &Part) -> bool {
-        let closed = maintenance_between(self.maintenance, part.begun.timestamp(), self.now.timestamp());
-        self.now.since(part.begun) >= self.settings.tracking_timeout + closed
-    }
-
-    /// The part for which there is no more time.
-    pub fn timed_out(&self, part: &Part) -> Part {
-        Part { state: PartState::Failed, reason: Some(PartReason::TimedOut), changed: self.now, ..part.clone() }
-    }
-
-    fn failed(&self, part: &Part, reason: PartReason, code: Option<&LrsCode>) -> Part {
-        Part { state: PartState::Failed, reason: Some(reason), code: printable(code), changed: self.now, ..part.clone() }
-    }
-
-    /// LRS may have it. It is sent again only where that does no harm.
-    fn answer_lost(&self, part: &Part, reason: PartReason, code: Option<&LrsCode>) -> Part {
-        let part = &Part { lost: part.lost.saturating_add(1), ..part.clone() };
-        if self.repeatable && part.lost < MOST_LOST {
-            return self.retry_later(part, reason, code);
-        }
-        Part { state: PartState::Unconfirmed, reason: Some(reason), code: printable(code), changed: self.now, ..part.clone() }
-    }
-
-    /// To be sent later.
-    fn retry_later(&self, part: &Part, reason: PartReason, code: Option<&LrsCode>) -> Part {
-        let wait = FIRST_RETRY.min(self.settings.initial_poll_interval) * 2_u32.saturating_pow(part.tries.min(16));
-        let due = self.now.after(jittered(wait.min(self.settings.max_poll_interval)));
-        let code = printable(code);
+    /// Returns the part after a worker has started to send it. Persisted before the first byte is written.
+    pub fn begin_sending(&self, part: &Part, sender_token: u64) -> Part {
         Part {
-            state: PartState::Waiting,
-            reason: Some(reason),
-            code,
-            tries: part.tries.saturating_add(1),
-            due,
-            changed: self.now,
+            state: PartState::Sending,
+            reason: None,
+            send_attempts: part.send_attempts.saturating_add(1),
+            sender_token,
+            updated_at: self.now,
             ..part.clone()
         }
     }
 
-    /// The longer a job takes, the less often LRS is asked: after another quarter of the time it has taken so far.
+    /// Returns the part after its worker stopped while sending it.
+    pub fn abandoned(&self, part: &Part) -> Part {
+        self.answer_lost(part, PartReason::AnswerLost, None)
+    }
+
+    /// Returns the part after LRS has responded to the submission, or the call has failed.
+    pub fn after_send(&self, part: &Part, outcome: Result<&SubmitResponse, &LrsError>) -> Part {
+        match outcome {
+            Ok(SubmitResponse { job_id: Some(job_id), lrs_code }) => Part {
+                state: PartState::Submitted,
+                reason: None,
+                job_id: Some(*job_id),
+                lrs_code: storable(lrs_code.as_ref()),
+                submitted_at: Some(self.now),
+                due_at: self.now.after(jittered(self.settings.initial_poll_interval)),
+                failed_attempts: 0,
+                updated_at: self.now,
+                ..part.clone()
+            },
+            Ok(SubmitResponse { job_id: None, lrs_code }) => self.failed(part, PartReason::LrsRejected, lrs_code.as_ref()),
+            Err(error) if !error.is_not_executed() && (error.is_transient() || !self.repeatable) => {
+                let reason = if error.is_transient() { PartReason::AnswerLost } else { reason_of(error) };
+                self.answer_lost(part, reason, error.lrs_code())
+            }
+            Err(error) if error.is_transient() => {
+                let retried = self.retry_later(part, reason_of(error), error.lrs_code());
+                let LrsError::PlannedMaintenance { ends_at } = error else { return retried };
+                // The part waits for the end of the window, but not longer than a poll interval: announcements can change.
+                let until_end = EpochMillis(ends_at.as_millisecond()).since(self.now);
+                Part { due_at: self.now.after(jittered(until_end.min(self.settings.max_poll_interval))), ..retried }
+            }
+            Err(error) => self.failed(part, reason_of(error), error.lrs_code()),
+        }
+    }
+
+    /// Returns the part after LRS has responded to a poll.
+    pub fn after_poll(&self, part: &Part, progress: JobProgress, code: Option<&LrsCode>) -> Part {
+        // Codes of some operations are not public. Without a new code, the last one stays.
+        let lrs_code = storable(code).or_else(|| part.lrs_code.clone());
+        let polled = Part { reason: None, lrs_code, due_at: self.next_poll(part), failed_attempts: 0, ..part.clone() };
+        let failed = |reason| Part { state: PartState::Failed, reason: Some(reason), updated_at: self.now, ..polled.clone() };
+        match progress {
+            JobProgress::Done => Part { state: PartState::Complete, updated_at: self.now, ..polled },
+            JobProgress::Failed => failed(PartReason::JobFailed),
+            JobProgress::Working => polled,
+            JobProgress::Unknown => {
+                let unknown_polls = if part.reason == Some(PartReason::JobUnknown) { part.failed_attempts + 1 } else { 1 };
+                let is_overdue = self.time_since_submission(part) >= UNKNOWN_JOB_GRACE;
+                if self.tracked || (is_overdue && unknown_polls >= MIN_UNKNOWN_JOB_POLLS) {
+                    return failed(PartReason::JobUnknown);
+                }
+                Part { reason: Some(PartReason::JobUnknown), failed_attempts: unknown_polls, ..polled }
+            }
+        }
+    }
+
+    /// Returns the part after a poll has failed.
+    ///
+    /// A permanent error fails only a tracked job, which may not exist. A job that LRS created for the gateway is polled until the
+    /// tracking timeout.
+    pub fn after_failed_poll(&self, part: &Part, error: &LrsError) -> Part {
+        if self.tracked && !error.is_transient() {
+            return self.failed(part, reason_of(error), error.lrs_code());
+        }
+        let lrs_code = storable(error.lrs_code()).or_else(|| part.lrs_code.clone());
+        Part { reason: Some(reason_of(error)), lrs_code, due_at: self.next_poll(part), failed_attempts: 0, ..part.clone() }
+    }
+
+    /// Returns `true` if the tracking timeout has passed. Announced maintenance does not count.
+    pub fn is_timed_out(&self, part: &Part) -> bool {
+        let maintenance = maintenance_duration(&self.settings.maintenance, part.tracked_since.timestamp(), self.now.timestamp());
+        self.now.since(part.tracked_since) >= self.settings.tracking_timeout + maintenance
+    }
+
+    /// Returns the part after the tracking timeout.
+    pub fn timed_out(&self, part: &Part) -> Part {
+        Part { state: PartState::Failed, reason: Some(PartReason::TimedOut), updated_at: self.now, ..part.clone() }
+    }
+
+    /// Returns the part after its records turned out to be missing.
+    pub fn unreadable(&self, part: &Part) -> Part {
+        Part { state: PartState::Failed, reason: Some(PartReason::Unreadable), updated_at: self.now, ..part.clone() }
+    }
+
+    fn failed(&self, part: &Part, reason: PartReason, code: Option<&LrsCode>) -> Part {
+        Part { state: PartState::Failed, reason: Some(reason), lrs_code: storable(code), updated_at: self.now, ..part.clone() }
+    }
+
+    /// Handles a lost response. LRS may have executed the request, so the part is sent again only if that has no side effect.
+    fn answer_lost(&self, part: &Part, reason: PartReason, code: Option<&LrsCode>) -> Part {
+        let part = &Part { lost_answers: part.lost_answers.saturating_add(1), ..part.clone() };
+        if self.repeatable && part.lost_answers < MAX_LOST_ANSWERS {
+            return self.retry_later(part, reason, code);
+        }
+        Part { state: PartState::Unconfirmed, reason: Some(reason), lrs_code: storable(code), updated_at: self.now, ..part.clone() }
+    }
+
+    /// Schedules another attempt to send the part, with exponential backoff.
+    fn retry_later(&self, part: &Part, reason: PartReason, code: Option<&LrsCode>) -> Part {
+        let initial_delay = INITIAL_RETRY_DELAY.min(self.settings.initial_poll_interval);
+        let delay = initial_delay * 2_u32.saturating_pow(part.failed_attempts.min(16));
+        Part {
+            state: PartState::Waiting,
+            reason: Some(reason),
+            lrs_code: storable(code),
+            failed_attempts: part.failed_attempts.saturating_add(1),
+            due_at: self.now.after(jittered(delay.min(self.settings.max_poll_interval))),
+            updated_at: self.now,
+            ..part.clone()
+        }
+    }
+
+    /// Returns the time of the next poll: after a quarter of the time since submission, so long jobs are polled less often.
     fn next_poll(&self, part: &Part) -> EpochMillis {
-        let taken = self.now.since(part.submitted.unwrap_or(part.begun));
-        let shortest = self.settings.initial_poll_interval.min(self.settings.max_poll_interval);
-        self.now.after(jittered((taken / 4).clamp(shortest, self.settings.max_poll_interval)))
+        let min_interval = self.settings.initial_poll_interval.min(self.settings.max_poll_interval);
+        let interval = (self.time_since_submission(part) / 4).clamp(min_interval, self.settings.max_poll_interval);
+        self.now.after(jittered(interval))
+    }
+
+    fn time_since_submission(&self, part: &Part) -> Duration {
+        self.now.since(part.submitted_at.unwrap_or(part.tracked_since))
     }
 }
 
-/// Not everybody at the same moment: a sixth more or less.
-fn jittered(wait: Duration) -> Duration {
-    wait.mul_f64(fastrand::f64().mul_add(1.0 / 3.0, 5.0 / 6.0))
+/// Returns an unconfirmed part after the caller decided to resubmit it. The tracking timeout starts again.
+pub fn resubmitted(part: &Part, now: EpochMillis) -> Part {
+    Part {
+        state: PartState::Waiting,
+        reason: None,
+        due_at: now,
+        updated_at: now,
+        tracked_since: now,
+        failed_attempts: 0,
+        lost_answers: 0,
+        resubmitted: true,
+        ..part.clone()
+    }
 }
 
-/// A code that looks like one. Free text might be about a person, and parts are not sealed.
-fn printable(code: Option<&LrsCode>) -> Option<String> {
-    code.and_then(LrsCode::printable).map(str::to_owned)
+/// Returns an unconfirmed part after the caller decided to discard it.
+pub fn discarded(part: &Part, now: EpochMillis) -> Part {
+    Part { state: PartState::Failed, reason: Some(PartReason::Discarded), updated_at: now, ..part.clone() }
 }
 
-const fn reason_of(failure: &LrsError) -> PartReason {
-    match failure {
+/// Varies a delay at random by up to a sixth, so that parts do not become due at the same time.
+fn jittered(delay: Duration) -> Duration {
+    delay.mul_f64(fastrand::f64().mul_add(1.0 / 3.0, 5.0 / 6.0))
+}
+
+/// Returns the code if it has the form of a code. Free text might contain personal data, and parts are not encrypted.
+fn storable(code: Option<&LrsCode>) -> Option<String> {
+    code.and_then(LrsCode::loggable).map(str::to_owned)
+}
+
+const fn reason_of(error: &LrsError) -> PartReason {
+    match error {
         LrsError::Unreachable | LrsError::CircuitOpen { .. } | LrsError::QueueFull | LrsError::AuditUnavailable => {
             PartReason::LrsUnavailable
         }
-        LrsError::Maintenance(_) | LrsError::MaintenanceInFront | LrsError::PlannedMaintenance { .. } => PartReason::LrsMaintenance,
+        LrsError::Maintenance(_) | LrsError::IntermediaryMaintenance | LrsError::PlannedMaintenance { .. } => PartReason::LrsMaintenance,
         LrsError::CredentialsRejected(_) => PartReason::LrsCredentialsRejected,
-        LrsError::RequestRejected(_) | LrsError::UnknownError(_) | LrsError::Unwritable => PartReason::LrsRejectedRequest,
-        LrsError::Refused(..) => PartReason::LrsRejected,
+        LrsError::RequestRejected(_) | LrsError::UnknownError(_) | LrsError::IllegalCharacter => PartReason::LrsRejectedRequest,
+        LrsError::Rejected(..) => PartReason::LrsRejected,
         LrsError::ConnectionLost
         | LrsError::Timeout
         | LrsError::ServiceFailed(_)
-        | LrsError::Unreadable(_)
-        | LrsError::Contradiction(_)
-        | LrsError::NotAnAnswer { .. }
-        | LrsError::TooLarge => PartReason::AnswerLost,
+        | LrsError::InvalidResponse(_)
+        | LrsError::InconsistentResponse(_)
+        | LrsError::UnexpectedHttpResponse { .. }
+        | LrsError::ResponseTooLarge => PartReason::AnswerLost,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::lrs::maintenance::MaintenanceWindow;
 
     const NOW: EpochMillis = EpochMillis(1_700_000_000_000);
 
-    fn circumstances(settings: &BatchSettings, repeatable: bool) -> TransitionContext<'_> {
-        TransitionContext { now: NOW, settings, repeatable, tracked: false, maintenance: &[] }
+    fn context(settings: &BatchSettings, repeatable: bool) -> TransitionContext<'_> {
+        TransitionContext { now: NOW, settings, repeatable, tracked: false }
     }
 
-    fn part() -> Part {
-        Part { state: PartState::Sending, sent: 1, ..Part::waiting(0, 200, NOW) }
+    fn sending_part() -> Part {
+        Part { state: PartState::Sending, send_attempts: 1, ..Part::waiting(0, 200, NOW) }
     }
 
     #[test]
-    fn a_part_whose_answer_was_lost_is_sent_again_only_where_that_does_no_harm() {
+    fn lost_answer_is_resent_only_if_repeatable() {
         let settings = BatchSettings::default();
-        for failure in
-            [LrsError::Timeout, LrsError::ConnectionLost, LrsError::TooLarge, LrsError::ServiceFailed(None), LrsError::MaintenanceInFront]
-        {
-            let unsafe_to_repeat = circumstances(&settings, false).after_send(&part(), Err(&failure));
-            assert_eq!(
-                (unsafe_to_repeat.state, unsafe_to_repeat.reason),
-                (PartState::Unconfirmed, Some(PartReason::AnswerLost)),
-                "{failure:?}"
-            );
-            let repeatable = circumstances(&settings, true).after_send(&part(), Err(&failure));
-            assert!(repeatable.state == PartState::Waiting && repeatable.due > NOW, "{failure:?}");
+        for error in [
+            LrsError::Timeout,
+            LrsError::ConnectionLost,
+            LrsError::ResponseTooLarge,
+            LrsError::ServiceFailed(None),
+            LrsError::IntermediaryMaintenance,
+        ] {
+            let not_repeatable = context(&settings, false).after_send(&sending_part(), Err(&error));
+            assert_eq!((not_repeatable.state, not_repeatable.reason), (PartState::Unconfirmed, Some(PartReason::AnswerLost)), "{error:?}");
+            let repeatable = context(&settings, true).after_send(&sending_part(), Err(&error));
+            assert!(repeatable.state == PartState::Waiting && repeatable.due_at > NOW, "{error:?}");
         }
-        assert_eq!(circumstances(&settings, false).abandoned(&part()).state, PartState::Unconfirmed);
-        assert_eq!(circumstances(&settings, true).abandoned(&part()).state, PartState::Waiting);
+        assert_eq!(context(&settings, false).abandoned(&sending_part()).state, PartState::Unconfirmed);
+        assert_eq!(context(&settings, true).abandoned(&sending_part()).state, PartState::Waiting);
     }
 
     #[test]
-    fn what_never_reached_lrs_is_sent_later_and_later() {
+    fn request_that_lrs_did_not_receive_is_resent_with_backoff() {
         let settings = BatchSettings::default();
-        let mut part = part();
-        let mut waits = Vec::new();
-        for failure in [LrsError::Unreachable, LrsError::Maintenance(None)].iter().cycle().take(20) {
-            part = circumstances(&settings, false).after_send(&part, Err(failure));
+        let mut part = sending_part();
+        let mut delays = Vec::new();
+        for error in [LrsError::Unreachable, LrsError::Maintenance(None)].iter().cycle().take(20) {
+            part = context(&settings, false).after_send(&part, Err(error));
             assert_eq!(part.state, PartState::Waiting);
-            waits.push(part.due.since(NOW));
+            delays.push(part.due_at.since(NOW));
         }
-        assert!(waits[0] < Duration::from_secs(3) && waits[3] > waits[0] * 4, "{waits:?}");
-        assert!(waits.iter().all(|wait| *wait <= settings.max_poll_interval.mul_f64(1.17)), "{waits:?}");
+        assert!(delays[0] < Duration::from_secs(3) && delays[3] > delays[0] * 4, "{delays:?}");
+        assert!(delays.iter().all(|delay| *delay <= settings.max_poll_interval.mul_f64(1.17)), "{delays:?}");
     }
 
     #[test]
-    fn a_plain_refusal_is_final_with_its_code() {
+    fn rejection_is_final_and_keeps_its_code() {
         let settings = BatchSettings::default();
-        let refused = LrsError::CredentialsRejected(Some(LrsCode::new("WSEC0005")));
-        let part = circumstances(&settings, true).after_send(&part(), Err(&refused));
+        let rejected = LrsError::CredentialsRejected(Some(LrsCode::new("WSEC0005")));
+        let part = context(&settings, true).after_send(&sending_part(), Err(&rejected));
         assert_eq!((part.state, part.reason), (PartState::Failed, Some(PartReason::LrsCredentialsRejected)));
-        assert_eq!(part.code.as_deref(), Some("WSEC0005"));
-        let no_job = Submitted { code: Some(LrsCode::new("WSRC0043")), job: None };
-        let part = circumstances(&settings, true).after_send(&part, Ok(&no_job));
-        assert_eq!((part.state, part.code.as_deref()), (PartState::Failed, Some("WSRC0043")));
+        assert_eq!(part.lrs_code.as_deref(), Some("WSEC0005"));
+        let no_job = SubmitResponse { lrs_code: Some(LrsCode::new("WSRC0043")), job_id: None };
+        let part = context(&settings, true).after_send(&part, Ok(&no_job));
+        assert_eq!((part.state, part.lrs_code.as_deref()), (PartState::Failed, Some("WSRC0043")));
     }
 
     #[test]
-    fn an_error_that_nobody_has_documented_is_no_promise_that_nothing_was_done() {
+    fn undocumented_error_may_have_been_executed() {
         let settings = BatchSettings::default();
         let unknown = LrsError::UnknownError(LrsCode::new("WSEC4711"));
-        let of = |part: &Part| (part.state, part.reason, part.code.clone());
-        let told = |state| (state, Some(PartReason::LrsRejectedRequest), Some("WSEC4711".to_owned()));
-        assert_eq!(of(&circumstances(&settings, false).after_send(&part(), Err(&unknown))), told(PartState::Unconfirmed));
+        let observed = |part: &Part| (part.state, part.reason, part.lrs_code.clone());
+        let expected = |state| (state, Some(PartReason::LrsRejectedRequest), Some("WSEC4711".to_owned()));
+        assert_eq!(observed(&context(&settings, false).after_send(&sending_part(), Err(&unknown))), expected(PartState::Unconfirmed));
         assert_eq!(
-            of(&circumstances(&settings, true).after_send(&part(), Err(&unknown))),
-            told(PartState::Failed),
-            "sending it again is of no use"
+            observed(&context(&settings, true).after_send(&sending_part(), Err(&unknown))),
+            expected(PartState::Failed),
+            "a retry would not help"
         );
     }
 
     #[test]
-    fn lrs_is_asked_less_and_less_often() {
+    fn poll_interval_grows_up_to_the_maximum() {
         let settings = BatchSettings::default();
-        let mut part = circumstances(&settings, false).after_send(&part(), Ok(&Submitted { code: None, job: Some(900_123) }));
+        let submitted = SubmitResponse { lrs_code: None, job_id: Some(900_123) };
+        let mut part = context(&settings, false).after_send(&sending_part(), Ok(&submitted));
         let (mut polls, mut now) = (0, NOW);
         while now.since(NOW) < settings.tracking_timeout {
-            now = part.due;
-            let here = TransitionContext { now, ..circumstances(&settings, false) };
-            part = here.after_poll(&part, JobProgress::Working, None);
-            let wait = part.due.since(now);
+            now = part.due_at;
+            let context = TransitionContext { now, ..context(&settings, false) };
+            part = context.after_poll(&part, JobProgress::Working, None);
+            let wait = part.due_at.since(now);
             assert!(wait <= settings.max_poll_interval.mul_f64(1.17) && wait >= settings.initial_poll_interval.mul_f64(0.83), "{wait:?}");
             polls += 1;
         }
@@ -272,61 +327,63 @@ mod tests {
     }
 
     #[test]
-    fn time_stands_still_while_lrs_is_closed_as_announced() {
-        let settings = BatchSettings::default();
+    fn tracking_timeout_excludes_announced_maintenance() {
         let hours = |count: u64| NOW.after(Duration::from_secs(count * 60 * 60));
         let window = MaintenanceWindow { starts_at: hours(10).timestamp(), ends_at: hours(72).timestamp(), note: None };
-        let late =
-            |at, maintenance| TransitionContext { now: hours(at), maintenance, ..circumstances(&settings, false) }.is_timed_out(&part());
-        assert!(late(72, &[]) && !late(71, &[]));
-        assert!(!late(133, std::slice::from_ref(&window)) && late(134, std::slice::from_ref(&window)));
+        let without_maintenance = BatchSettings::default();
+        let with_maintenance = BatchSettings { maintenance: vec![window], ..BatchSettings::default() };
+        let is_timed_out =
+            |after_hours, settings| TransitionContext { now: hours(after_hours), ..context(settings, false) }.is_timed_out(&sending_part());
+        assert!(is_timed_out(72, &without_maintenance) && !is_timed_out(71, &without_maintenance));
+        assert!(!is_timed_out(133, &with_maintenance) && is_timed_out(134, &with_maintenance));
     }
 
     #[test]
-    fn a_job_that_lrs_does_not_know_is_given_time_if_the_gateway_made_it() {
+    fn unknown_job_fails_after_grace_and_repeated_polls() {
         let settings = BatchSettings::default();
-        let submitted = circumstances(&settings, false).after_send(&part(), Ok(&Submitted { code: None, job: Some(7) }));
+        let submitted = context(&settings, false).after_send(&sending_part(), Ok(&SubmitResponse { lrs_code: None, job_id: Some(7) }));
         let code = LrsCode::new("WSRC0018");
-        let told = |part: &Part, seconds, tracked, progress| {
-            let here = TransitionContext { now: NOW.after(Duration::from_secs(seconds)), tracked, ..circumstances(&settings, false) };
-            here.after_poll(part, progress, Some(&code))
+        let polled = |part: &Part, seconds, tracked, progress| {
+            let context = TransitionContext { now: NOW.after(Duration::from_secs(seconds)), tracked, ..context(&settings, false) };
+            context.after_poll(part, progress, Some(&code))
         };
-        let unknown = |part: &Part, seconds| told(part, seconds, false, JobProgress::Unknown);
+        let unknown = |part: &Part, seconds| polled(part, seconds, false, JobProgress::Unknown);
         let early = unknown(&unknown(&unknown(&submitted, 20), 40), 60);
         assert_eq!((early.state, early.reason), (PartState::Submitted, Some(PartReason::JobUnknown)));
         assert_eq!(unknown(&early, 1000).state, PartState::Failed);
         assert_eq!(unknown(&submitted, 1000).state, PartState::Submitted, "once is not enough");
-        assert_eq!(unknown(&told(&early, 900, false, JobProgress::Working), 1000).state, PartState::Submitted, "it knew the job meanwhile");
-        assert_eq!(told(&submitted, 1, true, JobProgress::Unknown).state, PartState::Failed, "nobody says that there is such a job");
+        let known_in_between = polled(&early, 900, false, JobProgress::Working);
+        assert_eq!(unknown(&known_in_between, 1000).state, PartState::Submitted, "the count starts again");
+        assert_eq!(polled(&submitted, 1, true, JobProgress::Unknown).state, PartState::Failed, "a tracked job gets no grace");
     }
 
     #[test]
-    fn a_part_whose_answer_is_always_lost_is_not_sent_for_ever() {
+    fn lost_answers_stop_resending_after_the_maximum() {
         let settings = BatchSettings::default();
-        let mut part = part();
-        let mut sent = 0;
+        let mut part = sending_part();
+        let mut send_count = 0;
         while part.state != PartState::Unconfirmed {
-            part = circumstances(&settings, true).after_send(&part, Err(&LrsError::TooLarge));
-            sent += 1;
+            part = context(&settings, true).after_send(&part, Err(&LrsError::ResponseTooLarge));
+            send_count += 1;
         }
-        assert_eq!(sent, 5);
+        assert_eq!(send_count, 5);
     }
 
     #[test]
-    fn lrss_last_code_stays_until_there_is_another() {
+    fn lrs_code_stays_until_the_next_code() {
         let settings = BatchSettings::default();
-        let submitted = Submitted { code: Some(LrsCode::new("WSRC0042")), job: Some(7) };
-        let part = circumstances(&settings, false).after_send(&part(), Ok(&submitted));
-        let asked = circumstances(&settings, false).after_poll(&part, JobProgress::Working, None);
-        assert_eq!(asked.code.as_deref(), Some("WSRC0042"));
-        let asked = circumstances(&settings, false).after_poll(&asked, JobProgress::Failed, Some(&LrsCode::new("WSRC0010")));
-        assert_eq!((asked.state, asked.code.as_deref()), (PartState::Failed, Some("WSRC0010")));
+        let submitted = SubmitResponse { lrs_code: Some(LrsCode::new("WSRC0042")), job_id: Some(7) };
+        let part = context(&settings, false).after_send(&sending_part(), Ok(&submitted));
+        let polled = context(&settings, false).after_poll(&part, JobProgress::Working, None);
+        assert_eq!(polled.lrs_code.as_deref(), Some("WSRC0042"));
+        let polled = context(&settings, false).after_poll(&polled, JobProgress::Failed, Some(&LrsCode::new("WSRC0010")));
+        assert_eq!((polled.state, polled.lrs_code.as_deref()), (PartState::Failed, Some("WSRC0010")));
     }
 
     #[test]
-    fn text_that_is_no_code_is_not_kept() {
+    fn lrs_code_with_free_text_is_not_stored() {
         let settings = BatchSettings::default();
-        let odd = Submitted { code: Some(LrsCode::new("Ana O'Neill")), job: Some(7) };
-        assert_eq!(circumstances(&settings, false).after_send(&part(), Ok(&odd)).code, None);
+        let free_text = SubmitResponse { lrs_code: Some(LrsCode::new("Ana O'Neill")), job_id: Some(7) };
+        assert_eq!(context(&settings, false).after_send(&sending_part(), Ok(&free_text)).lrs_code, None);
     }
 }

@@ -1,4 +1,4 @@
-//! Where the audit trail goes, from its section of the file.
+//! Settings of the audit trail, from `[audit]`.
 
 use std::path::Path;
 
@@ -7,36 +7,41 @@ use crate::file_watch;
 use crate::lrs::audit::{AuditLog, AuditSink};
 use crate::storage::encryption::KeyRing;
 
-/// What the section says, read.
+/// Sink and keys of the audit trail.
 #[derive(Debug)]
 pub struct AuditSettings {
-    target: Option<AuditSink>,
-    /// The keys that ULNs are hashed with.
+    /// `None` if the audit trail is disabled.
+    sink: Option<AuditSink>,
+    /// Keys of the pseudonyms of ULNs; `None` if the audit trail contains no ULNs.
     pub keys: Option<KeyRing>,
 }
 
 impl AuditSettings {
-    /// Begins the trail.
-    pub fn begin(self) -> AuditLog {
-        self.target.map_or_else(AuditLog::off, |target| AuditLog::to(target, self.keys))
+    /// Starts the audit trail.
+    pub fn start(self) -> AuditLog {
+        self.sink.map_or_else(AuditLog::disabled, |sink| AuditLog::start(sink, self.keys))
     }
 }
 
+/// Reads the section and its key file.
+///
+/// # Errors
+/// Returns every problem of the key file and of the audit file.
 pub(super) fn read(section: &AuditSection, base: &Path) -> Result<AuditSettings, Vec<String>> {
     let mut problems = Vec::new();
     let keys = section.key_file.as_ref().map(|file| {
         let path = base.join(file);
         let content = file_watch::read(&path).map_err(|problem| format!("{}: {problem}", path.display()));
-        content.and_then(|content| KeyRing::read(&content))
+        content.and_then(|content| KeyRing::parse(&content))
     });
     let keys = keys.transpose().map_err(|problem| problems.push(format!("audit.key_file: {problem}"))).ok().flatten();
     let file = section.file.as_ref().map(|file| base.join(file));
     if let Some(file) = file.as_ref().filter(|_| section.enabled) {
-        // To be found out now, and not with the first call.
+        // Opened now, so that a file that cannot be written stops the start, not the first call.
         if let Err(error) = std::fs::OpenOptions::new().create(true).append(true).open(file) {
             problems.push(format!("audit.file: {}: cannot be written: {error}", file.display()));
         }
     }
-    let target = section.enabled.then(|| file.map_or(AuditSink::Output, AuditSink::File));
-    if problems.is_empty() { Ok(AuditSettings { target, keys }) } else { Err(problems) }
+    let sink = section.enabled.then(|| file.map_or(AuditSink::Stdout, AuditSink::File));
+    if problems.is_empty() { Ok(AuditSettings { sink, keys }) } else { Err(problems) }
 }

@@ -1,29 +1,40 @@
-//! Environment variables over the configuration file.
+//! Environment variables that override the configuration file.
 
 use toml::{Table, Value};
 
+use crate::config::renamed;
+
 const PREFIX: &str = "LRS_GATEWAY__";
 
-/// Puts every `LRS_GATEWAY__SECTION__KEY` into the table, and says which do not fit.
-pub fn apply(table: &mut Table, variables: impl Iterator<Item = (String, String)>) -> Vec<String> {
-    let mut ours: Vec<(String, String)> = variables.filter(|(name, _)| name.starts_with(PREFIX)).collect();
-    ours.sort();
+/// Applies every variable `LRS_GATEWAY__SECTION__KEY` to a file. Returns a problem for each variable that does not fit.
+pub fn apply(file: &mut Table, variables: impl Iterator<Item = (String, String)>) -> Vec<String> {
+    let mut overrides: Vec<(String, String)> = variables.filter(|(name, _)| name.starts_with(PREFIX)).collect();
+    overrides.sort();
     let mut problems = Vec::new();
-    for (name, text) in ours {
-        let path: Vec<String> = name[PREFIX.len()..].split("__").map(str::to_ascii_lowercase).collect();
-        if put(table, &path, text).is_none() {
-            problems.push(format!("{name}: the configuration file has nothing at {}", path.join(".")));
+    for (name, text) in overrides {
+        let mut path: Vec<String> = name[PREFIX.len()..].split("__").map(str::to_ascii_lowercase).collect();
+        if let Some(new_path) = renamed::new_path(&path) {
+            problems.push(format!("{name}: was renamed: use {}", variable_name(&new_path)));
+            path = new_path;
+        }
+        if set(file, &path, text).is_none() {
+            problems.push(format!("{name}: {} is not a setting that can be overridden. List items must exist in the file", path.join(".")));
         }
     }
     problems
 }
 
-fn put(table: &mut Table, path: &[String], text: String) -> Option<()> {
+fn variable_name(path: &[String]) -> String {
+    format!("{PREFIX}{}", path.join("__").to_ascii_uppercase())
+}
+
+/// Sets a value. Returns `None` if the path leads to a section, through a value, or to a list item that does not exist.
+fn set(table: &mut Table, path: &[String], text: String) -> Option<()> {
     match path {
         [] => None,
         [key] => {
-            // A list is written with commas.
             let value = match table.get(key) {
+                // Items of a list are separated by commas.
                 Some(Value::Array(_)) => Value::Array(text.split(',').map(|item| Value::String(item.trim().to_owned())).collect()),
                 Some(Value::Table(_)) => return None,
                 _ => Value::String(text),
@@ -32,10 +43,10 @@ fn put(table: &mut Table, path: &[String], text: String) -> Option<()> {
             Some(())
         }
         [key, rest @ ..] => match table.entry(key.clone()).or_insert_with(|| Value::Table(Table::new())) {
-            Value::Table(inner) => put(inner, rest, text),
+            Value::Table(section) => set(section, rest, text),
             Value::Array(items) => {
                 let (index, rest) = rest.split_first()?;
-                put(items.get_mut(index.parse::<usize>().ok()?)?.as_table_mut()?, rest, text)
+                set(items.get_mut(index.parse::<usize>().ok()?)?.as_table_mut()?, rest, text)
             }
             _ => None,
         },
@@ -54,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn the_environment_wins() {
+    fn variables_override_and_add_settings() {
         let toml = "[server]\nlisten = \"127.0.0.1:1\"\n[[auth.issuers]]\nissuer = \"a\"\nalgorithms = [\"RS256\"]\n";
         let (table, problems) = applied(
             toml,
@@ -74,9 +85,17 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_is_named() {
+    fn variables_without_a_matching_setting_are_problems() {
         let (_, problems) =
             applied("[auth]\nissuers = []\n", &[("LRS_GATEWAY__AUTH__ISSUERS__3__ISSUER", "b"), ("LRS_GATEWAY__AUTH", "x")]);
         assert_eq!(problems.len(), 2, "{problems:?}");
+    }
+
+    #[test]
+    fn variable_with_an_old_name_is_a_problem_that_names_the_new_variable() {
+        let (table, problems) = applied("", &[("LRS_GATEWAY__LRS__BREAKER_FAILURES", "3")]);
+        let problem = "LRS_GATEWAY__LRS__BREAKER_FAILURES: was renamed: use LRS_GATEWAY__LRS__CIRCUIT_BREAKER__FAILURE_THRESHOLD";
+        assert_eq!(problems, [problem]);
+        assert_eq!(table["lrs"]["circuit_breaker"]["failure_threshold"].as_str(), Some("3"));
     }
 }

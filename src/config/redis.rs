@@ -1,4 +1,4 @@
-//! Where batches are kept, from its section of the file.
+//! The store, from `[store]`: Redis or this process's memory, and the encryption keys.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -7,7 +7,10 @@ use crate::config::file::StoreSection;
 use crate::storage::encryption::KeyRing;
 use crate::storage::{Redis, Storage};
 
-/// The Redis, and the keys that seal what is put there.
+/// Opens the store. Does not connect to Redis yet.
+///
+/// # Errors
+/// Returns every problem of the section and of its files.
 pub(super) fn open(section: &StoreSection, base: &Path) -> Result<Storage, Vec<String>> {
     let mut problems = Vec::new();
     let mut read = |setting: &str, file: &Path| {
@@ -15,23 +18,26 @@ pub(super) fn open(section: &StoreSection, base: &Path) -> Result<Storage, Vec<S
         std::fs::read(&path).map_err(|error| problems.push(format!("store.{setting}: {}: cannot be read: {error}", path.display()))).ok()
     };
     let key_file = section.encryption_key_file.as_ref().map(|file| read("encryption_key_file", file));
-    let ca = section.redis_ca_certificate_file.as_ref().map(|file| read("redis_ca_certificate_file", file));
+    let ca_certificates = section.redis_ca_certificate_file.as_ref().map(|file| read("redis_ca_certificate_file", file));
     if !section.key_prefix.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b':' | b'.')) {
-        problems.push("store.key_prefix: must have letters, digits, and - _ : . only".into());
+        problems.push("store.key_prefix: may contain letters, digits, and - _ : . only".into());
     }
     let keys = match (&key_file, &section.redis_url) {
-        (Some(Some(file)), _) => KeyRing::read(file).map_err(|problem| problems.push(format!("store.encryption_key_file: {problem}"))).ok(),
-        (Some(None), _) => None, // said already
+        (Some(Some(file)), _) => {
+            KeyRing::parse(file).map_err(|problem| problems.push(format!("store.encryption_key_file: {problem}"))).ok()
+        }
+        // The problem of the file has been reported above.
+        (Some(None), _) => None,
         (None, Some(_)) => {
-            problems.push("store.encryption_key_file: is required with redis_url: learners' data are sealed before they are stored".into());
+            problems.push("store.encryption_key_file: is required with redis_url, because learners' data is encrypted in Redis".into());
             None
         }
-        (None, None) => KeyRing::random().map_err(|problem| problems.push(format!("store: {problem}"))).ok(),
+        (None, None) => KeyRing::generate().map_err(|problem| problems.push(format!("store: {problem}"))).ok(),
     };
-    let redis = section.redis_url.as_ref().map(|url| Redis::new(url, ca.flatten(), &section.key_prefix));
+    let redis = section.redis_url.as_ref().map(|url| Redis::new(url, ca_certificates.flatten(), &section.key_prefix));
     let redis = redis.transpose().map_err(|problem| problems.push(format!("store.redis_url: {problem}"))).ok();
     match (redis, keys) {
-        (Some(redis), Some(keys)) if problems.is_empty() => Ok(Storage { redis: redis.map(Arc::new), keys: Arc::new(keys) }),
+        (Some(redis), Some(keys)) if problems.is_empty() => Ok(Storage { redis: redis.map(Arc::new), key_ring: Arc::new(keys) }),
         _ => Err(problems),
     }
 }

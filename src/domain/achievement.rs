@@ -1,29 +1,29 @@
-//! Achievements, which awarding organisations submit in batches (FACTS 2.13).
+//! Achievements, which awarding organisations submit in batches (LRS-CONTRACT 2.15, 2.16).
 
 use crate::domain::codes::{AchievementAction, AchievementJobStatus};
 use crate::domain::{BoundedText, Date, Extensible, Gender, MisIdentifier, Name, Personal, Ukprn, Uln, XmlDateTime};
-use crate::schema::{answer, kept_request};
+use crate::schema::{answer, stored_request};
 
-/// A unit or qualification by its reference number: 1 to 50 characters. LRS publishes no narrower rule.
+/// The reference number of a unit or qualification: 1 to 50 characters. LRS publishes no narrower constraint.
 pub type QualificationReference = BoundedText<1, 50>;
-/// A grade, or a language: up to 50 characters. LRS publishes no list.
+/// A grade or a language: up to 50 characters. LRS publishes no list.
 pub type ShortText = BoundedText<0, 50>;
-/// A postcode of any country: LRS publishes no rule for those of achievements (FACTS 2.13).
+/// A postcode of any country: up to 20 characters. LRS publishes no constraint for postcodes of achievements (LRS-CONTRACT 2.15, 2.16).
 pub type AnyPostcode = BoundedText<0, 20>;
-/// Why an achievement is changed: up to 255 characters.
+/// The reason for a change: up to 255 characters.
 pub type ActionReason = BoundedText<0, 255>;
 
-kept_request! {
+stored_request! {
     /// An achievement to create, update, withdraw or reinstate.
     #[derive(Debug, Clone)]
     pub struct Achievement {
-        /// What LRS is to do with it.
+        /// The change to make.
         pub action: AchievementAction,
-        /// Day of that action.
+        /// Date of the change.
         pub action_date: Date,
-        /// Why, for updates and withdrawals.
+        /// Reason for an update or withdrawal, up to 255 characters.
         pub action_reason: Option<ActionReason>,
-        /// Day the achievement was awarded.
+        /// Date of the award.
         pub achievement_award_date: Date,
         /// The learner's ULN.
         pub uln: Uln,
@@ -35,9 +35,9 @@ kept_request! {
         pub date_of_birth: Option<Date>,
         /// The learner's gender.
         pub gender: Option<Gender>,
-        /// Postcode of the learner's address, of any country: up to 20 characters.
+        /// Postcode of the learner's address in any country, up to 20 characters.
         pub learner_postcode: Option<AnyPostcode>,
-        /// UKPRN of the provider where it was achieved.
+        /// UKPRN of the provider where the learner achieved it.
         pub provider_ukprn: Ukprn,
         /// Reference number of the unit or qualification, up to 50 characters.
         pub unit_or_qualification_reference_number: QualificationReference,
@@ -45,62 +45,62 @@ kept_request! {
         pub grade: Option<ShortText>,
         /// Language of the assessment, up to 50 characters.
         pub language_for_assessment: Option<ShortText>,
-        /// Your own name for this record; it comes back with the result.
+        /// Your own identifier of this record. The result repeats it.
         pub mis_identifier: Option<MisIdentifier>,
     }
 }
 
 answer! {
-    /// An achievement job as LRS tells of it: its status, its counters, and the file of what LRS did not take.
+    /// LRS's report on an achievement job: its status, its counts and the file of rejected achievements.
     #[derive(Debug, Default, Clone, PartialEq)]
     pub struct AchievementJob {
-        /// LRS's code. The codes of achievement jobs are not public.
+        /// LRS's response code. The codes of achievement jobs are not public.
         pub response_code: Option<String>,
-        /// What LRS did not take and why, as LRS wrote it. The format is not public.
+        /// The rejected achievements with LRS's reasons, as LRS sent them. The format is not public.
         pub achievement_batch_error_file: Option<Personal<String>>,
-        /// Achievements created.
+        /// Number of achievements created.
         pub achievements_created: Option<i32>,
-        /// Achievements that were provisional and are final now.
+        /// Number of provisional achievements that became final.
         pub achievements_promoted_to_final: Option<i32>,
-        /// Achievements reinstated.
+        /// Number of achievements reinstated.
         pub achievements_reinstated: Option<i32>,
-        /// Achievements updated.
+        /// Number of achievements updated.
         pub achievements_updated: Option<i32>,
-        /// Achievements withdrawn.
+        /// Number of achievements withdrawn.
         pub achievements_withdrawn: Option<i32>,
-        /// Achievements that break a business rule.
+        /// Number of achievements that violate a business rule.
         pub business_rule_errors: Option<i32>,
-        /// How long LRS took, in LRS's words.
+        /// Duration of the job, as LRS words it.
         pub duration: Option<String>,
-        /// When LRS was done.
+        /// When LRS finished the job.
         pub end_date: Option<Extensible<XmlDateTime>>,
-        /// Achievements with a wrong field.
+        /// Number of achievements with an invalid field.
         pub field_data_errors: Option<i32>,
-        /// LRS's name for what was submitted.
+        /// LRS's name of the submission.
         pub filename: Option<String>,
         /// LRS's number of the job.
         pub job_id: Option<i32>,
-        /// Achievements whose learner does not fit.
+        /// Number of achievements whose learner does not match LRS's record.
         pub learner_data_errors: Option<i32>,
-        /// How many achievements LRS counted.
+        /// Number of achievements in the job, as LRS counted them.
         pub number_of_records: Option<i32>,
-        /// How many in a hundred LRS took.
+        /// Percentage of achievements that LRS accepted.
         pub percentage_successful_records: Option<String>,
-        /// Why LRS took none.
+        /// Reason why LRS rejected all achievements.
         pub rejection_reason: Option<Personal<String>>,
-        /// When LRS began.
+        /// When LRS started the job.
         pub start_date: Option<Extensible<XmlDateTime>>,
-        /// How far the job is.
+        /// Status of the job.
         pub status: Option<Extensible<AchievementJobStatus>>,
-        /// When LRS got it.
+        /// When LRS received the job.
         pub submitted_date: Option<Extensible<XmlDateTime>>,
-        /// Final achievements taken.
+        /// Number of final achievements accepted.
         pub successful_final_achievements: Option<i32>,
-        /// Provisional achievements taken.
+        /// Number of provisional achievements accepted.
         pub successful_provisional_achievements: Option<i32>,
-        /// LRS's word for the kind of submission.
+        /// Type of the submission, as LRS words it.
         pub r#type: Option<String>,
-        /// Who submitted it.
+        /// The user who submitted the job.
         pub user: Option<Personal<String>>,
     }
 }

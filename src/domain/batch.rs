@@ -1,27 +1,27 @@
-//! The records of batches, as callers give them (FACTS 2.2, 2.7, 2.11).
+//! The learners of registration and verification batches (LRS-CONTRACT 2.3, 2.10, 2.12).
 
 use crate::domain::{
     AbilityToShare, AddressLine, BoundedText, Date, EmailAddress, Extensible, Gender, Name, Nationality, Notes, OptionalName,
     OtherVerificationDescription, Personal, Postcode, SchoolName, ScottishCandidateNumber, Uln, VerificationType,
 };
-use crate::schema::{answer, kept_request};
+use crate::schema::{answer, stored_request};
 
-/// The caller's own name for a record, which LRS gives back: up to 128 characters.
+/// The caller's own identifier of a record, which LRS repeats in the result: up to 128 characters.
 pub type MisIdentifier = BoundedText<0, 128>;
 
-kept_request! {
-    /// A learner of a registration batch. LRS needs the names; what else it misses it says for each learner (`RC006`).
+stored_request! {
+    /// A learner of a registration batch. LRS requires the names. If it requires more data, the learner's result has the code `RC006`.
     #[derive(Debug, Clone)]
     pub struct BatchLearner {
-        /// The learner's ULN, if it is known.
+        /// The learner's ULN, if known.
         pub uln: Option<Uln>,
-        /// Your own name for this record; it comes back with the result.
+        /// Your own identifier of this record. The result repeats it.
         pub mis_identifier: Option<MisIdentifier>,
         /// Title, free text.
         pub title: Option<OptionalName>,
         /// Given name.
         pub given_name: Name,
-        /// The given name the learner prefers.
+        /// Given name that the learner prefers.
         pub preferred_given_name: Option<OptionalName>,
         /// Middle or other names.
         pub middle_other_name: Option<OptionalName>,
@@ -33,17 +33,17 @@ kept_request! {
         pub family_name_at_age16: Option<OptionalName>,
         /// School at the age of 16, up to 254 characters.
         pub school_at_age16: Option<SchoolName>,
-        /// Address, first line, up to 50 characters.
+        /// First line of the last known address, up to 50 characters.
         pub last_known_address_line1: Option<AddressLine>,
-        /// Address, second line.
+        /// Second line of the last known address, up to 50 characters.
         pub last_known_address_line2: Option<AddressLine>,
-        /// Town of the address.
+        /// Town of the last known address, up to 50 characters.
         pub last_known_address_town: Option<AddressLine>,
-        /// County or city of the address.
+        /// County or city of the last known address, up to 50 characters.
         pub last_known_address_county_or_city: Option<AddressLine>,
-        /// Postcode of the address.
+        /// Postcode of the last known address.
         pub last_known_post_code: Option<Postcode>,
-        /// Day the address was recorded.
+        /// Date when the address was recorded.
         pub date_of_address_capture: Option<Date>,
         /// Date of birth.
         pub date_of_birth: Option<Date>,
@@ -53,53 +53,53 @@ kept_request! {
         pub email_address: Option<EmailAddress>,
         /// Gender.
         pub gender: Option<Gender>,
-        /// Nationality, up to three characters; LRS's list is not public.
+        /// Nationality, up to 3 characters. LRS's list of values is not public.
         pub nationality: Option<Nationality>,
         /// Scottish Candidate Number.
         pub scottish_candidate_number: Option<ScottishCandidateNumber>,
-        /// Whether the learner shares the learning record.
+        /// Consent to share the learning record.
         pub ability_to_share: Option<AbilityToShare>,
-        /// What proved the learner's identity.
+        /// Proof of identity.
         pub verification_type: Option<VerificationType>,
-        /// What it was, when `verificationType` is `OTHER`.
+        /// Description of the proof, up to 255 characters, if `verificationType` is `OTHER`.
         pub other_verification_description: Option<OtherVerificationDescription>,
         /// Notes, up to 4,000 characters.
         pub notes: Option<Notes>,
     }
 }
 
-kept_request! {
+stored_request! {
     /// A learner of a verification batch.
     #[derive(Debug, Clone)]
     pub struct BatchLearnerToVerify {
-        /// Your own name for this record; it comes back with the result.
+        /// Your own identifier of this record. The result repeats it.
         pub mis_identifier: Option<MisIdentifier>,
-        /// ULN.
+        /// The learner's ULN.
         pub uln: Uln,
-        /// Given name.
+        /// The learner's given name.
         pub given_name: Name,
-        /// Family name.
+        /// The learner's family name.
         pub family_name: Name,
-        /// Date of birth, compared only if given.
+        /// The learner's date of birth. Compared only if given.
         pub date_of_birth: Option<Date>,
-        /// Gender, compared only if given.
+        /// The learner's gender. Compared only if given.
         pub gender: Option<Gender>,
     }
 }
 
 answer! {
-    /// A learner of a registration batch as LRS gives it back: as it was sent, with the ULN if there is one now.
+    /// LRS's result for a learner of a registration batch: the details that were sent, and the ULN if there is one now.
     #[derive(Debug, Clone, PartialEq)]
     pub struct BatchLearnerResult {
         /// The learner's ULN.
         pub uln: Option<Extensible<Uln>>,
-        /// Your own name for the record.
+        /// Your own identifier of the record.
         pub mis_identifier: Option<Personal<String>>,
-        /// Title.
+        /// Title, free text.
         pub title: Option<Personal<String>>,
         /// Given name.
         pub given_name: Option<Personal<String>>,
-        /// The given name the learner prefers.
+        /// Given name that the learner prefers.
         pub preferred_given_name: Option<Personal<String>>,
         /// Middle or other names.
         pub middle_other_name: Option<Personal<String>>,
@@ -111,17 +111,17 @@ answer! {
         pub family_name_at_age16: Option<Personal<String>>,
         /// School at the age of 16.
         pub school_at_age16: Option<Personal<String>>,
-        /// Address, first line.
+        /// First line of the last known address.
         pub last_known_address_line1: Option<Personal<String>>,
-        /// Address, second line.
+        /// Second line of the last known address.
         pub last_known_address_line2: Option<Personal<String>>,
-        /// Town of the address.
+        /// Town of the last known address.
         pub last_known_address_town: Option<Personal<String>>,
-        /// County or city of the address.
+        /// County or city of the last known address.
         pub last_known_address_county_or_city: Option<Personal<String>>,
-        /// Postcode of the address.
+        /// Postcode of the last known address.
         pub last_known_post_code: Option<Personal<String>>,
-        /// Day the address was recorded.
+        /// Date when the address was recorded.
         pub date_of_address_capture: Option<Extensible<Date>>,
         /// Date of birth.
         pub date_of_birth: Option<Extensible<Date>>,
@@ -135,15 +135,15 @@ answer! {
         pub nationality: Option<Personal<String>>,
         /// Scottish Candidate Number.
         pub scottish_candidate_number: Option<Personal<String>>,
-        /// Whether the learner shares the learning record.
+        /// Consent to share the learning record.
         pub ability_to_share: Option<Extensible<AbilityToShare>>,
-        /// What proved the learner's identity.
+        /// Proof of identity.
         pub verification_type: Option<Extensible<VerificationType>>,
-        /// What it was, when `verificationType` is `OTHER`.
+        /// Description of the proof, if `verificationType` is `OTHER`.
         pub other_verification_description: Option<Personal<String>>,
         /// Notes.
         pub notes: Option<Personal<String>>,
-        /// LRS's code for this learner: `RC006`, not enough data; `RC011`, wrong format. Others are not public.
+        /// LRS's code for this learner: `RC006` (insufficient data), `RC011` (invalid format). Other codes are not public.
         pub return_code: Option<String>,
     }
 }

@@ -1,12 +1,12 @@
-//! Enumerations (FACTS 4): the name callers see, and the code LRS writes.
+//! Enumerations (LRS-CONTRACT 5.5). Each value has a name in JSON and a code at LRS.
 
 use std::borrow::Cow;
 
 use crate::domain::FromLrs;
 use crate::schema::{Constraints, InvalidValue, Scalar, personal_value};
 
-/// Declares an enumeration: variant, name in JSON, code at LRS.
-macro_rules! code_list {
+/// Declares an enumeration: example and description, then for each variant the name in JSON and the code at LRS.
+macro_rules! code_enum {
     ($(#[$meta:meta])* $name:ident, $example:literal, $description:literal {
         $($(#[$vmeta:meta])* $variant:ident = $json:literal / $lrs:literal,)+
     }) => {
@@ -17,7 +17,7 @@ macro_rules! code_list {
         personal_value!($name);
 
         impl $name {
-            /// Every value, in LRS's order.
+            /// All values, in the order of the declaration.
             pub const ALL: &[Self] = &[$(Self::$variant),+];
         }
 
@@ -51,9 +51,9 @@ macro_rules! code_list {
     };
 }
 
-code_list! {
-    /// A learner's gender as LRS records it.
-    Gender, "FEMALE", "Gender as LRS records it." {
+code_enum! {
+    /// A learner's gender as recorded by LRS.
+    Gender, "FEMALE", "As recorded by LRS." {
         /// Not known.
         NotKnown = "NOT_KNOWN" / "0",
         /// Male.
@@ -65,20 +65,20 @@ code_list! {
     }
 }
 
-code_list! {
-    /// How much of a found learner LRS is to return.
-    FindType, "FULL", "`FULL` returns the learners found, `CHECK` only the outcome." {
+code_enum! {
+    /// How much LRS returns of the learners that it finds.
+    FindType, "FULL", "`FULL`: the learners found. `CHECK`: only the outcome." {
         /// The learners' details.
         Full = "FULL" / "FUL",
-        /// Only whether there is a match.
+        /// Only the outcome.
         Check = "CHECK" / "CHK",
     }
 }
 
-code_list! {
-    /// What proved the learner's identity when the ULN was registered.
-    VerificationType, "PASSPORT", "What proved the learner's identity." {
-        /// Nothing was shown.
+code_enum! {
+    /// The proof of identity that the learner showed when the ULN was registered.
+    VerificationType, "PASSPORT", "Shown by the learner when the ULN was registered." {
+        /// None.
         NotProvided = "NOT_PROVIDED" / "0",
         /// The school knows the learner.
         RelationshipWithSchool = "RELATIONSHIP_WITH_SCHOOL" / "1",
@@ -94,79 +94,79 @@ code_list! {
         FundingCertificate = "FUNDING_CERTIFICATE" / "6",
         /// Bank, credit or debit card.
         BankCard = "BANK_CARD" / "7",
-        /// Something else, described in `otherVerificationDescription`.
+        /// Another proof, described in `otherVerificationDescription`.
         Other = "OTHER" / "999",
     }
 }
 
-code_list! {
-    /// Whether the learner has seen the privacy notice, and lets organisations see the learning record.
-    AbilityToShare, "SEEN_SHARE", "Whether the learner saw the privacy notice and shares the learning record." {
-        /// The privacy notice has not been seen.
+code_enum! {
+    /// Whether the learner has seen the privacy notice and lets organisations see the learning record.
+    AbilityToShare, "SEEN_SHARE", "Whether the learner has seen the privacy notice and shares the learning record." {
+        /// The learner has not seen the privacy notice.
         NotSeen = "NOT_SEEN" / "0",
-        /// Seen, and the record may be shared.
+        /// The learner has seen it and shares the record.
         SeenShare = "SEEN_SHARE" / "1",
-        /// Seen, and the record may not be shared.
+        /// The learner has seen it and does not share the record.
         SeenNotShared = "SEEN_NOT_SHARED" / "2",
     }
 }
 
-code_list! {
-    /// How much of a learning record LRS is to return.
-    GetType, "FULL", "`FULL` returns every field of each learning event, `BRIEF` only the nine that LRS never leaves out." {
-        /// Everything.
+code_enum! {
+    /// How much LRS returns of each learning event.
+    GetType, "FULL", "`FULL`: all fields of each learning event. `BRIEF`: only the nine fields that LRS always sends." {
+        /// All fields.
         Full = "FULL" / "FULL",
-        /// The nine fields that are always there.
+        /// The nine fields that LRS always sends.
         Brief = "BRIEF" / "BRIEF",
     }
 }
 
-code_list! {
-    /// What a registration batch is to do.
-    JobType, "FULL", "`FULL` registers who has no ULN, `CHECK` only looks." {
-        /// Register.
+code_enum! {
+    /// The effect of a registration batch.
+    JobType, "FULL", "`FULL`: registers the learners who have no ULN. `CHECK`: only searches for the learners." {
+        /// Registers learners.
         Full = "FULL" / "FUL",
-        /// Look.
+        /// Only searches for learners.
         Check = "CHECK" / "CHK",
     }
 }
 
-code_list! {
-    /// What LRS is to do with an achievement. The numbers are not public; these are placeholders, and settings can replace them.
-    AchievementAction, "CREATE", "What LRS is to do with the achievement." {
-        /// Add it.
+code_enum! {
+    /// The change that LRS makes to an achievement. The codes at LRS are not public: these are placeholders that settings can replace.
+    AchievementAction, "CREATE", "The change that LRS makes to the achievement." {
+        /// Adds it.
         Create = "CREATE" / "1",
-        /// Change it.
+        /// Changes it.
         Update = "UPDATE" / "2",
-        /// Take it back.
+        /// Withdraws it.
         Withdraw = "WITHDRAW" / "3",
-        /// Make a withdrawn one valid again.
+        /// Makes a withdrawn achievement valid again.
         Reinstate = "REINSTATE" / "4",
     }
 }
 
-code_list! {
-    /// Are the achievements of a submission final? The spelling at LRS is not public; settings can replace it.
-    SubmissionType, "FINAL", "Are the achievements final or provisional?" {
-        /// They are.
+code_enum! {
+    /// Whether the achievements of a submission are final. The codes at LRS are not public: settings can replace them.
+    SubmissionType, "FINAL", "Whether the achievements are final or provisional." {
+        /// Final.
         Final = "FINAL" / "Final",
-        /// Not yet.
+        /// Provisional.
         Provisional = "PROVISIONAL" / "Provisional",
     }
 }
 
-code_list! {
-    /// How far an achievement job is.
-    AchievementJobStatus, "SUCCESSFUL", "How far LRS is with the job." {
-        /// It failed.
+code_enum! {
+    /// LRS's status of an achievement job.
+    AchievementJobStatus, "SUCCESSFUL", "LRS's status of the job." {
+        /// Failed.
         Failed = "FAILED" / "Failed",
-        /// It is done.
+        /// Completed.
         Successful = "SUCCESSFUL" / "Successful",
-        /// It has not begun.
+        /// Not started.
         Waiting = "WAITING" / "Waiting",
-        /// It has begun.
+        /// Started.
         InProgress = "IN_PROGRESS" / "InProgress",
-        /// It was called off.
+        /// Cancelled.
         Cancelled = "CANCELLED" / "Cancelled",
     }
 }
@@ -176,7 +176,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_and_codes_are_two_ways_of_saying_the_same() {
+    fn code_enum_value_is_read_back_from_its_name_and_from_its_code() {
         for gender in Gender::ALL {
             assert!(Gender::parse(&gender.text()).ok() == Some(*gender));
             assert!(Gender::from_lrs(&gender.to_lrs()) == Some(*gender));
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_exact() {
+    fn code_enum_name_spelt_differently_is_rejected() {
         for wrong in ["female", "F", "2", "", "FEMALE "] {
             assert!(Gender::parse(wrong).is_err(), "{wrong:?}");
         }

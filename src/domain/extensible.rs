@@ -1,43 +1,32 @@
-//! Values that LRS sends: ours to name, LRS's to extend.
+//! Values that LRS sends, with or without documentation.
 
 use std::borrow::Cow;
 use std::fmt;
 
 use serde::{Serialize, Serializer};
-use utoipa::openapi::RefOr;
-use utoipa::openapi::schema::Schema;
 
-use crate::domain::{Date, Uln};
+use crate::domain::FromLrs;
 use crate::schema::Scalar;
-use crate::schema::openapi::{PropertySchema, open_text};
+use crate::schema::openapi::{PropertySchema, SchemaOrRef, extensible_string_schema};
 
-/// A value LRS sent: one we know, or its text exactly as it came.
+/// A value that LRS sent: a documented value, or any other text, unchanged.
 ///
-/// Reading never fails on a text nobody documented; it stays visible to the caller verbatim.
+/// Reading never fails on an undocumented text. Callers receive it verbatim.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub enum Extensible<T> {
     /// A documented value.
     Known(T),
-    /// Any other text, as LRS wrote it.
+    /// Any other text, as LRS sent it.
     Verbatim(Box<str>),
 }
 
-/// A value that can be read from LRS's own notation.
-pub trait FromLrs: Scalar {
-    /// The value, if LRS's text is one we know.
-    fn from_lrs(text: &str) -> Option<Self>;
-
-    /// LRS's text for it.
-    fn to_lrs(&self) -> Cow<'_, str>;
-}
-
 impl<T: FromLrs> Extensible<T> {
-    /// Reads LRS's text. White space around a known value does not make it unknown.
+    /// Reads LRS's text. White space around a documented value is ignored.
     pub fn from_lrs(text: &str) -> Self {
         T::from_lrs(text.trim()).map_or_else(|| Self::Verbatim(text.into()), Self::Known)
     }
 
-    /// LRS's text for it.
+    /// Returns LRS's notation.
     pub fn to_lrs(&self) -> Cow<'_, str> {
         match self {
             Self::Known(value) => value.to_lrs(),
@@ -45,7 +34,7 @@ impl<T: FromLrs> Extensible<T> {
         }
     }
 
-    /// The documented value, if it is one.
+    /// Returns the documented value; `None` for any other text.
     pub const fn known(&self) -> Option<&T> {
         match self {
             Self::Known(value) => Some(value),
@@ -54,7 +43,7 @@ impl<T: FromLrs> Extensible<T> {
     }
 }
 
-/// May be personal either way, so it is not shown.
+/// Hides the value: both variants may be personal data.
 impl<T> fmt::Debug for Extensible<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("[personal]")
@@ -71,34 +60,18 @@ impl<T: Scalar> Serialize for Extensible<T> {
 }
 
 impl<T: Scalar> PropertySchema for Extensible<T> {
-    fn schema() -> RefOr<Schema> {
-        open_text(&T::CONSTRAINTS)
+    fn schema() -> SchemaOrRef {
+        extensible_string_schema(&T::CONSTRAINTS)
     }
 }
-
-/// LRS writes these exactly as we do.
-macro_rules! same_in_lrs {
-    ($($t:ty),*) => {$(
-        impl FromLrs for $t {
-            fn from_lrs(text: &str) -> Option<Self> {
-                Self::parse(text).ok()
-            }
-
-            fn to_lrs(&self) -> Cow<'_, str> {
-                self.text()
-            }
-        }
-    )*};
-}
-same_in_lrs!(Uln, Date);
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::Gender;
+    use crate::domain::{Date, Gender};
 
     #[test]
-    fn undocumented_texts_stay_visible() {
+    fn extensible_value_undocumented_is_passed_on_verbatim() {
         let json = |text| serde_json::to_string(&Extensible::<Gender>::from_lrs(text)).expect("a string");
         assert_eq!(json("2"), "\"FEMALE\"");
         assert_eq!(json(" 2 "), "\"FEMALE\"");

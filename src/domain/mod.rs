@@ -1,8 +1,7 @@
-//! The values of this field, each parsed once: a ULN that exists has ten digits and the right check digit. And the records
-//! made of them: learners, searches, learning events.
+//! The data of learners and their records: scalars such as ULN, date and name, and the records made of them.
 //!
-//! Everything else builds on these types and they on nothing but [`crate::schema`], the way values are declared.
-//! Values about a person never show themselves in `{:?}`.
+//! Each scalar is parsed once: a [`Uln`] always has ten digits and a valid check digit. `{:?}` never prints personal data.
+//! This module depends only on [`crate::schema`]; most other modules depend on this one.
 
 mod achievement;
 mod batch;
@@ -11,11 +10,13 @@ mod codes;
 mod date;
 mod email;
 mod extensible;
+mod from_lrs;
 mod learner;
 mod learning_event;
 mod local_date_time;
 mod personal;
 mod postcode;
+mod product;
 mod scottish_candidate_number;
 mod search;
 mod ukprn;
@@ -30,12 +31,14 @@ pub use codes::{
 };
 pub use date::Date;
 pub use email::EmailAddress;
-pub use extensible::{Extensible, FromLrs};
+pub use extensible::Extensible;
+pub use from_lrs::FromLrs;
 pub use learner::{Learner, LearnerDetails, OtherVerificationDescription, RegisterLearner, UpdateLearner};
 pub use learning_event::{GetLearningEvents, LearningEvent};
-pub use local_date_time::{LocalDateTime, LrsTime, XmlDateTime, london};
+pub use local_date_time::{LocalDateTime, LrsTime, XmlDateTime, london_time_zone};
 pub use personal::Personal;
 pub use postcode::Postcode;
+pub use product::Product;
 pub use scottish_candidate_number::ScottishCandidateNumber;
 pub use search::{FindByDemographics, FindByUln, RetrieveUlns};
 pub use ukprn::{OrganisationRef, Ukprn};

@@ -1,26 +1,24 @@
-//! Data about a person that must not be shown by accident.
+//! A wrapper for personal data.
 
 use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use utoipa::openapi::RefOr;
-use utoipa::openapi::schema::Schema;
 
-use crate::schema::openapi::PropertySchema;
+use crate::schema::openapi::{PropertySchema, SchemaOrRef};
 
-/// Something about a person. It cannot be printed: `{:?}` shows `[personal]`, and there is no `{}`.
+/// Personal data. `{:?}` prints `[personal]`, and there is no `Display`.
 ///
-/// It is written to JSON as what it wraps, because answering the caller is what it is for.
+/// It serialises to the wrapped value, because answers to callers contain it.
 #[derive(Clone, PartialEq, Eq, Hash, Default)]
 pub struct Personal<T>(T);
 
 impl<T> Personal<T> {
-    /// Takes care of a value.
+    /// Wraps a value so that `Debug` does not print it.
     pub const fn new(value: T) -> Self {
         Self(value)
     }
 
-    /// The value, for those who may see it.
+    /// Returns the value. It must not be logged.
     pub const fn reveal(&self) -> &T {
         &self.0
     }
@@ -38,7 +36,7 @@ impl<T: Serialize> Serialize for Personal<T> {
     }
 }
 
-/// Read back from where it was kept.
+/// Reads stored data.
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Personal<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         T::deserialize(deserializer).map(Self)
@@ -46,7 +44,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Personal<T> {
 }
 
 impl<T: PropertySchema> PropertySchema for Personal<T> {
-    fn schema() -> RefOr<Schema> {
+    fn schema() -> SchemaOrRef {
         T::schema()
     }
 }

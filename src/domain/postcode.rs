@@ -1,4 +1,4 @@
-//! UK postcodes as LRS checks them (FACTS 2.0 `MIAPPostCode`).
+//! UK postcodes as LRS validates them (LRS-CONTRACT 5.1 `MIAPPostCode`).
 
 use std::borrow::Cow;
 use std::sync::LazyLock;
@@ -7,18 +7,20 @@ use regex::Regex;
 
 use crate::schema::{Constraints, InvalidValue, Scalar, personal_value};
 
-/// A UK postcode, `ZZ99 9ZZ` (unknown or overseas) and BFPO numbers included; either case, space optional.
+const MAX_LENGTH: usize = 9;
+
+const PATTERN: &str = "^([A-Za-z]{1,2}[0-9Rr][0-9A-Za-z]? ?[0-9][ABD-HJLNP-UW-Zabd-hjlnp-uw-z]{2}|[Bb][Ff][Pp][Oo] ?[0-9]{1,4}) {0,4}$";
+
+static REGEX: LazyLock<Regex> = LazyLock::new(|| Regex::new(PATTERN).expect("the pattern is valid"));
+
+/// A UK postcode in upper or lower case, with or without the space. Includes `ZZ99 9ZZ` (unknown or overseas) and BFPO numbers.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Postcode(Box<str>);
 
 personal_value!(Postcode);
 
-const PATTERN: &str = "^([A-Za-z]{1,2}[0-9Rr][0-9A-Za-z]? ?[0-9][ABD-HJLNP-UW-Zabd-hjlnp-uw-z]{2}|[Bb][Ff][Pp][Oo] ?[0-9]{1,4}) {0,4}$";
-
-static SHAPE: LazyLock<Regex> = LazyLock::new(|| Regex::new(PATTERN).expect("a constant pattern"));
-
 impl Postcode {
-    /// The characters, as given.
+    /// Returns the postcode as it was given.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -26,13 +28,13 @@ impl Postcode {
 
 impl Scalar for Postcode {
     const CONSTRAINTS: Constraints = Constraints {
-        max_length: Some(9),
+        max_length: Some(MAX_LENGTH),
         pattern: Some(PATTERN),
         ..Constraints::new("UK postcode; `ZZ99 9ZZ` for unknown or overseas.", "ZZ99 9ZZ")
     };
 
     fn parse(text: &str) -> Result<Self, InvalidValue> {
-        if text.len() <= 9 && SHAPE.is_match(text) {
+        if text.len() <= MAX_LENGTH && REGEX.is_match(text) {
             Ok(Self(text.into()))
         } else {
             Err(InvalidValue::new("invalid_format", "must be a UK postcode such as “CV4 9EE”, or “ZZ99 9ZZ” if unknown or overseas"))
@@ -49,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn postcodes_lrs_takes() {
+    fn postcode_that_lrs_accepts_is_accepted() {
         for code in
             ["CV4 9EE", "CV49EE", "cv4 9ee", "M1 1AE", "EC1A 1BB", "W1A 0AX", "ZZ99 9ZZ", "GIR 0AA", "BFPO 1", "bfpo1234", "AB1 2DE  "]
         {
@@ -58,7 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_lrs_refuses() {
+    fn postcode_that_lrs_rejects_is_rejected() {
         for code in [
             "",
             " CV4 9EE",

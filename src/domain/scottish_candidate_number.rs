@@ -1,4 +1,4 @@
-//! Scottish Candidate Number (FACTS 2.0).
+//! Scottish Candidate Numbers (LRS-CONTRACT 5.1).
 
 use std::borrow::Cow;
 
@@ -15,10 +15,10 @@ impl Scalar for ScottishCandidateNumber {
         Constraints { pattern: Some("^([0-9]{9})?$"), ..Constraints::new("Nine digits, or empty.", "123456789") };
 
     fn parse(text: &str) -> Result<Self, InvalidValue> {
-        if text.is_empty() || (text.len() == 9 && text.bytes().all(|b| b.is_ascii_digit())) {
+        if text.is_empty() || (text.len() == 9 && text.bytes().all(|byte| byte.is_ascii_digit())) {
             Ok(Self(text.into()))
         } else {
-            Err(InvalidValue::new("invalid_format", "must be nine digits"))
+            Err(InvalidValue::new("invalid_format", "must be nine digits, or empty"))
         }
     }
 
@@ -32,7 +32,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nine_digits_or_nothing() {
+    fn scottish_candidate_number_of_nine_digits_or_empty_is_accepted() {
         assert!(ScottishCandidateNumber::parse("").is_ok());
         assert!(ScottishCandidateNumber::parse("012345678").is_ok());
         for wrong in ["12345678", "1234567890", "12345678x", " 12345678", "١٢٣٤٥٦٧٨٩"] {

@@ -1,36 +1,36 @@
-//! What learners are searched by (FACTS 2.3, 2.4, 2.14).
+//! Searches for learners (LRS-CONTRACT 2.4, 2.5, 2.9).
 
 use crate::domain::{Date, EmailAddress, FindType, Gender, LearnerDetails, Name, OptionalName, Postcode, SchoolName, Uln};
 use crate::schema::{List, request};
 
 request! {
-    /// Which learner to find. LRS compares the names with the ULN's: all three are needed.
+    /// The learner to find by ULN. LRS compares both names with its record.
     #[derive(Debug, Clone)]
     pub struct FindByUln {
-        /// The ULN to look up.
+        /// The learner's ULN.
         pub uln: Uln,
         /// The learner's given name, 1 to 35 characters.
         pub given_name: Name,
         /// The learner's family name, 1 to 35 characters.
         pub family_name: Name,
-        /// How much to return.
+        /// How much LRS returns.
         pub find_type: FindType = FindType::Full,
     }
 }
 
 request! {
-    /// Particulars of the learner to find. The more are given, the better LRS can tell people apart.
+    /// The details of the learner to find. The more are given, the better LRS can distinguish learners.
     #[derive(Debug, Clone)]
     pub struct FindByDemographics {
         /// The learner's given name, 1 to 35 characters.
         pub given_name: Name,
         /// The learner's family name, 1 to 35 characters.
         pub family_name: Name,
-        /// Date of birth.
+        /// The learner's date of birth.
         pub date_of_birth: Date,
-        /// Gender.
+        /// The learner's gender.
         pub gender: Gender,
-        /// Postcode of the last known address; LRS ignores the space in it.
+        /// Postcode of the last known address. LRS ignores the space.
         pub last_known_post_code: Postcode,
         /// Family name before it changed.
         pub previous_family_name: Option<OptionalName>,
@@ -40,13 +40,13 @@ request! {
         pub place_of_birth: Option<OptionalName>,
         /// E-mail address.
         pub email_address: Option<EmailAddress>,
-        /// How much to return.
+        /// How much LRS returns.
         pub find_type: FindType = FindType::Full,
     }
 }
 
 request! {
-    /// ULNs to look up.
+    /// The ULNs to look up.
     #[derive(Debug, Clone)]
     pub struct RetrieveUlns {
         /// The ULNs, 1 to 200.
@@ -54,7 +54,7 @@ request! {
     }
 }
 
-/// The search that must come before a registration: by everything LRS can search by.
+/// The search that LRS requires before a registration, with all details that LRS can search by.
 impl From<&LearnerDetails> for FindByDemographics {
     fn from(learner: &LearnerDetails) -> Self {
         Self {

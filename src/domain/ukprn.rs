@@ -1,32 +1,32 @@
-//! How LRS names an organisation (FACTS 1.4, 2.0).
+//! The identifiers of organisations (LRS-CONTRACT 4.1, 5.1).
 
 use std::borrow::Cow;
 use std::fmt;
 
 use crate::schema::{Constraints, InvalidValue, Scalar};
 
-/// UK Provider Reference Number: eight characters, letters allowed, as LRS has it (test organisations use letters).
+/// A UK Provider Reference Number: eight digits. LRS also accepts letters, which the UKPRNs of test organisations have.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Ukprn(Box<str>);
 
-/// LRS's own reference of an organisation: six letters or digits. Awarding organisations submit achievements under it.
+/// LRS's own reference of an organisation: six letters or digits. Awarding organisations submit achievements with it.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct OrganisationRef(Box<str>);
 
-/// An organisation is not a person: its number may be logged.
-macro_rules! organisation_code {
-    ($t:ident, $length:literal, $rule:expr) => {
+/// Implements an identifier of letters and digits. Organisations are not persons, so `Display` and `Debug` print it.
+macro_rules! organisation_identifier {
+    ($t:ident, $length:literal, $constraints:expr) => {
         impl $t {
-            /// The characters.
+            /// Returns the identifier's text.
             pub fn as_str(&self) -> &str {
                 &self.0
             }
         }
         impl Scalar for $t {
-            const CONSTRAINTS: Constraints = $rule;
+            const CONSTRAINTS: Constraints = $constraints;
 
             fn parse(text: &str) -> Result<Self, InvalidValue> {
-                if text.len() == $length && text.bytes().all(|b| b.is_ascii_alphanumeric()) {
+                if text.len() == $length && text.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
                     Ok(Self(text.into()))
                 } else {
                     Err(InvalidValue::new("invalid_format", concat!("must be ", $length, " letters or digits")))
@@ -55,15 +55,15 @@ macro_rules! organisation_code {
     };
 }
 
-organisation_code!(
+organisation_identifier!(
     Ukprn,
     8,
     Constraints { pattern: Some("^[0-9A-Za-z]{8}$"), ..Constraints::new("UK Provider Reference Number.", "10012345") }
 );
-organisation_code!(
+organisation_identifier!(
     OrganisationRef,
     6,
-    Constraints { pattern: Some("^[0-9A-Za-z]{6}$"), ..Constraints::new("The organisation's LRS reference.", "ABC123") }
+    Constraints { pattern: Some("^[0-9A-Za-z]{6}$"), ..Constraints::new("LRS's reference of the organisation.", "ABC123") }
 );
 
 #[cfg(test)]
@@ -71,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn eight_letters_or_digits() {
+    fn organisation_identifier_with_letters_and_digits_of_its_length_is_accepted() {
         assert!(Ukprn::parse("10012345").is_ok());
         assert!(Ukprn::parse("TEST0038").is_ok());
         for wrong in ["", "1001234", "100123456", "1001234 ", "1001234é", "../10012"] {

@@ -1,8 +1,11 @@
-//! Unique Learner Number (FACTS 2.0 `MIAPULN`, 5.4).
+//! Unique Learner Numbers (LRS-CONTRACT 5.1 `MIAPULN`, 5.3).
 
 use std::borrow::Cow;
 
 use crate::schema::{Constraints, InvalidValue, Scalar, personal_value};
+
+/// LRS's placeholder for a learner without a ULN. Its check digit is wrong too, but it has an error text of its own.
+const NO_ULN: &str = "9999999999";
 
 /// A Unique Learner Number: ten digits, the first not zero, the last a check digit.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -11,12 +14,12 @@ pub struct Uln(Box<str>);
 personal_value!(Uln);
 
 impl Uln {
-    /// The ten digits.
+    /// Returns the ten digits.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The ULN that begins with these nine digits, if there is one: one prefix in eleven has none.
+    /// Returns the ULN that starts with these nine digits; `None` if there is none, as for one prefix in eleven.
     pub fn from_prefix(prefix: u32) -> Option<Self> {
         if !(100_000_000..=999_999_999).contains(&prefix) {
             return None;
@@ -27,7 +30,8 @@ impl Uln {
     }
 }
 
-/// Weights 10 to 2 over the first nine digits; the remainder modulo 11 taken from 10. None: no ULN has these digits.
+/// Computes the check digit: the nine digits are weighted 10 to 2, and the sum modulo 11 is subtracted from 10.
+/// `None`: no ULN has these digits.
 fn check_digit(first_nine: &[u8]) -> Option<u32> {
     let sum: u32 = first_nine.iter().zip((2..=10).rev()).map(|(digit, weight)| u32::from(digit - b'0') * weight).sum();
     match sum % 11 {
@@ -49,14 +53,12 @@ impl Scalar for Uln {
         if bytes.len() != 10 || !bytes.iter().all(u8::is_ascii_digit) || bytes[0] == b'0' {
             return Err(InvalidValue::new("invalid_format", "must be ten digits, the first not 0"));
         }
-        if text == "9999999999" {
-            return Err(InvalidValue::new(
-                "check_digit",
-                "9999999999 stands for “no ULN”: leave the learner out, or search by demographics",
-            ));
+        if text == NO_ULN {
+            let detail = "must not be 9999999999, which means “no ULN”; leave the learner out, or search by demographics";
+            return Err(InvalidValue::new("check_digit", detail));
         }
         if check_digit(&bytes[..9]) != Some(u32::from(bytes[9] - b'0')) {
-            return Err(InvalidValue::new("check_digit", "the check digit is wrong: look for a mistyped digit"));
+            return Err(InvalidValue::new("check_digit", "has a wrong check digit; look for a mistyped digit"));
         }
         Ok(Self(text.into()))
     }
@@ -71,14 +73,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn right_check_digits_are_accepted() {
+    fn uln_with_the_right_check_digit_is_accepted() {
         for uln in ["3000000126", "3000000258", "4444599390", "1026893096", "6936002314"] {
             assert_eq!(Uln::parse(uln).expect(uln).as_str(), uln);
         }
     }
 
     #[test]
-    fn every_other_last_digit_is_refused() {
+    fn uln_with_any_other_last_digit_is_rejected() {
         for last in 0..10 {
             let uln = format!("300000012{last}");
             assert_eq!(Uln::parse(&uln).is_ok(), last == 6, "{uln}");
@@ -86,23 +88,23 @@ mod tests {
     }
 
     #[test]
-    fn wrong_shapes_are_refused() {
+    fn uln_in_a_wrong_format_is_rejected() {
         for uln in ["", "300000012", "30000001266", "0300000126", "300000012a", " 3000000126", "3000000126 ", "٣000000126", "9999999999"] {
             assert!(Uln::parse(uln).is_err(), "{uln:?}");
         }
     }
 
     #[test]
-    fn a_prefix_with_remainder_zero_has_no_uln() {
-        let without = (100_000_000..100_000_200).filter(|&p| Uln::from_prefix(p).is_none()).count();
+    fn uln_prefix_with_remainder_zero_has_no_uln() {
+        let without = (100_000_000..100_000_200).filter(|&prefix| Uln::from_prefix(prefix).is_none()).count();
         assert!((10..30).contains(&without), "about one in eleven, not {without} of 200");
-        let uln = Uln::from_prefix(300_000_012).expect("has one");
+        let uln = Uln::from_prefix(300_000_012).expect("has a ULN");
         assert_eq!(uln.as_str(), "3000000126");
         assert!(Uln::from_prefix(12).is_none());
     }
 
     #[test]
-    fn debug_output_does_not_show_it() {
+    fn uln_debug_output_hides_the_digits() {
         assert_eq!(format!("{:?}", Uln::parse("3000000126")), "Ok([personal])");
     }
 }

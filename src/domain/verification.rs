@@ -1,21 +1,21 @@
-//! Verifying that a learner is who a ULN says (FACTS 2.10).
+//! Verification of a learner's details against a ULN (LRS-CONTRACT 2.8).
 
 use crate::domain::{Date, Gender, Name, Uln};
 use crate::schema::request;
 
 request! {
-    /// What is known of a learner, to be compared with the register. Date of birth and gender are compared only if given.
+    /// A learner's details, to be compared with LRS's record. Date of birth and gender are compared only if given.
     #[derive(Debug, Clone)]
     pub struct VerifyLearner {
-        /// ULN.
+        /// The learner's ULN.
         pub uln: Uln,
-        /// Given name.
+        /// The learner's given name.
         pub given_name: Name,
-        /// Family name.
+        /// The learner's family name.
         pub family_name: Name,
-        /// Date of birth.
+        /// The learner's date of birth.
         pub date_of_birth: Option<Date>,
-        /// Gender.
+        /// The learner's gender.
         pub gender: Option<Gender>,
     }
 }

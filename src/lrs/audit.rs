@@ -1,8 +1,9 @@
-//! The audit trail: one JSON line for each call to LRS, about who asked for what and what came of it.
+//! The audit trail: one JSON line for each call to LRS, with the caller, the operation and the outcome.
 //!
-//! LRS's guide wants the person identified who triggered a request; this is where that can be looked up. Lines go to standard output or
-//! to a file, apart from logs. Nothing is dropped: what cannot be written waits, is tried again, and when too much waits, no more calls
-//! are made. ULNs are in it as keyed hashes only, so that a dispute about a learner can be matched by who has the key.
+//! LRS's guide requires that the person who triggered a request can be identified. The audit trail holds that information. Lines go to
+//! standard output or to a file, apart from logs. No line is dropped: lines that cannot be written are queued and retried, and when too
+//! many are queued, the gateway makes no more calls. ULNs are recorded as keyed hashes only, so that the holder of the key can find the
+//! calls about a learner in a dispute.
 
 use std::collections::BTreeSet;
 use std::io::Write as _;
@@ -22,36 +23,50 @@ use crate::organisations::{ClientIdentity, RequestContext};
 use crate::schema::Scalar as _;
 use crate::storage::encryption::KeyRing;
 
-/// How many lines may wait to be written before no more calls are made.
-const MOST_WAITING: usize = 10_000;
-/// How long after a failure writing is tried again.
-const AGAIN_AFTER: Duration = Duration::from_millis(500);
-/// How many ULNs of a call are told at most. Batches have thousands.
-const MOST_ULNS: usize = 1_000;
+/// Maximum number of queued lines. When it is reached, the gateway makes no more calls.
+const MAX_QUEUED_LINES: usize = 10_000;
+/// Time between a failed write and the next one.
+const WRITE_RETRY_INTERVAL: Duration = Duration::from_millis(500);
+/// Maximum number of ULN hashes in a line. Batches have thousands of ULNs.
+const MAX_ULNS_PER_LINE: usize = 1_000;
+/// Digits of a ULN.
 const ULN_LENGTH: usize = 10;
 
-/// Where lines go.
+/// The destination of the audit trail.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AuditSink {
     /// Standard output.
-    Output,
-    /// This file, at its end. It may be renamed or removed at any time: it is made anew.
+    Stdout,
+    /// Appends to this file. It may be renamed or removed at any time: the next write creates it again.
     File(PathBuf),
 }
 
-/// The audit trail.
+/// The audit trail. Clones share one writer.
 #[derive(Debug, Clone)]
 pub struct AuditLog(Option<Arc<AuditWriter>>);
 
+/// The record of one call. Dropping it writes its line, with the outcome `ABANDONED` unless the call was completed.
+#[derive(Debug)]
+pub struct AuditRecord {
+    audit: AuditLog,
+    context: Option<RequestContext>,
+    operation: &'static str,
+    started_at: Instant,
+    ulns: BTreeSet<[u8; ULN_LENGTH]>,
+    outcome: &'static str,
+    code: Option<String>,
+}
+
+/// The queue of lines and the thread that writes them.
 #[derive(Debug)]
 struct AuditWriter {
     keys: Option<KeyRing>,
     lines: Mutex<Option<mpsc::Sender<String>>>,
-    waiting: Arc<AtomicUsize>,
-    writer: Mutex<Option<JoinHandle<()>>>,
+    queued_lines: Arc<AtomicUsize>,
+    thread: Mutex<Option<JoinHandle<()>>>,
 }
 
-/// A line.
+/// A line of the audit trail.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct AuditLine<'a> {
@@ -76,81 +91,81 @@ struct AuditLine<'a> {
     ulns_left_out: usize,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde requires a reference")]
 const fn is_zero(number: &usize) -> bool {
     *number == 0
 }
 
 impl AuditLog {
-    /// None at all.
-    pub const fn off() -> Self {
+    /// Creates an audit trail that records nothing.
+    pub const fn disabled() -> Self {
         Self(None)
     }
 
-    /// A trail that goes there. Without keys, ULNs are not in it at all.
-    pub fn to(target: AuditSink, keys: Option<KeyRing>) -> Self {
-        let (lines, written) = mpsc::channel();
-        let waiting = Arc::new(AtomicUsize::new(0));
-        let left = Arc::clone(&waiting);
-        let writer = std::thread::spawn(move || write_all(&target, &written, &left));
-        Self(Some(Arc::new(AuditWriter { keys, lines: Mutex::new(Some(lines)), waiting, writer: Mutex::new(Some(writer)) })))
+    /// Starts the writer thread. Without keys, lines contain no ULN hashes.
+    pub fn start(sink: AuditSink, keys: Option<KeyRing>) -> Self {
+        let (sender, receiver) = mpsc::channel();
+        let queued_lines = Arc::new(AtomicUsize::new(0));
+        let counter = Arc::clone(&queued_lines);
+        let thread = std::thread::spawn(move || write_lines(&sink, &receiver, &counter));
+        Self(Some(Arc::new(AuditWriter { keys, lines: Mutex::new(Some(sender)), queued_lines, thread: Mutex::new(Some(thread)) })))
     }
 
-    /// Can what is done be written down?
+    /// Returns `true` if a call can be recorded.
     pub fn has_capacity(&self) -> bool {
-        self.0.as_ref().is_none_or(|trail| trail.waiting.load(Ordering::Relaxed) < MOST_WAITING)
+        self.queued_lines() < MAX_QUEUED_LINES
     }
 
-    /// A call is about to be made with this message.
-    pub fn begin(&self, actor: &RequestContext, operation: &'static str, message: &[u8]) -> AuditRecord {
-        let ulns = if self.0.as_ref().is_some_and(|trail| trail.keys.is_some()) { ulns_in(message) } else { BTreeSet::new() };
-        let actor = self.0.is_some().then(|| actor.clone());
-        AuditRecord { audit: self.clone(), actor, operation, began: Instant::now(), ulns, outcome: "ABANDONED", code: None }
-    }
-
-    /// How many lines wait to be written.
+    /// Returns the number of lines that are not written yet.
     pub fn queued_lines(&self) -> usize {
-        self.0.as_ref().map_or(0, |trail| trail.waiting.load(Ordering::Relaxed))
+        self.0.as_ref().map_or(0, |writer| writer.queued_lines.load(Ordering::Relaxed))
     }
 
-    /// Writes what waits, however long that takes, and ends.
-    pub fn end(&self) {
-        let Some(trail) = &self.0 else { return };
+    /// Starts the record of a call that sends this message.
+    pub fn start_record(&self, context: &RequestContext, operation: &'static str, message: &[u8]) -> AuditRecord {
+        AuditRecord {
+            audit: self.clone(),
+            context: self.0.is_some().then(|| context.clone()),
+            operation,
+            started_at: Instant::now(),
+            ulns: if self.records_ulns() { find_ulns(message) } else { BTreeSet::new() },
+            outcome: "ABANDONED",
+            code: None,
+        }
+    }
+
+    /// Writes all queued lines, however long that takes, and stops the writer thread.
+    pub fn shut_down(&self) {
+        let Some(writer) = &self.0 else { return };
         let waiting = self.queued_lines();
         if waiting > 0 {
-            tracing::info!(waiting, "the audit trail is written to its end");
+            tracing::info!(waiting, "audit trail shutting down: writing queued lines");
         }
-        drop(trail.lines.lock().take());
-        if let Some(writer) = trail.writer.lock().take()
-            && writer.join().is_err()
+        // Without a sender, the thread ends after the last line.
+        drop(writer.lines.lock().take());
+        if let Some(thread) = writer.thread.lock().take()
+            && thread.join().is_err()
         {
-            tracing::error!("the audit trail ended with a panic");
+            tracing::error!("audit writer panicked");
         }
     }
-}
 
-/// A call to be written down. If nobody waits for its end, that is written down.
-#[derive(Debug)]
-pub struct AuditRecord {
-    audit: AuditLog,
-    actor: Option<RequestContext>,
-    operation: &'static str,
-    began: Instant,
-    ulns: BTreeSet<[u8; ULN_LENGTH]>,
-    outcome: &'static str,
-    code: Option<String>,
+    /// Returns `true` if lines contain ULN hashes.
+    fn records_ulns(&self) -> bool {
+        self.0.as_ref().is_some_and(|writer| writer.keys.is_some())
+    }
 }
 
 impl AuditRecord {
-    /// This came back.
+    /// Adds the ULNs of the response.
     pub fn response_received(&mut self, message: &[u8]) {
-        if self.audit.0.as_ref().is_some_and(|trail| trail.keys.is_some()) {
-            self.ulns.append(&mut ulns_in(message));
+        if self.audit.records_ulns() {
+            self.ulns.append(&mut find_ulns(message));
         }
     }
 
-    /// This is what it came to, and LRS's code for it.
-    pub fn end(mut self, outcome: &'static str, code: Option<&str>) {
+    /// Writes the line with the call's outcome and LRS's code.
+    pub fn complete(mut self, outcome: &'static str, code: Option<&str>) {
         self.outcome = outcome;
         self.code = code.map(str::to_owned);
     }
@@ -158,86 +173,86 @@ impl AuditRecord {
 
 impl Drop for AuditRecord {
     fn drop(&mut self) {
-        let (Some(trail), Some(actor)) = (&self.audit.0, &self.actor) else { return };
-        let ClientIdentity { request_id, issuer, client, part } = &*actor.client_identity;
-        let told = self.ulns.iter().take(MOST_ULNS);
-        let hashes = told.filter_map(|uln| Some(trail.keys.as_ref()?.pseudonym(std::str::from_utf8(uln).ok()?)));
+        let (Some(writer), Some(context)) = (&self.audit.0, &self.context) else { return };
+        let ClientIdentity { request_id, issuer, client, part } = &*context.client_identity;
+        let ulns = self.ulns.iter().take(MAX_ULNS_PER_LINE);
+        let hashes = ulns.filter_map(|uln| Some(writer.keys.as_ref()?.pseudonym(std::str::from_utf8(uln).ok()?)));
         let line = AuditLine {
             time: Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string(),
             request_id,
-            batch_id: part.as_ref().map(|(batch, _)| batch.as_str()),
-            part: part.as_ref().map(|(_, number)| *number),
+            batch_id: part.as_ref().map(|part| part.batch.as_str()),
+            part: part.as_ref().map(|part| part.number),
             issuer,
             client,
-            organisation: actor.organisation.ukprn().as_str(),
-            user: actor.user.as_str(),
+            organisation: context.organisation.ukprn().as_str(),
+            user: context.user.as_str(),
             operation: self.operation,
             outcome: self.outcome,
             lrs_code: self.code.as_deref(),
-            duration_ms: u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX),
+            duration_ms: u64::try_from(self.started_at.elapsed().as_millis()).unwrap_or(u64::MAX),
             uln_hashes: hashes.collect(),
-            ulns_left_out: self.ulns.len().saturating_sub(MOST_ULNS),
+            ulns_left_out: self.ulns.len().saturating_sub(MAX_ULNS_PER_LINE),
         };
         let Ok(mut json) = serde_json::to_string(&line) else { return };
         json.push('\n');
-        trail.waiting.fetch_add(1, Ordering::Relaxed);
-        let lines = trail.lines.lock();
+        writer.queued_lines.fetch_add(1, Ordering::Relaxed);
+        let lines = writer.lines.lock();
         if lines.as_ref().is_none_or(|lines| lines.send(json).is_err()) {
-            tracing::error!(request_id, operation = self.operation, "a call is not in the audit trail: it has ended");
+            tracing::error!(request_id, operation = self.operation, "audit record lost: audit trail already shut down");
         }
     }
 }
 
-/// Every ULN that stands alone in an element: ten digits of which the last one checks the others.
-fn ulns_in(xml: &[u8]) -> BTreeSet<[u8; ULN_LENGTH]> {
-    let starts = xml.iter().enumerate().filter(|(_, byte)| **byte == b'>').map(|(at, _)| at + 1);
-    let texts = starts.filter_map(|at| xml[at..].first_chunk::<ULN_LENGTH>().filter(|_| xml.get(at + ULN_LENGTH) == Some(&b'<')));
+/// Returns every ULN that is the whole text of an element: ten digits, of which the last is the check digit.
+fn find_ulns(xml: &[u8]) -> BTreeSet<[u8; ULN_LENGTH]> {
+    let starts = xml.iter().enumerate().filter(|(_, byte)| **byte == b'>').map(|(index, _)| index + 1);
+    let texts = starts.filter_map(|start| xml[start..].first_chunk::<ULN_LENGTH>().filter(|_| xml.get(start + ULN_LENGTH) == Some(&b'<')));
     texts.filter(|text| std::str::from_utf8(*text).is_ok_and(|text| Uln::parse(text).is_ok())).copied().collect()
 }
 
-/// Writes lines until there are no more, all that wait at a time.
-fn write_all(target: &AuditSink, lines: &mpsc::Receiver<String>, waiting: &AtomicUsize) {
-    let mut fails = false;
+/// Writes lines until all senders are dropped. Each write takes all queued lines.
+fn write_lines(sink: &AuditSink, lines: &mpsc::Receiver<String>, queued_lines: &AtomicUsize) {
+    let mut is_blocked = false;
     while let Ok(mut text) = lines.recv() {
         let mut count = 1;
-        for line in lines.try_iter().take(MOST_WAITING) {
+        for line in lines.try_iter().take(MAX_QUEUED_LINES) {
             text.push_str(&line);
             count += 1;
         }
-        let mut rest = text.as_bytes();
-        while !rest.is_empty() {
-            match write(target, rest) {
-                Ok(written) => {
-                    rest = &rest[written..];
-                    if std::mem::take(&mut fails) {
-                        tracing::info!("the audit trail can be written again");
+        let mut remaining = text.as_bytes();
+        while !remaining.is_empty() {
+            match write(sink, remaining) {
+                Ok(written_bytes) => {
+                    remaining = &remaining[written_bytes..];
+                    if std::mem::take(&mut is_blocked) {
+                        tracing::info!("audit writes resumed");
                     }
                 }
                 Err(error) => {
-                    if !std::mem::replace(&mut fails, true) {
-                        tracing::error!(%error, "the audit trail cannot be written: what is to be written waits");
+                    if !std::mem::replace(&mut is_blocked, true) {
+                        tracing::error!(%error, "audit writes blocked: lines are queued and retried");
                     }
-                    std::thread::sleep(AGAIN_AFTER);
+                    std::thread::sleep(WRITE_RETRY_INTERVAL);
                 }
             }
         }
-        waiting.fetch_sub(count, Ordering::Relaxed);
+        queued_lines.fetch_sub(count, Ordering::Relaxed);
     }
 }
 
-/// Writes some of it, and says how much.
-fn write(target: &AuditSink, text: &[u8]) -> std::io::Result<usize> {
-    let written = match target {
-        AuditSink::Output => {
-            let mut output = std::io::stdout().lock();
-            output.write_all(text)?;
-            output.flush()?;
+/// Writes a part of the text and returns its length in bytes.
+fn write(sink: &AuditSink, text: &[u8]) -> std::io::Result<usize> {
+    let written_bytes = match sink {
+        AuditSink::Stdout => {
+            let mut stdout = std::io::stdout().lock();
+            stdout.write_all(text)?;
+            stdout.flush()?;
             text.len()
         }
-        // User names are personal data.
-        AuditSink::File(path) => file_watch::owner_only().create(true).append(true).open(path)?.write(text)?,
+        // Only the owner may read the file: user names are personal data.
+        AuditSink::File(path) => file_watch::owner_only_options().create(true).append(true).open(path)?.write(text)?,
     };
-    if written == 0 { Err(std::io::ErrorKind::WriteZero.into()) } else { Ok(written) }
+    if written_bytes == 0 { Err(std::io::ErrorKind::WriteZero.into()) } else { Ok(written_bytes) }
 }
 
 #[cfg(test)]
@@ -245,14 +260,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ulns_are_found_wherever_they_stand_alone() {
+    fn find_ulns_element_text_is_valid_uln_returns_it() {
         let found =
-            |xml: &str| ulns_in(xml.as_bytes()).into_iter().map(|uln| String::from_utf8_lossy(&uln).into_owned()).collect::<Vec<_>>();
+            |xml: &str| find_ulns(xml.as_bytes()).into_iter().map(|uln| String::from_utf8_lossy(&uln).into_owned()).collect::<Vec<_>>();
         assert_eq!(found("<a><ULN>3000000126</ULN><x:Uln>3000000258</x:Uln><ULN>3000000126</ULN></a>"), ["3000000126", "3000000258"]);
-        for nothing in
+        for no_uln in
             ["", ">", "<ULN>3000000127</ULN>", "<ULN>30000001260</ULN>", "<ULN>300000012</ULN>", "3000000126", "<a b=\"3000000126\"/>"]
         {
-            assert!(found(nothing).is_empty(), "{nothing}");
+            assert!(found(no_uln).is_empty(), "{no_uln}");
         }
     }
 }

@@ -1,15 +1,23 @@
-//! The circuit breaker of a service of LRS: when nobody gets through, nobody is kept waiting for nothing, and LRS is left alone.
+//! The circuit breaker of an LRS service: while LRS does not respond, calls fail immediately and LRS gets only a few probes.
 //!
 //! ```text
-//!               failures in a row, of everybody who calls
-//!     Closed ────────────────────────────────────────────▶ Open ──┐ every so often one call is let through,
-//!        ▲                                                   │ ▲  │ to see: a probe
-//!        └───────────────────────────────────────────────────┘ └──┘
-//!                          a probe is answered                  a probe fails
+//!   ┌────────┐  failure threshold reached  ┌──────┐
+//!   │ closed │ ──────────────────────────▶ │ open │ ◀──────────┐
+//!   └────────┘                             └──────┘            │
+//!        ▲                                     │ probe         │ the probe fails
+//!        │                                     ▼ interval over │ or is ignored
+//!        │        the probe succeeds     ┌───────────┐         │
+//!        └────────────────────────────── │ half-open │ ────────┘
+//!                                        └───────────┘
 //! ```
 //!
-//! Only failures to get through count. What an organisation does wrong itself does not, and as long as others call too,
-//! one organisation's failures alone never open it: its network or certificate may be the trouble.
+//! * **Closed**: calls are permitted.
+//! * **Open**: calls fail immediately. After the probe interval, the next call is a probe.
+//! * **Half-open**: one call, the probe, is in flight. Other calls fail immediately. If the probe has no result after a probe interval,
+//!   the next call is a probe too.
+//!
+//! Only calls without a response from LRS itself count as failures. Rejected credentials do not count. While several organisations call,
+//! the failures of only one never open the circuit breaker: its network or certificate may be the cause.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::Duration;
@@ -19,15 +27,18 @@ use tokio::time::Instant;
 use crate::domain::Ukprn;
 use crate::lrs::error::LrsError;
 
-/// For how long an organisation that has called counts as one that does; and how long failures are remembered.
-const WINDOW: Duration = Duration::from_secs(300);
+/// How long failures count, and how long an organisation counts as a caller after its last call.
+const RECENT_PERIOD: Duration = Duration::from_secs(300);
+/// Minimum number of failures to keep, even if the threshold is 1. Otherwise the failures of one organisation would displace the single
+/// failure of another that opens the circuit breaker.
+const MIN_KEPT_FAILURES: usize = 2;
 
-/// When a breaker opens, and how it closes.
+/// When a circuit breaker opens, and how often it probes.
 #[derive(Debug, Clone, Copy)]
 pub struct CircuitBreakerSettings {
-    /// How many failures in a row open it.
+    /// Number of consecutive failures that open the circuit breaker.
     pub failure_threshold: usize,
-    /// How long after one probe there is the next.
+    /// Time between probes.
     pub probe_interval: Duration,
 }
 
@@ -37,163 +48,192 @@ impl Default for CircuitBreakerSettings {
     }
 }
 
-/// What a call says about its service.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CallResult {
-    /// It is there.
-    Answered,
-    /// It did not get through.
-    Failed,
-    /// Nothing: the trouble was the organisation's own.
-    Inconclusive,
-}
-
-impl CallResult {
-    /// What the result of a call says.
-    pub const fn of(failure: Option<&LrsError>) -> Self {
-        match failure {
-            Some(LrsError::Unreachable | LrsError::ConnectionLost | LrsError::Timeout | LrsError::NotAnAnswer { status: 500.., .. }) => {
-                Self::Failed
-            }
-            // Without a code of LRS, what stands before it said so: LRS itself may be dead behind it.
-            Some(LrsError::CredentialsRejected(None)) => Self::Inconclusive,
-            _ => Self::Answered,
-        }
-    }
-}
-
-/// The breaker of a service.
+/// The circuit breaker of one service.
 #[derive(Debug)]
 pub struct CircuitBreaker {
     settings: CircuitBreakerSettings,
     state: State,
-    /// Changes with the state, so that calls from before do not judge the present.
-    era: u64,
-    /// Who has called when last.
-    callers: HashMap<Ukprn, Instant>,
+    /// Increases when the circuit breaker opens or closes, so that results of earlier calls are ignored.
+    generation: u64,
+    /// The time of each organisation's last call.
+    last_calls: HashMap<Ukprn, Instant>,
 }
 
 #[derive(Debug)]
 enum State {
-    /// Calls go through. The latest failures in a row.
-    Closed { since: Option<Instant>, failures: VecDeque<(Ukprn, Instant)> },
-    /// Calls fail at once.
-    Open { since: Instant, next_probe: Instant },
+    /// Calls are permitted. The failures are consecutive. `closed_at` is `None` until the circuit breaker has closed once.
+    Closed { closed_at: Option<Instant>, failures: VecDeque<RecordedFailure> },
+    /// Calls fail until the time of the next probe.
+    Open { opened_at: Instant, next_probe_at: Instant },
+    /// A probe is in flight. Other calls fail until the time of the next probe.
+    HalfOpen { opened_at: Instant, next_probe_at: Instant },
 }
 
-/// The right to make one call. What became of it is told with [`Breaker::end`].
+#[derive(Debug)]
+struct RecordedFailure {
+    organisation: Ukprn,
+    at: Instant,
+}
+
+/// What a call says about its service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CallResult {
+    /// LRS responded, if only with an error.
+    Success,
+    /// LRS did not respond.
+    Failure,
+    /// Nothing: the cause is the organisation's own.
+    Ignored,
+}
+
+impl CallResult {
+    /// Classifies a call by its error; `None` is a call without error.
+    pub const fn of(error: Option<&LrsError>) -> Self {
+        match error {
+            Some(
+                LrsError::Unreachable
+                | LrsError::ConnectionLost
+                | LrsError::Timeout
+                | LrsError::UnexpectedHttpResponse { status: 500.., .. },
+            ) => Self::Failure,
+            // Without a code from LRS, an intermediary rejected the credentials. LRS may be unavailable behind it.
+            Some(LrsError::CredentialsRejected(None)) => Self::Ignored,
+            _ => Self::Success,
+        }
+    }
+}
+
+/// Permits one call. Report its result with [`CircuitBreaker::record_result`].
 #[derive(Debug)]
 #[must_use]
 pub struct CallPermit {
-    era: u64,
+    generation: u64,
 }
 
-/// The breaker has changed its state.
+/// A change of the circuit breaker's state that operators should know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StateChange {
-    /// Calls fail at once from now on.
+    /// The circuit breaker has opened.
     Opened,
-    /// Calls go through again.
+    /// The circuit breaker has closed.
     Closed,
 }
 
 impl CircuitBreaker {
-    /// One that is closed.
+    /// Creates a closed circuit breaker.
     pub fn new(settings: CircuitBreakerSettings) -> Self {
-        Self { settings, state: State::Closed { since: None, failures: VecDeque::new() }, era: 0, callers: HashMap::new() }
+        let state = State::Closed { closed_at: None, failures: VecDeque::new() };
+        Self { settings, state, generation: 0, last_calls: HashMap::new() }
     }
 
-    /// How long a call would have to wait; `None` if it may be made.
-    pub fn wait(&self, now: Instant) -> Option<Duration> {
+    /// Returns the time until the next probe; `None` if a call is permitted now.
+    pub fn retry_after(&self, now: Instant) -> Option<Duration> {
         match self.state {
-            State::Open { next_probe, .. } if now < next_probe => Some(next_probe - now),
+            State::Open { next_probe_at, .. } | State::HalfOpen { next_probe_at, .. } if now < next_probe_at => Some(next_probe_at - now),
             _ => None,
         }
     }
 
-    /// Since when it has been open, if it is.
-    pub const fn open_since(&self) -> Option<Instant> {
+    /// Returns the time when the circuit breaker opened; `None` while it is closed.
+    pub const fn opened_at(&self) -> Option<Instant> {
         match self.state {
-            State::Open { since, .. } => Some(since),
+            State::Open { opened_at, .. } | State::HalfOpen { opened_at, .. } => Some(opened_at),
             State::Closed { .. } => None,
         }
     }
 
-    /// When it closed, if it has been open and is not.
+    /// Returns the time when the circuit breaker closed; `None` if it is not closed or has always been.
     pub const fn closed_at(&self) -> Option<Instant> {
         match self.state {
-            State::Closed { since, .. } => since,
-            State::Open { .. } => None,
+            State::Closed { closed_at, .. } => closed_at,
+            State::Open { .. } | State::HalfOpen { .. } => None,
         }
     }
 
-    /// Lets a call through.
+    /// Permits a call. If the circuit breaker is not closed, the call is a probe.
     ///
     /// # Errors
-    /// How long to wait, when it does not.
-    pub fn acquire(&mut self, organisation: &Ukprn, now: Instant) -> Result<CallPermit, Duration> {
-        self.callers.insert(organisation.clone(), now);
-        if let Some(wait) = self.wait(now) {
-            return Err(wait);
+    /// Returns the time until the next probe if the call is not permitted.
+    pub fn try_acquire(&mut self, organisation: &Ukprn, now: Instant) -> Result<CallPermit, Duration> {
+        self.last_calls.insert(organisation.clone(), now);
+        if let Some(retry_after) = self.retry_after(now) {
+            return Err(retry_after);
         }
-        if let State::Open { next_probe, .. } = &mut self.state {
-            // This is a probe. Should nothing be heard of it, because LRS keeps silent or its caller leaves, there will be others.
-            *next_probe = now + self.settings.probe_interval;
+        if let Some(opened_at) = self.opened_at() {
+            // The probe may never have a result, because LRS does not respond or the caller disconnects. Then another one follows.
+            self.state = State::HalfOpen { opened_at, next_probe_at: now + self.settings.probe_interval };
         }
-        Ok(CallPermit { era: self.era })
+        Ok(CallPermit { generation: self.generation })
     }
 
-    /// Hears what became of a call.
-    pub fn record_result(&mut self, pass: &CallPermit, organisation: &Ukprn, verdict: CallResult, now: Instant) -> Option<StateChange> {
-        if pass.era != self.era {
+    /// Records the result of a call. Results of calls from before the last state change are ignored.
+    pub fn record_result(&mut self, permit: &CallPermit, organisation: &Ukprn, result: CallResult, now: Instant) -> Option<StateChange> {
+        if permit.generation != self.generation {
             return None;
         }
-        match (&mut self.state, verdict) {
-            (State::Closed { failures, .. }, CallResult::Answered) => failures.clear(),
-            (State::Closed { failures, .. }, CallResult::Failed) => {
-                failures.push_back((organisation.clone(), now));
-                if self.should_open(now) {
+        match self.state {
+            State::Closed { .. } => self.record_while_closed(organisation, result, now),
+            State::Open { opened_at, .. } | State::HalfOpen { opened_at, .. } => self.record_probe(opened_at, result, now),
+        }
+    }
+
+    fn record_while_closed(&mut self, organisation: &Ukprn, result: CallResult, now: Instant) -> Option<StateChange> {
+        let State::Closed { failures, .. } = &mut self.state else { return None };
+        match result {
+            CallResult::Success => failures.clear(),
+            CallResult::Failure => {
+                failures.push_back(RecordedFailure { organisation: organisation.clone(), at: now });
+                failures.retain(|failure| is_recent(failure.at, now));
+                while failures.len() > self.settings.failure_threshold.max(MIN_KEPT_FAILURES) {
+                    failures.pop_front();
+                }
+                self.last_calls.retain(|_, last_call| is_recent(*last_call, now));
+                if reaches_threshold(failures, &self.last_calls, self.settings.failure_threshold) {
                     return Some(self.open(now));
                 }
             }
-            (State::Closed { .. }, CallResult::Inconclusive) => {}
-            (State::Open { .. }, CallResult::Answered) => return Some(self.close(now)),
-            (State::Open { next_probe, .. }, CallResult::Failed) => *next_probe = now + self.settings.probe_interval,
-            (State::Open { next_probe, .. }, CallResult::Inconclusive) => *next_probe = now, // let somebody else try
+            CallResult::Ignored => {}
         }
         None
     }
 
-    /// Are there enough failures, and do they say something about more than one organisation?
-    fn should_open(&mut self, now: Instant) -> bool {
-        let State::Closed { failures, .. } = &mut self.state else { return true };
-        let recent = |at: Instant| now.duration_since(at) <= WINDOW;
-        failures.retain(|(_, at)| recent(*at));
-        self.callers.retain(|_, at| recent(*at));
-        // An organisation that fails all the time must not crowd out the one failure of another that would make the difference.
-        while failures.len() > self.settings.failure_threshold.max(2) {
-            failures.pop_front();
-        }
-        let who: HashSet<&Ukprn> = failures.iter().map(|(who, _)| who).collect();
-        failures.len() >= self.settings.failure_threshold && (who.len() > 1 || self.callers.keys().all(|caller| who.contains(caller)))
+    fn record_probe(&mut self, opened_at: Instant, result: CallResult, now: Instant) -> Option<StateChange> {
+        let next_probe_at = match result {
+            CallResult::Success => return Some(self.close(now)),
+            CallResult::Failure => now + self.settings.probe_interval,
+            // The probe says nothing about LRS, so the next call is a probe.
+            CallResult::Ignored => now,
+        };
+        self.state = State::Open { opened_at, next_probe_at };
+        None
     }
 
     fn open(&mut self, now: Instant) -> StateChange {
-        self.era += 1;
-        self.state = State::Open { since: now, next_probe: now + self.settings.probe_interval };
+        self.generation += 1;
+        self.state = State::Open { opened_at: now, next_probe_at: now + self.settings.probe_interval };
         StateChange::Opened
     }
 
     fn close(&mut self, now: Instant) -> StateChange {
-        self.era += 1;
-        self.state = State::Closed { since: Some(now), failures: VecDeque::new() };
+        self.generation += 1;
+        self.state = State::Closed { closed_at: Some(now), failures: VecDeque::new() };
         StateChange::Closed
     }
 }
 
+fn is_recent(time: Instant, now: Instant) -> bool {
+    now.duration_since(time) <= RECENT_PERIOD
+}
+
+/// Returns `true` if there are enough failures, and they concern several organisations or all that call.
+fn reaches_threshold(failures: &VecDeque<RecordedFailure>, callers: &HashMap<Ukprn, Instant>, threshold: usize) -> bool {
+    let failing: HashSet<&Ukprn> = failures.iter().map(|failure| &failure.organisation).collect();
+    failures.len() >= threshold && (failing.len() > 1 || callers.keys().all(|caller| failing.contains(caller)))
+}
+
 #[cfg(test)]
 mod tests {
-    use super::CallResult::{Answered, Failed, Inconclusive};
+    use super::CallResult::{Failure, Ignored, Success};
     use super::*;
     use crate::schema::Scalar as _;
 
@@ -203,158 +243,160 @@ mod tests {
         Ukprn::parse(&format!("1000000{number}")).expect("a UKPRN")
     }
 
-    /// A breaker, and a clock that the test moves.
-    struct Scene {
+    /// A circuit breaker with a clock that the test advances.
+    struct Fixture {
         breaker: CircuitBreaker,
         now: Instant,
     }
 
-    impl Scene {
+    impl Fixture {
         fn new() -> Self {
             Self { breaker: CircuitBreaker::new(CircuitBreakerSettings::default()), now: Instant::now() }
         }
 
-        fn after(&mut self, duration: Duration) -> &mut Self {
+        /// Returns a fixture whose circuit breaker is open.
+        fn opened() -> Self {
+            let mut fixture = Self::new();
+            for _ in 0..4 {
+                assert_eq!(fixture.call(1, Failure), None);
+            }
+            assert_eq!(fixture.call(2, Failure), Some(StateChange::Opened));
+            fixture
+        }
+
+        fn advance(&mut self, duration: Duration) -> &mut Self {
             self.now += duration;
             self
         }
 
-        fn enter(&mut self, number: u32) -> Result<CallPermit, Duration> {
-            self.breaker.acquire(&organisation(number), self.now)
+        fn try_acquire(&mut self, number: u32) -> Result<CallPermit, Duration> {
+            self.breaker.try_acquire(&organisation(number), self.now)
         }
 
-        fn end(&mut self, pass: &CallPermit, number: u32, verdict: CallResult) -> Option<StateChange> {
-            self.breaker.record_result(pass, &organisation(number), verdict, self.now)
+        fn record(&mut self, permit: &CallPermit, number: u32, result: CallResult) -> Option<StateChange> {
+            self.breaker.record_result(permit, &organisation(number), result, self.now)
         }
 
-        fn call(&mut self, number: u32, verdict: CallResult) -> Option<StateChange> {
-            let pass = self.enter(number).expect("it is closed");
-            self.end(&pass, number, verdict)
-        }
-
-        /// Fails until it is open.
-        fn opened() -> Self {
-            let mut scene = Self::new();
-            for _ in 0..4 {
-                assert_eq!(scene.call(1, Failed), None);
-            }
-            assert_eq!(scene.call(2, Failed), Some(StateChange::Opened));
-            scene
+        fn call(&mut self, number: u32, result: CallResult) -> Option<StateChange> {
+            let permit = self.try_acquire(number).expect("the circuit breaker is closed");
+            self.record(&permit, number, result)
         }
     }
 
     #[test]
-    fn failures_in_a_row_open_it_and_a_probe_that_is_answered_closes_it() {
-        let mut scene = Scene::opened();
-        assert_eq!(scene.enter(1).expect_err("open"), 5 * SECOND);
-        assert_eq!(scene.after(2 * SECOND).enter(3).expect_err("open"), 3 * SECOND);
-        let probe = scene.after(3 * SECOND).enter(3).expect("a probe");
-        assert!(scene.enter(1).is_err() && scene.enter(2).is_err(), "one only");
-        assert_eq!(scene.end(&probe, 3, Answered), Some(StateChange::Closed));
-        assert!(scene.enter(1).is_ok() && scene.enter(2).is_ok());
-        assert_eq!(scene.breaker.closed_at(), Some(scene.now));
+    fn circuit_breaker_probe_succeeds_closes() {
+        let mut fixture = Fixture::opened();
+        assert_eq!(fixture.try_acquire(1).expect_err("open"), 5 * SECOND);
+        assert_eq!(fixture.advance(2 * SECOND).try_acquire(3).expect_err("open"), 3 * SECOND);
+        let probe = fixture.advance(3 * SECOND).try_acquire(3).expect("a probe");
+        assert!(fixture.try_acquire(1).is_err() && fixture.try_acquire(2).is_err(), "half-open permits one probe only");
+        assert_eq!(fixture.record(&probe, 3, Success), Some(StateChange::Closed));
+        assert!(fixture.try_acquire(1).is_ok() && fixture.try_acquire(2).is_ok());
+        assert_eq!(fixture.breaker.closed_at(), Some(fixture.now));
     }
 
     #[test]
-    fn a_probe_that_fails_keeps_it_open_for_as_long_again() {
-        let mut scene = Scene::opened();
-        let probe = scene.after(5 * SECOND).enter(1).expect("a probe");
-        assert_eq!(scene.after(SECOND).end(&probe, 1, Failed), None);
-        assert_eq!(scene.enter(1).expect_err("open"), 5 * SECOND);
+    fn circuit_breaker_probe_fails_stays_open_for_probe_interval() {
+        let mut fixture = Fixture::opened();
+        let probe = fixture.advance(5 * SECOND).try_acquire(1).expect("a probe");
+        assert_eq!(fixture.advance(SECOND).record(&probe, 1, Failure), None);
+        assert_eq!(fixture.try_acquire(1).expect_err("open"), 5 * SECOND);
     }
 
     #[test]
-    fn a_probe_that_nothing_is_heard_of_is_followed_by_another() {
-        let mut scene = Scene::opened();
-        let silent = scene.after(5 * SECOND).enter(1).expect("a probe");
-        assert!(scene.after(4 * SECOND).enter(2).is_err());
-        let second = scene.after(SECOND).enter(2).expect("another");
-        assert_eq!(scene.end(&second, 2, Answered), Some(StateChange::Closed));
-        assert_eq!(scene.end(&silent, 1, Failed), None, "what began before says nothing of now");
-        assert!(scene.enter(1).is_ok());
+    fn circuit_breaker_probe_without_result_permits_next_probe() {
+        let mut fixture = Fixture::opened();
+        let first_probe = fixture.advance(5 * SECOND).try_acquire(1).expect("a probe");
+        assert!(fixture.advance(4 * SECOND).try_acquire(2).is_err());
+        let second_probe = fixture.advance(SECOND).try_acquire(2).expect("another probe");
+        assert_eq!(fixture.record(&second_probe, 2, Success), Some(StateChange::Closed));
+        assert_eq!(fixture.record(&first_probe, 1, Failure), None, "the probe is from before the circuit breaker closed");
+        assert!(fixture.try_acquire(1).is_ok());
     }
 
     #[test]
-    fn a_probe_of_an_organisation_in_trouble_makes_way_for_the_next() {
-        let mut scene = Scene::opened();
-        let probe = scene.after(5 * SECOND).enter(1).expect("a probe");
-        assert_eq!(scene.end(&probe, 1, Inconclusive), None);
-        assert!(scene.enter(2).is_ok() && scene.enter(2).is_err());
+    fn circuit_breaker_probe_ignored_permits_next_probe_immediately() {
+        let mut fixture = Fixture::opened();
+        let probe = fixture.advance(5 * SECOND).try_acquire(1).expect("a probe");
+        assert_eq!(fixture.record(&probe, 1, Ignored), None);
+        assert!(fixture.try_acquire(2).is_ok() && fixture.try_acquire(2).is_err());
     }
 
     #[test]
-    fn an_answer_between_begins_the_count_again() {
-        let mut scene = Scene::new();
+    fn circuit_breaker_success_between_failures_resets_count() {
+        let mut fixture = Fixture::new();
         for number in [1, 2, 1, 2] {
-            assert_eq!(scene.call(number, Failed), None);
+            assert_eq!(fixture.call(number, Failure), None);
         }
-        scene.call(1, Answered);
+        fixture.call(1, Success);
         for number in [1, 2, 1, 2] {
-            assert_eq!(scene.call(number, Failed), None);
+            assert_eq!(fixture.call(number, Failure), None);
         }
-        assert_eq!(scene.call(1, Failed), Some(StateChange::Opened));
+        assert_eq!(fixture.call(1, Failure), Some(StateChange::Opened));
     }
 
     #[test]
-    fn one_organisation_alone_never_opens_it_for_others_that_call() {
-        let mut scene = Scene::new();
-        scene.call(2, Answered);
+    fn circuit_breaker_only_one_of_several_organisations_fails_stays_closed() {
+        let mut fixture = Fixture::new();
+        fixture.call(2, Success);
         for _ in 0..50 {
-            assert_eq!(scene.call(1, Failed), None);
+            assert_eq!(fixture.call(1, Failure), None);
         }
-        assert_eq!(scene.call(2, Failed), Some(StateChange::Opened), "until another does not get through either");
+        assert_eq!(fixture.call(2, Failure), Some(StateChange::Opened), "another organisation fails too");
     }
 
     #[test]
-    fn the_only_organisation_that_calls_opens_it_alone() {
-        let mut scene = Scene::new();
-        scene.call(2, Answered);
-        scene.after(301 * SECOND);
+    fn circuit_breaker_only_calling_organisation_fails_opens() {
+        let mut fixture = Fixture::new();
+        fixture.call(2, Success);
+        fixture.advance(301 * SECOND);
         for _ in 0..4 {
-            assert_eq!(scene.call(1, Failed), None);
+            assert_eq!(fixture.call(1, Failure), None);
         }
-        assert_eq!(scene.call(1, Failed), Some(StateChange::Opened));
+        assert_eq!(fixture.call(1, Failure), Some(StateChange::Opened));
     }
 
     #[test]
-    fn what_is_an_organisations_own_trouble_does_not_count() {
-        let mut scene = Scene::new();
+    fn circuit_breaker_ignored_results_neither_count_nor_reset() {
+        let mut fixture = Fixture::new();
         for number in 1..9 {
-            assert_eq!(scene.call(number, CallResult::of(Some(&LrsError::CredentialsRejected(None)))), None);
+            assert_eq!(fixture.call(number, CallResult::of(Some(&LrsError::CredentialsRejected(None)))), None);
         }
         for number in [1, 2, 1, 2] {
-            assert_eq!(scene.call(number, Failed), None);
-            assert_eq!(scene.call(3, Inconclusive), None, "nor does it hide what counts");
+            assert_eq!(fixture.call(number, Failure), None);
+            assert_eq!(fixture.call(3, Ignored), None, "an ignored result does not reset the count");
         }
-        assert_eq!(scene.call(1, Failed), Some(StateChange::Opened));
+        assert_eq!(fixture.call(1, Failure), Some(StateChange::Opened));
     }
 
     #[test]
-    fn old_failures_are_forgotten() {
-        let mut scene = Scene::new();
+    fn circuit_breaker_old_failures_expire() {
+        let mut fixture = Fixture::new();
         for number in [1, 2, 1, 2, 1, 2] {
-            assert_eq!(scene.after(150 * SECOND).call(number, Failed), None);
+            assert_eq!(fixture.advance(150 * SECOND).call(number, Failure), None);
         }
     }
 
     #[test]
-    fn what_ends_after_it_opened_does_not_count() {
-        let mut scene = Scene::new();
-        let slow = scene.enter(1).expect("closed");
+    fn circuit_breaker_result_of_call_from_before_opening_is_ignored() {
+        let mut fixture = Fixture::new();
+        let slow_call = fixture.try_acquire(1).expect("closed");
         for number in [1, 2, 1, 2, 1] {
-            scene.call(number, Failed);
+            fixture.call(number, Failure);
         }
-        assert_eq!(scene.end(&slow, 1, Answered), None);
-        assert!(scene.enter(1).is_err());
+        assert_eq!(fixture.record(&slow_call, 1, Success), None);
+        assert!(fixture.try_acquire(1).is_err());
     }
 
     #[test]
-    fn answers_that_are_no_use_are_answers_all_the_same() {
-        for failure in [LrsError::ServiceFailed(None), LrsError::Maintenance(None), LrsError::TooLarge, LrsError::Contradiction("x")] {
-            assert_eq!(CallResult::of(Some(&failure)), Answered, "{failure:?}");
+    fn call_result_error_response_is_success() {
+        for error in
+            [LrsError::ServiceFailed(None), LrsError::Maintenance(None), LrsError::ResponseTooLarge, LrsError::InconsistentResponse("x")]
+        {
+            assert_eq!(CallResult::of(Some(&error)), Success, "{error:?}");
         }
-        let status = |status| CallResult::of(Some(&LrsError::NotAnAnswer { status, what: "x" }));
-        assert_eq!((status(404), status(500), status(501)), (Answered, Failed, Failed));
-        assert_eq!(CallResult::of(None), Answered);
+        let status = |status| CallResult::of(Some(&LrsError::UnexpectedHttpResponse { status, body: "x" }));
+        assert_eq!((status(404), status(500), status(501)), (Success, Failure, Failure));
+        assert_eq!(CallResult::of(None), Success);
     }
 }

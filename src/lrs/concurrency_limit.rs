@@ -1,29 +1,29 @@
-//! Who may call LRS now, and who waits.
+//! The concurrency limit of calls to LRS, and the queue of calls that wait for a permit.
 //!
-//! LRS is one service for the whole country, and answers slowly when it is asked too much at once. So there is a limit to the calls in
-//! flight, and one to those of each organisation. Who finds them reached waits a short while in line. Single calls, at the other end
-//! of which somebody sits and waits, go before calls that carry batches; among these, the organisation that has the fewest calls in
-//! flight goes first. Nobody who waits holds anything: who waits for their own organisation's calls does not keep others from theirs.
+//! LRS is one service for the whole country and slows down under too many concurrent calls. So the gateway limits the calls in flight,
+//! in total and for each organisation. When a limit is reached, calls wait in a queue for a short time. Single calls have a user who
+//! waits for the result, so they go before calls that carry batches. Among calls of the same priority, the organisation with the fewest
+//! calls in flight goes first. Queued calls hold no permits, so an organisation that has reached its own limit does not block others.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
 use crate::domain::Ukprn;
 
-/// How many calls there may be at once, and how long others wait.
+/// The limits of calls in flight and of queued calls.
 #[derive(Debug, Clone, Copy)]
 pub struct ConcurrencySettings {
-    /// Most calls in flight.
+    /// Maximum number of calls in flight.
     pub max_concurrent_calls: usize,
-    /// Most of one organisation.
+    /// Maximum number of calls in flight of one organisation.
     pub max_concurrent_calls_per_organisation: usize,
-    /// Most that wait: single calls, and as many that carry batches.
+    /// Maximum number of queued calls, for each priority.
     pub queue_capacity: usize,
-    /// Longest wait of a single call.
+    /// Maximum time that a single call is queued.
     pub queue_timeout: Duration,
 }
 
@@ -38,7 +38,7 @@ impl Default for ConcurrencySettings {
     }
 }
 
-/// What waits: the first kind goes first.
+/// The priority of a call. The first variant goes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Priority {
     /// A single call.
@@ -47,144 +47,159 @@ pub enum Priority {
     Batch,
 }
 
-/// The line before LRS.
+/// Limits the calls in flight and queues further calls.
 #[derive(Debug)]
 pub struct ConcurrencyLimiter {
     settings: ConcurrencySettings,
-    line: Mutex<Line>,
+    calls: Mutex<Calls>,
 }
 
-/// A turn at LRS. It is over when this is dropped.
+/// Permits one call. The call ends when the permit is dropped.
 #[derive(Debug)]
 pub struct Permit {
-    queue: Arc<ConcurrencyLimiter>,
+    limiter: Arc<ConcurrencyLimiter>,
     organisation: Ukprn,
+}
+
+impl ConcurrencyLimiter {
+    /// Creates a limiter without calls.
+    pub fn new(settings: ConcurrencySettings) -> Self {
+        Self { settings, calls: Mutex::default() }
+    }
+
+    /// Acquires a permit, after a wait of at most the queue timeout. Returns `None` if the queue is full or the timeout has passed.
+    pub async fn acquire(self: &Arc<Self>, organisation: &Ukprn, priority: Priority) -> Option<Permit> {
+        self.acquire_within(organisation, priority, self.settings.queue_timeout).await
+    }
+
+    /// Acquires a permit, after a wait of at most `timeout`. Returns `None` if the queue is full or the timeout has passed.
+    pub async fn acquire_within(self: &Arc<Self>, organisation: &Ukprn, priority: Priority, timeout: Duration) -> Option<Permit> {
+        let permit_receiver = {
+            let mut calls = self.calls.lock();
+            // No queued call has capacity here: it would have got its permit when the previous call ended.
+            if calls.has_capacity(&self.settings, organisation, priority) {
+                return Some(self.start_call(&mut calls, organisation.clone()));
+            }
+            calls.enqueue(&self.settings, organisation, priority)?
+        };
+        tokio::time::timeout(timeout, permit_receiver).await.ok()?.ok()
+    }
+
+    /// Returns the number of queued calls.
+    pub fn queued_calls(&self) -> usize {
+        self.calls.lock().queue.iter().filter(|call| !call.is_cancelled()).count()
+    }
+
+    fn start_call(self: &Arc<Self>, calls: &mut Calls, organisation: Ukprn) -> Permit {
+        calls.in_flight += 1;
+        *calls.in_flight_per_organisation.entry(organisation.clone()).or_default() += 1;
+        Permit { limiter: Arc::clone(self), organisation }
+    }
+
+    /// Removes the queued calls that have capacity now, and returns them with their permits.
+    fn start_queued_calls(self: &Arc<Self>, calls: &mut Calls) -> Vec<(oneshot::Sender<Permit>, Permit)> {
+        calls.remove_cancelled();
+        let mut started = Vec::new();
+        while let Some(index) = calls.next_startable(&self.settings) {
+            let QueuedCall { organisation, permit_sender, .. } = calls.queue.remove(index);
+            started.push((permit_sender, self.start_call(calls, organisation)));
+        }
+        started
+    }
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        let next = {
-            let mut line = self.queue.lock();
-            line.end(&self.organisation);
-            self.queue.whose_turn(&mut line)
+        let started = {
+            let mut calls = self.limiter.calls.lock();
+            calls.end_call(&self.organisation);
+            self.limiter.start_queued_calls(&mut calls)
         };
-        // Whoever has left meanwhile drops the turn, which takes the lock again.
-        for (waiting, turn) in next {
-            drop(waiting.send(turn));
+        // The lock is released: if a queued call was cancelled in the meantime, its permit is dropped here, which takes the lock again.
+        for (sender, permit) in started {
+            drop(sender.send(permit));
         }
     }
 }
 
-impl ConcurrencyLimiter {
-    /// A line with nobody in it.
-    pub fn new(settings: ConcurrencySettings) -> Self {
-        Self { settings, line: Mutex::default() }
-    }
-
-    /// A turn for a call of this organisation, now or soon. `None`: there are too many others.
-    pub async fn acquire(self: &Arc<Self>, organisation: &Ukprn, work: Priority) -> Option<Permit> {
-        self.acquire_within(organisation, work, self.settings.queue_timeout).await
-    }
-
-    /// The same for who can wait this long.
-    pub async fn acquire_within(self: &Arc<Self>, organisation: &Ukprn, work: Priority, longest: Duration) -> Option<Permit> {
-        let waiting = {
-            let mut line = self.lock();
-            // Nobody in the line could begin: those who can are told when a turn ends.
-            if line.has_capacity(&self.settings, organisation, work) {
-                return Some(self.begin(&mut line, organisation.clone()));
-            }
-            line.join(&self.settings, organisation, work)?
-        };
-        tokio::time::timeout(longest, waiting).await.ok()?.ok()
-    }
-
-    /// How many wait.
-    pub fn queued(&self) -> usize {
-        self.lock().waiting.iter().filter(|waiting| !waiting.begin.is_closed()).count()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Line> {
-        self.line.lock()
-    }
-
-    fn begin(self: &Arc<Self>, line: &mut Line, organisation: Ukprn) -> Permit {
-        line.in_flight += 1;
-        *line.of_organisation.entry(organisation.clone()).or_default() += 1;
-        Permit { queue: Arc::clone(self), organisation }
-    }
-
-    /// Takes out of the line who can begin now.
-    fn whose_turn(self: &Arc<Self>, line: &mut Line) -> Vec<(oneshot::Sender<Permit>, Permit)> {
-        line.waiting.retain(|waiting| !waiting.begin.is_closed());
-        let mut next = Vec::new();
-        while let Some(at) = line.next(&self.settings) {
-            let Waiting { organisation, begin, .. } = line.waiting.remove(at);
-            next.push((begin, self.begin(line, organisation)));
-        }
-        next
-    }
-}
-
-/// What is in flight, and who waits, in the order of their coming.
+/// The number of calls in flight, and the queued calls in order of arrival.
 #[derive(Debug, Default)]
-struct Line {
+struct Calls {
     in_flight: usize,
-    of_organisation: HashMap<Ukprn, usize>,
-    waiting: Vec<Waiting>,
+    in_flight_per_organisation: HashMap<Ukprn, usize>,
+    queue: Vec<QueuedCall>,
 }
 
 #[derive(Debug)]
-struct Waiting {
+struct QueuedCall {
     organisation: Ukprn,
-    work: Priority,
-    begin: oneshot::Sender<Permit>,
+    priority: Priority,
+    permit_sender: oneshot::Sender<Permit>,
 }
 
-impl Line {
-    fn of(&self, organisation: &Ukprn) -> usize {
-        self.of_organisation.get(organisation).copied().unwrap_or(0)
+impl QueuedCall {
+    fn is_cancelled(&self) -> bool {
+        self.permit_sender.is_closed()
+    }
+}
+
+impl Calls {
+    fn in_flight_of(&self, organisation: &Ukprn) -> usize {
+        self.in_flight_per_organisation.get(organisation).copied().unwrap_or(0)
     }
 
-    /// Could such a call begin now? Batches leave the last place to single calls, so that a front desk always gets through.
-    fn has_capacity(&self, settings: &ConcurrencySettings, organisation: &Ukprn, work: Priority) -> bool {
-        let left_free = |limit: usize| usize::from(work == Priority::Batch && limit > 1);
-        let fits = |in_flight: usize, limit: usize| in_flight + left_free(limit) < limit;
-        fits(self.in_flight, settings.max_concurrent_calls) && fits(self.of(organisation), settings.max_concurrent_calls_per_organisation)
+    /// Returns `true` if such a call can start now. Batches leave the last permit to single calls, so that a batch never blocks a user.
+    fn has_capacity(&self, settings: &ConcurrencySettings, organisation: &Ukprn, priority: Priority) -> bool {
+        let reserved = |limit: usize| usize::from(priority == Priority::Batch && limit > 1);
+        let is_below = |in_flight: usize, limit: usize| in_flight + reserved(limit) < limit;
+        is_below(self.in_flight, settings.max_concurrent_calls)
+            && is_below(self.in_flight_of(organisation), settings.max_concurrent_calls_per_organisation)
     }
 
-    fn next(&self, settings: &ConcurrencySettings) -> Option<usize> {
-        let could = self.waiting.iter().enumerate().filter(|(_, one)| self.has_capacity(settings, &one.organisation, one.work));
-        could.min_by_key(|(at, one)| (one.work, self.of(&one.organisation), *at)).map(|(at, _)| at)
+    /// Returns the index of the queued call that starts next; `None` if none has capacity.
+    fn next_startable(&self, settings: &ConcurrencySettings) -> Option<usize> {
+        let startable = self.queue.iter().enumerate().filter(|(_, call)| self.has_capacity(settings, &call.organisation, call.priority));
+        startable.min_by_key(|(index, call)| (call.priority, self.in_flight_of(&call.organisation), *index)).map(|(index, _)| index)
     }
 
-    /// Lines up, if there is room. In a full line, the organisation that has the most in it makes room for one that has fewer.
-    fn join(&mut self, settings: &ConcurrencySettings, organisation: &Ukprn, work: Priority) -> Option<oneshot::Receiver<Permit>> {
-        self.waiting.retain(|waiting| !waiting.begin.is_closed());
-        if self.waiting.iter().filter(|waiting| waiting.work == work).count() >= settings.queue_capacity {
-            let mut share: HashMap<&Ukprn, usize> = HashMap::new();
-            for waiting in self.waiting.iter().filter(|waiting| waiting.work == work) {
-                *share.entry(&waiting.organisation).or_default() += 1;
-            }
-            let ours = share.get(organisation).copied().unwrap_or(0);
-            let (most, theirs) = share.into_iter().max_by_key(|(_, share)| *share)?;
-            if theirs <= ours + 1 {
-                return None;
-            }
-            let last = self.waiting.iter().rposition(|waiting| waiting.work == work && waiting.organisation == *most)?;
-            self.waiting.remove(last);
+    /// Queues a call. If the queue is full, the latest call of the organisation with the most queued calls is removed, provided that
+    /// this organisation has fewer. Returns `None` if there is no capacity.
+    fn enqueue(&mut self, settings: &ConcurrencySettings, organisation: &Ukprn, priority: Priority) -> Option<oneshot::Receiver<Permit>> {
+        self.remove_cancelled();
+        if self.queue.iter().filter(|call| call.priority == priority).count() >= settings.queue_capacity {
+            let index = self.displaceable(organisation, priority)?;
+            self.queue.remove(index);
         }
-        let (begin, waiting) = oneshot::channel();
-        self.waiting.push(Waiting { organisation: organisation.clone(), work, begin });
-        Some(waiting)
+        let (permit_sender, permit_receiver) = oneshot::channel();
+        self.queue.push(QueuedCall { organisation: organisation.clone(), priority, permit_sender });
+        Some(permit_receiver)
     }
 
-    fn end(&mut self, organisation: &Ukprn) {
+    /// Returns the index of the queued call that makes room for a call of this organisation. `None` if no organisation has more queued
+    /// calls of this priority than this one would have.
+    fn displaceable(&self, organisation: &Ukprn, priority: Priority) -> Option<usize> {
+        let mut queued_per_organisation: HashMap<&Ukprn, usize> = HashMap::new();
+        for call in self.queue.iter().filter(|call| call.priority == priority) {
+            *queued_per_organisation.entry(&call.organisation).or_default() += 1;
+        }
+        let own_queued = queued_per_organisation.get(organisation).copied().unwrap_or(0);
+        let (largest, largest_queued) = queued_per_organisation.into_iter().max_by_key(|(_, queued)| *queued)?;
+        if largest_queued <= own_queued + 1 {
+            return None;
+        }
+        self.queue.iter().rposition(|call| call.priority == priority && call.organisation == *largest)
+    }
+
+    fn remove_cancelled(&mut self) {
+        self.queue.retain(|call| !call.is_cancelled());
+    }
+
+    fn end_call(&mut self, organisation: &Ukprn) {
         self.in_flight -= 1;
-        if let Some(in_flight) = self.of_organisation.get_mut(organisation) {
+        if let Some(in_flight) = self.in_flight_per_organisation.get_mut(organisation) {
             *in_flight -= 1;
             if *in_flight == 0 {
-                self.of_organisation.remove(organisation);
+                self.in_flight_per_organisation.remove(organisation);
             }
         }
     }
@@ -203,129 +218,131 @@ mod tests {
         Ukprn::parse(&format!("1000000{number}")).expect("a UKPRN")
     }
 
-    fn queue(at_once: usize, at_once_per_organisation: usize, length: usize) -> Arc<ConcurrencyLimiter> {
+    fn limiter(max_calls: usize, max_calls_per_organisation: usize, queue_capacity: usize) -> Arc<ConcurrencyLimiter> {
         Arc::new(ConcurrencyLimiter::new(ConcurrencySettings {
-            max_concurrent_calls: at_once,
-            max_concurrent_calls_per_organisation: at_once_per_organisation,
-            queue_capacity: length,
+            max_concurrent_calls: max_calls,
+            max_concurrent_calls_per_organisation: max_calls_per_organisation,
+            queue_capacity,
             queue_timeout: Duration::from_secs(60),
         }))
     }
 
-    /// Somebody who wants a turn.
-    type Somebody = Pin<Box<dyn Future<Output = Option<Permit>>>>;
+    /// A call that waits for its permit.
+    type WaitingCall = Pin<Box<dyn Future<Output = Option<Permit>>>>;
 
-    fn wants(queue: &Arc<ConcurrencyLimiter>, number: u32, work: Priority) -> Somebody {
-        let queue = Arc::clone(queue);
-        let mut somebody: Somebody = Box::pin(async move { queue.acquire(&organisation(number), work).await });
-        assert!(look(&mut somebody).is_pending(), "{number} would have to wait");
-        somebody
+    /// Queues a call.
+    fn enqueue(limiter: &Arc<ConcurrencyLimiter>, number: u32, priority: Priority) -> WaitingCall {
+        let limiter = Arc::clone(limiter);
+        let mut call: WaitingCall = Box::pin(async move { limiter.acquire(&organisation(number), priority).await });
+        assert!(poll(&mut call).is_pending(), "the call of {number} is queued");
+        call
     }
 
-    fn look(somebody: &mut Somebody) -> Poll<Option<Permit>> {
-        somebody.as_mut().poll(&mut Context::from_waker(Waker::noop()))
+    fn poll(call: &mut WaitingCall) -> Poll<Option<Permit>> {
+        call.as_mut().poll(&mut Context::from_waker(Waker::noop()))
     }
 
-    /// A turn that is there now, or none.
-    fn now(queue: &Arc<ConcurrencyLimiter>, number: u32, work: Priority) -> Option<Permit> {
-        match pin!(queue.acquire(&organisation(number), work)).poll(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(turn) => turn,
+    /// Acquires a permit without waiting.
+    fn try_acquire(limiter: &Arc<ConcurrencyLimiter>, number: u32, priority: Priority) -> Option<Permit> {
+        match pin!(limiter.acquire(&organisation(number), priority)).poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(permit) => permit,
             Poll::Pending => None,
         }
     }
 
-    fn got(somebody: &mut Somebody) -> Permit {
-        match look(somebody) {
-            Poll::Ready(Some(turn)) => turn,
+    fn granted(call: &mut WaitingCall) -> Permit {
+        match poll(call) {
+            Poll::Ready(Some(permit)) => permit,
             other => panic!("{other:?}"),
         }
     }
 
     #[tokio::test]
-    async fn there_are_no_more_than_the_limits_allow() {
-        let queue = queue(3, 2, 8);
-        let first = [now(&queue, 1, Single), now(&queue, 1, Single)].map(|turn| turn.expect("room"));
-        assert!(now(&queue, 1, Single).is_none(), "an organisation has its limit");
-        let other = now(&queue, 2, Single).expect("room for another");
-        assert!(now(&queue, 3, Single).is_none(), "and all together have one");
+    async fn concurrency_limit_reached_denies_permit() {
+        let limiter = limiter(3, 2, 8);
+        let first = [try_acquire(&limiter, 1, Single), try_acquire(&limiter, 1, Single)].map(|permit| permit.expect("capacity"));
+        assert!(try_acquire(&limiter, 1, Single).is_none(), "the limit of the organisation is reached");
+        let other = try_acquire(&limiter, 2, Single).expect("capacity for another organisation");
+        assert!(try_acquire(&limiter, 3, Single).is_none(), "the total limit is reached");
         drop(first);
-        assert_eq!([now(&queue, 3, Single), now(&queue, 3, Single)].into_iter().flatten().count(), 2);
+        assert_eq!([try_acquire(&limiter, 3, Single), try_acquire(&limiter, 3, Single)].into_iter().flatten().count(), 2);
         drop(other);
-        assert_eq!(queue.lock().in_flight, 0);
-        assert!(queue.lock().of_organisation.is_empty());
+        assert_eq!(limiter.calls.lock().in_flight, 0);
+        assert!(limiter.calls.lock().in_flight_per_organisation.is_empty());
     }
 
     #[tokio::test]
-    async fn who_waits_for_their_own_organisation_holds_up_nobody() {
-        let queue = queue(2, 1, 8);
-        let one = now(&queue, 1, Single).expect("room");
-        let mut waiting = [wants(&queue, 1, Single), wants(&queue, 1, Single)];
-        drop(now(&queue, 2, Single).expect("room"));
-        drop(one);
-        let one = got(&mut waiting[0]);
-        assert!(look(&mut waiting[1]).is_pending());
-        drop(one);
-        got(&mut waiting[1]);
+    async fn concurrency_limit_of_organisation_reached_does_not_block_others() {
+        let limiter = limiter(2, 1, 8);
+        let permit = try_acquire(&limiter, 1, Single).expect("capacity");
+        let mut queued = [enqueue(&limiter, 1, Single), enqueue(&limiter, 1, Single)];
+        drop(try_acquire(&limiter, 2, Single).expect("capacity"));
+        drop(permit);
+        let permit = granted(&mut queued[0]);
+        assert!(poll(&mut queued[1]).is_pending());
+        drop(permit);
+        granted(&mut queued[1]);
     }
 
     #[tokio::test]
-    async fn single_calls_go_before_batches_and_the_organisation_with_the_fewest_first() {
-        let queue = queue(2, 2, 8);
-        let (one, other) = (now(&queue, 1, Single).expect("room"), now(&queue, 1, Single).expect("room"));
-        let mut batch = wants(&queue, 3, Batch);
-        let mut same = wants(&queue, 1, Single);
-        let mut second = wants(&queue, 2, Single);
-        drop(one);
-        let second_turn = got(&mut second);
-        assert!(look(&mut same).is_pending() && look(&mut batch).is_pending());
-        drop(other);
-        let same_turn = got(&mut same);
-        drop(second_turn);
-        assert!(look(&mut batch).is_pending(), "the last place is not for batches");
-        drop(same_turn);
-        got(&mut batch);
+    async fn queue_order_is_single_calls_then_organisation_with_fewest_calls() {
+        let limiter = limiter(2, 2, 8);
+        let first = try_acquire(&limiter, 1, Single).expect("capacity");
+        let second = try_acquire(&limiter, 1, Single).expect("capacity");
+        let mut batch = enqueue(&limiter, 3, Batch);
+        let mut same_organisation = enqueue(&limiter, 1, Single);
+        let mut other_organisation = enqueue(&limiter, 2, Single);
+        drop(first);
+        let other_permit = granted(&mut other_organisation);
+        assert!(poll(&mut same_organisation).is_pending() && poll(&mut batch).is_pending());
+        drop(second);
+        let same_permit = granted(&mut same_organisation);
+        drop(other_permit);
+        assert!(poll(&mut batch).is_pending(), "the last permit is not for batches");
+        drop(same_permit);
+        granted(&mut batch);
     }
 
     #[tokio::test]
-    async fn batches_leave_a_place_free() {
-        let queue = queue(8, 3, 8);
-        let batches = [now(&queue, 1, Batch), now(&queue, 1, Batch)].map(|turn| turn.expect("room"));
-        let _waiting = wants(&queue, 1, Batch);
-        let single = now(&queue, 1, Single).expect("the front desk gets through");
+    async fn batch_calls_leave_last_permit_for_single_calls() {
+        let limiter = limiter(8, 3, 8);
+        let batches = [try_acquire(&limiter, 1, Batch), try_acquire(&limiter, 1, Batch)].map(|permit| permit.expect("capacity"));
+        let _queued = enqueue(&limiter, 1, Batch);
+        let single = try_acquire(&limiter, 1, Single).expect("the last permit is for a single call");
         drop((batches, single));
-        let alone = self::queue(1, 1, 8);
-        assert!(now(&alone, 1, Batch).is_some(), "a single place is for everybody");
+        let limit_of_one = self::limiter(1, 1, 8);
+        assert!(try_acquire(&limit_of_one, 1, Batch).is_some(), "a limit of one leaves nothing to reserve");
     }
 
     #[tokio::test]
-    async fn a_full_line_turns_away_whoever_has_the_most_in_it() {
-        let queue = queue(1, 1, 3);
-        let _turn = now(&queue, 9, Single).expect("room");
-        let mut crowd = [wants(&queue, 1, Single), wants(&queue, 1, Single), wants(&queue, 1, Single)];
-        let refused = |number| {
-            let queue = Arc::clone(&queue);
-            async move { queue.acquire_within(&organisation(number), Single, Duration::from_secs(60)).await.is_none() }
+    async fn queue_full_displaces_call_of_organisation_with_most_queued_calls() {
+        let limiter = limiter(1, 1, 3);
+        let _permit = try_acquire(&limiter, 9, Single).expect("capacity");
+        let mut queued = [enqueue(&limiter, 1, Single), enqueue(&limiter, 1, Single), enqueue(&limiter, 1, Single)];
+        let is_rejected = |number| {
+            let limiter = Arc::clone(&limiter);
+            async move { limiter.acquire_within(&organisation(number), Single, Duration::from_secs(60)).await.is_none() }
         };
-        assert!(refused(1).await, "its own crowd");
-        let mut other = wants(&queue, 2, Single);
-        assert!(matches!(look(&mut crowd[2]), Poll::Ready(None)), "the last of the crowd makes room");
-        assert!(look(&mut crowd[1]).is_pending() && look(&mut other).is_pending());
-        assert!(refused(2).await, "two of one and one of the other is as fair as it gets");
-        let _batch = wants(&queue, 1, Batch);
-        drop(crowd);
-        let _again = wants(&queue, 1, Single);
+        assert!(is_rejected(1).await, "the organisation fills the queue itself");
+        let mut other = enqueue(&limiter, 2, Single);
+        assert!(matches!(poll(&mut queued[2]), Poll::Ready(None)), "the latest call is displaced");
+        assert!(poll(&mut queued[1]).is_pending() && poll(&mut other).is_pending());
+        assert!(is_rejected(2).await, "two calls of one organisation and one of the other are the fairest distribution");
+        let _batch = enqueue(&limiter, 1, Batch);
+        drop(queued);
+        let _requeued = enqueue(&limiter, 1, Single);
     }
 
     #[tokio::test]
-    async fn who_leaves_the_line_leaves_nothing_behind() {
-        let queue = queue(1, 1, 1);
-        let turn = now(&queue, 1, Single).expect("room");
-        assert!(queue.acquire_within(&organisation(2), Single, Duration::from_millis(5)).await.is_none(), "nobody waits for ever");
-        drop(wants(&queue, 2, Single));
-        let given_but_not_taken = wants(&queue, 3, Single);
-        drop(turn);
-        assert!(now(&queue, 2, Single).is_none());
-        drop(given_but_not_taken);
-        assert!(now(&queue, 2, Single).is_some());
+    async fn queued_call_cancelled_frees_queue_and_permit() {
+        let limiter = limiter(1, 1, 1);
+        let permit = try_acquire(&limiter, 1, Single).expect("capacity");
+        assert!(limiter.acquire_within(&organisation(2), Single, Duration::from_millis(5)).await.is_none(), "the timeout passes");
+        drop(enqueue(&limiter, 2, Single));
+        let granted_but_not_received = enqueue(&limiter, 3, Single);
+        drop(permit);
+        assert!(try_acquire(&limiter, 2, Single).is_none());
+        drop(granted_but_not_received);
+        assert!(try_acquire(&limiter, 2, Single).is_some());
     }
 }

@@ -1,147 +1,167 @@
-//! How a call to LRS can fail: a small set that says whose fault it is and whether trying again is safe.
+//! Errors of a call to LRS: a small set. Each says who is at fault and whether a retry is safe.
 
 use std::time::Duration;
 
 use jiff::Timestamp;
 
 use crate::lrs::codes::{CodeKind, LrsCode, Rejection};
+use crate::lrs::operation::Effect;
 use crate::lrs::soap::fault::Fault;
 use crate::lrs::soap::read::XmlError;
 
-/// Why a call brought no answer. Carries no personal data, so all of it may be logged.
+/// A failed call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CallError {
+    /// The reason.
+    pub error: LrsError,
+    /// `true` if LRS may have executed a request that must not be executed twice.
+    pub outcome_unknown: bool,
+}
+
+impl CallError {
+    /// Creates the error of a request with this effect.
+    pub fn new(error: LrsError, effect: Effect) -> Self {
+        Self { outcome_unknown: effect == Effect::Write && !error.is_not_executed(), error }
+    }
+}
+
+/// The reason why a call failed. Contains no personal data, so all of it may be logged.
+///
+/// Callers read the text in a problem's `detail`, as its first sentence.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LrsError {
-    /// No connection: nothing was sent.
+    /// No connection was established: nothing was sent.
     #[error("LRS could not be reached")]
     Unreachable,
-    /// The connection broke, or a server before LRS answered in its place, after the request was on its way.
-    #[error("the connection to LRS broke before it answered")]
+    /// After the request was sent, the connection was lost or an intermediary responded instead of LRS.
+    #[error("The connection to LRS was lost before LRS responded")]
     ConnectionLost,
-    /// LRS has not answered anybody lately: nothing was sent, to leave it alone.
-    #[error("LRS does not answer at present, so it was not called")]
+    /// The circuit breaker is open because LRS has not responded to recent calls: nothing was sent.
+    #[error("LRS is not responding, so the gateway did not call it")]
     CircuitOpen {
-        /// How long until it is tried again.
-        wait: Duration,
+        /// Time until the next probe.
+        retry_after: Duration,
     },
-    /// There are too many calls already: nothing was sent.
-    #[error("there are too many calls to LRS at once")]
+    /// The concurrency limit is reached and its queue is full, or the queue timeout has passed: nothing was sent.
+    #[error("The gateway has too many concurrent calls to LRS")]
     QueueFull,
-    /// What is done could not be written down, so nothing was sent.
-    #[error("the audit trail cannot be written")]
+    /// The audit trail cannot be written: nothing was sent.
+    #[error("The audit trail cannot be written, so the gateway did not call LRS")]
     AuditUnavailable,
-    /// LRS did not answer in time.
-    #[error("LRS did not answer in time")]
+    /// LRS did not respond before the timeout.
+    #[error("LRS did not respond in time")]
     Timeout,
-    /// LRS is closed, and says so before it does anything: out of hours, or a maintenance page in its place.
-    #[error("LRS is closed for maintenance or out of hours")]
+    /// LRS is out of hours, or a maintenance page is in its place. Either is reported before LRS executes anything.
+    #[error("LRS is unavailable: it is under maintenance or out of hours")]
     Maintenance(Option<LrsCode>),
-    /// It was announced that LRS is closed: nothing was sent.
-    #[error("LRS is closed for planned maintenance until {until}")]
+    /// The time is within an announced maintenance window: nothing was sent.
+    #[error("LRS is unavailable for planned maintenance until {ends_at}")]
     PlannedMaintenance {
-        /// When it is over.
-        until: Timestamp,
+        /// End of the maintenance window.
+        ends_at: Timestamp,
     },
-    /// A server in front of LRS failed with a page about maintenance. LRS may have been at work behind it.
-    #[error("LRS seems to be closed for maintenance")]
-    MaintenanceInFront,
-    /// LRS, or the TLS before it, refuses the organisation.
-    #[error("LRS refuses the organisation's reference, password or certificate")]
+    /// An intermediary responded with an error page about maintenance. LRS may have executed the request behind it.
+    #[error("LRS appears to be under maintenance")]
+    IntermediaryMaintenance,
+    /// LRS, or the TLS endpoint in front of it, rejected the organisation.
+    #[error("LRS rejected the organisation's reference, password or certificate")]
     CredentialsRejected(Option<LrsCode>),
-    /// LRS understood the request and did not do it.
-    #[error("LRS did not do it")]
-    Refused(Rejection, LrsCode),
-    /// LRS refuses the message.
-    #[error("LRS refuses the message")]
+    /// LRS understood the request and did not execute it.
+    #[error("LRS did not carry out the request")]
+    Rejected(Rejection, LrsCode),
+    /// LRS rejected the message.
+    #[error("LRS rejected the message")]
     RequestRejected(Option<LrsCode>),
-    /// LRS reports an error of its own.
-    #[error("LRS reports an error of its own")]
+    /// LRS reported an internal error.
+    #[error("LRS reported an internal error")]
     ServiceFailed(Option<LrsCode>),
-    /// LRS reports an error that nobody has documented. Most of these say that the message is refused, but whether LRS has done
-    /// something is not certain.
-    #[error("LRS refuses the message, or reports an error that is not documented")]
+    /// LRS reported an undocumented error. Most of these mean that LRS rejected the message, but LRS may have executed the request.
+    #[error("LRS rejected the message or reported an undocumented error")]
     UnknownError(LrsCode),
-    /// What came back is not an answer.
-    #[error("LRS's answer is unusable: it is {0}")]
-    Unreadable(XmlError),
-    /// What came back is an answer, but not to this request.
-    #[error("LRS's answer is unusable: {0}")]
-    Contradiction(&'static str),
-    /// A page or a status that is no answer.
-    #[error("LRS's answer is unusable: HTTP status {status}, {what}")]
-    NotAnAnswer {
+    /// The body cannot be read as the operation's response.
+    #[error("LRS's response is invalid ({0})")]
+    InvalidResponse(XmlError),
+    /// The response contradicts itself or the request.
+    #[error("LRS's response is inconsistent: {0}")]
+    InconsistentResponse(&'static str),
+    /// The HTTP status or the kind of body does not occur in the contract.
+    #[error("LRS's response is invalid: HTTP status {status}, {body}")]
+    UnexpectedHttpResponse {
         /// The HTTP status.
         status: u16,
-        /// What the body was.
-        what: &'static str,
+        /// Describes the body.
+        body: &'static str,
     },
-    /// More bytes than the limit.
-    #[error("LRS's answer is larger than the limit")]
-    TooLarge,
-    /// The request could not be written. Nothing was sent.
-    #[error("the request holds a character that XML cannot carry")]
-    Unwritable,
+    /// The response has more bytes than allowed.
+    #[error("LRS's response exceeds the size limit")]
+    ResponseTooLarge,
+    /// The request cannot be written as XML: nothing was sent.
+    #[error("The request contains a character that XML does not allow")]
+    IllegalCharacter,
 }
 
 impl LrsError {
-    /// What LRS's code in a fault or a response means for the call. `None`: it is an outcome.
-    pub fn of_code(code: &LrsCode) -> Option<Self> {
-        let code = || Some(code.clone());
-        match code()?.kind() {
+    /// Returns the error that a code in a fault or a response stands for; `None` if the code is an outcome.
+    pub fn from_code(code: &LrsCode) -> Option<Self> {
+        let owned = code.clone();
+        match code.kind() {
             CodeKind::Outcome => None,
-            CodeKind::Refused(refusal) => Some(Self::Refused(refusal, code()?)),
-            CodeKind::MessageRefused => Some(Self::RequestRejected(code())),
-            CodeKind::CredentialsRefused => Some(Self::CredentialsRejected(code())),
-            CodeKind::OutOfHours => Some(Self::Maintenance(code())),
-            CodeKind::ServiceFailed => Some(Self::ServiceFailed(code())),
-            CodeKind::UnknownError => Some(Self::UnknownError(code()?)),
+            CodeKind::Rejected(rejection) => Some(Self::Rejected(rejection, owned)),
+            CodeKind::RequestRejected => Some(Self::RequestRejected(Some(owned))),
+            CodeKind::CredentialsRejected => Some(Self::CredentialsRejected(Some(owned))),
+            CodeKind::OutOfHours => Some(Self::Maintenance(Some(owned))),
+            CodeKind::ServiceFailed => Some(Self::ServiceFailed(Some(owned))),
+            CodeKind::UnknownError => Some(Self::UnknownError(owned)),
         }
     }
 
-    /// What a SOAP fault means for the call.
-    pub fn of_fault(fault: Fault) -> Self {
+    /// Returns the error that a SOAP fault stands for.
+    pub fn from_fault(fault: Fault) -> Self {
         let code = fault.code.map(LrsCode::new);
         if fault.unsupported_verb {
             return Self::Maintenance(code);
         }
-        match code.as_ref().map(Self::of_code) {
-            Some(Some(failure)) => failure,
-            // An outcome's code, or none, in a fault: the fault code says whose fault it is (SOAP 1.1, 4.4.1). The others are of the
-            // framework LRS is built with, which could not read the message (FACTS 2.16).
-            _ if matches!(fault.fault_code.as_str(), "Client" | "DeserializationFailed" | "ActionNotSupported") => {
+        match code.as_ref().and_then(Self::from_code) {
+            Some(error) => error,
+            // The fault has no LRS code, or the code of an outcome. The fault code then says who is at fault: `Client` means the
+            // sender (SOAP 1.1, 4.4.1). The other two come from LRS's framework, which could not read the message (LRS-CONTRACT 7.3).
+            None if matches!(fault.fault_code.as_str(), "Client" | "DeserializationFailed" | "ActionNotSupported") => {
                 Self::RequestRejected(code)
             }
-            _ => Self::ServiceFailed(code),
+            None => Self::ServiceFailed(code),
         }
     }
 
-    /// The code LRS gave, if it gave one.
+    /// Returns the code from LRS, if there is one.
     pub const fn lrs_code(&self) -> Option<&LrsCode> {
         match self {
             Self::Maintenance(code) | Self::CredentialsRejected(code) | Self::RequestRejected(code) | Self::ServiceFailed(code) => {
                 code.as_ref()
             }
-            Self::Refused(_, code) | Self::UnknownError(code) => Some(code),
+            Self::Rejected(_, code) | Self::UnknownError(code) => Some(code),
             _ => None,
         }
     }
 
-    /// What it is in a word, for metrics and the audit trail.
+    /// Returns the outcome for metrics and the audit trail.
     pub const fn outcome(&self) -> &'static str {
         match self {
             Self::Unreachable => "UNREACHABLE",
             Self::ConnectionLost => "CONNECTION_LOST",
             Self::Timeout => "TIMEOUT",
-            Self::Maintenance(_) | Self::MaintenanceInFront | Self::PlannedMaintenance { .. } => "MAINTENANCE",
+            Self::Maintenance(_) | Self::IntermediaryMaintenance | Self::PlannedMaintenance { .. } => "MAINTENANCE",
             Self::CredentialsRejected(_) => "CREDENTIALS_REJECTED",
-            Self::Refused(..) => "REFUSED",
+            Self::Rejected(..) => "REFUSED",
             Self::RequestRejected(_) | Self::UnknownError(_) => "REQUEST_REJECTED",
             Self::ServiceFailed(_) => "SERVICE_FAILED",
-            Self::Unreadable(_) | Self::Contradiction(_) | Self::NotAnAnswer { .. } | Self::TooLarge => "BAD_RESPONSE",
-            Self::CircuitOpen { .. } | Self::QueueFull | Self::AuditUnavailable | Self::Unwritable => "NOT_SENT",
+            Self::InvalidResponse(_) | Self::InconsistentResponse(_) | Self::UnexpectedHttpResponse { .. } | Self::ResponseTooLarge => {
+                "BAD_RESPONSE"
+            }
+            Self::CircuitOpen { .. } | Self::QueueFull | Self::AuditUnavailable | Self::IllegalCharacter => "NOT_SENT",
         }
     }
 
-    /// Is it certain that LRS did nothing?
+    /// Returns `true` if LRS certainly did not execute the request.
     pub const fn is_not_executed(&self) -> bool {
         matches!(
             self,
@@ -149,27 +169,27 @@ impl LrsError {
                 | Self::CircuitOpen { .. }
                 | Self::QueueFull
                 | Self::AuditUnavailable
-                | Self::Unwritable
+                | Self::IllegalCharacter
                 | Self::PlannedMaintenance { .. }
                 | Self::Maintenance(_)
                 | Self::CredentialsRejected(_)
                 | Self::RequestRejected(_)
-                | Self::Refused(..)
+                | Self::Rejected(..)
         )
     }
 
-    /// Can the same call succeed later, without anybody changing anything?
+    /// Returns `true` if the same call can succeed later, although no person changes anything.
     pub const fn is_transient(&self) -> bool {
         !matches!(
             self,
-            Self::CredentialsRejected(_) | Self::RequestRejected(_) | Self::UnknownError(_) | Self::Refused(..) | Self::Unwritable
+            Self::CredentialsRejected(_) | Self::RequestRejected(_) | Self::UnknownError(_) | Self::Rejected(..) | Self::IllegalCharacter
         )
     }
 }
 
 impl From<XmlError> for LrsError {
-    fn from(unreadable: XmlError) -> Self {
-        Self::Unreadable(unreadable)
+    fn from(error: XmlError) -> Self {
+        Self::InvalidResponse(error)
     }
 }
 
@@ -178,11 +198,11 @@ mod tests {
     use super::*;
 
     fn fault(code: Option<&str>, fault_code: &str) -> LrsError {
-        LrsError::of_fault(Fault { code: code.map(str::to_owned), fault_code: fault_code.to_owned(), unsupported_verb: false })
+        LrsError::from_fault(Fault { code: code.map(str::to_owned), fault_code: fault_code.to_owned(), unsupported_verb: false })
     }
 
     #[test]
-    fn faults_are_told_apart() {
+    fn fault_code_determines_error() {
         assert!(matches!(fault(Some("WSEC0001"), "Server"), LrsError::RequestRejected(_)));
         assert!(matches!(fault(Some("WSEC0002"), "Server"), LrsError::RequestRejected(_)));
         for code in ["WSEC0003", "WSEC0005", "WSEC0006"] {
@@ -191,8 +211,8 @@ mod tests {
         assert!(matches!(fault(Some("WSEC0004"), "Server"), LrsError::Maintenance(_)));
         assert!(matches!(fault(Some("WSEC0999"), "Client"), LrsError::ServiceFailed(_)));
         assert!(matches!(fault(Some("WSEC4711"), "Server"), LrsError::UnknownError(_)));
-        for not_read in ["Client", "DeserializationFailed", "ActionNotSupported"] {
-            assert!(matches!(fault(None, not_read), LrsError::RequestRejected(None)), "{not_read}");
+        for sender_fault in ["Client", "DeserializationFailed", "ActionNotSupported"] {
+            assert!(matches!(fault(None, sender_fault), LrsError::RequestRejected(None)), "{sender_fault}");
         }
         for code in ["WSRC0043", "WSEC0043"] {
             assert!(matches!(fault(Some(code), "Server"), LrsError::CredentialsRejected(_)), "{code}");
@@ -202,11 +222,11 @@ mod tests {
     }
 
     #[test]
-    fn what_lrs_refused_it_did_not_do() {
+    fn error_with_possible_execution_is_not_reported_as_not_executed() {
         assert!(LrsError::Unreachable.is_not_executed());
         assert!(!LrsError::Timeout.is_not_executed());
         assert!(!LrsError::ConnectionLost.is_not_executed());
-        assert!(!LrsError::TooLarge.is_not_executed());
+        assert!(!LrsError::ResponseTooLarge.is_not_executed());
         assert!(!LrsError::UnknownError(LrsCode::new("WSEC4711")).is_not_executed());
     }
 }

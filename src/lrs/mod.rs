@@ -1,12 +1,11 @@
-//! The Learning Records Service: typed operations over SOAP, under one organisation's identity.
+//! The client of the Learning Records Service (LRS): typed operations over SOAP, with the credentials of an organisation.
 //!
-//! [`Lrs::call`] takes an [`Operation`] and whom it is for, and gives back the operation's typed answer or a classified
-//! [`Failure`]. An operation is its request, a record of the domain: [`Operation`] says what one consists of,
-//! [`learner_service`], [`learner_service_r9`] and [`external_service`] hold those of each service. [`soap`] is the XML underneath, [`codes`]
-//! what LRS's codes mean.
+//! [`Lrs::call`] takes an [`Operation`] and the context of the request. It returns the operation's typed response or a classified
+//! [`CallError`]. An operation is the type of its request, a record of the domain. [`Operation`] declares the parts of an operation, and
+//! [`services`] contains the operations of each service. [`soap`] is the XML layer, and [`codes`] lists the meanings of LRS's codes.
 //!
-//! LRS's troubles are met on the way of every call: [`maintenance`] that is announced, a queue for the calls there may be at once, a
-//! circuit breaker for each service, and retries where they do no harm. What is learnt of LRS meanwhile is its [`Status`].
+//! Every call passes the protections against failures of LRS: announced [`maintenance`], the [concurrency limit](concurrency_limit), a
+//! circuit breaker for each service, and retries of reads. [`ServiceState`] is the resulting state of a service.
 
 pub mod audit;
 mod circuit_breaker;
@@ -14,17 +13,22 @@ mod client;
 pub mod codes;
 pub mod concurrency_limit;
 mod error;
+mod exchange;
 pub mod http_client;
 pub mod maintenance;
 mod operation;
+mod response_classification;
 mod retry;
 mod service_health;
 pub mod services;
+mod settings;
 pub mod soap;
 
 pub use circuit_breaker::CircuitBreakerSettings;
-pub use client::{CallError, DEFAULT_BATCH_TIMEOUT, DEFAULT_MAX_RESPONSE_BYTES, DEFAULT_TIMEOUT, Lrs, LrsSettings, read_answer};
-pub use error::LrsError;
+pub use client::Lrs;
+pub use error::{CallError, LrsError};
 pub use operation::{Effect, LrsResponse, MessageContext, Operation, Service, Vendor};
+pub use response_classification::read_response;
 pub use retry::DEFAULT_MAX_RETRIES;
-pub use service_health::{ASSUMED_MAINTENANCE, ServiceState, ServiceStatus};
+pub use service_health::{ASSUMED_MAINTENANCE_DURATION, ServiceState, ServiceStatus};
+pub use settings::{DEFAULT_BATCH_TIMEOUT, DEFAULT_MAX_RESPONSE_BYTES, DEFAULT_TIMEOUT, LrsSettings};

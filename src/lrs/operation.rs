@@ -1,23 +1,79 @@
-//! What an LRS operation consists of.
+//! The parts of an LRS operation: its request, its response, and how SOAP names them.
 
 use crate::lrs::codes::{LrsCode, Rejection};
 use crate::lrs::soap::write::{IllegalCharacter, XmlWriter};
-use crate::lrs::soap::xml_mapping::{Fields, XmlRecord};
+use crate::lrs::soap::xml_mapping::{FieldMapping, XmlRecord};
 use crate::organisations::RequestContext;
 
-/// One of the three LRS web services (FACTS 1.1).
+/// An LRS operation, implemented by the type of its request.
+pub trait Operation: Sync {
+    /// LRS's name for the operation.
+    const NAME: &'static str;
+    /// The service that offers the operation.
+    const SERVICE: Service;
+    /// The `SOAPAction` header, without its quotes (LRS-CONTRACT 1.2).
+    const SOAP_ACTION: &'static str;
+    /// The request's element, with the prefix that [`Operation::NAMESPACES`] declares.
+    const REQUEST_ELEMENT: &'static str;
+    /// Namespace declarations for the request's element.
+    const NAMESPACES: &'static str;
+    /// Local name of the response's element.
+    const RESPONSE_ELEMENT: &'static str;
+
+    /// The typed response.
+    type Response: LrsResponse;
+
+    /// Returns the effect of this request on LRS's records.
+    fn effect(&self) -> Effect;
+
+    /// The request's elements and the fields they are written from.
+    const FIELDS: FieldMapping;
+
+    /// Writes the request's content in the order of the contract, including the credentials.
+    fn write(&self, context: &MessageContext<'_>, writer: &mut XmlWriter);
+
+    /// Verifies that a response is consistent and belongs to this request.
+    ///
+    /// # Errors
+    /// Returns a description of the contradiction, without personal data. Such a response must not reach the caller.
+    fn check_response(&self, _response: &Self::Response) -> Result<(), &'static str> {
+        Ok(())
+    }
+
+    /// Returns the whole SOAP message.
+    ///
+    /// # Errors
+    /// Returns [`IllegalCharacter`] if a value contains a character that XML does not allow. Parsed values never do.
+    fn envelope(&self, context: &MessageContext<'_>) -> Result<String, IllegalCharacter> {
+        XmlWriter::envelope(|writer| writer.element(Self::REQUEST_ELEMENT, Self::NAMESPACES, |writer| self.write(context, writer)))
+    }
+}
+
+/// The response of an LRS operation.
+pub trait LrsResponse: XmlRecord + Send {
+    /// Returns the top-level response code, if the operation has one.
+    fn code(&self) -> Option<&LrsCode>;
+
+    /// Returns `true` if the response proves that LRS executed the request, whatever its code means. Some codes of batches are not
+    /// public (LRS-CONTRACT 3.5).
+    fn is_executed(&self) -> bool {
+        false
+    }
+}
+
+/// One of the three LRS web services (LRS-CONTRACT 1.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Service {
-    /// Finding, registering, updating and verifying learners.
+    /// Finds, registers, updates and verifies learners.
     Learner,
-    /// Learning events.
+    /// Returns learning events.
     LearnerR9,
-    /// Achievement batches.
+    /// Accepts achievement batches.
     External,
 }
 
 impl Service {
-    /// Its path below the base address.
+    /// Returns the service's path below the base URL.
     pub const fn path(self) -> &'static str {
         match self {
             Self::Learner => "/LearnerService.svc",
@@ -27,12 +83,37 @@ impl Service {
     }
 }
 
-/// What the services of data contracts want to know about the sender (FACTS 2.9).
+/// The effect of a request on LRS's records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effect {
+    /// Changes nothing, or nothing that a repetition would make wrong: safe to retry.
+    Read,
+    /// Changes records: must not be sent twice.
+    Write,
+}
+
+impl Effect {
+    /// Returns `true` if LRS can reject such a request for this reason. Most reasons apply to writes only.
+    pub fn can_be_rejected_for(self, rejection: Rejection) -> bool {
+        self == Self::Write || rejection == Rejection::InvalidUln
+    }
+}
+
+/// Identifies the sender of a message.
+#[derive(Debug, Clone, Copy)]
+pub struct MessageContext<'a> {
+    /// The user and the organisation.
+    pub request: &'a RequestContext,
+    /// The software's vendor.
+    pub vendor: &'a Vendor,
+}
+
+/// Sender details that the data-contract services require in each request (LRS-CONTRACT 4.4).
 #[derive(Debug, Clone)]
 pub struct Vendor {
-    /// The number LRS gave the supplier.
+    /// The vendor number assigned by LRS.
     pub id: i32,
-    /// Who asks: `ORG`, an organisation.
+    /// The kind of user: `ORG`, an organisation.
     pub user_type: String,
     /// Language of texts: `ENG`.
     pub language: String,
@@ -41,85 +122,5 @@ pub struct Vendor {
 impl Default for Vendor {
     fn default() -> Self {
         Self { id: 1, user_type: "ORG".into(), language: "ENG".into() }
-    }
-}
-
-/// Who sends a request.
-#[derive(Debug, Clone, Copy)]
-pub struct MessageContext<'a> {
-    /// The person and the organisation.
-    pub request: &'a RequestContext,
-    /// The supplier of the software.
-    pub vendor: &'a Vendor,
-}
-
-/// What a request does at LRS.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Effect {
-    /// Reads, or changes nothing that a repetition would make wrong: safe to retry.
-    Read,
-    /// Changes records: must not be sent twice.
-    Write,
-}
-
-impl Effect {
-    /// Returns `true` if LRS can reject such a request for this reason. Most reasons concern writes only.
-    pub fn can_be_rejected_for(self, rejection: Rejection) -> bool {
-        self == Self::Write || rejection == Rejection::InvalidUln
-    }
-}
-
-/// An operation of LRS, as the request that starts it.
-pub trait Operation: Sync {
-    /// LRS's name for it.
-    const NAME: &'static str;
-    /// The service it belongs to.
-    const SERVICE: Service;
-    /// The `SOAPAction` header, without its quotes (FACTS 1.2).
-    const SOAP_ACTION: &'static str;
-    /// The request's element, with the prefix that [`Operation::NAMESPACES`] declares.
-    const REQUEST_ELEMENT: &'static str;
-    /// Namespace declarations for the request's element.
-    const NAMESPACES: &'static str;
-    /// Local name of the answer's element.
-    const RESPONSE_ELEMENT: &'static str;
-
-    /// What LRS answers.
-    type Response: LrsResponse;
-
-    /// What this request does at LRS.
-    fn effect(&self) -> Effect;
-
-    /// The request's elements and the fields they are written from.
-    const FIELDS: Fields;
-
-    /// Writes the request's content in the order of the contract, the credentials where they belong.
-    fn write(&self, context: &MessageContext<'_>, writer: &mut XmlWriter);
-
-    /// Makes sure that an answer is one to this request. The result says what is wrong with it.
-    ///
-    /// # Errors
-    /// A contradiction that must not reach the caller, in words without personal data.
-    fn check(&self, _answer: &Self::Response) -> Result<(), &'static str> {
-        Ok(())
-    }
-
-    /// The whole message.
-    ///
-    /// # Errors
-    /// [`IllegalCharacter`], which parsed values never cause.
-    fn envelope(&self, context: &MessageContext<'_>) -> Result<String, IllegalCharacter> {
-        XmlWriter::envelope(|writer| writer.element(Self::REQUEST_ELEMENT, Self::NAMESPACES, |writer| self.write(context, writer)))
-    }
-}
-
-/// An answer of LRS.
-pub trait LrsResponse: XmlRecord + Send {
-    /// Its response code, if the operation has one at the top.
-    fn code(&self) -> Option<&LrsCode>;
-
-    /// Does it say that LRS has done it, whatever the code beside it? Some codes of batches are not public (FACTS 3.2).
-    fn is_done(&self) -> bool {
-        false
     }
 }

@@ -1,4 +1,4 @@
-//! When a call is made once more: after it did not get through, if it does no harm, if there is time, and not in an outage.
+//! Rules for retries: which errors are retried, after which delay, and how many retries there may be.
 
 use std::time::Duration;
 
@@ -7,63 +7,66 @@ use tokio::time::Instant;
 
 use crate::lrs::error::LrsError;
 
-/// Most retries of a call, if nobody says otherwise.
+/// Default maximum number of retries of a call.
 pub const DEFAULT_MAX_RETRIES: u32 = 2;
-/// The first wait is at most this; each is at most twice the one before.
-const FIRST_WAIT: Duration = Duration::from_millis(100);
 
-/// May a call that failed so be made again at once, if it does no harm? Only if there was no answer: what LRS has said, it would
-/// say again.
-pub const fn is_connection_failure(failure: &LrsError) -> bool {
-    matches!(failure, LrsError::Unreachable | LrsError::ConnectionLost)
+/// Maximum delay before the first retry. The maximum doubles with each further retry.
+const MAX_FIRST_BACKOFF: Duration = Duration::from_millis(100);
+
+/// Budget that each call deposits, in tenths of a retry.
+const DEPOSIT_TENTHS: u32 = 1;
+/// Cost of a retry, in tenths of a retry.
+const RETRY_TENTHS: u32 = 10;
+/// Reserve that refills without calls, in tenths of a retry.
+const RESERVE_TENTHS: u32 = 5 * RETRY_TENTHS;
+/// Time in which the reserve gains one retry.
+const RESERVE_REFILL_INTERVAL: Duration = Duration::from_secs(2);
+/// Maximum balance, in tenths of a retry. A much larger one would cause a second wave of calls in an outage.
+const MAX_BALANCE_TENTHS: u32 = 20 * RETRY_TENTHS;
+
+/// Returns `true` for failures before a response was received. LRS would repeat a response, so a call with a response is not retried.
+pub const fn is_connection_failure(error: &LrsError) -> bool {
+    matches!(error, LrsError::Unreachable | LrsError::ConnectionLost)
 }
 
-/// How long to wait before this retry, counted from 0: any time up to the limit, so that those who failed together do not come back
+/// Returns the delay before a retry, counted from 0. It is random (full jitter), so that calls that failed together are not retried
 /// together.
 pub fn backoff(retry: u32) -> Duration {
-    (FIRST_WAIT * 2_u32.saturating_pow(retry.min(8))).mul_f64(fastrand::f64())
+    (MAX_FIRST_BACKOFF * 2_u32.saturating_pow(retry.min(8))).mul_f64(fastrand::f64())
 }
 
-/// A tenth of a retry: what each call pays in.
-const PART: u32 = 1;
-/// What a retry costs.
-const RETRY: u32 = 10;
-/// A few retries that are always there, and how fast they come back.
-const RESERVE: u32 = 5 * RETRY;
-const BACK_AFTER: Duration = Duration::from_secs(2);
-/// What can be saved up. Much more would be a second wave in an outage.
-const MOST: u32 = 20 * RETRY;
-
-/// How many retries there may be: a tenth of the calls, and a few. In an outage, retries would multiply what LRS has to bear.
+/// Limits retries to a tenth of the calls, plus a small reserve. Otherwise retries would multiply the load on LRS in an outage.
 #[derive(Debug)]
 pub struct RetryBudget(Mutex<Balance>);
 
 #[derive(Debug)]
 struct Balance {
-    parts: u32,
-    filled: Option<Instant>,
+    /// The balance in tenths of a retry.
+    tenths: u32,
+    /// The time up to which the reserve was refilled; `None` before the first withdrawal.
+    refilled_until: Option<Instant>,
 }
 
 impl Default for RetryBudget {
     fn default() -> Self {
-        Self(Mutex::new(Balance { parts: RESERVE, filled: None }))
+        Self(Mutex::new(Balance { tenths: RESERVE_TENTHS, refilled_until: None }))
     }
 }
 
 impl RetryBudget {
-    /// There is a call.
+    /// Adds a call's share to the budget.
     pub fn deposit(&self) {
-        let mut purse = self.0.lock();
-        purse.parts = (purse.parts + PART).min(MOST);
+        let mut balance = self.0.lock();
+        balance.tenths = (balance.tenths + DEPOSIT_TENTHS).min(MAX_BALANCE_TENTHS);
     }
 
-    /// Takes a retry, if there is one.
+    /// Withdraws one retry. Returns `true` if the balance was sufficient.
     pub fn try_withdraw(&self, now: Instant) -> bool {
-        let mut purse = self.0.lock();
-        purse.fill_up(now);
-        match purse.parts.checked_sub(RETRY) {
-            Some(rest) => {
-                purse.parts = rest;
+        let mut balance = self.0.lock();
+        balance.refill_reserve(now);
+        match balance.tenths.checked_sub(RETRY_TENTHS) {
+            Some(remaining) => {
+                balance.tenths = remaining;
                 true
             }
             None => false,
@@ -72,14 +75,14 @@ impl RetryBudget {
 }
 
 impl Balance {
-    /// Puts back into the reserve what time has brought.
-    fn fill_up(&mut self, now: Instant) {
-        let filled = *self.filled.get_or_insert(now);
-        let back = u32::try_from(now.duration_since(filled).as_secs() / BACK_AFTER.as_secs()).unwrap_or(u32::MAX);
-        if self.parts < RESERVE {
-            self.parts = self.parts.saturating_add(back.saturating_mul(RETRY)).min(RESERVE);
+    /// Refills the reserve by one retry for each interval that has passed.
+    fn refill_reserve(&mut self, now: Instant) {
+        let refilled_until = *self.refilled_until.get_or_insert(now);
+        let intervals = u32::try_from(now.duration_since(refilled_until).as_secs() / RESERVE_REFILL_INTERVAL.as_secs()).unwrap_or(u32::MAX);
+        if self.tenths < RESERVE_TENTHS {
+            self.tenths = self.tenths.saturating_add(intervals.saturating_mul(RETRY_TENTHS)).min(RESERVE_TENTHS);
         }
-        self.filled = Some(filled + BACK_AFTER * back);
+        self.refilled_until = Some(refilled_until + RESERVE_REFILL_INTERVAL * intervals);
     }
 }
 
@@ -88,7 +91,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_outage_is_not_multiplied() {
+    fn retry_budget_outage_limits_retries_to_tenth_of_calls() {
         let (budget, now) = (RetryBudget::default(), Instant::now());
         let mut retries = 0;
         for _ in 0..1000 {
@@ -99,38 +102,38 @@ mod tests {
     }
 
     #[test]
-    fn what_is_saved_up_has_a_limit() {
+    fn retry_budget_many_deposits_stops_at_max_balance() {
         let (budget, now) = (RetryBudget::default(), Instant::now());
         (0..100_000).for_each(|_| budget.deposit());
         assert_eq!((0..1000).filter(|_| budget.try_withdraw(now)).count(), 20);
     }
 
     #[test]
-    fn there_are_always_a_few_again() {
+    fn retry_budget_reserve_refills_with_time() {
         let (budget, mut now) = (RetryBudget::default(), Instant::now());
         assert_eq!((0..100).filter(|_| budget.try_withdraw(now)).count(), 5);
         now += Duration::from_secs(3);
         assert_eq!((0..100).filter(|_| budget.try_withdraw(now)).count(), 1);
         now += Duration::from_secs(1);
-        assert_eq!((0..100).filter(|_| budget.try_withdraw(now)).count(), 1, "time that was left over is not lost");
+        assert_eq!((0..100).filter(|_| budget.try_withdraw(now)).count(), 1, "the rest of the previous interval counts");
         now += Duration::from_secs(1000);
         assert_eq!((0..100).filter(|_| budget.try_withdraw(now)).count(), 5);
     }
 
     #[test]
-    fn waits_differ_and_grow() {
-        for (retry, most) in [(0, 100), (1, 200), (2, 400)] {
-            let waits: Vec<Duration> = (0..200).map(|_| backoff(retry)).collect();
-            assert!(waits.iter().all(|wait| *wait <= Duration::from_millis(most)));
-            assert!(waits.iter().max() > waits.iter().min(), "{waits:?}");
+    fn backoff_is_random_and_grows() {
+        for (retry, max_milliseconds) in [(0, 100), (1, 200), (2, 400)] {
+            let delays: Vec<Duration> = (0..200).map(|_| backoff(retry)).collect();
+            assert!(delays.iter().all(|delay| *delay <= Duration::from_millis(max_milliseconds)));
+            assert!(delays.iter().max() > delays.iter().min(), "{delays:?}");
         }
     }
 
     #[test]
-    fn an_answer_is_not_asked_for_twice() {
+    fn is_connection_failure_response_or_timeout_returns_false() {
         assert!(is_connection_failure(&LrsError::Unreachable) && is_connection_failure(&LrsError::ConnectionLost));
-        for failure in [LrsError::Timeout, LrsError::ServiceFailed(None), LrsError::Maintenance(None), LrsError::TooLarge] {
-            assert!(!is_connection_failure(&failure), "{failure:?}");
+        for error in [LrsError::Timeout, LrsError::ServiceFailed(None), LrsError::Maintenance(None), LrsError::ResponseTooLarge] {
+            assert!(!is_connection_failure(&error), "{error:?}");
         }
     }
 }

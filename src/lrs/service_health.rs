@@ -1,5 +1,6 @@
-//! How LRS is, as far as this process knows: what its calls have come to lately, and what operators have said beforehand.
-//! Nobody calls LRS to find out.
+//! The health of LRS's services as observed by this process: results of recent calls, and announced maintenance.
+//!
+//! The gateway never calls LRS only to determine its health.
 
 use std::time::Duration;
 
@@ -13,60 +14,181 @@ use crate::lrs::error::LrsError;
 use crate::lrs::maintenance::MaintenanceWindow;
 use crate::lrs::operation::Service;
 
-/// How long after a call did not get through its service is not all right.
-const DEGRADED_FOR: Duration = Duration::from_secs(60);
-/// How long after LRS said that it is closed it is taken to be.
-pub const ASSUMED_MAINTENANCE: Duration = Duration::from_secs(300);
+/// Time after a failed call during which its service is degraded.
+const DEGRADED_DURATION: Duration = Duration::from_secs(60);
+/// Time after a response about maintenance during which LRS is assumed to be under maintenance.
+pub const ASSUMED_MAINTENANCE_DURATION: Duration = Duration::from_secs(300);
 
-/// How a service is. What comes later is worse.
+/// All services, in the order of their declaration.
+const SERVICES: [Service; 3] = [Service::Learner, Service::LearnerR9, Service::External];
+
+/// The status of a service. Later variants are worse.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ServiceStatus {
-    /// Nothing is known to be wrong.
+    /// There is no known problem.
     Available,
-    /// Some calls do not get through.
+    /// Some recent calls failed.
     Degraded,
-    /// It is closed: it says so, or it was announced.
+    /// LRS reports maintenance, or maintenance is announced.
     Maintenance,
-    /// Nothing gets through: calls fail at once.
+    /// The circuit breaker is not closed: calls fail immediately.
     Unavailable,
 }
 
-/// What is known of a service.
+/// The observed state of a service.
 #[derive(Debug, Clone)]
 pub struct ServiceState {
     /// The service.
     pub service: Service,
-    /// How it is.
+    /// Its status.
     pub status: ServiceStatus,
-    /// Since when; for all this process knows.
+    /// The start of the status, as far as this process knows.
     pub since: Timestamp,
-    /// When that is announced to be over.
+    /// The announced end of the status.
     pub until: Option<Timestamp>,
-    /// What operators have said about it.
+    /// The operator's note about the announced maintenance.
     pub note: Option<String>,
 }
 
-/// What a process knows of the services.
+/// The observed health of all services.
 #[derive(Debug)]
 pub struct ServiceHealth {
-    windows: Vec<MaintenanceWindow>,
-    services: [Mutex<Known>; 3],
-    /// One moment on both clocks.
-    begun: (Instant, Timestamp),
+    maintenance_windows: Vec<MaintenanceWindow>,
+    services: [Mutex<ServiceTracker>; 3],
+    clock_origin: ClockOrigin,
 }
 
-/// In the order of their declaration.
-const SERVICES: [Service; 3] = [Service::Learner, Service::LearnerR9, Service::External];
+impl ServiceHealth {
+    /// Creates the initial state: only announced maintenance is known.
+    pub fn new(settings: CircuitBreakerSettings, maintenance_windows: Vec<MaintenanceWindow>) -> Self {
+        let clock_origin = ClockOrigin { instant: Instant::now(), timestamp: Timestamp::now() };
+        let services = SERVICES.map(|_| Mutex::new(ServiceTracker::new(settings, clock_origin.instant)));
+        Self { maintenance_windows, services, clock_origin }
+    }
 
+    /// Verifies that a call is possible now, before it waits in a queue.
+    ///
+    /// # Errors
+    /// Returns [`LrsError::PlannedMaintenance`] within a maintenance window, and [`LrsError::CircuitOpen`] if the circuit breaker permits
+    /// no call.
+    pub fn ensure_callable(&self, service: Service) -> Result<(), LrsError> {
+        if let Some(window) = MaintenanceWindow::current(&self.maintenance_windows, Timestamp::now()) {
+            return Err(LrsError::PlannedMaintenance { ends_at: window.ends_at });
+        }
+        let retry_after = self.tracker(service).breaker.retry_after(Instant::now());
+        retry_after.map_or(Ok(()), |retry_after| Err(LrsError::CircuitOpen { retry_after }))
+    }
+
+    /// Acquires the circuit breaker's permit for a call. Report the call's result with [`ServiceHealth::record_result`].
+    ///
+    /// # Errors
+    /// Returns [`LrsError::CircuitOpen`] if the circuit breaker does not permit the call.
+    pub fn acquire_call_permit(&self, service: Service, organisation: &Ukprn) -> Result<CallPermit, LrsError> {
+        let permit = self.tracker(service).breaker.try_acquire(organisation, Instant::now());
+        permit.map_err(|retry_after| LrsError::CircuitOpen { retry_after })
+    }
+
+    /// Records the result of a call; `None` is a call without error.
+    pub fn record_result(&self, service: Service, permit: &CallPermit, organisation: &Ukprn, error: Option<&LrsError>) {
+        let change = self.tracker(service).record_result(permit, organisation, error, Instant::now());
+        match change {
+            Some(StateChange::Opened) => {
+                tracing::warn!(?service, "circuit breaker opened: LRS does not respond, calls fail immediately");
+            }
+            Some(StateChange::Closed) => tracing::info!(?service, "circuit breaker closed: LRS responds again"),
+            None => {}
+        }
+    }
+
+    /// Returns the state of each service. An announced maintenance window applies to all of them.
+    pub fn service_states(&self) -> [ServiceState; 3] {
+        let now = Timestamp::now();
+        if let Some(window) = MaintenanceWindow::current(&self.maintenance_windows, now) {
+            return SERVICES.map(|service| ServiceState {
+                service,
+                status: ServiceStatus::Maintenance,
+                since: window.starts_at,
+                until: Some(window.ends_at),
+                note: window.note.clone(),
+            });
+        }
+        // Services became available again at the end of the last window, or later.
+        let last_window_end = self.maintenance_windows.iter().map(|window| window.ends_at).filter(|ends_at| *ends_at <= now).max();
+        SERVICES.map(|service| {
+            let (status, since) = self.tracker(service).status(Instant::now());
+            let mut since = self.clock_origin.timestamp_of(since);
+            if status == ServiceStatus::Available {
+                since = last_window_end.map_or(since, |ends_at| ends_at.max(since));
+            }
+            ServiceState { service, status, since, until: None, note: None }
+        })
+    }
+
+    fn tracker(&self, service: Service) -> MutexGuard<'_, ServiceTracker> {
+        self.services[service as usize].lock()
+    }
+}
+
+/// The same point in time on the monotonic clock and on the wall clock.
 #[derive(Debug)]
-struct Known {
-    breaker: CircuitBreaker,
-    begun: Instant,
-    failing: Option<Period>,
-    closed: Option<Period>,
+struct ClockOrigin {
+    instant: Instant,
+    timestamp: Timestamp,
 }
 
-/// A time in which something was so; while it is going on, its end lies ahead.
+impl ClockOrigin {
+    fn timestamp_of(&self, instant: Instant) -> Timestamp {
+        self.timestamp + SignedDuration::try_from(instant.duration_since(self.instant)).unwrap_or_default()
+    }
+}
+
+/// The circuit breaker of a service, and the periods with problems.
+#[derive(Debug)]
+struct ServiceTracker {
+    breaker: CircuitBreaker,
+    started_at: Instant,
+    degraded: Option<Period>,
+    maintenance: Option<Period>,
+}
+
+impl ServiceTracker {
+    fn new(settings: CircuitBreakerSettings, now: Instant) -> Self {
+        Self { breaker: CircuitBreaker::new(settings), started_at: now, degraded: None, maintenance: None }
+    }
+
+    fn record_result(&mut self, permit: &CallPermit, organisation: &Ukprn, error: Option<&LrsError>, now: Instant) -> Option<StateChange> {
+        let result = CallResult::of(error);
+        match (result, error) {
+            (_, Some(LrsError::Maintenance(_) | LrsError::IntermediaryMaintenance)) => {
+                Period::start_or_extend(&mut self.maintenance, now, now + ASSUMED_MAINTENANCE_DURATION);
+            }
+            (CallResult::Success, _) => Period::end(&mut self.maintenance, now),
+            (CallResult::Failure, _) => Period::start_or_extend(&mut self.degraded, now, now + DEGRADED_DURATION),
+            (CallResult::Ignored, _) => {}
+        }
+        self.breaker.record_result(permit, organisation, result, now)
+    }
+
+    /// Returns the status and its start.
+    fn status(&self, now: Instant) -> (ServiceStatus, Instant) {
+        let current = |period: Option<Period>| period.filter(|period| now < period.until).map(|period| period.since);
+        if let Some(since) = self.breaker.opened_at() {
+            return (ServiceStatus::Unavailable, since);
+        }
+        if let Some(since) = current(self.maintenance) {
+            return (ServiceStatus::Maintenance, since);
+        }
+        if let Some(since) = current(self.degraded) {
+            // If the service was unavailable in the meantime, it is degraded since the circuit breaker closed.
+            return (ServiceStatus::Degraded, self.breaker.closed_at().map_or(since, |closed_at| closed_at.max(since)));
+        }
+        let ends = [self.maintenance, self.degraded].map(|period| period.map(|period| period.until));
+        let since = ends.into_iter().flatten().chain(self.breaker.closed_at()).fold(self.started_at, Instant::max);
+        (ServiceStatus::Available, since)
+    }
+}
+
+/// A period with a problem. While the period lasts, its end lies in the future.
 #[derive(Debug, Clone, Copy)]
 struct Period {
     since: Instant,
@@ -74,114 +196,17 @@ struct Period {
 }
 
 impl Period {
-    /// It is so now, and will be taken to be so for this long.
-    fn goes_on(spell: &mut Option<Self>, now: Instant, until: Instant) {
-        let since = spell.filter(|spell| now < spell.until).map_or(now, |spell| spell.since);
-        *spell = Some(Self { since, until });
+    /// Starts the period, or extends it until `until`.
+    fn start_or_extend(period: &mut Option<Self>, now: Instant, until: Instant) {
+        let since = period.filter(|period| now < period.until).map_or(now, |period| period.since);
+        *period = Some(Self { since, until });
     }
 
-    fn ends(spell: &mut Option<Self>, now: Instant) {
-        if let Some(spell) = spell {
-            spell.until = spell.until.min(now);
+    /// Ends the period now, unless it has ended before.
+    fn end(period: &mut Option<Self>, now: Instant) {
+        if let Some(period) = period {
+            period.until = period.until.min(now);
         }
-    }
-}
-
-impl ServiceHealth {
-    /// Nothing is known but what was announced.
-    pub fn new(settings: CircuitBreakerSettings, windows: Vec<MaintenanceWindow>) -> Self {
-        let begun = (Instant::now(), Timestamp::now());
-        Self { windows, services: SERVICES.map(|_| Mutex::new(Known::new(settings, begun.0))), begun }
-    }
-
-    fn of(&self, service: Service) -> MutexGuard<'_, Known> {
-        self.services[service as usize].lock()
-    }
-
-    /// Is it worth lining up for a call?
-    ///
-    /// # Errors
-    /// Why not, and when it will be.
-    pub fn ensure_callable(&self, service: Service) -> Result<(), LrsError> {
-        let now = Timestamp::now();
-        if let Some(window) = MaintenanceWindow::now(&self.windows, now) {
-            return Err(LrsError::PlannedMaintenance { until: window.ends_at });
-        }
-        self.of(service).breaker.wait(Instant::now()).map_or(Ok(()), |wait| Err(LrsError::CircuitOpen { wait }))
-    }
-
-    /// Lets a call through. What became of it is told with [`State::end`].
-    ///
-    /// # Errors
-    /// Why it is not let through.
-    pub fn begin_call(&self, service: Service, organisation: &Ukprn) -> Result<CallPermit, LrsError> {
-        self.of(service).breaker.acquire(organisation, Instant::now()).map_err(|wait| LrsError::CircuitOpen { wait })
-    }
-
-    /// Hears what became of a call.
-    pub fn record_result(&self, service: Service, pass: &CallPermit, organisation: &Ukprn, failure: Option<&LrsError>) {
-        match self.of(service).end(pass, organisation, failure, Instant::now()) {
-            Some(StateChange::Opened) => tracing::warn!(?service, "LRS does not answer: calls fail at once until it does"),
-            Some(StateChange::Closed) => tracing::info!(?service, "LRS answers again"),
-            None => {}
-        }
-    }
-
-    /// What is known of each service.
-    pub fn services(&self) -> [ServiceState; 3] {
-        let now = Timestamp::now();
-        let window = MaintenanceWindow::now(&self.windows, now);
-        // The end of the last window is when everything was all right again.
-        let reopened = self.windows.iter().map(|window| window.ends_at).filter(|until| *until <= now).max();
-        SERVICES.map(|service| {
-            if let Some(MaintenanceWindow { starts_at: from, ends_at: until, note }) = window {
-                return ServiceState { service, status: ServiceStatus::Maintenance, since: *from, until: Some(*until), note: note.clone() };
-            }
-            let (status, since) = self.of(service).status(Instant::now());
-            let after = SignedDuration::try_from(since.duration_since(self.begun.0)).unwrap_or_default();
-            let mut since = self.begun.1 + after;
-            if status == ServiceStatus::Available {
-                since = reopened.map_or(since, |reopened| reopened.max(since));
-            }
-            ServiceState { service, status, since, until: None, note: None }
-        })
-    }
-}
-
-impl Known {
-    fn new(settings: CircuitBreakerSettings, now: Instant) -> Self {
-        Self { breaker: CircuitBreaker::new(settings), begun: now, failing: None, closed: None }
-    }
-
-    fn end(&mut self, pass: &CallPermit, organisation: &Ukprn, failure: Option<&LrsError>, now: Instant) -> Option<StateChange> {
-        let verdict = CallResult::of(failure);
-        match (verdict, failure) {
-            (_, Some(LrsError::Maintenance(_) | LrsError::MaintenanceInFront)) => {
-                Period::goes_on(&mut self.closed, now, now + ASSUMED_MAINTENANCE)
-            }
-            (CallResult::Answered, _) => Period::ends(&mut self.closed, now),
-            (CallResult::Failed, _) => Period::goes_on(&mut self.failing, now, now + DEGRADED_FOR),
-            (CallResult::Inconclusive, _) => {}
-        }
-        self.breaker.record_result(pass, organisation, verdict, now)
-    }
-
-    /// How it is, and since when.
-    fn status(&self, now: Instant) -> (ServiceStatus, Instant) {
-        let going_on = |spell: &Option<Period>| spell.filter(|spell| now < spell.until).map(|spell| spell.since);
-        if let Some(since) = self.breaker.open_since() {
-            return (ServiceStatus::Unavailable, since);
-        }
-        if let Some(since) = going_on(&self.closed) {
-            return (ServiceStatus::Maintenance, since);
-        }
-        if let Some(since) = going_on(&self.failing) {
-            // Since it got better, if it was worse.
-            return (ServiceStatus::Degraded, self.breaker.closed_at().map_or(since, |closed| closed.max(since)));
-        }
-        let ends = [self.closed, self.failing].map(|spell| spell.map(|spell| spell.until));
-        let since = ends.into_iter().flatten().chain(self.breaker.closed_at()).fold(self.begun, Instant::max);
-        (ServiceStatus::Available, since)
     }
 }
 
@@ -192,75 +217,76 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
-    struct Scene {
-        known: Known,
-        begun: Instant,
+    /// A tracker whose clock is given in seconds since its start.
+    struct Fixture {
+        tracker: ServiceTracker,
+        started_at: Instant,
     }
 
-    impl Scene {
+    impl Fixture {
         fn new() -> Self {
-            let begun = Instant::now();
+            let started_at = Instant::now();
             let settings = CircuitBreakerSettings { failure_threshold: 3, ..CircuitBreakerSettings::default() };
-            Self { known: Known::new(settings, begun), begun }
+            Self { tracker: ServiceTracker::new(settings, started_at), started_at }
         }
 
-        fn call(&mut self, second: u32, failure: Option<&LrsError>) {
-            let (now, organisation) = (self.begun + SECOND * second, Ukprn::parse("10000001").expect("a UKPRN"));
-            let pass = self.known.breaker.acquire(&organisation, now).expect("let through");
-            self.known.end(&pass, &organisation, failure, now);
+        fn call_at(&mut self, second: u32, error: Option<&LrsError>) {
+            let (now, organisation) = (self.started_at + SECOND * second, Ukprn::parse("10000001").expect("a UKPRN"));
+            let permit = self.tracker.breaker.try_acquire(&organisation, now).expect("a permit");
+            self.tracker.record_result(&permit, &organisation, error, now);
         }
 
-        fn at(&self, second: u32) -> (ServiceStatus, u64) {
-            let (status, since) = self.known.status(self.begun + SECOND * second);
-            (status, since.duration_since(self.begun).as_secs())
+        fn status_at(&self, second: u32) -> (ServiceStatus, u64) {
+            let (status, since) = self.tracker.status(self.started_at + SECOND * second);
+            (status, since.duration_since(self.started_at).as_secs())
         }
     }
 
     #[test]
-    fn a_service_is_as_its_calls_have_been() {
-        let mut scene = Scene::new();
-        assert_eq!(scene.at(5), (ServiceStatus::Available, 0));
-        scene.call(10, Some(&LrsError::Timeout));
-        scene.call(20, None);
-        assert_eq!(scene.at(30), (ServiceStatus::Degraded, 10));
-        scene.call(40, Some(&LrsError::Timeout));
-        assert_eq!(scene.at(90), (ServiceStatus::Degraded, 10));
-        assert_eq!(scene.at(100), (ServiceStatus::Available, 100));
+    fn service_status_follows_recent_calls() {
+        let mut fixture = Fixture::new();
+        assert_eq!(fixture.status_at(5), (ServiceStatus::Available, 0));
+        fixture.call_at(10, Some(&LrsError::Timeout));
+        fixture.call_at(20, None);
+        assert_eq!(fixture.status_at(30), (ServiceStatus::Degraded, 10));
+        fixture.call_at(40, Some(&LrsError::Timeout));
+        assert_eq!(fixture.status_at(90), (ServiceStatus::Degraded, 10));
+        assert_eq!(fixture.status_at(100), (ServiceStatus::Available, 100));
         for second in [200, 202] {
-            scene.call(second, Some(&LrsError::Unreachable));
+            fixture.call_at(second, Some(&LrsError::Unreachable));
         }
-        assert_eq!(scene.at(205), (ServiceStatus::Unavailable, 202));
-        scene.call(210, None);
-        assert_eq!(scene.at(211), (ServiceStatus::Degraded, 210), "it is back, but was away a moment ago");
-        assert_eq!(scene.at(300), (ServiceStatus::Available, 262));
+        assert_eq!(fixture.status_at(205), (ServiceStatus::Unavailable, 202));
+        fixture.call_at(210, None);
+        assert_eq!(fixture.status_at(211), (ServiceStatus::Degraded, 210), "the circuit breaker has just closed");
+        assert_eq!(fixture.status_at(300), (ServiceStatus::Available, 262));
     }
 
     #[test]
-    fn lrs_is_closed_until_it_answers_or_nothing_is_heard_for_a_while() {
-        let mut scene = Scene::new();
-        scene.call(10, Some(&LrsError::Maintenance(None)));
-        scene.call(20, Some(&LrsError::MaintenanceInFront));
-        assert_eq!(scene.at(300), (ServiceStatus::Maintenance, 10));
-        scene.call(310, None);
-        assert_eq!(scene.at(310), (ServiceStatus::Available, 310));
-        scene.call(400, Some(&LrsError::Maintenance(None)));
-        assert_eq!(scene.at(701), (ServiceStatus::Available, 700));
+    fn service_status_maintenance_ends_with_response_or_after_assumed_duration() {
+        let mut fixture = Fixture::new();
+        fixture.call_at(10, Some(&LrsError::Maintenance(None)));
+        fixture.call_at(20, Some(&LrsError::IntermediaryMaintenance));
+        assert_eq!(fixture.status_at(300), (ServiceStatus::Maintenance, 10));
+        fixture.call_at(310, None);
+        assert_eq!(fixture.status_at(310), (ServiceStatus::Available, 310));
+        fixture.call_at(400, Some(&LrsError::Maintenance(None)));
+        assert_eq!(fixture.status_at(701), (ServiceStatus::Available, 700));
     }
 
     #[test]
-    fn what_is_announced_is_so() {
+    fn service_state_within_maintenance_window_is_maintenance() {
         let now = Timestamp::now();
         let note = Some("yearly maintenance".to_owned());
         let (starts_at, ends_at) = (now - SignedDuration::from_secs(60), now + SignedDuration::from_secs(60));
-        let state =
-            ServiceHealth::new(CircuitBreakerSettings::default(), vec![MaintenanceWindow { starts_at, ends_at, note: note.clone() }]);
-        for service in state.services() {
+        let window = MaintenanceWindow { starts_at, ends_at, note: note.clone() };
+        let health = ServiceHealth::new(CircuitBreakerSettings::default(), vec![window]);
+        for state in health.service_states() {
             assert_eq!(
-                (service.status, service.since, service.until, &service.note),
+                (state.status, state.since, state.until, &state.note),
                 (ServiceStatus::Maintenance, starts_at, Some(ends_at), &note)
             );
         }
-        let closed = state.ensure_callable(Service::Learner).expect_err("closed");
-        assert_eq!(closed, LrsError::PlannedMaintenance { until: ends_at });
+        let error = health.ensure_callable(Service::Learner).expect_err("maintenance");
+        assert_eq!(error, LrsError::PlannedMaintenance { ends_at });
     }
 }

@@ -1,43 +1,44 @@
-//! What operators can measure: Prometheus's text format, on the operators' own port at `/metrics`. Every name is declared here, and
-//! described in `docs/METRICS.md`; labels come from closed lists, or from configuration.
+//! Prometheus metrics, served at `/metrics` on the admin listener. This file declares every metric; `docs/METRICS.md` describes them.
+//! Label values come from closed lists or from the configuration.
 
 use std::time::Duration;
 
 use ::metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
-/// Upper bounds of durations, in seconds: from what the gateway takes itself to what LRS may take with a batch.
-const BUCKETS: [f64; 12] = [0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 120.0];
+/// Upper bounds of duration buckets in seconds: from the gateway's own share of a request to the time that LRS may need for a batch call.
+const DURATION_BUCKETS_SECONDS: [f64; 12] = [0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 120.0];
 
-/// The same for batches, which LRS may work at for days.
-const BATCH_BUCKETS: [f64; 10] =
+/// Upper bounds of batch duration buckets in seconds. LRS may process a batch for days.
+const BATCH_BUCKETS_SECONDS: [f64; 10] =
     [60.0, 300.0, 900.0, 3600.0, 4.0 * 3600.0, 12.0 * 3600.0, 86_400.0, 2.0 * 86_400.0, 4.0 * 86_400.0, 7.0 * 86_400.0];
 
-const UPKEEP: Duration = Duration::from_secs(5);
+/// Interval at which recorded values are moved into their buckets.
+const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
 
 const BUILD_INFO: &str = "lrs_gateway_build_info";
 const REQUESTS: &str = "lrs_gateway_requests_total";
 const REQUEST_DURATION: &str = "lrs_gateway_request_duration_seconds";
 const REQUESTS_IN_FLIGHT: &str = "lrs_gateway_requests_in_flight";
-const CALLS: &str = "lrs_gateway_lrs_calls_total";
-const CALL_DURATION: &str = "lrs_gateway_lrs_call_duration_seconds";
-const CALLS_IN_FLIGHT: &str = "lrs_gateway_lrs_calls_in_flight";
+const LRS_CALLS: &str = "lrs_gateway_lrs_calls_total";
+const LRS_CALL_DURATION: &str = "lrs_gateway_lrs_call_duration_seconds";
+const LRS_CALLS_IN_FLIGHT: &str = "lrs_gateway_lrs_calls_in_flight";
 const QUEUE_LENGTH: &str = "lrs_gateway_lrs_queue_length";
 const SERVICE_STATE: &str = "lrs_gateway_lrs_service_state";
-const LIMITED: &str = "lrs_gateway_limited_total";
+const RATE_LIMITED: &str = "lrs_gateway_limited_total";
 const LIMITS_SHARED: &str = "lrs_gateway_limits_shared";
-const PARTS: &str = "lrs_gateway_batch_parts_total";
+const BATCH_PARTS: &str = "lrs_gateway_batch_parts_total";
 const BATCH_DURATION: &str = "lrs_gateway_batch_duration_seconds";
-const UNFINISHED: &str = "lrs_gateway_batches_unfinished";
-const BATCHES_DUE: &str = "lrs_gateway_batches_due";
+const BATCHES_UNFINISHED: &str = "lrs_gateway_batches_unfinished";
+const BATCHES_OVERDUE: &str = "lrs_gateway_batches_overdue";
 const OLDEST_DUE: &str = "lrs_gateway_batch_oldest_due_seconds";
 const CERTIFICATE_EXPIRY: &str = "lrs_gateway_certificate_expiry_timestamp_seconds";
-const UNUSABLE: &str = "lrs_gateway_organisations_unusable";
-const KEYS_AGE: &str = "lrs_gateway_issuer_keys_age_seconds";
+const UNUSABLE_ORGANISATIONS: &str = "lrs_gateway_organisations_unusable";
+const ISSUER_KEYS_AGE: &str = "lrs_gateway_issuer_keys_age_seconds";
 const STORE_ERRORS: &str = "lrs_gateway_store_errors_total";
-const AUDIT_WAITING: &str = "lrs_gateway_audit_waiting";
+const AUDIT_QUEUE_LENGTH: &str = "lrs_gateway_audit_waiting";
 
-/// All that has been counted.
+/// Recorder of all metrics of the process.
 #[derive(Clone)]
 pub struct Metrics(PrometheusHandle);
 
@@ -48,89 +49,90 @@ impl std::fmt::Debug for Metrics {
 }
 
 impl Metrics {
-    /// Begins to count, in the whole process.
+    /// Installs the recorder for the whole process.
     ///
     /// # Errors
-    /// When somebody has begun already.
-    pub fn begin() -> Result<Self, String> {
+    /// Returns a text if a recorder is installed already.
+    pub fn install() -> Result<Self, String> {
         let builder = PrometheusBuilder::new()
-            .set_buckets_for_metric(Matcher::Suffix("_duration_seconds".into()), &BUCKETS)
-            .and_then(|builder| builder.set_buckets_for_metric(Matcher::Full(BATCH_DURATION.into()), &BATCH_BUCKETS));
+            .set_buckets_for_metric(Matcher::Suffix("_duration_seconds".into()), &DURATION_BUCKETS_SECONDS)
+            .and_then(|builder| builder.set_buckets_for_metric(Matcher::Full(BATCH_DURATION.into()), &BATCH_BUCKETS_SECONDS));
         let handle = builder.and_then(PrometheusBuilder::install_recorder).map_err(|error| format!("metrics: {error}"))?;
         describe();
         gauge!(BUILD_INFO, "version" => env!("CARGO_PKG_VERSION")).set(1.0);
-        // What has not happened yet is there all the same, as far as its labels are known.
+        // Series whose labels are known exist from the start, so that alerts see 0 and not a missing series.
         counter!(STORE_ERRORS).absolute(0);
         gauge!(LIMITS_SHARED).set(1.0);
         gauge!(REQUESTS_IN_FLIGHT).set(0.0);
-        gauge!(CALLS_IN_FLIGHT).set(0.0);
+        gauge!(LRS_CALLS_IN_FLIGHT).set(0.0);
         for limit in ["organisation", "person", "searches"] {
-            counter!(LIMITED, "limit" => limit).absolute(0);
+            counter!(RATE_LIMITED, "limit" => limit).absolute(0);
         }
         Ok(Self(handle))
     }
 
-    /// Sorts what was measured into its buckets now and then, for as long as this is awaited. Nobody may ever ask for it.
-    pub async fn keep(self) {
+    /// Moves recorded values into their buckets periodically until the future is dropped. Without it, values accumulate if `/metrics` is
+    /// never scraped.
+    pub async fn run_upkeep(self) {
         loop {
-            tokio::time::sleep(UPKEEP).await;
+            tokio::time::sleep(UPKEEP_INTERVAL).await;
             self.0.run_upkeep();
         }
     }
 
-    /// Everything, in Prometheus's text format.
-    pub fn text(&self) -> String {
+    /// Returns all metrics in the Prometheus text format.
+    pub fn render(&self) -> String {
         self.0.run_upkeep();
         self.0.render()
     }
 }
 
 fn describe() {
-    describe_gauge!(BUILD_INFO, "The version that runs.");
+    describe_gauge!(BUILD_INFO, "Version of the gateway; always 1.");
     describe_counter!(REQUESTS, "Requests, by operation and HTTP status.");
-    describe_histogram!(REQUEST_DURATION, Unit::Seconds, "How long requests took.");
-    describe_gauge!(REQUESTS_IN_FLIGHT, "Requests being worked on.");
-    describe_counter!(CALLS, "Calls to LRS, by its operation and what became of them.");
-    describe_histogram!(CALL_DURATION, Unit::Seconds, "How long calls to LRS took.");
-    describe_gauge!(CALLS_IN_FLIGHT, "Calls to LRS being made.");
-    describe_gauge!(QUEUE_LENGTH, "Calls that wait for their turn at LRS.");
-    describe_gauge!(SERVICE_STATE, "How a service of LRS is: 0 available, 1 degraded, 2 maintenance, 3 unavailable.");
-    describe_counter!(LIMITED, "Requests refused by a limit.");
-    describe_gauge!(LIMITS_SHARED, "1 if limits are counted as configured, 0 if Redis is in trouble and every replica counts for itself.");
-    describe_counter!(PARTS, "Parts of batches that got into a state, by kind of batch.");
-    describe_histogram!(BATCH_DURATION, Unit::Seconds, "How long batches took, by how they ended.");
-    describe_gauge!(UNFINISHED, "Batches that are not over.");
-    describe_gauge!(BATCHES_DUE, "Batches that somebody should be working at now.");
-    describe_gauge!(OLDEST_DUE, Unit::Seconds, "For how long the longest of them has waited.");
-    describe_gauge!(CERTIFICATE_EXPIRY, Unit::Seconds, "When an organisation's client certificate ends, in seconds since 1970.");
-    describe_gauge!(UNUSABLE, "Organisations' files that cannot be used as they are.");
-    describe_gauge!(KEYS_AGE, Unit::Seconds, "How long ago an issuer's keys were fetched.");
-    describe_counter!(STORE_ERRORS, "What was asked of Redis and failed.");
-    describe_gauge!(AUDIT_WAITING, "Lines of the audit trail that wait to be written.");
+    describe_histogram!(REQUEST_DURATION, Unit::Seconds, "Duration of requests.");
+    describe_gauge!(REQUESTS_IN_FLIGHT, "Requests in progress.");
+    describe_counter!(LRS_CALLS, "Calls to LRS, by LRS operation and outcome.");
+    describe_histogram!(LRS_CALL_DURATION, Unit::Seconds, "Duration of calls to LRS.");
+    describe_gauge!(LRS_CALLS_IN_FLIGHT, "Calls to LRS in progress.");
+    describe_gauge!(QUEUE_LENGTH, "Calls to LRS that wait for a permit.");
+    describe_gauge!(SERVICE_STATE, "State of an LRS service: 0 available, 1 degraded, 2 maintenance, 3 unavailable.");
+    describe_counter!(RATE_LIMITED, "Requests rejected by a rate limit.");
+    describe_gauge!(LIMITS_SHARED, "1 if all replicas share the rate limits, 0 if Redis is unavailable and each replica counts locally.");
+    describe_counter!(BATCH_PARTS, "Transitions of batch parts into a state, by kind of batch.");
+    describe_histogram!(BATCH_DURATION, Unit::Seconds, "Duration of batches from acceptance to completion, by final status.");
+    describe_gauge!(BATCHES_UNFINISHED, "Unfinished batches.");
+    describe_gauge!(BATCHES_OVERDUE, "Batches that are due and that no worker has claimed.");
+    describe_gauge!(OLDEST_DUE, Unit::Seconds, "Time since the longest-waiting of these batches became due.");
+    describe_gauge!(CERTIFICATE_EXPIRY, Unit::Seconds, "Expiry time of an organisation's client certificate, in seconds since 1970.");
+    describe_gauge!(UNUSABLE_ORGANISATIONS, "Organisation files with an error.");
+    describe_gauge!(ISSUER_KEYS_AGE, Unit::Seconds, "Time since an issuer's keys were last fetched.");
+    describe_counter!(STORE_ERRORS, "Failed Redis commands.");
+    describe_gauge!(AUDIT_QUEUE_LENGTH, "Audit trail lines that wait to be written.");
 }
 
-/// A request has been answered.
-pub fn request(operation: &str, status: u16, took: Duration) {
+/// Records an answered request and its duration.
+pub fn record_request(operation: &str, status: u16, duration: Duration) {
     counter!(REQUESTS, "operation" => operation.to_owned(), "status" => status.to_string()).increment(1);
-    histogram!(REQUEST_DURATION, "operation" => operation.to_owned()).record(took.as_secs_f64());
+    histogram!(REQUEST_DURATION, "operation" => operation.to_owned()).record(duration.as_secs_f64());
 }
 
-/// A request is being worked on for as long as this lives.
+/// Guard that counts a request or a call to LRS as in progress until it is dropped.
 #[derive(Debug)]
 pub struct InFlight(&'static str);
 
 impl InFlight {
-    /// A request.
+    /// Counts a request.
     pub fn request() -> Self {
-        Self::of(REQUESTS_IN_FLIGHT)
+        Self::new(REQUESTS_IN_FLIGHT)
     }
 
-    /// A call to LRS.
+    /// Counts a call to LRS.
     pub fn call() -> Self {
-        Self::of(CALLS_IN_FLIGHT)
+        Self::new(LRS_CALLS_IN_FLIGHT)
     }
 
-    fn of(name: &'static str) -> Self {
+    fn new(name: &'static str) -> Self {
         gauge!(name).increment(1.0);
         Self(name)
     }
@@ -142,76 +144,77 @@ impl Drop for InFlight {
     }
 }
 
-/// A call to LRS has ended.
-pub fn call(operation: &'static str, outcome: &'static str, took: Duration) {
-    counter!(CALLS, "operation" => operation, "outcome" => outcome).increment(1);
-    histogram!(CALL_DURATION, "operation" => operation).record(took.as_secs_f64());
+/// Records a finished call to LRS and its duration.
+pub fn record_lrs_call(operation: &'static str, outcome: &'static str, duration: Duration) {
+    counter!(LRS_CALLS, "operation" => operation, "outcome" => outcome).increment(1);
+    histogram!(LRS_CALL_DURATION, "operation" => operation).record(duration.as_secs_f64());
 }
 
-/// So many calls wait for their turn.
-pub fn queue_length(length: usize) {
-    gauge!(QUEUE_LENGTH).set(count(length));
+/// Sets the number of calls that wait for a permit.
+pub fn set_queue_length(calls: usize) {
+    gauge!(QUEUE_LENGTH).set(as_f64(calls));
 }
 
-/// A request was refused by this limit.
-pub fn limited(limit: &'static str) {
-    counter!(LIMITED, "limit" => limit).increment(1);
+/// Records a request that a rate limit rejected.
+pub fn record_rate_limited(limit: &'static str) {
+    counter!(RATE_LIMITED, "limit" => limit).increment(1);
 }
 
-/// Are limits counted as they should be?
-pub fn limits_shared(shared: bool) {
+/// Sets whether all replicas share the rate limits.
+pub fn set_limits_shared(shared: bool) {
     gauge!(LIMITS_SHARED).set(if shared { 1.0 } else { 0.0 });
 }
 
-/// A part of a batch of this kind has got into this state.
-pub fn part(kind: &'static str, state: &'static str) {
-    counter!(PARTS, "kind" => kind, "state" => state).increment(1);
+/// Records that a part of a batch entered a state.
+pub fn record_part_state(kind: &'static str, state: &'static str) {
+    counter!(BATCH_PARTS, "kind" => kind, "state" => state).increment(1);
 }
 
-/// Redis did not do what it was asked to.
-pub fn store_error() {
+/// Records a failed Redis command.
+pub fn record_store_error() {
     counter!(STORE_ERRORS).increment(1);
 }
 
-/// A batch of this kind has ended like this, so long after it was accepted.
-pub fn batch(kind: &'static str, status: &'static str, took: Duration) {
-    histogram!(BATCH_DURATION, "kind" => kind, "status" => status).record(took.as_secs_f64());
+/// Records a finished batch and the time since its acceptance.
+pub fn record_batch(kind: &'static str, status: &'static str, duration: Duration) {
+    histogram!(BATCH_DURATION, "kind" => kind, "status" => status).record(duration.as_secs_f64());
 }
 
-/// So many batches are not over, so many of them are due, the first of these for so long.
-pub fn backlog(unfinished: usize, due: usize, oldest: Duration) {
-    gauge!(UNFINISHED).set(count(unfinished));
-    gauge!(BATCHES_DUE).set(count(due));
-    gauge!(OLDEST_DUE).set(oldest.as_secs_f64());
+/// Sets the number of unfinished batches, the number of those that are due and not claimed, and the time since the oldest became due.
+pub fn set_backlog(unfinished: usize, due: usize, oldest_due: Duration) {
+    gauge!(BATCHES_UNFINISHED).set(as_f64(unfinished));
+    gauge!(BATCHES_OVERDUE).set(as_f64(due));
+    gauge!(OLDEST_DUE).set(oldest_due.as_secs_f64());
 }
 
-/// A service of LRS is so.
-pub fn service_state(service: &'static str, state: u8) {
+/// Sets the state of an LRS service.
+pub fn set_service_state(service: &'static str, state: u8) {
     gauge!(SERVICE_STATE, "service" => service).set(f64::from(state));
 }
 
-/// An organisation's certificate ends then. `None`: the organisation is gone, or has none.
-pub fn certificate(organisation: &str, ends: Option<i64>) {
-    #[expect(clippy::cast_precision_loss, reason = "seconds since 1970 fit")]
-    let seconds = ends.map_or(f64::NAN, |ends| ends as f64);
-    gauge!(CERTIFICATE_EXPIRY, "organisation" => organisation.to_owned()).set(seconds);
+/// Sets the expiry time of an organisation's client certificate, in seconds since 1970. `None` (not a number) if the organisation was
+/// removed or has no certificate.
+pub fn set_certificate_expiry(organisation: &str, epoch_seconds: Option<i64>) {
+    #[expect(clippy::cast_precision_loss, reason = "seconds since 1970 fit into an f64")]
+    let value = epoch_seconds.map_or(f64::NAN, |seconds| seconds as f64);
+    gauge!(CERTIFICATE_EXPIRY, "organisation" => organisation.to_owned()).set(value);
 }
 
-/// So many organisations' files cannot be used as they are.
-pub fn unusable_organisations(files: usize) {
-    gauge!(UNUSABLE).set(count(files));
+/// Sets the number of organisation files with an error.
+pub fn set_unusable_organisations(files: usize) {
+    gauge!(UNUSABLE_ORGANISATIONS).set(as_f64(files));
 }
 
-/// An issuer's keys were fetched so long ago.
-pub fn keys_age(issuer: &str, age: Duration) {
-    gauge!(KEYS_AGE, "issuer" => issuer.to_owned()).set(age.as_secs_f64());
+/// Sets the time since an issuer's keys were last fetched.
+pub fn set_issuer_keys_age(issuer: &str, age: Duration) {
+    gauge!(ISSUER_KEYS_AGE, "issuer" => issuer.to_owned()).set(age.as_secs_f64());
 }
 
-/// So many lines of the audit trail wait.
-pub fn audit_waiting(lines: usize) {
-    gauge!(AUDIT_WAITING).set(count(lines));
+/// Sets the number of audit trail lines that wait to be written.
+pub fn set_audit_queue_length(lines: usize) {
+    gauge!(AUDIT_QUEUE_LENGTH).set(as_f64(lines));
 }
 
-fn count(number: usize) -> f64 {
-    f64::from(u32::try_from(number).unwrap_or(u32::MAX))
+fn as_f64(count: usize) -> f64 {
+    f64::from(u32::try_from(count).unwrap_or(u32::MAX))
 }

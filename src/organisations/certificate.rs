@@ -1,117 +1,116 @@
-//! Client certificates: read, and checked before anybody is shown them.
+//! Client certificates: parsed from PEM or PKCS#12, and checked before LRS sees them.
 
 use p12_keystore::Pkcs12Archive;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::sign::CertifiedKey;
-use x509_parser::certificate::X509Certificate;
 
 use crate::tls::{self, Validity};
 
-/// A certificate chain and the key that belongs to it.
+/// A client certificate with its chain and its private key.
 #[derive(Debug)]
 pub struct ClientCertificate {
     pub(crate) chain: Vec<CertificateDer<'static>>,
     pub(crate) key: PrivateKeyDer<'static>,
-    /// When the certificate is valid.
+    /// Validity period of the certificate.
     pub validity: Validity,
 }
 
 impl ClientCertificate {
-    /// Reads PEM: certificates, the organisation's own first, then its issuers; and the key.
+    /// Parses PEM: the organisation's certificate followed by its issuers in order, and the private key.
     ///
     /// # Errors
-    /// What is wrong.
+    /// Returns a text with the setting if the PEM is invalid, the key does not belong to the first certificate, or the issuers are not in
+    /// order.
     pub fn from_pem(certificates: &[u8], key: &[u8]) -> Result<Self, String> {
-        let chain = tls::certificates_in(certificates).map_err(|problem| format!("certificate_file: {problem}"))?;
-        let key = tls::private_key_in(key).map_err(|problem| format!("key_file: {problem}"))?;
+        let chain = tls::parse_certificates(certificates).map_err(|error| format!("certificate_file: {error}"))?;
+        let key = tls::parse_private_key(key).map_err(|error| format!("key_file: {error}"))?;
         if !belong_together(&chain[0], &key)? {
-            let other = chain[1..].iter().any(|certificate| belong_together(certificate, &key) == Ok(true));
-            return Err(if other {
-                "certificate_file: the certificate that the key belongs to must come first, then its issuers".into()
+            let belongs_to_other = chain[1..].iter().any(|certificate| belong_together(certificate, &key) == Ok(true));
+            return Err(if belongs_to_other {
+                "certificate_file: the certificate of the key must come first, followed by its issuers".into()
             } else {
                 "the key does not belong to the certificate".into()
             });
         }
-        for (number, pair) in chain.windows(2).enumerate() {
-            if parsed(&pair[0])?.issuer() != parsed(&pair[1])?.subject() {
+        for (index, pair) in chain.windows(2).enumerate() {
+            if tls::parse_x509(&pair[0])?.issuer() != tls::parse_x509(&pair[1])?.subject() {
                 return Err(format!(
-                    "certificate_file: certificate {} is not the issuer of the one before it: the organisation's own comes first, then \
-                     its issuers in order",
-                    number + 2
+                    "certificate_file: certificate {} is not the issuer of the certificate before it: the organisation's certificate must \
+                     come first, followed by its issuers in order",
+                    index + 2
                 ));
             }
         }
         Self::new(chain, key)
     }
 
-    /// Reads PKCS#12 (a .pfx or .p12 file), with the encryptions of today or of LRS's early years. Of what is in it, the certificate is
-    /// taken that belongs to a key, and its issuers without the root.
+    /// Parses a PKCS#12 archive (.pfx, .p12) with current encryption or the encryption of LRS's early years. Uses the certificate that a
+    /// key in the archive belongs to, and its issuers without the root.
     ///
     /// # Errors
-    /// What is wrong.
+    /// Returns a text with the setting if the archive cannot be decrypted or contains no certificate with its key.
     pub fn from_pkcs12(archive: &[u8], password: &str) -> Result<Self, String> {
         let archive = Pkcs12Archive::from_pkcs12(archive, password).map_err(|error| {
-            let explained = "pfx_file: cannot be opened: the password is wrong, or it is no PKCS#12 file, or one with an encryption \
-                that is not supported (convert it with `openssl pkcs12`)";
-            format!("{explained}: {error}")
+            let causes = "pfx_file: cannot be opened: the password is wrong, the file is not PKCS#12, or its encryption is not supported \
+                (convert it with `openssl pkcs12`)";
+            format!("{causes}: {error}")
         })?;
         let certificates: Vec<CertificateDer<'static>> =
             archive.certs.iter().map(|bag| CertificateDer::from(bag.cert.as_der().to_vec())).collect();
-        let mut unusable = None;
+        let mut last_error = None;
         for bag in &archive.keys {
             let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(bag.key.as_der().to_vec()));
             for certificate in &certificates {
                 match belong_together(certificate, &key) {
-                    Ok(true) => return Self::new(chain_from(certificate, &certificates)?, key),
+                    Ok(true) => return Self::new(chain_of(certificate, &certificates)?, key),
                     Ok(false) => {}
-                    Err(problem) => unusable = Some(problem),
+                    Err(error) => last_error = Some(error),
                 }
             }
         }
-        if let Some(problem) = unusable {
-            return Err(format!("pfx_file: {problem}"));
+        if let Some(error) = last_error {
+            return Err(format!("pfx_file: {error}"));
         }
         let (keys, count) = (archive.keys.len(), certificates.len());
-        Err(format!("pfx_file: no certificate in it belongs to a key in it (certificates: {count}, keys: {keys})"))
+        Err(format!("pfx_file: contains no certificate with its private key (certificates: {count}, keys: {keys})"))
     }
 
-    /// How many certificates are shown: its own, and those above it.
+    /// Returns the number of certificates presented to LRS: the organisation's own and its issuers.
     pub const fn chain_length(&self) -> usize {
         self.chain.len()
     }
 
     fn new(chain: Vec<CertificateDer<'static>>, key: PrivateKeyDer<'static>) -> Result<Self, String> {
-        let validity = tls::validity(&chain[0])?;
+        let validity = tls::certificate_validity(&chain[0])?;
         Ok(Self { chain, key, validity })
     }
 }
 
-fn parsed<'c>(certificate: &'c CertificateDer<'_>) -> Result<X509Certificate<'c>, String> {
-    let parsed = x509_parser::parse_x509_certificate(certificate);
-    parsed.map(|(_, certificate)| certificate).map_err(|_| "there is something in it that is not an X.509 certificate".into())
-}
-
+/// Returns `true` if the key is the certificate's private key.
 fn belong_together(certificate: &CertificateDer<'static>, key: &PrivateKeyDer<'static>) -> Result<bool, String> {
-    match CertifiedKey::from_der(vec![certificate.clone()], key.clone_key(), &tls::provider()) {
+    match CertifiedKey::from_der(vec![certificate.clone()], key.clone_key(), &tls::crypto_provider()) {
         Ok(_) => Ok(true),
         Err(rustls::Error::InconsistentKeys(_)) => Ok(false),
         Err(rustls::Error::InvalidCertificate(error)) => {
-            Err(format!("the certificate cannot be used: it must be X.509, version 3 (LRS's are): {error:?}"))
+            Err(format!("the certificate cannot be used: it must be X.509 version 3, as certificates of LRS are: {error:?}"))
         }
         Err(error) => Err(format!("the key cannot be used: {error}")),
     }
 }
 
-/// A certificate and its issuers, as far as they are among these. The root is left out: who trusts it, has it.
-fn chain_from(
+/// Returns a certificate followed by its issuers, as far as they are among `certificates`. The root is left out: a server that trusts it
+/// has it.
+fn chain_of(
     certificate: &CertificateDer<'static>,
     certificates: &[CertificateDer<'static>],
 ) -> Result<Vec<CertificateDer<'static>>, String> {
     let mut chain = vec![certificate.clone()];
     while chain.len() <= certificates.len() {
-        let last = parsed(&chain[chain.len() - 1])?;
+        let last = tls::parse_x509(&chain[chain.len() - 1])?;
         let issuer = certificates.iter().find(|candidate| {
-            !chain.contains(candidate) && parsed(candidate).is_ok_and(|one| one.subject() == last.issuer() && one.issuer() != one.subject())
+            let parsed = tls::parse_x509(candidate);
+            !chain.contains(candidate)
+                && parsed.is_ok_and(|parsed| parsed.subject() == last.issuer() && parsed.issuer() != parsed.subject())
         });
         let Some(issuer) = issuer.cloned() else { break };
         drop(last);

@@ -1,20 +1,22 @@
-//! One file per organisation.
+//! An organisation's TOML file, and the password and certificate files that it references.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use aws_lc_rs::digest::Digest;
 
-use crate::domain::{OrganisationRef, Ukprn};
-use crate::file_watch::{Content, Fingerprint, read};
-use crate::organisations::{ClientCertificate, ClientFactory, LoadReport, Organisation, OrganisationPassword, Product};
-use crate::rate_limit::RateOverrides;
-use crate::schema::form;
+use super::certificate::ClientCertificate;
+use super::organisation::{ClientFactory, Organisation, OrganisationPassword, OrganisationSettings};
+use super::rate_overrides::{LimitOverride, RateOverrides};
+use super::registry::LoadReport;
+use crate::domain::{OrganisationRef, Product, Ukprn};
+use crate::file_watch::{ContentDigest, FileContent, read};
+use crate::schema::input;
 use crate::schema::toml::from_text;
 use crate::tls::Validity;
 
-form! {
-    /// What an organisation's file says.
+input! {
+    /// Content of an organisation's file. Paths are relative to the file.
     #[derive(Debug)]
     pub struct OrganisationFile {
         ukprn: Ukprn,
@@ -27,8 +29,8 @@ form! {
     }
 }
 
-form! {
-    /// Limits of its own, where they are not the usual ones.
+input! {
+    /// Rate limits that replace the configured ones.
     #[derive(Debug, Clone)]
     struct LimitsSection {
         organisation_per_minute: Option<u32>,
@@ -40,24 +42,8 @@ form! {
     }
 }
 
-impl LimitsSection {
-    const fn rates(&self) -> RateOverrides {
-        RateOverrides {
-            organisation: [self.organisation_per_minute, self.organisation_burst],
-            person: [self.person_per_minute, self.person_burst],
-            searches: [self.searches_per_minute, self.searches_burst],
-        }
-    }
-
-    /// A limit of nothing would be no limit but a mistake.
-    fn is_usable(&self) -> bool {
-        let RateOverrides { organisation, person, searches } = self.rates();
-        [organisation, person, searches].iter().flatten().all(|number| number.is_none_or(|number| number > 0))
-    }
-}
-
-form! {
-    /// Where an organisation's certificate is.
+input! {
+    /// Files of an organisation's client certificate: PEM or PKCS#12.
     #[derive(Debug)]
     struct CertificateFiles {
         certificate_file: Option<PathBuf>,
@@ -68,36 +54,43 @@ form! {
 }
 
 impl OrganisationFile {
-    /// The files it names.
-    fn names(&self) -> Vec<&PathBuf> {
-        let certificate = self
+    fn referenced_files(&self) -> Vec<&PathBuf> {
+        let certificate_files = self
             .client_certificate
             .iter()
             .flat_map(|files| [&files.certificate_file, &files.key_file, &files.pfx_file, &files.pfx_password_file].into_iter().flatten());
-        std::iter::once(&self.password_file).chain(certificate).collect()
+        std::iter::once(&self.password_file).chain(certificate_files).collect()
     }
 }
 
-/// Everything an organisation's files say, read once: what is compared is what is used.
-pub(super) struct Gathered {
-    path: PathBuf,
-    file: Result<OrganisationFile, Vec<String>>,
-    named: HashMap<PathBuf, Content>,
-    /// What tells it from other versions.
-    pub digest: Digest,
+impl LimitsSection {
+    const fn overrides(&self) -> RateOverrides {
+        RateOverrides {
+            organisation: LimitOverride { per_minute: self.organisation_per_minute, burst: self.organisation_burst },
+            person: LimitOverride { per_minute: self.person_per_minute, burst: self.person_burst },
+            searches: LimitOverride { per_minute: self.searches_per_minute, burst: self.searches_burst },
+        }
+    }
+
+    /// Returns `true` if no number is 0. A limit of 0 is a mistake, not a way to switch a limit off.
+    fn is_valid(&self) -> bool {
+        let RateOverrides { organisation, person, searches } = self.overrides();
+        let numbers = [organisation, person, searches].map(|limit| [limit.per_minute, limit.burst]);
+        numbers.iter().flatten().all(|number| number.is_none_or(|number| number > 0))
+    }
 }
 
-/// The `*.toml` files of a directory, in order of name. Hidden files are passed over.
+/// Returns the `*.toml` files of a directory in order of name, without hidden files.
 ///
 /// # Errors
-/// When the directory cannot be read.
-pub(super) fn files_of(directory: &Path) -> Result<Vec<PathBuf>, String> {
+/// Returns a text if the directory cannot be read.
+pub(super) fn organisation_files(directory: &Path) -> Result<Vec<PathBuf>, String> {
     let unreadable = |error: std::io::Error| format!("{}: the directory cannot be read: {error}", directory.display());
     let mut paths = Vec::new();
     for entry in std::fs::read_dir(directory).map_err(unreadable)? {
         let path = entry.map_err(unreadable)?.path();
-        let hidden = path.file_name().is_none_or(|name| name.to_string_lossy().starts_with('.'));
-        if !hidden && path.extension().is_some_and(|extension| extension == "toml") {
+        let is_hidden = path.file_name().is_none_or(|name| name.to_string_lossy().starts_with('.'));
+        if !is_hidden && path.extension().is_some_and(|extension| extension == "toml") {
             paths.push(path);
         }
     }
@@ -105,125 +98,152 @@ pub(super) fn files_of(directory: &Path) -> Result<Vec<PathBuf>, String> {
     Ok(paths)
 }
 
-impl Gathered {
-    /// Reads an organisation's file, and those that it names.
+/// Content of an organisation's file and of the files that it references. Each file is read once, so the digest always belongs to the
+/// content in use.
+pub(super) struct OrganisationSource {
+    path: PathBuf,
+    file: Result<OrganisationFile, Vec<String>>,
+    referenced: HashMap<PathBuf, FileContent>,
+    /// Digest of all files.
+    pub digest: Digest,
+}
+
+impl OrganisationSource {
+    /// Reads an organisation's file and the files that it references.
     pub(super) fn read(path: &Path) -> Self {
-        let text = read(path);
-        let mut everything = Fingerprint::new();
-        everything.include(&text);
-        let at = |problem: &str| vec![format!("{}: {problem}", path.display())];
-        let file = text.map_err(|problem| at(&problem)).and_then(|bytes| {
-            let text = String::from_utf8(bytes).map_err(|_| at("not well-formed TOML: it is not UTF-8"))?;
+        let content = read(path);
+        let mut digest = ContentDigest::new();
+        digest.update(&content);
+        let file_error = |error: &str| vec![format!("{}: {error}", path.display())];
+        let file = content.map_err(|error| file_error(&error)).and_then(|bytes| {
+            let text = String::from_utf8(bytes).map_err(|_| file_error("not well-formed TOML: must be UTF-8"))?;
             from_text::<OrganisationFile>(path, &text)
         });
-        let mut named = HashMap::new();
-        for name in file.iter().flat_map(OrganisationFile::names) {
-            let content = read(&beside(path, name));
-            everything.include(&content);
-            named.insert(name.clone(), content);
+        let mut referenced = HashMap::new();
+        for name in file.iter().flat_map(OrganisationFile::referenced_files) {
+            let content = read(&resolve(path, name));
+            digest.update(&content);
+            referenced.insert(name.clone(), content);
         }
-        Self { path: path.to_owned(), file, named, digest: everything.finish() }
+        Self { path: path.to_owned(), file, referenced, digest: digest.finish() }
     }
 
-    /// Whose it is, if it can be read.
+    /// Returns the organisation's UKPRN if the file is valid.
     pub(super) fn ukprn(&self) -> Option<&Ukprn> {
         self.file.as_ref().ok().map(|file| &file.ukprn)
     }
 
-    /// Puts the organisation together, if it can. What is wrong and what is worth saying goes to `report`.
-    pub(super) fn open(self, clients: &dyn ClientFactory, certificate_needed: bool, report: &mut LoadReport) -> Option<Organisation> {
-        let Self { path, file, named, .. } = self;
-        let file = file.map_err(|mut problems| report.problems.append(&mut problems)).ok()?;
-        let files = Files { path: &path, named };
-        let password = files.password(&file).map_err(|problem| report.problems.push(problem)).ok();
-        let identity = files.identity(&file).map_err(|problem| report.problems.push(problem)).ok();
-        if let Some(identity) = &identity {
-            look_at(&file.ukprn, identity.as_ref().map(|identity| identity.validity), certificate_needed, report);
+    /// Creates the organisation. Returns `None` if a file is invalid. Adds errors and remarks to `report`.
+    pub(super) fn build(self, clients: &dyn ClientFactory, certificate_required: bool, report: &mut LoadReport) -> Option<Organisation> {
+        let Self { path, file, referenced, .. } = self;
+        let file = file.map_err(|mut errors| report.problems.append(&mut errors)).ok()?;
+        let files = ReferencedFiles { organisation_file: &path, contents: referenced };
+        let password = files.password(&file).map_err(|error| report.problems.push(error)).ok();
+        let client_certificate = files.client_certificate(&file).map_err(|error| report.problems.push(error)).ok();
+        if let Some(certificate) = &client_certificate {
+            let validity = certificate.as_ref().map(|certificate| certificate.validity);
+            report_certificate(&file.ukprn, validity, certificate_required, report);
         }
-        let limits = file.limits.as_ref().map(LimitsSection::rates).unwrap_or_default();
-        if file.limits.as_ref().is_some_and(|limits| !limits.is_usable()) {
+        let rate_overrides = file.limits.as_ref().map(LimitsSection::overrides).unwrap_or_default();
+        if file.limits.as_ref().is_some_and(|limits| !limits.is_valid()) {
             report.problems.push(format!("{}: limits: every number must be at least 1", path.display()));
             return None;
         }
-        Organisation::new(file.ukprn, file.name, file.organisation_ref, file.products, password?, identity?, clients)
-            .map(|organisation| organisation.with_limits(limits))
-            .map_err(|problem| report.problems.push(format!("{}: client_certificate: {problem}", path.display())))
+        let settings = OrganisationSettings {
+            ukprn: file.ukprn,
+            name: file.name,
+            organisation_ref: file.organisation_ref,
+            products: file.products,
+            password: password?,
+            client_certificate: client_certificate?,
+        };
+        Organisation::new(settings, clients)
+            .map(|organisation| organisation.with_rate_overrides(rate_overrides))
+            .map_err(|error| report.problems.push(format!("{}: client_certificate: {error}", path.display())))
             .ok()
     }
 }
 
-/// A certificate that ended, or is missing, does not keep the organisation from being tried: LRS decides.
-fn look_at(ukprn: &Ukprn, validity: Option<Validity>, needed: bool, report: &mut LoadReport) {
+/// Reports an expired or missing certificate as an error, a valid one as a remark. The organisation is used in any case: LRS decides.
+fn report_certificate(ukprn: &Ukprn, validity: Option<Validity>, required: bool, report: &mut LoadReport) {
     match validity {
-        Some(validity) if !validity.is_now() => {
-            let Validity { from, until } = validity;
-            report.problems.push(format!("organisation {ukprn}: its client certificate is not valid now, but from {from} until {until}"));
+        Some(validity) if !validity.is_current() => {
+            let Validity { not_before, not_after } = validity;
+            report.problems.push(format!(
+                "organisation {ukprn}: client certificate is not valid now: its validity period is {not_before} to {not_after}"
+            ));
         }
-        Some(Validity { until, .. }) => report.remarks.push(format!("organisation {ukprn}: client certificate valid until {until}")),
-        None if needed => {
-            report.problems.push(format!("organisation {ukprn}: client_certificate: is required, LRS lets nobody in without one"));
+        Some(Validity { not_after, .. }) => {
+            report.remarks.push(format!("organisation {ukprn}: client certificate valid until {not_after}"));
+        }
+        None if required => {
+            report.problems.push(format!(
+                "organisation {ukprn}: client_certificate: is required: LRS rejects connections without a client certificate"
+            ));
         }
         None => report.remarks.push(format!("organisation {ukprn}: no client certificate")),
     }
 }
 
-/// The files that an organisation's file names.
-struct Files<'a> {
-    path: &'a Path,
-    named: HashMap<PathBuf, Content>,
+/// Contents of the files that an organisation's file references.
+struct ReferencedFiles<'a> {
+    organisation_file: &'a Path,
+    contents: HashMap<PathBuf, FileContent>,
 }
 
-impl Files<'_> {
+impl ReferencedFiles<'_> {
     fn content(&self, name: &Path) -> Result<&[u8], String> {
-        match self.named.get(name) {
+        match self.contents.get(name) {
             Some(Ok(content)) => Ok(content),
-            Some(Err(problem)) => Err(problem.clone()),
+            Some(Err(error)) => Err(error.clone()),
             None => Err("was not read".into()),
         }
     }
 
     fn password(&self, file: &OrganisationFile) -> Result<OrganisationPassword, String> {
-        let at = |problem: &str| {
-            format!("{}: password_file: {}: {problem}", self.path.display(), beside(self.path, &file.password_file).display())
-        };
-        let content = self.content(&file.password_file).map_err(|problem| at(&problem))?;
-        OrganisationPassword::new(text_of(content).map_err(|problem| at(&problem))?).map_err(|invalid| at(&invalid.detail))
+        let path = resolve(self.organisation_file, &file.password_file);
+        let password_error = |error: &str| format!("{}: password_file: {}: {error}", self.organisation_file.display(), path.display());
+        let content = self.content(&file.password_file).map_err(|error| password_error(&error))?;
+        let text = secret_text(content).map_err(|error| password_error(&error))?;
+        OrganisationPassword::new(text).map_err(|invalid| password_error(&invalid.detail))
     }
 
-    /// The organisation's certificate, if its file names one.
-    fn identity(&self, file: &OrganisationFile) -> Result<Option<ClientCertificate>, String> {
-        let at = |problem: String| format!("{}: client_certificate: {problem}", self.path.display());
+    /// Returns the client certificate, `None` if the organisation's file references none.
+    fn client_certificate(&self, file: &OrganisationFile) -> Result<Option<ClientCertificate>, String> {
+        let certificate_error = |error: String| format!("{}: client_certificate: {error}", self.organisation_file.display());
         let Some(files) = &file.client_certificate else { return Ok(None) };
         let content = |setting: &str, name: &Path| {
-            self.content(name).map_err(|problem| at(format!("{setting}: {}: {problem}", beside(self.path, name).display())))
+            let path = resolve(self.organisation_file, name);
+            self.content(name).map_err(|error| certificate_error(format!("{setting}: {}: {error}", path.display())))
         };
         match files {
             CertificateFiles { certificate_file: Some(certificate), key_file: Some(key), pfx_file: None, pfx_password_file: None } => {
                 let (certificate, key) = (content("certificate_file", certificate)?, content("key_file", key)?);
-                ClientCertificate::from_pem(certificate, key).map(Some).map_err(at)
+                ClientCertificate::from_pem(certificate, key).map(Some).map_err(certificate_error)
             }
             CertificateFiles { certificate_file: None, key_file: None, pfx_file: Some(archive), pfx_password_file } => {
                 let archive = content("pfx_file", archive)?;
                 let password = match pfx_password_file {
                     None => "",
-                    Some(name) => {
-                        text_of(content("pfx_password_file", name)?).map_err(|problem| at(format!("pfx_password_file: {problem}")))?
-                    }
+                    Some(name) => secret_text(content("pfx_password_file", name)?)
+                        .map_err(|error| certificate_error(format!("pfx_password_file: {error}")))?,
                 };
-                ClientCertificate::from_pkcs12(archive, password).map(Some).map_err(at)
+                ClientCertificate::from_pkcs12(archive, password).map(Some).map_err(certificate_error)
             }
-            _ => Err(at("needs either certificate_file and key_file, or pfx_file and, if it has one, pfx_password_file".into())),
+            _ => Err(certificate_error(
+                "must have either certificate_file and key_file, or pfx_file and, if the archive has a password, pfx_password_file".into(),
+            )),
         }
     }
 }
 
-/// A secret in a file, without the end of its line, and without the mark that Windows' editors put before texts.
-fn text_of(content: &[u8]) -> Result<&str, String> {
+/// Returns the text of a secret file without its line end and without the byte order mark that Windows editors write.
+fn secret_text(content: &[u8]) -> Result<&str, String> {
     let text = std::str::from_utf8(content).map_err(|_| "must be text in UTF-8")?;
     Ok(text.trim_start_matches('\u{feff}').trim_end_matches(['\r', '\n']))
 }
 
-/// Paths in a file are relative to it.
-fn beside(file: &Path, path: &Path) -> PathBuf {
+/// Resolves a path relative to the file that contains it.
+fn resolve(file: &Path, path: &Path) -> PathBuf {
     file.parent().unwrap_or(Path::new("")).join(path)
 }

@@ -1,143 +1,166 @@
-//! Organisations as their files are: read when the gateway starts, and looked at again every few seconds.
+//! Loading of the organisations' files at startup, and reloading while the process runs.
 //!
-//! What is looked at is the content, so it does not matter how a file was changed: written anew, renamed into its place, or a symbolic
-//! link above it turned elsewhere, as Kubernetes does with secrets. A file with a problem, even if only for the moment in which its key
-//! has been renewed and its certificate has not, leaves its organisation as it was.
+//! The watcher compares contents. So it does not matter whether a file was rewritten, renamed into place, or reached through a symbolic
+//! link that now points elsewhere, as with Kubernetes secrets. A file with an error leaves its organisation unchanged. Such an error may
+//! last for a moment only, between the renewal of a key and the renewal of its certificate.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::file::{OrganisationSource, organisation_files};
+use super::organisation::{ClientFactory, Organisation};
+use super::registry::{LoadReport, OrganisationRegistry, Organisations};
 use crate::domain::Ukprn;
 use crate::file_watch;
-use crate::organisations::file::{Gathered, files_of};
-use crate::organisations::{ClientFactory, LoadReport, Organisation, OrganisationRegistry};
 
-/// Organisations' files, and what was last read from them.
+/// Keeps a registry in step with the organisations' files.
 #[derive(Debug)]
 pub struct OrganisationWatcher {
     directory: PathBuf,
     clients: Arc<dyn ClientFactory>,
-    certificates_needed: bool,
-    known: BTreeMap<PathBuf, Known>,
-    unreadable: bool,
+    certificates_required: bool,
+    files: BTreeMap<PathBuf, FileState>,
+    is_directory_unreadable: bool,
 }
 
-/// What is known of a file.
+/// State of an organisation's file when it was last read.
 #[derive(Debug)]
-struct Known {
+struct FileState {
     digest: Vec<u8>,
-    /// Does a file before it describe the same organisation?
-    repeats: bool,
-    /// Whom it described when it was last good.
+    /// `true` if a file before it in order of name describes the same organisation.
+    is_duplicate: bool,
+    /// `true` if the file has no error.
+    is_valid: bool,
+    /// The organisation of the last version without an error.
     organisation: Option<Arc<Organisation>>,
-    /// Can it be used as it is now?
-    good: bool,
 }
 
-/// What has changed.
+/// Result of one poll.
 #[derive(Debug, Default)]
 struct Changes {
     report: LoadReport,
-    /// Who is there that was not, is another than before, or is gone.
-    changed: Vec<(Ukprn, Change)>,
+    organisations: Vec<(Ukprn, Change)>,
 }
 
-/// What has become of an organisation.
+/// Change of an organisation since the poll before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Change {
-    Came,
+    Added,
     Changed,
-    Gone,
+    Removed,
 }
 
 impl OrganisationWatcher {
-    /// Will read the files of this directory.
-    pub const fn new(directory: PathBuf, clients: Arc<dyn ClientFactory>, certificates_needed: bool) -> Self {
-        Self { directory, clients, certificates_needed, known: BTreeMap::new(), unreadable: false }
+    /// Returns a watcher of the files in a directory. It reads no file yet.
+    pub const fn new(directory: PathBuf, clients: Arc<dyn ClientFactory>, certificates_required: bool) -> Self {
+        Self { directory, clients, certificates_required, files: BTreeMap::new(), is_directory_unreadable: false }
     }
 
-    /// Reads every organisation; those that cannot be used are in the report.
+    /// Reads all organisations into the registry. The report contains the errors of the organisations that cannot be used.
     ///
     /// # Errors
-    /// When the directory itself cannot be read.
+    /// Returns a text if the directory cannot be read.
     pub fn load(&mut self, registry: &OrganisationRegistry) -> Result<LoadReport, String> {
         self.poll(registry).map(|changes| changes.report)
     }
 
-    /// Keeps a registry as the files are, for as long as this is awaited.
+    /// Updates the registry when files change, until the future is dropped.
     pub async fn watch(self, registry: Arc<OrganisationRegistry>) {
-        file_watch::watch("organisations are", self, move |watch: &mut Self| watch.poll(&registry), Self::log_changes).await;
+        file_watch::watch("organisations", self, move |watcher: &mut Self| watcher.poll(&registry), Self::log_changes).await;
     }
 
     fn log_changes(&mut self, changes: Result<Changes, String>) {
         match changes {
-            Ok(Changes { report, changed }) => {
-                if std::mem::take(&mut self.unreadable) {
-                    tracing::info!("the organisations can be read again");
+            Ok(Changes { report, organisations }) => {
+                if std::mem::take(&mut self.is_directory_unreadable) {
+                    tracing::info!("organisations directory readable again");
                 }
                 for problem in report.problems {
-                    tracing::error!(problem, "an organisation has a problem: it stays as it was, if it was there");
+                    tracing::error!(problem, "organisation file error: an unusable file leaves the organisation unchanged");
                 }
-                for (organisation, change) in changed {
+                for (organisation, change) in organisations {
                     match change {
-                        Change::Came => tracing::info!(%organisation, "an organisation has come"),
-                        Change::Changed => tracing::info!(%organisation, "an organisation has changed"),
-                        Change::Gone => tracing::warn!(%organisation, "an organisation is gone"),
+                        Change::Added => tracing::info!(%organisation, "organisation added"),
+                        Change::Changed => tracing::info!(%organisation, "organisation changed"),
+                        Change::Removed => tracing::warn!(%organisation, "organisation removed"),
                     }
                 }
             }
-            Err(problem) if !self.unreadable => {
-                self.unreadable = true;
-                tracing::error!(problem, "the organisations cannot be read: they stay as they were");
+            Err(problem) if !self.is_directory_unreadable => {
+                self.is_directory_unreadable = true;
+                tracing::error!(problem, "organisations directory unreadable: all organisations stay unchanged");
             }
             Err(_) => {}
         }
     }
 
-    /// Reads what there is, and opens what is new.
+    /// Reads all files, creates the organisations that have changed, and updates the registry.
     fn poll(&mut self, registry: &OrganisationRegistry) -> Result<Changes, String> {
         let mut changes = Changes::default();
-        let paths = files_of(&self.directory)?;
-        self.known.retain(|path, _| paths.contains(path));
-        let mut described: HashMap<Ukprn, PathBuf> = HashMap::new();
+        let paths = organisation_files(&self.directory)?;
+        self.files.retain(|path, _| paths.contains(path));
+        let mut first_files: HashMap<Ukprn, PathBuf> = HashMap::new();
         for path in paths {
-            let gathered = Gathered::read(&path);
-            let before = self.known.remove(&path);
-            let first = gathered.ukprn().map(|ukprn| (ukprn, described.entry(ukprn.clone()).or_insert_with(|| path.clone())));
-            let repeated = first.filter(|(_, first)| **first != path);
-            let (digest, repeats) = (gathered.digest.as_ref().to_vec(), repeated.is_some());
-            let known = match (before, repeated) {
-                (Some(known), _) if known.digest == digest && known.repeats == repeats => known,
-                (_, Some((ukprn, first))) => {
-                    let (path, first) = (path.display(), first.display());
-                    changes.report.problems.push(format!("{path}: ukprn: organisation {ukprn} is described in {first} already"));
-                    Known { digest, repeats, organisation: None, good: false }
-                }
-                (before, None) => {
-                    let opened = gathered.open(&*self.clients, self.certificates_needed, &mut changes.report).map(Arc::new);
-                    let good = opened.is_some();
-                    Known { digest, repeats, organisation: opened.or_else(|| before?.organisation), good }
-                }
-            };
-            self.known.insert(path, known);
+            let source = OrganisationSource::read(&path);
+            let duplicate_error = source.ukprn().and_then(|ukprn| {
+                let first = first_files.entry(ukprn.clone()).or_insert_with(|| path.clone());
+                let (path_text, first_text) = (path.display(), first.display());
+                (*first != path).then(|| format!("{path_text}: ukprn: organisation {ukprn} is already described in {first_text}"))
+            });
+            let previous = self.files.remove(&path);
+            let state = self.load_file(source, duplicate_error, previous, &mut changes.report);
+            self.files.insert(path, state);
         }
-        let mut organisations = HashMap::new();
-        for organisation in self.known.values().filter_map(|known| known.organisation.as_ref()) {
-            organisations.entry(organisation.ukprn().clone()).or_insert_with(|| Arc::clone(organisation));
-        }
-        let before = registry.snapshot();
-        let change = |ukprn: &Ukprn| match (before.get(ukprn), organisations.get(ukprn)) {
-            (Some(one), Some(other)) => (!Arc::ptr_eq(one, other)).then_some(Change::Changed),
-            (Some(_), None) => Some(Change::Gone),
-            (None, _) => Some(Change::Came),
-        };
-        let everybody = before.keys().chain(organisations.keys().filter(|ukprn| !before.contains_key(ukprn)));
-        changes.changed = everybody.filter_map(|ukprn| Some((ukprn.clone(), change(ukprn)?))).collect();
-        registry.note_unusable(self.known.values().filter(|known| !known.good).count());
-        if !changes.changed.is_empty() {
+        let organisations = self.organisations();
+        changes.organisations = compare(&registry.snapshot(), &organisations);
+        registry.set_unusable_files(self.files.values().filter(|file| !file.is_valid).count());
+        if !changes.organisations.is_empty() {
             registry.replace(organisations);
         }
         Ok(changes)
     }
+
+    /// Returns the new state of a file; the previous state if nothing has changed, so that an error is reported once.
+    fn load_file(
+        &self,
+        source: OrganisationSource,
+        duplicate_error: Option<String>,
+        previous: Option<FileState>,
+        report: &mut LoadReport,
+    ) -> FileState {
+        let (digest, is_duplicate) = (source.digest.as_ref().to_vec(), duplicate_error.is_some());
+        match (previous, duplicate_error) {
+            (Some(previous), _) if previous.digest == digest && previous.is_duplicate == is_duplicate => previous,
+            (_, Some(error)) => {
+                report.problems.push(error);
+                FileState { digest, is_duplicate, is_valid: false, organisation: None }
+            }
+            (previous, None) => {
+                let organisation = source.build(&*self.clients, self.certificates_required, report).map(Arc::new);
+                let is_valid = organisation.is_some();
+                FileState { digest, is_duplicate, is_valid, organisation: organisation.or_else(|| previous?.organisation) }
+            }
+        }
+    }
+
+    /// Returns the organisations of all files.
+    fn organisations(&self) -> Organisations {
+        let mut organisations = HashMap::new();
+        for organisation in self.files.values().filter_map(|file| file.organisation.as_ref()) {
+            organisations.entry(organisation.ukprn().clone()).or_insert_with(|| Arc::clone(organisation));
+        }
+        organisations
+    }
+}
+
+/// Returns how organisations differ from an earlier snapshot.
+fn compare(before: &Organisations, after: &Organisations) -> Vec<(Ukprn, Change)> {
+    let change = |ukprn: &Ukprn| match (before.get(ukprn), after.get(ukprn)) {
+        (Some(old), Some(new)) => (!Arc::ptr_eq(old, new)).then_some(Change::Changed),
+        (Some(_), None) => Some(Change::Removed),
+        (None, _) => Some(Change::Added),
+    };
+    let ukprns = before.keys().chain(after.keys().filter(|ukprn| !before.contains_key(ukprn)));
+    ukprns.filter_map(|ukprn| Some((ukprn.clone(), change(ukprn)?))).collect()
 }

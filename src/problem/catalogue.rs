@@ -1,133 +1,140 @@
-//! The catalogue of problems: one row per code.
+//! The catalogue of problems: one entry per code.
 
 use actix_web::http::StatusCode;
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::Schema;
 
-use crate::schema::openapi::{PropertySchema, one_of};
+use crate::schema::openapi::{PropertySchema, string_enum_schema};
 
-/// Declares the catalogue: variant, code, status, is it worth trying again, title, advice.
+/// Declares the catalogue. Each line has: variant, code, status, retryable, title, advice.
 macro_rules! catalogue {
     ($($variant:ident $code:literal $status:literal $retryable:literal $title:literal $advice:literal,)+) => {
-        /// What can go wrong: a closed list.
+        /// The code of a problem: a closed list.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub enum Code {
             $(#[doc = $title] $variant,)+
         }
 
-        /// Every code with what is said about it.
-        pub const CATALOGUE: &[Row] = &[
-            $(Row { kind: Code::$variant, code: $code, status: $status, retryable: $retryable, title: $title, advice: $advice },)+
+        /// Every code with its status and texts, in the order of the variants of [`Code`].
+        pub const CATALOGUE: &[CatalogueEntry] = &[
+            $(CatalogueEntry {
+                variant: Code::$variant,
+                code: $code,
+                status: $status,
+                retryable: $retryable,
+                title: $title,
+                advice: $advice,
+            },)+
         ];
     };
 }
 
-/// A row of the catalogue.
+/// The status and the texts of one code.
 #[derive(Debug, Clone, Copy)]
-pub struct Row {
-    /// The program's name for it.
-    pub kind: Code,
-    /// The caller's name for it.
+pub struct CatalogueEntry {
+    /// The code in Rust.
+    pub variant: Code,
+    /// The code in JSON.
     pub code: &'static str,
     /// HTTP status.
     pub status: u16,
-    /// Can the same request succeed later without being changed?
+    /// `true` if the same request, unchanged, can succeed later.
     pub retryable: bool,
-    /// What happened, in a few words that never change.
+    /// Summary of the problem. It never changes (RFC 9457, 3.1.3).
     pub title: &'static str,
-    /// What the caller can do.
+    /// Action for the caller.
     pub advice: &'static str,
 }
 
 catalogue! {
-    MalformedRequest "malformed_request" 400 false "The request is not well-formed"
-        "Correct the request: `errors` says where it is wrong.",
-    UnknownField "unknown_field" 400 false "The request has a field that does not exist"
-        "Correct or leave out the fields in `errors`.",
-    MissingToken "missing_token" 401 false "There is no access token"
+    MalformedRequest "malformed_request" 400 false "Malformed request"
+        "Correct the request. If the body is wrong, `errors` locates each error.",
+    UnknownField "unknown_field" 400 false "Unknown field in request"
+        "Correct or remove the fields listed in `errors`.",
+    MissingToken "missing_token" 401 false "Access token missing"
         "Send `Authorization: Bearer <token>`.",
-    InvalidToken "invalid_token" 401 false "The access token is not valid"
+    InvalidToken "invalid_token" 401 false "Access token invalid"
         "Get a new token from your identity provider.",
-    InsufficientScope "insufficient_scope" 403 false "The access token lacks a scope"
-        "Ask for a token with the scope that `detail` names.",
-    ProductNotEnabled "product_not_enabled" 403 false "The organisation does not have this product"
-        "Have LRS switch the product on, and list it in the organisation's file.",
-    OrganisationNotRegistered "organisation_not_registered" 403 false "The organisation is not registered with this gateway"
-        "Have the operator add the organisation that the token names.",
-    UserNameUnusable "user_name_unusable" 403 false "The token does not name a person as LRS requires"
-        "Issue tokens whose user claim has 1 to 35 characters and identifies the person.",
-    NotFound "not_found" 404 false "There is nothing here"
-        "Look the path up in `/openapi.json`.",
-    UlnNotFound "uln_not_found" 404 false "LRS has no learner with this ULN"
+    InsufficientScope "insufficient_scope" 403 false "Scope missing from access token"
+        "Request a token with the scope named in `detail`.",
+    ProductNotEnabled "product_not_enabled" 403 false "Product not enabled for organisation"
+        "Ask LRS to enable the product, then ask the operator to add it to the organisation's file.",
+    OrganisationNotRegistered "organisation_not_registered" 403 false "Organisation not registered with gateway"
+        "Ask the operator to register the organisation named in the token.",
+    UserNameUnusable "user_name_unusable" 403 false "User name in token not accepted by LRS"
+        "Issue tokens whose user claim identifies the person and has 1 to 35 characters.",
+    NotFound "not_found" 404 false "Resource not found"
+        "Look up the path in `/openapi.json`.",
+    UlnNotFound "uln_not_found" 404 false "ULN not found in LRS"
         "Find the learner first, then update the record that was found.",
-    BatchNotFound "batch_not_found" 404 false "The organisation has no such batch"
-        "Look it up in the list of batches; batches are erased after a time, and on request.",
-    MethodNotAllowed "method_not_allowed" 405 false "This path does not take this method"
-        "Use a method of the `Allow` header.",
-    NotAcceptable "not_acceptable" 406 false "There is nothing of the kind that is accepted"
+    BatchNotFound "batch_not_found" 404 false "Batch not found"
+        "Look up the batch in the list of batches. Batches are erased after their retention period, and on request.",
+    MethodNotAllowed "method_not_allowed" 405 false "Method not allowed for this path"
+        "Use a method listed in the `Allow` header.",
+    NotAcceptable "not_acceptable" 406 false "Not acceptable"
         "Accept `application/json`, `application/x-ndjson` or `text/csv`.",
-    LearnerNotRegistered "learner_not_registered" 409 false "LRS did not register the learner"
-        "Search by demographics first: there may be a learner with the same particulars, and LRS registers only after a recent search.",
-    StaleVersion "stale_version" 409 false "The record has changed since it was read"
-        "Read the record again, make the changes to its new version, and send that with its `versionNumber`.",
-    PartNotUnconfirmed "part_not_unconfirmed" 409 false "There is nothing to decide about this part"
-        "Read how far the batch is: only parts that are `UNCONFIRMED` can be sent again or discarded.",
-    IdempotencyKeyInUse "idempotency_key_in_use" 409 true "A request with this Idempotency-Key is being worked on"
-        "Try again after the time in `Retry-After`: you will get its answer.",
-    BodyTooLarge "body_too_large" 413 false "The request body is too large"
-        "Send less: `detail` names the limit.",
-    UnsupportedMediaType "unsupported_media_type" 415 false "The request body is not JSON"
-        "Send `Content-Type: application/json`.",
-    ValidationFailed "validation_failed" 422 false "The request breaks the rules of one or more fields"
-        "Correct the fields in `errors`. Nothing was sent to LRS.",
-    InsufficientData "insufficient_data" 422 false "LRS needs to know more of the learner"
+    LearnerNotRegistered "learner_not_registered" 409 false "Learner not registered by LRS"
+        "Search by demographics first. A learner with the same details may exist, and LRS registers only after a recent search.",
+    StaleVersion "stale_version" 409 false "Record changed since it was read"
+        "Read the record again, apply your changes to the new version, and send it with its `versionNumber`.",
+    PartNotAwaitingDecision "part_not_awaiting_decision" 409 false "Part not awaiting a decision"
+        "Read the status of the batch. Only parts with the status `UNCONFIRMED` can be resubmitted or discarded.",
+    IdempotencyKeyInUse "idempotency_key_in_use" 409 true "Request with this Idempotency-Key in progress"
+        "Try again after the time in `Retry-After` to get the answer to that request.",
+    BodyTooLarge "body_too_large" 413 false "Request body too large"
+        "Send a smaller body. `detail` states the limit.",
+    UnsupportedMediaType "unsupported_media_type" 415 false "Request body not JSON"
+        "Send uncompressed JSON in UTF-8 with `Content-Type: application/json`.",
+    ValidationFailed "validation_failed" 422 false "Invalid field values"
+        "Correct the fields listed in `errors`. Nothing was sent to LRS.",
+    InsufficientData "insufficient_data" 422 false "Not enough data for LRS"
         "Give more of the optional fields.",
-    ShareChangeNotAllowed "share_change_not_allowed" 422 false "LRS does not allow this change of the ability to share"
-        "Leave `abilityToShare` as LRS holds it.",
-    UlnInvalid "uln_invalid" 422 false "LRS does not take the ULN for a valid one"
+    ShareChangeNotAllowed "share_change_not_allowed" 422 false "Change of ability to share rejected by LRS"
+        "Send `abilityToShare` with the value that LRS holds.",
+    UlnInvalid "uln_invalid" 422 false "ULN rejected by LRS"
         "Check the ULN.",
-    IdempotencyKeyReused "idempotency_key_reused" 422 false "This Idempotency-Key was used for another request"
-        "Send the same body as the first time, or a new key with a new request.",
-    HeadersTooLarge "headers_too_large" 431 false "The request's address and headers are too large"
-        "Send less: `detail` names the limit.",
-    RateLimited "rate_limited" 429 true "There have been too many calls"
-        "Try again after the time in `Retry-After`; `RateLimit` says how much is left of which limit.",
-    InternalError "internal_error" 500 true "The gateway failed"
-        "Try again; if it stays, give the operator the `requestId`.",
-    StoreUnreadable "store_unreadable" 500 false "What is stored cannot be read"
-        "Give the operator the `requestId`: the encryption keys may not be those it was stored with.",
-    LrsCredentialsRejected "lrs_credentials_rejected" 502 false "LRS refuses the organisation's credentials"
-        "Have the operator check the organisation's UKPRN, password, certificate and web service authorisation with LRS.",
-    LrsRejectedRequest "lrs_rejected_request" 502 false "LRS refuses the message"
-        "Report it to the gateway's maintainers with the `requestId`, or look for values LRS prohibits.",
-    LrsBadResponse "lrs_bad_response" 502 true "LRS's answer cannot be used"
-        "Try again later; if it stays, give the operator the `requestId`.",
-    LrsMaintenance "lrs_maintenance" 503 true "LRS is closed for maintenance or out of hours"
+    IdempotencyKeyReused "idempotency_key_reused" 422 false "Idempotency-Key used for another request"
+        "Send the same body as with the first request, or use a new key for a new request.",
+    HeadersTooLarge "headers_too_large" 431 false "Request address and headers too large"
+        "Send a shorter address or fewer headers. `detail` states the limit.",
+    RateLimited "rate_limited" 429 true "Rate limit exceeded"
+        "Try again after the time in `Retry-After`. `RateLimit` states what is left of each limit.",
+    InternalError "internal_error" 500 true "Internal gateway error"
+        "Try again. If the problem persists, give the operator the `requestId`.",
+    StoreUnreadable "store_unreadable" 500 false "Stored data unreadable"
+        "Give the operator the `requestId`. The data may be encrypted with keys that the gateway no longer has.",
+    LrsCredentialsRejected "lrs_credentials_rejected" 502 false "Credentials rejected by LRS"
+        "Ask the operator to check the organisation's UKPRN, password, certificate and web service authorisation with LRS.",
+    LrsRejectedRequest "lrs_rejected_request" 502 false "Message rejected by LRS"
+        "Check the request for values that LRS prohibits, or report the `requestId` to the gateway's maintainers.",
+    LrsBadResponse "lrs_bad_response" 502 true "Unusable response from LRS"
+        "Try again later. If the problem persists, give the operator the `requestId`.",
+    LrsMaintenance "lrs_maintenance" 503 true "LRS under maintenance or out of hours"
         "Try again after the time in `Retry-After`.",
-    LrsUnavailable "lrs_unavailable" 503 true "LRS cannot be reached"
+    LrsUnavailable "lrs_unavailable" 503 true "LRS unavailable"
         "Try again after the time in `Retry-After`.",
-    LrsBusy "lrs_busy" 503 true "There are too many calls to LRS at once"
-        "Nothing was sent to LRS. Try again after the time in `Retry-After`, with fewer calls at once.",
-    AuditUnavailable "audit_unavailable" 503 true "The gateway's audit trail cannot be written"
+    LrsQueueFull "lrs_queue_full" 503 true "Queue for calls to LRS full"
+        "Nothing was sent to LRS. Try again after the time in `Retry-After`, with fewer concurrent calls.",
+    AuditUnavailable "audit_unavailable" 503 true "Audit trail not writable"
         "Nothing was sent to LRS. Try again after the time in `Retry-After`.",
-    NotReady "not_ready" 503 true "The gateway is not ready to take calls"
-        "Call another replica, or try again in a while.",
-    StoreUnavailable "store_unavailable" 503 true "The gateway's store cannot be used"
+    NotReady "not_ready" 503 true "Gateway not ready"
+        "Call another replica, or try again later.",
+    StoreUnavailable "store_unavailable" 503 true "Gateway store unavailable"
         "Try again after the time in `Retry-After`.",
-    IssuerUnavailable "issuer_unavailable" 503 true "The identity provider's keys cannot be fetched"
+    IssuerUnavailable "issuer_unavailable" 503 true "Identity provider's keys unavailable"
         "Try again after the time in `Retry-After`.",
-    LrsTimeout "lrs_timeout" 504 true "LRS did not answer in time"
+    LrsTimeout "lrs_timeout" 504 true "No response from LRS in time"
         "Try again later.",
 }
 
 impl Code {
-    /// Its row in the catalogue, which is declared in the order of the variants.
-    pub const fn row(self) -> &'static Row {
+    /// Returns the catalogue entry of this code.
+    pub const fn entry(self) -> &'static CatalogueEntry {
         &CATALOGUE[self as usize]
     }
 
-    /// The code that says no more than an HTTP status does.
-    pub(super) fn of_status(status: StatusCode) -> Self {
+    /// Returns the most general code for an HTTP status.
+    pub(super) fn from_status(status: StatusCode) -> Self {
         match status.as_u16() {
             404 => Self::NotFound,
             405 => Self::MethodNotAllowed,
@@ -143,14 +150,14 @@ impl Code {
 
 impl serde::Serialize for Code {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.row().code)
+        serializer.serialize_str(self.entry().code)
     }
 }
 
 impl PropertySchema for Code {
     fn schema() -> RefOr<Schema> {
-        let codes: Vec<&str> = CATALOGUE.iter().map(|row| row.code).collect();
-        one_of(&codes)
+        let codes: Vec<&str> = CATALOGUE.iter().map(|entry| entry.code).collect();
+        string_enum_schema(&codes)
     }
 }
 
@@ -159,11 +166,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_catalogue_is_in_the_order_of_the_codes() {
-        for (at, row) in CATALOGUE.iter().enumerate() {
-            assert_eq!(row.kind as usize, at, "{}", row.code);
-            assert_eq!(row.kind.row().code, row.code);
-            assert!(row.code.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'), "{}", row.code);
+    fn catalogue_order_equals_order_of_codes() {
+        for (index, entry) in CATALOGUE.iter().enumerate() {
+            assert_eq!(entry.variant as usize, index, "{}", entry.code);
+            assert_eq!(entry.variant.entry().code, entry.code);
+            assert!(entry.code.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'), "{}", entry.code);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The problem that each internal error becomes.
+//! Conversions of internal errors into problems.
 
 use std::time::Duration;
 
@@ -6,76 +6,78 @@ use crate::batches::BatchError;
 use crate::idempotency::IdempotencyError;
 use crate::lrs::codes::Rejection;
 use crate::lrs::maintenance::time_until;
-use crate::lrs::{ASSUMED_MAINTENANCE, CallError, LrsError};
-use crate::problem::{Code, Problem, SOON_SECONDS};
+use crate::lrs::{ASSUMED_MAINTENANCE_DURATION, CallError, LrsError};
+use crate::problem::{Code, Problem, SHORT_RETRY_SECONDS};
 use crate::storage::StoreError;
 
-/// How long callers are asked to wait for LRS, when nobody knows better.
-const TRY_AGAIN_SECONDS: u64 = 30;
-/// The same for maintenance, which takes longer.
-const MAINTENANCE_SECONDS: u64 = ASSUMED_MAINTENANCE.as_secs();
-/// The longest they are asked to wait: announcements change.
-const LONGEST_SECONDS: u64 = 24 * 60 * 60;
+/// Retry time if LRS is unavailable and the gateway has no better estimate.
+const LRS_RETRY_SECONDS: u64 = 30;
+/// Retry time if LRS is under maintenance and the end is unknown.
+const MAINTENANCE_RETRY_SECONDS: u64 = ASSUMED_MAINTENANCE_DURATION.as_secs();
+/// Maximum retry time during planned maintenance, because announcements change.
+const MAX_MAINTENANCE_RETRY_SECONDS: u64 = 24 * 60 * 60;
 
-/// Whole seconds in which this time is over.
-const fn seconds(time: Duration) -> u64 {
-    time.as_secs() + 1
-}
+/// Advice after a write whose response was lost.
+const OUTCOME_UNKNOWN_ADVICE: &str = "LRS may have carried out the request. Find the learner to check before you try again, \
+    or repeat the request with the same Idempotency-Key.";
 
 impl From<CallError> for Problem {
-    fn from(CallError { error: failure, outcome_unknown }: CallError) -> Self {
-        let (code, retry_after_seconds) = match &failure {
-            // Who asked for a write will ask whether LRS can be reached least of all.
+    fn from(CallError { error, outcome_unknown }: CallError) -> Self {
+        let (code, retry_after_seconds) = match &error {
+            // After a write the caller must learn that the outcome is unknown, not that LRS is unavailable.
             LrsError::ConnectionLost if outcome_unknown => (Code::LrsTimeout, None),
-            LrsError::Unreachable | LrsError::ConnectionLost => (Code::LrsUnavailable, Some(TRY_AGAIN_SECONDS)),
-            LrsError::CircuitOpen { wait } => (Code::LrsUnavailable, Some(seconds(*wait))),
-            LrsError::PlannedMaintenance { until } => (Code::LrsMaintenance, Some(seconds(time_until(*until)).min(LONGEST_SECONDS))),
-            LrsError::AuditUnavailable => (Code::AuditUnavailable, Some(SOON_SECONDS)),
-            // Not everybody at the same moment.
-            LrsError::QueueFull => (Code::LrsBusy, Some(fastrand::u64(1..=SOON_SECONDS))),
-            LrsError::Maintenance(_) | LrsError::MaintenanceInFront => (Code::LrsMaintenance, Some(MAINTENANCE_SECONDS)),
+            LrsError::Unreachable | LrsError::ConnectionLost => (Code::LrsUnavailable, Some(LRS_RETRY_SECONDS)),
+            LrsError::CircuitOpen { retry_after } => (Code::LrsUnavailable, Some(whole_seconds(*retry_after))),
+            LrsError::PlannedMaintenance { ends_at } => {
+                (Code::LrsMaintenance, Some(whole_seconds(time_until(*ends_at)).min(MAX_MAINTENANCE_RETRY_SECONDS)))
+            }
+            LrsError::AuditUnavailable => (Code::AuditUnavailable, Some(SHORT_RETRY_SECONDS)),
+            // Random, so that the callers do not all retry at the same moment.
+            LrsError::QueueFull => (Code::LrsQueueFull, Some(fastrand::u64(1..=SHORT_RETRY_SECONDS))),
+            LrsError::Maintenance(_) | LrsError::IntermediaryMaintenance => (Code::LrsMaintenance, Some(MAINTENANCE_RETRY_SECONDS)),
             LrsError::Timeout => (Code::LrsTimeout, None),
             LrsError::CredentialsRejected(_) => (Code::LrsCredentialsRejected, None),
             LrsError::RequestRejected(_) | LrsError::UnknownError(_) => (Code::LrsRejectedRequest, None),
-            LrsError::Refused(refusal, _) => (of_refusal(*refusal), None),
+            LrsError::Rejected(rejection, _) => (rejection_code(*rejection), None),
             LrsError::ServiceFailed(_)
-            | LrsError::Unreadable(_)
-            | LrsError::Contradiction(_)
-            | LrsError::NotAnAnswer { .. }
-            | LrsError::TooLarge => (Code::LrsBadResponse, None),
-            LrsError::Unwritable => (Code::InternalError, None),
+            | LrsError::InvalidResponse(_)
+            | LrsError::InconsistentResponse(_)
+            | LrsError::UnexpectedHttpResponse { .. }
+            | LrsError::ResponseTooLarge => (Code::LrsBadResponse, None),
+            LrsError::IllegalCharacter => (Code::InternalError, None),
         };
-        let advice = if outcome_unknown { FIND_OUT } else { code.row().advice };
-        let detail = format!("{failure}. {advice}");
-        let lrs = failure.lrs_code().cloned();
-        // Nobody is invited to do twice what may be done: many clients repeat by themselves what has a `Retry-After`.
+        let advice = if outcome_unknown { OUTCOME_UNKNOWN_ADVICE } else { code.entry().advice };
+        let detail = format!("{error}. {advice}");
+        let lrs = error.lrs_code().cloned();
+        // Many clients retry automatically if there is a `Retry-After`. A request with an unknown outcome must not be repeated that way.
         let retry_after_seconds = retry_after_seconds.filter(|_| !outcome_unknown);
-        Self { retry_after_seconds, lrs, outcome_unknown, ..Self::new(code).detail(detail).cause(format!("{failure:?}")) }
+        Self { retry_after_seconds, lrs, outcome_unknown, ..Self::new(code).detail(detail).cause(format!("{error:?}")) }
+    }
+}
+
+/// Returns the duration in seconds, rounded up to the next whole second.
+const fn whole_seconds(duration: Duration) -> u64 {
+    duration.as_secs() + 1
+}
+
+const fn rejection_code(rejection: Rejection) -> Code {
+    match rejection {
+        Rejection::NotRegistered => Code::LearnerNotRegistered,
+        Rejection::StaleVersion => Code::StaleVersion,
+        Rejection::UlnNotFound => Code::UlnNotFound,
+        Rejection::InsufficientData => Code::InsufficientData,
+        Rejection::ShareChangeNotAllowed => Code::ShareChangeNotAllowed,
+        Rejection::InvalidUln => Code::UlnInvalid,
     }
 }
 
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         match &error {
-            StoreError::Unavailable(_) | StoreError::AnswerLost(_) => Self::new(Code::StoreUnavailable).retry_soon(),
+            StoreError::Unavailable(_) | StoreError::ReplyLost(_) => Self::new(Code::StoreUnavailable).retry_soon(),
             StoreError::Unreadable(_) => Self::new(Code::StoreUnreadable),
         }
         .cause(error)
-    }
-}
-
-/// The advice after a write whose answer did not come through.
-const FIND_OUT: &str = "LRS may have done it all the same: find the learner to see, before you try again; \
-    or try again with the same Idempotency-Key.";
-
-const fn of_refusal(refusal: Rejection) -> Code {
-    match refusal {
-        Rejection::NotRegistered => Code::LearnerNotRegistered,
-        Rejection::StaleVersion => Code::StaleVersion,
-        Rejection::UlnNotFound => Code::UlnNotFound,
-        Rejection::InsufficientData => Code::InsufficientData,
-        Rejection::ShareChange => Code::ShareChangeNotAllowed,
-        Rejection::InvalidUln => Code::UlnInvalid,
     }
 }
 
@@ -88,11 +90,28 @@ impl From<BatchError> for Problem {
     }
 }
 
+impl Problem {
+    /// Creates the problem of a batch that was not accepted, or that may have been accepted.
+    pub fn batch_not_accepted(error: BatchError) -> Self {
+        let is_outcome_unknown = matches!(error, BatchError::Store(StoreError::ReplyLost(_)));
+        let problem = Self::from(error);
+        match problem.code() {
+            _ if is_outcome_unknown => {
+                problem.outcome_unknown("The batch may have been accepted. Look for it in the list of batches before you send it again.")
+            }
+            Code::StoreUnavailable => {
+                problem.detail("The gateway's store is unavailable. Nothing was accepted. Try again after the time in `Retry-After`.")
+            }
+            _ => problem,
+        }
+    }
+}
+
 impl From<IdempotencyError> for Problem {
     fn from(error: IdempotencyError) -> Self {
         match error {
             IdempotencyError::Store(error) => error.into(),
-            IdempotencyError::Sealed(_) => Self::new(Code::StoreUnreadable).cause(error),
+            IdempotencyError::Decrypt(_) => Self::new(Code::StoreUnreadable).cause(error),
         }
     }
 }
@@ -103,14 +122,14 @@ mod tests {
     use crate::lrs::codes::LrsCode;
 
     #[test]
-    fn every_failure_has_a_problem_that_agrees_with_it() {
+    fn lrs_error_problem_agrees_on_retryable_and_status() {
         use crate::lrs::soap::read::XmlError;
         let code = Some(LrsCode::new("WSEC0001"));
-        for failure in [
+        for error in [
             LrsError::Unreachable,
             LrsError::ConnectionLost,
-            LrsError::CircuitOpen { wait: Duration::ZERO },
-            LrsError::PlannedMaintenance { until: jiff::Timestamp::UNIX_EPOCH },
+            LrsError::CircuitOpen { retry_after: Duration::ZERO },
+            LrsError::PlannedMaintenance { ends_at: jiff::Timestamp::UNIX_EPOCH },
             LrsError::QueueFull,
             LrsError::AuditUnavailable,
             LrsError::Timeout,
@@ -119,15 +138,15 @@ mod tests {
             LrsError::RequestRejected(code.clone()),
             LrsError::UnknownError(LrsCode::new("WSEC4711")),
             LrsError::ServiceFailed(code),
-            LrsError::Refused(Rejection::StaleVersion, LrsCode::new("WSRC0013")),
-            LrsError::Unreadable(XmlError::Empty),
-            LrsError::Contradiction("x"),
-            LrsError::NotAnAnswer { status: 200, what: "x" },
-            LrsError::TooLarge,
+            LrsError::Rejected(Rejection::StaleVersion, LrsCode::new("WSRC0013")),
+            LrsError::InvalidResponse(XmlError::Empty),
+            LrsError::InconsistentResponse("x"),
+            LrsError::UnexpectedHttpResponse { status: 200, body: "x" },
+            LrsError::ResponseTooLarge,
         ] {
-            let row = Problem::from(CallError { error: failure.clone(), outcome_unknown: false }).code().row();
-            assert_eq!(row.retryable, failure.is_transient(), "{failure:?}");
-            assert_eq!((502..=504).contains(&row.status), !matches!(failure, LrsError::Refused(..)), "{failure:?}");
+            let entry = Problem::from(CallError { error: error.clone(), outcome_unknown: false }).code().entry();
+            assert_eq!(entry.retryable, error.is_transient(), "{error:?}");
+            assert_eq!((502..=504).contains(&entry.status), !matches!(error, LrsError::Rejected(..)), "{error:?}");
         }
     }
 }

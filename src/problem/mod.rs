@@ -1,8 +1,8 @@
-//! Problems: what a caller is told when a call brought no answer (RFC 9457).
+//! Problems: the answers to calls that failed (RFC 9457).
 //!
-//! There is one catalogue, [`CATALOGUE`]. Whatever goes wrong, the caller gets one of its codes, whether trying again can
-//! help, and what to do; never a stack trace, never personal data. What operators need to know beyond that travels
-//! beside the answer in [`Problem::cause`] and is logged once, where the request ends (`server`).
+//! Every error a caller can receive has a code in the [`CATALOGUE`]. A problem states the code, whether a retry can help and what to
+//! do. It never contains a stack trace or personal data. Details for operators go into [`Problem::cause`]; `server` logs them once, at
+//! the end of the request.
 
 mod catalogue;
 mod mapping;
@@ -14,56 +14,56 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::{HttpResponse, ResponseError};
 
-pub use catalogue::{CATALOGUE, Code, Row};
+pub use catalogue::{CATALOGUE, CatalogueEntry, Code};
 
 use crate::lrs::codes::LrsCode;
-use crate::schema::deserialize::TOO_MANY;
+use crate::schema::deserialize::TOO_MANY_ERRORS;
 use crate::schema::{FieldError, answer};
 
 answer! {
-    /// What went wrong (RFC 9457). There is no personal data in it.
+    /// Problem details (RFC 9457). They contain no personal data.
     #[derive(Debug, Clone)]
     pub struct ProblemBody {
-        /// Identifies the kind of problem; as stable as `code`.
+        /// URI that identifies the type of problem. It is as stable as `code`.
         pub r#type: String,
-        /// The kind of problem in words.
+        /// Summary of the type of problem.
         pub title: String,
         /// HTTP status.
         pub status: u16,
-        /// What happened this time, and what to do about it.
+        /// Explanation of this occurrence and the action to take.
         pub detail: String,
-        /// Identifies this occurrence.
+        /// URI that identifies this occurrence.
         pub instance: String,
-        /// The kind of problem for programs: one of a closed list.
+        /// Type of problem for programs: one of a closed list.
         pub code: Code,
-        /// Identifies the request in the operator's logs; also in the header `X-Request-Id`.
+        /// Identifier of the request in the operator's logs. The header `X-Request-Id` has the same value.
         pub request_id: String,
-        /// Can the same request succeed later without being changed?
+        /// `true` if the same request, unchanged, can succeed later.
         pub retryable: bool,
-        /// How long to wait before that, in seconds.
+        /// Time to wait before a retry, in seconds.
         pub retry_after_seconds: Option<u64>,
-        /// Every field that is wrong.
+        /// Every field that has an error.
         pub errors: Option<Vec<FieldError>>,
-        /// `true` when LRS may have done what it was asked to, though its answer did not come through: find out before you
-        /// try again, or it may be done twice.
+        /// `true` if LRS may have carried out the request although its response was lost. Check the outcome before you retry: otherwise
+        /// the request may be carried out twice.
         pub outcome_unknown: Option<bool>,
-        /// What LRS said, when it said something.
+        /// Error that LRS returned, if it returned one.
         pub lrs: Option<LrsErrorBody>,
     }
 }
 
 answer! {
-    /// LRS's own code.
+    /// Error returned by LRS.
     #[derive(Debug, Clone)]
     pub struct LrsErrorBody as "LrsError" {
-        /// As LRS wrote it.
+        /// Code as returned by LRS.
         pub code: String,
-        /// What it means. LRS's own words are left out: they may quote personal data.
+        /// Meaning of the code. LRS's own text is omitted because it may quote personal data.
         pub description: String,
     }
 }
 
-/// A problem on its way to the caller.
+/// A problem before it becomes a response.
 #[derive(Debug, Clone)]
 pub struct Problem {
     code: Code,
@@ -73,15 +73,15 @@ pub struct Problem {
     lrs: Option<LrsCode>,
     outcome_unknown: bool,
     challenge: Option<String>,
-    /// What operators are told beside it. Nothing personal here either.
+    /// Details for operators, who find them in the log. They contain no personal data.
     pub cause: Option<String>,
 }
 
-/// How long callers are asked to wait for what the gateway itself needs: its store, the issuers' keys.
-const SOON_SECONDS: u64 = 5;
+/// Retry time if a dependency of the gateway is unavailable, such as the store or an issuer's keys.
+const SHORT_RETRY_SECONDS: u64 = 5;
 
 impl Problem {
-    /// A problem of this kind.
+    /// Creates a problem with this code.
     pub const fn new(code: Code) -> Self {
         Self {
             code,
@@ -95,64 +95,69 @@ impl Problem {
         }
     }
 
-    /// Says what happened this time.
+    /// Creates the problem of a body with these errors. Errors of form outrank errors of content.
+    pub fn from_field_errors(errors: Vec<FieldError>) -> Self {
+        let has_any = |codes: &[&str]| errors.iter().any(|error| codes.contains(&error.code));
+        let code = if has_any(&["malformed_json", "wrong_type", "null_not_allowed", "duplicate_field"]) {
+            Code::MalformedRequest
+        } else if has_any(&["unknown_field"]) {
+            Code::UnknownField
+        } else {
+            Code::ValidationFailed
+        };
+        let count = errors.len();
+        let detail = match errors.last() {
+            Some(last) if last.code == TOO_MANY_ERRORS => format!("{}. Nothing was sent to LRS.", last.detail),
+            _ => format!("{count} {} to correct. Nothing was sent to LRS.", if count == 1 { "error" } else { "errors" }),
+        };
+        Self { errors, ..Self::new(code).detail(detail) }
+    }
+
+    /// Creates the problem of a body with one error.
+    pub fn from_field_error(pointer: &str, code: &'static str, detail: String) -> Self {
+        Self::from_field_errors(vec![FieldError { pointer: pointer.to_owned(), code, detail: detail.into() }])
+    }
+
+    /// Creates the problem for an HTTP status that the framework set.
+    pub fn from_status(status: StatusCode) -> Self {
+        Self::new(Code::from_status(status))
+    }
+
+    /// Sets the explanation of this occurrence. It replaces the advice of the catalogue.
     #[must_use]
     pub fn detail(mut self, detail: impl Into<String>) -> Self {
         self.detail = Some(detail.into());
         self
     }
 
-    /// Tells operators more than callers.
+    /// Sets the details for operators.
     #[must_use]
     pub fn cause(mut self, cause: impl fmt::Display) -> Self {
         self.cause = Some(cause.to_string());
         self
     }
 
-    /// The `WWW-Authenticate` header of a 401 or 403 (RFC 6750).
+    /// Sets the `WWW-Authenticate` header of a 401 or 403 (RFC 6750).
     #[must_use]
     pub fn challenge(mut self, challenge: String) -> Self {
         self.challenge = Some(challenge);
         self
     }
 
-    /// A body that cannot be used. Faults of form outrank faults of content.
-    pub fn of_mistakes(mistakes: Vec<FieldError>) -> Self {
-        let any = |codes: &[&str]| mistakes.iter().any(|mistake| codes.contains(&mistake.code));
-        let code = if any(&["malformed_json", "wrong_type", "null_not_allowed", "duplicate_field"]) {
-            Code::MalformedRequest
-        } else if any(&["unknown_field"]) {
-            Code::UnknownField
-        } else {
-            Code::ValidationFailed
-        };
-        let count = mistakes.len();
-        let detail = match mistakes.last() {
-            Some(last) if last.code == TOO_MANY => format!("{}. Nothing was sent to LRS.", last.detail),
-            _ => format!("{count} {} to correct. Nothing was sent to LRS.", if count == 1 { "mistake" } else { "mistakes" }),
-        };
-        Self { errors: mistakes, ..Self::new(code).detail(detail) }
-    }
-
-    /// A body with this one mistake.
-    pub fn of_mistake(pointer: &str, code: &'static str, detail: String) -> Self {
-        Self::of_mistakes(vec![FieldError { pointer: pointer.to_owned(), code, detail: detail.into() }])
-    }
-
-    /// Worth trying again after so many seconds.
+    /// Sets the time to wait before a retry.
     #[must_use]
     pub const fn retry_after(mut self, seconds: u64) -> Self {
         self.retry_after_seconds = Some(seconds);
         self
     }
 
-    /// Worth trying again in a few seconds.
+    /// Sets the time to wait before a retry to a few seconds.
     #[must_use]
     pub const fn retry_soon(self) -> Self {
-        self.retry_after(SOON_SECONDS)
+        self.retry_after(SHORT_RETRY_SECONDS)
     }
 
-    /// It may have been done all the same. Nobody is invited to do it again.
+    /// States that the request may have been carried out, and removes the invitation to retry.
     #[must_use]
     pub fn outcome_unknown(mut self, detail: &str) -> Self {
         self.outcome_unknown = true;
@@ -160,26 +165,19 @@ impl Problem {
         self.detail(detail)
     }
 
-    /// The problem a response without one of ours amounts to.
-    pub fn of_status(status: StatusCode) -> Self {
-        Self::new(Code::of_status(status))
-    }
-
-    /// May it have been done all the same?
+    /// Returns `true` if the request may have been carried out.
     pub const fn is_outcome_unknown(&self) -> bool {
         self.outcome_unknown
     }
 
-    /// Its kind.
+    /// Returns the code.
     pub const fn code(&self) -> Code {
         self.code
     }
 
-    /// The response, for the request with this id.
+    /// Builds the response to the request with this id.
     pub fn response(&self, request_id: &str) -> HttpResponse {
-        let row = self.code.row();
-        let status = StatusCode::from_u16(row.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let mut response = HttpResponse::build(status);
+        let mut response = HttpResponse::build(self.status_code());
         response.insert_header((CONTENT_TYPE, "application/problem+json"));
         if let Some(seconds) = self.retry_after_seconds {
             response.insert_header((RETRY_AFTER, seconds));
@@ -190,22 +188,22 @@ impl Problem {
         response.body(serde_json::to_vec(&self.body(request_id)).unwrap_or_default())
     }
 
-    /// What the caller is told, for the request with this id.
+    /// Builds the body of the response to the request with this id.
     pub fn body(&self, request_id: &str) -> ProblemBody {
-        let row = self.code.row();
+        let entry = self.code.entry();
         let lrs = self.lrs.as_ref().and_then(|code| {
-            let description = code.entry().map_or("LRS has not published what this code means", |entry| entry.meaning);
-            Some(LrsErrorBody { code: code.printable()?.to_owned(), description: description.to_owned() })
+            let description = code.entry().map_or("LRS has not published the meaning of this code", |entry| entry.meaning);
+            Some(LrsErrorBody { code: code.loggable()?.to_owned(), description: description.to_owned() })
         });
         ProblemBody {
-            r#type: type_uri(row),
-            title: row.title.to_owned(),
-            status: row.status,
-            detail: self.detail.clone().unwrap_or_else(|| row.advice.to_owned()),
+            r#type: type_uri(entry),
+            title: entry.title.to_owned(),
+            status: entry.status,
+            detail: self.detail.clone().unwrap_or_else(|| entry.advice.to_owned()),
             instance: format!("urn:uuid:{request_id}"),
             code: self.code,
             request_id: request_id.to_owned(),
-            retryable: row.retryable && !self.outcome_unknown,
+            retryable: entry.retryable && !self.outcome_unknown,
             outcome_unknown: self.outcome_unknown.then_some(true),
             retry_after_seconds: self.retry_after_seconds,
             errors: (!self.errors.is_empty()).then(|| self.errors.clone()),
@@ -214,21 +212,21 @@ impl Problem {
     }
 }
 
-/// The `type` of a row: a name, not an address (RFC 9457, 3.1.1).
-pub fn type_uri(row: &Row) -> String {
-    format!("urn:lrs-gateway:problem:{}", row.code)
+/// Returns the `type` of a problem: a URN, which cannot be resolved (RFC 9457, 3.1.1).
+pub fn type_uri(entry: &CatalogueEntry) -> String {
+    format!("urn:lrs-gateway:problem:{}", entry.code)
 }
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.code.row().code)
+        f.write_str(self.code.entry().code)
     }
 }
 
-/// Handlers return problems as errors; `server` turns them into responses, where the request id is known.
+/// Handlers return problems as errors. `server` builds the responses because only it has the request id.
 impl ResponseError for Problem {
     fn status_code(&self) -> StatusCode {
-        StatusCode::from_u16(self.code.row().status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+        StatusCode::from_u16(self.code.entry().status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 
     fn error_response(&self) -> HttpResponse {
@@ -243,9 +241,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn faults_of_form_outrank_faults_of_content() {
-        let mistake = |code| FieldError { pointer: String::new(), code, detail: "".into() };
-        let code = |codes: &[&'static str]| Problem::of_mistakes(codes.iter().map(|code| mistake(code)).collect()).code();
+    fn field_errors_of_form_outrank_errors_of_content() {
+        let error = |code| FieldError { pointer: String::new(), code, detail: "".into() };
+        let code = |codes: &[&'static str]| Problem::from_field_errors(codes.iter().map(|code| error(code)).collect()).code();
         assert_eq!(code(&["too_long"]), Code::ValidationFailed);
         assert_eq!(code(&["too_long", "unknown_field"]), Code::UnknownField);
         assert_eq!(code(&["unknown_field", "wrong_type"]), Code::MalformedRequest);

@@ -5,14 +5,14 @@ use std::borrow::Cow;
 use crate::schema::answer;
 
 answer! {
-    /// A field that is wrong.
+    /// A rejected field of the request.
     #[derive(Debug, Clone, PartialEq, Eq)]
     pub struct FieldError {
-        /// Where: a JSON Pointer (RFC 6901) into the request body; empty for the whole body.
+        /// JSON Pointer (RFC 6901) to the field in the request body. Empty for the whole body.
         pub pointer: String,
-        /// What is wrong, for programs: `required`, `too_long`, `check_digit`, …
+        /// Machine-readable reason, stable: `required`, `too_long`, `check_digit`, …
         pub code: &'static str,
-        /// What the field must be.
+        /// Human-readable reason: what is wrong and what is allowed.
         pub detail: Cow<'static, str>,
     }
 }

@@ -1,4 +1,4 @@
-//! Forms in TOML files, and what is wrong with them in words.
+//! Reads records from TOML files. Errors are lines for operators: each names the file and the setting.
 
 use std::path::Path;
 
@@ -7,86 +7,89 @@ use toml::{Table, Value};
 use crate::schema::FieldError;
 use crate::schema::deserialize::{FromDocument, from_toml};
 
-/// Reads a file.
+/// Reads a record from a file.
 ///
 /// # Errors
-/// Every problem, naming the file and the place.
+/// Returns every error if the file cannot be read, is not TOML or has invalid fields.
 pub fn from_file<T: FromDocument>(path: &Path) -> Result<T, Vec<String>> {
-    from_table(path, table(path)?)
+    from_table(path, read_table(path)?)
 }
 
-/// Reads the text of a file that has been read already.
+/// Reads a record from the text of a file; `path` is used in errors.
 ///
 /// # Errors
-/// The same.
+/// Returns every error if the text is not TOML or has invalid fields.
 pub fn from_text<T: FromDocument>(path: &Path, text: &str) -> Result<T, Vec<String>> {
-    from_table(path, as_table(path, text)?)
+    from_table(path, parse_table(path, text)?)
 }
 
-/// Reads a file as a table, before it becomes anything.
+/// Reads a file as a table.
 ///
 /// # Errors
-/// When it cannot be read or is not TOML.
-pub fn table(path: &Path) -> Result<Table, Vec<String>> {
-    let at = |problem: String| vec![format!("{}: {problem}", path.display())];
-    let text = std::fs::read_to_string(path).map_err(|error| at(format!("cannot be read: {error}")))?;
-    as_table(path, &text)
+/// Returns one error if the file cannot be read or is not TOML.
+pub fn read_table(path: &Path) -> Result<Table, Vec<String>> {
+    let text = std::fs::read_to_string(path).map_err(|error| vec![format!("{}: cannot be read: {error}", path.display())])?;
+    parse_table(path, &text)
 }
 
-fn as_table(path: &Path, text: &str) -> Result<Table, Vec<String>> {
+fn parse_table(path: &Path, text: &str) -> Result<Table, Vec<String>> {
     text.parse().map_err(|error: toml::de::Error| {
         let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
-        let (above, beside) = before.rsplit_once('\n').map_or((0, before), |(above, beside)| (above.matches('\n').count() + 1, beside));
-        let (line, column) = (above + 1, beside.chars().count() + 1);
+        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        let (line, column) = (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1);
         vec![format!("{}: not well-formed TOML at line {line}, column {column}: {}", path.display(), error.message())]
     })
 }
 
-/// Reads a table that came from this file.
+/// Reads a record from the table of a file; `path` is used in errors.
 ///
 /// # Errors
-/// Every problem, naming the file and the place.
+/// Returns every error if the table has invalid fields.
 pub fn from_table<T: FromDocument>(path: &Path, table: Table) -> Result<T, Vec<String>> {
-    from_toml(table).map_err(|mistakes| in_words(path, &mistakes))
+    from_toml(table).map_err(|errors| error_lines(path, &errors))
 }
 
-/// The same, and what is there without whatever is wrong, if that is enough: so that what is wrong with it otherwise can be told as well.
-pub fn as_far_as_possible<T: FromDocument>(path: &Path, mut table: Table) -> (Option<T>, Vec<String>) {
+/// Reads a record and leaves out its invalid fields, so that later checks can report further errors in the same run.
+///
+/// Returns the errors of the invalid fields, and the record unless a required field is among them.
+pub fn from_table_partial<T: FromDocument>(path: &Path, mut table: Table) -> (Option<T>, Vec<String>) {
     match from_toml(table.clone()) {
-        Ok(value) => (Some(value), Vec::new()),
-        Err(mistakes) => {
-            for mistake in &mistakes {
-                take_out(&mut table, &mistake.pointer);
+        Ok(record) => (Some(record), Vec::new()),
+        Err(errors) => {
+            for error in &errors {
+                remove_field(&mut table, &error.pointer);
             }
-            (from_toml(table).ok(), in_words(path, &mistakes))
+            (from_toml(table).ok(), error_lines(path, &errors))
         }
     }
 }
 
-fn in_words(path: &Path, mistakes: &[FieldError]) -> Vec<String> {
-    let said = mistakes.iter().map(|mistake| {
-        let place = mistake.pointer.trim_start_matches('/').replace('/', ".");
-        let colon = if place.is_empty() { "" } else { ": " };
-        format!("{}: {place}{colon}{}", path.display(), mistake.detail)
+/// Formats errors as `file: setting: detail`, with a dotted key as TOML writes it.
+fn error_lines(path: &Path, errors: &[FieldError]) -> Vec<String> {
+    let lines = errors.iter().map(|error| {
+        let key = error.pointer.trim_start_matches('/').replace('/', ".");
+        let separator = if key.is_empty() { "" } else { ": " };
+        format!("{}: {key}{separator}{}", path.display(), error.detail)
     });
-    said.collect()
+    lines.collect()
 }
 
-fn take_out(table: &mut Table, pointer: &str) {
-    let mut steps: Vec<&str> = pointer.split('/').skip(1).collect();
-    let Some(last) = steps.pop() else { return };
-    let mut within = steps.into_iter();
-    let Some(first) = within.next() else {
-        table.remove(last);
+/// Removes the field at a JSON Pointer from its table. Items of arrays stay.
+fn remove_field(table: &mut Table, pointer: &str) {
+    let mut keys: Vec<&str> = pointer.split('/').skip(1).collect();
+    let Some(field) = keys.pop() else { return };
+    let mut parents = keys.into_iter();
+    let Some(first) = parents.next() else {
+        table.remove(field);
         return;
     };
     let Some(first) = table.get_mut(first) else { return };
-    let found = within.try_fold(first, |value, step| match value {
-        Value::Table(table) => table.get_mut(step),
-        Value::Array(items) => step.parse().ok().and_then(|at: usize| items.get_mut(at)),
+    let parent = parents.try_fold(first, |value, key| match value {
+        Value::Table(table) => table.get_mut(key),
+        Value::Array(items) => key.parse().ok().and_then(|index: usize| items.get_mut(index)),
         _ => None,
     });
-    if let Some(Value::Table(table)) = found {
-        table.remove(last);
+    if let Some(Value::Table(table)) = parent {
+        table.remove(field);
     }
 }

@@ -1,7 +1,7 @@
-//! The gateway's own certificate: what callers are shown, renewed without a restart.
+//! The server's own certificate, reloaded without a restart.
 //!
-//! As with organisations, what is looked at is the content, so it does not matter how a file was changed. A key that does not belong to
-//! the certificate, as in the moment in which one file has been renewed and the other has not, leaves the pair that was there.
+//! The files' content decides whether they have changed, not their times, as for organisations' files. If the key does not match the
+//! certificate, the old pair stays in use: this is the case while one of the two files has been renewed and the other has not.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,21 +11,21 @@ use rustls::ServerConfig;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 
-use crate::file_watch::{self, Content, Fingerprint};
+use crate::file_watch::{self, ContentDigest, FileContent};
 use crate::tls::{self, Validity};
 
-/// Certificate and key, as their files are.
+/// Certificate and key of the server, with the files that they come from.
 #[derive(Debug)]
 pub struct ServerCertificate {
     certificate_file: PathBuf,
     key_file: PathBuf,
-    /// What tells the content that was read last from others.
-    seen: Vec<u8>,
-    shown: Arc<CertificateResolver>,
+    /// Digest of the content that was read last, whether it was usable or not.
+    content_digest: Vec<u8>,
+    resolver: Arc<CertificateResolver>,
     validity: Validity,
 }
 
-/// What new connections are shown.
+/// Supplies the current certificate to each TLS handshake.
 #[derive(Debug)]
 struct CertificateResolver(RwLock<Arc<CertifiedKey>>);
 
@@ -35,99 +35,99 @@ impl ResolvesServerCert for CertificateResolver {
     }
 }
 
-/// What the two files hold.
-type CertificateAndKey = [Content; 2];
+/// Content of the certificate file and of the key file.
+type CertificateAndKey = [FileContent; 2];
 
 impl ServerCertificate {
-    /// Reads these PEM files.
+    /// Loads certificate and key from PEM files.
     ///
     /// # Errors
-    /// What is wrong with them.
+    /// Returns the problem if a file cannot be read or used, or if the key does not match the certificate.
     pub fn load(certificate_file: PathBuf, key_file: PathBuf) -> Result<Self, String> {
-        let content = read(&certificate_file, &key_file);
-        let (pair, validity) = pair(&content)?;
+        let content = read_files(&certificate_file, &key_file);
+        let (certified_key, validity) = parse(&content)?;
         Ok(Self {
-            seen: fingerprint(&content),
-            shown: Arc::new(CertificateResolver(RwLock::new(Arc::new(pair)))),
+            content_digest: digest(&content),
+            resolver: Arc::new(CertificateResolver(RwLock::new(Arc::new(certified_key)))),
             validity,
             certificate_file,
             key_file,
         })
     }
 
-    /// When it is valid: as a remark, or as a problem if that is not now.
+    /// Returns a remark about the certificate's expiry.
     ///
     /// # Errors
-    /// That it is not valid now.
-    pub fn remark(&self) -> Result<String, String> {
-        let Validity { from, until } = self.validity;
-        if self.validity.is_now() {
-            Ok(format!("server.tls: certificate valid until {until}"))
+    /// Returns a problem if the certificate is not valid now.
+    pub fn check_validity(&self) -> Result<String, String> {
+        let Validity { not_before, not_after } = self.validity;
+        if self.validity.is_current() {
+            Ok(format!("server.tls: certificate valid until {not_after}"))
         } else {
-            Err(format!("server.tls: the certificate is not valid now, but from {from} until {until}"))
+            Err(format!("server.tls: the certificate is not valid now. It is valid from {not_before} until {not_after}"))
         }
     }
 
-    /// A server that shows this certificate to new connections, whichever it is by then.
+    /// Builds a TLS configuration that uses the current certificate for each new connection, also after a reload.
     ///
     /// # Errors
-    /// What keeps it from being built.
+    /// Returns the problem if the cryptography provider supports no usable TLS version.
     pub fn server_config(&self) -> Result<ServerConfig, String> {
-        let shown: Arc<dyn ResolvesServerCert> = Arc::<CertificateResolver>::clone(&self.shown);
-        Ok(tls::server_builder()?.with_no_client_auth().with_cert_resolver(shown))
+        let resolver: Arc<dyn ResolvesServerCert> = Arc::<CertificateResolver>::clone(&self.resolver);
+        Ok(tls::server_config_builder()?.with_no_client_auth().with_cert_resolver(resolver))
     }
 
-    /// Keeps it as the files are, for as long as this is awaited.
+    /// Watches the files and reloads them when they change. Runs until it is dropped.
     pub async fn watch(self) {
-        let tell = |own: &mut Self, change: Option<Result<(), String>>| match change {
+        let log = |certificate: &mut Self, change: Option<Result<(), String>>| match change {
             None => {}
-            Some(Ok(())) => match own.remark() {
-                Ok(remark) => tracing::info!(remark, "the gateway's certificate has changed"),
-                Err(problem) => tracing::error!(problem, "the gateway's certificate has changed"),
+            Some(Ok(())) => match certificate.check_validity() {
+                Ok(remark) => tracing::info!(remark, "server certificate replaced"),
+                Err(problem) => tracing::error!(problem, "server certificate replaced"),
             },
-            Some(Err(problem)) => tracing::error!(problem, "the gateway's new certificate cannot be used: the old one stays"),
+            Some(Err(problem)) => tracing::error!(problem, "server certificate not replaced: the new files cannot be used"),
         };
-        file_watch::watch("the gateway's certificate is", self, Self::reload, tell).await;
+        file_watch::watch("server certificate", self, Self::reload, log).await;
     }
 
-    /// Reads the files; if they have changed, uses what is in them.
+    /// Reloads the files. Returns `None` if they have not changed since they were read last.
     fn reload(&mut self) -> Option<Result<(), String>> {
-        let content = read(&self.certificate_file, &self.key_file);
-        let now = fingerprint(&content);
-        if now == self.seen {
+        let content = read_files(&self.certificate_file, &self.key_file);
+        let content_digest = digest(&content);
+        if content_digest == self.content_digest {
             return None;
         }
-        self.seen = now;
-        Some(pair(&content).map(|(pair, validity)| {
+        self.content_digest = content_digest;
+        Some(parse(&content).map(|(certified_key, validity)| {
             self.validity = validity;
-            *self.shown.0.write() = Arc::new(pair);
+            *self.resolver.0.write() = Arc::new(certified_key);
         }))
     }
 }
 
-fn read(certificate_file: &Path, key_file: &Path) -> CertificateAndKey {
+fn read_files(certificate_file: &Path, key_file: &Path) -> CertificateAndKey {
     [certificate_file, key_file].map(|file| file_watch::read(file).map_err(|problem| format!("{}: {problem}", file.display())))
 }
 
-fn fingerprint(content: &CertificateAndKey) -> Vec<u8> {
-    let mut fingerprint = Fingerprint::new();
+fn digest(content: &CertificateAndKey) -> Vec<u8> {
+    let mut digest = ContentDigest::new();
     for file in content {
-        fingerprint.include(file);
+        digest.update(file);
     }
-    fingerprint.finish().as_ref().to_vec()
+    digest.finish().as_ref().to_vec()
 }
 
-fn pair([certificates, key]: &CertificateAndKey) -> Result<(CertifiedKey, Validity), String> {
-    let certificates = certificates.as_ref().map_err(Clone::clone).and_then(|pem| tls::certificates_in(pem));
+fn parse([certificates, key]: &CertificateAndKey) -> Result<(CertifiedKey, Validity), String> {
+    let certificates = certificates.as_ref().map_err(Clone::clone).and_then(|pem| tls::parse_certificates(pem));
     let certificates = certificates.map_err(|problem| format!("server.tls: certificate_file: {problem}"))?;
-    let key = key.as_ref().map_err(Clone::clone).and_then(|pem| tls::private_key_in(pem));
+    let key = key.as_ref().map_err(Clone::clone).and_then(|pem| tls::parse_private_key(pem));
     let key = key.map_err(|problem| format!("server.tls: key_file: {problem}"))?;
-    let validity = tls::validity(&certificates[0]).map_err(|problem| format!("server.tls: certificate_file: {problem}"))?;
-    let pair = CertifiedKey::from_der(certificates, key, &tls::provider()).map_err(|error| match error {
+    let validity = tls::certificate_validity(&certificates[0]).map_err(|problem| format!("server.tls: certificate_file: {problem}"))?;
+    let certified_key = CertifiedKey::from_der(certificates, key, &tls::crypto_provider()).map_err(|error| match error {
         rustls::Error::InconsistentKeys(_) => {
-            "server.tls: the key does not belong to the certificate, which must be the first in its file".into()
+            "server.tls: the key does not belong to the certificate. The server's own certificate must be the first in its file".into()
         }
         error => format!("server.tls: key_file: the key cannot be used: {error}"),
     })?;
-    Ok((pair, validity))
+    Ok((certified_key, validity))
 }

@@ -1,8 +1,8 @@
-//! Connections: how many there may be, and how long a client may take.
+//! Limits and timeouts of client connections.
 //!
-//! The framework bounds the TLS handshake, the headers of a connection's first request, and the pause between two requests; bodies are
-//! bounded where they are read (`api::body`). Two things it leaves open are bounded here, by ending the connection: a later request that
-//! begins and never comes to its end, and an answer that nobody takes.
+//! The framework limits the TLS handshake, the headers of a connection's first request, and the idle time between two requests. Bodies are
+//! limited where they are read (`api::extract::body`). The framework leaves two cases open: a later request that starts and never
+//! completes, and a response that the client does not read. The reaper in this file closes such connections.
 
 use std::any::Any;
 use std::error::Error;
@@ -15,157 +15,155 @@ use std::time::{Duration, Instant};
 use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::dev::{Extensions, ServiceRequest};
 use actix_web::web::Bytes;
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::Mutex;
 use socket2::{SockRef, Socket};
 
 use crate::tls;
 
-/// What a server grants its clients.
+/// Limits and timeouts of a server's client connections.
 #[derive(Debug, Clone, Copy)]
 pub struct ConnectionLimits {
-    /// For a TLS handshake.
-    pub handshake: Duration,
-    /// For the headers of a request.
-    pub headers: Duration,
-    /// Between two requests.
+    /// Timeout of a TLS handshake.
+    pub handshake_timeout: Duration,
+    /// Timeout for the headers of a request.
+    pub header_timeout: Duration,
+    /// Idle time between two requests, after which the connection is closed.
     pub keep_alive: Duration,
-    /// For taking each [`PIECE`] of an answer.
-    pub piece: Duration,
-    /// Most connections at once. More wait until there is room.
-    pub connections: usize,
+    /// Timeout for each chunk ([`CHUNK_BYTES`]) of a response, until the client has taken it.
+    pub chunk_timeout: Duration,
+    /// Maximum number of connections. Further clients wait until a connection ends.
+    pub max_connections: usize,
 }
 
 impl Default for ConnectionLimits {
     fn default() -> Self {
         Self {
-            handshake: Duration::from_secs(5),
-            headers: Duration::from_secs(10),
-            // Longer than load balancers keep idle connections, so that they are the ones to close them.
+            handshake_timeout: Duration::from_secs(5),
+            header_timeout: Duration::from_secs(10),
+            // Longer than load balancers keep idle connections, so that the load balancer closes them first.
             keep_alive: Duration::from_secs(75),
-            piece: Duration::from_secs(30),
-            connections: 2_000,
+            chunk_timeout: Duration::from_secs(30),
+            max_connections: 2_000,
         }
     }
 }
 
-/// Handshakes that a worker works at together. Connections beyond wait, so that few cannot keep all others out.
+/// Maximum number of TLS handshakes that a worker handles at the same time. Further connections wait. With a small number, a few slow
+/// clients could keep all others out.
 pub const MAX_CONCURRENT_HANDSHAKES: usize = 256;
 
-/// How much of an answer is handed over at a time.
+/// Maximum size of one chunk of a response body, in bytes.
 pub const CHUNK_BYTES: usize = 64 * 1024;
 
-/// Shorter answers go into the buffers of a connection at once: how long they stay there is bounded as the pause between requests is.
-const SHORT: u64 = 16 * 1024;
+/// Size up to which a body is written without chunks, in bytes. It fits into the connection's buffers; the keep-alive timeout limits how
+/// long it stays there.
+const MAX_UNCHUNKED_BYTES: u64 = 16 * 1024;
 
-/// How often it is looked who takes too long.
+/// Interval at which the reaper looks for connections that are past their deadline.
 const REAPER_INTERVAL: Duration = Duration::from_millis(500);
 
-/// A connection that can be ended.
+/// The open connections of a server.
+#[derive(Debug)]
+pub struct Connections {
+    limits: ConnectionLimits,
+    open: Mutex<Vec<Weak<Connection>>>,
+}
+
+impl Connections {
+    /// Starts the reaper. It runs until the returned value is dropped. Must be called within a runtime.
+    pub fn new(limits: ConnectionLimits) -> Arc<Self> {
+        let connections = Arc::new(Self { limits, open: Mutex::default() });
+        let reaped = Arc::downgrade(&connections);
+        actix_web::rt::spawn(async move {
+            loop {
+                tokio::time::sleep(REAPER_INTERVAL).await;
+                let Some(connections) = reaped.upgrade() else { return };
+                connections.close_overdue(Instant::now());
+            }
+        });
+        connections
+    }
+
+    /// Registers a new connection with the reaper, and attaches it to the connection's requests. Works with and without TLS.
+    pub fn register(&self, connection: &dyn Any, data: &mut Extensions) {
+        let Some(socket) = tls::tcp_stream(connection) else { return };
+        match SockRef::from(socket).try_clone() {
+            Ok(socket) => {
+                let connection = Arc::new(Connection { socket, limits: self.limits, deadline: Mutex::new(None) });
+                connection.expect_request();
+                self.open.lock().push(Arc::downgrade(&connection));
+                data.insert(connection);
+            }
+            Err(error) => {
+                tracing::warn!(%error, "connection without timeouts: its socket cannot be cloned. Check the limit of file descriptors");
+            }
+        }
+    }
+
+    fn close_overdue(&self, now: Instant) {
+        self.open.lock().retain(|connection| connection.upgrade().inspect(|connection| connection.close_if_overdue(now)).is_some());
+    }
+}
+
+/// One connection, as the reaper sees it.
 #[derive(Debug)]
 struct Connection {
     socket: Socket,
-    bounds: ConnectionLimits,
-    /// When it is ended; never while it is the gateway that somebody waits for.
-    due: Mutex<Option<Instant>>,
+    limits: ConnectionLimits,
+    /// When the reaper closes the connection. `None` while the client waits for the gateway.
+    deadline: Mutex<Option<Instant>>,
 }
 
 impl Connection {
-    fn due(&self) -> MutexGuard<'_, Option<Instant>> {
-        self.due.lock()
+    /// Removes the deadline: the client waits for the gateway.
+    fn clear_deadline(&self) {
+        *self.deadline.lock() = None;
     }
 
-    /// Nothing is wanted of the client now.
-    fn wait(&self) {
-        *self.due() = None;
+    /// Sets the deadline for the client to take a chunk.
+    fn expect_chunk_read(&self) {
+        *self.deadline.lock() = Some(Instant::now() + self.limits.chunk_timeout);
     }
 
-    /// The client is to take something.
-    fn give(&self) {
-        *self.due() = Some(Instant::now() + self.bounds.piece);
+    /// Sets the deadline for the client's next request, with all its headers.
+    fn expect_request(&self) {
+        *self.deadline.lock() = Some(Instant::now() + self.limits.keep_alive + self.limits.header_timeout);
     }
 
-    /// The next request may come.
-    fn rest(&self) {
-        *self.due() = Some(Instant::now() + self.bounds.keep_alive + self.bounds.headers);
-    }
-
-    /// Ends it if it is time to.
-    fn end_if_due(&self, now: Instant) {
-        if self.due().take_if(|due| *due <= now).is_some() {
-            tracing::info!("a connection is ended: the client took too long to send a request or to take an answer");
-            // Without time to linger, what the client did not take is not kept for it any longer. Whoever works at the connection finds
-            // it closed.
+    /// Closes the connection if its deadline has passed.
+    fn close_if_overdue(&self, now: Instant) {
+        if self.deadline.lock().take_if(|deadline| *deadline <= now).is_some() {
+            tracing::info!("connection closed: the client took too long to send a request or to take a response");
+            // With a linger time of zero, the system discards the bytes that the client did not take. The task that serves the connection
+            // then finds it closed.
             let _ = self.socket.set_linger(Some(Duration::ZERO));
             let _ = self.socket.shutdown(Shutdown::Both);
         }
     }
 }
 
-/// Every connection of a server.
-#[derive(Debug)]
-pub struct Connections {
-    bounds: ConnectionLimits,
-    open: Mutex<Vec<Weak<Connection>>>,
-}
-
-impl Connections {
-    /// Those of a server with these bounds; they are looked after for as long as it is there. Must be called within a runtime.
-    pub fn new(bounds: ConnectionLimits) -> Arc<Self> {
-        let connections = Arc::new(Self { bounds, open: Mutex::default() });
-        let watched = Arc::downgrade(&connections);
-        actix_web::rt::spawn(async move {
-            loop {
-                tokio::time::sleep(REAPER_INTERVAL).await;
-                let Some(connections) = watched.upgrade() else { return };
-                connections.look(Instant::now());
-            }
-        });
-        connections
-    }
-
-    fn open(&self) -> MutexGuard<'_, Vec<Weak<Connection>>> {
-        self.open.lock()
-    }
-
-    fn look(&self, now: Instant) {
-        self.open().retain(|connection| connection.upgrade().inspect(|connection| connection.end_if_due(now)).is_some());
-    }
-
-    /// Remembers a new connection, with or without TLS, for its requests and to look after.
-    pub fn remember(&self, connection: &dyn Any, data: &mut Extensions) {
-        let Some(socket) = tls::tcp_of(connection) else { return };
-        match SockRef::from(socket).try_clone() {
-            Ok(socket) => {
-                let connection = Arc::new(Connection { socket, bounds: self.bounds, due: Mutex::new(None) });
-                connection.rest();
-                self.open().push(Arc::downgrade(&connection));
-                data.insert(connection);
-            }
-            Err(error) => tracing::warn!(%error, "a connection cannot be looked after: are there enough file descriptors?"),
-        }
-    }
-}
-
-/// Somebody waits for the answer to a request; dropped, for the next one.
+/// A request that is being answered. While it lives, its connection has no deadline; when it is dropped, the connection's next request is
+/// due.
 #[derive(Debug)]
 pub struct ActiveRequest(Option<Arc<Connection>>);
 
 impl ActiveRequest {
-    /// A request has come.
-    pub fn with(request: &ServiceRequest) -> Self {
+    /// Starts the answer to a request.
+    pub fn start(request: &ServiceRequest) -> Self {
         let connection = request.conn_data::<Arc<Connection>>().cloned();
         if let Some(connection) = &connection {
-            connection.wait();
+            connection.clear_deadline();
         }
         Self(connection)
     }
 
-    /// A body that its client must take in time. It is handed over in pieces, so that no more of it lies in buffers.
-    pub fn body(self, body: BoxBody) -> BoxBody {
+    /// Limits the time that the client may take for a response body. A large body is handed to the connection in chunks, so that the
+    /// buffers never hold more than one chunk.
+    pub fn limit_body(self, body: BoxBody) -> BoxBody {
         match body.size() {
             BodySize::None => body,
-            BodySize::Sized(length) if length <= SHORT => body,
-            _ => BoxBody::new(ChunkedBody { body, rest: Bytes::new(), busy: self }),
+            BodySize::Sized(length) if length <= MAX_UNCHUNKED_BYTES => body,
+            _ => BoxBody::new(ChunkedBody { body, remaining: Bytes::new(), request: self }),
         }
     }
 }
@@ -173,16 +171,17 @@ impl ActiveRequest {
 impl Drop for ActiveRequest {
     fn drop(&mut self) {
         if let Some(connection) = &self.0 {
-            connection.rest();
+            connection.expect_request();
         }
     }
 }
 
-/// A body, handed over piece by piece.
+/// A response body that is handed over chunk by chunk.
 struct ChunkedBody {
     body: BoxBody,
-    rest: Bytes,
-    busy: ActiveRequest,
+    /// The rest of the piece that `body` returned last.
+    remaining: Bytes,
+    request: ActiveRequest,
 }
 
 impl MessageBody for ChunkedBody {
@@ -194,18 +193,18 @@ impl MessageBody for ChunkedBody {
 
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, Self::Error>>> {
         let this = self.get_mut();
-        if this.rest.is_empty() {
-            if let Some(connection) = &this.busy.0 {
-                connection.wait();
+        if this.remaining.is_empty() {
+            if let Some(connection) = &this.request.0 {
+                connection.clear_deadline();
             }
             match ready!(Pin::new(&mut this.body).poll_next(context)) {
-                Some(Ok(bytes)) => this.rest = bytes,
+                Some(Ok(bytes)) => this.remaining = bytes,
                 end => return Poll::Ready(end),
             }
         }
-        if let Some(connection) = &this.busy.0 {
-            connection.give();
+        if let Some(connection) = &this.request.0 {
+            connection.expect_chunk_read();
         }
-        Poll::Ready(Some(Ok(this.rest.split_to(CHUNK_BYTES.min(this.rest.len())))))
+        Poll::Ready(Some(Ok(this.remaining.split_to(CHUNK_BYTES.min(this.remaining.len())))))
     }
 }

@@ -1,6 +1,6 @@
-//! Which web pages of other origins may call the API from a browser (CORS): none, unless they are configured.
+//! Cross-origin resource sharing (CORS): which web pages of other origins may call the API from a browser. None by default.
 //!
-//! Tokens are sent by the page, not by the browser, so nothing of this is for credentials that browsers keep.
+//! Pages send the token themselves, so the browser's own credentials (cookies) are not allowed.
 
 use std::borrow::Cow;
 
@@ -11,11 +11,12 @@ use actix_web::http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS,
     ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD, HeaderMap, HeaderValue, ORIGIN, VARY,
 };
+use actix_web::web::Data;
 
 use crate::schema::{Constraints, InvalidValue, Scalar};
-use crate::server::router::AllowedMethods;
+use crate::server::allowed_methods::AllowedMethods;
 
-/// An origin as browsers name it: scheme, host, and port unless it is the usual one.
+/// An origin as browsers send it: scheme, host, and the port unless it is the scheme's default.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Origin(String);
 
@@ -23,17 +24,21 @@ impl Scalar for Origin {
     const CONSTRAINTS: Constraints = Constraints::new("An origin of web pages.", "https://mis.example");
 
     fn parse(text: &str) -> Result<Self, InvalidValue> {
-        const NOT_ONE: InvalidValue = InvalidValue::new(
+        const INVALID: InvalidValue = InvalidValue::new(
             "invalid_format",
-            "must be one origin as browsers name it, such as https://mis.example: no path, no *, and http for this machine only",
+            "must be one origin as browsers send it, such as https://mis.example: no path, no *, and http for this machine only",
         );
-        let url = reqwest::Url::parse(text).map_err(|_| NOT_ONE)?;
-        let this_machine = match url.host_str() {
+        let url = reqwest::Url::parse(text).map_err(|_| INVALID)?;
+        let is_loopback = match url.host_str() {
             Some("localhost" | "[::1]") => true,
             host => host.and_then(|host| host.parse::<std::net::IpAddr>().ok()).is_some_and(|ip| ip.is_loopback()),
         };
-        let secure = url.scheme() == "https" || url.scheme() == "http" && this_machine;
-        if secure && !text.contains('*') && url.origin().ascii_serialization() == text { Ok(Self(text.to_owned())) } else { Err(NOT_ONE) }
+        let is_secure = url.scheme() == "https" || url.scheme() == "http" && is_loopback;
+        if is_secure && !text.contains('*') && url.origin().ascii_serialization() == text {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(INVALID)
+        }
     }
 
     fn text(&self) -> Cow<'_, str> {
@@ -41,55 +46,73 @@ impl Scalar for Origin {
     }
 }
 
-/// The request headers that callers need.
-const REQUEST_HEADERS: HeaderValue = HeaderValue::from_static("Authorization, Content-Type, Idempotency-Key, Prefer, Accept");
-/// The answers' headers that pages may read.
-const ANSWER_HEADERS: HeaderValue = HeaderValue::from_static(
-    "X-Request-Id, Retry-After, RateLimit, RateLimit-Policy, Location, Idempotency-Replayed, Preference-Applied, Batch-Status",
-);
-/// How long a browser need not ask again, in seconds.
-const ASK_AGAIN: HeaderValue = HeaderValue::from_static("3600");
-
-/// The origins that may.
+/// The allowed origins.
 #[derive(Debug, Clone, Default)]
 pub struct Cors(Vec<Origin>);
 
 impl Cors {
-    /// These origins, and no other.
+    /// Allows these origins, and no other.
     pub const fn new(origins: Vec<Origin>) -> Self {
         Self(origins)
     }
 
-    /// The origin of a request, if it is one of these.
-    pub fn origin(&self, headers: &HeaderMap) -> Option<HeaderValue> {
+    /// Returns the origin of a request if it is allowed.
+    fn allowed_origin(&self, headers: &HeaderMap) -> Option<HeaderValue> {
         let origin = headers.get(ORIGIN)?;
         self.0.iter().any(|allowed| allowed.0.as_bytes() == origin.as_bytes()).then(|| origin.clone())
     }
+}
 
-    /// The answer to a browser that asks whether it may call: before there is a token, and for every path that there is.
-    pub fn preflight(&self, request: &ServiceRequest, methods: &AllowedMethods) -> Option<HttpResponse> {
-        let asks = request.method() == Method::OPTIONS && request.headers().contains_key(ACCESS_CONTROL_REQUEST_METHOD);
-        if !asks || self.origin(request.headers()).is_none() {
-            return None;
-        }
-        let mut response = HttpResponse::Ok();
-        response.insert_header((ACCESS_CONTROL_ALLOW_METHODS, methods.allow_header(request.path())?));
-        response.insert_header((ACCESS_CONTROL_ALLOW_HEADERS, REQUEST_HEADERS));
-        response.insert_header((ACCESS_CONTROL_MAX_AGE, ASK_AGAIN));
-        // Not an empty answer: those the framework writes without end for a client that sends and does not read.
-        Some(response.content_type("text/plain; charset=utf-8").body("Allowed.\n"))
+/// CORS headers of the response to one request.
+pub struct CorsHeaders {
+    is_enabled: bool,
+    allowed_origin: Option<HeaderValue>,
+}
+
+impl CorsHeaders {
+    /// Returns the headers for the response to this request, or `None` if the server has no CORS settings.
+    pub fn for_request(request: &ServiceRequest) -> Option<Self> {
+        let cors = request.app_data::<Data<Cors>>()?;
+        Some(Self { is_enabled: !cors.0.is_empty(), allowed_origin: cors.allowed_origin(request.headers()) })
     }
 
-    /// Tells the browser that the page of this origin may read the answer; and caches, that others get another.
-    pub fn mark(&self, headers: &mut HeaderMap, origin: Option<HeaderValue>) {
-        if !self.0.is_empty() {
+    /// Adds the headers to a response. `Vary` keeps caches from giving one origin's response to another origin.
+    pub fn apply(self, headers: &mut HeaderMap) {
+        if self.is_enabled {
             headers.append(VARY, HeaderValue::from_static("Origin"));
         }
-        if let Some(origin) = origin {
+        if let Some(origin) = self.allowed_origin {
             headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-            headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, ANSWER_HEADERS);
+            headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED_HEADERS);
         }
     }
+}
+
+/// Request headers that callers need.
+const REQUEST_HEADERS: HeaderValue = HeaderValue::from_static("Authorization, Content-Type, Idempotency-Key, Prefer, Accept");
+
+/// Response headers that pages may read.
+const EXPOSED_HEADERS: HeaderValue = HeaderValue::from_static(
+    "X-Request-Id, Retry-After, RateLimit, RateLimit-Policy, Location, Idempotency-Replayed, Preference-Applied, Batch-Status",
+);
+
+/// Time for which browsers may cache a preflight response, in seconds.
+const PREFLIGHT_MAX_AGE_SECONDS: HeaderValue = HeaderValue::from_static("3600");
+
+/// Returns the response to a preflight request of an allowed origin. Preflight requests have no token. Every path of the server takes them.
+pub fn preflight_response(request: &ServiceRequest) -> Option<HttpResponse> {
+    let cors = request.app_data::<Data<Cors>>()?;
+    let methods = request.app_data::<Data<AllowedMethods>>()?;
+    let is_preflight = request.method() == Method::OPTIONS && request.headers().contains_key(ACCESS_CONTROL_REQUEST_METHOD);
+    if !is_preflight || cors.allowed_origin(request.headers()).is_none() {
+        return None;
+    }
+    let mut response = HttpResponse::Ok();
+    response.insert_header((ACCESS_CONTROL_ALLOW_METHODS, methods.allow_header(request.path())?));
+    response.insert_header((ACCESS_CONTROL_ALLOW_HEADERS, REQUEST_HEADERS));
+    response.insert_header((ACCESS_CONTROL_MAX_AGE, PREFLIGHT_MAX_AGE_SECONDS));
+    // The body is not empty on purpose: the framework writes empty responses without limit for a client that sends and does not read.
+    Some(response.content_type("text/plain; charset=utf-8").body("Allowed.\n"))
 }
 
 #[cfg(test)]
@@ -97,7 +120,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn origins_are_exact_and_safe() {
+    fn origin_inexact_or_insecure_is_refused() {
         for good in
             ["https://mis.example", "https://mis.example:8443", "http://localhost:5173", "http://127.0.0.1:5173", "http://[::1]:5173"]
         {

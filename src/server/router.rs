@@ -1,10 +1,5 @@
-//! Every route. The same list makes the server and the OpenAPI document.
+//! The table of contents of the API: every route. The server and the OpenAPI document are made from the same list.
 
-use actix_web::http::Method;
-use actix_web::http::header::{ALLOW, CONTENT_TYPE, HeaderValue};
-use actix_web::web::Data;
-use actix_web::{HttpRequest, HttpResponse, ResponseError as _};
-use utoipa::openapi::OpenApi;
 use utoipa_actix_web::scope;
 use utoipa_actix_web::service_config::ServiceConfig;
 
@@ -12,27 +7,24 @@ use crate::api::batches::{achievement, registration, verification};
 use crate::api::{
     find_learners, health, learning_events, lrs_status, obtain_uln, organisation, register_learners, retrieve_ulns, verify_learners,
 };
-use crate::app::AppState;
-use crate::observability::metrics::Metrics;
-use crate::problem::{Code, Problem};
 
-/// The routes that every batch resource has.
+/// Adds the routes that every kind of batch has.
 macro_rules! batches {
-    ($scope:expr, $($resource:ident),+) => {
+    ($scope:expr, $($kind:ident),+) => {
         $scope$(
-            .service($resource::submit_batch)
-            .service($resource::list_batches)
-            .service($resource::track_job)
-            .service($resource::get_batch)
-            .service($resource::get_results)
-            .service($resource::resubmit_part)
-            .service($resource::discard_part)
-            .service($resource::erase_batch)
+            .service($kind::submit_batch)
+            .service($kind::list_batches)
+            .service($kind::track_job)
+            .service($kind::get_batch)
+            .service($kind::get_results)
+            .service($kind::resubmit_part)
+            .service($kind::discard_part)
+            .service($kind::erase_batch)
         )+
     };
 }
 
-/// The API, as the OpenAPI document describes it.
+/// Adds the routes of the API.
 pub fn api(services: &mut ServiceConfig<'_>) {
     let v1 = scope("/v1")
         .service(find_learners::find_learner_by_uln)
@@ -49,84 +41,7 @@ pub fn api(services: &mut ServiceConfig<'_>) {
     services.service(v1).service(health::live).service(health::ready);
 }
 
-/// What operators' own port answers.
+/// Adds the routes of the admin listener, beside `/metrics`.
 pub fn admin(services: &mut ServiceConfig<'_>) {
     services.service(health::live).service(health::ready);
-}
-
-/// The methods that each path of a server takes, and the operation that each of them is; [`NONE`] if it is none of the API's.
-#[derive(Debug)]
-pub struct AllowedMethods(Vec<(String, Vec<(Method, String)>)>);
-
-/// What is no operation of the API.
-const NONE: &str = "none";
-
-impl AllowedMethods {
-    /// Those of the API: what the document describes, and the document itself.
-    pub fn of(document: &OpenApi) -> Self {
-        let described = serde_json::to_value(&document.paths).unwrap_or_default();
-        let mut methods: Vec<_> = ["/openapi.json", "/openapi-3.0.json", "/docs"].map(read_only).into();
-        for (path, item) in described.as_object().into_iter().flatten() {
-            let of_path = item.as_object().into_iter().flatten().filter_map(|(method, operation)| {
-                let name = operation["operationId"].as_str().unwrap_or(NONE);
-                Some((method.to_uppercase().parse().ok()?, name.to_owned()))
-            });
-            methods.push((path.clone(), of_path.collect()));
-        }
-        Self(methods)
-    }
-
-    /// Those of operators' own port, [`admin`].
-    pub fn admin(document: &OpenApi) -> Self {
-        let Self(mut methods) = Self::of(document);
-        methods.retain(|(path, _)| path.starts_with("/health/"));
-        methods.push(read_only("/metrics"));
-        Self(methods)
-    }
-
-    /// The operation of this method and route.
-    pub fn operation(&self, method: &str, route: &str) -> &str {
-        let of_route = self.0.iter().find(|(pattern, _)| pattern == route).map_or(&[][..], |(_, methods)| methods);
-        of_route.iter().find(|(one, _)| one.as_str() == method).map_or(NONE, |(_, name)| name)
-    }
-
-    /// The methods that the route of this path takes.
-    fn at(&self, path: &str) -> Option<&[(Method, String)]> {
-        let fits = |pattern: &str| {
-            let (mut pattern, mut path) = (pattern.split('/'), path.split('/'));
-            loop {
-                match (pattern.next(), path.next()) {
-                    (None, None) => return true,
-                    (Some(expected), Some(part)) if expected == part || (expected.starts_with('{') && !part.is_empty()) => {}
-                    _ => return false,
-                }
-            }
-        };
-        self.0.iter().find(|(pattern, _)| fits(pattern)).map(|(_, methods)| methods.as_slice())
-    }
-
-    /// The same, as headers have it.
-    pub fn allow_header(&self, path: &str) -> Option<HeaderValue> {
-        let names: Vec<&str> = self.at(path)?.iter().map(|(method, _)| method.as_str()).collect();
-        HeaderValue::from_str(&names.join(", ")).ok()
-    }
-}
-
-/// A path that is no operation and can be read.
-fn read_only(path: &str) -> (String, Vec<(Method, String)>) {
-    (path.to_owned(), vec![(Method::GET, NONE.to_owned())])
-}
-
-/// What operators measure.
-pub async fn metrics(gateway: Data<AppState>, metrics: Data<Metrics>) -> HttpResponse {
-    gateway.measure().await;
-    HttpResponse::Ok().insert_header((CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")).body(metrics.text())
-}
-
-/// Paths without a route: not found, or found with another method.
-pub async fn fallback(request: HttpRequest, methods: Data<AllowedMethods>) -> HttpResponse {
-    let Some(allowed) = methods.allow_header(request.path()) else { return Problem::new(Code::NotFound).error_response() };
-    let mut response = Problem::new(Code::MethodNotAllowed).error_response();
-    response.headers_mut().insert(ALLOW, allowed);
-    response
 }

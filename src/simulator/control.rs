@@ -1,101 +1,100 @@
-//! What people who run the simulator can make it do, beside SOAP.
+//! Control endpoints: fault injection and observation of a running simulator, below `/control`.
 
 use actix_web::HttpResponse;
 use actix_web::web::{self, Bytes, Data, ServiceConfig};
 use serde_json::json;
 
-use crate::schema::FieldError;
 use crate::schema::deserialize::{DeserializeContext, from_json};
-use crate::schema::form;
+use crate::schema::{FieldError, input};
 use crate::simulator::jobs::Submission;
-use crate::simulator::scenario::{Scenario, check_operation};
-use crate::simulator::{ActiveFault, Simulator};
+use crate::simulator::operations::service_of;
+use crate::simulator::scenario::Scenario;
+use crate::simulator::state::Simulator;
 
-form! {
-    /// An order to lose answers.
+input! {
+    /// The body of `POST /control/lose-answers`.
     struct LoseAnswers {
         /// The element of the requests.
         operation: String,
-        /// How many of them.
+        /// The number of requests.
         count: usize,
     }
-    also (operation) => operation_exists
+    validate (operation) => validate_operation
 }
 
-fn operation_exists(operation: Option<&String>, reading: &mut DeserializeContext) {
-    if let Some(Err(unknown)) = operation.map(|operation| check_operation(operation)) {
-        reading.at("operation", |reading| reading.note(unknown));
+fn validate_operation(operation: Option<&String>, context: &mut DeserializeContext) {
+    if let Some(Err(invalid)) = operation.map(|operation| service_of(operation)) {
+        context.descend("operation", |context| context.add_error(invalid));
     }
 }
 
-/// Everything below `/control`.
+/// Adds the control endpoints to a server.
 pub fn routes(config: &mut ServiceConfig) {
     config
         .route("/control/lose-answers", web::post().to(lose_answers))
-        .route("/control/submissions", web::get().to(submissions))
-        .route("/control/requests", web::get().to(requests))
-        .route("/control/certificates", web::get().to(certificates))
-        .route("/control/scenario", web::put().to(play))
-        .route("/control/scenario", web::get().to(playing))
-        .route("/control/scenario", web::delete().to(calm));
+        .route("/control/submissions", web::get().to(get_submissions))
+        .route("/control/requests", web::get().to(get_request_counts))
+        .route("/control/certificates", web::get().to(get_certificate_counts))
+        .route("/control/scenario", web::put().to(put_scenario))
+        .route("/control/scenario", web::get().to(get_scenario))
+        .route("/control/scenario", web::delete().to(delete_scenario));
 }
 
 /// `POST /control/lose-answers`
 async fn lose_answers(body: Bytes, simulator: Data<Simulator>) -> HttpResponse {
-    obey(from_json(&body), |LoseAnswers { operation, count }| simulator.lose_answers(&operation, count))
+    apply(from_json(&body), |LoseAnswers { operation, count }| simulator.lose_answers(&operation, count))
 }
 
 /// `PUT /control/scenario`
-async fn play(body: Bytes, simulator: Data<Simulator>) -> HttpResponse {
-    obey(from_json(&body), |Scenario { steps }| simulator.play(steps))
-}
-
-/// `DELETE /control/scenario`
-async fn calm(simulator: Data<Simulator>) -> HttpResponse {
-    simulator.calm();
-    HttpResponse::NoContent().finish()
-}
-
-/// Does what was ordered, or tells what is wrong with the order.
-fn obey<T>(order: Result<T, Vec<FieldError>>, carry_out: impl FnOnce(T)) -> HttpResponse {
-    match order {
-        Ok(order) => {
-            carry_out(order);
-            HttpResponse::NoContent().finish()
-        }
-        Err(mistakes) => {
-            let told =
-                mistakes.iter().map(|FieldError { pointer, code, detail }| json!({"pointer": pointer, "code": code, "detail": detail}));
-            HttpResponse::BadRequest().json(told.collect::<Vec<_>>())
-        }
-    }
+async fn put_scenario(body: Bytes, simulator: Data<Simulator>) -> HttpResponse {
+    apply(from_json(&body), |Scenario { steps }| simulator.inject_faults(steps))
 }
 
 /// `GET /control/scenario`
-async fn playing(simulator: Data<Simulator>) -> HttpResponse {
-    let steps: Vec<ActiveFault> = simulator.playing();
-    HttpResponse::Ok().json(json!({"steps": steps}))
+async fn get_scenario(simulator: Data<Simulator>) -> HttpResponse {
+    HttpResponse::Ok().json(json!({"steps": simulator.active_faults()}))
+}
+
+/// `DELETE /control/scenario`
+async fn delete_scenario(simulator: Data<Simulator>) -> HttpResponse {
+    simulator.clear_faults();
+    HttpResponse::NoContent().finish()
 }
 
 /// `GET /control/requests`
-async fn requests(simulator: Data<Simulator>) -> HttpResponse {
-    HttpResponse::Ok().json(simulator.counted())
+async fn get_request_counts(simulator: Data<Simulator>) -> HttpResponse {
+    HttpResponse::Ok().json(simulator.request_counts())
 }
 
 /// `GET /control/certificates`
-async fn certificates(simulator: Data<Simulator>) -> HttpResponse {
-    let shown = simulator.shown();
-    let told =
-        shown.iter().map(|((organisation, subject), calls)| json!({"organisation": organisation, "subject": subject, "calls": calls}));
-    HttpResponse::Ok().json(told.collect::<Vec<_>>())
+async fn get_certificate_counts(simulator: Data<Simulator>) -> HttpResponse {
+    let counts = simulator.certificate_counts();
+    let rows =
+        counts.iter().map(|((organisation, subject), calls)| json!({"organisation": organisation, "subject": subject, "calls": calls}));
+    HttpResponse::Ok().json(rows.collect::<Vec<_>>())
 }
 
 /// `GET /control/submissions`
-async fn submissions(simulator: Data<Simulator>) -> HttpResponse {
-    let told = |submission: &Submission| {
+async fn get_submissions(simulator: Data<Simulator>) -> HttpResponse {
+    let row = |submission: &Submission| {
         let Submission { operation, organisation, job_id, mis_identifiers, .. } = submission;
         json!({"operation": operation, "organisation": organisation, "jobId": job_id, "records": mis_identifiers.len()})
     };
-    let list: Vec<_> = simulator.jobs().submissions().iter().map(told).collect();
-    HttpResponse::Ok().json(list)
+    let rows: Vec<_> = simulator.jobs().submissions().iter().map(row).collect();
+    HttpResponse::Ok().json(rows)
+}
+
+/// Applies a valid body and returns 204, or returns 400 with the errors of an invalid one.
+fn apply<T>(body: Result<T, Vec<FieldError>>, apply: impl FnOnce(T)) -> HttpResponse {
+    match body {
+        Ok(value) => {
+            apply(value);
+            HttpResponse::NoContent().finish()
+        }
+        Err(errors) => {
+            let rows =
+                errors.iter().map(|FieldError { pointer, code, detail }| json!({"pointer": pointer, "code": code, "detail": detail}));
+            HttpResponse::BadRequest().json(rows.collect::<Vec<_>>())
+        }
+    }
 }

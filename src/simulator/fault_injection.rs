@@ -1,139 +1,123 @@
-//! What is being played, how often, and what has come in meanwhile.
+//! The active faults, and counts of the requests.
 
 use std::collections::HashMap;
 
-use parking_lot::MutexGuard;
 use serde::Serialize;
 
 use crate::lrs::Service;
-use crate::simulator::Simulator;
-use crate::simulator::scenario::{FaultStep, OPERATIONS};
+use crate::simulator::operations::OPERATIONS;
+use crate::simulator::scenario::FaultStep;
 
-/// The steps that are played, the answers to lose, and counts of requests.
+/// Chooses the fault of each request and counts the requests.
 #[derive(Debug, Default)]
 pub struct FaultInjector {
     steps: Vec<ActiveFault>,
-    /// How many answers to lose, by the request's element.
-    to_lose: HashMap<String, usize>,
-    /// By the request's element: those of LRS's operations only, so that no caller can make it grow.
-    tallies: HashMap<&'static str, Tally>,
+    /// The number of answers to lose, by the element of the request.
+    answers_to_lose: HashMap<String, usize>,
+    /// Counts by the element of the request. Only LRS's operations are counted, so the map cannot grow without limit.
+    counts: HashMap<&'static str, Counts>,
 }
 
-/// A step, and how many requests are left to it.
+/// A step that is in force.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ActiveFault {
-    /// As it was ordered.
+    /// The step as it was given.
     #[serde(flatten)]
     pub step: FaultStep,
-    /// What is left of its count, if it has one.
+    /// The number of requests that the step still applies to, if the step has a count.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub left: Option<usize>,
 }
 
-/// What became of the requests of one operation.
-#[derive(Debug, Clone, Copy, Default)]
-struct Tally {
-    requests: usize,
-    done: usize,
-}
-
-/// The requests of one operation so far.
+/// Counts of one operation's requests.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Countdown {
+pub struct RequestCounts {
     /// The element of the requests.
     pub operation: &'static str,
-    /// How many came in, whatever became of them.
+    /// The number of requests that arrived, including those with a fault.
     pub requests: usize,
-    /// How many of them were worked on.
+    /// The number of requests that the simulator executed, including those that it rejected.
     pub done: usize,
 }
 
-impl FaultInjector {
-    fn tally(&mut self, element: &str) -> Option<&mut Tally> {
-        let (name, _) = OPERATIONS.iter().find(|(name, _)| *name == element)?;
-        Some(self.tallies.entry(name).or_default())
-    }
-
-    /// The first step that is for this request, has something left, and draws it.
-    fn next(&mut self, service: Service, element: &str) -> Option<FaultStep> {
-        let drawn = |step: &FaultStep| step.percent >= 100 || fastrand::u32(0..100) < step.percent;
-        let fits = |playing: &&mut ActiveFault| playing.left != Some(0) && playing.step.is_for(service, element) && drawn(&playing.step);
-        let playing = self.steps.iter_mut().find(fits)?;
-        playing.left = playing.left.map(|left| left - 1);
-        Some(playing.step.clone())
-    }
+#[derive(Debug, Clone, Copy, Default)]
+struct Counts {
+    arrived: usize,
+    executed: usize,
 }
 
-impl Simulator {
-    fn rehearsal(&self) -> MutexGuard<'_, FaultInjector> {
-        self.rehearsal.lock()
+impl FaultInjector {
+    /// Replaces the active steps.
+    pub fn set_steps(&mut self, steps: Vec<FaultStep>) {
+        self.steps = steps.into_iter().map(|step| ActiveFault { left: step.count.map(usize::from), step }).collect();
     }
 
-    /// Plays these steps, instead of what was played before. Of the steps that are for a request, the first one that has
-    /// something left happens to it.
-    pub fn play(&self, steps: Vec<FaultStep>) {
-        let playing = |step: FaultStep| ActiveFault { left: step.count.map(usize::from), step };
-        self.rehearsal().steps = steps.into_iter().map(playing).collect();
+    /// Returns the active steps.
+    pub fn active_faults(&self) -> Vec<ActiveFault> {
+        self.steps.clone()
     }
 
-    /// Plays nothing any more.
-    pub fn calm(&self) {
-        self.play(Vec::new());
+    /// Counts a request that arrived and returns the step that applies to it.
+    pub fn request_arrived(&mut self, service: Service, element: &str) -> Option<FaultStep> {
+        if let Some(counts) = self.counts_of(element) {
+            counts.arrived += 1;
+        }
+        self.take_step(service, element)
     }
 
-    /// The steps that are played, and what is left of them.
-    pub fn playing(&self) -> Vec<ActiveFault> {
-        self.rehearsal().steps.clone()
+    /// Counts a request that is executed.
+    pub fn request_executed(&mut self, element: &str) {
+        if let Some(counts) = self.counts_of(element) {
+            counts.executed += 1;
+        }
     }
 
-    /// How many requests with this element came in, whatever became of them.
-    pub fn requests(&self, element: &str) -> usize {
-        self.rehearsal().tally(element).map_or(0, |tally| tally.requests)
+    /// Sets the number of requests with this element that are executed, but not answered.
+    pub fn lose_answers(&mut self, element: &str, count: usize) {
+        self.answers_to_lose.insert(element.to_owned(), count);
     }
 
-    /// How many requests with this element were worked on, with whatever outcome.
-    pub fn done(&self, element: &str) -> usize {
-        self.rehearsal().tally(element).map_or(0, |tally| tally.done)
+    /// Returns `true` if the answer to this request is to be lost, and counts it.
+    pub fn take_lost_answer(&mut self, element: &str) -> bool {
+        let Some(count) = self.answers_to_lose.get_mut(element).filter(|count| **count > 0) else { return false };
+        *count -= 1;
+        true
     }
 
-    /// What came in of every operation, but of those that nobody asked for.
-    pub fn counted(&self) -> Vec<Countdown> {
-        let rehearsal = self.rehearsal();
+    /// Returns the number of requests with this element that arrived.
+    pub fn request_count(&self, element: &str) -> usize {
+        self.counts.get(element).map_or(0, |counts| counts.arrived)
+    }
+
+    /// Returns the number of requests with this element that were executed.
+    pub fn executed_count(&self, element: &str) -> usize {
+        self.counts.get(element).map_or(0, |counts| counts.executed)
+    }
+
+    /// Returns the counts of all operations with at least one request.
+    pub fn request_counts(&self) -> Vec<RequestCounts> {
         let counted = OPERATIONS.iter().filter_map(|(operation, _)| {
-            let Tally { requests, done } = *rehearsal.tallies.get(operation)?;
-            (requests > 0).then_some(Countdown { operation, requests, done })
+            let Counts { arrived, executed } = *self.counts.get(operation)?;
+            (arrived > 0).then_some(RequestCounts { operation, requests: arrived, done: executed })
         });
         counted.collect()
     }
 
-    /// Does the next `count` requests with this element, such as `SubmitBatch`, without their senders ever being told.
-    pub fn lose_answers(&self, element: &str, count: usize) {
-        self.rehearsal().to_lose.insert(element.to_owned(), count);
+    fn counts_of(&mut self, element: &str) -> Option<&mut Counts> {
+        let (operation, _) = OPERATIONS.iter().find(|(operation, _)| *operation == element)?;
+        Some(self.counts.entry(operation).or_default())
     }
 
-    /// Is the answer to this request one to lose? Counts it.
-    pub(super) fn loses(&self, element: &str) -> bool {
-        let mut rehearsal = self.rehearsal();
-        let Some(left) = rehearsal.to_lose.get_mut(element).filter(|left| **left > 0) else { return false };
-        *left -= 1;
-        true
-    }
-
-    /// A request has come in: what happens to it?
-    pub(super) fn meet(&self, service: Service, element: &str) -> Option<FaultStep> {
-        let mut rehearsal = self.rehearsal();
-        if let Some(tally) = rehearsal.tally(element) {
-            tally.requests += 1;
-        }
-        rehearsal.next(service, element)
-    }
-
-    /// A request is worked on.
-    pub(super) fn works_on(&self, element: &str) {
-        if let Some(tally) = self.rehearsal().tally(element) {
-            tally.done += 1;
-        }
+    /// Returns the first step that applies to the request, is not used up, and is chosen by its percentage.
+    fn take_step(&mut self, service: Service, element: &str) -> Option<FaultStep> {
+        let is_chosen = |step: &FaultStep| step.percent >= 100 || fastrand::u32(0..100) < step.percent;
+        let active = self
+            .steps
+            .iter_mut()
+            .find(|active| active.left != Some(0) && active.step.applies_to(service, element) && is_chosen(&active.step))?;
+        active.left = active.left.map(|left| left - 1);
+        Some(active.step.clone())
     }
 }

@@ -1,4 +1,4 @@
-//! How trouble looks on the wire: pages where SOAP is expected, answers that break off, and connections that end.
+//! The responses of injected faults: pages instead of SOAP, incomplete responses, and connection resets.
 
 use std::io::Error;
 use std::time::Duration;
@@ -13,93 +13,97 @@ use futures_util::stream;
 use crate::lrs::Service;
 use crate::lrs::soap::element::Element;
 use crate::simulator::connection::reset;
-use crate::simulator::scenario::{Fault, FaultStep};
+use crate::simulator::fault::Fault;
+use crate::simulator::scenario::FaultStep;
 use crate::simulator::services::{external, learner_r9};
-use crate::simulator::soap_faults::{Reply, SOAP, fault, unsupported_verb};
+use crate::simulator::soap_faults::{fault, unsupported_method_fault};
+use crate::simulator::soap_response::{SOAP_MEDIA_TYPE, SoapResponse};
 
-/// Where a redirected request finds the page about maintenance.
+/// Path of the page about maintenance, the target of redirects.
 pub const MAINTENANCE_PATH: &str = "/maintenance";
 
-/// The code of an LRS that is closed.
+/// LRS's code outside its opening hours.
 const OUT_OF_HOURS: &str = "WSEC0004";
 
-/// How long after its last byte an answer breaks off: what was written should have left by then.
-const BREAKS_AFTER: Duration = Duration::from_millis(20);
+/// Time between the last byte of an incomplete response and the end of its connection, so that the bytes leave first.
+const DISCONNECT_DELAY: Duration = Duration::from_millis(20);
 
-/// What comes as XML and is none: neither its characters nor its tags.
+/// A body that claims to be XML, but has neither valid characters nor valid tags.
 const GARBAGE: &[u8] = b"\x1f\x8b\x08\x00 <<FindLearnerResponse & \xff\xfe\xc3\x28 ]]> </Envelope \x00 ResponseCode=WSRC0004";
 
-/// What is sent instead of doing anything.
-pub fn instead(step: &FaultStep, request: &HttpRequest, service: Service, element: Option<&Element>) -> HttpResponse {
-    match step.trouble {
+/// Returns the response of a fault that does not execute the operation. `message` is `None` if the request is unreadable.
+pub fn response_without_execution(step: &FaultStep, request: &HttpRequest, service: Service, message: Option<&Element>) -> HttpResponse {
+    match step.fault {
         Fault::MaintenancePage => maintenance_page(),
         Fault::MaintenanceRedirect => HttpResponse::Found().insert_header((LOCATION, MAINTENANCE_PATH)).finish(),
-        Fault::Maintenance405 => unsupported_verb(Method::GET.as_str()).whole(),
-        Fault::OutOfHours => out_of_hours(service, element).whole(),
-        Fault::Unavailable => page(StatusCode::SERVICE_UNAVAILABLE, "Service unavailable", "The service cannot be reached."),
-        Fault::Fault => fault(service, step.code.as_deref().unwrap_or_default()).whole(),
-        // Everything else lets the work be done, or never answers.
+        Fault::Maintenance405 => unsupported_method_fault(Method::GET.as_str()).into_http(),
+        Fault::OutOfHours => out_of_hours(service, message).into_http(),
+        Fault::Unavailable => page(StatusCode::SERVICE_UNAVAILABLE, "Service unavailable", "The service is unavailable."),
+        Fault::SoapFault => fault(service, step.code.as_deref().unwrap_or_default()).into_http(),
+        // Refuse and ResetBefore. The other faults execute the operation.
         _ => reset(request),
     }
 }
 
-/// What becomes of the answer to work that was done.
-pub fn spoil(step: &FaultStep, request: &HttpRequest, reply: Reply) -> HttpResponse {
-    match step.trouble {
+/// Returns the response of a fault that executes the operation.
+pub fn response_after_execution(step: &FaultStep, request: &HttpRequest, response: SoapResponse) -> HttpResponse {
+    match step.fault {
         Fault::ResetAfter => reset(request),
-        Fault::Garbage => HttpResponse::Ok().insert_header((CONTENT_TYPE, SOAP)).body(GARBAGE),
+        Fault::Garbage => HttpResponse::Ok().insert_header((CONTENT_TYPE, SOAP_MEDIA_TYPE)).body(GARBAGE),
         Fault::Truncated => {
-            let half = reply.1.len() / 2;
-            broken_after(half, reply)
+            let half = response.xml.len() / 2;
+            truncated(response, half)
         }
-        Fault::SlowDrip => dripping(step.pause(), reply),
-        _ => reply.whole(),
+        Fault::SlowDrip => byte_by_byte(response, step.delay()),
+        _ => response.into_http(),
     }
 }
 
-/// The headers of an answer and so many bytes of it, and then the end of the connection.
-pub fn broken_after(sent: usize, Reply(status, xml): Reply) -> HttpResponse {
+/// Returns the headers of a response and its first `sent_bytes` bytes, followed by the end of the connection.
+pub fn truncated(SoapResponse { status, xml }: SoapResponse, sent_bytes: usize) -> HttpResponse {
     let length = xml.len() as u64;
-    let first = Some(Bytes::from(xml).slice(..sent)).filter(|first| !first.is_empty());
-    let pieces = stream::unfold(first, |first| async move {
-        if let Some(first) = first {
-            return Some((Ok(first), None));
+    let sent = Some(Bytes::from(xml).slice(..sent_bytes)).filter(|sent| !sent.is_empty());
+    let chunks = stream::unfold(sent, |sent| async move {
+        if let Some(sent) = sent {
+            return Some((Ok(sent), None));
         }
-        tokio::time::sleep(BREAKS_AFTER).await;
-        Some((Err(Error::other("the answer breaks off, as it was ordered")), None))
+        tokio::time::sleep(DISCONNECT_DELAY).await;
+        Some((Err(Error::other("response truncated as the scenario says")), None))
     });
-    HttpResponse::build(status).insert_header((CONTENT_TYPE, SOAP)).body(SizedStream::new(length, Box::pin(pieces)))
+    HttpResponse::build(status).insert_header((CONTENT_TYPE, SOAP_MEDIA_TYPE)).body(SizedStream::new(length, Box::pin(chunks)))
 }
 
-/// The answer, with a pause before every byte.
-fn dripping(pause: Duration, Reply(status, xml): Reply) -> HttpResponse {
+/// Returns a response with a delay before each byte.
+fn byte_by_byte(SoapResponse { status, xml }: SoapResponse, delay: Duration) -> HttpResponse {
     let length = xml.len() as u64;
-    let drops = stream::unfold(Bytes::from(xml), move |mut rest| async move {
-        if rest.is_empty() {
+    let chunks = stream::unfold(Bytes::from(xml), move |mut remaining| async move {
+        if remaining.is_empty() {
             return None;
         }
-        tokio::time::sleep(pause).await;
-        Some((Ok::<_, Error>(rest.split_to(1)), rest))
+        tokio::time::sleep(delay).await;
+        Some((Ok::<_, Error>(remaining.split_to(1)), remaining))
     });
-    HttpResponse::build(status).insert_header((CONTENT_TYPE, SOAP)).body(SizedStream::new(length, Box::pin(drops)))
+    HttpResponse::build(status).insert_header((CONTENT_TYPE, SOAP_MEDIA_TYPE)).body(SizedStream::new(length, Box::pin(chunks)))
 }
 
-/// The learner service says so with a fault, the others in their answer if the request is one of theirs.
-fn out_of_hours(service: Service, element: Option<&Element>) -> Reply {
-    let answer = element.and_then(|element| match service {
+/// Returns the response outside opening hours.
+///
+/// The learner service sends a fault. The other services send a response code, or a fault if the request is not one of their operations.
+fn out_of_hours(service: Service, message: Option<&Element>) -> SoapResponse {
+    let xml = message.and_then(|message| match service {
         Service::Learner => None,
-        Service::LearnerR9 => learner_r9::refused(element, OUT_OF_HOURS),
-        Service::External => external::refused(element, OUT_OF_HOURS),
+        Service::LearnerR9 => learner_r9::rejection(message, OUT_OF_HOURS),
+        Service::External => external::rejection(message, OUT_OF_HOURS),
     });
-    answer.map_or_else(|| fault(service, OUT_OF_HOURS), Reply::answer)
+    xml.map_or_else(|| fault(service, OUT_OF_HOURS), SoapResponse::ok)
 }
 
-/// The page about maintenance, also for those who were redirected to it.
+/// Returns the page about maintenance.
 pub fn maintenance_page() -> HttpResponse {
     page(StatusCode::OK, "Maintenance", "The learning records service is closed for maintenance. Please try again later.")
 }
 
-/// What a traffic manager shows to people, and sends to programs as well.
+/// Returns an HTML page, as a traffic manager sends it to people and programs.
 fn page(status: StatusCode, title: &str, text: &str) -> HttpResponse {
     let html = format!(
         "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>{title}</title></head>\n\

@@ -1,4 +1,6 @@
-//! Batch jobs (FACTS 2.7, 2.8, 2.11 to 2.13): done at once, told after a while. And who submitted what.
+//! Batch jobs (LRS-CONTRACT 2.10 to 2.13, 2.15, 2.16, 6.2).
+//!
+//! A job is processed when it is submitted, but its results are returned only after the job duration.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -10,40 +12,69 @@ use crate::domain::{AchievementJob, AchievementJobStatus, Extensible, Personal, 
 use crate::lrs::services::learner::{RegistrationBatchOutput, VerificationBatchOutput};
 use crate::lrs::soap::element::Element;
 use crate::lrs::soap::read::XmlError;
-use crate::simulator::achievements::{Achievements, Submitted};
-use crate::simulator::batches::{learners_of, no_registrations, no_verifications, register_all, verify_all};
-use crate::simulator::learner_record::{moment, xml_moment};
-use crate::simulator::learner_register::Register;
+use crate::simulator::achievement_batches::AchievementHistory;
+use crate::simulator::learner_batches::{
+    batch_learners, empty_registration_output, empty_verification_output, process_registrations, process_verifications,
+};
+use crate::simulator::learner_register::LearnerRegister;
+use crate::simulator::submitted_achievement::SubmittedAchievement;
+use crate::simulator::timestamps::{local_date_time, xml_date_time};
 
-/// How long a job takes, if nobody says otherwise.
-pub const DEFAULT_DURATION: Duration = Duration::from_secs(2);
+/// Default job duration.
+pub const DEFAULT_JOB_DURATION: Duration = Duration::from_secs(2);
 
-/// The jobs of a simulator.
+/// The batch jobs of a simulator.
 #[derive(Debug)]
-pub struct Jobs {
+pub struct BatchJobs {
     duration: Duration,
     jobs: HashMap<i64, Job>,
-    last_of_learners: i64,
-    last_of_achievements: i64,
-    achievements: Achievements,
+    last_learner_job_id: i64,
+    last_achievement_job_id: i64,
+    achievements: AchievementHistory,
     submissions: Vec<Submission>,
 }
 
-/// A batch that reached the simulator over SOAP and became a job, whether or not its sender was told.
+/// A batch that arrived over SOAP and became a job, even if its sender received no response.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Submission {
-    /// The request's element, such as `SubmitBatch`.
+    /// The element of the request, such as `SubmitBatch`.
     pub operation: String,
     /// UKPRN of the organisation.
     pub organisation: String,
-    /// The person, as the message names them.
+    /// The user name of the message.
     pub user: String,
     /// The job's number.
     pub job_id: i64,
-    /// The sender's own names for the records, in their order; empty where there is none.
+    /// The MIS identifiers of the records, in their order. An identifier is empty if the record has none.
     pub mis_identifiers: Vec<String>,
 }
 
+/// The results of a job.
+#[derive(Debug, Clone)]
+pub enum JobOutput {
+    Registration(RegistrationBatchOutput),
+    Verification(VerificationBatchOutput),
+    Achievements(Box<AchievementJob>),
+}
+
+#[derive(Debug)]
+struct Job {
+    organisation: String,
+    started: Instant,
+    submitted: Timestamp,
+    /// A portal job is complete from the start.
+    is_from_portal: bool,
+    output: JobOutput,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum JobStage {
+    Waiting,
+    InProgress,
+    Complete,
+}
+
+/// Shows no user name and no MIS identifier: they are personal data.
 impl fmt::Debug for Submission {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { operation, organisation, job_id, mis_identifiers, .. } = self;
@@ -53,102 +84,78 @@ impl fmt::Debug for Submission {
     }
 }
 
-#[derive(Debug)]
-struct Job {
-    organisation: String,
-    begun: Instant,
-    submitted: Timestamp,
-    /// Made outside the services, and done before anybody asked.
-    from_portal: bool,
-    output: Output,
-}
-
-/// What a job has come to.
-#[derive(Debug, Clone)]
-pub enum Output {
-    Registration(RegistrationBatchOutput),
-    Verification(VerificationBatchOutput),
-    Achievements(Box<AchievementJob>),
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Stage {
-    Waiting,
-    InProgress,
-    Done,
-}
-
-impl Jobs {
-    /// Jobs that take this long.
+impl BatchJobs {
+    /// Returns an empty set of jobs with this job duration.
     pub fn new(duration: Duration) -> Self {
         Self {
             duration,
             jobs: HashMap::new(),
-            last_of_learners: 900_000,
-            last_of_achievements: 70_000,
-            achievements: Achievements::default(),
+            last_learner_job_id: 900_000,
+            last_achievement_job_id: 70_000,
+            achievements: AchievementHistory::default(),
             submissions: Vec::new(),
         }
     }
 
-    /// Sets how long jobs take, those that have begun included.
+    /// Sets the job duration, also for jobs that were submitted before.
     pub const fn set_duration(&mut self, duration: Duration) {
         self.duration = duration;
     }
 
-    /// Everything that was submitted, in its order.
+    /// Returns all submissions, in order of arrival.
     pub fn submissions(&self) -> &[Submission] {
         &self.submissions
     }
 
-    /// How many were submitted.
+    /// Returns the number of submissions.
     pub const fn len(&self) -> usize {
         self.submissions.len()
     }
 
-    /// Was none submitted?
+    /// Returns `true` if there was no submission.
     pub const fn is_empty(&self) -> bool {
         self.submissions.is_empty()
     }
 
-    /// Registers, or with `CHK` looks up, every learner of a batch.
+    /// Submits a registration batch and returns the job's number.
     ///
     /// # Errors
-    /// When a learner's values are not ones the gateway's domain has, such as a date the calendar does not know.
-    pub fn submit_registration(&mut self, organisation: &str, register: &mut Register, request: &Element) -> Result<i64, XmlError> {
-        let output = Output::Registration(register_all(register, request)?);
-        Ok(self.take_learners(organisation, request, output))
+    /// Returns an [`XmlError`] if a learner has a value that the schema allows and the domain does not, such as a date that does not exist.
+    pub fn submit_registration(&mut self, organisation: &str, register: &mut LearnerRegister, request: &Element) -> Result<i64, XmlError> {
+        let output = JobOutput::Registration(process_registrations(register, request)?);
+        Ok(self.submit_learners(organisation, request, output))
     }
 
-    /// Verifies every learner of a batch.
-    pub fn submit_verification(&mut self, organisation: &str, register: &Register, request: &Element) -> i64 {
-        self.take_learners(organisation, request, Output::Verification(verify_all(register, request)))
+    /// Submits a verification batch and returns the job's number.
+    pub fn submit_verification(&mut self, organisation: &str, register: &LearnerRegister, request: &Element) -> i64 {
+        self.submit_learners(organisation, request, JobOutput::Verification(process_verifications(register, request)))
     }
 
-    fn take_learners(&mut self, organisation: &str, request: &Element, output: Output) -> i64 {
-        let job_id = next(&self.jobs, &mut self.last_of_learners);
-        let names = learners_of(request).map(|learner| learner.text_of("MISIdentifier").to_owned()).collect();
+    fn submit_learners(&mut self, organisation: &str, request: &Element, output: JobOutput) -> i64 {
+        let job_id = next_job_id(&self.jobs, &mut self.last_learner_job_id);
+        let mis_identifiers = batch_learners(request).map(|learner| learner.text_of("MISIdentifier").to_owned()).collect();
         self.submissions.push(Submission {
             operation: request.name.clone(),
             organisation: organisation.to_owned(),
             user: request.text_of("UserName").to_owned(),
             job_id,
-            mis_identifiers: names,
+            mis_identifiers,
         });
-        self.keep(job_id, organisation, false, output);
+        self.insert(job_id, organisation, false, output);
         job_id
     }
 
-    /// Does what a batch of achievements asks for.
+    /// Submits an achievement batch and returns the job's number.
     pub fn submit_achievements(
         &mut self,
-        (organisation, user): (&str, &str),
-        register: &mut Register,
-        submission: SubmissionType,
-        batch: &[Submitted],
+        organisation: &str,
+        user: &str,
+        register: &mut LearnerRegister,
+        submission_type: SubmissionType,
+        batch: &[SubmittedAchievement],
     ) -> i64 {
-        let job_id = next(&self.jobs, &mut self.last_of_achievements);
-        let mut job = self.achievements.process(register, organisation, submission, batch);
+        let job_id = next_job_id(&self.jobs, &mut self.last_achievement_job_id);
+        let mut job = self.achievements.process(register, organisation, submission_type, batch);
         job.user = Some(Personal::new(user.to_owned()));
         self.submissions.push(Submission {
             operation: "SubmitAchievementBatchJob".to_owned(),
@@ -157,116 +164,125 @@ impl Jobs {
             job_id,
             mis_identifiers: batch.iter().map(|achievement| achievement.mis_identifier.clone()).collect(),
         });
-        self.keep(job_id, organisation, false, Output::Achievements(Box::new(job)));
+        self.insert(job_id, organisation, false, JobOutput::Achievements(Box::new(job)));
         job_id
     }
 
-    /// Puts in a job that nobody submitted over SOAP. `false`: the number is taken.
-    pub fn add_from_portal(&mut self, job_id: i64, organisation: &str, output: Output) -> bool {
+    /// Adds a portal job. Returns `false` if another job has the number.
+    pub fn add_portal_job(&mut self, job_id: i64, organisation: &str, output: JobOutput) -> bool {
         let is_free = !self.jobs.contains_key(&job_id);
         if is_free {
-            self.keep(job_id, organisation, true, output);
+            self.insert(job_id, organisation, true, output);
         }
         is_free
     }
 
-    /// What a batch of achievements that came through the portal has come to.
-    pub fn achievements_from_portal(&mut self, organisation: &str, register: &mut Register, batch: &[Submitted]) -> Output {
-        Output::Achievements(Box::new(self.achievements.process(register, organisation, SubmissionType::Final, batch)))
+    /// Processes the achievements of a portal job.
+    pub fn process_portal_achievements(
+        &mut self,
+        organisation: &str,
+        register: &mut LearnerRegister,
+        batch: &[SubmittedAchievement],
+    ) -> JobOutput {
+        JobOutput::Achievements(Box::new(self.achievements.process(register, organisation, SubmissionType::Final, batch)))
     }
 
-    fn keep(&mut self, job_id: i64, organisation: &str, from_portal: bool, output: Output) {
-        let (begun, submitted) = (Instant::now(), Timestamp::now());
-        self.jobs.insert(job_id, Job { organisation: organisation.to_owned(), begun, submitted, from_portal, output });
+    fn insert(&mut self, job_id: i64, organisation: &str, is_from_portal: bool, output: JobOutput) {
+        let organisation = organisation.to_owned();
+        self.jobs.insert(job_id, Job { organisation, started: Instant::now(), submitted: Timestamp::now(), is_from_portal, output });
     }
 
-    /// How far a registration batch of this organisation is.
-    pub fn registration(&self, organisation: &str, job_id: i64) -> RegistrationBatchOutput {
+    /// Returns the output of an organisation's registration job, or the code of its stage.
+    pub fn registration_output(&self, organisation: &str, job_id: i64) -> RegistrationBatchOutput {
         match self.find(organisation, job_id) {
-            Some((job @ Job { output: Output::Registration(output), .. }, Stage::Done)) => RegistrationBatchOutput {
-                job_started_date_time: Some(moment(job.submitted)),
-                job_finished_date_time: Some(moment(Self::after(job, self.duration))),
+            Some((job @ Job { output: JobOutput::Registration(output), .. }, JobStage::Complete)) => RegistrationBatchOutput {
+                job_started_date_time: Some(local_date_time(job.submitted)),
+                job_finished_date_time: Some(local_date_time(job.time_after(self.duration))),
                 ..output.clone()
             },
-            Some((Job { output: Output::Registration(_), .. }, _)) => no_registrations("WSRC0008"),
-            _ => no_registrations("WSRC0018"),
+            Some((Job { output: JobOutput::Registration(_), .. }, _)) => empty_registration_output("WSRC0008"),
+            _ => empty_registration_output("WSRC0018"),
         }
     }
 
-    /// How far a verification batch of this organisation is.
-    pub fn verification(&self, organisation: &str, job_id: i64) -> VerificationBatchOutput {
+    /// Returns the output of an organisation's verification job, or the code of its stage.
+    pub fn verification_output(&self, organisation: &str, job_id: i64) -> VerificationBatchOutput {
         match self.find(organisation, job_id) {
-            Some((job @ Job { output: Output::Verification(output), .. }, Stage::Done)) => VerificationBatchOutput {
-                job_started_date_time: Some(moment(job.submitted)),
-                job_finished_date_time: Some(moment(Self::after(job, self.duration))),
+            Some((job @ Job { output: JobOutput::Verification(output), .. }, JobStage::Complete)) => VerificationBatchOutput {
+                job_started_date_time: Some(local_date_time(job.submitted)),
+                job_finished_date_time: Some(local_date_time(job.time_after(self.duration))),
                 ..output.clone()
             },
-            Some((Job { output: Output::Verification(_), .. }, _)) => no_verifications("WSRC0027"),
-            _ => no_verifications("WSRC0018"),
+            Some((Job { output: JobOutput::Verification(_), .. }, _)) => empty_verification_output("WSRC0027"),
+            _ => empty_verification_output("WSRC0018"),
         }
     }
 
-    /// How far an achievement batch of this organisation is, if it is known.
-    pub fn achievements(&self, organisation: &str, job_id: i64) -> Option<AchievementJob> {
-        let Some((job @ Job { output: Output::Achievements(done), .. }, stage)) = self.find(organisation, job_id) else { return None };
-        let status = match stage {
-            Stage::Waiting => AchievementJobStatus::Waiting,
-            Stage::InProgress => AchievementJobStatus::InProgress,
-            Stage::Done if done.rejection_reason.is_some() => AchievementJobStatus::Failed,
-            Stage::Done => AchievementJobStatus::Successful,
+    /// Returns an organisation's achievement job as far as it has progressed. `None`: the organisation has no such job.
+    pub fn achievement_job(&self, organisation: &str, job_id: i64) -> Option<AchievementJob> {
+        let Some((job @ Job { output: JobOutput::Achievements(results), .. }, stage)) = self.find(organisation, job_id) else {
+            return None;
         };
-        // It waits for the first half of its time.
+        let status = match stage {
+            JobStage::Waiting => AchievementJobStatus::Waiting,
+            JobStage::InProgress => AchievementJobStatus::InProgress,
+            JobStage::Complete if results.rejection_reason.is_some() => AchievementJobStatus::Failed,
+            JobStage::Complete => AchievementJobStatus::Successful,
+        };
+        // The job waits for the first half of its duration and runs for the second.
         let half = self.duration / 2;
-        let told = AchievementJob {
+        let progress = AchievementJob {
             filename: Some(format!("SIM-{job_id}.xml")),
             job_id: i32::try_from(job_id).ok(),
-            number_of_records: done.number_of_records,
-            start_date: (stage != Stage::Waiting).then(|| xml_moment(Self::after(job, half))),
+            number_of_records: results.number_of_records,
+            start_date: (stage != JobStage::Waiting).then(|| xml_date_time(job.time_after(half))),
             status: Some(Extensible::Known(status)),
-            submitted_date: Some(xml_moment(job.submitted)),
-            r#type: done.r#type.clone(),
-            user: done.user.clone(),
+            submitted_date: Some(xml_date_time(job.submitted)),
+            r#type: results.r#type.clone(),
+            user: results.user.clone(),
             ..AchievementJob::default()
         };
-        if stage != Stage::Done {
-            return Some(told);
+        if stage != JobStage::Complete {
+            return Some(progress);
         }
-        let seconds = if job.from_portal { 0 } else { half.as_secs() };
+        let seconds = if job.is_from_portal { 0 } else { half.as_secs() };
         Some(AchievementJob {
             duration: Some(format!("{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60)),
-            end_date: Some(xml_moment(Self::after(job, self.duration))),
-            filename: told.filename,
-            job_id: told.job_id,
-            start_date: told.start_date,
-            status: told.status,
-            submitted_date: told.submitted_date,
-            ..(**done).clone()
+            end_date: Some(xml_date_time(job.time_after(self.duration))),
+            filename: progress.filename,
+            job_id: progress.job_id,
+            start_date: progress.start_date,
+            status: progress.status,
+            submitted_date: progress.submitted_date,
+            ..(**results).clone()
         })
     }
 
-    /// The organisation's job, and how far it is.
-    fn find(&self, organisation: &str, job_id: i64) -> Option<(&Job, Stage)> {
+    /// Returns an organisation's job and its stage.
+    fn find(&self, organisation: &str, job_id: i64) -> Option<(&Job, JobStage)> {
         let job = self.jobs.get(&job_id).filter(|job| job.organisation == organisation)?;
-        let elapsed = job.begun.elapsed();
-        let stage = if job.from_portal || elapsed >= self.duration {
-            Stage::Done
+        let elapsed = job.started.elapsed();
+        let stage = if job.is_from_portal || elapsed >= self.duration {
+            JobStage::Complete
         } else if elapsed >= self.duration / 2 {
-            Stage::InProgress
+            JobStage::InProgress
         } else {
-            Stage::Waiting
+            JobStage::Waiting
         };
         Some((job, stage))
     }
+}
 
-    /// So long after a job was submitted.
-    fn after(job: &Job, wait: Duration) -> Timestamp {
-        let wait = if job.from_portal { Duration::ZERO } else { wait };
-        job.submitted.checked_add(wait).unwrap_or(job.submitted)
+impl Job {
+    /// Returns the time this long after the submission. A portal job takes no time.
+    fn time_after(&self, duration: Duration) -> Timestamp {
+        let duration = if self.is_from_portal { Duration::ZERO } else { duration };
+        self.submitted.checked_add(duration).unwrap_or(self.submitted)
     }
 }
 
-/// The next number that is free.
-fn next(jobs: &HashMap<i64, Job>, last: &mut i64) -> i64 {
+/// Returns the next unused number.
+fn next_job_id(jobs: &HashMap<i64, Job>, last: &mut i64) -> i64 {
     *last += 1;
     while jobs.contains_key(last) {
         *last += 1;

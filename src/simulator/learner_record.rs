@@ -1,35 +1,41 @@
-//! Records of the register, and what they are made from.
+//! Records of the learner register, and their construction from requests and settings.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
-
 use crate::domain::{
-    AbilityToShare, BatchLearner, BoundedText, Date, Extensible, FromLrs as _, Gender, Learner, LearnerDetails, LearningEvent,
-    LocalDateTime, Name, OptionalName, Personal, Postcode, SchoolName, Uln, VerificationType, XmlDateTime,
+    AbilityToShare, BatchLearner, BoundedText, Date, Extensible, FromLrs as _, Gender, Learner, LearnerDetails, LearningEvent, Name,
+    OptionalName, Personal, Postcode, SchoolName, Uln, VerificationType,
 };
-use crate::schema::{Scalar, form};
+use crate::schema::{Scalar, input};
+use crate::simulator::timestamps::current_date;
 
-/// A record of the register.
+/// One record of the register.
 #[derive(Debug)]
-pub struct Entry {
-    /// The learner.
+pub struct RegisterEntry {
+    /// The learner's details.
     pub learner: Learner,
     pub(super) events: Vec<LearningEvent>,
-    /// Events that awarding organisations have submitted, and may take back, by their numbers.
+    /// Events from achievement batches, by event number. Awarding organisations can withdraw them.
     pub(super) achievements: BTreeMap<i32, LearningEvent>,
-    pub(super) master: Option<String>,
+    /// The ULN of the master record, if this record was merged into another.
+    pub(super) master_uln: Option<String>,
 }
 
-impl Entry {
-    /// What the learner has achieved or taken part in.
+impl RegisterEntry {
+    /// Returns a record without learning events.
+    pub const fn new(learner: Learner, master_uln: Option<String>) -> Self {
+        Self { learner, events: Vec::new(), achievements: BTreeMap::new(), master_uln }
+    }
+
+    /// Returns the learner's events, including those from achievement batches.
     pub fn learning_events(&self) -> impl Iterator<Item = &LearningEvent> {
         self.events.iter().chain(self.achievements.values())
     }
 }
 
-form! {
-    /// A learner to put into the register.
+input! {
+    /// A learner to add to the register.
     #[derive(Debug, Clone)]
     pub struct NewLearner {
         /// ULN.
@@ -54,15 +60,15 @@ form! {
         pub school_at_age16: Option<SchoolName>,
         /// Place of birth.
         pub place_of_birth: Option<OptionalName>,
-        /// The master record, if this one was merged into another.
+        /// ULN of the master record, if this record was merged into another.
         pub merged_into: Option<Uln>,
-        /// Whether the learning record is shared.
+        /// Whether the learner shares the learning record.
         pub ability_to_share: AbilityToShare = AbilityToShare::SeenShare,
     }
 }
 
-/// The record of a learner that a configuration file or an invention puts into the register: one of some years' standing.
-pub fn record_of_new(new: NewLearner) -> Learner {
+/// Returns the record of a learner from settings or sample data, created some years ago.
+pub fn record_from_new_learner(new: NewLearner) -> Learner {
     let known_date = |text| Date::from_lrs(text).map(Extensible::Known);
     let details = LearnerDetails {
         title: new.title,
@@ -90,39 +96,20 @@ pub fn record_of_new(new: NewLearner) -> Learner {
         ability_to_share: new.ability_to_share,
         notes: None,
     };
-    Learner { created_date: known_date("2021-09-06"), last_updated_date: known_date("2024-01-15"), ..record_of(new.uln, &details, 1, None) }
-}
-
-/// Now, as LRS writes moments.
-pub fn now() -> Extensible<LocalDateTime> {
-    moment(Timestamp::now())
-}
-
-/// A moment as LRS writes it.
-pub fn moment(at: Timestamp) -> Extensible<LocalDateTime> {
-    Extensible::from_lrs(&at.strftime("%Y-%m-%d %H:%M:%S").to_string())
-}
-
-/// A moment as the services of data contracts write it.
-pub fn xml_moment(at: Timestamp) -> Extensible<XmlDateTime> {
-    Extensible::from_lrs(&at.strftime("%Y-%m-%dT%H:%M:%S").to_string())
-}
-
-/// Today, as LRS writes days.
-pub fn today() -> Extensible<Date> {
-    Extensible::from_lrs(&Timestamp::now().strftime("%Y-%m-%d").to_string())
-}
-
-/// The record that these details make; what they do not say is taken from `before`. Empty texts are none.
-pub fn record_of(uln: Uln, details: &LearnerDetails, version_number: i32, before: Option<&Learner>) -> Learner {
-    fn text<const MIN: usize, const MAX: usize>(text: Option<&BoundedText<MIN, MAX>>) -> Option<Personal<String>> {
-        text.filter(|text| !text.as_str().is_empty()).map(|text| Personal::new(text.as_str().to_owned()))
-    }
-    let value =
-        |value: Option<std::borrow::Cow<'_, str>>| value.filter(|text| !text.is_empty()).map(|text| Personal::new(text.into_owned()));
     Learner {
-        created_date: before.map_or_else(|| Some(today()), |learner| learner.created_date.clone()),
-        last_updated_date: before.map_or_else(|| Some(today()), |learner| learner.last_updated_date.clone()),
+        created_date: known_date("2021-09-06"),
+        last_updated_date: known_date("2024-01-15"),
+        ..record_from_details(new.uln, &details, 1, None)
+    }
+}
+
+/// Returns the record that contains these details.
+///
+/// Values that are not part of the details come from the previous record. An empty text counts as absent.
+pub fn record_from_details(uln: Uln, details: &LearnerDetails, version_number: i32, previous: Option<&Learner>) -> Learner {
+    Learner {
+        created_date: previous.map_or_else(|| Some(current_date()), |learner| learner.created_date.clone()),
+        last_updated_date: previous.map_or_else(|| Some(current_date()), |learner| learner.last_updated_date.clone()),
         uln: Extensible::Known(uln),
         master_substituted: None,
         title: text(details.title.as_ref()),
@@ -137,27 +124,27 @@ pub fn record_of(uln: Uln, details: &LearnerDetails, version_number: i32, before
         last_known_address_line2: text(details.last_known_address_line2.as_ref()),
         last_known_address_town: text(details.last_known_address_town.as_ref()),
         last_known_address_county_or_city: text(details.last_known_address_county_or_city.as_ref()),
-        last_known_post_code: value(Some(details.last_known_post_code.text())),
+        last_known_post_code: non_empty(Some(details.last_known_post_code.text())),
         date_of_address_capture: details.date_of_address_capture.map(Extensible::Known),
         date_of_birth: Some(Extensible::Known(details.date_of_birth)),
         place_of_birth: text(details.place_of_birth.as_ref()),
         gender: Some(Extensible::Known(details.gender)),
-        email_address: value(details.email_address.as_ref().map(Scalar::text)),
+        email_address: non_empty(details.email_address.as_ref().map(Scalar::text)),
         nationality: text(details.nationality.as_ref()),
-        scottish_candidate_number: value(details.scottish_candidate_number.as_ref().map(Scalar::text)),
+        scottish_candidate_number: non_empty(details.scottish_candidate_number.as_ref().map(Scalar::text)),
         verification_type: Some(Extensible::Known(details.verification_type)),
         other_verification_description: text(details.other_verification_description.as_ref()),
         tier_level: Some(Personal::new("0".into())),
         ability_to_share: Some(Extensible::Known(details.ability_to_share)),
         learner_status: Some(Personal::new("1".into())),
-        linked_ulns: before.map(|learner| learner.linked_ulns.clone()).unwrap_or_default(),
+        linked_ulns: previous.map(|learner| learner.linked_ulns.clone()).unwrap_or_default(),
         notes: text(details.notes.as_ref()),
         version_number,
     }
 }
 
-/// A learner of a batch as one to register, if enough is known.
-pub fn details_of(learner: &BatchLearner) -> Option<LearnerDetails> {
+/// Returns the registration details of a batch learner. `None`: a required value is missing.
+pub fn details_from_batch_learner(learner: &BatchLearner) -> Option<LearnerDetails> {
     let learner = learner.clone();
     Some(LearnerDetails {
         title: learner.title,
@@ -185,4 +172,12 @@ pub fn details_of(learner: &BatchLearner) -> Option<LearnerDetails> {
         ability_to_share: learner.ability_to_share?,
         notes: learner.notes,
     })
+}
+
+fn text<const MIN: usize, const MAX: usize>(text: Option<&BoundedText<MIN, MAX>>) -> Option<Personal<String>> {
+    text.filter(|text| !text.as_str().is_empty()).map(|text| Personal::new(text.as_str().to_owned()))
+}
+
+fn non_empty(text: Option<Cow<'_, str>>) -> Option<Personal<String>> {
+    text.filter(|text| !text.is_empty()).map(|text| Personal::new(text.into_owned()))
 }

@@ -1,150 +1,124 @@
-//! The register of learners: who matches a search, who may be registered, what changes (FACTS 2.3 to 2.6).
-//!
-//! LRS's matching algorithm is not public. What is known of it is kept: postcodes are compared without the space, given
-//! names also with the preferred one, more than ten candidates are too many, merged records answer with their master.
+//! The register of learners: search, registration and update (LRS-CONTRACT 2.4 to 2.7).
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use crate::domain::{AbilityToShare, BatchLearner, Extensible, FromLrs as _, Learner, LearnerDetails, LearningEvent, Personal, Uln};
 use crate::schema::Scalar as _;
-use crate::simulator::learner_record::{details_of, record_of, record_of_new, today};
+use crate::simulator::learner_record::{
+    NewLearner, RegisterEntry, details_from_batch_learner, record_from_details, record_from_new_learner,
+};
+use crate::simulator::learner_search::{Demographics, SearchMatches, names_match};
+use crate::simulator::timestamps::current_date;
 
-pub use crate::simulator::learner_record::{Entry, NewLearner};
+/// Maximum number of possible matches that LRS returns.
+const MAX_POSSIBLE_MATCHES: usize = 10;
 
-/// LRS shows at most this many possible matches.
-const MOST_CANDIDATES: usize = 10;
+/// Default time between a search and the registration that it permits. LRS's own limit is not public.
+pub const DEFAULT_REGISTRATION_WINDOW: Duration = Duration::from_secs(300);
 
-/// What a search came to.
-#[derive(Debug, Clone, PartialEq)]
-pub enum SearchMatches {
-    /// Nobody.
-    Nobody,
-    /// More than [`MOST_CANDIDATES`].
-    TooMany,
-    /// Candidates.
-    Possible(Vec<Learner>),
-    /// The one.
-    Exact(Box<Learner>),
-    /// The master record of the one.
-    Master(Box<Learner>),
-}
-
-/// What a demographic search names. Texts are as the message has them.
-#[derive(Debug, Clone, Copy)]
-pub struct Demographics<'a> {
-    /// Given name.
-    pub given_name: &'a str,
-    /// Family name.
-    pub family_name: &'a str,
-    /// Date of birth, `YYYY-MM-DD`.
-    pub date_of_birth: &'a str,
-    /// Gender, LRS's code.
-    pub gender: &'a str,
-    /// Postcode.
-    pub post_code: &'a str,
-}
+/// The first nine digits of the first ULN that the register assigns. The tenth digit is the check digit.
+const FIRST_ASSIGNED_PREFIX: u32 = 910_000_001;
 
 /// The register.
 #[derive(Debug)]
-pub struct Register {
-    entries: Vec<Entry>,
+pub struct LearnerRegister {
+    entries: Vec<RegisterEntry>,
+    /// Indexes into `entries`.
     by_uln: HashMap<String, usize>,
+    /// Times of recent searches, by [`Demographics::registration_key`].
     searches: HashMap<String, Instant>,
     registration_window: Duration,
     next_prefix: u32,
 }
 
-impl Default for Register {
+/// The reason why LRS does not register or update a learner.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RegisterError {
+    /// The learner exists already, or the organisation has not searched for the learner recently.
+    NotRegistered,
+    /// No record has the ULN, or the record was merged into another.
+    UlnNotFound,
+    /// The version number is not the current one.
+    StaleVersion,
+    /// The ability to share cannot return to "not seen".
+    AbilityToShareNotReversible,
+    /// The update does not change anything.
+    NoChanges,
+}
+
+/// The error of adding a learner whose ULN belongs to another learner.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UlnTaken;
+
+impl Default for LearnerRegister {
     fn default() -> Self {
         Self {
             entries: Vec::new(),
             by_uln: HashMap::new(),
             searches: HashMap::new(),
-            registration_window: DEFAULT_WINDOW,
-            next_prefix: 910_000_001,
+            registration_window: DEFAULT_REGISTRATION_WINDOW,
+            next_prefix: FIRST_ASSIGNED_PREFIX,
         }
     }
 }
 
-/// How long after a search a learner may be registered. LRS's own time is not public.
-pub const DEFAULT_WINDOW: Duration = Duration::from_secs(300);
-
-/// Why LRS does not do what it is asked to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Refused {
-    /// `WSRC0021`: there is such a learner, or there was no recent search.
-    NotRegistered,
-    /// `WSRC0019`
-    UlnNotFound,
-    /// `WSRC0013`
-    StaleVersion,
-    /// `WSRC0014`
-    ShareChange,
-    /// `WSRC0020`
-    NoChanges,
-}
-
-/// There is a learner with this ULN already.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct UlnTaken;
-
-impl Register {
-    /// Puts a learner in.
+impl LearnerRegister {
+    /// Adds a learner.
     ///
     /// # Errors
-    /// [`Taken`]
+    /// Returns [`UlnTaken`] if the register has a record with the ULN.
     pub fn add(&mut self, new: NewLearner) -> Result<(), UlnTaken> {
         let uln = new.uln.as_str().to_owned();
         if self.by_uln.contains_key(&uln) {
             return Err(UlnTaken);
         }
-        let master = new.merged_into.as_ref().map(|master| master.as_str().to_owned());
-        if let (Some(index), false) = (master.as_ref().and_then(|master| self.by_uln.get(master)), master.as_ref() == Some(&uln)) {
+        let master_uln = new.merged_into.as_ref().map(|master| master.as_str().to_owned());
+        if let Some(index) = master_uln.as_ref().and_then(|master| self.by_uln.get(master)) {
             self.entries[*index].learner.linked_ulns.push(Extensible::Known(new.uln.clone()));
         }
-        self.enter(uln, record_of_new(new), master);
+        self.insert(uln, record_from_new_learner(new), master_uln);
         Ok(())
     }
 
-    /// Sets how long after a search a learner may be registered.
+    /// Sets the time between a search and the registration that it permits.
     pub const fn set_registration_window(&mut self, window: Duration) {
         self.registration_window = window;
     }
 
-    /// Gives a learner events.
+    /// Adds learning events to a learner.
     pub fn add_events(&mut self, uln: &str, events: impl IntoIterator<Item = LearningEvent>) {
         if let Some(index) = self.by_uln.get(uln) {
             self.entries[*index].events.extend(events);
         }
     }
 
-    /// Gives a learner an achievement, in place of the one with the same number.
-    pub fn put_achievement(&mut self, uln: &str, number: i32, event: LearningEvent) {
+    /// Adds the event of an achievement to a learner, or replaces the one with the same number.
+    pub fn put_achievement(&mut self, uln: &str, event_id: i32, event: LearningEvent) {
         if let Some(index) = self.by_uln.get(uln) {
-            self.entries[*index].achievements.insert(number, event);
+            self.entries[*index].achievements.insert(event_id, event);
         }
     }
 
-    /// Takes an achievement away from a learner.
-    pub fn remove_achievement(&mut self, uln: &str, number: i32) {
+    /// Removes the event of an achievement from a learner.
+    pub fn remove_achievement(&mut self, uln: &str, event_id: i32) {
         if let Some(index) = self.by_uln.get(uln) {
-            self.entries[*index].achievements.remove(&number);
+            self.entries[*index].achievements.remove(&event_id);
         }
     }
 
-    /// Remembers that an organisation searched for somebody: a condition for registering them.
-    pub fn remember_search(&mut self, organisation: &str, search: &Demographics<'_>) {
+    /// Records a search of an organisation, which permits the organisation to register the learner.
+    pub fn record_search(&mut self, organisation: &str, search: &Demographics<'_>) {
         let window = self.registration_window;
-        self.searches.retain(|_, at| at.elapsed() <= window);
-        self.searches.insert(search.key(organisation), Instant::now());
+        self.searches.retain(|_, searched_at| searched_at.elapsed() <= window);
+        self.searches.insert(search.registration_key(organisation), Instant::now());
     }
 
-    /// Registers a learner whom the organisation has searched for.
+    /// Registers a learner.
     ///
     /// # Errors
-    /// [`Refused::NotRegistered`]
-    pub fn register(&mut self, organisation: &str, details: &LearnerDetails) -> Result<Uln, Refused> {
+    /// Returns [`RegisterError::NotRegistered`] if the learner exists, or if the organisation has not searched for the learner recently.
+    pub fn register(&mut self, organisation: &str, details: &LearnerDetails) -> Result<Uln, RegisterError> {
         let (gender, date_of_birth) = (details.gender.to_lrs(), details.date_of_birth.text());
         let demographics = Demographics {
             given_name: details.given_name.as_str(),
@@ -153,169 +127,127 @@ impl Register {
             gender: &gender,
             post_code: details.last_known_post_code.as_str(),
         };
-        let searched = self.searches.get(&demographics.key(organisation)).is_some_and(|at| at.elapsed() < self.registration_window);
-        let taken = self.entries.iter().any(|entry| is_candidate(entry, &demographics) && is_exact(entry, &demographics));
-        if !searched || taken {
-            return Err(Refused::NotRegistered);
+        let last_search = self.searches.get(&demographics.registration_key(organisation));
+        let is_searched = last_search.is_some_and(|searched_at| searched_at.elapsed() < self.registration_window);
+        if !is_searched || self.learners().any(|learner| demographics.is_exact_match(learner)) {
+            return Err(RegisterError::NotRegistered);
         }
-        self.take_up(details).ok_or(Refused::NotRegistered)
+        self.insert_with_next_uln(details).ok_or(RegisterError::NotRegistered)
     }
 
-    /// Registers a learner of a batch, for which no search is needed; `None` if too little is known.
+    /// Registers a learner of a batch, which requires no search. `None`: a required value is missing.
     pub fn register_from_batch(&mut self, learner: &BatchLearner) -> Option<Uln> {
-        self.take_up(&details_of(learner)?)
+        self.insert_with_next_uln(&details_from_batch_learner(learner)?)
     }
 
-    /// Gives a learner the next free ULN.
-    fn take_up(&mut self, details: &LearnerDetails) -> Option<Uln> {
+    fn insert_with_next_uln(&mut self, details: &LearnerDetails) -> Option<Uln> {
         let uln = (self.next_prefix..=999_999_999).filter_map(Uln::from_prefix).find(|uln| !self.by_uln.contains_key(uln.as_str()))?;
         self.next_prefix = uln.as_str()[..9].parse::<u32>().ok()? + 1;
-        let learner = record_of(uln.clone(), details, 1, None);
-        self.enter(uln.as_str().to_owned(), learner, None);
+        let learner = record_from_details(uln.clone(), details, 1, None);
+        self.insert(uln.as_str().to_owned(), learner, None);
         Some(uln)
     }
 
-    fn enter(&mut self, uln: String, learner: Learner, master: Option<String>) {
+    fn insert(&mut self, uln: String, learner: Learner, master_uln: Option<String>) {
         self.by_uln.insert(uln, self.entries.len());
-        self.entries.push(Entry { learner, events: Vec::new(), achievements: BTreeMap::new(), master });
+        self.entries.push(RegisterEntry::new(learner, master_uln));
     }
 
-    /// Replaces a learner's record, if `version` is the one it has.
+    /// Replaces the details of a learner.
     ///
     /// # Errors
-    /// [`Refused`]
-    pub fn update(&mut self, uln: &Uln, version: i32, details: &LearnerDetails) -> Result<(), Refused> {
-        let index = *self.by_uln.get(uln.as_str()).ok_or(Refused::UlnNotFound)?;
+    /// Returns a [`RegisterError`] if the record is unknown or merged, if `version_number` is not the current one, if the ability to share
+    /// would return to "not seen", or if the details are the current ones.
+    pub fn update(&mut self, uln: &Uln, version_number: i32, details: &LearnerDetails) -> Result<(), RegisterError> {
+        let index = *self.by_uln.get(uln.as_str()).ok_or(RegisterError::UlnNotFound)?;
         let entry = &mut self.entries[index];
-        if entry.master.is_some() {
-            return Err(Refused::UlnNotFound);
+        if entry.master_uln.is_some() {
+            return Err(RegisterError::UlnNotFound);
         }
-        let now = &entry.learner;
-        if now.version_number != version {
-            return Err(Refused::StaleVersion);
+        let current = &entry.learner;
+        if current.version_number != version_number {
+            return Err(RegisterError::StaleVersion);
         }
-        // Who has seen the privacy notice cannot have not seen it.
-        let seen = now.ability_to_share.as_ref().is_some_and(|share| share.known() != Some(&AbilityToShare::NotSeen));
-        if seen && details.ability_to_share == AbilityToShare::NotSeen {
-            return Err(Refused::ShareChange);
+        // A learner who has seen the privacy notice cannot become one who has not.
+        let has_seen_notice = current.ability_to_share.as_ref().is_some_and(|share| share.known() != Some(&AbilityToShare::NotSeen));
+        if has_seen_notice && details.ability_to_share == AbilityToShare::NotSeen {
+            return Err(RegisterError::AbilityToShareNotReversible);
         }
-        let same = record_of(uln.clone(), details, version, Some(now));
-        if same == *now {
-            return Err(Refused::NoChanges);
+        let updated = record_from_details(uln.clone(), details, version_number, Some(current));
+        if updated == *current {
+            return Err(RegisterError::NoChanges);
         }
-        entry.learner = Learner { version_number: version + 1, last_updated_date: Some(today()), ..same };
+        entry.learner = Learner { version_number: version_number + 1, last_updated_date: Some(current_date()), ..updated };
         Ok(())
     }
 
-    /// The record with this ULN, and the one it was merged into, if it was.
-    pub fn look_up(&self, uln: &str) -> Option<(&Entry, Option<&Entry>)> {
+    /// Returns the record with this ULN, and its master record if it was merged into another.
+    pub fn look_up(&self, uln: &str) -> Option<(&RegisterEntry, Option<&RegisterEntry>)> {
         let entry = &self.entries[*self.by_uln.get(uln)?];
-        let master = entry.master.as_ref().and_then(|master| self.by_uln.get(master)).map(|index| &self.entries[*index]);
-        Some((entry, master))
+        Some((entry, self.master_of(entry)))
     }
 
-    /// How many records there are, merged ones included.
+    /// Returns the number of records, including merged ones.
     pub fn len(&self) -> usize {
         self.entries.len()
     }
 
-    /// Is there no record?
+    /// Returns `true` if the register has no record.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
 
-    /// Every record.
+    /// Returns the learners of all records.
     pub fn learners(&self) -> impl Iterator<Item = &Learner> {
         self.entries.iter().map(|entry| &entry.learner)
     }
 
-    /// The learner with this ULN, if both names fit.
+    /// Finds the learner with this ULN, if both names match.
     pub fn find_by_uln(&self, uln: &str, given_name: &str, family_name: &str) -> SearchMatches {
         match self.by_uln.get(uln).map(|index| &self.entries[*index]) {
-            Some(entry) if names_fit(&entry.learner, given_name, family_name) => self.answer(entry),
-            _ => SearchMatches::Nobody,
+            Some(entry) if names_match(&entry.learner, given_name, family_name) => self.single_match(entry),
+            _ => SearchMatches::NoMatch,
         }
     }
 
-    /// Learners with these names and date of birth; the one whose gender and postcode fit as well.
+    /// Finds learners by names and date of birth. The match is exact if gender and postcode match one learner, too.
     pub fn find_by_demographics(&self, search: &Demographics<'_>) -> SearchMatches {
-        let candidates: Vec<&Entry> = self.entries.iter().filter(|entry| is_candidate(entry, search)).collect();
-        let mut exact = candidates.iter().filter(|entry| is_exact(entry, search));
+        let candidates: Vec<&RegisterEntry> = self.entries.iter().filter(|entry| search.is_possible_match(&entry.learner)).collect();
+        let mut exact = candidates.iter().filter(|entry| search.is_exact_match(&entry.learner));
         match (exact.next(), exact.next()) {
-            (Some(one), None) => self.answer(one),
-            _ if candidates.is_empty() => SearchMatches::Nobody,
-            _ if candidates.len() > MOST_CANDIDATES => SearchMatches::TooMany,
-            _ => {
-                let mut learners: Vec<Learner> = Vec::new();
-                for candidate in candidates {
-                    let learner = self.master_of(candidate).unwrap_or(&candidate.learner);
-                    if !learners.iter().any(|there| there.uln == learner.uln) {
-                        learners.push(learner.clone());
-                    }
-                }
-                SearchMatches::Possible(learners)
-            }
+            (Some(entry), None) => self.single_match(entry),
+            _ if candidates.is_empty() => SearchMatches::NoMatch,
+            _ if candidates.len() > MAX_POSSIBLE_MATCHES => SearchMatches::TooManyMatches,
+            _ => SearchMatches::PossibleMatches(self.without_merged(candidates)),
         }
     }
 
-    fn answer(&self, entry: &Entry) -> SearchMatches {
+    /// Replaces merged records by their master records, without duplicates.
+    fn without_merged(&self, candidates: Vec<&RegisterEntry>) -> Vec<Learner> {
+        let mut learners: Vec<Learner> = Vec::new();
+        for candidate in candidates {
+            let learner = &self.master_of(candidate).unwrap_or(candidate).learner;
+            if !learners.iter().any(|other| other.uln == learner.uln) {
+                learners.push(learner.clone());
+            }
+        }
+        learners
+    }
+
+    fn single_match(&self, entry: &RegisterEntry) -> SearchMatches {
         match self.master_of(entry) {
-            None => SearchMatches::Exact(Box::new(entry.learner.clone())),
-            Some(master) => {
-                SearchMatches::Master(Box::new(Learner { master_substituted: Some(Personal::new("Y".into())), ..master.clone() }))
-            }
+            None => SearchMatches::ExactMatch(Box::new(entry.learner.clone())),
+            Some(master) => SearchMatches::LinkedLearner(Box::new(Learner {
+                master_substituted: Some(Personal::new("Y".into())),
+                ..master.learner.clone()
+            })),
         }
     }
 
-    fn master_of(&self, entry: &Entry) -> Option<&Learner> {
-        let index = self.by_uln.get(entry.master.as_ref()?)?;
-        Some(&self.entries[*index].learner)
+    fn master_of(&self, entry: &RegisterEntry) -> Option<&RegisterEntry> {
+        let index = self.by_uln.get(entry.master_uln.as_ref()?)?;
+        Some(&self.entries[*index])
     }
-}
-
-impl Demographics<'_> {
-    /// What must be the same in a search and the registration after it.
-    fn key(&self, organisation: &str) -> String {
-        let Self { given_name, family_name, date_of_birth, gender, post_code } = self;
-        let names = format!("{}\n{}", given_name.trim().to_lowercase(), family_name.trim().to_lowercase());
-        format!("{organisation}\n{names}\n{date_of_birth}\n{gender}\n{}", bare_postcode(post_code))
-    }
-}
-
-fn text(value: Option<&Personal<String>>) -> Option<&str> {
-    value.map(|value| value.reveal().as_str())
-}
-
-/// The names and the date of birth fit.
-fn is_candidate(Entry { learner, .. }: &Entry, search: &Demographics<'_>) -> bool {
-    names_fit(learner, search.given_name, search.family_name)
-        && learner.date_of_birth.as_ref().is_some_and(|date| date.to_lrs() == search.date_of_birth)
-}
-
-/// And so do gender and postcode.
-fn is_exact(Entry { learner, .. }: &Entry, search: &Demographics<'_>) -> bool {
-    learner.gender.as_ref().is_some_and(|gender| gender.to_lrs() == search.gender)
-        && text(learner.last_known_post_code.as_ref()).is_some_and(|code| same_postcode(code, search.post_code))
-}
-
-/// Do both names fit the learner's, old and preferred ones included?
-pub fn names_fit(learner: &Learner, given_name: &str, family_name: &str) -> bool {
-    let fits = |value: &Option<Personal<String>>, wanted: &str| text(value.as_ref()).is_some_and(|name| same_name(name, wanted));
-    (fits(&learner.given_name, given_name) || fits(&learner.preferred_given_name, given_name))
-        && (fits(&learner.family_name, family_name) || fits(&learner.previous_family_name, family_name))
-}
-
-/// Are these the same, but for case and the space around them?
-pub fn same_name(one: &str, other: &str) -> bool {
-    one == other || one.trim().to_lowercase() == other.trim().to_lowercase()
-}
-
-fn same_postcode(one: &str, other: &str) -> bool {
-    bare_postcode(one) == bare_postcode(other)
-}
-
-fn bare_postcode(code: &str) -> String {
-    code.chars().filter(|c| *c != ' ').map(|c| c.to_ascii_uppercase()).collect()
 }
 
 #[cfg(test)]
@@ -326,13 +258,13 @@ mod tests {
     fn learner(json: &str) -> NewLearner {
         let defaults =
             r#""givenName":"Zoë","familyName":"O'Neill-Siân","dateOfBirth":"2004-02-29","gender":"FEMALE","lastKnownPostCode":"ZZ1 1AA""#;
-        from_json(format!("{{{defaults}{}{json}}}", if json.is_empty() { "" } else { "," }).as_bytes()).expect("valid")
+        from_json(format!("{{{defaults}{}{json}}}", if json.is_empty() { "" } else { "," }).as_bytes()).expect("valid learner")
     }
 
-    fn register(learners: &[&str]) -> Register {
-        let mut register = Register::default();
+    fn register(learners: &[&str]) -> LearnerRegister {
+        let mut register = LearnerRegister::default();
         for json in learners {
-            register.add(learner(json)).expect("free");
+            register.add(learner(json)).expect("unused ULN");
         }
         register
     }
@@ -341,50 +273,50 @@ mod tests {
         Demographics { given_name: "Zoë", family_name: "O'Neill-Siân", date_of_birth: "2004-02-29", gender: "2", post_code: "zz11aa" };
 
     #[test]
-    fn a_postcode_without_its_space_is_the_same() {
-        assert!(matches!(register(&[r#""uln":"3000000126""#]).find_by_demographics(&ZOE), SearchMatches::Exact(_)));
+    fn search_post_code_without_space_is_an_exact_match() {
+        assert!(matches!(register(&[r#""uln":"3000000126""#]).find_by_demographics(&ZOE), SearchMatches::ExactMatch(_)));
     }
 
     #[test]
-    fn the_preferred_name_finds_too() {
+    fn search_preferred_given_name_is_an_exact_match() {
         let register = register(&[r#""uln":"3000000126","preferredGivenName":"Zo""#]);
-        assert!(matches!(register.find_by_demographics(&Demographics { given_name: "ZO", ..ZOE }), SearchMatches::Exact(_)));
+        assert!(matches!(register.find_by_demographics(&Demographics { given_name: "ZO", ..ZOE }), SearchMatches::ExactMatch(_)));
     }
 
     #[test]
-    fn another_gender_or_postcode_is_a_possible_match() {
+    fn search_other_gender_or_post_code_is_a_possible_match() {
         let register = register(&[r#""uln":"3000000126""#]);
         for search in [Demographics { gender: "1", ..ZOE }, Demographics { post_code: "ZZ2 2AA", ..ZOE }] {
-            assert!(matches!(register.find_by_demographics(&search), SearchMatches::Possible(learners) if learners.len() == 1));
+            assert!(matches!(register.find_by_demographics(&search), SearchMatches::PossibleMatches(learners) if learners.len() == 1));
         }
-        assert_eq!(register.find_by_demographics(&Demographics { date_of_birth: "2004-02-28", ..ZOE }), SearchMatches::Nobody);
+        assert_eq!(register.find_by_demographics(&Demographics { date_of_birth: "2004-02-28", ..ZOE }), SearchMatches::NoMatch);
     }
 
     #[test]
-    fn twins_in_every_particular_are_possible_matches() {
+    fn search_two_identical_learners_are_possible_matches() {
         let register = register(&[r#""uln":"3000000126""#, r#""uln":"3000000258""#]);
-        assert!(matches!(register.find_by_demographics(&ZOE), SearchMatches::Possible(learners) if learners.len() == 2));
+        assert!(matches!(register.find_by_demographics(&ZOE), SearchMatches::PossibleMatches(learners) if learners.len() == 2));
     }
 
     #[test]
-    fn eleven_candidates_are_too_many() {
-        let mut register = Register::default();
+    fn search_eleven_candidates_are_too_many_matches() {
+        let mut register = LearnerRegister::default();
         let ulns = (300_000_000..).filter_map(Uln::from_prefix).take(11);
         for uln in ulns {
-            assert_ne!(register.find_by_demographics(&Demographics { gender: "9", ..ZOE }), SearchMatches::TooMany);
-            register.add(NewLearner { uln: uln.clone(), ..learner(r#""uln":"3000000126""#) }).expect("free");
+            assert_ne!(register.find_by_demographics(&Demographics { gender: "9", ..ZOE }), SearchMatches::TooManyMatches);
+            register.add(NewLearner { uln: uln.clone(), ..learner(r#""uln":"3000000126""#) }).expect("unused ULN");
         }
-        assert_eq!(register.find_by_demographics(&Demographics { gender: "9", ..ZOE }), SearchMatches::TooMany);
+        assert_eq!(register.find_by_demographics(&Demographics { gender: "9", ..ZOE }), SearchMatches::TooManyMatches);
     }
 
     #[test]
-    fn a_merged_record_answers_with_its_master() {
+    fn search_merged_record_returns_its_master() {
         let register = register(&[r#""uln":"3000000126""#, r#""uln":"3000000258","mergedInto":"3000000126""#]);
-        let SearchMatches::Master(master) = register.find_by_uln("3000000258", "zoë", "o'neill-siân") else { panic!("no master") };
+        let SearchMatches::LinkedLearner(master) = register.find_by_uln("3000000258", "zoë", "o'neill-siân") else { panic!("no master") };
         assert_eq!(master.uln.to_lrs(), "3000000126");
         assert_eq!(master.master_substituted, Some(Personal::new("Y".into())));
         assert_eq!(master.linked_ulns.len(), 1);
-        assert!(matches!(register.find_by_uln("3000000126", "Zoë", "O'Neill-Siân"), SearchMatches::Exact(_)));
-        assert_eq!(register.find_by_uln("3000000126", "Zoë", "Smith"), SearchMatches::Nobody);
+        assert!(matches!(register.find_by_uln("3000000126", "Zoë", "O'Neill-Siân"), SearchMatches::ExactMatch(_)));
+        assert_eq!(register.find_by_uln("3000000126", "Zoë", "Smith"), SearchMatches::NoMatch);
     }
 }

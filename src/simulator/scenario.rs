@@ -1,175 +1,21 @@
-//! Trouble to rehearse with, as people write it in scenario files and in orders: steps, each for some requests.
+//! Scenarios: the faults to inject, as scenario files and the control endpoints describe them.
 
-use std::borrow::Cow;
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use serde::{Deserializer, Serialize, Serializer};
+use serde::{Deserializer, Serialize};
 
 use crate::lrs::Service;
 use crate::schema::deserialize::{DeserializeContext, FromDocument};
-use crate::schema::{Constraints, InvalidValue, Scalar, form};
+use crate::schema::{InvalidValue, input};
+use crate::simulator::fault::Fault;
+use crate::simulator::operations::service_of;
 
-/// The elements of every request, and their services.
-pub const OPERATIONS: [(&str, Service); 13] = [
-    ("FindLearnerByULN", Service::Learner),
-    ("FindLearnerByDemographics", Service::Learner),
-    ("RegisterLearner", Service::Learner),
-    ("UpdateLearner", Service::Learner),
-    ("SubmitBatch", Service::Learner),
-    ("GetSubmitBatchOutput", Service::Learner),
-    ("SubmitVerifyBatch", Service::Learner),
-    ("GetVerifyBatchOutput", Service::Learner),
-    ("VerifyLearner", Service::Learner),
-    ("RetrieveULNs", Service::Learner),
-    ("GetLearnerLearningEvents", Service::LearnerR9),
-    ("SubmitAchievementBatchJob", Service::External),
-    ("GetAchievementBatchJob", Service::External),
-];
+/// Maximum length of an LRS code in bytes.
+const MAX_CODE_BYTES: usize = 20;
 
-/// What can happen to a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fault {
-    /// The right answer, later.
-    Latency,
-    /// The connection is reset at once, nothing is done.
-    Refuse,
-    /// The connection is reset when the answer would have come, nothing is done.
-    ResetBefore,
-    /// The connection is reset when the answer should come, but the work is done.
-    ResetAfter,
-    /// 200 with a page that says LRS is being maintained.
-    MaintenancePage,
-    /// 302 to such a page.
-    MaintenanceRedirect,
-    /// 405 with the fault of a `POST` that became a `GET` on its way.
-    Maintenance405,
-    /// `WSEC0004`, in the way of the service.
-    OutOfHours,
-    /// 503 with a page.
-    Unavailable,
-    /// 200 with an answer that is not XML. The work is done.
-    Garbage,
-    /// The first half of the right answer.
-    Truncated,
-    /// The right answer, byte by byte.
-    SlowDrip,
-    /// A fault with a code of the step's choice.
-    Fault,
-}
-
-impl Fault {
-    const ALL: [(Self, &'static str); 13] = [
-        (Self::Latency, "latency"),
-        (Self::Refuse, "refuse"),
-        (Self::ResetBefore, "reset_before"),
-        (Self::ResetAfter, "reset_after"),
-        (Self::MaintenancePage, "maintenance_page"),
-        (Self::MaintenanceRedirect, "maintenance_redirect"),
-        (Self::Maintenance405, "maintenance_405"),
-        (Self::OutOfHours, "out_of_hours"),
-        (Self::Unavailable, "unavailable"),
-        (Self::Garbage, "garbage"),
-        (Self::Truncated, "truncated"),
-        (Self::SlowDrip, "slow_drip"),
-        (Self::Fault, "fault"),
-    ];
-
-    /// Every trouble there is.
-    pub fn all() -> impl Iterator<Item = Self> {
-        Self::ALL.iter().map(|(trouble, _)| *trouble)
-    }
-
-    /// Is the request worked on all the same?
-    pub const fn lets_work(self) -> bool {
-        matches!(self, Self::Latency | Self::ResetAfter | Self::Garbage | Self::Truncated | Self::SlowDrip)
-    }
-
-    /// Does it take a number of milliseconds?
-    const fn takes_time(self) -> bool {
-        matches!(self, Self::Latency | Self::SlowDrip)
-    }
-}
-
-/// LRS's services as scenarios name them.
-const SERVICES: [(Service, &str); 3] = [(Service::Learner, "learner"), (Service::LearnerR9, "learner-r9"), (Service::External, "external")];
-
-/// Something that goes by one of a few names.
-macro_rules! named {
-    ($name:ident, $all:expr, $rule:expr) => {
-        impl Scalar for $name {
-            const CONSTRAINTS: Constraints = $rule;
-
-            fn parse(text: &str) -> Result<Self, InvalidValue> {
-                $all.iter().find(|(_, name)| *name == text).map(|(one, _)| *one).ok_or_else(|| none_of($all.iter().map(|(_, name)| *name)))
-            }
-
-            fn text(&self) -> Cow<'_, str> {
-                $all.iter().find(|(one, _)| one == self).map_or("", |(_, name)| name).into()
-            }
-        }
-
-        impl Serialize for $name {
-            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.serialize_str(&self.text())
-            }
-        }
-    };
-}
-named!(Fault, Fault::ALL, Constraints::new("What happens to a request.", "reset_after"));
-named!(Service, SERVICES, Constraints::new("A service of LRS.", "learner"));
-
-fn none_of<'n>(names: impl Iterator<Item = &'n str>) -> InvalidValue {
-    InvalidValue { code: "unknown_value", detail: format!("must be one of {}", names.collect::<Vec<_>>().join(" ")).into() }
-}
-
-/// The service of the operation with this element, if there is one.
-pub(super) fn check_operation(element: &str) -> Result<Service, InvalidValue> {
-    let found = OPERATIONS.iter().find(|(name, _)| *name == element);
-    found.map(|(_, service)| *service).ok_or_else(|| none_of(OPERATIONS.iter().map(|(name, _)| *name)))
-}
-
-impl FromDocument for NonZeroUsize {
-    fn read<'de, D: Deserializer<'de>>(input: D, reading: &mut DeserializeContext) -> Result<Option<Self>, D::Error> {
-        let Some(number) = usize::read(input, reading)? else { return Ok(None) };
-        let number = Self::new(number);
-        if number.is_none() {
-            reading.note(InvalidValue::new("out_of_range", "must be 1 or more"));
-        }
-        Ok(number)
-    }
-}
-
-form! {
-    /// One kind of trouble, and for whom it is.
-    #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-    #[serde(rename_all = "camelCase")]
-    pub struct FaultStep {
-        /// What happens.
-        pub trouble: Fault,
-        /// How much longer an answer takes (`latency`), or each of its bytes (`slow_drip`).
-        #[serde(skip_serializing_if = "Option::is_none")]
-        pub milliseconds: Option<u64>,
-        /// The code of a `fault`.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        pub code: Option<String>,
-        /// Only requests with this element in their body.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        pub operation: Option<String>,
-        /// Only requests to this service.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        pub service: Option<Service>,
-        /// Only so many requests; without it, all until something else is played.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        pub count: Option<NonZeroUsize>,
-        /// How many of a hundred requests, drawn at random.
-        pub percent: u32 = 100,
-    }
-    also (trouble, milliseconds, code, operation, service, percent) => fit_together
-}
-
-form! {
-    /// A scenario: of its steps, the first that is for a request is played.
+input! {
+    /// A scenario. A request meets the first step that applies to it.
     #[derive(Debug, Clone)]
     pub struct Scenario {
         /// The steps.
@@ -177,91 +23,150 @@ form! {
     }
 }
 
+input! {
+    /// One step of a scenario: a fault, and the requests that it applies to.
+    #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+    #[serde(rename_all = "camelCase")]
+    pub struct FaultStep {
+        /// The fault.
+        pub fault: Fault,
+        /// The delay of the response (`latency`), or of each of its bytes (`slow_drip`).
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pub milliseconds: Option<u64>,
+        /// The code of a `soap_fault`.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pub code: Option<String>,
+        /// Limits the step to requests with this element in their body.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pub operation: Option<String>,
+        /// Limits the step to requests to this service.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pub service: Option<Service>,
+        /// Limits the number of requests. Without a count, the step applies until another scenario replaces it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pub count: Option<NonZeroUsize>,
+        /// The percentage of requests that the step applies to, chosen at random.
+        pub percent: u32 = 100,
+    }
+    validate (fault, milliseconds, code, operation, service, percent) => validate_step
+}
+
 impl FaultStep {
-    /// This trouble for every request, until something else is played.
-    pub const fn new(trouble: Fault) -> Self {
-        Self { trouble, milliseconds: None, code: None, operation: None, service: None, count: None, percent: 100 }
+    /// Returns a step that applies to all requests.
+    pub const fn new(fault: Fault) -> Self {
+        Self { fault, milliseconds: None, code: None, operation: None, service: None, count: None, percent: 100 }
     }
 
-    /// The same, only for requests with this element.
+    /// Limits the step to requests with this element.
     #[must_use]
-    pub fn of(self, operation: &str) -> Self {
+    pub fn for_operation(self, operation: &str) -> Self {
         Self { operation: Some(operation.to_owned()), ..self }
     }
 
-    /// The same, only for so many requests; with 0 for any number of them.
+    /// Limits the number of requests. With 0, the number is not limited.
     #[must_use]
     pub fn times(self, count: usize) -> Self {
         Self { count: NonZeroUsize::new(count), ..self }
     }
 
-    /// The same, with so much time: how much longer an answer takes, or each of its bytes.
+    /// Sets the delay of the response, or of each of its bytes.
     #[must_use]
-    pub fn taking(self, milliseconds: u64) -> Self {
+    pub fn with_milliseconds(self, milliseconds: u64) -> Self {
         Self { milliseconds: Some(milliseconds), ..self }
     }
 
-    /// The pause of a slow drip.
-    pub(super) fn pause(&self) -> Duration {
+    /// Returns the delay of the first byte of the response.
+    pub(super) fn added_latency(&self) -> Duration {
+        if self.fault == Fault::Latency { self.delay() } else { Duration::ZERO }
+    }
+
+    /// Returns the delay of the response, or of each of its bytes.
+    pub(super) fn delay(&self) -> Duration {
         Duration::from_millis(self.milliseconds.unwrap_or_default())
     }
 
-    /// How much longer than always the first byte of an answer takes.
-    pub(super) fn longer(&self) -> Duration {
-        if self.trouble == Fault::Latency { self.pause() } else { Duration::ZERO }
-    }
-
-    /// Is it for a request to this service with this element? What cannot be read has none.
-    pub fn is_for(&self, service: Service, element: &str) -> bool {
+    /// Returns `true` if the step applies to requests to this service with this element. The element of an unreadable request is empty.
+    pub fn applies_to(&self, service: Service, element: &str) -> bool {
         self.service.is_none_or(|only| only == service) && self.operation.as_deref().is_none_or(|only| only == element)
     }
 }
 
-/// A field that goes with some troubles, and with these only.
-fn goes_with<T>(
-    given: Option<&Option<T>>,
-    belongs: bool,
-    field: &'static str,
-    [missing, idle]: [InvalidValue; 2],
-    reading: &mut DeserializeContext,
-) {
-    match given {
-        Some(None) if belongs => reading.at(field, |reading| reading.note(missing)),
-        Some(Some(_)) if !belongs => reading.at(field, |reading| reading.note(idle)),
-        _ => {}
+impl FromDocument for NonZeroUsize {
+    fn read<'de, D: Deserializer<'de>>(input: D, context: &mut DeserializeContext) -> Result<Option<Self>, D::Error> {
+        let Some(number) = usize::read(input, context)? else { return Ok(None) };
+        let number = Self::new(number);
+        if number.is_none() {
+            context.add_error(InvalidValue::new("out_of_range", "must be 1 or more"));
+        }
+        Ok(number)
     }
 }
 
-fn fit_together(
-    trouble: Option<&Fault>,
+fn validate_step(
+    fault: Option<&Fault>,
     milliseconds: Option<&Option<u64>>,
     code: Option<&Option<String>>,
     operation: Option<&Option<String>>,
     service: Option<&Option<Service>>,
     percent: Option<&u32>,
-    reading: &mut DeserializeContext,
+    context: &mut DeserializeContext,
 ) {
-    if let Some(trouble) = trouble {
-        let missing = InvalidValue::new("required", "is required with latency and slow_drip");
-        let idle = InvalidValue::new("unknown_field", "belongs to latency and slow_drip only: leave it out");
-        goes_with(milliseconds, trouble.takes_time(), "milliseconds", [missing, idle], reading);
-        let missing = InvalidValue::new("required", "is required with fault");
-        let idle = InvalidValue::new("unknown_field", "belongs to fault only: leave it out");
-        goes_with(code, *trouble == Fault::Fault, "code", [missing, idle], reading);
+    if let Some(fault) = fault {
+        let errors = FieldOfFault {
+            missing: InvalidValue::new("required", "is required with latency and slow_drip"),
+            unused: InvalidValue::new("unknown_field", "is allowed with latency and slow_drip only: remove it"),
+        };
+        errors.check("milliseconds", milliseconds, fault.has_delay(), context);
+        let errors = FieldOfFault {
+            missing: InvalidValue::new("required", "is required with soap_fault"),
+            unused: InvalidValue::new("unknown_field", "is allowed with soap_fault only: remove it"),
+        };
+        errors.check("code", code, *fault == Fault::SoapFault, context);
     }
     if let Some(Some(code)) = code
-        && !(code.len() <= 20 && code.bytes().all(|byte| byte.is_ascii_alphanumeric()))
+        && !is_lrs_code(code)
     {
-        reading.at("code", |reading| reading.note(InvalidValue::new("invalid_format", "must be a code of LRS, such as WSEC0099")));
+        let invalid = InvalidValue::new("invalid_format", "must be a code of letters and digits, such as WSEC0099");
+        context.descend("code", |context| context.add_error(invalid));
     }
-    if let Some(Some(operation)) = operation {
-        let elsewhere = InvalidValue::new("unknown_value", "must be an operation of the step's service, or without a service");
-        let belongs = |home: Service| if service.copied().flatten().is_none_or(|only| only == home) { Ok(()) } else { Err(elsewhere) };
-        if let Err(invalid) = check_operation(operation).and_then(belongs) {
-            reading.at("operation", |reading| reading.note(invalid));
-        }
+    if let Some(Some(operation)) = operation
+        && let Err(invalid) = check_operation(operation, service.copied().flatten())
+    {
+        context.descend("operation", |context| context.add_error(invalid));
     }
     if percent.is_some_and(|percent| !(1..=100).contains(percent)) {
-        reading.at("percent", |reading| reading.note(InvalidValue::new("out_of_range", "must be a whole number from 1 to 100")));
+        context.descend("percent", |context| {
+            context.add_error(InvalidValue::new("out_of_range", "must be a whole number from 1 to 100"));
+        });
+    }
+}
+
+/// The errors of a field that some faults require and the others do not allow.
+struct FieldOfFault {
+    missing: InvalidValue,
+    unused: InvalidValue,
+}
+
+impl FieldOfFault {
+    fn check<T>(self, field: &str, value: Option<&Option<T>>, is_required: bool, context: &mut DeserializeContext) {
+        let invalid = match value {
+            Some(None) if is_required => self.missing,
+            Some(Some(_)) if !is_required => self.unused,
+            _ => return,
+        };
+        context.descend(field, |context| context.add_error(invalid));
+    }
+}
+
+fn is_lrs_code(text: &str) -> bool {
+    text.len() <= MAX_CODE_BYTES && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
+}
+
+fn check_operation(operation: &str, service: Option<Service>) -> Result<(), InvalidValue> {
+    let operation_service = service_of(operation)?;
+    if service.is_none_or(|service| service == operation_service) {
+        Ok(())
+    } else {
+        Err(InvalidValue::new("unknown_value", "must be an operation of the step's service: change one of the two or remove service"))
     }
 }

@@ -1,97 +1,78 @@
-//! What a simulator is made of: organisations, learners, and its own TLS.
+//! The simulator's settings, and the construction of a simulator from them.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rustls::ServerConfig;
 
-use crate::domain::{OrganisationRef, Ukprn};
-use crate::organisations::{OrganisationPassword, Product};
 use crate::schema::deserialize::from_toml;
-use crate::schema::form;
+use crate::schema::input;
 use crate::schema::toml::from_file;
-use crate::simulator::learner_register::{DEFAULT_WINDOW, NewLearner, Register};
-use crate::simulator::{PortalJob, Scenario, Simulator, jobs, sample_learners};
+use crate::simulator::jobs::DEFAULT_JOB_DURATION;
+use crate::simulator::learner_record::NewLearner;
+use crate::simulator::learner_register::{DEFAULT_REGISTRATION_WINDOW, LearnerRegister};
+use crate::simulator::portal_jobs::PortalJob;
+use crate::simulator::sample_learners::{DEFAULT_RANDOM_LEARNERS, add_sample_learners};
+use crate::simulator::scenario::Scenario;
+use crate::simulator::simulated_organisation::SimulatedOrganisation;
+use crate::simulator::state::Simulator;
 use crate::tls;
 
-form! {
-    /// A simulator's configuration file.
+input! {
+    /// The settings of a simulator.
     #[derive(Debug)]
-    pub struct Settings {
-        /// Where it listens.
-        pub listen: SocketAddr = default_listen(),
-        /// How many invented learners the register begins with.
-        pub invented_learners: usize = sample_learners::DEFAULT_COUNT,
-        /// How many seconds after a search by demographics a learner may be registered.
-        pub registration_window_seconds: u64 = DEFAULT_WINDOW.as_secs(),
-        /// How many seconds a batch job takes.
-        pub job_seconds: u64 = jobs::DEFAULT_DURATION.as_secs(),
-        /// How many milliseconds every SOAP answer takes at least.
+    pub struct SimulatorSettings {
+        /// The address to listen on.
+        pub listen: SocketAddr = DEFAULT_LISTEN_ADDRESS,
+        /// The number of random learners; 0 for an empty register.
+        pub invented_learners: usize = DEFAULT_RANDOM_LEARNERS,
+        /// The time in seconds between a search by demographics and the registration that it permits.
+        pub registration_window_seconds: u64 = DEFAULT_REGISTRATION_WINDOW.as_secs(),
+        /// The job duration in seconds.
+        pub job_seconds: u64 = DEFAULT_JOB_DURATION.as_secs(),
+        /// The minimum latency of SOAP responses in milliseconds.
         pub latency_milliseconds: u64 = 0,
-        /// Serve TLS instead of plain HTTP.
+        /// The TLS files. Without them, the simulator serves plain HTTP.
         pub tls: Option<TlsFiles>,
-        /// Who may call; the demonstration's two organisations if nobody is named.
+        /// The organisations that can call the simulator.
         pub organisations: Vec<SimulatedOrganisation> = SimulatedOrganisation::demonstration(),
-        /// More learners.
+        /// Learners to add to the register.
         pub learners: Vec<NewLearner> = Vec::new(),
-        /// Jobs that were made in the portal; the demonstration's, if there are invented learners and nobody says otherwise.
+        /// The portal jobs. Default: those of the demonstration, unless the register is empty.
         pub portal_jobs: Option<Vec<PortalJob>>,
-        /// What is played from the start (TOML).
+        /// The TOML file of the scenario that is active from the start.
         pub scenario_file: Option<PathBuf>,
     }
 }
 
-form! {
-    /// The simulator's own certificate, and whose certificates its clients must show.
+input! {
+    /// The simulator's certificate, and the authorities of its clients' certificates.
     #[derive(Debug)]
     pub struct TlsFiles {
-        /// Certificate chain, PEM.
+        /// Certificate chain (PEM).
         pub certificate_file: PathBuf,
-        /// Private key, PEM.
+        /// Private key (PEM).
         pub key_file: PathBuf,
-        /// With this, clients must show a certificate of these authorities (PEM).
+        /// Certificate authorities (PEM). If they are given, clients must have a certificate of one of them.
         pub client_ca_file: Option<PathBuf>,
     }
 }
 
-form! {
-    /// An organisation the simulator lets in.
-    #[derive(Clone)]
-    pub struct SimulatedOrganisation {
-        /// Its UKPRN.
-        pub ukprn: Ukprn,
-        /// Its LRS reference.
-        pub organisation_ref: Option<OrganisationRef>,
-        /// The password it must give.
-        pub password: String,
-        /// What it may use.
-        pub products: Vec<Product>,
-    }
-}
+const DEFAULT_LISTEN_ADDRESS: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8081);
 
-impl std::fmt::Debug for SimulatedOrganisation {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("SimulatedOrganisation").field("ukprn", &self.ukprn).finish_non_exhaustive()
-    }
-}
-
-fn default_listen() -> SocketAddr {
-    SocketAddr::from(([127, 0, 0, 1], 8081))
-}
-
-/// What an empty file says.
-impl Default for Settings {
+/// The settings of an empty file.
+impl Default for SimulatorSettings {
     fn default() -> Self {
         from_toml(toml::Table::new()).expect("every setting has a default")
     }
 }
 
-impl Settings {
-    /// Reads a configuration file.
+impl SimulatorSettings {
+    /// Loads the settings from a file. Paths in the file are relative to its directory.
     ///
     /// # Errors
-    /// Every problem of the file.
+    /// Returns every error of the file.
     pub fn load(path: &Path) -> Result<Self, Vec<String>> {
         let mut settings: Self = from_file(path)?;
         let directory = path.parent().unwrap_or(Path::new(""));
@@ -104,78 +85,57 @@ impl Settings {
         Ok(settings)
     }
 
-    /// The simulator these settings describe.
+    /// Builds the simulator.
     ///
     /// # Errors
-    /// When two learners have the same ULN, two jobs the same number, or something does not fit together; and, line by line,
-    /// what is wrong with the scenario file.
-    pub fn simulator(&self) -> Result<Simulator, String> {
-        let mut register = Register::default();
-        register.set_registration_window(Duration::from_secs(self.registration_window_seconds));
-        sample_learners::settle(&mut register, self.invented_learners);
+    /// Returns the first setting that does not fit the others, such as a ULN or a job number that is used twice; or every error of the
+    /// scenario file, one per line.
+    pub fn build_simulator(&self) -> Result<Simulator, String> {
         for organisation in &self.organisations {
-            OrganisationPassword::new(&organisation.password)
-                .map_err(|invalid| format!("organisations: {}: password {}", organisation.ukprn, invalid.detail))?;
+            organisation.check_password().map_err(|problem| format!("organisations: {}: password {problem}", organisation.ukprn))?;
         }
-        // Masters first, so that whoever was merged into them finds them.
-        let (merged, masters): (Vec<_>, Vec<_>) = self.learners.iter().partition(|learner| learner.merged_into.is_some());
-        for (number, learner) in masters.into_iter().chain(merged).enumerate() {
-            if learner.merged_into.as_ref().is_some_and(|master| register.look_up(master.as_str()).is_none()) {
-                return Err(format!("learners: merged_into of learner {} names nobody of the register", number + 1));
-            }
-            register.add(learner.clone()).map_err(|_| "learners: two have the same ULN: each needs its own".to_owned())?;
-        }
-        let simulator = Simulator::new(self.organisations.clone(), register, Duration::from_secs(self.job_seconds))
-            .with_latency(Duration::from_millis(self.latency_milliseconds));
-        self.do_portal_jobs(&simulator)?;
+        let simulator = Simulator::new(self.organisations.clone(), self.build_register()?, Duration::from_secs(self.job_seconds))
+            .with_min_latency(Duration::from_millis(self.latency_milliseconds));
+        self.add_portal_jobs(&simulator)?;
         if let Some(file) = &self.scenario_file {
-            let Scenario { steps } = from_file(file).map_err(|problems| problems.join("\n"))?;
-            simulator.play(steps);
+            let Scenario { steps } = from_file(file).map_err(|errors| errors.join("\n"))?;
+            simulator.inject_faults(steps);
         }
         Ok(simulator)
     }
 
-    fn do_portal_jobs(&self, simulator: &Simulator) -> Result<(), String> {
-        let demonstration = || if self.invented_learners > 0 { PortalJob::demonstration() } else { Vec::new() };
+    fn build_register(&self) -> Result<LearnerRegister, String> {
+        let mut register = LearnerRegister::default();
+        register.set_registration_window(Duration::from_secs(self.registration_window_seconds));
+        add_sample_learners(&mut register, self.invented_learners);
+        // Master records are added first, so that merged records find them.
+        let numbered = (1..).zip(&self.learners);
+        let (merged, masters): (Vec<_>, Vec<_>) = numbered.partition(|(_, learner)| learner.merged_into.is_some());
+        for (number, learner) in masters.into_iter().chain(merged) {
+            if learner.merged_into.as_ref().is_some_and(|master| register.look_up(master.as_str()).is_none()) {
+                return Err(format!("learners: merged_into of learner {number} is not the ULN of a learner in the register"));
+            }
+            register.add(learner.clone()).map_err(|_| "learners: two learners have the same ULN: give each learner its own".to_owned())?;
+        }
+        Ok(register)
+    }
+
+    fn add_portal_jobs(&self, simulator: &Simulator) -> Result<(), String> {
+        let default_jobs = || if self.invented_learners > 0 { PortalJob::demonstration() } else { Vec::new() };
         let (mut jobs, mut register) = (simulator.jobs(), simulator.register());
-        for job in self.portal_jobs.clone().unwrap_or_else(demonstration) {
-            job.put_into(&mut jobs, &mut register).map_err(|problem| format!("portal_jobs: job {}: {problem}", job.job_id))?;
+        for job in self.portal_jobs.clone().unwrap_or_else(default_jobs) {
+            job.add_to(&mut jobs, &mut register).map_err(|problem| format!("portal_jobs: job {}: {problem}", job.job_id))?;
         }
         Ok(())
     }
 }
 
 impl TlsFiles {
-    /// The TLS configuration of a server with these files.
+    /// Reads the files and returns the TLS configuration of a server.
     ///
     /// # Errors
-    /// What is wrong with them.
+    /// Returns a text that says which file cannot be used and why.
     pub fn server_config(&self) -> Result<ServerConfig, String> {
         tls::server_config(&self.certificate_file, &self.key_file, self.client_ca_file.as_deref())
-    }
-}
-
-impl SimulatedOrganisation {
-    /// The two organisations of the demonstration: a learning provider and an awarding organisation.
-    ///
-    /// # Panics
-    /// Never: the constants are valid.
-    pub fn demonstration() -> Vec<Self> {
-        use crate::schema::Scalar as _;
-        let organisation = |ukprn, reference, password: &str, products: &[Product]| Self {
-            ukprn: Ukprn::parse(ukprn).expect("a constant"),
-            organisation_ref: Some(OrganisationRef::parse(reference).expect("a constant")),
-            password: password.to_owned(),
-            products: products.to_vec(),
-        };
-        vec![
-            organisation(
-                "10088881",
-                "DEMO01",
-                "demo-password-01",
-                &[Product::UlnManagement, Product::RegistrationBatches, Product::LearningEvents, Product::Verification],
-            ),
-            organisation("10088882", "DEMO02", "demo-password-02", &[Product::Verification, Product::AchievementBatches]),
-        ]
     }
 }

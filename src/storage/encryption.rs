@@ -1,8 +1,8 @@
-//! What carries learners' data leaves the process compressed and sealed, or not at all: AES-256-GCM, bound to the place it is
-//! kept at, under a key that says which one it is.
+//! Encryption of stored data: compressed, then encrypted with AES-256-GCM. All data about learners leaves the process in this form only.
 //!
-//! A sealed text is: version (1 byte), key id (4), nonce (12), ciphertext and tag. Its place (batch and name) is authenticated,
-//! so that one batch's records cannot be put in another's place. Keys can be rotated: the first seals, all of them open.
+//! A ciphertext consists of the format version (1 byte), the key id (4 bytes), the nonce (12 bytes), the encrypted data and the tag. The
+//! place where it is stored (batch and name) is its associated data, so that one batch's records cannot replace another's. Keys can be
+//! rotated: the first key encrypts, every key decrypts.
 
 use std::io::{Read as _, Write as _};
 
@@ -15,41 +15,23 @@ use flate2::Compression;
 use flate2::read::DeflateDecoder;
 use flate2::write::DeflateEncoder;
 
-/// Bytes of a key.
-const KEY_LEN: usize = 32;
-const VERSION: u8 = 1;
-const ID_LEN: usize = 4;
-const HEAD_LEN: usize = 1 + ID_LEN + NONCE_LEN;
+const KEY_BYTES: usize = 32;
+const FORMAT_VERSION: u8 = 1;
+const KEY_ID_BYTES: usize = 4;
+const HEADER_BYTES: usize = 1 + KEY_ID_BYTES + NONCE_LEN;
 
-/// Why a sealed text cannot be opened.
+/// Reason why data cannot be encrypted or decrypted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum DecryptError {
-    /// It was sealed with a key that is not among ours.
-    #[error("sealed with an encryption key that is not in encryption_key_file")]
+    /// The key is not in the key ring.
+    #[error("encrypted with a key that is not in encryption_key_file")]
     UnknownKey,
-    /// It was changed, cut short, or belongs to another place.
-    #[error("sealed under one of our keys, but damaged")]
+    /// The ciphertext was changed or cut, or belongs to another place.
+    #[error("encrypted with a known key, but damaged")]
     Damaged,
 }
 
-struct Key {
-    id: [u8; ID_LEN],
-    key: RandomizedNonceKey,
-    pseudonyms: hmac::Key,
-}
-
-impl Key {
-    fn new(bytes: &[u8]) -> Option<Self> {
-        let mut id = [0; ID_LEN];
-        let named = digest(&SHA256, &[b"lrs-gateway key id", bytes].concat());
-        id.copy_from_slice(&named.as_ref()[..ID_LEN]);
-        let derived = digest(&SHA256, &[b"lrs-gateway names", bytes].concat());
-        let pseudonyms = hmac::Key::new(hmac::HMAC_SHA256, derived.as_ref());
-        Some(Self { id, key: RandomizedNonceKey::new(&AES_256_GCM, bytes).ok()?, pseudonyms })
-    }
-}
-
-/// The keys: the first seals, all of them open.
+/// Encryption keys. The first key encrypts, every key decrypts.
 pub struct KeyRing(Vec<Key>);
 
 impl std::fmt::Debug for KeyRing {
@@ -59,123 +41,145 @@ impl std::fmt::Debug for KeyRing {
 }
 
 impl KeyRing {
-    /// A key that nobody else has, for data that does not outlive the process.
+    /// Returns a key ring with one random key, for data that does not outlive the process.
     ///
     /// # Errors
-    /// When the system has no random numbers.
-    pub fn random() -> Result<Self, String> {
-        let mut bytes = [0; KEY_LEN];
-        aws_lc_rs::rand::fill(&mut bytes).map_err(|_| "the system has no random numbers")?;
+    /// Returns a text if the operating system provides no random numbers.
+    pub fn generate() -> Result<Self, String> {
+        let mut bytes = [0; KEY_BYTES];
+        aws_lc_rs::rand::fill(&mut bytes).map_err(|_| "the operating system provides no random numbers")?;
         Ok(Self(Key::new(&bytes).into_iter().collect()))
     }
 
-    /// Reads a key file: a key a line, 32 bytes in base64 or hexadecimal; the first line seals, older keys follow. A file of exactly
-    /// 32 bytes is one key as it is.
+    /// Parses a key file: one key per line, 32 bytes in base64 or hexadecimal. The key on the first line encrypts; older keys follow. A
+    /// file of exactly 32 binary bytes is one key.
     ///
     /// # Errors
-    /// What is wrong with it, without quoting it.
-    pub fn read(file: &[u8]) -> Result<Self, String> {
-        const HINT: &str = "make one with `openssl rand -base64 32`";
-        // 32 characters of text are not a key of 32 bytes, but half of one in hexadecimal, or a mistake.
-        let is_raw = file.len() == KEY_LEN && !file.iter().all(|byte| byte.is_ascii_graphic() || byte.is_ascii_whitespace());
-        if is_raw && let Some(key) = Key::new(file) {
+    /// Returns a text, without quoting the file, if a line is not a key or the file contains no key.
+    pub fn parse(file: &[u8]) -> Result<Self, String> {
+        const HINT: &str = "create one with `openssl rand -base64 32`";
+        // 32 characters of text are not a binary key: they are half of a hexadecimal key, or a mistake.
+        let is_binary = file.len() == KEY_BYTES && !file.iter().all(|byte| byte.is_ascii_graphic() || byte.is_ascii_whitespace());
+        if is_binary && let Some(key) = Key::new(file) {
             return Ok(Self(vec![key]));
         }
-        let text = std::str::from_utf8(file).map_err(|_| format!("holds neither text nor a key of 32 bytes: {HINT}"))?;
+        let text = std::str::from_utf8(file).map_err(|_| format!("contains neither text nor a key of 32 bytes: {HINT}"))?;
         let mut keys: Vec<Key> = Vec::new();
         let lines = text.lines().map(str::trim).enumerate().filter(|(_, line)| !line.is_empty() && !line.starts_with('#'));
-        for (number, line) in lines {
-            let key = decode(line).filter(|bytes| bytes.len() == KEY_LEN).and_then(|bytes| Key::new(&bytes));
-            let key = key.ok_or_else(|| format!("line {}: is not 32 bytes in base64 or hexadecimal: {HINT}", number + 1))?;
+        for (index, line) in lines {
+            let key = decode_key(line).filter(|bytes| bytes.len() == KEY_BYTES).and_then(|bytes| Key::new(&bytes));
+            let key = key.ok_or_else(|| format!("line {}: is not 32 bytes in base64 or hexadecimal: {HINT}", index + 1))?;
             if keys.iter().all(|known| known.id != key.id) {
                 keys.push(key);
             }
         }
-        if keys.is_empty() { Err(format!("holds no key: {HINT}")) } else { Ok(Self(keys)) }
+        if keys.is_empty() { Err(format!("contains no key: {HINT}")) } else { Ok(Self(keys)) }
     }
 
-    /// Which key seals, in hexadecimal.
-    pub fn id(&self) -> String {
+    /// Returns the id of the key that encrypts, in hexadecimal.
+    pub fn primary_key_id(&self) -> String {
         self.0.first().map_or_else(String::new, |key| to_hex(&key.id))
     }
 
-    /// A name that stands for a text, always the same for the same text and key, and from which nobody without the key can tell the text.
+    /// Returns the pseudonym of a text: a hash keyed with the first key. The same text and key give the same pseudonym; without the key
+    /// the text cannot be derived from it.
     pub fn pseudonym(&self, text: &str) -> String {
         self.pseudonyms(text).next().unwrap_or_default()
     }
 
-    /// The names it has with each of our keys, the newest first.
+    /// Returns the pseudonyms of a text, one per key, the newest key first.
     pub fn pseudonyms(&self, text: &str) -> impl Iterator<Item = String> {
-        self.0.iter().map(|key| to_hex(&hmac::sign(&key.pseudonyms, text.as_bytes()).as_ref()[..16]))
+        self.0.iter().map(|key| to_hex(&hmac::sign(&key.pseudonym_key, text.as_bytes()).as_ref()[..16]))
     }
 
-    /// Compresses and seals.
+    /// Compresses and encrypts data.
     ///
     /// # Errors
-    /// When there is no key, or nothing random.
-    pub fn encrypt(&self, place: &str, plain: &[u8]) -> Result<Vec<u8>, DecryptError> {
-        let mut packing = Compressor::new();
-        packing.write_all(plain).map_err(|_| DecryptError::Damaged)?;
-        self.encrypt_compressed(place, packing.finish())
+    /// Returns [`DecryptError::UnknownKey`] if the key ring is empty, [`DecryptError::Damaged`] if encryption fails.
+    pub fn encrypt(&self, associated_data: &str, plaintext: &[u8]) -> Result<Vec<u8>, DecryptError> {
+        let mut compressor = Compressor::new();
+        compressor.write_all(plaintext).map_err(|_| DecryptError::Damaged)?;
+        self.encrypt_compressed(associated_data, compressor.finish())
     }
 
-    /// Seals what has been compressed already.
+    /// Encrypts data that a [`Compressor`] has compressed.
     ///
     /// # Errors
-    /// The same.
-    pub fn encrypt_compressed(&self, place: &str, mut packed: Vec<u8>) -> Result<Vec<u8>, DecryptError> {
+    /// Returns [`DecryptError::UnknownKey`] if the key ring is empty, [`DecryptError::Damaged`] if encryption fails.
+    pub fn encrypt_compressed(&self, associated_data: &str, mut compressed: Vec<u8>) -> Result<Vec<u8>, DecryptError> {
         let key = self.0.first().ok_or(DecryptError::UnknownKey)?;
-        let nonce = key.key.seal_in_place_append_tag(Aad::from(place.as_bytes()), &mut packed).map_err(|_| DecryptError::Damaged)?;
-        let mut sealed = Vec::with_capacity(HEAD_LEN + packed.len());
-        sealed.push(VERSION);
-        sealed.extend_from_slice(&key.id);
-        sealed.extend_from_slice(nonce.as_ref());
-        sealed.extend_from_slice(&packed);
-        Ok(sealed)
+        let nonce = key
+            .encryption_key
+            .seal_in_place_append_tag(Aad::from(associated_data.as_bytes()), &mut compressed)
+            .map_err(|_| DecryptError::Damaged)?;
+        let mut ciphertext = Vec::with_capacity(HEADER_BYTES + compressed.len());
+        ciphertext.push(FORMAT_VERSION);
+        ciphertext.extend_from_slice(&key.id);
+        ciphertext.extend_from_slice(nonce.as_ref());
+        ciphertext.extend_from_slice(&compressed);
+        Ok(ciphertext)
     }
 
-    /// Opens and unpacks.
+    /// Decrypts and decompresses data.
     ///
     /// # Errors
-    /// [`CannotOpen`]
-    pub fn decrypt(&self, place: &str, sealed: &[u8]) -> Result<Vec<u8>, DecryptError> {
-        let (head, body) = sealed.split_at_checked(HEAD_LEN).ok_or(DecryptError::Damaged)?;
-        if head[0] != VERSION {
+    /// Returns [`DecryptError::UnknownKey`] if the key is not in the key ring, [`DecryptError::Damaged`] if the ciphertext or the
+    /// associated data differ from those of [`KeyRing::encrypt`].
+    pub fn decrypt(&self, associated_data: &str, ciphertext: &[u8]) -> Result<Vec<u8>, DecryptError> {
+        let (header, body) = ciphertext.split_at_checked(HEADER_BYTES).ok_or(DecryptError::Damaged)?;
+        if header[0] != FORMAT_VERSION {
             return Err(DecryptError::Damaged);
         }
-        let key = self.0.iter().find(|key| key.id == head[1..=ID_LEN]).ok_or(DecryptError::UnknownKey)?;
-        let nonce = Nonce::try_assume_unique_for_key(&head[1 + ID_LEN..]).map_err(|_| DecryptError::Damaged)?;
+        let key = self.0.iter().find(|key| key.id == header[1..=KEY_ID_BYTES]).ok_or(DecryptError::UnknownKey)?;
+        let nonce = Nonce::try_assume_unique_for_key(&header[1 + KEY_ID_BYTES..]).map_err(|_| DecryptError::Damaged)?;
         let mut body = body.to_vec();
-        let packed = key.key.open_in_place(nonce, Aad::from(place.as_bytes()), &mut body).map_err(|_| DecryptError::Damaged)?;
-        let mut plain = Vec::with_capacity(packed.len() * 4);
-        DeflateDecoder::new(&*packed).read_to_end(&mut plain).map_err(|_| DecryptError::Damaged)?;
-        Ok(plain)
+        let compressed =
+            key.encryption_key.open_in_place(nonce, Aad::from(associated_data.as_bytes()), &mut body).map_err(|_| DecryptError::Damaged)?;
+        let mut plaintext = Vec::with_capacity(compressed.len() * 4);
+        DeflateDecoder::new(&*compressed).read_to_end(&mut plaintext).map_err(|_| DecryptError::Damaged)?;
+        Ok(plaintext)
     }
 }
 
-/// Bytes as two digits each.
+struct Key {
+    id: [u8; KEY_ID_BYTES],
+    encryption_key: RandomizedNonceKey,
+    pseudonym_key: hmac::Key,
+}
+
+impl Key {
+    fn new(bytes: &[u8]) -> Option<Self> {
+        let mut id = [0; KEY_ID_BYTES];
+        id.copy_from_slice(&digest(&SHA256, &[b"lrs-gateway key id", bytes].concat()).as_ref()[..KEY_ID_BYTES]);
+        let derived = digest(&SHA256, &[b"lrs-gateway names", bytes].concat());
+        let pseudonym_key = hmac::Key::new(hmac::HMAC_SHA256, derived.as_ref());
+        Some(Self { id, encryption_key: RandomizedNonceKey::new(&AES_256_GCM, bytes).ok()?, pseudonym_key })
+    }
+}
+
+fn decode_key(line: &str) -> Option<Vec<u8>> {
+    let is_hex = line.len() == KEY_BYTES * 2 && line.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if !is_hex {
+        return STANDARD.decode(line).ok();
+    }
+    (0..line.len()).step_by(2).map(|start| u8::from_str_radix(&line[start..start + 2], 16).ok()).collect()
+}
+
+/// Returns the hexadecimal form of bytes.
 pub fn to_hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn decode(line: &str) -> Option<Vec<u8>> {
-    let is_hex = line.len() == KEY_LEN * 2 && line.bytes().all(|byte| byte.is_ascii_hexdigit());
-    if !is_hex {
-        return STANDARD.decode(line).ok();
-    }
-    (0..line.len()).step_by(2).map(|at| u8::from_str_radix(&line[at..at + 2], 16).ok()).collect()
-}
-
-/// Bytes being compressed as they come, so that they need not all be there at once.
+/// Compresses bytes as they are written, so that the uncompressed data is never in memory as a whole.
 pub struct Compressor(DeflateEncoder<Vec<u8>>);
 
 impl Compressor {
-    /// Nothing so far.
+    /// Returns an empty compressor.
     pub fn new() -> Self {
         Self(DeflateEncoder::new(Vec::new(), Compression::fast()))
     }
 
-    /// All of it.
+    /// Returns the compressed data.
     pub fn finish(self) -> Vec<u8> {
         // Writing to memory does not fail.
         self.0.finish().unwrap_or_default()
@@ -202,58 +206,58 @@ impl std::io::Write for Compressor {
 mod tests {
     use super::*;
 
-    const OLD: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
-    const NEW: &str = "ff0102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
+    const OLD_KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+    const NEW_KEY: &str = "ff0102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
 
-    fn keys(file: &str) -> KeyRing {
-        KeyRing::read(file.as_bytes()).expect(file)
+    fn key_ring(file: &str) -> KeyRing {
+        KeyRing::parse(file.as_bytes()).expect(file)
     }
 
     #[test]
-    fn what_is_sealed_is_opened_at_its_place_only() {
-        let keys = KeyRing::random().expect("random numbers");
-        let plain = "Ana O'Neill, 3000000126; ".repeat(1000);
-        let sealed = keys.encrypt("batch:records:1", plain.as_bytes()).expect("sealed");
-        assert!(sealed.len() < plain.len() / 10, "{} bytes", sealed.len());
-        assert!(!String::from_utf8_lossy(&sealed).contains("Neill"));
-        assert_eq!(keys.decrypt("batch:records:1", &sealed).expect("opened"), plain.as_bytes());
-        assert_eq!(keys.decrypt("batch:records:2", &sealed), Err(DecryptError::Damaged));
-        for at in [0, 20, sealed.len() - 1] {
-            let mut changed = sealed.clone();
-            changed[at] ^= 1;
-            assert_eq!(keys.decrypt("batch:records:1", &changed), Err(DecryptError::Damaged), "byte {at}");
+    fn ciphertext_decrypts_unchanged_with_its_associated_data_only() {
+        let keys = KeyRing::generate().expect("random numbers");
+        let plaintext = "Ana O'Neill, 3000000126; ".repeat(1000);
+        let ciphertext = keys.encrypt("batch:records:1", plaintext.as_bytes()).expect("encrypted");
+        assert!(ciphertext.len() < plaintext.len() / 10, "{} bytes", ciphertext.len());
+        assert!(!String::from_utf8_lossy(&ciphertext).contains("Neill"));
+        assert_eq!(keys.decrypt("batch:records:1", &ciphertext).expect("decrypted"), plaintext.as_bytes());
+        assert_eq!(keys.decrypt("batch:records:2", &ciphertext), Err(DecryptError::Damaged));
+        for position in [0, 20, ciphertext.len() - 1] {
+            let mut changed = ciphertext.clone();
+            changed[position] ^= 1;
+            assert_eq!(keys.decrypt("batch:records:1", &changed), Err(DecryptError::Damaged), "byte {position}");
         }
-        for length in [0, 3, HEAD_LEN, sealed.len() - 1] {
-            assert_eq!(keys.decrypt("batch:records:1", &sealed[..length]), Err(DecryptError::Damaged), "{length} bytes");
+        for length in [0, 3, HEADER_BYTES, ciphertext.len() - 1] {
+            assert_eq!(keys.decrypt("batch:records:1", &ciphertext[..length]), Err(DecryptError::Damaged), "{length} bytes");
         }
-        assert_ne!(sealed, keys.encrypt("batch:records:1", plain.as_bytes()).expect("sealed"), "a nonce is used once");
-        assert_eq!(keys.decrypt("x", &keys.encrypt("x", b"").expect("sealed")).expect("opened"), b"");
+        assert_ne!(ciphertext, keys.encrypt("batch:records:1", plaintext.as_bytes()).expect("encrypted"), "each nonce is used once");
+        assert_eq!(keys.decrypt("x", &keys.encrypt("x", b"").expect("encrypted")).expect("decrypted"), b"");
     }
 
     #[test]
-    fn keys_can_be_rotated() {
-        let sealed = keys(OLD).encrypt("x", b"Ana").expect("sealed");
-        let rotated = keys(&format!("# the new one first\n{NEW}\n\n{OLD}\n"));
-        assert_eq!(rotated.decrypt("x", &sealed).expect("opened"), b"Ana");
-        let anew = rotated.encrypt("x", b"Ana").expect("sealed");
-        assert_eq!(keys(OLD).decrypt("x", &anew), Err(DecryptError::UnknownKey));
-        assert_eq!(keys(NEW).decrypt("x", &anew).expect("opened"), b"Ana");
-        assert_eq!(keys(NEW).decrypt("x", &sealed), Err(DecryptError::UnknownKey));
+    fn key_ring_with_old_and_new_key_decrypts_both_and_encrypts_with_new() {
+        let old_ciphertext = key_ring(OLD_KEY).encrypt("x", b"Ana").expect("encrypted");
+        let rotated = key_ring(&format!("# the new key first\n{NEW_KEY}\n\n{OLD_KEY}\n"));
+        assert_eq!(rotated.decrypt("x", &old_ciphertext).expect("decrypted"), b"Ana");
+        let new_ciphertext = rotated.encrypt("x", b"Ana").expect("encrypted");
+        assert_eq!(key_ring(OLD_KEY).decrypt("x", &new_ciphertext), Err(DecryptError::UnknownKey));
+        assert_eq!(key_ring(NEW_KEY).decrypt("x", &new_ciphertext).expect("decrypted"), b"Ana");
+        assert_eq!(key_ring(NEW_KEY).decrypt("x", &old_ciphertext), Err(DecryptError::UnknownKey));
     }
 
     #[test]
-    fn files_without_a_key_are_refused_and_not_quoted() {
-        for (file, problem) in [
-            ("", "holds no key"),
-            ("# nothing\n", "holds no key"),
+    fn key_file_without_valid_key_is_rejected_and_not_quoted() {
+        for (file, expected) in [
+            ("", "contains no key"),
+            ("# nothing\n", "contains no key"),
             ("c2hvcnQ=", "line 1: is not 32 bytes"),
-            (&format!("{OLD}\nsecret words"), "line 2: is not 32 bytes"),
-            (&NEW[..32], "line 1: is not 32 bytes"),
+            (&format!("{OLD_KEY}\nsecret words"), "line 2: is not 32 bytes"),
+            (&NEW_KEY[..32], "line 1: is not 32 bytes"),
         ] {
-            let error = KeyRing::read(file.as_bytes()).expect_err(file);
-            assert!(error.contains(problem) && !error.contains("secret"), "{error}");
+            let error = KeyRing::parse(file.as_bytes()).expect_err(file);
+            assert!(error.contains(expected) && !error.contains("secret"), "{error}");
         }
-        assert!(KeyRing::read(&[0xFF; 33]).is_err());
-        assert!(KeyRing::read(&[0xFF; 32]).is_ok(), "32 bytes as they are");
+        assert!(KeyRing::parse(&[0xFF; 33]).is_err());
+        assert!(KeyRing::parse(&[0xFF; 32]).is_ok(), "32 binary bytes are one key");
     }
 }

@@ -2,13 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use lrs_gateway::domain::{Achievement, AchievementJob, AchievementJobStatus, EmailAddress, GetLearningEvents, SubmissionType};
+use lrs_gateway::domain::{Achievement, AchievementJob, AchievementJobStatus, EmailAddress, GetLearningEvents, Product, SubmissionType};
 use lrs_gateway::lrs::Service;
 use lrs_gateway::lrs::services::external::{AchievementCodes, GetAchievementBatch, SubmitAchievementBatch, SubmitAchievementBatchResponse};
-use lrs_gateway::organisations::Product;
 use lrs_gateway::schema::Scalar as _;
 use lrs_gateway::schema::deserialize::from_json;
-use lrs_gateway::simulator::{Settings, SimulatedOrganisation};
+use lrs_gateway::simulator::{SimulatedOrganisation, SimulatorSettings};
 use serde_json::json;
 
 use super::{Asking, actor, awarding, provider};
@@ -35,7 +34,7 @@ fn batch<'a>(submission_type: SubmissionType, achievements: &'a [Achievement], c
 /// Submits, and gets the job.
 async fn submit(asking: &Asking, submission_type: SubmissionType, achievements: &[Achievement]) -> AchievementJob {
     let submitted = asking.ask(&batch(submission_type, achievements, &AchievementCodes::default())).await;
-    asking.ask(&GetAchievementBatch { job_id: submitted.job().expect("a job") }).await.job.expect("it is told")
+    asking.ask(&GetAchievementBatch { job_id: submitted.accepted_job_id().expect("a job") }).await.job.expect("it is told")
 }
 
 fn status(job: &AchievementJob) -> Option<&AchievementJobStatus> {
@@ -70,8 +69,8 @@ async fn every_achievement_is_judged_by_itself() {
     let codes = AchievementCodes::default();
     let submission = SubmitAchievementBatch { notify_email: Some(&email), ..batch(SubmissionType::Final, &achievements, &codes) };
     let submitted = asking.ask(&submission).await;
-    assert_eq!(submitted.job(), Some(70_001));
-    assert!(submitted.result.as_ref().and_then(|result| result.response_code.as_ref()).is_some_and(|code| code.is("SIM-ACCEPTED")));
+    assert_eq!(submitted.accepted_job_id(), Some(70_001));
+    assert!(submitted.result.as_ref().and_then(|result| result.response_code.as_ref()).is_some_and(|code| code.matches("SIM-ACCEPTED")));
     let job = asking.ask(&GetAchievementBatch { job_id: 70_001 }).await.job.expect("it is told");
     assert_eq!(status(&job), Some(&AchievementJobStatus::Successful));
     let counts = [
@@ -93,14 +92,14 @@ async fn every_achievement_is_judged_by_itself() {
     assert_eq!((job.r#type.as_deref(), job.filename.as_deref()), (Some("Final"), Some("SIM-70001.xml")));
     assert_eq!(job.user.as_ref().map(|user| user.reveal().as_str()), Some("j.bloggs"));
     assert!(job.start_date.is_some() && job.end_date.is_some() && job.submitted_date.is_some() && job.rejection_reason.is_none());
-    let other = "the names or the date of birth are not those of this ULN";
+    let other = "the names or the date of birth do not match the ULN";
     let lines = [
         "RecordNumber,Uln,UnitOrQualificationReferenceNumber,MisIdentifier,Error".to_owned(),
-        "2,3000000126,600/0000/9,\"again, \"\"with\"\" the same\",business rule: it was created before".to_owned(),
-        "3,3000000258,600/0000/9,CAND-1,learner data: nobody has this ULN".to_owned(),
+        "2,3000000126,600/0000/9,\"again, \"\"with\"\" the same\",business rule: the achievement exists already".to_owned(),
+        "3,3000000258,600/0000/9,CAND-1,learner data: no learner has this ULN".to_owned(),
         format!("4,3000000126,600/0000/9,CAND-1,learner data: {other}"),
         format!("5,3000000126,600/0000/9,CAND-1,learner data: {other}"),
-        "6,3000000126,600/9999/9,,business rule: it was never created".to_owned(),
+        "6,3000000126,600/9999/9,,business rule: the achievement does not exist".to_owned(),
         String::new(),
     ];
     assert_eq!(job.achievement_batch_error_file.expect("a file").reveal(), &lines.join("\r\n"));
@@ -156,7 +155,7 @@ async fn another_organisations_achievement_is_not_known() {
     for organisation in &mut organisations {
         organisation.products = vec![Product::AchievementBatches];
     }
-    let mut asking = Asking::with(&Settings { job_seconds: 0, organisations, ..Settings::default() });
+    let mut asking = Asking::with(&SimulatorSettings { job_seconds: 0, organisations, ..SimulatorSettings::default() });
     submit(&asking, SubmissionType::Final, &[achievement(json!({}))]).await;
     asking.actor = awarding();
     let job = asking.ask(&GetAchievementBatch { job_id: 70_001 }).await.job;
@@ -177,7 +176,7 @@ async fn a_record_with_an_unusable_field_is_refused_by_itself() {
         (">600/0000/9</svc:UnitOrQualificationReferenceNumber>", "> </svc:UnitOrQualificationReferenceNumber>"),
     ] {
         let submitted = asking.ask_with::<SubmitAchievementBatch<'_>>(good.replacen(from, to, 1)).await;
-        let job = asking.ask(&GetAchievementBatch { job_id: submitted.job().expect("a job") }).await.job.expect("it is told");
+        let job = asking.ask(&GetAchievementBatch { job_id: submitted.accepted_job_id().expect("a job") }).await.job.expect("it is told");
         assert_eq!(job.field_data_errors, Some(1), "{to}");
     }
 }
@@ -187,18 +186,18 @@ async fn a_job_waits_then_is_in_progress_then_done() {
     let mut asking = asking(3600);
     let begun = Instant::now();
     let codes = AchievementCodes::default();
-    let job_id = asking.ask(&batch(SubmissionType::Provisional, &[achievement(json!({}))], &codes)).await.job().expect("a job");
+    let job_id = asking.ask(&batch(SubmissionType::Provisional, &[achievement(json!({}))], &codes)).await.accepted_job_id().expect("a job");
     let get = GetAchievementBatch { job_id };
     let waiting = asking.ask(&get).await.job.expect("it is told");
     assert_eq!(status(&waiting), Some(&AchievementJobStatus::Waiting));
     assert_eq!((waiting.number_of_records, waiting.r#type.as_deref(), waiting.achievements_created), (Some(1), Some("Provisional"), None));
     assert!(waiting.submitted_date.is_some() && waiting.start_date.is_none() && waiting.end_date.is_none());
     tokio::time::sleep(Duration::from_secs(1)).await;
-    asking.lrs.simulator.set_jobs_take(begun.elapsed() * 3 / 2);
+    asking.lrs.simulator.set_job_duration(begun.elapsed() * 3 / 2);
     let working = asking.ask(&get).await.job.expect("it is told");
     assert_eq!(status(&working), Some(&AchievementJobStatus::InProgress));
     assert!(working.start_date.is_some() && working.end_date.is_none() && working.achievements_created.is_none());
-    asking.lrs.simulator.set_jobs_take(Duration::ZERO);
+    asking.lrs.simulator.set_job_duration(Duration::ZERO);
     let done = asking.ask(&get).await.job.expect("it is told");
     assert_eq!((status(&done), done.successful_provisional_achievements), (Some(&AchievementJobStatus::Successful), Some(1)));
     // Nobody else is told, nor of a job of another kind.
@@ -215,7 +214,7 @@ fn code_of(job: Option<&AchievementJob>) -> &str {
 }
 
 fn refused(answer: &SubmitAchievementBatchResponse) -> &str {
-    assert_eq!(answer.job(), None);
+    assert_eq!(answer.accepted_job_id(), None);
     answer.result.as_ref().and_then(|result| result.response_code.as_ref()).map_or("", |code| code.as_str())
 }
 
@@ -311,6 +310,6 @@ async fn what_the_external_service_cannot_read_is_a_plain_fault() {
         assert!(good.contains(from), "{from}");
         let message = good.replace(from, to);
         contract.check_request(Service::External, &[("allowed".to_owned(), message.clone())]);
-        assert!(asking.ask_with::<SubmitAchievementBatch<'_>>(message).await.job().is_some(), "{to}");
+        assert!(asking.ask_with::<SubmitAchievementBatch<'_>>(message).await.accepted_job_id().is_some(), "{to}");
     }
 }

@@ -7,7 +7,7 @@ use lrs_gateway::lrs::Service;
 use lrs_gateway::lrs::services::external::{AchievementCodes, SubmitAchievementBatch};
 use lrs_gateway::lrs::services::learner::{GetRegistrationBatch, SubmitRegistrationBatch, SubmitVerificationBatch};
 use lrs_gateway::schema::deserialize::from_json;
-use lrs_gateway::simulator::Settings;
+use lrs_gateway::simulator::SimulatorSettings;
 use serde_json::{Value, json};
 
 use super::{Asking, awarding, learners, provider, says};
@@ -80,7 +80,7 @@ async fn a_lost_answer_is_that_of_a_request_that_was_done() {
         response.text().await.expect_err("the answer is lost");
         assert_eq!(asking.lrs.simulator.jobs().len(), lost);
     }
-    assert_eq!(asking.ask(&submission).await.job(), Some(900_003));
+    assert_eq!(asking.ask(&submission).await.accepted_job_id(), Some(900_003));
     assert_eq!(asking.lrs.simulator.register().len(), before + 1);
 }
 
@@ -120,7 +120,7 @@ async fn people_can_have_answers_lost_and_look_at_submissions() {
 
 #[tokio::test]
 async fn answers_can_take_their_time_beside_each_other() {
-    let asking = Asking::with(&Settings { latency_milliseconds: 500, ..Settings::default() });
+    let asking = Asking::with(&SimulatorSettings { latency_milliseconds: 500, ..SimulatorSettings::default() });
     let message = asking.message(&GetRegistrationBatch { job_id: 1 });
     let begun = Instant::now();
     let answers = futures_util::future::join_all((0..8).map(|_| asking.send(Service::Learner, message.clone()))).await;

@@ -4,7 +4,7 @@ use lrs_gateway::domain::{Achievement, BatchLearner, BatchLearnerToVerify, Email
 use lrs_gateway::lrs::codes::LrsCode;
 use lrs_gateway::lrs::services::external::{AchievementCodes, GetAchievementBatch, SubmitAchievementBatch};
 use lrs_gateway::lrs::services::learner::{GetRegistrationBatch, GetVerificationBatch, SubmitRegistrationBatch, SubmitVerificationBatch};
-use lrs_gateway::lrs::{LrsResponse as _, MessageContext, Operation, Service, Vendor, read_answer};
+use lrs_gateway::lrs::{LrsResponse as _, MessageContext, Operation, Service, Vendor, read_response};
 use lrs_gateway::organisations::RequestContext;
 use lrs_gateway::schema::Scalar as _;
 use lrs_gateway::schema::deserialize::{FromDocument, from_json};
@@ -33,7 +33,7 @@ fn record<T: FromDocument>(json: &serde_json::Value) -> T {
 fn hold<O: Operation>(name: &str, actor: &RequestContext, operation: &O) -> O::Response {
     let written = operation.envelope(&MessageContext { request: actor, vendor: &Vendor::default() }).expect("legal");
     assert_eq!(written, golden(name, "request.xml"), "{name}");
-    read_answer::<O>(200, "text/xml; charset=utf-8", golden(name, "response.xml").as_bytes())
+    read_response::<O>(200, "text/xml; charset=utf-8", golden(name, "response.xml").as_bytes())
         .unwrap_or_else(|error| panic!("{name}: {error:?}"))
 }
 
@@ -58,7 +58,7 @@ fn registration_batches_are_written_and_read_as_golden() {
     ];
     let submitted =
         hold("submit-registration-batch", &provider(), &SubmitRegistrationBatch { job_type: JobType::Full, learners: &learners });
-    assert_eq!((submitted.code().map_or("", LrsCode::as_str), submitted.job()), ("WSRC0007", Some(900_123)));
+    assert_eq!((submitted.code().map_or("", LrsCode::as_str), submitted.accepted_job_id()), ("WSRC0007", Some(900_123)));
     let output = hold("get-registration-batch", &provider(), &GetRegistrationBatch { job_id: 900_123 });
     assert!(says(&output, "WSRC0009") && output.job_finished_date_time.is_some());
     assert_eq!((output.new_learners_count, output.rejected_learners_count), (Some(1), Some(1)));
@@ -78,7 +78,7 @@ fn verification_batches_are_written_and_read_as_golden() {
     ];
     let email = EmailAddress::parse("results@mail.example.com").expect("an address");
     let submission = SubmitVerificationBatch { notify_email: Some(&email), learners: &learners };
-    assert_eq!(hold("submit-verification-batch", &provider(), &submission).job(), Some(900_124));
+    assert_eq!(hold("submit-verification-batch", &provider(), &submission).accepted_job_id(), Some(900_124));
     let output = hold("get-verification-batch", &provider(), &GetVerificationBatch { job_id: 900_124 });
     let told: Vec<_> = output
         .verified_learner
@@ -108,7 +108,7 @@ fn achievement_batches_are_written_and_read_as_golden() {
         achievements: &achievements,
         codes: &AchievementCodes::default(),
     };
-    assert_eq!(hold("submit-achievement-batch", &awarding(), &submission).job(), Some(70_123));
+    assert_eq!(hold("submit-achievement-batch", &awarding(), &submission).accepted_job_id(), Some(70_123));
     let job = hold("get-achievement-batch", &awarding(), &GetAchievementBatch { job_id: 70_123 }).job.expect("a job");
     let counts = [job.job_id, job.achievements_updated, job.learner_data_errors, job.number_of_records];
     assert_eq!(counts, [70_123, 1, 1, 2].map(Some));

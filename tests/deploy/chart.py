@@ -183,7 +183,7 @@ class Configuration(unittest.TestCase):
         for issuer in values["auth"]["issuers"]:
             issuer["public_key_file"] = "/etc/lrs-gateway/issuers/" + issuer["public_key_file"]
         self.assertEqual(written["auth"], values["auth"])
-        self.assertEqual(written["limits"], {**values["limits"], "replicas": 9})
+        self.assertEqual(written["limits"], {**values["limits"], "expected_replicas": 9})
         for section in values.keys() - {"auth", "limits"}:
             for key, value in values[section].items():
                 self.assertEqual(written[section][key], value, f"{section}.{key}")

@@ -15,7 +15,7 @@ use lrs_gateway::lrs::services::learner::{
     VerificationBatchOutput, VerifiedLearner, VerifyLearnerResponse,
 };
 use lrs_gateway::lrs::services::learner_r9::{LearnerRecord, LearningEventsResponse, LearningEventsResult};
-use lrs_gateway::lrs::soap::xml_mapping::{Fields, XmlRecord};
+use lrs_gateway::lrs::soap::xml_mapping::{FieldMapping, XmlRecord};
 use lrs_gateway::schema::camel_case;
 use lrs_gateway::server::openapi;
 use serde_json::Value;
@@ -36,7 +36,7 @@ const NOT_BY_NAME: [(&str, &[&str]); 6] = [
 ];
 
 /// Elements of a record that stand at `element`, and whose fields stand at `json`. Frames of other elements have no row.
-fn rows(element: &str, json: &str, fields: Fields) -> Rows {
+fn rows(element: &str, json: &str, fields: FieldMapping) -> Rows {
     let rows = fields.iter().map(|(name, field)| {
         let special = NOT_BY_NAME.iter().find(|(special, _)| special == name).map(|(_, names)| names.iter().map(|name| (*name).to_owned()));
         let names: Vec<String> = special.map_or_else(|| vec![camel_case(field)], Iterator::collect);
@@ -103,7 +103,7 @@ fn the_page_of_fields_has_every_field_of_every_operation() {
 fn batches() -> String {
     let list = |list: &str, fields| rows("Learner/", &format!("{list}[]."), fields);
     let registrations = [rows("", "", &[("JobType", "job_type")]), list("learners", BatchLearner::FIELDS)].concat();
-    let row = |fields: Fields, record: &str| -> Rows {
+    let row = |fields: FieldMapping, record: &str| -> Rows {
         let own = [("MISIdentifier", "misIdentifier"), ("ReturnCode", "lrsCode"), ("ResponseCode", "lrsCode")];
         let mut rows = rows("", &format!("results[].{record}."), fields);
         for (element, names) in &mut rows {
@@ -140,7 +140,7 @@ fn batches() -> String {
         .collect();
     let job = AchievementJob::FIELDS.iter().map(|(element, field)| ((*element).to_owned(), vec![camel_case(field)])).collect();
     // What LRS says of a job as a whole.
-    let of_job = |fields: Fields| -> Rows {
+    let of_job = |fields: FieldMapping| -> Rows {
         let whole = fields.iter().filter(|(element, _)| !element.ends_with("Learner"));
         let names = whole.map(|(element, field)| match *element {
             "ResponseCode" => (element, "lrsCode".to_owned()),

@@ -150,7 +150,7 @@ async fn an_lrs_to_which_nobody_can_connect_is_tried_again_by_itself() {
 #[tokio::test]
 async fn what_is_not_sent_to_a_dead_lrs_has_no_unknown_outcome_and_batches_wait_for_it() {
     let mut lrs = Lrs::start();
-    lrs.simulator.set_jobs_take(Duration::ZERO);
+    lrs.simulator.set_job_duration(Duration::ZERO);
     let gateway = Gateway::with(&lrs.url(), Options { organisations: Options::default().organisations, ..breaking() });
     let caller = gateway.caller();
     lrs.die();
@@ -168,7 +168,7 @@ async fn what_is_not_sent_to_a_dead_lrs_has_no_unknown_outcome_and_batches_wait_
     assert_eq!(batch.state().await["parts"][0]["status"], "WAITING");
     lrs.rise();
     batch.when("COMPLETE").await;
-    assert_eq!((lrs.simulator.requests("SubmitBatch"), lrs.simulator.requests("RegisterLearner")), (1, 0));
+    assert_eq!((lrs.simulator.request_count("SubmitBatch"), lrs.simulator.request_count("RegisterLearner")), (1, 0));
     assert_eq!(statuses(&gateway).await[1], "DEGRADED", "a batch is a probe too");
 }
 
@@ -198,7 +198,7 @@ async fn the_bad_password_or_certificate_of_one_organisation_does_not_close_lrs_
     let gateway = Gateway::with(&lrs.url(), Options { organisations, ..breaking() });
     one_fails_and_the_other_does_not(&gateway, 502, "lrs_credentials_rejected").await;
     assert_eq!(statuses(&gateway).await, ["AVAILABLE"; 4]);
-    assert_eq!(lrs.simulator.requests("FindLearnerByULN"), 49, "nobody was kept from LRS");
+    assert_eq!(lrs.simulator.request_count("FindLearnerByULN"), 49, "nobody was kept from LRS");
 
     let certificates = Peer::start(|request| {
         let refused = http(403, "text/html", b"<html>403.7 Client certificate required</html>");
@@ -231,11 +231,11 @@ async fn an_outage_of_one_service_closes_no_other() {
         let lrs = Lrs::start();
         let gateway = Gateway::with(&lrs.url(), breaking());
         let caller = gateway.caller();
-        lrs.simulator.play(vec![FaultStep { service: Some(service), ..FaultStep::new(Fault::Refuse) }]);
+        lrs.simulator.inject_faults(vec![FaultStep { service: Some(service), ..FaultStep::new(Fault::Refuse) }]);
         let body = ana();
         let calls = futures_util::stream::iter(0..10).then(|_| caller.post(broken, &body));
         calls.for_each(async |answer| drop(answer.problem(503, "lrs_unavailable"))).await;
-        let asked = lrs.simulator.requests(element);
+        let asked = lrs.simulator.request_count(element);
         assert!((5..=6).contains(&asked), "it is closed after five: {asked}");
         assert_eq!(caller.post(whole, &body).await.ok()["outcome"], "EXACT_MATCH");
         let mut expected = ["UNAVAILABLE", "AVAILABLE", "AVAILABLE", "AVAILABLE"];

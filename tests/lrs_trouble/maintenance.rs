@@ -28,7 +28,7 @@ fn announced(window: &MaintenanceWindow) -> Options {
 }
 
 fn nothing_came(lrs: &Lrs) {
-    let counted = lrs.simulator.counted();
+    let counted = lrs.simulator.request_counts();
     assert!(counted.is_empty(), "{counted:?}");
 }
 
@@ -81,7 +81,7 @@ async fn maintenance_that_is_over_or_still_to_come_is_none() {
 #[tokio::test]
 async fn a_batch_is_accepted_during_announced_maintenance_and_done_by_itself_after_it() {
     let lrs = Lrs::start();
-    lrs.simulator.set_jobs_take(Duration::ZERO);
+    lrs.simulator.set_job_duration(Duration::ZERO);
     // It lasts longer than a batch is followed: that time is not counted.
     let (window, horizon) = (until(Duration::from_secs(3)), Duration::from_secs(2));
     let begun = Instant::now();
@@ -113,7 +113,7 @@ async fn a_batch_is_accepted_during_announced_maintenance_and_done_by_itself_aft
     let state = batch.when("COMPLETE").await;
     assert!(Timestamp::now() >= window.ends_at, "not before: {state}");
     assert!(state["parts"][0].get("reason").is_none(), "{state}");
-    assert_eq!(lrs.simulator.requests("SubmitBatch"), 1);
+    assert_eq!(lrs.simulator.request_count("SubmitBatch"), 1);
     assert_eq!(caller.post(FIND, &ana()).await.status, 200);
 }
 
@@ -157,7 +157,7 @@ async fn lrs_is_said_to_be_as_its_calls_have_been() {
     let gateway = Gateway::with(&lrs.url(), Options { breaker, ..Options::default() });
     let caller = gateway.caller();
     let find = async |steps: Vec<FaultStep>| {
-        lrs.simulator.play(steps);
+        lrs.simulator.inject_faults(steps);
         caller.post(FIND, &ana()).await.status
     };
     let others = ["AVAILABLE", "AVAILABLE"];
@@ -181,13 +181,13 @@ async fn lrs_is_said_to_be_as_its_calls_have_been() {
         assert_eq!(find(vec![FaultStep::new(Fault::Unavailable)]).await, 503);
     }
     assert_eq!(learner().await, "UNAVAILABLE");
-    let asked = lrs.simulator.requests("FindLearnerByULN");
+    let asked = lrs.simulator.request_count("FindLearnerByULN");
     let started = Instant::now();
     while find(vec![]).await != 200 {
         assert!(started.elapsed() < Duration::from_secs(5), "it never comes back");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    assert_eq!(lrs.simulator.requests("FindLearnerByULN"), asked + 1, "only the probe");
+    assert_eq!(lrs.simulator.request_count("FindLearnerByULN"), asked + 1, "only the probe");
     assert_eq!(learner().await, "DEGRADED");
 }
 

@@ -30,7 +30,7 @@ const fn patient(at_once: usize, at_once_per_organisation: usize, length: usize)
 /// LRS behind a door, and the gateway before it.
 fn scene(queue: ConcurrencySettings, options: Options) -> (Lrs, Door, Gateway) {
     let lrs = Lrs::with(&open_to_both());
-    lrs.simulator.set_jobs_take(Duration::ZERO);
+    lrs.simulator.set_job_duration(Duration::ZERO);
     let door = Door::before(&lrs.url());
     let gateway = Gateway::with(&door.url(), Options { queue, ..options });
     (lrs, door, gateway)
@@ -42,7 +42,7 @@ fn single_calls() -> Options {
 
 /// Who was turned away, and has done nothing.
 fn is_busy(answer: &Answer) {
-    let problem = answer.problem(503, "lrs_busy");
+    let problem = answer.problem(503, "lrs_queue_full");
     let wait: u64 = answer.header("retry-after").parse().expect("seconds");
     assert!((1..=5).contains(&wait) && problem["retryAfterSeconds"] == wait, "{problem}");
     assert_eq!((&problem["retryable"], &problem["outcomeUnknown"]), (&json!(true), &Value::Null), "{problem}");
@@ -148,7 +148,7 @@ async fn single_calls_go_before_parts_of_batches_and_a_part_in_line_is_still_wai
     }
     let order: Vec<bool> = door.came("").iter().take(3).map(|(_, body)| body.contains(SEARCH)).collect();
     assert_eq!(order, [true, true, false], "the single call was the last to come and the first to go");
-    assert_eq!((door.most_inside(), lrs.simulator.requests("SubmitBatch")), (1, 2));
+    assert_eq!((door.most_inside(), lrs.simulator.request_count("SubmitBatch")), (1, 2));
 }
 
 #[tokio::test]
@@ -167,5 +167,5 @@ async fn batches_leave_a_place_to_single_calls() {
     for batch in batches.iter().chain([&first]) {
         batch.when("COMPLETE").await;
     }
-    assert_eq!(lrs.simulator.requests("SubmitBatch"), 3);
+    assert_eq!(lrs.simulator.request_count("SubmitBatch"), 3);
 }

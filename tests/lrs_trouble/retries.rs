@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;
 use futures_util::future::join_all;
-use lrs_gateway::simulator::{Fault, FaultStep, Settings};
+use lrs_gateway::simulator::{Fault, FaultStep, SimulatorSettings};
 use serde_json::{Value, json};
 
 use super::{EVENTS, FIND, REGISTER, SEARCH, VERIFY, ana, begin, newcomer, statuses};
@@ -16,16 +16,16 @@ use crate::support::{Gateway, Lrs};
 const DID_NOT_GET_THROUGH: [Fault; 4] = [Fault::Refuse, Fault::ResetBefore, Fault::ResetAfter, Fault::Unavailable];
 
 fn retrying(retries: u32) -> Options {
-    Options { retries, ..Options::default() }
+    Options { max_retries: retries, ..Options::default() }
 }
 
 /// Asks once for something that does not get through so many times, and is made again twice.
 async fn does_not_get_through(trouble: Fault, troubles: usize, (lrs, gateway): (&Lrs, &Gateway), (path, element, body): &Read) {
-    let before = lrs.simulator.requests(element);
-    lrs.simulator.play(vec![FaultStep::new(trouble).of(element).times(troubles)]);
+    let before = lrs.simulator.request_count(element);
+    lrs.simulator.inject_faults(vec![FaultStep::new(trouble).for_operation(element).times(troubles)]);
     let answer = gateway.caller().post(path, body).await;
     let what = format!("{path}: {troubles} times {trouble:?}");
-    assert_eq!(lrs.simulator.requests(element) - before, (troubles + 1).min(3), "{what}");
+    assert_eq!(lrs.simulator.request_count(element) - before, (troubles + 1).min(3), "{what}");
     if troubles < 3 {
         assert_eq!(answer.status, 200, "{what}: {}", answer.text);
     } else {
@@ -70,25 +70,25 @@ async fn a_read_finds_an_lrs_that_begins_to_listen_meanwhile() {
     }
     lrs.rise();
     assert_eq!(read.await.expect("no panic").ok()["outcome"], "EXACT_MATCH");
-    assert_eq!(lrs.simulator.requests("FindLearnerByULN"), 1);
+    assert_eq!(lrs.simulator.request_count("FindLearnerByULN"), 1);
 }
 
 #[tokio::test]
 async fn an_answer_is_never_asked_for_again() {
     let lrs = Lrs::start();
     let gateway = Gateway::with(&lrs.url(), retrying(5));
-    let fault = |code: &str| FaultStep { code: Some(code.into()), ..FaultStep::new(Fault::Fault) };
+    let fault = |code: &str| FaultStep { code: Some(code.into()), ..FaultStep::new(Fault::SoapFault) };
     let mut steps = vec![fault("WSEC4711"), fault("WSEC0001"), fault("WSEC0005"), fault("WSEC0999")];
     steps.extend(Fault::all().filter(|trouble| !DID_NOT_GET_THROUGH.contains(trouble)).filter_map(|trouble| match trouble {
-        Fault::Latency | Fault::SlowDrip | Fault::Fault => None,
+        Fault::Latency | Fault::SlowDrip | Fault::SoapFault => None,
         _ => Some(FaultStep::new(trouble)),
     }));
     assert_eq!(steps.len(), 10);
     for (asked, step) in steps.into_iter().enumerate() {
-        lrs.simulator.play(vec![step.clone()]);
+        lrs.simulator.inject_faults(vec![step.clone()]);
         let answer = gateway.caller().post(FIND, &ana()).await;
         assert!([502, 503].contains(&answer.status), "{step:?}: {}", answer.text);
-        assert_eq!(lrs.simulator.requests("FindLearnerByULN"), asked + 1, "{step:?}");
+        assert_eq!(lrs.simulator.request_count("FindLearnerByULN"), asked + 1, "{step:?}");
     }
 }
 
@@ -96,10 +96,13 @@ async fn an_answer_is_never_asked_for_again() {
 async fn a_read_that_was_not_answered_in_time_is_not_made_again() {
     let lrs = Lrs::start();
     let gateway = Gateway::with(&lrs.url(), Options { timeout: Duration::from_millis(400), ..retrying(5) });
-    for (asked, step) in [FaultStep::new(Fault::Latency).taking(3000), FaultStep::new(Fault::SlowDrip).taking(50)].into_iter().enumerate() {
-        lrs.simulator.play(vec![step]);
+    for (asked, step) in [FaultStep::new(Fault::Latency).with_milliseconds(3000), FaultStep::new(Fault::SlowDrip).with_milliseconds(50)]
+        .into_iter()
+        .enumerate()
+    {
+        lrs.simulator.inject_faults(vec![step]);
         gateway.caller().post(FIND, &ana()).await.problem(504, "lrs_timeout");
-        assert_eq!(lrs.simulator.requests("FindLearnerByULN"), asked + 1);
+        assert_eq!(lrs.simulator.request_count("FindLearnerByULN"), asked + 1);
     }
 }
 
@@ -117,11 +120,11 @@ async fn a_write_is_never_made_again() {
             ("/v1/learners/update", "UpdateLearner", change(&registration)),
             ("/v1/learners/obtain-uln", "RegisterLearner", newcomer(50 + number).0),
         ] {
-            let before = lrs.simulator.requests(element);
-            lrs.simulator.play(vec![FaultStep::new(trouble).of(element).times(1)]);
+            let before = lrs.simulator.request_count(element);
+            lrs.simulator.inject_faults(vec![FaultStep::new(trouble).for_operation(element).times(1)]);
             let problem = caller.post(path, &body).await.problem(504, "lrs_timeout");
             assert_eq!((&problem["outcomeUnknown"], &problem["retryable"]), (&json!(true), &json!(false)), "{path}: {trouble:?}");
-            assert_eq!(lrs.simulator.requests(element) - before, 1, "{path}: {trouble:?}");
+            assert_eq!(lrs.simulator.request_count(element) - before, 1, "{path}: {trouble:?}");
         }
     }
 }
@@ -129,18 +132,18 @@ async fn a_write_is_never_made_again() {
 #[tokio::test]
 async fn nothing_is_made_again_after_the_time_of_the_call_is_over() {
     // Each attempt takes 200 ms to fail.
-    let lrs = Lrs::with(&Settings { latency_milliseconds: 200, ..Settings::default() });
+    let lrs = Lrs::with(&SimulatorSettings { latency_milliseconds: 200, ..SimulatorSettings::default() });
     let timeout = Duration::from_millis(500);
     let gateway = Gateway::with(&lrs.url(), Options { timeout, ..retrying(100) });
-    lrs.simulator.play(vec![FaultStep::new(Fault::ResetBefore)]);
+    lrs.simulator.inject_faults(vec![FaultStep::new(Fault::ResetBefore)]);
     let begun = Instant::now();
     let answer = gateway.caller().post(FIND, &ana()).await;
     assert!(begun.elapsed() < timeout * 2, "{:?}", begun.elapsed());
     assert!([(503, "lrs_unavailable"), (504, "lrs_timeout")].contains(&(answer.status, answer.json()["code"].as_str().expect("a code"))));
-    let asked = lrs.simulator.requests("FindLearnerByULN");
+    let asked = lrs.simulator.request_count("FindLearnerByULN");
     assert!((1..=3).contains(&asked), "{asked}");
     tokio::time::sleep(Duration::from_millis(300)).await;
-    assert_eq!(lrs.simulator.requests("FindLearnerByULN"), asked, "nor after its caller was told");
+    assert_eq!(lrs.simulator.request_count("FindLearnerByULN"), asked, "nor after its caller was told");
 }
 
 #[tokio::test]
@@ -148,13 +151,13 @@ async fn an_outage_is_not_multiplied() {
     const CALLS: usize = 200;
     let lrs = Lrs::start();
     let gateway = Gateway::with(&lrs.url(), retrying(2));
-    lrs.simulator.play(vec![FaultStep::new(Fault::Refuse)]);
+    lrs.simulator.inject_faults(vec![FaultStep::new(Fault::Refuse)]);
     let (caller, body) = (gateway.caller(), ana());
     let begun = Instant::now();
     let calls = futures_util::stream::iter(0..CALLS).map(|_| caller.post(FIND, &body)).buffer_unordered(4);
     calls.for_each(|answer| async move { drop(answer.problem(503, "lrs_unavailable")) }).await;
     // A tenth of the calls, five that there always are, and one every two seconds.
-    let retries = lrs.simulator.requests("FindLearnerByULN") - CALLS;
+    let retries = lrs.simulator.request_count("FindLearnerByULN") - CALLS;
     let back = usize::try_from(begun.elapsed().as_secs() / 2).expect("few") + 1;
     assert!((15..=CALLS / 10 + 5 + back).contains(&retries), "{retries} retries of {CALLS} calls in {:?}", begun.elapsed());
 }
@@ -164,7 +167,7 @@ async fn a_retry_is_the_same_message_of_the_same_person() {
     let lrs = Lrs::start();
     let door = Door::before(&lrs.url());
     let gateway = Gateway::with(&door.url(), retrying(2));
-    lrs.simulator.play(vec![FaultStep::new(Fault::Unavailable).times(2)]);
+    lrs.simulator.inject_faults(vec![FaultStep::new(Fault::Unavailable).times(2)]);
     assert_eq!(gateway.caller().post(FIND, &ana()).await.status, 200);
     let sent: Vec<String> = door.came("j.bloggs").into_iter().map(|(_, body)| body).collect();
     assert_eq!(sent.len(), 3);

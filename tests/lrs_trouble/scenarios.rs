@@ -27,21 +27,21 @@ impl Case {
     }
 
     fn taking(self, milliseconds: u64) -> Self {
-        Self { step: self.step.taking(milliseconds), ..self }
+        Self { step: self.step.with_milliseconds(milliseconds), ..self }
     }
 
     fn fault(code: &'static str, kind: Kind, open: bool) -> Self {
-        Self { step: FaultStep { code: Some(code.into()), ..FaultStep::new(Fault::Fault) }, kind, open, code: Some(code) }
+        Self { step: FaultStep { code: Some(code.into()), ..FaultStep::new(Fault::SoapFault) }, kind, open, code: Some(code) }
     }
 
     /// What is asked once of this operation, and answered with the trouble.
     fn play(&self, lrs: &Lrs, operation: &str) {
-        lrs.simulator.play(vec![self.step.clone().of(operation).times(1)]);
+        lrs.simulator.inject_faults(vec![self.step.clone().for_operation(operation).times(1)]);
     }
 
     /// What a call must come to, one that changes something or not.
     fn is_told(&self, answer: &Answer, changes: bool) {
-        let (what, unknown) = (self.step.trouble, changes && self.open);
+        let (what, unknown) = (self.step.fault, changes && self.open);
         // A write that LRS may have done is not told that LRS cannot be reached.
         let (status, code, retryable, retry_after) = if unknown && self.kind == UNAVAILABLE { TIMEOUT } else { self.kind };
         let problem = answer.problem(status, code);
@@ -87,7 +87,7 @@ struct Scene {
 impl Scene {
     fn new() -> Self {
         let lrs = Lrs::start();
-        lrs.simulator.set_jobs_take(Duration::ZERO);
+        lrs.simulator.set_job_duration(Duration::ZERO);
         let hasty = Options { timeout: Duration::from_millis(400), ..Options::default() };
         let (patient, hasty) = (Gateway::to(&lrs.url()), Gateway::with(&lrs.url(), hasty));
         Self { lrs, patient, hasty }
@@ -102,7 +102,7 @@ impl Scene {
 #[test]
 fn no_trouble_is_forgotten_here() {
     for trouble in Fault::all() {
-        assert!(cases().iter().any(|case| case.step.trouble == trouble), "{trouble:?} is not in the table");
+        assert!(cases().iter().any(|case| case.step.fault == trouble), "{trouble:?} is not in the table");
     }
 }
 
@@ -112,11 +112,11 @@ async fn a_read_is_told_what_is_wrong_and_was_sent_once() {
     let lrs = &scene.lrs;
     for (path, element) in [(FIND, "FindLearnerByULN"), (EVENTS, "GetLearnerLearningEvents")] {
         for case in cases() {
-            let before = lrs.simulator.requests(element);
+            let before = lrs.simulator.request_count(element);
             case.play(lrs, element);
             let answer = scene.gateway(&case).caller().post(path, &ana()).await;
             case.is_told(&answer, false);
-            assert_eq!(lrs.simulator.requests(element) - before, 1, "{:?}", case.step.trouble);
+            assert_eq!(lrs.simulator.request_count(element) - before, 1, "{:?}", case.step.fault);
         }
         assert_eq!(scene.patient.caller().post(path, &ana()).await.ok()["outcome"], "EXACT_MATCH", "{path}");
     }
@@ -127,13 +127,13 @@ async fn a_write_is_told_what_is_wrong_and_was_sent_once_and_a_search_shows_whet
     let scene = Scene::new();
     let (lrs, caller) = (&scene.lrs, scene.patient.caller());
     for (number, case) in cases().into_iter().enumerate() {
-        let (trouble, (registration, search)) = (case.step.trouble, newcomer(number));
-        let counted = || (lrs.simulator.requests("RegisterLearner"), lrs.simulator.done("RegisterLearner"));
+        let (trouble, (registration, search)) = (case.step.fault, newcomer(number));
+        let counted = || (lrs.simulator.request_count("RegisterLearner"), lrs.simulator.executed_count("RegisterLearner"));
         assert_eq!(caller.post(SEARCH, &search).await.ok()["outcome"], "NO_MATCH", "{trouble:?}");
         let before = counted();
         case.play(lrs, "RegisterLearner");
         case.is_told(&scene.gateway(&case).caller().post(REGISTER, &registration).await, true);
-        let done = usize::from(trouble.lets_work());
+        let done = usize::from(trouble.executes_operation());
         assert_eq!(counted(), (before.0 + 1, before.1 + done), "{trouble:?}");
         assert!(case.open || done == 0, "what is said to be not done was not done: {trouble:?}");
         let outcome = if done == 1 { "EXACT_MATCH" } else { "NO_MATCH" };
@@ -150,13 +150,13 @@ async fn a_slow_answer_is_an_answer_if_there_is_time() {
     let (registration, search) = newcomer(0);
     caller.post(SEARCH, &search).await.ok();
     let nobody = json!({"uln": "3000000126", "givenName": "Zebedee", "familyName": "Quillfeather"});
-    for step in [FaultStep::new(Fault::Latency).taking(500), FaultStep::new(Fault::SlowDrip).taking(1)] {
-        lrs.simulator.play(vec![step.clone()]);
+    for step in [FaultStep::new(Fault::Latency).with_milliseconds(500), FaultStep::new(Fault::SlowDrip).with_milliseconds(1)] {
+        lrs.simulator.inject_faults(vec![step.clone()]);
         assert_eq!(caller.post(FIND, &nobody).await.ok()["outcome"], "NO_MATCH", "{step:?}");
     }
-    lrs.simulator.play(vec![FaultStep::new(Fault::Latency).taking(500)]);
+    lrs.simulator.inject_faults(vec![FaultStep::new(Fault::Latency).with_milliseconds(500)]);
     assert_eq!(caller.post(REGISTER, &registration).await.status, 201);
-    assert_eq!((lrs.simulator.requests("FindLearnerByULN"), lrs.simulator.requests("RegisterLearner")), (2, 1));
+    assert_eq!((lrs.simulator.request_count("FindLearnerByULN"), lrs.simulator.request_count("RegisterLearner")), (2, 1));
 }
 
 fn achievement(number: usize) -> Value {
@@ -178,9 +178,9 @@ async fn every_trouble_of(resource: &str, element: &str, caller: fn(&Gateway) ->
     let scene = Scene::new();
     let lrs = &scene.lrs;
     for (number, case) in cases().into_iter().enumerate() {
-        let (trouble, caller) = (case.step.trouble, caller(scene.gateway(&case)));
+        let (trouble, caller) = (case.step.fault, caller(scene.gateway(&case)));
         let jobs = || lrs.simulator.jobs().submissions().len();
-        let (requests, before) = (lrs.simulator.requests(element), jobs());
+        let (requests, before) = (lrs.simulator.request_count(element), jobs());
         case.play(lrs, element);
         let batch = submit(&caller, resource, &body(number)).await;
         let (state, reason) = match case.kind {
@@ -192,9 +192,9 @@ async fn every_trouble_of(resource: &str, element: &str, caller: fn(&Gateway) ->
         };
         assert_eq!(state["parts"][0]["reason"].as_str().unwrap_or_default(), reason, "{trouble:?}: {state}");
         // What was certainly not done was sent again by itself, and everything else was sent once.
-        let sent = lrs.simulator.requests(element) - requests;
+        let sent = lrs.simulator.request_count(element) - requests;
         assert_eq!(sent, if case.kind == MAINTENANCE { 2 } else { 1 }, "{trouble:?}: {state}");
-        let made = usize::from(trouble.lets_work() || case.kind == MAINTENANCE);
+        let made = usize::from(trouble.executes_operation() || case.kind == MAINTENANCE);
         assert_eq!(jobs() - before, made, "{trouble:?}");
     }
 }
@@ -214,10 +214,10 @@ async fn a_batch_whose_results_cannot_be_fetched_is_asked_for_again_and_not_sent
     let scene = Scene::new();
     let lrs = &scene.lrs;
     for (number, case) in cases().into_iter().enumerate() {
-        let asked = lrs.simulator.requests("GetSubmitBatchOutput");
+        let asked = lrs.simulator.request_count("GetSubmitBatchOutput");
         case.play(lrs, "GetSubmitBatchOutput");
         submit(&scene.gateway(&case).caller(), "registration-batches", &registrations(number)).await.when("COMPLETE").await;
-        assert_eq!(lrs.simulator.requests("GetSubmitBatchOutput") - asked, 2, "{:?}", case.step.trouble);
+        assert_eq!(lrs.simulator.request_count("GetSubmitBatchOutput") - asked, 2, "{:?}", case.step.fault);
     }
-    assert_eq!(lrs.simulator.requests("SubmitBatch"), cases().len());
+    assert_eq!(lrs.simulator.request_count("SubmitBatch"), cases().len());
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use lrs_gateway::schema::toml::from_file;
-use lrs_gateway::simulator::{Fault, Scenario, Settings};
+use lrs_gateway::simulator::{Fault, Scenario, SimulatorSettings};
 use serde_json::{Value, json};
 
 use super::Rehearsing;
@@ -28,9 +28,9 @@ async fn a_scenario_is_put_looked_at_and_deleted() {
     assert_eq!(rehearsing.control("GET", "scenario", "").await, (200, nothing.clone()));
     assert_eq!(rehearsing.control("GET", "requests", "").await, (200, json!([])));
     let order = json!({"steps": [
-        {"trouble": "unavailable", "operation": "FindLearnerByULN", "count": 2},
-        {"trouble": "fault", "code": "WSEC0999", "service": "learner-r9", "percent": 20},
-        {"trouble": "slow_drip", "milliseconds": 1, "operation": "RegisterLearner", "service": "learner"},
+        {"fault": "unavailable", "operation": "FindLearnerByULN", "count": 2},
+        {"fault": "soap_fault", "code": "WSEC0999", "service": "learner-r9", "percent": 20},
+        {"fault": "slow_drip", "milliseconds": 1, "operation": "RegisterLearner", "service": "learner"},
     ]});
     assert_eq!(rehearsing.control("PUT", "scenario", &order.to_string()).await, (204, Value::Null));
     assert_eq!(rehearsing.search().await.expect("a page").0, 503);
@@ -43,7 +43,7 @@ async fn a_scenario_is_put_looked_at_and_deleted() {
     assert_eq!(rehearsing.control("GET", "requests", "").await, (200, counted));
 
     // The next one takes the place of the first, with nothing left over.
-    let order = json!({"steps": [{"trouble": "maintenance_405"}]}).to_string();
+    let order = json!({"steps": [{"fault": "maintenance_405"}]}).to_string();
     assert_eq!(rehearsing.control("PUT", "scenario", &order).await.0, 204);
     assert_eq!(rehearsing.search().await.expect("a fault").0, 405);
     assert_eq!(rehearsing.control("DELETE", "scenario", "").await, (204, Value::Null));
@@ -56,29 +56,29 @@ async fn a_scenario_is_put_looked_at_and_deleted() {
 #[tokio::test]
 async fn what_is_wrong_with_an_order_is_told_with_its_place() {
     let rehearsing = Rehearsing::new();
-    let good = json!({"steps": [{"trouble": "unavailable"}]});
+    let good = json!({"steps": [{"fault": "unavailable"}]});
     assert_eq!(rehearsing.control("PUT", "scenario", &good.to_string()).await.0, 204);
     for (order, mistakes) in [
         (json!({}), json!([["/steps", "required"]])),
+        (json!({"steps": [{"fault": "earthquake"}, {}]}), json!([["/steps/0/fault", "unknown_value"], ["/steps/1/fault", "required"]])),
+        // The former names of `fault` and `soap_fault`.
+        (json!({"steps": [{"trouble": "refuse"}]}), json!([["/steps/0/trouble", "unknown_field"], ["/steps/0/fault", "required"]])),
+        (json!({"steps": [{"fault": "fault", "code": "WSEC0999"}]}), json!([["/steps/0/fault", "unknown_value"]])),
         (
-            json!({"steps": [{"trouble": "earthquake"}, {}]}),
-            json!([["/steps/0/trouble", "unknown_value"], ["/steps/1/trouble", "required"]]),
-        ),
-        (
-            json!({"steps": [{"trouble": "latency"}, {"trouble": "fault"}]}),
+            json!({"steps": [{"fault": "latency"}, {"fault": "soap_fault"}]}),
             json!([["/steps/0/milliseconds", "required"], ["/steps/1/code", "required"]]),
         ),
         (
-            json!({"steps": [{"trouble": "refuse", "milliseconds": 5, "code": "WSEC0001"}]}),
+            json!({"steps": [{"fault": "refuse", "milliseconds": 5, "code": "WSEC0001"}]}),
             json!([["/steps/0/milliseconds", "unknown_field"], ["/steps/0/code", "unknown_field"]]),
         ),
-        (json!({"steps": [{"trouble": "refuse", "operation": "registerSingleLearner"}]}), json!([["/steps/0/operation", "unknown_value"]])),
+        (json!({"steps": [{"fault": "refuse", "operation": "registerSingleLearner"}]}), json!([["/steps/0/operation", "unknown_value"]])),
         (
-            json!({"steps": [{"trouble": "refuse", "operation": "RegisterLearner", "service": "external"}]}),
+            json!({"steps": [{"fault": "refuse", "operation": "RegisterLearner", "service": "external"}]}),
             json!([["/steps/0/operation", "unknown_value"]]),
         ),
         (
-            json!({"steps": [{"trouble": "fault", "code": "<&>", "count": 0, "percent": 101, "service": "r9"}]}),
+            json!({"steps": [{"fault": "soap_fault", "code": "<&>", "count": 0, "percent": 101, "service": "r9"}]}),
             json!([
                 ["/steps/0/count", "out_of_range"],
                 ["/steps/0/service", "unknown_value"],
@@ -95,17 +95,17 @@ async fn what_is_wrong_with_an_order_is_told_with_its_place() {
 }
 
 /// Settings from a file of their own, beside this scenario.
-fn settings(directory: &Path, scenario: &str) -> Settings {
+fn settings(directory: &Path, scenario: &str) -> SimulatorSettings {
     std::fs::write(directory.join("trouble.toml"), scenario).expect("written");
     let file = directory.join("simulator.toml");
     std::fs::write(&file, "scenario_file = \"trouble.toml\"\n").expect("written");
-    Settings::load(&file).expect("good settings")
+    SimulatorSettings::load(&file).expect("good settings")
 }
 
 #[tokio::test]
 async fn a_scenario_file_is_played_from_the_start() {
     let directory = tempfile::tempdir().expect("a directory");
-    let steps = "[[steps]]\ntrouble = \"unavailable\"\ncount = 1\n\n[[steps]]\ntrouble = \"out_of_hours\"\ncount = 1\n";
+    let steps = "[[steps]]\nfault = \"unavailable\"\ncount = 1\n\n[[steps]]\nfault = \"out_of_hours\"\ncount = 1\n";
     let rehearsing = Rehearsing::with(&settings(directory.path(), steps));
     for status in [503, 500] {
         assert_eq!(rehearsing.search().await.expect("an answer").0, status);
@@ -116,8 +116,8 @@ async fn a_scenario_file_is_played_from_the_start() {
 #[test]
 fn every_mistake_of_a_scenario_file_is_told_at_the_start() {
     let directory = tempfile::tempdir().expect("a directory");
-    let wrong = "[[steps]]\ntrouble = \"latency\"\n\n[[steps]]\ntrouble = \"refuse\"\npercent = 0\n";
-    settings(directory.path(), wrong).simulator().expect_err("two mistakes");
+    let wrong = "[[steps]]\nfault = \"latency\"\n\n[[steps]]\nfault = \"refuse\"\npercent = 0\n";
+    settings(directory.path(), wrong).build_simulator().expect_err("two mistakes");
     let config = directory.path().join("simulator.toml").display().to_string();
     let simulate = || {
         let output = program::run(&["simulate", "--config", &config, "--listen", "127.0.0.1:0"]);
@@ -135,7 +135,7 @@ fn every_mistake_of_a_scenario_file_is_told_at_the_start() {
 fn the_example_shows_every_trouble() {
     let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/scenario.toml");
     let Scenario { steps } = from_file(&example).expect("a good file");
-    let shown: Vec<Fault> = steps.iter().map(|step| step.trouble).collect();
+    let shown: Vec<Fault> = steps.iter().map(|step| step.fault).collect();
     for trouble in Fault::all() {
         assert!(shown.contains(&trouble), "{trouble:?}");
     }

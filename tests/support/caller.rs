@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use lrs_gateway::auth::{mint, scope};
+use lrs_gateway::auth::{scope, sign_token};
 use serde_json::{Value, json};
 
 pub const ISSUER: &str = "https://idp.example.ac.uk/";
@@ -40,7 +40,7 @@ pub fn claims(changes: Value) -> Value {
 
 /// A token of the tests' issuer.
 pub fn token(changes: Value) -> String {
-    mint(SECRET, claims(changes).as_object().expect("an object")).expect("signs")
+    sign_token(SECRET, claims(changes).as_object().expect("an object")).expect("signs")
 }
 
 impl Caller {

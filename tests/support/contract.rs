@@ -53,7 +53,7 @@ impl Contract {
         for service in SERVICES {
             let mut published = schemas_of(&[source.join("wsdl").join(format!("{}.wsdl", name_of(service)))]);
             // The WSDL of the learner service has the children of a fault's detail qualified. LRS sends them unqualified
-            // (FACTS 6.5), as its older schema has them; so does the simulator, and so that schema judges them.
+            // (LRS-CONTRACT 8.2), as its older schema has them; so does the simulator, and so that schema judges them.
             if let (Some(published), Some(sent)) = (published.get_mut(EXCEPTIONS), strict.get(EXCEPTIONS)) {
                 published.clone_from(sent);
             }
@@ -71,7 +71,7 @@ impl Contract {
         }
     }
 
-    /// Requires answers and faults to be valid as published. The strict schemas are wrong about answers (FACTS 6.6).
+    /// Requires answers and faults to be valid as published. The strict schemas are wrong about answers (LRS-CONTRACT 8.3).
     pub fn check_answer(&self, service: Service, answers: &Messages) {
         require(&self.published(service, answers));
     }

@@ -5,15 +5,15 @@ use std::time::Duration;
 
 use lrs_gateway::auth::{Algorithm, ClaimNames, Issuer, IssuerKey, Verifier};
 use lrs_gateway::batches::{BatchService, BatchSettings};
-use lrs_gateway::domain::{OrganisationRef, Ukprn};
+use lrs_gateway::domain::{OrganisationRef, Product, Ukprn};
 use lrs_gateway::lrs::audit::AuditLog;
 use lrs_gateway::lrs::concurrency_limit::ConcurrencySettings;
 use lrs_gateway::lrs::http_client::{HttpClientFactory, TlsBackend};
 use lrs_gateway::lrs::maintenance::MaintenanceWindow;
 use lrs_gateway::lrs::services::external::AchievementCodes;
 use lrs_gateway::lrs::{CircuitBreakerSettings, Lrs, LrsSettings, Vendor};
-use lrs_gateway::organisations::{ClientCertificate, Organisation, OrganisationPassword, OrganisationRegistry, Product};
-use lrs_gateway::rate_limit::{Limit, RateLimits, Rates};
+use lrs_gateway::organisations::{ClientCertificate, Organisation, OrganisationPassword, OrganisationRegistry, OrganisationSettings};
+use lrs_gateway::rate_limit::{Limit, RateLimiter, Rates};
 use lrs_gateway::schema::Scalar as _;
 use lrs_gateway::server::{self, ServerOptions};
 use lrs_gateway::storage::Storage;
@@ -27,17 +27,17 @@ pub const AWARDING: &str = "10088882";
 /// How the gateway under test is made.
 pub struct Options {
     pub timeout: Duration,
-    pub max_answer_bytes: usize,
+    pub max_response_bytes: usize,
     pub issuers: Vec<Issuer>,
     pub organisations: Vec<Organisation>,
     pub storage: Storage,
     pub rates: Rates,
-    pub replicas: u32,
+    pub expected_replicas: u32,
     pub jobs: BatchSettings,
     pub achievement_codes: AchievementCodes,
     pub queue: ConcurrencySettings,
     pub breaker: CircuitBreakerSettings,
-    pub retries: u32,
+    pub max_retries: u32,
     pub maintenance: Vec<MaintenanceWindow>,
     pub audit: AuditLog,
     pub serving: ServerOptions,
@@ -47,7 +47,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             timeout: Duration::from_secs(10),
-            max_answer_bytes: 1024 * 1024,
+            max_response_bytes: 1024 * 1024,
             issuers: vec![hmac_issuer()],
             organisations: vec![
                 organisation(
@@ -59,15 +59,15 @@ impl Default for Options {
             ],
             storage: Storage::in_memory().expect("random numbers"),
             rates: unlimited(),
-            replicas: 1,
+            expected_replicas: 1,
             jobs: quick(),
             achievement_codes: AchievementCodes::default(),
             queue: ConcurrencySettings::default(),
             // What a call comes to should not depend on the calls before: who tests that, says so.
             breaker: CircuitBreakerSettings { failure_threshold: usize::MAX, ..CircuitBreakerSettings::default() },
-            retries: 0,
+            max_retries: 0,
             maintenance: Vec::new(),
-            audit: AuditLog::off(),
+            audit: AuditLog::disabled(),
             serving: ServerOptions::default(),
         }
     }
@@ -97,7 +97,7 @@ pub fn claim_names() -> ClaimNames {
 
 /// The issuer whose secret the tests know.
 pub fn hmac_issuer() -> Issuer {
-    Issuer::new(ISSUER, AUDIENCE, &[Algorithm::HS256], IssuerKey::from_secret(SECRET).expect("long enough"), claim_names())
+    Issuer::new(ISSUER, AUDIENCE, &[Algorithm::HS256], IssuerKey::from_hmac_secret(SECRET).expect("long enough"), claim_names())
 }
 
 /// An organisation without a certificate.
@@ -109,18 +109,33 @@ pub fn organisation(ukprn: &str, password: &str, products: &[Product]) -> Organi
     let references = [(PROVIDER, "DEMO01"), (AWARDING, "DEMO02")];
     let reference = references.iter().find(|(of, _)| *of == ukprn.as_str()).map(|(_, reference)| *reference);
     let reference = reference.map(|reference| OrganisationRef::parse(reference).expect("a reference"));
-    Organisation::new(ukprn, "A test".into(), reference, products.to_vec(), password, None, &transport).expect("a client")
+    let settings = OrganisationSettings {
+        ukprn,
+        name: "A test".into(),
+        organisation_ref: reference,
+        products: products.to_vec(),
+        password,
+        client_certificate: None,
+    };
+    Organisation::new(settings, &transport).expect("a client")
 }
 
 /// An organisation that finds learners at an LRS of this authority, with certificate and key of these files if it has them.
 pub fn certified(ukprn: &str, password: &str, backend: TlsBackend, ca_file: &Path, files: Option<(PathBuf, PathBuf)>) -> Organisation {
     let transport = HttpClientFactory::with_backend(backend, Some(ca_file), Duration::from_secs(2)).expect("a root");
-    let identity = files.map(|(certificate, key)| {
+    let client_certificate = files.map(|(certificate, key)| {
         let [certificate, key] = [certificate, key].map(|file| std::fs::read(file).expect("it is there"));
         ClientCertificate::from_pem(&certificate, &key).expect("they belong together")
     });
-    let (ukprn, password) = (Ukprn::parse(ukprn).expect("a UKPRN"), OrganisationPassword::new(password).expect("16 characters"));
-    Organisation::new(ukprn, "A test".into(), None, vec![Product::UlnManagement], password, identity, &transport).expect("a client")
+    let settings = OrganisationSettings {
+        ukprn: Ukprn::parse(ukprn).expect("a UKPRN"),
+        name: "A test".into(),
+        organisation_ref: None,
+        products: vec![Product::UlnManagement],
+        password: OrganisationPassword::new(password).expect("16 characters"),
+        client_certificate,
+    };
+    Organisation::new(settings, &transport).expect("a client")
 }
 
 /// The gateway, running.
@@ -138,17 +153,17 @@ impl Gateway {
             base_url: lrs_url.to_owned(),
             timeout: options.timeout,
             batch_timeout: options.timeout,
-            max_response_bytes: options.max_answer_bytes,
+            max_response_bytes: options.max_response_bytes,
             vendor: Vendor { id: 7, ..Vendor::default() },
             achievement_codes: options.achievement_codes,
             concurrency: options.queue,
             circuit_breaker: options.breaker,
-            max_retries: options.retries,
+            max_retries: options.max_retries,
             maintenance: options.maintenance,
         };
         let (verifier, registry) = (Verifier::new(options.issuers), OrganisationRegistry::new(options.organisations));
         let jobs = BatchService::with_storage(&options.storage, options.jobs);
-        let limits = RateLimits::new(options.rates, options.replicas, &options.storage);
+        let limits = RateLimiter::new(options.rates, options.expected_replicas, &options.storage);
         let gateway =
             lrs_gateway::app::AppState::new(verifier, registry, Lrs::new(lrs).with_audit(options.audit), jobs, limits, &options.storage);
         Self(Running::start(move || {

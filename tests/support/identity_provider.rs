@@ -160,10 +160,10 @@ impl IdentityProvider {
     /// Where they are, with paces at which tests need not wait, but without fetches in the background.
     pub fn settings(&self) -> JwksSettings {
         JwksSettings {
-            refresh: Duration::from_secs(3600),
+            refresh_interval: Duration::from_secs(3600),
             cooldown: Duration::from_millis(100),
             timeout: Duration::from_secs(1),
-            ..JwksSettings::at(self.url().parse().expect("an address"))
+            ..JwksSettings::for_url(self.url().parse().expect("an address"))
         }
     }
 
@@ -178,7 +178,7 @@ pub fn issuer(name: &str, settings: JwksSettings) -> Issuer {
     let transport = HttpClientFactory::new(None, Duration::from_secs(1)).expect("the web's roots");
     let keys = JwksClient::new(settings, &transport).expect("a client");
     let algorithms = ["RS256", "PS256", "ES256", "EdDSA"].map(|name| lrs_gateway::auth::Algorithm::parse(name).expect("known"));
-    Issuer::new(name, AUDIENCE, &algorithms, IssuerKey::published(keys), claim_names())
+    Issuer::new(name, AUDIENCE, &algorithms, IssuerKey::from_jwks(keys), claim_names())
 }
 
 /// Keys as they are published.

@@ -191,6 +191,6 @@ impl Serving {
 /// A person of this organisation, with a token as [`Setup`]'s configuration wants it.
 pub fn caller_of(api: &str, ukprn: &str) -> Caller {
     let claims = claims(json!({"org": null, "realm": {"ukprn": ukprn}}));
-    let token = lrs_gateway::auth::mint(SECRET, claims.as_object().expect("an object")).expect("signed");
+    let token = lrs_gateway::auth::sign_token(SECRET, claims.as_object().expect("an object")).expect("signed");
     Caller::new(api.to_owned()).with_token(&token)
 }

@@ -70,8 +70,8 @@ impl Redis {
 
     /// The way to it, for gateways that seal with these keys.
     pub fn storage(&self, key_file: &str) -> Storage {
-        let keys = KeyRing::read(key_file.as_bytes()).expect("keys");
-        Storage { redis: Some(link(&self.url(), None)), keys: Arc::new(keys) }
+        let keys = KeyRing::parse(key_file.as_bytes()).expect("keys");
+        Storage { redis: Some(link(&self.url(), None)), key_ring: Arc::new(keys) }
     }
 
     /// A store in it.

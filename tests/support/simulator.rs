@@ -4,16 +4,15 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 use actix_web::web::Data;
-use lrs_gateway::organisations::Product;
+use lrs_gateway::domain::Product;
 use lrs_gateway::schema::deserialize::from_json;
-use lrs_gateway::simulator::learner_register::NewLearner;
-use lrs_gateway::simulator::{self, Settings, Simulator};
+use lrs_gateway::simulator::{self, NewLearner, Simulator, SimulatorSettings};
 
 use super::{ANY_PORT, Running};
 
 /// An LRS at which both organisations may do everything.
-pub fn open_to_both() -> Settings {
-    let mut settings = Settings::default();
+pub fn open_to_both() -> SimulatorSettings {
+    let mut settings = SimulatorSettings::default();
     let products = [Product::UlnManagement, Product::RegistrationBatches, Product::LearningEvents, Product::Verification];
     for organisation in &mut settings.organisations {
         organisation.products.extend(products);
@@ -31,12 +30,12 @@ pub struct Lrs {
 impl Lrs {
     /// With the learners of the demonstration.
     pub fn start() -> Self {
-        Self::with(&Settings::default())
+        Self::with(&SimulatorSettings::default())
     }
 
     /// As these settings say.
-    pub fn with(settings: &Settings) -> Self {
-        let simulator = Data::new(settings.simulator().expect("valid settings"));
+    pub fn with(settings: &SimulatorSettings) -> Self {
+        let simulator = Data::new(settings.build_simulator().expect("valid settings"));
         let tls = settings.tls.as_ref().map(|tls| tls.server_config().expect("valid files"));
         let served = simulator.clone();
         let running = Running::start(move || simulator::bind(ANY_PORT, tls, served));
@@ -48,7 +47,7 @@ impl Lrs {
         let learners = learners.iter().map(|learner| {
             from_json::<NewLearner>(learner.to_string().as_bytes()).unwrap_or_else(|mistakes| panic!("{learner}: {mistakes:?}"))
         });
-        Self::with(&Settings { invented_learners: 0, learners: learners.collect(), ..Settings::default() })
+        Self::with(&SimulatorSettings { invented_learners: 0, learners: learners.collect(), ..SimulatorSettings::default() })
     }
 
     /// Dies: nobody listens any more, and every connection ends.

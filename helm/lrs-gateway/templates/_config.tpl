@@ -71,7 +71,7 @@
 {{- if $values.authorities.redisKey -}}{{- $_ = set $config.store "redis_ca_certificate_file" (printf "%s/authorities/%s" $at $values.authorities.redisKey) -}}{{- end -}}
 {{- if $values.encryptionKey.existingSecret -}}{{- $_ = set $config.store "encryption_key_file" (printf "%s/store/store.key" $at) -}}{{- end -}}
 {{- if $values.auditKey.existingSecret -}}{{- $_ = set $config.audit "key_file" (printf "%s/audit/audit.key" $at) -}}{{- end -}}
-{{- if not (hasKey $config.limits "replicas") -}}{{- $_ = set $config.limits "replicas" (int (include "lrs-gateway.mostReplicas" .)) -}}{{- end -}}
+{{- if not (hasKey $config.limits "expected_replicas") -}}{{- $_ = set $config.limits "expected_replicas" (int (include "lrs-gateway.mostReplicas" .)) -}}{{- end -}}
 {{- $_ = set $config "organisations" (dict "directory" (printf "%s/organisations" $at)) -}}
 {{- include "lrs-gateway.toml" $config -}}
 {{- end }}

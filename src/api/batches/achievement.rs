@@ -3,150 +3,159 @@
 use actix_web::web::{Data, Json};
 use actix_web::{HttpResponse, delete, get, post};
 
-use crate::api::batches::resource::batch_resource;
-use crate::api::batches::results::{self, ResultCursor, ResultFormat, Results};
-use crate::api::batches::{self, BatchList, BatchState, TrackJob};
+use crate::api::batches::answers::{BatchList, BatchState};
+use crate::api::batches::operations::{self, Submission};
+use crate::api::batches::requests::TrackJob;
+use crate::api::batches::resource::BatchResource;
+use crate::api::batches::results::{ResultCursor, ResultFormat, read_results};
+use crate::api::batches::routes::batch_routes;
 use crate::api::extract::Body;
-use crate::api::extract::batch_request::{BatchPath, Pagination, PartPath, PreferWait};
-use crate::api::extract::idempotency::{IdempotencyKey, IdempotencyKeyParameter, WorkId};
+use crate::api::extract::idempotency::{IdempotencyKey, IdempotencyKeyParameter, WorkAttempt};
+use crate::api::extract::pagination::Pagination;
+use crate::api::extract::path::{BatchPath, PartPath};
+use crate::api::extract::prefer::PreferWait;
+use crate::api::string_enum::string_enum;
 use crate::auth::Caller;
 use crate::auth::scope::AchievementBatches;
-use crate::batches::batch_kind::{BatchKind as _, BatchMetadata, RecordResult};
-use crate::batches::kinds::achievement::{AchievementResult as Fate, Achievements};
+use crate::batches::kinds::achievement::{AchievementAcceptance, Achievements};
+use crate::batches::metadata::BatchMetadata;
 use crate::batches::model::{Batch, BatchId, BatchStatus, Part};
 use crate::batches::partition::Parts;
-use crate::batches::{BatchService, Decision};
+use crate::batches::result_matching::RecordResult;
+use crate::batches::{BatchService, BatchSettings, Decision};
 use crate::domain::{AchievementJob, EmailAddress, Personal, SubmissionType};
 use crate::problem::responses::{BatchProblems, DecisionProblems, ResultProblems, SubmitProblems, TrackProblems};
 use crate::problem::{Code, Problem};
-use crate::schema::openapi::{PropertySchema, one_of};
 use crate::schema::{Scalar as _, answer, request};
 
-/// Most bytes of a submission: 100,000 achievements.
-const MOST_BYTES: usize = 64 * 1024 * 1024;
+/// Maximum size of a submission, in bytes: 100,000 achievements.
+const MAX_BYTES: usize = 64 * 1024 * 1024;
 
 request! {
     /// Achievements to create, update, withdraw or reinstate.
     #[derive(Debug)]
     pub struct AchievementBatch {
-        /// Are they final or provisional?
+        /// Type of the submission.
         pub submission_type: SubmissionType,
-        /// Whom LRS tells when a job is done.
+        /// Address that LRS notifies when a job is complete.
         pub notify_email: Option<EmailAddress>,
-        /// The achievements: any number up to the operator's limit, 100,000 if nothing else is set.
+        /// Achievements. The operator sets the maximum number; the default is 100,000.
         pub achievements: Parts<Achievements>,
     }
 }
 
 answer! {
-    /// What became of an achievement. LRS does not say it of each: it counts, and writes what it did not take into a file.
+    /// Result for one achievement. LRS returns no result per achievement, only counters and a file of those that it rejected.
     #[derive(Debug)]
     pub struct AchievementResult {
-        /// Position in the batch, from 0.
+        /// Position of the record in the batch, from 0.
         pub position: Option<u32>,
-        /// Your own name for the record.
+        /// Your identifier of the record.
         pub mis_identifier: Option<Personal<String>>,
-        /// `ACCEPTED`: LRS took all achievements of its job, by its own counters. `REJECTED`: lines of LRS's error file name this one.
-        /// `UNDETERMINED`: LRS took some and not others, or does not say how many, and nothing says that it did not take this one; see the
-        /// part's job for the whole file. `NOT_PROCESSED`: LRS made no job of it; the part's `reason` says why.
+        /// `ACCEPTED`: by LRS's counters, LRS accepted all achievements of the job. `REJECTED`: lines of LRS's error file name this
+        /// achievement. `UNDETERMINED`: LRS accepted only some achievements, or does not state how many, and no line names this achievement;
+        /// read the part's job for the whole file. `NOT_PROCESSED`: LRS created no job for the part; the part's `reason` states the cause.
         pub outcome: AchievementOutcome,
-        /// LRS's code of the job, as it came.
+        /// Code for the job, as returned by LRS.
         pub lrs_code: Option<String>,
-        /// The lines of LRS's error file that name it and no other, as LRS wrote them.
+        /// Lines of LRS's error file that name this achievement and no other, as written by LRS.
         pub errors: Vec<Personal<String>>,
     }
 }
 
 answer! {
-    /// A page of results.
+    /// Page of results.
     #[derive(Debug)]
     pub struct AchievementResults {
-        /// Identifies the batch.
+        /// Identifier of the batch.
         pub batch_id: String,
-        /// How far the batch is.
+        /// Status of the batch.
         pub status: BatchStatus,
-        /// What became of each achievement, in order, as far as it is known.
+        /// Results that are available, in the order of the submission.
         pub results: Vec<AchievementResult>,
-        /// Give this as `cursor` to get the next page. Absent when this is all there is now.
+        /// `cursor` of the next page. Absent if no more results are available now.
         pub next: Option<String>,
     }
 }
 
-/// What became of an achievement.
-#[derive(Debug, Clone, Copy)]
-pub struct AchievementOutcome(&'static str);
-
-impl AchievementOutcome {
-    const ACCEPTED: &'static str = "ACCEPTED";
-    const REJECTED: &'static str = "REJECTED";
-    const UNDETERMINED: &'static str = "UNDETERMINED";
-}
-
-impl serde::Serialize for AchievementOutcome {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.0)
+string_enum! {
+    /// Outcome for one achievement.
+    pub enum AchievementOutcome {
+        /// LRS accepted all achievements of the job.
+        Accepted = "ACCEPTED",
+        /// LRS's error file names the achievement.
+        Rejected = "REJECTED",
+        /// LRS does not state whether it accepted the achievement.
+        Undetermined = "UNDETERMINED",
+        /// LRS created no job for the part.
+        NotProcessed = "NOT_PROCESSED",
     }
 }
 
-impl PropertySchema for AchievementOutcome {
-    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
-        one_of(&[Self::ACCEPTED, Self::REJECTED, Self::UNDETERMINED, results::NOT_PROCESSED])
+impl BatchResource for Achievements {
+    const PATH: &'static str = "achievement-batches";
+    const RECORDS_POINTER: &'static str = "/achievements";
+    const REQUIRES_ORGANISATION_REF: bool = true;
+    /// LRS numbers achievement jobs with 32 bits (LRS-CONTRACT 2.16, 8.4).
+    const MAX_JOB_ID: i64 = i32::MAX as i64;
+
+    type ResultAnswer = AchievementResult;
+    type ResultsPage = AchievementResults;
+
+    fn max_records(settings: &BatchSettings) -> usize {
+        settings.max_achievements
     }
-}
 
-impl Results for Achievements {
-    type Answer = AchievementResult;
-    type Page = AchievementResults;
-
-    fn answer(row: RecordResult<Fate>, part: &Part) -> AchievementResult {
-        let (outcome, errors) = match row.result {
-            None if part.job.is_none() => (results::NOT_PROCESSED, Vec::new()),
-            Some(Fate::Accepted) => (AchievementOutcome::ACCEPTED, Vec::new()),
-            Some(Fate::Rejected(lines)) => (AchievementOutcome::REJECTED, lines),
-            Some(Fate::Undetermined) | None => (AchievementOutcome::UNDETERMINED, Vec::new()),
+    fn result_answer(result: RecordResult<AchievementAcceptance>, part: &Part) -> AchievementResult {
+        let (outcome, errors) = match result.result {
+            None if part.job_id.is_none() => (AchievementOutcome::NotProcessed, Vec::new()),
+            Some(AchievementAcceptance::Accepted) => (AchievementOutcome::Accepted, Vec::new()),
+            Some(AchievementAcceptance::Rejected(lines)) => (AchievementOutcome::Rejected, lines),
+            Some(AchievementAcceptance::Undetermined) | None => (AchievementOutcome::Undetermined, Vec::new()),
         };
         AchievementResult {
-            position: row.position,
-            mis_identifier: row.mis_identifier,
-            outcome: AchievementOutcome(outcome),
-            lrs_code: part.code.clone(),
+            position: result.position,
+            mis_identifier: result.mis_identifier,
+            outcome,
+            lrs_code: part.lrs_code.clone(),
             errors,
         }
     }
 
-    fn page(batch: &Batch, results: Vec<AchievementResult>, next: Option<String>) -> AchievementResults {
+    fn results_page(batch: &Batch, results: Vec<AchievementResult>, next: Option<String>) -> AchievementResults {
         AchievementResults { batch_id: batch.id.to_string(), status: batch.status(), results, next }
     }
 
-    fn columns() -> Vec<String> {
+    fn csv_columns() -> Vec<String> {
         ["position", "misIdentifier", "outcome", "lrsCode", "errors"].map(str::to_owned).to_vec()
     }
 }
 
-/// Submit achievements
+/// Submit an achievement batch
 ///
-/// Any number of achievements in one request; the gateway divides them into jobs LRS takes, sends these, and follows them; LRS may need
-/// 48 hours. Everything is checked first: a mistake anywhere, and nothing is accepted. When the answer is 202 the batch is kept, whatever
-/// happens to the gateway.
+/// Submits any number of achievements in one request. The gateway divides the batch into LRS jobs, sends them and tracks them. LRS may need 48
+/// hours for a job. The gateway validates all records first, and accepts none if one has an error. After the answer 202, the batch is stored
+/// and will be processed even if a gateway process stops.
 ///
-/// Every job is sent at most once. If LRS's answer to one is lost, it becomes `UNCONFIRMED`: decide with `resubmit` or `discard`.
+/// A job is never sent twice without your decision. If LRS's response is lost, the part becomes `UNCONFIRMED`: decide with `resubmit` or
+/// `discard`. With `Prefer: wait=N`, the gateway answers when the batch is finished, but after N seconds at the latest.
 #[utoipa::path(
     operation_id = "submitAchievementBatch",
     tag = "Achievement batches",
     security(("bearer" = ["achievement-batches"])),
-    params(IdempotencyKeyParameter, ("Prefer" = Option<String>, Header, description = "`wait=N`: wait up to N seconds, 30 at most (RFC 7240).")),
+    params(IdempotencyKeyParameter, ("Prefer" = Option<String>, Header, description = "`wait=N`: wait up to N seconds, at most 30 (RFC 7240).")),
     request_body(content = AchievementBatch, example = json!({"submissionType": "FINAL", "achievements": [{
         "action": "CREATE", "actionDate": "2026-07-01", "achievementAwardDate": "2026-06-30", "uln": "3000000126", "givenName": "Ana",
         "familyName": "O'Neill", "dateOfBirth": "2003-04-05", "providerUkprn": "10012345",
         "unitOrQualificationReferenceNumber": "600/0001/1", "grade": "Pass", "misIdentifier": "CAND-7"
     }]})),
     responses(
-        (status = 202, description = "The batch is accepted.", body = BatchState,
+        (status = 202, description = "The batch was accepted.", body = BatchState,
             headers(
-                ("Location" = String, description = "Where the batch is."),
-                ("Retry-After" = u64, description = "When it makes sense to ask how far it is, in seconds."),
-                ("Preference-Applied" = String, description = "The `Prefer` that was followed."),
-                ("Idempotency-Replayed" = bool, description = "`true`: this answer was given before.")
+                ("Location" = String, description = "Path of the batch."),
+                ("Retry-After" = u64, description = "Time to wait before you read the batch again, in seconds."),
+                ("Preference-Applied" = String, description = "Preference of `Prefer` that the gateway applied."),
+                ("Idempotency-Replayed" = bool, description = "`true` if this is the stored answer to an earlier request.")
             )),
         SubmitProblems
     )
@@ -154,53 +163,52 @@ impl Results for Achievements {
 #[post("/achievement-batches")]
 pub async fn submit_batch(
     caller: Caller<AchievementBatches>,
-    body: Body<AchievementBatch, MOST_BYTES>,
-    once: IdempotencyKey,
-    jobs: Data<BatchService>,
+    body: Body<AchievementBatch, MAX_BYTES>,
+    idempotency_key: IdempotencyKey,
+    service: Data<BatchService>,
     wait: PreferWait,
 ) -> Result<HttpResponse, Problem> {
     let Body { value: AchievementBatch { submission_type, notify_email, achievements }, digest } = body;
     let notify_email = notify_email.filter(|address| !address.text().is_empty());
-    let details = BatchMetadata { submission_type: Some(submission_type), notify_email, ..BatchMetadata::of(&caller) };
-    let actor = caller.context().clone();
-    let work = async move |attempt: WorkId| {
-        batches::submit(&jobs, ("achievement-batches", "/achievements"), (&actor, details), achievements, (attempt, wait)).await
-    };
-    once.run("submitAchievementBatch", &caller, digest, work).await
+    let metadata = BatchMetadata { submission_type: Some(submission_type), notify_email, ..BatchMetadata::submitted_by(&caller) };
+    let submission = Submission { context: caller.context().clone(), metadata, records: achievements };
+    let work = async move |attempt: WorkAttempt| operations::submit(&service, submission, attempt, wait).await;
+    idempotency_key.run("submitAchievementBatch", &caller, digest, work).await
 }
 
-/// Read what LRS says of a job
+/// Read an achievement job
 ///
-/// LRS's status and counters of a part, and its file of what it did not take, all as LRS wrote it when it was last asked.
+/// Returns the LRS job of a part: its status, its counters and its file of rejected achievements, as written by LRS when the gateway last
+/// polled the job.
 #[utoipa::path(
     operation_id = "getAchievementBatchJob",
     tag = "Achievement batches",
     security(("bearer" = ["achievement-batches"])),
     params(
-        ("batchId" = String, Path, description = "Identifies the batch."),
+        ("batchId" = String, Path, description = "Identifier of the batch."),
         ("part" = u32, Path, description = "Number of the part, from 1.")
     ),
-    responses((status = 200, description = "What LRS says.", body = AchievementJob), BatchProblems)
+    responses((status = 200, description = "Achievement job as returned by LRS.", body = AchievementJob), BatchProblems)
 )]
 #[get("/achievement-batches/{batchId}/parts/{part}/job")]
 pub async fn get_job(
     caller: Caller<AchievementBatches>,
-    jobs: Data<BatchService>,
-    id: BatchPath,
-    part: PartPath,
+    service: Data<BatchService>,
+    path: PartPath,
 ) -> Result<Json<AchievementJob>, Problem> {
-    let batch = batches::find(&jobs, Achievements::KIND, &caller, id.0).await?;
-    let output = jobs.output::<Achievements>(&batch, part.0).await?;
-    let nothing = || Problem::new(Code::NotFound).detail("LRS has not been asked about this part yet, or there is no such part.");
-    output.and_then(|output| output.job).map(Json).ok_or_else(nothing)
+    let batch = operations::find::<Achievements>(&service, &caller, path.batch_id).await?;
+    let output = service.job_output::<Achievements>(&batch, path.part).await?;
+    let not_found =
+        || Problem::new(Code::NotFound).detail("The gateway has not polled the job of this part yet, or there is no such part.");
+    output.and_then(|output| output.job).map(Json).ok_or_else(not_found)
 }
 
-batch_resource! {
-    Achievements, scope AchievementBatches = "achievement-batches", tag "Achievement batches", name "achievement-batches",
+batch_routes! {
+    Achievements, scope AchievementBatches = "achievement-batches", tag "Achievement batches",
     list "listAchievementBatches" at "/achievement-batches",
     get "getAchievementBatch" at "/achievement-batches/{batchId}",
     erase "eraseAchievementBatch",
-    results "getAchievementBatchResults" at "/achievement-batches/{batchId}/results" gives AchievementResults,
+    results "getAchievementBatchResults" at "/achievement-batches/{batchId}/results" returns AchievementResults,
     track "trackAchievementBatch" at "/achievement-batches/track",
     resubmit "resubmitAchievementBatchPart" at "/achievement-batches/{batchId}/parts/{part}/resubmit",
     discard "discardAchievementBatchPart" at "/achievement-batches/{batchId}/parts/{part}/discard",

@@ -2,162 +2,185 @@
 
 use actix_web::web::{Data, Json};
 use actix_web::{HttpResponse, delete, get, post};
+use utoipa::PartialSchema;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::Schema;
 
-use crate::api::batches::resource::batch_resource;
-use crate::api::batches::results::{self, ResultCursor, ResultFormat, Results, word_without_result};
-use crate::api::batches::{self, BatchList, BatchState, TrackJob};
+use crate::api::batches::answers::{BatchList, BatchState};
+use crate::api::batches::operations::{self, Submission};
+use crate::api::batches::requests::TrackJob;
+use crate::api::batches::resource::{BatchResource, is_processed};
+use crate::api::batches::results::{ResultCursor, ResultFormat, read_results};
+use crate::api::batches::routes::batch_routes;
 use crate::api::extract::Body;
-use crate::api::extract::batch_request::{BatchPath, Pagination, PartPath, PreferWait};
-use crate::api::extract::idempotency::{IdempotencyKey, IdempotencyKeyParameter, WorkId};
+use crate::api::extract::idempotency::{IdempotencyKey, IdempotencyKeyParameter, WorkAttempt};
+use crate::api::extract::pagination::Pagination;
+use crate::api::extract::path::{BatchPath, PartPath};
+use crate::api::extract::prefer::PreferWait;
+use crate::api::outcome::outcomes;
 use crate::auth::Caller;
 use crate::auth::scope::RegistrationBatches;
-use crate::batches::batch_kind::{BatchKind as _, BatchMetadata, RecordResult};
 use crate::batches::kinds::registration::Registrations;
+use crate::batches::metadata::BatchMetadata;
 use crate::batches::model::{Batch, BatchId, BatchStatus, Part};
 use crate::batches::partition::Parts;
-use crate::batches::{BatchService, Decision};
+use crate::batches::result_matching::RecordResult;
+use crate::batches::{BatchService, BatchSettings, Decision};
 use crate::domain::{BatchLearnerResult, Extensible, JobType, Personal, Uln};
 use crate::lrs::codes::LrsCode;
-use crate::lrs::soap::xml_mapping::XmlRecord as _;
 use crate::problem::Problem;
 use crate::problem::responses::{BatchProblems, DecisionProblems, ResultProblems, SubmitProblems, TrackProblems};
-use crate::schema::openapi::{PropertySchema, one_of};
-use crate::schema::{answer, camel_case, request};
+use crate::schema::{answer, request};
 
-/// Most bytes of a submission: 20,000 learners with everything that is usually known of them.
-const MOST_BYTES: usize = 32 * 1024 * 1024;
+/// Maximum size of a submission, in bytes: 20,000 learners with all commonly used fields.
+const MAX_BYTES: usize = 32 * 1024 * 1024;
 
 request! {
-    /// Learners to register, or to look for.
+    /// Learners to register or to search for.
     #[derive(Debug)]
     pub struct RegistrationBatch {
-        /// Register, or only look.
+        /// Job type.
         pub job_type: JobType,
-        /// The learners: any number up to the operator's limit, 20,000 if nothing else is set.
+        /// Learners. The operator sets the maximum number; the default is 20,000.
         pub learners: Parts<Registrations>,
     }
 }
 
 answer! {
-    /// What became of a learner.
+    /// Result for one learner.
     #[derive(Debug)]
     pub struct RegistrationResult {
-        /// Position in the batch, from 0. Absent where LRS gave back a learner and nobody can say which of yours it is.
+        /// Position of the record in the batch, from 0. Absent if LRS returned a learner that cannot be matched to one record.
         pub position: Option<u32>,
-        /// Your own name for the record.
+        /// Your identifier of the record.
         pub mis_identifier: Option<Personal<String>>,
-        /// What became of the learner, as far as LRS's public codes say it.
+        /// Outcome, as far as LRS's public codes define it.
         pub outcome: RegistrationOutcome,
-        /// LRS's code, as it came: the learner's; of a part that was not done, the part's.
+        /// Code for the learner, as returned by LRS. If the part was not processed, the code for the part.
         pub lrs_code: Option<String>,
-        /// The ULN that LRS has for a learner whom you sent without one. What LRS repeats of a ULN you sent is in `learner`.
+        /// ULN that LRS returned for a learner submitted without one. A ULN that you submitted and LRS repeats is in `learner`.
         pub uln: Option<Extensible<Uln>>,
-        /// The learner as LRS gave it back.
+        /// Learner as returned by LRS.
         pub learner: Option<BatchLearnerResult>,
     }
 }
 
 answer! {
-    /// A page of results.
+    /// Page of results.
     #[derive(Debug)]
     pub struct RegistrationResults {
-        /// Identifies the batch.
+        /// Identifier of the batch.
         pub batch_id: String,
-        /// How far the batch is.
+        /// Status of the batch.
         pub status: BatchStatus,
-        /// What became of each learner, in order, as far as it is known.
+        /// Results that are available, in the order of the submission.
         pub results: Vec<RegistrationResult>,
-        /// Give this as `cursor` to get the next page. Absent when this is all there is now.
+        /// `cursor` of the next page. Absent if no more results are available now.
         pub next: Option<String>,
     }
 }
 
-/// What became of a learner: LRS has published three codes (FACTS 3.4).
-#[derive(Debug, Clone, Copy)]
-pub struct RegistrationOutcome(&'static str);
+outcomes! {
+    /// Outcome for one learner. LRS has published three codes (LRS-CONTRACT 3.4).
+    RegistrationOutcome {
+        /// LRS returned a ULN for a learner submitted without one.
+        UlnReturned = "ULN_RETURNED",
+        /// The record has too little data.
+        InsufficientData = "INSUFFICIENT_DATA" <- "RC006",
+        /// A field has an incorrect format.
+        IncorrectFormat = "INCORRECT_FORMAT" <- "RC011",
+        /// The learner's age is outside the range that LRS accepts.
+        AgeOutOfRange = "AGE_OUT_OF_RANGE" <- "RC013",
+        /// LRS created a job for the part, but returned no result for this record.
+        NoResult = "NO_RESULT",
+        /// LRS created no job for the part. The part's `reason` states the cause.
+        NotProcessed = "NOT_PROCESSED",
+    }
+}
 
 impl RegistrationOutcome {
-    /// Its names in JSON and LRS's codes for them.
-    pub const TABLE: [(&'static str, &'static str); 3] =
-        [("INSUFFICIENT_DATA", "RC006"), ("INCORRECT_FORMAT", "RC011"), ("AGE_OUT_OF_RANGE", "RC013")];
-    const ULN_RETURNED: &'static str = "ULN_RETURNED";
-    const OTHER: &'static str = "OTHER";
+    fn of_learner(learner: &BatchLearnerResult, was_sent_with_uln: bool) -> Self {
+        match Self::from_code(&LrsCode::new(learner.return_code.as_deref().unwrap_or_default())) {
+            Self::Other if learner.uln.is_some() && !was_sent_with_uln => Self::UlnReturned,
+            outcome => outcome,
+        }
+    }
 
-    fn of(learner: &BatchLearnerResult, names_uln: bool) -> Self {
-        let code = LrsCode::new(learner.return_code.as_deref().unwrap_or_default());
-        let known = Self::TABLE.iter().find(|(_, known)| code.is(known)).map(|(word, _)| *word);
-        let found = learner.uln.is_some() && !names_uln;
-        Self(known.unwrap_or(if found { Self::ULN_RETURNED } else { Self::OTHER }))
+    const fn without_result(part: &Part) -> Self {
+        if is_processed(part) { Self::NoResult } else { Self::NotProcessed }
     }
 }
 
-impl serde::Serialize for RegistrationOutcome {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.0)
+impl BatchResource for Registrations {
+    const PATH: &'static str = "registration-batches";
+    const RECORDS_POINTER: &'static str = "/learners";
+
+    type ResultAnswer = RegistrationResult;
+    type ResultsPage = RegistrationResults;
+
+    fn max_records(settings: &BatchSettings) -> usize {
+        settings.max_learners
     }
-}
 
-impl PropertySchema for RegistrationOutcome {
-    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
-        let [data, format, age] = Self::TABLE.map(|(word, _)| word);
-        one_of(&[Self::ULN_RETURNED, data, format, age, results::NO_RESULT, results::NOT_PROCESSED, Self::OTHER])
-    }
-}
-
-impl Results for Registrations {
-    type Answer = RegistrationResult;
-    type Page = RegistrationResults;
-
-    fn answer(row: RecordResult<BatchLearnerResult>, part: &Part) -> RegistrationResult {
-        let RecordResult { position, mis_identifier, names_uln, result } = row;
+    fn result_answer(result: RecordResult<BatchLearnerResult>, part: &Part) -> RegistrationResult {
+        let RecordResult { position, mis_identifier, has_uln, result } = result;
         let Some(learner) = result else {
-            let outcome = RegistrationOutcome(word_without_result(part));
-            return RegistrationResult { position, mis_identifier, outcome, lrs_code: part.code.clone(), uln: None, learner: None };
+            let outcome = RegistrationOutcome::without_result(part);
+            return RegistrationResult { position, mis_identifier, outcome, lrs_code: part.lrs_code.clone(), uln: None, learner: None };
         };
-        let outcome = RegistrationOutcome::of(&learner, names_uln);
-        let uln = learner.uln.clone().filter(|_| outcome.0 == RegistrationOutcome::ULN_RETURNED);
+        let outcome = RegistrationOutcome::of_learner(&learner, has_uln);
+        let uln = learner.uln.clone().filter(|_| outcome == RegistrationOutcome::UlnReturned);
         RegistrationResult { position, mis_identifier, outcome, lrs_code: learner.return_code.clone(), uln, learner: Some(learner) }
     }
 
-    fn page(batch: &Batch, results: Vec<RegistrationResult>, next: Option<String>) -> RegistrationResults {
+    fn results_page(batch: &Batch, results: Vec<RegistrationResult>, next: Option<String>) -> RegistrationResults {
         RegistrationResults { batch_id: batch.id.to_string(), status: batch.status(), results, next }
     }
 
-    fn columns() -> Vec<String> {
+    fn csv_columns() -> Vec<String> {
         let own = ["position", "misIdentifier", "outcome", "lrsCode", "uln"].map(str::to_owned);
-        let repeated = ["mis_identifier", "return_code"];
-        let learner = BatchLearnerResult::FIELDS.iter().map(|(_, field)| *field).filter(|field| !repeated.contains(field));
-        own.into_iter().chain(learner.map(|field| format!("learner.{}", camel_case(field)))).collect()
+        // The result has these fields of the learner itself.
+        let own_of_learner = ["misIdentifier", "returnCode"];
+        let learner = learner_fields().into_iter().filter(|field| !own_of_learner.contains(&field.as_str()));
+        own.into_iter().chain(learner.map(|field| format!("learner.{field}"))).collect()
     }
 }
 
-/// Register many learners
+/// Returns the names of the fields of a learner in JSON, in the order of the OpenAPI document.
+fn learner_fields() -> Vec<String> {
+    match <BatchLearnerResult as PartialSchema>::schema() {
+        RefOr::T(Schema::Object(learner)) => learner.properties.into_keys().collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// Submit a registration batch
 ///
-/// Any number of learners in one request; the gateway divides them into jobs LRS takes, sends these, follows them, and puts the results
-/// together in your order. Everything is checked first: a mistake anywhere, and nothing is accepted. When the answer is 202 the batch is
-/// kept, whatever happens to the gateway.
+/// Registers any number of learners in one request. The gateway divides the batch into LRS jobs, sends them, tracks them, and returns the
+/// results in the order of your records. It validates all records first, and accepts none if one has an error. After the answer 202, the batch
+/// is stored and will be processed even if a gateway process stops.
 ///
-/// Every job is sent at most once. If LRS's answer to one is lost, a `CHECK` is sent again by itself; a `FULL` becomes `UNCONFIRMED`,
-/// because registering twice may give a learner two ULNs: decide with `resubmit` or `discard`.
+/// If LRS's response to a job is lost, a `CHECK` is sent again automatically. A `FULL` is never sent twice without your decision, because a
+/// second registration can give a learner two ULNs: the part becomes `UNCONFIRMED`, and you decide with `resubmit` or `discard`.
 ///
-/// LRS wants batches to be used for obtaining ULNs, not for updating details. With `Prefer: wait=N` the answer comes when the batch is
-/// over, but after N seconds at the latest.
+/// LRS intends batches for obtaining ULNs, not for updating learners. With `Prefer: wait=N`, the gateway answers when the batch is finished,
+/// but after N seconds at the latest.
 #[utoipa::path(
     operation_id = "submitRegistrationBatch",
     tag = "Registration batches",
     security(("bearer" = ["registration-batches"])),
-    params(IdempotencyKeyParameter, ("Prefer" = Option<String>, Header, description = "`wait=N`: wait up to N seconds, 30 at most (RFC 7240).")),
+    params(IdempotencyKeyParameter, ("Prefer" = Option<String>, Header, description = "`wait=N`: wait up to N seconds, at most 30 (RFC 7240).")),
     request_body(content = RegistrationBatch, example = json!({"jobType": "FULL", "learners": [{
         "misIdentifier": "STU-17", "givenName": "Gwenllian", "familyName": "Ó Briain-Price", "dateOfBirth": "2005-07-21",
         "gender": "FEMALE", "lastKnownPostCode": "ZZ7 7JJ", "verificationType": "PASSPORT", "abilityToShare": "SEEN_SHARE"
     }]})),
     responses(
-        (status = 202, description = "The batch is accepted.", body = BatchState,
+        (status = 202, description = "The batch was accepted.", body = BatchState,
             headers(
-                ("Location" = String, description = "Where the batch is."),
-                ("Retry-After" = u64, description = "When it makes sense to ask how far it is, in seconds."),
-                ("Preference-Applied" = String, description = "The `Prefer` that was followed."),
-                ("Idempotency-Replayed" = bool, description = "`true`: this answer was given before.")
+                ("Location" = String, description = "Path of the batch."),
+                ("Retry-After" = u64, description = "Time to wait before you read the batch again, in seconds."),
+                ("Preference-Applied" = String, description = "Preference of `Prefer` that the gateway applied."),
+                ("Idempotency-Replayed" = bool, description = "`true` if this is the stored answer to an earlier request.")
             )),
         SubmitProblems
     )
@@ -165,27 +188,67 @@ impl Results for Registrations {
 #[post("/registration-batches")]
 pub async fn submit_batch(
     caller: Caller<RegistrationBatches>,
-    body: Body<RegistrationBatch, MOST_BYTES>,
-    once: IdempotencyKey,
-    jobs: Data<BatchService>,
+    body: Body<RegistrationBatch, MAX_BYTES>,
+    idempotency_key: IdempotencyKey,
+    service: Data<BatchService>,
     wait: PreferWait,
 ) -> Result<HttpResponse, Problem> {
     let Body { value: RegistrationBatch { job_type, learners }, digest } = body;
-    let details = BatchMetadata { job_type: Some(job_type), ..BatchMetadata::of(&caller) };
-    let actor = caller.context().clone();
-    let work = async move |attempt: WorkId| {
-        batches::submit(&jobs, ("registration-batches", "/learners"), (&actor, details), learners, (attempt, wait)).await
-    };
-    once.run("submitRegistrationBatch", &caller, digest, work).await
+    let metadata = BatchMetadata { job_type: Some(job_type), ..BatchMetadata::submitted_by(&caller) };
+    let submission = Submission { context: caller.context().clone(), metadata, records: learners };
+    let work = async move |attempt: WorkAttempt| operations::submit(&service, submission, attempt, wait).await;
+    idempotency_key.run("submitRegistrationBatch", &caller, digest, work).await
 }
 
-batch_resource! {
-    Registrations, scope RegistrationBatches = "registration-batches", tag "Registration batches", name "registration-batches",
+batch_routes! {
+    Registrations, scope RegistrationBatches = "registration-batches", tag "Registration batches",
     list "listRegistrationBatches" at "/registration-batches",
     get "getRegistrationBatch" at "/registration-batches/{batchId}",
     erase "eraseRegistrationBatch",
-    results "getRegistrationBatchResults" at "/registration-batches/{batchId}/results" gives RegistrationResults,
+    results "getRegistrationBatchResults" at "/registration-batches/{batchId}/results" returns RegistrationResults,
     track "trackRegistrationBatch" at "/registration-batches/track",
     resubmit "resubmitRegistrationBatchPart" at "/registration-batches/{batchId}/parts/{part}/resubmit",
     discard "discardRegistrationBatchPart" at "/registration-batches/{batchId}/parts/{part}/discard",
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn registration_csv_columns_are_result_fields_and_learner_fields() {
+        let columns = [
+            "position",
+            "misIdentifier",
+            "outcome",
+            "lrsCode",
+            "uln",
+            "learner.uln",
+            "learner.title",
+            "learner.givenName",
+            "learner.preferredGivenName",
+            "learner.middleOtherName",
+            "learner.familyName",
+            "learner.previousFamilyName",
+            "learner.familyNameAtAge16",
+            "learner.schoolAtAge16",
+            "learner.lastKnownAddressLine1",
+            "learner.lastKnownAddressLine2",
+            "learner.lastKnownAddressTown",
+            "learner.lastKnownAddressCountyOrCity",
+            "learner.lastKnownPostCode",
+            "learner.dateOfAddressCapture",
+            "learner.dateOfBirth",
+            "learner.placeOfBirth",
+            "learner.emailAddress",
+            "learner.gender",
+            "learner.nationality",
+            "learner.scottishCandidateNumber",
+            "learner.abilityToShare",
+            "learner.verificationType",
+            "learner.otherVerificationDescription",
+            "learner.notes",
+        ];
+        assert_eq!(Registrations::csv_columns(), columns);
+    }
 }

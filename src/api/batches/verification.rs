@@ -3,120 +3,160 @@
 use actix_web::web::{Data, Json};
 use actix_web::{HttpResponse, delete, get, post};
 
-use crate::api::batches::resource::batch_resource;
-use crate::api::batches::results::{self, ResultCursor, ResultFormat, Results, word_without_result};
-use crate::api::batches::{self, BatchList, BatchState, TrackJob};
+use crate::api::batches::answers::{BatchList, BatchState};
+use crate::api::batches::operations::{self, Submission};
+use crate::api::batches::requests::TrackJob;
+use crate::api::batches::resource::{BatchResource, is_processed};
+use crate::api::batches::results::{ResultCursor, ResultFormat, read_results};
+use crate::api::batches::routes::batch_routes;
 use crate::api::extract::Body;
-use crate::api::extract::batch_request::{BatchPath, Pagination, PartPath, PreferWait};
-use crate::api::extract::idempotency::{IdempotencyKey, IdempotencyKeyParameter, WorkId};
+use crate::api::extract::idempotency::{IdempotencyKey, IdempotencyKeyParameter, WorkAttempt};
+use crate::api::extract::pagination::Pagination;
+use crate::api::extract::path::{BatchPath, PartPath};
+use crate::api::extract::prefer::PreferWait;
+use crate::api::string_enum::string_enum;
 use crate::api::verify_learners::{VerifyOutcome, VerifyResult};
 use crate::auth::Caller;
 use crate::auth::scope::VerificationBatches;
-use crate::batches::batch_kind::{BatchKind as _, BatchMetadata, RecordResult};
 use crate::batches::kinds::verification::Verifications;
+use crate::batches::metadata::BatchMetadata;
 use crate::batches::model::{Batch, BatchId, BatchStatus, Part};
 use crate::batches::partition::Parts;
-use crate::batches::{BatchService, Decision};
+use crate::batches::result_matching::RecordResult;
+use crate::batches::{BatchService, BatchSettings, Decision};
 use crate::domain::{EmailAddress, Extensible, Personal, Uln};
 use crate::lrs::services::learner::VerifiedLearner;
 use crate::problem::Problem;
 use crate::problem::responses::{BatchProblems, DecisionProblems, ResultProblems, SubmitProblems, TrackProblems};
-use crate::schema::openapi::{PropertySchema, one_of};
 use crate::schema::{Scalar as _, answer, request};
 
-/// Most bytes of a submission: far more than 20,000 learners to verify.
-const MOST_BYTES: usize = 16 * 1024 * 1024;
+/// Maximum size of a submission, in bytes: far more than 20,000 learners need.
+const MAX_BYTES: usize = 16 * 1024 * 1024;
 
 request! {
     /// Learners to verify.
     #[derive(Debug)]
     pub struct VerificationBatch {
-        /// The learners: any number up to the operator's limit, 20,000 if nothing else is set.
+        /// Learners. The operator sets the maximum number; the default is 20,000.
         pub learners: Parts<Verifications>,
-        /// Whom LRS tells when a job is done.
+        /// Address that LRS notifies when a job is complete.
         pub notify_email: Option<EmailAddress>,
     }
 }
 
 answer! {
-    /// What verifying a learner came to.
+    /// Result for one learner.
     #[derive(Debug)]
     pub struct VerificationResult {
-        /// Position in the batch, from 0. Absent where LRS gave back a learner and nobody can say which of yours it is.
+        /// Position of the record in the batch, from 0. Absent if LRS returned a learner that cannot be matched to one record.
         pub position: Option<u32>,
-        /// Your own name for the record.
+        /// Your identifier of the record.
         pub mis_identifier: Option<Personal<String>>,
-        /// What it came to. Only `MATCH` and `LINKED_MATCH` say that the learner is who the ULN says.
+        /// Outcome. Only `MATCH` and `LINKED_MATCH` confirm that the ULN belongs to the learner.
         pub outcome: VerificationOutcome,
-        /// LRS's code, as it came: the learner's; of a part that was not done, the part's.
+        /// Code for the learner, as returned by LRS. If the part was not processed, the code for the part.
         pub lrs_code: Option<String>,
-        /// ULN at LRS: of the master record, if the ULN was merged into another.
+        /// ULN of the record. If the ULN was merged into another, the ULN of the master record.
         pub uln: Option<Extensible<Uln>>,
-        /// What was compared with what.
+        /// Values that LRS compared.
         pub verification: Option<VerifyResult>,
     }
 }
 
 answer! {
-    /// A page of results.
+    /// Page of results.
     #[derive(Debug)]
     pub struct VerificationResults {
-        /// Identifies the batch.
+        /// Identifier of the batch.
         pub batch_id: String,
-        /// How far the batch is.
+        /// Status of the batch.
         pub status: BatchStatus,
-        /// What verifying each learner came to, in order, as far as it is known.
+        /// Results that are available, in the order of the submission.
         pub results: Vec<VerificationResult>,
-        /// Give this as `cursor` to get the next page. Absent when this is all there is now.
+        /// `cursor` of the next page. Absent if no more results are available now.
         pub next: Option<String>,
     }
 }
 
-/// What verifying a learner of a batch came to: as for a single one, or nothing.
-#[derive(Debug, Clone, Copy)]
-pub struct VerificationOutcome(&'static str);
-
-impl serde::Serialize for VerificationOutcome {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.0)
+string_enum! {
+    /// Outcome for one learner: an outcome of [`VerifyOutcome`], or none.
+    pub enum VerificationOutcome {
+        /// All values match the record.
+        Match = "MATCH",
+        /// All values match the record of a linked learner.
+        LinkedMatch = "LINKED_MATCH",
+        /// The names are similar to those in the record.
+        SimilarMatch = "SIMILAR_MATCH",
+        /// The names are similar to those in the record of a linked learner.
+        LinkedSimilarMatch = "LINKED_SIMILAR_MATCH",
+        /// The values do not match the record of the ULN.
+        NoMatch = "NO_MATCH",
+        /// No learner has the ULN.
+        UlnNotFound = "ULN_NOT_FOUND",
+        /// LRS created a job for the part, but returned no result for this record.
+        NoResult = "NO_RESULT",
+        /// LRS created no job for the part. The part's `reason` states the cause.
+        NotProcessed = "NOT_PROCESSED",
+        /// An undocumented code. The answer states it in `lrsCode`.
+        Other = "OTHER",
     }
 }
 
-impl PropertySchema for VerificationOutcome {
-    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
-        let words = VerifyOutcome::TABLE.iter().map(|(word, _)| *word);
-        let others = [results::NO_RESULT, results::NOT_PROCESSED, VerifyOutcome::Other.name()];
-        one_of(&words.chain(others).collect::<Vec<_>>())
+impl From<VerifyOutcome> for VerificationOutcome {
+    fn from(outcome: VerifyOutcome) -> Self {
+        match outcome {
+            VerifyOutcome::Match => Self::Match,
+            VerifyOutcome::LinkedMatch => Self::LinkedMatch,
+            VerifyOutcome::SimilarMatch => Self::SimilarMatch,
+            VerifyOutcome::LinkedSimilarMatch => Self::LinkedSimilarMatch,
+            VerifyOutcome::NoMatch => Self::NoMatch,
+            VerifyOutcome::UlnNotFound => Self::UlnNotFound,
+            VerifyOutcome::Other => Self::Other,
+        }
     }
 }
 
-impl Results for Verifications {
-    type Answer = VerificationResult;
-    type Page = VerificationResults;
+impl BatchResource for Verifications {
+    const PATH: &'static str = "verification-batches";
+    const RECORDS_POINTER: &'static str = "/learners";
 
-    fn answer(row: RecordResult<VerifiedLearner>, part: &Part) -> VerificationResult {
-        let RecordResult { position, mis_identifier, result, .. } = row;
+    type ResultAnswer = VerificationResult;
+    type ResultsPage = VerificationResults;
+
+    fn max_records(settings: &BatchSettings) -> usize {
+        settings.max_learners
+    }
+
+    fn result_answer(result: RecordResult<VerifiedLearner>, part: &Part) -> VerificationResult {
+        let RecordResult { position, mis_identifier, result, .. } = result;
         let Some(verification) = result.map(VerifyResult::from) else {
-            let outcome = VerificationOutcome(word_without_result(part));
-            return VerificationResult { position, mis_identifier, outcome, lrs_code: part.code.clone(), uln: None, verification: None };
+            let outcome = if is_processed(part) { VerificationOutcome::NoResult } else { VerificationOutcome::NotProcessed };
+            return VerificationResult {
+                position,
+                mis_identifier,
+                outcome,
+                lrs_code: part.lrs_code.clone(),
+                uln: None,
+                verification: None,
+            };
         };
         VerificationResult {
             position,
             mis_identifier,
-            outcome: VerificationOutcome(verification.outcome.name()),
+            outcome: verification.outcome.into(),
             lrs_code: Some(verification.lrs_code.as_str().to_owned()).filter(|code| !code.is_empty()),
             uln: verification.uln.clone(),
             verification: Some(verification),
         }
     }
 
-    fn page(batch: &Batch, results: Vec<VerificationResult>, next: Option<String>) -> VerificationResults {
+    fn results_page(batch: &Batch, results: Vec<VerificationResult>, next: Option<String>) -> VerificationResults {
         VerificationResults { batch_id: batch.id.to_string(), status: batch.status(), results, next }
     }
 
-    fn columns() -> Vec<String> {
+    fn csv_columns() -> Vec<String> {
         let own = ["position", "misIdentifier", "outcome", "lrsCode", "uln"].map(str::to_owned);
-        let compared = [
+        let verification = [
             "failures",
             "searchedUln",
             "searchedFamilyName",
@@ -128,32 +168,33 @@ impl Results for Verifications {
             "dateOfBirth",
             "gender",
         ];
-        own.into_iter().chain(compared.map(|field| format!("verification.{field}"))).collect()
+        own.into_iter().chain(verification.map(|field| format!("verification.{field}"))).collect()
     }
 }
 
-/// Verify many learners
+/// Submit a verification batch
 ///
-/// Any number of learners in one request; the gateway divides them into jobs LRS takes, sends these, follows them, and puts the results
-/// together in your order. Everything is checked first: a mistake anywhere, and nothing is accepted. When the answer is 202 the batch is
-/// kept, whatever happens to the gateway. If LRS's answer to a job is lost, the job is sent again: verifying changes nothing.
+/// Verifies any number of learners in one request. The gateway divides the batch into LRS jobs, sends them, tracks them, and returns the
+/// results in the order of your records. It validates all records first, and accepts none if one has an error. After the answer 202, the batch
+/// is stored and will be processed even if a gateway process stops. If LRS's response to a job is lost, the job is sent again automatically,
+/// because a verification changes nothing.
 ///
-/// With `Prefer: wait=N` the answer comes when the batch is over, but after N seconds at the latest.
+/// With `Prefer: wait=N`, the gateway answers when the batch is finished, but after N seconds at the latest.
 #[utoipa::path(
     operation_id = "submitVerificationBatch",
     tag = "Verification batches",
     security(("bearer" = ["verification-batches"])),
-    params(IdempotencyKeyParameter, ("Prefer" = Option<String>, Header, description = "`wait=N`: wait up to N seconds, 30 at most (RFC 7240).")),
+    params(IdempotencyKeyParameter, ("Prefer" = Option<String>, Header, description = "`wait=N`: wait up to N seconds, at most 30 (RFC 7240).")),
     request_body(content = VerificationBatch, example = json!({"learners": [{
         "misIdentifier": "CAND-7", "uln": "3000000126", "givenName": "Ana", "familyName": "O'Neill", "dateOfBirth": "2003-04-05"
     }]})),
     responses(
-        (status = 202, description = "The batch is accepted.", body = BatchState,
+        (status = 202, description = "The batch was accepted.", body = BatchState,
             headers(
-                ("Location" = String, description = "Where the batch is."),
-                ("Retry-After" = u64, description = "When it makes sense to ask how far it is, in seconds."),
-                ("Preference-Applied" = String, description = "The `Prefer` that was followed."),
-                ("Idempotency-Replayed" = bool, description = "`true`: this answer was given before.")
+                ("Location" = String, description = "Path of the batch."),
+                ("Retry-After" = u64, description = "Time to wait before you read the batch again, in seconds."),
+                ("Preference-Applied" = String, description = "Preference of `Prefer` that the gateway applied."),
+                ("Idempotency-Replayed" = bool, description = "`true` if this is the stored answer to an earlier request.")
             )),
         SubmitProblems
     )
@@ -161,28 +202,41 @@ impl Results for Verifications {
 #[post("/verification-batches")]
 pub async fn submit_batch(
     caller: Caller<VerificationBatches>,
-    body: Body<VerificationBatch, MOST_BYTES>,
-    once: IdempotencyKey,
-    jobs: Data<BatchService>,
+    body: Body<VerificationBatch, MAX_BYTES>,
+    idempotency_key: IdempotencyKey,
+    service: Data<BatchService>,
     wait: PreferWait,
 ) -> Result<HttpResponse, Problem> {
     let Body { value: VerificationBatch { learners, notify_email }, digest } = body;
     let notify_email = notify_email.filter(|address| !address.text().is_empty());
-    let details = BatchMetadata { notify_email, ..BatchMetadata::of(&caller) };
-    let actor = caller.context().clone();
-    let work = async move |attempt: WorkId| {
-        batches::submit(&jobs, ("verification-batches", "/learners"), (&actor, details), learners, (attempt, wait)).await
-    };
-    once.run("submitVerificationBatch", &caller, digest, work).await
+    let metadata = BatchMetadata { notify_email, ..BatchMetadata::submitted_by(&caller) };
+    let submission = Submission { context: caller.context().clone(), metadata, records: learners };
+    let work = async move |attempt: WorkAttempt| operations::submit(&service, submission, attempt, wait).await;
+    idempotency_key.run("submitVerificationBatch", &caller, digest, work).await
 }
 
-batch_resource! {
-    Verifications, scope VerificationBatches = "verification-batches", tag "Verification batches", name "verification-batches",
+batch_routes! {
+    Verifications, scope VerificationBatches = "verification-batches", tag "Verification batches",
     list "listVerificationBatches" at "/verification-batches",
     get "getVerificationBatch" at "/verification-batches/{batchId}",
     erase "eraseVerificationBatch",
-    results "getVerificationBatchResults" at "/verification-batches/{batchId}/results" gives VerificationResults,
+    results "getVerificationBatchResults" at "/verification-batches/{batchId}/results" returns VerificationResults,
     track "trackVerificationBatch" at "/verification-batches/track",
     resubmit "resubmitVerificationBatchPart" at "/verification-batches/{batchId}/parts/{part}/resubmit",
     discard "discardVerificationBatchPart" at "/verification-batches/{batchId}/parts/{part}/discard",
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lrs::codes::LrsCode;
+
+    #[test]
+    fn verification_outcome_has_json_name_of_verify_outcome() {
+        for (json_name, code) in VerifyOutcome::LRS_CODES {
+            let outcome = VerifyOutcome::from_code(&LrsCode::new(*code));
+            assert_eq!((outcome.json_name(), VerificationOutcome::from(outcome).json_name()), (*json_name, *json_name));
+        }
+        assert_eq!(VerificationOutcome::from(VerifyOutcome::Other).json_name(), VerifyOutcome::Other.json_name());
+    }
 }

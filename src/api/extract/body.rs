@@ -1,4 +1,4 @@
-//! A request body, read and checked in one go.
+//! JSON request bodies: reading, size limit, validation.
 
 use std::ops::Deref;
 use std::time::Duration;
@@ -14,30 +14,31 @@ use crate::auth::{ExtractFuture, authenticated};
 use crate::problem::{Code, Problem};
 use crate::schema::deserialize::{FromDocument, from_json};
 
-/// Most bytes of a request about a single learner.
-pub const MAX_BYTES: usize = 64 * 1024;
+/// Default for the maximum size of a body, in bytes. It suits requests about a single learner.
+pub const DEFAULT_MAX_BYTES: usize = 64 * 1024;
 
-/// How long a body may take to arrive, and what it must bring a second beyond that.
-const SLOWEST_BODY: Duration = Duration::from_secs(20);
-const FEWEST_BYTES_A_SECOND: usize = 512 * 1024;
+/// Time for the transfer of a body of any size. Large bodies get more, see [`MIN_BYTES_PER_SECOND`].
+const BASE_TRANSFER_TIME: Duration = Duration::from_secs(20);
+/// Transfer rate that determines how much longer the transfer of a large body may take, in bytes per second.
+const MIN_BYTES_PER_SECOND: usize = 512 * 1024;
 
-/// Larger bodies are read beside the threads that serve everybody.
-const LARGE: usize = 256 * 1024;
+/// Size from which a body is parsed on the blocking pool, in bytes, so that it does not delay other requests.
+const OFFLOAD_THRESHOLD_BYTES: usize = 256 * 1024;
 
-/// How much of a body that is too large is read before the answer: clients that only listen after they have sent
-/// everything would otherwise never see it.
+/// Number of bytes above the maximum that the gateway reads and discards. Clients that read the answer only after they have sent everything
+/// would otherwise not receive it.
 const DRAINED_BYTES: usize = 8 * 1024 * 1024;
 
-/// A JSON body of at most `MOST` bytes that became a `T`.
+/// A valid JSON body of at most `MAX_BYTES` bytes.
 #[derive(Debug)]
-pub struct Body<T, const MOST: usize = MAX_BYTES> {
-    /// What it became.
+pub struct Body<T, const MAX_BYTES: usize = DEFAULT_MAX_BYTES> {
+    /// The parsed body.
     pub value: T,
-    /// What tells its bytes from others, if the request has a key to compare them by.
+    /// The digest of the bytes, if the request has an `Idempotency-Key`.
     pub digest: Option<Digest>,
 }
 
-impl<T, const MOST: usize> Deref for Body<T, MOST> {
+impl<T, const MAX_BYTES: usize> Deref for Body<T, MAX_BYTES> {
     type Target = T;
 
     fn deref(&self) -> &T {
@@ -45,65 +46,68 @@ impl<T, const MOST: usize> Deref for Body<T, MOST> {
     }
 }
 
-impl<T: FromDocument + Send + 'static, const MOST: usize> FromRequest for Body<T, MOST> {
+impl<T: FromDocument + Send + 'static, const MAX_BYTES: usize> FromRequest for Body<T, MAX_BYTES> {
     type Error = Problem;
     type Future = ExtractFuture<Self>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let is_json = is_json(request);
-        let announced = request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
-        let has_key = request.headers().contains_key(IDEMPOTENCY_KEY);
-        let (admitted, mut payload) = (authenticated(request.clone()), payload.take());
+        let content_length = request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+        let has_idempotency_key = request.headers().contains_key(IDEMPOTENCY_KEY);
+        let (authenticated, mut payload) = (authenticated(request.clone()), payload.take());
         Box::pin(async move {
-            admitted.await;
+            authenticated.await;
             if !is_json {
                 return Err(Problem::new(Code::UnsupportedMediaType));
             }
-            let reading = read::<MOST>(&mut payload, announced.unwrap_or(0));
-            let too_slow = |_| Problem::new(Code::MalformedRequest).detail("The request body did not arrive in time.");
-            let longest = SLOWEST_BODY + Duration::from_secs((MOST / FEWEST_BYTES_A_SECOND) as u64);
-            let bytes = tokio::time::timeout(longest, reading).await.map_err(too_slow)??;
-            let large = bytes.len() >= LARGE;
-            let parse = move || from_json(&bytes).map(|value| Self { value, digest: has_key.then(|| digest(&SHA256, &bytes)) });
-            let parsed = if large {
+            let read = read::<MAX_BYTES>(&mut payload, content_length.unwrap_or(0));
+            let too_slow = |_| Problem::new(Code::MalformedRequest).detail("The request body did not arrive in time. Send it faster.");
+            let max_transfer_time = BASE_TRANSFER_TIME + Duration::from_secs((MAX_BYTES / MIN_BYTES_PER_SECOND) as u64);
+            let bytes = tokio::time::timeout(max_transfer_time, read).await.map_err(too_slow)??;
+            let is_large = bytes.len() >= OFFLOAD_THRESHOLD_BYTES;
+            let parse = move || from_json(&bytes).map(|value| Self { value, digest: has_idempotency_key.then(|| digest(&SHA256, &bytes)) });
+            let parsed = if is_large {
                 actix_web::web::block(parse).await.map_err(|error| Problem::new(Code::InternalError).cause(error))?
             } else {
                 parse()
             };
-            parsed.map_err(Problem::of_mistakes)
+            parsed.map_err(Problem::from_field_errors)
         })
     }
 }
 
-async fn read<const MOST: usize>(payload: &mut Payload, announced: usize) -> Result<Vec<u8>, Problem> {
-    let mut bytes = Vec::with_capacity(announced.min(MOST));
+async fn read<const MAX_BYTES: usize>(payload: &mut Payload, content_length: usize) -> Result<Vec<u8>, Problem> {
+    let incomplete =
+        |error| Problem::new(Code::MalformedRequest).detail("The connection was lost before the request body was complete.").cause(error);
+    let mut bytes = Vec::with_capacity(content_length.min(MAX_BYTES));
     let mut length = 0;
     while let Some(chunk) = payload.next().await {
-        let chunk = chunk.map_err(|error| Problem::new(Code::MalformedRequest).detail("The request body broke off.").cause(error))?;
+        let chunk = chunk.map_err(incomplete)?;
         length += chunk.len();
-        if length > MOST + DRAINED_BYTES {
+        if length > MAX_BYTES + DRAINED_BYTES {
             break;
         }
-        if length <= MOST {
+        if length <= MAX_BYTES {
             bytes.extend_from_slice(&chunk);
         }
     }
-    if length > MOST {
-        return Err(Problem::new(Code::BodyTooLarge).detail(format!("The request body must have at most {MOST} bytes.")));
+    if length > MAX_BYTES {
+        return Err(Problem::new(Code::BodyTooLarge).detail(format!("The request body must have at most {MAX_BYTES} bytes.")));
     }
     Ok(bytes)
 }
 
-/// `application/json`, in UTF-8 if it says anything about that, and not compressed.
+/// Returns `true` for uncompressed `application/json`. A `charset`, if there is one, must be UTF-8.
 fn is_json(request: &HttpRequest) -> bool {
     if request.headers().get(CONTENT_ENCODING).is_some_and(|coding| coding != "identity") {
         return false;
     }
     let Some(value) = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()) else { return false };
     let mut parts = value.split(';').map(str::trim);
-    let json = parts.next().is_some_and(|mime| mime.eq_ignore_ascii_case("application/json"));
-    json && parts.all(|parameter| match parameter.split_once('=') {
-        Some((name, charset)) if name.eq_ignore_ascii_case("charset") => charset.trim_matches('"').eq_ignore_ascii_case("utf-8"),
-        _ => true,
-    })
+    let has_json_type = parts.next().is_some_and(|mime| mime.eq_ignore_ascii_case("application/json"));
+    has_json_type
+        && parts.all(|parameter| match parameter.split_once('=') {
+            Some((name, charset)) if name.eq_ignore_ascii_case("charset") => charset.trim_matches('"').eq_ignore_ascii_case("utf-8"),
+            _ => true,
+        })
 }

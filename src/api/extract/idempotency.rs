@@ -1,4 +1,4 @@
-//! `Idempotency-Key`: a write that is asked for twice is done once. What is remembered is in [`crate::idempotency`].
+//! The header `Idempotency-Key`: repeated writes are executed once. The state of the keys is in [`crate::idempotency`].
 
 use std::future::Future;
 
@@ -14,46 +14,47 @@ use tracing::Instrument as _;
 use utoipa::IntoParams;
 use uuid::Uuid;
 
-use crate::auth::{Caller, ExtractFuture, after_authentication};
+use crate::auth::{ExtractFuture, after_authentication};
 use crate::batches::BatchService;
 use crate::idempotency::{Acquisition, Completion, IdempotencyStore, IdempotentRequest, Reservation};
+use crate::organisations::RequestContext;
 use crate::problem::{Code, Problem};
 
 /// The request header.
 pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
-/// The response header of an answer that was given before.
-const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
-/// Most characters of a key.
-const LONGEST_KEY: usize = 255;
+/// The response header of a replayed answer.
+const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+/// Maximum length of a key, in characters.
+const MAX_KEY_LENGTH: usize = 255;
 
-/// How the document describes the header.
+/// The request header in the OpenAPI document.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Header)]
 pub struct IdempotencyKeyParameter {
-    /// A name of your own for this request, such as a UUID, of up to 255 printable ASCII characters. Sent again within 24 hours with the
-    /// same body by the same client for the same organisation, the request is not done again: you get the same answer, with
-    /// `Idempotency-Replayed: true`. While the first request is being worked on, the answer is 409 `idempotency_key_in_use`; with another
-    /// body it is 422 `idempotency_key_reused`. If nobody knows what came of the first, the gateway finds out before it does anything.
+    /// Unique name of this request, such as a UUID: 1 to 255 printable ASCII characters. If the same client repeats the request for the same
+    /// organisation within 24 hours, the gateway does not execute it again: you get the same answer, with `Idempotency-Replayed: true`.
+    /// While the first request is in progress, the answer is 409 `idempotency_key_in_use`. If the body differs, the answer is 422
+    /// `idempotency_key_reused`. If the outcome of the first request is unknown, the gateway checks it before it does anything else.
     #[param(rename = "Idempotency-Key", required = false, min_length = 1, max_length = 255)]
-    #[expect(dead_code, reason = "described, and read as `Once`")]
+    #[expect(dead_code, reason = "only describes the header, which `IdempotencyKey` reads")]
     idempotency_key: Option<String>,
 }
 
-/// Does the work of a request once, if the caller has given it a key.
+/// The idempotency key of a request, if it has one.
 #[derive(Debug)]
 pub struct IdempotencyKey {
     key: Option<String>,
     store: Data<IdempotencyStore>,
-    jobs: Data<BatchService>,
+    batches: Data<BatchService>,
 }
 
-/// The work of a request.
+/// One attempt to execute a request.
 #[derive(Debug, Clone, Copy)]
-pub struct WorkId {
-    /// Identifies the work; the same in every attempt.
-    pub work: Uuid,
-    /// Was there an attempt before of which nobody knows what came?
-    pub again: bool,
+pub struct WorkAttempt {
+    /// Identifier of the work. It is the same for every attempt.
+    pub work_id: Uuid,
+    /// `true` if the outcome of an earlier attempt is unknown.
+    pub is_retry: bool,
 }
 
 impl FromRequest for IdempotencyKey {
@@ -61,88 +62,95 @@ impl FromRequest for IdempotencyKey {
     type Future = ExtractFuture<Self>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let once = match (request.app_data::<Data<IdempotencyStore>>(), request.app_data::<Data<BatchService>>()) {
-            (Some(store), Some(jobs)) => key_of(request).map(|key| Self { key, store: store.clone(), jobs: jobs.clone() }),
-            _ => Err(Problem::new(Code::InternalError).cause("the server was started without a store")),
+        let idempotency_key = match (request.app_data::<Data<IdempotencyStore>>(), request.app_data::<Data<BatchService>>()) {
+            (Some(store), Some(batches)) => parse_key(request).map(|key| Self { key, store: store.clone(), batches: batches.clone() }),
+            _ => Err(Problem::new(Code::InternalError).cause("server started without idempotency store or batch service")),
         };
-        after_authentication(request, once)
+        after_authentication(request, idempotency_key)
     }
 }
 
-/// The key as a text of structured fields (RFC 9651), or without the quotation marks, as most send it.
-fn key_of(request: &HttpRequest) -> Result<Option<String>, Problem> {
-    let wrong = |detail: &str| Problem::new(Code::MalformedRequest).detail(format!("The header Idempotency-Key {detail}."));
+/// Returns the key. It is a string of structured fields (RFC 9651); the quotation marks may be missing, as in most requests.
+fn parse_key(request: &HttpRequest) -> Result<Option<String>, Problem> {
+    let malformed = |detail: &str| Problem::new(Code::MalformedRequest).detail(format!("The header Idempotency-Key {detail}."));
     let mut headers = request.headers().get_all(IDEMPOTENCY_KEY);
     let Some(header) = headers.next() else { return Ok(None) };
     if headers.next().is_some() {
-        return Err(wrong("is there more than once"));
+        return Err(malformed("must occur only once"));
     }
     let text = header.as_bytes();
     let text = text.strip_prefix(b"\"").and_then(|text| text.strip_suffix(b"\"")).unwrap_or(text);
-    if text.is_empty() || text.len() > LONGEST_KEY || !text.iter().all(|byte| matches!(byte, b' '..=b'~')) {
-        return Err(wrong(&format!("must have 1 to {LONGEST_KEY} printable ASCII characters")));
+    if text.is_empty() || text.len() > MAX_KEY_LENGTH || !text.iter().all(|byte| matches!(byte, b' '..=b'~')) {
+        return Err(malformed(&format!("must have 1 to {MAX_KEY_LENGTH} printable ASCII characters")));
     }
     Ok(Some(String::from_utf8_lossy(text).into_owned()))
 }
 
 impl IdempotencyKey {
-    /// Does the work, or gives the answer that was given before. With a key, the work goes on if the caller leaves.
+    /// Executes the work, or replays the answer of an earlier request with the same key. With a key, the work continues if the caller
+    /// disconnects.
     ///
     /// # Errors
-    /// The work's; that it is being done; that the key was used for another body; that the store cannot be used.
-    pub async fn run<S, F>(
+    /// Returns the problem of the work. Returns [`Code::IdempotencyKeyInUse`] if the work is in progress, [`Code::IdempotencyKeyReused`] if the
+    /// key was used with another body, and [`Code::StoreUnavailable`] if the store is unavailable.
+    pub async fn run<F>(
         self,
         operation: &str,
-        caller: &Caller<S>,
-        body: Option<Digest>,
-        work: impl FnOnce(WorkId) -> F,
+        context: &RequestContext,
+        body_digest: Option<Digest>,
+        work: impl FnOnce(WorkAttempt) -> F,
     ) -> Result<HttpResponse, Problem>
     where
         F: Future<Output = Result<HttpResponse, Problem>> + 'static,
     {
-        let Some(key) = self.key else { return work(WorkId { work: Uuid::now_v7(), again: false }).await };
-        // What is sealed for others must be sealed so that they can open it.
-        self.jobs.verify_encryption_keys().await.map_err(|error| nothing_begun(Problem::from(error)))?;
+        let Some(key) = self.key else { return work(WorkAttempt { work_id: Uuid::now_v7(), is_retry: false }).await };
+        // Other replicas must be able to decrypt the stored answer.
+        self.batches.verify_encryption_keys().await.map_err(|error| not_executed(Problem::from(error)))?;
         let request = IdempotentRequest {
-            organisation: caller.organisation.ukprn().as_str(),
-            client: (&caller.client_identity.issuer, &caller.client_identity.client),
+            organisation: context.organisation.ukprn().as_str(),
+            issuer: &context.client_identity.issuer,
+            client: &context.client_identity.client,
             operation,
             key: &key,
-            body: body.as_ref().map_or(&[], AsRef::as_ref),
+            body_digest: body_digest.as_ref().map_or(&[], AsRef::as_ref),
         };
-        let turn = match self.store.acquire(request).await.map_err(|error| nothing_begun(error.into()))? {
-            Acquisition::Acquired(turn) => turn,
+        let reservation = match self.store.acquire(request).await.map_err(|error| not_executed(error.into()))? {
+            Acquisition::Acquired(reservation) => reservation,
             Acquisition::InProgress => return Err(Problem::new(Code::IdempotencyKeyInUse).retry_soon()),
             Acquisition::BodyMismatch => return Err(Problem::new(Code::IdempotencyKeyReused)),
-            Acquisition::Done(answer) => return replayed(&answer),
+            Acquisition::Completed(stored) => return replay(&stored),
         };
-        let attempt = WorkId { work: turn.work, again: turn.again };
+        let attempt = WorkAttempt { work_id: reservation.work_id, is_retry: reservation.is_retry };
         let (store, work) = (self.store, work(attempt));
-        let whole = async move { ended(&store, &turn, work.await).await };
-        let done = actix_web::rt::spawn(whole.in_current_span()).await;
-        // What it panicked with may quote a value.
-        done.unwrap_or_else(|_| Err(Problem::new(Code::InternalError).cause("a handler panicked")))
+        let task = async move { complete(&store, &reservation, work.await).await };
+        let result = actix_web::rt::spawn(task.in_current_span()).await;
+        // The panic's message is not logged because it can quote personal data.
+        result.unwrap_or_else(|_| Err(Problem::new(Code::InternalError).cause("a handler panicked")))
     }
 }
 
-/// Keeps what came of the work, and gives it to the caller.
-async fn ended(store: &IdempotencyStore, turn: &Reservation, outcome: Result<HttpResponse, Problem>) -> Result<HttpResponse, Problem> {
-    let (ended, outcome) = match outcome {
+/// Records the result of the work in the store, and returns it.
+async fn complete(
+    store: &IdempotencyStore,
+    reservation: &Reservation,
+    result: Result<HttpResponse, Problem>,
+) -> Result<HttpResponse, Problem> {
+    let (completion, result) = match result {
         Ok(response) => {
-            let (answer, response) = kept(response)?;
-            (Completion::Answered(answer), Ok(response))
+            let (stored, response) = into_stored(response)?;
+            (Completion::Answered(stored), Ok(response))
         }
-        // What an attempt before came to, is not known any better now.
-        Err(problem) if turn.again || problem.is_outcome_unknown() => (Completion::Unknown, Err(problem)),
-        Err(problem) => (Completion::NothingDone, Err(problem)),
+        // A failed retry says nothing about the outcome of the earlier attempt.
+        Err(problem) if reservation.is_retry || problem.is_outcome_unknown() => (Completion::OutcomeUnknown, Err(problem)),
+        Err(problem) => (Completion::NotExecuted, Err(problem)),
     };
-    if let Err(error) = store.complete(turn, ended).await {
-        tracing::error!(%error, "what came of a request with an Idempotency-Key was not kept: who asks again must wait a while");
+    if let Err(error) = store.complete(reservation, completion).await {
+        tracing::error!(%error, "idempotency result not stored: the key stays in use until the reservation expires");
     }
-    outcome
+    result
 }
 
-/// An answer as it is kept.
+/// The stored form of an answer.
 #[derive(Serialize, Deserialize)]
 struct StoredResponse {
     status: u16,
@@ -150,34 +158,34 @@ struct StoredResponse {
     body: String,
 }
 
-/// What to keep of an answer, and the answer.
-fn kept(response: HttpResponse) -> Result<(Vec<u8>, HttpResponse), Problem> {
-    let broken = |problem: &str| Problem::new(Code::InternalError).cause(problem);
+/// Serialises an answer for the store, and returns the answer with it.
+fn into_stored(response: HttpResponse) -> Result<(Vec<u8>, HttpResponse), Problem> {
+    let internal_error = |cause: &str| Problem::new(Code::InternalError).cause(cause);
     let (head, body) = response.into_parts();
-    let bytes = body.try_into_bytes().map_err(|_| broken("an answer that is not there at once"))?;
-    let text = |name: &HeaderName| Some((name.to_string(), head.headers().get(name)?.to_str().ok()?.to_owned()));
-    let headers = [&CONTENT_TYPE, &LOCATION, &RETRY_AFTER].into_iter().filter_map(text).collect();
-    let body = String::from_utf8(bytes.to_vec()).map_err(|_| broken("an answer that is not text"))?;
-    let kept = StoredResponse { status: head.status().as_u16(), headers, body };
-    let json = serde_json::to_vec(&kept).map_err(|_| broken("an answer that is not JSON"))?;
+    let bytes = body.try_into_bytes().map_err(|_| internal_error("idempotent answer is a stream"))?;
+    let header = |name: &HeaderName| Some((name.to_string(), head.headers().get(name)?.to_str().ok()?.to_owned()));
+    let headers = [&CONTENT_TYPE, &LOCATION, &RETRY_AFTER].into_iter().filter_map(header).collect();
+    let body = String::from_utf8(bytes.to_vec()).map_err(|_| internal_error("idempotent answer is not UTF-8"))?;
+    let stored = StoredResponse { status: head.status().as_u16(), headers, body };
+    let json = serde_json::to_vec(&stored).map_err(|_| internal_error("idempotent answer cannot be serialised"))?;
     Ok((json, head.set_body(bytes).map_into_boxed_body()))
 }
 
-/// An answer that was given before.
-fn replayed(answer: &[u8]) -> Result<HttpResponse, Problem> {
-    let unreadable = |_| Problem::new(Code::StoreUnreadable).cause("an answer that was kept");
-    let StoredResponse { status, headers, body } = serde_json::from_slice(answer).map_err(unreadable)?;
+/// Restores an answer from its stored form.
+fn replay(stored: &[u8]) -> Result<HttpResponse, Problem> {
+    let unreadable = |_| Problem::new(Code::StoreUnreadable).cause("stored idempotent answer is malformed");
+    let StoredResponse { status, headers, body } = serde_json::from_slice(stored).map_err(unreadable)?;
     let mut response = HttpResponse::build(StatusCode::from_u16(status).unwrap_or(StatusCode::OK));
     for header in headers {
         response.insert_header(header);
     }
-    Ok(response.insert_header((REPLAYED, "true")).body(body))
+    Ok(response.insert_header((IDEMPOTENCY_REPLAYED, "true")).body(body))
 }
 
-/// Without the store nobody knows whether the request is the first.
-fn nothing_begun(problem: Problem) -> Problem {
+/// Explains why nothing was executed: the store is required to detect duplicates, so the request is refused without it.
+fn not_executed(problem: Problem) -> Problem {
     if problem.code() == Code::StoreUnavailable {
-        return problem.detail("The gateway's store cannot be used, which remembers Idempotency-Keys. Nothing was done: try again later.");
+        return problem.detail("The store for Idempotency-Keys is unavailable. Nothing was executed. Try again later.");
     }
     problem
 }

@@ -1,7 +1,9 @@
-//! What handlers take from a request.
+//! Extractors: the arguments that handlers take from a request.
 
-pub mod batch_request;
 pub mod body;
 pub mod idempotency;
+pub mod pagination;
+pub mod path;
+pub mod prefer;
 
 pub use body::Body;

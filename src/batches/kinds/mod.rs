@@ -1,5 +1,6 @@
 //! The three kinds of batch.
 
 pub mod achievement;
+mod achievement_error_file;
 pub mod registration;
 pub mod verification;

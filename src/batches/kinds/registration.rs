@@ -1,27 +1,29 @@
-//! Registration batches (FACTS 2.7, 2.8).
+//! Registration batches (LRS-CONTRACT 2.10, 2.11).
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use crate::batches::batch_kind::{
-    BatchKind, BatchMetadata, JobProgress, PartRequest, RecordResult, Submitted, counters, job_report, paired, progress_by_payload,
+    BatchKind, JobProgress, PartRequest, SubmitResponse, job_report, present_counters, progress_from_results,
 };
+use crate::batches::fingerprint::{RecordFingerprint, hash_texts};
+use crate::batches::metadata::BatchMetadata;
 use crate::batches::model::{JobReport, KindTag};
-use crate::batches::result_matching::{RecordFingerprint, key};
+use crate::batches::result_matching::{RecordResult, match_results};
 use crate::domain::{BatchLearner, BatchLearnerResult, BoundedText, Extensible, FromLrs, JobType, Personal};
 use crate::lrs::codes::LrsCode;
-use crate::lrs::services::learner::{GetRegistrationBatch, MOST_LEARNERS, RegistrationBatchOutput, SubmitRegistrationBatch};
+use crate::lrs::services::learner::{GetRegistrationBatch, MAX_LEARNERS_PER_JOB, RegistrationBatchOutput, SubmitRegistrationBatch};
 use crate::lrs::{CallError, Service};
 use crate::schema::Scalar;
 
-/// Learners to register, or to look for.
+/// The kind of batch that registers learners, or only searches for them.
 #[derive(Debug, Clone, Copy)]
 pub enum Registrations {}
 
 impl BatchKind for Registrations {
     const KIND: KindTag = KindTag::Registration;
     const SERVICE: Service = Service::Learner;
-    const MAX_RECORDS_PER_JOB: usize = MOST_LEARNERS;
+    const MAX_RECORDS_PER_JOB: usize = MAX_LEARNERS_PER_JOB;
     type Record = BatchLearner;
     type Output = RegistrationBatchOutput;
     type Result = BatchLearnerResult;
@@ -30,11 +32,11 @@ impl BatchKind for Registrations {
         fn text<V: Scalar>(value: Option<&V>) -> Cow<'_, str> {
             value.map(V::text).unwrap_or_default()
         }
-        let identity = Told {
-            name: learner.mis_identifier.as_ref().map(BoundedText::as_str),
+        let fields = IdentityFields {
+            mis_identifier: learner.mis_identifier.as_ref().map(BoundedText::as_str),
             person: [learner.given_name.text(), learner.family_name.text(), text(learner.date_of_birth.as_ref())],
-            rest: [
-                text(learner.last_known_post_code.as_ref()),
+            postcode: text(learner.last_known_post_code.as_ref()),
+            other: [
                 learner.gender.as_ref().map(FromLrs::to_lrs).unwrap_or_default(),
                 text(learner.middle_other_name.as_ref()),
                 text(learner.preferred_given_name.as_ref()),
@@ -44,35 +46,35 @@ impl BatchKind for Registrations {
                 text(learner.email_address.as_ref()),
             ],
         };
-        identity.mark().naming_uln(learner.uln.is_some())
+        fields.fingerprint().with_uln(learner.uln.is_some())
     }
 
-    /// Looking for learners changes nothing; registering them twice may give them two ULNs.
-    fn is_repeatable(details: &BatchMetadata) -> bool {
-        details.job_type == Some(JobType::Check)
+    /// Returns `true` for a search, which changes nothing. Learners that are registered twice may get two ULNs.
+    fn is_repeatable(metadata: &BatchMetadata) -> bool {
+        metadata.job_type == Some(JobType::Check)
     }
 
-    async fn submit(call: PartRequest<'_>, details: &BatchMetadata, learners: &[BatchLearner]) -> Result<Submitted, CallError> {
-        let request = SubmitRegistrationBatch { job_type: details.job_type.unwrap_or(JobType::Check), learners };
-        let answer = call.send(&request).await?;
-        Ok(Submitted { job: answer.job(), code: answer.response_code })
+    async fn submit(request: PartRequest<'_>, metadata: &BatchMetadata, learners: &[BatchLearner]) -> Result<SubmitResponse, CallError> {
+        let operation = SubmitRegistrationBatch { job_type: metadata.job_type.unwrap_or(JobType::Check), learners };
+        let response = request.send(&operation).await?;
+        Ok(SubmitResponse { job_id: response.accepted_job_id(), lrs_code: response.response_code })
     }
 
-    async fn fetch(call: PartRequest<'_>, job_id: i64) -> Result<RegistrationBatchOutput, CallError> {
-        call.send(&GetRegistrationBatch { job_id }).await
+    async fn fetch(request: PartRequest<'_>, job_id: i64) -> Result<RegistrationBatchOutput, CallError> {
+        request.send(&GetRegistrationBatch { job_id }).await
     }
 
-    fn progress(output: &RegistrationBatchOutput, records: usize) -> JobProgress {
+    fn progress(output: &RegistrationBatchOutput, record_count: usize) -> JobProgress {
         match &output.response_code {
-            Some(code) if code.is("WSRC0008") => JobProgress::Working,
-            Some(code) if code.is("WSRC0009") => JobProgress::Done,
-            Some(code) if code.is("WSRC0010") => JobProgress::Failed,
-            Some(code) if code.is("WSRC0018") => JobProgress::Unknown,
-            _ => progress_by_payload(output.learner.len(), records, output.job_finished_date_time.is_some()),
+            Some(code) if code.matches("WSRC0008") => JobProgress::Working,
+            Some(code) if code.matches("WSRC0009") => JobProgress::Done,
+            Some(code) if code.matches("WSRC0010") => JobProgress::Failed,
+            Some(code) if code.matches("WSRC0018") => JobProgress::Unknown,
+            _ => progress_from_results(output.learner.len(), record_count, output.job_finished_date_time.is_some()),
         }
     }
 
-    fn code(output: &RegistrationBatchOutput) -> Option<&LrsCode> {
+    fn lrs_code(output: &RegistrationBatchOutput) -> Option<&LrsCode> {
         output.response_code.as_ref()
     }
 
@@ -80,12 +82,12 @@ impl BatchKind for Registrations {
         job_report(output.job_status.as_deref(), output.job_started_date_time.as_ref(), output.job_finished_date_time.as_ref())
     }
 
-    fn count(output: &RegistrationBatchOutput) -> usize {
+    fn result_count(output: &RegistrationBatchOutput) -> usize {
         output.learner.len()
     }
 
     fn counters(output: &RegistrationBatchOutput) -> BTreeMap<String, i32> {
-        counters([
+        present_counters([
             ("newLearnersCount", output.new_learners_count),
             ("existsUpdatedLearnersCount", output.exists_updated_learners_count),
             ("possibleMatchLearnersCount", output.possible_match_learners_count),
@@ -94,24 +96,29 @@ impl BatchKind for Registrations {
         ])
     }
 
-    fn rows(output: RegistrationBatchOutput, first: u32, marks: Option<&[RecordFingerprint]>) -> Vec<RecordResult<BatchLearnerResult>> {
-        paired(output.learner.into_iter().map(|learner| (mark_of_result(&learner), learner)).collect(), first, marks)
+    fn record_results(
+        output: RegistrationBatchOutput,
+        first_position: u32,
+        sent: Option<&[RecordFingerprint]>,
+    ) -> Vec<RecordResult<BatchLearnerResult>> {
+        match_results(output.learner, result_fingerprint, first_position, sent)
     }
 }
 
-fn mark_of_result(learner: &BatchLearnerResult) -> RecordFingerprint {
+/// Returns the fingerprint of a learner that LRS returned.
+fn result_fingerprint(learner: &BatchLearnerResult) -> RecordFingerprint {
     fn text(value: Option<&Personal<String>>) -> Cow<'_, str> {
         value.map(|text| Cow::Borrowed(text.reveal().as_str())).unwrap_or_default()
     }
-    let identity = Told {
-        name: learner.mis_identifier.as_ref().map(|name| name.reveal().as_str()),
+    let fields = IdentityFields {
+        mis_identifier: learner.mis_identifier.as_ref().map(|text| text.reveal().as_str()),
         person: [
             text(learner.given_name.as_ref()),
             text(learner.family_name.as_ref()),
             learner.date_of_birth.as_ref().map(Extensible::to_lrs).unwrap_or_default(),
         ],
-        rest: [
-            text(learner.last_known_post_code.as_ref()),
+        postcode: text(learner.last_known_post_code.as_ref()),
+        other: [
             learner.gender.as_ref().map(Extensible::to_lrs).unwrap_or_default(),
             text(learner.middle_other_name.as_ref()),
             text(learner.preferred_given_name.as_ref()),
@@ -121,22 +128,22 @@ fn mark_of_result(learner: &BatchLearnerResult) -> RecordFingerprint {
             text(learner.email_address.as_ref()),
         ],
     };
-    identity.mark()
+    fields.fingerprint()
 }
 
-/// What tells a learner from others, as it was sent and as LRS repeats it: in this order.
-struct Told<'a> {
-    name: Option<&'a str>,
+/// The fields of a learner that LRS repeats in its results, in the order in which they are hashed.
+struct IdentityFields<'a> {
+    mis_identifier: Option<&'a str>,
     person: [Cow<'a, str>; 3],
-    rest: [Cow<'a, str>; 8],
+    postcode: Cow<'a, str>,
+    other: [Cow<'a, str>; 7],
 }
 
-impl Told<'_> {
-    fn mark(self) -> RecordFingerprint {
-        let [post_code, ..] = &self.rest;
-        let bare = post_code.replace(' ', ""); // LRS ignores the space in it
+impl IdentityFields<'_> {
+    fn fingerprint(self) -> RecordFingerprint {
+        let postcode = self.postcode.replace(' ', ""); // LRS ignores the space in a postcode.
         let person: Vec<&str> = self.person.iter().map(AsRef::as_ref).collect();
-        let everything: Vec<&str> = person.iter().copied().chain([bare.as_str()]).chain(self.rest[1..].iter().map(AsRef::as_ref)).collect();
-        RecordFingerprint::new(self.name, [key(&person), key(&everything)])
+        let all: Vec<&str> = person.iter().copied().chain([postcode.as_str()]).chain(self.other.iter().map(AsRef::as_ref)).collect();
+        RecordFingerprint::new(self.mis_identifier, [hash_texts(&person), hash_texts(&all)])
     }
 }

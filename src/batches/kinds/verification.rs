@@ -1,63 +1,72 @@
-//! Verification batches (FACTS 2.11, 2.12).
+//! Verification batches (LRS-CONTRACT 2.12, 2.13).
 
 use std::collections::BTreeMap;
 
-use crate::batches::batch_kind::{
-    BatchKind, BatchMetadata, JobProgress, PartRequest, RecordResult, Submitted, job_report, paired, progress_by_payload,
-};
+use crate::batches::batch_kind::{BatchKind, JobProgress, PartRequest, SubmitResponse, job_report, progress_from_results};
+use crate::batches::fingerprint::{RecordFingerprint, hash_texts};
+use crate::batches::metadata::BatchMetadata;
 use crate::batches::model::{JobReport, KindTag};
-use crate::batches::result_matching::{RecordFingerprint, key};
+use crate::batches::result_matching::{RecordResult, match_results};
 use crate::domain::{BatchLearnerToVerify, BoundedText, Extensible, FromLrs, Personal};
 use crate::lrs::codes::LrsCode;
 use crate::lrs::services::learner::{
-    GetVerificationBatch, MOST_LEARNERS, SubmitVerificationBatch, VerificationBatchOutput, VerifiedLearner,
+    GetVerificationBatch, MAX_LEARNERS_PER_JOB, SubmitVerificationBatch, VerificationBatchOutput, VerifiedLearner,
 };
 use crate::lrs::{CallError, Service};
 
-/// Learners to verify.
+/// The kind of batch that verifies learners.
 #[derive(Debug, Clone, Copy)]
 pub enum Verifications {}
 
 impl BatchKind for Verifications {
     const KIND: KindTag = KindTag::Verification;
     const SERVICE: Service = Service::Learner;
-    const MAX_RECORDS_PER_JOB: usize = MOST_LEARNERS;
+    const MAX_RECORDS_PER_JOB: usize = MAX_LEARNERS_PER_JOB;
     type Record = BatchLearnerToVerify;
     type Output = VerificationBatchOutput;
     type Result = VerifiedLearner;
 
     fn fingerprint(learner: &BatchLearnerToVerify) -> RecordFingerprint {
-        let born = learner.date_of_birth.as_ref().map(FromLrs::to_lrs).unwrap_or_default();
-        let gender = learner.gender.as_ref().map(FromLrs::to_lrs).unwrap_or_default();
-        let names = [learner.given_name.as_str(), learner.family_name.as_str()];
-        mark_of(learner.mis_identifier.as_ref().map(BoundedText::as_str), learner.uln.as_str(), names, [&born, &gender]).naming_uln(true)
+        let fields = IdentityFields {
+            mis_identifier: learner.mis_identifier.as_ref().map(BoundedText::as_str),
+            uln: learner.uln.as_str(),
+            given_name: learner.given_name.as_str(),
+            family_name: learner.family_name.as_str(),
+            date_of_birth: &learner.date_of_birth.as_ref().map(FromLrs::to_lrs).unwrap_or_default(),
+            gender: &learner.gender.as_ref().map(FromLrs::to_lrs).unwrap_or_default(),
+        };
+        fields.fingerprint().with_uln(true)
     }
 
-    /// It changes nothing.
+    /// Returns `true`: verification changes nothing.
     fn is_repeatable(_: &BatchMetadata) -> bool {
         true
     }
 
-    async fn submit(call: PartRequest<'_>, details: &BatchMetadata, learners: &[BatchLearnerToVerify]) -> Result<Submitted, CallError> {
-        let request = SubmitVerificationBatch { notify_email: details.notify_email.as_ref(), learners };
-        let answer = call.send(&request).await?;
-        Ok(Submitted { job: answer.job(), code: answer.response_code })
+    async fn submit(
+        request: PartRequest<'_>,
+        metadata: &BatchMetadata,
+        learners: &[BatchLearnerToVerify],
+    ) -> Result<SubmitResponse, CallError> {
+        let operation = SubmitVerificationBatch { notify_email: metadata.notify_email.as_ref(), learners };
+        let response = request.send(&operation).await?;
+        Ok(SubmitResponse { job_id: response.accepted_job_id(), lrs_code: response.response_code })
     }
 
-    async fn fetch(call: PartRequest<'_>, job_id: i64) -> Result<VerificationBatchOutput, CallError> {
-        call.send(&GetVerificationBatch { job_id }).await
+    async fn fetch(request: PartRequest<'_>, job_id: i64) -> Result<VerificationBatchOutput, CallError> {
+        request.send(&GetVerificationBatch { job_id }).await
     }
 
-    /// The codes are not public: what counts is whether there are learners (FACTS 3.2).
-    fn progress(output: &VerificationBatchOutput, records: usize) -> JobProgress {
+    /// Returns the progress. The codes of a running or finished job are not public, so the number of results decides (LRS-CONTRACT 3.5).
+    fn progress(output: &VerificationBatchOutput, record_count: usize) -> JobProgress {
         match &output.response_code {
-            Some(code) if code.is("WSRC0010") => JobProgress::Failed,
-            Some(code) if code.is("WSRC0018") => JobProgress::Unknown,
-            _ => progress_by_payload(output.verified_learner.len(), records, output.job_finished_date_time.is_some()),
+            Some(code) if code.matches("WSRC0010") => JobProgress::Failed,
+            Some(code) if code.matches("WSRC0018") => JobProgress::Unknown,
+            _ => progress_from_results(output.verified_learner.len(), record_count, output.job_finished_date_time.is_some()),
         }
     }
 
-    fn code(output: &VerificationBatchOutput) -> Option<&LrsCode> {
+    fn lrs_code(output: &VerificationBatchOutput) -> Option<&LrsCode> {
         output.response_code.as_ref()
     }
 
@@ -65,32 +74,54 @@ impl BatchKind for Verifications {
         job_report(output.job_status.as_deref(), output.job_started_date_time.as_ref(), output.job_finished_date_time.as_ref())
     }
 
-    fn count(output: &VerificationBatchOutput) -> usize {
+    fn result_count(output: &VerificationBatchOutput) -> usize {
         output.verified_learner.len()
     }
 
-    /// LRS has none for these.
+    /// Returns an empty map: LRS has no counters for verification jobs.
     fn counters(_: &VerificationBatchOutput) -> BTreeMap<String, i32> {
         BTreeMap::new()
     }
 
-    fn rows(output: VerificationBatchOutput, first: u32, marks: Option<&[RecordFingerprint]>) -> Vec<RecordResult<VerifiedLearner>> {
-        paired(output.verified_learner.into_iter().map(|learner| (mark_of_result(&learner), learner)).collect(), first, marks)
+    fn record_results(
+        output: VerificationBatchOutput,
+        first_position: u32,
+        sent: Option<&[RecordFingerprint]>,
+    ) -> Vec<RecordResult<VerifiedLearner>> {
+        match_results(output.verified_learner, result_fingerprint, first_position, sent)
     }
 }
 
-/// By what LRS says it was asked about, never by what it found.
-fn mark_of_result(learner: &VerifiedLearner) -> RecordFingerprint {
+/// Returns the fingerprint of a learner that LRS returned. It uses the fields that LRS searched with, not those that it found.
+fn result_fingerprint(learner: &VerifiedLearner) -> RecordFingerprint {
     fn text(value: Option<&Personal<String>>) -> &str {
         value.map_or("", |text| text.reveal())
     }
-    let uln = learner.searched_uln.as_ref().map(Extensible::to_lrs).unwrap_or_default();
-    let born = learner.searched_date_of_birth.as_ref().map(Extensible::to_lrs).unwrap_or_default();
-    let gender = learner.searched_gender.as_ref().map(Extensible::to_lrs).unwrap_or_default();
-    let names = [&learner.searched_given_name, &learner.searched_family_name].map(|name| text(name.as_ref()));
-    mark_of(learner.mis_identifier.as_ref().map(|name| name.reveal().as_str()), &uln, names, [&born, &gender])
+    let fields = IdentityFields {
+        mis_identifier: learner.mis_identifier.as_ref().map(|text| text.reveal().as_str()),
+        uln: &learner.searched_uln.as_ref().map(Extensible::to_lrs).unwrap_or_default(),
+        given_name: text(learner.searched_given_name.as_ref()),
+        family_name: text(learner.searched_family_name.as_ref()),
+        date_of_birth: &learner.searched_date_of_birth.as_ref().map(Extensible::to_lrs).unwrap_or_default(),
+        gender: &learner.searched_gender.as_ref().map(Extensible::to_lrs).unwrap_or_default(),
+    };
+    fields.fingerprint()
 }
 
-fn mark_of(name: Option<&str>, uln: &str, [given, family]: [&str; 2], [born, gender]: [&str; 2]) -> RecordFingerprint {
-    RecordFingerprint::new(name, [key(&[uln, given, family]), key(&[uln, given, family, born, gender])])
+/// The fields of a learner that LRS repeats in its results.
+struct IdentityFields<'a> {
+    mis_identifier: Option<&'a str>,
+    uln: &'a str,
+    given_name: &'a str,
+    family_name: &'a str,
+    date_of_birth: &'a str,
+    gender: &'a str,
+}
+
+impl IdentityFields<'_> {
+    fn fingerprint(self) -> RecordFingerprint {
+        let person = [self.uln, self.given_name, self.family_name];
+        let all = [self.uln, self.given_name, self.family_name, self.date_of_birth, self.gender];
+        RecordFingerprint::new(self.mis_identifier, [hash_texts(&person), hash_texts(&all)])
+    }
 }

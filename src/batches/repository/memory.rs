@@ -1,25 +1,45 @@
-//! Batches in memory: for one process, until it ends.
+//! Batches in the memory of one process. They are lost when it stops.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::time::Duration;
 
 use parking_lot::{Mutex, MutexGuard};
 
-use crate::batches::model::{Batch, BatchId, EpochMillis, KindTag, Part, PartBlob};
-use crate::batches::repository::{Backlog, BatchRepository, Blobs, BoxFuture, Claim, Lease, NewBatch};
+use crate::batches::model::{Batch, BatchId, EpochMillis, KindTag, PartBlob};
+use crate::batches::repository::{Backlog, BatchRepository, BoxFuture, Claim, Lease, NewBatch, PartUpdate};
 use crate::domain::Ukprn;
 
 /// Batches in memory.
 #[derive(Debug, Default)]
 pub struct MemoryRepository(Mutex<Inner>);
 
+impl MemoryRepository {
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.0.lock()
+    }
+
+    /// Returns everything that is stored, as bytes.
+    pub fn dump(&self) -> Vec<u8> {
+        let inner = self.inner();
+        let bytes_of = |stored: &StoredBatch| {
+            let mut bytes = format!("{:?}", stored.batch).into_bytes();
+            stored.blobs.values().for_each(|blob| bytes.extend_from_slice(blob));
+            bytes
+        };
+        inner.batches.values().flat_map(bytes_of).collect()
+    }
+}
+
 #[derive(Default)]
 struct Inner {
     batches: BTreeMap<BatchId, StoredBatch>,
-    /// When each batch is due, and the same the other way round.
-    due: Queue,
-    leased: Queue,
+    /// Batches that are not leased, by due time.
+    due: TimeQueue,
+    /// Leased batches, by the end of the lease.
+    leased: TimeQueue,
+    /// Batches that were woken during their lease.
     woken: HashSet<BatchId>,
+    /// Tokens of the leases.
     tokens: HashMap<BatchId, u64>,
     shared: HashMap<String, Vec<u8>>,
 }
@@ -35,225 +55,215 @@ impl std::fmt::Debug for Inner {
     }
 }
 
-/// Batches in the order of a moment each has.
-#[derive(Default)]
-struct Queue {
-    moments: HashMap<BatchId, EpochMillis>,
-    order: BTreeSet<(EpochMillis, BatchId)>,
-}
-
-impl Queue {
-    fn put(&mut self, id: BatchId, moment: EpochMillis) {
-        self.remove(id);
-        self.moments.insert(id, moment);
-        self.order.insert((moment, id));
-    }
-
-    fn remove(&mut self, id: BatchId) -> Option<EpochMillis> {
-        let moment = self.moments.remove(&id)?;
-        self.order.remove(&(moment, id));
-        Some(moment)
-    }
-
-    fn next(&self) -> Option<EpochMillis> {
-        self.order.first().map(|(moment, _)| *moment)
-    }
-
-    fn take_due(&mut self, now: EpochMillis, most: usize) -> Vec<BatchId> {
-        let due: Vec<BatchId> = self.order.iter().take_while(|(moment, _)| *moment <= now).take(most).map(|(_, id)| *id).collect();
-        for id in &due {
-            self.remove(*id);
-        }
-        due
-    }
-}
-
 impl Inner {
-    fn now() -> EpochMillis {
-        EpochMillis(jiff::Timestamp::now().as_millisecond())
-    }
-
-    /// Forgets what is past its time.
-    fn sweep(&mut self) {
-        let now = Self::now();
-        let gone: Vec<BatchId> = self.batches.values().filter(|kept| kept.batch.expires <= now).map(|kept| kept.batch.id).collect();
-        for id in gone {
-            self.forget(id);
+    /// Deletes expired batches.
+    fn delete_expired(&mut self) {
+        let now = EpochMillis::now();
+        let expired = self.batches.values().filter(|stored| stored.batch.expires_at <= now).map(|stored| stored.batch.id);
+        for id in expired.collect::<Vec<_>>() {
+            self.delete(id);
         }
     }
 
-    /// Is the lease still its holder's?
-    fn holds(&self, lease: Lease) -> bool {
-        self.leased.moments.contains_key(&lease.id) && self.tokens.get(&lease.id) == Some(&lease.token)
-    }
-
-    fn forget(&mut self, id: BatchId) {
+    fn delete(&mut self, id: BatchId) {
         self.batches.remove(&id);
         self.tokens.remove(&id);
         self.due.remove(id);
         self.leased.remove(id);
         self.woken.remove(&id);
     }
-}
 
-impl MemoryRepository {
-    fn shelves(&self) -> MutexGuard<'_, Inner> {
-        self.0.lock()
-    }
-
-    /// Everything that is kept, in its bytes.
-    pub fn dump(&self) -> Vec<u8> {
-        let shelves = self.shelves();
-        let of_batch = |kept: &StoredBatch| {
-            let mut bytes = format!("{:?}", kept.batch).into_bytes();
-            kept.blobs.values().for_each(|blob| bytes.extend_from_slice(blob));
-            bytes
-        };
-        shelves.batches.values().flat_map(of_batch).collect()
+    /// Returns `true` if the lease has not expired.
+    fn is_held(&self, lease: Lease) -> bool {
+        self.leased.contains(lease.id) && self.tokens.get(&lease.id) == Some(&lease.token)
     }
 }
 
-/// What is done at once.
-fn done<'a, T: Send + 'a>(value: T) -> BoxFuture<'a, T> {
+/// Batches ordered by a time.
+#[derive(Default)]
+struct TimeQueue {
+    times: HashMap<BatchId, EpochMillis>,
+    order: BTreeSet<(EpochMillis, BatchId)>,
+}
+
+impl TimeQueue {
+    fn insert(&mut self, id: BatchId, time: EpochMillis) {
+        self.remove(id);
+        self.times.insert(id, time);
+        self.order.insert((time, id));
+    }
+
+    fn remove(&mut self, id: BatchId) {
+        if let Some(time) = self.times.remove(&id) {
+            self.order.remove(&(time, id));
+        }
+    }
+
+    fn contains(&self, id: BatchId) -> bool {
+        self.times.contains_key(&id)
+    }
+
+    fn len(&self) -> usize {
+        self.order.len()
+    }
+
+    fn first_time(&self) -> Option<EpochMillis> {
+        self.order.first().map(|(time, _)| *time)
+    }
+
+    /// Returns the times and ids up to `now`, in order.
+    fn until(&self, now: EpochMillis) -> impl Iterator<Item = &(EpochMillis, BatchId)> {
+        self.order.iter().take_while(move |(time, _)| *time <= now)
+    }
+
+    /// Removes and returns up to `limit` batches whose time has come.
+    fn take_until(&mut self, now: EpochMillis, limit: usize) -> Vec<BatchId> {
+        let taken: Vec<BatchId> = self.until(now).take(limit).map(|(_, id)| *id).collect();
+        for id in &taken {
+            self.remove(*id);
+        }
+        taken
+    }
+}
+
+/// Returns a future that is ready.
+fn ready<'a, T: Send + 'a>(value: T) -> BoxFuture<'a, T> {
     Box::pin(std::future::ready(Ok(value)))
 }
 
 impl BatchRepository for MemoryRepository {
     fn now(&self) -> BoxFuture<'_, EpochMillis> {
-        done(Inner::now())
+        ready(EpochMillis::now())
     }
 
     fn create<'a>(&'a self, NewBatch { batch, blobs }: &'a NewBatch) -> BoxFuture<'a, ()> {
-        let mut shelves = self.shelves();
-        shelves.sweep();
-        let now = Inner::now();
-        shelves.batches.insert(batch.id, StoredBatch { batch: batch.clone(), blobs: blobs.iter().cloned().collect() });
-        shelves.due.put(batch.id, now);
-        done(())
+        let mut inner = self.inner();
+        inner.delete_expired();
+        inner.batches.insert(batch.id, StoredBatch { batch: batch.clone(), blobs: blobs.iter().cloned().collect() });
+        inner.due.insert(batch.id, EpochMillis::now());
+        ready(())
     }
 
     fn load(&self, id: BatchId) -> BoxFuture<'_, Option<Batch>> {
-        let mut shelves = self.shelves();
-        let now = Inner::now();
-        if shelves.batches.get(&id).is_some_and(|kept| kept.batch.expires <= now) {
-            shelves.forget(id);
+        let mut inner = self.inner();
+        if inner.batches.get(&id).is_some_and(|stored| stored.batch.expires_at <= EpochMillis::now()) {
+            inner.delete(id);
         }
-        done(shelves.batches.get(&id).map(|kept| kept.batch.clone()))
+        ready(inner.batches.get(&id).map(|stored| stored.batch.clone()))
     }
 
-    fn blob(&self, id: BatchId, blob: PartBlob) -> BoxFuture<'_, Option<Vec<u8>>> {
-        done(self.shelves().batches.get(&id).and_then(|kept| kept.blobs.get(&blob)).cloned())
+    fn load_blob(&self, id: BatchId, blob: PartBlob) -> BoxFuture<'_, Option<Vec<u8>>> {
+        ready(self.inner().batches.get(&id).and_then(|stored| stored.blobs.get(&blob)).cloned())
     }
 
-    fn change<'a>(&'a self, id: BatchId, number: u32, seen: &'a Part, part: &'a Part, blobs: &'a Blobs) -> BoxFuture<'a, bool> {
-        let mut shelves = self.shelves();
-        let Some(kept) = shelves.batches.get_mut(&id) else { return done(false) };
-        let there = usize::try_from(number).ok().and_then(|number| kept.batch.parts.get_mut(number.checked_sub(1)?));
-        let Some(there) = there else { return done(false) };
-        if *there == *part {
-            return done(true);
+    fn update_part<'a>(&'a self, id: BatchId, PartUpdate { number, expected, updated, blobs }: PartUpdate<'a>) -> BoxFuture<'a, bool> {
+        let mut inner = self.inner();
+        let Some(stored) = inner.batches.get_mut(&id) else { return ready(false) };
+        let part = usize::try_from(number).ok().and_then(|number| stored.batch.parts.get_mut(number.checked_sub(1)?));
+        let Some(part) = part else { return ready(false) };
+        if *part == *updated {
+            return ready(true);
         }
-        if *there != *seen {
-            return done(false);
+        if *part != *expected {
+            return ready(false);
         }
-        *there = part.clone();
-        blobs.erase.iter().for_each(|blob| drop(kept.blobs.remove(blob)));
-        kept.blobs.extend(blobs.put.iter().cloned());
-        done(true)
+        *part = updated.clone();
+        blobs.erase.iter().for_each(|blob| drop(stored.blobs.remove(blob)));
+        stored.blobs.extend(blobs.put.iter().cloned());
+        ready(true)
     }
 
     fn erase<'a>(&'a self, batch: &'a Batch) -> BoxFuture<'a, ()> {
-        self.shelves().forget(batch.id);
-        done(())
+        self.inner().delete(batch.id);
+        ready(())
     }
 
-    fn extend_expiry<'a>(&'a self, batch: &'a Batch, moment: EpochMillis) -> BoxFuture<'a, ()> {
-        if let Some(kept) = self.shelves().batches.get_mut(&batch.id) {
-            kept.batch.expires = moment;
+    fn set_expiry<'a>(&'a self, batch: &'a Batch, expires_at: EpochMillis) -> BoxFuture<'a, ()> {
+        if let Some(stored) = self.inner().batches.get_mut(&batch.id) {
+            stored.batch.expires_at = expires_at;
         }
-        done(())
+        ready(())
     }
 
-    fn list<'a>(&'a self, organisation: &'a Ukprn, kind: KindTag, after: Option<BatchId>, most: usize) -> BoxFuture<'a, Vec<BatchId>> {
-        let mut shelves = self.shelves();
-        shelves.sweep();
-        let before = |id: &BatchId| after.is_none_or(|after| *id < after);
-        let theirs = |kept: &&StoredBatch| kept.batch.header.kind == kind && kept.batch.header.belongs_to(organisation);
-        done(shelves.batches.values().rev().filter(theirs).map(|kept| kept.batch.id).filter(before).take(most).collect())
+    fn list_ids<'a>(&'a self, organisation: &'a Ukprn, kind: KindTag, after: Option<BatchId>, limit: usize) -> BoxFuture<'a, Vec<BatchId>> {
+        let mut inner = self.inner();
+        inner.delete_expired();
+        let is_listed = |stored: &&StoredBatch| stored.batch.header.kind == kind && stored.batch.header.belongs_to(organisation);
+        let is_after = |id: &BatchId| after.is_none_or(|after| *id < after);
+        ready(inner.batches.values().rev().filter(is_listed).map(|stored| stored.batch.id).filter(is_after).take(limit).collect())
     }
 
-    fn claim(&self, lease: Duration, most: usize) -> BoxFuture<'_, Claim> {
-        let mut shelves = self.shelves();
-        shelves.sweep();
-        let now = Inner::now();
-        for id in shelves.leased.take_due(now, usize::MAX) {
-            shelves.due.put(id, now);
+    fn claim(&self, lease_duration: Duration, limit: usize) -> BoxFuture<'_, Claim> {
+        let mut inner = self.inner();
+        inner.delete_expired();
+        let now = EpochMillis::now();
+        for id in inner.leased.take_until(now, usize::MAX) {
+            inner.due.insert(id, now);
         }
-        let due = shelves.due.take_due(now, most);
         let token = fastrand::u64(..);
-        for id in &due {
-            shelves.leased.put(*id, now.after(lease));
-            shelves.tokens.insert(*id, token);
+        let ids = inner.due.take_until(now, limit);
+        for id in &ids {
+            inner.leased.insert(*id, now.after(lease_duration));
+            inner.tokens.insert(*id, token);
         }
-        let leases = due.into_iter().map(|id| Lease { id, token }).collect();
-        let next = [shelves.due.next(), shelves.leased.next()].into_iter().flatten().min();
-        done(Claim { now, leases, next })
+        let leases = ids.into_iter().map(|id| Lease { id, token }).collect();
+        let next = [inner.due.first_time(), inner.leased.first_time()].into_iter().flatten().min();
+        ready(Claim { now, leases, next })
     }
 
     fn backlog(&self) -> BoxFuture<'_, Backlog> {
-        let shelves = self.shelves();
-        let now = Inner::now();
-        let due = || shelves.due.order.iter().take_while(|(moment, _)| *moment <= now);
-        let first = due().map(|(moment, _)| *moment).find(|moment| moment.0 > 0);
-        let unfinished = shelves.due.order.len() + shelves.leased.order.len();
-        done(Backlog { unfinished, due: due().count(), oldest: first.map_or(Duration::ZERO, |first| now.since(first)) })
+        let inner = self.inner();
+        let now = EpochMillis::now();
+        let oldest = inner.due.until(now).map(|(time, _)| *time).find(|time| time.0 > 0);
+        ready(Backlog {
+            unfinished: inner.due.len() + inner.leased.len(),
+            overdue: inner.due.until(now).count(),
+            oldest_overdue: oldest.map_or(Duration::ZERO, |oldest| now.since(oldest)),
+        })
     }
 
-    fn renew(&self, lease: Lease, length: Duration) -> BoxFuture<'_, bool> {
-        let mut shelves = self.shelves();
-        let ours = shelves.holds(lease);
-        if ours {
-            let until = Inner::now().after(length);
-            shelves.leased.put(lease.id, until);
+    fn renew(&self, lease: Lease, lease_duration: Duration) -> BoxFuture<'_, bool> {
+        let mut inner = self.inner();
+        let is_held = inner.is_held(lease);
+        if is_held {
+            inner.leased.insert(lease.id, EpochMillis::now().after(lease_duration));
         }
-        done(ours)
+        ready(is_held)
     }
 
-    fn release(&self, lease: Lease, due: Option<EpochMillis>) -> BoxFuture<'_, ()> {
-        let mut shelves = self.shelves();
-        if shelves.holds(lease) {
-            shelves.leased.remove(lease.id);
-            shelves.tokens.remove(&lease.id);
-            let now = Inner::now();
-            let due = if shelves.woken.remove(&lease.id) { Some(now) } else { due };
-            if let Some(due) = due {
-                shelves.due.put(lease.id, due);
+    fn release(&self, lease: Lease, due_at: Option<EpochMillis>) -> BoxFuture<'_, ()> {
+        let mut inner = self.inner();
+        if inner.is_held(lease) {
+            inner.leased.remove(lease.id);
+            inner.tokens.remove(&lease.id);
+            let due_at = if inner.woken.remove(&lease.id) { Some(EpochMillis::now()) } else { due_at };
+            if let Some(due_at) = due_at {
+                inner.due.insert(lease.id, due_at);
             }
         }
-        done(())
+        ready(())
     }
 
-    fn forget(&self, lease: Lease) -> BoxFuture<'_, ()> {
+    fn release_missing(&self, lease: Lease) -> BoxFuture<'_, ()> {
         self.release(lease, None)
     }
 
     fn wake(&self, id: BatchId) -> BoxFuture<'_, ()> {
-        let mut shelves = self.shelves();
-        if shelves.leased.moments.contains_key(&id) {
-            shelves.woken.insert(id);
+        let mut inner = self.inner();
+        if inner.leased.contains(id) {
+            inner.woken.insert(id);
         } else {
-            let now = Inner::now();
-            shelves.due.put(id, now);
+            inner.due.insert(id, EpochMillis::now());
         }
-        done(())
+        ready(())
     }
 
-    fn shared(&self) -> BoxFuture<'_, HashMap<String, Vec<u8>>> {
-        done(self.shelves().shared.clone())
+    fn load_shared(&self) -> BoxFuture<'_, HashMap<String, Vec<u8>>> {
+        ready(self.inner().shared.clone())
     }
 
-    fn share<'a>(&'a self, name: &'a str, value: &'a [u8]) -> BoxFuture<'a, ()> {
-        self.shelves().shared.insert(name.to_owned(), value.to_vec());
-        done(())
+    fn store_shared<'a>(&'a self, name: &'a str, value: &'a [u8]) -> BoxFuture<'a, ()> {
+        self.inner().shared.insert(name.to_owned(), value.to_vec());
+        ready(())
     }
 }

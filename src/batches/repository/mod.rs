@@ -1,135 +1,137 @@
-//! Where batches are kept: one trait, in memory ([`memory`]) or in Redis ([`redis`]), tested by the same tests.
+//! Storage of batches: one trait, implemented in memory ([`memory`]) and in Redis ([`redis`]). Both pass the same tests.
 //!
-//! A store knows nothing of what it keeps: blobs are sealed before they come here. What it promises:
+//! A repository does not interpret blobs: they are encrypted before they are stored. Every repository guarantees:
 //!
-//! * A batch is there as a whole or not at all ([`Store::create`]).
-//! * A part changes only from the state its changer has seen ([`Store::change`]), so a late worker overwrites nothing.
-//! * A batch that is due is given to one worker at a time, for as long as its lease lasts ([`Store::claim`]).
-//! * Everything leaves by itself: nothing is kept beyond the batch's time.
+//! * A batch is created as a whole or not at all ([`BatchRepository::create`]).
+//! * A part changes only if it still is as the caller last read it ([`BatchRepository::update_part`]), so a late worker overwrites
+//!   nothing.
+//! * A due batch is leased to one worker at a time, until its lease expires ([`BatchRepository::claim`]).
+//! * Every stored item has an expiry: nothing outlives its batch.
 
+mod keys;
 pub mod memory;
 pub mod redis;
 
 use std::collections::HashMap;
 use std::time::Duration;
 
-use crate::batches::model::{Batch, BatchHeader, BatchId, EpochMillis, KindTag, Part, PartBlob};
+use crate::batches::model::{Batch, BatchId, EpochMillis, KindTag, Part, PartBlob};
 use crate::domain::Ukprn;
 pub use crate::storage::{BoxFuture, StoreError};
 
-/// How long a batch that was stored may take to be accepted.
-const UNACCEPTED_FOR: Duration = Duration::from_secs(60);
+/// Storage of batches.
+pub trait BatchRepository: Send + Sync + std::fmt::Debug {
+    /// Returns the current time by the clock that all replicas use.
+    fn now(&self) -> BoxFuture<'_, EpochMillis>;
 
-/// A batch to be kept.
+    /// Stores a batch, lists it and makes it due.
+    ///
+    /// Until that is complete, no caller sees the batch and no part is sent. If it fails, the incomplete data expires within minutes.
+    fn create<'a>(&'a self, new: &'a NewBatch) -> BoxFuture<'a, ()>;
+
+    /// Returns a batch.
+    fn load(&self, id: BatchId) -> BoxFuture<'_, Option<Batch>>;
+
+    /// Returns a blob of a batch.
+    fn load_blob(&self, id: BatchId, blob: PartBlob) -> BoxFuture<'_, Option<Vec<u8>>>;
+
+    /// Changes a part and its blobs. Returns `false`, and changes nothing, if the part is not as expected or the batch is deleted.
+    fn update_part<'a>(&'a self, id: BatchId, update: PartUpdate<'a>) -> BoxFuture<'a, bool>;
+
+    /// Deletes a batch with its blobs.
+    fn erase<'a>(&'a self, batch: &'a Batch) -> BoxFuture<'a, ()>;
+
+    /// Sets the time at which a batch and its blobs are deleted.
+    fn set_expiry<'a>(&'a self, batch: &'a Batch, expires_at: EpochMillis) -> BoxFuture<'a, ()>;
+
+    /// Returns up to `limit` ids of an organisation's batches, newest first, starting after `after`. Some of the batches may be deleted.
+    fn list_ids<'a>(&'a self, organisation: &'a Ukprn, kind: KindTag, after: Option<BatchId>, limit: usize) -> BoxFuture<'a, Vec<BatchId>>;
+
+    /// Leases up to `limit` due batches for `lease_duration`.
+    fn claim(&self, lease_duration: Duration, limit: usize) -> BoxFuture<'_, Claim>;
+
+    /// Returns the numbers of unfinished and overdue batches.
+    fn backlog(&self) -> BoxFuture<'_, Backlog>;
+
+    /// Extends a lease to `lease_duration` from now. Returns `false` if the lease has expired; another worker may hold the batch.
+    fn renew(&self, lease: Lease, lease_duration: Duration) -> BoxFuture<'_, bool>;
+
+    /// Ends a lease and sets the batch's next due time; `None` if it needs no further visit.
+    ///
+    /// A batch that was woken during the lease is due immediately.
+    fn release(&self, lease: Lease, due_at: Option<EpochMillis>) -> BoxFuture<'_, ()>;
+
+    /// Ends the lease of a batch that does not exist: it has expired, was deleted, or was never accepted.
+    fn release_missing(&self, lease: Lease) -> BoxFuture<'_, ()>;
+
+    /// Makes a batch due immediately, or at the end of its current lease.
+    fn wake(&self, id: BatchId) -> BoxFuture<'_, ()>;
+
+    /// Returns the small values that all replicas share, by name.
+    fn load_shared(&self) -> BoxFuture<'_, HashMap<String, Vec<u8>>>;
+
+    /// Stores a small value for all replicas.
+    fn store_shared<'a>(&'a self, name: &'a str, value: &'a [u8]) -> BoxFuture<'a, ()>;
+}
+
+/// A batch to be stored.
 #[derive(Debug)]
 pub struct NewBatch {
     /// The batch.
     pub batch: Batch,
-    /// Its sealed blobs.
+    /// Its encrypted blobs.
     pub blobs: Vec<(PartBlob, Vec<u8>)>,
 }
 
-/// How a part is to change.
+/// A change of one part.
+#[derive(Debug, Clone, Copy)]
+pub struct PartUpdate<'a> {
+    /// Number of the part, from 1.
+    pub number: u32,
+    /// The part as the caller last read it.
+    pub expected: &'a Part,
+    /// The part after the change.
+    pub updated: &'a Part,
+    /// Blobs that change with the part.
+    pub blobs: &'a BlobChanges,
+}
+
+/// Blobs that change with a part.
 #[derive(Debug, Default)]
-pub struct Blobs {
-    /// Blobs to put.
+pub struct BlobChanges {
+    /// Encrypted blobs to write.
     pub put: Vec<(PartBlob, Vec<u8>)>,
-    /// Blobs to erase.
+    /// Blobs to delete.
     pub erase: Vec<PartBlob>,
 }
 
-/// A batch, given to a worker for a while.
+/// The exclusive right of a worker to a batch, for a limited time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Lease {
-    /// Which.
+    /// The batch.
     pub id: BatchId,
-    /// What only its holder knows.
+    /// Fencing token: only the holder of the current lease knows it.
     pub token: u64,
 }
 
-/// What a claim brought.
+/// The result of a claim.
 #[derive(Debug)]
 pub struct Claim {
-    /// What the store's clock says.
+    /// Current time by the repository's clock.
     pub now: EpochMillis,
-    /// The batches that are due, leased.
+    /// Leases of due batches.
     pub leases: Vec<Lease>,
-    /// When the next one will be, as far as is known now.
+    /// Time at which the next batch becomes due, as far as it is known now.
     pub next: Option<EpochMillis>,
 }
 
-/// What there is to do.
+/// Numbers of unfinished and overdue batches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Backlog {
-    /// How many batches are not over: due now or later, or leased.
+    /// Number of unfinished batches: due now, due later, or leased.
     pub unfinished: usize,
-    /// How many of them are due now, and nobody has leased them.
-    pub due: usize,
-    /// For how long the first of these has been due.
-    pub oldest: Duration,
-}
-
-/// Where batches are kept.
-pub trait BatchRepository: Send + Sync + std::fmt::Debug {
-    /// What the clock says that every replica goes by.
-    fn now(&self) -> BoxFuture<'_, EpochMillis>;
-
-    /// Keeps a batch, lists it and makes it due. Until this is done nobody sees the batch and nothing of it is sent; if it is not done,
-    /// what was kept on the way leaves within minutes.
-    fn create<'a>(&'a self, new: &'a NewBatch) -> BoxFuture<'a, ()>;
-
-    /// A batch.
-    fn load(&self, id: BatchId) -> BoxFuture<'_, Option<Batch>>;
-
-    /// One of its blobs.
-    fn blob(&self, id: BatchId, blob: PartBlob) -> BoxFuture<'_, Option<Vec<u8>>>;
-
-    /// Changes a part, and blobs with it, if it is as the changer has seen it. `false`: it is not, or the batch is gone.
-    fn change<'a>(&'a self, id: BatchId, number: u32, seen: &'a Part, part: &'a Part, blobs: &'a Blobs) -> BoxFuture<'a, bool>;
-
-    /// Erases a batch and everything it has.
-    fn erase<'a>(&'a self, batch: &'a Batch) -> BoxFuture<'a, ()>;
-
-    /// Sets when a batch and everything it has is erased.
-    fn extend_expiry<'a>(&'a self, batch: &'a Batch, moment: EpochMillis) -> BoxFuture<'a, ()>;
-
-    /// An organisation's batches, newest first, from the one after `after`. Some of them may be gone.
-    fn list<'a>(&'a self, organisation: &'a Ukprn, kind: KindTag, after: Option<BatchId>, most: usize) -> BoxFuture<'a, Vec<BatchId>>;
-
-    /// Leases batches that are due.
-    fn claim(&self, lease: Duration, most: usize) -> BoxFuture<'_, Claim>;
-
-    /// What there is to do.
-    fn backlog(&self) -> BoxFuture<'_, Backlog>;
-
-    /// Makes a lease last for this long from now. `false`: it is over, and perhaps somebody else's.
-    fn renew(&self, lease: Lease, length: Duration) -> BoxFuture<'_, bool>;
-
-    /// Gives a batch back, to be due at a moment or not at all. If it was woken meanwhile, it is due at once.
-    fn release(&self, lease: Lease, due: Option<EpochMillis>) -> BoxFuture<'_, ()>;
-
-    /// Gives back a batch that is not there: expired, erased, or never accepted.
-    fn forget(&self, lease: Lease) -> BoxFuture<'_, ()>;
-
-    /// Makes a batch due at once.
-    fn wake(&self, id: BatchId) -> BoxFuture<'_, ()>;
-
-    /// Small things that all replicas share, by their names.
-    fn shared(&self) -> BoxFuture<'_, HashMap<String, Vec<u8>>>;
-
-    /// Shares a small thing under this name.
-    fn share<'a>(&'a self, name: &'a str, value: &'a [u8]) -> BoxFuture<'a, ()>;
-}
-
-/// A part as it is kept: two parts are the same if their texts are.
-fn text_of(part: &Part) -> Result<String, StoreError> {
-    serde_json::to_string(part).map_err(|error| StoreError::Unreadable(error.to_string()))
-}
-
-fn part_of(text: &str) -> Result<Part, StoreError> {
-    serde_json::from_str(text).map_err(|error| StoreError::Unreadable(format!("a part: {error}")))
-}
-
-fn header_of(text: &str) -> Result<BatchHeader, StoreError> {
-    serde_json::from_str(text).map_err(|error| StoreError::Unreadable(format!("a batch: {error}")))
+    /// Number of batches that are due now and not leased.
+    pub overdue: usize,
+    /// Time for which the oldest of these has been due.
+    pub oldest_overdue: Duration,
 }

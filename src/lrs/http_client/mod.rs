@@ -1,4 +1,4 @@
-//! How connections to LRS are made.
+//! The HTTP client for connections to LRS.
 
 #[cfg(feature = "native-tls")]
 mod native_tls;
@@ -16,19 +16,19 @@ use crate::organisations::{ClientCertificate, ClientFactory};
 use crate::schema::{Constraints, InvalidValue, Scalar};
 use crate::tls;
 
-/// Whose TLS is spoken to LRS.
+/// The TLS implementation for connections to LRS.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum TlsBackend {
-    /// rustls, built in.
+    /// The built-in rustls.
     #[default]
     Rustls,
-    /// The system's, OpenSSL on Linux: it can answer when a certificate is asked for by renegotiation of TLS 1.2.
+    /// The system's TLS, OpenSSL on Linux. It supports servers that request a client certificate by TLS 1.2 renegotiation.
     #[cfg(feature = "native-tls")]
     Native,
 }
 
 impl Scalar for TlsBackend {
-    const CONSTRAINTS: Constraints = Constraints::new("Whose TLS is spoken to LRS.", "rustls");
+    const CONSTRAINTS: Constraints = Constraints::new("TLS implementation for connections to LRS.", "rustls");
 
     fn parse(text: &str) -> Result<Self, InvalidValue> {
         match text {
@@ -38,7 +38,7 @@ impl Scalar for TlsBackend {
             #[cfg(not(feature = "native-tls"))]
             "native" => Err(InvalidValue::new(
                 "unknown_value",
-                "\"native\" is not in this program: it needs one that was built with `cargo build --release --features native-tls`",
+                "\"native\" is not part of this program: build it with `cargo build --release --features native-tls`",
             )),
             _ => Err(InvalidValue::new("unknown_value", "must be rustls or native")),
         }
@@ -53,56 +53,57 @@ impl Scalar for TlsBackend {
     }
 }
 
-/// How connections to LRS are made: whose TLS, what is trusted, how long a handshake may take.
+/// Creates HTTP clients with a TLS backend, trusted root certificates and a connect timeout.
 #[derive(Debug, Clone)]
 pub struct HttpClientFactory {
     backend: Backend,
     connect_timeout: Duration,
 }
 
-/// A backend, with whom it trusts.
+/// A TLS backend with its trusted root certificates.
 #[derive(Debug, Clone)]
 enum Backend {
     Rustls(Arc<RootCertStore>),
-    /// These authorities only, or those that the system trusts: the ones that come with rustls cannot be told to it.
+    /// Trusts these root certificates only. `None` trusts those of the system: the public ones of rustls cannot be passed on.
     #[cfg(feature = "native-tls")]
     Native(Option<Vec<reqwest::Certificate>>),
 }
 
 impl HttpClientFactory {
-    /// Connections over rustls that trust the web's certification authorities, or those of a PEM file instead.
+    /// Creates a factory with rustls. It trusts the root certificates in the PEM file, or the public ones if there is no file.
     ///
     /// # Errors
-    /// What is wrong with the file, naming it.
+    /// Returns the file's name and the problem if the file cannot be used.
     pub fn new(ca_file: Option<&Path>, connect_timeout: Duration) -> Result<Self, String> {
         Self::with_backend(TlsBackend::Rustls, ca_file, connect_timeout)
     }
 
-    /// The same over this backend.
+    /// Creates a factory with this backend. It trusts the root certificates in the PEM file. If there is no file, it trusts the public
+    /// ones with rustls, and those of the system with the native backend.
     ///
     /// # Errors
-    /// What is wrong with the file, naming it.
+    /// Returns the file's name and the problem if the file cannot be used.
     pub fn with_backend(backend: TlsBackend, ca_file: Option<&Path>, connect_timeout: Duration) -> Result<Self, String> {
         let backend = match backend {
             TlsBackend::Rustls => Backend::Rustls(Arc::new(match ca_file {
-                None => tls::web_authorities(),
-                Some(path) => tls::authorities(path)?,
+                None => tls::public_root_certificates(),
+                Some(path) => tls::read_root_certificates(path)?,
             })),
             #[cfg(feature = "native-tls")]
-            TlsBackend::Native => Backend::Native(ca_file.map(native_tls::authorities).transpose()?),
+            TlsBackend::Native => Backend::Native(ca_file.map(native_tls::read_root_certificates).transpose()?),
         };
         Ok(Self { backend, connect_timeout })
     }
 }
 
 impl ClientFactory for HttpClientFactory {
-    /// Returns an HTTP client that follows no redirect, uses no proxy and repeats nothing.
-    fn client(&self, identity: Option<ClientCertificate>) -> Result<reqwest::Client, String> {
+    /// Returns an HTTP client that follows no redirects, uses no proxy and does not retry.
+    fn client(&self, certificate: Option<ClientCertificate>) -> Result<reqwest::Client, String> {
         let builder = reqwest::Client::builder();
         let builder = match &self.backend {
-            Backend::Rustls(roots) => builder.tls_backend_preconfigured(rustls_config(Arc::clone(roots), identity)?),
+            Backend::Rustls(roots) => builder.tls_backend_preconfigured(rustls_config(Arc::clone(roots), certificate)?),
             #[cfg(feature = "native-tls")]
-            Backend::Native(authorities) => native_tls::prepare(builder, authorities.as_deref(), identity)?,
+            Backend::Native(roots) => native_tls::configure(builder, roots.as_deref(), certificate)?,
         };
         builder
             .no_proxy()
@@ -114,18 +115,18 @@ impl ClientFactory for HttpClientFactory {
             .pool_idle_timeout(Duration::from_secs(55))
             .pool_max_idle_per_host(32)
             .build()
-            .map_err(|error| format!("connections cannot be made ready: {}", error_chain(&error)))
+            .map_err(|error| format!("the HTTP client cannot be created: {}", error_chain(&error)))
     }
 }
 
-/// The body of an answer; `None` if it has more bytes than that.
+/// Reads the body of a response; `None` if it has more than `max_bytes`.
 ///
 /// # Errors
-/// Why it did not come to its end.
-pub async fn read_at_most(response: &mut reqwest::Response, most: usize) -> reqwest::Result<Option<Vec<u8>>> {
+/// Returns the transport error if the body is incomplete.
+pub async fn read_body(response: &mut reqwest::Response, max_bytes: usize) -> reqwest::Result<Option<Vec<u8>>> {
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await? {
-        if body.len() + chunk.len() > most {
+        if body.len() + chunk.len() > max_bytes {
             return Ok(None);
         }
         body.extend_from_slice(&chunk);
@@ -133,10 +134,10 @@ pub async fn read_at_most(response: &mut reqwest::Response, most: usize) -> reqw
     Ok(Some(body))
 }
 
-fn rustls_config(roots: Arc<RootCertStore>, identity: Option<ClientCertificate>) -> Result<ClientConfig, String> {
-    let config = tls::client_builder(roots)?;
-    match identity {
-        None => Ok(config.with_no_client_auth()),
-        Some(identity) => config.with_client_auth_cert(identity.chain, identity.key).map_err(|error| error.to_string()),
+fn rustls_config(roots: Arc<RootCertStore>, certificate: Option<ClientCertificate>) -> Result<ClientConfig, String> {
+    let builder = tls::client_config_builder(roots)?;
+    match certificate {
+        None => Ok(builder.with_no_client_auth()),
+        Some(certificate) => builder.with_client_auth_cert(certificate.chain, certificate.key).map_err(|error| error.to_string()),
     }
 }

@@ -1,4 +1,4 @@
-//! Connections over the system's TLS, OpenSSL on Linux: in programs with the feature `native-tls` only.
+//! HTTP clients with the system's TLS, OpenSSL on Linux. Only available with the feature `native-tls`.
 
 use std::path::Path;
 
@@ -12,40 +12,44 @@ use reqwest::{Certificate, ClientBuilder, Identity};
 use rustls::pki_types::PrivateKeyDer;
 
 use crate::error_chain::error_chain;
-use crate::organisations::ClientIdentity;
+use crate::organisations::ClientCertificate;
 use crate::tls;
 
-/// The authorities of a PEM file.
+/// Characters in a line of PEM (RFC 7468).
+const PEM_LINE_LENGTH: usize = 64;
+
+/// Reads the root certificates of a PEM file.
 ///
 /// # Errors
-/// What is wrong with the file, naming it.
-pub(super) fn authorities(file: &Path) -> Result<Vec<Certificate>, String> {
-    let at = |error: reqwest::Error| format!("{}: {}", file.display(), error_chain(&error));
-    tls::certificates(file)?.iter().map(|certificate| Certificate::from_der(certificate).map_err(at)).collect()
+/// Returns the file's name and the problem if the file cannot be used.
+pub(super) fn read_root_certificates(file: &Path) -> Result<Vec<Certificate>, String> {
+    let with_file = |error: reqwest::Error| format!("{}: {}", file.display(), error_chain(&error));
+    tls::read_certificates(file)?.iter().map(|certificate| Certificate::from_der(certificate).map_err(with_file)).collect()
 }
 
-/// Puts the system's TLS under a client: 1.2 or newer, with these authorities or the system's.
+/// Configures a client for the system's TLS 1.2 or newer. It trusts these root certificates, or those of the system if there are none.
 ///
 /// # Errors
-/// Why the certificate or its key cannot be used.
-pub(super) fn prepare(
+/// Returns the reason if the client certificate or its key cannot be used.
+pub(super) fn configure(
     builder: ClientBuilder,
-    authorities: Option<&[Certificate]>,
-    identity: Option<ClientIdentity>,
+    roots: Option<&[Certificate]>,
+    certificate: Option<ClientCertificate>,
 ) -> Result<ClientBuilder, String> {
     let builder = builder.tls_backend_native().tls_version_min(Version::TLS_1_2);
-    let builder = match authorities {
+    let builder = match roots {
         None => builder,
-        Some(authorities) => builder.tls_certs_only(authorities.iter().cloned()),
+        Some(roots) => builder.tls_certs_only(roots.iter().cloned()),
     };
-    let Some(identity) = identity else { return Ok(builder) };
-    let chain: String = identity.chain.iter().map(|certificate| pem("CERTIFICATE", certificate)).collect();
-    let identity = Identity::from_pkcs8_pem(chain.as_bytes(), pem("PRIVATE KEY", &pkcs8(&identity.key)?).as_bytes());
-    Ok(builder.identity(identity.map_err(|error| format!("the system's TLS cannot use it: {}", error_chain(&error)))?))
+    let Some(certificate) = certificate else { return Ok(builder) };
+    let chain: String = certificate.chain.iter().map(|certificate| to_pem("CERTIFICATE", certificate)).collect();
+    let identity = Identity::from_pkcs8_pem(chain.as_bytes(), to_pem("PRIVATE KEY", &to_pkcs8(&certificate.key)?).as_bytes());
+    let identity = identity.map_err(|error| format!("the system's TLS cannot use the client certificate: {}", error_chain(&error)))?;
+    Ok(builder.identity(identity))
 }
 
-/// The key as PKCS#8, the one form that is taken: older ones are PKCS#1 for RSA and SEC1 for elliptic curves.
-fn pkcs8(key: &PrivateKeyDer<'_>) -> Result<Vec<u8>, String> {
+/// Converts a key to PKCS#8, the only format that the system's TLS accepts. Older formats are PKCS#1 for RSA and SEC1 for elliptic curves.
+fn to_pkcs8(key: &PrivateKeyDer<'_>) -> Result<Vec<u8>, String> {
     const CURVES: [&aws_lc_rs::signature::EcdsaSigningAlgorithm; 3] =
         [&ECDSA_P256_SHA256_ASN1_SIGNING, &ECDSA_P384_SHA384_ASN1_SIGNING, &ECDSA_P521_SHA512_ASN1_SIGNING];
     let converted = match key {
@@ -60,18 +64,18 @@ fn pkcs8(key: &PrivateKeyDer<'_>) -> Result<Vec<u8>, String> {
             .map(|document| document.as_ref().to_vec()),
         _ => None,
     };
-    converted.ok_or_else(|| "the key cannot be made PKCS#8: convert it with `openssl pkcs8 -topk8 -nodes`".into())
+    converted.ok_or_else(|| "the key cannot be converted to PKCS#8: convert it with `openssl pkcs8 -topk8 -nodes`".into())
 }
 
-fn pem(kind: &str, der: &[u8]) -> String {
-    let text = STANDARD.encode(der);
-    let mut pem = format!("-----BEGIN {kind}-----\n");
-    let mut rest = text.as_str();
-    while !rest.is_empty() {
-        let (line, more) = rest.split_at(rest.len().min(64));
+fn to_pem(label: &str, der: &[u8]) -> String {
+    let base64 = STANDARD.encode(der);
+    let mut pem = format!("-----BEGIN {label}-----\n");
+    let mut remaining = base64.as_str();
+    while !remaining.is_empty() {
+        let (line, rest) = remaining.split_at(remaining.len().min(PEM_LINE_LENGTH));
         pem.push_str(line);
         pem.push('\n');
-        rest = more;
+        remaining = rest;
     }
-    pem + &format!("-----END {kind}-----\n")
+    pem + &format!("-----END {label}-----\n")
 }

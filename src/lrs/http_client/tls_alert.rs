@@ -1,32 +1,33 @@
-//! What the other side's TLS says when it ends a connection.
+//! TLS alerts: the reason that the server gives when it ends a connection.
 
 use rustls::AlertDescription;
 
 use crate::error_chain::causes;
 
-/// What rustls has met, if it is behind this error.
+/// Returns the rustls error that caused an HTTP error.
 pub(crate) fn rustls_error(error: &reqwest::Error) -> Option<&rustls::Error> {
     causes(error).find_map(|cause| cause.downcast_ref())
 }
 
-/// The alert with which the other side has ended the connection. Only it can send one, and only about what we showed it.
-pub(crate) fn alert(error: &reqwest::Error) -> Option<AlertDescription> {
+/// Returns the alert with which the server ended the connection. Alerts that this side sent are not included.
+pub(crate) fn received_alert(error: &reqwest::Error) -> Option<AlertDescription> {
     match rustls_error(error) {
         Some(rustls::Error::AlertReceived(alert)) => Some(*alert),
         Some(_) => None,
-        None => causes(error).find_map(|cause| alert_of_openssl(&cause.to_string())),
+        None => causes(error).find_map(|cause| openssl_alert(&cause.to_string())),
     }
 }
 
-/// OpenSSL tells alerts in words alone: `error:0A000418:SSL routines:…:SSL alert number 48`.
-fn alert_of_openssl(text: &str) -> Option<AlertDescription> {
+/// Parses an alert from an OpenSSL error text, such as `error:0A000418:SSL routines:…:SSL alert number 48`. OpenSSL has no other form.
+fn openssl_alert(text: &str) -> Option<AlertDescription> {
     let number = text.split_once("SSL alert number ")?.1;
     let end = number.find(|c: char| !c.is_ascii_digit()).unwrap_or(number.len());
     number[..end].parse().ok().map(u8::into)
 }
 
-/// Is this alert, of a server, about the client's certificate? A server that misses one may say no more than that there is no agreement.
-pub(crate) const fn about_certificates(alert: AlertDescription) -> bool {
+/// Returns `true` if a server's alert is about the client certificate. A server without the expected certificate may only report a
+/// handshake failure.
+pub(crate) const fn is_certificate_alert(alert: AlertDescription) -> bool {
     use AlertDescription as Alert;
     matches!(
         alert,
@@ -49,11 +50,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn openssls_alerts_are_read_from_its_words() {
-        let words =
+    fn openssl_alert_is_parsed_from_error_text() {
+        let text =
             "error:0A000418:SSL routines:ssl3_read_bytes:tlsv1 alert unknown ca:../ssl/record/rec_layer_s3.c:1593:SSL alert number 48";
-        assert_eq!(alert_of_openssl(words), Some(AlertDescription::UnknownCA));
-        assert_eq!(alert_of_openssl(&format!("{words} (and more)")), Some(AlertDescription::UnknownCA));
-        assert_eq!(alert_of_openssl("error:0A000086:SSL routines::certificate verify failed:"), None);
+        assert_eq!(openssl_alert(text), Some(AlertDescription::UnknownCA));
+        assert_eq!(openssl_alert(&format!("{text} (and more)")), Some(AlertDescription::UnknownCA));
+        assert_eq!(openssl_alert("error:0A000086:SSL routines::certificate verify failed:"), None);
     }
 }

@@ -1,5 +1,5 @@
-//! The operations of `ExternalService.svc`: achievement batches of awarding organisations (FACTS 2.13). Every element is in a
-//! namespace, and the organisation is named by its LRS reference only.
+//! The operations of `ExternalService.svc`: achievement batches of awarding organisations (LRS-CONTRACT 2.15, 2.16). Every element is in a
+//! namespace, and the organisation is identified by its LRS reference only.
 
 use std::borrow::Cow;
 
@@ -7,25 +7,26 @@ use crate::domain::{Achievement, AchievementAction, AchievementJob, Date, EmailA
 use crate::lrs::codes::LrsCode;
 use crate::lrs::operation::{Effect, LrsResponse, MessageContext, Operation, Service};
 use crate::lrs::soap::read::{XmlError, XmlReader};
-use crate::lrs::soap::write::{ToXmlText, XmlWriter};
-use crate::lrs::soap::xml_mapping::{Fields, Wrapped, XmlRecord, wire};
+use crate::lrs::soap::write::XmlWriter;
+use crate::lrs::soap::xml_mapping::{FieldMapping, Wrapped, XmlRecord, xml_record};
+use crate::lrs::soap::xml_text::ToXmlText;
 use crate::schema::Scalar as _;
 
 const NAMESPACES: &str = "xmlns:svc=\"http://api.lrs.qcf.gov.uk/services\" xmlns:mod=\"http://api.lrs.qcf.gov.uk/model\"";
 
-/// How many achievements LRS takes in a job (FACTS 5.1).
-pub const MOST_ACHIEVEMENTS: usize = 10_000;
+/// Maximum number of achievements that LRS accepts in one job (LRS-CONTRACT 6.1).
+pub const MAX_ACHIEVEMENTS_PER_JOB: usize = 10_000;
 
-/// How LRS spells what is not public about achievements (FACTS 4).
+/// The codes of achievement batches that LRS does not publish (LRS-CONTRACT 5.5).
 #[derive(Debug, Clone)]
 pub struct AchievementCodes {
-    /// Numbers of [`AchievementAction::ALL`], in that order.
+    /// The codes of [`AchievementAction::ALL`], in that order.
     pub actions: [i32; 4],
-    /// Words for [`SubmissionType::ALL`], in that order.
+    /// The codes of [`SubmissionType::ALL`], in that order.
     pub submission_types: [String; 2],
 }
 
-/// Placeholders that fit what is known.
+/// Placeholders that agree with all published information.
 impl Default for AchievementCodes {
     fn default() -> Self {
         Self { actions: [1, 2, 3, 4], submission_types: ["Final", "Provisional"].map(str::to_owned) }
@@ -42,7 +43,7 @@ impl AchievementCodes {
     }
 }
 
-/// The awarding organisation and the person. Members are in the order of their names.
+/// Writes the awarding organisation and the user. The elements are in alphabetical order.
 fn invoking_user(context: &MessageContext<'_>, writer: &mut XmlWriter) {
     let organisation = &context.request.organisation;
     writer.element("svc:invokingUser", "", |writer| {
@@ -52,16 +53,16 @@ fn invoking_user(context: &MessageContext<'_>, writer: &mut XmlWriter) {
     });
 }
 
-/// `SubmitAchievementBatchJob` (FACTS 2.13).
+/// `SubmitAchievementBatchJob` (LRS-CONTRACT 2.15): submits an achievement job.
 #[derive(Debug, Clone, Copy)]
 pub struct SubmitAchievementBatch<'a> {
-    /// Final or provisional.
+    /// Whether the achievements are final or provisional.
     pub submission_type: SubmissionType,
-    /// Whom LRS tells when it is done.
+    /// The address that LRS notifies when the job is finished.
     pub notify_email: Option<&'a EmailAddress>,
-    /// 1 to [`MOST_ACHIEVEMENTS`] achievements.
+    /// 1 to [`MAX_ACHIEVEMENTS_PER_JOB`] achievements.
     pub achievements: &'a [Achievement],
-    /// LRS's spelling.
+    /// LRS's codes.
     pub codes: &'a AchievementCodes,
 }
 
@@ -72,7 +73,7 @@ impl Operation for SubmitAchievementBatch<'_> {
     const REQUEST_ELEMENT: &'static str = "svc:SubmitAchievementBatchJob";
     const NAMESPACES: &'static str = NAMESPACES;
     const RESPONSE_ELEMENT: &'static str = "SubmitAchievementBatchJobResponse";
-    const FIELDS: Fields = &[
+    const FIELDS: FieldMapping = &[
         ("emailAddress", "notify_email"),
         ("submissionType", "submission_type"),
         ("achievements/Achievement/AchievementAwardDate", "achievement_award_date"),
@@ -93,7 +94,7 @@ impl Operation for SubmitAchievementBatch<'_> {
     ];
     type Response = SubmitAchievementBatchResponse;
 
-    /// LRS does not say what becomes of the same achievements submitted twice.
+    /// It is not documented what LRS does with achievements that are submitted twice.
     fn effect(&self) -> Effect {
         Effect::Write
     }
@@ -111,7 +112,7 @@ impl Operation for SubmitAchievementBatch<'_> {
 }
 
 impl SubmitAchievementBatch<'_> {
-    /// `svc:Achievement`: members in the order of their names, `DateofBirth` as LRS spells it.
+    /// Writes the content of `svc:Achievement`. The elements are in alphabetical order; `DateofBirth` is LRS's spelling.
     fn write_achievement(&self, achievement: &Achievement, writer: &mut XmlWriter) {
         writer.value("svc:AchievementAwardDate", &Midnight(&achievement.achievement_award_date));
         writer.value("svc:Action", &self.codes.action(achievement.action));
@@ -131,7 +132,7 @@ impl SubmitAchievementBatch<'_> {
     }
 }
 
-/// A day where LRS wants a moment: its beginning.
+/// A date as `xs:dateTime`, at the start of the day.
 struct Midnight<'a>(&'a Date);
 
 impl ToXmlText for Midnight<'_> {
@@ -140,29 +141,29 @@ impl ToXmlText for Midnight<'_> {
     }
 }
 
-/// `SubmitAchievementBatchJobResponse` (FACTS 2.13).
+/// `SubmitAchievementBatchJobResponse` (LRS-CONTRACT 2.15).
 #[derive(Debug, Clone)]
 pub struct SubmitAchievementBatchResponse {
-    /// What it wraps.
+    /// The result.
     pub result: Option<Wrapped<SubmitAchievementBatchResult>>,
 }
 
-wire!(SubmitAchievementBatchResponse { result: "SubmitAchievementBatchJobResult" });
+xml_record!(SubmitAchievementBatchResponse { result: "SubmitAchievementBatchJobResult" });
 
-/// `SubmitAchievementBatchJobResult` (FACTS 2.13).
+/// `SubmitAchievementBatchJobResult` (LRS-CONTRACT 2.15).
 #[derive(Debug, Clone)]
 pub struct SubmitAchievementBatchResult {
-    /// The outcome. The codes are not public: go by the job.
+    /// The code of the outcome. The codes are not public, so the job's number decides.
     pub response_code: Option<LrsCode>,
-    /// The job; 0 when there is none.
+    /// LRS's number of the job; 0 if LRS created none.
     pub job_id: Option<i64>,
 }
 
-wire!(SubmitAchievementBatchResult, in "a:" { response_code: "ResponseCode", job_id: "JobId" });
+xml_record!(SubmitAchievementBatchResult, in "a:" { response_code: "ResponseCode", job_id: "JobId" });
 
 impl SubmitAchievementBatchResponse {
-    /// The job LRS has made, if it has.
-    pub fn job(&self) -> Option<i64> {
+    /// Returns the number of the job that LRS created, if any.
+    pub fn accepted_job_id(&self) -> Option<i64> {
         self.result.as_ref()?.job_id.filter(|job| *job > 0)
     }
 }
@@ -172,15 +173,15 @@ impl LrsResponse for SubmitAchievementBatchResponse {
         self.result.as_ref()?.response_code.as_ref()
     }
 
-    fn is_done(&self) -> bool {
-        self.job().is_some()
+    fn is_executed(&self) -> bool {
+        self.accepted_job_id().is_some()
     }
 }
 
-/// `GetAchievementBatchJob` (FACTS 2.13): also of jobs that were submitted through the portal.
+/// `GetAchievementBatchJob` (LRS-CONTRACT 2.16): polls an achievement job, also one that was submitted in LRS's portal.
 #[derive(Debug, Clone, Copy)]
 pub struct GetAchievementBatch {
-    /// The job.
+    /// LRS's number of the job.
     pub job_id: i64,
 }
 
@@ -191,7 +192,7 @@ impl Operation for GetAchievementBatch {
     const REQUEST_ELEMENT: &'static str = "svc:GetAchievementBatchJob";
     const NAMESPACES: &'static str = NAMESPACES;
     const RESPONSE_ELEMENT: &'static str = "GetAchievementBatchJobResponse";
-    const FIELDS: Fields = &[("jobId", "job_id")];
+    const FIELDS: FieldMapping = &[("jobId", "job_id")];
     type Response = AchievementBatchResponse;
 
     fn effect(&self) -> Effect {
@@ -203,44 +204,45 @@ impl Operation for GetAchievementBatch {
         writer.value("svc:jobId", &self.job_id);
     }
 
-    fn check(&self, answer: &AchievementBatchResponse) -> Result<(), &'static str> {
-        let told = answer.job.as_ref().and_then(|job| job.job_id).map_or(0, i64::from);
-        if told > 0 && told != self.job_id { Err("it is about another job") } else { Ok(()) }
+    /// Requires that the response is for the requested job, if it states a job.
+    fn check_response(&self, response: &AchievementBatchResponse) -> Result<(), &'static str> {
+        let job_id = response.job.as_ref().and_then(|job| job.job_id).map_or(0, i64::from);
+        if job_id > 0 && job_id != self.job_id { Err("it is for a different job than the request") } else { Ok(()) }
     }
 }
 
-/// `GetAchievementBatchJobResponse` (FACTS 2.13).
+/// `GetAchievementBatchJobResponse` (LRS-CONTRACT 2.16).
 #[derive(Debug, Clone)]
 pub struct AchievementBatchResponse {
-    /// The job; none when LRS does not know it.
+    /// The job; `None` if LRS does not know it.
     pub job: Option<AchievementJob>,
     code: Option<LrsCode>,
 }
 
 impl AchievementBatchResponse {
-    /// The answer that tells of this job.
+    /// Creates the response for a job.
     pub fn new(job: Option<AchievementJob>) -> Self {
         let code = job.as_ref().and_then(|job| job.response_code.as_deref()).map(LrsCode::new);
         Self { job, code }
     }
 }
 
-/// What wraps the job.
-struct ExternalResult {
+/// The element around the job.
+struct JobResult {
     result: Option<Wrapped<AchievementJob>>,
 }
 
-wire!(ExternalResult { result: "GetAchievementBatchJobResult" });
+xml_record!(JobResult { result: "GetAchievementBatchJobResult" });
 
 impl XmlRecord for AchievementBatchResponse {
-    const FIELDS: Fields = ExternalResult::FIELDS;
+    const FIELDS: FieldMapping = JobResult::FIELDS;
 
     fn read(reader: &mut XmlReader<'_>) -> Result<Self, XmlError> {
-        Ok(Self::new(ExternalResult::read(reader)?.result.map(|Wrapped(job)| job)))
+        Ok(Self::new(JobResult::read(reader)?.result.map(|Wrapped(job)| job)))
     }
 
     fn write(&self, writer: &mut XmlWriter) {
-        ExternalResult { result: self.job.clone().map(Wrapped) }.write(writer);
+        JobResult { result: self.job.clone().map(Wrapped) }.write(writer);
     }
 }
 
@@ -250,8 +252,8 @@ impl LrsResponse for AchievementBatchResponse {
     }
 }
 
-// `mod:AchievementBatchJobResponse` (FACTS 2.13).
-wire!(AchievementJob, in "a:" {
+// `mod:AchievementBatchJobResponse` (LRS-CONTRACT 2.16).
+xml_record!(AchievementJob, in "a:" {
     response_code: "ResponseCode",
     achievement_batch_error_file: "AchievementBatchErrorFile",
     achievements_created: "AchievementsCreated",

@@ -1,12 +1,17 @@
-//! The operation of `LearnerServiceR9.svc`: another dialect, in which every element is in a namespace (FACTS 2.9).
+//! The operation of `LearnerServiceR9.svc`. Unlike in `LearnerService.svc`, every element is in a namespace (LRS-CONTRACT 2.14).
 
 use crate::domain::{Extensible, FromLrs as _, GetLearningEvents, LearningEvent, Uln};
 use crate::lrs::codes::LrsCode;
 use crate::lrs::operation::{Effect, LrsResponse, MessageContext, Operation, Service};
 use crate::lrs::soap::write::XmlWriter;
-use crate::lrs::soap::xml_mapping::{Fields, Wrapped, wire};
+use crate::lrs::soap::xml_mapping::{FieldMapping, Wrapped, xml_record};
 
-/// `GetLearnerLearningEvents` (FACTS 2.9): a learner's personal learning record.
+const NO_MATCH: &str = "WSRC0001";
+const LINKED_LEARNER: &str = "WSRC0022";
+const NOT_SHARED: &str = "WSEC0206";
+const NOT_VERIFIED: &str = "WSEC0208";
+
+/// `GetLearnerLearningEvents` (LRS-CONTRACT 2.14): returns a learner's Personal Learning Record.
 impl Operation for GetLearningEvents {
     const NAME: &'static str = "GetLearnerLearningEvents";
     const SERVICE: Service = Service::LearnerR9;
@@ -15,7 +20,7 @@ impl Operation for GetLearningEvents {
     const NAMESPACES: &'static str =
         "xmlns:tem=\"http://tempuri.org/\" xmlns:r10=\"http://schemas.datacontract.org/2004/07/Amor.Qcf.Service.Interface\"";
     const RESPONSE_ELEMENT: &'static str = "GetLearnerLearningEventsResponse";
-    const FIELDS: Fields = &[
+    const FIELDS: FieldMapping = &[
         ("uln", "uln"),
         ("givenName", "given_name"),
         ("familyName", "family_name"),
@@ -30,12 +35,12 @@ impl Operation for GetLearningEvents {
     }
 
     fn write(&self, context: &MessageContext<'_>, writer: &mut XmlWriter) {
-        let MessageContext { request: actor, vendor } = context;
+        let MessageContext { request, vendor } = context;
         writer.element("tem:invokingOrganisation", "", |writer| {
             writer.nillable::<String>("r10:OrganisationRef", None);
-            writer.value("r10:Password", actor.organisation.password());
-            writer.value("r10:Ukprn", actor.organisation.ukprn());
-            writer.value("r10:Username", &actor.user);
+            writer.value("r10:Password", request.organisation.password());
+            writer.value("r10:Ukprn", request.organisation.ukprn());
+            writer.value("r10:Username", &request.user);
         });
         writer.value("tem:userType", &vendor.user_type);
         writer.value("tem:vendorID", &vendor.id);
@@ -48,36 +53,37 @@ impl Operation for GetLearningEvents {
         writer.value("tem:getType", &self.get_type);
     }
 
-    /// The record is the learner's, or that of the master LRS names; and a record that is not shared holds nothing.
-    fn check(&self, answer: &LearningEventsResponse) -> Result<(), &'static str> {
-        let result = &answer.result;
-        let other = |uln: &Option<Extensible<Uln>>| uln.as_ref().is_some_and(|uln| uln.to_lrs() != self.uln.to_lrs());
-        if other(&result.incoming_uln) {
-            return Err("it answers a search for another ULN");
+    /// Requires that the record is the learner's, or of the master record that LRS names, and that a withheld record has no events.
+    fn check_response(&self, response: &LearningEventsResponse) -> Result<(), &'static str> {
+        let result = &response.result;
+        let code = &result.response_code;
+        let differs = |uln: &Option<Extensible<Uln>>| uln.as_ref().is_some_and(|uln| uln.to_lrs() != self.uln.to_lrs());
+        if differs(&result.incoming_uln) {
+            return Err("it is for a different ULN than the request");
         }
-        let withheld = result.response_code.is("WSEC0206") || result.response_code.is("WSEC0208");
-        let nobody = result.response_code.is("WSRC0001");
-        if (withheld || nobody) && result.events().next().is_some() {
-            return Err("it says that there is no record to be seen, and shows one");
+        let is_withheld = code.matches(NOT_SHARED) || code.matches(NOT_VERIFIED);
+        let has_events = result.events().next().is_some();
+        if (is_withheld || code.matches(NO_MATCH)) && has_events {
+            return Err("its code reports no visible record, but it contains events");
         }
-        let linked = result.response_code.is("WSRC0022");
-        // What a code that nobody has documented says of another ULN may be passed on, but not that learner's record.
-        let shown = result.response_code.entry().is_some() || result.events().next().is_some();
-        if !withheld && !linked && other(&result.found_uln) && shown {
-            return Err("it is the record of another learner");
+        let is_linked = code.matches(LINKED_LEARNER);
+        // A response with an undocumented code may name another ULN, but it must not contain that learner's events.
+        let is_documented = code.entry().is_some();
+        if !is_withheld && !is_linked && differs(&result.found_uln) && (is_documented || has_events) {
+            return Err("it is for another learner's record");
         }
         Ok(())
     }
 }
 
-/// `GetLearnerLearningEventsResponse` (FACTS 2.9).
+/// `GetLearnerLearningEventsResponse` (LRS-CONTRACT 2.14).
 #[derive(Debug, Clone)]
 pub struct LearningEventsResponse {
-    /// What it wraps.
+    /// The result.
     pub result: Wrapped<LearningEventsResult>,
 }
 
-wire!(LearningEventsResponse { result: "GetLearnerLearningEventsResult" });
+xml_record!(LearningEventsResponse { result: "GetLearnerLearningEventsResult" });
 
 impl LrsResponse for LearningEventsResponse {
     fn code(&self) -> Option<&LrsCode> {
@@ -85,44 +91,44 @@ impl LrsResponse for LearningEventsResponse {
     }
 }
 
-/// `GetLearnerLearningEventsResult` (FACTS 2.9).
+/// `GetLearnerLearningEventsResult` (LRS-CONTRACT 2.14).
 #[derive(Debug, Clone)]
 pub struct LearningEventsResult {
-    /// The outcome.
+    /// The code of the outcome.
     pub response_code: LrsCode,
-    /// ULN of the record that was found: of the master, if the one asked for was merged.
+    /// ULN of the record found: of the master record, if the requested record was merged.
     pub found_uln: Option<Extensible<Uln>>,
-    /// ULN asked for.
+    /// Requested ULN.
     pub incoming_uln: Option<Extensible<Uln>>,
     /// The record.
     pub learner_record: Option<Wrapped<LearnerRecord>>,
 }
 
 impl LearningEventsResult {
-    /// The events of the record.
+    /// Returns the events of the record.
     pub fn events(&self) -> impl Iterator<Item = &LearningEvent> {
         self.learner_record.iter().flat_map(|record| &record.learning_event)
     }
 }
 
-wire!(LearningEventsResult, in "a:" {
+xml_record!(LearningEventsResult, in "a:" {
     response_code: "ResponseCode",
     found_uln: "FoundULN" nil,
     incoming_uln: "IncomingULN" nil,
     learner_record: "LearnerRecord",
 });
 
-/// `mod:ArrayOfLearningEvent` (FACTS 2.9).
+/// `mod:ArrayOfLearningEvent` (LRS-CONTRACT 2.14).
 #[derive(Debug, Clone)]
 pub struct LearnerRecord {
     /// The events.
     pub learning_event: Vec<LearningEvent>,
 }
 
-wire!(LearnerRecord, in "a:" { learning_event: "LearningEvent", });
+xml_record!(LearnerRecord, in "a:" { learning_event: "LearningEvent", });
 
-// `mod:LearningEvent` (FACTS 2.9). What is never left out is nil when there is nothing.
-wire!(LearningEvent, in "a:" {
+// `mod:LearningEvent` (LRS-CONTRACT 2.14). LRS never leaves out the elements marked `nil`: without a value they are nil.
+xml_record!(LearningEvent, in "a:" {
     achievement_award_date: "AchievementAwardDate" nil,
     achievement_provider_name: "AchievementProviderName",
     achievement_provider_ukprn: "AchievementProviderUkprn" nil,

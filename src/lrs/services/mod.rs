@@ -1,5 +1,6 @@
-//! The operations of each LRS service.
+//! The operations of each LRS service: requests, responses and their XML.
 
 pub mod external;
 pub mod learner;
 pub mod learner_r9;
+mod request_elements;

@@ -1,29 +1,29 @@
-//! A whole element in memory: for those who must look at a message before they know what it is.
+//! An element as a tree in memory, for messages whose type is not known before they are read.
 
 use crate::lrs::soap::read::{StartTag, XmlError, XmlEvent, XmlReader};
 use crate::lrs::soap::write::XmlWriter;
 use crate::lrs::soap::xml_mapping::XmlRecord;
 
-/// An element with all that is in it.
+/// An element with its content.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Element {
-    /// Its namespace, if it has one.
+    /// The namespace, if any.
     pub namespace: Option<String>,
-    /// Its local name.
+    /// The local name.
     pub name: String,
-    /// `xsi:nil="true"`.
+    /// `true` if the element has `xsi:nil="true"`.
     pub nil: bool,
-    /// Its text, without its children's.
+    /// The element's text, without the text of its children.
     pub text: String,
-    /// Its child elements.
+    /// The child elements.
     pub children: Vec<Self>,
 }
 
 impl Element {
-    /// Reads the element that has begun, to its end.
+    /// Reads the content of the element that has started, to its end.
     ///
     /// # Errors
-    /// Anything that makes the document unreadable.
+    /// Returns an error if the document is not well-formed or exceeds a limit.
     pub fn read(reader: &mut XmlReader<'_>, start: &StartTag<'_>) -> Result<Self, XmlError> {
         let mut element = Self {
             namespace: reader.namespace(start),
@@ -41,44 +41,44 @@ impl Element {
         }
     }
 
-    /// The element as a record of the contract.
+    /// Converts the element to a record of the contract.
     ///
     /// # Errors
-    /// What keeps it from being one.
-    pub fn as_record<T: XmlRecord>(&self) -> Result<T, XmlError> {
+    /// Returns an error if an element of the record is missing, repeated or invalid.
+    pub fn to_record<T: XmlRecord>(&self) -> Result<T, XmlError> {
         let mut writer = XmlWriter::default();
-        self.write_bare(&mut writer);
+        self.write_local_names(&mut writer);
         let xml = writer.finish().map_err(|_| XmlError::Malformed)?;
         let mut reader = XmlReader::new(&xml)?;
         reader.next_node()?;
         T::read(&mut reader)
     }
 
-    /// Writes the element by local names.
-    fn write_bare(&self, writer: &mut XmlWriter) {
-        writer.named(&self.name, "", |writer| {
+    /// Writes the element without namespaces and without nil children.
+    fn write_local_names(&self, writer: &mut XmlWriter) {
+        writer.element_from_document(&self.name, "", |writer| {
             writer.text(&self.text);
-            self.children.iter().filter(|child| !child.nil).for_each(|child| child.write_bare(writer));
+            self.children.iter().filter(|child| !child.nil).for_each(|child| child.write_local_names(writer));
         });
     }
 
-    /// The first child of this name, unless it is nil.
+    /// Returns the first child with this name, unless it is nil.
     pub fn child(&self, name: &str) -> Option<&Self> {
         self.children.iter().find(|child| child.name == name && !child.nil)
     }
 
-    /// The first element of this name in it, at any depth.
+    /// Returns the first descendant with this name.
     pub fn find(&self, name: &str) -> Option<&Self> {
         self.child(name).or_else(|| self.children.iter().find_map(|child| child.find(name)))
     }
 
-    /// The text of the first child of this name; empty if there is none.
+    /// Returns the text of the first child with this name; empty if there is none.
     pub fn text_of(&self, name: &str) -> &str {
         self.child(name).map_or("", |child| child.text.as_str())
     }
 }
 
-/// Messages hold personal data: only names are shown.
+/// Prints names only: messages contain personal data.
 impl std::fmt::Debug for Element {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct(&self.name).field("children", &self.children).finish_non_exhaustive()

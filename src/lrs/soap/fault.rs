@@ -1,24 +1,24 @@
-//! SOAP faults in every shape LRS has for them (FACTS 2.16).
+//! SOAP faults in all forms that LRS uses (LRS-CONTRACT 7.1).
 
 use crate::lrs::soap::element::Element;
 use crate::lrs::soap::read::{StartTag, XmlError, XmlReader};
 
-/// A SOAP 1.1 fault. What LRS says in words may quote the request, so only codes and two tell-tale signs are kept.
+/// A SOAP 1.1 fault. LRS's texts may quote the request, so only the codes and one flag are kept.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Fault {
-    /// `ErrorCode` of a `MIAPAPIException` or `DomainFault`, if there was one.
+    /// `ErrorCode` of a `MIAPAPIException` or `DomainFault`, if any.
     pub code: Option<String>,
     /// The local part of `faultcode`: `Client`, `Server`, …
     pub fault_code: String,
-    /// LRS says that it does not take this HTTP method: how a maintenance page answers a SOAP call.
+    /// `true` if LRS reports an unsupported HTTP method, as a maintenance page does in response to a SOAP call.
     pub unsupported_verb: bool,
 }
 
 impl Fault {
-    /// Reads a `Fault` element that has begun. Whatever stands around the parts that count is passed over.
+    /// Reads the content of a `Fault` element that has started. Unknown elements are ignored.
     ///
     /// # Errors
-    /// [`Unreadable`] when it is not well-formed.
+    /// Returns an error if the document is not well-formed or exceeds a limit.
     pub fn read(reader: &mut XmlReader<'_>, start: &StartTag<'_>) -> Result<Self, XmlError> {
         let element = Element::read(reader, start)?;
         let fault_code = element.text_of("faultcode").trim();
@@ -29,7 +29,7 @@ impl Fault {
             ..Self::default()
         };
         let details = element.child("detail").map_or(&[][..], |detail| &detail.children);
-        // The exception's children are known by local name: LRS sends them qualified or not (FACTS 6.5).
+        // The exception's children are found by local name: LRS sends them qualified or unqualified (LRS-CONTRACT 8.2).
         for exception in details.iter().filter(|detail| matches!(detail.name.as_str(), "MIAPAPIException" | "DomainFault")) {
             fault.code = Some(exception.text_of("ErrorCode").trim().to_owned()).filter(|code| !code.is_empty());
             fault.unsupported_verb =

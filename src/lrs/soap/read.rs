@@ -1,9 +1,11 @@
-//! Reading XML as a stream, with limits.
+//! Reads XML as a stream, with limits.
 //!
-//! Elements are known by their local names, whatever prefixes or default namespaces the sender chose (FACTS 6.20);
-//! only the SOAP envelope itself is held to its namespace. Refused: a document type declaration (and with it every
-//! entity but the five of XML), nesting deeper than [`MAX_DEPTH`], more than [`MAX_ATTRIBUTES`] attributes on an
-//! element, an encoding other than UTF-8, characters XML does not have, anything after the end.
+//! Elements are matched by local name, because senders choose prefixes and default namespaces freely (LRS-CONTRACT 8.2). Only the SOAP
+//! envelope must be in its namespace.
+//!
+//! The reader rejects: a document type declaration (and so every entity but the five of XML), more than [`MAX_DEPTH`] levels, more than
+//! [`MAX_ATTRIBUTES`] attributes of an element, an encoding other than UTF-8, characters that XML does not allow, and content after
+//! the end.
 
 use std::borrow::Cow;
 
@@ -14,46 +16,48 @@ use quick_xml::name::{Namespace, NamespaceResolver, ResolveResult};
 use crate::lrs::soap::{ENVELOPE, XSI};
 use crate::schema::is_xml_char;
 
-/// How deep elements may be nested. LRS's own answers reach seven.
+/// Maximum number of nested elements. LRS's responses have up to seven.
 pub const MAX_DEPTH: usize = 32;
-/// How many attributes, namespace declarations included, an element may have.
+/// Maximum number of attributes of an element, including namespace declarations.
 pub const MAX_ATTRIBUTES: usize = 64;
 
-/// Why a text is not an answer. Names elements of the contract, never content.
+/// The reason why a text cannot be read as a message. Names elements of the contract, never content.
+///
+/// The text is a clause, for use in a longer sentence: after a colon, or in parentheses.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum XmlError {
-    /// Nothing there.
-    #[error("empty")]
+    /// The text is empty or only white space.
+    #[error("the message is empty")]
     Empty,
-    /// Bytes that are not UTF-8, or a declaration of another encoding.
-    #[error("in an encoding other than UTF-8")]
+    /// The bytes are not UTF-8, or another encoding is declared.
+    #[error("the message is not encoded in UTF-8")]
     Encoding,
-    /// Broken markup, or the end before its time.
-    #[error("not well-formed XML")]
+    /// The markup is broken or incomplete.
+    #[error("the message is not well-formed XML")]
     Malformed,
-    /// A document type declaration.
-    #[error("with a document type declaration, which is not allowed")]
+    /// There is a document type declaration.
+    #[error("the message has a document type declaration, which is not allowed")]
     Doctype,
-    /// Deeper than [`MAX_DEPTH`].
-    #[error("nested too deeply")]
+    /// The elements are nested more than [`MAX_DEPTH`] levels deep.
+    #[error("elements are nested more than {MAX_DEPTH} levels deep")]
     Depth,
-    /// More than [`MAX_ATTRIBUTES`].
-    #[error("with too many attributes on an element")]
+    /// An element has more than [`MAX_ATTRIBUTES`] attributes.
+    #[error("an element has more than {MAX_ATTRIBUTES} attributes")]
     Attributes,
-    /// XML, but not a SOAP 1.1 envelope with one element in its body.
-    #[error("XML, but not a SOAP 1.1 message")]
+    /// The document is not a SOAP 1.1 envelope with exactly one element in its body.
+    #[error("the XML document is not a SOAP 1.1 message")]
     NotSoap,
-    /// A SOAP message, but not the answer to this request.
-    #[error("a SOAP message without the element {0}")]
-    Unexpected(&'static str),
-    /// An element the contract requires is not there.
-    #[error("without the required element {0}")]
+    /// The SOAP body contains another element than the operation's response.
+    #[error("the SOAP message does not contain the element {0}")]
+    UnexpectedBody(&'static str),
+    /// A required element is missing or empty.
+    #[error("the required element {0} is missing or empty")]
     Missing(&'static str),
-    /// An element stands twice where the contract allows one.
-    #[error("with the element {0} more than once")]
+    /// An element occurs more than once where the contract allows one.
+    #[error("the element {0} occurs more than once")]
     Repeated(&'static str),
     /// An element's text is not of its type.
-    #[error("with a wrong value in the element {0}")]
+    #[error("the element {0} has an invalid value")]
     Value(&'static str),
 }
 
@@ -65,16 +69,16 @@ impl From<quick_xml::Error> for XmlError {
 
 type Result<T> = std::result::Result<T, XmlError>;
 
-/// An element that has begun.
+/// The start tag of an element.
 #[derive(Debug)]
 pub struct StartTag<'x> {
     tag: BytesStart<'x>,
-    /// `xsi:nil="true"`: there is no value.
+    /// `true` if the element has `xsi:nil="true"`: it has no value.
     pub nil: bool,
 }
 
 impl StartTag<'_> {
-    /// The name without its prefix.
+    /// Returns the local name.
     pub fn name(&self) -> &str {
         // A name without a colon is its own local name.
         let name = self.tag.name().0;
@@ -82,37 +86,37 @@ impl StartTag<'_> {
     }
 }
 
-/// Where a [`Reader`] has got to.
+/// A part of the content of an element that contains only elements.
 #[derive(Debug)]
 pub enum XmlNode<'x> {
-    /// A child element begins.
+    /// A child element starts.
     Element(StartTag<'x>),
     /// The current element ends.
     End,
 }
 
-/// A piece of an element's content.
+/// A part of the content of an element that may contain text.
 #[derive(Debug)]
 pub enum XmlEvent<'x> {
-    /// A child element begins.
+    /// A child element starts.
     Element(StartTag<'x>),
-    /// Some of its text.
+    /// Some of the current element's text.
     Text(Cow<'x, str>),
-    /// It ends.
+    /// The current element ends.
     End,
 }
 
-/// XML being read.
+/// An XML document that is being read.
 pub struct XmlReader<'x> {
     xml: quick_xml::Reader<&'x [u8]>,
     namespaces: NamespaceResolver,
     depth: usize,
 }
 
-/// The text of a message: UTF-8, with or without a byte order mark.
+/// Decodes a message: UTF-8, with or without a byte order mark.
 ///
 /// # Errors
-/// [`Unreadable::Empty`], [`Unreadable::Encoding`].
+/// Returns [`XmlError::Encoding`] if the bytes are not UTF-8, and [`XmlError::Empty`] if there is only white space.
 pub fn decode(bytes: &[u8]) -> Result<&str> {
     let text = std::str::from_utf8(bytes).map_err(|_| XmlError::Encoding)?;
     let text = text.strip_prefix('\u{FEFF}').unwrap_or(text);
@@ -120,13 +124,14 @@ pub fn decode(bytes: &[u8]) -> Result<&str> {
 }
 
 impl<'x> XmlReader<'x> {
-    /// Starts to read.
+    /// Starts to read a document.
     ///
     /// # Errors
-    /// [`Unreadable::Malformed`] when the text holds a character XML does not have.
+    /// Returns [`XmlError::Malformed`] if the text contains a character that XML does not allow.
     pub fn new(text: &'x str) -> Result<Self> {
-        let suspicious = |b: &u8| (*b < b' ' && !matches!(b, b'\t' | b'\n' | b'\r')) || *b == 0xEF;
-        if text.as_bytes().iter().any(suspicious) && !text.chars().all(is_xml_char) {
+        // Forbidden characters are control characters, or U+FFFE and U+FFFF, whose first byte in UTF-8 is 0xEF. Surrogates cannot occur.
+        let may_be_forbidden = |byte: &u8| (*byte < b' ' && !matches!(byte, b'\t' | b'\n' | b'\r')) || *byte == 0xEF;
+        if text.as_bytes().iter().any(may_be_forbidden) && !text.chars().all(is_xml_char) {
             return Err(XmlError::Malformed);
         }
         let mut xml = quick_xml::Reader::from_str(text);
@@ -136,38 +141,38 @@ impl<'x> XmlReader<'x> {
         Ok(Self { xml, namespaces, depth: 0 })
     }
 
-    /// Enters the one element of a SOAP 1.1 body, reads it with `payload`, and makes sure nothing follows.
+    /// Reads a SOAP 1.1 message: `read_payload` reads the only element of the body.
     ///
     /// # Errors
-    /// [`Unreadable::NotSoap`], and whatever `payload` finds.
-    pub fn soap_body<T>(&mut self, payload: impl FnOnce(&mut Self, &StartTag<'x>) -> Result<T>) -> Result<T> {
+    /// Returns [`XmlError::NotSoap`] if the document is not a SOAP 1.1 message, and any error of `read_payload`.
+    pub fn soap_body<T>(&mut self, read_payload: impl FnOnce(&mut Self, &StartTag<'x>) -> Result<T>) -> Result<T> {
         match self.next_node()? {
-            XmlNode::Element(start) if self.is(&start, ENVELOPE, "Envelope") => {}
+            XmlNode::Element(start) if self.is_element(&start, ENVELOPE, "Envelope") => {}
             _ => return Err(XmlError::NotSoap),
         }
         loop {
             match self.next_node()? {
-                XmlNode::Element(start) if self.is(&start, ENVELOPE, "Body") => break,
-                XmlNode::Element(start) if self.is(&start, ENVELOPE, "Header") => self.skip()?,
+                XmlNode::Element(start) if self.is_element(&start, ENVELOPE, "Body") => break,
+                XmlNode::Element(start) if self.is_element(&start, ENVELOPE, "Header") => self.skip()?,
                 _ => return Err(XmlError::NotSoap),
             }
         }
         let XmlNode::Element(start) = self.next_node()? else { return Err(XmlError::NotSoap) };
-        let value = payload(self, &start)?;
+        let value = read_payload(self, &start)?;
         while self.depth > 0 {
-            // Closing tags only: a second element in the body would be an answer to somebody else.
+            // Only end tags may follow: a second element in the body could be the response to another request.
             if let XmlNode::Element(_) = self.next_node()? {
                 return Err(XmlError::NotSoap);
             }
         }
-        self.end_of_document()?;
+        self.expect_end_of_document()?;
         Ok(value)
     }
 
-    /// The next child element, or the end of the current one. Only white space may stand between elements.
+    /// Returns the next child element, or the end of the current element. Only white space is allowed between elements.
     ///
     /// # Errors
-    /// Anything that makes the document unreadable.
+    /// Returns an error if the document is not well-formed, contains text, or exceeds a limit.
     pub fn next_node(&mut self) -> Result<XmlNode<'x>> {
         loop {
             match self.next_event()? {
@@ -179,42 +184,42 @@ impl<'x> XmlReader<'x> {
         }
     }
 
-    /// Leaves the current element, whatever is in it.
+    /// Skips the rest of the current element.
     ///
     /// # Errors
-    /// Anything that makes the document unreadable.
+    /// Returns an error if the document is not well-formed or exceeds a limit.
     pub fn skip(&mut self) -> Result<()> {
-        let outside = self.depth - 1;
-        while self.depth > outside {
+        let parent_depth = self.depth - 1;
+        while self.depth > parent_depth {
             self.next_event()?;
         }
         Ok(())
     }
 
-    /// The text of the current element, to its end: pieces, CDATA sections and references put together.
+    /// Reads the text of the current element to its end: text, CDATA sections and references, joined.
     ///
     /// # Errors
-    /// [`Unreadable::Malformed`] when there are elements in it, or an entity nobody declared.
+    /// Returns [`XmlError::Malformed`] if the element contains elements or an undeclared entity.
     pub fn text(&mut self) -> Result<Cow<'x, str>> {
         let mut text = Cow::Borrowed("");
         loop {
             match self.next_event()? {
                 XmlEvent::End => return Ok(text),
-                XmlEvent::Text(piece) if text.is_empty() => text = piece,
-                XmlEvent::Text(piece) => text.to_mut().push_str(&piece),
+                XmlEvent::Text(part) if text.is_empty() => text = part,
+                XmlEvent::Text(part) => text.to_mut().push_str(&part),
                 XmlEvent::Element(_) => return Err(XmlError::Malformed),
             }
         }
     }
 
-    /// The next piece of the current element's content.
+    /// Returns the next part of the current element's content.
     ///
     /// # Errors
-    /// Anything that makes the document unreadable.
+    /// Returns an error if the document is not well-formed or exceeds a limit.
     pub fn next_event(&mut self) -> Result<XmlEvent<'x>> {
         loop {
-            return Ok(match self.event()? {
-                Event::Start(tag) => XmlEvent::Element(self.start(tag)?),
+            return Ok(match self.next_token()? {
+                Event::Start(tag) => XmlEvent::Element(self.start_tag(tag)?),
                 Event::End(_) => XmlEvent::End,
                 Event::Text(text) => XmlEvent::Text(text.xml10_content()),
                 Event::CData(text) => XmlEvent::Text(text.xml10_content()),
@@ -229,7 +234,7 @@ impl<'x> XmlReader<'x> {
         }
     }
 
-    /// The namespace an element is in, if any.
+    /// Returns the namespace of an element, if any.
     pub fn namespace(&self, start: &StartTag<'_>) -> Option<String> {
         match self.namespaces.resolve_element(start.tag.name()).0 {
             ResolveResult::Bound(Namespace(namespace)) => Some(namespace.to_owned()),
@@ -237,12 +242,12 @@ impl<'x> XmlReader<'x> {
         }
     }
 
-    fn is(&self, start: &StartTag<'_>, namespace: &str, local: &str) -> bool {
+    fn is_element(&self, start: &StartTag<'_>, namespace: &str, local: &str) -> bool {
         start.name() == local
             && matches!(self.namespaces.resolve_element(start.tag.name()).0, ResolveResult::Bound(Namespace(n)) if n == namespace)
     }
 
-    fn start(&self, tag: BytesStart<'x>) -> Result<StartTag<'x>> {
+    fn start_tag(&self, tag: BytesStart<'x>) -> Result<StartTag<'x>> {
         let mut nil = false;
         if !tag.attributes_raw().trim_ascii().is_empty() {
             for (count, attribute) in tag.attributes().enumerate() {
@@ -258,9 +263,10 @@ impl<'x> XmlReader<'x> {
         Ok(StartTag { tag, nil })
     }
 
-    fn event(&mut self) -> Result<Event<'x>> {
-        let event = self.xml.read_event()?;
-        match &event {
+    /// Reads the next token, keeps track of depth and namespaces, and rejects what no message may contain.
+    fn next_token(&mut self) -> Result<Event<'x>> {
+        let token = self.xml.read_event()?;
+        match &token {
             Event::Start(tag) => {
                 self.depth += 1;
                 if self.depth > MAX_DEPTH {
@@ -283,10 +289,10 @@ impl<'x> XmlReader<'x> {
             Event::Eof => return Err(XmlError::Malformed),
             _ => {}
         }
-        Ok(event)
+        Ok(token)
     }
 
-    fn end_of_document(&mut self) -> Result<()> {
+    fn expect_end_of_document(&mut self) -> Result<()> {
         loop {
             match self.xml.read_event()? {
                 Event::Eof => return Ok(()),

@@ -1,124 +1,61 @@
-//! Writing XML. Values can only be written through an escape; names are constants of the program.
+//! Writes XML. Values are always escaped; names are constants of the program.
 
-use std::borrow::Cow;
-
-use crate::domain::{BoundedText, EmailAddress, Extensible, FromLrs, OrganisationRef, Personal, Postcode, ScottishCandidateNumber, Ukprn};
+use crate::lrs::soap::xml_text::ToXmlText;
 use crate::lrs::soap::{ENVELOPE, XSI};
-use crate::schema::{Scalar as _, is_xml_char};
+use crate::schema::is_xml_char;
 
-/// A value as LRS spells it.
-pub trait ToXmlText {
-    /// LRS's text.
-    fn to_xml_text(&self) -> Cow<'_, str>;
-}
+/// Initial capacity in bytes of an envelope.
+const ENVELOPE_CAPACITY_BYTES: usize = 2048;
 
-macro_rules! own_text {
-    ($($t:ty),*) => {$(
-        impl ToXmlText for $t {
-            fn to_xml_text(&self) -> Cow<'_, str> {
-                self.text()
-            }
-        }
-    )*};
-}
-own_text!(Ukprn, OrganisationRef, Postcode, EmailAddress, ScottishCandidateNumber);
-
-impl<const MIN: usize, const MAX: usize> ToXmlText for BoundedText<MIN, MAX> {
-    fn to_xml_text(&self) -> Cow<'_, str> {
-        self.text()
-    }
-}
-
-impl<T: FromLrs> ToXmlText for T {
-    fn to_xml_text(&self) -> Cow<'_, str> {
-        self.to_lrs()
-    }
-}
-
-impl<T: FromLrs> ToXmlText for Extensible<T> {
-    fn to_xml_text(&self) -> Cow<'_, str> {
-        self.to_lrs()
-    }
-}
-
-impl<T: ToXmlText> ToXmlText for Personal<T> {
-    fn to_xml_text(&self) -> Cow<'_, str> {
-        self.reveal().to_xml_text()
-    }
-}
-
-impl ToXmlText for String {
-    fn to_xml_text(&self) -> Cow<'_, str> {
-        Cow::Borrowed(self)
-    }
-}
-
-impl ToXmlText for str {
-    fn to_xml_text(&self) -> Cow<'_, str> {
-        Cow::Borrowed(self)
-    }
-}
-
-macro_rules! numbers {
-    ($($t:ty),*) => {$(
-        impl ToXmlText for $t {
-            fn to_xml_text(&self) -> Cow<'_, str> {
-                Cow::Owned(self.to_string())
-            }
-        }
-    )*};
-}
-numbers!(i32, i64, usize);
-
-/// A character that XML cannot carry was about to be written. Values that were parsed never hold one.
+/// A character that XML does not allow would have been written. Parsed values never contain one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a character that XML cannot carry")]
+#[error("the text contains a character that XML does not allow")]
 pub struct IllegalCharacter;
 
-/// XML being written.
+/// An XML document that is being written.
 #[derive(Default)]
 pub struct XmlWriter {
     xml: String,
-    illegal: bool,
+    has_illegal_character: bool,
 }
 
 impl XmlWriter {
-    /// An empty document, ready for about this many bytes.
+    /// Creates an empty document with space for this many bytes.
     pub fn with_capacity(bytes: usize) -> Self {
-        Self { xml: String::with_capacity(bytes), illegal: false }
+        Self { xml: String::with_capacity(bytes), has_illegal_character: false }
     }
 
-    /// An envelope around what `body` writes.
+    /// Writes a SOAP envelope; `body` writes the content of its body.
     ///
     /// # Errors
-    /// [`IllegalCharacter`], and then nothing must be sent.
+    /// Returns [`IllegalCharacter`] if `body` wrote a character that XML does not allow. The message must not be sent.
     pub fn envelope(body: impl FnOnce(&mut Self)) -> Result<String, IllegalCharacter> {
-        let mut writer = Self::with_capacity(2048);
-        writer.raw("<?xml version=\"1.0\" encoding=\"UTF-8\"?><soapenv:Envelope xmlns:soapenv=\"");
-        writer.raw(ENVELOPE);
-        writer.raw("\" xmlns:xsi=\"");
-        writer.raw(XSI);
-        writer.raw("\"><soapenv:Body>");
+        let mut writer = Self::with_capacity(ENVELOPE_CAPACITY_BYTES);
+        writer.markup("<?xml version=\"1.0\" encoding=\"UTF-8\"?><soapenv:Envelope xmlns:soapenv=\"");
+        writer.markup(ENVELOPE);
+        writer.markup("\" xmlns:xsi=\"");
+        writer.markup(XSI);
+        writer.markup("\"><soapenv:Body>");
         body(&mut writer);
-        writer.raw("</soapenv:Body></soapenv:Envelope>");
+        writer.markup("</soapenv:Body></soapenv:Envelope>");
         writer.finish()
     }
 
-    /// The text written so far.
+    /// Returns the document.
     ///
     /// # Errors
-    /// [`IllegalCharacter`] if any was met.
+    /// Returns [`IllegalCharacter`] if a character that XML does not allow was written.
     pub fn finish(self) -> Result<String, IllegalCharacter> {
-        if self.illegal { Err(IllegalCharacter) } else { Ok(self.xml) }
+        if self.has_illegal_character { Err(IllegalCharacter) } else { Ok(self.xml) }
     }
 
-    /// `<name attributes>…</name>`; `attributes` is written as it stands.
+    /// Writes `<name attributes>…</name>`. The attributes are not escaped.
     pub fn element(&mut self, name: &'static str, attributes: &'static str, content: impl FnOnce(&mut Self)) {
-        self.named(name, attributes, content);
+        self.element_from_document(name, attributes, content);
     }
 
-    /// The same for a name that was read from a document.
-    pub(super) fn named(&mut self, name: &str, attributes: &'static str, content: impl FnOnce(&mut Self)) {
+    /// Writes an element whose name was read from a document.
+    pub(super) fn element_from_document(&mut self, name: &str, attributes: &'static str, content: impl FnOnce(&mut Self)) {
         self.xml.push('<');
         self.xml.push_str(name);
         if !attributes.is_empty() {
@@ -132,33 +69,34 @@ impl XmlWriter {
         self.xml.push('>');
     }
 
-    /// `<name>value</name>`
+    /// Writes `<name>value</name>`.
     pub fn value<T: ToXmlText + ?Sized>(&mut self, name: &'static str, value: &T) {
         self.element(name, "", |writer| writer.text(&value.to_xml_text()));
     }
 
-    /// The value, or nothing.
+    /// Writes the value's element, or nothing if there is no value.
     pub fn optional<T: ToXmlText>(&mut self, name: &'static str, value: Option<&T>) {
         if let Some(value) = value {
             self.value(name, value);
         }
     }
 
-    /// The value, or `<name xsi:nil="true"/>`: for elements LRS wants to see either way.
+    /// Writes the value's element, or `<name xsi:nil="true"/>` if there is no value: for elements that LRS always requires.
     pub fn nillable<T: ToXmlText>(&mut self, name: &'static str, value: Option<&T>) {
         if let Some(value) = value {
             self.value(name, value);
         } else {
-            self.raw("<");
-            self.raw(name);
-            self.raw(" xsi:nil=\"true\"/>");
+            self.markup("<");
+            self.markup(name);
+            self.markup(" xsi:nil=\"true\"/>");
         }
     }
 
-    /// Character data. A reader gets exactly this text back: `\r`, which XML readers would turn into `\n`, goes as a reference.
+    /// Writes character data so that a reader receives exactly this text. `\r` is written as a reference, because XML readers
+    /// convert it to `\n`.
     pub fn text(&mut self, text: &str) {
         let mut written = 0;
-        for (at, c) in text.char_indices() {
+        for (index, c) in text.char_indices() {
             let escaped = match c {
                 '<' => "&lt;",
                 '>' => "&gt;",
@@ -166,18 +104,18 @@ impl XmlWriter {
                 '\r' => "&#13;",
                 c if is_xml_char(c) => continue,
                 _ => {
-                    self.illegal = true;
+                    self.has_illegal_character = true;
                     ""
                 }
             };
-            self.xml.push_str(&text[written..at]);
+            self.xml.push_str(&text[written..index]);
             self.xml.push_str(escaped);
-            written = at + c.len_utf8();
+            written = index + c.len_utf8();
         }
         self.xml.push_str(&text[written..]);
     }
 
-    fn raw(&mut self, markup: &'static str) {
+    fn markup(&mut self, markup: &'static str) {
         self.xml.push_str(markup);
     }
 }
@@ -187,26 +125,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn values_cannot_become_markup() {
+    fn value_with_markup_is_escaped() {
         let mut writer = XmlWriter::default();
         writer.value("Name", "a & b <c attr=\"d\"/> ]]> 'e'\r\n");
-        let xml = writer.finish().expect("legal");
+        let xml = writer.finish().expect("allowed characters");
         assert_eq!(xml, "<Name>a &amp; b &lt;c attr=\"d\"/&gt; ]]&gt; 'e'&#13;\n</Name>");
     }
 
     #[test]
-    fn illegal_characters_stop_the_message() {
+    fn envelope_with_an_illegal_character_is_an_error() {
         for text in ["a\u{1}b", "\0", "\u{FFFF}"] {
             assert_eq!(XmlWriter::envelope(|writer| writer.value("Name", text)), Err(IllegalCharacter), "{text:?}");
         }
     }
 
     #[test]
-    fn absent_values_are_left_out_or_nil() {
+    fn absent_value_is_left_out_or_nil() {
         let mut writer = XmlWriter::default();
         writer.optional::<String>("A", None);
         writer.nillable::<String>("B", None);
         writer.nillable("C", Some(&String::new()));
-        assert_eq!(writer.finish().expect("legal"), "<B xsi:nil=\"true\"/><C></C>");
+        assert_eq!(writer.finish().expect("allowed characters"), "<B xsi:nil=\"true\"/><C></C>");
     }
 }

@@ -1,35 +1,37 @@
-//! The form of messages to the services of data contracts: they know no facets, and members stand in the order of their
-//! names (FACTS 2.9, 2.13).
+//! Sequences of the requests to the R9 service and the external service.
+//!
+//! These services use data contracts: texts have no facets, and members are in alphabetical order (LRS-CONTRACT 2.1, 2.14 to 2.16).
 
-use crate::simulator::schema::{ANY_TEXT, DATE_TIME, INT, Particle, Sequence, nested, nillable, one};
+use crate::simulator::schema::particle::{Particle, Sequence, nested, optional_nillable, required};
+use crate::simulator::schema::simple_type::{ANY_TEXT, DATE_TIME, INT};
 
 const SERVICES: Option<&str> = Some("http://api.lrs.qcf.gov.uk/services");
 const MODEL: Option<&str> = Some("http://api.lrs.qcf.gov.uk/model");
 
-/// There, with a text or nil.
+/// Declares an operation parameter: the element occurs once, with a text or nil.
 const fn parameter(name: &'static str) -> Particle {
-    Particle { nillable: true, ..one(name, &ANY_TEXT) }
+    Particle { nillable: true, ..required(name, &ANY_TEXT) }
 }
 
-/// There with a text, nil, or not there.
+/// Declares a data member: the element has a text, is nil or is absent.
 const fn member(name: &'static str) -> Particle {
-    nillable(name, &ANY_TEXT)
+    optional_nillable(name, &ANY_TEXT)
 }
 
-/// A member with members of its own.
-const fn object(name: &'static str, namespace: Option<&'static str>, particles: &'static [Particle]) -> Particle {
-    Particle { min: 0, nillable: true, ..nested(name, namespace, particles) }
+/// Declares a data member that has members itself.
+const fn object_member(name: &'static str, namespace: Option<&'static str>, particles: &'static [Particle]) -> Particle {
+    Particle { min_occurs: 0, nillable: true, ..nested(name, namespace, particles) }
 }
 
 const INVOKING_ORGANISATION: &[Particle] = &[member("OrganisationRef"), member("Password"), member("Ukprn"), member("Username")];
 
-/// `tem:GetLearnerLearningEvents` (FACTS 2.9).
+/// Content of `tem:GetLearnerLearningEvents` (LRS-CONTRACT 2.14).
 pub const LEARNING_EVENTS: Sequence = Sequence {
     namespace: Some("http://tempuri.org/"),
     particles: &[
         nested("invokingOrganisation", Some("http://schemas.datacontract.org/2004/07/Amor.Qcf.Service.Interface"), INVOKING_ORGANISATION),
         parameter("userType"),
-        one("vendorID", &INT),
+        required("vendorID", &INT),
         parameter("language"),
         parameter("uln"),
         parameter("givenName"),
@@ -43,13 +45,13 @@ pub const LEARNING_EVENTS: Sequence = Sequence {
 const INVOKING_USER: &[Particle] = &[member("OrgPassword"), member("OrganisationRef"), member("UserName")];
 
 const ACHIEVEMENT: &[Particle] = &[
-    one("AchievementAwardDate", &DATE_TIME),
-    one("Action", &INT),
-    one("ActionDate", &DATE_TIME),
+    required("AchievementAwardDate", &DATE_TIME),
+    required("Action", &INT),
+    required("ActionDate", &DATE_TIME),
     member("ActionReason"),
-    nillable("DateofBirth", &DATE_TIME),
+    optional_nillable("DateofBirth", &DATE_TIME),
     parameter("FamilyName"),
-    nillable("Gender", &INT),
+    optional_nillable("Gender", &INT),
     parameter("GivenName"),
     member("Grade"),
     member("LanguageForAssessment"),
@@ -59,19 +61,19 @@ const ACHIEVEMENT: &[Particle] = &[
     parameter("Uln"),
     parameter("UnitOrQualificationReferenceNumber"),
 ];
-const ACHIEVEMENTS: &[Particle] = &[Particle { max: usize::MAX, ..object("Achievement", SERVICES, ACHIEVEMENT) }];
+const ACHIEVEMENTS: &[Particle] = &[Particle { max_occurs: usize::MAX, ..object_member("Achievement", SERVICES, ACHIEVEMENT) }];
 
-/// `svc:SubmitAchievementBatchJob` (FACTS 2.13).
+/// Content of `svc:SubmitAchievementBatchJob` (LRS-CONTRACT 2.15).
 pub const SUBMIT_ACHIEVEMENTS: Sequence = Sequence {
     namespace: SERVICES,
     particles: &[
-        object("invokingUser", MODEL, INVOKING_USER),
+        object_member("invokingUser", MODEL, INVOKING_USER),
         member("emailAddress"),
         member("submissionType"),
-        object("achievements", SERVICES, ACHIEVEMENTS),
+        object_member("achievements", SERVICES, ACHIEVEMENTS),
     ],
 };
 
-/// `svc:GetAchievementBatchJob` (FACTS 2.13).
+/// Content of `svc:GetAchievementBatchJob` (LRS-CONTRACT 2.16).
 pub const GET_ACHIEVEMENTS: Sequence =
-    Sequence { namespace: SERVICES, particles: &[object("invokingUser", MODEL, INVOKING_USER), nillable("jobId", &INT)] };
+    Sequence { namespace: SERVICES, particles: &[object_member("invokingUser", MODEL, INVOKING_USER), optional_nillable("jobId", &INT)] };

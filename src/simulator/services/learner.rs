@@ -1,6 +1,6 @@
-//! The operations of the learner service (FACTS 2.3 to 2.8, 2.10 to 2.12, 2.14).
+//! Operations of the learner service (LRS-CONTRACT 2.4 to 2.13).
 
-use crate::domain::{Date, Extensible, FromLrs as _, Gender, Learner, LearnerDetails, Personal, Uln};
+use crate::domain::{Date, Extensible, FromLrs as _, Gender, Learner, LearnerDetails, Personal, Product, Uln};
 use crate::lrs::codes::LrsCode;
 use crate::lrs::services::learner::{
     FindLearnerResponse, RegisterLearnerResponse, RetrieveUlnsResponse, RetrievedUln, RetrievedUlns, SubmitBatchResponse,
@@ -8,13 +8,15 @@ use crate::lrs::services::learner::{
 };
 use crate::lrs::soap::element::Element;
 use crate::lrs::soap::write::XmlWriter;
-use crate::lrs::soap::xml_mapping::{FromXmlText, Wrapped, XmlRecord};
-use crate::organisations::Product;
-use crate::simulator::Simulator;
-use crate::simulator::endpoints::{Refusal, admit};
-use crate::simulator::learner_register::{Demographics, Refused, SearchMatches};
+use crate::lrs::soap::xml_mapping::{Wrapped, XmlRecord};
+use crate::lrs::soap::xml_text::FromXmlText;
+use crate::simulator::credentials::{Refusal, admit};
+use crate::simulator::learner_batches::batch_learners;
+use crate::simulator::learner_register::RegisterError;
+use crate::simulator::learner_search::{Demographics, SearchMatches};
 use crate::simulator::schema::{self, Violation};
-use crate::simulator::verification::compare;
+use crate::simulator::state::Simulator;
+use crate::simulator::verification::verify_learner;
 
 const FIND: &str = "http://api.lrs.miap.gov.uk/findmsg";
 const REGISTER: &str = "http://api.lrs.miap.gov.uk/regmsg";
@@ -22,19 +24,22 @@ const BATCH: &str = "http://api.lrs.miap.gov.uk/batchmsg";
 const VERIFY_BATCH: &str = "http://api.lrs.miap.gov.uk/vldmsg";
 const REPORT: &str = "http://api.lrs.miap.gov.uk/reportmsg";
 
-/// Does what the request's element says.
-pub fn answer(simulator: &Simulator, request: &Element) -> Result<String, Refusal> {
+/// Executes the operation of a request and returns the response.
+///
+/// # Errors
+/// Returns a [`Refusal`] if the operation is unknown, the request breaks the schema, or the credentials are not sufficient.
+pub fn execute(simulator: &Simulator, request: &Element) -> Result<String, Refusal> {
     match (request.namespace.as_deref().unwrap_or_default(), request.name.as_str()) {
         (FIND, "FindLearnerByULN") => find_by_uln(simulator, request),
         (FIND, "FindLearnerByDemographics") => find_by_demographics(simulator, request),
-        (REGISTER, "RegisterLearner") => register(simulator, request),
-        (REGISTER, "UpdateLearner") => update(simulator, request),
+        (REGISTER, "RegisterLearner") => register_learner(simulator, request),
+        (REGISTER, "UpdateLearner") => update_learner(simulator, request),
         (BATCH, "SubmitBatch") => submit_registration_batch(simulator, request),
-        (BATCH, "GetSubmitBatchOutput") => registration_batch(simulator, request),
+        (BATCH, "GetSubmitBatchOutput") => get_registration_batch(simulator, request),
         (VERIFY_BATCH, "SubmitVerifyBatch") => submit_verification_batch(simulator, request),
-        (VERIFY_BATCH, "GetVerifyBatchOutput") => verification_batch(simulator, request),
+        (VERIFY_BATCH, "GetVerifyBatchOutput") => get_verification_batch(simulator, request),
         (REPORT, "VerifyLearner") => verify(simulator, request),
-        (REPORT, "RetrieveULNs") => retrieve(simulator, request),
+        (REPORT, "RetrieveULNs") => retrieve_ulns(simulator, request),
         (_, name) => Err(Refusal::new("WSEC0002", format!("operation {name}"))),
     }
 }
@@ -60,92 +65,94 @@ fn find_by_demographics(simulator: &Simulator, request: &Element) -> Result<Stri
         post_code: request.text_of("LastKnownPostCode"),
     };
     let mut register = simulator.register();
-    register.remember_search(organisation, &search);
+    register.record_search(organisation, &search);
     find_response(request, register.find_by_demographics(&search))
 }
 
-/// The search repeated as it came, the outcome, and with `FUL` the learners.
-fn find_response(request: &Element, found: SearchMatches) -> Result<String, Refusal> {
-    let (code, learners) = match found {
-        SearchMatches::Nobody => ("WSRC0001", Vec::new()),
-        SearchMatches::TooMany => ("WSRC0002", Vec::new()),
-        SearchMatches::Possible(learners) => ("WSRC0003", learners),
-        SearchMatches::Exact(learner) => ("WSRC0004", vec![*learner]),
-        SearchMatches::Master(learner) => ("WSRC0022", vec![*learner]),
+/// Returns the searched values, the response code and, with the find type `FUL`, the learners.
+fn find_response(request: &Element, matches: SearchMatches) -> Result<String, Refusal> {
+    let (code, learners) = match matches {
+        SearchMatches::NoMatch => ("WSRC0001", Vec::new()),
+        SearchMatches::TooManyMatches => ("WSRC0002", Vec::new()),
+        SearchMatches::PossibleMatches(learners) => ("WSRC0003", learners),
+        SearchMatches::ExactMatch(learner) => ("WSRC0004", vec![*learner]),
+        SearchMatches::LinkedLearner(learner) => ("WSRC0022", vec![*learner]),
     };
     let learner: Vec<Learner> = if request.text_of("FindType") == "FUL" { learners } else { Vec::new() };
     let response = FindLearnerResponse {
         response_code: LrsCode::new(code),
-        uln: echo::<Extensible<Uln>>(request, "ULN"),
-        family_name: echo::<Personal<String>>(request, "FamilyName"),
-        given_name: echo::<Personal<String>>(request, "GivenName"),
-        date_of_birth: echo::<Extensible<Date>>(request, "DateOfBirth"),
-        gender: echo::<Extensible<Gender>>(request, "Gender"),
-        last_known_post_code: echo::<Personal<String>>(request, "LastKnownPostCode"),
-        previous_family_name: echo::<Personal<String>>(request, "PreviousFamilyName"),
-        school_at_age16: echo::<Personal<String>>(request, "SchoolAtAge16"),
-        place_of_birth: echo::<Personal<String>>(request, "PlaceOfBirth"),
-        email_address: echo::<Personal<String>>(request, "EmailAddress"),
+        uln: searched::<Extensible<Uln>>(request, "ULN"),
+        family_name: searched::<Personal<String>>(request, "FamilyName"),
+        given_name: searched::<Personal<String>>(request, "GivenName"),
+        date_of_birth: searched::<Extensible<Date>>(request, "DateOfBirth"),
+        gender: searched::<Extensible<Gender>>(request, "Gender"),
+        last_known_post_code: searched::<Personal<String>>(request, "LastKnownPostCode"),
+        previous_family_name: searched::<Personal<String>>(request, "PreviousFamilyName"),
+        school_at_age16: searched::<Personal<String>>(request, "SchoolAtAge16"),
+        place_of_birth: searched::<Personal<String>>(request, "PlaceOfBirth"),
+        email_address: searched::<Personal<String>>(request, "EmailAddress"),
         learner,
     };
     envelope("ns2:FindLearnerResponse", "xmlns:ns2=\"http://api.lrs.miap.gov.uk/findmsg\"", &response)
 }
 
-fn echo<T: FromXmlText>(request: &Element, name: &str) -> Option<T> {
+/// Returns a value of the search as the request has it.
+fn searched<T: FromXmlText>(request: &Element, name: &str) -> Option<T> {
     request.child(name).and_then(|child| T::from_xml_text(&child.text))
 }
 
-fn register(simulator: &Simulator, request: &Element) -> Result<String, Refusal> {
+fn register_learner(simulator: &Simulator, request: &Element) -> Result<String, Refusal> {
     let organisation = admit(simulator, request, schema::REGISTER, Product::UlnManagement)?;
-    let registered = simulator.register().register(organisation, &details(request)?);
-    let (code, uln) = match registered {
+    let (code, uln) = match simulator.register().register(organisation, &learner_details(request)?) {
         Ok(uln) => ("WSRC0005", Some(Extensible::Known(uln))),
-        Err(refused) => (code_of(refused), None),
+        Err(error) => (code_of(error), None),
     };
     let response = RegisterLearnerResponse { response_code: LrsCode::new(code), uln };
     envelope("ns2:RegisterLearnerResponse", "xmlns:ns2=\"http://api.lrs.miap.gov.uk/regmsg\"", &response)
 }
 
-fn update(simulator: &Simulator, request: &Element) -> Result<String, Refusal> {
+fn update_learner(simulator: &Simulator, request: &Element) -> Result<String, Refusal> {
     admit(simulator, request, schema::UPDATE, Product::UlnManagement)?;
     let learner = request.child("Learner");
     let text = |name| learner.map_or("", |learner| learner.text_of(name)).trim();
-    let version: i32 = text("VersionNumber").parse().map_err(|_| Violation("the version number is too large".into()))?;
-    let updated = match Uln::from_lrs(text("ULN")) {
-        Some(uln) => simulator.register().update(&uln, version, &details(request)?),
-        None => Err(Refused::UlnNotFound),
+    let version_number: i32 = text("VersionNumber").parse().map_err(|_| Violation::new("the version number is too large"))?;
+    let result = match Uln::from_lrs(text("ULN")) {
+        Some(uln) => simulator.register().update(&uln, version_number, &learner_details(request)?),
+        None => Err(RegisterError::UlnNotFound),
     };
-    let code = updated.map_or_else(code_of, |()| "WSRC0006");
+    let code = result.map_or_else(code_of, |()| "WSRC0006");
     let response = UpdateLearnerResponse { response_code: LrsCode::new(code) };
     envelope("ns2:UpdateLearnerResponse", "xmlns:ns2=\"http://api.lrs.miap.gov.uk/regmsg\"", &response)
 }
 
-/// The learner of a registration or update. Its form has been checked; a date the calendar does not have is still refused.
-fn details(request: &Element) -> Result<LearnerDetails, Refusal> {
-    let learner = request.child("Learner").ok_or_else(|| Violation("there is no learner".into()))?;
-    let prohibited = |error| Refusal::from(Violation(format!("the learner is {error}")));
-    learner.as_record().map_err(prohibited)
+/// Returns the learner of a registration or update that the schema allows.
+///
+/// # Errors
+/// Returns a [`Refusal`] if a value is invalid although the schema allows it, such as a date that does not exist.
+fn learner_details(request: &Element) -> Result<LearnerDetails, Refusal> {
+    let learner = request.child("Learner").ok_or_else(|| Violation::new("the learner is missing"))?;
+    learner.to_record().map_err(|error| Violation::new(format!("the learner is {error}")).into())
 }
 
-const fn code_of(refused: Refused) -> &'static str {
-    match refused {
-        Refused::NotRegistered => "WSRC0021",
-        Refused::UlnNotFound => "WSRC0019",
-        Refused::StaleVersion => "WSRC0013",
-        Refused::ShareChange => "WSRC0014",
-        Refused::NoChanges => "WSRC0020",
+const fn code_of(error: RegisterError) -> &'static str {
+    match error {
+        RegisterError::NotRegistered => "WSRC0021",
+        RegisterError::UlnNotFound => "WSRC0019",
+        RegisterError::StaleVersion => "WSRC0013",
+        RegisterError::AbilityToShareNotReversible => "WSRC0014",
+        RegisterError::NoChanges => "WSRC0020",
     }
 }
 
 fn verify(simulator: &Simulator, request: &Element) -> Result<String, Refusal> {
     admit(simulator, request, schema::VERIFY, Product::Verification)?;
-    let asked = request.child("LearnerToVerify").ok_or_else(|| Violation("there is no learner to verify".into()))?;
-    let verified_learner = Wrapped(compare(&simulator.register(), asked));
+    let learner = request.child("LearnerToVerify").ok_or_else(|| Violation::new("the learner to verify is missing"))?;
+    let verified_learner = Wrapped(verify_learner(&simulator.register(), learner));
     let response = VerifyLearnerResponse { verified_learner };
     envelope("ns2:VerifyLearnerResponse", "xmlns:ns2=\"http://api.lrs.miap.gov.uk/reportmsg\"", &response)
 }
 
-fn retrieve(simulator: &Simulator, request: &Element) -> Result<String, Refusal> {
+fn retrieve_ulns(simulator: &Simulator, request: &Element) -> Result<String, Refusal> {
     admit(simulator, request, schema::RETRIEVE, Product::UlnManagement)?;
     let register = simulator.register();
     let ulns = request.child("ULNsToRetrieve").map_or(&[][..], |list| &list.children);
@@ -166,49 +173,49 @@ fn retrieve(simulator: &Simulator, request: &Element) -> Result<String, Refusal>
     envelope("ns2:RetrieveULNsResponse", "xmlns:ns2=\"http://api.lrs.miap.gov.uk/reportmsg\"", &response)
 }
 
-/// Is the count of records that of the learners?
-fn is_counted(request: &Element) -> bool {
-    let learners = request.children.iter().filter(|child| child.name == "Learner").count();
-    request.text_of("LearnerRecordCount").trim().parse() == Ok(learners)
-}
-
 fn submit_registration_batch(simulator: &Simulator, request: &Element) -> Result<String, Refusal> {
     let organisation = admit(simulator, request, schema::SUBMIT_REGISTRATION_BATCH, Product::RegistrationBatches)?;
-    let submitted = if is_counted(request) {
-        let job = simulator.jobs().submit_registration(organisation, &mut simulator.register(), request);
-        ("WSRC0007", job.map_err(|error| Violation(format!("a learner is {error}")))?)
+    let (code, job_id) = if record_count_matches(request) {
+        let result = simulator.jobs().submit_registration(organisation, &mut simulator.register(), request);
+        ("WSRC0007", result.map_err(|error| Violation::new(format!("a learner is {error}")))?)
     } else {
         ("WSRC0017", 0)
     };
-    submit_response("ns2:SubmitBatchResponse", "xmlns:ns2=\"http://api.lrs.miap.gov.uk/batchmsg\"", submitted)
+    envelope("ns2:SubmitBatchResponse", "xmlns:ns2=\"http://api.lrs.miap.gov.uk/batchmsg\"", &submit_response(code, job_id))
 }
 
 fn submit_verification_batch(simulator: &Simulator, request: &Element) -> Result<String, Refusal> {
     let organisation = admit(simulator, request, schema::SUBMIT_VERIFICATION_BATCH, Product::Verification)?;
-    let submitted = if is_counted(request) {
+    let (code, job_id) = if record_count_matches(request) {
         ("WSRC0026", simulator.jobs().submit_verification(organisation, &simulator.register(), request))
     } else {
         ("WSRC0030", 0)
     };
-    submit_response("ns2:SubmitVerifyBatchResponse", "xmlns:ns2=\"http://api.lrs.miap.gov.uk/vldmsg\"", submitted)
+    envelope("ns2:SubmitVerifyBatchResponse", "xmlns:ns2=\"http://api.lrs.miap.gov.uk/vldmsg\"", &submit_response(code, job_id))
 }
 
-fn submit_response(element: &'static str, namespace: &'static str, (code, job): (&str, i64)) -> Result<String, Refusal> {
-    envelope(element, namespace, &SubmitBatchResponse { response_code: Some(LrsCode::new(code)), job_id: Some(job) })
+fn submit_response(code: &str, job_id: i64) -> SubmitBatchResponse {
+    SubmitBatchResponse { response_code: Some(LrsCode::new(code)), job_id: Some(job_id) }
 }
 
-fn registration_batch(simulator: &Simulator, request: &Element) -> Result<String, Refusal> {
+/// Returns `true` if the record count of a batch is the number of its learners.
+fn record_count_matches(request: &Element) -> bool {
+    request.text_of("LearnerRecordCount").trim().parse() == Ok(batch_learners(request).count())
+}
+
+fn get_registration_batch(simulator: &Simulator, request: &Element) -> Result<String, Refusal> {
     let organisation = admit(simulator, request, schema::GET_BATCH, Product::RegistrationBatches)?;
-    let output = simulator.jobs().registration(organisation, job_of(request));
+    let output = simulator.jobs().registration_output(organisation, requested_job_id(request));
     envelope("ns2:GetSubmitBatchOutputResponse", "xmlns:ns2=\"http://api.lrs.miap.gov.uk/batchmsg\"", &output)
 }
 
-fn verification_batch(simulator: &Simulator, request: &Element) -> Result<String, Refusal> {
+fn get_verification_batch(simulator: &Simulator, request: &Element) -> Result<String, Refusal> {
     let organisation = admit(simulator, request, schema::GET_BATCH, Product::Verification)?;
-    let output = simulator.jobs().verification(organisation, job_of(request));
+    let output = simulator.jobs().verification_output(organisation, requested_job_id(request));
     envelope("ns2:GetVerifyBatchOutputResponse", "xmlns:ns2=\"http://api.lrs.miap.gov.uk/vldmsg\"", &output)
 }
 
-fn job_of(request: &Element) -> i64 {
+/// Returns the job number of a request; 0, which no job has, if it is not a number.
+fn requested_job_id(request: &Element) -> i64 {
     request.text_of("JobID").trim().parse().unwrap_or(0)
 }

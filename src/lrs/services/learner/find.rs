@@ -1,14 +1,20 @@
-//! Finding learners (FACTS 2.3, 2.4).
+//! Searches for learners (LRS-CONTRACT 2.4, 2.5).
 
 use crate::domain::{Date, Extensible, FindByDemographics, FindByUln, FindType, Gender, Learner, Personal, Uln};
 use crate::lrs::codes::LrsCode;
 use crate::lrs::operation::{Effect, LrsResponse, Operation, Service};
 use crate::lrs::services::learner::credentials;
-use crate::lrs::soap::xml_mapping::{elements, wire};
+use crate::lrs::services::request_elements::request_elements;
+use crate::lrs::soap::xml_mapping::xml_record;
 
 const NAMESPACES: &str = "xmlns:fin=\"http://api.lrs.miap.gov.uk/findmsg\"";
 
-/// `learnerByULN` (FACTS 2.3): the learner with this ULN, if the names fit.
+const NO_MATCH: &str = "WSRC0001";
+const TOO_MANY_MATCHES: &str = "WSRC0002";
+const EXACT_MATCH: &str = "WSRC0004";
+const LINKED_LEARNER: &str = "WSRC0022";
+
+/// `learnerByULN` (LRS-CONTRACT 2.4): finds the learner with this ULN if the names match.
 impl Operation for FindByUln {
     const NAME: &'static str = "learnerByULN";
     const SERVICE: Service = Service::Learner;
@@ -22,22 +28,22 @@ impl Operation for FindByUln {
         Effect::Read
     }
 
-    elements!([find_type: "FindType",] credentials, [uln: "ULN", family_name: "FamilyName", given_name: "GivenName",]);
+    request_elements!([find_type: "FindType",] credentials, [uln: "ULN", family_name: "FamilyName", given_name: "GivenName",]);
 
-    /// An exact match is the learner that was asked for and nobody else.
-    fn check(&self, answer: &FindLearnerResponse) -> Result<(), &'static str> {
-        let asked = |uln: &Extensible<Uln>| uln.known() == Some(&self.uln);
-        if answer.uln.as_ref().is_some_and(|echo| !asked(echo)) {
-            return Err("it answers a search for another ULN");
+    /// Requires that the response repeats the requested ULN, and that an exact match has it.
+    fn check_response(&self, response: &FindLearnerResponse) -> Result<(), &'static str> {
+        let is_requested = |uln: &Extensible<Uln>| uln.known() == Some(&self.uln);
+        if response.uln.as_ref().is_some_and(|repeated| !is_requested(repeated)) {
+            return Err("it is for a different ULN than the request");
         }
-        if answer.response_code.is("WSRC0004") && !answer.learner.iter().all(|learner| asked(&learner.uln)) {
-            return Err("its exact match is a learner with another ULN");
+        if response.is_exact_match() && !response.learner.iter().all(|learner| is_requested(&learner.uln)) {
+            return Err("its exact match has a different ULN than the request");
         }
-        answer.check(self.find_type)
+        response.check_learners(self.find_type)
     }
 }
 
-/// `learnerByDemographics` (FACTS 2.4): learners with these particulars.
+/// `learnerByDemographics` (LRS-CONTRACT 2.5): finds the learners with these details.
 impl Operation for FindByDemographics {
     const NAME: &'static str = "learnerByDemographics";
     const SERVICE: Service = Service::Learner;
@@ -51,7 +57,7 @@ impl Operation for FindByDemographics {
         Effect::Read
     }
 
-    elements!([find_type: "FindType",] credentials, [
+    request_elements!([find_type: "FindType",] credentials, [
         family_name: "FamilyName",
         given_name: "GivenName",
         date_of_birth: "DateOfBirth",
@@ -63,27 +69,29 @@ impl Operation for FindByDemographics {
         email_address: "EmailAddress" nil,
     ]);
 
-    /// An answer repeats its question; an exact match was born on the day that was asked for.
-    fn check(&self, answer: &FindLearnerResponse) -> Result<(), &'static str> {
-        let bare = |code: &str| code.replace(' ', "").to_ascii_uppercase();
-        let other_date = |date: &Option<Extensible<Date>>| date.as_ref().is_some_and(|date| date.known() != Some(&self.date_of_birth));
-        let other_gender = answer.gender.as_ref().is_some_and(|gender| gender.known() != Some(&self.gender));
-        let other_post_code =
-            answer.last_known_post_code.as_ref().is_some_and(|code| bare(code.reveal()) != bare(self.last_known_post_code.as_str()));
-        if other_date(&answer.date_of_birth) || other_gender || other_post_code {
-            return Err("it answers a search for somebody else");
+    /// Requires that the response repeats the requested details, and that an exact match has the requested date of birth.
+    fn check_response(&self, response: &FindLearnerResponse) -> Result<(), &'static str> {
+        let normalised = |post_code: &str| post_code.replace(' ', "").to_ascii_uppercase();
+        let date_differs = |date: &Option<Extensible<Date>>| date.as_ref().is_some_and(|date| date.known() != Some(&self.date_of_birth));
+        let gender_differs = response.gender.as_ref().is_some_and(|gender| gender.known() != Some(&self.gender));
+        let post_code_differs = response
+            .last_known_post_code
+            .as_ref()
+            .is_some_and(|post_code| normalised(post_code.reveal()) != normalised(self.last_known_post_code.as_str()));
+        if date_differs(&response.date_of_birth) || gender_differs || post_code_differs {
+            return Err("it is for different search details than the request");
         }
-        if answer.response_code.is("WSRC0004") && answer.learner.iter().any(|learner| other_date(&learner.date_of_birth)) {
-            return Err("its exact match is a learner with another date of birth");
+        if response.is_exact_match() && response.learner.iter().any(|learner| date_differs(&learner.date_of_birth)) {
+            return Err("its exact match has a different date of birth than the request");
         }
-        answer.check(self.find_type)
+        response.check_learners(self.find_type)
     }
 }
 
-/// `FindLearnerResponse` (FACTS 2.3): the outcome, the search as LRS understood it, and the learners.
+/// `FindLearnerResponse` (LRS-CONTRACT 2.4): the outcome, the search details as LRS read them, and the learners.
 #[derive(Debug, Clone)]
 pub struct FindLearnerResponse {
-    /// The outcome.
+    /// The code of the outcome.
     pub response_code: LrsCode,
     /// ULN searched for.
     pub uln: Option<Extensible<Uln>>,
@@ -99,7 +107,7 @@ pub struct FindLearnerResponse {
     pub last_known_post_code: Option<Personal<String>>,
     /// Previous family name searched for.
     pub previous_family_name: Option<Personal<String>>,
-    /// School searched for.
+    /// School at the age of 16 searched for.
     pub school_at_age16: Option<Personal<String>>,
     /// Place of birth searched for.
     pub place_of_birth: Option<Personal<String>>,
@@ -109,7 +117,7 @@ pub struct FindLearnerResponse {
     pub learner: Vec<Learner>,
 }
 
-wire!(FindLearnerResponse {
+xml_record!(FindLearnerResponse {
     response_code: "ResponseCode",
     uln: "ULN",
     family_name: "FamilyName",
@@ -131,22 +139,26 @@ impl LrsResponse for FindLearnerResponse {
 }
 
 impl FindLearnerResponse {
-    /// The code and the learners must say the same, or somebody is shown who was not found.
-    fn check(&self, find_type: FindType) -> Result<(), &'static str> {
-        let one_learner = self.response_code.is("WSRC0004") || self.response_code.is("WSRC0022");
-        let nobody = self.response_code.is("WSRC0001") || self.response_code.is("WSRC0002");
+    fn is_exact_match(&self) -> bool {
+        self.response_code.matches(EXACT_MATCH)
+    }
+
+    /// Requires that the code and the number of learners agree. Otherwise a caller could receive a learner who was not found.
+    fn check_learners(&self, find_type: FindType) -> Result<(), &'static str> {
+        let one_learner = self.is_exact_match() || self.response_code.matches(LINKED_LEARNER);
+        let no_learner = self.response_code.matches(NO_MATCH) || self.response_code.matches(TOO_MANY_MATCHES);
         match self.learner.len() {
-            0 if one_learner && find_type == FindType::Full => Err("it announces a learner and holds none"),
-            2.. if one_learner => Err("it announces one learner and holds several"),
-            1.. if nobody => Err("it announces no learner and holds some"),
-            1 if one_learner && self.learner[0].uln.known().is_none() => Err("the learner it announces has no ULN"),
+            0 if one_learner && find_type == FindType::Full => Err("its code reports a learner, but it contains none"),
+            2.. if one_learner => Err("its code reports one learner, but it contains several"),
+            1.. if no_learner => Err("its code reports no learner, but it contains one or more"),
+            1 if one_learner && self.learner[0].uln.known().is_none() => Err("the learner that its code reports has no valid ULN"),
             _ => Ok(()),
         }
     }
 }
 
-// `lrnr:Learner` (FACTS 2.2).
-wire!(Learner {
+// `lrnr:Learner` (LRS-CONTRACT 2.3).
+xml_record!(Learner {
     created_date: "CreatedDate",
     last_updated_date: "LastUpdatedDate",
     uln: "ULN",

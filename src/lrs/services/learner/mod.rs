@@ -1,4 +1,4 @@
-//! The operations of `LearnerService.svc`: only wrapper elements are in a namespace (FACTS 2.0).
+//! The operations of `LearnerService.svc`. Only wrapper elements are in a namespace (LRS-CONTRACT 2.1).
 
 mod find;
 mod register;
@@ -11,17 +11,19 @@ use std::borrow::Cow;
 
 pub use find::FindLearnerResponse;
 pub use register::{RegisterLearnerResponse, UpdateLearnerResponse};
-pub use registration_batch::{GetRegistrationBatch, MOST_LEARNERS, RegistrationBatchOutput, SubmitBatchResponse, SubmitRegistrationBatch};
+pub use registration_batch::{
+    GetRegistrationBatch, MAX_LEARNERS_PER_JOB, RegistrationBatchOutput, SubmitBatchResponse, SubmitRegistrationBatch,
+};
 pub use retrieve::{RetrieveUlnsResponse, RetrievedUln, RetrievedUlns};
 pub use verification_batch::{GetVerificationBatch, SubmitVerificationBatch, VerificationBatchOutput};
 pub use verify::{FailureFlag, VerifiedLearner, VerifyLearnerResponse};
 
 use crate::lrs::codes::LrsCode;
 use crate::lrs::operation::MessageContext;
-use crate::lrs::soap::write::{ToXmlText, XmlWriter};
-use crate::lrs::soap::xml_mapping::FromXmlText;
+use crate::lrs::soap::write::XmlWriter;
+use crate::lrs::soap::xml_text::{FromXmlText, ToXmlText};
 
-/// The four elements that say who asks (FACTS 1.4). An organisation is named by its UKPRN.
+/// Writes the four elements that identify the sender (LRS-CONTRACT 4.1). The organisation is identified by its UKPRN.
 fn credentials(context: &MessageContext<'_>, writer: &mut XmlWriter) {
     let organisation = &context.request.organisation;
     writer.nillable::<String>("OrganisationRef", None);

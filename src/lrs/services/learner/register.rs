@@ -1,15 +1,17 @@
-//! Registering and updating learners (FACTS 2.5, 2.6).
+//! Registration and update of learners (LRS-CONTRACT 2.6, 2.7).
 
 use crate::domain::{Extensible, LearnerDetails, RegisterLearner, Uln, UpdateLearner};
 use crate::lrs::codes::LrsCode;
 use crate::lrs::operation::{Effect, LrsResponse, MessageContext, Operation, Service};
 use crate::lrs::services::learner::credentials;
 use crate::lrs::soap::write::XmlWriter;
-use crate::lrs::soap::xml_mapping::{Fields, XmlRecord as _, wire};
+use crate::lrs::soap::xml_mapping::{FieldMapping, XmlRecord as _, xml_record};
 
 const NAMESPACES: &str = "xmlns:reg=\"http://api.lrs.miap.gov.uk/regmsg\"";
 
-/// `registerSingleLearner` (FACTS 2.5): a new ULN.
+const REGISTERED: &str = "WSRC0005";
+
+/// `registerSingleLearner` (LRS-CONTRACT 2.6): registers a learner and returns the new ULN.
 impl Operation for RegisterLearner {
     const NAME: &'static str = "registerSingleLearner";
     const SERVICE: Service = Service::Learner;
@@ -17,7 +19,7 @@ impl Operation for RegisterLearner {
     const REQUEST_ELEMENT: &'static str = "reg:RegisterLearner";
     const NAMESPACES: &'static str = NAMESPACES;
     const RESPONSE_ELEMENT: &'static str = "RegisterLearnerResponse";
-    const FIELDS: Fields = &[("Learner", "learner")];
+    const FIELDS: FieldMapping = &[("Learner", "learner")];
     type Response = RegisterLearnerResponse;
 
     fn effect(&self) -> Effect {
@@ -29,16 +31,17 @@ impl Operation for RegisterLearner {
         writer.element("Learner", "", |writer| self.learner.write(writer));
     }
 
-    fn check(&self, answer: &RegisterLearnerResponse) -> Result<(), &'static str> {
-        match (answer.response_code.is("WSRC0005"), answer.uln.as_ref().map(Extensible::known)) {
-            (true, None) => Err("it announces a registration and holds no ULN"),
-            (true, Some(None)) => Err("it announces a registration and its ULN is none"),
+    /// Requires a valid ULN if the code reports a registration.
+    fn check_response(&self, response: &RegisterLearnerResponse) -> Result<(), &'static str> {
+        match (response.response_code.matches(REGISTERED), response.uln.as_ref().map(Extensible::known)) {
+            (true, None) => Err("its code reports a registration, but it contains no ULN"),
+            (true, Some(None)) => Err("its code reports a registration, but its ULN is invalid"),
             _ => Ok(()),
         }
     }
 }
 
-/// `updateSingleLearner` (FACTS 2.6): a learner's whole record, if nobody changed it since.
+/// `updateSingleLearner` (LRS-CONTRACT 2.7): replaces a learner's record, unless it was changed since the stated version.
 impl Operation for UpdateLearner {
     const NAME: &'static str = "updateSingleLearner";
     const SERVICE: Service = Service::Learner;
@@ -46,7 +49,7 @@ impl Operation for UpdateLearner {
     const REQUEST_ELEMENT: &'static str = "reg:UpdateLearner";
     const NAMESPACES: &'static str = NAMESPACES;
     const RESPONSE_ELEMENT: &'static str = "UpdateLearnerResponse";
-    const FIELDS: Fields = &[("Learner", "learner"), ("Learner/ULN", "uln"), ("Learner/VersionNumber", "version_number")];
+    const FIELDS: FieldMapping = &[("Learner", "learner"), ("Learner/ULN", "uln"), ("Learner/VersionNumber", "version_number")];
     type Response = UpdateLearnerResponse;
 
     fn effect(&self) -> Effect {
@@ -63,16 +66,16 @@ impl Operation for UpdateLearner {
     }
 }
 
-/// `RegisterLearnerResponse` (FACTS 2.5).
+/// `RegisterLearnerResponse` (LRS-CONTRACT 2.6).
 #[derive(Debug, Clone)]
 pub struct RegisterLearnerResponse {
-    /// The outcome.
+    /// The code of the outcome.
     pub response_code: LrsCode,
     /// The new ULN.
     pub uln: Option<Extensible<Uln>>,
 }
 
-wire!(RegisterLearnerResponse { response_code: "ResponseCode", uln: "ULN" });
+xml_record!(RegisterLearnerResponse { response_code: "ResponseCode", uln: "ULN" });
 
 impl LrsResponse for RegisterLearnerResponse {
     fn code(&self) -> Option<&LrsCode> {
@@ -80,14 +83,14 @@ impl LrsResponse for RegisterLearnerResponse {
     }
 }
 
-/// `UpdateLearnerResponse` (FACTS 2.6).
+/// `UpdateLearnerResponse` (LRS-CONTRACT 2.7).
 #[derive(Debug, Clone)]
 pub struct UpdateLearnerResponse {
-    /// The outcome.
+    /// The code of the outcome.
     pub response_code: LrsCode,
 }
 
-wire!(UpdateLearnerResponse { response_code: "ResponseCode" });
+xml_record!(UpdateLearnerResponse { response_code: "ResponseCode" });
 
 impl LrsResponse for UpdateLearnerResponse {
     fn code(&self) -> Option<&LrsCode> {
@@ -95,8 +98,8 @@ impl LrsResponse for UpdateLearnerResponse {
     }
 }
 
-// `lrnr:LearnerToRegister` (FACTS 2.2).
-wire!(LearnerDetails {
+// `lrnr:LearnerToRegister` (LRS-CONTRACT 2.3).
+xml_record!(LearnerDetails {
     title: "Title",
     given_name: "GivenName",
     middle_other_name: "MiddleOtherName",

@@ -1,23 +1,24 @@
-//! Registration batches (FACTS 2.7, 2.8).
+//! Registration batches (LRS-CONTRACT 2.10, 2.11).
 
 use crate::domain::{BatchLearner, BatchLearnerResult, Extensible, JobType, LocalDateTime};
 use crate::lrs::codes::LrsCode;
 use crate::lrs::operation::{Effect, LrsResponse, MessageContext, Operation, Service};
 use crate::lrs::services::learner::credentials;
+use crate::lrs::services::request_elements::request_elements;
 use crate::lrs::soap::write::XmlWriter;
-use crate::lrs::soap::xml_mapping::{Fields, XmlRecord as _, elements, wire};
+use crate::lrs::soap::xml_mapping::{FieldMapping, XmlRecord as _, xml_record};
 
 const NAMESPACES: &str = "xmlns:bat=\"http://api.lrs.miap.gov.uk/batchmsg\"";
 
-/// How many learners LRS takes in a batch (FACTS 5.1).
-pub const MOST_LEARNERS: usize = 200;
+/// Maximum number of learners that LRS accepts in one job (LRS-CONTRACT 6.1).
+pub const MAX_LEARNERS_PER_JOB: usize = 200;
 
-/// `submitBatchRegistration` (FACTS 2.7).
+/// `submitBatchRegistration` (LRS-CONTRACT 2.10): submits a registration job.
 #[derive(Debug, Clone, Copy)]
 pub struct SubmitRegistrationBatch<'a> {
-    /// Register, or only look.
+    /// Whether to register learners or only to search for them.
     pub job_type: JobType,
-    /// 1 to [`MOST_LEARNERS`] learners.
+    /// 1 to [`MAX_LEARNERS_PER_JOB`] learners.
     pub learners: &'a [BatchLearner],
 }
 
@@ -28,7 +29,7 @@ impl Operation for SubmitRegistrationBatch<'_> {
     const REQUEST_ELEMENT: &'static str = "bat:SubmitBatch";
     const NAMESPACES: &'static str = NAMESPACES;
     const RESPONSE_ELEMENT: &'static str = "SubmitBatchResponse";
-    const FIELDS: Fields = &[("JobType", "job_type"), ("Learner", "learners")];
+    const FIELDS: FieldMapping = &[("JobType", "job_type"), ("Learner", "learners")];
     type Response = SubmitBatchResponse;
 
     fn effect(&self) -> Effect {
@@ -48,10 +49,10 @@ impl Operation for SubmitRegistrationBatch<'_> {
     }
 }
 
-/// `getBatchRegistrationOutput` (FACTS 2.8): also of jobs that were submitted through the portal.
+/// `getBatchRegistrationOutput` (LRS-CONTRACT 2.11): polls a registration job, also one that was submitted in LRS's portal.
 #[derive(Debug, Clone, Copy)]
 pub struct GetRegistrationBatch {
-    /// The job.
+    /// LRS's number of the job.
     pub job_id: i64,
 }
 
@@ -68,23 +69,23 @@ impl Operation for GetRegistrationBatch {
         Effect::Read
     }
 
-    elements!([] credentials, [job_id: "JobID",]);
+    request_elements!([] credentials, [job_id: "JobID",]);
 }
 
-/// `SubmitBatchResponse`, and that of verification batches (FACTS 2.7, 2.11).
+/// `SubmitBatchResponse` and `SubmitVerifyBatchResponse` (LRS-CONTRACT 2.10, 2.12).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SubmitBatchResponse {
-    /// The outcome. The codes of verification batches are not public: go by the job (FACTS 3.2).
+    /// The code of the outcome. The codes of verification batches are not public, so the job's number decides (LRS-CONTRACT 3.5).
     pub response_code: Option<LrsCode>,
-    /// The job; 0 when there is none.
+    /// LRS's number of the job; 0 if LRS created none.
     pub job_id: Option<i64>,
 }
 
-wire!(SubmitBatchResponse { response_code: "ResponseCode", job_id: "JobID" });
+xml_record!(SubmitBatchResponse { response_code: "ResponseCode", job_id: "JobID" });
 
 impl SubmitBatchResponse {
-    /// The job LRS has made, if it has.
-    pub fn job(&self) -> Option<i64> {
+    /// Returns the number of the job that LRS created, if any.
+    pub fn accepted_job_id(&self) -> Option<i64> {
         self.job_id.filter(|job| *job > 0)
     }
 }
@@ -94,37 +95,37 @@ impl LrsResponse for SubmitBatchResponse {
         self.response_code.as_ref()
     }
 
-    fn is_done(&self) -> bool {
-        self.job().is_some()
+    fn is_executed(&self) -> bool {
+        self.accepted_job_id().is_some()
     }
 }
 
-/// `GetSubmitBatchOutputResponse` (FACTS 2.8).
+/// `GetSubmitBatchOutputResponse` (LRS-CONTRACT 2.11).
 #[derive(Debug, Clone)]
 pub struct RegistrationBatchOutput {
-    /// How far the job is.
+    /// The code of the job's status.
     pub response_code: Option<LrsCode>,
-    /// LRS's word for it. The vocabulary is not public: go by the code.
+    /// The job's status in LRS's words. The list of words is not public, so the code decides.
     pub job_status: Option<String>,
-    /// How many learners were registered.
+    /// Number of learners registered.
     pub new_learners_count: Option<i32>,
-    /// How many had a ULN.
+    /// Number of learners who had a ULN.
     pub exists_updated_learners_count: Option<i32>,
-    /// For how many there are candidates.
+    /// Number of learners with possible matches.
     pub possible_match_learners_count: Option<i32>,
-    /// How many were not found.
+    /// Number of learners not found.
     pub learners_not_found_count: Option<i32>,
-    /// How many were rejected.
+    /// Number of learners rejected.
     pub rejected_learners_count: Option<i32>,
-    /// When LRS began.
+    /// When LRS started the job.
     pub job_started_date_time: Option<Extensible<LocalDateTime>>,
-    /// When LRS was done.
+    /// When LRS finished the job.
     pub job_finished_date_time: Option<Extensible<LocalDateTime>>,
-    /// The learners.
+    /// The learners with their results.
     pub learner: Vec<BatchLearnerResult>,
 }
 
-wire!(RegistrationBatchOutput {
+xml_record!(RegistrationBatchOutput {
     response_code: "ResponseCode",
     job_status: "JobStatus",
     new_learners_count: "NewLearnersCount",
@@ -143,10 +144,10 @@ impl LrsResponse for RegistrationBatchOutput {
     }
 }
 
-/// `lrnr:BatchLearner` (FACTS 2.2), not in the order of a single learner, and what follows it.
+/// The elements of `lrnr:BatchLearner` (LRS-CONTRACT 2.3), in another order than those of a single learner, and the elements after them.
 macro_rules! batch_learner {
-    ($record:ty $(, $more:ident : $element:literal)?) => {
-        wire!($record {
+    ($record:ty $(, $last:ident : $element:literal)?) => {
+        xml_record!($record {
             uln: "ULN",
             mis_identifier: "MISIdentifier",
             title: "Title",
@@ -173,11 +174,11 @@ macro_rules! batch_learner {
             verification_type: "VerificationType",
             other_verification_description: "OtherVerificationDescription",
             notes: "Notes",
-            $($more: $element,)?
+            $($last: $element,)?
         });
     };
 }
 
 batch_learner!(BatchLearner);
-// `lrnr:OutputBatchLearner` (FACTS 2.2).
+// `lrnr:OutputBatchLearner` (LRS-CONTRACT 2.3).
 batch_learner!(BatchLearnerResult, return_code: "ReturnCode");

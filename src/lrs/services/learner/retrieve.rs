@@ -1,13 +1,13 @@
-//! Looking up many ULNs (FACTS 2.14). Published, but not among the operations LRS approves interfaces for.
+//! Retrieval of several ULNs (LRS-CONTRACT 2.9). The operation is published, but it is not among those that LRS approves interfaces for.
 
 use crate::domain::{Date, Extensible, Gender, Personal, RetrieveUlns, Uln};
 use crate::lrs::codes::LrsCode;
 use crate::lrs::operation::{Effect, LrsResponse, MessageContext, Operation, Service};
 use crate::lrs::services::learner::credentials;
 use crate::lrs::soap::write::XmlWriter;
-use crate::lrs::soap::xml_mapping::{Fields, Wrapped, wire};
+use crate::lrs::soap::xml_mapping::{FieldMapping, Wrapped, xml_record};
 
-/// `retrieveULNs` (FACTS 2.14).
+/// `retrieveULNs` (LRS-CONTRACT 2.9).
 impl Operation for RetrieveUlns {
     const NAME: &'static str = "retrieveULNs";
     const SERVICE: Service = Service::Learner;
@@ -15,7 +15,7 @@ impl Operation for RetrieveUlns {
     const REQUEST_ELEMENT: &'static str = "rep:RetrieveULNs";
     const NAMESPACES: &'static str = "xmlns:rep=\"http://api.lrs.miap.gov.uk/reportmsg\"";
     const RESPONSE_ELEMENT: &'static str = "RetrieveULNsResponse";
-    const FIELDS: Fields = &[("ULNsToRetrieve/ULN", "ulns")];
+    const FIELDS: FieldMapping = &[("ULNsToRetrieve/ULN", "ulns")];
     type Response = RetrieveUlnsResponse;
 
     fn effect(&self) -> Effect {
@@ -31,26 +31,26 @@ impl Operation for RetrieveUlns {
         });
     }
 
-    /// Every row is about a ULN that was asked for, or the record it was merged into, or about nobody.
-    fn check(&self, answer: &RetrieveUlnsResponse) -> Result<(), &'static str> {
-        let asked = |uln: &Extensible<Uln>| uln.known().is_some_and(|uln| self.ulns.items().contains(uln));
-        let mut rows = answer.retrieved_ulns.iter().flat_map(|list| &list.verified_uln);
-        if rows.all(|row| row.is_about_nobody() || [&row.uln, &row.master_uln].into_iter().flatten().any(asked)) {
+    /// Requires that every row has a requested ULN, as its ULN or as the ULN of its master record, or describes no learner.
+    fn check_response(&self, response: &RetrieveUlnsResponse) -> Result<(), &'static str> {
+        let is_requested = |uln: &Extensible<Uln>| uln.known().is_some_and(|uln| self.ulns.items().contains(uln));
+        let mut rows = response.retrieved_ulns.iter().flat_map(|list| &list.verified_uln);
+        if rows.all(|row| row.has_no_learner() || [&row.uln, &row.master_uln].into_iter().flatten().any(is_requested)) {
             Ok(())
         } else {
-            Err("it is about a ULN that was not asked for")
+            Err("it contains a ULN that was not requested")
         }
     }
 }
 
-/// `RetrieveULNsResponse` (FACTS 2.14). There is no code for the whole.
+/// `RetrieveULNsResponse` (LRS-CONTRACT 2.9). It has no top-level code.
 #[derive(Debug, Clone)]
 pub struct RetrieveUlnsResponse {
-    /// The rows.
+    /// The list of rows.
     pub retrieved_ulns: Option<Wrapped<RetrievedUlns>>,
 }
 
-wire!(RetrieveUlnsResponse { retrieved_ulns: "RetrievedULNs" });
+xml_record!(RetrieveUlnsResponse { retrieved_ulns: "RetrievedULNs" });
 
 impl LrsResponse for RetrieveUlnsResponse {
     fn code(&self) -> Option<&LrsCode> {
@@ -61,20 +61,20 @@ impl LrsResponse for RetrieveUlnsResponse {
 /// The rows of [`RetrieveUlnsResponse`].
 #[derive(Debug, Clone)]
 pub struct RetrievedUlns {
-    /// A row for each ULN.
+    /// One row for each ULN.
     pub verified_uln: Vec<RetrievedUln>,
 }
 
-wire!(RetrievedUlns { verified_uln: "VerifiedULN" });
+xml_record!(RetrievedUlns { verified_uln: "VerifiedULN" });
 
-/// `lrnr:MIAPRetrievedULN` (FACTS 2.2).
+/// `lrnr:MIAPRetrievedULN` (LRS-CONTRACT 2.3).
 #[derive(Debug, Clone)]
 pub struct RetrievedUln {
     /// The ULN.
     pub uln: Option<Extensible<Uln>>,
-    /// The ULN of the record it was merged into.
+    /// The ULN of the master record, if the record was merged.
     pub master_uln: Option<Extensible<Uln>>,
-    /// The outcome for this ULN. The codes are not public.
+    /// The code of the outcome for this ULN. The codes are not public.
     pub response_code: Option<LrsCode>,
     /// Family name.
     pub family_name: Option<Personal<String>>,
@@ -87,8 +87,8 @@ pub struct RetrievedUln {
 }
 
 impl RetrievedUln {
-    /// Is there nothing in it but, perhaps, a code?
-    const fn is_about_nobody(&self) -> bool {
+    /// Returns `true` if the row contains no data except, perhaps, a code.
+    const fn has_no_learner(&self) -> bool {
         matches!(
             self,
             Self { uln: None, master_uln: None, response_code: _, family_name: None, given_name: None, date_of_birth: None, gender: None }
@@ -96,7 +96,7 @@ impl RetrievedUln {
     }
 }
 
-wire!(RetrievedUln {
+xml_record!(RetrievedUln {
     uln: "ULN",
     master_uln: "MasterULN",
     response_code: "ResponseCode",

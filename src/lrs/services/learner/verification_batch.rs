@@ -1,4 +1,4 @@
-//! Verification batches (FACTS 2.11, 2.12).
+//! Verification batches (LRS-CONTRACT 2.12, 2.13).
 
 use crate::domain::{BatchLearnerToVerify, EmailAddress, Extensible, LocalDateTime};
 use crate::lrs::codes::LrsCode;
@@ -6,17 +6,18 @@ use crate::lrs::operation::{Effect, LrsResponse, MessageContext, Operation, Serv
 use crate::lrs::services::learner::credentials;
 use crate::lrs::services::learner::registration_batch::SubmitBatchResponse;
 use crate::lrs::services::learner::verify::VerifiedLearner;
+use crate::lrs::services::request_elements::request_elements;
 use crate::lrs::soap::write::XmlWriter;
-use crate::lrs::soap::xml_mapping::{Fields, elements, wire};
+use crate::lrs::soap::xml_mapping::{FieldMapping, xml_record};
 
 const NAMESPACES: &str = "xmlns:vld=\"http://api.lrs.miap.gov.uk/vldmsg\"";
 
-/// `submitVerifyBatch` (FACTS 2.11).
+/// `submitVerifyBatch` (LRS-CONTRACT 2.12): submits a verification job.
 #[derive(Debug, Clone, Copy)]
 pub struct SubmitVerificationBatch<'a> {
-    /// Whom LRS tells when it is done.
+    /// The address that LRS notifies when the job is finished.
     pub notify_email: Option<&'a EmailAddress>,
-    /// 1 to 200 learners.
+    /// 1 to [`MAX_LEARNERS_PER_JOB`](super::MAX_LEARNERS_PER_JOB) learners.
     pub learners: &'a [BatchLearnerToVerify],
 }
 
@@ -27,10 +28,10 @@ impl Operation for SubmitVerificationBatch<'_> {
     const REQUEST_ELEMENT: &'static str = "vld:SubmitVerifyBatch";
     const NAMESPACES: &'static str = NAMESPACES;
     const RESPONSE_ELEMENT: &'static str = "SubmitVerifyBatchResponse";
-    const FIELDS: Fields = &[("OrgEmail", "notify_email"), ("Learner", "learners")];
+    const FIELDS: FieldMapping = &[("OrgEmail", "notify_email"), ("Learner", "learners")];
     type Response = SubmitBatchResponse;
 
-    /// It changes nothing in the register; at worst LRS verifies twice.
+    /// A repeated job changes no records: at worst LRS verifies twice.
     fn effect(&self) -> Effect {
         Effect::Read
     }
@@ -52,10 +53,10 @@ impl Operation for SubmitVerificationBatch<'_> {
     }
 }
 
-/// `getVerifyBatchOutput` (FACTS 2.12): also of jobs that were submitted through the portal.
+/// `getVerifyBatchOutput` (LRS-CONTRACT 2.13): polls a verification job, also one that was submitted in LRS's portal.
 #[derive(Debug, Clone, Copy)]
 pub struct GetVerificationBatch {
-    /// The job.
+    /// LRS's number of the job.
     pub job_id: i64,
 }
 
@@ -72,25 +73,25 @@ impl Operation for GetVerificationBatch {
         Effect::Read
     }
 
-    elements!([] credentials, [job_id: "JobID",]);
+    request_elements!([] credentials, [job_id: "JobID",]);
 }
 
-/// `GetVerifyBatchOutputResponse` (FACTS 2.12).
+/// `GetVerifyBatchOutputResponse` (LRS-CONTRACT 2.13).
 #[derive(Debug, Clone)]
 pub struct VerificationBatchOutput {
-    /// How far the job is. The codes are not public (FACTS 3.2).
+    /// The code of the job's status. The codes are not public (LRS-CONTRACT 3.5).
     pub response_code: Option<LrsCode>,
-    /// LRS's word for it. The vocabulary is not public either.
+    /// The job's status in LRS's words. The list of words is not public.
     pub job_status: Option<String>,
-    /// When LRS began.
+    /// When LRS started the job.
     pub job_started_date_time: Option<Extensible<LocalDateTime>>,
-    /// When LRS was done.
+    /// When LRS finished the job.
     pub job_finished_date_time: Option<Extensible<LocalDateTime>>,
-    /// The learners.
+    /// The learners with their results.
     pub verified_learner: Vec<VerifiedLearner>,
 }
 
-wire!(VerificationBatchOutput {
+xml_record!(VerificationBatchOutput {
     response_code: "ResponseCode",
     job_status: "JobStatus",
     job_started_date_time: "JobStartedDateTime",

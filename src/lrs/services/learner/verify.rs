@@ -1,4 +1,4 @@
-//! Verifying learners (FACTS 2.10).
+//! Verification of learners (LRS-CONTRACT 2.8).
 
 use crate::domain::{Date, Extensible, Gender, Personal, Uln, VerifyLearner};
 use crate::lrs::codes::LrsCode;
@@ -6,9 +6,16 @@ use crate::lrs::operation::{Effect, LrsResponse, MessageContext, Operation, Serv
 use crate::lrs::services::learner::credentials;
 use crate::lrs::soap::read::{XmlError, XmlReader};
 use crate::lrs::soap::write::XmlWriter;
-use crate::lrs::soap::xml_mapping::{Fields, Wrapped, XmlRecord, wire};
+use crate::lrs::soap::xml_mapping::{FieldMapping, Wrapped, XmlRecord, xml_record};
 
-/// `verifyLearner` (FACTS 2.10). The one operation of its service with a `SOAPAction`.
+const MATCH: &str = "WSVRC001";
+const LINKED_MATCH: &str = "WSVRC002";
+const SIMILAR_NAMES: &str = "WSVRC003";
+
+/// The failure flags that contradict a match. The others (VRF2 to VRF4, VRF6) compare one name with another name.
+const CONTRADICTS_MATCH: [&str; 4] = ["VRF1", "VRF5", "VRF7", "VRF8"];
+
+/// `verifyLearner` (LRS-CONTRACT 2.8): the only operation of its service with a `SOAPAction`.
 impl Operation for VerifyLearner {
     const NAME: &'static str = "verifyLearner";
     const SERVICE: Service = Service::Learner;
@@ -16,7 +23,7 @@ impl Operation for VerifyLearner {
     const REQUEST_ELEMENT: &'static str = "rep:VerifyLearner";
     const NAMESPACES: &'static str = "xmlns:rep=\"http://api.lrs.miap.gov.uk/reportmsg\"";
     const RESPONSE_ELEMENT: &'static str = "VerifyLearnerResponse";
-    const FIELDS: Fields = &[
+    const FIELDS: FieldMapping = &[
         ("LearnerToVerify/ULN", "uln"),
         ("LearnerToVerify/FamilyName", "family_name"),
         ("LearnerToVerify/GivenName", "given_name"),
@@ -40,31 +47,31 @@ impl Operation for VerifyLearner {
         });
     }
 
-    fn check(&self, answer: &VerifyLearnerResponse) -> Result<(), &'static str> {
-        let learner = &answer.verified_learner;
-        let other = |uln: &Option<Extensible<Uln>>| uln.as_ref().is_some_and(|uln| uln.known() != Some(&self.uln));
-        let Some(code) = &learner.response_code else { return Err("it does not say what came of it") };
-        let not_linked = code.is("WSVRC001") || code.is("WSVRC003");
-        if other(&learner.searched_uln) || (not_linked && other(&learner.uln)) {
-            return Err("it is about another ULN");
+    /// Requires a code, the requested ULN unless the record is linked, and no failed comparison if the code reports a match.
+    fn check_response(&self, response: &VerifyLearnerResponse) -> Result<(), &'static str> {
+        let learner = &response.verified_learner;
+        let differs = |uln: &Option<Extensible<Uln>>| uln.as_ref().is_some_and(|uln| uln.known() != Some(&self.uln));
+        let Some(code) = &learner.response_code else { return Err("it contains no response code") };
+        let is_not_linked = code.matches(MATCH) || code.matches(SIMILAR_NAMES);
+        if differs(&learner.searched_uln) || (is_not_linked && differs(&learner.uln)) {
+            return Err("it is for a different ULN than the request");
         }
-        // Names compared crosswise (VRF2 to VRF4, VRF6) say nothing against a match.
-        let fits = code.is("WSVRC001") || code.is("WSVRC002");
-        if fits && learner.failure_flag.iter().any(|flag| matches!(flag.0.reveal().as_str(), "VRF1" | "VRF5" | "VRF7" | "VRF8")) {
-            return Err("it says that everything fits, and names what does not");
+        let is_match = code.matches(MATCH) || code.matches(LINKED_MATCH);
+        if is_match && learner.failure_flag.iter().any(|flag| CONTRADICTS_MATCH.contains(&flag.0.reveal().as_str())) {
+            return Err("its code reports a match, but it lists a failed comparison");
         }
         Ok(())
     }
 }
 
-/// `VerifyLearnerResponse`: everything, the code included, is about the learner (FACTS 2.10).
+/// `VerifyLearnerResponse` (LRS-CONTRACT 2.8): the learner. The response code is part of the learner.
 #[derive(Debug, Clone)]
 pub struct VerifyLearnerResponse {
     /// The learner.
     pub verified_learner: Wrapped<VerifiedLearner>,
 }
 
-wire!(VerifyLearnerResponse { verified_learner: "VerifiedLearner" });
+xml_record!(VerifyLearnerResponse { verified_learner: "VerifiedLearner" });
 
 impl LrsResponse for VerifyLearnerResponse {
     fn code(&self) -> Option<&LrsCode> {
@@ -72,39 +79,39 @@ impl LrsResponse for VerifyLearnerResponse {
     }
 }
 
-/// `lrnr:MIAPVerifiedLearner` and, in batches, `lrnr:MIAPVerifiedBatchLearner` (FACTS 2.2): what was asked, what came of it,
-/// and LRS's own values.
+/// `lrnr:MIAPVerifiedLearner` and, in batches, `lrnr:MIAPVerifiedBatchLearner` (LRS-CONTRACT 2.3): the requested values, the outcome and
+/// the values in LRS's record.
 #[derive(Debug, Clone)]
 pub struct VerifiedLearner {
-    /// The caller's own name for the record; in batches only.
+    /// The caller's own identifier of the record; in batches only.
     pub mis_identifier: Option<Personal<String>>,
-    /// ULN asked about.
+    /// Requested ULN.
     pub searched_uln: Option<Extensible<Uln>>,
-    /// Family name asked about.
+    /// Requested family name.
     pub searched_family_name: Option<Personal<String>>,
-    /// Given name asked about.
+    /// Requested given name.
     pub searched_given_name: Option<Personal<String>>,
-    /// Date of birth asked about.
+    /// Requested date of birth.
     pub searched_date_of_birth: Option<Extensible<Date>>,
-    /// Gender asked about.
+    /// Requested gender.
     pub searched_gender: Option<Extensible<Gender>>,
-    /// The outcome.
+    /// The code of the outcome.
     pub response_code: Option<LrsCode>,
-    /// ULN at LRS.
+    /// ULN in LRS's record.
     pub uln: Option<Extensible<Uln>>,
-    /// Family name at LRS.
+    /// Family name in LRS's record.
     pub family_name: Option<Personal<String>>,
-    /// Given name at LRS.
+    /// Given name in LRS's record.
     pub given_name: Option<Personal<String>>,
-    /// Date of birth at LRS.
+    /// Date of birth in LRS's record.
     pub date_of_birth: Option<Extensible<Date>>,
-    /// Gender at LRS.
+    /// Gender in LRS's record.
     pub gender: Option<Extensible<Gender>>,
-    /// What does not fit.
+    /// The comparisons that failed.
     pub failure_flag: Vec<FailureFlag>,
 }
 
-wire!(VerifiedLearner {
+xml_record!(VerifiedLearner {
     mis_identifier: "MISIdentifier",
     searched_uln: "SearchedULN",
     searched_family_name: "SearchedFamilyName",
@@ -120,13 +127,13 @@ wire!(VerifiedLearner {
     failure_flag: "FailureFlag",
 });
 
-/// A comparison that failed, as LRS names it: `VRF1` to `VRF8`.
+/// A comparison that failed, by LRS's name: `VRF1` to `VRF8`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FailureFlag(pub Personal<String>);
 
-/// An element with nothing in it but text, of which there may be several.
+/// The element contains only text. It is a record because it may occur several times.
 impl XmlRecord for FailureFlag {
-    const FIELDS: Fields = &[];
+    const FIELDS: FieldMapping = &[];
 
     fn read(reader: &mut XmlReader<'_>) -> Result<Self, XmlError> {
         Ok(Self(Personal::new(reader.text()?.trim().to_owned())))

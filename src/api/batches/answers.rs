@@ -1,0 +1,207 @@
+//! Answers that all batch resources share: a batch, its parts, and lists of batches.
+
+use std::collections::BTreeMap;
+
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
+
+use crate::api::string_enum::string_enum;
+use crate::api::timestamp::Timestamp;
+use crate::batches::model::{Batch, BatchStatus, EpochMillis, Part, PartReason, PartState};
+use crate::schema::answer;
+use crate::schema::openapi::PropertySchema;
+
+answer! {
+    /// State of a batch.
+    #[derive(Debug)]
+    pub struct BatchState {
+        /// Identifier of the batch.
+        pub batch_id: String,
+        /// `ACCEPTED`: no part has been sent to LRS. `SUBMITTING`: some parts have been sent. `PROCESSING`: all parts have been sent.
+        /// `PAUSED`: the gateway waits for your decision about the parts with the status `UNCONFIRMED`. `COMPLETE`: all results are
+        /// available. `PARTIALLY_COMPLETE`: some results are available, and no more will follow. `FAILED`: there are no results, and none
+        /// will follow.
+        pub status: BatchStatus,
+        /// Number of records. For a tracked job, the number is known only when the job is complete.
+        pub records: u32,
+        /// Progress of the records.
+        pub progress: BatchProgress,
+        /// Parts of the batch, in the order of the records. Each part is one LRS job. Absent in lists.
+        pub parts: Option<Vec<BatchPart>>,
+        /// Time at which the batch was accepted.
+        pub created_at: Timestamp,
+        /// Time of the last change.
+        pub updated_at: Timestamp,
+        /// Time at which the gateway erases the batch and its results, unless you erase it earlier.
+        pub expires_at: Timestamp,
+        /// Time to wait before you read the batch again, in seconds. Absent if the batch will not change without your action.
+        pub retry_after_seconds: Option<u64>,
+    }
+}
+
+answer! {
+    /// Progress of the records of a batch.
+    #[derive(Debug)]
+    pub struct BatchProgress {
+        /// Number of records that LRS has accepted for processing.
+        pub submitted: u32,
+        /// Number of records in parts with available results.
+        pub returned: u32,
+        /// Number of records that LRS did not accept, or returned no results for.
+        pub failed: u32,
+    }
+}
+
+answer! {
+    /// Part of a batch: the records that LRS processes as one job.
+    #[derive(Debug)]
+    pub struct BatchPart {
+        /// Number of the part, from 1.
+        pub part: u32,
+        /// Position of the part's first record in the batch, from 0.
+        pub first_position: u32,
+        /// Number of records.
+        pub records: u32,
+        /// `WAITING`: not sent yet. `SUBMITTED`: sent to LRS. `COMPLETE`: results available. `FAILED`: no results, and none will follow.
+        /// `UNCONFIRMED`: sent, but LRS's response was lost or is an undocumented error, so it is not known whether LRS has the part. Decide
+        /// with `resubmit` or `discard`.
+        pub status: PartStatus,
+        /// Number of the LRS job.
+        pub lrs_job_id: Option<String>,
+        /// Last code for the part, as returned by LRS.
+        pub lrs_code: Option<String>,
+        /// Reason why the part has not progressed.
+        pub reason: Option<PartReason>,
+        /// Status of the job, as returned by LRS. The statuses of registration and verification jobs are not public.
+        pub job_status: Option<String>,
+        /// Time at which LRS started the job.
+        pub job_started_date_time: Option<Timestamp>,
+        /// Time at which LRS finished the job.
+        pub job_finished_date_time: Option<Timestamp>,
+        /// Counters of LRS, by their names in LRS. LRS returns them with the results.
+        pub counts: Option<BTreeMap<String, i32>>,
+        /// Time at which LRS accepted the part. Absent for a tracked job.
+        pub submitted_at: Option<Timestamp>,
+        /// Time of the last change.
+        pub updated_at: Timestamp,
+    }
+}
+
+answer! {
+    /// Page of the organisation's batches, newest first.
+    #[derive(Debug)]
+    pub struct BatchList {
+        /// Batches, without their parts.
+        pub batches: Vec<BatchState>,
+        /// `cursor` of the next page. Absent on the last page.
+        pub next: Option<String>,
+    }
+}
+
+string_enum! {
+    impl BatchStatus {
+        Accepted = "ACCEPTED",
+        Submitting = "SUBMITTING",
+        Processing = "PROCESSING",
+        Complete = "COMPLETE",
+        PartiallyComplete = "PARTIALLY_COMPLETE",
+        Failed = "FAILED",
+        Paused = "PAUSED",
+    }
+}
+
+string_enum! {
+    /// Status of a part for callers. It does not show that a part is being sent.
+    pub enum PartStatus {
+        /// Not sent yet, or being sent.
+        Waiting = "WAITING",
+        /// Sent to LRS.
+        Submitted = "SUBMITTED",
+        /// Results available.
+        Complete = "COMPLETE",
+        /// No results, and none will follow.
+        Failed = "FAILED",
+        /// Sent, with an unknown outcome.
+        Unconfirmed = "UNCONFIRMED",
+    }
+}
+
+impl From<PartState> for PartStatus {
+    fn from(state: PartState) -> Self {
+        match state {
+            PartState::Waiting | PartState::Sending => Self::Waiting,
+            PartState::Submitted => Self::Submitted,
+            PartState::Complete => Self::Complete,
+            PartState::Failed => Self::Failed,
+            PartState::Unconfirmed => Self::Unconfirmed,
+        }
+    }
+}
+
+impl From<&Batch> for BatchState {
+    fn from(batch: &Batch) -> Self {
+        let records_in =
+            |states: &[PartState]| batch.parts.iter().filter(|part| states.contains(&part.state)).map(|part| part.record_count).sum();
+        // A failed part that has a job counts as submitted too.
+        let submitted = batch.parts.iter().filter(|part| part.job_id.is_some()).map(|part| part.record_count).sum();
+        let progress = BatchProgress { submitted, returned: records_in(&[PartState::Complete]), failed: records_in(&[PartState::Failed]) };
+        Self {
+            batch_id: batch.id.to_string(),
+            status: batch.status(),
+            records: batch.record_count(),
+            progress,
+            parts: Some(batch.numbered_parts().map(|(number, part)| BatchPart::new(number, part)).collect()),
+            created_at: Timestamp(batch.header.created_at),
+            updated_at: Timestamp(batch.updated_at()),
+            expires_at: Timestamp(batch.expires_at),
+            retry_after_seconds: retry_after_seconds(batch),
+        }
+    }
+}
+
+impl BatchPart {
+    fn new(number: u32, part: &Part) -> Self {
+        Self {
+            part: number,
+            first_position: part.first_position,
+            records: part.record_count,
+            status: part.state.into(),
+            lrs_job_id: part.job_id.map(|job_id| job_id.to_string()),
+            lrs_code: part.lrs_code.clone(),
+            reason: part.reason,
+            job_status: part.job_report.status.clone(),
+            job_started_date_time: part.job_report.started_at.map(Timestamp),
+            job_finished_date_time: part.job_report.finished_at.map(Timestamp),
+            counts: Some(part.counters.clone()).filter(|counters| !counters.is_empty()),
+            submitted_at: part.submitted_at.map(Timestamp),
+            updated_at: Timestamp(part.updated_at),
+        }
+    }
+}
+
+/// Returns the time until the next change is likely: shortly after the next action is due, or after a few seconds if it is overdue. `None` if
+/// no action is due.
+fn retry_after_seconds(batch: &Batch) -> Option<u64> {
+    const OVERDUE_RETRY_SECONDS: u64 = 5;
+    const MAX_RETRY_SECONDS: u64 = 300;
+    let now = EpochMillis(jiff::Timestamp::now().as_millisecond());
+    let due_at = batch.next_due_at()?;
+    Some(if due_at > now { (due_at.since(now).as_secs() + 1).min(MAX_RETRY_SECONDS) } else { OVERDUE_RETRY_SECONDS })
+}
+
+/// The counters of LRS, by name.
+impl PropertySchema for BTreeMap<String, i32> {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new().schema_type(Type::Object).additional_properties(Some(i32::schema())).into()
+    }
+}
+
+/// An open list: the description names the reasons, so that a new one does not break generated clients.
+impl PropertySchema for PartReason {
+    fn schema() -> RefOr<Schema> {
+        const DESCRIPTION: &str = "One of `LRS_UNAVAILABLE`, `LRS_MAINTENANCE` (the gateway tries again after both), \
+            `LRS_CREDENTIALS_REJECTED`, `LRS_REJECTED_REQUEST`, `LRS_REJECTED` (LRS created no job: see `lrsCode`), `ANSWER_LOST`, \
+            `JOB_UNKNOWN`, `JOB_FAILED`, `TIMED_OUT`, `DISCARDED`, `UNREADABLE`. New reasons may be added.";
+        ObjectBuilder::new().schema_type(Type::String).description(Some(DESCRIPTION)).into()
+    }
+}

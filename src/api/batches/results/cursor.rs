@@ -1,0 +1,46 @@
+//! Cursors of result pages.
+
+use std::fmt;
+
+use crate::api::extract::pagination::Cursor;
+
+/// The start of a page of results.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ResultCursor {
+    /// Number of the part, from 1.
+    pub part: u32,
+    /// Number of the part's results that come before the page.
+    pub offset: usize,
+}
+
+impl ResultCursor {
+    /// The start of the first page.
+    pub const START: Self = Self { part: 1, offset: 0 };
+}
+
+impl Cursor for ResultCursor {
+    fn parse(text: &str) -> Option<Self> {
+        let (part, offset) = text.split_once('-')?;
+        Some(Self { part: part.parse().ok().filter(|part| *part > 0)?, offset: offset.parse().ok()? })
+    }
+}
+
+impl fmt::Display for ResultCursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.part, self.offset)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn result_cursor_display_parses_back_and_other_text_is_rejected() {
+        let cursor = ResultCursor { part: 7, offset: 1000 };
+        assert_eq!(ResultCursor::parse(&cursor.to_string()), Some(cursor));
+        for other in ["", "7", "0-1", "7-", "-1-1", "7-1-1"] {
+            assert_eq!(ResultCursor::parse(other), None, "{other}");
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! Encryption of the blobs of batches.
+
+use std::sync::Arc;
+
+use crate::batches::model::{BatchId, PartBlob};
+use crate::storage::encryption::{DecryptError, KeyRing};
+
+/// Encrypts the blobs of batches. A blob can be decrypted only under its own batch and name.
+#[derive(Debug, Clone)]
+pub struct BlobCipher(Arc<KeyRing>);
+
+impl BlobCipher {
+    /// Creates a cipher with these keys.
+    pub const fn new(key_ring: Arc<KeyRing>) -> Self {
+        Self(key_ring)
+    }
+
+    /// Compresses and encrypts a blob. Returns it with its name.
+    ///
+    /// # Errors
+    /// Returns [`DecryptError`] if there is no key or encryption fails.
+    pub fn encrypt(&self, id: BatchId, blob: PartBlob, plaintext: &[u8]) -> Result<(PartBlob, Vec<u8>), DecryptError> {
+        Ok((blob, self.0.encrypt(&associated_data(id, blob), plaintext)?))
+    }
+
+    /// Encrypts a blob that is compressed already. Returns it with its name.
+    ///
+    /// # Errors
+    /// Returns [`DecryptError`] if there is no key or encryption fails.
+    pub fn encrypt_compressed(&self, id: BatchId, blob: PartBlob, compressed: Vec<u8>) -> Result<(PartBlob, Vec<u8>), DecryptError> {
+        Ok((blob, self.0.encrypt_compressed(&associated_data(id, blob), compressed)?))
+    }
+}
+
+/// An encrypted blob as it is stored.
+pub struct EncryptedBlob {
+    /// The batch.
+    pub id: BatchId,
+    /// Name of the blob.
+    pub blob: PartBlob,
+    /// Encrypted content.
+    pub bytes: Vec<u8>,
+}
+
+impl EncryptedBlob {
+    /// Decrypts and decompresses the blob.
+    ///
+    /// # Errors
+    /// Returns [`DecryptError`] if the key is unknown, or the content was changed or belongs elsewhere.
+    pub fn decrypt(&self, cipher: &BlobCipher) -> Result<Vec<u8>, DecryptError> {
+        cipher.0.decrypt(&associated_data(self.id, self.blob), &self.bytes)
+    }
+}
+
+fn associated_data(id: BatchId, blob: PartBlob) -> String {
+    format!("{id}:{blob}")
+}

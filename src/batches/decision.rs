@@ -1,0 +1,77 @@
+//! Decisions of callers about unconfirmed parts.
+
+use crate::batches::error::BatchError;
+use crate::batches::metadata::BatchMetadata;
+use crate::batches::model::{Batch, PartBlob, PartState};
+use crate::batches::repository::{BlobChanges, PartUpdate};
+use crate::batches::service::BatchService;
+use crate::batches::transitions::{discarded, resubmitted};
+use crate::observability::metrics;
+use crate::organisations::RequestContext;
+
+/// A caller's decision about an unconfirmed part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decision {
+    /// Send the part again.
+    Resubmit,
+    /// Do not send the part again.
+    Discard,
+}
+
+/// The outcome of a decision.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DecisionOutcome {
+    /// The decision is stored.
+    Applied,
+    /// The batch has no part with this number.
+    NoSuchPart,
+    /// The part is not unconfirmed.
+    NotAwaitingDecision,
+}
+
+impl BatchService {
+    /// Applies a decision to an unconfirmed part.
+    ///
+    /// # Errors
+    /// Returns [`BatchError`] if the store fails or an encryption key is missing.
+    pub async fn decide(
+        &self,
+        context: &RequestContext,
+        batch: &Batch,
+        number: u32,
+        decision: Decision,
+    ) -> Result<DecisionOutcome, BatchError> {
+        let Some(part) = batch.part(number) else { return Ok(DecisionOutcome::NoSuchPart) };
+        if part.state != PartState::Unconfirmed {
+            return Ok(DecisionOutcome::NotAwaitingDecision);
+        }
+        let now = self.prepare().await?;
+        // The batch is kept longer than planned at its acceptance. So are the keys that encrypted it.
+        self.key_registry.extend_all(now, self.latest_expiry(now)).await?;
+        let (updated, blobs) = match decision {
+            Decision::Resubmit => {
+                let user = BatchMetadata::submitted_by(context);
+                let json = serde_json::to_vec(&user).map_err(|_| BatchError::Unreadable("metadata of a resubmission"))?;
+                let blob = self.cipher.encrypt(batch.id, PartBlob::ResubmittedBy(number), &json)?;
+                (resubmitted(part, now), BlobChanges { put: vec![blob], erase: Vec::new() })
+            }
+            Decision::Discard => (discarded(part, now), BlobChanges { put: Vec::new(), erase: vec![PartBlob::Records(number)] }),
+        };
+        let update = PartUpdate { number, expected: part, updated: &updated, blobs: &blobs };
+        if !self.repository.update_part(batch.id, update).await? {
+            return Ok(DecisionOutcome::NotAwaitingDecision);
+        }
+        metrics::record_part_state(batch.header.kind.name(), updated.state.name());
+        tracing::info!(batch = %batch.id, part = number, ?decision, "part decision applied");
+        // The decision is stored, even if these steps fail: a worker rechecks the batch after some hours in any case.
+        let mut follow_up = self.repository.wake(batch.id).await;
+        if decision == Decision::Resubmit {
+            follow_up = self.repository.set_expiry(batch, self.latest_expiry(now)).await.and(follow_up);
+        }
+        if let Err(error) = follow_up {
+            tracing::warn!(batch = %batch.id, part = number, %error, "part decision delayed: batch not woken");
+        }
+        self.new_work.notify_one();
+        Ok(DecisionOutcome::Applied)
+    }
+}

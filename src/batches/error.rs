@@ -1,0 +1,18 @@
+//! The errors of batch operations.
+
+use crate::batches::repository::StoreError;
+use crate::storage::encryption::DecryptError;
+
+/// The reason why a batch operation failed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BatchError {
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Stored data cannot be decrypted.
+    #[error("stored batch data cannot be decrypted: {0}")]
+    Undecryptable(#[from] DecryptError),
+    /// Stored data has an unexpected form. The text names the data.
+    #[error("stored batch data is invalid: {0}")]
+    Unreadable(&'static str),
+}

@@ -1,0 +1,42 @@
+//! Metadata of a batch: the submitter and the options of the submission.
+
+use crate::batches::model::BatchId;
+use crate::domain::{EmailAddress, JobType, SubmissionType, UserName};
+use crate::organisations::{ClientIdentity, PartReference, RequestContext};
+use crate::schema::stored_request;
+
+stored_request! {
+    /// Metadata of a batch, stored encrypted until the batch is deleted.
+    #[derive(Debug, Clone)]
+    pub struct BatchMetadata {
+        /// The user who submitted the batch. Every call to LRS names this user.
+        pub user: UserName,
+        /// Job type of a registration batch.
+        pub job_type: Option<JobType>,
+        /// Address that LRS notifies when the job is done.
+        pub notify_email: Option<EmailAddress>,
+        /// Whether achievements are final.
+        pub submission_type: Option<SubmissionType>,
+        /// Id of the request that submitted the batch.
+        pub request_id: Option<String>,
+        /// Issuer of the caller's token.
+        pub issuer: Option<String>,
+        /// The calling program.
+        pub client: Option<String>,
+    }
+}
+
+impl BatchMetadata {
+    /// Creates metadata with the submitter only.
+    pub fn submitted_by(context: &RequestContext) -> Self {
+        let ClientIdentity { request_id, issuer, client, .. } = &*context.client_identity;
+        let [request_id, issuer, client] = [request_id, issuer, client].map(|text| Some(text.clone()).filter(|text| !text.is_empty()));
+        Self { user: context.user.clone(), job_type: None, notify_email: None, submission_type: None, request_id, issuer, client }
+    }
+
+    /// Returns the client identity for calls about a part of the batch.
+    pub fn client_identity(&self, batch: BatchId, part: u32) -> ClientIdentity {
+        let [request_id, issuer, client] = [&self.request_id, &self.issuer, &self.client].map(|text| text.clone().unwrap_or_default());
+        ClientIdentity { request_id, issuer, client, part: Some(PartReference { batch: batch.to_string(), number: part }) }
+    }
+}

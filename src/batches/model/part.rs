@@ -1,0 +1,243 @@
+//! A part of a batch: its state, the reasons for the state, and the names of its encrypted blobs.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::time::EpochMillis;
+
+/// A part of a batch. LRS receives each part as one job.
+///
+/// Stored as JSON. The names in `serde(rename)` are those of the stored JSON: batches written by earlier versions use them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Part {
+    /// Position of the part's first record in the batch, from 0.
+    #[serde(rename = "first")]
+    pub first_position: u32,
+    /// Number of records. For tracked jobs it is 0 until LRS returns the results.
+    #[serde(rename = "records")]
+    pub record_count: u32,
+    /// Processing state.
+    pub state: PartState,
+    /// Reason for the state; `None` if the part proceeds normally.
+    pub reason: Option<PartReason>,
+    /// Number of times that sending was started.
+    #[serde(rename = "sent")]
+    pub send_attempts: u32,
+    /// Random token of the worker that started sending last. A late worker recognises its own attempt by it.
+    #[serde(rename = "sender")]
+    pub sender_token: u64,
+    /// Number of consecutive attempts of the current step that did not succeed.
+    #[serde(rename = "tries")]
+    pub failed_attempts: u32,
+    /// Number of times that LRS's response to the submission was lost.
+    #[serde(rename = "lost")]
+    pub lost_answers: u32,
+    /// Start of the tracking timeout: acceptance of the batch, or the last decision to resubmit.
+    #[serde(rename = "begun")]
+    pub tracked_since: EpochMillis,
+    /// Time of the next action.
+    #[serde(rename = "due")]
+    pub due_at: EpochMillis,
+    /// LRS's job id.
+    #[serde(rename = "job")]
+    pub job_id: Option<i64>,
+    /// LRS's last code for the part.
+    #[serde(rename = "code")]
+    pub lrs_code: Option<String>,
+    /// Time at which LRS accepted the part; unknown for tracked jobs.
+    #[serde(rename = "submitted")]
+    pub submitted_at: Option<EpochMillis>,
+    /// Time of the last change.
+    #[serde(rename = "changed")]
+    pub updated_at: EpochMillis,
+    /// LRS's counters, by their names in JSON.
+    #[serde(rename = "counts")]
+    pub counters: BTreeMap<String, i32>,
+    /// LRS's own status and times of the job.
+    #[serde(rename = "told", default)]
+    pub job_report: JobReport,
+    /// `true` if a caller resubmitted the part: LRS then receives that caller's name ([`PartBlob::ResubmittedBy`]).
+    #[serde(rename = "other_user")]
+    pub resubmitted: bool,
+}
+
+impl Part {
+    /// Creates a part that is ready to be sent.
+    pub const fn waiting(first_position: u32, record_count: u32, now: EpochMillis) -> Self {
+        Self {
+            first_position,
+            record_count,
+            state: PartState::Waiting,
+            reason: None,
+            send_attempts: 0,
+            sender_token: 0,
+            failed_attempts: 0,
+            lost_answers: 0,
+            tracked_since: now,
+            due_at: now,
+            job_id: None,
+            lrs_code: None,
+            submitted_at: None,
+            updated_at: now,
+            counters: BTreeMap::new(),
+            job_report: JobReport { status: None, started_at: None, finished_at: None },
+            resubmitted: false,
+        }
+    }
+
+    /// Creates a part for a job that exists at LRS already.
+    pub fn tracking(job_id: i64, now: EpochMillis) -> Self {
+        Self { state: PartState::Submitted, job_id: Some(job_id), ..Self::waiting(0, 0, now) }
+    }
+
+    /// Returns `true` if the part needs no further automatic action.
+    pub const fn is_settled(&self) -> bool {
+        matches!(self.state, PartState::Complete | PartState::Failed | PartState::Unconfirmed)
+    }
+}
+
+/// The processing state of a part. [`transitions`](crate::batches::transitions) shows how it changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum PartState {
+    /// Not sent yet, or to be sent again.
+    Waiting,
+    /// Sending started. Persisted before the first byte is written.
+    Sending,
+    /// LRS accepted the part and created a job.
+    Submitted,
+    /// LRS returned the results.
+    Complete,
+    /// Final: LRS rejected the part, or returned no results.
+    Failed,
+    /// Sent, but LRS's response was lost. The caller must decide.
+    Unconfirmed,
+}
+
+impl PartState {
+    /// Returns the name in logs and metrics.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Sending => "sending",
+            Self::Submitted => "submitted",
+            Self::Complete => "complete",
+            Self::Failed => "failed",
+            Self::Unconfirmed => "unconfirmed",
+        }
+    }
+}
+
+/// The reason for a part's state. The serialised names are part of the API.
+///
+/// The aliases read batches that were stored before the reasons were renamed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum PartReason {
+    /// LRS cannot be reached. The gateway retries.
+    LrsUnavailable,
+    /// LRS is closed for maintenance. The gateway retries.
+    LrsMaintenance,
+    /// LRS rejected the organisation's credentials.
+    LrsCredentialsRejected,
+    /// LRS rejected the message.
+    LrsRejectedRequest,
+    /// LRS processed the message but created no job. The part's LRS code says why.
+    #[serde(alias = "LRS_REFUSED")]
+    LrsRejected,
+    /// LRS's response was lost or is invalid.
+    AnswerLost,
+    /// LRS does not know the job.
+    JobUnknown,
+    /// LRS reports that the job failed.
+    JobFailed,
+    /// LRS returned no results within the tracking timeout.
+    #[serde(alias = "NOT_IN_TIME")]
+    TimedOut,
+    /// The caller decided not to resubmit the part.
+    Discarded,
+    /// The stored records cannot be read.
+    Unreadable,
+}
+
+/// The name that callers see.
+impl fmt::Display for PartReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.serialize(f)
+    }
+}
+
+/// LRS's own status and times of a job.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobReport {
+    /// LRS's word for the job's status.
+    pub status: Option<String>,
+    /// Time at which LRS started the job.
+    #[serde(rename = "started")]
+    pub started_at: Option<EpochMillis>,
+    /// Time at which LRS finished the job.
+    #[serde(rename = "finished")]
+    pub finished_at: Option<EpochMillis>,
+}
+
+/// The name of an encrypted blob, stored separately from the parts. [`Display`](fmt::Display) writes the stored name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum PartBlob {
+    /// Metadata of the whole batch: submitter, job type. Belongs to no part.
+    Metadata,
+    /// Records of a part. Deleted when LRS has accepted them.
+    Records(u32),
+    /// Fingerprints of a part's records.
+    Fingerprints(u32),
+    /// LRS's results of a part.
+    JobOutput(u32),
+    /// Metadata of the caller that resubmitted a part.
+    ResubmittedBy(u32),
+}
+
+impl PartBlob {
+    /// Returns the name of every blob that a batch of `part_count` parts can have.
+    pub fn all(part_count: u32) -> impl Iterator<Item = Self> {
+        let of_part = |part| [Self::Records(part), Self::Fingerprints(part), Self::JobOutput(part), Self::ResubmittedBy(part)];
+        std::iter::once(Self::Metadata).chain((1..=part_count).flat_map(of_part))
+    }
+}
+
+impl fmt::Display for PartBlob {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Metadata => f.write_str("details"),
+            Self::Records(part) => write!(f, "records:{part}"),
+            Self::Fingerprints(part) => write!(f, "index:{part}"),
+            Self::JobOutput(part) => write!(f, "output:{part}"),
+            Self::ResubmittedBy(part) => write!(f, "user:{part}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn part_reason_display_is_the_callers_name() {
+        assert_eq!(PartReason::LrsCredentialsRejected.to_string(), "LRS_CREDENTIALS_REJECTED");
+    }
+
+    #[test]
+    fn part_stored_by_an_earlier_version_is_read() {
+        let stored = r#"{"first":200,"records":50,"state":"FAILED","reason":"NOT_IN_TIME","sent":1,"sender":7,"tries":2,"lost":0,
+            "begun":1,"due":2,"job":900123,"code":"WSRC0008","submitted":3,"changed":4,"counts":{"newLearnersCount":1},
+            "told":{"status":"Working","started":5,"finished":null},"other_user":true}"#;
+        let part: Part = serde_json::from_str(stored).expect("a part");
+        assert_eq!((part.first_position, part.record_count, part.reason), (200, 50, Some(PartReason::TimedOut)));
+        let written = serde_json::to_value(&part).expect("JSON");
+        let mut expected: serde_json::Value = serde_json::from_str(stored).expect("JSON");
+        expected["reason"] = "TIMED_OUT".into();
+        assert_eq!(written, expected);
+        let rejected: PartReason = serde_json::from_str("\"LRS_REFUSED\"").expect("a reason");
+        assert_eq!(rejected, PartReason::LrsRejected);
+    }
+}

@@ -1,0 +1,247 @@
+//! The batch service: accepts, finds, lists and erases batches.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use crate::batches::batch_kind::BatchKind;
+use crate::batches::blob_cipher::BlobCipher;
+use crate::batches::encryption_keys::KeyRegistry;
+use crate::batches::error::BatchError;
+use crate::batches::metadata::BatchMetadata;
+use crate::batches::model::{Batch, BatchHeader, BatchId, EpochMillis, KindTag, Part, PartBlob};
+use crate::batches::partition::Parts;
+use crate::batches::repository::memory::MemoryRepository;
+use crate::batches::repository::redis::RedisRepository;
+use crate::batches::repository::{Backlog, BatchRepository, NewBatch, StoreError};
+use crate::batches::settings::BatchSettings;
+use crate::lrs::maintenance::maintenance_duration;
+use crate::organisations::RequestContext;
+use crate::storage::Storage;
+use crate::storage::encryption::KeyRing;
+
+/// Time after which a due batch that no worker has visited counts as overdue, in addition to the lease.
+const OVERDUE_GRACE: Duration = Duration::from_secs(10 * 60);
+
+/// The batch service.
+#[derive(Debug)]
+pub struct BatchService {
+    pub(super) repository: Arc<dyn BatchRepository>,
+    pub(super) cipher: BlobCipher,
+    pub(super) key_registry: KeyRegistry,
+    settings: BatchSettings,
+    /// Wakes this replica's worker.
+    pub(super) new_work: Notify,
+}
+
+/// A page of batches.
+#[derive(Debug)]
+pub struct BatchPage {
+    /// The batches, newest first.
+    pub batches: Vec<Batch>,
+    /// The id after which the next page starts; `None` on the last page.
+    pub next: Option<BatchId>,
+}
+
+impl BatchService {
+    /// Creates a service with this repository and these keys.
+    pub fn new(repository: Arc<dyn BatchRepository>, key_ring: Arc<KeyRing>, settings: BatchSettings) -> Self {
+        let key_registry = KeyRegistry::new(Arc::clone(&repository), Arc::clone(&key_ring));
+        Self { repository, cipher: BlobCipher::new(key_ring), key_registry, settings, new_work: Notify::new() }
+    }
+
+    /// Creates a service with a repository in Redis, if configured, or else in memory.
+    pub fn with_storage(storage: &Storage, settings: BatchSettings) -> Self {
+        let repository: Arc<dyn BatchRepository> = match &storage.redis {
+            Some(redis) => Arc::new(RedisRepository::new(Arc::clone(redis))),
+            None => Arc::new(MemoryRepository::default()),
+        };
+        Self::new(repository, Arc::clone(&storage.key_ring), settings)
+    }
+
+    /// Returns the limits and intervals.
+    pub const fn settings(&self) -> &BatchSettings {
+        &self.settings
+    }
+
+    /// Verifies that the store can be used and that every encryption key in use is known. Registers the primary key.
+    ///
+    /// # Errors
+    /// Returns [`BatchError::Store`] if the store fails, and [`BatchError::Undecryptable`] with
+    /// [`DecryptError::UnknownKey`](crate::storage::encryption::DecryptError::UnknownKey) if a key in use is not in the key ring.
+    pub async fn verify_encryption_keys(&self) -> Result<(), BatchError> {
+        self.key_registry.verify(|now| self.latest_expiry(now)).await
+    }
+
+    /// Does the same as [`Self::verify_encryption_keys`] without writing anything.
+    ///
+    /// # Errors
+    /// The same as [`Self::verify_encryption_keys`].
+    pub async fn inspect_encryption_keys(&self) -> Result<(), BatchError> {
+        self.key_registry.verify_without_registering().await.map(|_| ())
+    }
+
+    /// Returns `true` if the store responds.
+    pub async fn ping(&self) -> bool {
+        self.repository.now().await.is_ok()
+    }
+
+    /// Returns the numbers of unfinished and overdue batches of all replicas.
+    ///
+    /// # Errors
+    /// Returns [`BatchError::Store`] if the store fails.
+    pub async fn backlog(&self) -> Result<Backlog, BatchError> {
+        Ok(self.repository.backlog().await?)
+    }
+
+    /// Accepts a batch under this id. The batch is stored when this returns. Accepting the same id again returns the same batch.
+    ///
+    /// # Errors
+    /// Returns [`BatchError`]. After [`StoreError::ReplyLost`] the batch may have been accepted; after any other error it was not.
+    pub async fn submit<K: BatchKind>(
+        &self,
+        id: BatchId,
+        context: &RequestContext,
+        metadata: &BatchMetadata,
+        records: Parts<K>,
+    ) -> Result<Batch, BatchError> {
+        let now = self.prepare().await?;
+        let (mut parts, mut blobs, mut first_position) = (Vec::new(), Vec::new(), 0);
+        for (number, part) in (1..).zip(records.into_parts()) {
+            parts.push(Part::waiting(first_position, part.record_count, now));
+            first_position += part.record_count;
+            blobs.push(self.cipher.encrypt_compressed(id, PartBlob::Records(number), part.compressed_records)?);
+            blobs.push(self.cipher.encrypt_compressed(id, PartBlob::Fingerprints(number), part.compressed_fingerprints)?);
+        }
+        let header = BatchHeader::new(K::KIND, context.organisation.ukprn(), parts.len(), now).repeatable(K::is_repeatable(metadata));
+        self.accept(Batch { id, header, parts, expires_at: self.latest_expiry(now) }, metadata, blobs).await
+    }
+
+    /// Adopts a job that was submitted outside the gateway.
+    ///
+    /// # Errors
+    /// The same as [`Self::submit`].
+    pub async fn track<K: BatchKind>(&self, context: &RequestContext, job_id: i64) -> Result<Batch, BatchError> {
+        let now = self.prepare().await?;
+        let header = BatchHeader::new(K::KIND, context.organisation.ukprn(), 1, now).tracked();
+        let batch = Batch { id: BatchId::new(), header, parts: vec![Part::tracking(job_id, now)], expires_at: self.latest_expiry(now) };
+        self.accept(batch, &BatchMetadata::submitted_by(context), Vec::new()).await
+    }
+
+    /// Returns a batch of the caller's organisation; `None` if there is none with this kind and id.
+    ///
+    /// # Errors
+    /// Returns [`BatchError`] if the store fails or an encryption key is missing.
+    pub async fn find(&self, kind: KindTag, context: &RequestContext, id: BatchId) -> Result<Option<Batch>, BatchError> {
+        self.verify_encryption_keys().await?;
+        let batch = self.repository.load(id).await?;
+        let batch = batch.filter(|batch| batch.header.kind == kind && batch.header.belongs_to(context.organisation.ukprn()));
+        if let Some(overdue) = batch.as_ref().filter(|batch| self.is_overdue(batch)) {
+            // Its queue entry may be lost. Waking a batch once too often has no side effect.
+            self.repository.wake(overdue.id).await?;
+        }
+        Ok(batch)
+    }
+
+    /// Waits until a batch is finished or awaits a decision, but at most for `timeout`. Returns its latest state.
+    ///
+    /// # Errors
+    /// Returns [`BatchError::Store`] if the store fails.
+    pub async fn wait(&self, mut batch: Batch, timeout: Duration) -> Result<Batch, BatchError> {
+        const MIN_INTERVAL: Duration = Duration::from_millis(50);
+        const MAX_INTERVAL: Duration = Duration::from_secs(1);
+        let deadline = Instant::now() + timeout;
+        let mut interval = MIN_INTERVAL;
+        while batch.next_due_at().is_some() && Instant::now() < deadline {
+            tokio::time::sleep_until((Instant::now() + interval).min(deadline)).await;
+            interval = (interval * 2).min(MAX_INTERVAL);
+            match self.repository.load(batch.id).await? {
+                Some(current) => batch = current,
+                None => break,
+            }
+        }
+        Ok(batch)
+    }
+
+    /// Returns up to `limit` batches of the caller's organisation, newest first, starting after `after`.
+    ///
+    /// # Errors
+    /// Returns [`BatchError`] if the store fails or an encryption key is missing.
+    pub async fn list(
+        &self,
+        kind: KindTag,
+        context: &RequestContext,
+        mut after: Option<BatchId>,
+        limit: usize,
+    ) -> Result<BatchPage, BatchError> {
+        self.verify_encryption_keys().await?;
+        let ukprn = context.organisation.ukprn();
+        let mut batches: Vec<Batch> = Vec::new();
+        // Lists contain ids of deleted batches, so a page may need several reads.
+        loop {
+            let ids = self.repository.list_ids(ukprn, kind, after, limit + 1).await?;
+            let is_end_of_list = ids.len() <= limit;
+            for id in ids {
+                if batches.len() == limit {
+                    return Ok(BatchPage { batches, next: after });
+                }
+                batches.extend(self.repository.load(id).await?);
+                after = Some(id);
+            }
+            if is_end_of_list {
+                return Ok(BatchPage { batches, next: None });
+            }
+        }
+    }
+
+    /// Erases a batch and all its stored data. LRS keeps what it has received.
+    ///
+    /// # Errors
+    /// Returns [`BatchError::Store`] if the store fails.
+    pub async fn erase(&self, batch: &Batch) -> Result<(), BatchError> {
+        self.repository.erase(batch).await?;
+        tracing::info!(batch = %batch.id, "batch erased");
+        Ok(())
+    }
+
+    /// Prepares a write: verifies the encryption keys, registers the primary key, and returns the current time.
+    ///
+    /// Preparation changes no batch. So if it fails, the caller's request certainly had no effect.
+    pub(super) async fn prepare(&self) -> Result<EpochMillis, BatchError> {
+        let prepared = async {
+            self.verify_encryption_keys().await?;
+            let now = self.repository.now().await?;
+            self.key_registry.register_until(self.latest_expiry(now)).await?;
+            Ok(now)
+        };
+        prepared.await.map_err(|error| match error {
+            BatchError::Store(StoreError::ReplyLost(reason)) => StoreError::Unavailable(reason).into(),
+            error => error,
+        })
+    }
+
+    /// Returns the expiry time for a batch created now, if it does not finish earlier.
+    pub(super) fn latest_expiry(&self, now: EpochMillis) -> EpochMillis {
+        // Announced maintenance does not count towards the tracking timeout, and all of it may come before the batch finishes.
+        let maintenance = maintenance_duration(&self.settings.maintenance, now.timestamp(), jiff::Timestamp::MAX);
+        now.after(self.settings.tracking_timeout).after(self.settings.retention).after(maintenance)
+    }
+
+    async fn accept(&self, batch: Batch, metadata: &BatchMetadata, mut blobs: Vec<(PartBlob, Vec<u8>)>) -> Result<Batch, BatchError> {
+        let json = serde_json::to_vec(metadata).map_err(|_| BatchError::Unreadable("metadata"))?;
+        blobs.push(self.cipher.encrypt(batch.id, PartBlob::Metadata, &json)?);
+        let new = NewBatch { batch, blobs };
+        self.repository.create(&new).await?;
+        let Batch { id, header, .. } = &new.batch;
+        tracing::info!(batch = %id, kind = header.kind.name(), parts = header.part_count, tracked = header.tracked, "batch accepted");
+        self.new_work.notify_one();
+        Ok(new.batch)
+    }
+
+    /// Returns `true` if the batch is overdue (its queue entry may be lost).
+    fn is_overdue(&self, batch: &Batch) -> bool {
+        batch.next_due_at().is_some_and(|due_at| EpochMillis::now().since(due_at) > OVERDUE_GRACE + self.settings.lease)
+    }
+}

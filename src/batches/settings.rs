@@ -1,0 +1,54 @@
+//! Limits and intervals of batches.
+
+use std::time::Duration;
+
+use crate::lrs::maintenance::MaintenanceWindow;
+
+/// Limits and intervals of batches.
+#[derive(Debug, Clone)]
+pub struct BatchSettings {
+    /// Maximum number of learners in a batch.
+    pub max_learners: usize,
+    /// Maximum number of achievements in a batch.
+    pub max_achievements: usize,
+    /// Maximum time from acceptance to LRS's results. Announced maintenance does not count.
+    pub tracking_timeout: Duration,
+    /// Time for which results are kept after the batch is finished.
+    pub retention: Duration,
+    /// Time between the submission of a part and the first poll.
+    pub initial_poll_interval: Duration,
+    /// Maximum time between two polls of a part.
+    pub max_poll_interval: Duration,
+    /// Time after which another worker may take over a batch whose worker no longer renews its lease.
+    pub lease: Duration,
+    /// Time between two claims of an idle worker.
+    pub idle_poll_interval: Duration,
+    /// Maximum number of parts that a replica sends or polls at the same time.
+    pub max_concurrent_parts: usize,
+    /// The same limit for each organisation.
+    pub max_concurrent_parts_per_organisation: usize,
+    /// Maximum number of batches that a replica works on at the same time.
+    pub max_concurrent_batches: usize,
+    /// Announced maintenance of LRS.
+    pub maintenance: Vec<MaintenanceWindow>,
+}
+
+impl Default for BatchSettings {
+    fn default() -> Self {
+        const HOUR: u64 = 60 * 60;
+        Self {
+            max_learners: 20_000,
+            max_achievements: 100_000,
+            tracking_timeout: Duration::from_secs(72 * HOUR),
+            retention: Duration::from_secs(7 * 24 * HOUR),
+            initial_poll_interval: Duration::from_secs(15),
+            max_poll_interval: Duration::from_secs(15 * 60),
+            lease: Duration::from_secs(60),
+            idle_poll_interval: Duration::from_secs(2),
+            max_concurrent_parts: 8,
+            max_concurrent_parts_per_organisation: 2,
+            max_concurrent_batches: 32,
+            maintenance: Vec::new(),
+        }
+    }
+}

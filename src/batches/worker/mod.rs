@@ -1,0 +1,17 @@
+//! The batch worker: processes due batches. Every replica runs one.
+//!
+//! A visit starts with a lease of the batch, so only one worker processes a batch at a time. The worker renews the lease during the visit.
+//! If the worker stops, the lease expires, and the next worker continues from the stored state. If it did not stop but was only slow, it
+//! finds the parts changed, and changes nothing that is not its own.
+//!
+//! `run` claims batches, `visit` visits one batch, `part_processor` polls a part, `send` sends one, and `permits` limits concurrency.
+
+mod context;
+mod part_processor;
+mod permits;
+mod run;
+mod send;
+mod shutdown;
+mod visit;
+
+pub use run::{BatchWorker, WorkerHandle};

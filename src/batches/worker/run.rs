@@ -1,0 +1,123 @@
+//! The loop of a worker: claims due batches and starts their visits.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Notify, watch};
+use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::Instant;
+
+use super::context::{Clock, DeferralLog, WorkerContext};
+use super::permits::WorkerPermits;
+use super::shutdown::ShutdownSignal;
+use super::visit::visit;
+use crate::batches::error::BatchError;
+use crate::batches::model::EpochMillis;
+use crate::batches::repository::Lease;
+use crate::batches::service::BatchService;
+use crate::lrs::Lrs;
+use crate::organisations::OrganisationRegistry;
+
+/// Minimum time between two claims.
+const MIN_CLAIM_INTERVAL: Duration = Duration::from_millis(10);
+
+/// The worker of a replica, not started yet.
+#[derive(Debug)]
+pub struct BatchWorker(Arc<WorkerContext>);
+
+/// A running worker.
+#[derive(Debug)]
+pub struct WorkerHandle {
+    shutdown: watch::Sender<bool>,
+    abort_visits: Arc<Notify>,
+    task: JoinHandle<()>,
+}
+
+impl WorkerHandle {
+    /// Stops claiming batches and waits for the running visits. Aborts visits that are not finished after `timeout`.
+    pub async fn stop(self, timeout: Duration) {
+        let Self { shutdown, abort_visits, mut task } = self;
+        shutdown.send_replace(true);
+        if tokio::time::timeout(timeout, &mut task).await.is_err() {
+            // Another worker continues these batches when their leases expire.
+            tracing::warn!("batch worker stopped mid-visit");
+            abort_visits.notify_one();
+            // Aborted calls are still written to the audit trail.
+            let _ = task.await;
+        }
+    }
+}
+
+impl BatchWorker {
+    /// Creates a worker for the batches of this service.
+    pub fn new(service: Arc<BatchService>, registry: Arc<OrganisationRegistry>, lrs: Arc<Lrs>) -> Self {
+        let permits = WorkerPermits::new(service.settings());
+        Self(Arc::new(WorkerContext { service, registry, lrs, permits, deferrals: DeferralLog::default() }))
+    }
+
+    /// Starts the worker on the current runtime.
+    pub fn start(self) -> WorkerHandle {
+        let (shutdown, signal) = ShutdownSignal::channel();
+        let abort_visits = Arc::new(Notify::new());
+        let task = tokio::spawn(run(self.0, signal, Arc::clone(&abort_visits)));
+        WorkerHandle { shutdown, abort_visits, task }
+    }
+}
+
+async fn run(context: Arc<WorkerContext>, mut shutdown: ShutdownSignal, abort_visits: Arc<Notify>) {
+    let settings = context.service.settings();
+    let mut visits = JoinSet::new();
+    let mut is_paused = false;
+    while !shutdown.is_requested() {
+        let limit = settings.max_concurrent_batches - visits.len();
+        let wait = match claim(&context, limit).await {
+            Ok(claimed) => {
+                if std::mem::take(&mut is_paused) {
+                    tracing::info!("batch worker resumed");
+                }
+                for lease in claimed.leases {
+                    visits.spawn(visit(Arc::clone(&context), lease, claimed.clock, shutdown.clone()));
+                }
+                claimed.wait
+            }
+            Err(error) => {
+                if !std::mem::replace(&mut is_paused, true) {
+                    tracing::error!(%error, "batch worker paused: no batches claimed");
+                }
+                settings.idle_poll_interval
+            }
+        };
+        tokio::select! {
+            () = tokio::time::sleep(wait.clamp(MIN_CLAIM_INTERVAL, settings.idle_poll_interval)) => {}
+            () = context.service.new_work.notified() => {}
+            Some(_) = visits.join_next(), if !visits.is_empty() => {}
+            () = shutdown.requested() => {}
+        }
+    }
+    tokio::select! {
+        () = async { while visits.join_next().await.is_some() {} } => return,
+        () = abort_visits.notified() => {}
+    }
+    visits.shutdown().await;
+}
+
+/// Claimed batches.
+struct ClaimedWork {
+    leases: Vec<Lease>,
+    clock: Clock,
+    /// Time until the next batch becomes due.
+    wait: Duration,
+}
+
+/// Claims up to `limit` due batches.
+async fn claim(context: &WorkerContext, limit: usize) -> Result<ClaimedWork, BatchError> {
+    let settings = context.service.settings();
+    context.service.verify_encryption_keys().await?;
+    let read_at = Instant::now();
+    if limit == 0 {
+        return Ok(ClaimedWork { leases: Vec::new(), clock: Clock::new(EpochMillis(0), read_at), wait: settings.idle_poll_interval });
+    }
+    let claim = context.service.repository.claim(settings.lease, limit).await?;
+    let wait = claim.next.map_or(settings.idle_poll_interval, |next| next.since(claim.now));
+    Ok(ClaimedWork { leases: claim.leases, clock: Clock::new(claim.now, read_at), wait })
+}

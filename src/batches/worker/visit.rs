@@ -1,0 +1,122 @@
+//! One visit: processes the due parts of a leased batch, then ends the lease.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+
+use super::context::{Clock, WorkerContext};
+use super::part_processor::PartProcessor;
+use super::shutdown::ShutdownSignal;
+use crate::batches::error::BatchError;
+use crate::batches::model::{Batch, BatchId, EpochMillis, Part, PartBlob};
+use crate::batches::repository::Lease;
+use crate::observability::metrics;
+
+/// Maximum number of parts that one visit processes, so that a large batch does not delay the others.
+const MAX_PARTS_PER_VISIT: usize = 32;
+/// Maximum delay of a batch that cannot be processed: its organisation is not registered, or its stored data cannot be decrypted.
+const BLOCKED_RETRY_INTERVAL: Duration = Duration::from_secs(60);
+/// Delay of a batch whose organisation has no free permit for a visit.
+const PERMIT_RETRY_INTERVAL: Duration = Duration::from_secs(1);
+/// Delay of a batch that awaits a decision. The decision wakes the batch; this is for the case that waking failed.
+const IDLE_RECHECK_INTERVAL: Duration = Duration::from_secs(6 * 60 * 60);
+
+/// The time of a batch's next visit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum NextVisit {
+    /// At this time.
+    At(EpochMillis),
+    /// The batch is finished.
+    Never,
+    /// The batch does not exist.
+    BatchMissing,
+}
+
+/// Visits a leased batch and ends the lease.
+pub async fn visit(context: Arc<WorkerContext>, lease: Lease, clock: Clock, shutdown: ShutdownSignal) {
+    let outcome = tokio::select! {
+        biased;
+        outcome = process_batch(&context, lease.id, clock, &shutdown) => outcome,
+        never = renew_periodically(&context, lease) => match never {},
+    };
+    let repository = &context.service.repository;
+    let released = match outcome {
+        Ok(NextVisit::At(due_at)) => repository.release(lease, Some(due_at)).await,
+        Ok(NextVisit::Never) => repository.release(lease, None).await,
+        Ok(NextVisit::BatchMissing) => repository.release_missing(lease).await,
+        Err(error) => {
+            if context.deferrals.should_log(lease.id, error.to_string()) {
+                tracing::error!(batch = %lease.id, %error, "batch deferred: visit failed");
+            }
+            repository.release(lease, Some(clock.now().after(BLOCKED_RETRY_INTERVAL))).await
+        }
+    };
+    if let Err(error) = released {
+        tracing::warn!(batch = %lease.id, %error, "batch not released: its lease will expire");
+    }
+}
+
+/// Renews a lease until the future is dropped.
+async fn renew_periodically(context: &WorkerContext, lease: Lease) -> Infallible {
+    let lease_duration = context.service.settings().lease;
+    loop {
+        tokio::time::sleep(lease_duration / 3).await;
+        // After the lease has expired, another worker may hold the batch. This worker completes what it has started; it does not
+        // overwrite what the other worker has changed.
+        if context.service.repository.renew(lease, lease_duration).await == Ok(false) {
+            return std::future::pending().await;
+        }
+    }
+}
+
+/// Processes the due parts of a batch.
+async fn process_batch(context: &WorkerContext, id: BatchId, clock: Clock, shutdown: &ShutdownSignal) -> Result<NextVisit, BatchError> {
+    let service = &context.service;
+    let Some(batch) = service.repository.load(id).await? else { return Ok(NextVisit::BatchMissing) };
+    let Some(organisation) = batch.header.organisation().and_then(|ukprn| context.registry.find(&ukprn)) else {
+        if context.deferrals.should_log(id, "organisation not registered".to_owned()) {
+            tracing::warn!(batch = %id, "batch deferred: organisation not registered");
+        }
+        let delay = BLOCKED_RETRY_INTERVAL.min(service.settings().max_poll_interval);
+        return Ok(NextVisit::At(clock.now().after(delay)));
+    };
+    let Some(_permit) = context.permits.try_acquire_visit(organisation.ukprn()) else {
+        return Ok(NextVisit::At(clock.now().after(PERMIT_RETRY_INTERVAL)));
+    };
+    let metadata = service.metadata(batch.id, PartBlob::Metadata).await?;
+    context.deferrals.clear(id);
+    // Parts that are due soon are processed as well. That saves a visit.
+    let due_parts = due_parts(&batch, clock.now().after(service.settings().initial_poll_interval / 4));
+    let processor = PartProcessor { context, batch: &batch, metadata: &metadata, organisation: &organisation, clock, shutdown };
+    let steps = futures_util::stream::iter(due_parts).map(|(number, part)| async move { processor.process(number, &part).await });
+    let outcomes: Vec<Result<(), BatchError>> =
+        steps.buffer_unordered(service.settings().max_concurrent_parts_per_organisation).collect().await;
+    let next_visit = finish_visit(context, id, clock).await?;
+    outcomes.into_iter().collect::<Result<(), _>>()?;
+    Ok(next_visit)
+}
+
+/// Returns the parts that are due until `time`, the earliest first.
+fn due_parts(batch: &Batch, time: EpochMillis) -> Vec<(u32, Part)> {
+    let due = batch.numbered_parts().filter(|(_, part)| !part.is_settled() && part.due_at <= time);
+    let mut due: Vec<(u32, Part)> = due.map(|(number, part)| (number, part.clone())).collect();
+    due.sort_by_key(|(_, part)| part.due_at);
+    due.truncate(MAX_PARTS_PER_VISIT);
+    due
+}
+
+/// Reads a batch again after its parts were processed, and records its end if it is finished.
+async fn finish_visit(context: &WorkerContext, id: BatchId, clock: Clock) -> Result<NextVisit, BatchError> {
+    let service = &context.service;
+    let Some(batch) = service.repository.load(id).await? else { return Ok(NextVisit::BatchMissing) };
+    if !batch.is_finished() {
+        return Ok(NextVisit::At(batch.next_due_at().unwrap_or_else(|| clock.now().after(IDLE_RECHECK_INTERVAL))));
+    }
+    service.repository.set_expiry(&batch, clock.now().after(service.settings().retention)).await?;
+    let status = batch.status().name();
+    metrics::record_batch(batch.header.kind.name(), status, batch.updated_at().since(batch.header.created_at));
+    tracing::info!(batch = %batch.id, status, "batch finished");
+    Ok(NextVisit::Never)
+}

@@ -1,0 +1,26 @@
+//! `simulate`: the LRS simulator.
+
+use std::net::SocketAddr;
+use std::path::Path;
+
+use actix_web::web::Data;
+
+use crate::cli::command::{CommandResult, block_on};
+use crate::observability::logging;
+use crate::simulator::{self, SimulatorSettings, TlsFiles};
+
+/// Runs the simulator until it is stopped.
+pub fn run(config: Option<&Path>, listen: Option<SocketAddr>) -> CommandResult {
+    let _trace_exporter = logging::init("info");
+    let settings = config.map_or_else(|| Ok(SimulatorSettings::default()), SimulatorSettings::load)?;
+    let simulator = Data::new(settings.build_simulator().map_err(|problem| vec![problem])?);
+    let tls = settings.tls.as_ref().map(TlsFiles::server_config).transpose().map_err(|problem| vec![format!("tls: {problem}")])?;
+    let listen = listen.unwrap_or(settings.listen);
+    block_on(async {
+        let learners = simulator.register().len();
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        let (address, server) = simulator::bind(listen, tls, simulator).map_err(|error| vec![format!("{listen}: {error}")])?;
+        tracing::info!(address = %format!("{scheme}://{address}"), learners, "simulating LRS");
+        server.await.map_err(|error| vec![error.to_string()])
+    })
+}

@@ -1,0 +1,41 @@
+//! `token`: development tokens.
+
+use std::path::Path;
+
+use jiff::Timestamp;
+use secrecy::ExposeSecret as _;
+use serde_json::json;
+
+use crate::auth::{Claims, scope, sign_token};
+use crate::cli::command::CommandResult;
+use crate::config::DevTokenIssuer;
+use crate::domain::{Ukprn, UserName};
+use crate::schema::Scalar as _;
+
+/// Prints a token that the configured issuer with a shared secret has signed. Without scopes, the token has every scope.
+pub fn run(config: &Path, organisation: &str, user: &str, scopes: &[String], lifetime_seconds: u32) -> CommandResult {
+    check_arguments(organisation, user, scopes)?;
+    let issuer = DevTokenIssuer::load(config)?;
+    let scope = if scopes.is_empty() { scope::ALL.join(" ") } else { scopes.join(" ") };
+    let mut claims: Claims = Claims::new();
+    claims.insert("iss".into(), json!(issuer.issuer));
+    claims.insert("aud".into(), json!(issuer.audience));
+    claims.insert("exp".into(), json!(Timestamp::now().as_second() + i64::from(lifetime_seconds)));
+    issuer.claims.insert(&mut claims, organisation, user, &scope);
+    println!("{}", sign_token(issuer.secret.expose_secret(), &claims).map_err(|problem| vec![problem])?);
+    Ok(())
+}
+
+fn check_arguments(organisation: &str, user: &str, scopes: &[String]) -> CommandResult {
+    let mut problems = Vec::new();
+    if let Err(invalid) = Ukprn::parse(organisation) {
+        problems.push(format!("--organisation {}", invalid.detail));
+    }
+    if let Err(invalid) = UserName::parse(user) {
+        problems.push(format!("--user {}", invalid.detail));
+    }
+    for unknown in scopes.iter().filter(|scope| !scope::ALL.contains(&scope.as_str())) {
+        problems.push(format!("--scope {unknown}: must be one of {}", scope::ALL.join(", ")));
+    }
+    if problems.is_empty() { Ok(()) } else { Err(problems) }
+}

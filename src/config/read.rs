@@ -1,0 +1,61 @@
+//! Reading the configuration file: TOML, old names, environment variables, and the form of each setting.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use toml::{Table, Value};
+
+use crate::config::file::{ConfigFile, Environment, OPTIONAL_SECTIONS};
+use crate::config::{environment, renamed};
+use crate::lrs::http_client::HttpClientFactory;
+use crate::organisations::{OrganisationRegistry, OrganisationWatcher};
+use crate::schema::toml::{from_table_partial, read_table};
+
+/// A configuration file that has been read.
+pub struct ReadFile {
+    /// The settings. An invalid setting has its default.
+    pub settings: ConfigFile,
+    /// Directory of the file: paths in the file are relative to it.
+    pub base: PathBuf,
+    /// Problems of single settings.
+    pub problems: Vec<String>,
+}
+
+/// Reads a configuration file and applies the environment.
+///
+/// # Errors
+/// Returns every problem if the file cannot be read, or if too little of it is valid to check the rest.
+pub fn read_file(path: &Path) -> Result<ReadFile, Vec<String>> {
+    let mut table = read_table(path)?;
+    let renames = renamed::rename_settings(&mut table);
+    let mut problems: Vec<String> = renames.into_iter().map(|problem| format!("{}: {problem}", path.display())).collect();
+    problems.extend(environment::apply(&mut table, std::env::vars()));
+    for section in OPTIONAL_SECTIONS {
+        table.entry(section).or_insert_with(|| Value::Table(Table::new()));
+    }
+    let base = path.parent().unwrap_or(Path::new("")).to_owned();
+    let organisations = organisations_directory(&table, &base);
+    // The rest of the checks depends on the environment: a default in its place would give misleading problems.
+    let has_environment = Environment::is_usable_in(&table);
+    let (settings, field_problems) = from_table_partial(path, table);
+    problems.extend(field_problems);
+    match settings {
+        Some(settings) if has_environment => Ok(ReadFile { settings, base, problems }),
+        _ => {
+            // The organisations' files can be checked without the rest.
+            problems.extend(organisations.map(check_organisations).unwrap_or_default());
+            Err(problems)
+        }
+    }
+}
+
+fn organisations_directory(table: &Table, base: &Path) -> Option<PathBuf> {
+    table.get("organisations")?.get("directory")?.as_str().map(|directory| base.join(directory))
+}
+
+fn check_organisations(directory: PathBuf) -> Vec<String> {
+    let Ok(http_clients) = HttpClientFactory::new(None, Duration::from_secs(1)) else { return Vec::new() };
+    let loaded = OrganisationWatcher::new(directory, Arc::new(http_clients), false).load(&OrganisationRegistry::default());
+    loaded.map_or_else(|problem| vec![problem], |report| report.problems)
+}

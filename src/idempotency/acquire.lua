@@ -1,0 +1,42 @@
+-- Looks up an idempotency key, and reserves the work if no other request holds it. Idempotent: a repeated call with the same token
+-- returns the same result.
+--
+-- An entry is a hash: fingerprint (pseudonym of the body), state (first, again, done, unknown), until (end of the reservation in
+-- milliseconds since 1970), token (of the reservation), work (id of the work), answer (encrypted, once done).
+--
+-- KEYS    the keys that the entry may have, one per encryption key, the newest first
+-- ARGV    token, work id, timeout of the reservation in milliseconds, lifetime of the entry in milliseconds, then the body's fingerprint
+--         for each of KEYS
+-- Returns status, work id, answer, index of the entry's key. The status is 'first' or 'again' (reserved; 'again': an earlier attempt has
+--         an unknown outcome), 'in_progress', 'body_mismatch' or 'done'.
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local index = 1
+for candidate, key in ipairs(KEYS) do
+    if redis.call('EXISTS', key) == 1 then
+        index = candidate
+        break
+    end
+end
+local key, fingerprint = KEYS[index], ARGV[4 + index]
+local reserved_until = string.format('%.0f', now + ARGV[3])
+local entry = redis.call('HMGET', key, 'fingerprint', 'state', 'until', 'token', 'work', 'answer')
+if not entry[1] then
+    redis.call('HSET', key, 'fingerprint', fingerprint, 'state', 'first', 'until', reserved_until, 'token', ARGV[1], 'work', ARGV[2])
+    redis.call('PEXPIRE', key, ARGV[4])
+    return {'first', ARGV[2], '', tostring(index)}
+end
+if entry[1] ~= fingerprint then
+    return {'body_mismatch', '', '', tostring(index)}
+end
+if entry[2] == 'done' then
+    return {'done', '', entry[6], tostring(index)}
+end
+if entry[4] == ARGV[1] then
+    return {entry[2], entry[5], '', tostring(index)}
+end
+if entry[2] ~= 'unknown' and tonumber(entry[3]) > now then
+    return {'in_progress', '', '', tostring(index)}
+end
+redis.call('HSET', key, 'state', 'again', 'until', reserved_until, 'token', ARGV[1])
+return {'again', entry[5], '', tostring(index)}

@@ -1,0 +1,49 @@
+//! Logging: JSON lines on standard error (`docs/LOGGING.md`).
+
+use std::panic::PanicHookInfo;
+
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::{EnvFilter, Layer as _};
+
+use super::trace_context::TraceExporter;
+
+/// Installs the log subscriber, the panic hook and the trace exporter for the whole process.
+///
+/// `RUST_LOG` sets the level, also per module: `info,lrs_gateway::lrs=debug`. Targets that `RUST_LOG` does not name use the default
+/// level; so do all targets if `RUST_LOG` is invalid. Must be called outside an async runtime: the trace exporter has a blocking client.
+pub fn init(default_level: &str) -> TraceExporter {
+    let directives = std::env::var("RUST_LOG").unwrap_or_default();
+    let (filter, filter_error) = match EnvFilter::try_new(format!("{default_level},{directives}")) {
+        Ok(filter) => (filter, None),
+        Err(error) => (EnvFilter::new(default_level), Some(error.to_string())),
+    };
+    let logs = tracing_subscriber::fmt::layer()
+        .json()
+        .flatten_event(true)
+        .with_current_span(true)
+        .with_span_list(false)
+        .with_writer(std::io::stderr)
+        .with_filter(filter);
+    let (exporter, exporter_error) = match TraceExporter::from_environment() {
+        Ok(exporter) => (exporter, None),
+        Err(error) => (TraceExporter::disabled(), Some(error)),
+    };
+    let subscriber = tracing_subscriber::registry().with(logs).with(exporter.layer());
+    if tracing::subscriber::set_global_default(subscriber).is_ok() {
+        std::panic::set_hook(Box::new(log_panic));
+        exporter.activate();
+    }
+    if let Some(problem) = filter_error {
+        tracing::error!(problem, "RUST_LOG is invalid: all targets use the default level");
+    }
+    if let Some(problem) = exporter_error {
+        tracing::error!(problem, "traces disabled: OTEL_EXPORTER_OTLP_ENDPOINT cannot be used");
+    }
+    exporter
+}
+
+/// Logs the location of a panic. The message is not logged: it may quote a value.
+fn log_panic(panic: &PanicHookInfo<'_>) {
+    let place = panic.location().map(ToString::to_string);
+    tracing::error!(place, "panic");
+}

@@ -1,0 +1,46 @@
+//! The organisation, user and client that a call to LRS is made for.
+
+use std::sync::Arc;
+
+use super::organisation::Organisation;
+use crate::domain::UserName;
+
+/// The organisation and the user that a call is made for. Every call to LRS names both.
+#[derive(Debug, Clone)]
+pub struct RequestContext {
+    /// The organisation. The call uses its credentials and connections.
+    pub organisation: Arc<Organisation>,
+    /// The user name that is sent to LRS.
+    pub user: UserName,
+    /// Request and client that the call results from.
+    pub client_identity: Arc<ClientIdentity>,
+}
+
+impl RequestContext {
+    /// Returns a context with an empty client identity.
+    pub fn new(organisation: Arc<Organisation>, user: UserName) -> Self {
+        Self { organisation, user, client_identity: Arc::default() }
+    }
+}
+
+/// The request and the client that a call results from, beside organisation and user.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ClientIdentity {
+    /// Id of the request, or of the request that submitted the batch.
+    pub request_id: String,
+    /// Issuer of the caller's token.
+    pub issuer: String,
+    /// Name of the calling program at the issuer: the claim `azp` or `client_id` (RFC 9068), else `sub`. Empty if the token has none.
+    pub client: String,
+    /// The part of a batch that the call is about.
+    pub part: Option<PartReference>,
+}
+
+/// Reference to a part of a batch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PartReference {
+    /// Id of the batch.
+    pub batch: String,
+    /// Number of the part in the batch.
+    pub number: u32,
+}

@@ -1,0 +1,139 @@
+//! An organisation with its LRS credentials and its HTTP client.
+
+use secrecy::{ExposeSecret as _, SecretString};
+
+use super::certificate::ClientCertificate;
+use super::rate_overrides::RateOverrides;
+use crate::domain::{OrganisationRef, Product, Ukprn};
+use crate::schema::{InvalidValue, is_xml_char};
+use crate::tls::Validity;
+
+/// An organisation that is registered with LRS.
+#[derive(Debug)]
+pub struct Organisation {
+    ukprn: Ukprn,
+    name: String,
+    organisation_ref: Option<OrganisationRef>,
+    products: Vec<Product>,
+    password: OrganisationPassword,
+    http_client: reqwest::Client,
+    certificate_validity: Option<Validity>,
+    rate_overrides: RateOverrides,
+}
+
+/// Settings that an [`Organisation`] is created from.
+#[derive(Debug)]
+pub struct OrganisationSettings {
+    /// UK Provider Reference Number.
+    pub ukprn: Ukprn,
+    /// Name.
+    pub name: String,
+    /// LRS reference.
+    pub organisation_ref: Option<OrganisationRef>,
+    /// Products that LRS has enabled for the organisation.
+    pub products: Vec<Product>,
+    /// LRS password.
+    pub password: OrganisationPassword,
+    /// Client certificate for LRS.
+    pub client_certificate: Option<ClientCertificate>,
+}
+
+/// Creates the HTTP client that presents an organisation's client certificate.
+pub trait ClientFactory: std::fmt::Debug + Send + Sync {
+    /// Returns a client with its own connections.
+    ///
+    /// # Errors
+    /// Returns a text if the certificate cannot be used.
+    fn client(&self, certificate: Option<ClientCertificate>) -> Result<reqwest::Client, String>;
+}
+
+impl Organisation {
+    /// Creates an organisation with its own HTTP client.
+    ///
+    /// # Errors
+    /// Returns a text if the HTTP client cannot be created.
+    pub fn new(settings: OrganisationSettings, clients: &dyn ClientFactory) -> Result<Self, String> {
+        let OrganisationSettings { ukprn, name, organisation_ref, products, password, client_certificate } = settings;
+        let certificate_validity = client_certificate.as_ref().map(|certificate| certificate.validity);
+        let http_client = clients.client(client_certificate)?;
+        let rate_overrides = RateOverrides::default();
+        Ok(Self { ukprn, name, organisation_ref, products, password, http_client, certificate_validity, rate_overrides })
+    }
+
+    /// Returns the organisation with other rate limits.
+    #[must_use]
+    pub fn with_rate_overrides(self, rate_overrides: RateOverrides) -> Self {
+        Self { rate_overrides, ..self }
+    }
+
+    /// Returns the rate limits that replace the configured ones.
+    pub const fn rate_overrides(&self) -> RateOverrides {
+        self.rate_overrides
+    }
+
+    /// Returns the UK Provider Reference Number.
+    pub const fn ukprn(&self) -> &Ukprn {
+        &self.ukprn
+    }
+
+    /// Returns the name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Returns the LRS reference.
+    pub const fn organisation_ref(&self) -> Option<&OrganisationRef> {
+        self.organisation_ref.as_ref()
+    }
+
+    /// Returns `true` if LRS has enabled the product for the organisation.
+    pub fn has_product(&self, product: Product) -> bool {
+        self.products.contains(&product)
+    }
+
+    /// Returns the products that LRS has enabled for the organisation.
+    pub fn products(&self) -> &[Product] {
+        &self.products
+    }
+
+    /// Returns the validity period of the client certificate, if there is one.
+    pub const fn certificate_validity(&self) -> Option<Validity> {
+        self.certificate_validity
+    }
+
+    /// Returns the LRS password, for the SOAP envelope.
+    pub fn password(&self) -> &str {
+        self.password.0.expose_secret()
+    }
+
+    /// Returns the HTTP client with the organisation's own connections.
+    pub const fn http_client(&self) -> &reqwest::Client {
+        &self.http_client
+    }
+}
+
+/// The password of an organisation at LRS: 16 characters. `Debug` does not print it.
+#[derive(Clone)]
+pub struct OrganisationPassword(SecretString);
+
+impl OrganisationPassword {
+    /// Parses a password.
+    ///
+    /// # Errors
+    /// Returns [`InvalidValue`] unless it has exactly 16 characters that XML allows, not all of them blank (LRS-CONTRACT 4.1).
+    pub fn new(text: &str) -> Result<Self, InvalidValue> {
+        if text.chars().count() != 16 || text.trim().is_empty() {
+            return Err(InvalidValue::new("invalid_password", "must be a password of exactly 16 characters, not all of them blank"));
+        }
+        if !text.chars().all(is_xml_char) {
+            return Err(InvalidValue::new("invalid_password", "must be a password without characters that XML forbids"));
+        }
+        Ok(Self(SecretString::from(text)))
+    }
+}
+
+impl std::fmt::Debug for OrganisationPassword {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("[secret]")
+    }
+}

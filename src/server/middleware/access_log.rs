@@ -1,0 +1,37 @@
+//! One log line for each request.
+
+use std::time::Instant;
+
+use actix_web::http::{Method, StatusCode};
+
+use crate::problem::Problem;
+
+/// Target of the log lines, so that `RUST_LOG` and log pipelines can select them.
+const TARGET: &str = "lrs_gateway::server";
+
+/// Writes the log line of a request: at level `error` for 500, `warn` for 501 and above, `info` otherwise.
+pub fn write(method: &str, route: &str, started: Instant, status: StatusCode, problem: Option<&Problem>) {
+    let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let status = status.as_u16();
+    let code = problem.map(|problem| problem.code().entry().code);
+    let cause = problem.and_then(|problem| problem.cause.as_deref());
+    match status {
+        500 => tracing::error!(target: TARGET, method, route, status, duration_ms, code, cause, "request"),
+        501.. => tracing::warn!(target: TARGET, method, route, status, duration_ms, code, cause, "request"),
+        _ => tracing::info!(target: TARGET, method, route, status, duration_ms, code, cause, "request"),
+    }
+}
+
+/// Returns the method's name in logs, metrics and traces: one of a closed list, because clients can send any word.
+pub fn method_name(method: &Method) -> &'static str {
+    match method.as_str() {
+        "GET" => "GET",
+        "HEAD" => "HEAD",
+        "POST" => "POST",
+        "PUT" => "PUT",
+        "PATCH" => "PATCH",
+        "DELETE" => "DELETE",
+        "OPTIONS" => "OPTIONS",
+        _ => "OTHER",
+    }
+}

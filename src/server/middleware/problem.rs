@@ -1,0 +1,26 @@
+//! Error responses as problems (RFC 9457).
+
+use actix_web::body::BoxBody;
+use actix_web::dev::ServiceResponse;
+use actix_web::http::header::ALLOW;
+
+use crate::problem::Problem;
+
+/// Returns the problem of an error response: the handler's problem, or one for the status if the error comes from the framework.
+pub fn of_response(response: &ServiceResponse<BoxBody>) -> Option<Problem> {
+    let status = response.status();
+    if status.is_client_error() || status.is_server_error() {
+        let problem = response.response().extensions().get::<Problem>().cloned();
+        return Some(problem.unwrap_or_else(|| Problem::from_status(status)));
+    }
+    None
+}
+
+/// Replaces an error response by the response of its problem. Keeps the `Allow` header.
+pub fn replace_response(response: &ServiceResponse<BoxBody>, problem: &Problem, request_id: &str) -> ServiceResponse<BoxBody> {
+    let mut replacement = problem.response(request_id);
+    if let Some(allow) = response.headers().get(ALLOW) {
+        replacement.headers_mut().insert(ALLOW, allow.clone());
+    }
+    ServiceResponse::new(response.request().clone(), replacement)
+}

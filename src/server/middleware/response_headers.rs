@@ -1,0 +1,39 @@
+//! Headers of every response, whether a handler answered, failed or panicked.
+
+use actix_web::dev::ServiceRequest;
+use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
+
+use crate::server::cors::CorsHeaders;
+use crate::server::middleware::security_headers::SecurityHeaders;
+
+/// Header of the request id.
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Headers of the response to one request. They depend on the request alone, which the handler consumes.
+pub struct ResponseHeaders {
+    request_id: Option<HeaderValue>,
+    security: SecurityHeaders,
+    cors: Option<CorsHeaders>,
+}
+
+impl ResponseHeaders {
+    /// Returns the headers for the response to this request.
+    pub fn for_request(request: &ServiceRequest, request_id: &str) -> Self {
+        Self {
+            request_id: HeaderValue::from_str(request_id).ok(),
+            security: SecurityHeaders::for_request(request),
+            cors: CorsHeaders::for_request(request),
+        }
+    }
+
+    /// Adds the headers to a response.
+    pub fn apply(self, headers: &mut HeaderMap) {
+        if let Some(request_id) = self.request_id {
+            headers.insert(REQUEST_ID, request_id);
+        }
+        self.security.apply(headers);
+        if let Some(cors) = self.cors {
+            cors.apply(headers);
+        }
+    }
+}

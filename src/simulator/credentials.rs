@@ -1,0 +1,105 @@
+//! Validation and authentication of requests: message form, organisation, password and product.
+
+use crate::domain::Product;
+use crate::lrs::soap::element::Element;
+use crate::simulator::schema::{Sequence, Violation, validate};
+use crate::simulator::simulated_organisation::SimulatedOrganisation;
+use crate::simulator::state::Simulator;
+
+/// The credentials of a request. A value that the request does not have is empty.
+#[derive(Clone, Copy)]
+pub struct Credentials<'a> {
+    pub ukprn: &'a str,
+    pub organisation_ref: &'a str,
+    pub password: &'a str,
+}
+
+/// The reason why credentials are not sufficient.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CredentialError {
+    UnknownOrganisation,
+    WrongPassword,
+    ProductNotEnabled,
+}
+
+/// A rejection by the learner service, which becomes a fault (LRS-CONTRACT 7.2).
+#[derive(Debug)]
+pub struct Refusal {
+    pub code: &'static str,
+    pub further_details: String,
+}
+
+impl CredentialError {
+    /// Returns LRS's code of the error.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::UnknownOrganisation => "WSEC0003",
+            Self::WrongPassword => "WSEC0005",
+            Self::ProductNotEnabled => "WSEC0006",
+        }
+    }
+}
+
+impl Refusal {
+    /// Returns a refusal with this code.
+    pub const fn new(code: &'static str, further_details: String) -> Self {
+        Self { code, further_details }
+    }
+}
+
+impl From<Violation> for Refusal {
+    fn from(violation: Violation) -> Self {
+        Self::new("WSEC0001", violation.into_text())
+    }
+}
+
+impl From<CredentialError> for Refusal {
+    fn from(error: CredentialError) -> Self {
+        Self::new(error.code(), String::new())
+    }
+}
+
+/// Validates a request to the learner service and checks its credentials. Returns the UKPRN of the organisation.
+///
+/// # Errors
+/// Returns a [`Refusal`] if the request breaks the schema or its credentials are not sufficient.
+pub fn admit<'s>(simulator: &'s Simulator, request: &Element, sequence: Sequence, product: Product) -> Result<&'s str, Refusal> {
+    validate(request, sequence)?;
+    let credentials = Credentials {
+        ukprn: request.text_of("UKPRN"),
+        organisation_ref: request.text_of("OrganisationRef"),
+        password: request.text_of("OrgPassword"),
+    };
+    Ok(check_credentials(simulator, &credentials, product)?)
+}
+
+/// Checks organisation, password and product. Returns the UKPRN of the organisation.
+///
+/// # Errors
+/// Returns a [`CredentialError`] if one of the three is wrong.
+pub fn check_credentials<'s>(
+    simulator: &'s Simulator,
+    credentials: &Credentials<'_>,
+    product: Product,
+) -> Result<&'s str, CredentialError> {
+    let organisation = find_organisation(simulator, credentials).ok_or(CredentialError::UnknownOrganisation)?;
+    if organisation.password != credentials.password {
+        return Err(CredentialError::WrongPassword);
+    }
+    if !organisation.products.contains(&product) {
+        return Err(CredentialError::ProductNotEnabled);
+    }
+    Ok(organisation.ukprn.as_str())
+}
+
+/// Finds the organisation with the UKPRN or the LRS reference.
+fn find_organisation<'s>(simulator: &'s Simulator, credentials: &Credentials<'_>) -> Option<&'s SimulatedOrganisation> {
+    let Credentials { ukprn, organisation_ref, .. } = *credentials;
+    simulator.organisations().iter().find(|organisation| {
+        organisation.ukprn.as_str() == ukprn
+            || organisation
+                .organisation_ref
+                .as_ref()
+                .is_some_and(|known| !organisation_ref.is_empty() && known.as_str() == organisation_ref)
+    })
+}

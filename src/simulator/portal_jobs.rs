@@ -1,0 +1,172 @@
+//! Portal jobs: batch jobs that were created in LRS's web portal, not over SOAP.
+
+use crate::domain::{Achievement, BatchLearner, Product, Ukprn};
+use crate::lrs::soap::element::Element;
+use crate::lrs::soap::read::XmlReader;
+use crate::lrs::soap::write::XmlWriter;
+use crate::lrs::soap::xml_mapping::XmlRecord as _;
+use crate::schema::deserialize::from_toml;
+use crate::schema::input;
+use crate::simulator::jobs::{BatchJobs, JobOutput};
+use crate::simulator::learner_batches::{process_registrations, process_verifications};
+use crate::simulator::learner_register::LearnerRegister;
+use crate::simulator::submitted_achievement::SubmittedAchievement;
+
+input! {
+    /// A portal job.
+    #[derive(Debug, Clone)]
+    pub struct PortalJob {
+        /// The job's number.
+        pub job_id: i32,
+        /// The UKPRN of the job's organisation.
+        pub organisation: Ukprn,
+        /// `registration-batches`, `verification` or `achievement-batches`.
+        pub kind: Product,
+        /// The learners of a registration or verification job.
+        pub learners: Vec<BatchLearner> = Vec::new(),
+        /// The achievements of an achievement job.
+        pub achievements: Vec<Achievement> = Vec::new(),
+    }
+}
+
+input! {
+    struct PortalJobs {
+        portal_jobs: Vec<PortalJob>,
+    }
+}
+
+impl PortalJob {
+    /// Returns the jobs of the demonstration.
+    ///
+    /// # Panics
+    /// Never: the jobs are valid constants.
+    pub fn demonstration() -> Vec<Self> {
+        let table = DEMONSTRATION_JOBS.parse().expect("the constant is TOML");
+        from_toml::<PortalJobs>(table).expect("the constant has valid jobs").portal_jobs
+    }
+
+    /// Processes the job and adds it to the simulator's jobs.
+    ///
+    /// # Errors
+    /// Returns the reason why the settings describe no possible job.
+    pub fn add_to(&self, jobs: &mut BatchJobs, register: &mut LearnerRegister) -> Result<(), &'static str> {
+        const NOT_ALLOWED: &str = "has a value that a request to LRS must not have";
+        if self.job_id < 1 {
+            return Err("job_id must be 1 or more");
+        }
+        let has_achievements = self.kind == Product::AchievementBatches;
+        if has_achievements != self.learners.is_empty() || has_achievements == self.achievements.is_empty() {
+            return Err("must have achievements if its kind is achievement-batches, and learners otherwise, but not both");
+        }
+        let organisation = self.organisation.as_str();
+        let output = match self.kind {
+            Product::RegistrationBatches => {
+                let request = self.request().ok_or(NOT_ALLOWED)?;
+                JobOutput::Registration(process_registrations(register, &request).map_err(|_| NOT_ALLOWED)?)
+            }
+            Product::Verification if self.learners.iter().any(|learner| learner.uln.is_none()) => {
+                return Err("must have the uln of every learner to verify");
+            }
+            Product::Verification => JobOutput::Verification(process_verifications(register, &self.request().ok_or(NOT_ALLOWED)?)),
+            Product::AchievementBatches => {
+                let batch: Vec<SubmittedAchievement> = self.achievements.iter().map(SubmittedAchievement::from).collect();
+                jobs.process_portal_achievements(organisation, register, &batch)
+            }
+            _ => return Err("kind must be registration-batches, verification or achievement-batches"),
+        };
+        let is_added = jobs.add_portal_job(self.job_id.into(), organisation, output);
+        if is_added { Ok(()) } else { Err("job_id belongs to another job: give each job its own") }
+    }
+
+    /// Returns the learners as the elements of a request.
+    fn request(&self) -> Option<Element> {
+        let message = XmlWriter::envelope(|writer| {
+            writer.element("Batch", "", |writer| {
+                self.learners.iter().for_each(|learner| writer.element("Learner", "", |writer| learner.write(writer)));
+            });
+        });
+        XmlReader::new(&message.ok()?).ok()?.soap_body(Element::read).ok()
+    }
+}
+
+/// One job of each kind, with learners from [`super::sample_learners`].
+const DEMONSTRATION_JOBS: &str = r#"
+[[portal_jobs]]
+job_id = 800001
+organisation = "10088881"
+kind = "registration-batches"
+
+[[portal_jobs.learners]]
+mis_identifier = "PORTAL-1"
+given_name = "Ana"
+family_name = "O'Neill"
+date_of_birth = "2003-04-05"
+gender = "FEMALE"
+last_known_post_code = "ZZ99 9ZZ"
+verification_type = "PASSPORT"
+ability_to_share = "SEEN_SHARE"
+
+[[portal_jobs.learners]]
+mis_identifier = "PORTAL-2"
+given_name = "Sam"
+family_name = "Taylor"
+date_of_birth = "2004-06-01"
+gender = "NOT_KNOWN"
+last_known_post_code = "ZZ5 5FF"
+verification_type = "PASSPORT"
+ability_to_share = "SEEN_SHARE"
+
+[[portal_jobs.learners]]
+mis_identifier = "PORTAL-3"
+given_name = "Megan"
+family_name = "Ó Briain"
+
+[[portal_jobs]]
+job_id = 800002
+organisation = "10088881"
+kind = "verification"
+
+[[portal_jobs.learners]]
+mis_identifier = "PORTAL-1"
+uln = "3000000126"
+given_name = "Ana"
+family_name = "O'Neill"
+date_of_birth = "2003-04-05"
+gender = "FEMALE"
+
+[[portal_jobs.learners]]
+mis_identifier = "PORTAL-2"
+uln = "3000000126"
+given_name = "Anna"
+family_name = "O'Neill"
+
+[[portal_jobs]]
+job_id = 60001
+organisation = "10088882"
+kind = "achievement-batches"
+
+[[portal_jobs.achievements]]
+action = "CREATE"
+action_date = "2025-07-01"
+achievement_award_date = "2025-06-30"
+uln = "7000000022"
+given_name = "Li"
+family_name = "Ng"
+date_of_birth = "2005-11-30"
+provider_ukprn = "10088881"
+unit_or_qualification_reference_number = "600/0001/8"
+grade = "Merit"
+mis_identifier = "PORTAL-1"
+
+[[portal_jobs.achievements]]
+action = "WITHDRAW"
+action_date = "2025-07-01"
+action_reason = "Entered twice"
+achievement_award_date = "2025-06-30"
+uln = "7000000022"
+given_name = "Li"
+family_name = "Ng"
+provider_ukprn = "10088881"
+unit_or_qualification_reference_number = "600/0002/X"
+mis_identifier = "PORTAL-2"
+"#;
