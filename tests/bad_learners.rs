@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::support::caller::Answer;
 use crate::support::gateway::Options;
-use crate::support::sample::Script;
+use crate::support::scripted_lrs::Script;
 
 const REGISTER: &str = "/v1/learners/register";
 const UPDATE: &str = "/v1/learners/update";

@@ -14,8 +14,8 @@ use serde_json::{Value, json};
 
 use crate::support::batches::{learners, statuses, submit};
 use crate::support::caller::PROVIDER;
+use crate::support::fake_server::{Reply, soap};
 use crate::support::gateway::{Options, quick};
-use crate::support::peer::{Reply, soap};
 use crate::support::program::{Program, Setup};
 use crate::support::redis::Redis;
 use crate::support::{Gateway, Lrs, Peer};

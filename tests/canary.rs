@@ -124,7 +124,7 @@ impl Scene {
              products = [\"uln-management\", \"registration-batches\", \"learning-events\", \"verification\", \"achievement-batches\"]\n"
             ),
         );
-        let collector = Peer::answering(crate::support::peer::http(200, "application/x-protobuf", b""));
+        let collector = Peer::answering(crate::support::fake_server::http(200, "application/x-protobuf", b""));
         let variables = [("RUST_LOG", "trace"), ("OTEL_EXPORTER_OTLP_ENDPOINT", &collector.url())];
         let Serving { program, api: url, admin } = Serving::with(&setup, &variables);
         let claims = claims(json!({"org": null, "realm": {"ukprn": ORGANISATION}, "preferred_username": USER, "azp": "desk"}));

@@ -7,7 +7,7 @@ use lrs_gateway::lrs::codes::{CodeKind, DOCUMENTED_CODES, LrsCode};
 use serde_json::{Value, json};
 
 use crate::support::caller::Answer;
-use crate::support::peer::{Reply, soap};
+use crate::support::fake_server::{Reply, soap};
 use crate::support::{Caller, Gateway, Peer};
 
 /// Where LRS can answer with a code. Obtaining a ULN asks LRS twice.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use lrs_gateway::simulator::{SimulatorSettings, TlsFiles};
 
 use crate::support::certificates::Authority;
-use crate::support::peer::{Reply, http};
+use crate::support::fake_server::{Reply, http};
 use crate::support::program::{Setup, run, stderr};
 use crate::support::renegotiating::Renegotiating;
 use crate::support::{ANY_PORT, Lrs, Peer};

@@ -10,7 +10,7 @@ use lrs_gateway::lrs::Service;
 use serde_json::Value;
 
 use crate::support::contract::{Contract, Refusal};
-use crate::support::peer::http;
+use crate::support::fake_server::http;
 use crate::support::{Gateway, Peer};
 use simulator::Soap;
 

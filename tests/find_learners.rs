@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::peer::soap;
+use crate::support::fake_server::soap;
 use crate::support::{Gateway, Lrs, Peer};
 
 const BY_ULN: &str = "/v1/learners/find-by-uln";

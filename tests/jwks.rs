@@ -11,9 +11,9 @@ use lrs_gateway::auth::{JwksSettings, TokenError, Verifier};
 use serde_json::{Value, json};
 
 use crate::support::caller::{Answer, ISSUER, claims};
+use crate::support::fake_server::http;
 use crate::support::gateway::Options;
 use crate::support::identity_provider::{SigningKey, issuer, set_of, until};
-use crate::support::peer::http;
 use crate::support::program::{Setup, run, stderr};
 use crate::support::{ANY_PORT, Gateway, IdentityProvider, Running};
 

@@ -3,9 +3,9 @@
 use serde_json::{Value, json};
 
 use crate::support::caller::Answer;
+use crate::support::fake_server::{Received, Reply, http, soap};
 use crate::support::gateway::Options;
-use crate::support::peer::{Received, Reply, http, soap};
-use crate::support::sample::Script;
+use crate::support::scripted_lrs::Script;
 
 const OBTAIN: &str = "/v1/learners/obtain-uln";
 

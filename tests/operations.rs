@@ -74,7 +74,7 @@ async fn the_gateway_is_ready_when_redis_is_there_whatever_lrs_does() {
 
 #[tokio::test]
 async fn the_gateway_is_not_ready_before_it_has_an_issuers_keys() {
-    let nobody = Peer::answering(crate::support::peer::http(500, "text/plain", b"out of order"));
+    let nobody = Peer::answering(crate::support::fake_server::http(500, "text/plain", b"out of order"));
     let setup = setup("http://127.0.0.1:1", "");
     let config = std::fs::read_to_string(setup.path("gateway.toml")).expect("written");
     let jwks = format!("jwks_url = \"{}/jwks\"\nalgorithms = [\"RS256\"]", nobody.url());

@@ -12,8 +12,8 @@ use serde_json::json;
 
 use crate::support::caller::PROVIDER;
 use crate::support::certificates::{Authority, made};
+use crate::support::fake_server::{Reply, soap};
 use crate::support::gateway::{AWARDING, Options, certified, organisation};
-use crate::support::peer::{Reply, soap};
 use crate::support::{Gateway, Lrs, Peer};
 
 const FIND: &str = "/v1/learners/find-by-uln";

@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
+use crate::support::fake_server::{Reply, soap};
 use crate::support::gateway::Options;
-use crate::support::peer::{Reply, soap};
-use crate::support::sample::Script;
+use crate::support::scripted_lrs::Script;
 
 const REGISTER: &str = "/v1/learners/register";
 const UPDATE: &str = "/v1/learners/update";

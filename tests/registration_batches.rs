@@ -7,8 +7,8 @@ use lrs_gateway::simulator::SimulatorSettings;
 use serde_json::{Value, json};
 
 use crate::support::batches::{accepted, learners, names, statuses, submit};
+use crate::support::fake_server::{Reply, soap};
 use crate::support::gateway::{AWARDING, Options, organisation, quick};
-use crate::support::peer::{Reply, soap};
 use crate::support::{Gateway, Lrs, Peer};
 
 const BATCHES: &str = "/v1/registration-batches";
@@ -405,7 +405,7 @@ async fn a_batch_waits_for_an_lrs_that_is_closed_or_away() {
             200,
             "<n:SubmitBatchResponse xmlns:n=\"http://api.lrs.miap.gov.uk/batchmsg\"><ResponseCode>WSRC0007</ResponseCode><JobID>7</JobID></n:SubmitBatchResponse>",
         )),
-        Reply::Bytes(crate::support::peer::http(200, "text/html", b"<html>Down for maintenance</html>")),
+        Reply::Bytes(crate::support::fake_server::http(200, "text/html", b"<html>Down for maintenance</html>")),
     ]);
     let done = soap(
         200,

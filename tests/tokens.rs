@@ -9,8 +9,8 @@ use rcgen::{KeyPair, SignatureAlgorithm};
 use serde_json::{Value, json};
 
 use crate::support::caller::{AUDIENCE, ISSUER, SECRET, claims, token};
+use crate::support::fake_server::soap;
 use crate::support::gateway::{AWARDING, Options, claim_names, hmac_issuer};
-use crate::support::peer::soap;
 use crate::support::{Gateway, Peer};
 
 const FIND: &str = "/v1/learners/find-by-uln";

@@ -1,9 +1,9 @@
 //! Traces: what a caller has begun is continued, LRS is told, and a collector gets it.
 
 use crate::support::Peer;
-use crate::support::peer::http;
+use crate::support::fake_server::http;
 use crate::support::program::{Serving, Setup, caller_of};
-use crate::support::sample::{ANSWER, search};
+use crate::support::scripted_lrs::{ANSWER, search};
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";

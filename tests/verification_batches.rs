@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::support::batches::{accepted, names, statuses, submit};
-use crate::support::peer::{Reply, soap};
+use crate::support::fake_server::{Reply, soap};
 use crate::support::{Gateway, Lrs, Peer};
 
 fn lrs() -> Lrs {

@@ -16,9 +16,9 @@ use serde_json::{Value, json};
 
 use crate::support::caller::{Answer, PROVIDER};
 use crate::support::failure::{BAD_RESPONSE, CREDENTIALS, Kind, MAINTENANCE, REJECTED, TIMEOUT, UNAVAILABLE};
+use crate::support::fake_server::{Reply, http, soap};
 use crate::support::gateway::Options;
-use crate::support::peer::{Reply, http, soap};
-use crate::support::sample::{Script, search};
+use crate::support::scripted_lrs::{Script, search};
 use crate::support::{ANY_PORT, Gateway};
 
 const REGISTER: &str = "/v1/learners/register";

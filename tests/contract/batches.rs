@@ -12,7 +12,7 @@ use serde_json::json;
 
 use super::golden;
 use super::simulator::Soap;
-use crate::batches_on_the_wire::{awarding, provider, says};
+use crate::batch_soap_messages::{awarding, provider, says};
 use crate::support::contract::Contract;
 
 /// Their names in tests/golden, and LRS's service.

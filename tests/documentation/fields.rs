@@ -96,7 +96,7 @@ fn the_page_of_fields_has_every_field_of_every_operation() {
         section::<RetrieveUlns>("retrieveUlns", &rows("", "", RetrieveUlns::FIELDS), &retrieve_answer()),
         section::<GetLearningEvents>("getLearningEvents", &rows("", "", GetLearningEvents::FIELDS), &learning_events_answer()),
     ];
-    assert_ends_with("docs/FIELDS.md", "fields", &(page.concat() + &batches()));
+    assert_ends_with("docs/FIELD-MAPPING.md", "fields", &(page.concat() + &batches()));
 }
 
 /// The batches: what is submitted is a list of records, what comes back a list of rows with records in them.

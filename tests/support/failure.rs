@@ -2,9 +2,9 @@
 
 use serde_json::json;
 
+use super::fake_server::Reply;
 use super::gateway::Options;
-use super::peer::Reply;
-use super::sample::Script;
+use super::scripted_lrs::Script;
 
 /// What no problem may repeat: learners, the organisation's password, the person who asks.
 const PRIVATE: [&str; 6] = ["Zebedee", "Quillfeather", "3000000126", "3000000258", "demo-password-01", "j.bloggs"];

@@ -15,8 +15,8 @@ use serde_json::{Value, json};
 
 use super::Peer;
 use super::caller::{AUDIENCE, ISSUER, claims};
+use super::fake_server::{Reply, http};
 use super::gateway::claim_names;
-use super::peer::{Reply, http};
 
 /// A key that signs tokens.
 pub struct SigningKey {

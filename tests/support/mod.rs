@@ -4,22 +4,22 @@ pub mod batches;
 pub mod caller;
 pub mod certificates;
 pub mod contract;
-pub mod door;
 pub mod failure;
+pub mod fake_server;
 pub mod gateway;
 pub mod identity_provider;
-pub mod peer;
 pub mod program;
 pub mod proxy;
 pub mod redis;
 pub mod renegotiating;
-pub mod sample;
+pub mod scripted_lrs;
 pub mod simulator;
+pub mod tcp_proxy;
 
 pub use caller::Caller;
+pub use fake_server::Peer;
 pub use gateway::Gateway;
 pub use identity_provider::IdentityProvider;
-pub use peer::Peer;
 pub use simulator::Lrs;
 
 use std::net::SocketAddr;

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::support::failure::{BAD_RESPONSE, Case, all, fail};
-use crate::support::sample::{ANSWER, changed, learner_with, sent};
+use crate::support::scripted_lrs::{ANSWER, changed, learner_with, sent};
 
 /// Documents that are no answer.
 fn nonsense(documents: Vec<(&str, impl AsRef<[u8]>)>) -> Vec<Case> {

@@ -8,8 +8,8 @@ use lrs_gateway::simulator::{Fault, FaultStep, SimulatorSettings};
 use serde_json::{Value, json};
 
 use super::{EVENTS, FIND, REGISTER, SEARCH, VERIFY, ana, begin, newcomer, statuses};
-use crate::support::door::Door;
 use crate::support::gateway::Options;
+use crate::support::tcp_proxy::Door;
 use crate::support::{Gateway, Lrs};
 
 /// What a connection that did not get through looks like.

@@ -3,9 +3,9 @@
 use serde_json::{Value, json};
 
 use crate::support::caller::Answer;
+use crate::support::fake_server::{Reply, http};
 use crate::support::gateway::Options;
-use crate::support::peer::{Reply, http};
-use crate::support::sample::{ANSWER, Script, changed, learner, learner_with, search, sent};
+use crate::support::scripted_lrs::{ANSWER, Script, changed, learner, learner_with, search, sent};
 
 /// Asks once for every reply: each must tell the learner of the sample and nothing else.
 async fn understood(cases: Vec<(&str, Reply)>) {

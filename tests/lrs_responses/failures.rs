@@ -5,9 +5,9 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::support::failure::{BAD_RESPONSE, CREDENTIALS, Kind, MAINTENANCE, REJECTED, TIMEOUT, UNAVAILABLE, all, fail, fail_with};
+use crate::support::fake_server::{Reply, http, soap};
 use crate::support::gateway::Options;
-use crate::support::peer::{Reply, http, soap};
-use crate::support::sample::{ANSWER, Script, changed, search, sent};
+use crate::support::scripted_lrs::{ANSWER, Script, changed, search, sent};
 use crate::support::{ANY_PORT, Gateway};
 
 /// The detail of a fault as LRS writes it, with personal data where LRS quotes the request.

@@ -10,9 +10,9 @@ use serde_json::{Value, json};
 use super::{FIND, REGISTER, ana, awarding, begin, both, ended, newcomer};
 use crate::support::batches::{Submitted, learners, submit};
 use crate::support::caller::{Answer, PROVIDER};
-use crate::support::door::Door;
 use crate::support::gateway::{AWARDING, Options};
 use crate::support::simulator::open_to_both;
+use crate::support::tcp_proxy::Door;
 use crate::support::{Gateway, Lrs};
 
 const SEARCH: &str = "FindLearnerByULN";

@@ -1,6 +1,6 @@
 //! LRS in trouble, as callers meet it: what they are told, what the gateway does by itself, and what LRS is spared.
 
-mod breaker;
+mod circuit_breaker;
 mod maintenance;
 mod queue;
 mod retries;

@@ -13,10 +13,10 @@ use serde_json::{Value, json};
 use super::{EVENTS, FIND, REGISTER, ana, awarding, both, newcomer, statuses};
 use crate::support::batches::{learners, submit};
 use crate::support::caller::PROVIDER;
-use crate::support::door::Door;
+use crate::support::fake_server::{Reply, http, soap};
 use crate::support::gateway::{AWARDING, Options};
-use crate::support::peer::{Reply, http, soap};
 use crate::support::simulator::open_to_both;
+use crate::support::tcp_proxy::Door;
 use crate::support::{Caller, Gateway, Lrs, Peer};
 
 const PROBES: Duration = Duration::from_millis(300);

@@ -6,7 +6,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use super::Peer;
-use super::peer::{Received, Reply};
+use super::fake_server::{Received, Reply};
 
 /// The door, standing.
 pub struct Door {

@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex};
 use serde_json::{Value, json};
 
 use super::caller::{Answer, Caller};
+use super::fake_server::{Peer, Received, Reply, http};
 use super::gateway::{Gateway, Options};
-use super::peer::{Peer, Received, Reply, http};
 
 /// LRS's answer: exactly the learner searched for.
 pub const ANSWER: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\
