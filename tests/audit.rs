@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 
 use crate::support::batches::{learners, submit};
 use crate::support::gateway::Options;
-use crate::support::program::{Serving, Setup, caller_of};
-use crate::support::{Gateway, Lrs};
+use crate::support::program::{ConfigDirectory, ServingProgram, caller_of};
+use crate::support::{SimulatedLrs, TestGateway};
 
 const KEY: &str = "0101010101010101010101010101010101010101010101010101010101010101";
 const FIND: &str = "/v1/learners/find-by-uln";
@@ -40,18 +40,18 @@ async fn lines(file: &Path, count: usize) -> Vec<Value> {
 }
 
 struct Scene {
-    lrs: Lrs,
-    gateway: Gateway,
+    lrs: SimulatedLrs,
+    gateway: TestGateway,
     audit: AuditLog,
     directory: tempfile::TempDir,
 }
 
 impl Scene {
     fn new(options: Options) -> Self {
-        let (lrs, directory) = (Lrs::start(), tempfile::tempdir().expect("a directory"));
+        let (lrs, directory) = (SimulatedLrs::start(), tempfile::tempdir().expect("a directory"));
         lrs.simulator.set_job_duration(Duration::ZERO);
         let audit = AuditLog::start(AuditSink::File(directory.path().join("audit.jsonl")), Some(keys()));
-        let gateway = Gateway::with(&lrs.url(), Options { audit: audit.clone(), ..options });
+        let gateway = TestGateway::with(&lrs.url(), Options { audit: audit.clone(), ..options });
         Self { lrs, gateway, audit, directory }
     }
 
@@ -85,7 +85,7 @@ async fn failures_refusals_and_every_attempt_are_told() {
     let caller = scene.gateway.caller();
     let play = |steps| scene.lrs.simulator.inject_faults(steps);
     play(vec![FaultStep::new(Fault::Unavailable).times(2)]);
-    caller.post(FIND, &ana()).await.ok();
+    caller.post(FIND, &ana()).await.expect_success();
     play(vec![FaultStep::new(Fault::OutOfHours).times(1)]);
     caller.post(FIND, &ana()).await;
     play(vec![FaultStep::new(Fault::Garbage).times(1)]);
@@ -114,7 +114,7 @@ async fn calls_about_batches_name_who_submitted_them() {
     let scene = Scene::new(Options::default());
     let caller = scene.gateway.caller().with_claims(json!({"azp": "nightly"}));
     let submitted = submit(&caller, "registration-batches", &json!({"jobType": "FULL", "learners": learners(3)})).await;
-    let batch = submitted.when("COMPLETE").await;
+    let batch = submitted.wait_for_status("COMPLETE").await;
     let told = lines(&scene.file(), 2).await;
     for (line, operation) in told.iter().zip(["submitBatchRegistration", "getBatchRegistrationOutput"]) {
         assert_eq!(
@@ -133,13 +133,13 @@ async fn calls_about_batches_name_who_submitted_them() {
 async fn a_trail_that_is_renamed_or_cannot_be_written_for_a_while_loses_nothing() {
     let scene = Scene::new(Options::default());
     let caller = scene.gateway.caller();
-    caller.post(FIND, &ana()).await.ok();
+    caller.post(FIND, &ana()).await.expect_success();
     lines(&scene.file(), 1).await;
     std::fs::rename(scene.file(), scene.directory.path().join("yesterday.jsonl")).expect("renamed");
     // A directory in its place: nobody can write there.
     std::fs::create_dir(scene.file()).expect("made");
     for _ in 0..5 {
-        caller.post(FIND, &ana()).await.ok();
+        caller.post(FIND, &ana()).await.expect_success();
     }
     tokio::time::sleep(Duration::from_millis(100)).await;
     std::fs::remove_dir(scene.file()).expect("removed");
@@ -153,7 +153,7 @@ async fn when_too_much_waits_to_be_written_no_more_calls_are_made() {
     let scene = Scene::new(Options { timeout: Duration::from_secs(20), ..Options::default() });
     std::fs::create_dir(scene.file()).expect("made");
     let caller = scene.gateway.caller();
-    caller.post(FIND, &ana()).await.ok();
+    caller.post(FIND, &ana()).await.expect_success();
     // Entries that nobody sends anything for fill the line faster than calls.
     let organisation = crate::support::gateway::organisation("10088881", "demo-password-01", &[]);
     let user = lrs_gateway::schema::Scalar::parse("j.bloggs").expect("a name");
@@ -168,19 +168,19 @@ async fn when_too_much_waits_to_be_written_no_more_calls_are_made() {
     std::fs::remove_dir(scene.file()).expect("removed");
     let told = lines(&scene.file(), 10_000).await;
     assert_eq!(told[0]["operation"], "learnerByULN", "in the order in which it happened");
-    caller.post(FIND, &ana()).await.ok();
+    caller.post(FIND, &ana()).await.expect_success();
 }
 
 #[tokio::test]
 async fn the_program_writes_to_its_output_and_to_its_end_and_hashes_match() {
-    let lrs = Lrs::start();
-    let setup = Setup::new(&lrs.url());
+    let lrs = SimulatedLrs::start();
+    let setup = ConfigDirectory::new(&lrs.url());
     setup.write("audit.key", KEY);
     setup.configure(|config| config + "[audit]\nkey_file = \"audit.key\"\n");
-    let Serving { program, api, .. } = Serving::start(&setup);
+    let ServingProgram { program, api, .. } = ServingProgram::start(&setup);
     let caller = caller_of(&api, "10088881");
     for _ in 0..20 {
-        caller.post(FIND, &ana()).await.ok();
+        caller.post(FIND, &ana()).await.expect_success();
     }
     program.terminate();
     let told: Vec<Value> = program.output.iter().map(|line| serde_json::from_str(&line).expect("nothing but the trail")).collect();

@@ -3,17 +3,17 @@
 use serde_json::{Value, json};
 
 use crate::support::fake_server::soap;
-use crate::support::{Gateway, Peer};
+use crate::support::{FakeServer, TestGateway};
 
 const BY_ULN: &str = "/v1/learners/find-by-uln";
 const BY_DEMOGRAPHICS: &str = "/v1/learners/find-by-demographics";
 
 /// An LRS that must not be asked: dropping it makes sure.
-struct Untouched(Peer);
+struct Untouched(FakeServer);
 
 impl Untouched {
     fn new() -> Self {
-        Self(Peer::answering(soap(200, "")))
+        Self(FakeServer::with_response(soap(200, "")))
     }
 }
 
@@ -30,7 +30,7 @@ fn at(errors: &[(&str, &str)]) -> Vec<(String, String)> {
 #[tokio::test]
 async fn what_is_not_json_is_malformed() {
     let lrs = Untouched::new();
-    let caller = Gateway::to(&lrs.0.url());
+    let caller = TestGateway::to(&lrs.0.url());
     for body in [
         "",
         "{",
@@ -55,7 +55,7 @@ async fn what_is_not_json_is_malformed() {
 #[tokio::test]
 async fn json_of_the_wrong_form_is_told_field_by_field() {
     let lrs = Untouched::new();
-    let caller = Gateway::to(&lrs.0.url());
+    let caller = TestGateway::to(&lrs.0.url());
     for (body, status, code, errors) in [
         ("[]", 400, "malformed_request", at(&[("", "wrong_type")])),
         ("\"text\"", 400, "malformed_request", at(&[("", "wrong_type")])),
@@ -95,7 +95,7 @@ async fn json_of_the_wrong_form_is_told_field_by_field() {
 #[tokio::test]
 async fn every_field_rule_is_checked_before_lrs_is_asked() {
     let lrs = Untouched::new();
-    let caller = Gateway::to(&lrs.0.url());
+    let caller = TestGateway::to(&lrs.0.url());
     let good = json!({
         "givenName": "Ana", "familyName": "O'Neill", "dateOfBirth": "2003-04-05", "gender": "FEMALE", "lastKnownPostCode": "ZZ99 9ZZ",
     });
@@ -134,7 +134,7 @@ async fn all_wrong_fields_are_told_at_once() {
         "givenName": "", "familyName": "x".repeat(36), "dateOfBirth": "2023-02-29", "gender": "X", "lastKnownPostCode": "X",
         "previousFamilyName": "x".repeat(36), "schoolAtAge16": "x".repeat(255), "placeOfBirth": "\u{1}", "emailAddress": "x", "findType": "x",
     });
-    let answer = Gateway::to(&lrs.0.url()).caller().post(BY_DEMOGRAPHICS, &search).await;
+    let answer = TestGateway::to(&lrs.0.url()).caller().post(BY_DEMOGRAPHICS, &search).await;
     answer.problem(422, "validation_failed");
     assert_eq!(answer.errors().len(), 10);
 }
@@ -142,7 +142,7 @@ async fn all_wrong_fields_are_told_at_once() {
 #[tokio::test]
 async fn a_uln_with_a_wrong_check_digit_is_refused() {
     let lrs = Untouched::new();
-    let caller = Gateway::to(&lrs.0.url());
+    let caller = TestGateway::to(&lrs.0.url());
     for (uln, code) in
         [("3000000127", "check_digit"), ("9999999999", "check_digit"), ("300000012", "invalid_format"), ("0000000000", "invalid_format")]
     {
@@ -155,7 +155,7 @@ async fn a_uln_with_a_wrong_check_digit_is_refused() {
 #[tokio::test]
 async fn bodies_must_be_json_by_name() {
     let lrs = Untouched::new();
-    let caller = Gateway::to(&lrs.0.url());
+    let caller = TestGateway::to(&lrs.0.url());
     for content_type in ["", "text/plain", "application/xml", "application/jsonp", "application/json; charset=iso-8859-1"] {
         caller.caller().post_text(BY_ULN, content_type, "{}").await.problem(415, "unsupported_media_type");
     }
@@ -169,7 +169,7 @@ async fn bodies_must_be_json_by_name() {
 #[tokio::test]
 async fn large_bodies_are_refused_in_words() {
     let lrs = Untouched::new();
-    let gateway = Gateway::to(&lrs.0.url());
+    let gateway = TestGateway::to(&lrs.0.url());
     for bytes in [64 * 1024 + 1, 2 * 1024 * 1024] {
         let body = json!({"uln": "3000000126", "givenName": "x".repeat(bytes)}).to_string();
         let problem = gateway.caller().post_text(BY_ULN, "application/json", body).await.problem(413, "body_too_large");
@@ -185,7 +185,7 @@ async fn large_bodies_are_refused_in_words() {
 async fn a_flood_of_mistakes_is_answered_with_a_trickle() {
     let lrs = Untouched::new();
     let body = format!("{{\"ulns\":[{}1]}}", "1,".repeat(30_000));
-    let answer = Gateway::to(&lrs.0.url()).caller().post_text("/v1/learners/retrieve-ulns", "application/json", body).await;
+    let answer = TestGateway::to(&lrs.0.url()).caller().post_text("/v1/learners/retrieve-ulns", "application/json", body).await;
     answer.problem(400, "malformed_request");
     assert_eq!(answer.errors().len(), 1001);
     assert!(
@@ -198,7 +198,7 @@ async fn a_flood_of_mistakes_is_answered_with_a_trickle() {
 #[tokio::test]
 async fn unknown_paths_and_methods_are_problems_too() {
     let lrs = Untouched::new();
-    let gateway = Gateway::to(&lrs.0.url());
+    let gateway = TestGateway::to(&lrs.0.url());
     for path in ["/", "/v1", "/v1/learners", "/v1/learners/find-by-uln/", "/v2/learners/find-by-uln", "/metrics", "/v1/learners/3000000126"]
     {
         gateway.caller().request("GET", path).await.problem(404, "not_found");
@@ -219,12 +219,12 @@ async fn unknown_paths_and_methods_are_problems_too() {
 #[tokio::test]
 async fn health_documents_and_the_page_need_no_token() {
     let lrs = Untouched::new();
-    let gateway = Gateway::to(&lrs.0.url());
+    let gateway = TestGateway::to(&lrs.0.url());
     let anonymous = gateway.caller().with_authorization(None);
-    assert_eq!(anonymous.request("GET", "/health/live").await.ok(), json!({"status": "ALIVE"}));
-    assert_eq!(anonymous.request("GET", "/health/ready").await.ok(), json!({"status": "READY"}));
-    assert_eq!(anonymous.request("GET", "/openapi.json").await.ok()["openapi"], "3.1.0");
-    assert_eq!(anonymous.request("GET", "/openapi-3.0.json").await.ok()["openapi"], "3.0.3");
+    assert_eq!(anonymous.request("GET", "/health/live").await.expect_success(), json!({"status": "ALIVE"}));
+    assert_eq!(anonymous.request("GET", "/health/ready").await.expect_success(), json!({"status": "READY"}));
+    assert_eq!(anonymous.request("GET", "/openapi.json").await.expect_success()["openapi"], "3.1.0");
+    assert_eq!(anonymous.request("GET", "/openapi-3.0.json").await.expect_success()["openapi"], "3.0.3");
     let page = anonymous.request("GET", "/docs").await;
     assert_eq!((page.status, page.text.contains("swagger-ui")), (200, true), "the redirect leads to the page");
     for line in page.text.lines().filter(|line| line.contains("src=") || line.contains("href=")) {

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::support::caller::Answer;
 use crate::support::gateway::Options;
-use crate::support::scripted_lrs::Script;
+use crate::support::scripted_lrs::ScriptedLrs;
 
 const REGISTER: &str = "/v1/learners/register";
 const UPDATE: &str = "/v1/learners/update";
@@ -13,11 +13,11 @@ const VERIFY: &str = "/v1/learners/verify";
 const LEARNING_EVENTS: &str = "/v1/learning-events/search";
 
 /// A gateway before an LRS that must not be asked.
-struct Untouched(Script);
+struct Untouched(ScriptedLrs);
 
 impl Untouched {
     fn new() -> Self {
-        Self(Script::new(Options::default(), []))
+        Self(ScriptedLrs::new(Options::default(), []))
     }
 
     /// Sends a body that must be refused with this status and these errors, in this order.

@@ -20,7 +20,7 @@ use lrs_gateway::schema::deserialize::{from_json, from_toml};
 use lrs_gateway::simulator::SimulatorSettings;
 use serde_json::json;
 
-use crate::support::Lrs;
+use crate::support::SimulatedLrs;
 use crate::support::caller::PROVIDER;
 use crate::support::contract::Contract;
 use crate::support::gateway::AWARDING;
@@ -32,7 +32,7 @@ pub(crate) fn says(answer: &impl LrsResponse, code: &str) -> bool {
 
 /// An LRS whose jobs take so long, and somebody who asks it.
 struct Asking {
-    lrs: Lrs,
+    lrs: SimulatedLrs,
     actor: RequestContext,
     contract: Option<Contract>,
 }
@@ -43,7 +43,7 @@ impl Asking {
     }
 
     fn with(settings: &SimulatorSettings) -> Self {
-        Self { lrs: Lrs::with(settings), actor: provider(), contract: Contract::from_env() }
+        Self { lrs: SimulatedLrs::with(settings), actor: provider(), contract: Contract::from_env() }
     }
 
     /// The message of an operation.

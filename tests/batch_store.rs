@@ -8,8 +8,8 @@ use lrs_gateway::batches::repository::{BatchRepository, BlobChanges, Claim, Leas
 use lrs_gateway::domain::Ukprn;
 use lrs_gateway::schema::Scalar as _;
 
-use crate::support::proxy::Proxy;
-use crate::support::redis::{Cluster, Redis, Watched, free_port, store as store_at};
+use crate::support::redis::{RedisCluster, SentinelRedis, TestRedis, free_port, store as store_at};
+use crate::support::reply_cutting_proxy::ReplyCuttingProxy;
 
 const LEASE: Duration = Duration::from_secs(30);
 
@@ -275,13 +275,13 @@ async fn the_store_in_memory_keeps_its_promises() {
 
 #[tokio::test]
 async fn redis_keeps_the_promises() {
-    let redis = Redis::start();
+    let redis = TestRedis::start();
     keeps_its_promises(&*redis.store()).await;
 }
 
 #[tokio::test]
 async fn a_cluster_of_redis_keeps_the_promises() {
-    let cluster = Cluster::start();
+    let cluster = RedisCluster::start();
     let store = store_at(&cluster.url(), None);
     keeps_its_promises(&store).await;
     let used = cluster.nodes.iter().filter(|node| node.commands() > 20).count();
@@ -290,7 +290,7 @@ async fn a_cluster_of_redis_keeps_the_promises() {
 
 #[tokio::test]
 async fn redis_behind_a_sentinel_keeps_the_promises_and_survives_its_master() {
-    let mut watched = Watched::start();
+    let mut watched = SentinelRedis::start();
     let store = store_at(&watched.url(), None);
     keeps_its_promises(&store).await;
     let batch = create(&store).await;
@@ -319,7 +319,7 @@ async fn redis_is_spoken_to_over_tls_with_a_password() {
     };
     let (certificate, key) = (file("redis.pem", certified.cert.pem()), file("redis.key", certified.signing_key.serialize_pem()));
     let tls_port = free_port();
-    let _redis = Redis::with(
+    let _redis = TestRedis::with(
         free_port(),
         &[
             "--save",
@@ -353,14 +353,14 @@ async fn redis_is_spoken_to_over_tls_with_a_password() {
 
 #[tokio::test]
 async fn nothing_is_accepted_by_a_redis_that_is_not_there() {
-    let mut redis = Redis::start();
+    let mut redis = TestRedis::start();
     let store = redis.store();
     let new = batch_of(&*store, KindTag::Registration, "10088881").await;
     redis.kill();
     assert!(matches!(store.create(&new).await, Err(StoreError::Unavailable(_))));
     assert!(matches!(store.load(new.batch.id).await, Err(StoreError::Unavailable(_) | StoreError::ReplyLost(_))));
     assert!(store.claim(LEASE, 1).await.is_err() && store.now().await.is_err());
-    redis.revive();
+    redis.restart();
     tokio::time::sleep(Duration::from_millis(300)).await; // a failure to connect is believed for so long
     store.create(&new).await.expect("created");
     assert_eq!(store.load(new.batch.id).await, Ok(Some(new.batch)));
@@ -368,7 +368,7 @@ async fn nothing_is_accepted_by_a_redis_that_is_not_there() {
 
 #[tokio::test]
 async fn a_batch_that_was_never_accepted_is_never_seen_and_goes_away() {
-    let redis = Redis::start();
+    let redis = TestRedis::start();
     let store = redis.store();
     let batch = create(&*store).await;
     let key = format!("test:{{{}}}", batch.id);
@@ -383,7 +383,7 @@ async fn a_batch_that_was_never_accepted_is_never_seen_and_goes_away() {
 
 #[tokio::test]
 async fn a_batch_that_may_have_been_accepted_is_not_said_to_be_refused() {
-    let redis = Redis::start();
+    let redis = TestRedis::start();
     let direct = redis.store();
     let first = create(&*direct).await; // Redis knows the scripts now
     let new = batch_of(&*direct, KindTag::Registration, "10088881").await;
@@ -393,7 +393,7 @@ async fn a_batch_that_may_have_been_accepted_is_not_said_to_be_refused() {
         let request = String::from_utf8_lossy(request);
         request.contains("EVALSHA") && request.contains(&id)
     };
-    let proxy = Proxy::start(redis.port(), accepts);
+    let proxy = ReplyCuttingProxy::start(redis.port(), accepts);
     let cut = store_at(&proxy.redis_url(), None);
     assert!(cut.load(first.id).await.expect("read").is_some(), "the way is open");
     let outcome = cut.create(&new).await;
@@ -403,11 +403,11 @@ async fn a_batch_that_may_have_been_accepted_is_not_said_to_be_refused() {
 
 #[tokio::test]
 async fn a_batch_that_could_not_be_prepared_is_not_accepted() {
-    let redis = Redis::start();
+    let redis = TestRedis::start();
     let direct = redis.store();
     create(&*direct).await;
     let new = batch_of(&*direct, KindTag::Registration, "10088881").await;
-    let proxy = Proxy::start(redis.port(), |request| String::from_utf8_lossy(request).contains("PXAT"));
+    let proxy = ReplyCuttingProxy::start(redis.port(), |request| String::from_utf8_lossy(request).contains("PXAT"));
     let cut = store_at(&proxy.redis_url(), None);
     let outcome = cut.create(&new).await;
     assert!(matches!(outcome, Err(StoreError::Unavailable(_))), "{outcome:?}");
@@ -416,7 +416,7 @@ async fn a_batch_that_could_not_be_prepared_is_not_accepted() {
 
 #[tokio::test]
 async fn keys_leave_by_themselves_and_say_nothing_personal() {
-    let redis = Redis::start();
+    let redis = TestRedis::start();
     let store = redis.store();
     let batch = create(&*store).await;
     for key in redis.keys() {

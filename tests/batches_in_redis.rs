@@ -15,10 +15,10 @@ use serde_json::{Value, json};
 use crate::support::batches::{learners, statuses, submit};
 use crate::support::caller::PROVIDER;
 use crate::support::fake_server::{Reply, soap};
-use crate::support::gateway::{Options, quick};
-use crate::support::program::{Program, Setup};
-use crate::support::redis::Redis;
-use crate::support::{Gateway, Lrs, Peer};
+use crate::support::gateway::{Options, fast_batches};
+use crate::support::program::{ConfigDirectory, TestProgram};
+use crate::support::redis::TestRedis;
+use crate::support::{FakeServer, SimulatedLrs, TestGateway};
 
 const BATCHES: &str = "/v1/registration-batches";
 const KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
@@ -29,8 +29,8 @@ fn keys(file: &str) -> KeyRing {
 }
 
 /// A replica of a gateway in front of this Redis.
-fn replica(lrs_url: &str, redis: &Redis, key_file: &str) -> Gateway {
-    Gateway::with(lrs_url, Options { storage: redis.storage(key_file), ..Options::default() })
+fn replica(lrs_url: &str, redis: &TestRedis, key_file: &str) -> TestGateway {
+    TestGateway::with(lrs_url, Options { storage: redis.storage(key_file), ..Options::default() })
 }
 
 fn full(learners: &[Value]) -> Value {
@@ -51,8 +51,8 @@ fn personal(learners: &[Value], results: &[Value]) -> Vec<String> {
 }
 
 /// None of these texts is anywhere in Redis.
-pub fn nothing_in_the_open(redis: &Redis, texts: &[String]) {
-    let everything = redis.everything();
+pub fn nothing_in_the_open(redis: &TestRedis, texts: &[String]) {
+    let everything = redis.dump();
     assert!(everything.len() > 100, "there is something");
     let has = |text: &str| everything.windows(text.len()).any(|window| window == text.as_bytes());
     for text in texts.iter().filter(|text| text.len() > 4).take(200) {
@@ -62,25 +62,25 @@ pub fn nothing_in_the_open(redis: &Redis, texts: &[String]) {
 
 #[tokio::test]
 async fn what_is_in_redis_is_sealed_and_as_little_as_can_be() {
-    let redis = Redis::persistent();
-    let lrs = Lrs::start();
+    let redis = TestRedis::persistent();
+    let lrs = SimulatedLrs::start();
     lrs.simulator.set_job_duration(Duration::from_secs(3600));
     let gateway = replica(&lrs.url(), &redis, KEY);
     let caller = gateway.caller();
     let learners = learners(201);
     lrs.simulator.lose_answers("SubmitBatch", 1);
     let batch = submit(&caller, "registration-batches", &full(&learners)).await;
-    let state = batch.when("PROCESSING").await;
+    let state = batch.wait_for_status("PROCESSING").await;
     let kept: Vec<bool> = (1..=2).map(|part| redis.keys().iter().any(|key| key.ends_with(&format!(":records:{part}")))).collect();
     let unconfirmed: Vec<bool> = statuses(&state).iter().map(|status| *status == "UNCONFIRMED").collect();
     assert_eq!(kept, unconfirmed, "records are kept for as long as they may be needed: {state}");
     nothing_in_the_open(&redis, &personal(&learners, &[]));
 
     lrs.simulator.set_job_duration(Duration::ZERO);
-    batch.when("PAUSED").await;
+    batch.wait_for_status("PAUSED").await;
     let number = 1 + u32::from(unconfirmed[1]);
     batch.decide(number, "discard").await;
-    batch.when("PARTIALLY_COMPLETE").await;
+    batch.wait_for_status("PARTIALLY_COMPLETE").await;
     assert!(!redis.keys().iter().any(|key| key.contains(":records:")), "{:?}", redis.keys());
     let results = batch.results().await;
     assert_eq!(results.len(), 201);
@@ -93,27 +93,27 @@ async fn what_is_in_redis_is_sealed_and_as_little_as_can_be() {
 
 #[tokio::test]
 async fn replicas_share_their_batches() {
-    let redis = Redis::start();
-    let lrs = Lrs::start();
+    let redis = TestRedis::start();
+    let lrs = SimulatedLrs::start();
     lrs.simulator.set_job_duration(Duration::ZERO);
     let [one, other] = [(); 2].map(|()| replica(&lrs.url(), &redis, KEY));
     let (caller, elsewhere) = (one.caller(), other.caller());
     let batch = submit(&caller, "registration-batches", &full(&learners(1000))).await;
-    let waiting = elsewhere.with_header("Prefer", "wait=30").request("GET", &batch.path).await.ok();
+    let waiting = elsewhere.with_header("Prefer", "wait=30").request("GET", &batch.path).await.expect_success();
     assert_eq!(waiting["status"], "COMPLETE");
-    assert_eq!(other.caller().request("GET", BATCHES).await.ok()["batches"][0]["batchId"], batch.first["batchId"]);
+    assert_eq!(other.caller().request("GET", BATCHES).await.expect_success()["batches"][0]["batchId"], batch.first["batchId"]);
     assert_eq!(lrs.simulator.jobs().submissions().len(), 5, "no part was sent by both");
 }
 
 #[tokio::test]
 async fn without_redis_batches_are_refused_and_single_calls_are_not() {
-    let mut redis = Redis::persistent();
-    let lrs = Lrs::start();
+    let mut redis = TestRedis::persistent();
+    let lrs = SimulatedLrs::start();
     lrs.simulator.set_job_duration(Duration::ZERO);
     let gateway = replica(&lrs.url(), &redis, KEY);
     let caller = gateway.caller();
     let batch = submit(&caller, "registration-batches", &full(&learners(1))).await;
-    batch.when("COMPLETE").await;
+    batch.wait_for_status("COMPLETE").await;
     redis.kill();
     let unavailable = async |method: &str, path: &str| {
         let answer = if method == "POST" { caller.post(path, &full(&learners(1))).await } else { caller.request(method, path).await };
@@ -130,29 +130,29 @@ async fn without_redis_batches_are_refused_and_single_calls_are_not() {
         unavailable(method, &path).await;
     }
     let search = json!({"uln": "3000000126", "givenName": "Ana", "familyName": "O'Neill"});
-    assert_eq!(caller.post("/v1/learners/find-by-uln", &search).await.ok()["outcome"], "EXACT_MATCH");
+    assert_eq!(caller.post("/v1/learners/find-by-uln", &search).await.expect_success()["outcome"], "EXACT_MATCH");
 
-    redis.revive();
+    redis.restart();
     let started = Instant::now();
     while caller.request("GET", &batch.path).await.status != 200 {
         assert!(started.elapsed() < Duration::from_secs(10), "it does not heal");
     }
-    let listed = caller.request("GET", BATCHES).await.ok();
+    let listed = caller.request("GET", BATCHES).await.expect_success();
     assert_eq!(listed["batches"].as_array().map(Vec::len), Some(1), "what was refused was not accepted");
     let batch = submit(&caller, "registration-batches", &full(&learners(2))).await;
-    batch.when("COMPLETE").await;
+    batch.wait_for_status("COMPLETE").await;
     assert_eq!(lrs.simulator.jobs().submissions().len(), 2);
 }
 
 #[tokio::test]
 async fn another_key_opens_nothing_and_overwrites_nothing() {
-    let redis = Redis::start();
-    let lrs = Lrs::start();
+    let redis = TestRedis::start();
+    let lrs = SimulatedLrs::start();
     lrs.simulator.set_job_duration(Duration::from_secs(3600));
     let gateway = replica(&lrs.url(), &redis, KEY);
     let caller = gateway.caller();
     let batch = submit(&caller, "registration-batches", &full(&learners(1))).await;
-    batch.when("PROCESSING").await;
+    batch.wait_for_status("PROCESSING").await;
     let everything = || {
         let keys = redis.keys().into_iter().filter(|key| !key.contains("{queue}") && !key.contains(":rate:"));
         let mut dumps: Vec<(String, redis::Value)> = keys
@@ -179,7 +179,7 @@ async fn another_key_opens_nothing_and_overwrites_nothing() {
     let rotated = replica(&lrs.url(), &redis, &format!("{OTHER_KEY}\n{KEY}\n"));
     lrs.simulator.set_job_duration(Duration::ZERO);
     let rotated_caller = rotated.caller();
-    let state = rotated_caller.with_header("Prefer", "wait=30").request("GET", &batch.path).await.ok();
+    let state = rotated_caller.with_header("Prefer", "wait=30").request("GET", &batch.path).await.expect_success();
     assert_eq!(state["status"], "COMPLETE", "{state}");
     drop(rotated);
     let new_only = replica(&lrs.url(), &redis, OTHER_KEY);
@@ -188,29 +188,29 @@ async fn another_key_opens_nothing_and_overwrites_nothing() {
 
 #[tokio::test]
 async fn serve_does_not_start_with_another_key() {
-    let redis = Redis::start();
-    let setup = Setup::new("http://127.0.0.1:1");
+    let redis = TestRedis::start();
+    let setup = ConfigDirectory::new("http://127.0.0.1:1");
     let store = format!("[store]\nredis_url = \"{}\"\nencryption_key_file = \"store.key\"\n", redis.url());
     setup.configure(|config| config + &store);
     setup.write("store.key", KEY);
-    let mut gateway = Program::start(&["serve", "--config", &setup.config()], &[]);
+    let mut gateway = TestProgram::start(&["serve", "--config", &setup.config()], &[]);
     assert_eq!(gateway.wait_for("serving")["store"], "redis");
     drop(gateway);
     setup.write("store.key", OTHER_KEY);
-    let (succeeded, said) = Program::start(&["serve", "--config", &setup.config()], &[]).end();
+    let (succeeded, said) = TestProgram::start(&["serve", "--config", &setup.config()], &[]).end();
     assert!(!succeeded && said.contains("the store was written with another key"), "{said}");
     setup.write("store.key", &format!("{OTHER_KEY}\n{KEY}"));
-    Program::start(&["serve", "--config", &setup.config()], &[]).wait_for("serving");
+    TestProgram::start(&["serve", "--config", &setup.config()], &[]).wait_for("serving");
 }
 
 #[tokio::test]
 async fn an_answer_that_comes_late_is_still_that_of_its_sender() {
-    let redis = Redis::start();
+    let redis = TestRedis::start();
     let asked = Arc::new(tokio::sync::Notify::new());
     let tell = Arc::clone(&asked);
     let (answer_now, wait) = std::sync::mpsc::channel();
     let wait = std::sync::Mutex::new(wait);
-    let peer = Peer::start(move |request| {
+    let peer = FakeServer::start(move |request| {
         if request.body.contains("GetSubmitBatchOutput") {
             return Reply::Bytes(soap(
                 200,
@@ -234,11 +234,11 @@ async fn an_answer_that_comes_late_is_still_that_of_its_sender() {
     let _: i64 = redis.ask(&["HDEL", "test:{queue}:tokens", id]);
     let _: i64 = redis.ask(&["ZADD", "test:{queue}:due", "0", id]);
     let other = replica(&peer.url(), &redis, KEY);
-    let state = batch.when("PAUSED").await;
+    let state = batch.wait_for_status("PAUSED").await;
     assert_eq!(state["parts"][0]["status"], "UNCONFIRMED");
     answer_now.send(()).expect("it waits");
     // And it goes on, though the other thought that there was nothing more to do.
-    let state = batch.when("COMPLETE").await;
+    let state = batch.wait_for_status("COMPLETE").await;
     assert_eq!((&state["parts"][0]["status"], &state["parts"][0]["lrsJobId"]), (&json!("COMPLETE"), &json!("77")));
     let sent = peer.received().iter().filter(|request| request.body.contains("<bat:SubmitBatch ")).count();
     assert_eq!(sent, 1);
@@ -248,7 +248,7 @@ async fn an_answer_that_comes_late_is_still_that_of_its_sender() {
 #[tokio::test]
 async fn waiting_batches_cost_redis_next_to_nothing() {
     const WAITING: usize = 10_000;
-    let redis = Redis::start();
+    let redis = TestRedis::start();
     let store = redis.store();
     let now = store.now().await.expect("a clock");
     let later = now.after(Duration::from_secs(3600));
@@ -272,8 +272,8 @@ async fn waiting_batches_cost_redis_next_to_nothing() {
         let arguments: Vec<&str> = chunk.iter().flat_map(|id| [due.as_str(), id.as_str()]).collect();
         let _: i64 = redis.ask(&[&["ZADD", "test:{queue}:due", "XX"], &arguments[..]].concat());
     }
-    let jobs = BatchSettings { idle_poll_interval: BatchSettings::default().idle_poll_interval, ..quick() };
-    let _gateway = Gateway::with("http://127.0.0.1:1", Options { storage: redis.storage(KEY), jobs, ..Options::default() });
+    let jobs = BatchSettings { idle_poll_interval: BatchSettings::default().idle_poll_interval, ..fast_batches() };
+    let _gateway = TestGateway::with("http://127.0.0.1:1", Options { storage: redis.storage(KEY), jobs, ..Options::default() });
     let (before, started) = (redis.commands(), Instant::now());
     tokio::time::sleep(Duration::from_secs(4)).await;
     let commands = redis.commands() - before;

@@ -10,9 +10,9 @@ use lrs_gateway::simulator::{Fault, FaultStep, SimulatorSettings};
 use serde_json::{Value, json};
 
 use crate::support::caller::{Answer, Caller, claims};
-use crate::support::program::{Program, Serving, Setup};
-use crate::support::redis::Redis;
-use crate::support::{Lrs, Peer};
+use crate::support::program::{ConfigDirectory, ServingProgram, TestProgram};
+use crate::support::redis::TestRedis;
+use crate::support::{FakeServer, SimulatedLrs};
 
 const PASSWORD: &str = "canary-Pa55word-";
 const USER: &str = "canary.registrar";
@@ -72,10 +72,10 @@ fn forms(text: &str) -> Vec<String> {
 
 /// The gateway as a program, with everything turned on, and what it has said so far.
 struct Scene {
-    lrs: Lrs,
-    redis: Redis,
-    collector: Peer,
-    program: Program,
+    lrs: SimulatedLrs,
+    redis: TestRedis,
+    collector: FakeServer,
+    program: TestProgram,
     url: String,
     admin: String,
     caller: Caller,
@@ -101,9 +101,9 @@ impl Scene {
                 organisation.password = PASSWORD.into();
             }
         }
-        let (lrs, redis) = (Lrs::with(&settings), Redis::persistent());
+        let (lrs, redis) = (SimulatedLrs::with(&settings), TestRedis::persistent());
         lrs.simulator.set_job_duration(Duration::ZERO);
-        let setup = Setup::new(&lrs.url());
+        let setup = ConfigDirectory::new(&lrs.url());
         let config = std::fs::read_to_string(setup.path("gateway.toml")).expect("written");
         let lrs_more = "max_retries = 1\ntimeout_seconds = 1\nbatch_timeout_seconds = 1\ncircuit_breaker = { failure_threshold = 100000 }\n[organisations]";
         let more = format!(
@@ -124,9 +124,9 @@ impl Scene {
              products = [\"uln-management\", \"registration-batches\", \"learning-events\", \"verification\", \"achievement-batches\"]\n"
             ),
         );
-        let collector = Peer::answering(crate::support::fake_server::http(200, "application/x-protobuf", b""));
+        let collector = FakeServer::with_response(crate::support::fake_server::http(200, "application/x-protobuf", b""));
         let variables = [("RUST_LOG", "trace"), ("OTEL_EXPORTER_OTLP_ENDPOINT", &collector.url())];
-        let Serving { program, api: url, admin } = Serving::with(&setup, &variables);
+        let ServingProgram { program, api: url, admin } = ServingProgram::with(&setup, &variables);
         let claims = claims(json!({"org": null, "realm": {"ukprn": ORGANISATION}, "preferred_username": USER, "azp": "desk"}));
         let token = lrs_gateway::auth::sign_token(SECRET.as_bytes(), claims.as_object().expect("an object")).expect("signed");
         let caller = Caller::new(url.clone()).with_token(&token).with_header("Idempotency-Key", IDEMPOTENCY_KEY);
@@ -220,11 +220,11 @@ async fn succeed(scene: &mut Scene) -> String {
         let accepted = scene.post(&format!("/v1/{resource}"), &body).await;
         assert_eq!(accepted.status, 202, "{}", accepted.text);
         let (path, begun) = (accepted.header("location").to_owned(), Instant::now());
-        while scene.caller.request("GET", &path).await.ok()["status"] != "COMPLETE" {
+        while scene.caller.request("GET", &path).await.expect_success()["status"] != "COMPLETE" {
             assert!(begun.elapsed() < Duration::from_secs(20), "{resource}");
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        scene.caller.request("GET", &format!("{path}/results")).await.ok();
+        scene.caller.request("GET", &format!("{path}/results")).await.expect_success();
     }
     uln
 }
@@ -284,7 +284,7 @@ async fn what_is_about_people_or_secret_is_nowhere_it_must_not_be() {
     fail_at_lrs(&mut scene, &uln).await;
     fail_before_lrs(&mut scene, &uln).await;
 
-    let everything = scene.redis.everything();
+    let everything = scene.redis.dump();
     let metrics = Caller::new(scene.admin.clone()).request("GET", "/metrics").await.text;
     assert!(metrics.lines().count() > 100, "{metrics}");
     scene.program.terminate();

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::support::caller::Answer;
 use crate::support::fake_server::{Reply, soap};
-use crate::support::{Caller, Gateway, Peer};
+use crate::support::{Caller, FakeServer, TestGateway};
 
 /// Where LRS can answer with a code. Obtaining a ULN asks LRS twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -139,7 +139,7 @@ async fn the_codes_of_retrieved_ulns_are_not_public_and_stand_with_each() {
     for code in DOCUMENTED_CODES.iter().map(|entry| entry.code).chain(["WSRC7777", "WSEC7777"]) {
         let row = format!("<VerifiedULN><ULN>3000000126</ULN><ResponseCode>{code}</ResponseCode></VerifiedULN>");
         let reply = format!("<r:RetrieveULNsResponse xmlns:r='urn:r'><RetrievedULNs>{row}</RetrievedULNs></r:RetrieveULNsResponse>");
-        let told = exchange.post(RETRIEVE, &json!({"ulns": ["3000000126"]}), vec![soap(200, &reply)]).await.0.ok();
+        let told = exchange.post(RETRIEVE, &json!({"ulns": ["3000000126"]}), vec![soap(200, &reply)]).await.0.expect_success();
         assert_eq!(told, json!({"learners": [{"uln": "3000000126", "lrsCode": code}]}));
     }
     for &(code, _, told) in EXPECTED.iter().filter(|(_, steps, _)| *steps == EVERY) {
@@ -229,16 +229,16 @@ fn faults(code: &str) -> [Vec<u8>; 2] {
 struct Exchange {
     replies: Arc<Mutex<VecDeque<Vec<u8>>>>,
     caller: Caller,
-    peer: Peer,
-    _gateway: Gateway,
+    peer: FakeServer,
+    _gateway: TestGateway,
 }
 
 impl Exchange {
     fn start() -> Self {
         let replies = Arc::new(Mutex::new(VecDeque::<Vec<u8>>::new()));
         let next = Arc::clone(&replies);
-        let peer = Peer::start(move |_| Reply::Bytes(next.lock().expect("no panic").pop_front().expect("a reply")));
-        let gateway = Gateway::to(&peer.url());
+        let peer = FakeServer::start(move |_| Reply::Bytes(next.lock().expect("no panic").pop_front().expect("a reply")));
+        let gateway = TestGateway::to(&peer.url());
         Self { replies, caller: gateway.caller(), peer, _gateway: gateway }
     }
 

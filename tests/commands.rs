@@ -9,14 +9,14 @@ use lrs_gateway::organisations::ClientFactory as _;
 use serde_json::{Value, json};
 
 use crate::support::Caller;
-use crate::support::program::{Program, Serving, Setup, program, run, stderr};
+use crate::support::program::{ConfigDirectory, ServingProgram, TestProgram, program, run, stderr};
 
 #[tokio::test]
 async fn serve_and_simulate_work_together_with_a_minted_token() {
-    let mut lrs = Program::start(&["simulate", "--listen", "127.0.0.1:0"], &[]);
+    let mut lrs = TestProgram::start(&["simulate", "--listen", "127.0.0.1:0"], &[]);
     let lrs_url = lrs.wait_for("simulating LRS")["address"].as_str().expect("an address").to_owned();
-    let setup = Setup::new("http://127.0.0.1:1");
-    let mut gateway = Program::start(&["serve", "--config", &setup.config()], &[("LRS_GATEWAY__LRS__BASE_URL", &lrs_url)]);
+    let setup = ConfigDirectory::new("http://127.0.0.1:1");
+    let mut gateway = TestProgram::start(&["serve", "--config", &setup.config()], &[("LRS_GATEWAY__LRS__BASE_URL", &lrs_url)]);
     let serving = gateway.wait_for("serving");
     let url = |key: &str| format!("http://{}", serving[key].as_str().expect("an address"));
 
@@ -24,10 +24,10 @@ async fn serve_and_simulate_work_together_with_a_minted_token() {
         run(&["token", "--config", &setup.config(), "--organisation", "10088881", "--user", "j.bloggs", "--scope", "learners:read"]);
     let caller = Caller::new(url("api")).with_token(String::from_utf8(token.stdout).expect("text").trim());
     let search = json!({"uln": "3000000126", "givenName": "Ana", "familyName": "O'Neill"});
-    assert_eq!(caller.post("/v1/learners/find-by-uln", &search).await.ok()["outcome"], "EXACT_MATCH");
+    assert_eq!(caller.post("/v1/learners/find-by-uln", &search).await.expect_success()["outcome"], "EXACT_MATCH");
 
     let admin = Caller::new(url("admin"));
-    assert_eq!(admin.request("GET", "/health/ready").await.ok(), json!({"status": "READY"}));
+    assert_eq!(admin.request("GET", "/health/ready").await.expect_success(), json!({"status": "READY"}));
     admin.post("/v1/learners/find-by-uln", &search).await.problem(404, "not_found");
 }
 
@@ -37,7 +37,7 @@ async fn nothing_personal_is_logged_at_the_most_verbose_level() {
     let token_file = directory.path().join("tokens.json");
     let token_path = token_file.display().to_string();
     let arguments = ["demo", "--listen", "127.0.0.1:0", "--token-file", &token_path];
-    let demo = Program::start(&arguments, &[("RUST_LOG", "trace")]);
+    let demo = TestProgram::start(&arguments, &[("RUST_LOG", "trace")]);
     let line = demo.output.iter().find(|line| line.starts_with("Documentation")).expect("a welcome");
     let url = line.split_whitespace().last().and_then(|url| url.strip_suffix("/docs")).expect("an address").to_owned();
     let tokens: Value = serde_json::from_slice(&std::fs::read(&token_file).expect("written")).expect("JSON");
@@ -49,17 +49,17 @@ async fn nothing_personal_is_logged_at_the_most_verbose_level() {
         "schoolAtAge16": "Marzipan School", "placeOfBirth": "Nowhereville", "emailAddress": "zebedee@mail.example.com",
     });
     let by_uln = json!({"uln": "3000000258", "givenName": "Zebedee", "familyName": "Quillfeather"});
-    caller.post("/v1/learners/find-by-demographics", &search).await.ok();
-    caller.post("/v1/learners/find-by-uln", &by_uln).await.ok();
+    caller.post("/v1/learners/find-by-demographics", &search).await.expect_success();
+    caller.post("/v1/learners/find-by-uln", &by_uln).await.expect_success();
     let mut learner = search.clone();
     (learner["verificationType"], learner["abilityToShare"]) = (json!("PASSPORT"), json!("SEEN_SHARE"));
     let obtained = caller.post("/v1/learners/obtain-uln", &json!({"learner": learner})).await.json();
     let uln = obtained["uln"].as_str().expect("a ULN");
     caller.post("/v1/learners/update", &json!({"uln": uln, "versionNumber": 9, "learner": learner})).await.problem(409, "stale_version");
     let known = json!({"uln": uln, "givenName": "Zebedee", "familyName": "Quillfeather"});
-    caller.post("/v1/learners/verify", &known).await.ok();
-    caller.post("/v1/learning-events/search", &known).await.ok();
-    caller.post("/v1/learners/retrieve-ulns", &json!({"ulns": [uln]})).await.ok();
+    caller.post("/v1/learners/verify", &known).await.expect_success();
+    caller.post("/v1/learning-events/search", &known).await.expect_success();
+    caller.post("/v1/learners/retrieve-ulns", &json!({"ulns": [uln]})).await.expect_success();
     let mut wrong = search.clone();
     wrong["givenName"] = json!("Zebedee".repeat(10));
     caller.post("/v1/learners/find-by-demographics", &wrong).await.problem(422, "validation_failed");
@@ -103,7 +103,7 @@ fn the_committed_documents_are_those_of_the_code() {
 
 #[test]
 fn a_good_configuration_is_said_to_be_good() {
-    let setup = Setup::new("http://127.0.0.1:1");
+    let setup = ConfigDirectory::new("http://127.0.0.1:1");
     let output = run(&["check-config", "--config", &setup.config()]);
     let said = String::from_utf8(output.stdout.clone()).expect("text");
     assert!(output.status.success() && said.contains("no problem found, 1 organisations"), "{said}{}", stderr(&output));
@@ -111,7 +111,7 @@ fn a_good_configuration_is_said_to_be_good() {
 
 #[test]
 fn every_problem_of_a_configuration_is_reported_at_once() {
-    let setup = Setup::new("http://127.0.0.1:1");
+    let setup = ConfigDirectory::new("http://127.0.0.1:1");
     setup.write(
         "gateway.toml",
         "\
@@ -140,7 +140,7 @@ fn every_problem_of_a_configuration_is_reported_at_once() {
 
 #[test]
 fn a_slip_in_the_file_hides_nothing_of_what_comes_after_it() {
-    let setup = Setup::new("http://127.0.0.1:1");
+    let setup = ConfigDirectory::new("http://127.0.0.1:1");
     let config = std::fs::read_to_string(setup.path("gateway.toml")).expect("written");
     let config = config.replacen("[lrs]\n", "[lrs]\ntimeout_secs = 3\nbatch_timeout_seconds = 4000\n", 1);
     let more = "[store]\nredis-url = \"x\"\n[limits]\nexpected_replicas = 0\n[batches]\ninitial_poll_interval_seconds = 900\nmax_poll_interval_seconds = 60\n\
@@ -167,7 +167,7 @@ fn a_slip_in_the_file_hides_nothing_of_what_comes_after_it() {
 
 #[test]
 fn a_redis_that_cannot_be_used_is_told_with_its_address_and_without_its_password() {
-    let setup = Setup::new("http://127.0.0.1:1");
+    let setup = ConfigDirectory::new("http://127.0.0.1:1");
     let config = std::fs::read_to_string(setup.path("gateway.toml")).expect("written");
     let more = "[store]\nredis_url = \"redis://someone:hidden@127.0.0.1:1/0\"\nencryption_key_file = \"store.key\"\n";
     setup.write("store.key", &"01".repeat(32));
@@ -180,13 +180,13 @@ fn a_redis_that_cannot_be_used_is_told_with_its_address_and_without_its_password
 #[test]
 fn a_slip_in_the_log_level_silences_nothing() {
     for level in ["", "inof", "lrs_gateway::batches=debug", "a=b=c"] {
-        Serving::with(&Setup::new("http://127.0.0.1:1"), &[("RUST_LOG", level)]);
+        ServingProgram::with(&ConfigDirectory::new("http://127.0.0.1:1"), &[("RUST_LOG", level)]);
     }
 }
 
 #[test]
 fn problems_behind_the_file_are_reported_at_once_too() {
-    let setup = Setup::new("http://lrs.example.com");
+    let setup = ConfigDirectory::new("http://lrs.example.com");
     setup.write(
         "gateway.toml",
         "\
@@ -238,8 +238,8 @@ fn problems_behind_the_file_are_reported_at_once_too() {
 
 #[tokio::test]
 async fn one_organisations_trouble_does_not_keep_the_others_from_being_served_over_tls() {
-    let mut lrs = Program::start(&["simulate", "--listen", "127.0.0.1:0"], &[]);
-    let setup = Setup::new(lrs.wait_for("simulating LRS")["address"].as_str().expect("an address"));
+    let mut lrs = TestProgram::start(&["simulate", "--listen", "127.0.0.1:0"], &[]);
+    let setup = ConfigDirectory::new(lrs.wait_for("simulating LRS")["address"].as_str().expect("an address"));
     setup.write("organisations/10088882.toml", "ukprn = \"10088882\"\nname = \"B\"\nproducts = []\npassword_file = \"missing\"\n");
     let certified = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).expect("a certificate");
     setup.write("server.pem", &certified.cert.pem());
@@ -252,7 +252,7 @@ async fn one_organisations_trouble_does_not_keep_the_others_from_being_served_ov
 
     let checked = run(&["check-config", "--config", &setup.config()]);
     assert!(!checked.status.success() && stderr(&checked).contains("10088882.toml: password_file"), "{}", stderr(&checked));
-    let mut gateway = Program::start(&["serve", "--config", &setup.config()], &[]);
+    let mut gateway = TestProgram::start(&["serve", "--config", &setup.config()], &[]);
     let problem = gateway.wait_for("organisation problem: run check-config to list every problem");
     assert!(problem["problem"].as_str().is_some_and(|text| text.contains("10088882.toml")), "{problem}");
     let url = format!("https://{}", gateway.wait_for("serving")["api"].as_str().expect("an address"));
@@ -261,12 +261,12 @@ async fn one_organisations_trouble_does_not_keep_the_others_from_being_served_ov
         HttpClientFactory::new(Some(&setup.path("server.pem")), Duration::from_secs(5)).and_then(|transport| transport.client(None));
     let caller = Caller::new(url).through(trusting.expect("a client")).with_token(String::from_utf8(token.stdout).expect("text").trim());
     let search = json!({"uln": "3000000126", "givenName": "Ana", "familyName": "O'Neill"});
-    assert_eq!(caller.post("/v1/learners/find-by-uln", &search).await.ok()["outcome"], "EXACT_MATCH");
+    assert_eq!(caller.post("/v1/learners/find-by-uln", &search).await.expect_success()["outcome"], "EXACT_MATCH");
 }
 
 #[test]
 fn numbers_and_addresses_that_would_stop_the_gateway_are_problems() {
-    let setup = Setup::new("https://user:password@lrs.example");
+    let setup = ConfigDirectory::new("https://user:password@lrs.example");
     let config = std::fs::read_to_string(setup.path("gateway.toml")).expect("text");
     let config =
         config.replace("workers = 1", "workers = 0").replace("admin_listen = \"127.0.0.1:0\"", "admin_listen = \"127.0.0.1:8080\"");
@@ -290,7 +290,7 @@ fn numbers_and_addresses_that_would_stop_the_gateway_are_problems() {
 
 #[test]
 fn a_mistake_of_form_does_not_hide_the_organisations() {
-    let setup = Setup::new("http://127.0.0.1:1");
+    let setup = ConfigDirectory::new("http://127.0.0.1:1");
     setup.configure(|config| config.replace("workers = 1", "workers = true"));
     setup.write("organisations/10088881.password", "short");
     let said = stderr(&run(&["check-config", "--config", &setup.config()]));
@@ -299,7 +299,7 @@ fn a_mistake_of_form_does_not_hide_the_organisations() {
 
 #[test]
 fn a_simulator_of_impossible_people_does_not_start() {
-    let setup = Setup::new("http://127.0.0.1:1");
+    let setup = ConfigDirectory::new("http://127.0.0.1:1");
     let learner = |uln: &str, more: &str| {
         format!(
             "[[learners]]\nuln = \"{uln}\"\ngiven_name = \"A\"\nfamily_name = \"B\"\ndate_of_birth = \"2003-04-05\"\ngender = \"MALE\"\nlast_known_post_code = \"ZZ1 1AA\"\n{more}"
@@ -322,7 +322,7 @@ fn a_simulator_of_impossible_people_does_not_start() {
 
 #[test]
 fn lrs_itself_needs_certificates() {
-    let setup = Setup::new("http://127.0.0.1:1");
+    let setup = ConfigDirectory::new("http://127.0.0.1:1");
     setup.configure(|config| config.replace("environment = \"custom\"\nbase_url = \"http://127.0.0.1:1\"", "environment = \"live\""));
     let output = run(&["check-config", "--config", &setup.config()]);
     assert!(stderr(&output).contains("organisation 10088881: client_certificate: is required"), "{}", stderr(&output));
@@ -330,7 +330,7 @@ fn lrs_itself_needs_certificates() {
 
 #[test]
 fn tokens_are_minted_under_shared_secrets_only_and_for_real_scopes() {
-    let setup = Setup::new("http://127.0.0.1:1");
+    let setup = ConfigDirectory::new("http://127.0.0.1:1");
     let config = setup.config();
     let output = run(&["token", "--config", &config, "--organisation", "1", "--user", "", "--scope", "learners"]);
     assert_eq!(stderr(&output).lines().count(), 3, "{}", stderr(&output));

@@ -8,14 +8,14 @@ use lrs_gateway::simulator::{SimulatorSettings, TlsFiles};
 
 use crate::support::certificates::Authority;
 use crate::support::fake_server::{Reply, http};
-use crate::support::program::{Setup, run, stderr};
-use crate::support::renegotiating::Renegotiating;
-use crate::support::{ANY_PORT, Lrs, Peer};
+use crate::support::program::{ConfigDirectory, run, stderr};
+use crate::support::renegotiating_server::RenegotiatingServer;
+use crate::support::{ANY_PORT, FakeServer, SimulatedLrs};
 
 const UKPRN: &str = "10088881";
 
 /// What the command says: whether it worked, and its last line.
-fn connect(setup: &Setup, names: &[&str]) -> (bool, String) {
+fn connect(setup: &ConfigDirectory, names: &[&str]) -> (bool, String) {
     let config = setup.config();
     let arguments = ["check-config", "--config", &config].into_iter().chain(names.iter().flat_map(|name| ["--connect", name]));
     let output = run(&arguments.collect::<Vec<_>>());
@@ -24,16 +24,16 @@ fn connect(setup: &Setup, names: &[&str]) -> (bool, String) {
 }
 
 /// An LRS that lets in whom this authority has certified.
-fn lrs(authority: &Authority) -> Lrs {
+fn lrs(authority: &Authority) -> SimulatedLrs {
     let (certificate_file, key_file) = authority.issue("127.0.0.1");
-    Lrs::with(&SimulatorSettings {
+    SimulatedLrs::with(&SimulatorSettings {
         tls: Some(TlsFiles { certificate_file, key_file, client_ca_file: Some(authority.ca_file()) }),
         ..SimulatorSettings::default()
     })
 }
 
-fn setup(url: &str, ca_file: &Path, certificate: Option<(PathBuf, PathBuf)>) -> Setup {
-    let setup = Setup::new(&url.replace("http:", "https:"));
+fn setup(url: &str, ca_file: &Path, certificate: Option<(PathBuf, PathBuf)>) -> ConfigDirectory {
+    let setup = ConfigDirectory::new(&url.replace("http:", "https:"));
     setup.lrs(&format!("ca_certificate_file = \"{}\"\nconnect_timeout_seconds = 1\ntimeout_seconds = 2", ca_file.display()));
     if let Some((certificate, key)) = certificate {
         setup.certificate(UKPRN, &certificate, &key);
@@ -53,8 +53,8 @@ fn who_is_let_in_is_told_the_status() {
     assert_eq!(connect(&setup, &[UKPRN]), said);
     assert_eq!(connect(&setup, &["all"]), said);
 
-    let without = Lrs::start();
-    let (worked, said) = connect(&Setup::new(&without.url()), &[UKPRN]);
+    let without = SimulatedLrs::start();
+    let (worked, said) = connect(&ConfigDirectory::new(&without.url()), &[UKPRN]);
     assert!(worked && said.ends_with("connected, without TLS, HTTP status 405"), "{said}");
 }
 
@@ -85,7 +85,7 @@ fn who_is_not_lrs_is_not_taken_for_it() {
 
     let (certificate_file, key_file) = authority.issue_until("127.0.0.1", 2020);
     let tls = TlsFiles { certificate_file, key_file, client_ca_file: None };
-    let expired = Lrs::with(&SimulatorSettings { tls: Some(tls), ..SimulatorSettings::default() });
+    let expired = SimulatedLrs::with(&SimulatorSettings { tls: Some(tls), ..SimulatorSettings::default() });
     let (worked, said) = connect(&setup(&expired.url(), &authority.ca_file(), None), &[UKPRN]);
     assert!(!worked && said.contains("is not valid today"), "{said}");
 }
@@ -93,7 +93,7 @@ fn who_is_not_lrs_is_not_taken_for_it() {
 #[test]
 fn what_speaks_an_old_tls_only_is_not_spoken_to() {
     let authority = Authority::new();
-    let old = Renegotiating::with(&["-tls1_1", "-cipher", "ALL:@SECLEVEL=0"], &authority, Vec::new());
+    let old = RenegotiatingServer::with(&["-tls1_1", "-cipher", "ALL:@SECLEVEL=0"], &authority, Vec::new());
     let (worked, said) = connect(&setup(&old.url(), &authority.ca_file(), None), &[UKPRN]);
     assert!(!worked && said.contains("no version of TLS in common"), "{said}");
 }
@@ -102,7 +102,7 @@ fn what_speaks_an_old_tls_only_is_not_spoken_to() {
 fn what_has_no_tls_at_all_is_named() {
     let authority = Authority::new();
     let free = TcpListener::bind(ANY_PORT).and_then(|listener| listener.local_addr()).expect("a free port");
-    let plain = Lrs::start();
+    let plain = SimulatedLrs::start();
     let silent = TcpListener::bind(ANY_PORT).expect("a free port");
     let silent_address = silent.local_addr().expect("bound");
     for (url, problem) in [
@@ -118,17 +118,17 @@ fn what_has_no_tls_at_all_is_named() {
 
 #[test]
 fn pages_about_certificates_and_slow_answers_are_told_apart_from_tls() {
-    let refusing = Peer::start(|_| Reply::Bytes(http(403, "text/html", b"<h2>HTTP Error 403.16 - Forbidden</h2>")));
-    let (worked, said) = connect(&Setup::new(&refusing.url()), &[UKPRN]);
+    let refusing = FakeServer::start(|_| Reply::Bytes(http(403, "text/html", b"<h2>HTTP Error 403.16 - Forbidden</h2>")));
+    let (worked, said) = connect(&ConfigDirectory::new(&refusing.url()), &[UKPRN]);
     assert!(!worked && said.contains("does not trust the client certificate"), "{said}");
-    let unclear = Peer::start(|_| Reply::Bytes(http(403, "text/html", b"<h2>403 - Forbidden: Access is denied.</h2>")));
-    let (worked, said) = connect(&Setup::new(&unclear.url()), &[UKPRN]);
+    let unclear = FakeServer::start(|_| Reply::Bytes(http(403, "text/html", b"<h2>403 - Forbidden: Access is denied.</h2>")));
+    let (worked, said) = connect(&ConfigDirectory::new(&unclear.url()), &[UKPRN]);
     assert!(worked && said.ends_with("HTTP status 403: LRS may not know this certificate"), "{said}");
-    let slow = Peer::start(|_| {
+    let slow = FakeServer::start(|_| {
         std::thread::sleep(Duration::from_secs(5));
         Reply::Bytes(http(200, "text/html", b""))
     });
-    let setup = Setup::new(&slow.url());
+    let setup = ConfigDirectory::new(&slow.url());
     setup.lrs("timeout_seconds = 1");
     let (worked, said) = connect(&setup, &[UKPRN]);
     assert!(!worked && said.contains("no response within lrs.timeout_seconds"), "{said}");
@@ -136,8 +136,8 @@ fn pages_about_certificates_and_slow_answers_are_told_apart_from_tls() {
 
 #[test]
 fn organisations_are_tried_though_others_have_problems_and_must_be_there() {
-    let lrs = Lrs::start();
-    let setup = Setup::new(&lrs.url());
+    let lrs = SimulatedLrs::start();
+    let setup = ConfigDirectory::new(&lrs.url());
     let (worked, said) = connect(&setup, &["10099999"]);
     assert!(!worked && said.contains("--connect 10099999: no usable organisation found"), "{said}");
     setup.write("organisations/10088882.toml", "ukprn = ");

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::support::contract::{Contract, Refusal};
 use crate::support::fake_server::http;
-use crate::support::{Gateway, Peer};
+use crate::support::{FakeServer, TestGateway};
 use simulator::Soap;
 
 const BY_ULN: &str = "find-by-uln";
@@ -55,9 +55,9 @@ fn request_with(name: &str, changes: &[(&str, &str)]) -> String {
 #[tokio::test]
 async fn the_gateway_sends_and_understands_the_golden_messages() {
     for (name, service, path, status) in GOLDEN {
-        let peer = Peer::answering(http(200, "text/xml; charset=utf-8", golden(name, "response.xml").as_bytes()));
+        let peer = FakeServer::with_response(http(200, "text/xml; charset=utf-8", golden(name, "response.xml").as_bytes()));
         let call = golden_json(name, "call.json");
-        let answer = Gateway::to(&peer.url()).caller().post(&format!("/v1/{path}"), &call).await;
+        let answer = TestGateway::to(&peer.url()).caller().post(&format!("/v1/{path}"), &call).await;
         let received = &peer.received()[0];
         assert_eq!(received.body, golden(name, "request.xml"), "{name}");
         assert_eq!(received.head.lines().next(), Some(&*format!("POST {} HTTP/1.1", service.path())), "{name}");

@@ -8,11 +8,11 @@ use lrs_gateway::schema::Scalar as _;
 use lrs_gateway::simulator::{SimulatedOrganisation, SimulatorSettings};
 use serde_json::{Value, json};
 
-use crate::support::certificates::{Authority, made};
+use crate::support::certificates::{Authority, fixture};
 use crate::support::identity_provider::{IdentityProvider, SigningKey};
-use crate::support::program::{Program, Setup, run_with};
-use crate::support::redis::Redis;
-use crate::support::{Caller, Lrs};
+use crate::support::program::{ConfigDirectory, TestProgram, run_with};
+use crate::support::redis::TestRedis;
+use crate::support::{Caller, SimulatedLrs};
 
 const PASSWORD: &str = "example-password";
 const FIND: &str = "/v1/learners/find-by-uln";
@@ -22,7 +22,7 @@ fn ana() -> Value {
 }
 
 /// An LRS that knows the organisations of the examples.
-fn lrs() -> Lrs {
+fn lrs() -> SimulatedLrs {
     let known = [("10012345", None), ("10023456", Some("EXAMP1")), ("10034567", None), ("10045678", None)];
     let organisations = known.map(|(ukprn, reference)| SimulatedOrganisation {
         ukprn: Ukprn::parse(ukprn).expect("a UKPRN"),
@@ -30,12 +30,12 @@ fn lrs() -> Lrs {
         password: PASSWORD.into(),
         products: vec![Product::UlnManagement, Product::Verification],
     });
-    Lrs::with(&SimulatorSettings { organisations: organisations.into(), ..SimulatorSettings::default() })
+    SimulatedLrs::with(&SimulatorSettings { organisations: organisations.into(), ..SimulatorSettings::default() })
 }
 
 /// A copy of an example, with everything it names.
-fn example(model: &str, authority: &Authority, key: &SigningKey) -> Setup {
-    let setup = Setup::new("http://127.0.0.1:1");
+fn example(model: &str, authority: &Authority, key: &SigningKey) -> ConfigDirectory {
+    let setup = ConfigDirectory::new("http://127.0.0.1:1");
     std::fs::remove_dir_all(setup.path("organisations")).expect("there is one");
     let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/deployment").join(model);
     let read = |name: &str| std::fs::read_to_string(from.join(name)).expect(name);
@@ -48,7 +48,7 @@ fn example(model: &str, authority: &Authority, key: &SigningKey) -> Setup {
         let [certificate, certificate_key] = authority.certify(&ukprn);
         setup.write(&format!("organisations/{ukprn}.pem"), &certificate);
         setup.write(&format!("organisations/{ukprn}.key.pem"), &certificate_key);
-        std::fs::write(setup.path(&format!("organisations/{ukprn}.pfx")), made("modern.pfx")).expect("written");
+        std::fs::write(setup.path(&format!("organisations/{ukprn}.pfx")), fixture("modern.pfx")).expect("written");
         setup.write(&format!("organisations/{ukprn}.pfx.password"), "p\u{e4}ssword 1\n");
     }
     let [certificate, certificate_key] = authority.certify("127.0.0.1");
@@ -66,14 +66,14 @@ struct Scene {
     url: String,
     key: SigningKey,
     http: reqwest::Client,
-    _program: Program,
-    _others: (Lrs, Redis, IdentityProvider, Setup),
+    _program: TestProgram,
+    _others: (SimulatedLrs, TestRedis, IdentityProvider, ConfigDirectory),
 }
 
 impl Scene {
     fn start(model: &str, algorithm: Algorithm) -> Self {
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-        let (lrs, redis, authority, key) = (lrs(), Redis::start(), Authority::new(), SigningKey::of("one", algorithm));
+        let (lrs, redis, authority, key) = (lrs(), TestRedis::start(), Authority::new(), SigningKey::of("one", algorithm));
         let provider = IdentityProvider::publishing(&[&key]);
         let setup = example(model, &authority, &key);
         let config = std::fs::read_to_string(setup.path("gateway.toml")).expect("written");
@@ -92,7 +92,7 @@ impl Scene {
         }
         let checked = run_with(&["check-config", "--config", &setup.config()], &variables);
         assert!(checked.status.success(), "{}", crate::support::program::stderr(&checked));
-        let mut program = Program::start(&["serve", "--config", &setup.config()], &variables);
+        let mut program = TestProgram::start(&["serve", "--config", &setup.config()], &variables);
         let address = program.wait_for("serving")["api"].as_str().expect("an address").to_owned();
         let scheme = if config.contains("\ntls =") { "https" } else { "http" };
         let root = std::fs::read(authority.ca_file()).expect("written");
@@ -118,14 +118,14 @@ async fn internet_a_supplier_serves_its_customers_and_nobody_else() {
     let scene = Scene::start("internet", Algorithm::RS256);
     let person = |ukprn: &str| json!({"lrs": {"ukprn": ukprn}, "preferred_username": "j.bloggs"});
     let caller = |claims| scene.caller("https://login.supplier.example/", claims);
-    caller(person("10012345")).post(FIND, &ana()).await.ok();
-    caller(person("10023456")).post("/v1/learners/verify", &ana()).await.ok();
+    caller(person("10012345")).post(FIND, &ana()).await.expect_success();
+    caller(person("10023456")).post("/v1/learners/verify", &ana()).await.expect_success();
     caller(person("10023456")).post(FIND, &ana()).await.problem(403, "product_not_enabled");
     caller(person("10099999")).post(FIND, &ana()).await.problem(403, "organisation_not_registered");
     caller(json!({"preferred_username": "j.bloggs"})).post(FIND, &ana()).await.problem(403, "organisation_not_registered");
     caller(json!({"lrs": {"ukprn": "10012345"}})).post(FIND, &ana()).await.problem(403, "user_name_unusable");
     caller(person("10012345")).with_authorization(None).post(FIND, &ana()).await.problem(401, "missing_token");
-    let own = caller(person("10023456")).request("GET", "/v1/organisation").await.ok();
+    let own = caller(person("10023456")).request("GET", "/v1/organisation").await.expect_success();
     assert_eq!((&own["organisationRef"], &own["limits"]["organisation"]["perMinute"]), (&json!("EXAMP1"), &json!(1200)), "{own}");
 }
 
@@ -133,8 +133,8 @@ async fn internet_a_supplier_serves_its_customers_and_nobody_else() {
 async fn client_site_a_college_serves_itself_over_tls() {
     let scene = Scene::start("client-site", Algorithm::RS256);
     let caller = scene.caller("https://adfs.college.example/", json!({"org": "10012345", "preferred_username": "j.bloggs"}));
-    caller.post(FIND, &ana()).await.ok();
-    let own = caller.request("GET", "/v1/organisation").await.ok();
+    caller.post(FIND, &ana()).await.expect_success();
+    let own = caller.request("GET", "/v1/organisation").await.expect_success();
     assert_eq!(own["clientCertificate"]["status"], "VALID", "{own}");
     // Plain HTTP is not served.
     let plain = reqwest::Client::builder().no_proxy().build().expect("a client").get(scene.url.replace("https", "http")).send().await;
@@ -147,9 +147,9 @@ async fn agent_a_token_is_for_one_organisation_at_a_time() {
     let caller = |claims| scene.caller("https://id.agent.example/realms/lrs", claims);
     let person = |organisation: Value| json!({"organisation": organisation, "email": "p.agent@agent.example"});
     for ukprn in ["10034567", "10045678"] {
-        let own = caller(person(json!(ukprn))).request("GET", "/v1/organisation").await.ok();
+        let own = caller(person(json!(ukprn))).request("GET", "/v1/organisation").await.expect_success();
         assert_eq!(own["ukprn"], ukprn);
-        caller(person(json!(ukprn))).post(FIND, &ana()).await.ok();
+        caller(person(json!(ukprn))).post(FIND, &ana()).await.expect_success();
     }
     for several in [json!(["10034567", "10045678"]), json!("10034567 10045678"), json!("10034567,10045678")] {
         caller(person(several)).post(FIND, &ana()).await.problem(403, "organisation_not_registered");

@@ -9,7 +9,7 @@ use std::path::Path;
 use lrs_gateway::problem::CATALOGUE;
 use serde_json::{Value, json};
 
-use crate::support::{Gateway, Lrs};
+use crate::support::{SimulatedLrs, TestGateway};
 
 fn page(name: &str) -> String {
     std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).expect(name)
@@ -51,9 +51,9 @@ fn the_page_of_authentication_ends_with_the_scopes() {
 
 #[tokio::test]
 async fn the_readme_shows_the_answer_to_the_first_call() {
-    let lrs = Lrs::start();
+    let lrs = SimulatedLrs::start();
     let search = json!({"uln": "3000000126", "givenName": "Ana", "familyName": "O'Neill"});
-    let answer = Gateway::to(&lrs.url()).caller().post("/v1/learners/find-by-uln", &search).await.ok();
+    let answer = TestGateway::to(&lrs.url()).caller().post("/v1/learners/find-by-uln", &search).await.expect_success();
     let readme = page("README.md");
     let shown = after(&readme, "<!-- first-call -->\n```json\n").split_once("```").expect("a fence").0;
     assert_eq!(serde_json::from_str::<Value>(shown).expect("JSON"), answer);

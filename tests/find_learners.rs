@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::support::fake_server::soap;
-use crate::support::{Gateway, Lrs, Peer};
+use crate::support::{FakeServer, SimulatedLrs, TestGateway};
 
 const BY_ULN: &str = "/v1/learners/find-by-uln";
 const BY_DEMOGRAPHICS: &str = "/v1/learners/find-by-demographics";
@@ -31,10 +31,10 @@ fn with(mut base: Value, changes: Value) -> Value {
 
 #[tokio::test]
 async fn a_uln_with_its_names_is_an_exact_match() {
-    let lrs = Lrs::start();
-    let answer = Gateway::to(&lrs.url()).caller().post(BY_ULN, &ana()).await;
+    let lrs = SimulatedLrs::start();
+    let answer = TestGateway::to(&lrs.url()).caller().post(BY_ULN, &ana()).await;
     assert_eq!(answer.header("cache-control"), "no-store");
-    let found = answer.ok();
+    let found = answer.expect_success();
     assert_eq!((&found["outcome"], &found["lrsCode"]), (&json!("EXACT_MATCH"), &json!("WSRC0004")));
     assert_eq!(found["learners"].as_array().expect("a list").len(), 1);
     let learner = &found["learners"][0];
@@ -48,30 +48,30 @@ async fn a_uln_with_its_names_is_an_exact_match() {
 
 #[tokio::test]
 async fn names_that_do_not_fit_the_uln_are_no_match() {
-    let lrs = Lrs::start();
-    let caller = Gateway::to(&lrs.url());
-    let found = caller.caller().post(BY_ULN, &with(ana(), json!({"givenName": "Anna"}))).await.ok();
+    let lrs = SimulatedLrs::start();
+    let caller = TestGateway::to(&lrs.url());
+    let found = caller.caller().post(BY_ULN, &with(ana(), json!({"givenName": "Anna"}))).await.expect_success();
     assert_eq!((&found["outcome"], &found["lrsCode"], &found["learners"]), (&json!("NO_MATCH"), &json!("WSRC0001"), &json!([])));
 }
 
 #[tokio::test]
 async fn a_check_tells_the_outcome_and_no_learner() {
-    let lrs = Lrs::start();
-    let found = Gateway::to(&lrs.url()).caller().post(BY_ULN, &with(ana(), json!({"findType": "CHECK"}))).await.ok();
+    let lrs = SimulatedLrs::start();
+    let found = TestGateway::to(&lrs.url()).caller().post(BY_ULN, &with(ana(), json!({"findType": "CHECK"}))).await.expect_success();
     assert_eq!((&found["outcome"], &found["learners"]), (&json!("EXACT_MATCH"), &json!([])));
 }
 
 #[tokio::test]
 async fn a_merged_uln_answers_with_the_master_record_and_its_links() {
-    let lrs = Lrs::with_learners(&[
+    let lrs = SimulatedLrs::with_learners(&[
         json!({"uln": "3000000126", "givenName": "Rhiannon", "familyName": "Ap Rhys", "dateOfBirth": "2002-08-17", "gender": "FEMALE", "lastKnownPostCode": "ZZ3 3DD"}),
         json!({"uln": "3000000258", "givenName": "Rhiannon", "familyName": "Rees", "dateOfBirth": "2002-08-17", "gender": "FEMALE", "lastKnownPostCode": "ZZ3 4EE", "mergedInto": "3000000126"}),
     ]);
-    let gateway = Gateway::to(&lrs.url());
+    let gateway = TestGateway::to(&lrs.url());
     let by_uln = json!({"uln": "3000000258", "givenName": "Rhiannon", "familyName": "Rees"});
     let by_demographics = json!({"givenName": "Rhiannon", "familyName": "Rees", "dateOfBirth": "2002-08-17", "gender": "FEMALE", "lastKnownPostCode": "ZZ34EE"});
     for (path, search) in [(BY_ULN, by_uln), (BY_DEMOGRAPHICS, by_demographics)] {
-        let found = gateway.caller().post(path, &search).await.ok();
+        let found = gateway.caller().post(path, &search).await.expect_success();
         assert_eq!((&found["outcome"], &found["lrsCode"]), (&json!("LINKED_LEARNER"), &json!("WSRC0022")), "{path}");
         let learner = &found["learners"][0];
         assert_eq!((&learner["uln"], &learner["linkedUlns"]), (&json!("3000000126"), &json!(["3000000258"])), "{path}");
@@ -81,8 +81,8 @@ async fn a_merged_uln_answers_with_the_master_record_and_its_links() {
 
 #[tokio::test]
 async fn demographics_tell_exact_possible_too_many_and_nobody_apart() {
-    let lrs = Lrs::start();
-    let caller = Gateway::to(&lrs.url());
+    let lrs = SimulatedLrs::start();
+    let caller = TestGateway::to(&lrs.url());
     let alex =
         json!({"givenName": "Alex", "familyName": "Smith", "dateOfBirth": "2003-01-01", "gender": "MALE", "lastKnownPostCode": "ZZ99 9ZZ"});
     for (search, outcome, code, learners) in [
@@ -92,7 +92,7 @@ async fn demographics_tell_exact_possible_too_many_and_nobody_apart() {
         (with(sam(), json!({"dateOfBirth": "2004-06-02"})), "NO_MATCH", "WSRC0001", 0),
         (alex, "TOO_MANY_MATCHES", "WSRC0002", 0),
     ] {
-        let found = caller.caller().post(BY_DEMOGRAPHICS, &search).await.ok();
+        let found = caller.caller().post(BY_DEMOGRAPHICS, &search).await.expect_success();
         assert_eq!((&found["outcome"], &found["lrsCode"]), (&json!(outcome), &json!(code)), "{search}");
         assert_eq!(found["learners"].as_array().map(Vec::len), Some(learners), "{search}");
     }
@@ -100,14 +100,14 @@ async fn demographics_tell_exact_possible_too_many_and_nobody_apart() {
 
 #[tokio::test]
 async fn every_optional_search_field_reaches_lrs_and_is_repeated() {
-    let lrs = Lrs::start();
+    let lrs = SimulatedLrs::start();
     let search = with(
         sam(),
         json!({
             "previousFamilyName": "Ó Briain", "schoolAtAge16": "Smith & Sons <\"North\">", "placeOfBirth": "Abertawe ", "emailAddress": "sam@mail.example.com",
         }),
     );
-    let found = Gateway::to(&lrs.url()).caller().post(BY_DEMOGRAPHICS, &search).await.ok();
+    let found = TestGateway::to(&lrs.url()).caller().post(BY_DEMOGRAPHICS, &search).await.expect_success();
     assert_eq!(found["searched"], search);
 }
 
@@ -149,8 +149,8 @@ async fn every_field_of_a_learner_comes_through() {
          <l:LinkedULNs xmlns:l=\"http://api.lrs.miap.gov.uk/learner\"><ULN>3000000258</ULN><ULN>3000000266</ULN></l:LinkedULNs>\
          <VersionNumber>12</VersionNumber></Learner></FindLearnerResponse>"
     );
-    let peer = Peer::answering(soap(200, &body));
-    let found = Gateway::to(&peer.url()).caller().post(BY_ULN, &ana()).await.ok();
+    let peer = FakeServer::with_response(soap(200, &body));
+    let found = TestGateway::to(&peer.url()).caller().post(BY_ULN, &ana()).await.expect_success();
     let learner = found["learners"][0].as_object().expect("a learner");
     for (_, field, text) in elements {
         assert_eq!(learner[field], text, "{field}");
@@ -166,8 +166,8 @@ async fn what_lrs_leaves_out_or_sends_empty_is_absent() {
     let body = "<n:FindLearnerResponse xmlns:n=\"http://api.lrs.miap.gov.uk/findmsg\" xmlns:i=\"http://www.w3.org/2001/XMLSchema-instance\">\
         <ResponseCode>WSRC0004</ResponseCode><ULN>3000000126</ULN><FamilyName/><Learner><ULN>3000000126</ULN><Title i:nil=\"true\"/><Gender/><DateOfBirth> </DateOfBirth>\
         <LinkedULNs xmlns=\"http://api.lrs.miap.gov.uk/learner\"/><Notes/><VersionNumber>1</VersionNumber></Learner></n:FindLearnerResponse>";
-    let peer = Peer::answering(soap(200, body));
-    let found = Gateway::to(&peer.url()).caller().post(BY_ULN, &ana()).await.ok();
+    let peer = FakeServer::with_response(soap(200, body));
+    let found = TestGateway::to(&peer.url()).caller().post(BY_ULN, &ana()).await.expect_success();
     assert_eq!(found["learners"], json!([{"uln": "3000000126", "linkedUlns": [], "versionNumber": 1}]));
     assert_eq!(found["searched"], json!({"uln": "3000000126"}));
 }
@@ -178,13 +178,13 @@ async fn an_answer_to_another_search_by_demographics_discloses_nobody() {
     let learner = "<Learner><ULN>3000000126</ULN><DateOfBirth>2004-06-01</DateOfBirth><VersionNumber>1</VersionNumber></Learner>";
     let answer = |echo: &str, learner: &str| {
         let code = "<ResponseCode>WSRC0004</ResponseCode>";
-        Peer::answering(soap(
+        FakeServer::with_response(soap(
             200,
             &format!("<n:FindLearnerResponse xmlns:n=\"http://api.lrs.miap.gov.uk/findmsg\">{code}{echo}{learner}</n:FindLearnerResponse>"),
         ))
     };
     let peer = answer(echo, learner);
-    Gateway::to(&peer.url()).caller().post(BY_DEMOGRAPHICS, &sam()).await.ok();
+    TestGateway::to(&peer.url()).caller().post(BY_DEMOGRAPHICS, &sam()).await.expect_success();
     for (echo, learner) in [
         (echo.replace("2004-06-01", "2004-06-02"), learner.to_owned()),
         (echo.replace("<Gender>1", "<Gender>2"), learner.to_owned()),
@@ -192,7 +192,7 @@ async fn an_answer_to_another_search_by_demographics_discloses_nobody() {
         (String::new(), learner.replace("2004-06-01", "1999-01-01")),
     ] {
         let peer = answer(&echo, &learner);
-        let answer = Gateway::to(&peer.url()).caller().post(BY_DEMOGRAPHICS, &sam()).await;
+        let answer = TestGateway::to(&peer.url()).caller().post(BY_DEMOGRAPHICS, &sam()).await;
         answer.problem(502, "lrs_bad_response");
         assert!(!answer.text.contains("3000000126"), "{echo}{learner}");
     }
@@ -204,8 +204,8 @@ async fn a_code_that_only_writes_can_get_is_passed_on_as_undocumented() {
         let body = format!(
             "<n:FindLearnerResponse xmlns:n=\"http://api.lrs.miap.gov.uk/findmsg\"><ResponseCode>{code}</ResponseCode></n:FindLearnerResponse>"
         );
-        let peer = Peer::answering(soap(200, &body));
-        let found = Gateway::to(&peer.url()).caller().post(BY_ULN, &ana()).await.ok();
+        let peer = FakeServer::with_response(soap(200, &body));
+        let found = TestGateway::to(&peer.url()).caller().post(BY_ULN, &ana()).await.expect_success();
         assert_eq!((&found["outcome"], &found["lrsCode"]), (&json!("OTHER"), &json!(code)));
     }
 }
@@ -218,8 +218,8 @@ async fn undocumented_codes_and_values_are_passed_on_verbatim() {
         let body = format!(
             "<n:FindLearnerResponse xmlns:n=\"http://api.lrs.miap.gov.uk/findmsg\"><ResponseCode>{code}</ResponseCode>{learner}</n:FindLearnerResponse>"
         );
-        let peer = Peer::answering(soap(200, &body));
-        let found = Gateway::to(&peer.url()).caller().post(BY_ULN, &ana()).await.ok();
+        let peer = FakeServer::with_response(soap(200, &body));
+        let found = TestGateway::to(&peer.url()).caller().post(BY_ULN, &ana()).await.expect_success();
         assert_eq!((&found["outcome"], &found["lrsCode"]), (&json!("OTHER"), &json!(code)));
         assert_eq!(
             found["learners"],
@@ -233,12 +233,12 @@ async fn undocumented_codes_and_values_are_passed_on_verbatim() {
 
 #[tokio::test]
 async fn lrs_is_told_the_organisation_and_the_person_of_the_token() {
-    let peer = Peer::answering(soap(
+    let peer = FakeServer::with_response(soap(
         200,
         "<n:FindLearnerResponse xmlns:n=\"http://api.lrs.miap.gov.uk/findmsg\"><ResponseCode>WSRC0001</ResponseCode></n:FindLearnerResponse>",
     ));
-    let gateway = Gateway::to(&peer.url());
-    gateway.caller().with_claims(json!({"preferred_username": "Siân <O'Neill> & co"})).post(BY_ULN, &ana()).await.ok();
+    let gateway = TestGateway::to(&peer.url());
+    gateway.caller().with_claims(json!({"preferred_username": "Siân <O'Neill> & co"})).post(BY_ULN, &ana()).await.expect_success();
     let request = &peer.received()[0];
     assert_eq!(request.head.lines().next(), Some("POST /LearnerService.svc HTTP/1.1"));
     assert_eq!((request.header("content-type"), request.header("soapaction")), ("text/xml; charset=utf-8", "\"\""));

@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 
 use crate::support::caller::{Answer, Caller, PROVIDER};
 use crate::support::gateway::{AWARDING, Options, organisation};
-use crate::support::redis::Redis;
-use crate::support::{Gateway, Lrs};
+use crate::support::redis::TestRedis;
+use crate::support::{SimulatedLrs, TestGateway};
 
 const SEARCH: &str = "/v1/learners/find-by-demographics";
 const REGISTER: &str = "/v1/learners/register";
@@ -37,8 +37,8 @@ fn batch() -> Value {
 
 /// LRS, and a gateway before it.
 struct Scene {
-    lrs: Lrs,
-    gateway: Gateway,
+    lrs: SimulatedLrs,
+    gateway: TestGateway,
 }
 
 impl Scene {
@@ -47,8 +47,8 @@ impl Scene {
     }
 
     fn with(options: Options) -> Self {
-        let lrs = Lrs::start();
-        let gateway = Gateway::with(&lrs.url(), options);
+        let lrs = SimulatedLrs::start();
+        let gateway = TestGateway::with(&lrs.url(), options);
         Self { lrs, gateway }
     }
 
@@ -62,7 +62,7 @@ impl Scene {
         let learner = &nia()["learner"];
         let names = ["givenName", "familyName", "dateOfBirth", "gender", "lastKnownPostCode"];
         let search: Value = names.iter().map(|name| ((*name).to_owned(), learner[name].clone())).collect::<serde_json::Map<_, _>>().into();
-        assert_eq!(self.gateway.caller().post(SEARCH, &search).await.ok()["outcome"], "NO_MATCH");
+        assert_eq!(self.gateway.caller().post(SEARCH, &search).await.expect_success()["outcome"], "NO_MATCH");
     }
 
     fn plays(&self, trouble: Fault, operation: &str) {
@@ -111,7 +111,7 @@ async fn a_registration_whose_answer_is_lost_is_found_again_and_not_repeated() {
     assert_eq!((scene.lrs.simulator.register().len(), scene.registrations()), (learners + 1, (1, 1)));
     let uln = result["uln"].as_str().expect("a ULN");
     let search = json!({"uln": uln, "givenName": "Nia", "familyName": "Thistlewood"});
-    assert_eq!(scene.gateway.caller().post("/v1/learners/find-by-uln", &search).await.ok()["outcome"], "EXACT_MATCH");
+    assert_eq!(scene.gateway.caller().post("/v1/learners/find-by-uln", &search).await.expect_success()["outcome"], "EXACT_MATCH");
     let replayed = scene.keyed().post(REGISTER, &nia()).await;
     assert_eq!((is_replayed(&replayed), replayed.text), (true, again.text));
 }
@@ -161,7 +161,7 @@ async fn obtaining_a_uln_again_after_a_lost_answer_gives_that_uln() {
     let scene = Scene::new();
     scene.plays(Fault::ResetAfter, "RegisterLearner");
     is_unknown(&scene.keyed().post(OBTAIN, &nia()).await);
-    let again = scene.keyed().post(OBTAIN, &nia()).await.ok();
+    let again = scene.keyed().post(OBTAIN, &nia()).await.expect_success();
     assert_eq!(again["outcome"], "EXISTING", "{again}");
     let replayed = scene.keyed().post(OBTAIN, &nia()).await;
     assert_eq!((is_replayed(&replayed), replayed.json()), (true, again));
@@ -172,14 +172,14 @@ async fn obtaining_a_uln_again_after_a_lost_answer_gives_that_uln() {
 async fn an_update_whose_answer_is_lost_is_told_from_somebody_elses() {
     let scene = Scene::new();
     let search = json!({"uln": "3000000126", "givenName": "Ana", "familyName": "O'Neill"});
-    let found = scene.gateway.caller().post("/v1/learners/find-by-uln", &search).await.ok()["learners"][0].clone();
+    let found = scene.gateway.caller().post("/v1/learners/find-by-uln", &search).await.expect_success()["learners"][0].clone();
     let mut update = json!({"uln": "3000000126", "versionNumber": found["versionNumber"], "learner": {
         "givenName": "Ana", "familyName": "O'Neill", "dateOfBirth": found["dateOfBirth"], "gender": found["gender"],
         "lastKnownPostCode": "ZZ9 9ZZ", "verificationType": "PASSPORT", "abilityToShare": "SEEN_SHARE", "notes": "",
     }});
     scene.plays(Fault::ResetAfter, "UpdateLearner");
     is_unknown(&scene.keyed().post(UPDATE, &update).await);
-    let again = scene.keyed().post(UPDATE, &update).await.ok();
+    let again = scene.keyed().post(UPDATE, &update).await.expect_success();
     assert_eq!((&again["outcome"], &again["lrsCode"]), (&json!("UPDATED"), &json!("WSRC0013")), "{again}");
     // Another key, another update from the old version, lost as well; and then somebody else was faster.
     update["learner"]["lastKnownPostCode"] = json!("ZZ8 8ZZ");
@@ -197,7 +197,7 @@ async fn a_batch_that_is_submitted_twice_is_one_batch() {
     let again = scene.keyed().post(BATCHES, &batch()).await;
     assert_eq!((again.status, is_replayed(&again), &again.headers["location"]), (202, true, &first.headers["location"]));
     assert_eq!(again.text, first.text);
-    assert_eq!(scene.gateway.caller().request("GET", BATCHES).await.ok()["batches"].as_array().map(Vec::len), Some(1));
+    assert_eq!(scene.gateway.caller().request("GET", BATCHES).await.expect_success()["batches"].as_array().map(Vec::len), Some(1));
 }
 
 #[tokio::test]
@@ -231,10 +231,10 @@ async fn what_is_being_done_is_not_begun_again_even_if_the_caller_has_left() {
 
 #[tokio::test]
 async fn a_key_belongs_to_organisation_client_and_operation_and_not_to_a_token() {
-    let lrs = Lrs::start();
+    let lrs = SimulatedLrs::start();
     let all = &[Product::UlnManagement];
     let organisations = vec![organisation(PROVIDER, "demo-password-01", all), organisation(AWARDING, "demo-password-02", all)];
-    let scene = Scene { gateway: Gateway::with(&lrs.url(), Options { organisations, ..Options::default() }), lrs };
+    let scene = Scene { gateway: TestGateway::with(&lrs.url(), Options { organisations, ..Options::default() }), lrs };
     let post = async |claims: Value, path: &str| {
         let caller = scene.keyed().with_claims(claims);
         is_replayed(&caller.post(path, &nia()).await)
@@ -281,10 +281,10 @@ async fn keys_are_texts_of_reasonable_length() {
 
 #[tokio::test]
 async fn replicas_share_what_was_done_and_redis_holds_nothing_of_it_in_the_clear() {
-    let (redis, lrs) = (Redis::start(), Lrs::start());
-    let gateway = || Gateway::with(&lrs.url(), Options { storage: redis.storage(ENCRYPTION_KEY), ..Options::default() });
+    let (redis, lrs) = (TestRedis::start(), SimulatedLrs::start());
+    let gateway = || TestGateway::with(&lrs.url(), Options { storage: redis.storage(ENCRYPTION_KEY), ..Options::default() });
     let (one, other) = (gateway(), gateway());
-    let keyed = |gateway: &Gateway| gateway.caller().with_header("Idempotency-Key", KEY);
+    let keyed = |gateway: &TestGateway| gateway.caller().with_header("Idempotency-Key", KEY);
     let first = keyed(&one).post(OBTAIN, &nia()).await;
     let again = keyed(&other).post(OBTAIN, &nia()).await;
     assert_eq!((first.status, again.status, is_replayed(&again)), (201, 201, true), "{}", again.text);
@@ -293,7 +293,7 @@ async fn replicas_share_what_was_done_and_redis_holds_nothing_of_it_in_the_clear
     let again = keyed(&other).post(BATCHES, &batch()).await;
     assert_eq!((again.status, is_replayed(&again), again.text), (202, true, accepted.text));
     let uln = first.json()["uln"].as_str().expect("a ULN").to_owned();
-    let everything = String::from_utf8_lossy(&redis.everything()).into_owned();
+    let everything = String::from_utf8_lossy(&redis.dump()).into_owned();
     assert!(everything.contains("once:"), "it is there");
     for marked in ["Nia", "Thistlewood", "2007-11-30", "ZZ7 7JJ", KEY, "j.bloggs", uln.as_str()] {
         assert!(!everything.contains(marked), "{marked}");
@@ -302,9 +302,9 @@ async fn replicas_share_what_was_done_and_redis_holds_nothing_of_it_in_the_clear
 
 #[tokio::test]
 async fn two_replicas_asked_at_once_do_it_once() {
-    let (redis, lrs) = (Redis::start(), Lrs::start());
-    let gateways: Vec<Gateway> =
-        (0..3).map(|_| Gateway::with(&lrs.url(), Options { storage: redis.storage(ENCRYPTION_KEY), ..Options::default() })).collect();
+    let (redis, lrs) = (TestRedis::start(), SimulatedLrs::start());
+    let gateways: Vec<TestGateway> =
+        (0..3).map(|_| TestGateway::with(&lrs.url(), Options { storage: redis.storage(ENCRYPTION_KEY), ..Options::default() })).collect();
     let callers: Vec<Caller> =
         gateways.iter().cycle().take(30).map(|gateway| gateway.caller().with_header("Idempotency-Key", KEY)).collect();
     let registration = nia();
@@ -317,21 +317,21 @@ async fn two_replicas_asked_at_once_do_it_once() {
 
 #[tokio::test]
 async fn without_redis_a_write_with_a_key_is_refused_and_one_without_goes_on() {
-    let (mut redis, lrs) = (Redis::start(), Lrs::start());
-    let gateway = Gateway::with(&lrs.url(), Options { storage: redis.storage(ENCRYPTION_KEY), ..Options::default() });
+    let (mut redis, lrs) = (TestRedis::start(), SimulatedLrs::start());
+    let gateway = TestGateway::with(&lrs.url(), Options { storage: redis.storage(ENCRYPTION_KEY), ..Options::default() });
     let keyed = gateway.caller().with_header("Idempotency-Key", KEY);
     redis.kill();
     let problem = keyed.post(OBTAIN, &nia()).await.problem(503, "store_unavailable");
     assert_eq!((&problem["retryable"], problem["retryAfterSeconds"].is_u64()), (&json!(true), true));
     assert_eq!(lrs.simulator.request_count("FindLearnerByDemographics"), 0, "nothing was done");
     assert_eq!(gateway.caller().post(OBTAIN, &nia()).await.status, 201, "who gives no key, asks for nothing of the store");
-    redis.revive();
+    redis.restart();
     let mut answer = keyed.post(OBTAIN, &nia()).await;
     while answer.status == 503 {
         tokio::time::sleep(Duration::from_millis(50)).await;
         answer = keyed.post(OBTAIN, &nia()).await;
     }
-    assert_eq!(answer.ok()["outcome"], "EXISTING");
+    assert_eq!(answer.expect_success()["outcome"], "EXISTING");
 }
 
 /// A request with this key and body.
@@ -381,7 +381,7 @@ async fn a_store_in_memory_keeps_its_promises() {
 
 #[tokio::test]
 async fn a_store_in_redis_keeps_its_promises_and_finds_what_older_keys_have_named() {
-    let redis = Redis::start();
+    let redis = TestRedis::start();
     keeps_its_promises(&redis.storage(ENCRYPTION_KEY)).await;
     let rotated = format!("{}\n{ENCRYPTION_KEY}", "08".repeat(32));
     let after = IdempotencyStore::new(&redis.storage(&rotated), Duration::from_secs(10));

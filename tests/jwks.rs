@@ -13,24 +13,24 @@ use serde_json::{Value, json};
 use crate::support::caller::{Answer, ISSUER, claims};
 use crate::support::fake_server::http;
 use crate::support::gateway::Options;
-use crate::support::identity_provider::{SigningKey, issuer, set_of, until};
-use crate::support::program::{Setup, run, stderr};
-use crate::support::{ANY_PORT, Gateway, IdentityProvider, Running};
+use crate::support::identity_provider::{SigningKey, issuer, set_of, wait_until};
+use crate::support::program::{ConfigDirectory, run, stderr};
+use crate::support::{ANY_PORT, IdentityProvider, RunningServer, TestGateway};
 
 /// What needs a token and nothing else.
 const STATUS: &str = "/v1/lrs/status";
 const COOLDOWN: Duration = Duration::from_millis(100);
 
 /// A gateway that trusts the tokens of this provider.
-fn gateway(provider: &IdentityProvider) -> Gateway {
+fn gateway(provider: &IdentityProvider) -> TestGateway {
     trusting(vec![provider.issuer()])
 }
 
-fn trusting(issuers: Vec<lrs_gateway::auth::Issuer>) -> Gateway {
-    Gateway::with("http://127.0.0.1:1", Options { issuers, ..Options::default() })
+fn trusting(issuers: Vec<lrs_gateway::auth::Issuer>) -> TestGateway {
+    TestGateway::with("http://127.0.0.1:1", Options { issuers, ..Options::default() })
 }
 
-async fn call(gateway: &Gateway, token: &str) -> Answer {
+async fn call(gateway: &TestGateway, token: &str) -> Answer {
     gateway.caller().with_token(token).request("GET", STATUS).await
 }
 
@@ -49,7 +49,7 @@ async fn a_token_is_verified_with_the_key_it_names() {
     let provider = IdentityProvider::publishing(&keys.iter().collect::<Vec<_>>());
     let gateway = gateway(&provider);
     for key in &keys {
-        call(&gateway, &key.token(json!({}))).await.ok();
+        call(&gateway, &key.token(json!({}))).await.expect_success();
         let stranger = SigningKey::of(key.jwk["kid"].as_str().expect("a name"), key.header().alg);
         assert_refused(&call(&gateway, &stranger.token(json!({}))).await, "signature is invalid");
         assert_refused(&call(&gateway, &key.token(json!({"aud": "others"}))).await, "another audience");
@@ -64,16 +64,16 @@ async fn a_token_that_names_no_key_needs_exactly_one_that_fits() {
     let unnamed = |key: &SigningKey| key.token_under(&Header { kid: None, ..key.header() }, json!({}));
     let provider = IdentityProvider::publishing(&[&first, &other_kind]);
     let gateway = gateway(&provider);
-    call(&gateway, &unnamed(&first)).await.ok();
+    call(&gateway, &unnamed(&first)).await.expect_success();
 
     provider.publish(&[&second, &other_kind]);
     tokio::time::sleep(COOLDOWN).await;
-    call(&gateway, &unnamed(&second)).await.ok();
+    call(&gateway, &unnamed(&second)).await.expect_success();
     assert_refused(&call(&gateway, &unnamed(&first)).await, "signature is invalid");
 
     provider.publish(&[&first, &second]);
     tokio::time::sleep(COOLDOWN).await;
-    call(&gateway, &first.token(json!({}))).await.ok();
+    call(&gateway, &first.token(json!({}))).await.expect_success();
     assert_refused(&call(&gateway, &unnamed(&first)).await, "more than one of the issuer's keys");
 }
 
@@ -84,9 +84,9 @@ async fn each_issuer_has_its_own_keys() {
     let (our_provider, their_provider) =
         (IdentityProvider::publishing(&[&ours]), IdentityProvider::publishing(&[&theirs, &theirs_named_like_ours]));
     let gateway = trusting(vec![our_provider.issuer(), issuer("https://second.example/", their_provider.settings())]);
-    call(&gateway, &ours.token(json!({}))).await.ok();
-    call(&gateway, &theirs.token(json!({"iss": "https://second.example/"}))).await.ok();
-    call(&gateway, &theirs_named_like_ours.token(json!({"iss": "https://second.example/"}))).await.ok();
+    call(&gateway, &ours.token(json!({}))).await.expect_success();
+    call(&gateway, &theirs.token(json!({"iss": "https://second.example/"}))).await.expect_success();
+    call(&gateway, &theirs_named_like_ours.token(json!({"iss": "https://second.example/"}))).await.expect_success();
 
     assert_refused(&call(&gateway, &theirs.token(json!({}))).await, UNKNOWN);
     assert_refused(&call(&gateway, &theirs_named_like_ours.token(json!({}))).await, "signature is invalid");
@@ -109,7 +109,7 @@ async fn keys_rotate_under_load() {
     let provider = IdentityProvider::publishing(&[&first.key]);
     let settings = JwksSettings { refresh_interval: Duration::from_millis(250), ..provider.settings() };
     let gateway = trusting(vec![issuer(ISSUER, settings)]);
-    call(&gateway, &first.token).await.ok();
+    call(&gateway, &first.token).await.expect_success();
 
     let signing = Arc::new(Mutex::new(first));
     let done = Arc::new(Mutex::new(false));
@@ -149,7 +149,7 @@ async fn keys_rotate_under_load() {
         let new = Arc::clone(&next.key);
         *signing.lock().expect("no panic") = next;
         tokio::time::sleep(Duration::from_millis(150)).await;
-        call(&gateway, &old_token).await.ok();
+        call(&gateway, &old_token).await.expect_success();
 
         provider.publish(&[&new]);
         provider.wait_until_known().await;
@@ -172,12 +172,12 @@ async fn a_withdrawn_key_is_not_accepted_for_tokens_that_were_verified_before() 
     let gateway = trusting(vec![issuer(ISSUER, JwksSettings { refresh_interval: Duration::from_millis(50), ..provider.settings() })]);
     let token = old.token(json!({}));
     for _ in 0..3 {
-        call(&gateway, &token).await.ok();
+        call(&gateway, &token).await.expect_success();
     }
     provider.publish(&[&new]);
     provider.wait_until_known().await;
     assert_refused(&call(&gateway, &token).await, UNKNOWN);
-    call(&gateway, &new.token(json!({}))).await.ok();
+    call(&gateway, &new.token(json!({}))).await.expect_success();
     // A set without keys is an answer too: there is none to trust.
     provider.publish(&[]);
     provider.wait_until_known().await;
@@ -190,7 +190,7 @@ async fn keys_that_do_not_exist_cost_one_fetch_a_cool_down() {
     let provider = IdentityProvider::publishing(&[&key]);
     let cooldown = Duration::from_millis(400);
     let gateway = trusting(vec![issuer(ISSUER, JwksSettings { cooldown, ..provider.settings() })]);
-    call(&gateway, &key.token(json!({}))).await.ok();
+    call(&gateway, &key.token(json!({}))).await.expect_success();
     let (before, began) = (provider.fetches(), Instant::now());
     let callers: Vec<_> = (0..4)
         .map(|number| {
@@ -222,7 +222,7 @@ async fn fifty_callers_with_a_new_key_cost_one_fetch() {
     let (old, new) = (SigningKey::new("old"), SigningKey::new("new"));
     let provider = IdentityProvider::publishing(&[&old]);
     let gateway = gateway(&provider);
-    call(&gateway, &old.token(json!({}))).await.ok();
+    call(&gateway, &old.token(json!({}))).await.expect_success();
     provider.publish_slowly(Duration::from_millis(300), &[&old, &new]);
     tokio::time::sleep(COOLDOWN).await;
     let before = provider.fetches();
@@ -231,7 +231,7 @@ async fn fifty_callers_with_a_new_key_cost_one_fetch() {
         async move { caller.request("GET", STATUS).await }
     });
     for answer in futures_util::future::join_all(calls).await {
-        answer.ok();
+        answer.expect_success();
     }
     assert_eq!(provider.fetches() - before, 1);
 }
@@ -294,7 +294,7 @@ async fn down_from_the_start_is_the_gateways_trouble_and_heals_by_itself() {
     verifier.refresh_keys_periodically();
     assert!(!verifier.is_ready());
     provider.publish(&[&key]);
-    until(|| verifier.is_ready()).await;
+    wait_until(|| verifier.is_ready()).await;
     // The gateway's own try may come a little later.
     let waiting = Instant::now();
     while call(&gateway, &key.token(json!({}))).await.status != 200 {
@@ -308,17 +308,17 @@ async fn a_slow_provider_keeps_a_token_waiting_only_so_long() {
     let provider = IdentityProvider::publishing(&[&known]);
     let settings = JwksSettings { max_wait: Duration::from_millis(100), ..provider.settings() };
     let gateway = trusting(vec![issuer(ISSUER, settings)]);
-    call(&gateway, &known.token(json!({}))).await.ok();
+    call(&gateway, &known.token(json!({}))).await.expect_success();
     tokio::time::sleep(COOLDOWN).await;
     let before = provider.fetches();
     provider.publish_slowly(Duration::from_millis(500), &[&known, &new]);
     call(&gateway, &new.token(json!({}))).await.problem(503, "issuer_unavailable");
-    call(&gateway, &known.token(json!({"jti": "2"}))).await.ok();
+    call(&gateway, &known.token(json!({"jti": "2"}))).await.expect_success();
     // The fetch has gone on without the caller.
     provider.wait_for_fetches(before + 1).await;
     tokio::time::sleep(Duration::from_millis(100)).await;
     let fetches = provider.fetches();
-    call(&gateway, &new.token(json!({}))).await.ok();
+    call(&gateway, &new.token(json!({}))).await.expect_success();
     assert_eq!(provider.fetches(), fetches);
 }
 
@@ -327,7 +327,7 @@ async fn a_strangers_body_is_not_looked_at_while_keys_are_fetched() {
     let (known, stranger) = (SigningKey::new("1"), SigningKey::new("2"));
     let provider = IdentityProvider::publishing(&[&known]);
     let gateway = gateway(&provider);
-    call(&gateway, &known.token(json!({}))).await.ok();
+    call(&gateway, &known.token(json!({}))).await.expect_success();
     provider.publish_slowly(Duration::from_millis(200), &[&known]);
     tokio::time::sleep(COOLDOWN).await;
     let find = "/v1/learners/find-by-uln";
@@ -363,7 +363,7 @@ async fn attacks_are_refused() {
     let provider = IdentityProvider::answering(http(200, "application/json", set.to_string().as_bytes()));
     let evil = IdentityProvider::publishing(&[&attacker, &retired]);
     let gateway = gateway(&provider);
-    call(&gateway, &key.token(json!({}))).await.ok();
+    call(&gateway, &key.token(json!({}))).await.expect_success();
 
     let hmac = |kid: &str, secret: &[u8]| {
         let header = Header { kid: Some(kid.into()), ..Header::new(Algorithm::HS256) };
@@ -422,15 +422,15 @@ async fn attacks_are_refused() {
     }
     assert_eq!(evil.fetches(), 0, "nobody follows a token's addresses");
     for typ in ["at+jwt", "AT+JWT", "application/at+jwt", "jwt", "application/JWT"] {
-        call(&gateway, &of_key(Header { typ: Some(typ.into()), ..key.header() })).await.ok();
+        call(&gateway, &of_key(Header { typ: Some(typ.into()), ..key.header() })).await.expect_success();
     }
-    call(&gateway, &of_key(Header { typ: None, ..key.header() })).await.ok();
-    call(&gateway, &of_key(Header { jku: Some(evil.url()), x5u: Some(evil.url()), ..key.header() })).await.ok();
+    call(&gateway, &of_key(Header { typ: None, ..key.header() })).await.expect_success();
+    call(&gateway, &of_key(Header { jku: Some(evil.url()), x5u: Some(evil.url()), ..key.header() })).await.expect_success();
 }
 
 /// The configuration of a gateway that trusts the keys at this address.
-fn setup(url: &str, more: &str) -> Setup {
-    let setup = Setup::new("http://127.0.0.1:1");
+fn setup(url: &str, more: &str) -> ConfigDirectory {
+    let setup = ConfigDirectory::new("http://127.0.0.1:1");
     setup.configure(|config| config.replace("hmac_secret_file = \"secret\"", &format!("jwks_url = \"{url}\"\n{more}")));
     setup
 }
@@ -478,7 +478,7 @@ fn settings_that_would_not_be_safe_are_problems() {
         assert!(!output.status.success() && said.contains("auth.issuers.0.") && said.contains(problem), "{problem}: {said}");
         assert_eq!(said.lines().count(), 1, "{said}");
     }
-    let setup = Setup::new("http://127.0.0.1:1");
+    let setup = ConfigDirectory::new("http://127.0.0.1:1");
     setup.configure(|config| config.replace("hmac_secret_file", "jwks_refresh_seconds = 5\nhmac_secret_file"));
     let said = stderr(&run(&["check-config", "--config", &setup.config()]));
     assert!(said.contains("jwks_refresh_seconds: is allowed with jwks_url only"), "{said}");
@@ -493,7 +493,7 @@ async fn keys_are_fetched_over_tls_from_whom_is_trusted() {
     std::fs::write(&key, certified.signing_key.serialize_pem()).expect("written");
     let tls = lrs_gateway::tls::server_config(&certificate, &key, None).expect("a server");
     let set = String::from_utf8(set_of(&[&SigningKey::new("1")])).expect("text");
-    let provider = Running::start(move || {
+    let provider = RunningServer::start(move || {
         let server = actix_web::HttpServer::new(move || {
             let set = set.clone();
             actix_web::App::new().default_service(actix_web::web::to(move || std::future::ready(set.clone())))

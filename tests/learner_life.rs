@@ -3,7 +3,7 @@
 use lrs_gateway::simulator::SimulatorSettings;
 use serde_json::{Value, json};
 
-use crate::support::{Caller, Gateway, Lrs};
+use crate::support::{Caller, SimulatedLrs, TestGateway};
 
 /// Every field a learner can be registered with.
 fn gwenllian() -> Value {
@@ -33,8 +33,8 @@ async fn post(caller: &Caller, path: &str, body: Value) -> (u16, Value) {
 
 #[tokio::test]
 async fn from_unknown_to_verified() {
-    let lrs = Lrs::start();
-    let gateway = Gateway::to(&lrs.url());
+    let lrs = SimulatedLrs::start();
+    let gateway = TestGateway::to(&lrs.url());
     let caller = gateway.caller();
     let mut learner = gwenllian();
 
@@ -106,51 +106,51 @@ async fn from_unknown_to_verified() {
 
 #[tokio::test]
 async fn a_learner_nobody_searched_for_is_not_registered() {
-    let lrs = Lrs::start();
-    let gateway = Gateway::to(&lrs.url());
+    let lrs = SimulatedLrs::start();
+    let gateway = TestGateway::to(&lrs.url());
     let caller = gateway.caller();
     let body = json!({"learner": gwenllian()});
     caller.post("/v1/learners/register", &body).await.problem(409, "learner_not_registered");
-    caller.post("/v1/learners/find-by-demographics", &demographics(&gwenllian())).await.ok();
+    caller.post("/v1/learners/find-by-demographics", &demographics(&gwenllian())).await.expect_success();
     let answer = caller.post("/v1/learners/register", &body).await;
     assert_eq!((answer.status, &answer.json()["outcome"]), (201, &json!("REGISTERED")));
 
-    let too_late = Lrs::with(&SimulatorSettings { registration_window_seconds: 0, ..SimulatorSettings::default() });
-    let gateway = Gateway::to(&too_late.url());
+    let too_late = SimulatedLrs::with(&SimulatorSettings { registration_window_seconds: 0, ..SimulatorSettings::default() });
+    let gateway = TestGateway::to(&too_late.url());
     gateway.caller().post("/v1/learners/obtain-uln", &body).await.problem(409, "learner_not_registered");
 }
 
 #[tokio::test]
 async fn candidates_are_for_a_person_to_decide() {
-    let lrs = Lrs::start();
+    let lrs = SimulatedLrs::start();
     let before = lrs.simulator.register().len();
-    let gateway = Gateway::to(&lrs.url());
+    let gateway = TestGateway::to(&lrs.url());
     let mut sam = json!({
         "givenName": "Sam", "familyName": "Taylor", "dateOfBirth": "2004-06-01", "gender": "NOT_KNOWN", "lastKnownPostCode": "ZZ9 9ZZ",
         "verificationType": "NOT_PROVIDED", "abilityToShare": "NOT_SEEN",
     });
-    let candidates = gateway.caller().post("/v1/learners/obtain-uln", &json!({"learner": sam})).await.ok();
+    let candidates = gateway.caller().post("/v1/learners/obtain-uln", &json!({"learner": sam})).await.expect_success();
     assert_eq!((&candidates["outcome"], candidates.get("uln")), (&json!("POSSIBLE_MATCHES"), None));
     assert_eq!(candidates["learners"].as_array().map(Vec::len), Some(2));
     (sam["givenName"], sam["familyName"], sam["dateOfBirth"]) = (json!("Alex"), json!("Smith"), json!("2003-01-01"));
-    let candidates = gateway.caller().post("/v1/learners/obtain-uln", &json!({"learner": sam})).await.ok();
+    let candidates = gateway.caller().post("/v1/learners/obtain-uln", &json!({"learner": sam})).await.expect_success();
     assert_eq!((&candidates["outcome"], &candidates["learners"]), (&json!("TOO_MANY_MATCHES"), &json!([])));
     assert_eq!(lrs.simulator.register().len(), before, "nobody was registered");
 }
 
 #[tokio::test]
 async fn records_are_read_shared_or_not_and_under_the_masters_uln() {
-    let lrs = Lrs::start();
-    let gateway = Gateway::to(&lrs.url());
+    let lrs = SimulatedLrs::start();
+    let gateway = TestGateway::to(&lrs.url());
     let ana = json!({"uln": "3000000126", "givenName": "Ana", "familyName": "O'Neill"});
-    let read = gateway.caller().post("/v1/learning-events/search", &ana).await.ok();
+    let read = gateway.caller().post("/v1/learning-events/search", &ana).await.expect_success();
     assert_eq!(read["outcome"], "EXACT_MATCH");
     let sources: Vec<&str> = read["events"].as_array().expect("a list").iter().filter_map(|event| event["source"].as_str()).collect();
     assert_eq!(sources, ["NPD", "ILR", "AO"]);
     assert_eq!(read["events"][1]["dateLoaded"], "2024-07-02T03:15:00+01:00");
     let mut brief = ana;
     brief["getType"] = json!("BRIEF");
-    let read = gateway.caller().post("/v1/learning-events/search", &brief).await.ok();
+    let read = gateway.caller().post("/v1/learning-events/search", &brief).await.expect_success();
     assert_eq!(
         read["events"][1],
         json!({
@@ -165,19 +165,20 @@ async fn records_are_read_shared_or_not_and_under_the_masters_uln() {
         found.and_then(|learner| learner.uln.known().map(|uln| uln.as_str().to_owned())).expect(name)
     };
     let megan = json!({"uln": people("Ó Briain"), "givenName": "Megan", "familyName": "Ó Briain"});
-    let read = gateway.caller().post("/v1/learning-events/search", &megan).await.ok();
+    let read = gateway.caller().post("/v1/learning-events/search", &megan).await.expect_success();
     assert_eq!((&read["outcome"], &read["lrsCode"], &read["events"]), (&json!("NOT_SHARED"), &json!("WSEC0206"), &json!([])));
 
     let (merged, master) = (people("Rees"), people("Ap Rhys"));
     let rhiannon = json!({"uln": merged, "givenName": "Rhiannon", "familyName": "Rees"});
-    let read = gateway.caller().post("/v1/learning-events/search", &rhiannon).await.ok();
+    let read = gateway.caller().post("/v1/learning-events/search", &rhiannon).await.expect_success();
     assert_eq!((&read["outcome"], &read["incomingUln"], &read["foundUln"]), (&json!("LINKED_LEARNER"), &json!(merged), &json!(master)));
-    let verified = gateway.caller().post("/v1/learners/verify", &rhiannon).await.ok();
+    let verified = gateway.caller().post("/v1/learners/verify", &rhiannon).await.expect_success();
     assert_eq!(
         (&verified["outcome"], &verified["searchedUln"], &verified["uln"]),
         (&json!("LINKED_MATCH"), &json!(merged), &json!(master))
     );
-    let rows = gateway.caller().post("/v1/learners/retrieve-ulns", &json!({"ulns": [merged, "3000000126", "3000000258"]})).await.ok();
+    let rows =
+        gateway.caller().post("/v1/learners/retrieve-ulns", &json!({"ulns": [merged, "3000000126", "3000000258"]})).await.expect_success();
     let ulns: Vec<_> =
         rows["learners"].as_array().expect("a list").iter().map(|row| (row["uln"].clone(), row.get("masterUln").cloned())).collect();
     assert_eq!(ulns, [(json!(merged), Some(json!(master))), (json!("3000000126"), None)]);
@@ -185,8 +186,8 @@ async fn records_are_read_shared_or_not_and_under_the_masters_uln() {
 
 #[tokio::test]
 async fn an_update_lrs_does_not_allow_is_refused() {
-    let lrs = Lrs::start();
-    let gateway = Gateway::to(&lrs.url());
+    let lrs = SimulatedLrs::start();
+    let gateway = TestGateway::to(&lrs.url());
     let mut learner = json!({
         "givenName": "Ana", "familyName": "O'Neill", "dateOfBirth": "2003-04-05", "gender": "FEMALE", "lastKnownPostCode": "ZZ99 9ZZ",
         "verificationType": "PASSPORT", "abilityToShare": "NOT_SEEN",
@@ -195,7 +196,7 @@ async fn an_update_lrs_does_not_allow_is_refused() {
     gateway.caller().post("/v1/learners/update", &update("3000000126", &learner)).await.problem(422, "share_change_not_allowed");
     learner["abilityToShare"] = json!("SEEN_NOT_SHARED");
     gateway.caller().post("/v1/learners/update", &update("3000000258", &learner)).await.problem(404, "uln_not_found");
-    gateway.caller().post("/v1/learners/update", &update("3000000126", &learner)).await.ok();
+    gateway.caller().post("/v1/learners/update", &update("3000000126", &learner)).await.expect_success();
     let ana = json!({"uln": "3000000126", "givenName": "Ana", "familyName": "O'Neill"});
-    assert_eq!(gateway.caller().post("/v1/learning-events/search", &ana).await.ok()["outcome"], "NOT_SHARED");
+    assert_eq!(gateway.caller().post("/v1/learning-events/search", &ana).await.expect_success()["outcome"], "NOT_SHARED");
 }

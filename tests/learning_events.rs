@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::support::caller::Answer;
 use crate::support::fake_server::{Reply, soap};
 use crate::support::gateway::Options;
-use crate::support::scripted_lrs::Script;
+use crate::support::scripted_lrs::ScriptedLrs;
 
 const SEARCH: &str = "/v1/learning-events/search";
 const SELF: &str = "<a:FoundULN>3000000126</a:FoundULN><a:IncomingULN>3000000126</a:IncomingULN>";
@@ -35,12 +35,12 @@ fn exact(events: &str) -> Reply {
 
 /// Asks once.
 async fn ask(reply: Reply) -> Answer {
-    Script::new(Options::default(), [reply]).post(SEARCH, &idris()).await
+    ScriptedLrs::new(Options::default(), [reply]).post(SEARCH, &idris()).await
 }
 
 /// The events of an exact match with these.
 async fn events(xml: &str) -> Value {
-    ask(exact(xml)).await.ok()["events"].clone()
+    ask(exact(xml)).await.expect_success()["events"].clone()
 }
 
 /// The only event of an exact match with this in it.
@@ -61,8 +61,8 @@ async fn lrs_is_sent_organisation_vendor_and_learner_in_the_order_of_the_contrac
     ] {
         let mut learner = json!({"uln": "3000000126", "givenName": "Siân <&>", "familyName": "O'Neill "});
         learner.as_object_mut().expect("an object").extend(changes.as_object().expect("an object").clone());
-        let script = Script::new(Options::default(), [exact("")]);
-        script.post(SEARCH, &learner).await.ok();
+        let script = ScriptedLrs::new(Options::default(), [exact("")]);
+        script.post(SEARCH, &learner).await.expect_success();
         let request = &script.received()[0];
         assert_eq!(request.head.lines().next(), Some("POST /LearnerServiceR9.svc HTTP/1.1"));
         assert_eq!(request.header("soapaction"), "\"http://tempuri.org/ILearnerServiceR9/GetLearnerLearningEvents\"");
@@ -109,7 +109,7 @@ async fn every_field_of_an_event_comes_through() {
     let numbers = "<a:Credits>0</a:Credits><a:DateLoaded>2019-09-30 10:10:07</a:DateLoaded><a:ID>5001</a:ID>";
     let answer = ask(exact(&format!("<a:LearningEvent>{texts}{numbers}</a:LearningEvent>"))).await;
     assert_eq!(answer.header("cache-control"), "no-store");
-    let found = answer.ok();
+    let found = answer.expect_success();
     let mut expected: Value = TEXTS.iter().map(|(_, field, text)| ((*field).to_owned(), json!(text))).collect();
     expected["credits"] = json!(0);
     expected["id"] = json!(5001);
@@ -192,7 +192,7 @@ async fn a_brief_record_has_the_nine_fields_that_are_always_there() {
         <a:Credits>12</a:Credits><a:Grade i:nil=\"true\"/><a:ID>7</a:ID><a:Level>Entry Level</a:Level><a:Source>QCFU</a:Source>\
         <a:Subject>Quillcraft</a:Subject><a:SubjectCode i:nil=\"true\"/></a:LearningEvent>";
     let body = json!({"uln": "3000000126", "givenName": "Idris", "familyName": "Quillfeather", "getType": "BRIEF"});
-    let found = Script::new(Options::default(), [exact(brief)]).post(SEARCH, &body).await.ok();
+    let found = ScriptedLrs::new(Options::default(), [exact(brief)]).post(SEARCH, &body).await.expect_success();
     let expected = json!({
         "achievementAwardDate": "2019-08-22", "credits": 12, "id": 7, "level": "Entry Level", "source": "QCFU", "subject": "Quillcraft",
     });
@@ -207,11 +207,11 @@ async fn a_record_without_events_is_not_a_record_that_cannot_be_seen() {
         for (record, found) in none.iter().flat_map(|record| found_uln.iter().map(move |found| (record, found))) {
             let xml = format!("<a:ResponseCode>{code}</a:ResponseCode>{found}<a:IncomingULN>3000000126</a:IncomingULN>{record}");
             let expected = json!({"outcome": outcome, "lrsCode": code, "incomingUln": "3000000126", "events": []});
-            assert_eq!(ask(result(&xml)).await.ok(), expected, "{xml}");
+            assert_eq!(ask(result(&xml)).await.expect_success(), expected, "{xml}");
         }
         let with_found_uln = format!("<a:ResponseCode>{code}</a:ResponseCode>{SELF}<a:LearnerRecord></a:LearnerRecord>");
         let expected = json!({"outcome": outcome, "lrsCode": code, "incomingUln": "3000000126", "foundUln": "3000000126", "events": []});
-        assert_eq!(ask(result(&with_found_uln)).await.ok(), expected);
+        assert_eq!(ask(result(&with_found_uln)).await.expect_success(), expected);
     }
 }
 
@@ -225,14 +225,14 @@ async fn a_linked_learners_record_is_the_masters() {
         "outcome": "LINKED_LEARNER", "lrsCode": "WSRC0022", "incomingUln": "3000000126", "foundUln": "3000000258",
         "events": [{"subject": "Quillcraft"}],
     });
-    assert_eq!(ask(result(&xml)).await.ok(), expected);
+    assert_eq!(ask(result(&xml)).await.expect_success(), expected);
 }
 
 #[tokio::test]
 async fn undocumented_codes_are_answers_and_passed_on() {
     for code in ["WSRC7777", "new"] {
         let xml = format!("<a:ResponseCode>{code}</a:ResponseCode>{SELF}<a:LearnerRecord/>");
-        let found = ask(result(&xml)).await.ok();
+        let found = ask(result(&xml)).await.expect_success();
         assert_eq!((&found["outcome"], &found["lrsCode"], &found["events"]), (&json!("OTHER"), &json!(code), &json!([])));
     }
 }
@@ -240,7 +240,7 @@ async fn undocumented_codes_are_answers_and_passed_on() {
 #[tokio::test]
 async fn another_learner_under_a_code_nobody_documented_is_named_as_far_as_no_record_is_shown() {
     let inside = "<a:ResponseCode>WSRC7777</a:ResponseCode><a:FoundULN>3000000258</a:FoundULN><a:IncomingULN>3000000126</a:IncomingULN>";
-    let told = ask(result(inside)).await.ok();
+    let told = ask(result(inside)).await.expect_success();
     let expected = json!({"outcome": "OTHER", "lrsCode": "WSRC7777", "incomingUln": "3000000126", "foundUln": "3000000258", "events": []});
     assert_eq!(told, expected);
 }

@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 use lrs_gateway::simulator::{Fault, FaultStep, SimulatorSettings, TlsFiles};
 use serde_json::{Value, json};
 
-use crate::support::Lrs;
+use crate::support::SimulatedLrs;
 use crate::support::batches::learners;
 use crate::support::caller::{Answer, Caller};
 use crate::support::certificates::Authority;
-use crate::support::program::{Program, Serving, Setup, caller_of, run};
+use crate::support::program::{ConfigDirectory, ServingProgram, TestProgram, caller_of, run};
 
 const ONE: &str = "10088881";
 const OTHER: &str = "10088882";
@@ -19,8 +19,8 @@ const FIND: &str = "/v1/learners/find-by-uln";
 
 /// The gateway as a program, with organisations' files that can be changed.
 struct Scene {
-    setup: Setup,
-    program: Program,
+    setup: ConfigDirectory,
+    program: TestProgram,
     url: String,
     admin: String,
 }
@@ -30,8 +30,8 @@ fn search() -> Value {
 }
 
 impl Scene {
-    fn start(setup: Setup) -> Self {
-        let Serving { program, api: url, admin } = Serving::start(&setup);
+    fn start(setup: ConfigDirectory) -> Self {
+        let ServingProgram { program, api: url, admin } = ServingProgram::start(&setup);
         Self { setup, program, url, admin }
     }
 
@@ -60,7 +60,7 @@ impl Scene {
     }
 }
 
-fn organisation(setup: &Setup, ukprn: &str, password: &str) {
+fn organisation(setup: &ConfigDirectory, ukprn: &str, password: &str) {
     let file =
         format!("ukprn = \"{ukprn}\"\nname = \"A college\"\nproducts = [\"uln-management\"]\npassword_file = \"{ukprn}.password\"\n");
     setup.write(&format!("organisations/{ukprn}.password"), password);
@@ -69,8 +69,8 @@ fn organisation(setup: &Setup, ukprn: &str, password: &str) {
 
 #[tokio::test]
 async fn organisations_come_change_and_go_while_the_gateway_runs() {
-    let lrs = Lrs::start();
-    let mut scene = Scene::start(Setup::new(&lrs.url()));
+    let lrs = SimulatedLrs::start();
+    let mut scene = Scene::start(ConfigDirectory::new(&lrs.url()));
     scene.becomes(ONE, 200).await;
     scene.caller(OTHER).post(FIND, &search()).await.problem(403, "organisation_not_registered");
     // It comes, though LRS refuses it: the simulator's second organisation does not have the product.
@@ -80,7 +80,7 @@ async fn organisations_come_change_and_go_while_the_gateway_runs() {
     scene.setup.write(&format!("organisations/{ONE}.toml"), "ukprn = ");
     let told = scene.program.wait_for("organisation file error: an unusable file leaves the organisation unchanged");
     assert!(told["problem"].as_str().is_some_and(|problem| problem.contains("not well-formed TOML")), "{told}");
-    scene.caller(ONE).post(FIND, &search()).await.ok();
+    scene.caller(ONE).post(FIND, &search()).await.expect_success();
     assert_eq!(scene.unusable().await, "1");
     // A password that LRS does not know shows that it is read again; and then the right one.
     organisation(&scene.setup, ONE, "another-password");
@@ -97,10 +97,10 @@ async fn organisations_come_change_and_go_while_the_gateway_runs() {
 #[tokio::test]
 async fn the_batches_of_an_organisation_that_is_gone_wait_until_it_is_back() {
     const PASSWORD: &str = "demo-password-01";
-    let lrs = Lrs::start();
+    let lrs = SimulatedLrs::start();
     lrs.simulator.set_job_duration(Duration::ZERO);
     lrs.simulator.inject_faults(vec![FaultStep::new(Fault::OutOfHours)]);
-    let setup = Setup::new(&lrs.url());
+    let setup = ConfigDirectory::new(&lrs.url());
     setup.configure(|config| config + "[batches]\ninitial_poll_interval_seconds = 1\nmax_poll_interval_seconds = 1\n");
     organisation(&setup, ONE, PASSWORD);
     let file = setup.path(&format!("organisations/{ONE}.toml"));
@@ -119,7 +119,7 @@ async fn the_batches_of_an_organisation_that_is_gone_wait_until_it_is_back() {
     std::fs::write(&file, &text).expect("written");
     scene.becomes(ONE, 200).await;
     let begun = Instant::now();
-    while scene.caller(ONE).request("GET", &path).await.ok()["status"] != "COMPLETE" {
+    while scene.caller(ONE).request("GET", &path).await.expect_success()["status"] != "COMPLETE" {
         assert!(begun.elapsed() < Duration::from_secs(10), "it goes on");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
@@ -129,8 +129,8 @@ async fn the_batches_of_an_organisation_that_is_gone_wait_until_it_is_back() {
 #[cfg(unix)]
 #[tokio::test]
 async fn a_secret_whose_link_is_turned_to_a_new_version_is_read_again() {
-    let lrs = Lrs::start();
-    let setup = Setup::new(&lrs.url());
+    let lrs = SimulatedLrs::start();
+    let setup = ConfigDirectory::new(&lrs.url());
     // As Kubernetes mounts secrets: names are links into ..data, which is a link to the version of the day.
     let directory = setup.path("organisations");
     std::fs::remove_dir_all(&directory).expect("removed");
@@ -177,8 +177,8 @@ async fn certificates_are_rotated_under_load_and_no_call_fails_or_goes_under_ano
         simulated.password.clone_from(password);
         simulated.products = vec![lrs_gateway::domain::Product::UlnManagement];
     }
-    let lrs = Lrs::with(&settings);
-    let setup = Setup::new(&lrs.url().replace("http:", "https:"));
+    let lrs = SimulatedLrs::with(&settings);
+    let setup = ConfigDirectory::new(&lrs.url().replace("http:", "https:"));
     let config = std::fs::read_to_string(setup.path("gateway.toml")).expect("written");
     let ca_file = authority.ca_file();
     let unlimited =
@@ -230,7 +230,7 @@ async fn certificates_are_rotated_under_load_and_no_call_fails_or_goes_under_ano
 
 #[test]
 fn thirty_organisations_with_ten_mistakes_are_told_all_ten() {
-    let (setup, authority) = (Setup::new("http://127.0.0.1:1"), Authority::new());
+    let (setup, authority) = (ConfigDirectory::new("http://127.0.0.1:1"), Authority::new());
     for number in 0..30 {
         organisation(&setup, &format!("100990{number:02}"), "sixteen-letters-");
     }
@@ -246,7 +246,7 @@ fn thirty_organisations_with_ten_mistakes_are_told_all_ten() {
     for (name, content) in [("one.pem", &one), ("one.key", &one_key), ("other.key", &other_key), ("old.pem", &old), ("old.key", &old_key)] {
         pem(name, content);
     }
-    std::fs::write(setup.path("organisations/a.pfx"), crate::support::certificates::made("modern.pfx")).expect("written");
+    std::fs::write(setup.path("organisations/a.pfx"), crate::support::certificates::fixture("modern.pfx")).expect("written");
     pem("a.pfx.password", "wrong");
     change(0, "ukprn = \"10099000\"", "ukprn = \"1009900\"");
     change(1, "uln-management", "uln-managment");

@@ -3,9 +3,9 @@
 use serde_json::{Value, json};
 
 use crate::support::caller::Answer;
-use crate::support::fake_server::{Received, Reply, http, soap};
+use crate::support::fake_server::{ReceivedRequest, Reply, http, soap};
 use crate::support::gateway::Options;
-use crate::support::scripted_lrs::Script;
+use crate::support::scripted_lrs::ScriptedLrs;
 
 const OBTAIN: &str = "/v1/learners/obtain-uln";
 
@@ -53,7 +53,7 @@ fn fault(code: &str) -> Reply {
 
 /// Obtains a ULN; LRS must be asked for one search and nothing else.
 async fn after_the_search(reply: Reply) -> Answer {
-    let script = Script::new(Options::default(), [reply]);
+    let script = ScriptedLrs::new(Options::default(), [reply]);
     let answer = script.post(OBTAIN, &registration()).await;
     assert!(is_search(&script.received()[0]), "a search comes first");
     answer
@@ -61,10 +61,10 @@ async fn after_the_search(reply: Reply) -> Answer {
 
 /// Obtains a ULN for somebody whom a search does not find; LRS must be asked for a search and a registration.
 async fn after_the_registration(reply: Reply) -> Answer {
-    Script::new(Options::default(), [found("WSRC0001", ""), reply]).post_asking(2, OBTAIN, &registration()).await
+    ScriptedLrs::new(Options::default(), [found("WSRC0001", ""), reply]).post_asking(2, OBTAIN, &registration()).await
 }
 
-fn is_search(request: &Received) -> bool {
+fn is_search(request: &ReceivedRequest) -> bool {
     request.body.contains("<fin:FindLearnerByDemographics ") && request.body.contains("<FindType>FUL</FindType>")
 }
 
@@ -73,13 +73,13 @@ async fn an_exact_match_is_the_learner_and_nothing_is_registered() {
     let answer = after_the_search(found("WSRC0004", &record("3000000126", ""))).await;
     assert_eq!(answer.header("cache-control"), "no-store");
     let expected = json!({"outcome": "EXISTING", "lrsCode": "WSRC0004", "uln": "3000000126", "learners": [record_of("3000000126")]});
-    assert_eq!(answer.ok(), expected);
+    assert_eq!(answer.expect_success(), expected);
 }
 
 #[tokio::test]
 async fn a_linked_learner_has_the_masters_uln_and_nothing_is_registered() {
     let linked = "<MasterSubstituted>Y</MasterSubstituted><LinkedULNs><ULN>3000000258</ULN></LinkedULNs>";
-    let result = after_the_search(found("WSRC0022", &record("3000000126", linked))).await.ok();
+    let result = after_the_search(found("WSRC0022", &record("3000000126", linked))).await.expect_success();
     assert_eq!(
         (&result["outcome"], &result["lrsCode"], &result["uln"]),
         (&json!("LINKED_LEARNER"), &json!("WSRC0022"), &json!("3000000126"))
@@ -93,7 +93,7 @@ async fn candidates_are_for_a_person_to_choose_from_and_nothing_is_registered() 
     for ulns in [&["3000000126"][..], &["3000000126", "3000000258"]] {
         let records: String = ulns.iter().map(|uln| record(uln, "")).collect();
         let learners: Vec<_> = ulns.iter().map(|uln| record_of(uln)).collect();
-        let result = after_the_search(found("WSRC0003", &records)).await.ok();
+        let result = after_the_search(found("WSRC0003", &records)).await.expect_success();
         assert_eq!(result, json!({"outcome": "POSSIBLE_MATCHES", "lrsCode": "WSRC0003", "learners": learners}));
     }
 }
@@ -101,17 +101,19 @@ async fn candidates_are_for_a_person_to_choose_from_and_nothing_is_registered() 
 #[tokio::test]
 async fn too_many_candidates_and_undocumented_codes_register_nothing() {
     for (code, outcome) in [("WSRC0002", "TOO_MANY_MATCHES"), ("WSRC7777", "OTHER"), ("WSRC0005", "OTHER"), ("new", "OTHER")] {
-        let result = after_the_search(found(code, "")).await.ok();
+        let result = after_the_search(found(code, "")).await.expect_success();
         assert_eq!(result, json!({"outcome": outcome, "lrsCode": code, "learners": []}));
     }
-    let result = after_the_search(found("WSRC7777", &record("3000000126", ""))).await.ok();
+    let result = after_the_search(found("WSRC7777", &record("3000000126", ""))).await.expect_success();
     assert_eq!(result, json!({"outcome": "OTHER", "lrsCode": "WSRC7777", "learners": [record_of("3000000126")]}));
 }
 
 #[tokio::test]
 async fn nobody_means_a_registration_after_the_search_with_the_same_particulars() {
-    let script =
-        Script::new(Options::default(), [found("WSRC0001", ""), registered("<ResponseCode>WSRC0005</ResponseCode><ULN>3000000258</ULN>")]);
+    let script = ScriptedLrs::new(
+        Options::default(),
+        [found("WSRC0001", ""), registered("<ResponseCode>WSRC0005</ResponseCode><ULN>3000000258</ULN>")],
+    );
     let mut learner = learner();
     for (field, value) in [
         ("title", "Dr"),
@@ -153,8 +155,8 @@ async fn nobody_means_a_registration_after_the_search_with_the_same_particulars(
 
 #[tokio::test]
 async fn what_was_not_given_is_not_searched_for() {
-    let script = Script::new(Options::default(), [found("WSRC0002", "")]);
-    script.post(OBTAIN, &registration()).await.ok();
+    let script = ScriptedLrs::new(Options::default(), [found("WSRC0002", "")]);
+    script.post(OBTAIN, &registration()).await.expect_success();
     let nothing = "<PreviousFamilyName xsi:nil=\"true\"/><SchoolAtAge16 xsi:nil=\"true\"/><PlaceOfBirth xsi:nil=\"true\"/>\
         <EmailAddress xsi:nil=\"true\"/>";
     assert!(script.received()[0].body.contains(nothing), "{}", script.received()[0].body);
@@ -199,7 +201,7 @@ async fn a_registration_that_lrs_refuses_after_the_search_is_told() {
 
 #[tokio::test]
 async fn a_registration_with_an_undocumented_code_is_passed_on() {
-    let result = after_the_registration(registered("<ResponseCode>WSRC7777</ResponseCode>")).await.ok();
+    let result = after_the_registration(registered("<ResponseCode>WSRC7777</ResponseCode>")).await.expect_success();
     assert_eq!(result, json!({"outcome": "OTHER", "lrsCode": "WSRC7777", "learners": []}));
 }
 

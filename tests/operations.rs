@@ -9,9 +9,9 @@ use serde_json::{Value, json};
 
 use crate::support::batches::learners;
 use crate::support::caller::Caller;
-use crate::support::program::{Serving, Setup, caller_of};
-use crate::support::redis::Redis;
-use crate::support::{Lrs, Peer};
+use crate::support::program::{ConfigDirectory, ServingProgram, caller_of};
+use crate::support::redis::TestRedis;
+use crate::support::{FakeServer, SimulatedLrs};
 
 const FIND: &str = "/v1/learners/find-by-uln";
 const UNLIMITED: &str = "[limits]\norganisation_per_minute = 6000000\norganisation_burst = 100000\nperson_per_minute = 6000000\n\
@@ -25,19 +25,19 @@ fn caller(url: &str) -> Caller {
     caller_of(url, "10088881")
 }
 
-async fn is_ready(serving: &Serving) -> u16 {
+async fn is_ready(serving: &ServingProgram) -> u16 {
     Caller::new(serving.admin.clone()).request("GET", "/health/ready").await.status
 }
 
-async fn metrics(serving: &Serving) -> String {
+async fn metrics(serving: &ServingProgram) -> String {
     let answer = Caller::new(serving.admin.clone()).request("GET", "/metrics").await;
     assert_eq!((answer.status, answer.header("content-type")), (200, "text/plain; version=0.0.4; charset=utf-8"));
     answer.text
 }
 
 /// A configuration with more in it.
-fn setup(lrs_url: &str, more: &str) -> Setup {
-    let setup = Setup::new(lrs_url);
+fn setup(lrs_url: &str, more: &str) -> ConfigDirectory {
+    let setup = ConfigDirectory::new(lrs_url);
     setup.configure(|config| config + more);
     setup.write("key", &"01".repeat(32));
     let file = "organisations/10088881.toml";
@@ -46,14 +46,14 @@ fn setup(lrs_url: &str, more: &str) -> Setup {
     setup
 }
 
-fn redis_section(redis: &Redis) -> String {
+fn redis_section(redis: &TestRedis) -> String {
     format!("[store]\nredis_url = \"{}\"\nencryption_key_file = \"key\"\n", redis.url())
 }
 
 #[tokio::test]
 async fn the_gateway_is_ready_when_redis_is_there_whatever_lrs_does() {
-    let mut redis = Redis::start();
-    let serving = Serving::start(&setup("http://127.0.0.1:1", &redis_section(&redis)));
+    let mut redis = TestRedis::start();
+    let serving = ServingProgram::start(&setup("http://127.0.0.1:1", &redis_section(&redis)));
     let becomes = async |status: u16| {
         let begun = Instant::now();
         while is_ready(&serving).await != status {
@@ -68,18 +68,18 @@ async fn the_gateway_is_ready_when_redis_is_there_whatever_lrs_does() {
     assert!(problem["detail"].as_str().is_some_and(|detail| detail.contains("store")), "{problem}");
     Caller::new(serving.api.clone()).request("GET", "/health/ready").await.problem(503, "not_ready");
     assert_eq!(Caller::new(serving.admin.clone()).request("GET", "/health/live").await.status, 200, "it lives");
-    redis.revive();
+    redis.restart();
     becomes(200).await;
 }
 
 #[tokio::test]
 async fn the_gateway_is_not_ready_before_it_has_an_issuers_keys() {
-    let nobody = Peer::answering(crate::support::fake_server::http(500, "text/plain", b"out of order"));
+    let nobody = FakeServer::with_response(crate::support::fake_server::http(500, "text/plain", b"out of order"));
     let setup = setup("http://127.0.0.1:1", "");
     let config = std::fs::read_to_string(setup.path("gateway.toml")).expect("written");
     let jwks = format!("jwks_url = \"{}/jwks\"\nalgorithms = [\"RS256\"]", nobody.url());
     setup.write("gateway.toml", &config.replace("hmac_secret_file = \"secret\"", &jwks));
-    let serving = Serving::start(&setup);
+    let serving = ServingProgram::start(&setup);
     let problem = Caller::new(serving.admin.clone()).request("GET", "/health/ready").await.problem(503, "not_ready");
     assert!(problem["detail"].as_str().is_some_and(|detail| detail.contains("keys")), "{problem}");
 }
@@ -101,10 +101,10 @@ async fn call_steadily(addresses: &std::sync::Mutex<Vec<[String; 2]>>, stop: &At
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_gateway_that_is_asked_to_end_fails_nobody() {
-    let lrs = Lrs::start();
+    let lrs = SimulatedLrs::start();
     let setup = setup(&lrs.url(), UNLIMITED);
     setup.configure(|config| config.replace("drain_seconds = 0", "drain_seconds = 1"));
-    let serving = Serving::start(&setup);
+    let serving = ServingProgram::start(&setup);
     let (stop, calls) = (AtomicBool::new(false), AtomicUsize::new(0));
     let kept = caller(&serving.api);
     let load = async {
@@ -139,10 +139,10 @@ async fn a_gateway_that_is_asked_to_end_fails_nobody() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_write_that_lrs_is_at_work_on_is_answered_before_the_gateway_ends() {
-    let lrs = Lrs::start();
+    let lrs = SimulatedLrs::start();
     let setup = setup(&lrs.url(), UNLIMITED);
     setup.configure(|config| config.replace("workers = 1", "workers = 2"));
-    let serving = Serving::start(&setup);
+    let serving = ServingProgram::start(&setup);
     let search = json!({"givenName": "Zebedee", "familyName": "Quillfeather", "dateOfBirth": "1990-09-17", "gender": "MALE", "lastKnownPostCode": "ZZ42 4QX"});
     let mut learner = search.clone();
     learner
@@ -150,7 +150,7 @@ async fn a_write_that_lrs_is_at_work_on_is_answered_before_the_gateway_ends() {
         .expect("an object")
         .extend(json!({"verificationType": "PASSPORT", "abilityToShare": "SEEN_SHARE"}).as_object().expect("an object").clone());
     // The first worker opens the connection to LRS; the second, which has the next caller, uses it.
-    assert_eq!(caller(&serving.api).post("/v1/learners/find-by-demographics", &search).await.ok()["outcome"], "NO_MATCH");
+    assert_eq!(caller(&serving.api).post("/v1/learners/find-by-demographics", &search).await.expect_success()["outcome"], "NO_MATCH");
     lrs.simulator.inject_faults(vec![FaultStep {
         operation: Some("RegisterLearner".into()),
         ..FaultStep::new(Fault::Latency).with_milliseconds(1500)
@@ -171,7 +171,7 @@ async fn a_write_that_lrs_is_at_work_on_is_answered_before_the_gateway_ends() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn replicas_are_restarted_one_after_the_other_and_nothing_fails() {
-    let (lrs, redis) = (Lrs::start(), Redis::start());
+    let (lrs, redis) = (SimulatedLrs::start(), TestRedis::start());
     lrs.simulator.set_job_duration(Duration::from_millis(300));
     let more = format!(
         "{}{UNLIMITED}[batches]\ninitial_poll_interval_seconds = 1\nmax_poll_interval_seconds = 1\nlease_seconds = 2\n",
@@ -179,7 +179,7 @@ async fn replicas_are_restarted_one_after_the_other_and_nothing_fails() {
     );
     let setup = setup(&lrs.url(), &more);
     setup.configure(|config| config.replace("drain_seconds = 0", "drain_seconds = 1"));
-    let mut replicas = [Serving::start(&setup), Serving::start(&setup)];
+    let mut replicas = [ServingProgram::start(&setup), ServingProgram::start(&setup)];
     let addresses = std::sync::Mutex::new(replicas.iter().map(|one| [one.api.clone(), one.admin.clone()]).collect::<Vec<_>>());
     let batch = json!({"jobType": "FULL", "learners": learners(3000)});
     let accepted = caller(&replicas[0].api).post("/v1/registration-batches", &batch).await;
@@ -190,7 +190,7 @@ async fn replicas_are_restarted_one_after_the_other_and_nothing_fails() {
     let restart = async {
         for number in [0, 1, 0, 1] {
             tokio::time::sleep(Duration::from_millis(300)).await;
-            let fresh = Serving::start(&setup);
+            let fresh = ServingProgram::start(&setup);
             // The balancer: out with the old as soon as it is unready, in with the new when it is ready.
             replicas[number].program.terminate();
             while is_ready(&replicas[number]).await == 200 {}
@@ -207,7 +207,7 @@ async fn replicas_are_restarted_one_after_the_other_and_nothing_fails() {
     assert!(calls.load(Ordering::Relaxed) > 50, "{calls:?} calls");
     let (begun, last) = (Instant::now(), caller(&replicas[0].api));
     let state = loop {
-        let state = last.request("GET", &path).await.ok();
+        let state = last.request("GET", &path).await.expect_success();
         if state["status"] != "PROCESSING" && state["status"] != "SUBMITTING" {
             break state;
         }
@@ -231,7 +231,7 @@ fn names(text: &str) -> BTreeSet<String> {
 
 #[tokio::test]
 async fn everything_that_is_measured_is_described_and_the_other_way_round() {
-    let (lrs, redis) = (Lrs::start(), Redis::start());
+    let (lrs, redis) = (SimulatedLrs::start(), TestRedis::start());
     lrs.simulator.set_job_duration(Duration::ZERO);
     let authority = crate::support::certificates::Authority::new();
     let key = crate::support::identity_provider::SigningKey::new("one");
@@ -253,9 +253,9 @@ async fn everything_that_is_measured_is_described_and_the_other_way_round() {
     let file = "organisations/10088881.toml";
     let text = std::fs::read_to_string(setup.path(file)).expect("written");
     setup.write(file, &(text + "client_certificate = { certificate_file = \"a.pem\", key_file = \"a.key\" }\n"));
-    let serving = Serving::start(&setup);
+    let serving = ServingProgram::start(&setup);
     let caller = caller(&serving.api);
-    caller.post(FIND, &ana()).await.ok();
+    caller.post(FIND, &ana()).await.expect_success();
     caller.post(FIND, &json!({"uln": "1"})).await.problem(422, "validation_failed");
     assert_eq!(caller.post("/v1/registration-batches", &json!({"jobType": "CHECK", "learners": learners(1)})).await.status, 202);
     // A slow Redis may count otherwise for a moment.

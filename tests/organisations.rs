@@ -11,17 +11,17 @@ use lrs_gateway::tls::Validity;
 use serde_json::json;
 
 use crate::support::caller::PROVIDER;
-use crate::support::certificates::{Authority, made};
+use crate::support::certificates::{Authority, fixture};
 use crate::support::fake_server::{Reply, soap};
-use crate::support::gateway::{AWARDING, Options, certified, organisation};
-use crate::support::{Gateway, Lrs, Peer};
+use crate::support::gateway::{AWARDING, Options, organisation, organisation_with_certificate};
+use crate::support::{FakeServer, SimulatedLrs, TestGateway};
 
 const FIND: &str = "/v1/learners/find-by-uln";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn thousands_of_interleaved_calls_never_carry_anothers_password_or_share_a_connection() {
     const CALLS: usize = 4000;
-    let peer = Peer::start(|request| {
+    let peer = FakeServer::start(|request| {
         let name = request.body.split("<GivenName>").nth(1).and_then(|rest| rest.split('<').next()).unwrap_or_default();
         Reply::Bytes(soap(
             200,
@@ -34,14 +34,14 @@ async fn thousands_of_interleaved_calls_never_carry_anothers_password_or_share_a
         organisation(PROVIDER, "password-of-one-", &[Product::UlnManagement]),
         organisation(AWARDING, "password-of-two-", &[Product::UlnManagement]),
     ];
-    let gateway = Gateway::with(&peer.url(), Options { organisations, ..Options::default() });
+    let gateway = TestGateway::with(&peer.url(), Options { organisations, ..Options::default() });
     let callers = [PROVIDER, AWARDING]
         .map(|ukprn| gateway.caller().with_claims(json!({"org": ukprn, "preferred_username": format!("person of {ukprn}")})));
     let calls = (0..CALLS).map(|number| {
         let caller = &callers[number % 2];
         async move {
             let name = format!("call {number}");
-            let found = caller.post(FIND, &json!({"uln": "3000000126", "givenName": name, "familyName": "x"})).await.ok();
+            let found = caller.post(FIND, &json!({"uln": "3000000126", "givenName": name, "familyName": "x"})).await.expect_success();
             assert_eq!(found["searched"]["givenName"], name, "the answer to this very call");
         }
     });
@@ -68,23 +68,29 @@ async fn lrs_that_asks_for_certificates_lets_in_who_has_one() {
     let (authority, stranger) = (Authority::new(), Authority::new());
     let (certificate_file, key_file) = authority.issue("127.0.0.1");
     let tls = TlsFiles { certificate_file, key_file, client_ca_file: Some(authority.ca_file()) };
-    let lrs = Lrs::with(&SimulatorSettings { tls: Some(tls), ..SimulatorSettings::default() });
+    let lrs = SimulatedLrs::with(&SimulatorSettings { tls: Some(tls), ..SimulatorSettings::default() });
     let search = json!({"uln": "3000000126", "givenName": "Ana", "familyName": "O'Neill"});
     let url = lrs.url().replace("http:", "https:");
     let gateway_with = |files| {
-        let organisation = certified(PROVIDER, "demo-password-01", TlsBackend::Rustls, &authority.ca_file(), files);
-        Gateway::with(&url, Options { organisations: vec![organisation], ..Options::default() })
+        let organisation = organisation_with_certificate(PROVIDER, "demo-password-01", TlsBackend::Rustls, &authority.ca_file(), files);
+        TestGateway::with(&url, Options { organisations: vec![organisation], ..Options::default() })
     };
 
-    let found = gateway_with(Some(authority.issue("college"))).caller().post(FIND, &search).await.ok();
+    let found = gateway_with(Some(authority.issue("college"))).caller().post(FIND, &search).await.expect_success();
     assert_eq!(found["outcome"], "EXACT_MATCH");
     for refused in [None, Some(stranger.issue("college"))] {
         gateway_with(refused).caller().post(FIND, &search).await.problem(502, "lrs_credentials_rejected");
     }
 
     // A server that our roots do not vouch for is not LRS: nothing is sent to it.
-    let organisation = certified(PROVIDER, "demo-password-01", TlsBackend::Rustls, &stranger.ca_file(), Some(authority.issue("college")));
-    let gateway = Gateway::with(&url, Options { organisations: vec![organisation], ..Options::default() });
+    let organisation = organisation_with_certificate(
+        PROVIDER,
+        "demo-password-01",
+        TlsBackend::Rustls,
+        &stranger.ca_file(),
+        Some(authority.issue("college")),
+    );
+    let gateway = TestGateway::with(&url, Options { organisations: vec![organisation], ..Options::default() });
     gateway.caller().post(FIND, &search).await.problem(503, "lrs_unavailable");
 }
 
@@ -98,7 +104,7 @@ fn a_key_that_does_not_belong_to_the_certificate_is_noticed_at_once() {
 
 #[test]
 fn a_chain_begins_with_the_organisations_own_certificate_and_goes_up_in_order() {
-    let [own, issuer, root, key] = ["college.pem", "issuer.pem", "root.pem", "college.key"].map(made);
+    let [own, issuer, root, key] = ["college.pem", "issuer.pem", "root.pem", "college.key"].map(fixture);
     for good in [vec![&own], vec![&own, &issuer], vec![&own, &issuer, &root]] {
         let pem: Vec<u8> = good.into_iter().flatten().copied().collect();
         assert!(ClientCertificate::from_pem(&pem, &key).is_ok());
@@ -116,19 +122,19 @@ fn archives_of_today_and_of_lrss_early_years_can_be_opened() {
     for (name, password) in
         [("modern.pfx", PASSWORD), ("legacy.pfx", PASSWORD), ("triple-des.pfx", PASSWORD), ("ec.pfx", PASSWORD), ("no-password.pfx", "")]
     {
-        let identity = ClientCertificate::from_pkcs12(&made(name), password).unwrap_or_else(|problem| panic!("{name}: {problem}"));
+        let identity = ClientCertificate::from_pkcs12(&fixture(name), password).unwrap_or_else(|problem| panic!("{name}: {problem}"));
         assert!(identity.validity.is_current(), "{name}");
         let expected = if name == "no-password.pfx" { 1 } else { 2 };
         assert_eq!(identity.chain_length(), expected, "{name}: with its issuer, without the root");
     }
-    let mut cut = made("modern.pfx");
+    let mut cut = fixture("modern.pfx");
     cut.truncate(1000);
     for (archive, password, said) in [
-        (made("modern.pfx"), "another", "the password is wrong"),
-        (made("legacy.pfx"), "", "the password is wrong"),
+        (fixture("modern.pfx"), "another", "the password is wrong"),
+        (fixture("legacy.pfx"), "", "the password is wrong"),
         (cut, PASSWORD, "the file is not PKCS#12"),
-        (made("college.pem"), PASSWORD, "the file is not PKCS#12"),
-        (made("no-key.pfx"), PASSWORD, "contains no certificate with its private key"),
+        (fixture("college.pem"), PASSWORD, "the file is not PKCS#12"),
+        (fixture("no-key.pfx"), PASSWORD, "contains no certificate with its private key"),
     ] {
         let problem = ClientCertificate::from_pkcs12(&archive, password).expect_err(said);
         assert!(problem.contains(said), "{problem}");
@@ -137,16 +143,16 @@ fn archives_of_today_and_of_lrss_early_years_can_be_opened() {
 
 #[tokio::test]
 async fn an_organisation_can_read_about_itself() {
-    let (lrs, authority) = (Lrs::start(), Authority::new());
-    let with = |files| certified(PROVIDER, "demo-password-01", TlsBackend::Rustls, &authority.ca_file(), files);
-    let gateway = |organisation| Gateway::with(&lrs.url(), Options { organisations: vec![organisation], ..Options::default() });
-    let plain = gateway(with(None)).caller().request("GET", "/v1/organisation").await.ok();
+    let (lrs, authority) = (SimulatedLrs::start(), Authority::new());
+    let with = |files| organisation_with_certificate(PROVIDER, "demo-password-01", TlsBackend::Rustls, &authority.ca_file(), files);
+    let gateway = |organisation| TestGateway::with(&lrs.url(), Options { organisations: vec![organisation], ..Options::default() });
+    let plain = gateway(with(None)).caller().request("GET", "/v1/organisation").await.expect_success();
     assert_eq!((&plain["ukprn"], &plain["name"], &plain["products"]), (&json!(PROVIDER), &json!("A test"), &json!(["uln-management"])));
     assert!(plain.get("clientCertificate").is_none() && plain.get("organisationRef").is_none(), "{plain}");
     let own = RateOverrides { person: LimitOverride { per_minute: Some(7), burst: None }, ..RateOverrides::default() };
     let certified = gateway(with(Some(authority.issue("college"))).with_rate_overrides(own));
     // Whoever has a token of the organisation may know, with any scope or none.
-    let told = certified.caller().with_claims(json!({"scope": ""})).request("GET", "/v1/organisation").await.ok();
+    let told = certified.caller().with_claims(json!({"scope": ""})).request("GET", "/v1/organisation").await.expect_success();
     assert_eq!(told["limits"]["person"]["perMinute"], 7, "{told}");
     assert_eq!(told["clientCertificate"]["validUntil"], "2099-01-01T00:00:00.000Z", "{told}");
     assert_eq!(told["clientCertificate"]["status"], "VALID");

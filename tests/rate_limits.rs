@@ -12,9 +12,9 @@ use serde_json::{Value, json};
 
 use crate::support::caller::PROVIDER;
 use crate::support::gateway::{AWARDING, Options, organisation, unlimited};
-use crate::support::redis::Redis;
-use crate::support::simulator::open_to_both;
-use crate::support::{Caller, Gateway, Lrs};
+use crate::support::redis::TestRedis;
+use crate::support::simulator::for_both_organisations;
+use crate::support::{Caller, SimulatedLrs, TestGateway};
 
 const FIND: &str = "/v1/learners/find-by-uln";
 const SEARCH: &str = "/v1/learners/find-by-demographics";
@@ -35,9 +35,9 @@ const fn once(burst: u32) -> Limit {
 
 #[tokio::test]
 async fn who_calls_too_often_is_told_when_to_try_again() {
-    let lrs = Lrs::start();
+    let lrs = SimulatedLrs::start();
     let rates = Rates { person: Limit { per_minute: 2, burst: 2 }, ..unlimited() };
-    let gateway = Gateway::with(&lrs.url(), Options { rates, ..Options::default() });
+    let gateway = TestGateway::with(&lrs.url(), Options { rates, ..Options::default() });
     let caller = gateway.caller();
     let first = caller.post(FIND, &by_uln()).await;
     assert_eq!(first.status, 200);
@@ -62,9 +62,9 @@ async fn who_calls_too_often_is_told_when_to_try_again() {
 
 #[tokio::test]
 async fn searches_by_demographics_have_a_lower_limit() {
-    let lrs = Lrs::start();
+    let lrs = SimulatedLrs::start();
     let rates = Rates { searches: once(2), ..unlimited() };
-    let gateway = Gateway::with(&lrs.url(), Options { rates, ..Options::default() });
+    let gateway = TestGateway::with(&lrs.url(), Options { rates, ..Options::default() });
     let caller = gateway.caller();
     assert_eq!(caller.post(SEARCH, &by_demographics()).await.status, 200);
     let mut learner = by_demographics();
@@ -78,7 +78,7 @@ async fn searches_by_demographics_have_a_lower_limit() {
 
 #[tokio::test]
 async fn an_organisation_can_have_limits_of_its_own_and_takes_nothing_from_others() {
-    let lrs = Lrs::start();
+    let lrs = SimulatedLrs::start();
     let product = [Product::UlnManagement];
     let own = RateOverrides { organisation: LimitOverride { per_minute: None, burst: Some(3) }, ..RateOverrides::default() };
     let organisations = vec![
@@ -86,7 +86,7 @@ async fn an_organisation_can_have_limits_of_its_own_and_takes_nothing_from_other
         organisation(AWARDING, "demo-password-02", &product),
     ];
     let rates = Rates { organisation: once(1), ..unlimited() };
-    let gateway = Gateway::with(&lrs.url(), Options { organisations, rates, ..Options::default() });
+    let gateway = TestGateway::with(&lrs.url(), Options { organisations, rates, ..Options::default() });
     let statuses = async |ukprn: &str| {
         let caller = gateway.caller().with_claims(json!({"org": ukprn}));
         let body = by_uln();
@@ -99,9 +99,9 @@ async fn an_organisation_can_have_limits_of_its_own_and_takes_nothing_from_other
 
 #[tokio::test]
 async fn a_call_that_is_wrong_in_any_way_is_counted_all_the_same() {
-    let (redis, lrs) = (Redis::start(), Lrs::start());
+    let (redis, lrs) = (TestRedis::start(), SimulatedLrs::start());
     let rates = Rates { person: once(7), ..unlimited() };
-    let gateway = Gateway::with(&lrs.url(), Options { rates, storage: redis.storage(KEY), ..Options::default() });
+    let gateway = TestGateway::with(&lrs.url(), Options { rates, storage: redis.storage(KEY), ..Options::default() });
     let caller = gateway.caller();
     let (batches, register) = ("/v1/registration-batches", "/v1/learners/register");
     let mut learner = by_demographics();
@@ -126,11 +126,11 @@ async fn a_call_that_is_wrong_in_any_way_is_counted_all_the_same() {
 #[tokio::test]
 async fn replicas_count_together_in_one_round_trip() {
     const CALLS: usize = 300;
-    let (redis, lrs) = (Redis::start(), Lrs::start());
+    let (redis, lrs) = (TestRedis::start(), SimulatedLrs::start());
     let rates = Rates { organisation: Limit { per_minute: 60, burst: 100 }, ..unlimited() };
-    let replica = || Gateway::with(&lrs.url(), Options { rates, storage: redis.storage(KEY), ..Options::default() });
+    let replica = || TestGateway::with(&lrs.url(), Options { rates, storage: redis.storage(KEY), ..Options::default() });
     let replicas = [replica(), replica(), replica()];
-    let callers = replicas.each_ref().map(Gateway::caller);
+    let callers = replicas.each_ref().map(TestGateway::caller);
     for caller in &callers {
         assert_eq!(caller.post(FIND, &by_uln()).await.status, 200); // they know the script now, and used up three
     }
@@ -144,11 +144,11 @@ async fn replicas_count_together_in_one_round_trip() {
     // Beside the calls, the engines ask for work now and then.
     let scripts = gcra_calls(&redis) - before;
     assert!((CALLS as u64..CALLS as u64 + 100).contains(&scripts), "{scripts} scripts for {CALLS} calls");
-    let everything = redis.everything();
+    let everything = redis.dump();
     assert!(!everything.windows(8).any(|window| window == b"j.bloggs"), "people's names are not written anywhere");
 }
 
-fn gcra_calls(redis: &Redis) -> u64 {
+fn gcra_calls(redis: &TestRedis) -> u64 {
     let stats: String = redis.ask(&["INFO", "commandstats"]);
     let line = stats.lines().find_map(|line| line.strip_prefix("cmdstat_evalsha:calls=")).expect("a script was run");
     line.split(',').next().and_then(|number| number.parse().ok()).expect("a number")
@@ -156,11 +156,12 @@ fn gcra_calls(redis: &Redis) -> u64 {
 
 #[tokio::test]
 async fn without_redis_every_replica_counts_its_share_and_then_together_again() {
-    let (mut redis, lrs) = (Redis::start(), Lrs::start());
+    let (mut redis, lrs) = (TestRedis::start(), SimulatedLrs::start());
     let rates = Rates { organisation: once(10), ..unlimited() };
-    let replica = || Gateway::with(&lrs.url(), Options { rates, expected_replicas: 2, storage: redis.storage(KEY), ..Options::default() });
+    let replica =
+        || TestGateway::with(&lrs.url(), Options { rates, expected_replicas: 2, storage: redis.storage(KEY), ..Options::default() });
     let replicas = [replica(), replica()];
-    let admitted = async |replica: &Gateway, user: &str| {
+    let admitted = async |replica: &TestGateway, user: &str| {
         let caller = replica.caller().with_claims(json!({"preferred_username": user}));
         let body = by_uln();
         let calls = futures_util::stream::iter(0..12).then(|_| caller.post(FIND, &body));
@@ -168,7 +169,7 @@ async fn without_redis_every_replica_counts_its_share_and_then_together_again() 
     };
     redis.kill();
     assert_eq!((admitted(&replicas[0], "ana").await, admitted(&replicas[1], "ana").await), (5, 5), "calls go on, a share each");
-    redis.revive();
+    redis.restart();
     tokio::time::sleep(Duration::from_millis(300)).await; // a failure to connect is believed for so long
     let (one, other) = (admitted(&replicas[0], "ana").await, admitted(&replicas[1], "ana").await);
     assert_eq!(one + other, 10, "together again");
@@ -191,18 +192,18 @@ async fn admitted_until_over(caller: Caller, over: Arc<AtomicBool>) -> usize {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn redis_that_is_killed_and_comes_back_under_load_is_not_noticed_by_callers() {
     const BURST: u32 = 60;
-    let (mut redis, lrs) = (Redis::start(), Lrs::with(&open_to_both()));
+    let (mut redis, lrs) = (TestRedis::start(), SimulatedLrs::with(&for_both_organisations()));
     let product = [Product::UlnManagement];
     let organisations = || vec![organisation(PROVIDER, "demo-password-01", &product), organisation(AWARDING, "demo-password-02", &product)];
     let rates = Rates { organisation: once(BURST), ..unlimited() };
-    let options = |redis: &Redis| Options {
+    let options = |redis: &TestRedis| Options {
         rates,
         expected_replicas: 2,
         organisations: organisations(),
         storage: redis.storage(KEY),
         ..Options::default()
     };
-    let replicas = [Gateway::with(&lrs.url(), options(&redis)), Gateway::with(&lrs.url(), options(&redis))];
+    let replicas = [TestGateway::with(&lrs.url(), options(&redis)), TestGateway::with(&lrs.url(), options(&redis))];
 
     let over = Arc::new(AtomicBool::new(false));
     let load: Vec<_> = (0..4).map(|number| tokio::spawn(admitted_until_over(replicas[number % 2].caller(), Arc::clone(&over)))).collect();
@@ -210,7 +211,7 @@ async fn redis_that_is_killed_and_comes_back_under_load_is_not_noticed_by_caller
         tokio::time::sleep(Duration::from_millis(300)).await;
         redis.kill();
         tokio::time::sleep(Duration::from_millis(500)).await;
-        redis.revive();
+        redis.restart();
     }
     tokio::time::sleep(Duration::from_millis(500)).await; // a failure to connect is believed for a while
     over.store(true, Ordering::SeqCst);
@@ -233,7 +234,7 @@ async fn redis_that_is_killed_and_comes_back_under_load_is_not_noticed_by_caller
 
 #[tokio::test]
 async fn an_organisation_at_its_limit_does_not_slow_down_another() {
-    let (redis, lrs) = (Redis::start(), Lrs::with(&open_to_both()));
+    let (redis, lrs) = (TestRedis::start(), SimulatedLrs::with(&for_both_organisations()));
     let product = [Product::UlnManagement];
     let own = RateOverrides { organisation: LimitOverride { per_minute: None, burst: Some(1) }, ..RateOverrides::default() };
     let organisations = vec![
@@ -241,7 +242,7 @@ async fn an_organisation_at_its_limit_does_not_slow_down_another() {
         organisation(AWARDING, "demo-password-02", &product),
     ];
     let rates = Rates { organisation: Limit { per_minute: 1, burst: 10_000 }, ..unlimited() };
-    let gateway = Gateway::with(&lrs.url(), Options { organisations, rates, storage: redis.storage(KEY), ..Options::default() });
+    let gateway = TestGateway::with(&lrs.url(), Options { organisations, rates, storage: redis.storage(KEY), ..Options::default() });
     let other = gateway.caller().with_claims(json!({"org": AWARDING}));
     let body = by_uln();
     let median = async || {

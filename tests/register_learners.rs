@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::support::fake_server::{Reply, soap};
 use crate::support::gateway::Options;
-use crate::support::scripted_lrs::Script;
+use crate::support::scripted_lrs::ScriptedLrs;
 
 const REGISTER: &str = "/v1/learners/register";
 const UPDATE: &str = "/v1/learners/update";
@@ -76,7 +76,7 @@ fn code(code: &str) -> String {
 
 /// The message LRS is sent for a registration of this learner; the learner of the message.
 async fn sent_to_register(learner: Value) -> String {
-    let script = Script::new(Options::default(), [registered("<ResponseCode>WSRC0005</ResponseCode><ULN>3000000258</ULN>")]);
+    let script = ScriptedLrs::new(Options::default(), [registered("<ResponseCode>WSRC0005</ResponseCode><ULN>3000000258</ULN>")]);
     assert_eq!(script.post(REGISTER, &json!({"learner": learner})).await.status, 201);
     script.received()[0].body.clone()
 }
@@ -88,7 +88,7 @@ fn learner_in(message: &str) -> &str {
 
 #[tokio::test]
 async fn a_registration_reaches_lrs_with_every_field_in_the_order_of_the_contract() {
-    let script = Script::new(Options::default(), [registered("<ResponseCode>WSRC0005</ResponseCode><ULN>3000000258</ULN>")]);
+    let script = ScriptedLrs::new(Options::default(), [registered("<ResponseCode>WSRC0005</ResponseCode><ULN>3000000258</ULN>")]);
     let answer = script.post(REGISTER, &json!({"learner": learner(|_| true)})).await;
     assert_eq!(answer.status, 201, "{}", answer.text);
     let request = &script.received()[0];
@@ -105,8 +105,8 @@ async fn a_registration_reaches_lrs_with_every_field_in_the_order_of_the_contrac
 
 #[tokio::test]
 async fn an_update_reaches_lrs_with_uln_and_version_after_every_field() {
-    let script = Script::new(Options::default(), [updated(&code("WSRC0006"))]);
-    script.post(UPDATE, &json!({"versionNumber": 2_147_483_647, "learner": learner(|_| true), "uln": "3000000126"})).await.ok();
+    let script = ScriptedLrs::new(Options::default(), [updated(&code("WSRC0006"))]);
+    script.post(UPDATE, &json!({"versionNumber": 2_147_483_647, "learner": learner(|_| true), "uln": "3000000126"})).await.expect_success();
     let request = &script.received()[0];
     assert_eq!(request.head.lines().next(), Some("POST /LearnerService.svc HTTP/1.1"));
     assert_eq!(request.header("soapaction"), "\"\"");
@@ -172,7 +172,7 @@ async fn every_enumerated_value_is_sent_as_its_code() {
 #[tokio::test]
 async fn a_learner_who_is_registered_has_a_new_uln() {
     for (lrs_code, sent) in [("WSRC0005", " 3000000258\n"), ("WSRC005", "3000000258")] {
-        let script = Script::new(Options::default(), [registered(&format!("{}<ULN>{sent}</ULN>", code(lrs_code)))]);
+        let script = ScriptedLrs::new(Options::default(), [registered(&format!("{}<ULN>{sent}</ULN>", code(lrs_code)))]);
         let answer = script.post(REGISTER, &registration()).await;
         assert_eq!((answer.status, answer.header("cache-control")), (201, "no-store"), "{}", answer.text);
         assert_eq!(answer.json(), json!({"outcome": "REGISTERED", "lrsCode": lrs_code, "uln": "3000000258"}));
@@ -191,14 +191,14 @@ async fn undocumented_codes_are_answers_and_passed_on() {
         ),
         (UPDATE, change(), updated(&code("WSRC7777")), json!({"outcome": "OTHER", "lrsCode": "WSRC7777"})),
     ] {
-        assert_eq!(Script::new(Options::default(), [reply]).post(path, &body).await.ok(), expected);
+        assert_eq!(ScriptedLrs::new(Options::default(), [reply]).post(path, &body).await.expect_success(), expected);
     }
 }
 
 #[tokio::test]
 async fn an_update_is_done_or_has_nothing_to_do() {
     for (lrs_code, outcome) in [("WSRC0006", "UPDATED"), ("WSRC0020", "NO_CHANGES")] {
-        let found = Script::new(Options::default(), [updated(&code(lrs_code))]).post(UPDATE, &change()).await.ok();
+        let found = ScriptedLrs::new(Options::default(), [updated(&code(lrs_code))]).post(UPDATE, &change()).await.expect_success();
         assert_eq!(found, json!({"outcome": outcome, "lrsCode": lrs_code}));
     }
 }
@@ -223,7 +223,7 @@ async fn what_lrs_refuses_by_its_rules_is_told_with_the_reason_and_was_not_done(
         (UPDATE, &change, updated, "WSRC0019", 404, "uln_not_found"),
     ] {
         for reply in [answer(&code(lrs_code)), fault(lrs_code)] {
-            let problem = Script::new(Options::default(), [reply]).post(path, body).await.problem(status, problem_code);
+            let problem = ScriptedLrs::new(Options::default(), [reply]).post(path, body).await.problem(status, problem_code);
             assert_eq!((&problem["lrs"]["code"], &problem["retryable"]), (&json!(lrs_code), &json!(false)), "{problem}");
             assert_eq!((&problem["outcomeUnknown"], &problem["errors"]), (&Value::Null, &Value::Null), "{problem}");
         }
@@ -248,7 +248,7 @@ async fn a_registration_without_a_good_uln_leaves_the_outcome_unknown() {
         ("an empty code", registered("<ResponseCode/><ULN>3000000258</ULN>")),
         ("the answer to an update", updated("<ResponseCode>WSRC0006</ResponseCode>")),
     ] {
-        let answer = Script::new(Options::default(), [reply]).post(REGISTER, &registration()).await;
+        let answer = ScriptedLrs::new(Options::default(), [reply]).post(REGISTER, &registration()).await;
         let problem = answer.problem(502, "lrs_bad_response");
         assert_eq!((&problem["outcomeUnknown"], &problem["retryable"]), (&json!(true), &json!(false)), "{what}: {problem}");
         assert!(!answer.text.contains("300000012") && !answer.text.contains("pending"), "{what}: {problem}");
@@ -258,7 +258,7 @@ async fn a_registration_without_a_good_uln_leaves_the_outcome_unknown() {
 #[tokio::test]
 async fn an_update_without_a_code_leaves_the_outcome_unknown() {
     for reply in [updated(""), updated("<ResponseCode/>"), updated("<Code>WSRC0006</Code>"), registered(&code("WSRC0006"))] {
-        let problem = Script::new(Options::default(), [reply]).post(UPDATE, &change()).await.problem(502, "lrs_bad_response");
+        let problem = ScriptedLrs::new(Options::default(), [reply]).post(UPDATE, &change()).await.problem(502, "lrs_bad_response");
         assert_eq!((&problem["outcomeUnknown"], &problem["retryable"]), (&json!(true), &json!(false)), "{problem}");
     }
 }

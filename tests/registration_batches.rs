@@ -6,16 +6,16 @@ use lrs_gateway::batches::BatchSettings;
 use lrs_gateway::simulator::SimulatorSettings;
 use serde_json::{Value, json};
 
-use crate::support::batches::{accepted, learners, names, statuses, submit};
+use crate::support::batches::{accepted, learners, mis_identifiers, statuses, submit};
 use crate::support::fake_server::{Reply, soap};
-use crate::support::gateway::{AWARDING, Options, organisation, quick};
-use crate::support::{Gateway, Lrs, Peer};
+use crate::support::gateway::{AWARDING, Options, fast_batches, organisation};
+use crate::support::{FakeServer, SimulatedLrs, TestGateway};
 
 const BATCHES: &str = "/v1/registration-batches";
 
 /// An LRS whose jobs are done at once, with nobody in its register but the few the demonstration knows.
-fn lrs() -> Lrs {
-    let lrs = Lrs::start();
+fn lrs() -> SimulatedLrs {
+    let lrs = SimulatedLrs::start();
     lrs.simulator.set_job_duration(Duration::ZERO);
     lrs
 }
@@ -25,14 +25,14 @@ fn full(learners: &[Value]) -> Value {
 }
 
 /// The names of the records in each submission that LRS has got.
-fn submissions(lrs: &Lrs) -> Vec<Vec<String>> {
+fn submissions(lrs: &SimulatedLrs) -> Vec<Vec<String>> {
     lrs.simulator.jobs().submissions().iter().map(|submission| submission.mis_identifiers.clone()).collect()
 }
 
 #[tokio::test]
 async fn any_number_of_learners_is_divided_sent_and_put_together_in_order() {
     let lrs = lrs();
-    let gateway = Gateway::to(&lrs.url());
+    let gateway = TestGateway::to(&lrs.url());
     let caller = gateway.caller();
     let learners = learners(450);
     let batch = submit(&caller, "registration-batches", &full(&learners)).await;
@@ -40,7 +40,7 @@ async fn any_number_of_learners_is_divided_sent_and_put_together_in_order() {
     assert_eq!(batch.first["progress"], json!({"submitted": 0, "returned": 0, "failed": 0}));
     assert_eq!(statuses(&batch.first), ["WAITING"; 3]);
 
-    let state = batch.when("COMPLETE").await;
+    let state = batch.wait_for_status("COMPLETE").await;
     assert_eq!(state["progress"], json!({"submitted": 450, "returned": 450, "failed": 0}));
     assert!(state.get("retryAfterSeconds").is_none(), "{state}");
     let parts = state["parts"].as_array().expect("parts");
@@ -53,7 +53,7 @@ async fn any_number_of_learners_is_divided_sent_and_put_together_in_order() {
     }
 
     let results = batch.results().await;
-    assert_eq!(names(&results), names(&learners));
+    assert_eq!(mis_identifiers(&results), mis_identifiers(&learners));
     let mut ulns = std::collections::BTreeSet::new();
     for (position, (result, learner)) in results.iter().zip(&learners).enumerate() {
         assert_eq!(result["position"], position);
@@ -66,14 +66,14 @@ async fn any_number_of_learners_is_divided_sent_and_put_together_in_order() {
     let mut sent = submissions(&lrs);
     sent.sort_by_key(|names| names[0][4..].parse::<u32>().expect("a number"));
     assert_eq!(sent.iter().map(Vec::len).collect::<Vec<_>>(), [200, 200, 50]);
-    assert_eq!(sent.concat(), names(&learners));
+    assert_eq!(sent.concat(), mis_identifiers(&learners));
     assert!(lrs.simulator.jobs().submissions().iter().all(|submission| submission.user == "j.bloggs"));
 }
 
 #[tokio::test]
 async fn every_learner_has_the_outcome_lrs_gave() {
     let lrs = lrs();
-    let gateway = Gateway::to(&lrs.url());
+    let gateway = TestGateway::to(&lrs.url());
     let caller = gateway.caller();
     let [mut new, mut known, mut candidate, mut young] = <[Value; 4]>::try_from(learners(4)).expect("four");
     new["misIdentifier"] = json!("same name");
@@ -87,7 +87,7 @@ async fn every_learner_has_the_outcome_lrs_gave() {
     let by_uln = json!({"misIdentifier": "by ULN", "uln": "3000000126", "givenName": "Ana", "familyName": "O'Neill"});
     let body = full(&[new, known, candidate, young, poor, by_uln]);
     let batch = submit(&caller, "registration-batches", &body).await;
-    batch.when("COMPLETE").await;
+    batch.wait_for_status("COMPLETE").await;
     let results = batch.results().await;
     let told: Vec<_> = results.iter().map(|row| (row["outcome"].as_str().expect("one"), row["lrsCode"].as_str().expect("one"))).collect();
     assert_eq!(
@@ -101,7 +101,7 @@ async fn every_learner_has_the_outcome_lrs_gave() {
             ("OTHER", "SIM-EXISTS"),
         ]
     );
-    assert_eq!(names(&results), ["same name", "same name", "STU-2", "STU-3", "", "by ULN"], "names need not be unique");
+    assert_eq!(mis_identifiers(&results), ["same name", "same name", "STU-2", "STU-3", "", "by ULN"], "names need not be unique");
     assert_eq!(results[1]["uln"], "3000000126");
     assert!(results[5].get("uln").is_none() && results[5]["learner"]["uln"] == "3000000126", "a ULN that was sent is only repeated");
 }
@@ -109,7 +109,7 @@ async fn every_learner_has_the_outcome_lrs_gave() {
 #[tokio::test]
 async fn a_caller_can_wait_for_the_end() {
     let lrs = lrs();
-    let gateway = Gateway::to(&lrs.url());
+    let gateway = TestGateway::to(&lrs.url());
     let caller = gateway.caller().with_header("Prefer", "respond-async, wait=20");
     let answer = caller.post(BATCHES, &full(&learners(3))).await;
     assert_eq!(answer.header("preference-applied"), "wait=20");
@@ -125,13 +125,13 @@ async fn a_caller_can_wait_for_the_end() {
     let before = std::time::Instant::now();
     let waited = gateway.caller().with_header("Prefer", "wait=1").request("GET", &batch.path).await;
     assert!(before.elapsed() >= Duration::from_secs(1));
-    assert_eq!((waited.header("preference-applied"), &waited.ok()["status"]), ("wait=1", &json!("PROCESSING")));
+    assert_eq!((waited.header("preference-applied"), &waited.expect_success()["status"]), ("wait=1", &json!("PROCESSING")));
 }
 
 #[tokio::test]
 async fn a_mistake_anywhere_and_nothing_is_accepted() {
     let lrs = lrs();
-    let gateway = Gateway::to(&lrs.url());
+    let gateway = TestGateway::to(&lrs.url());
     let caller = gateway.caller();
     let mut wrong = learners(6000);
     wrong[4711]["dateOfBirth"] = json!("2003-02-29");
@@ -171,14 +171,14 @@ async fn a_mistake_anywhere_and_nothing_is_accepted() {
         assert_eq!(answer.errors()[0].0, pointer, "{}", answer.text);
     }
     assert!(submissions(&lrs).is_empty());
-    assert_eq!(caller.request("GET", BATCHES).await.ok(), json!({"batches": []}));
+    assert_eq!(caller.request("GET", BATCHES).await.expect_success(), json!({"batches": []}));
 }
 
 #[tokio::test]
 async fn more_than_the_operator_allows_and_more_bytes_than_there_may_be_are_refused() {
     let lrs = lrs();
-    let jobs = BatchSettings { max_learners: 250, ..quick() };
-    let gateway = Gateway::with(&lrs.url(), Options { jobs, ..Options::default() });
+    let jobs = BatchSettings { max_learners: 250, ..fast_batches() };
+    let gateway = TestGateway::with(&lrs.url(), Options { jobs, ..Options::default() });
     let caller = gateway.caller();
     let answer = caller.post(BATCHES, &full(&learners(251))).await;
     answer.problem(422, "validation_failed");
@@ -188,7 +188,7 @@ async fn more_than_the_operator_allows_and_more_bytes_than_there_may_be_are_refu
     caller.post_text(BATCHES, "application/json", body).await.problem(413, "body_too_large");
     assert!(submissions(&lrs).is_empty());
     let batch = submit(&caller, "registration-batches", &full(&learners(250))).await;
-    assert_eq!(batch.when("COMPLETE").await["records"], 250);
+    assert_eq!(batch.wait_for_status("COMPLETE").await["records"], 250);
 }
 
 #[tokio::test]
@@ -196,10 +196,10 @@ async fn a_batch_is_its_organisations_own() {
     let lrs = lrs();
     let organisations = [(crate::support::caller::PROVIDER, "demo-password-01"), (AWARDING, "demo-password-02")]
         .map(|(ukprn, password)| organisation(ukprn, password, &[lrs_gateway::domain::Product::RegistrationBatches]));
-    let gateway = Gateway::with(&lrs.url(), Options { organisations: organisations.into(), ..Options::default() });
+    let gateway = TestGateway::with(&lrs.url(), Options { organisations: organisations.into(), ..Options::default() });
     let caller = gateway.caller();
     let batch = submit(&caller, "registration-batches", &full(&learners(1))).await;
-    batch.when("COMPLETE").await;
+    batch.wait_for_status("COMPLETE").await;
     let stranger = gateway.caller().with_claims(json!({"org": AWARDING}));
     let unknown = "/v1/registration-batches/0197c2b0-0000-7000-8000-000000000000";
     for caller_and_path in [(&stranger, batch.path.as_str()), (&caller, unknown), (&caller, "/v1/registration-batches/1")] {
@@ -223,25 +223,25 @@ async fn a_batch_is_its_organisations_own() {
     let person = gateway.caller();
     let answer = person.request("GET", &same_id).await;
     assert!(answer.status == 403 || answer.status == 404, "{answer:?}");
-    assert_eq!(stranger.request("GET", BATCHES).await.ok(), json!({"batches": []}));
+    assert_eq!(stranger.request("GET", BATCHES).await.expect_success(), json!({"batches": []}));
     assert_eq!(batch.results().await.len(), 1, "it is still there");
 }
 
 #[tokio::test]
 async fn batches_are_listed_newest_first_and_erased_on_request() {
     let lrs = lrs();
-    let gateway = Gateway::to(&lrs.url());
+    let gateway = TestGateway::to(&lrs.url());
     let caller = gateway.caller();
     let mut ids = Vec::new();
     for count in 1..=5 {
         let batch = submit(&caller, "registration-batches", &full(&learners(count))).await;
-        batch.when("COMPLETE").await;
+        batch.wait_for_status("COMPLETE").await;
         ids.insert(0, batch.first["batchId"].clone());
     }
     let mut listed = Vec::new();
     let mut path = format!("{BATCHES}?limit=2");
     for _ in 0..3 {
-        let page = caller.request("GET", &path).await.ok();
+        let page = caller.request("GET", &path).await.expect_success();
         for batch in page["batches"].as_array().expect("a list") {
             assert!(batch["status"] == "COMPLETE" && batch.get("parts").is_none(), "{batch}");
             listed.push(batch["batchId"].clone());
@@ -257,7 +257,7 @@ async fn batches_are_listed_newest_first_and_erased_on_request() {
     assert_eq!((erased.status, erased.text.as_str()), (204, ""));
     caller.request("GET", &gone).await.problem(404, "batch_not_found");
     caller.request("DELETE", &gone).await.problem(404, "batch_not_found");
-    let left = caller.request("GET", BATCHES).await.ok();
+    let left = caller.request("GET", BATCHES).await.expect_success();
     assert_eq!(left["batches"].as_array().map(Vec::len), Some(4));
     for query in ["limit=0", "limit=x", "cursor=1", "name=Ana", "limit=-1"] {
         caller.request("GET", &format!("{BATCHES}?{query}")).await.problem(400, "malformed_request");
@@ -267,20 +267,20 @@ async fn batches_are_listed_newest_first_and_erased_on_request() {
 #[tokio::test]
 async fn results_come_as_pages_lines_or_a_table() {
     let lrs = lrs();
-    let gateway = Gateway::to(&lrs.url());
+    let gateway = TestGateway::to(&lrs.url());
     let caller = gateway.caller();
     let mut learners = learners(250);
     learners[0]["familyName"] = json!("Quill, \"Feather\"");
     learners[1]["familyName"] = json!("=1+1");
     let batch = submit(&caller, "registration-batches", &full(&learners)).await;
-    batch.when("COMPLETE").await;
+    batch.wait_for_status("COMPLETE").await;
     let rows = batch.results().await;
     let path = format!("{}/results", batch.path);
 
-    let page = caller.request("GET", &format!("{path}?limit=120")).await.ok();
+    let page = caller.request("GET", &format!("{path}?limit=120")).await.expect_success();
     assert_eq!((page["results"].as_array().map(Vec::len), &page["status"]), (Some(120), &json!("COMPLETE")));
     let next = page["next"].as_str().expect("more");
-    let rest = caller.request("GET", &format!("{path}?cursor={next}")).await.ok();
+    let rest = caller.request("GET", &format!("{path}?cursor={next}")).await.expect_success();
     assert_eq!((rest["results"].as_array().map(Vec::len), rest.get("next")), (Some(130), None));
     assert_eq!(rest["results"][0]["position"], 120);
 
@@ -312,31 +312,31 @@ async fn results_come_as_pages_lines_or_a_table() {
 async fn before_there_are_results_there_are_none() {
     let lrs = lrs();
     lrs.simulator.set_job_duration(Duration::from_secs(3600));
-    let gateway = Gateway::to(&lrs.url());
+    let gateway = TestGateway::to(&lrs.url());
     let caller = gateway.caller();
     let batch = submit(&caller, "registration-batches", &full(&learners(3))).await;
-    let state = batch.when("PROCESSING").await;
+    let state = batch.wait_for_status("PROCESSING").await;
     assert_eq!(state["progress"], json!({"submitted": 3, "returned": 0, "failed": 0}));
     assert!(state["retryAfterSeconds"].is_u64() && state["parts"][0]["lrsJobId"].is_string(), "{state}");
-    let page = caller.request("GET", &format!("{}/results", batch.path)).await.ok();
+    let page = caller.request("GET", &format!("{}/results", batch.path)).await.expect_success();
     assert_eq!(page, json!({"batchId": state["batchId"], "status": "PROCESSING", "results": []}));
     for accept in ["text/csv", "application/x-ndjson"] {
         let answer = gateway.caller().with_header("Accept", accept).request("GET", &format!("{}/results", batch.path)).await;
         assert_eq!((answer.status, answer.header("batch-status")), (200, "PROCESSING"));
     }
     lrs.simulator.set_job_duration(Duration::ZERO);
-    batch.when("COMPLETE").await;
+    batch.wait_for_status("COMPLETE").await;
     assert_eq!(batch.results().await.len(), 3);
 }
 
 #[tokio::test]
 async fn a_part_whose_answer_was_lost_waits_for_the_caller() {
     let lrs = lrs();
-    let gateway = Gateway::to(&lrs.url());
+    let gateway = TestGateway::to(&lrs.url());
     let caller = gateway.caller();
     lrs.simulator.lose_answers("SubmitBatch", 2);
     let batch = submit(&caller, "registration-batches", &full(&learners(600))).await;
-    let state = batch.when("PAUSED").await;
+    let state = batch.wait_for_status("PAUSED").await;
     let unconfirmed: Vec<u32> = (1..=3).filter(|part| statuses(&state)[*part as usize - 1] == "UNCONFIRMED").collect();
     assert_eq!(unconfirmed.len(), 2, "{state}");
     assert_eq!(state["parts"][unconfirmed[0] as usize - 1]["reason"], "ANSWER_LOST");
@@ -350,7 +350,7 @@ async fn a_part_whose_answer_was_lost_waits_for_the_caller() {
     let decided = other.request("POST", &format!("{}/parts/{}/resubmit", batch.path, unconfirmed[0])).await;
     assert_eq!(decided.status, 202, "{}", decided.text);
     assert_eq!(batch.decide(unconfirmed[1], "discard").await.status, 202);
-    let state = batch.when("PARTIALLY_COMPLETE").await;
+    let state = batch.wait_for_status("PARTIALLY_COMPLETE").await;
     let discarded = &state["parts"][unconfirmed[1] as usize - 1];
     assert_eq!((&discarded["status"], &discarded["reason"]), (&json!("FAILED"), &json!("DISCARDED")));
     assert_eq!(state["progress"], json!({"submitted": 400, "returned": 400, "failed": 200}));
@@ -361,7 +361,7 @@ async fn a_part_whose_answer_was_lost_waits_for_the_caller() {
     assert_eq!(results.iter().map(|row| row["position"].as_u64().expect("a position")).collect::<Vec<_>>(), (0..600).collect::<Vec<_>>());
     let not_processed = results.iter().filter(|row| row["outcome"] == "NOT_PROCESSED").count();
     assert_eq!(not_processed, 200);
-    assert_eq!(names(&results), names(&learners(600)));
+    assert_eq!(mis_identifiers(&results), mis_identifiers(&learners(600)));
     for (part, decision, status, code) in
         [(1, "resubmit", 409, "part_not_awaiting_decision"), (4, "discard", 404, "not_found"), (0, "resubmit", 404, "not_found")]
     {
@@ -372,11 +372,11 @@ async fn a_part_whose_answer_was_lost_waits_for_the_caller() {
 #[tokio::test]
 async fn looking_for_learners_is_done_again_by_itself() {
     let lrs = lrs();
-    let gateway = Gateway::to(&lrs.url());
+    let gateway = TestGateway::to(&lrs.url());
     let caller = gateway.caller();
     lrs.simulator.lose_answers("SubmitBatch", 1);
     let batch = submit(&caller, "registration-batches", &json!({"jobType": "CHECK", "learners": learners(5)})).await;
-    batch.when("COMPLETE").await;
+    batch.wait_for_status("COMPLETE").await;
     assert_eq!(submissions(&lrs).len(), 2);
     assert!(batch.results().await.iter().all(|row| row["lrsCode"] == "SIM-NOT-FOUND" && row["outcome"] == "OTHER"));
 }
@@ -386,15 +386,15 @@ async fn what_lrs_refuses_plainly_is_final_with_its_code() {
     let lrs = lrs();
     let organisations =
         vec![organisation(crate::support::caller::PROVIDER, "another-password", &[lrs_gateway::domain::Product::RegistrationBatches])];
-    let gateway = Gateway::with(&lrs.url(), Options { organisations, ..Options::default() });
+    let gateway = TestGateway::with(&lrs.url(), Options { organisations, ..Options::default() });
     let caller = gateway.caller();
     let batch = submit(&caller, "registration-batches", &full(&learners(2))).await;
-    let state = batch.when("FAILED").await;
+    let state = batch.wait_for_status("FAILED").await;
     let part = &state["parts"][0];
     assert_eq!((&part["reason"], &part["lrsCode"]), (&json!("LRS_CREDENTIALS_REJECTED"), &json!("WSEC0005")));
     assert_eq!(state["progress"], json!({"submitted": 0, "returned": 0, "failed": 2}));
     let results = batch.results().await;
-    assert_eq!(names(&results), ["STU-0", "STU-1"]);
+    assert_eq!(mis_identifiers(&results), ["STU-0", "STU-1"]);
     assert!(results.iter().all(|row| row["outcome"] == "NOT_PROCESSED" && row["lrsCode"] == "WSEC0005"), "{results:?}");
 }
 
@@ -413,11 +413,11 @@ async fn a_batch_waits_for_an_lrs_that_is_closed_or_away() {
          <Learner><MISIdentifier>STU-0</MISIdentifier><GivenName>ZEBAAAAA</GivenName><FamilyName>Quillfeather</FamilyName>\
          <DateOfBirth>1990-09-17</DateOfBirth><ULN>3000000126</ULN><ReturnCode>RC001</ReturnCode></Learner></n:GetSubmitBatchOutputResponse>",
     );
-    let peer = Peer::start(move |_| answers.lock().expect("no panic").pop().unwrap_or_else(|| Reply::Bytes(done.clone())));
-    let gateway = Gateway::to(&peer.url());
+    let peer = FakeServer::start(move |_| answers.lock().expect("no panic").pop().unwrap_or_else(|| Reply::Bytes(done.clone())));
+    let gateway = TestGateway::to(&peer.url());
     let caller = gateway.caller();
     let batch = submit(&caller, "registration-batches", &full(&learners(1))).await;
-    let state = batch.when("COMPLETE").await;
+    let state = batch.wait_for_status("COMPLETE").await;
     assert_eq!(state["parts"][0]["lrsJobId"], "7");
     let bodies: Vec<String> = peer.received().iter().map(|request| request.body.clone()).collect();
     assert_eq!(bodies.iter().filter(|body| body.contains("SubmitBatch ")).count(), 2, "once while it was closed, and once more");
@@ -425,10 +425,10 @@ async fn a_batch_waits_for_an_lrs_that_is_closed_or_away() {
 
     // Nobody listens there.
     let closed = {
-        let peer = Peer::answering(Vec::new());
+        let peer = FakeServer::with_response(Vec::new());
         peer.url()
     };
-    let gateway = Gateway::to(&closed);
+    let gateway = TestGateway::to(&closed);
     let caller = gateway.caller();
     let batch = submit(&caller, "registration-batches", &full(&learners(1))).await;
     let state = loop {
@@ -460,13 +460,13 @@ async fn results_that_are_nobodys_are_given_to_nobody() {
             "<n:GetSubmitBatchOutputResponse xmlns:n=\"http://api.lrs.miap.gov.uk/batchmsg\"><ResponseCode>WSRC0009</ResponseCode>{rows}</n:GetSubmitBatchOutputResponse>"
         ),
     );
-    let peer = Peer::start(move |request| {
+    let peer = FakeServer::start(move |request| {
         Reply::Bytes(if request.body.contains("GetSubmitBatchOutput") { done.clone() } else { submitted.clone() })
     });
-    let gateway = Gateway::to(&peer.url());
+    let gateway = TestGateway::to(&peer.url());
     let caller = gateway.caller();
     let batch = submit(&caller, "registration-batches", &full(&learners(2))).await;
-    batch.when("COMPLETE").await;
+    batch.wait_for_status("COMPLETE").await;
     let results = batch.results().await;
     assert_eq!(results.len(), 3);
     assert_eq!((&results[0]["position"], &results[0]["uln"]), (&json!(0), &json!("3000000126")));
@@ -477,18 +477,18 @@ async fn results_that_are_nobodys_are_given_to_nobody() {
 #[tokio::test]
 async fn a_job_that_was_submitted_elsewhere_is_followed() {
     let lrs = lrs();
-    let gateway = Gateway::to(&lrs.url());
+    let gateway = TestGateway::to(&lrs.url());
     let caller = gateway.caller();
     let track = async |job: &str| caller.post(&format!("{BATCHES}/track"), &json!({"lrsJobId": job})).await;
     let batch = accepted(&caller, &track("800001").await);
-    let state = batch.when("COMPLETE").await;
+    let state = batch.wait_for_status("COMPLETE").await;
     let results = batch.results().await;
     assert_eq!(state["records"], results.len());
     assert!(!results.is_empty() && results.iter().all(|row| row["learner"]["givenName"].is_string()), "{results:?}");
     assert_eq!(results[0]["position"], 0);
 
     let unknown = accepted(&caller, &track("123").await);
-    let state = unknown.when("FAILED").await;
+    let state = unknown.wait_for_status("FAILED").await;
     assert_eq!((&state["parts"][0]["reason"], &state["parts"][0]["lrsCode"]), (&json!("JOB_UNKNOWN"), &json!("WSRC0018")));
     for wrong in ["", "0", "12x", "-1", "9223372036854775808"] {
         track(wrong).await.problem(422, "validation_failed");
@@ -498,14 +498,14 @@ async fn a_job_that_was_submitted_elsewhere_is_followed() {
 
 #[tokio::test]
 async fn one_organisations_slow_batches_do_not_stop_anothers() {
-    let slow = Lrs::with(&SimulatorSettings { latency_milliseconds: 300, ..SimulatorSettings::default() });
+    let slow = SimulatedLrs::with(&SimulatorSettings { latency_milliseconds: 300, ..SimulatorSettings::default() });
     slow.simulator.set_job_duration(Duration::ZERO);
     let product = [lrs_gateway::domain::Product::RegistrationBatches];
     let organisations = vec![
         organisation(crate::support::caller::PROVIDER, "demo-password-01", &product),
         organisation(AWARDING, "demo-password-02", &product),
     ];
-    let gateway = Gateway::with(&slow.url(), Options { organisations, ..Options::default() });
+    let gateway = TestGateway::with(&slow.url(), Options { organisations, ..Options::default() });
     let (busy, other) = (gateway.caller(), gateway.caller().with_claims(json!({"org": AWARDING})));
     for _ in 0..40 {
         submit(&busy, "registration-batches", &full(&learners(1))).await;
@@ -513,7 +513,7 @@ async fn one_organisations_slow_batches_do_not_stop_anothers() {
     // The simulator does not let the other organisation in: its part fails, but soon.
     let batch = submit(&other, "registration-batches", &full(&learners(1))).await;
     let before = std::time::Instant::now();
-    batch.when("FAILED").await;
+    batch.wait_for_status("FAILED").await;
     assert!(before.elapsed() < Duration::from_secs(3), "{:?}", before.elapsed());
 }
 
@@ -536,15 +536,15 @@ async fn an_lrs_that_gives_no_codes_is_understood_by_what_it_gives() {
         )
     };
     let answers = std::sync::Mutex::new(vec![output(""), output("")]);
-    let peer = Peer::start(move |request| {
+    let peer = FakeServer::start(move |request| {
         let asked = request.body.contains("GetSubmitBatchOutput");
         let answer = asked.then(|| answers.lock().expect("no panic").pop()).flatten();
         Reply::Bytes(answer.unwrap_or_else(|| if asked { output("2026-07-01 10:05:00") } else { submitted.clone() }))
     });
-    let gateway = Gateway::to(&peer.url());
+    let gateway = TestGateway::to(&peer.url());
     let caller = gateway.caller();
     let batch = submit(&caller, "registration-batches", &full(&learners(1))).await;
-    let part = &batch.when("COMPLETE").await["parts"][0];
+    let part = &batch.wait_for_status("COMPLETE").await["parts"][0];
     assert_eq!((&part["lrsJobId"], part.get("lrsCode")), (&json!("7"), None));
     let told = (&part["jobStatus"], &part["jobStartedDateTime"], part.get("jobFinishedDateTime"));
     assert_eq!(told, (&json!("In Progress"), &json!("2026-07-01T09:00:00.000Z"), None), "every record has its row");
@@ -553,7 +553,7 @@ async fn an_lrs_that_gives_no_codes_is_understood_by_what_it_gives() {
 
     // Of a job that was submitted elsewhere nobody knows how many rows there are to be: that there are some says nothing.
     let tracked = accepted(&caller, &caller.post(&format!("{BATCHES}/track"), &json!({"lrsJobId": "7"})).await);
-    let state = tracked.when("COMPLETE").await;
+    let state = tracked.wait_for_status("COMPLETE").await;
     assert_eq!((&state["records"], &state["parts"][0]["jobFinishedDateTime"]), (&json!(1), &json!("2026-07-01T09:05:00.000Z")));
     let table = gateway.caller().with_header("Accept", "text/csv").request("GET", &format!("{}/results", tracked.path)).await.text;
     let [head, row] = [0, 1].map(|at| table.lines().nth(at).expect("a line").split(',').collect::<Vec<_>>());

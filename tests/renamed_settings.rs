@@ -2,7 +2,7 @@
 
 use lrs_gateway::config::{RENAMED_SETTINGS, RenamedSetting};
 
-use crate::support::program::{Setup, run, run_with, stderr};
+use crate::support::program::{ConfigDirectory, run, run_with, stderr};
 
 const MAINTENANCE: &str = "\n[[lrs.maintenance]]\nstarts_at = \"2026-12-24T18:00:00\"\nends_at = \"2026-12-27T08:00:00\"\n";
 
@@ -31,7 +31,7 @@ fn settings(key: impl Fn(&RenamedSetting) -> &'static str) -> String {
 }
 
 fn check_config(settings: &str) -> (bool, String) {
-    let setup = Setup::new("http://127.0.0.1:1");
+    let setup = ConfigDirectory::new("http://127.0.0.1:1");
     setup.lrs(settings);
     let output = run(&["check-config", "--config", &setup.config()]);
     (output.status.success(), stderr(&output))
@@ -64,7 +64,7 @@ fn renamed_settings_value_under_an_old_name_is_checked_too() {
 
 #[test]
 fn renamed_settings_old_and_new_variables_only_old_ones_are_problems() {
-    let setup = Setup::new("http://127.0.0.1:1");
+    let setup = ConfigDirectory::new("http://127.0.0.1:1");
     setup.lrs(MAINTENANCE);
     let variable = |setting: &RenamedSetting, key: &str| {
         let path = format!("{}.{key}", section(setting)).replace('.', "__");

@@ -4,14 +4,14 @@
 use lrs_gateway::lrs::http_client::TlsBackend;
 use serde_json::{Value, json};
 
-use crate::support::Gateway;
+use crate::support::TestGateway;
 use crate::support::caller::PROVIDER;
 use crate::support::certificates::Authority;
 use crate::support::fake_server::soap;
-use crate::support::gateway::{Options, certified};
-use crate::support::program::{Setup, run, stderr};
-use crate::support::proxy::Proxy;
-use crate::support::renegotiating::Renegotiating;
+use crate::support::gateway::{Options, organisation_with_certificate};
+use crate::support::program::{ConfigDirectory, run, stderr};
+use crate::support::renegotiating_server::RenegotiatingServer;
+use crate::support::reply_cutting_proxy::ReplyCuttingProxy;
 
 const FIND: &str = "/v1/learners/find-by-uln";
 const PASSWORD: &str = "demo-password-01";
@@ -36,13 +36,13 @@ fn connect(url: &str, authority: &Authority, settings: &str) -> (bool, String) {
     check(&setup)
 }
 
-fn setup(url: &str, authority: &Authority, settings: &str) -> Setup {
-    let setup = Setup::new(url);
+fn setup(url: &str, authority: &Authority, settings: &str) -> ConfigDirectory {
+    let setup = ConfigDirectory::new(url);
     setup.lrs(&format!("ca_certificate_file = \"{}\"\n{settings}", authority.ca_file().display()));
     setup
 }
 
-fn check(setup: &Setup) -> (bool, String) {
+fn check(setup: &ConfigDirectory) -> (bool, String) {
     let output = run(&["check-config", "--config", &setup.config(), "--connect", "10088881"]);
     (output.status.success(), String::from_utf8(output.stdout.clone()).expect("text") + &stderr(&output))
 }
@@ -50,7 +50,7 @@ fn check(setup: &Setup) -> (bool, String) {
 #[test]
 fn a_request_for_the_certificate_by_renegotiation_is_named() {
     let authority = Authority::new();
-    let lrs = Renegotiating::start(&authority, soap(200, NOBODY));
+    let lrs = RenegotiatingServer::start(&authority, soap(200, NOBODY));
     let (worked, said) = connect(&lrs.url(), &authority, "");
     assert!(!worked && said.contains("by renegotiation of TLS 1.2"), "{said}");
     assert!(said.contains("lrs.tls_backend = \"native\""), "{said}");
@@ -61,9 +61,9 @@ fn a_request_for_the_certificate_by_renegotiation_is_named() {
 fn it_is_named_too_if_the_server_then_only_hangs_up() {
     const ALERT: u8 = 21;
     let authority = Authority::new();
-    let lrs = Renegotiating::start(&authority, soap(200, NOBODY));
+    let lrs = RenegotiatingServer::start(&authority, soap(200, NOBODY));
     // IIS says nothing to the refusal, which is an alert: it ends the connection.
-    let hanging_up = Proxy::start(lrs.port, |piece| piece.first() == Some(&ALERT));
+    let hanging_up = ReplyCuttingProxy::start(lrs.port, |piece| piece.first() == Some(&ALERT));
     let (worked, said) = connect(&hanging_up.tls_url(), &authority, "");
     assert!(!worked && said.contains("by renegotiation of TLS 1.2"), "{said}");
 }
@@ -71,9 +71,10 @@ fn it_is_named_too_if_the_server_then_only_hangs_up() {
 #[tokio::test]
 async fn a_call_that_is_met_by_renegotiation_is_one_whose_credentials_are_refused() {
     let authority = Authority::new();
-    let lrs = Renegotiating::start(&authority, soap(200, NOBODY));
-    let organisation = certified(PROVIDER, PASSWORD, TlsBackend::Rustls, &authority.ca_file(), Some(authority.issue("college")));
-    let gateway = Gateway::with(&lrs.url(), Options { organisations: vec![organisation], ..Options::default() });
+    let lrs = RenegotiatingServer::start(&authority, soap(200, NOBODY));
+    let organisation =
+        organisation_with_certificate(PROVIDER, PASSWORD, TlsBackend::Rustls, &authority.ca_file(), Some(authority.issue("college")));
+    let gateway = TestGateway::with(&lrs.url(), Options { organisations: vec![organisation], ..Options::default() });
     gateway.caller().post(FIND, &search()).await.problem(502, "lrs_credentials_rejected");
     assert!(lrs.subjects().is_empty(), "no certificate was shown");
 }
@@ -81,11 +82,11 @@ async fn a_call_that_is_met_by_renegotiation_is_one_whose_credentials_are_refuse
 #[tokio::test]
 async fn certificates_refused_in_the_handshake_of_tls_1_2_are_refused_credentials_too() {
     let (authority, stranger) = (Authority::new(), Authority::named("A stranger"));
-    let lrs = Renegotiating::with(&["-tls1_2", "-Verify", "1"], &authority, soap(200, NOBODY));
+    let lrs = RenegotiatingServer::with(&["-tls1_2", "-Verify", "1"], &authority, soap(200, NOBODY));
     for backend in BACKENDS {
         for certificate in [None, Some(stranger.issue("college"))] {
-            let organisation = certified(PROVIDER, PASSWORD, *backend, &authority.ca_file(), certificate);
-            let gateway = Gateway::with(&lrs.url(), Options { organisations: vec![organisation], ..Options::default() });
+            let organisation = organisation_with_certificate(PROVIDER, PASSWORD, *backend, &authority.ca_file(), certificate);
+            let gateway = TestGateway::with(&lrs.url(), Options { organisations: vec![organisation], ..Options::default() });
             gateway.caller().post(FIND, &search()).await.problem(502, "lrs_credentials_rejected");
         }
     }
@@ -107,20 +108,21 @@ mod native {
     use lrs_gateway::simulator::{SimulatorSettings, TlsFiles};
 
     use super::*;
-    use crate::support::Lrs;
-    use crate::support::certificates::made;
+    use crate::support::SimulatedLrs;
+    use crate::support::certificates::fixture;
 
     const NATIVE: &str = "tls_backend = \"native\"";
 
     #[tokio::test]
     async fn calls_are_answered() {
         let authority = Authority::new();
-        let lrs = Renegotiating::start(&authority, soap(200, NOBODY));
+        let lrs = RenegotiatingServer::start(&authority, soap(200, NOBODY));
         let (worked, said) = connect(&lrs.url(), &authority, NATIVE);
         assert!(worked && said.contains("connected, TLS works, HTTP status 200"), "{said}");
 
-        let organisation = certified(PROVIDER, PASSWORD, TlsBackend::Native, &authority.ca_file(), Some(authority.issue("college")));
-        let gateway = Gateway::with(&lrs.url(), Options { organisations: vec![organisation], ..Options::default() });
+        let organisation =
+            organisation_with_certificate(PROVIDER, PASSWORD, TlsBackend::Native, &authority.ca_file(), Some(authority.issue("college")));
+        let gateway = TestGateway::with(&lrs.url(), Options { organisations: vec![organisation], ..Options::default() });
         assert_eq!(gateway.caller().post(FIND, &search()).await.ok()["outcome"], "NO_MATCH");
         assert_eq!(lrs.subjects(), ["CN = college", "CN = college"]);
     }
@@ -153,14 +155,14 @@ mod native {
             (&certificate, &older(&key), "-----BEGIN EC PRIVATE KEY", "CN = elliptic"),
         ] {
             assert!(std::fs::read_to_string(key).expect("written").starts_with(begins));
-            let lrs = Renegotiating::with(&["-tls1_2", "-CAfile", &roots], &authority, soap(200, NOBODY));
+            let lrs = RenegotiatingServer::with(&["-tls1_2", "-CAfile", &roots], &authority, soap(200, NOBODY));
             let setup = setup(&lrs.url(), &authority, NATIVE);
             setup.certificate("10088881", certificate, key);
             let (worked, said) = check(&setup);
             assert!(worked, "{begins}: {said}");
             assert_eq!(lrs.subjects(), [subject]);
         }
-        let lrs = Renegotiating::with(&["-tls1_2", "-CAfile", &roots], &authority, soap(200, NOBODY));
+        let lrs = RenegotiatingServer::with(&["-tls1_2", "-CAfile", &roots], &authority, soap(200, NOBODY));
         let setup = setup(&lrs.url(), &authority, NATIVE);
         let (archive, password) = (file("legacy.pfx", made("legacy.pfx")), file("password", "p\u{e4}ssword 1".into()));
         setup.archive("10088881", &archive, &password);
@@ -180,8 +182,8 @@ mod native {
         let expired = Lrs::with(&Settings { tls: Some(tls), ..Settings::default() });
         let url = lrs.url().replace("http:", "https:");
         let gateway_with = |ca_file, files| {
-            let organisation = certified(PROVIDER, PASSWORD, TlsBackend::Native, ca_file, files);
-            Gateway::with(&url, Options { organisations: vec![organisation], ..Options::default() })
+            let organisation = organisation_with_certificate(PROVIDER, PASSWORD, TlsBackend::Native, ca_file, files);
+            TestGateway::with(&url, Options { organisations: vec![organisation], ..Options::default() })
         };
         let (ca_file, other_file) = (authority.ca_file(), stranger.ca_file());
         let found = gateway_with(&ca_file, Some(authority.issue("college"))).caller().post(FIND, &search()).await.ok();
@@ -209,7 +211,7 @@ mod native {
     #[test]
     fn old_versions_are_not_spoken() {
         let authority = Authority::new();
-        let old = Renegotiating::with(&["-tls1_1", "-cipher", "ALL:@SECLEVEL=0"], &authority, soap(200, NOBODY));
+        let old = RenegotiatingServer::with(&["-tls1_1", "-cipher", "ALL:@SECLEVEL=0"], &authority, soap(200, NOBODY));
         let (worked, said) = connect(&old.url(), &authority, NATIVE);
         assert!(!worked && said.contains("no version of TLS in common"), "{said}");
     }
@@ -217,8 +219,8 @@ mod native {
     #[test]
     fn without_authorities_of_ones_own_the_systems_are_trusted_and_no_test_is_one_of_them() {
         let authority = Authority::new();
-        let lrs = Renegotiating::start(&authority, soap(200, NOBODY));
-        let setup = Setup::new(&lrs.url());
+        let lrs = RenegotiatingServer::start(&authority, soap(200, NOBODY));
+        let setup = ConfigDirectory::new(&lrs.url());
         setup.lrs(NATIVE);
         let (worked, said) = check(&setup);
         assert!(!worked && said.contains("LRS's certificate is not trusted"), "{said}");

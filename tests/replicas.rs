@@ -7,23 +7,23 @@ use lrs_gateway::simulator::SimulatorSettings;
 use serde_json::{Value, json};
 
 use crate::batches_in_redis::nothing_in_the_open;
-use crate::support::batches::{learners, names, statuses};
-use crate::support::program::{Program, Setup, run};
-use crate::support::redis::Redis;
-use crate::support::{Caller, Lrs};
+use crate::support::batches::{learners, mis_identifiers, statuses};
+use crate::support::program::{ConfigDirectory, TestProgram, run};
+use crate::support::redis::TestRedis;
+use crate::support::{Caller, SimulatedLrs};
 
 const LEARNERS: usize = 6000;
 
 /// A gateway process that can be killed and started again.
 struct Replica<'s> {
-    setup: &'s Setup,
-    program: Program,
+    setup: &'s ConfigDirectory,
+    program: TestProgram,
     url: String,
 }
 
 impl<'s> Replica<'s> {
-    fn start(setup: &'s Setup) -> Self {
-        let mut program = Program::start(&["serve", "--config", &setup.config()], &[]);
+    fn start(setup: &'s ConfigDirectory) -> Self {
+        let mut program = TestProgram::start(&["serve", "--config", &setup.config()], &[]);
         let url = format!("http://{}", program.wait_for("serving")["api"].as_str().expect("an address"));
         Self { setup, program, url }
     }
@@ -37,8 +37,8 @@ impl<'s> Replica<'s> {
 }
 
 /// Two replicas' configuration: leases and polls are short, so that the test is.
-fn setup(lrs: &Lrs, redis: &Redis) -> Setup {
-    let setup = Setup::new(&lrs.url());
+fn setup(lrs: &SimulatedLrs, redis: &TestRedis) -> ConfigDirectory {
+    let setup = ConfigDirectory::new(&lrs.url());
     let sections = format!(
         "[store]\nredis_url = \"{}\"\nencryption_key_file = \"store.key\"\nkey_prefix = \"test\"\n\
          [batches]\nlease_seconds = 1\ninitial_poll_interval_seconds = 1\nmax_poll_interval_seconds = 1\n\
@@ -54,8 +54,8 @@ fn setup(lrs: &Lrs, redis: &Redis) -> Setup {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_lost_or_doubled_whoever_dies() {
-    let mut redis = Redis::persistent();
-    let lrs = Lrs::with(&SimulatorSettings { latency_milliseconds: 120, ..SimulatorSettings::default() });
+    let mut redis = TestRedis::persistent();
+    let lrs = SimulatedLrs::with(&SimulatorSettings { latency_milliseconds: 120, ..SimulatorSettings::default() });
     lrs.simulator.set_job_duration(Duration::from_secs(1));
     let setup = setup(&lrs, &redis);
     let mut replicas = [Replica::start(&setup), Replica::start(&setup)];
@@ -74,7 +74,7 @@ async fn nothing_is_lost_or_doubled_whoever_dies() {
         if round == 2 {
             redis.kill();
             tokio::time::sleep(Duration::from_millis(fastrand::u64(50..500))).await;
-            redis.revive();
+            redis.restart();
         }
     }
 
@@ -101,7 +101,7 @@ async fn nothing_is_lost_or_doubled_whoever_dies() {
     let answer = caller(&replicas[1]).with_header("Accept", "application/x-ndjson").request("GET", &format!("{path}/results")).await;
     assert_eq!(answer.header("batch-status"), "PARTIALLY_COMPLETE");
     let results: Vec<Value> = answer.text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
-    assert_eq!(names(&results), names(&learners), "every learner has one result, in order");
+    assert_eq!(mis_identifiers(&results), mis_identifiers(&learners), "every learner has one result, in order");
     let mut ulns = std::collections::BTreeSet::new();
     for (position, (row, learner)) in results.iter().zip(&learners).enumerate() {
         assert_eq!(row["position"], position);
@@ -127,8 +127,8 @@ async fn nothing_is_lost_or_doubled_whoever_dies() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_is_asked_to_end_waits_for_the_answers_to_what_was_sent() {
-    let redis = Redis::persistent();
-    let lrs = Lrs::with(&SimulatorSettings { latency_milliseconds: 700, ..SimulatorSettings::default() });
+    let redis = TestRedis::persistent();
+    let lrs = SimulatedLrs::with(&SimulatorSettings { latency_milliseconds: 700, ..SimulatorSettings::default() });
     lrs.simulator.set_job_duration(Duration::ZERO);
     let setup = setup(&lrs, &redis);
     let first = Replica::start(&setup);
@@ -149,7 +149,7 @@ async fn who_is_asked_to_end_waits_for_the_answers_to_what_was_sent() {
     assert!(lrs.simulator.jobs().submissions().len() <= 2, "nothing more was begun");
     let second = Replica::start(&setup);
     let caller = Caller::new(second.url.clone()).with_token(&token).with_header("Prefer", "wait=30");
-    let state = caller.request("GET", accepted.header("location")).await.ok();
+    let state = caller.request("GET", accepted.header("location")).await.expect_success();
     assert_eq!(state["status"], "COMPLETE", "{state}");
     assert_eq!(lrs.simulator.jobs().submissions().len(), 5);
 }

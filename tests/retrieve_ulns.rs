@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::support::caller::Answer;
 use crate::support::fake_server::{Reply, soap};
 use crate::support::gateway::Options;
-use crate::support::scripted_lrs::Script;
+use crate::support::scripted_lrs::ScriptedLrs;
 
 const RETRIEVE: &str = "/v1/learners/retrieve-ulns";
 
@@ -29,7 +29,7 @@ fn answer(xml: &str) -> Reply {
 
 /// Asks for two ULNs, once.
 async fn retrieve(reply: Reply) -> Answer {
-    Script::new(Options::default(), [reply]).post(RETRIEVE, &json!({"ulns": ["3000000126", "3000000258"]})).await
+    ScriptedLrs::new(Options::default(), [reply]).post(RETRIEVE, &json!({"ulns": ["3000000126", "3000000258"]})).await
 }
 
 #[tokio::test]
@@ -48,21 +48,21 @@ async fn every_field_of_every_row_comes_through() {
         },
         {"uln": "3000000126", "lrsCode": "anything at all", "dateOfBirth": "unknown", "gender": "7"},
     ]});
-    assert_eq!(answer.ok(), expected);
+    assert_eq!(answer.expect_success(), expected);
 }
 
 #[tokio::test]
 async fn the_code_of_a_row_is_about_the_row_whatever_it_is() {
     for code in ["WSEC0136", "WSEC0999", "WSRC0019", "WSRC7777"] {
         let row = format!("<VerifiedULN><ULN>3000000258</ULN><ResponseCode>{code}</ResponseCode></VerifiedULN>");
-        assert_eq!(retrieve(retrieved(&row)).await.ok(), json!({"learners": [{"uln": "3000000258", "lrsCode": code}]}));
+        assert_eq!(retrieve(retrieved(&row)).await.expect_success(), json!({"learners": [{"uln": "3000000258", "lrsCode": code}]}));
     }
 }
 
 #[tokio::test]
 async fn no_rows_are_no_learners() {
     for reply in [retrieved(""), answer("<RetrievedULNs/>"), answer("<RetrievedULNs i:nil=\"true\"/>"), answer("")] {
-        assert_eq!(retrieve(reply).await.ok(), json!({"learners": []}));
+        assert_eq!(retrieve(reply).await.expect_success(), json!({"learners": []}));
     }
 }
 
@@ -70,14 +70,14 @@ async fn no_rows_are_no_learners() {
 async fn a_row_of_the_record_that_a_uln_was_merged_into_is_ours() {
     let row = "<VerifiedULN><ULN>3000000126</ULN><MasterULN>3000000266</MasterULN></VerifiedULN>";
     let expected = json!({"learners": [{"uln": "3000000126", "masterUln": "3000000266"}]});
-    assert_eq!(retrieve(retrieved(row)).await.ok(), expected);
+    assert_eq!(retrieve(retrieved(row)).await.expect_success(), expected);
 }
 
 #[tokio::test]
 async fn a_row_with_nothing_but_a_code_takes_nothing_from_the_others() {
     let rows = "<VerifiedULN><ResponseCode>WSRC0099</ResponseCode></VerifiedULN><VerifiedULN><ULN>3000000126</ULN></VerifiedULN>";
     let expected = json!({"learners": [{"lrsCode": "WSRC0099"}, {"uln": "3000000126"}]});
-    assert_eq!(retrieve(retrieved(rows)).await.ok(), expected);
+    assert_eq!(retrieve(retrieved(rows)).await.expect_success(), expected);
 }
 
 #[tokio::test]
@@ -118,9 +118,9 @@ async fn every_uln_reaches_lrs_in_the_callers_order() {
     ulns.reverse();
     ulns[7] = ulns[3].clone();
     let rows: String = ulns.iter().map(|uln| format!("<VerifiedULN><ULN>{uln}</ULN></VerifiedULN>")).collect();
-    let script = Script::new(Options::default(), [retrieved(&rows)]);
+    let script = ScriptedLrs::new(Options::default(), [retrieved(&rows)]);
     let learners: Vec<_> = ulns.iter().map(|uln| json!({"uln": uln})).collect();
-    assert_eq!(script.post(RETRIEVE, &json!({"ulns": ulns})).await.ok(), json!({"learners": learners}));
+    assert_eq!(script.post(RETRIEVE, &json!({"ulns": ulns})).await.expect_success(), json!({"learners": learners}));
 
     let request = &script.received()[0];
     assert_eq!(request.head.lines().next(), Some("POST /LearnerService.svc HTTP/1.1"));
@@ -136,7 +136,7 @@ async fn every_uln_reaches_lrs_in_the_callers_order() {
 
 #[tokio::test]
 async fn too_few_too_many_and_wrong_ulns_are_told_with_their_place() {
-    let script = Script::new(Options::default(), []);
+    let script = ScriptedLrs::new(Options::default(), []);
     let mut one_wrong = ulns();
     one_wrong.truncate(200);
     one_wrong[137] = "3000000127".to_owned();

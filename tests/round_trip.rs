@@ -12,7 +12,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Value, json};
 
-use crate::support::{Gateway, Lrs};
+use crate::support::{SimulatedLrs, TestGateway};
 
 /// Any text of at most `most` characters that XML can carry: every script, every white space, every markup character.
 fn text(most: usize) -> impl Strategy<Value = String> {
@@ -30,8 +30,8 @@ fn parsed<T: lrs_gateway::schema::Scalar>(text: &str) -> bool {
 #[test]
 fn arbitrary_texts_come_back_byte_for_byte() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    let lrs = Lrs::with_learners(&[]);
-    let gateway = Gateway::to(&lrs.url());
+    let lrs = SimulatedLrs::with_learners(&[]);
+    let gateway = TestGateway::to(&lrs.url());
     let caller = gateway.caller();
     let person = (
         text(35).prop_filter("a name", |text| parsed::<Name>(text)),
@@ -48,7 +48,7 @@ fn arbitrary_texts_come_back_byte_for_byte() {
             "givenName": given, "familyName": family, "dateOfBirth": born, "gender": "FEMALE", "lastKnownPostCode": "ZZ1 1AA",
             "previousFamilyName": previous, "schoolAtAge16": school, "placeOfBirth": place,
         });
-        let missing = runtime.block_on(caller.post("/v1/learners/find-by-demographics", &search)).ok();
+        let missing = runtime.block_on(caller.post("/v1/learners/find-by-demographics", &search)).expect_success();
         // What was searched for comes back as it was, except that an empty text comes back as none.
         let mut expected = search.clone();
         for field in ["previousFamilyName", "schoolAtAge16", "placeOfBirth"] {
@@ -77,7 +77,7 @@ fn arbitrary_texts_come_back_byte_for_byte() {
         let uln = learner.uln.as_str().to_owned();
         lrs.simulator.register().add(learner).expect("a new ULN");
         let by_uln = json!({"uln": uln, "givenName": given, "familyName": family});
-        let found = runtime.block_on(caller.post("/v1/learners/find-by-uln", &by_uln)).ok();
+        let found = runtime.block_on(caller.post("/v1/learners/find-by-uln", &by_uln)).expect_success();
         prop_assert_eq!(&found["searched"], &by_uln);
         let held = &found["learners"][0];
         for field in ["givenName", "familyName", "previousFamilyName", "schoolAtAge16", "placeOfBirth"] {
@@ -171,8 +171,8 @@ fn event(learner: &Value) -> LearningEvent {
 #[test]
 fn a_registered_and_updated_learner_comes_back_byte_for_byte() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    let lrs = Lrs::with_learners(&[]);
-    let gateway = Gateway::to(&lrs.url());
+    let lrs = SimulatedLrs::with_learners(&[]);
+    let gateway = TestGateway::to(&lrs.url());
     let caller = gateway.caller();
     let post = |path: &str, body: Value| runtime.block_on(caller.post(path, &body));
     let config = Config { cases: 30, failure_persistence: None, ..Config::default() };
@@ -183,10 +183,10 @@ fn a_registered_and_updated_learner_comes_back_byte_for_byte() {
         second["abilityToShare"] = json!("SEEN_SHARE"); // the only change of it that LRS always allows
         for (version, learner) in [(1, &first), (2, &second)] {
             if version == 2 {
-                post("/v1/learners/update", json!({"uln": uln, "versionNumber": 1, "learner": second})).ok();
+                post("/v1/learners/update", json!({"uln": uln, "versionNumber": 1, "learner": second})).expect_success();
             }
             let names = json!({"uln": uln, "givenName": learner["givenName"], "familyName": learner["familyName"]});
-            let found = post("/v1/learners/find-by-uln", names.clone()).ok();
+            let found = post("/v1/learners/find-by-uln", names.clone()).expect_success();
             let record = &found["learners"][0];
             for (field, value) in learner.as_object().expect("an object") {
                 let expected = Some(value).filter(|value| **value != "");
@@ -196,7 +196,7 @@ fn a_registered_and_updated_learner_comes_back_byte_for_byte() {
             let mut asked = names;
             asked["dateOfBirth"] = learner["dateOfBirth"].clone();
             asked["gender"] = learner["gender"].clone();
-            let verified = post("/v1/learners/verify", asked.clone()).ok();
+            let verified = post("/v1/learners/verify", asked.clone()).expect_success();
             prop_assert_eq!(&verified["outcome"], "MATCH");
             for (field, echo) in [
                 ("uln", "searchedUln"),
@@ -208,7 +208,7 @@ fn a_registered_and_updated_learner_comes_back_byte_for_byte() {
                 prop_assert_eq!(&verified[echo], &asked[field], "{}", echo);
             }
             lrs.simulator.register().add_events(uln.as_str().expect("a text"), [event(learner)]);
-            let events = post("/v1/learning-events/search", asked).ok();
+            let events = post("/v1/learning-events/search", asked).expect_success();
             prop_assert_eq!(&events["incomingUln"], &uln);
             if learner["abilityToShare"] == "SEEN_NOT_SHARED" {
                 prop_assert_eq!(&events["events"], &json!([]));
@@ -220,7 +220,7 @@ fn a_registered_and_updated_learner_comes_back_byte_for_byte() {
                     prop_assert_eq!(read.and_then(|read| read.get(field)), sent, "{}", field);
                 }
             }
-            let rows = post("/v1/learners/retrieve-ulns", json!({"ulns": [uln]})).ok();
+            let rows = post("/v1/learners/retrieve-ulns", json!({"ulns": [uln]})).expect_success();
             for field in ["givenName", "familyName", "dateOfBirth", "gender"] {
                 prop_assert_eq!(&rows["learners"][0][field], &learner[field], "{}", field);
             }
@@ -232,12 +232,12 @@ fn a_registered_and_updated_learner_comes_back_byte_for_byte() {
 
 #[tokio::test]
 async fn the_names_that_break_hand_written_soap_do_not_break() {
-    let lrs = Lrs::with_learners(&[
+    let lrs = SimulatedLrs::with_learners(&[
         json!({"uln": "3000000126", "givenName": "Li", "familyName": "Zoë O'Neill-Siân", "dateOfBirth": "2004-02-29", "gender": "FEMALE",
                "lastKnownPostCode": "ZZ1 1AA", "schoolAtAge16": "Smith & Sons <\"North\">"}),
     ]);
     let search = json!({"uln": "3000000126", "givenName": "Li", "familyName": "Zoë O'Neill-Siân"});
-    let found = Gateway::to(&lrs.url()).caller().post("/v1/learners/find-by-uln", &search).await.ok();
+    let found = TestGateway::to(&lrs.url()).caller().post("/v1/learners/find-by-uln", &search).await.expect_success();
     assert_eq!(found["learners"][0]["schoolAtAge16"], "Smith & Sons <\"North\">");
     assert_eq!(found["learners"][0]["familyName"], "Zoë O'Neill-Siân");
 }

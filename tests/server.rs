@@ -21,8 +21,8 @@ use serde_json::{Value, json};
 use crate::support::caller::{self, Answer, Caller};
 use crate::support::certificates::Authority;
 use crate::support::gateway::Options;
-use crate::support::program::{Program, Setup, run, stderr};
-use crate::support::{Gateway, Lrs};
+use crate::support::program::{ConfigDirectory, TestProgram, run, stderr};
+use crate::support::{SimulatedLrs, TestGateway};
 
 const FIND: &str = "/v1/learners/find-by-uln";
 const LIVE: &[u8] = b"GET /health/live HTTP/1.1\r\nHost: gateway\r\n\r\n";
@@ -33,8 +33,8 @@ fn search() -> Value {
 }
 
 /// A configuration with a certificate of this authority.
-fn with_tls(lrs_url: &str, authority: &Authority) -> Setup {
-    let setup = Setup::new(lrs_url);
+fn with_tls(lrs_url: &str, authority: &Authority) -> ConfigDirectory {
+    let setup = ConfigDirectory::new(lrs_url);
     let config = std::fs::read_to_string(setup.path("gateway.toml")).expect("written");
     let tls = "workers = 1\ntls = { certificate_file = \"server.pem\", key_file = \"server.key\" }";
     let limits =
@@ -97,10 +97,10 @@ fn lives(stream: &mut (impl std::io::Read + std::io::Write)) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_renewed_certificate_is_shown_within_seconds_and_no_call_fails() {
-    let lrs = Lrs::with(&SimulatorSettings { latency_milliseconds: 50, ..SimulatorSettings::default() });
+    let lrs = SimulatedLrs::with(&SimulatorSettings { latency_milliseconds: 50, ..SimulatorSettings::default() });
     let authority = Authority::new();
     let setup = with_tls(&lrs.url(), &authority);
-    let mut program = Program::start(&["serve", "--config", &setup.config()], &[]);
+    let mut program = TestProgram::start(&["serve", "--config", &setup.config()], &[]);
     let address = address_of(&program.wait_for("serving"));
     let claims = caller::claims(json!({"org": null, "realm": {"ukprn": "10088881"}}));
     let token =
@@ -154,7 +154,7 @@ fn a_pair_that_does_not_fit_or_cannot_be_read_leaves_the_old_one_and_is_told_onc
     let setup = with_tls("http://127.0.0.1:1", &authority);
     let ca = authority.ca_file();
     let old = std::fs::read_to_string(setup.path("server.pem")).expect("written");
-    let mut program = Program::start(&["serve", "--config", &setup.config()], &[]);
+    let mut program = TestProgram::start(&["serve", "--config", &setup.config()], &[]);
     let address = address_of(&program.wait_for("serving"));
     let [certificate, key] = authority.certify("127.0.0.1");
     setup.write("server.pem", &certificate);
@@ -190,7 +190,7 @@ fn check_config_tells_when_the_certificate_ends_and_that_it_has() {
     let said = stderr(&output);
     assert!(!output.status.success() && said.contains("server.tls: the certificate is not valid now"), "{said}");
     // It is shown all the same: who looks after it is told, and may have another in a minute.
-    let mut program = Program::start(&["serve", "--config", &setup.config()], &[]);
+    let mut program = TestProgram::start(&["serve", "--config", &setup.config()], &[]);
     program.wait_for("server certificate not valid: clients will refuse to connect");
     program.wait_for("serving");
 
@@ -200,7 +200,7 @@ fn check_config_tells_when_the_certificate_ends_and_that_it_has() {
 
 #[test]
 fn origins_and_numbers_that_cannot_be_meant_are_problems() {
-    let setup = Setup::new("http://127.0.0.1:1");
+    let setup = ConfigDirectory::new("http://127.0.0.1:1");
     let config = std::fs::read_to_string(setup.path("gateway.toml")).expect("written");
     let with = |settings: &str| setup.write("gateway.toml", &config.replace("workers = 1", &format!("workers = 1\n{settings}")));
     with("cors_origins = [\"https://mis.example\", \"*\", \"https://mis.example/\"]");
@@ -216,7 +216,7 @@ fn origins_and_numbers_that_cannot_be_meant_are_problems() {
 fn tls_is_1_2_or_newer() {
     let authority = Authority::new();
     let setup = with_tls("http://127.0.0.1:1", &authority);
-    let mut program = Program::start(&["serve", "--config", &setup.config()], &[]);
+    let mut program = TestProgram::start(&["serve", "--config", &setup.config()], &[]);
     let address = address_of(&program.wait_for("serving"));
     for version in [&rustls::version::TLS12, &rustls::version::TLS13] {
         lives(&mut handshake(address, &authority.ca_file(), &[version]));
@@ -251,9 +251,9 @@ fn short() -> ConnectionLimits {
 }
 
 /// A gateway with these bounds, in front of nothing.
-fn bounded(bounds: ConnectionLimits) -> (Gateway, SocketAddr) {
+fn bounded(bounds: ConnectionLimits) -> (TestGateway, SocketAddr) {
     let serving = ServerOptions { connection_limits: bounds, ..ServerOptions::default() };
-    let gateway = Gateway::with("http://127.0.0.1:1", Options { serving, ..Options::default() });
+    let gateway = TestGateway::with("http://127.0.0.1:1", Options { serving, ..Options::default() });
     let address = gateway.url().trim_start_matches("http://").parse().expect("an address");
     (gateway, address)
 }
@@ -315,7 +315,7 @@ fn who_says_nothing_is_not_listened_to_for_ever() {
     let (authority, serving) = (Authority::new(), ServerOptions { connection_limits: short(), ..ServerOptions::default() });
     let (certificate, key) = authority.issue("127.0.0.1");
     let tls = Some(tls::server_config(&certificate, &key, None).expect("files"));
-    let gateway = Gateway::with("http://127.0.0.1:1", Options { serving: ServerOptions { tls, ..serving }, ..Options::default() });
+    let gateway = TestGateway::with("http://127.0.0.1:1", Options { serving: ServerOptions { tls, ..serving }, ..Options::default() });
     let address = gateway.url().trim_start_matches("http://").parse().expect("an address");
     let (mut silent, begun) = (connect(address), Instant::now());
     let _ = silent.read_to_end(&mut Vec::new());
@@ -325,12 +325,12 @@ fn who_says_nothing_is_not_listened_to_for_ever() {
 
 #[test]
 fn calls_that_take_longer_than_the_bounds_are_not_cut() {
-    let lrs = Lrs::with(&SimulatorSettings { latency_milliseconds: 4000, ..SimulatorSettings::default() });
+    let lrs = SimulatedLrs::with(&SimulatorSettings { latency_milliseconds: 4000, ..SimulatorSettings::default() });
     let serving = ServerOptions { connection_limits: short(), ..ServerOptions::default() };
-    let gateway = Gateway::with(&lrs.url(), Options { serving, ..Options::default() });
+    let gateway = TestGateway::with(&lrs.url(), Options { serving, ..Options::default() });
     let caller = gateway.caller();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    runtime.block_on(async { caller.post(FIND, &search()).await }).ok();
+    runtime.block_on(async { caller.post(FIND, &search()).await }).expect_success();
 }
 
 /// Everything until the connection is closed.
@@ -346,7 +346,7 @@ async fn large_headers_are_refused_in_words() {
     gateway.caller().with_header("X-Large", large).post(FIND, &search()).await.problem(431, "headers_too_large");
     gateway.caller().request("GET", &format!("/health/live?{large}")).await.problem(431, "headers_too_large");
     let medium: &'static str = Box::leak("x".repeat(24 * 1024).into_boxed_str());
-    gateway.caller().with_header("X-Large", medium).request("GET", "/health/live").await.ok();
+    gateway.caller().with_header("X-Large", medium).request("GET", "/health/live").await.expect_success();
     // Beyond that the framework refuses: without a document, and without reading on.
     let many = (0..200).map(|number| format!("X-{number}: y\r\n")).collect::<String>();
     for headers in [format!("X-Large: {}\r\n", "x".repeat(130 * 1024)), many] {
@@ -358,7 +358,7 @@ async fn large_headers_are_refused_in_words() {
         let answer = String::from_utf8(answer.await.expect("no panic")).expect("text");
         assert!(answer.starts_with("HTTP/1.1 431 "), "{answer}");
     }
-    gateway.caller().request("GET", "/health/live").await.ok();
+    gateway.caller().request("GET", "/health/live").await.expect_success();
 }
 
 #[test]
@@ -475,7 +475,7 @@ async fn the_page_has_nothing_that_its_policy_forbids() {
 async fn a_server_with_tls_says_so_and_operators_get_the_same_headers() {
     let authority = Authority::new();
     let setup = with_tls("http://127.0.0.1:1", &authority);
-    let mut program = Program::start(&["serve", "--config", &setup.config()], &[]);
+    let mut program = TestProgram::start(&["serve", "--config", &setup.config()], &[]);
     let serving = program.wait_for("serving");
     let client = HttpClientFactory::new(Some(&authority.ca_file()), Duration::from_secs(5)).and_then(|transport| transport.client(None));
     let caller = Caller::new(format!("https://{}", address_of(&serving))).through(client.expect("a client"));
@@ -508,7 +508,7 @@ async fn pages_of_configured_origins_may_call_and_others_may_not() {
     let serving = ServerOptions { cors, ..ServerOptions::default() };
     let limit = Limit { per_minute: 1, burst: 1 };
     let rates = Rates { organisation: limit, person: limit, searches: limit };
-    let gateway = Gateway::with("http://127.0.0.1:1", Options { rates, serving, ..Options::default() });
+    let gateway = TestGateway::with("http://127.0.0.1:1", Options { rates, serving, ..Options::default() });
     let client = reqwest::Client::builder().no_proxy().build().expect("a client");
     let ask = async |origin: &str, path: &str| {
         let request = client.request(reqwest::Method::OPTIONS, format!("{}{path}", gateway.url())).header("Origin", origin);

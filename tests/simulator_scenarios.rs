@@ -12,7 +12,7 @@ use lrs_gateway::simulator::{Fault, FaultStep, SimulatorSettings, TlsFiles};
 use serde_json::json;
 
 use crate::support::contract::Contract;
-use crate::support::{Gateway, Lrs};
+use crate::support::{SimulatedLrs, TestGateway};
 
 const BY_ULN: &str = include_str!("golden/find-by-uln.request.xml");
 const BY_DEMOGRAPHICS: &str = include_str!("golden/find-by-demographics-plain.request.xml");
@@ -23,7 +23,7 @@ const GET_ACHIEVEMENTS: &str = include_str!("golden/get-achievement-batch.reques
 
 /// An LRS that plays something, and somebody who asks it.
 struct Rehearsing {
-    lrs: Lrs,
+    lrs: SimulatedLrs,
     http: reqwest::Client,
 }
 
@@ -42,7 +42,7 @@ impl Rehearsing {
     fn with(settings: &SimulatorSettings) -> Self {
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let http = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().expect("a client");
-        Self { lrs: Lrs::with(settings), http }
+        Self { lrs: SimulatedLrs::with(settings), http }
     }
 
     fn play(steps: impl Into<Vec<FaultStep>>) -> Self {
@@ -323,16 +323,16 @@ async fn a_lost_answer_waits_until_no_step_is_played() {
 
 #[tokio::test]
 async fn the_gateway_does_not_know_what_became_of_a_registration_that_was_reset() {
-    let lrs = Lrs::start();
-    let gateway = Gateway::to(&lrs.url());
+    let lrs = SimulatedLrs::start();
+    let gateway = TestGateway::to(&lrs.url());
     let search = json!({"givenName": "Ines", "familyName": "Thistlewood", "dateOfBirth": "2007-11-30", "gender": "NOT_KNOWN",
         "lastKnownPostCode": "ZZ7 7JJ"});
     let ines = serde_json::from_str(include_str!("golden/register-plain.call.json")).expect("JSON");
     let find = "/v1/learners/find-by-demographics";
-    assert_eq!(gateway.caller().post(find, &search).await.ok()["outcome"], "NO_MATCH");
+    assert_eq!(gateway.caller().post(find, &search).await.expect_success()["outcome"], "NO_MATCH");
     lrs.simulator.inject_faults(vec![FaultStep::new(Fault::ResetAfter).for_operation("RegisterLearner").times(1)]);
     let problem = gateway.caller().post("/v1/learners/register", &ines).await.problem(504, "lrs_timeout");
     assert_eq!(problem["outcomeUnknown"], true, "{problem}");
     assert_eq!((lrs.simulator.request_count("RegisterLearner"), lrs.simulator.executed_count("RegisterLearner")), (1, 1));
-    assert_eq!(gateway.caller().post(find, &search).await.ok()["outcome"], "EXACT_MATCH");
+    assert_eq!(gateway.caller().post(find, &search).await.expect_success()["outcome"], "EXACT_MATCH");
 }

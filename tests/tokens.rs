@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::support::caller::{AUDIENCE, ISSUER, SECRET, claims, token};
 use crate::support::fake_server::soap;
 use crate::support::gateway::{AWARDING, Options, claim_names, hmac_issuer};
-use crate::support::{Gateway, Peer};
+use crate::support::{FakeServer, TestGateway};
 
 const FIND: &str = "/v1/learners/find-by-uln";
 
@@ -20,8 +20,8 @@ fn search() -> Value {
 }
 
 /// An LRS that finds nobody, and counts.
-fn lrs() -> Peer {
-    Peer::answering(soap(
+fn lrs() -> FakeServer {
+    FakeServer::with_response(soap(
         200,
         "<n:FindLearnerResponse xmlns:n=\"http://api.lrs.miap.gov.uk/findmsg\"><ResponseCode>WSRC0001</ResponseCode></n:FindLearnerResponse>",
     ))
@@ -40,7 +40,7 @@ fn seconds_from_now(seconds: i64) -> i64 {
 #[tokio::test]
 async fn without_a_token_nothing_is_said_about_one() {
     let peer = lrs();
-    let gateway = Gateway::to(&peer.url());
+    let gateway = TestGateway::to(&peer.url());
     for header in [None, Some("Basic am86ZG9l"), Some("Bearer"), Some("")] {
         let answer = gateway.caller().with_authorization(header).post(FIND, &search()).await;
         answer.problem(401, "missing_token");
@@ -52,7 +52,7 @@ async fn without_a_token_nothing_is_said_about_one() {
 #[tokio::test]
 async fn tokens_that_are_not_good_are_refused_with_the_reason() {
     let peer = lrs();
-    let gateway = Gateway::to(&peer.url());
+    let gateway = TestGateway::to(&peer.url());
     let good = token(json!({}));
     let (signed, _) = good.rsplit_once('.').expect("three parts");
     let (_, payload) = signed.split_once('.').expect("three parts");
@@ -89,15 +89,15 @@ async fn tokens_that_are_not_good_are_refused_with_the_reason() {
         assert!(answer.header("www-authenticate").starts_with("Bearer error=\"invalid_token\""), "{answer:?}");
     }
     assert!(peer.received().is_empty(), "nothing reaches LRS");
-    gateway.caller().with_token(&good).post(FIND, &search()).await.ok();
+    gateway.caller().with_token(&good).post(FIND, &search()).await.expect_success();
 }
 
 #[tokio::test]
 async fn clocks_may_differ_by_half_a_minute() {
     let peer = lrs();
-    let gateway = Gateway::to(&peer.url());
+    let gateway = TestGateway::to(&peer.url());
     let caller = gateway.caller().with_claims(json!({"exp": seconds_from_now(-10), "nbf": seconds_from_now(10)}));
-    caller.post(FIND, &search()).await.ok();
+    caller.post(FIND, &search()).await.expect_success();
 }
 
 /// A gateway that trusts one public key, and what its owner signs with.
@@ -124,9 +124,9 @@ async fn every_public_key_algorithm_is_verified_and_none_of_the_others_accepted_
     ];
     for (name, algorithm, kind, read) in kinds {
         let (pair, issuer) = with_public_key(name, kind);
-        let gateway = Gateway::with(&peer.url(), Options { issuers: vec![issuer], ..Options::default() });
+        let gateway = TestGateway::with(&peer.url(), Options { issuers: vec![issuer], ..Options::default() });
         let key = read(pair.serialize_pem().as_bytes()).expect(name);
-        gateway.caller().with_token(&signed(algorithm, &key, json!({}))).post(FIND, &search()).await.ok();
+        gateway.caller().with_token(&signed(algorithm, &key, json!({}))).post(FIND, &search()).await.expect_success();
 
         // Another key of the same kind.
         let (stranger, _) = with_public_key(name, kind);
@@ -158,10 +158,10 @@ async fn each_issuer_vouches_with_its_own_key_only() {
         IssuerKey::from_hmac_secret(b"the second issuer's secret, long enough").expect("long enough"),
         claim_names(),
     );
-    let gateway = Gateway::with(&peer.url(), Options { issuers: vec![public, other], ..Options::default() });
+    let gateway = TestGateway::with(&peer.url(), Options { issuers: vec![public, other], ..Options::default() });
     let key = EncodingKey::from_ec_pem(pair.serialize_pem().as_bytes()).expect("a key");
     let first = signed(jsonwebtoken::Algorithm::ES256, &key, json!({}));
-    gateway.caller().with_token(&first).post(FIND, &search()).await.ok();
+    gateway.caller().with_token(&first).post(FIND, &search()).await.expect_success();
     let in_the_others_name = signed(jsonwebtoken::Algorithm::ES256, &key, json!({"iss": "https://second.example/"}));
     gateway.caller().with_token(&in_the_others_name).post(FIND, &search()).await.problem(401, "invalid_token");
 }
@@ -169,21 +169,21 @@ async fn each_issuer_vouches_with_its_own_key_only() {
 #[tokio::test]
 async fn a_caller_needs_the_scope() {
     let peer = lrs();
-    let gateway = Gateway::to(&peer.url());
+    let gateway = TestGateway::to(&peer.url());
     for scope in [json!("learners:write learners:readx"), json!(""), json!(null), json!(["openid"]), json!({"learners:read": true})] {
         let answer = gateway.caller().with_claims(json!({"scope": scope})).post(FIND, &search()).await;
         let problem = answer.problem(403, "insufficient_scope");
         assert!(problem["detail"].as_str().expect("text").contains("learners:read"));
         assert_eq!(answer.header("www-authenticate"), "Bearer error=\"insufficient_scope\", scope=\"learners:read\"");
     }
-    gateway.caller().with_claims(json!({"scope": ["openid", "learners:read"]})).post(FIND, &search()).await.ok();
+    gateway.caller().with_claims(json!({"scope": ["openid", "learners:read"]})).post(FIND, &search()).await.expect_success();
     assert_eq!(peer.received().len(), 1);
 }
 
 #[tokio::test]
 async fn a_caller_acts_for_one_registered_organisation_with_the_product() {
     let peer = lrs();
-    let gateway = Gateway::to(&peer.url());
+    let gateway = TestGateway::to(&peer.url());
     let unknown = json!("10012345");
     for organisation in [unknown, json!(null), json!(["10088881"]), json!(10_088_881), json!("1008888"), json!("")] {
         let answer = gateway.caller().with_claims(json!({"org": organisation})).post(FIND, &search()).await;
@@ -197,34 +197,34 @@ async fn a_caller_acts_for_one_registered_organisation_with_the_product() {
 #[tokio::test]
 async fn the_person_must_be_named_as_lrs_wants_it() {
     let peer = lrs();
-    let gateway = Gateway::to(&peer.url());
+    let gateway = TestGateway::to(&peer.url());
     for user in [json!(""), json!("   "), json!("x".repeat(36)), json!(null), json!(7), json!("bell\u{7}")] {
         let answer = gateway.caller().with_claims(json!({"preferred_username": user})).post(FIND, &search()).await;
         answer.problem(403, "user_name_unusable");
     }
     assert!(peer.received().is_empty(), "nothing reaches LRS");
-    gateway.caller().with_claims(json!({"preferred_username": "é".repeat(35)})).post(FIND, &search()).await.ok();
+    gateway.caller().with_claims(json!({"preferred_username": "é".repeat(35)})).post(FIND, &search()).await.expect_success();
 }
 
 #[tokio::test]
 async fn who_calls_is_asked_before_what_is_wanted() {
     let peer = lrs();
-    let gateway = Gateway::to(&peer.url());
+    let gateway = TestGateway::to(&peer.url());
     gateway.caller().with_authorization(None).post_text(FIND, "text/plain", "nonsense").await.problem(401, "missing_token");
 }
 
 #[tokio::test]
 async fn every_operation_asks_for_the_scope_it_documents() {
     let peer = lrs();
-    let gateway = Gateway::with(&peer.url(), Options { issuers: vec![hmac_issuer()], ..Options::default() });
-    let document = gateway.caller().request("GET", "/openapi.json").await.ok();
+    let gateway = TestGateway::with(&peer.url(), Options { issuers: vec![hmac_issuer()], ..Options::default() });
+    let document = gateway.caller().request("GET", "/openapi.json").await.expect_success();
     let mut operations = 0;
     for (path, item) in document["paths"].as_object().expect("paths").iter().filter(|(path, _)| path.starts_with("/v1/")) {
         for (method, operation) in item.as_object().expect("an object") {
             let Some(scope) = operation.pointer("/security/0/bearer/0").and_then(Value::as_str) else {
                 assert!(["/v1/lrs/status", "/v1/organisation"].contains(&path.as_str()), "what needs no scope: {path}");
                 gateway.caller().with_authorization(None).request(&method.to_uppercase(), path).await.problem(401, "missing_token");
-                gateway.caller().with_claims(json!({"scope": ""})).request(&method.to_uppercase(), path).await.ok();
+                gateway.caller().with_claims(json!({"scope": ""})).request(&method.to_uppercase(), path).await.expect_success();
                 continue;
             };
             let others: Vec<&str> = lrs_gateway::auth::scope::ALL.iter().copied().filter(|other| *other != scope).collect();

@@ -1,8 +1,8 @@
 //! Traces: what a caller has begun is continued, LRS is told, and a collector gets it.
 
-use crate::support::Peer;
+use crate::support::FakeServer;
 use crate::support::fake_server::http;
-use crate::support::program::{Serving, Setup, caller_of};
+use crate::support::program::{ConfigDirectory, ServingProgram, caller_of};
 use crate::support::scripted_lrs::{ANSWER, search};
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
@@ -10,13 +10,13 @@ const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
 #[tokio::test]
 async fn a_trace_goes_through_the_gateway_to_lrs_and_to_the_collector() {
-    let collector = Peer::answering(http(200, "application/x-protobuf", b""));
-    let lrs = Peer::answering(http(200, "text/xml; charset=utf-8", ANSWER.as_bytes()));
-    let setup = Setup::new(&lrs.url());
-    let Serving { mut program, api, .. } = Serving::with(&setup, &[("OTEL_EXPORTER_OTLP_ENDPOINT", &collector.url())]);
+    let collector = FakeServer::with_response(http(200, "application/x-protobuf", b""));
+    let lrs = FakeServer::with_response(http(200, "text/xml; charset=utf-8", ANSWER.as_bytes()));
+    let setup = ConfigDirectory::new(&lrs.url());
+    let ServingProgram { mut program, api, .. } = ServingProgram::with(&setup, &[("OTEL_EXPORTER_OTLP_ENDPOINT", &collector.url())]);
     let caller = caller_of(&api, "10088881");
-    caller.post("/v1/learners/find-by-uln", &search()).await.ok();
-    caller.with_header("traceparent", PARENT).post("/v1/learners/find-by-uln", &search()).await.ok();
+    caller.post("/v1/learners/find-by-uln", &search()).await.expect_success();
+    caller.with_header("traceparent", PARENT).post("/v1/learners/find-by-uln", &search()).await.expect_success();
 
     let sent = lrs.received();
     let [own, continued] = [&sent[0], &sent[1]].map(|request| request.header("traceparent").to_owned());
@@ -44,10 +44,10 @@ async fn a_trace_goes_through_the_gateway_to_lrs_and_to_the_collector() {
 
 #[tokio::test]
 async fn what_fails_is_marked_as_failed() {
-    let collector = Peer::answering(http(200, "application/x-protobuf", b""));
-    let lrs = Peer::answering(http(200, "text/xml; charset=utf-8", b"nonsense"));
-    let setup = Setup::new(&lrs.url());
-    let Serving { mut program, api, .. } = Serving::with(&setup, &[("OTEL_EXPORTER_OTLP_ENDPOINT", &collector.url())]);
+    let collector = FakeServer::with_response(http(200, "application/x-protobuf", b""));
+    let lrs = FakeServer::with_response(http(200, "text/xml; charset=utf-8", b"nonsense"));
+    let setup = ConfigDirectory::new(&lrs.url());
+    let ServingProgram { mut program, api, .. } = ServingProgram::with(&setup, &[("OTEL_EXPORTER_OTLP_ENDPOINT", &collector.url())]);
     caller_of(&api, "10088881").post("/v1/learners/find-by-uln", &search()).await.problem(502, "lrs_bad_response");
     program.wait_for("request");
     program.terminate();
@@ -59,10 +59,10 @@ async fn what_fails_is_marked_as_failed() {
 
 #[tokio::test]
 async fn a_collector_that_is_away_disturbs_nobody() {
-    let lrs = Peer::answering(http(200, "text/xml; charset=utf-8", ANSWER.as_bytes()));
-    let setup = Setup::new(&lrs.url());
-    let Serving { program, api, .. } = Serving::with(&setup, &[("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1")]);
-    caller_of(&api, "10088881").post("/v1/learners/find-by-uln", &search()).await.ok();
+    let lrs = FakeServer::with_response(http(200, "text/xml; charset=utf-8", ANSWER.as_bytes()));
+    let setup = ConfigDirectory::new(&lrs.url());
+    let ServingProgram { program, api, .. } = ServingProgram::with(&setup, &[("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1")]);
+    caller_of(&api, "10088881").post("/v1/learners/find-by-uln", &search()).await.expect_success();
     program.terminate();
     let (ended_well, log) = program.end();
     assert!(ended_well, "{log}");

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::support::batches::{accepted, names, statuses, submit};
+use crate::support::batches::{accepted, mis_identifiers, statuses, submit};
 use crate::support::fake_server::{Reply, soap};
-use crate::support::{Gateway, Lrs, Peer};
+use crate::support::{FakeServer, SimulatedLrs, TestGateway};
 
-fn lrs() -> Lrs {
-    let lrs = Lrs::start();
+fn lrs() -> SimulatedLrs {
+    let lrs = SimulatedLrs::start();
     lrs.simulator.set_job_duration(Duration::ZERO);
     lrs
 }
@@ -24,7 +24,7 @@ fn ana(count: usize) -> Vec<Value> {
 #[tokio::test]
 async fn learners_are_verified_each_by_its_own_values() {
     let lrs = lrs();
-    let gateway = Gateway::to(&lrs.url());
+    let gateway = TestGateway::to(&lrs.url());
     let caller = gateway.caller();
     let mut learners = ana(203);
     learners[1] = json!({"uln": "3000000126", "givenName": "Anna", "familyName": "O'Neill", "dateOfBirth": "2003-04-05"});
@@ -32,10 +32,10 @@ async fn learners_are_verified_each_by_its_own_values() {
     learners[201] = json!({"misIdentifier": "other", "uln": "3000000126", "givenName": "Bob", "familyName": "Smith", "gender": "MALE"});
     let body = json!({"learners": learners, "notifyEmail": "results@mail.example.com"});
     let batch = submit(&caller, "verification-batches", &body).await;
-    let state = batch.when("COMPLETE").await;
+    let state = batch.wait_for_status("COMPLETE").await;
     assert_eq!(statuses(&state), ["COMPLETE", "COMPLETE"]);
     let results = batch.results().await;
-    assert_eq!(names(&results), names(&learners));
+    assert_eq!(mis_identifiers(&results), mis_identifiers(&learners));
     for (position, row) in results.iter().enumerate() {
         let expected = match position {
             1 => ("SIMILAR_MATCH", "WSVRC003"),
@@ -56,12 +56,12 @@ async fn learners_are_verified_each_by_its_own_values() {
 #[tokio::test]
 async fn verifying_is_done_again_by_itself_when_an_answer_is_lost() {
     let lrs = lrs();
-    let gateway = Gateway::to(&lrs.url());
+    let gateway = TestGateway::to(&lrs.url());
     let caller = gateway.caller();
     lrs.simulator.lose_answers("SubmitVerifyBatch", 2);
     lrs.simulator.lose_answers("GetVerifyBatchOutput", 3);
     let batch = submit(&caller, "verification-batches", &json!({"learners": ana(2)})).await;
-    batch.when("COMPLETE").await;
+    batch.wait_for_status("COMPLETE").await;
     assert_eq!(lrs.simulator.jobs().submissions().len(), 3);
     assert_eq!(batch.results().await.len(), 2);
 }
@@ -69,10 +69,10 @@ async fn verifying_is_done_again_by_itself_when_an_answer_is_lost() {
 #[tokio::test]
 async fn a_job_of_the_portal_is_followed() {
     let lrs = lrs();
-    let gateway = Gateway::to(&lrs.url());
+    let gateway = TestGateway::to(&lrs.url());
     let caller = gateway.caller();
     let batch = accepted(&caller, &caller.post("/v1/verification-batches/track", &json!({"lrsJobId": "800002"})).await);
-    let state = batch.when("COMPLETE").await;
+    let state = batch.wait_for_status("COMPLETE").await;
     let results = batch.results().await;
     assert_eq!(state["records"], results.len());
     assert!(!results.is_empty() && results.iter().all(|row| row["verification"]["searchedUln"].is_string()), "{results:?}");
@@ -81,7 +81,7 @@ async fn a_job_of_the_portal_is_followed() {
 #[tokio::test]
 async fn a_learner_without_uln_or_with_a_wrong_one_is_a_mistake() {
     let lrs = lrs();
-    let gateway = Gateway::to(&lrs.url());
+    let gateway = TestGateway::to(&lrs.url());
     let mut learners = ana(3);
     learners[1]["uln"] = json!("3000000127");
     learners[2].as_object_mut().expect("an object").remove("uln");
@@ -107,14 +107,14 @@ async fn an_lrs_that_gives_no_codes_is_understood_by_what_it_gives() {
              <JobFinishedDateTime>2026-07-01 10:05:00</JobFinishedDateTime>{rows}</n:GetVerifyBatchOutputResponse>"
         ),
     );
-    let peer = Peer::start(move |request| {
+    let peer = FakeServer::start(move |request| {
         Reply::Bytes(if request.body.contains("GetVerifyBatchOutput") { done.clone() } else { submitted.clone() })
     });
-    let gateway = Gateway::to(&peer.url());
+    let gateway = TestGateway::to(&peer.url());
     let caller = gateway.caller();
     let learners = json!({"learners": [{"misIdentifier": "STU-0", "uln": "3000000126", "givenName": "Ana", "familyName": "O'Neill"}]});
     let batch = submit(&caller, "verification-batches", &learners).await;
-    assert_eq!(batch.when("COMPLETE").await["parts"][0]["lrsJobId"], "7");
+    assert_eq!(batch.wait_for_status("COMPLETE").await["parts"][0]["lrsJobId"], "7");
     let row = &batch.results().await[0];
     assert_eq!((&row["misIdentifier"], &row["outcome"], row.get("lrsCode")), (&json!("STU-0"), &json!("OTHER"), None));
     assert_eq!(peer.received().iter().filter(|request| request.body.contains("SubmitVerifyBatch ")).count(), 1, "the job was not lost");

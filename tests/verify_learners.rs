@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::support::caller::Answer;
 use crate::support::fake_server::{Reply, soap};
 use crate::support::gateway::Options;
-use crate::support::scripted_lrs::Script;
+use crate::support::scripted_lrs::ScriptedLrs;
 
 const VERIFY: &str = "/v1/learners/verify";
 
@@ -28,7 +28,7 @@ fn answer(xml: &str) -> Reply {
 
 /// Verifies once.
 async fn verify(reply: Reply) -> Answer {
-    Script::new(Options::default(), [reply]).post(VERIFY, &tegan()).await
+    ScriptedLrs::new(Options::default(), [reply]).post(VERIFY, &tegan()).await
 }
 
 #[tokio::test]
@@ -48,7 +48,7 @@ async fn every_code_has_its_outcome_and_undocumented_ones_are_passed_on() {
         let answer = verify(verified(&format!("<SearchedULN>3000000126</SearchedULN><ResponseCode>{code}</ResponseCode>"))).await;
         assert_eq!(answer.header("cache-control"), "no-store");
         let expected = json!({"outcome": outcome, "lrsCode": code, "failures": [], "searchedUln": "3000000126"});
-        assert_eq!(answer.ok(), expected);
+        assert_eq!(answer.expect_success(), expected);
     }
 }
 
@@ -65,11 +65,12 @@ async fn every_flag_says_which_fields_were_compared() {
         ("VRF8", "gender", "gender"),
     ];
     for (flag, field, with) in documented {
-        let result = verify(verified(&format!("<ResponseCode>WSVRC005</ResponseCode><FailureFlag> {flag}\n</FailureFlag>"))).await.ok();
+        let result =
+            verify(verified(&format!("<ResponseCode>WSVRC005</ResponseCode><FailureFlag> {flag}\n</FailureFlag>"))).await.expect_success();
         assert_eq!(result["failures"], json!([{"flag": flag, "field": field, "comparedWith": with}]));
     }
     let flags: String = documented.iter().map(|(flag, ..)| format!("<FailureFlag>{flag}</FailureFlag>")).collect();
-    let result = verify(verified(&format!("<ResponseCode>WSVRC005</ResponseCode>{flags}"))).await.ok();
+    let result = verify(verified(&format!("<ResponseCode>WSVRC005</ResponseCode>{flags}"))).await.expect_success();
     let told: Vec<_> = result["failures"].as_array().expect("a list").iter().map(|failure| failure["flag"].clone()).collect();
     assert_eq!(told, documented.map(|(flag, ..)| json!(flag)));
 }
@@ -78,7 +79,7 @@ async fn every_flag_says_which_fields_were_compared() {
 async fn undocumented_flags_are_passed_on_without_fields_and_empty_ones_are_none() {
     let flags = "<FailureFlag>VRF9</FailureFlag><FailureFlag>VRF1</FailureFlag><FailureFlag>vrf 10</FailureFlag><FailureFlag/>\
         <FailureFlag i:nil=\"true\"/>";
-    let result = verify(verified(&format!("<ResponseCode>WSVRC003</ResponseCode>{flags}"))).await.ok();
+    let result = verify(verified(&format!("<ResponseCode>WSVRC003</ResponseCode>{flags}"))).await.expect_success();
     let expected = json!([{"flag": "VRF9"}, {"flag": "VRF1", "field": "givenName", "comparedWith": "givenName"}, {"flag": "vrf 10"}]);
     assert_eq!(result["failures"], expected);
 }
@@ -96,18 +97,18 @@ async fn every_field_of_the_answer_comes_through() {
         "searchedDateOfBirth": "2004-02-29", "searchedGender": "NOT_SPECIFIED",
         "uln": "3000000258", "familyName": "Quillfeather", "givenName": "Tegan Lowri", "dateOfBirth": "2004-02-28", "gender": "FEMALE",
     });
-    assert_eq!(verify(verified(xml)).await.ok(), expected);
+    assert_eq!(verify(verified(xml)).await.expect_success(), expected);
 }
 
 #[tokio::test]
 async fn what_lrs_leaves_out_sends_empty_or_nil_is_absent_and_odd_values_are_verbatim() {
     for nothing in ["", "<SearchedULN/><SearchedFamilyName/><ULN/><Gender/>", "<SearchedULN i:nil=\"true\"/><DateOfBirth i:nil=\"true\"/>"]
     {
-        let result = verify(verified(&format!("{nothing}<ResponseCode>WSVRC006</ResponseCode>"))).await.ok();
+        let result = verify(verified(&format!("{nothing}<ResponseCode>WSVRC006</ResponseCode>"))).await.expect_success();
         assert_eq!(result, json!({"outcome": "ULN_NOT_FOUND", "lrsCode": "WSVRC006", "failures": []}));
     }
     let odd = "<ResponseCode>WSVRC001</ResponseCode><DateOfBirth>1900-02-29</DateOfBirth><Gender>7</Gender><NewField>x</NewField>";
-    let result = verify(verified(odd)).await.ok();
+    let result = verify(verified(odd)).await.expect_success();
     assert_eq!(result, json!({"outcome": "MATCH", "lrsCode": "WSVRC001", "failures": [], "dateOfBirth": "1900-02-29", "gender": "7"}));
 }
 
@@ -115,7 +116,7 @@ async fn what_lrs_leaves_out_sends_empty_or_nil_is_absent_and_odd_values_are_ver
 async fn a_match_may_have_flags_of_names_compared_crosswise() {
     for flag in ["VRF2", "VRF3", "VRF4", "VRF6"] {
         let xml = format!("<ResponseCode>WSVRC001</ResponseCode><FailureFlag>{flag}</FailureFlag>");
-        let result = verify(verified(&xml)).await.ok();
+        let result = verify(verified(&xml)).await.expect_success();
         assert_eq!((&result["outcome"], &result["failures"][0]["flag"]), (&json!("MATCH"), &json!(flag)));
     }
 }
@@ -124,7 +125,7 @@ async fn a_match_may_have_flags_of_names_compared_crosswise() {
 async fn a_linked_learner_has_the_masters_uln() {
     for (code, outcome) in [("WSVRC002", "LINKED_MATCH"), ("WSVRC004", "LINKED_SIMILAR_MATCH")] {
         let xml = format!("<SearchedULN>3000000126</SearchedULN><ResponseCode>{code}</ResponseCode><ULN>3000000258</ULN>");
-        let result = verify(verified(&xml)).await.ok();
+        let result = verify(verified(&xml)).await.expect_success();
         assert_eq!(result["outcome"], outcome);
         assert_eq!((&result["searchedUln"], &result["uln"]), (&json!("3000000126"), &json!("3000000258")));
     }
@@ -140,8 +141,8 @@ async fn lrs_is_sent_all_that_is_known_and_nil_for_the_rest() {
     ] {
         let mut learner = json!({"uln": "3000000126", "givenName": "Siân <&>", "familyName": "Ó \"Neill\" "});
         learner.as_object_mut().expect("an object").extend(changes.as_object().expect("an object").clone());
-        let script = Script::new(Options::default(), [verified("<ResponseCode>WSVRC001</ResponseCode>")]);
-        script.post(VERIFY, &learner).await.ok();
+        let script = ScriptedLrs::new(Options::default(), [verified("<ResponseCode>WSVRC001</ResponseCode>")]);
+        script.post(VERIFY, &learner).await.expect_success();
         let request = &script.received()[0];
         assert_eq!(request.head.lines().next(), Some("POST /LearnerService.svc HTTP/1.1"));
         assert_eq!(request.header("soapaction"), "\"http://tempuri.org/LearnerPortType/verifyLearner\"");

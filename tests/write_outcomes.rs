@@ -15,11 +15,11 @@ use lrs_gateway::tls::crypto_provider;
 use serde_json::{Value, json};
 
 use crate::support::caller::{Answer, PROVIDER};
-use crate::support::failure::{BAD_RESPONSE, CREDENTIALS, Kind, MAINTENANCE, REJECTED, TIMEOUT, UNAVAILABLE};
+use crate::support::expected_problems::{BAD_RESPONSE, CREDENTIALS, ExpectedProblem, MAINTENANCE, REJECTED, TIMEOUT, UNAVAILABLE};
 use crate::support::fake_server::{Reply, http, soap};
 use crate::support::gateway::Options;
-use crate::support::scripted_lrs::{Script, search};
-use crate::support::{ANY_PORT, Gateway};
+use crate::support::scripted_lrs::{ScriptedLrs, search};
+use crate::support::{ANY_PORT, TestGateway};
 
 const REGISTER: &str = "/v1/learners/register";
 const UPDATE: &str = "/v1/learners/update";
@@ -81,7 +81,7 @@ fn error_code(code: &str) -> Reply {
     Reply::Bytes(fault("soapenv:Server", &format!("<ErrorCode>{code}</ErrorCode>")))
 }
 
-type Case = (&'static str, Reply, Kind);
+type Case = (&'static str, Reply, ExpectedProblem);
 
 /// What leaves open whether LRS did what it was asked to: for a write, no answer is no answer in time.
 fn open() -> Vec<Case> {
@@ -93,7 +93,7 @@ fn open_of_a_read() -> Vec<Case> {
     answer_lost(UNAVAILABLE)
 }
 
-fn answer_lost(told: Kind) -> Vec<Case> {
+fn answer_lost(told: ExpectedProblem) -> Vec<Case> {
     let whole = soap(200, REGISTERED);
     let (half, last) = (whole.len() - 100, whole.len() - 1);
     let gateway_page = http(502, "text/html", b"<html><body>Bad Gateway</body></html>");
@@ -140,7 +140,7 @@ fn settled() -> Vec<Case> {
     ]
 }
 
-fn is_told(what: &str, answer: &Answer, (status, code, retryable, retry_after): Kind, outcome_unknown: bool) {
+fn is_told(what: &str, answer: &Answer, (status, code, retryable, retry_after): ExpectedProblem, outcome_unknown: bool) {
     let problem = answer.problem(status, code);
     assert_eq!(problem["outcomeUnknown"] == json!(true), outcome_unknown, "{what}: {problem}");
     assert_eq!(problem["outcomeUnknown"].is_null(), !outcome_unknown, "{what}: {problem}");
@@ -161,7 +161,7 @@ async fn every(calls: Vec<Call>, options: fn() -> Options, cases: fn() -> Vec<Ca
             replies.push(reply);
             expected.push((what, kind));
         }
-        let script = Script::new(options(), replies);
+        let script = ScriptedLrs::new(options(), replies);
         for (what, kind) in expected {
             let answer = script.post_asking(searches + 1, path, &body).await;
             is_told(&format!("{path}: {what}"), &answer, kind, outcome_unknown);
@@ -204,7 +204,7 @@ async fn a_write_that_lrs_certainly_did_not_do_is_not_said_to_be_unknown() {
 #[tokio::test]
 async fn a_write_that_finds_nobody_to_connect_to_is_not_said_to_be_unknown() {
     let port = TcpListener::bind(ANY_PORT).expect("a free port").local_addr().expect("bound");
-    let gateway = Gateway::to(&format!("http://{port}"));
+    let gateway = TestGateway::to(&format!("http://{port}"));
     for (path, body, _) in writes() {
         is_told(path, &gateway.caller().post(path, &body).await, UNAVAILABLE, false);
     }
@@ -213,7 +213,7 @@ async fn a_write_that_finds_nobody_to_connect_to_is_not_said_to_be_unknown() {
 #[tokio::test]
 async fn a_write_over_a_kept_connection_that_breaks_is_not_repeated() {
     let done = || Reply::Bytes(soap(200, REGISTERED));
-    let script = Script::new(Options::default(), [done(), Reply::ThenReset(Vec::new()), done(), Reply::ThenClose(Vec::new())]);
+    let script = ScriptedLrs::new(Options::default(), [done(), Reply::ThenReset(Vec::new()), done(), Reply::ThenClose(Vec::new())]);
     for _ in 0..2 {
         assert_eq!(script.post(REGISTER, &registration()).await.status, 201);
         is_told("a kept connection", &script.post(REGISTER, &registration()).await, TIMEOUT, true);
@@ -273,7 +273,7 @@ async fn a_write_whose_tls_breaks_after_it_was_sent_has_an_unknown_outcome() {
         let (address, certificate) = breaks_tls_after_the_request();
         let ca_file = directory.path().join("ca.pem");
         std::fs::write(&ca_file, certificate).expect("written");
-        let gateway = Gateway::with(&format!("https://{address}"), trusting(&ca_file));
+        let gateway = TestGateway::with(&format!("https://{address}"), trusting(&ca_file));
         is_told(path, &gateway.caller().post(path, &body).await, TIMEOUT, true);
     }
 }

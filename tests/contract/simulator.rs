@@ -3,19 +3,19 @@
 use lrs_gateway::lrs::Service;
 
 use super::{BY_ULN, FULL, PLAIN, golden, request_with};
-use crate::support::Lrs;
+use crate::support::SimulatedLrs;
 use crate::support::contract::Contract;
 
 /// Somebody who calls the simulator directly.
 pub struct Soap {
-    lrs: Lrs,
+    lrs: SimulatedLrs,
     http: reqwest::Client,
 }
 
 impl Soap {
     pub fn start() -> Self {
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-        Self { lrs: Lrs::start(), http: reqwest::Client::builder().no_proxy().build().expect("a client") }
+        Self { lrs: SimulatedLrs::start(), http: reqwest::Client::builder().no_proxy().build().expect("a client") }
     }
 
     /// Calls anything.

@@ -15,9 +15,9 @@ use crate::support::batches::{learners, submit};
 use crate::support::caller::PROVIDER;
 use crate::support::fake_server::{Reply, http, soap};
 use crate::support::gateway::{AWARDING, Options};
-use crate::support::simulator::open_to_both;
-use crate::support::tcp_proxy::Door;
-use crate::support::{Caller, Gateway, Lrs, Peer};
+use crate::support::simulator::for_both_organisations;
+use crate::support::tcp_proxy::TcpProxy;
+use crate::support::{Caller, FakeServer, SimulatedLrs, TestGateway};
 
 const PROBES: Duration = Duration::from_millis(300);
 /// What a busy machine may add to a time.
@@ -46,7 +46,7 @@ async fn make(caller: &Caller) -> Made {
 }
 
 /// Two organisations that call and call, eight people at a time, while something else goes on.
-async fn under_load<T>(gateway: &Gateway, meanwhile: impl AsyncFnOnce(&RefCell<Vec<Made>>) -> T) -> (Vec<Made>, T) {
+async fn under_load<T>(gateway: &TestGateway, meanwhile: impl AsyncFnOnce(&RefCell<Vec<Made>>) -> T) -> (Vec<Made>, T) {
     let (made, over) = (RefCell::new(Vec::new()), Cell::new(false));
     let callers: Vec<Caller> = (0..8).map(|number| if number % 2 == 0 { gateway.caller() } else { awarding(gateway) }).collect();
     let load = join_all(callers.iter().map(|caller| async {
@@ -65,7 +65,7 @@ async fn under_load<T>(gateway: &Gateway, meanwhile: impl AsyncFnOnce(&RefCell<V
     (made.into_inner(), result)
 }
 
-async fn until_status(gateway: &Gateway, expected: &str) {
+async fn until_status(gateway: &TestGateway, expected: &str) {
     let started = Instant::now();
     while statuses(gateway).await[1] != expected {
         assert!(started.elapsed() < Duration::from_secs(10), "it never is {expected}");
@@ -93,21 +93,21 @@ fn back_after(made: &[Made], moment: Instant) -> Duration {
 #[tokio::test]
 async fn a_dead_lrs_is_told_at_once_and_is_left_alone_but_for_probes_and_is_not_stormed_when_it_is_back() {
     const AT_ONCE: usize = 3;
-    let lrs = Lrs::with(&open_to_both());
-    let door = Door::before(&lrs.url());
+    let lrs = SimulatedLrs::with(&for_both_organisations());
+    let door = TcpProxy::in_front_of(&lrs.url());
     let queue =
         ConcurrencySettings { max_concurrent_calls: AT_ONCE, max_concurrent_calls_per_organisation: 2, ..ConcurrencySettings::default() };
-    let gateway = Gateway::with(&door.url(), Options { queue, ..breaking() });
+    let gateway = TestGateway::with(&door.url(), Options { queue, ..breaking() });
     let (made, (dead, alive)) = under_load(&gateway, async |_| {
-        door.set_dead(true);
+        door.set_unreachable(true);
         until_status(&gateway, "UNAVAILABLE").await;
         // Those who were on their way when it opened.
         tokio::time::sleep(Duration::from_millis(100)).await;
         let dead = Instant::now();
         tokio::time::sleep(PROBES * 5).await;
-        door.linger(Duration::from_millis(20));
+        door.set_delay(Duration::from_millis(20));
         let alive = Instant::now();
-        door.set_dead(false);
+        door.set_unreachable(false);
         until_status(&gateway, "DEGRADED").await;
         tokio::time::sleep(PROBES * 2).await;
         (dead, alive)
@@ -115,30 +115,30 @@ async fn a_dead_lrs_is_told_at_once_and_is_left_alone_but_for_probes_and_is_not_
     .await;
 
     are_told_at_once(&made.iter().filter(|one| one.at > dead && one.at + one.took < alive).collect::<Vec<_>>());
-    let came: Vec<Instant> = door.came("").into_iter().map(|(at, _)| at).collect();
+    let came: Vec<Instant> = door.arrivals("").into_iter().map(|(at, _)| at).collect();
     let probes: Vec<Instant> = came.iter().copied().filter(|at| (dead..alive).contains(at)).collect();
     // One an interval is let out; how far apart they arrive, a busy machine decides.
     let most = 2 + usize::try_from((alive - dead).as_millis() / PROBES.as_millis()).expect("a few");
     assert!((2..=most).contains(&probes.len()), "{} requests came in {:?}", probes.len(), alive - dead);
 
     assert!(back_after(&made, alive) < PROBES + SLACK, "{:?}", back_after(&made, alive));
-    assert!(door.most_inside() <= AT_ONCE, "{} at once", door.most_inside());
+    assert!(door.max_concurrent() <= AT_ONCE, "{} at once", door.max_concurrent());
     let after: Vec<&Made> = made.iter().filter(|one| one.at > alive + PROBES + SLACK).collect();
     assert!(after.iter().all(|one| one.status == 200), "{after:?}");
 }
 
 #[tokio::test]
 async fn an_lrs_to_which_nobody_can_connect_is_tried_again_by_itself() {
-    let mut lrs = Lrs::with(&open_to_both());
-    let gateway = Gateway::with(&lrs.url(), breaking());
-    lrs.die();
+    let mut lrs = SimulatedLrs::with(&for_both_organisations());
+    let gateway = TestGateway::with(&lrs.url(), breaking());
+    lrs.stop();
     let (made, risen) = under_load(&gateway, async |made| {
         until_status(&gateway, "UNAVAILABLE").await;
         made.borrow_mut().clear();
         tokio::time::sleep(PROBES * 4).await;
         are_told_at_once(&made.borrow().iter().collect::<Vec<_>>());
         let risen = Instant::now();
-        lrs.rise();
+        lrs.restart();
         until_status(&gateway, "DEGRADED").await;
         tokio::time::sleep(PROBES).await;
         risen
@@ -149,11 +149,11 @@ async fn an_lrs_to_which_nobody_can_connect_is_tried_again_by_itself() {
 
 #[tokio::test]
 async fn what_is_not_sent_to_a_dead_lrs_has_no_unknown_outcome_and_batches_wait_for_it() {
-    let mut lrs = Lrs::start();
+    let mut lrs = SimulatedLrs::start();
     lrs.simulator.set_job_duration(Duration::ZERO);
-    let gateway = Gateway::with(&lrs.url(), Options { organisations: Options::default().organisations, ..breaking() });
+    let gateway = TestGateway::with(&lrs.url(), Options { organisations: Options::default().organisations, ..breaking() });
     let caller = gateway.caller();
-    lrs.die();
+    lrs.stop();
     for _ in 0..5 {
         caller.post(FIND, &ana()).await.problem(503, "lrs_unavailable");
     }
@@ -166,8 +166,8 @@ async fn what_is_not_sent_to_a_dead_lrs_has_no_unknown_outcome_and_batches_wait_
         assert!(started.elapsed() < Duration::from_secs(10), "{}", batch.state().await);
     }
     assert_eq!(batch.state().await["parts"][0]["status"], "WAITING");
-    lrs.rise();
-    batch.when("COMPLETE").await;
+    lrs.restart();
+    batch.wait_for_status("COMPLETE").await;
     assert_eq!((lrs.simulator.request_count("SubmitBatch"), lrs.simulator.request_count("RegisterLearner")), (1, 0));
     assert_eq!(statuses(&gateway).await[1], "DEGRADED", "a batch is a probe too");
 }
@@ -177,7 +177,7 @@ const NOBODY: &str = "<n:FindLearnerResponse xmlns:n=\"http://api.lrs.miap.gov.u
     </n:FindLearnerResponse>";
 
 /// One organisation calls again and again and fails each time, as the other does not.
-async fn one_fails_and_the_other_does_not(gateway: &Gateway, status: u16, code: &str) {
+async fn one_fails_and_the_other_does_not(gateway: &TestGateway, status: u16, code: &str) {
     let (one, other) = (gateway.caller(), awarding(gateway));
     for _ in 0..12 {
         one.post(FIND, &ana()).await.problem(status, code);
@@ -193,29 +193,29 @@ async fn one_fails_and_the_other_does_not(gateway: &Gateway, status: u16, code: 
 
 #[tokio::test]
 async fn the_bad_password_or_certificate_of_one_organisation_does_not_close_lrs_for_others() {
-    let lrs = Lrs::with(&open_to_both());
+    let lrs = SimulatedLrs::with(&for_both_organisations());
     let organisations = both("a-wrong-password");
-    let gateway = Gateway::with(&lrs.url(), Options { organisations, ..breaking() });
+    let gateway = TestGateway::with(&lrs.url(), Options { organisations, ..breaking() });
     one_fails_and_the_other_does_not(&gateway, 502, "lrs_credentials_rejected").await;
     assert_eq!(statuses(&gateway).await, ["AVAILABLE"; 4]);
     assert_eq!(lrs.simulator.request_count("FindLearnerByULN"), 49, "nobody was kept from LRS");
 
-    let certificates = Peer::start(|request| {
+    let certificates = FakeServer::start(|request| {
         let refused = http(403, "text/html", b"<html>403.7 Client certificate required</html>");
         Reply::Bytes(if request.body.contains(PROVIDER) { refused } else { soap(200, NOBODY) })
     });
-    let gateway = Gateway::with(&certificates.url(), breaking());
+    let gateway = TestGateway::with(&certificates.url(), breaking());
     one_fails_and_the_other_does_not(&gateway, 502, "lrs_credentials_rejected").await;
     assert_eq!(statuses(&gateway).await, ["AVAILABLE"; 4]);
 }
 
 #[tokio::test]
 async fn an_organisation_whose_connections_alone_break_does_not_close_lrs_for_others() {
-    let peer = Peer::start(|request| {
+    let peer = FakeServer::start(|request| {
         let breaks = request.body.contains(PROVIDER);
         if breaks { Reply::ThenClose(Vec::new()) } else { Reply::Bytes(soap(200, NOBODY)) }
     });
-    let gateway = Gateway::with(&peer.url(), breaking());
+    let gateway = TestGateway::with(&peer.url(), breaking());
     assert_eq!(awarding(&gateway).post(FIND, &ana()).await.status, 200);
     one_fails_and_the_other_does_not(&gateway, 503, "lrs_unavailable").await;
     assert_eq!(statuses(&gateway).await[1], "DEGRADED");
@@ -228,8 +228,8 @@ async fn an_outage_of_one_service_closes_no_other() {
     for (service, broken, element, whole, of) in
         [(Service::Learner, FIND, "FindLearnerByULN", EVENTS, 1), (Service::LearnerR9, EVENTS, "GetLearnerLearningEvents", FIND, 2)]
     {
-        let lrs = Lrs::start();
-        let gateway = Gateway::with(&lrs.url(), breaking());
+        let lrs = SimulatedLrs::start();
+        let gateway = TestGateway::with(&lrs.url(), breaking());
         let caller = gateway.caller();
         lrs.simulator.inject_faults(vec![FaultStep { service: Some(service), ..FaultStep::new(Fault::Refuse) }]);
         let body = ana();
@@ -237,7 +237,7 @@ async fn an_outage_of_one_service_closes_no_other() {
         calls.for_each(async |answer| drop(answer.problem(503, "lrs_unavailable"))).await;
         let asked = lrs.simulator.request_count(element);
         assert!((5..=6).contains(&asked), "it is closed after five: {asked}");
-        assert_eq!(caller.post(whole, &body).await.ok()["outcome"], "EXACT_MATCH");
+        assert_eq!(caller.post(whole, &body).await.expect_success()["outcome"], "EXACT_MATCH");
         let mut expected = ["UNAVAILABLE", "AVAILABLE", "AVAILABLE", "AVAILABLE"];
         expected[of] = "UNAVAILABLE";
         assert_eq!(statuses(&gateway).await, expected);

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::{EVENTS, FIND, REGISTER, ana, awarding, newcomer, status, statuses};
 use crate::support::batches::{learners, submit};
 use crate::support::gateway::Options;
-use crate::support::{Gateway, Lrs};
+use crate::support::{SimulatedLrs, TestGateway};
 
 const NOTE: &str = "Yearly maintenance of LRS: see its website.";
 
@@ -27,16 +27,16 @@ fn announced(window: &MaintenanceWindow) -> Options {
     Options { maintenance: vec![window.clone()], ..Options::default() }
 }
 
-fn nothing_came(lrs: &Lrs) {
+fn nothing_came(lrs: &SimulatedLrs) {
     let counted = lrs.simulator.request_counts();
     assert!(counted.is_empty(), "{counted:?}");
 }
 
 #[tokio::test]
 async fn during_announced_maintenance_callers_are_told_until_when_and_nothing_is_sent() {
-    let lrs = Lrs::start();
+    let lrs = SimulatedLrs::start();
     let window = until(Duration::from_secs(600));
-    let gateway = Gateway::with(&lrs.url(), announced(&window));
+    let gateway = TestGateway::with(&lrs.url(), announced(&window));
     for (path, body) in [(FIND, ana()), (EVENTS, ana()), (REGISTER, newcomer(0).0), ("/v1/learners/obtain-uln", newcomer(0).0)] {
         let answer = gateway.caller().post(path, &body).await;
         let problem = answer.problem(503, "lrs_maintenance");
@@ -50,8 +50,8 @@ async fn during_announced_maintenance_callers_are_told_until_when_and_nothing_is
 
 #[tokio::test]
 async fn nobody_is_asked_to_wait_for_more_than_a_day() {
-    let lrs = Lrs::start();
-    let gateway = Gateway::with(&lrs.url(), announced(&until(Duration::from_secs(14 * 24 * 60 * 60))));
+    let lrs = SimulatedLrs::start();
+    let gateway = TestGateway::with(&lrs.url(), announced(&until(Duration::from_secs(14 * 24 * 60 * 60))));
     let answer = gateway.caller().post(FIND, &ana()).await;
     answer.problem(503, "lrs_maintenance");
     assert_eq!(answer.header("retry-after"), "86400");
@@ -59,28 +59,28 @@ async fn nobody_is_asked_to_wait_for_more_than_a_day() {
 
 #[tokio::test]
 async fn a_request_that_is_wrong_is_told_so_during_maintenance_too() {
-    let lrs = Lrs::start();
-    let gateway = Gateway::with(&lrs.url(), announced(&until(Duration::from_secs(600))));
+    let lrs = SimulatedLrs::start();
+    let gateway = TestGateway::with(&lrs.url(), announced(&until(Duration::from_secs(600))));
     gateway.caller().post(FIND, &json!({"uln": "3000000127"})).await.problem(422, "validation_failed");
 }
 
 #[tokio::test]
 async fn maintenance_that_is_over_or_still_to_come_is_none() {
-    let lrs = Lrs::start();
+    let lrs = SimulatedLrs::start();
     let now = Timestamp::now();
     let window = |from: i64, until: i64| {
         let at = |minutes| now + SignedDuration::from_mins(minutes);
         MaintenanceWindow { starts_at: at(from), ends_at: at(until), note: None }
     };
     let maintenance = vec![window(-120, -60), window(60, 120)];
-    let gateway = Gateway::with(&lrs.url(), Options { maintenance, ..Options::default() });
+    let gateway = TestGateway::with(&lrs.url(), Options { maintenance, ..Options::default() });
     assert_eq!(gateway.caller().post(FIND, &ana()).await.status, 200);
     assert_eq!(statuses(&gateway).await, ["AVAILABLE"; 4]);
 }
 
 #[tokio::test]
 async fn a_batch_is_accepted_during_announced_maintenance_and_done_by_itself_after_it() {
-    let lrs = Lrs::start();
+    let lrs = SimulatedLrs::start();
     lrs.simulator.set_job_duration(Duration::ZERO);
     // It lasts longer than a batch is followed: that time is not counted.
     let (window, horizon) = (until(Duration::from_secs(3)), Duration::from_secs(2));
@@ -88,7 +88,7 @@ async fn a_batch_is_accepted_during_announced_maintenance_and_done_by_itself_aft
     let options = announced(&window);
     let jobs = BatchSettings { tracking_timeout: horizon, maintenance: options.maintenance.clone(), ..options.jobs };
     let kept = horizon + jobs.retention;
-    let gateway = Gateway::with(&lrs.url(), Options { jobs, ..options });
+    let gateway = TestGateway::with(&lrs.url(), Options { jobs, ..options });
     let caller = gateway.caller();
     let batch = submit(&caller, "registration-batches", &json!({"jobType": "FULL", "learners": learners(3)})).await;
     let held = loop {
@@ -110,7 +110,7 @@ async fn a_batch_is_accepted_during_announced_maintenance_and_done_by_itself_aft
     if Timestamp::now() < window.ends_at {
         nothing_came(&lrs);
     }
-    let state = batch.when("COMPLETE").await;
+    let state = batch.wait_for_status("COMPLETE").await;
     assert!(Timestamp::now() >= window.ends_at, "not before: {state}");
     assert!(state["parts"][0].get("reason").is_none(), "{state}");
     assert_eq!(lrs.simulator.request_count("SubmitBatch"), 1);
@@ -119,9 +119,9 @@ async fn a_batch_is_accepted_during_announced_maintenance_and_done_by_itself_aft
 
 #[tokio::test]
 async fn announced_maintenance_is_told_with_its_beginning_its_end_and_what_the_operator_says() {
-    let lrs = Lrs::start();
+    let lrs = SimulatedLrs::start();
     let window = until(Duration::from_millis(1500));
-    let gateway = Gateway::with(&lrs.url(), announced(&window));
+    let gateway = TestGateway::with(&lrs.url(), announced(&window));
     let during = status(&gateway).await;
     assert_eq!(during["status"], "MAINTENANCE");
     let same = |told: &Value, moment: Timestamp| {
@@ -152,9 +152,9 @@ async fn announced_maintenance_is_told_with_its_beginning_its_end_and_what_the_o
 
 #[tokio::test]
 async fn lrs_is_said_to_be_as_its_calls_have_been() {
-    let lrs = Lrs::start();
+    let lrs = SimulatedLrs::start();
     let breaker = CircuitBreakerSettings { failure_threshold: 3, probe_interval: Duration::from_millis(200) };
-    let gateway = Gateway::with(&lrs.url(), Options { breaker, ..Options::default() });
+    let gateway = TestGateway::with(&lrs.url(), Options { breaker, ..Options::default() });
     let caller = gateway.caller();
     let find = async |steps: Vec<FaultStep>| {
         lrs.simulator.inject_faults(steps);
@@ -193,10 +193,10 @@ async fn lrs_is_said_to_be_as_its_calls_have_been() {
 
 #[tokio::test]
 async fn everybody_with_a_token_may_know_how_lrs_is_and_lrs_is_not_asked() {
-    let lrs = Lrs::start();
-    let gateway = Gateway::to(&lrs.url());
+    let lrs = SimulatedLrs::start();
+    let gateway = TestGateway::to(&lrs.url());
     let path = "/v1/lrs/status";
-    assert_eq!(awarding(&gateway).request("GET", path).await.ok()["status"], "AVAILABLE");
+    assert_eq!(awarding(&gateway).request("GET", path).await.expect_success()["status"], "AVAILABLE");
     assert_eq!(gateway.caller().with_claims(json!({"scope": "learners:verify"})).request("GET", path).await.status, 200);
     gateway.caller().with_authorization(None).request("GET", path).await.problem(401, "missing_token");
     nothing_came(&lrs);

@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 
 use crate::support::caller::{Answer, PROVIDER};
 use crate::support::gateway::{AWARDING, organisation};
-use crate::support::{Caller, Gateway};
+use crate::support::{Caller, TestGateway};
 
 const FIND: &str = "/v1/learners/find-by-uln";
 const EVENTS: &str = "/v1/learning-events/search";
@@ -40,7 +40,7 @@ fn newcomer(number: usize) -> (Value, Value) {
 }
 
 /// A person of the awarding organisation.
-fn awarding(gateway: &Gateway) -> Caller {
+fn awarding(gateway: &TestGateway) -> Caller {
     gateway.caller().with_claims(json!({"org": AWARDING, "preferred_username": "a.officer"}))
 }
 
@@ -61,12 +61,12 @@ async fn ended(calls: impl IntoIterator<Item = JoinHandle<Answer>>) -> Vec<Answe
 }
 
 /// How LRS is: all in all, and each service, in the order of the answer.
-async fn status(gateway: &Gateway) -> Value {
-    gateway.caller().request("GET", "/v1/lrs/status").await.ok()
+async fn status(gateway: &TestGateway) -> Value {
+    gateway.caller().request("GET", "/v1/lrs/status").await.expect_success()
 }
 
 /// The same in a few words: all in all, learner service, learning events, achievements.
-async fn statuses(gateway: &Gateway) -> Vec<String> {
+async fn statuses(gateway: &TestGateway) -> Vec<String> {
     let status = status(gateway).await;
     let of = |value: &Value| value["status"].as_str().expect("a status").to_owned();
     let services = status["services"].as_array().expect("services");

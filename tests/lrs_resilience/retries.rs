@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 
 use super::{EVENTS, FIND, REGISTER, SEARCH, VERIFY, ana, begin, newcomer, statuses};
 use crate::support::gateway::Options;
-use crate::support::tcp_proxy::Door;
-use crate::support::{Gateway, Lrs};
+use crate::support::tcp_proxy::TcpProxy;
+use crate::support::{SimulatedLrs, TestGateway};
 
 /// What a connection that did not get through looks like.
 const DID_NOT_GET_THROUGH: [Fault; 4] = [Fault::Refuse, Fault::ResetBefore, Fault::ResetAfter, Fault::Unavailable];
@@ -20,7 +20,12 @@ fn retrying(retries: u32) -> Options {
 }
 
 /// Asks once for something that does not get through so many times, and is made again twice.
-async fn does_not_get_through(trouble: Fault, troubles: usize, (lrs, gateway): (&Lrs, &Gateway), (path, element, body): &Read) {
+async fn does_not_get_through(
+    trouble: Fault,
+    troubles: usize,
+    (lrs, gateway): (&SimulatedLrs, &TestGateway),
+    (path, element, body): &Read,
+) {
     let before = lrs.simulator.request_count(element);
     lrs.simulator.inject_faults(vec![FaultStep::new(trouble).for_operation(element).times(troubles)]);
     let answer = gateway.caller().post(path, body).await;
@@ -46,10 +51,10 @@ async fn a_read_that_did_not_get_through_is_made_again_twice_and_no_more() {
         ("/v1/learners/retrieve-ulns", "RetrieveULNs", json!({"ulns": ["3000000126"]})),
     ];
     join_all(reads.iter().map(|read| async move {
-        let lrs = Lrs::start();
+        let lrs = SimulatedLrs::start();
         for trouble in DID_NOT_GET_THROUGH {
             // These use up the retries that a gateway begins with.
-            let gateway = Gateway::with(&lrs.url(), retrying(2));
+            let gateway = TestGateway::with(&lrs.url(), retrying(2));
             for troubles in [1, 2, 3] {
                 does_not_get_through(trouble, troubles, (&lrs, &gateway), read).await;
             }
@@ -60,23 +65,23 @@ async fn a_read_that_did_not_get_through_is_made_again_twice_and_no_more() {
 
 #[tokio::test]
 async fn a_read_finds_an_lrs_that_begins_to_listen_meanwhile() {
-    let mut lrs = Lrs::start();
-    let gateway = Gateway::with(&lrs.url(), retrying(5));
-    lrs.die();
+    let mut lrs = SimulatedLrs::start();
+    let gateway = TestGateway::with(&lrs.url(), retrying(5));
+    lrs.stop();
     let read = begin(gateway.caller(), FIND, ana());
     let started = Instant::now();
     while statuses(&gateway).await[0] != "DEGRADED" {
         assert!(started.elapsed() < Duration::from_secs(10), "the first attempt never fails");
     }
-    lrs.rise();
-    assert_eq!(read.await.expect("no panic").ok()["outcome"], "EXACT_MATCH");
+    lrs.restart();
+    assert_eq!(read.await.expect("no panic").expect_success()["outcome"], "EXACT_MATCH");
     assert_eq!(lrs.simulator.request_count("FindLearnerByULN"), 1);
 }
 
 #[tokio::test]
 async fn an_answer_is_never_asked_for_again() {
-    let lrs = Lrs::start();
-    let gateway = Gateway::with(&lrs.url(), retrying(5));
+    let lrs = SimulatedLrs::start();
+    let gateway = TestGateway::with(&lrs.url(), retrying(5));
     let fault = |code: &str| FaultStep { code: Some(code.into()), ..FaultStep::new(Fault::SoapFault) };
     let mut steps = vec![fault("WSEC4711"), fault("WSEC0001"), fault("WSEC0005"), fault("WSEC0999")];
     steps.extend(Fault::all().filter(|trouble| !DID_NOT_GET_THROUGH.contains(trouble)).filter_map(|trouble| match trouble {
@@ -94,8 +99,8 @@ async fn an_answer_is_never_asked_for_again() {
 
 #[tokio::test]
 async fn a_read_that_was_not_answered_in_time_is_not_made_again() {
-    let lrs = Lrs::start();
-    let gateway = Gateway::with(&lrs.url(), Options { timeout: Duration::from_millis(400), ..retrying(5) });
+    let lrs = SimulatedLrs::start();
+    let gateway = TestGateway::with(&lrs.url(), Options { timeout: Duration::from_millis(400), ..retrying(5) });
     for (asked, step) in [FaultStep::new(Fault::Latency).with_milliseconds(3000), FaultStep::new(Fault::SlowDrip).with_milliseconds(50)]
         .into_iter()
         .enumerate()
@@ -108,13 +113,13 @@ async fn a_read_that_was_not_answered_in_time_is_not_made_again() {
 
 #[tokio::test]
 async fn a_write_is_never_made_again() {
-    let lrs = Lrs::start();
-    let gateway = Gateway::with(&lrs.url(), retrying(5));
+    let lrs = SimulatedLrs::start();
+    let gateway = TestGateway::with(&lrs.url(), retrying(5));
     let caller = gateway.caller();
     let change = |registration: &Value| json!({"uln": "3000000126", "versionNumber": 1, "learner": registration["learner"]});
     for (number, trouble) in DID_NOT_GET_THROUGH.into_iter().enumerate() {
         let (registration, search) = newcomer(number);
-        caller.post(SEARCH, &search).await.ok();
+        caller.post(SEARCH, &search).await.expect_success();
         for (path, element, body) in [
             (REGISTER, "RegisterLearner", registration.clone()),
             ("/v1/learners/update", "UpdateLearner", change(&registration)),
@@ -132,9 +137,9 @@ async fn a_write_is_never_made_again() {
 #[tokio::test]
 async fn nothing_is_made_again_after_the_time_of_the_call_is_over() {
     // Each attempt takes 200 ms to fail.
-    let lrs = Lrs::with(&SimulatorSettings { latency_milliseconds: 200, ..SimulatorSettings::default() });
+    let lrs = SimulatedLrs::with(&SimulatorSettings { latency_milliseconds: 200, ..SimulatorSettings::default() });
     let timeout = Duration::from_millis(500);
-    let gateway = Gateway::with(&lrs.url(), Options { timeout, ..retrying(100) });
+    let gateway = TestGateway::with(&lrs.url(), Options { timeout, ..retrying(100) });
     lrs.simulator.inject_faults(vec![FaultStep::new(Fault::ResetBefore)]);
     let begun = Instant::now();
     let answer = gateway.caller().post(FIND, &ana()).await;
@@ -149,8 +154,8 @@ async fn nothing_is_made_again_after_the_time_of_the_call_is_over() {
 #[tokio::test]
 async fn an_outage_is_not_multiplied() {
     const CALLS: usize = 200;
-    let lrs = Lrs::start();
-    let gateway = Gateway::with(&lrs.url(), retrying(2));
+    let lrs = SimulatedLrs::start();
+    let gateway = TestGateway::with(&lrs.url(), retrying(2));
     lrs.simulator.inject_faults(vec![FaultStep::new(Fault::Refuse)]);
     let (caller, body) = (gateway.caller(), ana());
     let begun = Instant::now();
@@ -164,12 +169,12 @@ async fn an_outage_is_not_multiplied() {
 
 #[tokio::test]
 async fn a_retry_is_the_same_message_of_the_same_person() {
-    let lrs = Lrs::start();
-    let door = Door::before(&lrs.url());
-    let gateway = Gateway::with(&door.url(), retrying(2));
+    let lrs = SimulatedLrs::start();
+    let door = TcpProxy::in_front_of(&lrs.url());
+    let gateway = TestGateway::with(&door.url(), retrying(2));
     lrs.simulator.inject_faults(vec![FaultStep::new(Fault::Unavailable).times(2)]);
     assert_eq!(gateway.caller().post(FIND, &ana()).await.status, 200);
-    let sent: Vec<String> = door.came("j.bloggs").into_iter().map(|(_, body)| body).collect();
+    let sent: Vec<String> = door.arrivals("j.bloggs").into_iter().map(|(_, body)| body).collect();
     assert_eq!(sent.len(), 3);
     assert!(sent.iter().all(|one| *one == sent[0]), "the same message each time");
 }

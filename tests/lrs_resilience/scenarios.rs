@@ -8,21 +8,21 @@ use serde_json::{Value, json};
 use super::{EVENTS, FIND, REGISTER, SEARCH, ana, awarding, newcomer};
 use crate::support::batches::{learners, submit};
 use crate::support::caller::Answer;
-use crate::support::failure::{BAD_RESPONSE, CREDENTIALS, Kind, MAINTENANCE, REJECTED, TIMEOUT, UNAVAILABLE};
+use crate::support::expected_problems::{BAD_RESPONSE, CREDENTIALS, ExpectedProblem, MAINTENANCE, REJECTED, TIMEOUT, UNAVAILABLE};
 use crate::support::gateway::Options;
-use crate::support::{Caller, Gateway, Lrs};
+use crate::support::{Caller, SimulatedLrs, TestGateway};
 
 /// A trouble as callers meet it.
 struct Case {
     step: FaultStep,
-    kind: Kind,
+    kind: ExpectedProblem,
     /// May LRS have done what it was asked to, as far as the gateway can tell?
     open: bool,
     code: Option<&'static str>,
 }
 
 impl Case {
-    fn new(trouble: Fault, kind: Kind, open: bool) -> Self {
+    fn new(trouble: Fault, kind: ExpectedProblem, open: bool) -> Self {
         Self { step: FaultStep::new(trouble), kind, open, code: None }
     }
 
@@ -30,12 +30,12 @@ impl Case {
         Self { step: self.step.with_milliseconds(milliseconds), ..self }
     }
 
-    fn fault(code: &'static str, kind: Kind, open: bool) -> Self {
+    fn fault(code: &'static str, kind: ExpectedProblem, open: bool) -> Self {
         Self { step: FaultStep { code: Some(code.into()), ..FaultStep::new(Fault::SoapFault) }, kind, open, code: Some(code) }
     }
 
     /// What is asked once of this operation, and answered with the trouble.
-    fn play(&self, lrs: &Lrs, operation: &str) {
+    fn play(&self, lrs: &SimulatedLrs, operation: &str) {
         lrs.simulator.inject_faults(vec![self.step.clone().for_operation(operation).times(1)]);
     }
 
@@ -79,22 +79,22 @@ fn cases() -> Vec<Case> {
 
 /// An LRS and two gateways before it: one has time, the other meets those troubles that are over some time.
 struct Scene {
-    lrs: Lrs,
-    patient: Gateway,
-    hasty: Gateway,
+    lrs: SimulatedLrs,
+    patient: TestGateway,
+    hasty: TestGateway,
 }
 
 impl Scene {
     fn new() -> Self {
-        let lrs = Lrs::start();
+        let lrs = SimulatedLrs::start();
         lrs.simulator.set_job_duration(Duration::ZERO);
         let hasty = Options { timeout: Duration::from_millis(400), ..Options::default() };
-        let (patient, hasty) = (Gateway::to(&lrs.url()), Gateway::with(&lrs.url(), hasty));
+        let (patient, hasty) = (TestGateway::to(&lrs.url()), TestGateway::with(&lrs.url(), hasty));
         Self { lrs, patient, hasty }
     }
 
     /// The one that meets this trouble.
-    fn gateway(&self, case: &Case) -> &Gateway {
+    fn gateway(&self, case: &Case) -> &TestGateway {
         if case.kind == TIMEOUT { &self.hasty } else { &self.patient }
     }
 }
@@ -118,7 +118,7 @@ async fn a_read_is_told_what_is_wrong_and_was_sent_once() {
             case.is_told(&answer, false);
             assert_eq!(lrs.simulator.request_count(element) - before, 1, "{:?}", case.step.fault);
         }
-        assert_eq!(scene.patient.caller().post(path, &ana()).await.ok()["outcome"], "EXACT_MATCH", "{path}");
+        assert_eq!(scene.patient.caller().post(path, &ana()).await.expect_success()["outcome"], "EXACT_MATCH", "{path}");
     }
 }
 
@@ -129,7 +129,7 @@ async fn a_write_is_told_what_is_wrong_and_was_sent_once_and_a_search_shows_whet
     for (number, case) in cases().into_iter().enumerate() {
         let (trouble, (registration, search)) = (case.step.fault, newcomer(number));
         let counted = || (lrs.simulator.request_count("RegisterLearner"), lrs.simulator.executed_count("RegisterLearner"));
-        assert_eq!(caller.post(SEARCH, &search).await.ok()["outcome"], "NO_MATCH", "{trouble:?}");
+        assert_eq!(caller.post(SEARCH, &search).await.expect_success()["outcome"], "NO_MATCH", "{trouble:?}");
         let before = counted();
         case.play(lrs, "RegisterLearner");
         case.is_told(&scene.gateway(&case).caller().post(REGISTER, &registration).await, true);
@@ -137,22 +137,22 @@ async fn a_write_is_told_what_is_wrong_and_was_sent_once_and_a_search_shows_whet
         assert_eq!(counted(), (before.0 + 1, before.1 + done), "{trouble:?}");
         assert!(case.open || done == 0, "what is said to be not done was not done: {trouble:?}");
         let outcome = if done == 1 { "EXACT_MATCH" } else { "NO_MATCH" };
-        assert_eq!(caller.post(SEARCH, &search).await.ok()["outcome"], outcome, "{trouble:?}");
+        assert_eq!(caller.post(SEARCH, &search).await.expect_success()["outcome"], outcome, "{trouble:?}");
         assert_eq!(counted().0, before.0 + 1, "nothing is sent later either: {trouble:?}");
     }
 }
 
 #[tokio::test]
 async fn a_slow_answer_is_an_answer_if_there_is_time() {
-    let lrs = Lrs::start();
-    let gateway = Gateway::to(&lrs.url());
+    let lrs = SimulatedLrs::start();
+    let gateway = TestGateway::to(&lrs.url());
     let caller = gateway.caller();
     let (registration, search) = newcomer(0);
-    caller.post(SEARCH, &search).await.ok();
+    caller.post(SEARCH, &search).await.expect_success();
     let nobody = json!({"uln": "3000000126", "givenName": "Zebedee", "familyName": "Quillfeather"});
     for step in [FaultStep::new(Fault::Latency).with_milliseconds(500), FaultStep::new(Fault::SlowDrip).with_milliseconds(1)] {
         lrs.simulator.inject_faults(vec![step.clone()]);
-        assert_eq!(caller.post(FIND, &nobody).await.ok()["outcome"], "NO_MATCH", "{step:?}");
+        assert_eq!(caller.post(FIND, &nobody).await.expect_success()["outcome"], "NO_MATCH", "{step:?}");
     }
     lrs.simulator.inject_faults(vec![FaultStep::new(Fault::Latency).with_milliseconds(500)]);
     assert_eq!(caller.post(REGISTER, &registration).await.status, 201);
@@ -174,7 +174,7 @@ fn registrations(number: usize) -> Value {
 }
 
 /// Lets a batch of this resource meet every trouble on its way to LRS.
-async fn every_trouble_of(resource: &str, element: &str, caller: fn(&Gateway) -> Caller, body: fn(usize) -> Value) {
+async fn every_trouble_of(resource: &str, element: &str, caller: fn(&TestGateway) -> Caller, body: fn(usize) -> Value) {
     let scene = Scene::new();
     let lrs = &scene.lrs;
     for (number, case) in cases().into_iter().enumerate() {
@@ -184,11 +184,11 @@ async fn every_trouble_of(resource: &str, element: &str, caller: fn(&Gateway) ->
         case.play(lrs, element);
         let batch = submit(&caller, resource, &body(number)).await;
         let (state, reason) = match case.kind {
-            REJECTED if case.open => (batch.when("PAUSED").await, "LRS_REJECTED_REQUEST"),
-            _ if case.open => (batch.when("PAUSED").await, "ANSWER_LOST"),
-            MAINTENANCE => (batch.when("COMPLETE").await, ""),
-            CREDENTIALS => (batch.when("FAILED").await, "LRS_CREDENTIALS_REJECTED"),
-            _ => (batch.when("FAILED").await, "LRS_REJECTED_REQUEST"),
+            REJECTED if case.open => (batch.wait_for_status("PAUSED").await, "LRS_REJECTED_REQUEST"),
+            _ if case.open => (batch.wait_for_status("PAUSED").await, "ANSWER_LOST"),
+            MAINTENANCE => (batch.wait_for_status("COMPLETE").await, ""),
+            CREDENTIALS => (batch.wait_for_status("FAILED").await, "LRS_CREDENTIALS_REJECTED"),
+            _ => (batch.wait_for_status("FAILED").await, "LRS_REJECTED_REQUEST"),
         };
         assert_eq!(state["parts"][0]["reason"].as_str().unwrap_or_default(), reason, "{trouble:?}: {state}");
         // What was certainly not done was sent again by itself, and everything else was sent once.
@@ -201,7 +201,7 @@ async fn every_trouble_of(resource: &str, element: &str, caller: fn(&Gateway) ->
 
 #[tokio::test]
 async fn a_batch_of_registrations_goes_on_by_itself_or_waits_for_a_decision_but_is_never_doubled() {
-    every_trouble_of("registration-batches", "SubmitBatch", Gateway::caller, registrations).await;
+    every_trouble_of("registration-batches", "SubmitBatch", TestGateway::caller, registrations).await;
 }
 
 #[tokio::test]
@@ -216,7 +216,7 @@ async fn a_batch_whose_results_cannot_be_fetched_is_asked_for_again_and_not_sent
     for (number, case) in cases().into_iter().enumerate() {
         let asked = lrs.simulator.request_count("GetSubmitBatchOutput");
         case.play(lrs, "GetSubmitBatchOutput");
-        submit(&scene.gateway(&case).caller(), "registration-batches", &registrations(number)).await.when("COMPLETE").await;
+        submit(&scene.gateway(&case).caller(), "registration-batches", &registrations(number)).await.wait_for_status("COMPLETE").await;
         assert_eq!(lrs.simulator.request_count("GetSubmitBatchOutput") - asked, 2, "{:?}", case.step.fault);
     }
     assert_eq!(lrs.simulator.request_count("SubmitBatch"), cases().len());

@@ -4,11 +4,14 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::support::failure::{BAD_RESPONSE, CREDENTIALS, Kind, MAINTENANCE, REJECTED, TIMEOUT, UNAVAILABLE, all, fail, fail_with};
+use crate::support::expected_problems::{
+    BAD_RESPONSE, CREDENTIALS, ExpectedProblem, MAINTENANCE, REJECTED, TIMEOUT, UNAVAILABLE, assert_failures, assert_failures_with,
+    cases_of,
+};
 use crate::support::fake_server::{Reply, http, soap};
 use crate::support::gateway::Options;
-use crate::support::scripted_lrs::{ANSWER, Script, changed, search, sent};
-use crate::support::{ANY_PORT, Gateway};
+use crate::support::scripted_lrs::{ANSWER, ScriptedLrs, response_with, search, xml_reply};
+use crate::support::{ANY_PORT, TestGateway};
 
 /// The detail of a fault as LRS writes it, with personal data where LRS quotes the request.
 fn exception(code: &str) -> String {
@@ -31,7 +34,7 @@ fn fault(fault_code: &str, detail: &str) -> String {
 }
 
 /// Every documented error code, and one that is not.
-const CODES: [(&str, Kind); 8] = [
+const CODES: [(&str, ExpectedProblem); 8] = [
     ("WSEC0001", REJECTED),
     ("WSEC0002", REJECTED),
     ("WSEC0003", CREDENTIALS),
@@ -62,7 +65,7 @@ async fn every_error_code_means_the_same_however_lrs_writes_its_fault() {
         );
         let among_others =
             fault("soapenv:Server", &format!("<x:Trace xmlns:x=\"urn:x\"><ErrorCode>WSEC0005</ErrorCode></x:Trace>{}", error_code(code)));
-        let answer = changed("<ResponseCode>WSRC0004", &format!("<ResponseCode>{code}"));
+        let answer = response_with("<ResponseCode>WSRC0004", &format!("<ResponseCode>{code}"));
         for (shape, reply) in [
             ("unqualified", Reply::Bytes(soap(500, &unqualified))),
             ("qualified", Reply::Bytes(soap(500, &qualified))),
@@ -71,12 +74,12 @@ async fn every_error_code_means_the_same_however_lrs_writes_its_fault() {
             ("beside details of others", Reply::Bytes(soap(500, &among_others))),
             ("with HTTP 200", Reply::Bytes(soap(200, &unqualified))),
             ("with HTTP 400", Reply::Bytes(soap(400, &unqualified))),
-            ("as the code of an answer, with a learner", sent(answer)),
+            ("as the code of an answer, with a learner", xml_reply(answer)),
         ] {
             cases.push((format!("{code} {shape}"), reply, kind, Some(code)));
         }
     }
-    fail(cases).await;
+    assert_failures(cases).await;
 }
 
 #[tokio::test]
@@ -111,13 +114,13 @@ async fn a_fault_without_an_error_code_says_by_its_fault_code_whose_it_is() {
             cases.push((format!("{fault_code:?} {shape}"), Reply::Bytes(soap(500, &body)), kind, None));
         }
     }
-    fail(cases).await;
+    assert_failures(cases).await;
 }
 
 #[tokio::test]
 async fn an_outcome_is_no_fault_and_a_fault_no_outcome() {
     let outcome = |fault_code| Reply::Bytes(soap(500, &fault(fault_code, &error_code("WSRC0004"))));
-    fail(vec![
+    assert_failures(vec![
         ("an outcome's code in a Server fault".into(), outcome("soapenv:Server"), BAD_RESPONSE, Some("WSRC0004")),
         ("an outcome's code in a Client fault".into(), outcome("soapenv:Client"), REJECTED, Some("WSRC0004")),
     ])
@@ -132,7 +135,7 @@ async fn lrs_in_maintenance_is_told_with_the_time_to_return() {
         let head = format!("HTTP/1.1 {status} X\r\nLocation: /LearnerService.svc\r\nContent-Length: 0\r\n\r\n");
         Reply::Bytes(head.into_bytes())
     };
-    fail(all(
+    assert_failures(cases_of(
         MAINTENANCE,
         vec![
             ("405 with LRS's fault about the method", Reply::Bytes(soap(405, &verb))),
@@ -146,7 +149,7 @@ async fn lrs_in_maintenance_is_told_with_the_time_to_return() {
             ("308", moved(308)),
             ("a page about maintenance", Reply::Bytes(http(200, "text/html; charset=utf-8", page("Planned MAINTENANCE today").as_bytes()))),
             ("a page about closing times", Reply::Bytes(http(200, "text/html", page("The service is unavailable.").as_bytes()))),
-            ("the same page under SOAP's content type", sent(page("Please try again later"))),
+            ("the same page under SOAP's content type", xml_reply(page("Please try again later"))),
         ],
     ))
     .await;
@@ -155,7 +158,7 @@ async fn lrs_in_maintenance_is_told_with_the_time_to_return() {
 #[tokio::test]
 async fn web_servers_that_refuse_the_certificate_refuse_the_credentials() {
     let page = b"<html><body>403.7 - Forbidden: client certificate required, Zebedee Quillfeather</body></html>";
-    fail(all(
+    assert_failures(cases_of(
         CREDENTIALS,
         vec![
             ("401", Reply::Bytes(http(401, "text/html", page))),
@@ -182,13 +185,13 @@ async fn what_stands_before_an_unreachable_lrs_is_not_lrs() {
     }
     let closed = Reply::Bytes(soap(503, &fault("soapenv:Server", &error_code("WSEC0004"))));
     cases.push(("503 with a fault of LRS".into(), closed, MAINTENANCE, Some("WSEC0004")));
-    fail(cases).await;
+    assert_failures(cases).await;
 }
 
 #[tokio::test]
 async fn lrs_that_cannot_be_reached_is_unavailable() {
     let port = std::net::TcpListener::bind(ANY_PORT).expect("a free port").local_addr().expect("bound");
-    let answer = Gateway::to(&format!("http://{port}")).caller().post("/v1/learners/find-by-uln", &search()).await;
+    let answer = TestGateway::to(&format!("http://{port}")).caller().post("/v1/learners/find-by-uln", &search()).await;
     let problem = answer.problem(503, "lrs_unavailable");
     assert_eq!((&problem["retryable"], &problem["lrs"], answer.header("retry-after")), (&json!(true), &Value::Null, "30"));
     assert!(!answer.text.contains(&port.to_string()), "{problem}");
@@ -197,7 +200,7 @@ async fn lrs_that_cannot_be_reached_is_unavailable() {
 #[tokio::test]
 async fn a_connection_that_brings_no_http_answer_is_unavailable() {
     let head = |lines: &str| format!("HTTP/1.1 200 OK\r\n{lines}\r\n").into_bytes();
-    fail(all(
+    assert_failures(cases_of(
         UNAVAILABLE,
         vec![
             ("closed before any byte", Reply::ThenClose(Vec::new())),
@@ -216,9 +219,12 @@ async fn a_connection_that_brings_no_http_answer_is_unavailable() {
 
 #[tokio::test]
 async fn a_kept_connection_that_breaks_is_not_tried_again_behind_the_callers_back() {
-    let script = Script::new(Options::default(), [sent(ANSWER), Reply::ThenClose(Vec::new()), sent(ANSWER), Reply::ThenReset(Vec::new())]);
+    let script = ScriptedLrs::new(
+        Options::default(),
+        [xml_reply(ANSWER), Reply::ThenClose(Vec::new()), xml_reply(ANSWER), Reply::ThenReset(Vec::new())],
+    );
     for _ in 0..2 {
-        script.search().await.ok();
+        script.search().await.expect_success();
         script.search().await.problem(503, "lrs_unavailable");
     }
     let connections: Vec<_> = script.received().iter().map(|request| request.connection).collect();
@@ -234,7 +240,7 @@ async fn an_answer_that_breaks_off_is_a_bad_response() {
     let gzip = |body: &[u8]| {
         [format!("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {}\r\n\r\n", body.len()).as_bytes(), body].concat()
     };
-    fail(all(
+    assert_failures(cases_of(
         BAD_RESPONSE,
         vec![
             ("closed after the headers", Reply::ThenClose(whole[..head].to_vec())),
@@ -257,11 +263,11 @@ async fn an_answer_that_breaks_off_is_a_bad_response() {
 #[tokio::test]
 async fn statuses_and_pages_that_are_no_answer_are_a_bad_response() {
     let page = b"<html><body><h1>Welcome, Zebedee Quillfeather</h1></body></html>";
-    let mut cases = all(
+    let mut cases = cases_of(
         BAD_RESPONSE,
         vec![
             ("a page", Reply::Bytes(http(200, "text/html", page))),
-            ("a page under SOAP's content type", sent(page)),
+            ("a page under SOAP's content type", xml_reply(page)),
             ("500 with a page", Reply::Bytes(http(500, "text/html", page))),
             ("101", Reply::Bytes(b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\nZebedee".to_vec())),
             ("204", Reply::Bytes(b"HTTP/1.1 204 No Content\r\n\r\n".to_vec())),
@@ -272,7 +278,7 @@ async fn statuses_and_pages_that_are_no_answer_are_a_bad_response() {
         cases.push((format!("{status} without a body"), Reply::Bytes(http(status, "text/xml", b"")), BAD_RESPONSE, None));
         cases.push((format!("{status} in plain text"), Reply::Bytes(http(status, "text/plain", b"Zebedee")), BAD_RESPONSE, None));
     }
-    fail(cases).await;
+    assert_failures(cases).await;
 }
 
 #[tokio::test]
@@ -283,12 +289,12 @@ async fn an_answer_larger_than_the_limit_is_a_bad_response() {
     let deflated_spaces = b"\x1F\x8B\x08\0\0\0\0\0\x02\x03\xED\xC1\x31\x01\0\0\0\xC2\xA0\x2A\xEB\x9F\xD2\x0C";
     let bomb = [b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n".as_slice(), deflated_spaces].concat();
     let chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n".to_vec();
-    fail_with(
+    assert_failures_with(
         options,
-        all(
+        cases_of(
             BAD_RESPONSE,
             vec![
-                ("announced and sent", sent(padded)),
+                ("announced and sent", xml_reply(padded)),
                 (
                     "announced as endless",
                     Reply::Forever(b"HTTP/1.1 200 OK\r\nContent-Length: 999999999999\r\n\r\n".to_vec(), vec![b' '; 4096]),
@@ -308,9 +314,9 @@ async fn lrs_that_does_not_come_to_an_end_in_time_is_a_timeout() {
     let options = Options { timeout: Duration::from_millis(300), max_response_bytes: usize::MAX, ..Options::default() };
     let whole = http(200, "text/xml", ANSWER.as_bytes());
     let head = whole.len() - ANSWER.len();
-    fail_with(
+    assert_failures_with(
         options,
-        all(
+        cases_of(
             TIMEOUT,
             vec![
                 ("silence", Reply::ThenSilence(Vec::new())),

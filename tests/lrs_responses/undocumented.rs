@@ -5,12 +5,12 @@ use serde_json::{Value, json};
 use crate::support::caller::Answer;
 use crate::support::fake_server::{Reply, http};
 use crate::support::gateway::Options;
-use crate::support::scripted_lrs::{ANSWER, Script, changed, learner, learner_with, search, sent};
+use crate::support::scripted_lrs::{ANSWER, ScriptedLrs, learner, learner_with, response_with, search, xml_reply};
 
 /// Asks once for every reply: each must tell the learner of the sample and nothing else.
 async fn understood(cases: Vec<(&str, Reply)>) {
     let (names, replies): (Vec<_>, Vec<_>) = cases.into_iter().unzip();
-    let script = Script::new(Options::default(), replies);
+    let script = ScriptedLrs::new(Options::default(), replies);
     for name in names {
         is_the_sample(name, &script.search().await);
     }
@@ -26,7 +26,7 @@ fn is_the_sample(what: &str, answer: &Answer) {
 
 /// The learner that the gateway makes of a learner with this XML in it.
 async fn learner_of(xml: &str) -> Value {
-    let found = Script::new(Options::default(), [sent(learner_with(xml))]).search().await.ok();
+    let found = ScriptedLrs::new(Options::default(), [xml_reply(learner_with(xml))]).search().await.expect_success();
     found["learners"][0].clone()
 }
 
@@ -71,16 +71,19 @@ async fn prefixes_and_namespaces_are_the_senders_choice() {
             xml.replace(&format!("<{name}>"), &format!("<ns2:{name}>")).replace(&format!("</{name}>"), &format!("</ns2:{name}>"))
         });
     understood(vec![
-        ("as in the samples", sent(ANSWER)),
-        ("WCF's prefix", sent(ANSWER.replace("soapenv", "s"))),
-        ("prefixes of every kind of character", sent(ANSWER.replace("soapenv", "_é-0.1").replace("ns2", "ns2.ns2"))),
-        ("the same prefix for envelope and answer", sent(ANSWER.replace("ns2", "soapenv"))),
-        ("the answer's children in its namespace", sent(children_in_the_namespace_too)),
-        ("default namespaces throughout", sent(default_everywhere)),
-        ("every child with a prefix", sent(every_child_prefixed)),
-        ("LinkedULNs without a namespace", sent(changed(" xmlns=\"http://api.lrs.miap.gov.uk/learner\"", ""))),
-        ("another namespace for the answer", sent(changed("gov.uk/findmsg", "gov.uk/findmsg/v2"))),
-        ("no namespace for the answer", sent(ANSWER.replace("ns2:", "").replace(" xmlns:ns2=\"http://api.lrs.miap.gov.uk/findmsg\"", ""))),
+        ("as in the samples", xml_reply(ANSWER)),
+        ("WCF's prefix", xml_reply(ANSWER.replace("soapenv", "s"))),
+        ("prefixes of every kind of character", xml_reply(ANSWER.replace("soapenv", "_é-0.1").replace("ns2", "ns2.ns2"))),
+        ("the same prefix for envelope and answer", xml_reply(ANSWER.replace("ns2", "soapenv"))),
+        ("the answer's children in its namespace", xml_reply(children_in_the_namespace_too)),
+        ("default namespaces throughout", xml_reply(default_everywhere)),
+        ("every child with a prefix", xml_reply(every_child_prefixed)),
+        ("LinkedULNs without a namespace", xml_reply(response_with(" xmlns=\"http://api.lrs.miap.gov.uk/learner\"", ""))),
+        ("another namespace for the answer", xml_reply(response_with("gov.uk/findmsg", "gov.uk/findmsg/v2"))),
+        (
+            "no namespace for the answer",
+            xml_reply(ANSWER.replace("ns2:", "").replace(" xmlns:ns2=\"http://api.lrs.miap.gov.uk/findmsg\"", "")),
+        ),
     ])
     .await;
 }
@@ -90,24 +93,27 @@ async fn the_same_xml_may_be_written_in_many_ways() {
     let declaration = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>";
     let crlf = ANSWER.replace("><", ">\r\n\t <");
     understood(vec![
-        ("a byte order mark", sent(format!("\u{FEFF}{ANSWER}"))),
-        ("no declaration", sent(changed(declaration, ""))),
+        ("a byte order mark", xml_reply(format!("\u{FEFF}{ANSWER}"))),
+        ("no declaration", xml_reply(response_with(declaration, ""))),
         (
             "a declaration in lower case and single quotes",
-            sent(changed(declaration, "<?xml version='1.0' encoding='utf-8' standalone='yes'?>")),
+            xml_reply(response_with(declaration, "<?xml version='1.0' encoding='utf-8' standalone='yes'?>")),
         ),
-        ("a declaration without an encoding", sent(changed(declaration, "<?xml version=\"1.0\" ?>"))),
-        ("single quotes everywhere", sent(ANSWER.replace('"', "'"))),
-        ("Windows line ends and indentation", sent(crlf)),
-        ("white space at the end", sent(format!("{ANSWER}\r\n\t \n"))),
-        ("white space inside tags", sent(ANSWER.replace("ULN>", "ULN >").replace("<Notes/>", "<Notes\r\n\t/>"))),
-        ("empty elements with two tags", sent(ANSWER.replace("<Notes/>", "<Notes></Notes>").replace("<soapenv:Header/>", ""))),
-        ("comments between elements", sent(ANSWER.replace("><", "><!-- <ULN>3000000258</ULN> & -->\n<"))),
-        ("processing instructions between elements", sent(format!("{}<?x?>", ANSWER.replace("><", "><?x <ULN>3000000258</ULN> & ?><")))),
-        ("comments and instructions inside texts", sent(ANSWER.replace("Quill", "Qui<!-- -->l<?x y?>l"))),
-        ("CDATA sections", sent(ANSWER.replace("Zebedee", "<![CDATA[Zebedee]]>").replace("WSRC", "<![CDATA[]]>WS<![CDATA[RC]]>"))),
-        ("character references", sent(ANSWER.replace("Zebedee", "&#90;eb&#x65;&#0100;&#x00065;e").replace("WSRC", "&#87;SRC"))),
-        ("references in a ULN", sent(ANSWER.replace("3000000126", "&#51;<!-- -->000000<![CDATA[12]]>6"))),
+        ("a declaration without an encoding", xml_reply(response_with(declaration, "<?xml version=\"1.0\" ?>"))),
+        ("single quotes everywhere", xml_reply(ANSWER.replace('"', "'"))),
+        ("Windows line ends and indentation", xml_reply(crlf)),
+        ("white space at the end", xml_reply(format!("{ANSWER}\r\n\t \n"))),
+        ("white space inside tags", xml_reply(ANSWER.replace("ULN>", "ULN >").replace("<Notes/>", "<Notes\r\n\t/>"))),
+        ("empty elements with two tags", xml_reply(ANSWER.replace("<Notes/>", "<Notes></Notes>").replace("<soapenv:Header/>", ""))),
+        ("comments between elements", xml_reply(ANSWER.replace("><", "><!-- <ULN>3000000258</ULN> & -->\n<"))),
+        (
+            "processing instructions between elements",
+            xml_reply(format!("{}<?x?>", ANSWER.replace("><", "><?x <ULN>3000000258</ULN> & ?><"))),
+        ),
+        ("comments and instructions inside texts", xml_reply(ANSWER.replace("Quill", "Qui<!-- -->l<?x y?>l"))),
+        ("CDATA sections", xml_reply(ANSWER.replace("Zebedee", "<![CDATA[Zebedee]]>").replace("WSRC", "<![CDATA[]]>WS<![CDATA[RC]]>"))),
+        ("character references", xml_reply(ANSWER.replace("Zebedee", "&#90;eb&#x65;&#0100;&#x00065;e").replace("WSRC", "&#87;SRC"))),
+        ("references in a ULN", xml_reply(ANSWER.replace("3000000126", "&#51;<!-- -->000000<![CDATA[12]]>6"))),
     ])
     .await;
 }
@@ -120,17 +126,17 @@ async fn what_the_gateway_does_not_know_is_passed_over() {
     let header = "<soapenv:Header><a:To xmlns:a=\"urn:a\" soapenv:mustUnderstand=\"1\">x</a:To><Body><Fault/></Body></soapenv:Header>";
     let attributes: String = (0..64).map(|n| format!(" a{n}=\"&lt;&#x3e;\"")).collect();
     understood(vec![
-        ("SOAP headers", sent(changed("<soapenv:Header/>", header))),
-        ("new elements in the answer", sent(changed("<ResponseCode>", &format!("{unknown}<ResponseCode>")))),
-        ("new elements in the learner", sent(learner_with(unknown))),
-        ("new elements in every gap of the answer", sent(ANSWER.replace("</ULN><", &format!("</ULN>{unknown}<")))),
-        ("new elements in the list of ULNs", sent(changed("learner\"/>", &format!("learner\">{unknown}</LinkedULNs>")))),
-        ("new elements nested deeply", sent(changed("<ResponseCode>", &format!("{deep}<ResponseCode>")))),
+        ("SOAP headers", xml_reply(response_with("<soapenv:Header/>", header))),
+        ("new elements in the answer", xml_reply(response_with("<ResponseCode>", &format!("{unknown}<ResponseCode>")))),
+        ("new elements in the learner", xml_reply(learner_with(unknown))),
+        ("new elements in every gap of the answer", xml_reply(ANSWER.replace("</ULN><", &format!("</ULN>{unknown}<")))),
+        ("new elements in the list of ULNs", xml_reply(response_with("learner\"/>", &format!("learner\">{unknown}</LinkedULNs>")))),
+        ("new elements nested deeply", xml_reply(response_with("<ResponseCode>", &format!("{deep}<ResponseCode>")))),
         (
             "attributes on every element",
-            sent(ANSWER.replace("ULN>3", "ULN xml:lang='en' ns2:x='1' id=\"_&amp;1\">3").replace("<Learner", "<Learner n='1'")),
+            xml_reply(ANSWER.replace("ULN>3", "ULN xml:lang='en' ns2:x='1' id=\"_&amp;1\">3").replace("<Learner", "<Learner n='1'")),
         ),
-        ("many attributes", sent(learner_with(&format!("<New{attributes}/>")))),
+        ("many attributes", xml_reply(learner_with(&format!("<New{attributes}/>")))),
     ])
     .await;
 }
@@ -145,14 +151,14 @@ async fn order_and_white_space_do_not_matter() {
         learner.replace("<VersionNumber>3</VersionNumber>", "")
     );
     understood(vec![
-        ("the code at the end, the version at the beginning", sent(reordered)),
-        ("white space around a code", sent(ANSWER.replace("WSRC0004", "\r\n\tWSRC0004 "))),
-        ("a code in lower case", sent(ANSWER.replace("WSRC0004", "wsrc0004"))),
-        ("a code of three digits", sent(ANSWER.replace("WSRC0004", "WSRC004"))),
-        ("white space around ULNs", sent(ANSWER.replace("3000000126", " 3000000126\n"))),
-        ("white space around a number", sent(changed("<VersionNumber>3<", "<VersionNumber>\n 3\t<"))),
-        ("another way to write a number", sent(changed("<VersionNumber>3<", "<VersionNumber>+003<"))),
-        ("white space around a gender", sent(changed("<Gender>1<", "<Gender> 1 <"))),
+        ("the code at the end, the version at the beginning", xml_reply(reordered)),
+        ("white space around a code", xml_reply(ANSWER.replace("WSRC0004", "\r\n\tWSRC0004 "))),
+        ("a code in lower case", xml_reply(ANSWER.replace("WSRC0004", "wsrc0004"))),
+        ("a code of three digits", xml_reply(ANSWER.replace("WSRC0004", "WSRC004"))),
+        ("white space around ULNs", xml_reply(ANSWER.replace("3000000126", " 3000000126\n"))),
+        ("white space around a number", xml_reply(response_with("<VersionNumber>3<", "<VersionNumber>\n 3\t<"))),
+        ("another way to write a number", xml_reply(response_with("<VersionNumber>3<", "<VersionNumber>+003<"))),
+        ("white space around a gender", xml_reply(response_with("<Gender>1<", "<Gender> 1 <"))),
     ])
     .await;
 }
@@ -197,8 +203,8 @@ async fn nil_is_known_by_its_namespace_and_its_value() {
     ] {
         assert_eq!(learner_of(value).await["title"], "Dr", "{value}");
     }
-    let no_links = changed("learner\"/>", "learner\" xsi:nil=\"1\"/>");
-    is_the_sample("nil links", &Script::new(Options::default(), [sent(no_links)]).search().await);
+    let no_links = response_with("learner\"/>", "learner\" xsi:nil=\"1\"/>");
+    is_the_sample("nil links", &ScriptedLrs::new(Options::default(), [xml_reply(no_links)]).search().await);
 }
 
 #[tokio::test]
@@ -227,7 +233,7 @@ async fn http_may_deliver_the_answer_in_any_of_its_ways() {
             "a connection that closes after the answer",
             Reply::ThenClose(with(head(&format!("Connection: close\nContent-Length: {length}\n")))),
         ),
-        ("and the next answer over a new one", sent(ANSWER)),
+        ("and the next answer over a new one", xml_reply(ANSWER)),
     ])
     .await;
 }
@@ -237,7 +243,7 @@ async fn an_answer_may_be_as_large_as_the_limit_and_no_larger() {
     let options = Options { max_response_bytes: 10_000, ..Options::default() };
     let padded = |length: usize| format!("{ANSWER}{}", " ".repeat(length - ANSWER.len()));
     let chunks = |length| Reply::Bytes(chunked(padded(length).as_bytes(), 999, "", ""));
-    let script = Script::new(options, [sent(padded(10_000)), chunks(10_000), sent(padded(10_001)), chunks(10_001)]);
+    let script = ScriptedLrs::new(options, [xml_reply(padded(10_000)), chunks(10_000), xml_reply(padded(10_001)), chunks(10_001)]);
     is_the_sample("as large as the limit", &script.search().await);
     is_the_sample("as large as the limit, in chunks", &script.search().await);
     script.search().await.problem(502, "lrs_bad_response");

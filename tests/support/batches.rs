@@ -24,34 +24,34 @@ pub fn learners_named(family: &str, count: usize) -> Vec<Value> {
 }
 
 /// A batch that was submitted.
-pub struct Submitted<'c> {
+pub struct SubmittedBatch<'c> {
     caller: &'c Caller,
     pub path: String,
     pub first: Value,
 }
 
 /// Submits a batch, which must be accepted.
-pub async fn submit<'c>(caller: &'c Caller, resource: &str, body: &Value) -> Submitted<'c> {
+pub async fn submit<'c>(caller: &'c Caller, resource: &str, body: &Value) -> SubmittedBatch<'c> {
     accepted(caller, &caller.post(&format!("/v1/{resource}"), body).await)
 }
 
 /// An answer that must be an accepted batch.
-pub fn accepted<'c>(caller: &'c Caller, answer: &Answer) -> Submitted<'c> {
+pub fn accepted<'c>(caller: &'c Caller, answer: &Answer) -> SubmittedBatch<'c> {
     assert_eq!(answer.status, 202, "{}", answer.text);
     let first = answer.json();
     let path = answer.header("location").to_owned();
     assert!(path.ends_with(first["batchId"].as_str().expect("an id")), "{path}");
-    Submitted { caller, path, first }
+    SubmittedBatch { caller, path, first }
 }
 
-impl Submitted<'_> {
+impl SubmittedBatch<'_> {
     /// How far it is now.
     pub async fn state(&self) -> Value {
-        self.caller.request("GET", &self.path).await.ok()
+        self.caller.request("GET", &self.path).await.expect_success()
     }
 
     /// How far it is when it has got as far as this.
-    pub async fn when(&self, status: &str) -> Value {
+    pub async fn wait_for_status(&self, status: &str) -> Value {
         for _ in 0..600 {
             let state = self.state().await;
             if state["status"] == status {
@@ -67,7 +67,7 @@ impl Submitted<'_> {
         let mut results = Vec::new();
         let mut next = String::new();
         loop {
-            let page = self.caller.request("GET", &format!("{}/results?limit=500{next}", self.path)).await.ok();
+            let page = self.caller.request("GET", &format!("{}/results?limit=500{next}", self.path)).await.expect_success();
             results.extend(page["results"].as_array().expect("a list").clone());
             match page["next"].as_str() {
                 Some(cursor) => next = format!("&cursor={cursor}"),
@@ -83,7 +83,7 @@ impl Submitted<'_> {
 }
 
 /// The names of records, in order.
-pub fn names(rows: &[Value]) -> Vec<&str> {
+pub fn mis_identifiers(rows: &[Value]) -> Vec<&str> {
     rows.iter().map(|row| row["misIdentifier"].as_str().unwrap_or_default()).collect()
 }
 

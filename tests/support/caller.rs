@@ -131,7 +131,7 @@ impl Answer {
     }
 
     /// The body of a 200.
-    pub fn ok(&self) -> Value {
+    pub fn expect_success(&self) -> Value {
         assert_eq!(self.status, 200, "{}", self.text);
         self.json()
     }

@@ -61,6 +61,6 @@ impl Authority {
 }
 
 /// A certificate that was made with OpenSSL (tests/certificates).
-pub fn made(name: &str) -> Vec<u8> {
+pub fn fixture(name: &str) -> Vec<u8> {
     std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/certificates").join(name)).expect(name)
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 /// A request as it came in.
 #[derive(Debug, Clone)]
-pub struct Received {
+pub struct ReceivedRequest {
     /// Which connection it came over, counted from 0.
     pub connection: usize,
     /// Request line and headers.
@@ -17,7 +17,7 @@ pub struct Received {
     pub body: String,
 }
 
-impl Received {
+impl ReceivedRequest {
     /// A header's value, or nothing.
     pub fn header(&self, name: &str) -> &str {
         let line = self.head.lines().skip(1).find(|line| line.split(':').next().is_some_and(|key| key.eq_ignore_ascii_case(name)));
@@ -40,9 +40,9 @@ pub enum Reply {
 }
 
 /// The peer, listening.
-pub struct Peer {
+pub struct FakeServer {
     address: SocketAddr,
-    received: Arc<Mutex<Vec<Received>>>,
+    received: Arc<Mutex<Vec<ReceivedRequest>>>,
     stopped: Arc<AtomicBool>,
 }
 
@@ -61,9 +61,9 @@ pub fn soap(status: u16, body: &str) -> Vec<u8> {
     http(status, "text/xml; charset=utf-8", envelope.as_bytes())
 }
 
-impl Peer {
+impl FakeServer {
     /// Answers every request as `reply` says.
-    pub fn start(reply: impl Fn(&Received) -> Reply + Send + Sync + 'static) -> Self {
+    pub fn start(reply: impl Fn(&ReceivedRequest) -> Reply + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind(super::ANY_PORT).expect("a free port");
         let address = listener.local_addr().expect("bound");
         let received = Arc::new(Mutex::new(Vec::new()));
@@ -82,7 +82,7 @@ impl Peer {
     }
 
     /// Answers every request with these bytes.
-    pub fn answering(bytes: Vec<u8>) -> Self {
+    pub fn with_response(bytes: Vec<u8>) -> Self {
         Self::start(move |_| Reply::Bytes(bytes.clone()))
     }
 
@@ -92,19 +92,19 @@ impl Peer {
     }
 
     /// What it was sent so far.
-    pub fn received(&self) -> Vec<Received> {
+    pub fn received(&self) -> Vec<ReceivedRequest> {
         self.received.lock().expect("no panic").clone()
     }
 }
 
-impl Drop for Peer {
+impl Drop for FakeServer {
     fn drop(&mut self) {
         self.stopped.store(true, Ordering::SeqCst);
         let _ = TcpStream::connect(self.address); // wakes the listener
     }
 }
 
-fn serve(connection: usize, mut stream: TcpStream, log: &Mutex<Vec<Received>>, reply: &dyn Fn(&Received) -> Reply) {
+fn serve(connection: usize, mut stream: TcpStream, log: &Mutex<Vec<ReceivedRequest>>, reply: &dyn Fn(&ReceivedRequest) -> Reply) {
     let _ = stream.set_nodelay(true);
     let mut buffer = Vec::new();
     while let Some(request) = read_request(connection, &mut stream, &mut buffer) {
@@ -147,12 +147,12 @@ fn reset(stream: TcpStream) {
     let _ = socket.set_linger(Some(Duration::ZERO));
 }
 
-fn read_request(connection: usize, stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<Received> {
+fn read_request(connection: usize, stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<ReceivedRequest> {
     let mut chunk = [0; 16 * 1024];
     loop {
         if let Some(end) = buffer.windows(4).position(|window| window == b"\r\n\r\n") {
             let head = String::from_utf8_lossy(&buffer[..end]).into_owned();
-            let mut request = Received { connection, head, body: String::new() };
+            let mut request = ReceivedRequest { connection, head, body: String::new() };
             let length: usize = request.header("content-length").parse().unwrap_or(0);
             while buffer.len() < end + 4 + length {
                 match stream.read(&mut chunk) {

@@ -19,7 +19,7 @@ use lrs_gateway::server::{self, ServerOptions};
 use lrs_gateway::storage::Storage;
 
 use super::caller::{AUDIENCE, Caller, ISSUER, PROVIDER, SECRET};
-use super::{ANY_PORT, Running};
+use super::{ANY_PORT, RunningServer};
 
 /// A learning provider and an awarding organisation; the same as the simulator's.
 pub const AWARDING: &str = "10088882";
@@ -60,7 +60,7 @@ impl Default for Options {
             storage: Storage::in_memory().expect("random numbers"),
             rates: unlimited(),
             expected_replicas: 1,
-            jobs: quick(),
+            jobs: fast_batches(),
             achievement_codes: AchievementCodes::default(),
             queue: ConcurrencySettings::default(),
             // What a call comes to should not depend on the calls before: who tests that, says so.
@@ -74,7 +74,7 @@ impl Default for Options {
 }
 
 /// Paces at which tests need not wait.
-pub fn quick() -> BatchSettings {
+pub fn fast_batches() -> BatchSettings {
     BatchSettings {
         initial_poll_interval: Duration::from_millis(20),
         max_poll_interval: Duration::from_millis(100),
@@ -121,7 +121,13 @@ pub fn organisation(ukprn: &str, password: &str, products: &[Product]) -> Organi
 }
 
 /// An organisation that finds learners at an LRS of this authority, with certificate and key of these files if it has them.
-pub fn certified(ukprn: &str, password: &str, backend: TlsBackend, ca_file: &Path, files: Option<(PathBuf, PathBuf)>) -> Organisation {
+pub fn organisation_with_certificate(
+    ukprn: &str,
+    password: &str,
+    backend: TlsBackend,
+    ca_file: &Path,
+    files: Option<(PathBuf, PathBuf)>,
+) -> Organisation {
     let transport = HttpClientFactory::with_backend(backend, Some(ca_file), Duration::from_secs(2)).expect("a root");
     let client_certificate = files.map(|(certificate, key)| {
         let [certificate, key] = [certificate, key].map(|file| std::fs::read(file).expect("it is there"));
@@ -139,9 +145,9 @@ pub fn certified(ukprn: &str, password: &str, backend: TlsBackend, ca_file: &Pat
 }
 
 /// The gateway, running.
-pub struct Gateway(Running);
+pub struct TestGateway(RunningServer);
 
-impl Gateway {
+impl TestGateway {
     /// In front of the LRS at this address.
     pub fn to(lrs_url: &str) -> Self {
         Self::with(lrs_url, Options::default())
@@ -166,7 +172,7 @@ impl Gateway {
         let limits = RateLimiter::new(options.rates, options.expected_replicas, &options.storage);
         let gateway =
             lrs_gateway::app::AppState::new(verifier, registry, Lrs::new(lrs).with_audit(options.audit), jobs, limits, &options.storage);
-        Self(Running::start(move || {
+        Self(RunningServer::start(move || {
             gateway.verifier.refresh_keys_periodically();
             gateway.batch_worker().start();
             server::bind(ANY_PORT, options.serving, gateway).map(|bound| (bound.address, bound.server))

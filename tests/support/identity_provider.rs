@@ -13,7 +13,7 @@ use lrs_gateway::schema::Scalar as _;
 use rcgen::KeyPair;
 use serde_json::{Value, json};
 
-use super::Peer;
+use super::FakeServer;
 use super::caller::{AUDIENCE, ISSUER, claims};
 use super::fake_server::{Reply, http};
 use super::gateway::claim_names;
@@ -88,7 +88,7 @@ enum Mood {
 
 /// The provider, listening.
 pub struct IdentityProvider {
-    peer: Peer,
+    peer: FakeServer,
     mood: Arc<Mutex<Mood>>,
 }
 
@@ -102,7 +102,7 @@ impl IdentityProvider {
     pub fn answering(bytes: Vec<u8>) -> Self {
         let mood = Arc::new(Mutex::new(Mood::Answers(bytes)));
         let present = Arc::clone(&mood);
-        let peer = Peer::start(move |_| {
+        let peer = FakeServer::start(move |_| {
             let mood = present.lock().expect("no panic").clone();
             match mood {
                 Mood::Answers(bytes) => Reply::Bytes(bytes),
@@ -143,7 +143,7 @@ impl IdentityProvider {
 
     /// Waits until its keys have been fetched so often.
     pub async fn wait_for_fetches(&self, count: usize) {
-        until(|| self.fetches() >= count).await;
+        wait_until(|| self.fetches() >= count).await;
     }
 
     /// Waits until whoever fetches its keys in the background has those that it publishes now. Fetches follow one another: of three, the
@@ -187,7 +187,7 @@ pub fn set_of(keys: &[&SigningKey]) -> Vec<u8> {
 }
 
 /// Waits until something is so, which must not take long.
-pub async fn until(so: impl Fn() -> bool) {
+pub async fn wait_until(so: impl Fn() -> bool) {
     let waiting = async {
         while !so() {
             tokio::time::sleep(Duration::from_millis(5)).await;

@@ -4,23 +4,23 @@ pub mod batches;
 pub mod caller;
 pub mod certificates;
 pub mod contract;
-pub mod failure;
+pub mod expected_problems;
 pub mod fake_server;
 pub mod gateway;
 pub mod identity_provider;
 pub mod program;
-pub mod proxy;
 pub mod redis;
-pub mod renegotiating;
+pub mod renegotiating_server;
+pub mod reply_cutting_proxy;
 pub mod scripted_lrs;
 pub mod simulator;
 pub mod tcp_proxy;
 
 pub use caller::Caller;
-pub use fake_server::Peer;
-pub use gateway::Gateway;
+pub use fake_server::FakeServer;
+pub use gateway::TestGateway;
 pub use identity_provider::IdentityProvider;
-pub use simulator::Lrs;
+pub use simulator::SimulatedLrs;
 
 use std::net::SocketAddr;
 use std::sync::mpsc;
@@ -32,7 +32,7 @@ use actix_web::dev::{Server, ServerHandle};
 pub const ANY_PORT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
 
 /// Waits until it is so.
-pub async fn until(is_so: impl Fn() -> bool, what: impl Fn() -> String) {
+pub async fn wait_until(is_so: impl Fn() -> bool, what: impl Fn() -> String) {
     let started = Instant::now();
     while !is_so() {
         assert!(started.elapsed() < Duration::from_secs(15), "it never comes to this: {}", what());
@@ -41,12 +41,12 @@ pub async fn until(is_so: impl Fn() -> bool, what: impl Fn() -> String) {
 }
 
 /// A server in a thread of its own.
-pub struct Running {
+pub struct RunningServer {
     pub address: SocketAddr,
     handle: ServerHandle,
 }
 
-impl Running {
+impl RunningServer {
     /// Runs what `bind` binds.
     pub fn start(bind: impl FnOnce() -> std::io::Result<(SocketAddr, Server)> + Send + 'static) -> Self {
         let (ready, started) = mpsc::channel();
@@ -62,7 +62,7 @@ impl Running {
     }
 }
 
-impl Drop for Running {
+impl Drop for RunningServer {
     fn drop(&mut self) {
         // The order is given when the future is made; nobody needs to wait for it.
         drop(self.handle.stop(false));

@@ -14,14 +14,14 @@ use super::caller::{Caller, claims};
 const SECRET: &[u8] = b"a secret of thirty-two bytes or more";
 
 /// The program, running; it is killed with its owner. Its log is read all the time: a full pipe would stop it.
-pub struct Program {
+pub struct TestProgram {
     pub child: Child,
     log: mpsc::Receiver<String>,
     /// The lines of its standard output; it has none any more when it has ended.
     pub output: mpsc::Receiver<String>,
 }
 
-impl Program {
+impl TestProgram {
     pub fn start(arguments: &[&str], variables: &[(&str, &str)]) -> Self {
         let mut child = program(arguments, variables).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
         let (lines, log) = mpsc::channel();
@@ -71,7 +71,7 @@ impl Program {
     }
 }
 
-impl Drop for Program {
+impl Drop for TestProgram {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
@@ -101,9 +101,9 @@ pub fn stderr(output: &Output) -> String {
 }
 
 /// A directory with a configuration that works.
-pub struct Setup(tempfile::TempDir);
+pub struct ConfigDirectory(tempfile::TempDir);
 
-impl Setup {
+impl ConfigDirectory {
     pub fn new(lrs_url: &str) -> Self {
         let setup = Self(tempfile::tempdir().expect("a directory"));
         setup.write("gateway.toml", &format!(
@@ -165,23 +165,23 @@ impl Setup {
 }
 
 /// The gateway as a program, serving.
-pub struct Serving {
-    pub program: Program,
+pub struct ServingProgram {
+    pub program: TestProgram,
     /// Address of the API.
     pub api: String,
     /// Address for operators.
     pub admin: String,
 }
 
-impl Serving {
+impl ServingProgram {
     /// As this configuration says.
-    pub fn start(setup: &Setup) -> Self {
+    pub fn start(setup: &ConfigDirectory) -> Self {
         Self::with(setup, &[])
     }
 
     /// The same, with these variables.
-    pub fn with(setup: &Setup, variables: &[(&str, &str)]) -> Self {
-        let mut program = Program::start(&["serve", "--config", &setup.config()], variables);
+    pub fn with(setup: &ConfigDirectory, variables: &[(&str, &str)]) -> Self {
+        let mut program = TestProgram::start(&["serve", "--config", &setup.config()], variables);
         let said = program.wait_for("serving");
         let address = |name: &str| format!("http://{}", said[name].as_str().expect("an address"));
         Self { program, api: address("api"), admin: address("admin") }

@@ -15,7 +15,7 @@ use tempfile::TempDir;
 use super::ANY_PORT;
 
 /// A `redis-server`.
-pub struct Redis {
+pub struct TestRedis {
     port: u16,
     directory: TempDir,
     arguments: Vec<String>,
@@ -37,7 +37,7 @@ pub fn free_port() -> u16 {
     TcpListener::bind(ANY_PORT).and_then(|listener| listener.local_addr()).expect("a free port").port()
 }
 
-impl Redis {
+impl TestRedis {
     /// One that keeps nothing on disk.
     pub fn start() -> Self {
         Self::with(free_port(), &["--save", "", "--appendonly", "no"])
@@ -86,7 +86,7 @@ impl Redis {
     }
 
     /// Starts it again where it was.
-    pub fn revive(&mut self) {
+    pub fn restart(&mut self) {
         self.child = spawn(self.port, self.directory.path(), &self.arguments);
         self.wait();
     }
@@ -117,7 +117,7 @@ impl Redis {
     }
 
     /// Everything in it: names and contents of every key, and what it wrote to its disk.
-    pub fn everything(&self) -> Vec<u8> {
+    pub fn dump(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
         for key in self.keys() {
             bytes.extend_from_slice(key.as_bytes());
@@ -144,7 +144,7 @@ impl Redis {
     }
 }
 
-impl Drop for Redis {
+impl Drop for TestRedis {
     fn drop(&mut self) {
         self.kill();
     }
@@ -181,14 +181,14 @@ fn spawn(port: u16, directory: &Path, arguments: &[String]) -> Child {
 }
 
 /// Three masters of a cluster.
-pub struct Cluster {
-    pub nodes: Vec<Redis>,
+pub struct RedisCluster {
+    pub nodes: Vec<TestRedis>,
 }
 
-impl Cluster {
+impl RedisCluster {
     pub fn start() -> Self {
-        let node = |_| Redis::with(free_cluster_port(), &["--save", "", "--appendonly", "no", "--cluster-enabled", "yes"]);
-        let nodes: Vec<Redis> = (0..3).map(node).collect();
+        let node = |_| TestRedis::with(free_cluster_port(), &["--save", "", "--appendonly", "no", "--cluster-enabled", "yes"]);
+        let nodes: Vec<TestRedis> = (0..3).map(node).collect();
         let slots = [("0", "5461"), ("5462", "10922"), ("10923", "16383")];
         for (epoch, (node, (first, last))) in (1..).zip(nodes.iter().zip(slots)) {
             let _: String = node.ask(&["CLUSTER", "ADDSLOTSRANGE", first, last]);
@@ -227,19 +227,19 @@ fn free_cluster_port() -> u16 {
 }
 
 /// A master, a replica, and a sentinel that watches them.
-pub struct Watched {
-    pub master: Redis,
-    pub replica: Redis,
+pub struct SentinelRedis {
+    pub master: TestRedis,
+    pub replica: TestRedis,
     sentinel: Child,
     port: u16,
     _directory: TempDir,
 }
 
-impl Watched {
+impl SentinelRedis {
     pub fn start() -> Self {
-        let master = Redis::start();
+        let master = TestRedis::start();
         let port = master.port.to_string();
-        let replica = Redis::with(free_port(), &["--save", "", "--appendonly", "no", "--replicaof", "127.0.0.1", &port]);
+        let replica = TestRedis::with(free_port(), &["--save", "", "--appendonly", "no", "--replicaof", "127.0.0.1", &port]);
         let directory = tempfile::tempdir().expect("a directory");
         let file = directory.path().join("sentinel.conf");
         let sentinel_port = free_port();
@@ -273,7 +273,7 @@ impl Watched {
     }
 }
 
-impl Drop for Watched {
+impl Drop for SentinelRedis {
     fn drop(&mut self) {
         let _ = self.sentinel.kill();
         let _ = self.sentinel.wait();

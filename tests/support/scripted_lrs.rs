@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex};
 use serde_json::{Value, json};
 
 use super::caller::{Answer, Caller};
-use super::fake_server::{Peer, Received, Reply, http};
-use super::gateway::{Gateway, Options};
+use super::fake_server::{FakeServer, ReceivedRequest, Reply, http};
+use super::gateway::{Options, TestGateway};
 
 /// LRS's answer: exactly the learner searched for.
 pub const ANSWER: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\
@@ -32,39 +32,39 @@ pub fn learner() -> Value {
 }
 
 /// The answer with its one `from` replaced.
-pub fn changed(from: &str, to: &str) -> String {
+pub fn response_with(from: &str, to: &str) -> String {
     assert_eq!(ANSWER.matches(from).count(), 1, "{from}");
     ANSWER.replace(from, to)
 }
 
 /// The answer with something more in its learner.
 pub fn learner_with(xml: &str) -> String {
-    changed("<Notes/>", xml)
+    response_with("<Notes/>", xml)
 }
 
 /// A 200 with this document.
-pub fn sent(document: impl AsRef<[u8]>) -> Reply {
+pub fn xml_reply(document: impl AsRef<[u8]>) -> Reply {
     Reply::Bytes(http(200, "text/xml; charset=utf-8", document.as_ref()))
 }
 
 /// A gateway and a peer behind it that has these replies, one a request.
-pub struct Script {
-    peer: Peer,
+pub struct ScriptedLrs {
+    peer: FakeServer,
     asked: Arc<AtomicUsize>,
     caller: Caller,
-    _gateway: Gateway,
+    _gateway: TestGateway,
 }
 
-impl Script {
+impl ScriptedLrs {
     pub fn new(options: Options, replies: impl IntoIterator<Item = Reply>) -> Self {
         let replies = Mutex::new(replies.into_iter().collect::<VecDeque<_>>());
         let asked = Arc::new(AtomicUsize::new(0));
         let count = Arc::clone(&asked);
-        let peer = Peer::start(move |_| {
+        let peer = FakeServer::start(move |_| {
             count.fetch_add(1, Ordering::SeqCst);
             replies.lock().expect("no panic").pop_front().expect("one request a reply")
         });
-        let gateway = Gateway::with(&peer.url(), options);
+        let gateway = TestGateway::with(&peer.url(), options);
         Self { peer, asked, caller: gateway.caller(), _gateway: gateway }
     }
 
@@ -87,7 +87,7 @@ impl Script {
     }
 
     /// What the peer was sent so far.
-    pub fn received(&self) -> Vec<Received> {
+    pub fn received(&self) -> Vec<ReceivedRequest> {
         self.peer.received()
     }
 }

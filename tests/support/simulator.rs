@@ -8,10 +8,10 @@ use lrs_gateway::domain::Product;
 use lrs_gateway::schema::deserialize::from_json;
 use lrs_gateway::simulator::{self, NewLearner, Simulator, SimulatorSettings};
 
-use super::{ANY_PORT, Running};
+use super::{ANY_PORT, RunningServer};
 
 /// An LRS at which both organisations may do everything.
-pub fn open_to_both() -> SimulatorSettings {
+pub fn for_both_organisations() -> SimulatorSettings {
     let mut settings = SimulatorSettings::default();
     let products = [Product::UlnManagement, Product::RegistrationBatches, Product::LearningEvents, Product::Verification];
     for organisation in &mut settings.organisations {
@@ -21,13 +21,13 @@ pub fn open_to_both() -> SimulatorSettings {
 }
 
 /// The simulator, running.
-pub struct Lrs {
+pub struct SimulatedLrs {
     address: SocketAddr,
-    running: Option<Running>,
+    running: Option<RunningServer>,
     pub simulator: Data<Simulator>,
 }
 
-impl Lrs {
+impl SimulatedLrs {
     /// With the learners of the demonstration.
     pub fn start() -> Self {
         Self::with(&SimulatorSettings::default())
@@ -38,7 +38,7 @@ impl Lrs {
         let simulator = Data::new(settings.build_simulator().expect("valid settings"));
         let tls = settings.tls.as_ref().map(|tls| tls.server_config().expect("valid files"));
         let served = simulator.clone();
-        let running = Running::start(move || simulator::bind(ANY_PORT, tls, served));
+        let running = RunningServer::start(move || simulator::bind(ANY_PORT, tls, served));
         Self { address: running.address, running: Some(running), simulator }
     }
 
@@ -51,7 +51,7 @@ impl Lrs {
     }
 
     /// Dies: nobody listens any more, and every connection ends.
-    pub fn die(&mut self) {
+    pub fn stop(&mut self) {
         self.running = None;
         while TcpStream::connect(self.address).is_ok() {
             std::thread::sleep(Duration::from_millis(2));
@@ -59,9 +59,9 @@ impl Lrs {
     }
 
     /// Listens again where it did, and knows what it knew.
-    pub fn rise(&mut self) {
+    pub fn restart(&mut self) {
         let (address, served) = (self.address, self.simulator.clone());
-        self.running = Some(Running::start(move || simulator::bind(address, None, served)));
+        self.running = Some(RunningServer::start(move || simulator::bind(address, None, served)));
     }
 
     /// Its address.

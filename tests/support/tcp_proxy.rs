@@ -5,12 +5,12 @@ use std::net::TcpStream;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-use super::Peer;
-use super::fake_server::{Received, Reply};
+use super::FakeServer;
+use super::fake_server::{ReceivedRequest, Reply};
 
 /// The door, standing.
-pub struct Door {
-    peer: Peer,
+pub struct TcpProxy {
+    peer: FakeServer,
     hall: Arc<Hall>,
 }
 
@@ -65,7 +65,7 @@ fn has_one_of(words: &[String], body: &str) -> bool {
 }
 
 /// Asks the LRS at this address the same, and gets its answer as it came.
-fn ask(address: &str, request: &Received) -> Vec<u8> {
+fn ask(address: &str, request: &ReceivedRequest) -> Vec<u8> {
     let mut connection = TcpStream::connect(address).expect("LRS listens");
     let line = request.head.lines().next().unwrap_or_default();
     let length = request.body.len();
@@ -76,13 +76,13 @@ fn ask(address: &str, request: &Received) -> Vec<u8> {
     answer
 }
 
-impl Door {
+impl TcpProxy {
     /// Before the LRS at this address. Open.
-    pub fn before(url: &str) -> Self {
+    pub fn in_front_of(url: &str) -> Self {
         let address = url.trim_start_matches("http://").to_owned();
         let hall = Arc::new(Hall { inside: Mutex::default(), changed: Condvar::new() });
         let at = Arc::clone(&hall);
-        let peer = Peer::start(move |request| at.pass(&request.body, || ask(&address, request)));
+        let peer = FakeServer::start(move |request| at.pass(&request.body, || ask(&address, request)));
         Self { peer, hall }
     }
 
@@ -92,55 +92,56 @@ impl Door {
     }
 
     /// Keeps those waiting who have this word in their request, until [`Door::open`].
-    pub fn hold(&self, word: &str) {
+    pub fn hold_requests(&self, word: &str) {
         self.hall.inside().held.push(word.to_owned());
     }
 
     /// Lets everybody go.
-    pub fn open(&self) {
+    pub fn release_all(&self) {
         self.hall.inside().held.clear();
         self.hall.changed.notify_all();
     }
 
     /// Keeps everybody for so long.
-    pub fn linger(&self, time: Duration) {
+    pub fn set_delay(&self, time: Duration) {
         self.hall.inside().lingering = time;
     }
 
     /// Throws everybody out who comes, or no longer.
-    pub fn set_dead(&self, dead: bool) {
+    pub fn set_unreachable(&self, dead: bool) {
         self.hall.inside().dead = dead;
     }
 
     /// How many requests with this word are inside.
-    pub fn inside(&self, word: &str) -> usize {
+    pub fn held_count(&self, word: &str) -> usize {
         self.hall.inside().now.iter().filter(|body| body.contains(word)).count()
     }
 
     /// Waits until so many with this word are inside.
-    pub async fn until_inside(&self, word: &str, count: usize) {
-        super::until(|| self.inside(word) >= count, || format!("{count} of {word} inside, there are {}", self.inside(word))).await;
+    pub async fn wait_until_held(&self, word: &str, count: usize) {
+        super::wait_until(|| self.held_count(word) >= count, || format!("{count} of {word} inside, there are {}", self.held_count(word)))
+            .await;
     }
 
     /// The most there have been inside at once.
-    pub fn most_inside(&self) -> usize {
+    pub fn max_concurrent(&self) -> usize {
         self.hall.inside().most
     }
 
     /// Counts anew from now on how many are inside at once.
-    pub fn forget_most(&self) {
+    pub fn reset_max_concurrent(&self) {
         let mut inside = self.hall.inside();
         inside.most = inside.now.len();
     }
 
     /// The requests with this word, in the order of their coming.
-    pub fn came(&self, word: &str) -> Vec<(Instant, String)> {
+    pub fn arrivals(&self, word: &str) -> Vec<(Instant, String)> {
         self.hall.inside().came.iter().filter(|(_, body)| body.contains(word)).cloned().collect()
     }
 }
 
-impl Drop for Door {
+impl Drop for TcpProxy {
     fn drop(&mut self) {
-        self.open();
+        self.release_all();
     }
 }

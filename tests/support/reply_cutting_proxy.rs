@@ -8,12 +8,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::ANY_PORT;
 
 /// A proxy in front of a port of this machine.
-pub struct Proxy {
+pub struct ReplyCuttingProxy {
     address: SocketAddr,
     cut: Arc<AtomicBool>,
 }
 
-impl Proxy {
+impl ReplyCuttingProxy {
     /// Passes everything on, until a request is sent that is `the_last`: that one is passed on too, and nothing after it, in either
     /// direction. Nobody gets through any more.
     pub fn start(port: u16, the_last: impl Fn(&[u8]) -> bool + Send + Sync + 'static) -> Self {
@@ -60,7 +60,7 @@ impl Proxy {
     }
 }
 
-impl Drop for Proxy {
+impl Drop for ReplyCuttingProxy {
     fn drop(&mut self) {
         self.cut.store(true, Ordering::SeqCst);
         let _ = TcpStream::connect(self.address); // wakes the listener

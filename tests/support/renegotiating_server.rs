@@ -7,13 +7,13 @@ use std::sync::{Arc, Mutex, mpsc};
 use super::certificates::Authority;
 
 /// OpenSSL's server. It knows TLS alone: HTTP is what this writes to its input when it has seen a certificate.
-pub struct Renegotiating {
+pub struct RenegotiatingServer {
     child: Child,
     pub port: u16,
     subjects: Arc<Mutex<Vec<String>>>,
 }
 
-impl Renegotiating {
+impl RenegotiatingServer {
     /// A server of this authority, which wants a certificate of the same, and then gives this answer.
     pub fn start(authority: &Authority, answer: Vec<u8>) -> Self {
         Self::with(&["-tls1_2"], authority, answer)
@@ -82,7 +82,7 @@ fn order(input: &Mutex<ChildStdin>, bytes: &[u8]) {
     let _ = input.lock().expect("nobody panicked").write_all(bytes);
 }
 
-impl Drop for Renegotiating {
+impl Drop for RenegotiatingServer {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
