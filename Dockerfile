@@ -1,16 +1,16 @@
-# The image: the program, the four libraries it needs, and nothing else. No shell, no package manager, an ordinary user.
+# Image of the gateway: the program and the four libraries that it needs. It has no shell and no package manager, and an unprivileged user.
 #
 #   docker build -t lrs-gateway:0.1.0 .
-#   docker run --rm -p 8080:8080 lrs-gateway:0.1.0                    # the demonstration, to be tried at once
+#   docker run --rm -p 8080:8080 lrs-gateway:0.1.0                    # demonstration
 #   docker run … -v /path/to/configuration:/etc/lrs-gateway:ro lrs-gateway:0.1.0 serve
 #
-# docs/OPERATIONS.md, "As a container", tells more; `make test-deploy` builds it and runs it.
+# docs/OPERATIONS.md, "Run as a container", describes the options. `make test-deploy` builds and runs the image.
 
-# The compiler of rust-toolchain.toml.
+# Compiler version of rust-toolchain.toml.
 FROM rust:1.95.0-bookworm AS build
 WORKDIR /build
 
-# Dependencies first, against an empty program: this layer stays as it is until Cargo.lock changes.
+# Build the dependencies with an empty program. This layer stays in the cache until Cargo.lock changes.
 COPY Cargo.toml Cargo.lock ./
 RUN mkdir src benches \
     && touch benches/hot_path.rs benches/limits.rs benches/batch_acceptance.rs \
@@ -18,11 +18,11 @@ RUN mkdir src benches \
     && echo 'fn main() {}' > src/main.rs \
     && cargo build --release --locked
 
-# Then the program itself. Files keep their times when they are copied: without `touch`, cargo would take the empty program for newer.
+# Build the program. Copied files keep their times: without `touch`, cargo would consider the empty program newer.
 COPY src src
 RUN touch src/lib.rs src/main.rs && cargo build --release --locked
 
-# What goes into the image. Security scanners read var/lib/dpkg/status.d, to know which libraries these are.
+# Collect the files of the image. Security scanners read var/lib/dpkg/status.d to identify the libraries.
 COPY LICENSE ./
 RUN mkdir -p /image/etc/lrs-gateway /image/usr/local/bin /image/usr/share/doc/lrs-gateway /image/var/lib/dpkg/status.d \
     && cp target/release/lrs-gateway /image/usr/local/bin/ \
@@ -46,12 +46,12 @@ LABEL org.opencontainers.image.title="lrs-gateway" \
       org.opencontainers.image.revision="${REVISION}" \
       org.opencontainers.image.created="${CREATED}"
 COPY --from=build /image /
-# A number, so that Kubernetes can see that it is not root.
+# A numeric user lets Kubernetes verify that it is not root.
 USER 65532:65532
 WORKDIR /etc/lrs-gateway
 ENV PATH=/usr/local/bin \
     LRS_GATEWAY_CONFIG=/etc/lrs-gateway/gateway.toml
-# The API, and the operators' own port.
+# API and admin listener.
 EXPOSE 8080 9090
 ENTRYPOINT ["/usr/local/bin/lrs-gateway"]
 CMD ["demo", "--listen", "0.0.0.0:8080"]

@@ -1,79 +1,106 @@
-//! The structure of `src/`: files depend on each other in one direction only, and layers know what they may know.
+//! The structure of `src/`: dependencies between files have no cycles, and each layer uses only the modules and crates that its rules allow.
 //!
-//! A file depends on another if it names a path of it (`crate::`, `super::`, `self::` or a child module), in code, macros or unit
-//! tests. Re-exports are followed to the file that defines the name; a module's face (`mod` and `pub use` of its own children) adds no
-//! dependency.
+//! A file depends on another file if it names one of its paths (`crate::`, `super::`, `self::` or a child module), in code, macros or
+//! unit tests. Re-exports are followed to the file that defines the name. `mod` declarations and re-exports of a module's own children
+//! add no dependency.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-/// Files by their path below `src/`, with their text.
+/// The text of each file, by its path below `src/`.
 type Sources = BTreeMap<String, String>;
-/// Which files each file depends on.
+/// The files that each file depends on.
 type Graph = BTreeMap<String, BTreeSet<String>>;
 
+/// What a layer may use.
+struct Layer {
+    folder: &'static str,
+    /// Files of the folder that these rules do not apply to.
+    exceptions: &'static [&'static str],
+    /// The modules that the layer may use; `None` means all that [`FORBIDDEN_MODULES`] does not name.
+    allowed_modules: Option<&'static [&'static str]>,
+    forbidden_crates: &'static [&'static str],
+}
+
+/// The rules of the layers.
+const LAYERS: [Layer; 6] = [
+    Layer {
+        folder: "schema",
+        exceptions: &[],
+        allowed_modules: Some(&["schema"]),
+        forbidden_crates: &["actix_web", "quick_xml", "redis", "reqwest"],
+    },
+    Layer {
+        folder: "domain",
+        exceptions: &[],
+        allowed_modules: Some(&["domain", "schema"]),
+        forbidden_crates: &["actix_web", "quick_xml", "redis", "reqwest", "serde_json", "utoipa"],
+    },
+    // Lines of the audit trail are JSON.
+    Layer {
+        folder: "lrs",
+        exceptions: &["lrs/audit.rs"],
+        allowed_modules: None,
+        forbidden_crates: &["actix_web", "redis", "serde_json", "utoipa"],
+    },
+    Layer { folder: "batches", exceptions: &[], allowed_modules: None, forbidden_crates: &["actix_web", "quick_xml", "reqwest", "utoipa"] },
+    Layer { folder: "api", exceptions: &[], allowed_modules: None, forbidden_crates: &["quick_xml", "redis", "reqwest"] },
+    Layer {
+        folder: "simulator",
+        exceptions: &[],
+        allowed_modules: Some(&["domain", "file_watch.rs", "lrs", "schema", "simulator", "tls.rs"]),
+        forbidden_crates: &["quick_xml", "redis", "reqwest", "utoipa"],
+    },
+];
+
+/// The modules that each layer must not use.
+const FORBIDDEN_MODULES: [(&str, &[&str]); 3] = [
+    ("lrs", &["api", "app", "auth", "batches", "cli", "config", "problem", "server"]),
+    ("batches", &["api", "app", "auth", "cli", "config", "problem", "server"]),
+    ("api", &["cli", "config", "lrs/soap", "server", "simulator", "storage"]),
+];
+
 #[test]
-fn files_of_the_program_have_no_circle() {
+fn dependencies_between_files_have_no_cycle() {
     let sources = program();
     let graph = graph(&sources);
     assert!(graph.len() > 100, "{} files", graph.len());
     assert!(graph["server/router.rs"].contains("api/find_learners.rs"), "{:?}", graph["server/router.rs"]);
-    assert!(graph["problem/mapping.rs"].contains("lrs/error.rs"), "re-exports are followed: {:?}", graph["problem/mapping.rs"]);
-    let circles = circles(&graph);
-    assert!(circles.is_empty(), "files import each other in a circle: {circles:#?}");
+    assert!(graph["problem/mapping.rs"].contains("lrs/error.rs"), "the definition behind a re-export: {:?}", graph["problem/mapping.rs"]);
+    let cycles = cycles(&graph);
+    assert!(cycles.is_empty(), "files that depend on each other in a cycle: {cycles:#?}");
 }
 
 #[test]
-fn folders_of_the_program_have_no_circle() {
+fn dependencies_between_folders_have_no_cycle() {
     let mut folders = Graph::new();
     for (file, others) in graph(&program()) {
-        let from = top(&file).to_owned();
-        let targets = others.iter().map(|other| top(other).to_owned()).filter(|other| *other != from).collect::<BTreeSet<_>>();
+        let from = top_level(&file).to_owned();
+        let targets = others.iter().map(|other| top_level(other).to_owned()).filter(|other| *other != from).collect::<BTreeSet<_>>();
         folders.entry(from).or_default().extend(targets);
     }
-    let circles = circles(&folders);
-    assert!(circles.is_empty(), "top-level modules import each other in a circle: {circles:#?}");
+    let cycles = cycles(&folders);
+    assert!(cycles.is_empty(), "top-level modules that depend on each other in a cycle: {cycles:#?}");
 }
 
 #[test]
-fn layers_know_only_what_they_may_know() {
-    const LAYERS: [Layer; 6] = [
-        Layer { folder: "schema", except: &[], may_use: Some(&["schema"]), crates: &["actix_web", "quick_xml", "redis", "reqwest"] },
-        Layer {
-            folder: "domain",
-            except: &[],
-            may_use: Some(&["domain", "schema"]),
-            crates: &["actix_web", "quick_xml", "redis", "reqwest", "serde_json", "utoipa"],
-        },
-        // The audit trail's lines are JSON.
-        Layer { folder: "lrs", except: &["lrs/audit.rs"], may_use: None, crates: &["actix_web", "redis", "serde_json", "utoipa"] },
-        Layer { folder: "batches", except: &[], may_use: None, crates: &["actix_web", "quick_xml", "reqwest", "utoipa"] },
-        Layer { folder: "api", except: &[], may_use: None, crates: &["quick_xml", "redis", "reqwest"] },
-        Layer {
-            folder: "simulator",
-            except: &[],
-            may_use: Some(&["domain", "file_watch.rs", "lrs", "schema", "simulator", "tls.rs"]),
-            crates: &["quick_xml", "redis", "reqwest", "utoipa"],
-        },
-    ];
-    const FORBIDDEN: [(&str, &[&str]); 3] = [
-        ("lrs", &["api", "app", "auth", "batches", "cli", "config", "problem", "server"]),
-        ("batches", &["api", "app", "auth", "cli", "config", "problem", "server"]),
-        ("api", &["cli", "config", "lrs/soap", "server", "simulator", "storage"]),
-    ];
+fn layers_use_only_allowed_modules_and_crates() {
+    assert_rules_name_existing_paths();
     let sources = program();
     let graph = graph(&sources);
     let mut violations = Vec::new();
     for (file, others) in &graph {
-        for layer in LAYERS.iter().filter(|layer| top(file) == layer.folder && !layer.except.contains(&file.as_str())) {
+        for layer in LAYERS.iter().filter(|layer| top_level(file) == layer.folder && !layer.exceptions.contains(&file.as_str())) {
             let code = production_code(&sources[file]);
-            violations
-                .extend(layer.crates.iter().filter(|name| names_crate(&code, name)).map(|name| format!("{file} uses the crate {name}")));
-            if let Some(allowed) = layer.may_use {
-                violations.extend(others.iter().filter(|other| !allowed.contains(&top(other))).map(|other| format!("{file} uses {other}")));
+            violations.extend(
+                layer.forbidden_crates.iter().filter(|name| names_crate(&code, name)).map(|name| format!("{file} uses the crate {name}")),
+            );
+            if let Some(allowed) = layer.allowed_modules {
+                violations
+                    .extend(others.iter().filter(|other| !allowed.contains(&top_level(other))).map(|other| format!("{file} uses {other}")));
             }
         }
-        for (_, forbidden) in FORBIDDEN.iter().filter(|(folder, _)| top(file) == *folder) {
+        for (_, forbidden) in FORBIDDEN_MODULES.iter().filter(|(folder, _)| top_level(file) == *folder) {
             let is_forbidden = |other: &&String| forbidden.iter().any(|folder| other.starts_with(&format!("{folder}/")));
             violations.extend(others.iter().filter(is_forbidden).map(|other| format!("{file} uses {other}")));
         }
@@ -82,52 +109,63 @@ fn layers_know_only_what_they_may_know() {
 }
 
 #[test]
-fn src_has_few_loose_files() {
-    let loose: Vec<String> = program().into_keys().filter(|file| !file.contains('/')).collect();
-    assert!(loose.len() <= 8, "{loose:?}");
+fn src_has_few_files_outside_folders() {
+    let outside_folders: Vec<String> = program().into_keys().filter(|file| !file.contains('/')).collect();
+    assert!(outside_folders.len() <= 8, "{outside_folders:?}");
 }
 
 #[test]
-fn circle_between_two_files_is_found() {
+fn cycle_between_two_files_is_found() {
     let sources = sources(&[("a.rs", "use crate::b::Two;"), ("b.rs", "use crate::a::One;"), ("c.rs", "use crate::a::One;")]);
-    assert_eq!(circles(&graph(&sources)), [["a.rs", "b.rs"]]);
+    assert_eq!(cycles(&graph(&sources)), [["a.rs", "b.rs"]]);
 }
 
 #[test]
-fn circle_through_a_re_export_a_macro_and_a_unit_test_is_found() {
+fn cycle_through_re_export_macro_and_unit_test_is_found() {
     let sources = sources(&[
         ("a/mod.rs", "mod first;\nmod second;\npub use first::First;\npub use second::Second;"),
         ("a/first.rs", "use crate::a::Second;"),
         ("a/second.rs", "macro_rules! make { () => { $crate::a::third::Third } }\n#[cfg(test)]\nmod tests { use super::*; }"),
         ("a/third.rs", "#[cfg(test)]\nmod tests {\n    use super::super::First;\n}"),
     ]);
-    assert_eq!(circles(&graph(&sources)), [["a/first.rs", "a/second.rs", "a/third.rs"]]);
+    assert_eq!(cycles(&graph(&sources)), [["a/first.rs", "a/second.rs", "a/third.rs"]]);
 }
 
 #[test]
-fn face_of_a_module_is_no_circle_but_code_in_it_is() {
-    let face = ("a/mod.rs", "mod child;\npub use child::Child;");
+fn cycle_through_re_exports_of_own_children_is_ignored_and_through_code_is_found() {
+    let re_exports = ("a/mod.rs", "mod child;\npub use child::Child;");
     let child = ("a/child.rs", "use super::Child;\nuse crate::b::B;");
     let b = ("b.rs", "use crate::a::Child;");
-    assert_eq!(circles(&graph(&sources(&[face, ("a/child.rs", "use crate::c::C;"), ("c.rs", "struct C;")]))), Vec::<Vec<String>>::new());
-    assert_eq!(circles(&graph(&sources(&[face, child, b]))), [["a/child.rs", "b.rs"]]);
+    assert_eq!(
+        cycles(&graph(&sources(&[re_exports, ("a/child.rs", "use crate::c::C;"), ("c.rs", "struct C;")]))),
+        Vec::<Vec<String>>::new()
+    );
+    assert_eq!(cycles(&graph(&sources(&[re_exports, child, b]))), [["a/child.rs", "b.rs"]]);
     let code = ("a/mod.rs", "mod child;\npub use child::Child;\npub struct Parent(Child);");
-    assert_eq!(circles(&graph(&sources(&[code, ("a/child.rs", "use super::Parent;")]))), [["a/child.rs", "a/mod.rs"]]);
-}
-
-/// What a layer may use of the program (`None`: anything that is not forbidden elsewhere) and which crates it may not use.
-struct Layer {
-    folder: &'static str,
-    except: &'static [&'static str],
-    may_use: Option<&'static [&'static str]>,
-    crates: &'static [&'static str],
+    assert_eq!(cycles(&graph(&sources(&[code, ("a/child.rs", "use super::Parent;")]))), [["a/child.rs", "a/mod.rs"]]);
 }
 
 fn program() -> Sources {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let relative = |path: &Path| path.strip_prefix(&root).expect("inside src").to_string_lossy().into_owned();
+    let root = source_root();
+    let relative = |path: &Path| path.strip_prefix(&root).expect("a path below src").to_string_lossy().into_owned();
     let rust = files(&root).into_iter().filter(|path| path.extension().is_some_and(|extension| extension == "rs"));
-    rust.map(|path| (relative(&path), std::fs::read_to_string(&path).expect("text"))).collect()
+    rust.map(|path| (relative(&path), std::fs::read_to_string(&path).expect("UTF-8"))).collect()
+}
+
+/// Asserts that the rules name existing folders and files: a rule for a renamed folder would have no effect.
+fn assert_rules_name_existing_paths() {
+    let layers = LAYERS.iter().flat_map(|layer| {
+        let allowed = layer.allowed_modules.unwrap_or_default().iter();
+        allowed.chain(layer.exceptions).copied().chain([layer.folder])
+    });
+    let forbidden = FORBIDDEN_MODULES.iter().flat_map(|(folder, modules)| modules.iter().copied().chain([*folder]));
+    for path in layers.chain(forbidden) {
+        assert!(source_root().join(path).exists(), "src/{path} does not exist");
+    }
+}
+
+fn source_root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
 }
 
 fn files(directory: &Path) -> Vec<PathBuf> {
@@ -139,12 +177,12 @@ fn sources(files: &[(&str, &str)]) -> Sources {
     files.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())).collect()
 }
 
-/// The folder of a file, or the file itself if it is loose.
-fn top(file: &str) -> &str {
+/// Returns the top-level folder of a file, or the file itself if it is outside folders.
+fn top_level(file: &str) -> &str {
     file.split('/').next().unwrap_or(file)
 }
 
-/// The text before the unit tests.
+/// Returns the code before the unit tests.
 fn production_code(text: &str) -> String {
     without_comments(text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default())
 }
@@ -154,14 +192,14 @@ fn without_comments(text: &str) -> String {
 }
 
 fn names_crate(code: &str, name: &str) -> bool {
-    code.match_indices(&format!("{name}::")).any(|(at, _)| {
-        let before = code[..at].trim_end_matches("::").chars().next_back();
-        let is_path = code[..at].ends_with("::") && !code[..at].ends_with(" ::");
+    code.match_indices(&format!("{name}::")).any(|(position, _)| {
+        let before = code[..position].trim_end_matches("::").chars().next_back();
+        let is_path = code[..position].ends_with("::") && !code[..position].ends_with(" ::");
         !is_path && before.is_none_or(|c| !c.is_alphanumeric() && c != '_')
     })
 }
 
-/// The module path of a file: `a/b/mod.rs` and `a/b.rs` are both `a::b`.
+/// Returns the module path of a file: `a::b` for `a/b/mod.rs` and for `a/b.rs`.
 fn module_of(file: &str) -> Vec<String> {
     let mut path: Vec<String> = file.trim_end_matches(".rs").split('/').map(str::to_owned).collect();
     if path.last().is_some_and(|last| matches!(last.as_str(), "mod" | "lib" | "main")) {
@@ -178,9 +216,9 @@ fn graph(sources: &Sources) -> Graph {
     let mut graph = Graph::new();
     for (file, text) in sources {
         let mut targets = BTreeSet::new();
-        for one in &program.uses[file.as_str()] {
-            let is_face = one.exported && one.path.starts_with(&module_of(file)) && !one.is_used_in(text);
-            if !is_face && let Some(target) = program.definition(&one.path, 0) {
+        for used in &program.uses[file.as_str()] {
+            let is_re_export_of_child = used.exported && used.path.starts_with(&module_of(file)) && !used.is_used_in(text);
+            if !is_re_export_of_child && let Some(target) = program.definition(&used.path, 0) {
                 targets.insert(target.to_owned());
             }
         }
@@ -196,14 +234,14 @@ struct Program<'a> {
 }
 
 impl<'a> Program<'a> {
-    /// The file that defines what a path names.
+    /// Returns the file that defines the item of a path.
     fn definition(&self, path: &[String], depth: usize) -> Option<&'a str> {
         let module = (0..=path.len()).rev().find(|length| self.files.contains_key(&path[..*length]))?;
         let file = self.files[&path[..module]];
         let Some(name) = path.get(module) else { return Some(file) };
-        let exports = self.uses[file].iter().filter(|one| one.exported && depth < 8);
-        let export = exports.into_iter().find(|one| one.alias == *name && one.path != path);
-        match export.and_then(|one| self.definition(&one.path, depth + 1)) {
+        let exports = self.uses[file].iter().filter(|used| used.exported && depth < 8);
+        let export = exports.into_iter().find(|used| used.alias == *name && used.path != path);
+        match export.and_then(|used| self.definition(&used.path, depth + 1)) {
             Some(definition) => Some(definition),
             None if module == 0 => None,
             None => Some(file),
@@ -211,64 +249,65 @@ impl<'a> Program<'a> {
     }
 }
 
-/// A path that a file names.
+/// A path in a file.
 struct Use {
     path: Vec<String>,
-    /// The name it has in the file.
+    /// The name of the item in the file.
     alias: String,
-    /// Is it `pub use`?
+    /// `true` if it is in a `pub use` declaration.
     exported: bool,
 }
 
 impl Use {
-    /// Returns `true` if the name stands in the code beside `use` declarations.
+    /// Returns `true` if the name is used outside `pub use` declarations.
     fn is_used_in(&self, text: &str) -> bool {
         let code = without_comments(text);
         let statements = code.split_inclusive(';').map(str::trim_start);
-        let rest: String = statements.filter(|one| !one.starts_with("pub use") && !one.starts_with("pub(crate) use")).collect();
-        rest.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == self.alias)
+        let other_statements: String =
+            statements.filter(|statement| !statement.starts_with("pub use") && !statement.starts_with("pub(crate) use")).collect();
+        other_statements.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == self.alias)
     }
 }
 
-/// Every path into the program that a file names, in `use` declarations and elsewhere.
+/// Returns all paths into the crate in a file, in `use` declarations and elsewhere.
 fn uses_in(file: &str, text: &str, files: &BTreeMap<Vec<String>, &str>) -> Vec<Use> {
     let code = without_comments(text);
     let module = module_of(file);
     let mut uses = Vec::new();
-    let mut rest = String::new();
+    let mut pending = String::new();
     let mut inside_tests = false;
     for statement in code.split_inclusive([';', '{', '}']) {
         inside_tests |= statement.contains("mod tests");
-        rest.push_str(statement);
-        let Some(at) = use_keyword(&rest) else {
+        pending.push_str(statement);
+        let Some(position) = use_keyword(&pending) else {
             if statement.ends_with(';') || statement.ends_with('}') {
-                paths_outside_use(&rest, &module, inside_tests, files, &mut uses);
-                rest.clear();
+                paths_outside_use(&pending, &module, inside_tests, files, &mut uses);
+                pending.clear();
             }
             continue;
         };
         if !statement.ends_with(';') {
             continue;
         }
-        let exported = rest[..at].trim_end().ends_with("pub") || rest[..at].trim_end().ends_with(')');
-        paths_outside_use(&rest[..at], &module, inside_tests, files, &mut uses);
-        for (path, alias) in leaves(rest[at + "use ".len()..].trim_end_matches(';')) {
+        let exported = pending[..position].trim_end().ends_with("pub") || pending[..position].trim_end().ends_with(')');
+        paths_outside_use(&pending[..position], &module, inside_tests, files, &mut uses);
+        for (path, alias) in leaves(pending[position + "use ".len()..].trim_end_matches(';')) {
             if let Some(path) = absolute(&path, &module, inside_tests, files) {
                 let alias = alias.unwrap_or_else(|| path.last().cloned().unwrap_or_default());
                 uses.push(Use { path, alias, exported });
             }
         }
-        rest.clear();
+        pending.clear();
     }
-    paths_outside_use(&rest, &module, inside_tests, files, &mut uses);
+    paths_outside_use(&pending, &module, inside_tests, files, &mut uses);
     uses
 }
 
-/// Where the keyword `use` stands in a statement.
+/// Returns the position of the keyword `use` in a statement.
 fn use_keyword(statement: &str) -> Option<usize> {
-    statement.match_indices("use ").map(|(at, _)| at).find(|at| {
-        let line_start = statement[..*at].rfind(['\n', ';', '{', '}']).map_or(0, |at| at + 1);
-        let before = statement[line_start..*at].trim();
+    statement.match_indices("use ").map(|(position, _)| position).find(|position| {
+        let line_start = statement[..*position].rfind(['\n', ';', '{', '}']).map_or(0, |end| end + 1);
+        let before = statement[line_start..*position].trim();
         before.is_empty() || before == "pub" || (before.starts_with("pub(") && before.ends_with(')'))
     })
 }
@@ -284,11 +323,11 @@ fn paths_outside_use(code: &str, module: &[String], inside_tests: bool, files: &
     }
 }
 
-/// A path from the root of the crate; `None` if it leads out of the crate.
+/// Returns the path from the root of the crate; `None` if the path leads out of the crate.
 fn absolute(path: &[String], module: &[String], inside_tests: bool, files: &BTreeMap<Vec<String>, &str>) -> Option<Vec<String>> {
-    let mut here = module.to_vec();
+    let mut current_module = module.to_vec();
     if inside_tests {
-        here.push("tests".to_owned());
+        current_module.push("tests".to_owned());
     }
     let first = path.first()?;
     if first == "crate" {
@@ -297,16 +336,16 @@ fn absolute(path: &[String], module: &[String], inside_tests: bool, files: &BTre
     if first == "self" {
         return Some([module, &path[1..]].concat());
     }
-    let up = path.iter().take_while(|part| *part == "super").count();
-    if up > 0 {
-        let base = here.len().checked_sub(up)?;
-        return Some([&here[..base], &path[up..]].concat());
+    let levels_up = path.iter().take_while(|part| *part == "super").count();
+    if levels_up > 0 {
+        let base = current_module.len().checked_sub(levels_up)?;
+        return Some([&current_module[..base], &path[levels_up..]].concat());
     }
     let child = [module, &path[..1]].concat();
     files.contains_key(&child).then(|| [module, path].concat())
 }
 
-/// The paths of a `use` tree, each with its alias.
+/// Returns the paths of a `use` tree, each with its alias.
 fn leaves(tree: &str) -> Vec<(Vec<String>, Option<String>)> {
     let tree = tree.trim();
     let Some((prefix, inner)) = tree.split_once('{') else {
@@ -333,8 +372,8 @@ fn leaves(tree: &str) -> Vec<(Vec<String>, Option<String>)> {
     parts.map(|(path, alias)| ([prefix.clone(), path.into_iter().filter(|part| part != "self").collect()].concat(), alias)).collect()
 }
 
-/// Groups of nodes that lead back to each other, each in order of name.
-fn circles(graph: &Graph) -> Vec<Vec<String>> {
+/// Returns the groups of nodes that reach each other, each sorted by name.
+fn cycles(graph: &Graph) -> Vec<Vec<String>> {
     let reach: BTreeMap<&String, BTreeSet<&String>> = graph.keys().map(|node| (node, reachable(node, graph))).collect();
     let mut groups = BTreeSet::new();
     for (node, others) in &reach {
@@ -347,13 +386,13 @@ fn circles(graph: &Graph) -> Vec<Vec<String>> {
 }
 
 fn reachable<'g>(node: &'g String, graph: &'g Graph) -> BTreeSet<&'g String> {
-    let (mut seen, mut open) = (BTreeSet::new(), vec![node]);
-    while let Some(next) = open.pop() {
+    let (mut reached, mut unvisited) = (BTreeSet::new(), vec![node]);
+    while let Some(next) = unvisited.pop() {
         for other in graph.get(next).into_iter().flatten() {
-            if seen.insert(other) {
-                open.push(other);
+            if reached.insert(other) {
+                unvisited.push(other);
             }
         }
     }
-    seen
+    reached
 }

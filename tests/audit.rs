@@ -1,56 +1,65 @@
-//! The audit trail: every call to LRS is in it, with who asked, and without the learner.
+//! The audit trail: it contains every call to LRS with the caller and the outcome, and no data of the learner.
 
 use std::collections::BTreeSet;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use lrs_gateway::lrs::audit::{AuditLog, AuditSink};
+use lrs_gateway::organisations::RequestContext;
+use lrs_gateway::schema::Scalar as _;
 use lrs_gateway::simulator::{Fault, FaultStep};
 use lrs_gateway::storage::encryption::KeyRing;
 use serde_json::{Value, json};
 
-use crate::support::batches::{learners, submit};
-use crate::support::gateway::Options;
-use crate::support::program::{ConfigDirectory, ServingProgram, caller_of};
-use crate::support::{SimulatedLrs, TestGateway};
+use crate::support::batches::{full_registration, learners, submit};
+use crate::support::caller::PROVIDER;
+use crate::support::gateway::{Options, organisation};
+use crate::support::program::{ConfigDirectory, ServingProgram, caller_of, program, run, stderr};
+use crate::support::{SimulatedLrs, TestGateway, wait_until};
 
 const KEY: &str = "0101010101010101010101010101010101010101010101010101010101010101";
 const FIND: &str = "/v1/learners/find-by-uln";
+const FIND_ELEMENT: &str = "FindLearnerByULN";
 
-fn keys() -> KeyRing {
-    KeyRing::parse(KEY.as_bytes()).expect("a key")
+fn key_ring() -> KeyRing {
+    KeyRing::parse(KEY.as_bytes()).expect("the key is valid")
 }
 
+/// Returns a search for Ana, a sample learner of the simulator.
 fn ana() -> Value {
     json!({"uln": "3000000126", "givenName": "Ana", "familyName": "O'Neill"})
 }
 
-/// The lines of a trail, once there are so many.
-async fn lines(file: &Path, count: usize) -> Vec<Value> {
-    let begun = Instant::now();
+/// Waits until an audit trail has this many lines, and returns all of them.
+async fn wait_for_lines(file: &Path, count: usize) -> Vec<Value> {
+    let started_at = Instant::now();
     loop {
         let text = std::fs::read_to_string(file).unwrap_or_default();
         let lines: Vec<Value> = text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
         if lines.len() >= count {
             return lines;
         }
-        assert!(begun.elapsed() < Duration::from_secs(10), "{count} lines: {text}");
+        assert!(started_at.elapsed() < Duration::from_secs(10), "timed out waiting for {count} lines: {text}");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }
 
-struct Scene {
+/// A gateway with an audit trail in a file, in front of a simulated LRS.
+struct Fixture {
     lrs: SimulatedLrs,
     gateway: TestGateway,
     audit: AuditLog,
     directory: tempfile::TempDir,
 }
 
-impl Scene {
+impl Fixture {
     fn new(options: Options) -> Self {
-        let (lrs, directory) = (SimulatedLrs::start(), tempfile::tempdir().expect("a directory"));
+        let (lrs, directory) = (SimulatedLrs::start(), tempfile::tempdir().expect("the directory is created"));
         lrs.simulator.set_job_duration(Duration::ZERO);
-        let audit = AuditLog::start(AuditSink::File(directory.path().join("audit.jsonl")), Some(keys()));
+        let audit = AuditLog::start(AuditSink::File(directory.path().join("audit.jsonl")), Some(key_ring()));
         let gateway = TestGateway::with(&lrs.url(), Options { audit: audit.clone(), ..options });
         Self { lrs, gateway, audit, directory }
     }
@@ -58,21 +67,35 @@ impl Scene {
     fn file(&self) -> PathBuf {
         self.directory.path().join("audit.jsonl")
     }
+
+    /// Prevents writes: a directory takes the place of the file.
+    fn block_writes(&self) {
+        std::fs::create_dir(self.file()).expect("the directory is created");
+    }
+
+    fn unblock_writes(&self) {
+        std::fs::remove_dir(self.file()).expect("the directory is removed");
+    }
+
+    /// Lets the following searches meet this fault.
+    fn inject_fault(&self, step: FaultStep) {
+        self.lrs.simulator.inject_faults(vec![step]);
+    }
 }
 
 #[tokio::test]
-async fn a_call_is_told_with_who_asked_and_what_came_of_it_but_not_about_whom() {
-    let scene = Scene::new(Options::default());
-    let caller = scene.gateway.caller().with_claims(json!({"azp": "front-desk"}));
+async fn audit_line_of_call_contains_caller_and_outcome_and_no_data_of_learner() {
+    let fixture = Fixture::new(Options::default());
+    let caller = fixture.gateway.caller().with_claims(json!({"azp": "front-desk"}));
     let answer = caller.post(FIND, &ana()).await;
-    let line = &lines(&scene.file(), 1).await[0];
-    let told = |name: &str| line[name].as_str().unwrap_or_default();
-    assert_eq!(told("requestId"), answer.header("x-request-id"));
-    assert_eq!([told("issuer"), told("client")], ["https://idp.example.ac.uk/", "front-desk"]);
-    assert_eq!([told("organisation"), told("user")], ["10088881", "j.bloggs"]);
-    assert_eq!([told("operation"), told("outcome"), told("lrsCode")], ["learnerByULN", "ANSWERED", "WSRC0004"]);
-    assert!(told("time").ends_with('Z') && line["durationMs"].is_u64(), "{line}");
-    assert_eq!(line["ulnHashes"], json!([keys().pseudonym("3000000126")]));
+    let line = &wait_for_lines(&fixture.file(), 1).await[0];
+    let field = |name: &str| line[name].as_str().unwrap_or_default();
+    assert_eq!(field("requestId"), answer.header("x-request-id"));
+    assert_eq!([field("issuer"), field("client")], ["https://idp.example.ac.uk/", "front-desk"]);
+    assert_eq!([field("organisation"), field("user")], ["10088881", "j.bloggs"]);
+    assert_eq!([field("operation"), field("outcome"), field("lrsCode")], ["learnerByULN", "ANSWERED", "WSRC0004"]);
+    assert!(field("time").ends_with('Z') && line["durationMs"].is_u64(), "{line}");
+    assert_eq!(line["ulnHashes"], json!([key_ring().pseudonym("3000000126")]));
     let text = line.to_string();
     for private in ["3000000126", "Ana", "O'Neill", "demo-password-01"] {
         assert!(!text.contains(private), "{private}: {text}");
@@ -80,43 +103,45 @@ async fn a_call_is_told_with_who_asked_and_what_came_of_it_but_not_about_whom() 
 }
 
 #[tokio::test]
-async fn failures_refusals_and_every_attempt_are_told() {
-    let scene = Scene::new(Options { max_retries: 2, timeout: Duration::from_millis(700), ..Options::default() });
-    let caller = scene.gateway.caller();
-    let play = |steps| scene.lrs.simulator.inject_faults(steps);
-    play(vec![FaultStep::new(Fault::Unavailable).times(2)]);
+async fn audit_trail_has_a_line_for_each_failure_and_each_retry() {
+    let fixture = Fixture::new(Options { max_retries: 2, timeout: Duration::from_millis(700), ..Options::default() });
+    let caller = fixture.gateway.caller();
+    fixture.inject_fault(FaultStep::new(Fault::Unavailable).times(2));
     caller.post(FIND, &ana()).await.expect_success();
-    play(vec![FaultStep::new(Fault::OutOfHours).times(1)]);
-    caller.post(FIND, &ana()).await;
-    play(vec![FaultStep::new(Fault::Garbage).times(1)]);
-    caller.post(FIND, &ana()).await;
-    play(vec![FaultStep::new(Fault::Latency).with_milliseconds(3000).times(1)]);
-    caller.post(FIND, &ana()).await;
-    let told = lines(&scene.file(), 6).await;
-    let outcomes: Vec<_> = told.iter().map(|line| line["outcome"].as_str().unwrap_or_default()).collect();
+    for fault in [FaultStep::new(Fault::OutOfHours), FaultStep::new(Fault::Garbage), FaultStep::new(Fault::Latency).with_milliseconds(3000)]
+    {
+        fixture.inject_fault(fault.times(1));
+        caller.post(FIND, &ana()).await;
+    }
+    let lines = wait_for_lines(&fixture.file(), 6).await;
+    let outcomes: Vec<_> = lines.iter().map(|line| line["outcome"].as_str().unwrap_or_default()).collect();
     assert_eq!(outcomes, ["CONNECTION_LOST", "CONNECTION_LOST", "ANSWERED", "MAINTENANCE", "BAD_RESPONSE", "TIMEOUT"]);
-    assert_eq!(told[3]["lrsCode"], "WSEC0004");
-    assert_eq!(told.iter().map(|line| &line["requestId"]).take(3).map(Value::to_string).collect::<BTreeSet<_>>().len(), 1, "one request");
+    assert_eq!(lines[3]["lrsCode"], "WSEC0004");
+    let request_ids: BTreeSet<String> = lines[..3].iter().map(|line| line["requestId"].to_string()).collect();
+    assert_eq!(request_ids.len(), 1, "retries belong to the same request");
 }
 
 #[tokio::test]
-async fn a_caller_who_leaves_is_told_of_all_the_same() {
-    let scene = Scene::new(Options { timeout: Duration::from_secs(20), ..Options::default() });
-    scene.lrs.simulator.inject_faults(vec![FaultStep::new(Fault::Latency).with_milliseconds(800).times(1)]);
-    let (caller, search) = (scene.gateway.caller(), ana());
-    assert!(tokio::time::timeout(Duration::from_millis(200), caller.post(FIND, &search)).await.is_err(), "it takes longer");
-    let outcome = lines(&scene.file(), 1).await[0]["outcome"].clone();
+async fn audit_trail_has_a_line_for_a_call_whose_caller_disconnects() {
+    let fixture = Fixture::new(Options { timeout: Duration::from_secs(20), ..Options::default() });
+    fixture.inject_fault(FaultStep::new(Fault::Latency).with_milliseconds(800).times(1));
+    let caller = fixture.gateway.caller();
+    let call = tokio::spawn(async move { caller.post(FIND, &ana()).await });
+    wait_until(|| fixture.lrs.simulator.request_count(FIND_ELEMENT) == 1, || "the request at LRS".into()).await;
+    call.abort();
+    assert!(call.await.is_err_and(|error| error.is_cancelled()), "LRS responds later");
+    let outcome = wait_for_lines(&fixture.file(), 1).await[0]["outcome"].clone();
     assert!(["ANSWERED", "ABANDONED"].iter().any(|possible| outcome == *possible), "{outcome}");
 }
 
 #[tokio::test]
-async fn calls_about_batches_name_who_submitted_them() {
-    let scene = Scene::new(Options::default());
-    let caller = scene.gateway.caller().with_claims(json!({"azp": "nightly"}));
-    let submitted = submit(&caller, "registration-batches", &json!({"jobType": "FULL", "learners": learners(3)})).await;
+async fn audit_line_of_batch_call_contains_batch_part_and_submitter() {
+    let fixture = Fixture::new(Options::default());
+    let caller = fixture.gateway.caller().with_claims(json!({"azp": "nightly"}));
+    let submitted = submit(&caller, "registration-batches", &full_registration(&learners(3))).await;
     let batch = submitted.wait_for_status("COMPLETE").await;
-    let told = lines(&scene.file(), 2).await;
-    for (line, operation) in told.iter().zip(["submitBatchRegistration", "getBatchRegistrationOutput"]) {
+    let lines = wait_for_lines(&fixture.file(), 2).await;
+    for (line, operation) in lines.iter().zip(["submitBatchRegistration", "getBatchRegistrationOutput"]) {
         assert_eq!(
             (line["operation"].as_str(), &line["batchId"], &line["part"]),
             (Some(operation), &batch["batchId"], &json!(1)),
@@ -125,72 +150,100 @@ async fn calls_about_batches_name_who_submitted_them() {
         assert_eq!((&line["client"], &line["user"]), (&json!("nightly"), &json!("j.bloggs")), "{line}");
         assert_eq!(line["requestId"].as_str().map(str::len), Some(36), "{line}");
     }
-    let found = told.iter().filter_map(|line| line["ulnHashes"].as_array()).map(Vec::len).max();
-    assert_eq!(found, Some(3), "the ULNs that were given: {told:?}");
+    let max_hashes = lines.iter().filter_map(|line| line["ulnHashes"].as_array()).map(Vec::len).max();
+    assert_eq!(max_hashes, Some(3), "the new ULNs are recorded: {lines:?}");
 }
 
 #[tokio::test]
-async fn a_trail_that_is_renamed_or_cannot_be_written_for_a_while_loses_nothing() {
-    let scene = Scene::new(Options::default());
-    let caller = scene.gateway.caller();
+async fn audit_trail_renamed_or_blocked_loses_no_line() {
+    let fixture = Fixture::new(Options::default());
+    let caller = fixture.gateway.caller();
+    let renamed_file = fixture.directory.path().join("yesterday.jsonl");
     caller.post(FIND, &ana()).await.expect_success();
-    lines(&scene.file(), 1).await;
-    std::fs::rename(scene.file(), scene.directory.path().join("yesterday.jsonl")).expect("renamed");
-    // A directory in its place: nobody can write there.
-    std::fs::create_dir(scene.file()).expect("made");
+    wait_for_lines(&fixture.file(), 1).await;
+    std::fs::rename(fixture.file(), &renamed_file).expect("the file is renamed");
+
+    fixture.block_writes();
     for _ in 0..5 {
         caller.post(FIND, &ana()).await.expect_success();
     }
+    assert_eq!(fixture.audit.queued_lines(), 5);
+    // The writer must have tried to write. A failed write cannot be observed, so the test waits for a short time.
     tokio::time::sleep(Duration::from_millis(100)).await;
-    std::fs::remove_dir(scene.file()).expect("removed");
-    assert_eq!(lines(&scene.file(), 5).await.len(), 5);
-    scene.audit.shut_down();
-    assert_eq!(lines(&scene.directory.path().join("yesterday.jsonl"), 1).await.len(), 1);
+    assert_eq!(fixture.audit.queued_lines(), 5, "blocked lines stay queued");
+
+    fixture.unblock_writes();
+    assert_eq!(wait_for_lines(&fixture.file(), 5).await.len(), 5);
+    fixture.audit.shut_down();
+    assert_eq!(wait_for_lines(&renamed_file, 1).await.len(), 1);
 }
 
 #[tokio::test]
-async fn when_too_much_waits_to_be_written_no_more_calls_are_made() {
-    let scene = Scene::new(Options { timeout: Duration::from_secs(20), ..Options::default() });
-    std::fs::create_dir(scene.file()).expect("made");
-    let caller = scene.gateway.caller();
+async fn audit_queue_full_returns_audit_unavailable_and_sends_nothing_until_lines_are_written() {
+    let fixture = Fixture::new(Options { timeout: Duration::from_secs(20), ..Options::default() });
+    fixture.block_writes();
+    let caller = fixture.gateway.caller();
     caller.post(FIND, &ana()).await.expect_success();
-    // Entries that nobody sends anything for fill the line faster than calls.
-    let organisation = crate::support::gateway::organisation("10088881", "demo-password-01", &[]);
-    let user = lrs_gateway::schema::Scalar::parse("j.bloggs").expect("a name");
-    let actor = lrs_gateway::organisations::RequestContext::new(std::sync::Arc::new(organisation), user);
-    while scene.audit.has_capacity() {
-        drop(scene.audit.start_record(&actor, "test", b""));
+    // Records without a call fill the queue faster than calls.
+    let organisation = organisation(PROVIDER, "demo-password-01", &[]);
+    let user = lrs_gateway::domain::UserName::parse("j.bloggs").expect("the user name is valid");
+    let context = RequestContext::new(Arc::new(organisation), user);
+    while fixture.audit.has_capacity() {
+        drop(fixture.audit.start_record(&context, "test", b""));
     }
-    let before = scene.lrs.simulator.request_count("FindLearnerByULN");
+
+    let requests_before = fixture.lrs.simulator.request_count(FIND_ELEMENT);
     let problem = caller.post(FIND, &ana()).await.problem(503, "audit_unavailable");
     assert_eq!((&problem["retryable"], problem["retryAfterSeconds"].is_u64()), (&json!(true), true));
-    assert_eq!(scene.lrs.simulator.request_count("FindLearnerByULN"), before, "nothing was sent");
-    std::fs::remove_dir(scene.file()).expect("removed");
-    let told = lines(&scene.file(), 10_000).await;
-    assert_eq!(told[0]["operation"], "learnerByULN", "in the order in which it happened");
+    assert_eq!(fixture.lrs.simulator.request_count(FIND_ELEMENT), requests_before, "nothing was sent");
+
+    fixture.unblock_writes();
+    let lines = wait_for_lines(&fixture.file(), 10_000).await;
+    assert_eq!(lines[0]["operation"], "learnerByULN", "the lines are in the order of the calls");
+    wait_until(|| fixture.audit.has_capacity(), || "a queue with capacity".into()).await;
     caller.post(FIND, &ana()).await.expect_success();
 }
 
+/// Returns what `audit-hash` prints for a ULN.
+fn audit_hash(config: &ConfigDirectory, uln: &str) -> String {
+    let mut command = program(&["audit-hash", "--config", &config.config_path()], &[]);
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the program starts");
+    let mut stdin = child.stdin.take().expect("standard input is piped");
+    stdin.write_all(format!("{uln}\n").as_bytes()).expect("the program reads its input");
+    drop(stdin);
+    let output = child.wait_with_output().expect("the program exits");
+    String::from_utf8(output.stdout).expect("the output is UTF-8").trim().to_owned()
+}
+
 #[tokio::test]
-async fn the_program_writes_to_its_output_and_to_its_end_and_hashes_match() {
+async fn audit_trail_on_standard_output_is_complete_after_shutdown_and_matches_audit_hash() {
     let lrs = SimulatedLrs::start();
-    let setup = ConfigDirectory::new(&lrs.url());
-    setup.write("audit.key", KEY);
-    setup.configure(|config| config + "[audit]\nkey_file = \"audit.key\"\n");
-    let ServingProgram { program, api, .. } = ServingProgram::start(&setup);
-    let caller = caller_of(&api, "10088881");
+    let config = ConfigDirectory::new(&lrs.url());
+    config.write("audit.key", KEY);
+    config.configure(|text| text + "[audit]\nkey_file = \"audit.key\"\n");
+    let ServingProgram { program, api, .. } = ServingProgram::start(&config);
+    let caller = caller_of(&api, PROVIDER);
     for _ in 0..20 {
         caller.post(FIND, &ana()).await.expect_success();
     }
     program.terminate();
-    let told: Vec<Value> = program.output.iter().map(|line| serde_json::from_str(&line).expect("nothing but the trail")).collect();
-    assert_eq!(told.len(), 20, "{told:?}");
-    // Who has a ULN and the key finds its lines.
-    let mut command = crate::support::program::program(&["audit-hash", "--config", &setup.config()], &[]);
-    command.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
-    let mut child = command.spawn().expect("it starts");
-    std::io::Write::write_all(&mut child.stdin.take().expect("piped"), b"3000000126\n").expect("read");
-    let hash = String::from_utf8(child.wait_with_output().expect("it ends").stdout).expect("text");
-    assert!(told.iter().all(|line| line["ulnHashes"] == json!([hash.trim()])), "{hash}");
-    program.end();
+    let lines: Vec<Value> =
+        program.output.iter().map(|line| serde_json::from_str(&line).expect("the output contains only the audit trail")).collect();
+    assert_eq!(lines.len(), 20, "{lines:?}");
+    let hash = audit_hash(&config, "3000000126");
+    assert!(lines.iter().all(|line| line["ulnHashes"] == json!([hash])), "{hash}");
+    program.wait_for_exit();
+}
+
+#[cfg(unix)]
+#[test]
+fn audit_file_missing_at_start_is_created_for_its_owner_only() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let config = ConfigDirectory::new("http://127.0.0.1:1");
+    config.configure(|text| text + "[audit]\nfile = \"audit.jsonl\"\n");
+    let output = run(&["check-config", "--config", &config.config_path()]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let file = std::fs::metadata(config.path("audit.jsonl")).expect("check-config creates the file to see that it can be written");
+    assert_eq!(file.permissions().mode() & 0o777, 0o600, "user names are personal data");
 }

@@ -1,4 +1,4 @@
-//! Every code of LRS, sent in its place by a peer, and what the caller is told.
+//! Every code of LRS, in each response and fault that can contain it, and the outcome or the problem that callers get.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -10,7 +10,7 @@ use crate::support::caller::Answer;
 use crate::support::fake_server::{Reply, soap};
 use crate::support::{Caller, FakeServer, TestGateway};
 
-/// Where LRS can answer with a code. Obtaining a ULN asks LRS twice.
+/// A call to LRS whose response can contain a code. To obtain a ULN, the gateway calls LRS twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Step {
     ByUln,
@@ -24,13 +24,14 @@ enum Step {
 }
 use Step::{ByDemographics, ByUln, Events, ObtainRegistering, ObtainSearching, Register, Update, Verify};
 
-const EVERY: &[Step] = &[ByUln, ByDemographics, Register, Update, ObtainSearching, ObtainRegistering, Verify, Events];
+const ALL_STEPS: &[Step] = &[ByUln, ByDemographics, Register, Update, ObtainSearching, ObtainRegistering, Verify, Events];
 const REGISTERING: &[Step] = &[Register, ObtainRegistering];
 const FINDING: &[Step] = &[ByUln, ByDemographics];
-/// Codes of batches, which have tests of their own, and of reports, which are not offered, would be news to a search.
-const OF_OTHERS: &[Step] = &[ByDemographics];
+/// Step for the codes of batches, which other tests cover, and of reports, which the gateway does not offer. To a search, these codes are
+/// unexpected.
+const UNRELATED: &[Step] = &[ByDemographics];
 
-/// A code, where it belongs, and what the caller is told: a status, and with a success the outcome, otherwise the problem.
+/// A code, the steps whose response can contain it, and the expected answer: the status, and the outcome (below 400) or the problem code.
 const EXPECTED: &[(&str, &[Step], (u16, &str))] = &[
     ("WSRC0001", FINDING, (200, "NO_MATCH")),
     ("WSRC0002", &[ByUln, ByDemographics, ObtainSearching], (200, "TOO_MANY_MATCHES")),
@@ -39,113 +40,126 @@ const EXPECTED: &[(&str, &[Step], (u16, &str))] = &[
     ("WSRC0004", &[ObtainSearching], (200, "EXISTING")),
     ("WSRC0005", REGISTERING, (201, "REGISTERED")),
     ("WSRC0006", &[Update], (200, "UPDATED")),
-    ("WSRC0007", OF_OTHERS, (200, "OTHER")),
-    ("WSRC0008", OF_OTHERS, (200, "OTHER")),
-    ("WSRC0009", OF_OTHERS, (200, "OTHER")),
-    ("WSRC0010", OF_OTHERS, (200, "OTHER")),
+    ("WSRC0007", UNRELATED, (200, "OTHER")),
+    ("WSRC0008", UNRELATED, (200, "OTHER")),
+    ("WSRC0009", UNRELATED, (200, "OTHER")),
+    ("WSRC0010", UNRELATED, (200, "OTHER")),
     ("WSRC0013", &[Update], (409, "stale_version")),
     ("WSRC0014", &[Update], (422, "share_change_not_allowed")),
     ("WSRC0015", &[Register, ObtainRegistering, Update], (422, "insufficient_data")),
-    ("WSRC0017", OF_OTHERS, (200, "OTHER")),
-    ("WSRC0018", OF_OTHERS, (200, "OTHER")),
+    ("WSRC0017", UNRELATED, (200, "OTHER")),
+    ("WSRC0018", UNRELATED, (200, "OTHER")),
     ("WSRC0019", &[Update], (404, "uln_not_found")),
     ("WSRC0020", &[Update], (200, "NO_CHANGES")),
     ("WSRC0021", REGISTERING, (409, "learner_not_registered")),
     ("WSRC0022", &[ByUln, ByDemographics, ObtainSearching, Events], (200, "LINKED_LEARNER")),
-    ("WSRC0023", OF_OTHERS, (200, "OTHER")),
-    ("WSRC0024", OF_OTHERS, (200, "OTHER")),
-    ("WSRC0030", OF_OTHERS, (200, "OTHER")),
-    ("WSRC0043", OF_OTHERS, (502, "lrs_credentials_rejected")),
-    ("WSEC0001", EVERY, (502, "lrs_rejected_request")),
-    ("WSEC0002", EVERY, (502, "lrs_rejected_request")),
-    ("WSEC0003", EVERY, (502, "lrs_credentials_rejected")),
-    ("WSEC0004", EVERY, (503, "lrs_maintenance")),
-    ("WSEC0005", EVERY, (502, "lrs_credentials_rejected")),
-    ("WSEC0006", EVERY, (502, "lrs_credentials_rejected")),
-    ("WSEC0044", OF_OTHERS, (502, "lrs_rejected_request")),
-    ("WSEC0045", OF_OTHERS, (502, "lrs_rejected_request")),
-    ("WSEC0046", OF_OTHERS, (502, "lrs_rejected_request")),
-    ("WSEC0047", OF_OTHERS, (502, "lrs_rejected_request")),
+    ("WSRC0023", UNRELATED, (200, "OTHER")),
+    ("WSRC0024", UNRELATED, (200, "OTHER")),
+    ("WSRC0030", UNRELATED, (200, "OTHER")),
+    ("WSRC0043", UNRELATED, (502, "lrs_credentials_rejected")),
+    ("WSEC0001", ALL_STEPS, (502, "lrs_rejected_request")),
+    ("WSEC0002", ALL_STEPS, (502, "lrs_rejected_request")),
+    ("WSEC0003", ALL_STEPS, (502, "lrs_credentials_rejected")),
+    ("WSEC0004", ALL_STEPS, (503, "lrs_maintenance")),
+    ("WSEC0005", ALL_STEPS, (502, "lrs_credentials_rejected")),
+    ("WSEC0006", ALL_STEPS, (502, "lrs_credentials_rejected")),
+    ("WSEC0044", UNRELATED, (502, "lrs_rejected_request")),
+    ("WSEC0045", UNRELATED, (502, "lrs_rejected_request")),
+    ("WSEC0046", UNRELATED, (502, "lrs_rejected_request")),
+    ("WSEC0047", UNRELATED, (502, "lrs_rejected_request")),
     ("WSEC0136", &[Events], (422, "uln_invalid")),
     ("WSEC0206", &[Events], (200, "NOT_SHARED")),
     ("WSEC0208", &[Events], (200, "NOT_VERIFIED")),
-    ("WSEC0999", EVERY, (502, "lrs_bad_response")),
+    ("WSEC0999", ALL_STEPS, (502, "lrs_bad_response")),
     ("WSVRC001", &[Verify], (200, "MATCH")),
     ("WSVRC002", &[Verify], (200, "LINKED_MATCH")),
     ("WSVRC003", &[Verify], (200, "SIMILAR_MATCH")),
     ("WSVRC004", &[Verify], (200, "LINKED_SIMILAR_MATCH")),
     ("WSVRC005", &[Verify], (200, "NO_MATCH")),
     ("WSVRC006", &[Verify], (200, "ULN_NOT_FOUND")),
-    ("RC006", OF_OTHERS, (200, "OTHER")),
-    ("RC011", OF_OTHERS, (200, "OTHER")),
-    ("RC013", OF_OTHERS, (200, "OTHER")),
+    ("RC006", UNRELATED, (200, "OTHER")),
+    ("RC011", UNRELATED, (200, "OTHER")),
+    ("RC013", UNRELATED, (200, "OTHER")),
 ];
 
-/// A code that says less where it stands in a fault: LRS failed, whatever else it means.
-const AS_FAULT: (u16, &str) = (502, "lrs_bad_response");
+/// The answer to a fault whose code is that of a successful outcome: the fault decides.
+const FAULT_WITH_OUTCOME_CODE: (u16, &str) = (502, "lrs_bad_response");
 
-/// An error that nobody has documented.
+/// The answer to an undocumented error code.
 const UNKNOWN_ERROR: (u16, &str) = (502, "lrs_rejected_request");
 
 #[test]
-fn every_code_of_the_table_is_expected_here_and_no_other() {
+fn lrs_code_table_has_an_expectation_for_every_code() {
     let mut expected: Vec<&str> = EXPECTED.iter().map(|(code, ..)| *code).collect();
     expected.dedup();
     assert_eq!(expected, DOCUMENTED_CODES.iter().map(|entry| entry.code).collect::<Vec<_>>());
 }
 
 #[tokio::test]
-async fn every_code_in_an_answer_is_told_as_it_should_be() {
-    let exchange = Exchange::start();
-    for &(code, steps, told) in EXPECTED {
+async fn lrs_code_in_response_returns_expected_outcome_or_problem() {
+    let fixture = Fixture::start();
+    for &(code, steps, expected) in EXPECTED {
         for &step in steps {
-            exchange.call(step, soap(200, &answer(step, code))).await.tells(step, code, told);
+            fixture.call(step, soap(200, &response(step, code))).await.assert_is(step, code, expected);
         }
     }
 }
 
 #[tokio::test]
-async fn every_error_code_in_a_fault_is_told_as_it_should_be() {
-    let exchange = Exchange::start();
-    for &(code, steps, told) in EXPECTED.iter().filter(|(code, ..)| code.starts_with("WSEC")) {
-        let told = if told.0 < 400 { AS_FAULT } else { told };
+async fn lrs_error_code_in_fault_returns_expected_problem() {
+    let fixture = Fixture::start();
+    for &(code, steps, expected) in EXPECTED.iter().filter(|(code, ..)| code.starts_with("WSEC")) {
+        let expected = if expected.0 < 400 { FAULT_WITH_OUTCOME_CODE } else { expected };
         for &step in steps {
             for fault in faults(code) {
-                exchange.call(step, fault).await.tells(step, code, told);
+                fixture.call(step, fault).await.assert_is(step, code, expected);
             }
         }
     }
 }
 
 #[tokio::test]
-async fn codes_nobody_documented_are_judged_by_their_letters() {
-    let exchange = Exchange::start();
-    for &step in EVERY {
+async fn undocumented_lrs_code_in_response_returns_other_or_problem_by_prefix() {
+    let fixture = Fixture::start();
+    for &step in ALL_STEPS {
         for code in ["WSRC7777", "WSVRC777", "X"] {
-            exchange.call(step, soap(200, &answer(step, code))).await.tells(step, code, (200, "OTHER"));
+            fixture.call(step, soap(200, &response(step, code))).await.assert_is(step, code, (200, "OTHER"));
         }
-        exchange.call(step, soap(200, &answer(step, "WSEC7777"))).await.tells(step, "WSEC7777", UNKNOWN_ERROR);
-        for (code, told) in [("WSEC7777", UNKNOWN_ERROR), ("WSRC7777", AS_FAULT)] {
+        fixture.call(step, soap(200, &response(step, "WSEC7777"))).await.assert_is(step, "WSEC7777", UNKNOWN_ERROR);
+    }
+}
+
+#[tokio::test]
+async fn undocumented_lrs_code_in_fault_returns_problem() {
+    let fixture = Fixture::start();
+    for &step in ALL_STEPS {
+        for (code, expected) in [("WSEC7777", UNKNOWN_ERROR), ("WSRC7777", FAULT_WITH_OUTCOME_CODE)] {
             for fault in faults(code) {
-                exchange.call(step, fault).await.tells(step, code, told);
+                fixture.call(step, fault).await.assert_is(step, code, expected);
             }
         }
     }
 }
 
+/// The codes of this operation are not public: the answer states them for each ULN, without an outcome.
 #[tokio::test]
-async fn the_codes_of_retrieved_ulns_are_not_public_and_stand_with_each() {
-    let exchange = Exchange::start();
+async fn retrieved_uln_with_any_lrs_code_returns_the_code() {
+    let fixture = Fixture::start();
     for code in DOCUMENTED_CODES.iter().map(|entry| entry.code).chain(["WSRC7777", "WSEC7777"]) {
-        let row = format!("<VerifiedULN><ULN>3000000126</ULN><ResponseCode>{code}</ResponseCode></VerifiedULN>");
-        let reply = format!("<r:RetrieveULNsResponse xmlns:r='urn:r'><RetrievedULNs>{row}</RetrievedULNs></r:RetrieveULNsResponse>");
-        let told = exchange.post(RETRIEVE, &json!({"ulns": ["3000000126"]}), vec![soap(200, &reply)]).await.0.expect_success();
-        assert_eq!(told, json!({"learners": [{"uln": "3000000126", "lrsCode": code}]}));
+        let learner = format!("<VerifiedULN><ULN>3000000126</ULN><ResponseCode>{code}</ResponseCode></VerifiedULN>");
+        let response = format!("<r:RetrieveULNsResponse xmlns:r='urn:r'><RetrievedULNs>{learner}</RetrievedULNs></r:RetrieveULNsResponse>");
+        let (answer, _) = fixture.post(RETRIEVE, &json!({"ulns": ["3000000126"]}), vec![soap(200, &response)]).await;
+        assert_eq!(answer.expect_success(), json!({"learners": [{"uln": "3000000126", "lrsCode": code}]}));
     }
-    for &(code, _, told) in EXPECTED.iter().filter(|(_, steps, _)| *steps == EVERY) {
+}
+
+#[tokio::test]
+async fn retrieve_ulns_fault_returns_expected_problem() {
+    let fixture = Fixture::start();
+    for &(code, _, (status, problem_code)) in EXPECTED.iter().filter(|(_, steps, _)| *steps == ALL_STEPS) {
         for fault in faults(code) {
-            let (answer, asked) = exchange.post(RETRIEVE, &json!({"ulns": ["3000000126"]}), vec![fault]).await;
-            assert_eq!((&answer.problem(told.0, told.1)["lrs"]["code"], asked), (&json!(code), 1), "{code}");
+            let (answer, lrs_calls) = fixture.post(RETRIEVE, &json!({"ulns": ["3000000126"]}), vec![fault]).await;
+            assert_eq!((&answer.problem(status, problem_code)["lrs"]["code"], lrs_calls), (&json!(code), 1), "{code}");
         }
     }
 }
@@ -181,24 +195,24 @@ impl Step {
         }
     }
 
-    /// May doing it twice be wrong?
-    fn writes(self) -> bool {
+    /// Returns `true` if a second execution may have an effect of its own.
+    fn is_write(self) -> bool {
         matches!(self, Register | Update | ObtainRegistering)
     }
 }
 
-/// LRS's answer with this code, and with what must come with the code.
-fn answer(step: Step, code: &str) -> String {
-    let comes_with = |codes: &[&str], xml: &'static str| if codes.contains(&code) { xml } else { "" };
+/// The response of LRS with this code, and with the elements that the code requires.
+fn response(step: Step, code: &str) -> String {
+    let required_by = |codes: &[&str], xml: &'static str| if codes.contains(&code) { xml } else { "" };
     let code = format!("<ResponseCode>{code}</ResponseCode>");
     match step {
         ByUln | ByDemographics | ObtainSearching => {
             let learner = "<Learner><ULN>3000000126</ULN><VersionNumber>3</VersionNumber></Learner>";
-            let found = comes_with(&["WSRC0003", "WSRC0004", "WSRC0022"], learner);
+            let found = required_by(&["WSRC0003", "WSRC0004", "WSRC0022"], learner);
             format!("<f:FindLearnerResponse xmlns:f='urn:f'>{code}{found}</f:FindLearnerResponse>")
         }
         Register | ObtainRegistering => {
-            let uln = comes_with(&["WSRC0005"], "<ULN>3000000258</ULN>");
+            let uln = required_by(&["WSRC0005"], "<ULN>3000000258</ULN>");
             format!("<r:RegisterLearnerResponse xmlns:r='urn:r'>{code}{uln}</r:RegisterLearnerResponse>")
         }
         Update => format!("<r:UpdateLearnerResponse xmlns:r='urn:r'>{code}</r:UpdateLearnerResponse>"),
@@ -210,7 +224,7 @@ fn answer(step: Step, code: &str) -> String {
     }
 }
 
-/// The faults of the services, with this code.
+/// A fault of each form that the services send, with this code.
 fn faults(code: &str) -> [Vec<u8>; 2] {
     let fault = |detail: String| {
         let fault =
@@ -225,57 +239,59 @@ fn faults(code: &str) -> [Vec<u8>; 2] {
     ]
 }
 
-/// A gateway, and behind it a peer that sends what it is given.
-struct Exchange {
+/// A gateway in front of an LRS that sends the responses which a test adds.
+struct Fixture {
     replies: Arc<Mutex<VecDeque<Vec<u8>>>>,
     caller: Caller,
-    peer: FakeServer,
+    lrs: FakeServer,
     _gateway: TestGateway,
 }
 
-impl Exchange {
+impl Fixture {
     fn start() -> Self {
         let replies = Arc::new(Mutex::new(VecDeque::<Vec<u8>>::new()));
-        let next = Arc::clone(&replies);
-        let peer = FakeServer::start(move |_| Reply::Bytes(next.lock().expect("no panic").pop_front().expect("a reply")));
-        let gateway = TestGateway::to(&peer.url());
-        Self { replies, caller: gateway.caller(), peer, _gateway: gateway }
+        let remaining = Arc::clone(&replies);
+        let lrs = FakeServer::start(move |_| Reply::Bytes(remaining.lock().expect("no panic").pop_front().expect("a reply")));
+        let gateway = TestGateway::to(&lrs.url());
+        Self { replies, caller: gateway.caller(), lrs, _gateway: gateway }
     }
 
-    /// What the caller is told when this is LRS's reply at this step, and how often LRS was asked.
-    async fn call(&self, step: Step, reply: Vec<u8>) -> Told {
-        let nobody = || soap(200, &answer(ObtainSearching, "WSRC0001"));
-        let replies = if step == ObtainRegistering { vec![nobody(), reply] } else { vec![reply] };
-        let expected = replies.len();
-        let (answer, asked) = self.post(step.path(), &step.request(), replies).await;
-        assert_eq!(asked, expected, "{step:?} {answer:?}");
-        Told(answer)
+    /// Calls the gateway's operation of this step, at which LRS sends this reply. Asserts the number of calls to LRS.
+    async fn call(&self, step: Step, reply: Vec<u8>) -> StepAnswer {
+        let no_match = || soap(200, &response(ObtainSearching, "WSRC0001"));
+        let replies = if step == ObtainRegistering { vec![no_match(), reply] } else { vec![reply] };
+        let expected_calls = replies.len();
+        let (answer, lrs_calls) = self.post(step.path(), &step.request(), replies).await;
+        assert_eq!(lrs_calls, expected_calls, "{step:?} {answer:?}");
+        StepAnswer(answer)
     }
 
+    /// Calls the gateway while LRS sends these replies. Returns the answer and the number of calls to LRS.
     async fn post(&self, path: &str, request: &Value, replies: Vec<Vec<u8>>) -> (Answer, usize) {
-        let before = self.peer.received().len();
+        let calls_before = self.lrs.received().len();
         self.replies.lock().expect("no panic").extend(replies);
         let answer = self.caller.post(path, request).await;
-        (answer, self.peer.received().len() - before)
+        (answer, self.lrs.received().len() - calls_before)
     }
 }
 
-/// What the caller was told.
-struct Told(Answer);
+/// The gateway's answer to the operation of a step.
+struct StepAnswer(Answer);
 
-impl Told {
-    fn tells(&self, step: Step, code: &str, (status, word): (u16, &str)) {
-        let (answer, what) = (self.0.json(), format!("{step:?} {code}: {}", self.0.text));
-        assert_eq!(self.0.status, status, "{what}");
+impl StepAnswer {
+    fn assert_is(&self, step: Step, code: &str, expected: (u16, &str)) {
+        let (status, outcome_or_problem) = expected;
+        let (answer, context) = (self.0.json(), format!("{step:?} {code}: {}", self.0.text));
+        assert_eq!(self.0.status, status, "{context}");
         if status < 400 {
-            assert_eq!((&answer["outcome"], &answer["lrsCode"]), (&json!(word), &json!(code)), "{what}");
+            assert_eq!((&answer["outcome"], &answer["lrsCode"]), (&json!(outcome_or_problem), &json!(code)), "{context}");
             return;
         }
         let meaning = LrsCode::new(code).entry().map_or("LRS has not published the meaning of this code", |entry| entry.meaning);
-        assert_eq!((&answer["code"], &answer["lrs"]), (&json!(word), &json!({"code": code, "description": meaning})), "{what}");
-        let nobody_knows = (status, word) == AS_FAULT || LrsCode::new(code).kind() == CodeKind::UnknownError;
-        let unknown = step.writes() && nobody_knows;
-        assert_eq!(answer["outcomeUnknown"] == true, unknown, "{what}");
-        assert!(!self.0.text.contains("Zebedee") && !self.0.text.contains("Quillfeather"), "{what}");
+        let lrs = json!({"code": code, "description": meaning});
+        assert_eq!((&answer["code"], &answer["lrs"]), (&json!(outcome_or_problem), &lrs), "{context}");
+        let is_execution_unknown = expected == FAULT_WITH_OUTCOME_CODE || LrsCode::new(code).kind() == CodeKind::UnknownError;
+        assert_eq!(answer["outcomeUnknown"] == true, step.is_write() && is_execution_unknown, "{context}");
+        assert!(!self.0.text.contains("Zebedee") && !self.0.text.contains("Quillfeather"), "{context}");
     }
 }

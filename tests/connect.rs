@@ -1,12 +1,11 @@
-//! `check-config --connect`: a real connection to LRS, and in words what keeps an organisation from it.
+//! `check-config --connect`: it opens a real connection to LRS, and explains why an organisation cannot connect.
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use lrs_gateway::simulator::{SimulatorSettings, TlsFiles};
 
-use crate::support::certificates::Authority;
+use crate::support::certificates::CertificateAuthority;
 use crate::support::fake_server::{Reply, http};
 use crate::support::program::{ConfigDirectory, run, stderr};
 use crate::support::renegotiating_server::RenegotiatingServer;
@@ -14,17 +13,23 @@ use crate::support::{ANY_PORT, FakeServer, SimulatedLrs};
 
 const UKPRN: &str = "10088881";
 
-/// What the command says: whether it worked, and its last line.
-fn connect(setup: &ConfigDirectory, names: &[&str]) -> (bool, String) {
-    let config = setup.config();
-    let arguments = ["check-config", "--config", &config].into_iter().chain(names.iter().flat_map(|name| ["--connect", name]));
+/// Runs `check-config` with `--connect` for each name. Returns `true` if it was successful, and its last line.
+fn check_connections(config: &ConfigDirectory, names: &[&str]) -> (bool, String) {
+    let path = config.config_path();
+    let arguments = ["check-config", "--config", &path].into_iter().chain(names.iter().flat_map(|name| ["--connect", name]));
     let output = run(&arguments.collect::<Vec<_>>());
-    let said = String::from_utf8(output.stdout.clone()).expect("text") + &stderr(&output);
-    (output.status.success(), said.lines().last().unwrap_or_default().to_owned())
+    let text = String::from_utf8(output.stdout.clone()).expect("the output is UTF-8") + &stderr(&output);
+    (output.status.success(), text.lines().last().unwrap_or_default().to_owned())
 }
 
-/// An LRS that lets in whom this authority has certified.
-fn lrs(authority: &Authority) -> SimulatedLrs {
+/// Asserts that the connection of the organisation fails, and that the last line contains each of these texts.
+fn assert_connection_fails(config: &ConfigDirectory, expected: &[&str]) {
+    let (is_success, line) = check_connections(config, &[UKPRN]);
+    assert!(!is_success && expected.iter().all(|text| line.contains(text)), "{expected:?}: {line}");
+}
+
+/// Starts an LRS that requires a client certificate of this authority.
+fn start_lrs(authority: &CertificateAuthority) -> SimulatedLrs {
     let (certificate_file, key_file) = authority.issue("127.0.0.1");
     SimulatedLrs::with(&SimulatorSettings {
         tls: Some(TlsFiles { certificate_file, key_file, client_ca_file: Some(authority.ca_file()) }),
@@ -32,117 +37,128 @@ fn lrs(authority: &Authority) -> SimulatedLrs {
     })
 }
 
-fn setup(url: &str, ca_file: &Path, certificate: Option<(PathBuf, PathBuf)>) -> ConfigDirectory {
-    let setup = ConfigDirectory::new(&url.replace("http:", "https:"));
-    setup.lrs(&format!("ca_certificate_file = \"{}\"\nconnect_timeout_seconds = 1\ntimeout_seconds = 2", ca_file.display()));
+/// Returns a configuration for an LRS with TLS, and an organisation with this client certificate.
+fn config_for(url: &str, ca_file: &Path, certificate: Option<(PathBuf, PathBuf)>) -> ConfigDirectory {
+    let config = ConfigDirectory::new(&url.replace("http:", "https:"));
+    config.add_lrs_settings(&format!("ca_certificate_file = \"{}\"\nconnect_timeout_seconds = 1\ntimeout_seconds = 2", ca_file.display()));
     if let Some((certificate, key)) = certificate {
-        setup.certificate(UKPRN, &certificate, &key);
+        config.certificate(UKPRN, &certificate, &key);
     }
-    setup
+    config
 }
 
 #[test]
-fn who_is_let_in_is_told_the_status() {
-    let authority = Authority::new();
-    let lrs = lrs(&authority);
-    let setup = setup(&lrs.url(), &authority.ca_file(), Some(authority.issue("college")));
-    let said = (
-        true,
-        format!("organisation {UKPRN}: {}/LearnerService.svc: connected, TLS works, HTTP status 405", lrs.url().replace("http:", "https:")),
-    );
-    assert_eq!(connect(&setup, &[UKPRN]), said);
-    assert_eq!(connect(&setup, &["all"]), said);
-
-    let without = SimulatedLrs::start();
-    let (worked, said) = connect(&ConfigDirectory::new(&without.url()), &[UKPRN]);
-    assert!(worked && said.ends_with("connected, without TLS, HTTP status 405"), "{said}");
+fn connect_succeeds_reports_tls_and_status() {
+    let authority = CertificateAuthority::new();
+    let lrs = start_lrs(&authority);
+    let config = config_for(&lrs.url(), &authority.ca_file(), Some(authority.issue("college")));
+    let url = lrs.url().replace("http:", "https:");
+    let line = format!("organisation {UKPRN}: {url}/LearnerService.svc: connected, TLS works, HTTP status 405");
+    assert_eq!(check_connections(&config, &[UKPRN]), (true, line.clone()));
+    assert_eq!(check_connections(&config, &["all"]), (true, line));
 }
 
 #[test]
-fn certificates_that_lrs_does_not_take_are_named() {
-    let (authority, stranger) = (Authority::new(), Authority::named("A stranger"));
-    let lrs = lrs(&authority);
+fn connect_without_tls_succeeds_and_reports_it() {
+    let lrs = SimulatedLrs::start();
+    let (is_success, line) = check_connections(&ConfigDirectory::new(&lrs.url()), &[UKPRN]);
+    assert!(is_success && line.ends_with("connected, without TLS, HTTP status 405"), "{line}");
+}
+
+#[test]
+fn connect_client_certificate_rejected_reports_tls_alert() {
+    let (authority, other_authority) = (CertificateAuthority::new(), CertificateAuthority::named("Another authority"));
+    let lrs = start_lrs(&authority);
     for (certificate, problem) in [
-        (Some(stranger.issue("college")), "LRS does not trust the organisation's client certificate (TLS alert UnknownCA)"),
+        (Some(other_authority.issue("college")), "LRS does not trust the organisation's client certificate (TLS alert UnknownCA)"),
         (None, "LRS requires a client certificate (TLS alert CertificateRequired), and the organisation has none"),
     ] {
-        let (worked, said) = connect(&setup(&lrs.url(), &authority.ca_file(), certificate), &[UKPRN]);
-        assert!(!worked && said.contains(problem), "{said}");
+        assert_connection_fails(&config_for(&lrs.url(), &authority.ca_file(), certificate), &[problem]);
     }
 }
 
 #[test]
-fn who_is_not_lrs_is_not_taken_for_it() {
-    let (authority, stranger) = (Authority::new(), Authority::named("A stranger"));
-    let lrs = lrs(&authority);
-    let untrusting = setup(&lrs.url(), &stranger.ca_file(), Some(authority.issue("college")));
-    let (worked, said) = connect(&untrusting, &[UKPRN]);
-    assert!(!worked && said.contains("is not trusted") && said.contains("lrs.ca_certificate_file"), "{said}");
+fn connect_server_certificate_untrusted_is_reported() {
+    let (authority, other_authority) = (CertificateAuthority::new(), CertificateAuthority::named("Another authority"));
+    let lrs = start_lrs(&authority);
+    let config = config_for(&lrs.url(), &other_authority.ca_file(), Some(authority.issue("college")));
+    assert_connection_fails(&config, &["is not trusted", "lrs.ca_certificate_file"]);
+}
 
-    let other_name = setup(&lrs.url().replace("127.0.0.1", "localhost"), &authority.ca_file(), Some(authority.issue("college")));
-    let (worked, said) = connect(&other_name, &[UKPRN]);
-    assert!(!worked && said.contains("is for another name"), "{said}");
+#[test]
+fn connect_server_certificate_for_another_name_is_reported() {
+    let authority = CertificateAuthority::new();
+    let lrs = start_lrs(&authority);
+    let url = lrs.url().replace("127.0.0.1", "localhost");
+    let config = config_for(&url, &authority.ca_file(), Some(authority.issue("college")));
+    assert_connection_fails(&config, &["is for another name"]);
+}
 
+#[test]
+fn connect_server_certificate_expired_is_reported() {
+    let authority = CertificateAuthority::new();
     let (certificate_file, key_file) = authority.issue_until("127.0.0.1", 2020);
     let tls = TlsFiles { certificate_file, key_file, client_ca_file: None };
-    let expired = SimulatedLrs::with(&SimulatorSettings { tls: Some(tls), ..SimulatorSettings::default() });
-    let (worked, said) = connect(&setup(&expired.url(), &authority.ca_file(), None), &[UKPRN]);
-    assert!(!worked && said.contains("is not valid today"), "{said}");
+    let lrs = SimulatedLrs::with(&SimulatorSettings { tls: Some(tls), ..SimulatorSettings::default() });
+    assert_connection_fails(&config_for(&lrs.url(), &authority.ca_file(), None), &["is not valid today"]);
 }
 
 #[test]
-fn what_speaks_an_old_tls_only_is_not_spoken_to() {
-    let authority = Authority::new();
-    let old = RenegotiatingServer::with(&["-tls1_1", "-cipher", "ALL:@SECLEVEL=0"], &authority, Vec::new());
-    let (worked, said) = connect(&setup(&old.url(), &authority.ca_file(), None), &[UKPRN]);
-    assert!(!worked && said.contains("no version of TLS in common"), "{said}");
+fn connect_server_with_only_tls_1_1_is_reported() {
+    let authority = CertificateAuthority::new();
+    let server = RenegotiatingServer::with(&["-tls1_1", "-cipher", "ALL:@SECLEVEL=0"], &authority, Vec::new());
+    assert_connection_fails(&config_for(&server.url(), &authority.ca_file(), None), &["no version of TLS in common"]);
 }
 
 #[test]
-fn what_has_no_tls_at_all_is_named() {
-    let authority = Authority::new();
-    let free = TcpListener::bind(ANY_PORT).and_then(|listener| listener.local_addr()).expect("a free port");
-    let plain = SimulatedLrs::start();
-    let silent = TcpListener::bind(ANY_PORT).expect("a free port");
-    let silent_address = silent.local_addr().expect("bound");
+fn connect_without_working_tls_server_is_reported() {
+    let authority = CertificateAuthority::new();
+    let closed_address = TcpListener::bind(ANY_PORT).and_then(|listener| listener.local_addr()).expect("a port is free");
+    let server_without_tls = SimulatedLrs::start();
+    let silent_listener = TcpListener::bind(ANY_PORT).expect("a port is free");
+    let silent_address = silent_listener.local_addr().expect("the listener is bound");
     for (url, problem) in [
-        (format!("http://{free}"), "the connection is refused"),
+        (format!("http://{closed_address}"), "the connection is refused"),
         ("http://lrs.invalid".to_owned(), "the name lrs.invalid cannot be resolved"),
-        (plain.url(), "does not speak TLS"),
+        (server_without_tls.url(), "does not speak TLS"),
         (format!("http://{silent_address}"), "no connection within lrs.connect_timeout_seconds"),
     ] {
-        let (worked, said) = connect(&setup(&url, &authority.ca_file(), None), &[UKPRN]);
-        assert!(!worked && said.contains(problem), "{said}");
+        assert_connection_fails(&config_for(&url, &authority.ca_file(), None), &[problem]);
     }
 }
 
 #[test]
-fn pages_about_certificates_and_slow_answers_are_told_apart_from_tls() {
-    let refusing = FakeServer::start(|_| Reply::Bytes(http(403, "text/html", b"<h2>HTTP Error 403.16 - Forbidden</h2>")));
-    let (worked, said) = connect(&ConfigDirectory::new(&refusing.url()), &[UKPRN]);
-    assert!(!worked && said.contains("does not trust the client certificate"), "{said}");
-    let unclear = FakeServer::start(|_| Reply::Bytes(http(403, "text/html", b"<h2>403 - Forbidden: Access is denied.</h2>")));
-    let (worked, said) = connect(&ConfigDirectory::new(&unclear.url()), &[UKPRN]);
-    assert!(worked && said.ends_with("HTTP status 403: LRS may not know this certificate"), "{said}");
-    let slow = FakeServer::start(|_| {
-        std::thread::sleep(Duration::from_secs(5));
-        Reply::Bytes(http(200, "text/html", b""))
-    });
-    let setup = ConfigDirectory::new(&slow.url());
-    setup.lrs("timeout_seconds = 1");
-    let (worked, said) = connect(&setup, &[UKPRN]);
-    assert!(!worked && said.contains("no response within lrs.timeout_seconds"), "{said}");
+fn connect_status_403_reports_certificate_problem_or_doubt() {
+    let rejecting = FakeServer::with_response(http(403, "text/html", b"<h2>HTTP Error 403.16 - Forbidden</h2>"));
+    assert_connection_fails(&ConfigDirectory::new(&rejecting.url()), &["does not trust the client certificate"]);
+
+    let unclear = FakeServer::with_response(http(403, "text/html", b"<h2>403 - Forbidden: Access is denied.</h2>"));
+    let (is_success, line) = check_connections(&ConfigDirectory::new(&unclear.url()), &[UKPRN]);
+    assert!(is_success && line.ends_with("HTTP status 403: LRS may not know this certificate"), "{line}");
 }
 
 #[test]
-fn organisations_are_tried_though_others_have_problems_and_must_be_there() {
+fn connect_response_too_slow_reports_timeout() {
+    let silent = FakeServer::start(|_| Reply::ThenSilence(Vec::new()));
+    let config = ConfigDirectory::new(&silent.url());
+    config.add_lrs_settings("timeout_seconds = 1");
+    assert_connection_fails(&config, &["no response within lrs.timeout_seconds"]);
+}
+
+#[test]
+fn connect_unknown_organisation_is_reported() {
     let lrs = SimulatedLrs::start();
-    let setup = ConfigDirectory::new(&lrs.url());
-    let (worked, said) = connect(&setup, &["10099999"]);
-    assert!(!worked && said.contains("--connect 10099999: no usable organisation found"), "{said}");
-    setup.write("organisations/10088882.toml", "ukprn = ");
-    let output = run(&["check-config", "--config", &setup.config(), "--connect", UKPRN]);
-    let said = String::from_utf8(output.stdout.clone()).expect("text");
+    let (is_success, line) = check_connections(&ConfigDirectory::new(&lrs.url()), &["10099999"]);
+    assert!(!is_success && line.contains("--connect 10099999: no usable organisation found"), "{line}");
+}
+
+#[test]
+fn connect_is_tried_although_another_organisation_has_problems() {
+    let lrs = SimulatedLrs::start();
+    let config = ConfigDirectory::new(&lrs.url());
+    config.write("organisations/10088882.toml", "ukprn = ");
+    let output = run(&["check-config", "--config", &config.config_path(), "--connect", UKPRN]);
     assert!(!output.status.success() && stderr(&output).contains("10088882.toml"), "{}", stderr(&output));
-    assert!(said.contains("connected, without TLS"), "{said}");
+    let text = String::from_utf8(output.stdout.clone()).expect("the output is UTF-8");
+    assert!(text.contains("connected, without TLS"), "{text}");
 }

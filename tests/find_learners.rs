@@ -1,4 +1,4 @@
-//! Finding learners: every outcome, every field.
+//! Finding learners by ULN and by demographics: requests to LRS, outcomes, fields, and responses that must not reach the caller.
 
 use serde_json::{Value, json};
 
@@ -8,61 +8,72 @@ use crate::support::{FakeServer, SimulatedLrs, TestGateway};
 const BY_ULN: &str = "/v1/learners/find-by-uln";
 const BY_DEMOGRAPHICS: &str = "/v1/learners/find-by-demographics";
 
-fn ana() -> Value {
+/// A search by ULN that matches a sample learner of the simulator.
+fn search_by_uln() -> Value {
     json!({"uln": "3000000126", "givenName": "Ana", "familyName": "O'Neill"})
 }
 
-fn sam() -> Value {
+/// A search by demographics that matches a sample learner of the simulator.
+fn search_by_demographics() -> Value {
     json!({"givenName": "Sam", "familyName": "Taylor", "dateOfBirth": "2004-06-01", "gender": "MALE", "lastKnownPostCode": "ZZ5 5FF"})
 }
 
-/// `base` with some fields changed; `null` takes one away.
-fn with(mut base: Value, changes: Value) -> Value {
-    let (Value::Object(fields), Value::Object(changes)) = (&mut base, changes) else { panic!("objects") };
-    for (name, value) in changes {
-        if value.is_null() {
-            fields.remove(&name)
-        } else {
-            fields.insert(name, value)
-        };
-    }
-    base
+/// Returns the search with other values for some fields.
+fn with_fields(mut search: Value, changes: Value) -> Value {
+    let (Value::Object(fields), Value::Object(changes)) = (&mut search, changes) else { panic!("not JSON objects") };
+    fields.extend(changes);
+    search
+}
+
+/// LRS's response to a search, with this content.
+fn find_response(content: &str) -> Vec<u8> {
+    soap(200, &format!("<n:FindLearnerResponse xmlns:n=\"http://api.lrs.miap.gov.uk/findmsg\">{content}</n:FindLearnerResponse>"))
 }
 
 #[tokio::test]
-async fn a_uln_with_its_names_is_an_exact_match() {
+async fn find_by_uln_with_registered_names_returns_exact_match() {
     let lrs = SimulatedLrs::start();
-    let answer = TestGateway::to(&lrs.url()).caller().post(BY_ULN, &ana()).await;
+    let gateway = TestGateway::to(&lrs.url());
+
+    let answer = gateway.caller().post(BY_ULN, &search_by_uln()).await;
+
     assert_eq!(answer.header("cache-control"), "no-store");
     let found = answer.expect_success();
     assert_eq!((&found["outcome"], &found["lrsCode"]), (&json!("EXACT_MATCH"), &json!("WSRC0004")));
-    assert_eq!(found["learners"].as_array().expect("a list").len(), 1);
+    assert_eq!(found["learners"].as_array().expect("an array").len(), 1);
     let learner = &found["learners"][0];
     for (field, value) in
         [("uln", "3000000126"), ("givenName", "Ana"), ("familyName", "O'Neill"), ("dateOfBirth", "2003-04-05"), ("gender", "FEMALE")]
     {
         assert_eq!(learner[field], value, "{field}");
     }
-    assert_eq!(found["searched"], ana());
+    assert_eq!(found["searched"], search_by_uln());
 }
 
 #[tokio::test]
-async fn names_that_do_not_fit_the_uln_are_no_match() {
+async fn find_by_uln_with_other_name_returns_no_match() {
     let lrs = SimulatedLrs::start();
-    let caller = TestGateway::to(&lrs.url());
-    let found = caller.caller().post(BY_ULN, &with(ana(), json!({"givenName": "Anna"}))).await.expect_success();
+    let gateway = TestGateway::to(&lrs.url());
+    let search = with_fields(search_by_uln(), json!({"givenName": "Anna"}));
+
+    let found = gateway.caller().post(BY_ULN, &search).await.expect_success();
+
     assert_eq!((&found["outcome"], &found["lrsCode"], &found["learners"]), (&json!("NO_MATCH"), &json!("WSRC0001"), &json!([])));
 }
 
 #[tokio::test]
-async fn a_check_tells_the_outcome_and_no_learner() {
+async fn find_by_uln_check_returns_outcome_without_learner() {
     let lrs = SimulatedLrs::start();
-    let found = TestGateway::to(&lrs.url()).caller().post(BY_ULN, &with(ana(), json!({"findType": "CHECK"}))).await.expect_success();
+    let gateway = TestGateway::to(&lrs.url());
+    let search = with_fields(search_by_uln(), json!({"findType": "CHECK"}));
+
+    let found = gateway.caller().post(BY_ULN, &search).await.expect_success();
+
     assert_eq!((&found["outcome"], &found["learners"]), (&json!("EXACT_MATCH"), &json!([])));
 }
 
 #[tokio::test]
-async fn a_merged_uln_answers_with_the_master_record_and_its_links() {
+async fn find_merged_learner_returns_master_record_with_linked_ulns() {
     let lrs = SimulatedLrs::with_learners(&[
         json!({"uln": "3000000126", "givenName": "Rhiannon", "familyName": "Ap Rhys", "dateOfBirth": "2002-08-17", "gender": "FEMALE", "lastKnownPostCode": "ZZ3 3DD"}),
         json!({"uln": "3000000258", "givenName": "Rhiannon", "familyName": "Rees", "dateOfBirth": "2002-08-17", "gender": "FEMALE", "lastKnownPostCode": "ZZ3 4EE", "mergedInto": "3000000126"}),
@@ -72,6 +83,7 @@ async fn a_merged_uln_answers_with_the_master_record_and_its_links() {
     let by_demographics = json!({"givenName": "Rhiannon", "familyName": "Rees", "dateOfBirth": "2002-08-17", "gender": "FEMALE", "lastKnownPostCode": "ZZ34EE"});
     for (path, search) in [(BY_ULN, by_uln), (BY_DEMOGRAPHICS, by_demographics)] {
         let found = gateway.caller().post(path, &search).await.expect_success();
+
         assert_eq!((&found["outcome"], &found["lrsCode"]), (&json!("LINKED_LEARNER"), &json!("WSRC0022")), "{path}");
         let learner = &found["learners"][0];
         assert_eq!((&learner["uln"], &learner["linkedUlns"]), (&json!("3000000126"), &json!(["3000000258"])), "{path}");
@@ -80,39 +92,45 @@ async fn a_merged_uln_answers_with_the_master_record_and_its_links() {
 }
 
 #[tokio::test]
-async fn demographics_tell_exact_possible_too_many_and_nobody_apart() {
+async fn find_by_demographics_returns_outcome_by_number_of_matches() {
     let lrs = SimulatedLrs::start();
-    let caller = TestGateway::to(&lrs.url());
+    let gateway = TestGateway::to(&lrs.url());
+    let sam = search_by_demographics;
     let alex =
         json!({"givenName": "Alex", "familyName": "Smith", "dateOfBirth": "2003-01-01", "gender": "MALE", "lastKnownPostCode": "ZZ99 9ZZ"});
     for (search, outcome, code, learners) in [
         (sam(), "EXACT_MATCH", "WSRC0004", 1),
-        (with(sam(), json!({"lastKnownPostCode": "zz55ff"})), "EXACT_MATCH", "WSRC0004", 1),
-        (with(sam(), json!({"gender": "NOT_KNOWN"})), "POSSIBLE_MATCHES", "WSRC0003", 2),
-        (with(sam(), json!({"dateOfBirth": "2004-06-02"})), "NO_MATCH", "WSRC0001", 0),
+        (with_fields(sam(), json!({"lastKnownPostCode": "zz55ff"})), "EXACT_MATCH", "WSRC0004", 1),
+        (with_fields(sam(), json!({"gender": "NOT_KNOWN"})), "POSSIBLE_MATCHES", "WSRC0003", 2),
+        (with_fields(sam(), json!({"dateOfBirth": "2004-06-02"})), "NO_MATCH", "WSRC0001", 0),
         (alex, "TOO_MANY_MATCHES", "WSRC0002", 0),
     ] {
-        let found = caller.caller().post(BY_DEMOGRAPHICS, &search).await.expect_success();
+        let found = gateway.caller().post(BY_DEMOGRAPHICS, &search).await.expect_success();
+
         assert_eq!((&found["outcome"], &found["lrsCode"]), (&json!(outcome), &json!(code)), "{search}");
         assert_eq!(found["learners"].as_array().map(Vec::len), Some(learners), "{search}");
     }
 }
 
 #[tokio::test]
-async fn every_optional_search_field_reaches_lrs_and_is_repeated() {
+async fn find_by_demographics_optional_fields_are_sent_and_echoed() {
     let lrs = SimulatedLrs::start();
-    let search = with(
-        sam(),
+    let gateway = TestGateway::to(&lrs.url());
+    let search = with_fields(
+        search_by_demographics(),
         json!({
             "previousFamilyName": "Ó Briain", "schoolAtAge16": "Smith & Sons <\"North\">", "placeOfBirth": "Abertawe ", "emailAddress": "sam@mail.example.com",
         }),
     );
-    let found = TestGateway::to(&lrs.url()).caller().post(BY_DEMOGRAPHICS, &search).await.expect_success();
+
+    let found = gateway.caller().post(BY_DEMOGRAPHICS, &search).await.expect_success();
+
+    // `searched` is LRS's echo of the search, so these fields reached LRS.
     assert_eq!(found["searched"], search);
 }
 
 #[tokio::test]
-async fn every_field_of_a_learner_comes_through() {
+async fn find_response_with_all_fields_returns_all_fields() {
     let elements = [
         ("CreatedDate", "createdDate", "2019-09-02"),
         ("LastUpdatedDate", "lastUpdatedDate", "2023-01-16"),
@@ -143,83 +161,90 @@ async fn every_field_of_a_learner_comes_through() {
         ("Notes", "notes", "None so far"),
     ];
     let xml: String = elements.iter().map(|(element, _, text)| format!("<{element}>{text}</{element}>")).collect();
+    // The namespaces are declared in another place than in `find_response`, as LRS may do.
     let body = format!(
         "<FindLearnerResponse xmlns=\"http://api.lrs.miap.gov.uk/findmsg\"><ResponseCode xmlns=\"\">WSRC0004</ResponseCode><Learner xmlns=\"\">{xml}\
          <Gender>9</Gender><VerificationType>999</VerificationType><AbilityToShare>2</AbilityToShare>\
          <l:LinkedULNs xmlns:l=\"http://api.lrs.miap.gov.uk/learner\"><ULN>3000000258</ULN><ULN>3000000266</ULN></l:LinkedULNs>\
          <VersionNumber>12</VersionNumber></Learner></FindLearnerResponse>"
     );
-    let peer = FakeServer::with_response(soap(200, &body));
-    let found = TestGateway::to(&peer.url()).caller().post(BY_ULN, &ana()).await.expect_success();
-    let learner = found["learners"][0].as_object().expect("a learner");
+    let lrs = FakeServer::with_response(soap(200, &body));
+    let gateway = TestGateway::to(&lrs.url());
+
+    let found = gateway.caller().post(BY_ULN, &search_by_uln()).await.expect_success();
+
+    let learner = found["learners"][0].as_object().expect("an object");
     for (_, field, text) in elements {
         assert_eq!(learner[field], text, "{field}");
     }
     assert_eq!((&learner["gender"], &learner["verificationType"]), (&json!("NOT_SPECIFIED"), &json!("OTHER")));
     assert_eq!((&learner["abilityToShare"], &learner["versionNumber"]), (&json!("SEEN_NOT_SHARED"), &json!(12)));
     assert_eq!(learner["linkedUlns"], json!(["3000000258", "3000000266"]));
-    assert_eq!(learner.len(), 32, "the contract has 32 fields");
+    assert_eq!(learner.len(), 32, "number of fields in LRS's contract");
 }
 
 #[tokio::test]
-async fn what_lrs_leaves_out_or_sends_empty_is_absent() {
+async fn find_response_absent_nil_and_empty_fields_are_omitted() {
     let body = "<n:FindLearnerResponse xmlns:n=\"http://api.lrs.miap.gov.uk/findmsg\" xmlns:i=\"http://www.w3.org/2001/XMLSchema-instance\">\
         <ResponseCode>WSRC0004</ResponseCode><ULN>3000000126</ULN><FamilyName/><Learner><ULN>3000000126</ULN><Title i:nil=\"true\"/><Gender/><DateOfBirth> </DateOfBirth>\
         <LinkedULNs xmlns=\"http://api.lrs.miap.gov.uk/learner\"/><Notes/><VersionNumber>1</VersionNumber></Learner></n:FindLearnerResponse>";
-    let peer = FakeServer::with_response(soap(200, body));
-    let found = TestGateway::to(&peer.url()).caller().post(BY_ULN, &ana()).await.expect_success();
+    let lrs = FakeServer::with_response(soap(200, body));
+    let gateway = TestGateway::to(&lrs.url());
+
+    let found = gateway.caller().post(BY_ULN, &search_by_uln()).await.expect_success();
+
     assert_eq!(found["learners"], json!([{"uln": "3000000126", "linkedUlns": [], "versionNumber": 1}]));
     assert_eq!(found["searched"], json!({"uln": "3000000126"}));
 }
 
 #[tokio::test]
-async fn an_answer_to_another_search_by_demographics_discloses_nobody() {
+async fn find_response_to_another_search_returns_lrs_bad_response_and_no_learner() {
     let echo = "<DateOfBirth>2004-06-01</DateOfBirth><Gender>1</Gender><LastKnownPostCode>zz55ff </LastKnownPostCode>";
     let learner = "<Learner><ULN>3000000126</ULN><DateOfBirth>2004-06-01</DateOfBirth><VersionNumber>1</VersionNumber></Learner>";
-    let answer = |echo: &str, learner: &str| {
-        let code = "<ResponseCode>WSRC0004</ResponseCode>";
-        FakeServer::with_response(soap(
-            200,
-            &format!("<n:FindLearnerResponse xmlns:n=\"http://api.lrs.miap.gov.uk/findmsg\">{code}{echo}{learner}</n:FindLearnerResponse>"),
-        ))
+    let lrs_with = |echo: &str, learner: &str| {
+        FakeServer::with_response(find_response(&format!("<ResponseCode>WSRC0004</ResponseCode>{echo}{learner}")))
     };
-    let peer = answer(echo, learner);
-    TestGateway::to(&peer.url()).caller().post(BY_DEMOGRAPHICS, &sam()).await.expect_success();
+    let lrs = lrs_with(echo, learner);
+    TestGateway::to(&lrs.url()).caller().post(BY_DEMOGRAPHICS, &search_by_demographics()).await.expect_success();
+
     for (echo, learner) in [
         (echo.replace("2004-06-01", "2004-06-02"), learner.to_owned()),
         (echo.replace("<Gender>1", "<Gender>2"), learner.to_owned()),
         (echo.replace("zz55ff", "ZZ5 5FG"), learner.to_owned()),
         (String::new(), learner.replace("2004-06-01", "1999-01-01")),
     ] {
-        let peer = answer(&echo, &learner);
-        let answer = TestGateway::to(&peer.url()).caller().post(BY_DEMOGRAPHICS, &sam()).await;
+        let lrs = lrs_with(&echo, &learner);
+        let gateway = TestGateway::to(&lrs.url());
+
+        let answer = gateway.caller().post(BY_DEMOGRAPHICS, &search_by_demographics()).await;
+
         answer.problem(502, "lrs_bad_response");
         assert!(!answer.text.contains("3000000126"), "{echo}{learner}");
     }
 }
 
 #[tokio::test]
-async fn a_code_that_only_writes_can_get_is_passed_on_as_undocumented() {
+async fn find_response_with_register_or_update_code_returns_other() {
     for code in ["WSRC0013", "WSRC0019", "WSRC0021"] {
-        let body = format!(
-            "<n:FindLearnerResponse xmlns:n=\"http://api.lrs.miap.gov.uk/findmsg\"><ResponseCode>{code}</ResponseCode></n:FindLearnerResponse>"
-        );
-        let peer = FakeServer::with_response(soap(200, &body));
-        let found = TestGateway::to(&peer.url()).caller().post(BY_ULN, &ana()).await.expect_success();
+        let lrs = FakeServer::with_response(find_response(&format!("<ResponseCode>{code}</ResponseCode>")));
+        let gateway = TestGateway::to(&lrs.url());
+
+        let found = gateway.caller().post(BY_ULN, &search_by_uln()).await.expect_success();
+
         assert_eq!((&found["outcome"], &found["lrsCode"]), (&json!("OTHER"), &json!(code)));
     }
 }
 
 #[tokio::test]
-async fn undocumented_codes_and_values_are_passed_on_verbatim() {
+async fn find_response_undocumented_codes_and_values_are_returned_verbatim() {
     let learner = "<Learner><CreatedDate>1900-02-29</CreatedDate><ULN>1234</ULN><DateOfBirth>unknown</DateOfBirth><Gender>7</Gender>\
-        <VerificationType>8</VerificationType><LearnerStatus>42</LearnerStatus><NewField>of next year</NewField><VersionNumber> 3 </VersionNumber></Learner>";
+        <VerificationType>8</VerificationType><LearnerStatus>42</LearnerStatus><NewField>unknown</NewField><VersionNumber> 3 </VersionNumber></Learner>";
     for code in ["WSRC7777", "SOMETHING", "42"] {
-        let body = format!(
-            "<n:FindLearnerResponse xmlns:n=\"http://api.lrs.miap.gov.uk/findmsg\"><ResponseCode>{code}</ResponseCode>{learner}</n:FindLearnerResponse>"
-        );
-        let peer = FakeServer::with_response(soap(200, &body));
-        let found = TestGateway::to(&peer.url()).caller().post(BY_ULN, &ana()).await.expect_success();
+        let lrs = FakeServer::with_response(find_response(&format!("<ResponseCode>{code}</ResponseCode>{learner}")));
+        let gateway = TestGateway::to(&lrs.url());
+
+        let found = gateway.caller().post(BY_ULN, &search_by_uln()).await.expect_success();
+
         assert_eq!((&found["outcome"], &found["lrsCode"]), (&json!("OTHER"), &json!(code)));
         assert_eq!(
             found["learners"],
@@ -232,14 +257,14 @@ async fn undocumented_codes_and_values_are_passed_on_verbatim() {
 }
 
 #[tokio::test]
-async fn lrs_is_told_the_organisation_and_the_person_of_the_token() {
-    let peer = FakeServer::with_response(soap(
-        200,
-        "<n:FindLearnerResponse xmlns:n=\"http://api.lrs.miap.gov.uk/findmsg\"><ResponseCode>WSRC0001</ResponseCode></n:FindLearnerResponse>",
-    ));
-    let gateway = TestGateway::to(&peer.url());
-    gateway.caller().with_claims(json!({"preferred_username": "Siân <O'Neill> & co"})).post(BY_ULN, &ana()).await.expect_success();
-    let request = &peer.received()[0];
+async fn find_by_uln_request_has_organisation_and_user_of_token() {
+    let lrs = FakeServer::with_response(find_response("<ResponseCode>WSRC0001</ResponseCode>"));
+    let gateway = TestGateway::to(&lrs.url());
+    let caller = gateway.caller().with_claims(json!({"preferred_username": "Siân <O'Neill> & co"}));
+
+    caller.post(BY_ULN, &search_by_uln()).await.expect_success();
+
+    let request = &lrs.received()[0];
     assert_eq!(request.head.lines().next(), Some("POST /LearnerService.svc HTTP/1.1"));
     assert_eq!((request.header("content-type"), request.header("soapaction")), ("text/xml; charset=utf-8", "\"\""));
     for element in [

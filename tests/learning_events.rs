@@ -1,4 +1,4 @@
-//! Learning events: what LRS is sent, every field, every outcome, and records that are not to be seen.
+//! Learning events: the request to LRS, fields and outcomes, and records that the caller must not see.
 
 use serde_json::{Value, json};
 
@@ -8,14 +8,17 @@ use crate::support::gateway::Options;
 use crate::support::scripted_lrs::ScriptedLrs;
 
 const SEARCH: &str = "/v1/learning-events/search";
-const SELF: &str = "<a:FoundULN>3000000126</a:FoundULN><a:IncomingULN>3000000126</a:IncomingULN>";
+/// The ULNs of a response about the learner of [`learner`], whose record was not merged.
+const SAME_ULN: &str = "<a:FoundULN>3000000126</a:FoundULN><a:IncomingULN>3000000126</a:IncomingULN>";
+
+/// An event with a subject that must not appear in problems.
 const EVENT: &str = "<a:LearningEvent><a:Subject>Quillcraft</a:Subject></a:LearningEvent>";
 
-fn idris() -> Value {
+fn learner() -> Value {
     json!({"uln": "3000000126", "givenName": "Idris", "familyName": "Quillfeather"})
 }
 
-/// LRS's answer with this in its result, in the manner of WCF.
+/// LRS's response with this content in its result element.
 fn result(xml: &str) -> Reply {
     response(&format!(
         "<GetLearnerLearningEventsResult xmlns:a=\"http://api.lrs.qcf.gov.uk/model\" \
@@ -23,27 +26,28 @@ fn result(xml: &str) -> Reply {
     ))
 }
 
+/// LRS's response with this content beside or instead of its result element.
 fn response(xml: &str) -> Reply {
-    let answer = format!("<GetLearnerLearningEventsResponse xmlns=\"http://tempuri.org/\">{xml}</GetLearnerLearningEventsResponse>");
-    Reply::Bytes(soap(200, &answer))
+    let body = format!("<GetLearnerLearningEventsResponse xmlns=\"http://tempuri.org/\">{xml}</GetLearnerLearningEventsResponse>");
+    Reply::Bytes(soap(200, &body))
 }
 
-/// The answer of an exact match with these events.
-fn exact(events: &str) -> Reply {
-    result(&format!("<a:ResponseCode>WSRC0004</a:ResponseCode>{SELF}<a:LearnerRecord>{events}</a:LearnerRecord>"))
+/// LRS's response of an exact match with these events.
+fn exact_match(events: &str) -> Reply {
+    result(&format!("<a:ResponseCode>WSRC0004</a:ResponseCode>{SAME_ULN}<a:LearnerRecord>{events}</a:LearnerRecord>"))
 }
 
-/// Asks once.
-async fn ask(reply: Reply) -> Answer {
-    ScriptedLrs::new(Options::default(), [reply]).post(SEARCH, &idris()).await
+/// Searches for [`learner`]'s events while LRS sends this response.
+async fn search(reply: Reply) -> Answer {
+    ScriptedLrs::new(Options::default(), [reply]).post(SEARCH, &learner()).await
 }
 
-/// The events of an exact match with these.
+/// The events that the caller gets if LRS sends these.
 async fn events(xml: &str) -> Value {
-    ask(exact(xml)).await.expect_success()["events"].clone()
+    search(exact_match(xml)).await.expect_success()["events"].clone()
 }
 
-/// The only event of an exact match with this in it.
+/// The event that the caller gets if LRS sends one with this content.
 async fn event(xml: &str) -> Value {
     let events = events(&format!("<a:LearningEvent>{xml}</a:LearningEvent>")).await;
     assert_eq!(events.as_array().map(Vec::len), Some(1));
@@ -51,7 +55,7 @@ async fn event(xml: &str) -> Value {
 }
 
 #[tokio::test]
-async fn lrs_is_sent_organisation_vendor_and_learner_in_the_order_of_the_contract() {
+async fn learning_events_request_has_organisation_vendor_and_learner_in_contract_order() {
     for (changes, elements) in [
         (json!({}), "<tem:dateOfBirth xsi:nil=\"true\"/><tem:gender xsi:nil=\"true\"/><tem:getType>FULL</tem:getType>"),
         (
@@ -61,8 +65,10 @@ async fn lrs_is_sent_organisation_vendor_and_learner_in_the_order_of_the_contrac
     ] {
         let mut learner = json!({"uln": "3000000126", "givenName": "Siân <&>", "familyName": "O'Neill "});
         learner.as_object_mut().expect("an object").extend(changes.as_object().expect("an object").clone());
-        let script = ScriptedLrs::new(Options::default(), [exact("")]);
+        let script = ScriptedLrs::new(Options::default(), [exact_match("")]);
+
         script.post(SEARCH, &learner).await.expect_success();
+
         let request = &script.received()[0];
         assert_eq!(request.head.lines().next(), Some("POST /LearnerServiceR9.svc HTTP/1.1"));
         assert_eq!(request.header("soapaction"), "\"http://tempuri.org/ILearnerServiceR9/GetLearnerLearningEvents\"");
@@ -79,7 +85,7 @@ async fn lrs_is_sent_organisation_vendor_and_learner_in_the_order_of_the_contrac
     }
 }
 
-/// Element, field, text: every field that is the same text for LRS and for callers.
+/// Fields whose text is the same in LRS and in the answer: element, field, text.
 const TEXTS: [(&str, &str, &str); 19] = [
     ("AchievementAwardDate", "achievementAwardDate", "2019-08-22"),
     ("AchievementProviderName", "achievementProviderName", "Coleg Fictional & Sons "),
@@ -103,11 +109,13 @@ const TEXTS: [(&str, &str, &str); 19] = [
 ];
 
 #[tokio::test]
-async fn every_field_of_an_event_comes_through() {
+async fn learning_event_with_all_fields_returns_all_fields() {
     let escaped = |text: &str| text.replace('&', "&amp;").replace('<', "&lt;");
     let texts: String = TEXTS.iter().map(|(element, _, text)| format!("<a:{element}>{}</a:{element}>", escaped(text))).collect();
     let numbers = "<a:Credits>0</a:Credits><a:DateLoaded>2019-09-30 10:10:07</a:DateLoaded><a:ID>5001</a:ID>";
-    let answer = ask(exact(&format!("<a:LearningEvent>{texts}{numbers}</a:LearningEvent>"))).await;
+
+    let answer = search(exact_match(&format!("<a:LearningEvent>{texts}{numbers}</a:LearningEvent>"))).await;
+
     assert_eq!(answer.header("cache-control"), "no-store");
     let found = answer.expect_success();
     let mut expected: Value = TEXTS.iter().map(|(_, field, text)| ((*field).to_owned(), json!(text))).collect();
@@ -115,7 +123,7 @@ async fn every_field_of_an_event_comes_through() {
     expected["id"] = json!(5001);
     expected["dateLoaded"] = json!("2019-09-30T10:10:07+01:00");
     assert_eq!(found["events"], json!([expected]));
-    assert_eq!(expected.as_object().expect("an object").len(), 22, "the contract has 22 fields");
+    assert_eq!(expected.as_object().expect("an object").len(), 22, "number of fields in LRS's contract");
     let expected = json!({
         "outcome": "EXACT_MATCH", "lrsCode": "WSRC0004", "incomingUln": "3000000126", "foundUln": "3000000126", "events": [expected],
     });
@@ -123,27 +131,27 @@ async fn every_field_of_an_event_comes_through() {
 }
 
 #[tokio::test]
-async fn nil_empty_and_absent_fields_are_all_absent() {
+async fn learning_event_absent_nil_and_empty_fields_are_omitted() {
     let elements = || TEXTS.iter().map(|(element, ..)| *element).chain(["Credits", "DateLoaded", "ID"]);
     let empty: String = elements().map(|element| format!("<a:{element}/>")).collect();
     let nil: String = elements().map(|element| format!("<a:{element} i:nil=\"true\"/>")).collect();
-    for nothing in [empty.as_str(), &nil, "", "<a:NewField>of next year</a:NewField>"] {
-        assert_eq!(event(nothing).await, json!({}), "{nothing}");
+    for content in [empty.as_str(), &nil, "", "<a:NewField>unknown</a:NewField>"] {
+        assert_eq!(event(content).await, json!({}), "{content}");
     }
     assert_eq!(events("<a:LearningEvent/>").await, json!([{}]));
 }
 
 #[tokio::test]
-async fn an_event_that_is_nil_is_none() {
-    let all = format!("<a:LearningEvent i:nil=\"true\"/>{EVENT}<a:LearningEvent i:nil=\"1\"/>{EVENT}");
-    assert_eq!(events(&all).await, json!([{"subject": "Quillcraft"}, {"subject": "Quillcraft"}]));
+async fn learning_event_that_is_nil_is_omitted() {
+    let xml = format!("<a:LearningEvent i:nil=\"true\"/>{EVENT}<a:LearningEvent i:nil=\"1\"/>{EVENT}");
+    assert_eq!(events(&xml).await, json!([{"subject": "Quillcraft"}, {"subject": "Quillcraft"}]));
 }
 
 #[tokio::test]
-async fn days_that_are_none_are_passed_on_as_they_came() {
+async fn learning_event_invalid_dates_are_returned_verbatim() {
     for text in ["unknown", "31/08/2019", "1900-02-29", "2019-08-22 00:00:00", "0001-01-01"] {
-        let xml = ["AchievementAwardDate", "ParticipationEndDate", "ParticipationStartDate", "DateLoaded"];
-        let xml: String = xml.iter().map(|element| format!("<a:{element}>{text}</a:{element}>")).collect();
+        let elements = ["AchievementAwardDate", "ParticipationEndDate", "ParticipationStartDate", "DateLoaded"];
+        let xml: String = elements.iter().map(|element| format!("<a:{element}>{text}</a:{element}>")).collect();
         let event = event(&xml).await;
         for field in ["achievementAwardDate", "participationEndDate", "participationStartDate"] {
             assert_eq!(event[field], text, "{field}");
@@ -153,8 +161,8 @@ async fn days_that_are_none_are_passed_on_as_they_came() {
 }
 
 #[tokio::test]
-async fn the_time_of_loading_is_londons() {
-    for (lrs, json) in [
+async fn learning_event_date_loaded_is_read_as_london_time() {
+    for (sent, expected) in [
         ("2023-07-01 09:30:00", "2023-07-01T09:30:00+01:00"),
         ("2023-12-01 09:30:00", "2023-12-01T09:30:00+00:00"),
         ("2023-03-26 00:59:59", "2023-03-26T00:59:59+00:00"),
@@ -163,15 +171,15 @@ async fn the_time_of_loading_is_londons() {
         ("2023-07-01T09:30:00", "2023-07-01T09:30:00"),
         ("2023-07-01", "2023-07-01"),
     ] {
-        assert_eq!(event(&format!("<a:DateLoaded>{lrs}</a:DateLoaded>")).await["dateLoaded"], json);
+        assert_eq!(event(&format!("<a:DateLoaded>{sent}</a:DateLoaded>")).await["dateLoaded"], expected);
     }
 }
 
 #[tokio::test]
-async fn credits_and_numbers_are_numbers_or_the_answer_is_bad() {
+async fn learning_event_invalid_number_returns_lrs_bad_response_and_no_event() {
     let found = event("<a:Credits> 9007199254740993 </a:Credits><a:ID>-2147483648</a:ID>").await;
     assert_eq!(found, json!({"credits": 9_007_199_254_740_993_i64, "id": -2_147_483_648}));
-    for wrong in [
+    for invalid in [
         "<a:Credits>many</a:Credits>",
         "<a:Credits>1.5</a:Credits>",
         "<a:Credits>9223372036854775808</a:Credits>",
@@ -180,19 +188,20 @@ async fn credits_and_numbers_are_numbers_or_the_answer_is_bad() {
         "<a:ID>Quillfeather</a:ID>",
         "<a:ID>2147483648</a:ID>",
     ] {
-        let answer = ask(exact(&format!("{EVENT}<a:LearningEvent>{wrong}</a:LearningEvent>"))).await;
+        let answer = search(exact_match(&format!("{EVENT}<a:LearningEvent>{invalid}</a:LearningEvent>"))).await;
+
         answer.problem(502, "lrs_bad_response");
         assert!(!answer.text.contains("Quill"), "{}", answer.text);
     }
 }
 
 #[tokio::test]
-async fn a_brief_record_has_the_nine_fields_that_are_always_there() {
+async fn learning_event_in_brief_record_returns_fields_that_lrs_sends() {
     let brief = "<a:LearningEvent><a:AchievementAwardDate>2019-08-22</a:AchievementAwardDate><a:AchievementProviderUkprn/>\
         <a:Credits>12</a:Credits><a:Grade i:nil=\"true\"/><a:ID>7</a:ID><a:Level>Entry Level</a:Level><a:Source>QCFU</a:Source>\
         <a:Subject>Quillcraft</a:Subject><a:SubjectCode i:nil=\"true\"/></a:LearningEvent>";
     let body = json!({"uln": "3000000126", "givenName": "Idris", "familyName": "Quillfeather", "getType": "BRIEF"});
-    let found = ScriptedLrs::new(Options::default(), [exact(brief)]).post(SEARCH, &body).await.expect_success();
+    let found = ScriptedLrs::new(Options::default(), [exact_match(brief)]).post(SEARCH, &body).await.expect_success();
     let expected = json!({
         "achievementAwardDate": "2019-08-22", "credits": 12, "id": 7, "level": "Entry Level", "source": "QCFU", "subject": "Quillcraft",
     });
@@ -200,23 +209,25 @@ async fn a_brief_record_has_the_nine_fields_that_are_always_there() {
 }
 
 #[tokio::test]
-async fn a_record_without_events_is_not_a_record_that_cannot_be_seen() {
-    let none = ["<a:LearnerRecord/>", "", "<a:LearnerRecord i:nil=\"true\"/>"];
-    let found_uln = ["<a:FoundULN/>", "<a:FoundULN i:nil=\"true\"/>", ""];
+async fn learning_events_without_record_return_outcome_of_code_and_no_events() {
+    let empty_records = ["<a:LearnerRecord/>", "", "<a:LearnerRecord i:nil=\"true\"/>"];
+    let empty_found_ulns = ["<a:FoundULN/>", "<a:FoundULN i:nil=\"true\"/>", ""];
     for (code, outcome) in [("WSRC0004", "EXACT_MATCH"), ("WSEC0206", "NOT_SHARED"), ("WSEC0208", "NOT_VERIFIED")] {
-        for (record, found) in none.iter().flat_map(|record| found_uln.iter().map(move |found| (record, found))) {
-            let xml = format!("<a:ResponseCode>{code}</a:ResponseCode>{found}<a:IncomingULN>3000000126</a:IncomingULN>{record}");
-            let expected = json!({"outcome": outcome, "lrsCode": code, "incomingUln": "3000000126", "events": []});
-            assert_eq!(ask(result(&xml)).await.expect_success(), expected, "{xml}");
+        for record in empty_records {
+            for found_uln in empty_found_ulns {
+                let xml = format!("<a:ResponseCode>{code}</a:ResponseCode>{found_uln}<a:IncomingULN>3000000126</a:IncomingULN>{record}");
+                let expected = json!({"outcome": outcome, "lrsCode": code, "incomingUln": "3000000126", "events": []});
+                assert_eq!(search(result(&xml)).await.expect_success(), expected, "{xml}");
+            }
         }
-        let with_found_uln = format!("<a:ResponseCode>{code}</a:ResponseCode>{SELF}<a:LearnerRecord></a:LearnerRecord>");
+        let with_found_uln = format!("<a:ResponseCode>{code}</a:ResponseCode>{SAME_ULN}<a:LearnerRecord></a:LearnerRecord>");
         let expected = json!({"outcome": outcome, "lrsCode": code, "incomingUln": "3000000126", "foundUln": "3000000126", "events": []});
-        assert_eq!(ask(result(&with_found_uln)).await.expect_success(), expected);
+        assert_eq!(search(result(&with_found_uln)).await.expect_success(), expected);
     }
 }
 
 #[tokio::test]
-async fn a_linked_learners_record_is_the_masters() {
+async fn learning_events_of_merged_learner_are_those_of_master_uln() {
     let xml = format!(
         "<a:ResponseCode>WSRC0022</a:ResponseCode><a:FoundULN>3000000258</a:FoundULN><a:IncomingULN>3000000126</a:IncomingULN>\
          <a:LearnerRecord>{EVENT}</a:LearnerRecord>"
@@ -225,66 +236,73 @@ async fn a_linked_learners_record_is_the_masters() {
         "outcome": "LINKED_LEARNER", "lrsCode": "WSRC0022", "incomingUln": "3000000126", "foundUln": "3000000258",
         "events": [{"subject": "Quillcraft"}],
     });
-    assert_eq!(ask(result(&xml)).await.expect_success(), expected);
+    assert_eq!(search(result(&xml)).await.expect_success(), expected);
 }
 
 #[tokio::test]
-async fn undocumented_codes_are_answers_and_passed_on() {
+async fn learning_events_undocumented_code_returns_other() {
     for code in ["WSRC7777", "new"] {
-        let xml = format!("<a:ResponseCode>{code}</a:ResponseCode>{SELF}<a:LearnerRecord/>");
-        let found = ask(result(&xml)).await.expect_success();
+        let xml = format!("<a:ResponseCode>{code}</a:ResponseCode>{SAME_ULN}<a:LearnerRecord/>");
+        let found = search(result(&xml)).await.expect_success();
         assert_eq!((&found["outcome"], &found["lrsCode"], &found["events"]), (&json!("OTHER"), &json!(code), &json!([])));
     }
 }
 
 #[tokio::test]
-async fn another_learner_under_a_code_nobody_documented_is_named_as_far_as_no_record_is_shown() {
-    let inside = "<a:ResponseCode>WSRC7777</a:ResponseCode><a:FoundULN>3000000258</a:FoundULN><a:IncomingULN>3000000126</a:IncomingULN>";
-    let told = ask(result(inside)).await.expect_success();
+async fn learning_events_undocumented_code_with_another_found_uln_and_no_record_returns_that_uln() {
+    let content = "<a:ResponseCode>WSRC7777</a:ResponseCode><a:FoundULN>3000000258</a:FoundULN><a:IncomingULN>3000000126</a:IncomingULN>";
+    let found = search(result(content)).await.expect_success();
     let expected = json!({"outcome": "OTHER", "lrsCode": "WSRC7777", "incomingUln": "3000000126", "foundUln": "3000000258", "events": []});
-    assert_eq!(told, expected);
+    assert_eq!(found, expected);
 }
 
 #[tokio::test]
-async fn answers_that_contradict_themselves_or_the_question_disclose_nothing() {
+async fn learning_events_contradictory_response_returns_lrs_bad_response_and_no_events() {
     let record = format!("<a:LearnerRecord>{EVENT}</a:LearnerRecord>");
     let code = |code: &str| format!("<a:ResponseCode>{code}</a:ResponseCode>");
-    let other = "<a:FoundULN>3000000258</a:FoundULN>";
-    for (what, reply) in [
-        ("events that are not shared", result(&format!("{}{SELF}{record}", code("WSEC0206")))),
-        ("events of nobody verified", result(&format!("{}{record}", code("WSEC0208")))),
-        ("another question", result(&format!("{}<a:IncomingULN>3000000258</a:IncomingULN>{record}", code("WSRC0004")))),
-        ("another linked question", result(&format!("{}{other}<a:IncomingULN>3000000258</a:IncomingULN>{record}", code("WSRC0022")))),
-        ("a question that is none", result(&format!("{}<a:IncomingULN>Idris</a:IncomingULN>{record}", code("WSRC0004")))),
-        ("events of nobody", result(&format!("{}{SELF}{record}", code("WSRC0001")))),
+    let another_uln = "<a:FoundULN>3000000258</a:FoundULN>";
+    for (case, reply) in [
+        ("events under the code for a record that is not shared", result(&format!("{}{SAME_ULN}{record}", code("WSEC0206")))),
+        ("events under the code for a learner that is not verified", result(&format!("{}{record}", code("WSEC0208")))),
+        ("the incoming ULN of another search", result(&format!("{}<a:IncomingULN>3000000258</a:IncomingULN>{record}", code("WSRC0004")))),
         (
-            "another learner, under a code nobody documented",
-            result(&format!("{}{other}<a:IncomingULN>3000000126</a:IncomingULN>{record}", code("WSRC7777"))),
+            "the incoming ULN of another search, and a linked learner",
+            result(&format!("{}{another_uln}<a:IncomingULN>3000000258</a:IncomingULN>{record}", code("WSRC0022"))),
         ),
-        ("another learner", result(&format!("{}{other}<a:IncomingULN>3000000126</a:IncomingULN>{record}", code("WSRC0004")))),
-        ("no code", result(&format!("{SELF}{record}"))),
-        ("a nil code", result(&format!("<a:ResponseCode i:nil=\"true\"/>{SELF}{record}"))),
+        ("an incoming ULN that is not a ULN", result(&format!("{}<a:IncomingULN>Idris</a:IncomingULN>{record}", code("WSRC0004")))),
+        ("events under the code for no match", result(&format!("{}{SAME_ULN}{record}", code("WSRC0001")))),
         (
-            "a nil result",
+            "the record of another learner, under an undocumented code",
+            result(&format!("{}{another_uln}<a:IncomingULN>3000000126</a:IncomingULN>{record}", code("WSRC7777"))),
+        ),
+        (
+            "the record of another learner",
+            result(&format!("{}{another_uln}<a:IncomingULN>3000000126</a:IncomingULN>{record}", code("WSRC0004"))),
+        ),
+        ("no code", result(&format!("{SAME_ULN}{record}"))),
+        ("a code that is nil", result(&format!("<a:ResponseCode i:nil=\"true\"/>{SAME_ULN}{record}"))),
+        (
+            "a result that is nil",
             response("<GetLearnerLearningEventsResult xmlns:i=\"http://www.w3.org/2001/XMLSchema-instance\" i:nil=\"true\"/>"),
         ),
         ("an empty result", result("")),
         ("no result", response("")),
-        ("two records", result(&format!("{}{SELF}{record}{record}", code("WSRC0004")))),
+        ("two records", result(&format!("{}{SAME_ULN}{record}{record}", code("WSRC0004")))),
         (
-            "the answer of another service",
+            "the response of another service",
             Reply::Bytes(soap(200, &format!("<FindLearnerResponse>{record}</FindLearnerResponse>").replace("a:", ""))),
         ),
     ] {
-        let answer = ask(reply).await;
+        let answer = search(reply).await;
+
         let problem = answer.problem(502, "lrs_bad_response");
-        assert_eq!(problem["outcomeUnknown"], Value::Null, "{what}: {problem}");
-        assert!(!answer.text.contains("Quillcraft") && !answer.text.contains("3000000"), "{what}: {problem}");
+        assert_eq!(problem["outcomeUnknown"], Value::Null, "{case}: {problem}");
+        assert!(!answer.text.contains("Quillcraft") && !answer.text.contains("3000000"), "{case}: {problem}");
     }
 }
 
 #[tokio::test]
-async fn errors_are_problems_as_the_results_code_and_as_a_domain_fault() {
+async fn learning_events_error_code_in_result_or_fault_returns_problem() {
     for (code, status, problem_code) in [
         ("WSEC0136", 422, "uln_invalid"),
         ("WSEC0001", 502, "lrs_rejected_request"),
@@ -300,9 +318,10 @@ async fn errors_are_problems_as_the_results_code_and_as_a_domain_fault() {
              <DomainFault xmlns=\"http://api.lrs.qcf.gov.uk/faults\" xmlns:i=\"http://www.w3.org/2001/XMLSchema-instance\">\
              <ErrorCode>{code}</ErrorCode><ErrorDetail i:nil=\"true\"/></DomainFault></detail></s:Fault>"
         );
-        let inside = result(&format!("<a:ResponseCode>{code}</a:ResponseCode>{SELF}<a:LearnerRecord>{EVENT}</a:LearnerRecord>"));
-        for reply in [inside, Reply::Bytes(soap(500, &fault)), Reply::Bytes(soap(200, &fault))] {
-            let answer = ask(reply).await;
+        let in_result = result(&format!("<a:ResponseCode>{code}</a:ResponseCode>{SAME_ULN}<a:LearnerRecord>{EVENT}</a:LearnerRecord>"));
+        for reply in [in_result, Reply::Bytes(soap(500, &fault)), Reply::Bytes(soap(200, &fault))] {
+            let answer = search(reply).await;
+
             let problem = answer.problem(status, problem_code);
             assert_eq!((&problem["lrs"]["code"], &problem["outcomeUnknown"]), (&json!(code), &Value::Null), "{problem}");
             assert!(!answer.text.contains("Quillcraft"), "{problem}");
@@ -311,11 +330,11 @@ async fn errors_are_problems_as_the_results_code_and_as_a_domain_fault() {
 }
 
 #[tokio::test]
-async fn several_hundred_events_come_in_lrss_order() {
+async fn learning_events_many_are_returned_in_order_of_lrs() {
     let xml: String = (0..900)
         .map(|id| format!("<a:LearningEvent><a:ID>{id}</a:ID><a:Subject>{}</a:Subject></a:LearningEvent>", "x".repeat(500)))
         .collect();
     let events = events(&xml).await;
-    let ids: Vec<_> = events.as_array().expect("a list").iter().filter_map(|event| event["id"].as_i64()).collect();
+    let ids: Vec<_> = events.as_array().expect("an array").iter().filter_map(|event| event["id"].as_i64()).collect();
     assert_eq!(ids, (0..900).collect::<Vec<_>>());
 }

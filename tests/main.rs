@@ -1,4 +1,4 @@
-//! The gateway as its users meet it: the real server on a free port, over HTTP.
+//! Integration tests: the real gateway on a free port, called over HTTP.
 
 mod support;
 
@@ -7,8 +7,11 @@ mod architecture;
 mod audit;
 mod bad_input;
 mod bad_learners;
+mod batch_access;
+mod batch_encryption;
+mod batch_repositories;
+mod batch_scheduling;
 mod batch_soap_messages;
-mod batch_store;
 mod batches_in_redis;
 mod canary;
 mod codes;
@@ -20,7 +23,7 @@ mod documentation;
 mod find_learners;
 mod idempotency;
 mod jwks;
-mod learner_life;
+mod learner_lifecycle;
 mod learning_events;
 mod live_organisations;
 mod lrs_resilience;

@@ -1,4 +1,4 @@
-//! Obtaining a ULN in one call: LRS is searched first, and asked to register only if nobody matches.
+//! Obtaining a ULN in one call: the gateway searches first, and registers the learner only if no learner matches.
 
 use serde_json::{Value, json};
 
@@ -20,48 +20,49 @@ fn registration() -> Value {
     json!({"learner": learner()})
 }
 
-/// LRS's answer to a search.
+/// LRS's response to a search.
 fn found(code: &str, learners: &str) -> Reply {
-    let answer = format!(
+    let body = format!(
         "<n:FindLearnerResponse xmlns:n=\"http://api.lrs.miap.gov.uk/findmsg\"><ResponseCode>{code}</ResponseCode>\
          <FamilyName>Tŷ &amp; Co</FamilyName><GivenName>Gwenllian</GivenName>{learners}</n:FindLearnerResponse>"
     );
-    Reply::Bytes(soap(200, &answer))
+    Reply::Bytes(soap(200, &body))
 }
 
-/// A learner in it.
-fn record(uln: &str, more: &str) -> String {
-    format!("<Learner><ULN>{uln}</ULN><GivenName>Gwenllian</GivenName>{more}<VersionNumber>4</VersionNumber></Learner>")
+/// A learner in LRS's response to a search, with these additional elements.
+fn learner_xml(uln: &str, elements: &str) -> String {
+    format!("<Learner><ULN>{uln}</ULN><GivenName>Gwenllian</GivenName>{elements}<VersionNumber>4</VersionNumber></Learner>")
 }
 
-/// The same to the caller.
-fn record_of(uln: &str) -> Value {
+/// The same learner in the answer to the caller.
+fn learner_json(uln: &str) -> Value {
     json!({"uln": uln, "givenName": "Gwenllian", "linkedUlns": [], "versionNumber": 4})
 }
 
-/// LRS's answer to a registration.
+/// LRS's response to a registration.
 fn registered(xml: &str) -> Reply {
-    let answer = format!("<n:RegisterLearnerResponse xmlns:n=\"http://api.lrs.miap.gov.uk/regmsg\">{xml}</n:RegisterLearnerResponse>");
-    Reply::Bytes(soap(200, &answer))
+    let body = format!("<n:RegisterLearnerResponse xmlns:n=\"http://api.lrs.miap.gov.uk/regmsg\">{xml}</n:RegisterLearnerResponse>");
+    Reply::Bytes(soap(200, &body))
 }
 
+/// LRS's SOAP fault with this code.
 fn fault(code: &str) -> Reply {
     let exception =
         format!("<e:MIAPAPIException xmlns:e=\"http://api.lrs.miap.gov.uk/exceptions\"><ErrorCode>{code}</ErrorCode></e:MIAPAPIException>");
     Reply::Bytes(soap(500, &format!("<soapenv:Fault><faultcode>soapenv:Server</faultcode><detail>{exception}</detail></soapenv:Fault>")))
 }
 
-/// Obtains a ULN; LRS must be asked for one search and nothing else.
-async fn after_the_search(reply: Reply) -> Answer {
+/// Obtains a ULN while LRS sends this response to the search. Fails if the gateway sends more requests than the search.
+async fn obtain_with_search_response(reply: Reply) -> Answer {
     let script = ScriptedLrs::new(Options::default(), [reply]);
     let answer = script.post(OBTAIN, &registration()).await;
-    assert!(is_search(&script.received()[0]), "a search comes first");
+    assert!(is_search(&script.received()[0]), "the first request is a search");
     answer
 }
 
-/// Obtains a ULN for somebody whom a search does not find; LRS must be asked for a search and a registration.
-async fn after_the_registration(reply: Reply) -> Answer {
-    ScriptedLrs::new(Options::default(), [found("WSRC0001", ""), reply]).post_asking(2, OBTAIN, &registration()).await
+/// Obtains a ULN while LRS finds no learner and sends this response to the registration. Fails unless the gateway sends both requests.
+async fn obtain_with_registration_response(reply: Reply) -> Answer {
+    ScriptedLrs::new(Options::default(), [found("WSRC0001", ""), reply]).post_expecting_calls(2, OBTAIN, &registration()).await
 }
 
 fn is_search(request: &ReceivedRequest) -> bool {
@@ -69,17 +70,20 @@ fn is_search(request: &ReceivedRequest) -> bool {
 }
 
 #[tokio::test]
-async fn an_exact_match_is_the_learner_and_nothing_is_registered() {
-    let answer = after_the_search(found("WSRC0004", &record("3000000126", ""))).await;
+async fn obtain_uln_exact_match_returns_existing_and_registers_nothing() {
+    let answer = obtain_with_search_response(found("WSRC0004", &learner_xml("3000000126", ""))).await;
+
     assert_eq!(answer.header("cache-control"), "no-store");
-    let expected = json!({"outcome": "EXISTING", "lrsCode": "WSRC0004", "uln": "3000000126", "learners": [record_of("3000000126")]});
+    let expected = json!({"outcome": "EXISTING", "lrsCode": "WSRC0004", "uln": "3000000126", "learners": [learner_json("3000000126")]});
     assert_eq!(answer.expect_success(), expected);
 }
 
 #[tokio::test]
-async fn a_linked_learner_has_the_masters_uln_and_nothing_is_registered() {
+async fn obtain_uln_linked_learner_returns_master_uln_and_registers_nothing() {
     let linked = "<MasterSubstituted>Y</MasterSubstituted><LinkedULNs><ULN>3000000258</ULN></LinkedULNs>";
-    let result = after_the_search(found("WSRC0022", &record("3000000126", linked))).await.expect_success();
+
+    let result = obtain_with_search_response(found("WSRC0022", &learner_xml("3000000126", linked))).await.expect_success();
+
     assert_eq!(
         (&result["outcome"], &result["lrsCode"], &result["uln"]),
         (&json!("LINKED_LEARNER"), &json!("WSRC0022"), &json!("3000000126"))
@@ -89,27 +93,29 @@ async fn a_linked_learner_has_the_masters_uln_and_nothing_is_registered() {
 }
 
 #[tokio::test]
-async fn candidates_are_for_a_person_to_choose_from_and_nothing_is_registered() {
+async fn obtain_uln_possible_matches_returns_candidates_and_registers_nothing() {
     for ulns in [&["3000000126"][..], &["3000000126", "3000000258"]] {
-        let records: String = ulns.iter().map(|uln| record(uln, "")).collect();
-        let learners: Vec<_> = ulns.iter().map(|uln| record_of(uln)).collect();
-        let result = after_the_search(found("WSRC0003", &records)).await.expect_success();
+        let records: String = ulns.iter().map(|uln| learner_xml(uln, "")).collect();
+        let learners: Vec<_> = ulns.iter().map(|uln| learner_json(uln)).collect();
+
+        let result = obtain_with_search_response(found("WSRC0003", &records)).await.expect_success();
+
         assert_eq!(result, json!({"outcome": "POSSIBLE_MATCHES", "lrsCode": "WSRC0003", "learners": learners}));
     }
 }
 
 #[tokio::test]
-async fn too_many_candidates_and_undocumented_codes_register_nothing() {
+async fn obtain_uln_too_many_matches_or_undocumented_code_registers_nothing() {
     for (code, outcome) in [("WSRC0002", "TOO_MANY_MATCHES"), ("WSRC7777", "OTHER"), ("WSRC0005", "OTHER"), ("new", "OTHER")] {
-        let result = after_the_search(found(code, "")).await.expect_success();
+        let result = obtain_with_search_response(found(code, "")).await.expect_success();
         assert_eq!(result, json!({"outcome": outcome, "lrsCode": code, "learners": []}));
     }
-    let result = after_the_search(found("WSRC7777", &record("3000000126", ""))).await.expect_success();
-    assert_eq!(result, json!({"outcome": "OTHER", "lrsCode": "WSRC7777", "learners": [record_of("3000000126")]}));
+    let result = obtain_with_search_response(found("WSRC7777", &learner_xml("3000000126", ""))).await.expect_success();
+    assert_eq!(result, json!({"outcome": "OTHER", "lrsCode": "WSRC7777", "learners": [learner_json("3000000126")]}));
 }
 
 #[tokio::test]
-async fn nobody_means_a_registration_after_the_search_with_the_same_particulars() {
+async fn obtain_uln_no_match_registers_learner_with_the_data_of_the_search() {
     let script = ScriptedLrs::new(
         Options::default(),
         [found("WSRC0001", ""), registered("<ResponseCode>WSRC0005</ResponseCode><ULN>3000000258</ULN>")],
@@ -125,7 +131,9 @@ async fn nobody_means_a_registration_after_the_search_with_the_same_particulars(
     ] {
         learner[field] = json!(value);
     }
-    let answer = script.post_asking(2, OBTAIN, &json!({"learner": learner})).await;
+
+    let answer = script.post_expecting_calls(2, OBTAIN, &json!({"learner": learner})).await;
+
     assert_eq!((answer.status, answer.header("cache-control")), (201, "no-store"), "{}", answer.text);
     assert_eq!(answer.json(), json!({"outcome": "REGISTERED", "lrsCode": "WSRC0005", "uln": "3000000258", "learners": []}));
 
@@ -154,67 +162,78 @@ async fn nobody_means_a_registration_after_the_search_with_the_same_particulars(
 }
 
 #[tokio::test]
-async fn what_was_not_given_is_not_searched_for() {
+async fn obtain_uln_search_without_optional_fields_sends_nil() {
     let script = ScriptedLrs::new(Options::default(), [found("WSRC0002", "")]);
+
     script.post(OBTAIN, &registration()).await.expect_success();
-    let nothing = "<PreviousFamilyName xsi:nil=\"true\"/><SchoolAtAge16 xsi:nil=\"true\"/><PlaceOfBirth xsi:nil=\"true\"/>\
+
+    let nil_elements = "<PreviousFamilyName xsi:nil=\"true\"/><SchoolAtAge16 xsi:nil=\"true\"/><PlaceOfBirth xsi:nil=\"true\"/>\
         <EmailAddress xsi:nil=\"true\"/>";
-    assert!(script.received()[0].body.contains(nothing), "{}", script.received()[0].body);
+    assert!(script.received()[0].body.contains(nil_elements), "{}", script.received()[0].body);
 }
 
 #[tokio::test]
-async fn a_search_that_fails_registers_nothing_and_leaves_nothing_unknown() {
-    let cut = soap(200, "<n:FindLearnerResponse>");
-    for (what, reply, status, code) in [
+async fn obtain_uln_failed_search_registers_nothing_and_has_known_outcome() {
+    let complete_response = soap(200, "<n:FindLearnerResponse>");
+    for (case, reply, status, code) in [
         ("out of hours", fault("WSEC0004"), 503, "lrs_maintenance"),
-        ("refused message", fault("WSEC0001"), 502, "lrs_rejected_request"),
-        ("refused password", fault("WSEC0005"), 502, "lrs_credentials_rejected"),
-        ("LRS's own error", fault("WSEC0999"), 502, "lrs_bad_response"),
-        ("an error as the answer's code", found("WSEC0999", ""), 502, "lrs_bad_response"),
-        ("closed", Reply::ThenClose(Vec::new()), 503, "lrs_unavailable"),
-        ("cut off", Reply::ThenClose(cut[..cut.len() - 9].to_vec()), 502, "lrs_bad_response"),
-        ("a page", Reply::Bytes(http(200, "text/html", b"<html>maintenance</html>")), 503, "lrs_maintenance"),
+        ("a rejected message", fault("WSEC0001"), 502, "lrs_rejected_request"),
+        ("a rejected password", fault("WSEC0005"), 502, "lrs_credentials_rejected"),
+        ("an internal error of LRS", fault("WSEC0999"), 502, "lrs_bad_response"),
+        ("an error code in the response", found("WSEC0999", ""), 502, "lrs_bad_response"),
+        ("a closed connection", Reply::ThenClose(Vec::new()), 503, "lrs_unavailable"),
+        ("a truncated response", Reply::ThenClose(complete_response[..complete_response.len() - 9].to_vec()), 502, "lrs_bad_response"),
+        ("an HTML page", Reply::Bytes(http(200, "text/html", b"<html>maintenance</html>")), 503, "lrs_maintenance"),
         ("no code", found("", ""), 502, "lrs_bad_response"),
-        ("nobody, with a learner", found("WSRC0001", &record("3000000126", "")), 502, "lrs_bad_response"),
-        ("too many, with a learner", found("WSRC0002", &record("3000000126", "")), 502, "lrs_bad_response"),
-        ("one, without a learner", found("WSRC0004", ""), 502, "lrs_bad_response"),
-        ("linked, without a learner", found("WSRC0022", ""), 502, "lrs_bad_response"),
-        ("one, with two", found("WSRC0004", &[record("3000000126", ""), record("3000000258", "")].concat()), 502, "lrs_bad_response"),
-        ("a registration", registered("<ResponseCode>WSRC0005</ResponseCode><ULN>3000000258</ULN>"), 502, "lrs_bad_response"),
+        ("no match, with a learner", found("WSRC0001", &learner_xml("3000000126", "")), 502, "lrs_bad_response"),
+        ("too many matches, with a learner", found("WSRC0002", &learner_xml("3000000126", "")), 502, "lrs_bad_response"),
+        ("an exact match, without a learner", found("WSRC0004", ""), 502, "lrs_bad_response"),
+        ("a linked learner, without a learner", found("WSRC0022", ""), 502, "lrs_bad_response"),
+        (
+            "an exact match, with two learners",
+            found("WSRC0004", &[learner_xml("3000000126", ""), learner_xml("3000000258", "")].concat()),
+            502,
+            "lrs_bad_response",
+        ),
+        ("a response to a registration", registered("<ResponseCode>WSRC0005</ResponseCode><ULN>3000000258</ULN>"), 502, "lrs_bad_response"),
     ] {
-        let answer = after_the_search(reply).await;
+        let answer = obtain_with_search_response(reply).await;
+
         let problem = answer.problem(status, code);
-        assert_eq!(problem["outcomeUnknown"], Value::Null, "{what}: {problem}");
-        assert!(!answer.text.contains("Gwenllian") && !answer.text.contains("3000000126"), "{what}: {problem}");
+        assert_eq!(problem["outcomeUnknown"], Value::Null, "{case}: {problem}");
+        assert!(!answer.text.contains("Gwenllian") && !answer.text.contains("3000000126"), "{case}: {problem}");
     }
 }
 
 #[tokio::test]
-async fn a_registration_that_lrs_refuses_after_the_search_is_told() {
+async fn obtain_uln_rejected_registration_returns_problem_with_known_outcome() {
     for reply in [registered("<ResponseCode>WSRC0021</ResponseCode>"), fault("WSRC0021")] {
-        let problem = after_the_registration(reply).await.problem(409, "learner_not_registered");
+        let problem = obtain_with_registration_response(reply).await.problem(409, "learner_not_registered");
         assert_eq!((&problem["lrs"]["code"], &problem["outcomeUnknown"]), (&json!("WSRC0021"), &Value::Null), "{problem}");
     }
-    let problem = after_the_registration(registered("<ResponseCode>WSRC0015</ResponseCode>")).await.problem(422, "insufficient_data");
+    let problem =
+        obtain_with_registration_response(registered("<ResponseCode>WSRC0015</ResponseCode>")).await.problem(422, "insufficient_data");
     assert_eq!(problem["outcomeUnknown"], Value::Null, "{problem}");
 }
 
 #[tokio::test]
-async fn a_registration_with_an_undocumented_code_is_passed_on() {
-    let result = after_the_registration(registered("<ResponseCode>WSRC7777</ResponseCode>")).await.expect_success();
+async fn obtain_uln_undocumented_registration_code_returns_other() {
+    let result = obtain_with_registration_response(registered("<ResponseCode>WSRC7777</ResponseCode>")).await.expect_success();
+
     assert_eq!(result, json!({"outcome": "OTHER", "lrsCode": "WSRC7777", "learners": []}));
 }
 
 #[tokio::test]
-async fn a_registration_whose_answer_is_lost_after_the_search_has_an_unknown_outcome() {
-    for (what, reply, status, code) in [
-        ("closed", Reply::ThenClose(Vec::new()), 504, "lrs_timeout"),
-        ("reset", Reply::ThenReset(Vec::new()), 504, "lrs_timeout"),
-        ("LRS's own error", fault("WSEC0999"), 502, "lrs_bad_response"),
+async fn obtain_uln_lost_registration_response_has_unknown_outcome() {
+    for (case, reply, status, code) in [
+        ("a closed connection", Reply::ThenClose(Vec::new()), 504, "lrs_timeout"),
+        ("a reset connection", Reply::ThenReset(Vec::new()), 504, "lrs_timeout"),
+        ("an internal error of LRS", fault("WSEC0999"), 502, "lrs_bad_response"),
         ("no ULN", registered("<ResponseCode>WSRC0005</ResponseCode>"), 502, "lrs_bad_response"),
-        ("the search's answer again", found("WSRC0001", ""), 502, "lrs_bad_response"),
+        ("a response to a search", found("WSRC0001", ""), 502, "lrs_bad_response"),
     ] {
-        let problem = after_the_registration(reply).await.problem(status, code);
-        assert_eq!((&problem["outcomeUnknown"], &problem["retryable"]), (&json!(true), &json!(false)), "{what}: {problem}");
+        let problem = obtain_with_registration_response(reply).await.problem(status, code);
+
+        assert_eq!((&problem["outcomeUnknown"], &problem["retryable"]), (&json!(true), &json!(false)), "{case}: {problem}");
     }
 }

@@ -1,4 +1,4 @@
-//! Registering and updating learners: what LRS is sent, every outcome, every refusal.
+//! Registering and updating learners: the requests to LRS, outcomes, rejections, and responses that leave the outcome unknown.
 
 use serde_json::{Value, json};
 
@@ -9,7 +9,7 @@ use crate::support::scripted_lrs::ScriptedLrs;
 const REGISTER: &str = "/v1/learners/register";
 const UPDATE: &str = "/v1/learners/update";
 
-/// Field, value, element, LRS's text: all 24 in the order of the contract.
+/// All 24 fields in the order of LRS's contract: field, value, element, text in LRS's request.
 const FIELDS: [(&str, &str, &str, &str); 24] = [
     ("title", "Dr & Prof", "Title", "Dr &amp; Prof"),
     ("givenName", "Zoë <script>", "GivenName", "Zoë &lt;script&gt;"),
@@ -37,59 +37,67 @@ const FIELDS: [(&str, &str, &str, &str); 24] = [
     ("notes", "first line\r\nsecond\n", "Notes", "first line&#13;\nsecond\n"),
 ];
 
+/// The fields that a learner must have.
 const REQUIRED: [&str; 7] = ["givenName", "familyName", "lastKnownPostCode", "dateOfBirth", "gender", "verificationType", "abilityToShare"];
 
-/// The learner of [`FIELDS`] with these fields only.
-fn learner(has: impl Fn(&str) -> bool) -> Value {
-    FIELDS.iter().filter(|(field, ..)| has(field)).map(|(field, value, ..)| ((*field).to_owned(), json!(value))).collect()
+/// Returns a learner with those of [`FIELDS`] that `is_included` selects.
+fn learner(is_included: impl Fn(&str) -> bool) -> Value {
+    FIELDS.iter().filter(|(field, ..)| is_included(field)).map(|(field, value, ..)| ((*field).to_owned(), json!(value))).collect()
 }
 
-fn elements(has: impl Fn(&str) -> bool) -> String {
-    FIELDS.iter().filter(|(field, ..)| has(field)).map(|(.., element, text)| format!("<{element}>{text}</{element}>")).collect()
+/// Returns the elements that the gateway sends for the same learner.
+fn elements(is_included: impl Fn(&str) -> bool) -> String {
+    FIELDS.iter().filter(|(field, ..)| is_included(field)).map(|(.., element, text)| format!("<{element}>{text}</{element}>")).collect()
 }
 
-fn required(field: &str) -> bool {
+fn is_required(field: &str) -> bool {
     REQUIRED.contains(&field)
 }
 
 fn registration() -> Value {
-    json!({"learner": learner(|field| required(field) || field == "otherVerificationDescription")})
+    json!({"learner": learner(|field| is_required(field) || field == "otherVerificationDescription")})
 }
 
-fn change() -> Value {
+fn update() -> Value {
     json!({"uln": "3000000126", "versionNumber": 3, "learner": registration()["learner"]})
 }
 
+/// LRS's response to a registration, with this content.
 fn registered(xml: &str) -> Reply {
     let body = format!("<ns2:RegisterLearnerResponse xmlns:ns2=\"http://api.lrs.miap.gov.uk/regmsg\">{xml}</ns2:RegisterLearnerResponse>");
     Reply::Bytes(soap(200, &body))
 }
 
+/// LRS's response to an update, with this content.
 fn updated(xml: &str) -> Reply {
     let body = format!("<ns2:UpdateLearnerResponse xmlns:ns2=\"http://api.lrs.miap.gov.uk/regmsg\">{xml}</ns2:UpdateLearnerResponse>");
     Reply::Bytes(soap(200, &body))
 }
 
+/// The element of a response code.
 fn code(code: &str) -> String {
     format!("<ResponseCode>{code}</ResponseCode>")
 }
 
-/// The message LRS is sent for a registration of this learner; the learner of the message.
-async fn sent_to_register(learner: Value) -> String {
+/// Registers this learner and returns the request that LRS received.
+async fn register_request(learner: Value) -> String {
     let script = ScriptedLrs::new(Options::default(), [registered("<ResponseCode>WSRC0005</ResponseCode><ULN>3000000258</ULN>")]);
     assert_eq!(script.post(REGISTER, &json!({"learner": learner})).await.status, 201);
     script.received()[0].body.clone()
 }
 
-fn learner_in(message: &str) -> &str {
-    let (_, rest) = message.split_once("<Learner>").expect("a learner");
-    rest.split_once("</Learner>").expect("a learner").0
+/// Returns the content of the element `Learner` in a request to LRS.
+fn learner_in(request: &str) -> &str {
+    let (_, from_start) = request.split_once("<Learner>").expect("a start tag");
+    from_start.split_once("</Learner>").expect("an end tag").0
 }
 
 #[tokio::test]
-async fn a_registration_reaches_lrs_with_every_field_in_the_order_of_the_contract() {
+async fn register_request_has_all_fields_in_contract_order() {
     let script = ScriptedLrs::new(Options::default(), [registered("<ResponseCode>WSRC0005</ResponseCode><ULN>3000000258</ULN>")]);
+
     let answer = script.post(REGISTER, &json!({"learner": learner(|_| true)})).await;
+
     assert_eq!(answer.status, 201, "{}", answer.text);
     let request = &script.received()[0];
     assert_eq!(request.head.lines().next(), Some("POST /LearnerService.svc HTTP/1.1"));
@@ -104,9 +112,12 @@ async fn a_registration_reaches_lrs_with_every_field_in_the_order_of_the_contrac
 }
 
 #[tokio::test]
-async fn an_update_reaches_lrs_with_uln_and_version_after_every_field() {
+async fn update_request_has_uln_and_version_after_all_fields() {
     let script = ScriptedLrs::new(Options::default(), [updated(&code("WSRC0006"))]);
-    script.post(UPDATE, &json!({"versionNumber": 2_147_483_647, "learner": learner(|_| true), "uln": "3000000126"})).await.expect_success();
+    let update = json!({"versionNumber": 2_147_483_647, "learner": learner(|_| true), "uln": "3000000126"});
+
+    script.post(UPDATE, &update).await.expect_success();
+
     let request = &script.received()[0];
     assert_eq!(request.head.lines().next(), Some("POST /LearnerService.svc HTTP/1.1"));
     assert_eq!(request.header("soapaction"), "\"\"");
@@ -120,27 +131,27 @@ async fn an_update_reaches_lrs_with_uln_and_version_after_every_field() {
 }
 
 #[tokio::test]
-async fn optional_fields_that_are_absent_are_left_out_and_empty_ones_are_sent_empty() {
-    let mut learner = learner(required);
+async fn register_request_omits_absent_fields_and_sends_empty_fields_empty() {
+    let mut learner = learner(is_required);
     learner["verificationType"] = json!("PASSPORT");
-    let only_required = elements(required).replace("999", "2");
-    assert_eq!(learner_in(&sent_to_register(learner.clone()).await), only_required);
+    let only_required = elements(is_required).replace("999", "2");
+    assert_eq!(learner_in(&register_request(learner.clone()).await), only_required);
 
-    let cannot_be_empty = |field: &str| required(field) || field == "dateOfAddressCapture";
+    let cannot_be_empty = |field: &str| is_required(field) || field == "dateOfAddressCapture";
     for (field, ..) in FIELDS.iter().filter(|(field, ..)| !cannot_be_empty(field)) {
         learner[field] = json!("");
     }
-    let message = sent_to_register(learner).await;
-    let empty = FIELDS.iter().filter(|(field, ..)| *field != "dateOfAddressCapture").map(|(field, _, element, text)| match *field {
+    let request = register_request(learner).await;
+    let expected = FIELDS.iter().filter(|(field, ..)| *field != "dateOfAddressCapture").map(|(field, _, element, text)| match *field {
         "verificationType" => "<VerificationType>2</VerificationType>".to_owned(),
-        field if required(field) => format!("<{element}>{text}</{element}>"),
+        field if is_required(field) => format!("<{element}>{text}</{element}>"),
         _ => format!("<{element}></{element}>"),
     });
-    assert_eq!(learner_in(&message), empty.collect::<String>());
+    assert_eq!(learner_in(&request), expected.collect::<String>());
 }
 
 #[tokio::test]
-async fn every_enumerated_value_is_sent_as_its_code() {
+async fn register_request_sends_enumerated_values_as_lrs_codes() {
     for (field, element, values) in [
         ("gender", "Gender", &[("NOT_KNOWN", "0"), ("MALE", "1"), ("FEMALE", "2"), ("NOT_SPECIFIED", "9")][..]),
         ("abilityToShare", "AbilityToShare", &[("NOT_SEEN", "0"), ("SEEN_SHARE", "1"), ("SEEN_NOT_SHARED", "2")]),
@@ -160,51 +171,59 @@ async fn every_enumerated_value_is_sent_as_its_code() {
             ],
         ),
     ] {
-        for (value, lrs) in values {
+        for (value, lrs_code) in values {
             let mut learner = registration()["learner"].clone();
             learner[field] = json!(value);
-            let message = sent_to_register(learner).await;
-            assert!(message.contains(&format!("<{element}>{lrs}</{element}>")), "{field} {value}: {message}");
+
+            let request = register_request(learner).await;
+
+            assert!(request.contains(&format!("<{element}>{lrs_code}</{element}>")), "{field} {value}: {request}");
         }
     }
 }
 
 #[tokio::test]
-async fn a_learner_who_is_registered_has_a_new_uln() {
-    for (lrs_code, sent) in [("WSRC0005", " 3000000258\n"), ("WSRC005", "3000000258")] {
-        let script = ScriptedLrs::new(Options::default(), [registered(&format!("{}<ULN>{sent}</ULN>", code(lrs_code)))]);
+async fn register_success_returns_new_uln() {
+    // The number of leading zeros in a code does not matter (LRS-CONTRACT 3.6).
+    for (lrs_code, uln) in [("WSRC0005", " 3000000258\n"), ("WSRC005", "3000000258")] {
+        let script = ScriptedLrs::new(Options::default(), [registered(&format!("{}<ULN>{uln}</ULN>", code(lrs_code)))]);
+
         let answer = script.post(REGISTER, &registration()).await;
+
         assert_eq!((answer.status, answer.header("cache-control")), (201, "no-store"), "{}", answer.text);
         assert_eq!(answer.json(), json!({"outcome": "REGISTERED", "lrsCode": lrs_code, "uln": "3000000258"}));
     }
 }
 
 #[tokio::test]
-async fn undocumented_codes_are_answers_and_passed_on() {
+async fn register_and_update_undocumented_code_returns_other() {
     for (path, body, reply, expected) in [
         (REGISTER, registration(), registered(&code("WSRC7777")), json!({"outcome": "OTHER", "lrsCode": "WSRC7777"})),
         (
             REGISTER,
             registration(),
-            registered("<ResponseCode>new</ResponseCode><ULN>of another kind</ULN>"),
-            json!({"outcome": "OTHER", "lrsCode": "new", "uln": "of another kind"}),
+            registered("<ResponseCode>new</ResponseCode><ULN>a text</ULN>"),
+            json!({"outcome": "OTHER", "lrsCode": "new", "uln": "a text"}),
         ),
-        (UPDATE, change(), updated(&code("WSRC7777")), json!({"outcome": "OTHER", "lrsCode": "WSRC7777"})),
+        (UPDATE, update(), updated(&code("WSRC7777")), json!({"outcome": "OTHER", "lrsCode": "WSRC7777"})),
     ] {
         assert_eq!(ScriptedLrs::new(Options::default(), [reply]).post(path, &body).await.expect_success(), expected);
     }
 }
 
 #[tokio::test]
-async fn an_update_is_done_or_has_nothing_to_do() {
+async fn update_success_returns_updated_or_no_changes() {
     for (lrs_code, outcome) in [("WSRC0006", "UPDATED"), ("WSRC0020", "NO_CHANGES")] {
-        let found = ScriptedLrs::new(Options::default(), [updated(&code(lrs_code))]).post(UPDATE, &change()).await.expect_success();
-        assert_eq!(found, json!({"outcome": outcome, "lrsCode": lrs_code}));
+        let script = ScriptedLrs::new(Options::default(), [updated(&code(lrs_code))]);
+
+        let result = script.post(UPDATE, &update()).await.expect_success();
+
+        assert_eq!(result, json!({"outcome": outcome, "lrsCode": lrs_code}));
     }
 }
 
 #[tokio::test]
-async fn what_lrs_refuses_by_its_rules_is_told_with_the_reason_and_was_not_done() {
+async fn register_and_update_rejected_by_lrs_return_problem_with_known_outcome() {
     let fault = |code: &str| {
         let exception = format!(
             "<ns10:MIAPAPIException xmlns:ns10=\"http://api.lrs.miap.gov.uk/exceptions\">\
@@ -213,17 +232,18 @@ async fn what_lrs_refuses_by_its_rules_is_told_with_the_reason_and_was_not_done(
         let fault = format!("<soapenv:Fault><faultcode>soapenv:Server</faultcode><detail>{exception}</detail></soapenv:Fault>");
         Reply::Bytes(soap(500, &fault))
     };
-    let (registration, change) = (registration(), change());
-    for (path, body, answer, lrs_code, status, problem_code) in [
+    let (registration, update) = (registration(), update());
+    for (path, body, response, lrs_code, status, problem_code) in [
         (REGISTER, &registration, registered as fn(&str) -> Reply, "WSRC0021", 409, "learner_not_registered"),
         (REGISTER, &registration, registered, "WSRC0015", 422, "insufficient_data"),
-        (UPDATE, &change, updated, "WSRC0013", 409, "stale_version"),
-        (UPDATE, &change, updated, "WSRC0014", 422, "share_change_not_allowed"),
-        (UPDATE, &change, updated, "WSRC0015", 422, "insufficient_data"),
-        (UPDATE, &change, updated, "WSRC0019", 404, "uln_not_found"),
+        (UPDATE, &update, updated, "WSRC0013", 409, "stale_version"),
+        (UPDATE, &update, updated, "WSRC0014", 422, "share_change_not_allowed"),
+        (UPDATE, &update, updated, "WSRC0015", 422, "insufficient_data"),
+        (UPDATE, &update, updated, "WSRC0019", 404, "uln_not_found"),
     ] {
-        for reply in [answer(&code(lrs_code)), fault(lrs_code)] {
+        for reply in [response(&code(lrs_code)), fault(lrs_code)] {
             let problem = ScriptedLrs::new(Options::default(), [reply]).post(path, body).await.problem(status, problem_code);
+
             assert_eq!((&problem["lrs"]["code"], &problem["retryable"]), (&json!(lrs_code), &json!(false)), "{problem}");
             assert_eq!((&problem["outcomeUnknown"], &problem["errors"]), (&Value::Null, &Value::Null), "{problem}");
         }
@@ -231,34 +251,36 @@ async fn what_lrs_refuses_by_its_rules_is_told_with_the_reason_and_was_not_done(
 }
 
 #[tokio::test]
-async fn a_registration_without_a_good_uln_leaves_the_outcome_unknown() {
+async fn register_response_without_valid_uln_or_code_has_unknown_outcome() {
     let registered_with = |uln: &str| registered(&format!("<ResponseCode>WSRC0005</ResponseCode>{uln}"));
-    for (what, reply) in [
+    for (case, reply) in [
         ("no ULN", registered_with("")),
         ("an empty ULN", registered_with("<ULN/>")),
-        ("a nil ULN", registered_with("<ULN xmlns:i=\"http://www.w3.org/2001/XMLSchema-instance\" i:nil=\"true\"/>")),
+        ("a ULN that is nil", registered_with("<ULN xmlns:i=\"http://www.w3.org/2001/XMLSchema-instance\" i:nil=\"true\"/>")),
         ("a blank ULN", registered_with("<ULN> </ULN>")),
-        ("a text", registered_with("<ULN>pending</ULN>")),
+        ("a text instead of a ULN", registered_with("<ULN>pending</ULN>")),
         ("a wrong check digit", registered_with("<ULN>3000000127</ULN>")),
-        ("the filler for no ULN", registered_with("<ULN>9999999999</ULN>")),
+        ("the ULN that stands for no ULN", registered_with("<ULN>9999999999</ULN>")),
         ("nine digits", registered_with("<ULN>300000012</ULN>")),
         ("two ULNs", registered_with("<ULN>3000000126</ULN><ULN>3000000258</ULN>")),
         ("two codes", registered_with("<ULN>3000000126</ULN><ResponseCode>WSRC0021</ResponseCode>")),
         ("no code", registered("<ULN>3000000258</ULN>")),
         ("an empty code", registered("<ResponseCode/><ULN>3000000258</ULN>")),
-        ("the answer to an update", updated("<ResponseCode>WSRC0006</ResponseCode>")),
+        ("the response to an update", updated("<ResponseCode>WSRC0006</ResponseCode>")),
     ] {
         let answer = ScriptedLrs::new(Options::default(), [reply]).post(REGISTER, &registration()).await;
+
         let problem = answer.problem(502, "lrs_bad_response");
-        assert_eq!((&problem["outcomeUnknown"], &problem["retryable"]), (&json!(true), &json!(false)), "{what}: {problem}");
-        assert!(!answer.text.contains("300000012") && !answer.text.contains("pending"), "{what}: {problem}");
+        assert_eq!((&problem["outcomeUnknown"], &problem["retryable"]), (&json!(true), &json!(false)), "{case}: {problem}");
+        assert!(!answer.text.contains("300000012") && !answer.text.contains("pending"), "{case}: {problem}");
     }
 }
 
 #[tokio::test]
-async fn an_update_without_a_code_leaves_the_outcome_unknown() {
+async fn update_response_without_code_has_unknown_outcome() {
     for reply in [updated(""), updated("<ResponseCode/>"), updated("<Code>WSRC0006</Code>"), registered(&code("WSRC0006"))] {
-        let problem = ScriptedLrs::new(Options::default(), [reply]).post(UPDATE, &change()).await.problem(502, "lrs_bad_response");
+        let problem = ScriptedLrs::new(Options::default(), [reply]).post(UPDATE, &update()).await.problem(502, "lrs_bad_response");
+
         assert_eq!((&problem["outcomeUnknown"], &problem["retryable"]), (&json!(true), &json!(false)), "{problem}");
     }
 }

@@ -1,17 +1,18 @@
-//! Settings with an old name are refused, and the problem names the new one.
+//! Old names of settings are rejected, in the configuration file and as environment variables. The problem states the new name.
 
 use lrs_gateway::config::{RENAMED_SETTINGS, RenamedSetting};
 
 use crate::support::program::{ConfigDirectory, run, run_with, stderr};
 
+/// A maintenance window with the new names.
 const MAINTENANCE: &str = "\n[[lrs.maintenance]]\nstarts_at = \"2026-12-24T18:00:00\"\nends_at = \"2026-12-27T08:00:00\"\n";
 
-/// A setting's place in the file: its section, with the first item of a list.
+/// The section of a setting in the file. In a list, it is the section of the first item.
 fn section(setting: &RenamedSetting) -> String {
     setting.section.replace('*', "0")
 }
 
-/// A valid value of a setting: every number may be 1.
+/// A valid value of a setting: 1 is valid for all numbers.
 fn value(setting: &RenamedSetting) -> &'static str {
     match setting.old_key {
         "from" => "2026-12-24T18:00:00",
@@ -20,7 +21,7 @@ fn value(setting: &RenamedSetting) -> &'static str {
     }
 }
 
-/// The lines of a file that give each setting its value, under the name that `key` chooses.
+/// The lines of a file with every setting, under the name that `key` selects.
 fn settings(key: impl Fn(&RenamedSetting) -> &'static str) -> String {
     let in_section = |name: &str| {
         let settings = RENAMED_SETTINGS.iter().filter(|setting| setting.section == name);
@@ -30,17 +31,18 @@ fn settings(key: impl Fn(&RenamedSetting) -> &'static str) -> String {
     format!("{}[[lrs.maintenance]]\n{}{sections}", in_section("lrs"), in_section("lrs.maintenance.*"))
 }
 
+/// Runs `check-config` with these settings. Returns whether it succeeded, and the problems.
 fn check_config(settings: &str) -> (bool, String) {
-    let setup = ConfigDirectory::new("http://127.0.0.1:1");
-    setup.lrs(settings);
-    let output = run(&["check-config", "--config", &setup.config()]);
+    let directory = ConfigDirectory::new("http://127.0.0.1:1");
+    directory.add_lrs_settings(settings);
+    let output = run(&["check-config", "--config", &directory.config_path()]);
     (output.status.success(), stderr(&output))
 }
 
 #[test]
-fn renamed_settings_old_names_in_the_file_are_problems_that_name_the_new_ones() {
-    let (accepted, problems) = check_config(&settings(|setting| setting.old_key));
-    assert!(!accepted);
+fn renamed_settings_with_old_names_in_file_are_rejected_with_new_names() {
+    let (is_valid, problems) = check_config(&settings(|setting| setting.old_key));
+    assert!(!is_valid);
     for setting in &RENAMED_SETTINGS {
         let (section, RenamedSetting { old_key, new_key, .. }) = (section(setting), setting);
         let problem = format!("gateway.toml: {section}.{old_key}: was renamed: use {section}.{new_key}\n");
@@ -50,41 +52,48 @@ fn renamed_settings_old_names_in_the_file_are_problems_that_name_the_new_ones() 
 }
 
 #[test]
-fn renamed_settings_new_names_in_the_file_are_accepted() {
-    let (accepted, problems) = check_config(&settings(|setting| setting.new_key));
-    assert!(accepted, "{problems}");
+fn renamed_settings_with_new_names_in_file_are_accepted() {
+    let (is_valid, problems) = check_config(&settings(|setting| setting.new_key));
+    assert!(is_valid, "{problems}");
 }
 
 #[test]
-fn renamed_settings_value_under_an_old_name_is_checked_too() {
+fn renamed_settings_with_old_name_and_invalid_value_report_both_problems() {
     let (_, problems) = check_config("calls_at_once = 0");
     assert!(problems.contains("lrs.calls_at_once: was renamed"), "{problems}");
     assert!(problems.contains("lrs.max_concurrent_calls: must be at least 1"), "{problems}");
 }
 
+/// The environment variable of a setting, with this key.
+fn variable(setting: &RenamedSetting, key: &str) -> String {
+    let path = format!("{}.{key}", section(setting)).replace('.', "__");
+    format!("LRS_GATEWAY__{}", path.to_ascii_uppercase())
+}
+
+/// Runs `check-config` with every setting as an environment variable, under the name that `key` selects.
+fn check_config_with_variables(key: fn(&RenamedSetting) -> &'static str) -> (bool, String) {
+    let directory = ConfigDirectory::new("http://127.0.0.1:1");
+    // Variables can change items of a list, but not add them.
+    directory.add_lrs_settings(MAINTENANCE);
+    let variables = RENAMED_SETTINGS.map(|setting| (variable(&setting, key(&setting)), value(&setting)));
+    let variables: Vec<(&str, &str)> = variables.iter().map(|(name, value)| (name.as_str(), *value)).collect();
+    let output = run_with(&["check-config", "--config", &directory.config_path()], &variables);
+    (output.status.success(), stderr(&output))
+}
+
 #[test]
-fn renamed_settings_old_and_new_variables_only_old_ones_are_problems() {
-    let setup = ConfigDirectory::new("http://127.0.0.1:1");
-    setup.lrs(MAINTENANCE);
-    let variable = |setting: &RenamedSetting, key: &str| {
-        let path = format!("{}.{key}", section(setting)).replace('.', "__");
-        format!("LRS_GATEWAY__{}", path.to_ascii_uppercase())
-    };
-    let check = |key: fn(&RenamedSetting) -> &'static str| {
-        let variables: Vec<(String, &str)> =
-            RENAMED_SETTINGS.iter().map(|setting| (variable(setting, key(setting)), value(setting))).collect();
-        let variables: Vec<(&str, &str)> = variables.iter().map(|(name, value)| (name.as_str(), *value)).collect();
-        let output = run_with(&["check-config", "--config", &setup.config()], &variables);
-        (output.status.success(), stderr(&output))
-    };
-    let (accepted, problems) = check(|setting| setting.old_key);
-    assert!(!accepted);
+fn renamed_settings_with_old_names_in_variables_are_rejected_with_new_names() {
+    let (is_valid, problems) = check_config_with_variables(|setting| setting.old_key);
+    assert!(!is_valid);
     for setting in &RENAMED_SETTINGS {
         let (old, new) = (variable(setting, setting.old_key), variable(setting, setting.new_key));
         assert!(problems.contains(&format!("error: {old}: was renamed: use {new}\n")), "{old}: {problems}");
     }
     assert_eq!(problems.lines().count(), RENAMED_SETTINGS.len(), "one problem for each old name: {problems}");
+}
 
-    let (accepted, problems) = check(|setting| setting.new_key);
-    assert!(accepted, "{problems}");
+#[test]
+fn renamed_settings_with_new_names_in_variables_are_accepted() {
+    let (is_valid, problems) = check_config_with_variables(|setting| setting.new_key);
+    assert!(is_valid, "{problems}");
 }

@@ -1,18 +1,22 @@
-//! Two gateway processes, one Redis and a simulated LRS: nothing is lost and nothing doubled, whoever dies when.
+//! Two gateway processes, one Redis and a simulated LRS: no record is lost or sent twice when processes are killed or shut down.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use lrs_gateway::simulator::SimulatorSettings;
 use serde_json::{Value, json};
 
-use crate::batches_in_redis::nothing_in_the_open;
-use crate::support::batches::{learners, mis_identifiers, statuses};
+use crate::support::batch_backend::KEY;
+use crate::support::batches::{full_registration, learners, mis_identifiers, part_statuses};
 use crate::support::program::{ConfigDirectory, TestProgram, run};
 use crate::support::redis::TestRedis;
-use crate::support::{Caller, SimulatedLrs};
+use crate::support::{Caller, SimulatedLrs, wait_until};
 
+const BATCHES: &str = "/v1/registration-batches";
 const LEARNERS: usize = 6000;
+/// Number of records in a part.
+const PART_SIZE: usize = 200;
 
 /// A gateway process that can be killed and started again.
 struct Replica<'s> {
@@ -23,21 +27,25 @@ struct Replica<'s> {
 
 impl<'s> Replica<'s> {
     fn start(setup: &'s ConfigDirectory) -> Self {
-        let mut program = TestProgram::start(&["serve", "--config", &setup.config()], &[]);
-        let url = format!("http://{}", program.wait_for("serving")["api"].as_str().expect("an address"));
+        let mut program = TestProgram::start(&["serve", "--config", &setup.config_path()], &[]);
+        let url = format!("http://{}", program.wait_for_log("serving")["api"].as_str().expect("the log line has the address"));
         Self { setup, program, url }
     }
 
-    /// `kill -9`, and a new process.
-    fn die_and_rise(&mut self) {
-        self.program.child.kill().expect("it runs");
+    /// Kills the process with SIGKILL and starts a new one.
+    fn kill_and_restart(&mut self) {
+        self.program.child.kill().expect("the program runs");
         let _ = self.program.child.wait();
         *self = Self::start(self.setup);
     }
+
+    fn caller(&self, token: &str) -> Caller {
+        Caller::new(self.url.clone()).with_token(token)
+    }
 }
 
-/// Two replicas' configuration: leases and polls are short, so that the test is.
-fn setup(lrs: &SimulatedLrs, redis: &TestRedis) -> ConfigDirectory {
+/// Writes the configuration of the replicas. Leases and poll intervals are short, to keep the test short.
+fn configure(lrs: &SimulatedLrs, redis: &TestRedis) -> ConfigDirectory {
     let setup = ConfigDirectory::new(&lrs.url());
     let sections = format!(
         "[store]\nredis_url = \"{}\"\nencryption_key_file = \"store.key\"\nkey_prefix = \"test\"\n\
@@ -46,110 +54,137 @@ fn setup(lrs: &SimulatedLrs, redis: &TestRedis) -> ConfigDirectory {
         redis.url()
     );
     setup.configure(|config| config + &sections);
-    setup.write("store.key", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\n");
-    let organisation = std::fs::read_to_string(setup.path("organisations/10088881.toml")).expect("text");
+    setup.write("store.key", KEY);
+    let organisation = std::fs::read_to_string(setup.path("organisations/10088881.toml")).expect("the file exists");
     setup.write("organisations/10088881.toml", &organisation.replace("\"uln-management\"", "\"registration-batches\""));
     setup
 }
 
+/// Creates a token with the command `token`.
+fn create_token(setup: &ConfigDirectory) -> String {
+    let output = run(&["token", "--config", &setup.config_path(), "--organisation", "10088881", "--user", "j.bloggs"]);
+    String::from_utf8(output.stdout).expect("a token is text").trim().to_owned()
+}
+
+/// Submits a batch and returns its path.
+async fn submit(caller: &Caller, learners: &[Value]) -> String {
+    let answer = caller.post(BATCHES, &full_registration(learners)).await;
+    assert_eq!(answer.status, 202, "{}", answer.text);
+    answer.header("location").to_owned()
+}
+
+async fn sleep_at_random(milliseconds: Range<u64>) {
+    tokio::time::sleep(Duration::from_millis(fastrand::u64(milliseconds))).await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nothing_is_lost_or_doubled_whoever_dies() {
+async fn killed_replicas_and_redis_lose_and_duplicate_no_record() {
     let mut redis = TestRedis::persistent();
     let lrs = SimulatedLrs::with(&SimulatorSettings { latency_milliseconds: 120, ..SimulatorSettings::default() });
     lrs.simulator.set_job_duration(Duration::from_secs(1));
-    let setup = setup(&lrs, &redis);
-    let mut replicas = [Replica::start(&setup), Replica::start(&setup)];
-    let token = run(&["token", "--config", &setup.config(), "--organisation", "10088881", "--user", "j.bloggs"]);
-    let token = String::from_utf8(token.stdout).expect("text").trim().to_owned();
-    let caller = |replica: &Replica<'_>| Caller::new(replica.url.clone()).with_token(&token);
-
-    let learners = learners(LEARNERS);
     lrs.simulator.lose_answers("SubmitBatch", 1);
-    let accepted = caller(&replicas[0]).post("/v1/registration-batches", &json!({"jobType": "FULL", "learners": learners})).await;
-    assert_eq!(accepted.status, 202, "{}", accepted.text);
-    let path = accepted.header("location").to_owned();
+    let setup = configure(&lrs, &redis);
+    let token = create_token(&setup);
+    let mut replicas = [Replica::start(&setup), Replica::start(&setup)];
+    let learners = learners(LEARNERS);
+    let path = submit(&replicas[0].caller(&token), &learners).await;
+
+    kill_replicas_and_redis(&mut replicas, &mut redis).await;
+
+    let callers = replicas.each_ref().map(|replica| replica.caller(&token));
+    let unconfirmed = wait_for_unconfirmed_parts(&callers[0], &path).await;
+    redis.assert_contains_none_of(&["Quillfeather", "ZZ42 4QX", "1990-09-17", "Zebaaaaa", "STU-1", "j.bloggs"].map(str::to_owned));
+    for index in &unconfirmed {
+        let answer = callers[1].request("POST", &format!("{path}/parts/{}/discard", index + 1)).await;
+        assert_eq!(answer.status, 202, "{}", answer.text);
+    }
+    let ulns = assert_one_result_per_learner(callers[1].clone(), &path, &learners, &unconfirmed).await;
+    assert_each_part_was_sent_once(&lrs, &unconfirmed);
+    redis.assert_contains_none_of(&ulns);
+}
+
+/// Kills the replicas by turns at random times, and Redis once.
+async fn kill_replicas_and_redis(replicas: &mut [Replica<'_>; 2], redis: &mut TestRedis) {
     for round in 0..6 {
-        tokio::time::sleep(Duration::from_millis(fastrand::u64(50..500))).await;
-        replicas[round % 2].die_and_rise();
+        sleep_at_random(50..500).await;
+        replicas[round % 2].kill_and_restart();
         if round == 2 {
             redis.kill();
-            tokio::time::sleep(Duration::from_millis(fastrand::u64(50..500))).await;
+            sleep_at_random(50..500).await;
             redis.restart();
         }
     }
+}
 
-    // Whatever was in the air when somebody died waits for a decision; everything else comes to its end by itself.
-    let started = Instant::now();
-    let paused = loop {
-        let answer = caller(&replicas[0]).request("GET", &path).await;
+/// Waits until only parts remain that need a decision, and returns their indices. These are the parts that were being sent when a replica
+/// was killed, and the part whose response was lost.
+async fn wait_for_unconfirmed_parts(caller: &Caller, path: &str) -> Vec<usize> {
+    let started_at = Instant::now();
+    let state = loop {
+        let answer = caller.request("GET", path).await;
         let state = answer.json();
         if answer.status == 200 && ["PAUSED", "COMPLETE"].contains(&state["status"].as_str().unwrap_or_default()) {
             break state;
         }
-        assert!(started.elapsed() < Duration::from_secs(60), "it does not come to rest: {state}");
+        assert!(started_at.elapsed() < Duration::from_secs(60), "the batch does not settle: {state}");
         tokio::time::sleep(Duration::from_millis(100)).await;
     };
-    let unconfirmed: Vec<usize> =
-        statuses(&paused).iter().enumerate().filter(|(_, status)| **status == "UNCONFIRMED").map(|(at, _)| at).collect();
-    assert!((1..LEARNERS / 200).contains(&unconfirmed.len()), "at least the part whose answer was made to be lost: {paused}");
-    nothing_in_the_open(&redis, &["Quillfeather", "ZZ42 4QX", "1990-09-17", "Zebaaaaa", "STU-1", "j.bloggs"].map(str::to_owned));
-    for at in &unconfirmed {
-        let decided = caller(&replicas[1]).request("POST", &format!("{path}/parts/{}/discard", at + 1)).await;
-        assert_eq!(decided.status, 202, "{}", decided.text);
-    }
+    let statuses = part_statuses(&state);
+    let unconfirmed: Vec<usize> = (0..statuses.len()).filter(|index| statuses[*index] == "UNCONFIRMED").collect();
+    assert!((1..LEARNERS / PART_SIZE).contains(&unconfirmed.len()), "at least the part whose response was lost: {state}");
+    unconfirmed
+}
 
-    let answer = caller(&replicas[1]).with_header("Accept", "application/x-ndjson").request("GET", &format!("{path}/results")).await;
+/// Asserts that every learner has exactly one result, in order. Returns the ULNs.
+async fn assert_one_result_per_learner(caller: Caller, path: &str, learners: &[Value], unconfirmed: &[usize]) -> Vec<String> {
+    let answer = caller.with_header("Accept", "application/x-ndjson").request("GET", &format!("{path}/results")).await;
     assert_eq!(answer.header("batch-status"), "PARTIALLY_COMPLETE");
-    let results: Vec<Value> = answer.text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
-    assert_eq!(mis_identifiers(&results), mis_identifiers(&learners), "every learner has one result, in order");
-    let mut ulns = std::collections::BTreeSet::new();
-    for (position, (row, learner)) in results.iter().zip(&learners).enumerate() {
+    let results: Vec<Value> = answer.text.lines().map(|line| serde_json::from_str(line).expect("a line is JSON")).collect();
+    assert_eq!(mis_identifiers(&results), mis_identifiers(learners));
+    let mut ulns = BTreeSet::new();
+    for (position, (row, learner)) in results.iter().zip(learners).enumerate() {
         assert_eq!(row["position"], position);
-        if unconfirmed.contains(&(position / 200)) {
+        if unconfirmed.contains(&(position / PART_SIZE)) {
             assert_eq!(row["outcome"], "NOT_PROCESSED", "{row}");
         } else {
             assert_eq!((&row["outcome"], &row["learner"]["givenName"]), (&json!("ULN_RETURNED"), &learner["givenName"]), "{row}");
-            assert!(ulns.insert(row["uln"].as_str().expect("a ULN").to_owned()), "nobody has another's ULN: {row}");
+            assert!(ulns.insert(row["uln"].as_str().expect("the result has a ULN").to_owned()), "two learners have the same ULN: {row}");
         }
     }
+    ulns.into_iter().collect()
+}
 
-    // LRS has seen each part once; of those that are unconfirmed, once or never.
-    let mut seen: BTreeMap<String, usize> = BTreeMap::new();
+/// Asserts that LRS has received each part once, and each unconfirmed part at most once.
+fn assert_each_part_was_sent_once(lrs: &SimulatedLrs, unconfirmed: &[usize]) {
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
     for submission in lrs.simulator.jobs().submissions() {
-        *seen.entry(submission.mis_identifiers[0].clone()).or_default() += 1;
+        *counts.entry(submission.mis_identifiers[0].clone()).or_default() += 1;
     }
-    for at in 0..LEARNERS / 200 {
-        let times = seen.get(&format!("STU-{}", at * 200)).copied().unwrap_or(0);
-        assert!(times == 1 || (times == 0 && unconfirmed.contains(&at)), "LRS has seen part {} {times} times", at + 1);
+    for index in 0..LEARNERS / PART_SIZE {
+        let count = counts.get(&format!("STU-{}", index * PART_SIZE)).copied().unwrap_or(0);
+        assert!(count == 1 || (count == 0 && unconfirmed.contains(&index)), "LRS has received part {} {count} times", index + 1);
     }
-    nothing_in_the_open(&redis, &ulns.into_iter().take(50).collect::<Vec<_>>());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_is_asked_to_end_waits_for_the_answers_to_what_was_sent() {
+async fn graceful_shutdown_waits_for_responses_to_parts_that_were_sent() {
     let redis = TestRedis::persistent();
     let lrs = SimulatedLrs::with(&SimulatorSettings { latency_milliseconds: 700, ..SimulatorSettings::default() });
     lrs.simulator.set_job_duration(Duration::ZERO);
-    let setup = setup(&lrs, &redis);
+    let setup = configure(&lrs, &redis);
+    let token = create_token(&setup);
     let first = Replica::start(&setup);
-    let token = run(&["token", "--config", &setup.config(), "--organisation", "10088881", "--user", "j.bloggs"]);
-    let token = String::from_utf8(token.stdout).expect("text").trim().to_owned();
-    let body = json!({"jobType": "FULL", "learners": learners(1000)});
-    let accepted = Caller::new(first.url.clone()).with_token(&token).post("/v1/registration-batches", &body).await;
-    assert_eq!(accepted.status, 202, "{}", accepted.text);
-    let started = Instant::now();
-    while lrs.simulator.jobs().submissions().is_empty() {
-        assert!(started.elapsed() < Duration::from_secs(10), "nothing is sent");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    // LRS has done it, and takes its time to say so.
+    let path = submit(&first.caller(&token), &learners(1000)).await;
+    wait_until(|| !lrs.simulator.jobs().submissions().is_empty(), || "a submission".to_owned()).await;
+
+    // LRS has executed the submission, and delays its response.
     first.program.terminate();
-    let (succeeded, said) = tokio::task::spawn_blocking(|| first.program.end()).await.expect("no panic");
-    assert!(succeeded, "{said}");
-    assert!(lrs.simulator.jobs().submissions().len() <= 2, "nothing more was begun");
+    let (succeeded, log) = tokio::task::spawn_blocking(|| first.program.wait_for_exit()).await.expect("the task does not panic");
+    assert!(succeeded, "{log}");
+    assert!(lrs.simulator.jobs().submissions().len() <= 2, "no further part was sent");
+
     let second = Replica::start(&setup);
-    let caller = Caller::new(second.url.clone()).with_token(&token).with_header("Prefer", "wait=30");
-    let state = caller.request("GET", accepted.header("location")).await.expect_success();
+    let state = second.caller(&token).with_header("Prefer", "wait=30").request("GET", &path).await.expect_success();
     assert_eq!(state["status"], "COMPLETE", "{state}");
     assert_eq!(lrs.simulator.jobs().submissions().len(), 5);
 }

@@ -1,4 +1,4 @@
-//! Looking up many ULNs: every row, no row, and rows that are not ours to see.
+//! Retrieving the learners of many ULNs: the request to LRS, rows of the response, and rows that must not reach the caller.
 
 use serde_json::{Value, json};
 
@@ -9,37 +9,41 @@ use crate::support::scripted_lrs::ScriptedLrs;
 
 const RETRIEVE: &str = "/v1/learners/retrieve-ulns";
 
-/// Two hundred ULNs and one more.
-fn ulns() -> Vec<String> {
+/// Returns this number of valid ULNs.
+fn valid_ulns(count: usize) -> Vec<String> {
     let ulns = (300_000_000..).filter_map(lrs_gateway::domain::Uln::from_prefix);
-    ulns.take(201).map(|uln| uln.as_str().to_owned()).collect()
+    ulns.take(count).map(|uln| uln.as_str().to_owned()).collect()
 }
 
+/// LRS's response with these rows.
 fn retrieved(rows: &str) -> Reply {
-    answer(&format!("<RetrievedULNs>{rows}</RetrievedULNs>"))
+    response(&format!("<RetrievedULNs>{rows}</RetrievedULNs>"))
 }
 
-fn answer(xml: &str) -> Reply {
-    let answer = format!(
+/// LRS's response with this content.
+fn response(xml: &str) -> Reply {
+    let body = format!(
         "<n:RetrieveULNsResponse xmlns:n=\"http://api.lrs.miap.gov.uk/reportmsg\" \
          xmlns:i=\"http://www.w3.org/2001/XMLSchema-instance\">{xml}</n:RetrieveULNsResponse>"
     );
-    Reply::Bytes(soap(200, &answer))
+    Reply::Bytes(soap(200, &body))
 }
 
-/// Asks for two ULNs, once.
+/// Retrieves two ULNs while LRS sends this response.
 async fn retrieve(reply: Reply) -> Answer {
     ScriptedLrs::new(Options::default(), [reply]).post(RETRIEVE, &json!({"ulns": ["3000000126", "3000000258"]})).await
 }
 
 #[tokio::test]
-async fn every_field_of_every_row_comes_through() {
+async fn retrieve_ulns_returns_all_fields_of_all_rows() {
     let rows = "<VerifiedULN><ULN>3000000258</ULN><MasterULN>3000000126</MasterULN><ResponseCode>WSRC0004</ResponseCode>\
          <FamilyName>Ap Rhys</FamilyName><GivenName>Rhiannon</GivenName><DateOfBirth>2002-08-17</DateOfBirth>\
          <Gender>2</Gender></VerifiedULN>\
          <VerifiedULN><ULN>3000000126</ULN><ResponseCode>anything at all</ResponseCode><FamilyName/><GivenName i:nil=\"true\"/>\
          <DateOfBirth>unknown</DateOfBirth><Gender>7</Gender><NewField>x</NewField></VerifiedULN><VerifiedULN i:nil=\"true\"/>";
+
     let answer = retrieve(retrieved(rows)).await;
+
     assert_eq!(answer.header("cache-control"), "no-store");
     let expected = json!({"learners": [
         {
@@ -52,7 +56,7 @@ async fn every_field_of_every_row_comes_through() {
 }
 
 #[tokio::test]
-async fn the_code_of_a_row_is_about_the_row_whatever_it_is() {
+async fn retrieve_ulns_row_code_is_returned_verbatim_even_if_it_is_an_error_code() {
     for code in ["WSEC0136", "WSEC0999", "WSRC0019", "WSRC7777"] {
         let row = format!("<VerifiedULN><ULN>3000000258</ULN><ResponseCode>{code}</ResponseCode></VerifiedULN>");
         assert_eq!(retrieve(retrieved(&row)).await.expect_success(), json!({"learners": [{"uln": "3000000258", "lrsCode": code}]}));
@@ -60,38 +64,39 @@ async fn the_code_of_a_row_is_about_the_row_whatever_it_is() {
 }
 
 #[tokio::test]
-async fn no_rows_are_no_learners() {
-    for reply in [retrieved(""), answer("<RetrievedULNs/>"), answer("<RetrievedULNs i:nil=\"true\"/>"), answer("")] {
+async fn retrieve_ulns_response_without_rows_returns_no_learners() {
+    for reply in [retrieved(""), response("<RetrievedULNs/>"), response("<RetrievedULNs i:nil=\"true\"/>"), response("")] {
         assert_eq!(retrieve(reply).await.expect_success(), json!({"learners": []}));
     }
 }
 
 #[tokio::test]
-async fn a_row_of_the_record_that_a_uln_was_merged_into_is_ours() {
+async fn retrieve_ulns_row_of_merged_record_is_returned_with_master_uln() {
     let row = "<VerifiedULN><ULN>3000000126</ULN><MasterULN>3000000266</MasterULN></VerifiedULN>";
     let expected = json!({"learners": [{"uln": "3000000126", "masterUln": "3000000266"}]});
     assert_eq!(retrieve(retrieved(row)).await.expect_success(), expected);
 }
 
 #[tokio::test]
-async fn a_row_with_nothing_but_a_code_takes_nothing_from_the_others() {
+async fn retrieve_ulns_row_with_code_only_is_returned_beside_other_rows() {
     let rows = "<VerifiedULN><ResponseCode>WSRC0099</ResponseCode></VerifiedULN><VerifiedULN><ULN>3000000126</ULN></VerifiedULN>";
     let expected = json!({"learners": [{"lrsCode": "WSRC0099"}, {"uln": "3000000126"}]});
     assert_eq!(retrieve(retrieved(rows)).await.expect_success(), expected);
 }
 
 #[tokio::test]
-async fn a_row_that_nobody_asked_for_discloses_nobody() {
-    let good = "<VerifiedULN><ULN>3000000126</ULN><FamilyName>Quillfeather</FamilyName></VerifiedULN>";
-    for row in [
+async fn retrieve_ulns_row_of_another_uln_returns_lrs_bad_response_and_no_learner() {
+    let valid_row = "<VerifiedULN><ULN>3000000126</ULN><FamilyName>Quillfeather</FamilyName></VerifiedULN>";
+    for invalid_row in [
         "<VerifiedULN><ULN>3000000266</ULN><FamilyName>Quillfeather</FamilyName></VerifiedULN>",
         "<VerifiedULN><ULN>3000000266</ULN><MasterULN>3000000274</MasterULN><FamilyName>Quillfeather</FamilyName></VerifiedULN>",
         "<VerifiedULN><ULN>none</ULN><FamilyName>Quillfeather</FamilyName></VerifiedULN>",
         "<VerifiedULN><FamilyName>Quillfeather</FamilyName></VerifiedULN>",
         "<VerifiedULN><ULN/><FamilyName>Quillfeather</FamilyName></VerifiedULN>",
     ] {
-        for rows in [format!("{row}{good}"), format!("{good}{row}")] {
+        for rows in [format!("{invalid_row}{valid_row}"), format!("{valid_row}{invalid_row}")] {
             let answer = retrieve(retrieved(&rows)).await;
+
             let problem = answer.problem(502, "lrs_bad_response");
             assert_eq!(problem["outcomeUnknown"], Value::Null, "{problem}");
             assert!(!answer.text.contains("Quillfeather") && !answer.text.contains("3000000"), "{problem}");
@@ -100,28 +105,29 @@ async fn a_row_that_nobody_asked_for_discloses_nobody() {
 }
 
 #[tokio::test]
-async fn lists_of_rows_that_stand_twice_or_elsewhere_are_bad_responses() {
+async fn retrieve_ulns_malformed_row_list_returns_lrs_bad_response() {
     let row = "<VerifiedULN><ULN>3000000126</ULN></VerifiedULN>";
     for xml in [
         format!("<RetrievedULNs>{row}</RetrievedULNs><RetrievedULNs>{row}</RetrievedULNs>"),
         format!("<RetrievedULNs>{row}"),
-        format!("<RetrievedULNs>{row} and more</RetrievedULNs>"),
+        format!("<RetrievedULNs>{row} text</RetrievedULNs>"),
     ] {
-        retrieve(answer(&xml)).await.problem(502, "lrs_bad_response");
+        retrieve(response(&xml)).await.problem(502, "lrs_bad_response");
     }
 }
 
 #[tokio::test]
-async fn every_uln_reaches_lrs_in_the_callers_order() {
-    let mut ulns = ulns();
-    ulns.truncate(200);
+async fn retrieve_ulns_request_has_all_ulns_in_order_of_caller() {
+    let mut ulns = valid_ulns(200);
     ulns.reverse();
     ulns[7] = ulns[3].clone();
     let rows: String = ulns.iter().map(|uln| format!("<VerifiedULN><ULN>{uln}</ULN></VerifiedULN>")).collect();
     let script = ScriptedLrs::new(Options::default(), [retrieved(&rows)]);
     let learners: Vec<_> = ulns.iter().map(|uln| json!({"uln": uln})).collect();
-    assert_eq!(script.post(RETRIEVE, &json!({"ulns": ulns})).await.expect_success(), json!({"learners": learners}));
 
+    let retrieved = script.post(RETRIEVE, &json!({"ulns": ulns})).await.expect_success();
+
+    assert_eq!(retrieved, json!({"learners": learners}));
     let request = &script.received()[0];
     assert_eq!(request.head.lines().next(), Some("POST /LearnerService.svc HTTP/1.1"));
     assert_eq!(request.header("soapaction"), "\"\"");
@@ -135,25 +141,27 @@ async fn every_uln_reaches_lrs_in_the_callers_order() {
 }
 
 #[tokio::test]
-async fn too_few_too_many_and_wrong_ulns_are_told_with_their_place() {
+async fn retrieve_ulns_invalid_list_returns_errors_with_pointers_and_sends_nothing() {
     let script = ScriptedLrs::new(Options::default(), []);
-    let mut one_wrong = ulns();
-    one_wrong.truncate(200);
-    one_wrong[137] = "3000000127".to_owned();
-    for (ulns, status, problem, pointer, code) in [
+    let mut one_invalid = valid_ulns(200);
+    one_invalid[137] = "3000000127".to_owned();
+
+    for (ulns, status, problem_code, pointer, code) in [
         (json!([]), 422, "validation_failed", "/ulns", "too_few"),
-        (json!(ulns()), 422, "validation_failed", "/ulns", "too_many"),
-        (json!(one_wrong), 422, "validation_failed", "/ulns/137", "check_digit"),
+        (json!(valid_ulns(201)), 422, "validation_failed", "/ulns", "too_many"),
+        (json!(one_invalid), 422, "validation_failed", "/ulns/137", "check_digit"),
         (json!(["3000000126", "30000001260"]), 422, "validation_failed", "/ulns/1", "invalid_format"),
         (json!(["3000000126", 3_000_000_258_u64]), 400, "malformed_request", "/ulns/1", "wrong_type"),
         (json!([null]), 400, "malformed_request", "/ulns/0", "null_not_allowed"),
         (json!("3000000126"), 400, "malformed_request", "/ulns", "wrong_type"),
     ] {
-        let answer = script.post_asking(0, RETRIEVE, &json!({"ulns": ulns})).await;
-        answer.problem(status, problem);
+        let answer = script.post_expecting_calls(0, RETRIEVE, &json!({"ulns": ulns})).await;
+
+        answer.problem(status, problem_code);
         assert_eq!(answer.errors(), [(pointer.to_owned(), code.to_owned())], "{ulns}");
     }
-    let answer = script.post_asking(0, RETRIEVE, &json!({"uln": "3000000126"})).await;
+    let answer = script.post_expecting_calls(0, RETRIEVE, &json!({"uln": "3000000126"})).await;
+
     answer.problem(400, "unknown_field");
-    assert_eq!(answer.errors().len(), 2, "unknown, and the list is missing: {}", answer.text);
+    assert_eq!(answer.errors().len(), 2, "one error for the unknown field, and one for the missing list: {}", answer.text);
 }

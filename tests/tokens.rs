@@ -1,4 +1,6 @@
-//! Who is let in, as whom, and who is not.
+//! Authentication and authorisation with access tokens: which tokens the gateway accepts, for which operations, and how it rejects others.
+
+use std::sync::LazyLock;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -14,12 +16,13 @@ use crate::support::gateway::{AWARDING, Options, claim_names, hmac_issuer};
 use crate::support::{FakeServer, TestGateway};
 
 const FIND: &str = "/v1/learners/find-by-uln";
+const SECOND_ISSUER: &str = "https://second.example/";
 
 fn search() -> Value {
     json!({"uln": "3000000126", "givenName": "Ana", "familyName": "O'Neill"})
 }
 
-/// An LRS that finds nobody, and counts.
+/// An LRS that finds no learner, and counts its calls.
 fn lrs() -> FakeServer {
     FakeServer::with_response(soap(
         200,
@@ -27,8 +30,8 @@ fn lrs() -> FakeServer {
     ))
 }
 
-/// A token put together by hand.
-fn forged(header: &Value, claims: &Value, signature: &[u8]) -> String {
+/// A token with this signature, which does not have to be valid.
+fn unverified_token(header: &Value, claims: &Value, signature: &[u8]) -> String {
     let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
     format!("{}.{}.{}", part(header), part(claims), URL_SAFE_NO_PAD.encode(signature))
 }
@@ -38,202 +41,294 @@ fn seconds_from_now(seconds: i64) -> i64 {
 }
 
 #[tokio::test]
-async fn without_a_token_nothing_is_said_about_one() {
-    let peer = lrs();
-    let gateway = TestGateway::to(&peer.url());
+async fn token_missing_returns_missing_token_without_error_parameter() {
+    let lrs = lrs();
+    let gateway = TestGateway::to(&lrs.url());
     for header in [None, Some("Basic am86ZG9l"), Some("Bearer"), Some("")] {
         let answer = gateway.caller().with_authorization(header).post(FIND, &search()).await;
         answer.problem(401, "missing_token");
         assert_eq!(answer.header("www-authenticate"), "Bearer", "{header:?}");
     }
-    assert!(peer.received().is_empty());
+    assert!(lrs.received().is_empty(), "the gateway called LRS");
 }
 
 #[tokio::test]
-async fn tokens_that_are_not_good_are_refused_with_the_reason() {
-    let peer = lrs();
-    let gateway = TestGateway::to(&peer.url());
-    let good = token(json!({}));
-    let (signed, _) = good.rsplit_once('.').expect("three parts");
+async fn token_missing_takes_precedence_over_invalid_body() {
+    let gateway = TestGateway::to(&lrs().url());
+    gateway.caller().with_authorization(None).post_text(FIND, "text/plain", "nonsense").await.problem(401, "missing_token");
+}
+
+#[tokio::test]
+async fn token_invalid_returns_invalid_token_with_reason() {
+    let lrs = lrs();
+    let gateway = TestGateway::to(&lrs.url());
+    let valid = token(json!({}));
+    let (signed, _) = valid.rsplit_once('.').expect("three parts");
     let (_, payload) = signed.split_once('.').expect("three parts");
-    let none = json!({"alg": "none", "typ": "JWT"});
-    let critical = {
+    let alg_none = json!({"alg": "none", "typ": "JWT"});
+    let with_critical_header = {
         let header = URL_SAFE_NO_PAD.encode(json!({"alg": "HS256", "crit": ["exp"]}).to_string());
         let message = format!("{header}.{payload}");
         let signature = jsonwebtoken::crypto::sign(message.as_bytes(), &EncodingKey::from_secret(SECRET), jsonwebtoken::Algorithm::HS256);
-        format!("{message}.{}", signature.expect("signs"))
+        format!("{message}.{}", signature.expect("a signature"))
     };
+    let with_other_secret = sign_token(b"another secret", claims(json!({})).as_object().expect("claims")).expect("a token");
     for (token, reason) in [
         (token(json!({"exp": seconds_from_now(-31)})), "expired"),
         (token(json!({"nbf": seconds_from_now(120)})), "not valid yet"),
-        (token(json!({"aud": "somebody-else"})), "another audience"),
+        (token(json!({"aud": "another-service"})), "another audience"),
         (token(json!({"iss": "https://evil.example/"})), "issuer is not trusted"),
         (token(json!({"iss": ["https://idp.example.ac.uk/"]})), "well-formed"),
         (token(json!({"exp": null})), "lacks one of the claims"),
         (token(json!({"aud": null})), "lacks one of the claims"),
         (token(json!({"iss": null})), "well-formed"),
-        (forged(&none, &claims(json!({})), b""), "well-formed"),
-        (forged(&json!({"alg": "None"}), &claims(json!({})), b""), "well-formed"),
+        (unverified_token(&alg_none, &claims(json!({})), b""), "well-formed"),
+        (unverified_token(&json!({"alg": "None"}), &claims(json!({})), b""), "well-formed"),
         (format!("{signed}."), "signature is invalid"),
-        (sign_token(b"another secret", claims(json!({})).as_object().expect("claims")).expect("signs"), "signature is invalid"),
-        (forged(&json!({"alg": "HS512"}), &claims(json!({})), b"x"), "signature algorithm"),
-        (critical, "critical header"),
+        (with_other_secret, "signature is invalid"),
+        (unverified_token(&json!({"alg": "HS512"}), &claims(json!({})), b"x"), "signature algorithm"),
+        (with_critical_header, "critical header"),
         ("not a token".to_owned(), "well-formed"),
         ("a.b.c".to_owned(), "well-formed"),
         ("..".to_owned(), "well-formed"),
-        (good.repeat(2), "well-formed"),
+        (valid.repeat(2), "well-formed"),
     ] {
         let answer = gateway.caller().with_token(&token).post(FIND, &search()).await;
         let problem = answer.problem(401, "invalid_token");
         assert!(problem["detail"].as_str().expect("text").contains(reason), "{reason}: {problem}");
         assert!(answer.header("www-authenticate").starts_with("Bearer error=\"invalid_token\""), "{answer:?}");
     }
-    assert!(peer.received().is_empty(), "nothing reaches LRS");
-    gateway.caller().with_token(&good).post(FIND, &search()).await.expect_success();
+    assert!(lrs.received().is_empty(), "the gateway called LRS");
+    gateway.caller().with_token(&valid).post(FIND, &search()).await.expect_success();
 }
 
 #[tokio::test]
-async fn clocks_may_differ_by_half_a_minute() {
-    let peer = lrs();
-    let gateway = TestGateway::to(&peer.url());
+async fn token_times_within_clock_tolerance_are_accepted() {
+    let lrs = lrs();
+    let gateway = TestGateway::to(&lrs.url());
     let caller = gateway.caller().with_claims(json!({"exp": seconds_from_now(-10), "nbf": seconds_from_now(10)}));
     caller.post(FIND, &search()).await.expect_success();
 }
 
-/// A gateway that trusts one public key, and what its owner signs with.
-fn with_public_key(algorithm: &str, kind: &'static SignatureAlgorithm) -> (KeyPair, Issuer) {
-    let pair = KeyPair::generate_for(kind).expect("a key");
-    let algorithms = [Algorithm::parse(algorithm).expect("known")];
-    let key = IssuerKey::from_public_pem(pair.public_key_pem().as_bytes(), &algorithms).expect(algorithm);
-    (pair, Issuer::new(ISSUER, AUDIENCE, &algorithms, key, claim_names()))
+/// The key pair of an issuer whose public key is configured.
+struct Signer {
+    algorithm: jsonwebtoken::Algorithm,
+    kind: &'static SignatureAlgorithm,
+    pair: KeyPair,
 }
 
+impl Signer {
+    fn new(algorithm: jsonwebtoken::Algorithm) -> Self {
+        use jsonwebtoken::Algorithm::{ES256, EdDSA};
+        let kind = match algorithm {
+            ES256 => &rcgen::PKCS_ECDSA_P256_SHA256,
+            EdDSA => &rcgen::PKCS_ED25519,
+            _ => &rcgen::PKCS_RSA_SHA256,
+        };
+        Self { algorithm, kind, pair: KeyPair::generate_for(kind).expect("a key") }
+    }
+
+    /// The issuer that the gateway trusts: it has this public key, and no other algorithm.
+    fn issuer(&self) -> Issuer {
+        let algorithms = [Algorithm::parse(&format!("{:?}", self.algorithm)).expect("an algorithm that the gateway supports")];
+        let key = IssuerKey::from_public_pem(self.pair.public_key_pem().as_bytes(), &algorithms).expect("a public key");
+        Issuer::new(ISSUER, AUDIENCE, &algorithms, key, claim_names())
+    }
+
+    fn gateway(&self, lrs: &FakeServer) -> TestGateway {
+        TestGateway::with(&lrs.url(), Options { issuers: vec![self.issuer()], ..Options::default() })
+    }
+
+    fn token(&self, changes: Value) -> String {
+        self.token_with_algorithm(self.algorithm, changes)
+    }
+
+    fn token_with_algorithm(&self, algorithm: jsonwebtoken::Algorithm, changes: Value) -> String {
+        use jsonwebtoken::Algorithm::{ES256, EdDSA};
+        let pem = self.pair.serialize_pem();
+        let key = match self.algorithm {
+            ES256 => EncodingKey::from_ec_pem(pem.as_bytes()),
+            EdDSA => EncodingKey::from_ed_pem(pem.as_bytes()),
+            _ => EncodingKey::from_rsa_pem(pem.as_bytes()),
+        };
+        signed(algorithm, &key.expect("a private key"), changes)
+    }
+}
+
+/// One signer for each algorithm with a public key. RSA keys take long to generate, so the tests share them.
+static SIGNERS: LazyLock<[Signer; 4]> = LazyLock::new(|| {
+    use jsonwebtoken::Algorithm::{ES256, EdDSA, PS256, RS256};
+    [RS256, PS256, ES256, EdDSA].map(Signer::new)
+});
+
 fn signed(algorithm: jsonwebtoken::Algorithm, key: &EncodingKey, changes: Value) -> String {
-    jsonwebtoken::encode(&Header::new(algorithm), &claims(changes), key).expect("signs")
+    jsonwebtoken::encode(&Header::new(algorithm), &claims(changes), key).expect("a token")
+}
+
+async fn assert_invalid_token(gateway: &TestGateway, token: &str) {
+    gateway.caller().with_token(token).post(FIND, &search()).await.problem(401, "invalid_token");
 }
 
 #[tokio::test]
-async fn every_public_key_algorithm_is_verified_and_none_of_the_others_accepted_in_its_place() {
-    type ReadKey = fn(&[u8]) -> jsonwebtoken::errors::Result<EncodingKey>;
-    let peer = lrs();
-    let kinds: [(&str, jsonwebtoken::Algorithm, &'static SignatureAlgorithm, ReadKey); 4] = [
-        ("RS256", jsonwebtoken::Algorithm::RS256, &rcgen::PKCS_RSA_SHA256, EncodingKey::from_rsa_pem),
-        ("PS256", jsonwebtoken::Algorithm::PS256, &rcgen::PKCS_RSA_SHA256, EncodingKey::from_rsa_pem),
-        ("ES256", jsonwebtoken::Algorithm::ES256, &rcgen::PKCS_ECDSA_P256_SHA256, EncodingKey::from_ec_pem),
-        ("EdDSA", jsonwebtoken::Algorithm::EdDSA, &rcgen::PKCS_ED25519, EncodingKey::from_ed_pem),
-    ];
-    for (name, algorithm, kind, read) in kinds {
-        let (pair, issuer) = with_public_key(name, kind);
-        let gateway = TestGateway::with(&peer.url(), Options { issuers: vec![issuer], ..Options::default() });
-        let key = read(pair.serialize_pem().as_bytes()).expect(name);
-        gateway.caller().with_token(&signed(algorithm, &key, json!({}))).post(FIND, &search()).await.expect_success();
+async fn public_key_token_signed_with_configured_key_is_accepted() {
+    let lrs = lrs();
+    for signer in &*SIGNERS {
+        signer.gateway(&lrs).caller().with_token(&signer.token(json!({}))).post(FIND, &search()).await.expect_success();
+    }
+}
 
-        // Another key of the same kind.
-        let (stranger, _) = with_public_key(name, kind);
-        let forged = signed(algorithm, &read(stranger.serialize_pem().as_bytes()).expect(name), json!({}));
-        gateway.caller().with_token(&forged).post(FIND, &search()).await.problem(401, "invalid_token");
+#[tokio::test]
+async fn public_key_token_signed_with_other_key_returns_invalid_token() {
+    let lrs = lrs();
+    for signer in &*SIGNERS {
+        let attacker = Signer { pair: KeyPair::generate_for(signer.kind).expect("a key"), ..*signer };
+        assert_invalid_token(&signer.gateway(&lrs), &attacker.token(json!({}))).await;
+    }
+}
 
-        // The public key used as a shared secret: the classic.
-        for public in [pair.public_key_pem().into_bytes(), pair.public_key_raw().to_vec()] {
-            let confused = signed(jsonwebtoken::Algorithm::HS256, &EncodingKey::from_secret(&public), json!({}));
-            gateway.caller().with_token(&confused).post(FIND, &search()).await.problem(401, "invalid_token");
-        }
-
-        // The same key with an algorithm that was not configured.
-        if name == "RS256" {
-            let other = signed(jsonwebtoken::Algorithm::PS256, &key, json!({}));
-            gateway.caller().with_token(&other).post(FIND, &search()).await.problem(401, "invalid_token");
+#[tokio::test]
+async fn public_key_used_as_hmac_secret_returns_invalid_token() {
+    let lrs = lrs();
+    for signer in &*SIGNERS {
+        let gateway = signer.gateway(&lrs);
+        for public_key in [signer.pair.public_key_pem().into_bytes(), signer.pair.public_key_raw().to_vec()] {
+            let key = EncodingKey::from_secret(&public_key);
+            assert_invalid_token(&gateway, &signed(jsonwebtoken::Algorithm::HS256, &key, json!({}))).await;
         }
     }
 }
 
 #[tokio::test]
-async fn each_issuer_vouches_with_its_own_key_only() {
-    let peer = lrs();
-    let (pair, public) = with_public_key("ES256", &rcgen::PKCS_ECDSA_P256_SHA256);
-    let other = Issuer::new(
-        "https://second.example/",
-        AUDIENCE,
-        &[Algorithm::HS256],
-        IssuerKey::from_hmac_secret(b"the second issuer's secret, long enough").expect("long enough"),
-        claim_names(),
-    );
-    let gateway = TestGateway::with(&peer.url(), Options { issuers: vec![public, other], ..Options::default() });
-    let key = EncodingKey::from_ec_pem(pair.serialize_pem().as_bytes()).expect("a key");
-    let first = signed(jsonwebtoken::Algorithm::ES256, &key, json!({}));
-    gateway.caller().with_token(&first).post(FIND, &search()).await.expect_success();
-    let in_the_others_name = signed(jsonwebtoken::Algorithm::ES256, &key, json!({"iss": "https://second.example/"}));
-    gateway.caller().with_token(&in_the_others_name).post(FIND, &search()).await.problem(401, "invalid_token");
+async fn public_key_token_with_unconfigured_algorithm_returns_invalid_token() {
+    let [rs256, ..] = &*SIGNERS;
+    let token = rs256.token_with_algorithm(jsonwebtoken::Algorithm::PS256, json!({}));
+    assert_invalid_token(&rs256.gateway(&lrs()), &token).await;
 }
 
 #[tokio::test]
-async fn a_caller_needs_the_scope() {
-    let peer = lrs();
-    let gateway = TestGateway::to(&peer.url());
+async fn issuer_key_of_another_issuer_returns_invalid_token() {
+    let lrs = lrs();
+    let [_, _, es256, _] = &*SIGNERS;
+    let second = Issuer::new(
+        SECOND_ISSUER,
+        AUDIENCE,
+        &[Algorithm::HS256],
+        IssuerKey::from_hmac_secret(b"the second issuer's secret, long enough").expect("at least 32 bytes"),
+        claim_names(),
+    );
+    let gateway = TestGateway::with(&lrs.url(), Options { issuers: vec![es256.issuer(), second], ..Options::default() });
+    gateway.caller().with_token(&es256.token(json!({}))).post(FIND, &search()).await.expect_success();
+    assert_invalid_token(&gateway, &es256.token(json!({"iss": SECOND_ISSUER}))).await;
+}
+
+#[tokio::test]
+async fn scope_missing_returns_insufficient_scope() {
+    let lrs = lrs();
+    let gateway = TestGateway::to(&lrs.url());
     for scope in [json!("learners:write learners:readx"), json!(""), json!(null), json!(["openid"]), json!({"learners:read": true})] {
         let answer = gateway.caller().with_claims(json!({"scope": scope})).post(FIND, &search()).await;
         let problem = answer.problem(403, "insufficient_scope");
-        assert!(problem["detail"].as_str().expect("text").contains("learners:read"));
+        assert!(problem["detail"].as_str().expect("text").contains("learners:read"), "{problem}");
         assert_eq!(answer.header("www-authenticate"), "Bearer error=\"insufficient_scope\", scope=\"learners:read\"");
     }
-    gateway.caller().with_claims(json!({"scope": ["openid", "learners:read"]})).post(FIND, &search()).await.expect_success();
-    assert_eq!(peer.received().len(), 1);
+    assert!(lrs.received().is_empty(), "the gateway called LRS");
 }
 
 #[tokio::test]
-async fn a_caller_acts_for_one_registered_organisation_with_the_product() {
-    let peer = lrs();
-    let gateway = TestGateway::to(&peer.url());
-    let unknown = json!("10012345");
-    for organisation in [unknown, json!(null), json!(["10088881"]), json!(10_088_881), json!("1008888"), json!("")] {
+async fn scope_in_a_list_is_accepted() {
+    let lrs = lrs();
+    let gateway = TestGateway::to(&lrs.url());
+    gateway.caller().with_claims(json!({"scope": ["openid", "learners:read"]})).post(FIND, &search()).await.expect_success();
+    assert_eq!(lrs.received().len(), 1);
+}
+
+#[tokio::test]
+async fn organisation_claim_invalid_or_unregistered_returns_organisation_not_registered() {
+    let lrs = lrs();
+    let gateway = TestGateway::to(&lrs.url());
+    let unregistered = json!("10012345");
+    for organisation in [unregistered, json!(null), json!(["10088881"]), json!(10_088_881), json!("1008888"), json!("")] {
         let answer = gateway.caller().with_claims(json!({"org": organisation})).post(FIND, &search()).await;
         answer.problem(403, "organisation_not_registered");
     }
-    let answer = gateway.caller().with_claims(json!({"org": AWARDING})).post(FIND, &search()).await;
-    assert!(answer.problem(403, "product_not_enabled")["detail"].as_str().expect("text").contains("uln-management"));
-    assert!(peer.received().is_empty(), "nothing reaches LRS");
+    assert!(lrs.received().is_empty(), "the gateway called LRS");
 }
 
 #[tokio::test]
-async fn the_person_must_be_named_as_lrs_wants_it() {
-    let peer = lrs();
-    let gateway = TestGateway::to(&peer.url());
+async fn organisation_without_product_returns_product_not_enabled() {
+    let lrs = lrs();
+    let answer = TestGateway::to(&lrs.url()).caller().with_claims(json!({"org": AWARDING})).post(FIND, &search()).await;
+    assert!(answer.problem(403, "product_not_enabled")["detail"].as_str().expect("text").contains("uln-management"));
+    assert!(lrs.received().is_empty(), "the gateway called LRS");
+}
+
+#[tokio::test]
+async fn user_claim_not_accepted_by_lrs_returns_user_name_unusable() {
+    let lrs = lrs();
+    let gateway = TestGateway::to(&lrs.url());
     for user in [json!(""), json!("   "), json!("x".repeat(36)), json!(null), json!(7), json!("bell\u{7}")] {
         let answer = gateway.caller().with_claims(json!({"preferred_username": user})).post(FIND, &search()).await;
         answer.problem(403, "user_name_unusable");
     }
-    assert!(peer.received().is_empty(), "nothing reaches LRS");
-    gateway.caller().with_claims(json!({"preferred_username": "é".repeat(35)})).post(FIND, &search()).await.expect_success();
+    assert!(lrs.received().is_empty(), "the gateway called LRS");
 }
 
 #[tokio::test]
-async fn who_calls_is_asked_before_what_is_wanted() {
-    let peer = lrs();
-    let gateway = TestGateway::to(&peer.url());
-    gateway.caller().with_authorization(None).post_text(FIND, "text/plain", "nonsense").await.problem(401, "missing_token");
+async fn user_claim_of_maximum_length_in_characters_is_accepted() {
+    let lrs = lrs();
+    let gateway = TestGateway::to(&lrs.url());
+    let caller = gateway.caller().with_claims(json!({"preferred_username": "é".repeat(35)}));
+    caller.post(FIND, &search()).await.expect_success();
 }
 
 #[tokio::test]
-async fn every_operation_asks_for_the_scope_it_documents() {
-    let peer = lrs();
-    let gateway = TestGateway::with(&peer.url(), Options { issuers: vec![hmac_issuer()], ..Options::default() });
+async fn scope_documented_for_each_operation_is_the_scope_that_it_requires() {
+    const UNSCOPED: [&str; 2] = ["/v1/lrs/status", "/v1/organisation"];
+    let lrs = lrs();
+    let gateway = TestGateway::with(&lrs.url(), Options { issuers: vec![hmac_issuer()], ..Options::default() });
     let document = gateway.caller().request("GET", "/openapi.json").await.expect_success();
-    let mut operations = 0;
+    let mut scoped_operations = 0;
     for (path, item) in document["paths"].as_object().expect("paths").iter().filter(|(path, _)| path.starts_with("/v1/")) {
         for (method, operation) in item.as_object().expect("an object") {
+            let method = method.to_uppercase();
+            let with_scopes = |scopes: &str| gateway.caller().with_claims(json!({"scope": scopes}));
             let Some(scope) = operation.pointer("/security/0/bearer/0").and_then(Value::as_str) else {
-                assert!(["/v1/lrs/status", "/v1/organisation"].contains(&path.as_str()), "what needs no scope: {path}");
-                gateway.caller().with_authorization(None).request(&method.to_uppercase(), path).await.problem(401, "missing_token");
-                gateway.caller().with_claims(json!({"scope": ""})).request(&method.to_uppercase(), path).await.expect_success();
+                assert!(UNSCOPED.contains(&path.as_str()), "no documented scope: {path}");
+                gateway.caller().with_authorization(None).request(&method, path).await.problem(401, "missing_token");
+                with_scopes("").request(&method, path).await.expect_success();
                 continue;
             };
-            let others: Vec<&str> = lrs_gateway::auth::scope::ALL.iter().copied().filter(|other| *other != scope).collect();
-            let caller = gateway.caller().with_claims(json!({"scope": others.join(" ")}));
-            let answer = caller.request(&method.to_uppercase(), path).await;
-            let problem = answer.problem(403, "insufficient_scope");
+            let other_scopes: Vec<&str> = lrs_gateway::auth::scope::ALL.iter().copied().filter(|other| *other != scope).collect();
+            let problem = with_scopes(&other_scopes.join(" ")).request(&method, path).await.problem(403, "insufficient_scope");
             assert!(problem["detail"].as_str().expect("text").contains(scope), "{path}: {problem}");
-            operations += 1;
+            let answer = with_scopes(scope).request(&method, path).await;
+            assert!(!answer.text.contains("insufficient_scope"), "{path} requires more than {scope}: {}", answer.text);
+            scoped_operations += 1;
         }
     }
-    assert!(operations >= 2, "the document lists the operations");
+    assert!(scoped_operations > 30, "the document lists {scoped_operations} operations with a scope");
+}
+
+#[tokio::test]
+async fn health_and_documents_without_token_return_success() {
+    let lrs = lrs();
+    let gateway = TestGateway::to(&lrs.url());
+    let anonymous = gateway.caller().with_authorization(None);
+    assert_eq!(anonymous.request("GET", "/health/live").await.expect_success(), json!({"status": "ALIVE"}));
+    assert_eq!(anonymous.request("GET", "/health/ready").await.expect_success(), json!({"status": "READY"}));
+    assert_eq!(anonymous.request("GET", "/openapi.json").await.expect_success()["openapi"], "3.1.0");
+    assert_eq!(anonymous.request("GET", "/openapi-3.0.json").await.expect_success()["openapi"], "3.0.3");
+    assert!(lrs.received().is_empty(), "the gateway called LRS");
+}
+
+#[tokio::test]
+async fn docs_page_without_token_returns_swagger_ui_without_external_resources() {
+    let gateway = TestGateway::to(&lrs().url());
+    let page = gateway.caller().with_authorization(None).request("GET", "/docs").await;
+    assert_eq!((page.status, page.text.contains("swagger-ui")), (200, true), "/docs redirects to Swagger UI");
+    let resources: Vec<&str> = page.text.lines().filter(|line| line.contains("src=") || line.contains("href=")).collect();
+    assert!(resources.len() > 2, "{}", page.text);
+    for line in resources {
+        assert!(!line.contains("://"), "a resource of another server: {line}");
+    }
 }

@@ -1,4 +1,4 @@
-//! Verifying learners: what LRS is sent, every outcome, every flag.
+//! Verifying learners: the request to LRS, outcomes, flags, and responses that must not reach the caller.
 
 use serde_json::{Value, json};
 
@@ -9,30 +9,31 @@ use crate::support::scripted_lrs::ScriptedLrs;
 
 const VERIFY: &str = "/v1/learners/verify";
 
-fn tegan() -> Value {
+fn learner() -> Value {
     json!({"uln": "3000000126", "givenName": "Tegan", "familyName": "Quillfeather"})
 }
 
-/// LRS's answer with this in its `VerifiedLearner`.
+/// LRS's response with this content in its `VerifiedLearner`.
 fn verified(xml: &str) -> Reply {
-    answer(&format!("<VerifiedLearner>{xml}</VerifiedLearner>"))
+    response(&format!("<VerifiedLearner>{xml}</VerifiedLearner>"))
 }
 
-fn answer(xml: &str) -> Reply {
-    let answer = format!(
+/// LRS's response with this content.
+fn response(xml: &str) -> Reply {
+    let body = format!(
         "<ns2:VerifyLearnerResponse xmlns:ns2=\"http://api.lrs.miap.gov.uk/reportmsg\" \
          xmlns:i=\"http://www.w3.org/2001/XMLSchema-instance\">{xml}</ns2:VerifyLearnerResponse>"
     );
-    Reply::Bytes(soap(200, &answer))
+    Reply::Bytes(soap(200, &body))
 }
 
-/// Verifies once.
+/// Verifies [`learner`] while LRS sends this response.
 async fn verify(reply: Reply) -> Answer {
-    ScriptedLrs::new(Options::default(), [reply]).post(VERIFY, &tegan()).await
+    ScriptedLrs::new(Options::default(), [reply]).post(VERIFY, &learner()).await
 }
 
 #[tokio::test]
-async fn every_code_has_its_outcome_and_undocumented_ones_are_passed_on() {
+async fn verify_response_code_returns_its_outcome_and_undocumented_codes_return_other() {
     for (code, outcome) in [
         ("WSVRC001", "MATCH"),
         ("WSVRC002", "LINKED_MATCH"),
@@ -46,6 +47,7 @@ async fn every_code_has_its_outcome_and_undocumented_ones_are_passed_on() {
         ("new", "OTHER"),
     ] {
         let answer = verify(verified(&format!("<SearchedULN>3000000126</SearchedULN><ResponseCode>{code}</ResponseCode>"))).await;
+
         assert_eq!(answer.header("cache-control"), "no-store");
         let expected = json!({"outcome": outcome, "lrsCode": code, "failures": [], "searchedUln": "3000000126"});
         assert_eq!(answer.expect_success(), expected);
@@ -53,7 +55,7 @@ async fn every_code_has_its_outcome_and_undocumented_ones_are_passed_on() {
 }
 
 #[tokio::test]
-async fn every_flag_says_which_fields_were_compared() {
+async fn verify_failure_flag_returns_compared_fields() {
     let documented = [
         ("VRF1", "givenName", "givenName"),
         ("VRF2", "givenName", "familyName"),
@@ -64,19 +66,21 @@ async fn every_flag_says_which_fields_were_compared() {
         ("VRF7", "dateOfBirth", "dateOfBirth"),
         ("VRF8", "gender", "gender"),
     ];
-    for (flag, field, with) in documented {
-        let result =
-            verify(verified(&format!("<ResponseCode>WSVRC005</ResponseCode><FailureFlag> {flag}\n</FailureFlag>"))).await.expect_success();
-        assert_eq!(result["failures"], json!([{"flag": flag, "field": field, "comparedWith": with}]));
+    for (flag, field, compared_with) in documented {
+        let xml = format!("<ResponseCode>WSVRC005</ResponseCode><FailureFlag> {flag}\n</FailureFlag>");
+
+        let result = verify(verified(&xml)).await.expect_success();
+
+        assert_eq!(result["failures"], json!([{"flag": flag, "field": field, "comparedWith": compared_with}]));
     }
     let flags: String = documented.iter().map(|(flag, ..)| format!("<FailureFlag>{flag}</FailureFlag>")).collect();
     let result = verify(verified(&format!("<ResponseCode>WSVRC005</ResponseCode>{flags}"))).await.expect_success();
-    let told: Vec<_> = result["failures"].as_array().expect("a list").iter().map(|failure| failure["flag"].clone()).collect();
-    assert_eq!(told, documented.map(|(flag, ..)| json!(flag)));
+    let returned_flags: Vec<_> = result["failures"].as_array().expect("an array").iter().map(|failure| failure["flag"].clone()).collect();
+    assert_eq!(returned_flags, documented.map(|(flag, ..)| json!(flag)));
 }
 
 #[tokio::test]
-async fn undocumented_flags_are_passed_on_without_fields_and_empty_ones_are_none() {
+async fn verify_undocumented_flag_is_returned_without_fields_and_empty_flag_is_omitted() {
     let flags = "<FailureFlag>VRF9</FailureFlag><FailureFlag>VRF1</FailureFlag><FailureFlag>vrf 10</FailureFlag><FailureFlag/>\
         <FailureFlag i:nil=\"true\"/>";
     let result = verify(verified(&format!("<ResponseCode>WSVRC003</ResponseCode>{flags}"))).await.expect_success();
@@ -85,7 +89,7 @@ async fn undocumented_flags_are_passed_on_without_fields_and_empty_ones_are_none
 }
 
 #[tokio::test]
-async fn every_field_of_the_answer_comes_through() {
+async fn verify_response_with_all_fields_returns_all_fields() {
     let xml = "<SearchedULN>3000000126</SearchedULN><SearchedFamilyName>Quillfeather &amp; Co</SearchedFamilyName>\
         <SearchedGivenName>Tegan</SearchedGivenName><SearchedDateOfBirth>2004-02-29</SearchedDateOfBirth><SearchedGender>9</SearchedGender>\
         <ResponseCode>WSVRC004</ResponseCode><ULN>3000000258</ULN><FamilyName>Quillfeather</FamilyName><GivenName>Tegan Lowri</GivenName>\
@@ -101,19 +105,24 @@ async fn every_field_of_the_answer_comes_through() {
 }
 
 #[tokio::test]
-async fn what_lrs_leaves_out_sends_empty_or_nil_is_absent_and_odd_values_are_verbatim() {
-    for nothing in ["", "<SearchedULN/><SearchedFamilyName/><ULN/><Gender/>", "<SearchedULN i:nil=\"true\"/><DateOfBirth i:nil=\"true\"/>"]
-    {
-        let result = verify(verified(&format!("{nothing}<ResponseCode>WSVRC006</ResponseCode>"))).await.expect_success();
+async fn verify_response_absent_nil_and_empty_fields_are_omitted() {
+    for fields in ["", "<SearchedULN/><SearchedFamilyName/><ULN/><Gender/>", "<SearchedULN i:nil=\"true\"/><DateOfBirth i:nil=\"true\"/>"] {
+        let result = verify(verified(&format!("{fields}<ResponseCode>WSVRC006</ResponseCode>"))).await.expect_success();
         assert_eq!(result, json!({"outcome": "ULN_NOT_FOUND", "lrsCode": "WSVRC006", "failures": []}));
     }
-    let odd = "<ResponseCode>WSVRC001</ResponseCode><DateOfBirth>1900-02-29</DateOfBirth><Gender>7</Gender><NewField>x</NewField>";
-    let result = verify(verified(odd)).await.expect_success();
+}
+
+#[tokio::test]
+async fn verify_response_undocumented_values_are_returned_verbatim() {
+    let xml = "<ResponseCode>WSVRC001</ResponseCode><DateOfBirth>1900-02-29</DateOfBirth><Gender>7</Gender><NewField>x</NewField>";
+
+    let result = verify(verified(xml)).await.expect_success();
+
     assert_eq!(result, json!({"outcome": "MATCH", "lrsCode": "WSVRC001", "failures": [], "dateOfBirth": "1900-02-29", "gender": "7"}));
 }
 
 #[tokio::test]
-async fn a_match_may_have_flags_of_names_compared_crosswise() {
+async fn verify_match_returns_flags_of_names_compared_with_other_names() {
     for flag in ["VRF2", "VRF3", "VRF4", "VRF6"] {
         let xml = format!("<ResponseCode>WSVRC001</ResponseCode><FailureFlag>{flag}</FailureFlag>");
         let result = verify(verified(&xml)).await.expect_success();
@@ -122,7 +131,7 @@ async fn a_match_may_have_flags_of_names_compared_crosswise() {
 }
 
 #[tokio::test]
-async fn a_linked_learner_has_the_masters_uln() {
+async fn verify_linked_learner_returns_master_uln() {
     for (code, outcome) in [("WSVRC002", "LINKED_MATCH"), ("WSVRC004", "LINKED_SIMILAR_MATCH")] {
         let xml = format!("<SearchedULN>3000000126</SearchedULN><ResponseCode>{code}</ResponseCode><ULN>3000000258</ULN>");
         let result = verify(verified(&xml)).await.expect_success();
@@ -132,7 +141,7 @@ async fn a_linked_learner_has_the_masters_uln() {
 }
 
 #[tokio::test]
-async fn lrs_is_sent_all_that_is_known_and_nil_for_the_rest() {
+async fn verify_request_has_given_fields_and_nil_for_others() {
     for (changes, elements) in [
         (json!({}), "<DateOfBirth xsi:nil=\"true\"/><Gender xsi:nil=\"true\"/>"),
         (json!({"dateOfBirth": "2004-02-29"}), "<DateOfBirth>2004-02-29</DateOfBirth><Gender xsi:nil=\"true\"/>"),
@@ -142,7 +151,9 @@ async fn lrs_is_sent_all_that_is_known_and_nil_for_the_rest() {
         let mut learner = json!({"uln": "3000000126", "givenName": "Siân <&>", "familyName": "Ó \"Neill\" "});
         learner.as_object_mut().expect("an object").extend(changes.as_object().expect("an object").clone());
         let script = ScriptedLrs::new(Options::default(), [verified("<ResponseCode>WSVRC001</ResponseCode>")]);
+
         script.post(VERIFY, &learner).await.expect_success();
+
         let request = &script.received()[0];
         assert_eq!(request.head.lines().next(), Some("POST /LearnerService.svc HTTP/1.1"));
         assert_eq!(request.header("soapaction"), "\"http://tempuri.org/LearnerPortType/verifyLearner\"");
@@ -158,7 +169,7 @@ async fn lrs_is_sent_all_that_is_known_and_nil_for_the_rest() {
 }
 
 #[tokio::test]
-async fn an_error_as_the_learners_code_is_a_problem_and_discloses_nobody() {
+async fn verify_error_code_returns_problem_and_no_learner() {
     for (code, status, problem_code) in [
         ("WSEC0001", 502, "lrs_rejected_request"),
         ("WSEC0003", 502, "lrs_credentials_rejected"),
@@ -170,7 +181,9 @@ async fn an_error_as_the_learners_code_is_a_problem_and_discloses_nobody() {
         ("WSEC4711", 502, "lrs_rejected_request"),
     ] {
         let xml = format!("<SearchedULN>3000000126</SearchedULN><ResponseCode>{code}</ResponseCode><FamilyName>Quillfeather</FamilyName>");
+
         let answer = verify(verified(&xml)).await;
+
         let problem = answer.problem(status, problem_code);
         assert_eq!((&problem["lrs"]["code"], &problem["outcomeUnknown"]), (&json!(code), &Value::Null), "{problem}");
         assert!(!answer.text.contains("Quillfeather") && !answer.text.contains("3000000126"), "{problem}");
@@ -178,30 +191,37 @@ async fn an_error_as_the_learners_code_is_a_problem_and_discloses_nobody() {
 }
 
 #[tokio::test]
-async fn an_answer_about_another_uln_or_without_an_outcome_discloses_nobody() {
+async fn verify_contradictory_response_returns_lrs_bad_response_and_no_learner() {
     let name = "<FamilyName>Quillfeather</FamilyName>";
     let code = "<ResponseCode>WSVRC001</ResponseCode>";
-    for (what, reply) in [
-        ("another ULN", verified(&format!("<SearchedULN>3000000258</SearchedULN>{code}{name}"))),
-        ("a ULN that is none", verified(&format!("<SearchedULN>3000000127</SearchedULN>{code}{name}"))),
-        ("an undocumented code for another ULN", verified("<SearchedULN>3000000258</SearchedULN><ResponseCode>WSVRC007</ResponseCode>")),
-        ("a match that is another learner", verified(&format!("{code}<ULN>3000000258</ULN>{name}"))),
-        ("a similar match that is another learner", verified(&format!("<ResponseCode>WSVRC003</ResponseCode><ULN>3000000258</ULN>{name}"))),
-        ("a match that names what does not fit", verified(&format!("{code}{name}<FailureFlag>VRF1</FailureFlag>"))),
+    for (case, reply) in [
+        ("another searched ULN", verified(&format!("<SearchedULN>3000000258</SearchedULN>{code}{name}"))),
+        ("a searched ULN that is not a ULN", verified(&format!("<SearchedULN>3000000127</SearchedULN>{code}{name}"))),
+        (
+            "another searched ULN, under an undocumented code",
+            verified("<SearchedULN>3000000258</SearchedULN><ResponseCode>WSVRC007</ResponseCode>"),
+        ),
+        ("a match with another learner's ULN", verified(&format!("{code}<ULN>3000000258</ULN>{name}"))),
+        (
+            "a similar match with another learner's ULN",
+            verified(&format!("<ResponseCode>WSVRC003</ResponseCode><ULN>3000000258</ULN>{name}")),
+        ),
+        ("a match with a flag of a difference", verified(&format!("{code}{name}<FailureFlag>VRF1</FailureFlag>"))),
         ("no code", verified(&format!("<SearchedULN>3000000126</SearchedULN>{name}"))),
         ("an empty code", verified(&format!("<ResponseCode/>{name}"))),
-        ("a nil code", verified(&format!("<ResponseCode i:nil=\"true\"/>{name}"))),
+        ("a code that is nil", verified(&format!("<ResponseCode i:nil=\"true\"/>{name}"))),
         ("two codes", verified(&format!("{code}{code}{name}"))),
-        ("a code beside the learner", answer(&format!("{code}<VerifiedLearner>{name}</VerifiedLearner>"))),
-        ("no learner", answer("")),
-        ("an empty learner", answer("<VerifiedLearner/>")),
-        ("a nil learner", answer("<VerifiedLearner i:nil=\"true\"/>")),
-        ("two learners", answer(&format!("<VerifiedLearner>{code}</VerifiedLearner><VerifiedLearner>{code}{name}</VerifiedLearner>"))),
-        ("another answer", Reply::Bytes(soap(200, &format!("<VerifiedLearner>{code}{name}</VerifiedLearner>")))),
+        ("a code beside the learner", response(&format!("{code}<VerifiedLearner>{name}</VerifiedLearner>"))),
+        ("no learner", response("")),
+        ("an empty learner", response("<VerifiedLearner/>")),
+        ("a learner that is nil", response("<VerifiedLearner i:nil=\"true\"/>")),
+        ("two learners", response(&format!("<VerifiedLearner>{code}</VerifiedLearner><VerifiedLearner>{code}{name}</VerifiedLearner>"))),
+        ("the content without its response element", Reply::Bytes(soap(200, &format!("<VerifiedLearner>{code}{name}</VerifiedLearner>")))),
     ] {
         let answer = verify(reply).await;
+
         let problem = answer.problem(502, "lrs_bad_response");
-        assert_eq!(problem["outcomeUnknown"], Value::Null, "{what}: {problem}");
-        assert!(!answer.text.contains("Quillfeather") && !answer.text.contains("3000000"), "{what}: {problem}");
+        assert_eq!(problem["outcomeUnknown"], Value::Null, "{case}: {problem}");
+        assert!(!answer.text.contains("Quillfeather") && !answer.text.contains("3000000"), "{case}: {problem}");
     }
 }

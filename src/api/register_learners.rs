@@ -115,6 +115,9 @@ pub async fn register_learner(
 }
 
 /// Searches for the learner after a registration with an unknown outcome. Returns `None` if no learner matches.
+///
+/// The search does not count against the rate limit `searches`. A caller cannot cause it at will: LRS's response must have been lost, and
+/// the body must be the same. The answer contains only the ULN of the learner that the caller asked to register, and no candidates.
 async fn find_registered(lrs: &Lrs, context: &RequestContext, registration: &RegisterLearner) -> Result<Option<RegisterResult>, Problem> {
     let found = lrs.call(context, &FindByDemographics::from(&registration.learner)).await?;
     match FindOutcome::from_code(&found.response_code) {

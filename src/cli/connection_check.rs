@@ -148,7 +148,7 @@ fn explain_untrusted_server(error: &reqwest::Error) -> Option<String> {
             (explanation, cause.to_string())
         }
         Some(_) => return None,
-        // The system's TLS (OpenSSL) gives the cause as text only. tests/renegotiation.rs fails if OpenSSL changes this text.
+        // The system's TLS (OpenSSL) gives the cause as text only. tests/renegotiation/native.rs fails if OpenSSL changes this text.
         None => {
             let cause = causes(error).map(ToString::to_string).find(|text| text.contains("certificate verify failed"))?;
             let has_any = |texts: [&str; 2]| texts.iter().any(|text| cause.contains(text));
@@ -169,7 +169,7 @@ static RENEGOTIATION_DETECTOR: RenegotiationDetector = RenegotiationDetector { r
 ///
 /// rustls 0.23 has no typed way to tell: it answers the request with a warning alert, reports that in its log alone, and goes on. What
 /// follows is the server's choice: OpenSSL sends a fatal alert, IIS resets the connection. The detector therefore reads the log of rustls.
-/// tests/renegotiation.rs connects to a server that renegotiates, and fails if rustls changes this log line.
+/// tests/renegotiation/mod.rs connects to a server that renegotiates, and fails if rustls changes this log line.
 struct RenegotiationDetector {
     refused: AtomicBool,
 }

@@ -38,7 +38,7 @@ pub(super) fn read(section: &AuditSection, base: &Path) -> Result<AuditSettings,
     let file = section.file.as_ref().map(|file| base.join(file));
     if let Some(file) = file.as_ref().filter(|_| section.enabled) {
         // Opened now, so that a file that cannot be written stops the start, not the first call.
-        if let Err(error) = std::fs::OpenOptions::new().create(true).append(true).open(file) {
+        if let Err(error) = file_watch::owner_only_options().create(true).append(true).open(file) {
             problems.push(format!("audit.file: {}: cannot be written: {error}", file.display()));
         }
     }

@@ -90,8 +90,12 @@ impl ServerCertificate {
         file_watch::watch("server certificate", self, Self::reload, log).await;
     }
 
-    /// Reloads the files. Returns `None` if they have not changed since they were read last.
-    fn reload(&mut self) -> Option<Result<(), String>> {
+    /// Reads the files once. Returns `None` if they have not changed since they were read last. [`ServerCertificate::watch`] does this
+    /// periodically, and logs each result once.
+    ///
+    /// # Errors
+    /// Returns the problem if the new files cannot be used. The pair in use stays.
+    pub fn reload(&mut self) -> Option<Result<(), String>> {
         let content = read_files(&self.certificate_file, &self.key_file);
         let content_digest = digest(&content);
         if content_digest == self.content_digest {

@@ -1,4 +1,4 @@
-//! The golden messages of batches: what each operation writes, byte by byte, and what it reads.
+//! The golden messages of batches: the request that each operation writes, byte by byte, and the response that it reads.
 
 use lrs_gateway::domain::{Achievement, BatchLearner, BatchLearnerToVerify, EmailAddress, Extensible, JobType, Personal, SubmissionType};
 use lrs_gateway::lrs::codes::LrsCode;
@@ -10,13 +10,13 @@ use lrs_gateway::schema::Scalar as _;
 use lrs_gateway::schema::deserialize::{FromDocument, from_json};
 use serde_json::json;
 
-use super::golden;
-use super::simulator::Soap;
-use crate::batch_soap_messages::{awarding, provider, says};
+use super::simulator::SoapClient;
+use super::{EMPTY_ACTION, golden};
+use crate::batch_soap_messages::{awarding_context, has_code, provider_context};
 use crate::support::contract::Contract;
 
-/// Their names in tests/golden, and LRS's service.
-const GOLDEN: [(&str, Service); 6] = [
+/// The names in tests/golden, and the services of LRS.
+const GOLDEN_MESSAGES: [(&str, Service); 6] = [
     ("submit-registration-batch", Service::Learner),
     ("get-registration-batch", Service::Learner),
     ("submit-verification-batch", Service::Learner),
@@ -26,13 +26,13 @@ const GOLDEN: [(&str, Service); 6] = [
 ];
 
 fn record<T: FromDocument>(json: &serde_json::Value) -> T {
-    from_json(json.to_string().as_bytes()).unwrap_or_else(|mistakes| panic!("{json}: {mistakes:?}"))
+    from_json(json.to_string().as_bytes()).unwrap_or_else(|errors| panic!("{json}: {errors:?}"))
 }
 
-/// The operation must write the golden request. Gives back what it reads from the golden response.
-fn hold<O: Operation>(name: &str, actor: &RequestContext, operation: &O) -> O::Response {
-    let written = operation.envelope(&MessageContext { request: actor, vendor: &Vendor::default() }).expect("legal");
-    assert_eq!(written, golden(name, "request.xml"), "{name}");
+/// Asserts that the operation writes the golden request. Returns the content of the golden response.
+fn assert_golden<O: Operation>(name: &str, request: &RequestContext, operation: &O) -> O::Response {
+    let message = operation.envelope(&MessageContext { request, vendor: &Vendor::default() }).expect("no illegal character");
+    assert_eq!(message, golden(name, "request.xml"), "{name}");
     read_response::<O>(200, "text/xml; charset=utf-8", golden(name, "response.xml").as_bytes())
         .unwrap_or_else(|error| panic!("{name}: {error:?}"))
 }
@@ -42,7 +42,7 @@ fn text(value: Option<&Personal<String>>) -> Option<&str> {
 }
 
 #[test]
-fn registration_batches_are_written_and_read_as_golden() {
+fn registration_batch_golden_messages_are_what_the_gateway_writes_and_reads() {
     let learners: [BatchLearner; 2] = [
         record(&json!({
             "uln": "3000000258", "misIdentifier": "STU-1 <&>", "title": "Ms", "givenName": "Zoë", "preferredGivenName": "Zo",
@@ -56,13 +56,16 @@ fn registration_batches_are_written_and_read_as_golden() {
         })),
         record(&json!({"givenName": "Li", "familyName": "Ng"})),
     ];
-    let submitted =
-        hold("submit-registration-batch", &provider(), &SubmitRegistrationBatch { job_type: JobType::Full, learners: &learners });
+    let submitted = assert_golden(
+        "submit-registration-batch",
+        &provider_context(),
+        &SubmitRegistrationBatch { job_type: JobType::Full, learners: &learners },
+    );
     assert_eq!((submitted.code().map_or("", LrsCode::as_str), submitted.accepted_job_id()), ("WSRC0007", Some(900_123)));
-    let output = hold("get-registration-batch", &provider(), &GetRegistrationBatch { job_id: 900_123 });
-    assert!(says(&output, "WSRC0009") && output.job_finished_date_time.is_some());
+    let output = assert_golden("get-registration-batch", &provider_context(), &GetRegistrationBatch { job_id: 900_123 });
+    assert!(has_code(&output, "WSRC0009") && output.job_finished_date_time.is_some());
     assert_eq!((output.new_learners_count, output.rejected_learners_count), (Some(1), Some(1)));
-    let [first, second] = &output.learner[..] else { panic!("two learners") };
+    let [first, second] = &output.learner[..] else { panic!("not two learners: {output:?}") };
     assert_eq!((text(first.mis_identifier.as_ref()), first.return_code.as_deref()), (Some("STU-1 <&>"), Some("RC999")));
     assert_eq!(first.uln.as_ref().map(Extensible::to_lrs).as_deref(), Some("3000000258"));
     assert_eq!(text(first.notes.as_ref()), Some("First line\r\nsecond line"));
@@ -70,7 +73,7 @@ fn registration_batches_are_written_and_read_as_golden() {
 }
 
 #[test]
-fn verification_batches_are_written_and_read_as_golden() {
+fn verification_batch_golden_messages_are_what_the_gateway_writes_and_reads() {
     let learners: [BatchLearnerToVerify; 2] = [
         record(&json!({"misIdentifier": "STU-1", "uln": "3000000266", "givenName": "Quill", "familyName": "Tirion",
             "dateOfBirth": "2004-02-28", "gender": "MALE"})),
@@ -78,20 +81,20 @@ fn verification_batches_are_written_and_read_as_golden() {
     ];
     let email = EmailAddress::parse("results@mail.example.com").expect("an address");
     let submission = SubmitVerificationBatch { notify_email: Some(&email), learners: &learners };
-    assert_eq!(hold("submit-verification-batch", &provider(), &submission).accepted_job_id(), Some(900_124));
-    let output = hold("get-verification-batch", &provider(), &GetVerificationBatch { job_id: 900_124 });
-    let told: Vec<_> = output
+    assert_eq!(assert_golden("submit-verification-batch", &provider_context(), &submission).accepted_job_id(), Some(900_124));
+    let output = assert_golden("get-verification-batch", &provider_context(), &GetVerificationBatch { job_id: 900_124 });
+    let results: Vec<_> = output
         .verified_learner
         .iter()
         .map(|learner| {
             (text(learner.mis_identifier.as_ref()), learner.response_code.as_ref().map_or("", LrsCode::as_str), learner.failure_flag.len())
         })
         .collect();
-    assert_eq!(told, [(Some("STU-1"), "WSVRC005", 2), (None, "WSVRC006", 0)]);
+    assert_eq!(results, [(Some("STU-1"), "WSVRC005", 2), (None, "WSVRC006", 0)]);
 }
 
 #[test]
-fn achievement_batches_are_written_and_read_as_golden() {
+fn achievement_batch_golden_messages_are_what_the_gateway_writes_and_reads() {
     let achievements: [Achievement; 2] = [
         record(&json!({"action": "UPDATE", "actionDate": "2025-07-01", "actionReason": "Regraded <after> appeal",
             "achievementAwardDate": "2025-06-30", "uln": "3000000126", "givenName": "Ana", "familyName": "O'Neill",
@@ -108,8 +111,8 @@ fn achievement_batches_are_written_and_read_as_golden() {
         achievements: &achievements,
         codes: &AchievementCodes::default(),
     };
-    assert_eq!(hold("submit-achievement-batch", &awarding(), &submission).accepted_job_id(), Some(70_123));
-    let job = hold("get-achievement-batch", &awarding(), &GetAchievementBatch { job_id: 70_123 }).job.expect("a job");
+    assert_eq!(assert_golden("submit-achievement-batch", &awarding_context(), &submission).accepted_job_id(), Some(70_123));
+    let job = assert_golden("get-achievement-batch", &awarding_context(), &GetAchievementBatch { job_id: 70_123 }).job.expect("a job");
     let counts = [job.job_id, job.achievements_updated, job.learner_data_errors, job.number_of_records];
     assert_eq!(counts, [70_123, 1, 1, 2].map(Some));
     assert_eq!(job.percentage_successful_records.as_deref(), Some("50"));
@@ -118,22 +121,22 @@ fn achievement_batches_are_written_and_read_as_golden() {
 }
 
 #[test]
-fn the_golden_messages_of_batches_are_valid() {
+fn batch_golden_messages_are_valid() {
     let Some(contract) = Contract::from_env() else { return };
-    for (name, service) in GOLDEN {
+    for (name, service) in GOLDEN_MESSAGES {
         contract.check_request(service, &[(format!("{name}.request"), golden(name, "request.xml"))]);
-        contract.check_answer(service, &[(format!("{name}.response"), golden(name, "response.xml"))]);
+        contract.check_response(service, &[(format!("{name}.response"), golden(name, "response.xml"))]);
     }
 }
 
 #[tokio::test]
-async fn the_simulator_takes_the_golden_requests_of_batches() {
-    let (lrs, contract) = (Soap::start(), Contract::from_env());
-    for (name, service) in GOLDEN {
-        let (status, answer) = lrs.call("POST", service.path(), Some("\"\""), &golden(name, "request.xml")).await;
-        assert!(status == 200 && !answer.contains(">WSEC"), "{name}: {status} {answer}");
+async fn batch_golden_requests_are_accepted_by_the_simulator() {
+    let (simulator, contract) = (SoapClient::start(), Contract::from_env());
+    for (name, service) in GOLDEN_MESSAGES {
+        let (status, response) = simulator.call("POST", service.path(), EMPTY_ACTION, &golden(name, "request.xml")).await;
+        assert!(status == 200 && !response.contains(">WSEC"), "{name}: {status} {response}");
         if let Some(contract) = &contract {
-            contract.check_answer(service, &[(name.to_owned(), answer)]);
+            contract.check_response(service, &[(name.to_owned(), response)]);
         }
     }
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# The image: built from the Dockerfile, looked into, and run as strictly as Kubernetes would: as its numeric user, with a read-only root,
-# without capabilities, in a network of its own. Calls come from outside. Where no registry can be reached, it is built on a stand-in of
-# its base (stand-in-base.sh).
+# Builds the image from the Dockerfile, inspects it, and runs it with the restrictions that Kubernetes would apply: with its numeric user,
+# a read-only root file system, no capabilities, and its own network. Without a container registry, the image is built on a substitute of
+# its base image (stand-in-base.sh).
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 work=$PWD/target/deploy
@@ -10,13 +10,13 @@ not_run() { echo "$*" | tee -a "$work/not-run"; }
 fail() { echo "FAILED: $*" >&2; exit 1; }
 ok() { echo "  ok: $*"; }
 
-[ "$(id -u)" = 0 ] || { not_run "the image: building it here takes root"; exit 0; }
+[ "$(id -u)" = 0 ] || { not_run "image: building it needs root"; exit 0; }
 export PATH=$PATH:/usr/sbin
 for program in buildah podman runc; do
-    command -v $program >/dev/null || { not_run "the image: there is no $program"; exit 0; }
+    command -v $program >/dev/null || { not_run "image: $program is not installed"; exit 0; }
 done
 
-# A store of our own, that goes away with target/; and settings that fit a machine which is a container itself.
+# The image storage is below target/. The settings work on a machine that is itself a container.
 mkdir -p "$work/storage" "$work/containers-run"
 cat >"$work/storage.conf" <<END
 [storage]
@@ -36,41 +36,41 @@ network_backend = "netavark"
 END
 export CONTAINERS_STORAGE_CONF=$work/storage.conf CONTAINERS_CONF=$work/containers.conf
 
-# --- build
+# Build the image.
 base=$(sed -n 's/^FROM \([^ ]*\) AS build$/\1/p' Dockerfile)
 if buildah images "docker.io/library/$base" >/dev/null 2>&1; then
-    echo "base: $base is here already"
+    echo "base image: $base, already in the storage"
 elif timeout 30 buildah pull --quiet "docker.io/library/$base" >/dev/null 2>&1; then
-    echo "base: $base, from its registry"
+    echo "base image: $base, from its registry"
 else
     tests/deploy/stand-in-base.sh "$base"
 fi
 if [ -e "$work/base/complete" ]; then
-    not_run "the image was built on a stand-in of $base (Debian's packages and this machine's Rust), not on the public image: no registry can be reached"
+    not_run "image: built on a substitute of $base (Debian packages and the Rust toolchain of this machine), because no registry can be reached"
 fi
 nice buildah build --quiet --isolation chroot --format docker --layers --pull-never --network host \
     --build-arg REVISION="$(git rev-parse HEAD)" --build-arg CREATED="$(git log -1 --format=%cI)" --tag $image . >"$work/build.log" 2>&1 ||
-    { tail -40 "$work/build.log"; fail "it cannot be built"; }
-ok "built"
+    { tail -40 "$work/build.log"; fail "the image cannot be built"; }
+ok "the image was built"
 
-# --- look into it
-say() { podman image inspect --format "$1" $image; }
-[ "$(say '{{.Config.User}}')" = 65532:65532 ] || fail "it has another user: $(say '{{.Config.User}}')"
-# Any revision of ours: buildah 1.28 takes labels from its cache, whatever the arguments are now.
-git cat-file -e "$(say '{{index .Config.Labels "org.opencontainers.image.revision"}}')^{commit}" || fail "the label of its revision"
-[ -n "$(say '{{index .Config.Labels "org.opencontainers.image.version"}}')" ] || fail "the label of its version"
+# Inspect the image.
+image_field() { podman image inspect --format "$1" $image; }
+[ "$(image_field '{{.Config.User}}')" = 65532:65532 ] || fail "the image has another user: $(image_field '{{.Config.User}}')"
+# Any revision of this repository is accepted, because buildah 1.28 takes labels from its cache, even if the build arguments changed.
+git cat-file -e "$(image_field '{{index .Config.Labels "org.opencontainers.image.revision"}}')^{commit}" || fail "the label of the revision names no commit of this repository"
+[ -n "$(image_field '{{index .Config.Labels "org.opencontainers.image.version"}}')" ] || fail "the label of the version is empty"
 container=$(buildah from --pull-never $image)
 root=$(buildah mount "$container")
 trap 'buildah rm "$container" >/dev/null' EXIT
-echo "  what is in it ($(du -sh "$root" | cut -f1)):"
+echo "  files of the image ($(du -sh "$root" | cut -f1)):"
 (cd "$root" && find . -type f | sort | sed 's/^\./    /')
 executables=$(cd "$root" && find . -type f -perm /111 ! -name '*.so*' | sort)
-[ "$executables" = ./usr/local/bin/lrs-gateway ] || fail "programs in it: $executables"
-[ -z "$(find "$root" -perm /6000 -o -user 65532 | head -1)" ] || fail "something in it belongs to its user, or changes users"
-ok "one program, no shell, and nothing that its user could change"
+[ "$executables" = ./usr/local/bin/lrs-gateway ] || fail "the image has these executables: $executables"
+[ -z "$(find "$root" -perm /6000 -o -user 65532 | head -1)" ] || fail "the image has a file that belongs to its user, or a setuid or setgid file"
+ok "the image has one program, no shell, and no file that its user can change"
 
-# --- run it
+# Run the image.
 if ! tests/deploy/run-image.sh $image; then
     [ ! -e "$work/no-containers" ] || { tests/deploy/chroot-image.sh "$root"; exit; }
-    fail "see above"
+    fail "the image does not run correctly: see the message above"
 fi

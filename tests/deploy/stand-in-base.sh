@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# Makes a stand-in for the image the Dockerfile builds with, where no container registry can be reached: the same Debian from its package
-# mirror, a C compiler, and the Rust that is installed here, under the name of the public image. Needs root, debootstrap and buildah.
+# Builds a substitute for the base image of the Dockerfile, for machines that cannot reach a container registry. The substitute has the
+# same Debian release, from its package mirror, a C compiler, and the Rust toolchain of this machine. It gets the name of the public
+# image. Needs root, debootstrap and buildah.
 #
-#   stand-in-base.sh NAME      NAME is what stands behind FROM, such as rust:1.95.0-bookworm
+#   stand-in-base.sh NAME      NAME is the image in the FROM line, such as rust:1.95.0-bookworm
 set -euo pipefail
 name=$1
 suite=${name##*-}
@@ -12,10 +13,11 @@ if [ ! -e "$root/complete" ]; then
     rm -rf "$root"
     nice debootstrap --variant=minbase --include=gcc,libc6-dev,ca-certificates "$suite" "$root" http://deb.debian.org/debian >target/deploy/debootstrap.log
     rm -rf "$root"/var/cache/apt/archives/*.deb
-    # The toolchain, where the public image has its own; authorities, if this machine trusts its own (a proxy, for instance).
+    # The toolchain goes to the paths of the public image. The CA certificates of this machine are copied because it may trust additional
+    # authorities, such as that of a proxy.
     mkdir -p "$root/usr/local/rust" "$root/usr/local/cargo/bin"
-    into=$PWD/$root/usr/local/rust
-    (cd "$(rustc --print sysroot)" && cp -a --parents bin lib/lib*.so* lib/rustlib/"$(rustc -vV | sed -n 's/^host: //p')" "$into/")
+    toolchain=$PWD/$root/usr/local/rust
+    (cd "$(rustc --print sysroot)" && cp -a --parents bin lib/lib*.so* lib/rustlib/"$(rustc -vV | sed -n 's/^host: //p')" "$toolchain/")
     ln -sf /usr/local/rust/bin/cargo /usr/local/rust/bin/rustc "$root/usr/local/cargo/bin/"
     cp -L /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/"
     touch "$root/complete"

@@ -1,4 +1,4 @@
-"""Renders the chart's sandbox and writes its ConfigMap and Secrets as the files that a pod would see, and the script of `helm test`."""
+"""Renders the chart's sandbox. Writes its ConfigMap and Secrets as files, as a pod has them, and the script of `helm test`."""
 
 import base64
 import shutil
@@ -22,7 +22,7 @@ for volume in pod["volumes"]:
     for source in sources:
         name = ("Secret", source["secret"]["name"]) if "secret" in source else ("ConfigMap", source["configMap"]["name"])
         if name not in objects:
-            assert source["secret"]["optional"], f"{name} is not there"
+            assert source["secret"]["optional"], f"{name} was not rendered"
             continue
         files = {key: base64.b64decode(value) for key, value in objects[name].get("data", {}).items()} if name[0] == "Secret" else {}
         texts = objects[name].get("stringData" if name[0] == "Secret" else "data", {})

@@ -1,20 +1,29 @@
-//! The page of LRS's codes: what they are is in `lrs::codes`, what callers get follows from the code that answers them.
+//! The page of LRS codes: the codes are those of `lrs::codes`, and what callers get is what the gateway answers.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use lrs_gateway::api::batches::registration::RegistrationOutcome;
 use lrs_gateway::api::find_learners::FindOutcome;
 use lrs_gateway::api::learning_events::LearningEventsOutcome;
 use lrs_gateway::api::register_learners::{RegisterOutcome, UpdateOutcome};
 use lrs_gateway::api::verify_learners::VerifyOutcome;
+use lrs_gateway::batches::BatchSettings;
 use lrs_gateway::lrs::codes::{DOCUMENTED_CODES, LrsCode};
 use lrs_gateway::lrs::{CallError, LrsError};
 use lrs_gateway::problem::Problem;
+use serde_json::{Value, json};
 
 use super::assert_ends_with;
+use crate::support::batches::{batch_output_response, expect_accepted, full_registration, learners, submit_batch_response};
+use crate::support::fake_server::Reply;
+use crate::support::gateway::{Options, fast_batches};
+use crate::support::{FakeServer, TestGateway};
 
-/// The outcomes of every operation that has some of its own.
+const REGISTRATION_BATCHES: &str = "/v1/registration-batches";
+
+/// The outcomes of each operation that has outcomes of its own.
 const OUTCOMES: [(&str, &[(&str, &str)]); 7] = [
     ("findLearnerByUln", FindOutcome::LRS_CODES),
     ("findLearnersByDemographics", FindOutcome::LRS_CODES),
@@ -25,50 +34,120 @@ const OUTCOMES: [(&str, &[(&str, &str)]); 7] = [
     ("getRegistrationBatchResults", RegistrationOutcome::LRS_CODES),
 ];
 
-/// What becomes of a part of a batch whose job LRS answers so about.
-const PARTS: [(&str, &str); 8] = [
-    ("WSRC0007", "a part that is `SUBMITTED`"),
-    ("WSRC0008", "a part that is `SUBMITTED`"),
-    ("WSRC0009", "a part that is `COMPLETE`"),
-    ("WSRC0010", "a part that has `FAILED`, `JOB_FAILED`"),
-    ("WSRC0017", "a part that has `FAILED`, `LRS_REJECTED`"),
-    ("WSRC0018", "a part that has `FAILED`, `JOB_UNKNOWN`"),
-    ("WSRC0030", "a part that has `FAILED`, `LRS_REJECTED`"),
-    ("WSRC0043", "a part that has `FAILED`, `LRS_CREDENTIALS_REJECTED`"),
+/// A code in LRS's responses about batches, and the part of a batch after it.
+struct PartCode {
+    code: &'static str,
+    response: BatchResponse,
+    status: &'static str,
+    /// The reason of a part that has failed.
+    reason: Option<&'static str>,
+}
+
+/// A response of LRS about a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum BatchResponse {
+    /// To the submission, with a job.
+    Accepted,
+    /// To the submission, without a job.
+    Rejected,
+    /// To a poll for the results.
+    Output,
+    /// To a poll for the results of a job that was submitted outside the gateway.
+    OutputOfTrackedJob,
+}
+
+const PART_CODES: [PartCode; 8] = [
+    part_code("WSRC0007", BatchResponse::Accepted, "SUBMITTED", None),
+    part_code("WSRC0008", BatchResponse::Output, "SUBMITTED", None),
+    part_code("WSRC0009", BatchResponse::Output, "COMPLETE", None),
+    part_code("WSRC0010", BatchResponse::Output, "FAILED", Some("JOB_FAILED")),
+    part_code("WSRC0017", BatchResponse::Rejected, "FAILED", Some("LRS_REJECTED")),
+    part_code("WSRC0018", BatchResponse::OutputOfTrackedJob, "FAILED", Some("JOB_UNKNOWN")),
+    part_code("WSRC0030", BatchResponse::Rejected, "FAILED", Some("LRS_REJECTED")),
+    part_code("WSRC0043", BatchResponse::Rejected, "FAILED", Some("LRS_CREDENTIALS_REJECTED")),
 ];
 
+const fn part_code(code: &'static str, response: BatchResponse, status: &'static str, reason: Option<&'static str>) -> PartCode {
+    PartCode { code, response, status, reason }
+}
+
 #[test]
-fn the_page_of_codes_is_what_the_gateway_makes_of_them() {
+fn lrs_codes_page_has_every_code_with_its_answer() {
     let mut table = String::from("\n| code | meaning | what the caller gets | what to do next |\n|---|---|---|---|\n");
     for entry in DOCUMENTED_CODES {
-        let told = what_the_caller_gets(entry.code);
-        writeln!(table, "| `{}` | {} | {told} | {} |", entry.code, entry.meaning, entry.advice).expect("text");
+        writeln!(table, "| `{}` | {} | {} | {} |", entry.code, entry.meaning, answer_to(entry.code), entry.advice).expect("text");
     }
     assert_ends_with("docs/LRS-CODES.md", "codes", &table);
 }
 
+/// Returns the text of the column "what the caller gets".
+fn answer_to(code: &str) -> String {
+    if let Some(PartCode { status, reason, .. }) = PART_CODES.iter().find(|part| part.code == code) {
+        return reason.map_or_else(|| format!("a part that is `{status}`"), |reason| format!("a part that has `{status}`, `{reason}`"));
+    }
+    if let Some(error) = LrsError::from_code(&LrsCode::new(code)) {
+        let problem = Problem::from(CallError { error, outcome_unknown: false }).code().entry();
+        return format!("{} `{}`", problem.status, problem.code);
+    }
+    let mut operations_by_outcome: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for (operation, outcomes) in OUTCOMES {
+        for (outcome, _) in outcomes.iter().filter(|(_, lrs_code)| *lrs_code == code) {
+            operations_by_outcome.entry(*outcome).or_default().push(format!("`{operation}`"));
+        }
+    }
+    if operations_by_outcome.is_empty() {
+        return "`OTHER`".to_owned();
+    }
+    let outcomes = operations_by_outcome.iter().map(|(outcome, operations)| format!("`{outcome}` from {}", operations.join(", ")));
+    outcomes.collect::<Vec<_>>().join("; ")
+}
+
 #[test]
-fn every_outcome_has_a_documented_code() {
-    for (name, code) in OUTCOMES.iter().flat_map(|(_, outcomes)| *outcomes) {
-        assert!(DOCUMENTED_CODES.iter().any(|entry| entry.code == *code), "{name} {code}");
-        assert_eq!(LrsError::from_code(&LrsCode::new(*code)), None, "{name} {code}");
+fn lrs_codes_of_outcomes_are_documented_and_no_errors() {
+    for (outcome, code) in OUTCOMES.iter().flat_map(|(_, outcomes)| *outcomes) {
+        assert!(DOCUMENTED_CODES.iter().any(|entry| entry.code == *code), "{outcome} {code}");
+        assert_eq!(LrsError::from_code(&LrsCode::new(*code)), None, "{outcome} {code}");
     }
 }
 
-fn what_the_caller_gets(code: &str) -> String {
-    if let Some((_, part)) = PARTS.iter().find(|(lrs, _)| *lrs == code) {
-        return (*part).to_owned();
+#[tokio::test]
+async fn lrs_codes_of_batches_lead_to_the_documented_part_status() {
+    for PartCode { code, response, status, reason } in PART_CODES {
+        let part = part_after(code, response).await;
+        assert_eq!((&part["status"], &part["reason"]), (&json!(status), &json!(reason)), "{code}: {part}");
     }
-    if let Some(failure) = LrsError::from_code(&LrsCode::new(code)) {
-        let row = Problem::from(CallError { error: failure, outcome_unknown: false }).code().entry();
-        return format!("{} `{}`", row.status, row.code);
+}
+
+/// Returns the state of a batch's part after LRS has sent this response with this code.
+async fn part_after(code: &'static str, response: BatchResponse) -> Value {
+    let lrs = FakeServer::start(move |request| {
+        let code = format!("<ResponseCode>{code}</ResponseCode>");
+        let accepted = "<ResponseCode>WSRC0007</ResponseCode><JobID>900123</JobID>";
+        Reply::Bytes(match response {
+            _ if request.body.contains(":GetSubmitBatchOutput") => batch_output_response(&code),
+            BatchResponse::Accepted => submit_batch_response(&format!("{code}<JobID>900123</JobID>")),
+            BatchResponse::Rejected => submit_batch_response(&format!("{code}<JobID>0</JobID>")),
+            BatchResponse::Output | BatchResponse::OutputOfTrackedJob => submit_batch_response(accepted),
+        })
+    });
+    let options = Options { batches: batch_settings(response), ..Options::default() };
+    let gateway = TestGateway::with(&lrs.url(), options);
+    let caller = gateway.caller();
+    let answer = if response == BatchResponse::OutputOfTrackedJob {
+        caller.post(&format!("{REGISTRATION_BATCHES}/track"), &json!({"lrsJobId": "900123"})).await
+    } else {
+        caller.post(REGISTRATION_BATCHES, &full_registration(&learners(1))).await
+    };
+    let batch = expect_accepted(&caller, &answer);
+    // The part has the code of the last response that the gateway has processed.
+    let state = batch.wait_for_state(code, |state| state["parts"][0]["lrsCode"] == code).await;
+    state["parts"][0].clone()
+}
+
+/// After the response to the submission, the test reads the part before the gateway polls.
+fn batch_settings(response: BatchResponse) -> BatchSettings {
+    if response == BatchResponse::Accepted {
+        return BatchSettings { initial_poll_interval: Duration::from_secs(3600), ..fast_batches() };
     }
-    let mut outcomes: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-    for (operation, table) in OUTCOMES {
-        for (name, _) in table.iter().filter(|(_, lrs)| *lrs == code) {
-            outcomes.entry(*name).or_default().push(format!("`{operation}`"));
-        }
-    }
-    let told: Vec<String> = outcomes.iter().map(|(name, operations)| format!("`{name}` from {}", operations.join(", "))).collect();
-    if told.is_empty() { "`OTHER`".to_owned() } else { told.join("; ") }
+    fast_batches()
 }

@@ -1,4 +1,4 @@
-//! Maintenance that was announced, and how LRS is said to be.
+//! Announced maintenance, and the status of LRS as observed by the gateway.
 
 use std::time::{Duration, Instant};
 
@@ -9,195 +9,232 @@ use lrs_gateway::lrs::maintenance::MaintenanceWindow;
 use lrs_gateway::simulator::{Fault, FaultStep};
 use serde_json::{Value, json};
 
-use super::{EVENTS, FIND, REGISTER, ana, awarding, newcomer, status, statuses};
-use crate::support::batches::{learners, submit};
+use super::{EVENTS, FIND, REGISTER, ana, awarding_caller, lrs_status, lrs_statuses, unregistered_learner};
+use crate::support::batches::{full_registration, learners, submit};
 use crate::support::gateway::Options;
 use crate::support::{SimulatedLrs, TestGateway};
 
 const NOTE: &str = "Yearly maintenance of LRS: see its website.";
+const FIND_ELEMENT: &str = "FindLearnerByULN";
 
-/// A window that began an hour ago and will be over in this time.
-fn until(rest: Duration) -> MaintenanceWindow {
+/// Returns a maintenance window that started an hour ago and ends after this time.
+fn window_ending_in(remaining: Duration) -> MaintenanceWindow {
     let now = Timestamp::now();
-    let rest = SignedDuration::try_from(rest).expect("not for ever");
-    MaintenanceWindow { starts_at: now - SignedDuration::from_hours(1), ends_at: now + rest, note: Some(NOTE.to_owned()) }
+    let remaining = SignedDuration::try_from(remaining).expect("the duration is short");
+    MaintenanceWindow { starts_at: now - SignedDuration::from_hours(1), ends_at: now + remaining, note: Some(NOTE.to_owned()) }
 }
 
-fn announced(window: &MaintenanceWindow) -> Options {
+fn with_maintenance(window: &MaintenanceWindow) -> Options {
     Options { maintenance: vec![window.clone()], ..Options::default() }
 }
 
-fn nothing_came(lrs: &SimulatedLrs) {
-    let counted = lrs.simulator.request_counts();
-    assert!(counted.is_empty(), "{counted:?}");
+fn assert_no_requests(lrs: &SimulatedLrs) {
+    let counts = lrs.simulator.request_counts();
+    assert!(counts.is_empty(), "{counts:?}");
+}
+
+/// Returns a timestamp of an answer.
+fn timestamp(object: &Value, name: &str) -> Timestamp {
+    object[name].as_str().and_then(|text| text.parse().ok()).unwrap_or_else(|| panic!("{name} is not a timestamp: {object}"))
+}
+
+/// Returns `true` if two timestamps are equal but for rounding.
+fn is_same_time(first: Timestamp, second: Timestamp) -> bool {
+    first.duration_since(second).abs() < SignedDuration::from_millis(1)
 }
 
 #[tokio::test]
-async fn during_announced_maintenance_callers_are_told_until_when_and_nothing_is_sent() {
+async fn maintenance_window_calls_return_lrs_maintenance_with_its_end_and_send_nothing() {
     let lrs = SimulatedLrs::start();
-    let window = until(Duration::from_secs(600));
-    let gateway = TestGateway::with(&lrs.url(), announced(&window));
-    for (path, body) in [(FIND, ana()), (EVENTS, ana()), (REGISTER, newcomer(0).0), ("/v1/learners/obtain-uln", newcomer(0).0)] {
+    let window = window_ending_in(Duration::from_secs(600));
+    let gateway = TestGateway::with(&lrs.url(), with_maintenance(&window));
+    let registration = unregistered_learner(0).0;
+    for (path, body) in [(FIND, ana()), (EVENTS, ana()), (REGISTER, registration.clone()), ("/v1/learners/obtain-uln", registration)] {
         let answer = gateway.caller().post(path, &body).await;
         let problem = answer.problem(503, "lrs_maintenance");
-        let wait: u64 = answer.header("retry-after").parse().expect("seconds");
-        assert!((570..=600).contains(&wait), "{path}: {wait}");
+        let retry_after: u64 = answer.header("retry-after").parse().expect("Retry-After has seconds");
+        assert!((570..=600).contains(&retry_after), "{path}: {retry_after}");
         assert!(problem["detail"].as_str().is_some_and(|detail| detail.contains(&window.ends_at.to_string())), "{path}: {problem}");
         assert_eq!((&problem["retryable"], &problem["outcomeUnknown"]), (&json!(true), &Value::Null), "{path}: {problem}");
     }
-    nothing_came(&lrs);
+    assert_no_requests(&lrs);
 }
 
 #[tokio::test]
-async fn nobody_is_asked_to_wait_for_more_than_a_day() {
+async fn maintenance_window_longer_than_a_day_limits_retry_after_to_a_day() {
     let lrs = SimulatedLrs::start();
-    let gateway = TestGateway::with(&lrs.url(), announced(&until(Duration::from_secs(14 * 24 * 60 * 60))));
+    let gateway = TestGateway::with(&lrs.url(), with_maintenance(&window_ending_in(Duration::from_secs(14 * 24 * 60 * 60))));
     let answer = gateway.caller().post(FIND, &ana()).await;
     answer.problem(503, "lrs_maintenance");
     assert_eq!(answer.header("retry-after"), "86400");
 }
 
 #[tokio::test]
-async fn a_request_that_is_wrong_is_told_so_during_maintenance_too() {
+async fn maintenance_window_invalid_request_returns_validation_failed() {
     let lrs = SimulatedLrs::start();
-    let gateway = TestGateway::with(&lrs.url(), announced(&until(Duration::from_secs(600))));
+    let gateway = TestGateway::with(&lrs.url(), with_maintenance(&window_ending_in(Duration::from_secs(600))));
     gateway.caller().post(FIND, &json!({"uln": "3000000127"})).await.problem(422, "validation_failed");
 }
 
 #[tokio::test]
-async fn maintenance_that_is_over_or_still_to_come_is_none() {
+async fn maintenance_window_in_past_or_future_has_no_effect() {
     let lrs = SimulatedLrs::start();
     let now = Timestamp::now();
-    let window = |from: i64, until: i64| {
-        let at = |minutes| now + SignedDuration::from_mins(minutes);
-        MaintenanceWindow { starts_at: at(from), ends_at: at(until), note: None }
+    let window = |starts_in_minutes, ends_in_minutes| MaintenanceWindow {
+        starts_at: now + SignedDuration::from_mins(starts_in_minutes),
+        ends_at: now + SignedDuration::from_mins(ends_in_minutes),
+        note: None,
     };
     let maintenance = vec![window(-120, -60), window(60, 120)];
     let gateway = TestGateway::with(&lrs.url(), Options { maintenance, ..Options::default() });
     assert_eq!(gateway.caller().post(FIND, &ana()).await.status, 200);
-    assert_eq!(statuses(&gateway).await, ["AVAILABLE"; 4]);
+    assert_eq!(lrs_statuses(&gateway).await, ["AVAILABLE"; 4]);
 }
 
 #[tokio::test]
-async fn a_batch_is_accepted_during_announced_maintenance_and_done_by_itself_after_it() {
+async fn maintenance_window_batch_is_accepted_kept_longer_and_sent_after_it() {
     let lrs = SimulatedLrs::start();
     lrs.simulator.set_job_duration(Duration::ZERO);
-    // It lasts longer than a batch is followed: that time is not counted.
-    let (window, horizon) = (until(Duration::from_secs(3)), Duration::from_secs(2));
-    let begun = Instant::now();
-    let options = announced(&window);
-    let jobs = BatchSettings { tracking_timeout: horizon, maintenance: options.maintenance.clone(), ..options.jobs };
-    let kept = horizon + jobs.retention;
-    let gateway = TestGateway::with(&lrs.url(), Options { jobs, ..options });
+    // The window is longer than the tracking timeout: maintenance does not count towards the timeout.
+    let (window, tracking_timeout) = (window_ending_in(Duration::from_secs(3)), Duration::from_secs(2));
+    let options = with_maintenance(&window);
+    let batches = BatchSettings { tracking_timeout, maintenance: options.maintenance.clone(), ..options.batches };
+    let lifetime_without_maintenance = tracking_timeout + batches.retention;
+    let gateway = TestGateway::with(&lrs.url(), Options { batches, ..options });
     let caller = gateway.caller();
-    let batch = submit(&caller, "registration-batches", &json!({"jobType": "FULL", "learners": learners(3)})).await;
-    let held = loop {
-        let state = batch.state().await;
-        if state["parts"][0].get("reason").is_some() {
-            break state;
-        }
-        assert!(begun.elapsed() < Duration::from_secs(2), "it is not said why it waits: {state}");
-    };
-    let part = &held["parts"][0];
-    assert_eq!((&part["status"], &part["reason"]), (&json!("WAITING"), &json!("LRS_MAINTENANCE")), "{held}");
-    assert_eq!(held["status"], "ACCEPTED", "{held}");
-    let moment = |name: &str| held[name].as_str().and_then(|text| text.parse::<Timestamp>().ok()).expect(name);
-    let expires = Duration::try_from(moment("expiresAt").duration_since(moment("createdAt"))).expect("later");
-    assert!(expires > kept + Duration::from_secs(2), "it is kept as much longer: {held}");
-    for service in status(&gateway).await["services"].as_array().expect("services") {
+
+    // During the window the batch waits.
+    let batch = submit(&caller, "registration-batches", &full_registration(&learners(3))).await;
+    let waiting = batch.wait_for_state("a reason why the part waits", |state| state["parts"][0].get("reason").is_some()).await;
+    assert!(Timestamp::now() < window.ends_at, "the reason is stated during the window: {waiting}");
+    let part = &waiting["parts"][0];
+    assert_eq!((&part["status"], &part["reason"]), (&json!("WAITING"), &json!("LRS_MAINTENANCE")), "{waiting}");
+    assert_eq!(waiting["status"], "ACCEPTED", "{waiting}");
+    let lifetime = timestamp(&waiting, "expiresAt").duration_since(timestamp(&waiting, "createdAt"));
+    let lifetime = Duration::try_from(lifetime).expect("the batch expires after its creation");
+    assert!(lifetime > lifetime_without_maintenance + Duration::from_secs(2), "the maintenance extends the lifetime: {waiting}");
+    for service in lrs_status(&gateway).await["services"].as_array().expect("the answer lists the services") {
         assert_eq!(service["status"], "MAINTENANCE");
     }
     if Timestamp::now() < window.ends_at {
-        nothing_came(&lrs);
+        assert_no_requests(&lrs);
     }
-    let state = batch.wait_for_status("COMPLETE").await;
-    assert!(Timestamp::now() >= window.ends_at, "not before: {state}");
-    assert!(state["parts"][0].get("reason").is_none(), "{state}");
+
+    // After the window it is sent.
+    let complete = batch.wait_for_status("COMPLETE").await;
+    assert!(Timestamp::now() >= window.ends_at, "the batch completes after the window: {complete}");
+    assert!(complete["parts"][0].get("reason").is_none(), "{complete}");
     assert_eq!(lrs.simulator.request_count("SubmitBatch"), 1);
     assert_eq!(caller.post(FIND, &ana()).await.status, 200);
 }
 
 #[tokio::test]
-async fn announced_maintenance_is_told_with_its_beginning_its_end_and_what_the_operator_says() {
+async fn lrs_status_maintenance_window_returns_start_end_and_note_until_its_end() {
     let lrs = SimulatedLrs::start();
-    let window = until(Duration::from_millis(1500));
-    let gateway = TestGateway::with(&lrs.url(), announced(&window));
-    let during = status(&gateway).await;
+    let window = window_ending_in(Duration::from_millis(1500));
+    let gateway = TestGateway::with(&lrs.url(), with_maintenance(&window));
+
+    let during = lrs_status(&gateway).await;
     assert_eq!(during["status"], "MAINTENANCE");
-    let same = |told: &Value, moment: Timestamp| {
-        let told: Timestamp = told.as_str().expect("a moment").parse().expect("RFC 3339");
-        told.duration_since(moment).abs() < SignedDuration::from_millis(1)
-    };
-    let services = during["services"].as_array().expect("services");
+    let services = during["services"].as_array().expect("the answer lists the services");
     assert_eq!(services.len(), 3);
     for service in services {
         assert_eq!((&service["status"], &service["note"]), (&json!("MAINTENANCE"), &json!(NOTE)), "{service}");
-        assert!(same(&service["since"], window.starts_at) && same(&service["until"], window.ends_at), "{service}");
+        assert!(is_same_time(timestamp(service, "since"), window.starts_at), "{service}");
+        assert!(is_same_time(timestamp(service, "until"), window.ends_at), "{service}");
     }
+
     let after = loop {
-        let status = status(&gateway).await;
+        let status = lrs_status(&gateway).await;
         if Timestamp::now() >= window.ends_at && status["status"] != "MAINTENANCE" {
             break status;
         }
-        assert!(Timestamp::now() < window.ends_at + SignedDuration::from_secs(5), "it is never over");
+        assert!(Timestamp::now() < window.ends_at + SignedDuration::from_secs(5), "timed out waiting for the end of the window");
         tokio::time::sleep(Duration::from_millis(10)).await;
     };
     assert_eq!(after["status"], "AVAILABLE");
-    for service in after["services"].as_array().expect("services") {
-        assert!(same(&service["since"], window.ends_at), "{service}");
+    for service in after["services"].as_array().expect("the answer lists the services") {
+        assert!(is_same_time(timestamp(service, "since"), window.ends_at), "{service}");
         assert!(service.get("until").is_none() && service.get("note").is_none(), "{service}");
     }
-    nothing_came(&lrs);
+    assert_no_requests(&lrs);
+}
+
+/// A gateway whose circuit breaker opens after three failures, and LRS.
+struct StatusFixture {
+    lrs: SimulatedLrs,
+    gateway: TestGateway,
+}
+
+impl StatusFixture {
+    fn new() -> Self {
+        let lrs = SimulatedLrs::start();
+        let circuit_breaker = CircuitBreakerSettings { failure_threshold: 3, probe_interval: Duration::from_millis(200) };
+        let gateway = TestGateway::with(&lrs.url(), Options { circuit_breaker, ..Options::default() });
+        Self { lrs, gateway }
+    }
+
+    /// Makes a call to the learner service while LRS has these faults. Returns the status of the answer.
+    async fn find_with(&self, faults: &[Fault]) -> u16 {
+        self.lrs.simulator.inject_faults(faults.iter().copied().map(FaultStep::new).collect());
+        self.gateway.caller().post(FIND, &ana()).await.status
+    }
+
+    /// Reads the status of the learner service. It must be the overall status, and the other services must be available.
+    async fn learner_service_status(&self) -> String {
+        let statuses = lrs_statuses(&self.gateway).await;
+        assert_eq!(statuses[0], statuses[1], "the overall status is the worst one");
+        assert_eq!(statuses[2..], ["AVAILABLE", "AVAILABLE"]);
+        statuses[1].clone()
+    }
 }
 
 #[tokio::test]
-async fn lrs_is_said_to_be_as_its_calls_have_been() {
-    let lrs = SimulatedLrs::start();
-    let breaker = CircuitBreakerSettings { failure_threshold: 3, probe_interval: Duration::from_millis(200) };
-    let gateway = TestGateway::with(&lrs.url(), Options { breaker, ..Options::default() });
-    let caller = gateway.caller();
-    let find = async |steps: Vec<FaultStep>| {
-        lrs.simulator.inject_faults(steps);
-        caller.post(FIND, &ana()).await.status
-    };
-    let others = ["AVAILABLE", "AVAILABLE"];
-    let learner = async || {
-        let statuses = statuses(&gateway).await;
-        assert_eq!((&statuses[0], &statuses[2..]), (&statuses[1], &others.map(str::to_owned)[..]), "the worst, and the others are well");
-        statuses[1].clone()
-    };
-    assert_eq!(learner().await, "AVAILABLE");
-    assert_eq!(find(vec![FaultStep::new(Fault::OutOfHours)]).await, 503);
-    assert_eq!(learner().await, "MAINTENANCE");
-    assert_eq!(find(vec![FaultStep::new(Fault::MaintenancePage)]).await, 503);
-    assert_eq!(learner().await, "MAINTENANCE");
-    assert_eq!(find(vec![]).await, 200);
-    assert_eq!(learner().await, "AVAILABLE", "it is open as soon as it answers");
-    assert_eq!(find(vec![FaultStep::new(Fault::Refuse)]).await, 503);
-    assert_eq!(learner().await, "DEGRADED");
-    assert_eq!(find(vec![]).await, 200);
-    assert_eq!(learner().await, "DEGRADED", "one answer does not make it well");
-    for _ in 0..3 {
-        assert_eq!(find(vec![FaultStep::new(Fault::Unavailable)]).await, 503);
+async fn lrs_status_maintenance_response_is_maintenance_until_next_success() {
+    let fixture = StatusFixture::new();
+    assert_eq!(fixture.learner_service_status().await, "AVAILABLE");
+    for fault in [Fault::OutOfHours, Fault::MaintenancePage] {
+        assert_eq!(fixture.find_with(&[fault]).await, 503);
+        assert_eq!(fixture.learner_service_status().await, "MAINTENANCE");
     }
-    assert_eq!(learner().await, "UNAVAILABLE");
-    let asked = lrs.simulator.request_count("FindLearnerByULN");
-    let started = Instant::now();
-    while find(vec![]).await != 200 {
-        assert!(started.elapsed() < Duration::from_secs(5), "it never comes back");
+    assert_eq!(fixture.find_with(&[]).await, 200);
+    assert_eq!(fixture.learner_service_status().await, "AVAILABLE", "one success ends the observed maintenance");
+}
+
+#[tokio::test]
+async fn lrs_status_failed_call_is_degraded_also_after_next_success() {
+    let fixture = StatusFixture::new();
+    assert_eq!(fixture.find_with(&[Fault::Refuse]).await, 503);
+    assert_eq!(fixture.learner_service_status().await, "DEGRADED");
+    assert_eq!(fixture.find_with(&[]).await, 200);
+    assert_eq!(fixture.learner_service_status().await, "DEGRADED");
+}
+
+#[tokio::test]
+async fn lrs_status_circuit_breaker_open_is_unavailable_and_after_one_successful_probe_degraded() {
+    let fixture = StatusFixture::new();
+    for _ in 0..3 {
+        assert_eq!(fixture.find_with(&[Fault::Unavailable]).await, 503);
+    }
+    assert_eq!(fixture.learner_service_status().await, "UNAVAILABLE");
+
+    let requests_before = fixture.lrs.simulator.request_count(FIND_ELEMENT);
+    let started_at = Instant::now();
+    while fixture.find_with(&[]).await != 200 {
+        assert!(started_at.elapsed() < Duration::from_secs(5), "timed out waiting for a successful probe");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    assert_eq!(lrs.simulator.request_count("FindLearnerByULN"), asked + 1, "only the probe");
-    assert_eq!(learner().await, "DEGRADED");
+    assert_eq!(fixture.lrs.simulator.request_count(FIND_ELEMENT), requests_before + 1, "only the probe was sent");
+    assert_eq!(fixture.learner_service_status().await, "DEGRADED");
 }
 
 #[tokio::test]
-async fn everybody_with_a_token_may_know_how_lrs_is_and_lrs_is_not_asked() {
+async fn lrs_status_needs_any_valid_token_and_does_not_call_lrs() {
     let lrs = SimulatedLrs::start();
     let gateway = TestGateway::to(&lrs.url());
     let path = "/v1/lrs/status";
-    assert_eq!(awarding(&gateway).request("GET", path).await.expect_success()["status"], "AVAILABLE");
+    assert_eq!(awarding_caller(&gateway).request("GET", path).await.expect_success()["status"], "AVAILABLE");
     assert_eq!(gateway.caller().with_claims(json!({"scope": "learners:verify"})).request("GET", path).await.status, 200);
     gateway.caller().with_authorization(None).request("GET", path).await.problem(401, "missing_token");
-    nothing_came(&lrs);
+    assert_no_requests(&lrs);
 }

@@ -1,4 +1,4 @@
-//! LRS in trouble, as callers meet it: what they are told, what the gateway does by itself, and what LRS is spared.
+//! The gateway while LRS fails: the problems that callers get, automatic recovery, and the load that LRS is spared.
 
 mod circuit_breaker;
 mod maintenance;
@@ -22,54 +22,55 @@ const VERIFY: &str = "/v1/learners/verify";
 const REGISTER: &str = "/v1/learners/register";
 const SEARCH: &str = "/v1/learners/find-by-demographics";
 
-/// Ana, whom the simulator knows.
+/// Returns a search for Ana, a sample learner of the simulator.
 fn ana() -> Value {
     json!({"uln": "3000000126", "givenName": "Ana", "familyName": "O'Neill"})
 }
 
-/// Somebody whom nobody has registered, the same for the same number; and the search for them.
-fn newcomer(number: usize) -> (Value, Value) {
+/// Returns the registration of an unregistered learner, and the search for the same learner. Each number is another learner.
+fn unregistered_learner(number: usize) -> (Value, Value) {
     let letter = |digit: usize| char::from(b"abcdefghij"[digit % 10]);
-    let given = format!("Zeb{}{}", letter(number / 10), letter(number));
+    let given_name = format!("Zeb{}{}", letter(number / 10), letter(number));
     let search = json!({
-        "givenName": given, "familyName": "Quillfeather", "dateOfBirth": "2004-11-30", "gender": "MALE", "lastKnownPostCode": "ZZ42 4QX",
+        "givenName": given_name, "familyName": "Quillfeather", "dateOfBirth": "2004-11-30", "gender": "MALE",
+        "lastKnownPostCode": "ZZ42 4QX",
     });
     let mut learner = search.clone();
     (learner["verificationType"], learner["abilityToShare"]) = (json!("PASSPORT"), json!("SEEN_SHARE"));
     (json!({"learner": learner}), search)
 }
 
-/// A person of the awarding organisation.
-fn awarding(gateway: &TestGateway) -> Caller {
+/// Returns a caller of the awarding organisation.
+fn awarding_caller(gateway: &TestGateway) -> Caller {
     gateway.caller().with_claims(json!({"org": AWARDING, "preferred_username": "a.officer"}))
 }
 
-/// Both organisations as the gateway knows them, with what single calls need; the first has this password.
-fn both(first_password: &str) -> Vec<Organisation> {
+/// Returns the provider, with this LRS password, and the awarding organisation. Both have the products of single calls.
+fn both_organisations(provider_password: &str) -> Vec<Organisation> {
     let products = [Product::UlnManagement, Product::Verification, Product::LearningEvents];
-    vec![organisation(PROVIDER, first_password, &products), organisation(AWARDING, "demo-password-02", &products)]
+    vec![organisation(PROVIDER, provider_password, &products), organisation(AWARDING, "demo-password-02", &products)]
 }
 
-/// Makes a call that goes on while the test does something else.
-fn begin(caller: Caller, path: &'static str, body: Value) -> JoinHandle<Answer> {
+/// Starts a call that runs beside the test.
+fn spawn_call(caller: Caller, path: &'static str, body: Value) -> JoinHandle<Answer> {
     tokio::spawn(async move { caller.post(path, &body).await })
 }
 
-/// What calls that were begun have come to.
-async fn ended(calls: impl IntoIterator<Item = JoinHandle<Answer>>) -> Vec<Answer> {
-    join_all(calls).await.into_iter().map(|answer| answer.expect("no panic")).collect()
+/// Waits for the answers to spawned calls.
+async fn join_calls(calls: impl IntoIterator<Item = JoinHandle<Answer>>) -> Vec<Answer> {
+    join_all(calls).await.into_iter().map(|answer| answer.expect("the call does not panic")).collect()
 }
 
-/// How LRS is: all in all, and each service, in the order of the answer.
-async fn status(gateway: &TestGateway) -> Value {
+/// Reads `GET /v1/lrs/status`.
+async fn lrs_status(gateway: &TestGateway) -> Value {
     gateway.caller().request("GET", "/v1/lrs/status").await.expect_success()
 }
 
-/// The same in a few words: all in all, learner service, learning events, achievements.
-async fn statuses(gateway: &TestGateway) -> Vec<String> {
-    let status = status(gateway).await;
-    let of = |value: &Value| value["status"].as_str().expect("a status").to_owned();
-    let services = status["services"].as_array().expect("services");
-    assert_eq!(services.iter().map(|one| &one["service"]).collect::<Vec<_>>(), ["LEARNER", "LEARNING_EVENTS", "ACHIEVEMENTS"]);
-    std::iter::once(&status).chain(services).map(of).collect()
+/// Reads the statuses of LRS: overall, learner service, learning events, achievements.
+async fn lrs_statuses(gateway: &TestGateway) -> Vec<String> {
+    let status = lrs_status(gateway).await;
+    let status_of = |value: &Value| value["status"].as_str().expect("a status is a string").to_owned();
+    let services = status["services"].as_array().expect("the answer lists the services");
+    assert_eq!(services.iter().map(|service| &service["service"]).collect::<Vec<_>>(), ["LEARNER", "LEARNING_EVENTS", "ACHIEVEMENTS"]);
+    std::iter::once(&status).chain(services).map(status_of).collect()
 }

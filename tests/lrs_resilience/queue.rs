@@ -1,4 +1,4 @@
-//! How many call LRS at once, who waits, and who is turned away.
+//! The concurrency limit: the number of calls that run at LRS at the same time, and the queue of waiting calls.
 
 use std::time::{Duration, Instant};
 
@@ -6,166 +6,217 @@ use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use lrs_gateway::lrs::concurrency_limit::ConcurrencySettings;
 use serde_json::{Value, json};
+use tokio::task::JoinHandle;
 
-use super::{FIND, REGISTER, ana, awarding, begin, both, ended, newcomer};
-use crate::support::batches::{SubmittedBatch, learners, submit};
+use super::{FIND, REGISTER, ana, awarding_caller, both_organisations, join_calls, spawn_call, unregistered_learner};
+use crate::support::batches::{SubmittedBatch, full_registration, learners, submit};
 use crate::support::caller::{Answer, PROVIDER};
 use crate::support::gateway::{AWARDING, Options};
-use crate::support::simulator::for_both_organisations;
+use crate::support::simulator::settings_for_both_organisations;
 use crate::support::tcp_proxy::TcpProxy;
 use crate::support::{SimulatedLrs, TestGateway};
 
-const SEARCH: &str = "FindLearnerByULN";
+const FIND_ELEMENT: &str = "FindLearnerByULN";
+const SUBMIT_ELEMENT: &str = "SubmitBatch";
 
-/// A line in which nobody's patience ends before the test does.
-const fn patient(at_once: usize, at_once_per_organisation: usize, length: usize) -> ConcurrencySettings {
+/// Returns settings with a queue timeout that no test reaches.
+const fn without_queue_timeout(max_calls: usize, max_calls_per_organisation: usize, queue_capacity: usize) -> ConcurrencySettings {
     ConcurrencySettings {
-        max_concurrent_calls: at_once,
-        max_concurrent_calls_per_organisation: at_once_per_organisation,
-        queue_capacity: length,
+        max_concurrent_calls: max_calls,
+        max_concurrent_calls_per_organisation: max_calls_per_organisation,
+        queue_capacity,
         queue_timeout: Duration::from_secs(20),
     }
 }
 
-/// LRS behind a door, and the gateway before it.
-fn scene(queue: ConcurrencySettings, options: Options) -> (SimulatedLrs, TcpProxy, TestGateway) {
-    let lrs = SimulatedLrs::with(&for_both_organisations());
-    lrs.simulator.set_job_duration(Duration::ZERO);
-    let door = TcpProxy::in_front_of(&lrs.url());
-    let gateway = TestGateway::with(&door.url(), Options { queue, ..options });
-    (lrs, door, gateway)
+/// A gateway whose calls to the simulated LRS pass a proxy.
+struct Fixture {
+    lrs: SimulatedLrs,
+    proxy: TcpProxy,
+    gateway: TestGateway,
 }
 
-fn single_calls() -> Options {
-    Options { organisations: both("demo-password-01"), ..Options::default() }
+impl Fixture {
+    /// Creates a fixture for single calls of both organisations.
+    fn for_single_calls(concurrency: ConcurrencySettings) -> Self {
+        Self::new(Options { concurrency, organisations: both_organisations("demo-password-01"), ..Options::default() })
+    }
+
+    /// Creates a fixture for batches of the provider.
+    fn for_batches(concurrency: ConcurrencySettings) -> Self {
+        Self::new(Options { concurrency, ..Options::default() })
+    }
+
+    fn new(options: Options) -> Self {
+        let lrs = SimulatedLrs::with(&settings_for_both_organisations());
+        lrs.simulator.set_job_duration(Duration::ZERO);
+        let proxy = TcpProxy::in_front_of(&lrs.url());
+        let gateway = TestGateway::with(&proxy.url(), options);
+        Self { lrs, proxy, gateway }
+    }
+
+    /// Starts a search of the provider.
+    fn spawn_find(&self) -> JoinHandle<Answer> {
+        spawn_call(self.gateway.caller(), FIND, ana())
+    }
+
+    /// Starts a search of the awarding organisation.
+    fn spawn_awarding_find(&self) -> JoinHandle<Answer> {
+        spawn_call(awarding_caller(&self.gateway), FIND, ana())
+    }
 }
 
-/// Who was turned away, and has done nothing.
-fn is_busy(answer: &Answer) {
+/// Returns the answer to the call that ends first.
+async fn next_answer(calls: &mut FuturesUnordered<JoinHandle<Answer>>) -> Answer {
+    calls.next().await.expect("a call is left").expect("the call does not panic")
+}
+
+/// Asserts that a call was rejected by the queue, and that repeating it is safe.
+fn assert_queue_full(answer: &Answer) {
     let problem = answer.problem(503, "lrs_queue_full");
-    let wait: u64 = answer.header("retry-after").parse().expect("seconds");
-    assert!((1..=5).contains(&wait) && problem["retryAfterSeconds"] == wait, "{problem}");
+    let retry_after: u64 = answer.header("retry-after").parse().expect("Retry-After has seconds");
+    assert!((1..=5).contains(&retry_after) && problem["retryAfterSeconds"] == retry_after, "{problem}");
     assert_eq!((&problem["retryable"], &problem["outcomeUnknown"]), (&json!(true), &Value::Null), "{problem}");
 }
 
 #[tokio::test]
-async fn an_organisation_has_so_many_calls_at_lrs_and_no_more_and_keeps_nobody_from_theirs() {
-    let (_lrs, door, gateway) = scene(patient(64, 2, 64), single_calls());
-    door.hold_requests(PROVIDER);
-    let calls: Vec<_> = (0..10).map(|_| begin(gateway.caller(), FIND, ana())).collect();
-    door.wait_until_held(PROVIDER, 2).await;
+async fn concurrency_limit_of_organisation_queues_its_calls_and_does_not_delay_others() {
+    let fixture = Fixture::for_single_calls(without_queue_timeout(64, 2, 64));
+    let proxy = &fixture.proxy;
+    proxy.hold_requests(PROVIDER);
+    let calls: Vec<_> = (0..10).map(|_| fixture.spawn_find()).collect();
+    proxy.wait_until_held(PROVIDER, 2).await;
+
     for _ in 0..5 {
-        assert_eq!(awarding(&gateway).post(FIND, &ana()).await.status, 200, "another organisation need not wait");
+        assert_eq!(awarding_caller(&fixture.gateway).post(FIND, &ana()).await.status, 200, "another organisation does not wait");
     }
-    assert_eq!((door.held_count(PROVIDER), door.arrivals(PROVIDER).len()), (2, 2));
-    door.reset_max_concurrent();
-    door.set_delay(Duration::from_millis(20));
-    door.release_all();
-    assert!(ended(calls).await.iter().all(|answer| answer.status == 200), "who waits long enough is answered");
-    assert_eq!((door.max_concurrent(), door.arrivals(PROVIDER).len()), (2, 10));
+    assert_eq!((proxy.held_count(PROVIDER), proxy.arrivals(PROVIDER).len()), (2, 2));
+
+    proxy.reset_max_concurrent();
+    proxy.set_delay(Duration::from_millis(20));
+    proxy.release_all();
+    assert!(join_calls(calls).await.iter().all(|answer| answer.status == 200), "queued calls are answered");
+    assert_eq!((proxy.max_concurrent(), proxy.arrivals(PROVIDER).len()), (2, 10));
 }
 
 #[tokio::test]
-async fn all_organisations_together_have_so_many_calls_at_lrs_and_no_more() {
-    let (_lrs, door, gateway) = scene(patient(3, 2, 64), single_calls());
-    door.set_delay(Duration::from_millis(20));
-    let calls: Vec<_> =
-        (0..24).map(|number| begin(if number % 2 == 0 { gateway.caller() } else { awarding(&gateway) }, FIND, ana())).collect();
-    assert!(ended(calls).await.iter().all(|answer| answer.status == 200));
-    assert_eq!((door.max_concurrent(), door.arrivals(SEARCH).len()), (3, 24));
+async fn concurrency_limit_applies_to_all_organisations_together() {
+    let fixture = Fixture::for_single_calls(without_queue_timeout(3, 2, 64));
+    fixture.proxy.set_delay(Duration::from_millis(20));
+
+    let calls: Vec<_> = (0..24).map(|number| if number % 2 == 0 { fixture.spawn_find() } else { fixture.spawn_awarding_find() }).collect();
+
+    assert!(join_calls(calls).await.iter().all(|answer| answer.status == 200));
+    assert_eq!((fixture.proxy.max_concurrent(), fixture.proxy.arrivals(FIND_ELEMENT).len()), (3, 24));
 }
 
 #[tokio::test]
-async fn who_finds_the_line_full_is_turned_away_at_once_and_nothing_is_sent() {
-    let (_lrs, door, gateway) = scene(patient(1, 1, 2), single_calls());
-    door.hold_requests(SEARCH);
-    let mut calls: FuturesUnordered<_> = (0..5).map(|_| begin(gateway.caller(), FIND, ana())).collect();
+async fn queue_full_returns_lrs_queue_full_and_sends_nothing() {
+    let fixture = Fixture::for_single_calls(without_queue_timeout(1, 1, 2));
+    let proxy = &fixture.proxy;
+    proxy.hold_requests(FIND_ELEMENT);
+    let mut calls: FuturesUnordered<_> = (0..5).map(|_| fixture.spawn_find()).collect();
     for _ in 0..2 {
-        // The door is closed: only who is turned away has an answer now.
-        is_busy(&calls.next().await.expect("a call").expect("no panic"));
+        // The proxy holds all requests: calls that end now were rejected by the queue.
+        assert_queue_full(&next_answer(&mut calls).await);
     }
-    let other = begin(awarding(&gateway), FIND, ana());
-    is_busy(&calls.next().await.expect("a call").expect("no panic")); // the line has a place for who has none yet
-    assert_eq!(door.arrivals(SEARCH).len(), 1);
-    door.release_all();
-    assert!(ended(calls).await.iter().all(|answer| answer.status == 200));
-    assert_eq!(other.await.expect("no panic").status, 200);
-    assert_eq!((door.arrivals(PROVIDER).len(), door.arrivals(AWARDING).len()), (2, 1), "who was turned away never came");
+
+    let awarding_call = fixture.spawn_awarding_find();
+    // The call of an organisation without queued calls displaces one of the organisation with the most queued calls.
+    assert_queue_full(&next_answer(&mut calls).await);
+    assert_eq!(proxy.arrivals(FIND_ELEMENT).len(), 1);
+
+    proxy.release_all();
+    assert!(join_calls(calls).await.iter().all(|answer| answer.status == 200));
+    assert_eq!(awarding_call.await.expect("the call does not panic").status, 200);
+    assert_eq!((proxy.arrivals(PROVIDER).len(), proxy.arrivals(AWARDING).len()), (2, 1), "rejected calls were not sent");
 }
 
 #[tokio::test]
-async fn who_has_waited_long_enough_is_told_and_nothing_is_sent() {
-    let longest = Duration::from_millis(150);
-    let (_lrs, door, gateway) = scene(ConcurrencySettings { queue_timeout: longest, ..patient(1, 1, 2) }, single_calls());
-    door.hold_requests(SEARCH);
-    let first = begin(gateway.caller(), FIND, ana());
-    door.wait_until_held(SEARCH, 1).await;
-    let begun = Instant::now();
-    // A write that was never sent has no unknown outcome.
-    is_busy(&gateway.caller().post(REGISTER, &newcomer(0).0).await);
-    assert!(begun.elapsed() >= longest, "{:?}", begun.elapsed());
-    door.release_all();
-    assert_eq!(first.await.expect("no panic").status, 200);
-    assert_eq!(door.arrivals("").len(), 1);
+async fn queue_timeout_expired_returns_lrs_queue_full_and_sends_nothing() {
+    let queue_timeout = Duration::from_millis(150);
+    let fixture = Fixture::for_single_calls(ConcurrencySettings { queue_timeout, ..without_queue_timeout(1, 1, 2) });
+    let proxy = &fixture.proxy;
+    proxy.hold_requests(FIND_ELEMENT);
+    let running_call = fixture.spawn_find();
+    proxy.wait_until_held(FIND_ELEMENT, 1).await;
+
+    let started_at = Instant::now();
+    // A write that was not sent has no unknown outcome.
+    assert_queue_full(&fixture.gateway.caller().post(REGISTER, &unregistered_learner(0).0).await);
+    assert!(started_at.elapsed() >= queue_timeout, "{:?}", started_at.elapsed());
+
+    proxy.release_all();
+    assert_eq!(running_call.await.expect("the call does not panic").status, 200);
+    assert_eq!(proxy.arrivals("").len(), 1);
 }
 
-fn batch(family: usize) -> Value {
-    json!({"jobType": "FULL", "learners": learners(family + 1).split_off(family)})
+/// Returns a batch with one learner. Each number is another learner.
+fn batch_of_one(number: usize) -> Value {
+    full_registration(&learners(number + 1)[number..])
 }
 
-/// Of two batches the one that waits in line, when the other has found the line full.
-async fn in_line<'b, 'c>(batches: &'b [SubmittedBatch<'c>; 2]) -> &'b SubmittedBatch<'c> {
-    let started = Instant::now();
+/// Waits until one of two batches found the queue full. Returns the other one: its part is in the queue.
+async fn wait_for_queued_batch<'b, 'c>(batches: &'b [SubmittedBatch<'c>; 2]) -> &'b SubmittedBatch<'c> {
+    let started_at = Instant::now();
     loop {
-        assert!(started.elapsed() < Duration::from_secs(10), "no batch finds the line full");
-        for (at, one) in batches.iter().enumerate() {
-            if one.state().await["parts"][0]["reason"] == "LRS_UNAVAILABLE" {
-                return &batches[1 - at];
+        assert!(started_at.elapsed() < Duration::from_secs(10), "timed out waiting for a batch that finds the queue full");
+        for (index, batch) in batches.iter().enumerate() {
+            if batch.state().await["parts"][0]["reason"] == "LRS_UNAVAILABLE" {
+                return &batches[1 - index];
             }
         }
     }
 }
 
 #[tokio::test]
-async fn single_calls_go_before_parts_of_batches_and_a_part_in_line_is_still_waiting() {
-    let (lrs, door, gateway) = scene(patient(1, 1, 1), Options::default());
-    let caller = gateway.caller();
-    door.hold_requests(SEARCH);
-    let first = begin(gateway.caller(), FIND, ana());
-    door.wait_until_held(SEARCH, 1).await;
-    let batches = [submit(&caller, "registration-batches", &batch(0)).await, submit(&caller, "registration-batches", &batch(1)).await];
-    let waiting = in_line(&batches).await.state().await;
-    let part = &waiting["parts"][0];
-    assert_eq!((&part["status"], &part["lrsJobId"]), (&json!("WAITING"), &Value::Null), "{waiting}");
-    // Of two more single calls one is in line as soon as the other is turned away.
-    let mut singles: FuturesUnordered<_> = (0..2).map(|_| begin(gateway.caller(), FIND, ana())).collect();
-    is_busy(&singles.next().await.expect("a call").expect("no panic"));
-    door.release_all();
-    assert_eq!(singles.next().await.expect("a call").expect("no panic").status, 200);
-    assert_eq!(first.await.expect("no panic").status, 200);
+async fn queue_gives_single_calls_priority_over_batch_parts_and_a_queued_part_is_waiting() {
+    let fixture = Fixture::for_batches(without_queue_timeout(1, 1, 1));
+    let (proxy, caller) = (&fixture.proxy, fixture.gateway.caller());
+    proxy.hold_requests(FIND_ELEMENT);
+    let running_call = fixture.spawn_find();
+    proxy.wait_until_held(FIND_ELEMENT, 1).await;
+
+    // One part takes the only place in the queue.
+    let batches =
+        [submit(&caller, "registration-batches", &batch_of_one(0)).await, submit(&caller, "registration-batches", &batch_of_one(1)).await];
+    let queued = wait_for_queued_batch(&batches).await.state().await;
+    let part = &queued["parts"][0];
+    assert_eq!((&part["status"], &part["lrsJobId"]), (&json!("WAITING"), &Value::Null), "{queued}");
+
+    // Of two more single calls, one displaces the part, and the other is rejected.
+    let mut single_calls: FuturesUnordered<_> = (0..2).map(|_| fixture.spawn_find()).collect();
+    assert_queue_full(&next_answer(&mut single_calls).await);
+    proxy.release_all();
+    assert_eq!(next_answer(&mut single_calls).await.status, 200);
+    assert_eq!(running_call.await.expect("the call does not panic").status, 200);
+
     for batch in &batches {
         batch.wait_for_status("COMPLETE").await;
     }
-    let order: Vec<bool> = door.arrivals("").iter().take(3).map(|(_, body)| body.contains(SEARCH)).collect();
-    assert_eq!(order, [true, true, false], "the single call was the last to come and the first to go");
-    assert_eq!((door.max_concurrent(), lrs.simulator.request_count("SubmitBatch")), (1, 2));
+    let are_single_calls: Vec<bool> = proxy.arrivals("").iter().take(3).map(|(_, body)| body.contains(FIND_ELEMENT)).collect();
+    assert_eq!(are_single_calls, [true, true, false], "the single call arrived last and was sent first");
+    assert_eq!((proxy.max_concurrent(), fixture.lrs.simulator.request_count(SUBMIT_ELEMENT)), (1, 2));
 }
 
 #[tokio::test]
-async fn batches_leave_a_place_to_single_calls() {
-    let (lrs, door, gateway) = scene(patient(2, 2, 1), Options::default());
-    let caller = gateway.caller();
-    door.hold_requests("SubmitBatch");
-    let first = submit(&caller, "registration-batches", &batch(0)).await;
-    door.wait_until_held("SubmitBatch", 1).await;
-    let batches = [submit(&caller, "registration-batches", &batch(1)).await, submit(&caller, "registration-batches", &batch(2)).await];
+async fn concurrency_limit_reserves_one_call_for_single_calls() {
+    let fixture = Fixture::for_batches(without_queue_timeout(2, 2, 1));
+    let (proxy, caller) = (&fixture.proxy, fixture.gateway.caller());
+    proxy.hold_requests(SUBMIT_ELEMENT);
+    let running_batch = submit(&caller, "registration-batches", &batch_of_one(0)).await;
+    proxy.wait_until_held(SUBMIT_ELEMENT, 1).await;
+
+    let waiting_batches =
+        [submit(&caller, "registration-batches", &batch_of_one(1)).await, submit(&caller, "registration-batches", &batch_of_one(2)).await];
     for _ in 0..5 {
-        assert_eq!(caller.post(FIND, &ana()).await.status, 200, "a single call gets through");
+        assert_eq!(caller.post(FIND, &ana()).await.status, 200, "a single call is sent");
     }
-    assert_eq!(door.arrivals("SubmitBatch").len(), 1);
-    door.release_all();
-    for batch in batches.iter().chain([&first]) {
+    assert_eq!(proxy.arrivals(SUBMIT_ELEMENT).len(), 1);
+
+    proxy.release_all();
+    for batch in waiting_batches.iter().chain([&running_batch]) {
         batch.wait_for_status("COMPLETE").await;
     }
-    assert_eq!(lrs.simulator.request_count("SubmitBatch"), 3);
+    assert_eq!(fixture.lrs.simulator.request_count(SUBMIT_ELEMENT), 3);
 }

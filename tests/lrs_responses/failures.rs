@@ -1,4 +1,5 @@
-//! Everything LRS and the network can do wrong to a search: each is told apart, none discloses anybody, none is repeated.
+//! Failures of LRS and of the network during a search. The gateway classifies each failure, discloses no learner, and does not retry
+//! (`max_retries` is 0 in these tests).
 
 use std::time::Duration;
 
@@ -10,11 +11,11 @@ use crate::support::expected_problems::{
 };
 use crate::support::fake_server::{Reply, http, soap};
 use crate::support::gateway::Options;
-use crate::support::scripted_lrs::{ANSWER, ScriptedLrs, response_with, search, xml_reply};
+use crate::support::scripted_lrs::{RESPONSE, ScriptedLrs, response_with, search, xml_reply};
 use crate::support::{ANY_PORT, TestGateway};
 
 /// The detail of a fault as LRS writes it, with personal data where LRS quotes the request.
-fn exception(code: &str) -> String {
+fn exception_detail(code: &str) -> String {
     format!(
         "<ns10:MIAPAPIException xmlns:ns10=\"http://api.lrs.miap.gov.uk/exceptions\">{code}<ErrorActor>Zebedee.validate()</ErrorActor>\
          <Description>not good: Zebedee Quillfeather</Description><FurtherDetails>cvc-pattern-valid: '3000000126'</FurtherDetails>\
@@ -23,7 +24,7 @@ fn exception(code: &str) -> String {
 }
 
 fn error_code(code: &str) -> String {
-    exception(&format!("<ErrorCode>{code}</ErrorCode>"))
+    exception_detail(&format!("<ErrorCode>{code}</ErrorCode>"))
 }
 
 fn fault(fault_code: &str, detail: &str) -> String {
@@ -33,8 +34,8 @@ fn fault(fault_code: &str, detail: &str) -> String {
     )
 }
 
-/// Every documented error code, and one that is not.
-const CODES: [(&str, ExpectedProblem); 8] = [
+/// Every documented error code, and an undocumented one.
+const ERROR_CODES: [(&str, ExpectedProblem); 8] = [
     ("WSEC0001", REJECTED),
     ("WSEC0002", REJECTED),
     ("WSEC0003", CREDENTIALS),
@@ -46,9 +47,9 @@ const CODES: [(&str, ExpectedProblem); 8] = [
 ];
 
 #[tokio::test]
-async fn every_error_code_means_the_same_however_lrs_writes_its_fault() {
+async fn error_code_in_any_form_of_fault_returns_the_same_problem() {
     let mut cases = Vec::new();
-    for (code, kind) in CODES {
+    for (code, kind) in ERROR_CODES {
         let unqualified = fault("soapenv:Server", &error_code(code));
         let qualified = unqualified.replace("ns10:MIAPAPIException", "MIAPAPIException").replace("xmlns:ns10", "xmlns");
         let prefixed = ["ErrorCode", "ErrorActor", "Description", "FurtherDetails", "ErrorTimestamp"]
@@ -56,34 +57,34 @@ async fn every_error_code_means_the_same_however_lrs_writes_its_fault() {
             .fold(unqualified.replace("ns10", "ex").replace("soapenv:Server", "Server"), |xml, name| {
                 xml.replace(&format!("<{name}>"), &format!("<ex:{name}>")).replace(&format!("</{name}>"), &format!("</ex:{name}>"))
             });
-        let domain = fault(
+        let domain_fault = fault(
             "soapenv:Client",
             &format!(
                 "<DomainFault xmlns=\"http://api.lrs.qcf.gov.uk/faults\" xmlns:i=\"http://www.w3.org/2001/XMLSchema-instance\">\
                  <ErrorCode>\n {code} </ErrorCode><ErrorDetail i:nil=\"true\"/></DomainFault>"
             ),
         );
-        let among_others =
+        let beside_foreign_detail =
             fault("soapenv:Server", &format!("<x:Trace xmlns:x=\"urn:x\"><ErrorCode>WSEC0005</ErrorCode></x:Trace>{}", error_code(code)));
-        let answer = response_with("<ResponseCode>WSRC0004", &format!("<ResponseCode>{code}"));
-        for (shape, reply) in [
+        let as_response_code = response_with("<ResponseCode>WSRC0004", &format!("<ResponseCode>{code}"));
+        for (form, reply) in [
             ("unqualified", Reply::Bytes(soap(500, &unqualified))),
             ("qualified", Reply::Bytes(soap(500, &qualified))),
             ("with another prefix", Reply::Bytes(soap(500, &prefixed))),
-            ("as a DomainFault", Reply::Bytes(soap(500, &domain))),
-            ("beside details of others", Reply::Bytes(soap(500, &among_others))),
+            ("as a DomainFault", Reply::Bytes(soap(500, &domain_fault))),
+            ("beside a detail of another namespace", Reply::Bytes(soap(500, &beside_foreign_detail))),
             ("with HTTP 200", Reply::Bytes(soap(200, &unqualified))),
             ("with HTTP 400", Reply::Bytes(soap(400, &unqualified))),
-            ("as the code of an answer, with a learner", xml_reply(answer)),
+            ("as the response code, beside a learner", xml_reply(as_response_code)),
         ] {
-            cases.push((format!("{code} {shape}"), reply, kind, Some(code)));
+            cases.push((format!("{code} {form}"), reply, kind, Some(code)));
         }
     }
     assert_failures(cases).await;
 }
 
 #[tokio::test]
-async fn a_fault_without_an_error_code_says_by_its_fault_code_whose_it_is() {
+async fn fault_without_error_code_is_classified_by_fault_code() {
     let mut cases = Vec::new();
     for (fault_code, kind) in [
         ("soapenv:Client", REJECTED),
@@ -101,62 +102,62 @@ async fn a_fault_without_an_error_code_says_by_its_fault_code_whose_it_is() {
         ("", BAD_RESPONSE),
     ] {
         let no_detail = fault(fault_code, "").replace("<detail></detail>", "");
-        let nil = exception("<ErrorCode xmlns:i=\"http://www.w3.org/2001/XMLSchema-instance\" i:nil=\"true\"/>");
-        for (shape, body) in [
+        let nil_code = exception_detail("<ErrorCode xmlns:i=\"http://www.w3.org/2001/XMLSchema-instance\" i:nil=\"true\"/>");
+        for (form, body) in [
             ("without a detail", no_detail),
             ("with an empty detail", fault(fault_code, "")),
-            ("with details of others", fault(fault_code, "<x:Trace xmlns:x=\"urn:x\">Zebedee</x:Trace>")),
-            ("without ErrorCode", fault(fault_code, &exception(""))),
+            ("with a detail of another namespace", fault(fault_code, "<x:Trace xmlns:x=\"urn:x\">Zebedee</x:Trace>")),
+            ("without ErrorCode", fault(fault_code, &exception_detail(""))),
             ("with an empty ErrorCode", fault(fault_code, &error_code(" "))),
-            ("with a nil ErrorCode", fault(fault_code, &nil)),
-            ("with a text for an ErrorCode", fault(fault_code, &error_code("Zebedee Quillfeather"))),
+            ("with a nil ErrorCode", fault(fault_code, &nil_code)),
+            ("with text as the ErrorCode", fault(fault_code, &error_code("Zebedee Quillfeather"))),
         ] {
-            cases.push((format!("{fault_code:?} {shape}"), Reply::Bytes(soap(500, &body)), kind, None));
+            cases.push((format!("{fault_code:?} {form}"), Reply::Bytes(soap(500, &body)), kind, None));
         }
     }
     assert_failures(cases).await;
 }
 
 #[tokio::test]
-async fn an_outcome_is_no_fault_and_a_fault_no_outcome() {
-    let outcome = |fault_code| Reply::Bytes(soap(500, &fault(fault_code, &error_code("WSRC0004"))));
+async fn outcome_code_in_fault_is_a_failure() {
+    let outcome_in_fault = |fault_code| Reply::Bytes(soap(500, &fault(fault_code, &error_code("WSRC0004"))));
     assert_failures(vec![
-        ("an outcome's code in a Server fault".into(), outcome("soapenv:Server"), BAD_RESPONSE, Some("WSRC0004")),
-        ("an outcome's code in a Client fault".into(), outcome("soapenv:Client"), REJECTED, Some("WSRC0004")),
+        ("an outcome code in a Server fault".into(), outcome_in_fault("soapenv:Server"), BAD_RESPONSE, Some("WSRC0004")),
+        ("an outcome code in a Client fault".into(), outcome_in_fault("soapenv:Client"), REJECTED, Some("WSRC0004")),
     ])
     .await;
 }
 
 #[tokio::test]
-async fn lrs_in_maintenance_is_told_with_the_time_to_return() {
-    let verb = fault("soapenv:Server", &exception("").replace("not good", "UnsupportedHttpVerb"));
-    let page = |words| format!("<!DOCTYPE html>\n<html lang=\"en\"><body><h1>LRS</h1><p>{words}</p></body></html>");
-    let moved = |status| {
+async fn maintenance_response_returns_lrs_maintenance_with_retry_after() {
+    let http_verb_fault = fault("soapenv:Server", &exception_detail("").replace("not good", "UnsupportedHttpVerb"));
+    let page = |text| format!("<!DOCTYPE html>\n<html lang=\"en\"><body><h1>LRS</h1><p>{text}</p></body></html>");
+    let redirect = |status| {
         let head = format!("HTTP/1.1 {status} X\r\nLocation: /LearnerService.svc\r\nContent-Length: 0\r\n\r\n");
         Reply::Bytes(head.into_bytes())
     };
     assert_failures(cases_of(
         MAINTENANCE,
         vec![
-            ("405 with LRS's fault about the method", Reply::Bytes(soap(405, &verb))),
-            ("500 with the same fault", Reply::Bytes(soap(500, &verb))),
+            ("405 with LRS's fault about the HTTP method", Reply::Bytes(soap(405, &http_verb_fault))),
+            ("500 with the same fault", Reply::Bytes(soap(500, &http_verb_fault))),
             ("405 with a page", Reply::Bytes(http(405, "text/html", page("no").as_bytes()))),
             ("405 without a body", Reply::Bytes(http(405, "", b""))),
-            ("301", moved(301)),
-            ("302", moved(302)),
-            ("303", moved(303)),
-            ("307", moved(307)),
-            ("308", moved(308)),
+            ("301", redirect(301)),
+            ("302", redirect(302)),
+            ("303", redirect(303)),
+            ("307", redirect(307)),
+            ("308", redirect(308)),
             ("a page about maintenance", Reply::Bytes(http(200, "text/html; charset=utf-8", page("Planned MAINTENANCE today").as_bytes()))),
-            ("a page about closing times", Reply::Bytes(http(200, "text/html", page("The service is unavailable.").as_bytes()))),
-            ("the same page under SOAP's content type", xml_reply(page("Please try again later"))),
+            ("a page about unavailability", Reply::Bytes(http(200, "text/html", page("The service is unavailable.").as_bytes()))),
+            ("a page about unavailability with the content type of SOAP", xml_reply(page("Please try again later"))),
         ],
     ))
     .await;
 }
 
 #[tokio::test]
-async fn web_servers_that_refuse_the_certificate_refuse_the_credentials() {
+async fn status_401_or_403_returns_credentials_rejected() {
     let page = b"<html><body>403.7 - Forbidden: client certificate required, Zebedee Quillfeather</body></html>";
     assert_failures(cases_of(
         CREDENTIALS,
@@ -171,7 +172,7 @@ async fn web_servers_that_refuse_the_certificate_refuse_the_credentials() {
 }
 
 #[tokio::test]
-async fn what_stands_before_an_unreachable_lrs_is_not_lrs() {
+async fn intermediary_error_response_returns_unavailable() {
     let page = b"<html><head><title>Bad Gateway</title></head><body>Zebedee Quillfeather</body></html>";
     let mut cases = Vec::new();
     for status in [502, 503, 504] {
@@ -183,45 +184,45 @@ async fn what_stands_before_an_unreachable_lrs_is_not_lrs() {
         cases.push((format!("{status} with a page"), Reply::Bytes(http(status, "text/html", page)), UNAVAILABLE, None));
         cases.push((format!("{status} without a body"), Reply::Bytes(http(status, "", b"")), UNAVAILABLE, None));
     }
-    let closed = Reply::Bytes(soap(503, &fault("soapenv:Server", &error_code("WSEC0004"))));
-    cases.push(("503 with a fault of LRS".into(), closed, MAINTENANCE, Some("WSEC0004")));
+    let maintenance_fault = Reply::Bytes(soap(503, &fault("soapenv:Server", &error_code("WSEC0004"))));
+    cases.push(("503 with a fault of LRS".into(), maintenance_fault, MAINTENANCE, Some("WSEC0004")));
     assert_failures(cases).await;
 }
 
 #[tokio::test]
-async fn lrs_that_cannot_be_reached_is_unavailable() {
-    let port = std::net::TcpListener::bind(ANY_PORT).expect("a free port").local_addr().expect("bound");
-    let answer = TestGateway::to(&format!("http://{port}")).caller().post("/v1/learners/find-by-uln", &search()).await;
+async fn connection_refused_returns_unavailable() {
+    let closed_address = std::net::TcpListener::bind(ANY_PORT).expect("a port is free").local_addr().expect("the listener is bound");
+    let answer = TestGateway::to(&format!("http://{closed_address}")).caller().post("/v1/learners/find-by-uln", &search()).await;
     let problem = answer.problem(503, "lrs_unavailable");
     assert_eq!((&problem["retryable"], &problem["lrs"], answer.header("retry-after")), (&json!(true), &Value::Null, "30"));
-    assert!(!answer.text.contains(&port.to_string()), "{problem}");
+    assert!(!answer.text.contains(&closed_address.to_string()), "{problem}");
 }
 
 #[tokio::test]
-async fn a_connection_that_brings_no_http_answer_is_unavailable() {
+async fn connection_lost_before_response_returns_unavailable() {
     let head = |lines: &str| format!("HTTP/1.1 200 OK\r\n{lines}\r\n").into_bytes();
     assert_failures(cases_of(
         UNAVAILABLE,
         vec![
             ("closed before any byte", Reply::ThenClose(Vec::new())),
             ("reset before any byte", Reply::ThenReset(Vec::new())),
-            ("closed in the status line", Reply::ThenClose(b"HTTP/1.1 20".to_vec())),
-            ("reset in the status line", Reply::ThenReset(b"HTTP/1.1 20".to_vec())),
-            ("closed in the headers", Reply::ThenClose(b"HTTP/1.1 200 OK\r\nContent-Ty".to_vec())),
-            ("reset in the headers", Reply::ThenReset(b"HTTP/1.1 200 OK\r\nContent-Ty".to_vec())),
+            ("closed within the status line", Reply::ThenClose(b"HTTP/1.1 20".to_vec())),
+            ("reset within the status line", Reply::ThenReset(b"HTTP/1.1 20".to_vec())),
+            ("closed within the headers", Reply::ThenClose(b"HTTP/1.1 200 OK\r\nContent-Ty".to_vec())),
+            ("reset within the headers", Reply::ThenReset(b"HTTP/1.1 200 OK\r\nContent-Ty".to_vec())),
             ("another protocol", Reply::ThenClose(b"SSH-2.0-OpenSSH_9.6 Zebedee Quillfeather\r\n".to_vec())),
-            ("two lengths", Reply::Bytes(head("Content-Length: 1\r\nContent-Length: 2\r\n"))),
-            ("headers without an end", Reply::Forever(b"HTTP/1.1 200 OK\r\n".to_vec(), b"X-Header: Zebedee Quillfeather\r\n".to_vec())),
+            ("two content lengths", Reply::Bytes(head("Content-Length: 1\r\nContent-Length: 2\r\n"))),
+            ("endless headers", Reply::Forever(b"HTTP/1.1 200 OK\r\n".to_vec(), b"X-Header: Zebedee Quillfeather\r\n".to_vec())),
         ],
     ))
     .await;
 }
 
 #[tokio::test]
-async fn a_kept_connection_that_breaks_is_not_tried_again_behind_the_callers_back() {
+async fn kept_alive_connection_lost_is_not_retried() {
     let script = ScriptedLrs::new(
         Options::default(),
-        [xml_reply(ANSWER), Reply::ThenClose(Vec::new()), xml_reply(ANSWER), Reply::ThenReset(Vec::new())],
+        [xml_reply(RESPONSE), Reply::ThenClose(Vec::new()), xml_reply(RESPONSE), Reply::ThenReset(Vec::new())],
     );
     for _ in 0..2 {
         script.search().await.expect_success();
@@ -232,49 +233,50 @@ async fn a_kept_connection_that_breaks_is_not_tried_again_behind_the_callers_bac
 }
 
 #[tokio::test]
-async fn an_answer_that_breaks_off_is_a_bad_response() {
-    let whole = http(200, "text/xml", ANSWER.as_bytes());
-    let head = whole.len() - ANSWER.len();
-    let chunk =
-        |rest: &str| format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{:X}\r\n{ANSWER}\r\n{rest}", ANSWER.len()).into_bytes();
+async fn truncated_response_returns_bad_response() {
+    let response = http(200, "text/xml", RESPONSE.as_bytes());
+    let head_length = response.len() - RESPONSE.len();
+    let chunk = |rest: &str| {
+        format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{:X}\r\n{RESPONSE}\r\n{rest}", RESPONSE.len()).into_bytes()
+    };
     let gzip = |body: &[u8]| {
         [format!("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {}\r\n\r\n", body.len()).as_bytes(), body].concat()
     };
     assert_failures(cases_of(
         BAD_RESPONSE,
         vec![
-            ("closed after the headers", Reply::ThenClose(whole[..head].to_vec())),
-            ("reset after the headers", Reply::ThenReset(whole[..head].to_vec())),
-            ("closed in the body", Reply::ThenClose(whole[..head + 400].to_vec())),
-            ("reset in the body", Reply::ThenReset(whole[..head + 400].to_vec())),
-            ("closed one byte too soon", Reply::ThenClose(whole[..whole.len() - 1].to_vec())),
-            ("a whole document, but fewer bytes than announced", {
-                Reply::ThenClose([b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n", ANSWER.as_bytes()].concat())
+            ("closed after the headers", Reply::ThenClose(response[..head_length].to_vec())),
+            ("reset after the headers", Reply::ThenReset(response[..head_length].to_vec())),
+            ("closed within the body", Reply::ThenClose(response[..head_length + 400].to_vec())),
+            ("reset within the body", Reply::ThenReset(response[..head_length + 400].to_vec())),
+            ("closed before the last byte", Reply::ThenClose(response[..response.len() - 1].to_vec())),
+            ("a complete document, but fewer bytes than Content-Length", {
+                Reply::ThenClose([b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n", RESPONSE.as_bytes()].concat())
             }),
             ("no last chunk", Reply::ThenClose(chunk(""))),
-            ("a chunk of no size", Reply::ThenClose(chunk("Zebedee\r\n"))),
-            ("gzip that is none", Reply::Bytes(gzip(ANSWER.as_bytes()))),
-            ("gzip that ends in its header", Reply::Bytes(gzip(&[0x1F, 0x8B, 8, 0]))),
+            ("a chunk with an invalid size", Reply::ThenClose(chunk("Zebedee\r\n"))),
+            ("a body that is not gzip", Reply::Bytes(gzip(RESPONSE.as_bytes()))),
+            ("gzip that ends within its header", Reply::Bytes(gzip(&[0x1F, 0x8B, 8, 0]))),
         ],
     ))
     .await;
 }
 
 #[tokio::test]
-async fn statuses_and_pages_that_are_no_answer_are_a_bad_response() {
+async fn unexpected_status_or_page_returns_bad_response() {
     let page = b"<html><body><h1>Welcome, Zebedee Quillfeather</h1></body></html>";
     let mut cases = cases_of(
         BAD_RESPONSE,
         vec![
             ("a page", Reply::Bytes(http(200, "text/html", page))),
-            ("a page under SOAP's content type", xml_reply(page)),
+            ("a page with the content type of SOAP", xml_reply(page)),
             ("500 with a page", Reply::Bytes(http(500, "text/html", page))),
             ("101", Reply::Bytes(b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\nZebedee".to_vec())),
             ("204", Reply::Bytes(b"HTTP/1.1 204 No Content\r\n\r\n".to_vec())),
         ],
     );
     for status in [201, 202, 400, 404, 410, 415, 500, 501, 505] {
-        cases.push((format!("{status} with an answer"), Reply::Bytes(http(status, "text/xml", ANSWER.as_bytes())), BAD_RESPONSE, None));
+        cases.push((format!("{status} with a response"), Reply::Bytes(http(status, "text/xml", RESPONSE.as_bytes())), BAD_RESPONSE, None));
         cases.push((format!("{status} without a body"), Reply::Bytes(http(status, "text/xml", b"")), BAD_RESPONSE, None));
         cases.push((format!("{status} in plain text"), Reply::Bytes(http(status, "text/plain", b"Zebedee")), BAD_RESPONSE, None));
     }
@@ -282,27 +284,27 @@ async fn statuses_and_pages_that_are_no_answer_are_a_bad_response() {
 }
 
 #[tokio::test]
-async fn an_answer_larger_than_the_limit_is_a_bad_response() {
+async fn response_larger_than_limit_returns_bad_response() {
     let options = Options { max_response_bytes: 64 * 1024, ..Options::default() };
-    let padded = format!("{ANSWER}{}", " ".repeat(64 * 1024));
-    // Deflated spaces: after these bytes, every byte of zeros is another thousand of them.
+    let padded = format!("{RESPONSE}{}", " ".repeat(64 * 1024));
+    // Deflated spaces: each zero byte that follows expands to about a thousand spaces.
     let deflated_spaces = b"\x1F\x8B\x08\0\0\0\0\0\x02\x03\xED\xC1\x31\x01\0\0\0\xC2\xA0\x2A\xEB\x9F\xD2\x0C";
-    let bomb = [b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n".as_slice(), deflated_spaces].concat();
+    let gzip_bomb = [b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n".as_slice(), deflated_spaces].concat();
     let chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n".to_vec();
     assert_failures_with(
         options,
         cases_of(
             BAD_RESPONSE,
             vec![
-                ("announced and sent", xml_reply(padded)),
+                ("with Content-Length, sent completely", xml_reply(padded)),
                 (
-                    "announced as endless",
+                    "with a very large Content-Length",
                     Reply::Forever(b"HTTP/1.1 200 OK\r\nContent-Length: 999999999999\r\n\r\n".to_vec(), vec![b' '; 4096]),
                 ),
-                ("endless", Reply::Forever(b"HTTP/1.1 200 OK\r\n\r\n".to_vec(), vec![b' '; 4096])),
+                ("endless body", Reply::Forever(b"HTTP/1.1 200 OK\r\n\r\n".to_vec(), vec![b' '; 4096])),
                 ("endless chunks", Reply::Forever(chunked, b"8\r\n        \r\n".to_vec())),
                 ("an endless page", Reply::Forever(b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n<html>".to_vec(), vec![b' '; 4096])),
-                ("little that unpacks to much", Reply::Forever(bomb, vec![0; 512])),
+                ("a gzip bomb", Reply::Forever(gzip_bomb, vec![0; 512])),
             ],
         ),
     )
@@ -310,24 +312,24 @@ async fn an_answer_larger_than_the_limit_is_a_bad_response() {
 }
 
 #[tokio::test]
-async fn lrs_that_does_not_come_to_an_end_in_time_is_a_timeout() {
+async fn incomplete_response_within_timeout_returns_timeout() {
     let options = Options { timeout: Duration::from_millis(300), max_response_bytes: usize::MAX, ..Options::default() };
-    let whole = http(200, "text/xml", ANSWER.as_bytes());
-    let head = whole.len() - ANSWER.len();
+    let response = http(200, "text/xml", RESPONSE.as_bytes());
+    let head_length = response.len() - RESPONSE.len();
     assert_failures_with(
         options,
         cases_of(
             TIMEOUT,
             vec![
-                ("silence", Reply::ThenSilence(Vec::new())),
-                ("half a status line", Reply::ThenSilence(whole[..10].to_vec())),
-                ("half of the headers", Reply::ThenSilence(whole[..30].to_vec())),
-                ("headers", Reply::ThenSilence(whole[..head].to_vec())),
-                ("half an answer", Reply::ThenSilence(whole[..head + 400].to_vec())),
-                ("all but the last byte", Reply::ThenSilence(whole[..whole.len() - 1].to_vec())),
-                ("a whole document whose end is not told", Reply::ThenSilence([b"HTTP/1.1 200 OK\r\n\r\n", ANSWER.as_bytes()].concat())),
-                ("byte after byte", Reply::Forever(b"HTTP/1.1 200 OK\r\n\r\n".to_vec(), b" ".to_vec())),
-                ("a 100 and no answer", Reply::ThenSilence(b"HTTP/1.1 100 Continue\r\n\r\n".to_vec())),
+                ("no byte", Reply::ThenSilence(Vec::new())),
+                ("part of the status line", Reply::ThenSilence(response[..10].to_vec())),
+                ("part of the headers", Reply::ThenSilence(response[..30].to_vec())),
+                ("the headers", Reply::ThenSilence(response[..head_length].to_vec())),
+                ("part of the body", Reply::ThenSilence(response[..head_length + 400].to_vec())),
+                ("all but the last byte", Reply::ThenSilence(response[..response.len() - 1].to_vec())),
+                ("a complete document without a length", Reply::ThenSilence([b"HTTP/1.1 200 OK\r\n\r\n", RESPONSE.as_bytes()].concat())),
+                ("an endless series of single bytes", Reply::Forever(b"HTTP/1.1 200 OK\r\n\r\n".to_vec(), b" ".to_vec())),
+                ("status 100 and no response", Reply::ThenSilence(b"HTTP/1.1 100 Continue\r\n\r\n".to_vec())),
             ],
         ),
     )

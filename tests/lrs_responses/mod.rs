@@ -1,4 +1,4 @@
-//! Responses of LRS that are malformed, undocumented, or failures.
+//! Responses of LRS to one search: malformed ones, undocumented ones that are accepted, and failures.
 
 mod failures;
 mod malformed;

@@ -1,67 +1,80 @@
-//! How trouble is ordered: over HTTP while the simulator runs, and with a file from its start.
+//! The control endpoints of a running simulator: reading, replacing and deleting its scenario, and counting requests.
 
-use std::path::Path;
-
-use lrs_gateway::schema::toml::from_file;
-use lrs_gateway::simulator::{Fault, Scenario, SimulatorSettings};
 use serde_json::{Value, json};
 
-use super::Rehearsing;
-use crate::support::program;
+use super::FaultyLrs;
 
-impl Rehearsing {
-    /// Orders something, or asks: status and answer, `null` if there is none.
+impl FaultyLrs {
+    /// Calls a control endpoint. Returns the status and the body; `null` if the body is empty.
     async fn control(&self, method: &str, path: &str, body: &str) -> (u16, Value) {
         let url = format!("{}/control/{path}", self.lrs.url());
         let request = self.http.request(method.parse().expect("a method"), url).body(body.to_owned());
-        let response = request.send().await.expect("an answer");
+        let response = request.send().await.expect("a response");
         let status = response.status().as_u16();
-        let text = response.text().await.expect("a whole answer");
+        let text = response.text().await.expect("a complete response");
         (status, if text.is_empty() { Value::Null } else { serde_json::from_str(&text).expect("JSON") })
+    }
+
+    async fn put_scenario(&self, scenario: &Value) -> (u16, Value) {
+        self.control("PUT", "scenario", &scenario.to_string()).await
+    }
+
+    async fn get_scenario(&self) -> (u16, Value) {
+        self.control("GET", "scenario", "").await
+    }
+
+    async fn get_requests(&self) -> (u16, Value) {
+        self.control("GET", "requests", "").await
     }
 }
 
 #[tokio::test]
-async fn a_scenario_is_put_looked_at_and_deleted() {
-    let rehearsing = Rehearsing::new();
-    let nothing = json!({"steps": []});
-    assert_eq!(rehearsing.control("GET", "scenario", "").await, (200, nothing.clone()));
-    assert_eq!(rehearsing.control("GET", "requests", "").await, (200, json!([])));
-    let order = json!({"steps": [
+async fn control_get_returns_active_scenario_with_defaults_and_counts() {
+    let faulty_lrs = FaultyLrs::new();
+    assert_eq!(faulty_lrs.get_scenario().await, (200, json!({"steps": []})));
+    assert_eq!(faulty_lrs.get_requests().await, (200, json!([])));
+    let scenario = json!({"steps": [
         {"fault": "unavailable", "operation": "FindLearnerByULN", "count": 2},
         {"fault": "soap_fault", "code": "WSEC0999", "service": "learner-r9", "percent": 20},
         {"fault": "slow_drip", "milliseconds": 1, "operation": "RegisterLearner", "service": "learner"},
     ]});
-    assert_eq!(rehearsing.control("PUT", "scenario", &order.to_string()).await, (204, Value::Null));
-    assert_eq!(rehearsing.search().await.expect("a page").0, 503);
-    let mut told = order.clone();
-    for (step, field, value) in [(0, "left", 1), (0, "percent", 100), (2, "percent", 100)] {
-        told["steps"][step][field] = json!(value);
-    }
-    assert_eq!(rehearsing.control("GET", "scenario", "").await, (200, told));
-    let counted = json!([{"operation": "FindLearnerByULN", "requests": 1, "done": 0}]);
-    assert_eq!(rehearsing.control("GET", "requests", "").await, (200, counted));
 
-    // The next one takes the place of the first, with nothing left over.
-    let order = json!({"steps": [{"fault": "maintenance_405"}]}).to_string();
-    assert_eq!(rehearsing.control("PUT", "scenario", &order).await.0, 204);
-    assert_eq!(rehearsing.search().await.expect("a fault").0, 405);
-    assert_eq!(rehearsing.control("DELETE", "scenario", "").await, (204, Value::Null));
-    assert_eq!(rehearsing.control("GET", "scenario", "").await, (200, nothing));
-    assert!(rehearsing.is_calm().await);
-    assert_eq!(rehearsing.counted("FindLearnerByULN"), (3, 1), "counts go on");
-    assert_eq!(rehearsing.counted("Nonsense"), (0, 0));
+    assert_eq!(faulty_lrs.put_scenario(&scenario).await, (204, Value::Null));
+    assert_eq!(faulty_lrs.find_by_uln().await.expect("a page").status, 503);
+
+    let mut expected = scenario;
+    for (step, field, value) in [(0, "left", 1), (0, "percent", 100), (2, "percent", 100)] {
+        expected["steps"][step][field] = json!(value);
+    }
+    assert_eq!(faulty_lrs.get_scenario().await, (200, expected));
+    let expected_requests = json!([{"operation": "FindLearnerByULN", "requests": 1, "done": 0}]);
+    assert_eq!(faulty_lrs.get_requests().await, (200, expected_requests));
 }
 
 #[tokio::test]
-async fn what_is_wrong_with_an_order_is_told_with_its_place() {
-    let rehearsing = Rehearsing::new();
-    let good = json!({"steps": [{"fault": "unavailable"}]});
-    assert_eq!(rehearsing.control("PUT", "scenario", &good.to_string()).await.0, 204);
-    for (order, mistakes) in [
+async fn control_put_replaces_scenario_and_delete_ends_it_while_counts_continue() {
+    let faulty_lrs = FaultyLrs::new();
+    faulty_lrs.put_scenario(&json!({"steps": [{"fault": "unavailable", "count": 2}]})).await;
+    assert_eq!(faulty_lrs.find_by_uln().await.expect("a page").status, 503);
+
+    assert_eq!(faulty_lrs.put_scenario(&json!({"steps": [{"fault": "maintenance_405"}]})).await.0, 204);
+    assert_eq!(faulty_lrs.find_by_uln().await.expect("a fault").status, 405);
+    assert_eq!(faulty_lrs.control("DELETE", "scenario", "").await, (204, Value::Null));
+
+    assert_eq!(faulty_lrs.get_scenario().await, (200, json!({"steps": []})));
+    assert!(faulty_lrs.responds_without_fault().await);
+    assert_eq!(faulty_lrs.counts("FindLearnerByULN"), (3, 1), "requests since the start of the simulator");
+    assert_eq!(faulty_lrs.counts("Nonsense"), (0, 0));
+}
+
+#[tokio::test]
+async fn control_put_invalid_scenario_returns_errors_with_pointers_and_keeps_active_scenario() {
+    let faulty_lrs = FaultyLrs::new();
+    assert_eq!(faulty_lrs.put_scenario(&json!({"steps": [{"fault": "unavailable"}]})).await.0, 204);
+    for (scenario, expected_errors) in [
         (json!({}), json!([["/steps", "required"]])),
         (json!({"steps": [{"fault": "earthquake"}, {}]}), json!([["/steps/0/fault", "unknown_value"], ["/steps/1/fault", "required"]])),
-        // The former names of `fault` and `soap_fault`.
+        // The former names of `fault` and `soap_fault` are unknown.
         (json!({"steps": [{"trouble": "refuse"}]}), json!([["/steps/0/trouble", "unknown_field"], ["/steps/0/fault", "required"]])),
         (json!({"steps": [{"fault": "fault", "code": "WSEC0999"}]}), json!([["/steps/0/fault", "unknown_value"]])),
         (
@@ -87,60 +100,10 @@ async fn what_is_wrong_with_an_order_is_told_with_its_place() {
             ]),
         ),
     ] {
-        let (status, told) = rehearsing.control("PUT", "scenario", &order.to_string()).await;
-        let told: Vec<_> = told.as_array().expect("a list").iter().map(|mistake| json!([mistake["pointer"], mistake["code"]])).collect();
-        assert_eq!((status, json!(told)), (400, mistakes), "{order}");
+        let (status, errors) = faulty_lrs.put_scenario(&scenario).await;
+
+        let errors: Vec<_> = errors.as_array().expect("an array").iter().map(|error| json!([error["pointer"], error["code"]])).collect();
+        assert_eq!((status, json!(errors)), (400, expected_errors), "{scenario}");
     }
-    assert_eq!(rehearsing.search().await.expect("a page").0, 503, "a wrong order changes nothing");
-}
-
-/// Settings from a file of their own, beside this scenario.
-fn settings(directory: &Path, scenario: &str) -> SimulatorSettings {
-    std::fs::write(directory.join("trouble.toml"), scenario).expect("written");
-    let file = directory.join("simulator.toml");
-    std::fs::write(&file, "scenario_file = \"trouble.toml\"\n").expect("written");
-    SimulatorSettings::load(&file).expect("good settings")
-}
-
-#[tokio::test]
-async fn a_scenario_file_is_played_from_the_start() {
-    let directory = tempfile::tempdir().expect("a directory");
-    let steps = "[[steps]]\nfault = \"unavailable\"\ncount = 1\n\n[[steps]]\nfault = \"out_of_hours\"\ncount = 1\n";
-    let rehearsing = Rehearsing::with(&settings(directory.path(), steps));
-    for status in [503, 500] {
-        assert_eq!(rehearsing.search().await.expect("an answer").0, status);
-    }
-    assert!(rehearsing.is_calm().await);
-}
-
-#[test]
-fn every_mistake_of_a_scenario_file_is_told_at_the_start() {
-    let directory = tempfile::tempdir().expect("a directory");
-    let wrong = "[[steps]]\nfault = \"latency\"\n\n[[steps]]\nfault = \"refuse\"\npercent = 0\n";
-    settings(directory.path(), wrong).build_simulator().expect_err("two mistakes");
-    let config = directory.path().join("simulator.toml").display().to_string();
-    let simulate = || {
-        let output = program::run(&["simulate", "--config", &config, "--listen", "127.0.0.1:0"]);
-        assert!(!output.status.success());
-        program::stderr(&output)
-    };
-    let told = simulate();
-    assert!(told.lines().any(|line| line.contains("trouble.toml: steps.0.milliseconds: is required")), "{told}");
-    assert!(told.lines().any(|line| line.contains("trouble.toml: steps.1.percent: must be")), "{told}");
-    std::fs::remove_file(directory.path().join("trouble.toml")).expect("it was there");
-    assert!(simulate().contains("trouble.toml: cannot be read"));
-}
-
-#[test]
-fn the_example_shows_every_trouble() {
-    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/scenario.toml");
-    let Scenario { steps } = from_file(&example).expect("a good file");
-    let shown: Vec<Fault> = steps.iter().map(|step| step.fault).collect();
-    for trouble in Fault::all() {
-        assert!(shown.contains(&trouble), "{trouble:?}");
-    }
-    let text = std::fs::read_to_string(example).expect("text");
-    let lines: Vec<_> = text.lines().collect();
-    let explained = lines.windows(2).filter(|pair| pair[1] == "[[steps]]").all(|pair| pair[0].starts_with("# "));
-    assert!(explained, "every step has a comment");
+    assert_eq!(faulty_lrs.find_by_uln().await.expect("a page").status, 503, "the valid scenario is still active");
 }

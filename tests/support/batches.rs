@@ -1,21 +1,24 @@
-//! Batches as callers send and follow them.
+//! Batches as callers submit and follow them.
+
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use super::Caller;
 use super::caller::Answer;
+use super::fake_server::soap;
 
-/// Learners that nobody has registered, with everything LRS needs. `STU-0`, `STU-1`, …
+/// Time between two reads of a batch's state.
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
+/// Maximum time for a batch to reach an expected state.
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Returns learners who are not registered, with every field that LRS needs. Their MIS identifiers are `STU-0`, `STU-1`, …
 pub fn learners(count: usize) -> Vec<Value> {
-    learners_named("Quillfeather", count)
-}
-
-/// The same, of this family.
-pub fn learners_named(family: &str, count: usize) -> Vec<Value> {
     let learner = |number: usize| {
-        let given: String = format!("{number:05}").bytes().map(|digit| char::from(b'a' + (digit - b'0'))).collect();
+        let letters: String = format!("{number:05}").bytes().map(|digit| char::from(b'a' + (digit - b'0'))).collect();
         json!({
-            "misIdentifier": format!("STU-{number}"), "givenName": format!("Zeb{given}"), "familyName": family,
+            "misIdentifier": format!("STU-{number}"), "givenName": format!("Zeb{letters}"), "familyName": "Quillfeather",
             "dateOfBirth": format!("{}-09-17", 1990 + number % 20), "gender": "MALE", "lastKnownPostCode": "ZZ42 4QX",
             "verificationType": "PASSPORT", "abilityToShare": "SEEN_SHARE"
         })
@@ -23,54 +26,83 @@ pub fn learners_named(family: &str, count: usize) -> Vec<Value> {
     (0..count).map(learner).collect()
 }
 
-/// A batch that was submitted.
+/// Returns the body of a registration batch that registers these learners.
+pub fn full_registration(learners: &[Value]) -> Value {
+    json!({"jobType": "FULL", "learners": learners})
+}
+
+/// Returns LRS's response to the submission of a registration batch, with these child elements.
+pub fn submit_batch_response(children: &str) -> Vec<u8> {
+    let namespace = "http://api.lrs.miap.gov.uk/batchmsg";
+    soap(200, &format!("<n:SubmitBatchResponse xmlns:n=\"{namespace}\">{children}</n:SubmitBatchResponse>"))
+}
+
+/// Returns LRS's response to a poll of a registration batch, with these child elements.
+pub fn batch_output_response(children: &str) -> Vec<u8> {
+    let namespace = "http://api.lrs.miap.gov.uk/batchmsg";
+    soap(200, &format!("<n:GetSubmitBatchOutputResponse xmlns:n=\"{namespace}\">{children}</n:GetSubmitBatchOutputResponse>"))
+}
+
+/// An accepted batch.
 pub struct SubmittedBatch<'c> {
     caller: &'c Caller,
     pub path: String,
-    pub first: Value,
+    /// The state in the answer to the submission.
+    pub initial_state: Value,
 }
 
-/// Submits a batch, which must be accepted.
+/// Submits a batch. It must be accepted.
 pub async fn submit<'c>(caller: &'c Caller, resource: &str, body: &Value) -> SubmittedBatch<'c> {
-    accepted(caller, &caller.post(&format!("/v1/{resource}"), body).await)
+    expect_accepted(caller, &caller.post(&format!("/v1/{resource}"), body).await)
 }
 
-/// An answer that must be an accepted batch.
-pub fn accepted<'c>(caller: &'c Caller, answer: &Answer) -> SubmittedBatch<'c> {
+/// Returns the batch of an answer, which must be 202.
+pub fn expect_accepted<'c>(caller: &'c Caller, answer: &Answer) -> SubmittedBatch<'c> {
     assert_eq!(answer.status, 202, "{}", answer.text);
-    let first = answer.json();
+    let initial_state = answer.json();
     let path = answer.header("location").to_owned();
-    assert!(path.ends_with(first["batchId"].as_str().expect("an id")), "{path}");
-    SubmittedBatch { caller, path, first }
+    assert!(path.ends_with(initial_state["batchId"].as_str().expect("the answer has a batch id")), "{path}");
+    SubmittedBatch { caller, path, initial_state }
 }
 
 impl SubmittedBatch<'_> {
-    /// How far it is now.
+    /// Returns the identifier.
+    pub fn id(&self) -> &str {
+        self.initial_state["batchId"].as_str().expect("the answer has a batch id")
+    }
+
+    /// Reads the current state.
     pub async fn state(&self) -> Value {
         self.caller.request("GET", &self.path).await.expect_success()
     }
 
-    /// How far it is when it has got as far as this.
+    /// Waits until the batch has this status, and returns the state.
     pub async fn wait_for_status(&self, status: &str) -> Value {
-        for _ in 0..600 {
-            let state = self.state().await;
-            if state["status"] == status {
-                return state;
-            }
-            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-        }
-        panic!("{status} never comes: {}", self.state().await);
+        self.wait_for_state(status, |state| state["status"] == status).await
     }
 
-    /// Everything that is known of its records.
+    /// Waits until the state fulfils a condition, and returns the state.
+    pub async fn wait_for_state(&self, description: &str, condition: impl Fn(&Value) -> bool) -> Value {
+        let started_at = std::time::Instant::now();
+        loop {
+            let state = self.state().await;
+            if condition(&state) {
+                return state;
+            }
+            assert!(started_at.elapsed() < TIMEOUT, "timed out waiting for {description}: {state}");
+            tokio::time::sleep(POLL_INTERVAL).await;
+        }
+    }
+
+    /// Reads the results of all records, page by page.
     pub async fn results(&self) -> Vec<Value> {
         let mut results = Vec::new();
-        let mut next = String::new();
+        let mut cursor = String::new();
         loop {
-            let page = self.caller.request("GET", &format!("{}/results?limit=500{next}", self.path)).await.expect_success();
-            results.extend(page["results"].as_array().expect("a list").clone());
+            let page = self.caller.request("GET", &format!("{}/results?limit=500{cursor}", self.path)).await.expect_success();
+            results.extend(page["results"].as_array().expect("a page has a list of results").clone());
             match page["next"].as_str() {
-                Some(cursor) => next = format!("&cursor={cursor}"),
+                Some(next) => cursor = format!("&cursor={next}"),
                 None => return results,
             }
         }
@@ -82,12 +114,13 @@ impl SubmittedBatch<'_> {
     }
 }
 
-/// The names of records, in order.
+/// Returns the MIS identifiers of records or results, in order; empty for those without one.
 pub fn mis_identifiers(rows: &[Value]) -> Vec<&str> {
     rows.iter().map(|row| row["misIdentifier"].as_str().unwrap_or_default()).collect()
 }
 
-/// The statuses of a batch's parts.
-pub fn statuses(state: &Value) -> Vec<&str> {
-    state["parts"].as_array().expect("parts").iter().map(|part| part["status"].as_str().expect("a status")).collect()
+/// Returns the statuses of a batch's parts, in order.
+pub fn part_statuses(state: &Value) -> Vec<&str> {
+    let parts = state["parts"].as_array().expect("the state has parts");
+    parts.iter().map(|part| part["status"].as_str().expect("a part has a status")).collect()
 }

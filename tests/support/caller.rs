@@ -1,4 +1,4 @@
-//! Somebody who calls the gateway over HTTP, and what they get.
+//! A client of the gateway over HTTP, and the answers that it gets. The rules for all answers are checked on every answer.
 
 use std::sync::LazyLock;
 
@@ -7,13 +7,16 @@ use serde_json::{Value, json};
 
 pub const ISSUER: &str = "https://idp.example.ac.uk/";
 pub const AUDIENCE: &str = "lrs-gateway";
-pub const SECRET: &[u8] = b"only the tests know this secret, and they do not tell";
+pub const SECRET: &[u8] = b"the HMAC secret of the issuer that the tests use";
+/// UKPRN of the demonstration's learning provider.
 pub const PROVIDER: &str = "10088881";
 
-/// The OpenAPI document that callers have.
-static DOCUMENT: LazyLock<Value> = LazyLock::new(|| serde_json::from_str(include_str!("../../openapi/openapi.json")).expect("JSON"));
+/// The published OpenAPI document.
+static DOCUMENT: LazyLock<Value> =
+    LazyLock::new(|| serde_json::from_str(include_str!("../../openapi/openapi.json")).expect("the document is JSON"));
 
-/// A caller with a token.
+/// A client with a token.
+#[derive(Clone)]
 pub struct Caller {
     url: String,
     http: reqwest::Client,
@@ -21,13 +24,13 @@ pub struct Caller {
     header: Option<(&'static str, &'static str)>,
 }
 
-/// Claims of a token that is good for an hour; `changes` are laid over them, `null` takes one away.
+/// Returns the claims of a token that is valid for an hour. `changes` replace claims; `null` removes one.
 pub fn claims(changes: Value) -> Value {
     let exp = jiff::Timestamp::now().as_second() + 3600;
     let mut claims = json!({
         "iss": ISSUER, "aud": AUDIENCE, "exp": exp, "org": PROVIDER, "preferred_username": "j.bloggs", "scope": scope::ALL.join(" "),
     });
-    let (Some(claims_map), Value::Object(changes)) = (claims.as_object_mut(), changes) else { panic!("claims are objects") };
+    let (Some(claims_map), Value::Object(changes)) = (claims.as_object_mut(), changes) else { panic!("claims are JSON objects") };
     for (name, value) in changes {
         if value.is_null() {
             claims_map.remove(&name)
@@ -38,40 +41,41 @@ pub fn claims(changes: Value) -> Value {
     claims
 }
 
-/// A token of the tests' issuer.
+/// Returns a token of the tests' issuer, with these changes to the usual claims.
 pub fn token(changes: Value) -> String {
-    sign_token(SECRET, claims(changes).as_object().expect("an object")).expect("signs")
+    sign_token(SECRET, claims(changes).as_object().expect("claims are an object")).expect("the token is signed")
 }
 
 impl Caller {
+    /// Creates a caller of the gateway at this URL: a user of the learning provider with every scope.
     pub fn new(url: String) -> Self {
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-        Self { url, http: reqwest::Client::builder().no_proxy().build().expect("a client"), authorization: None, header: None }
+        Self { url, http: reqwest::Client::builder().no_proxy().build().expect("the client is created"), authorization: None, header: None }
             .with_claims(json!({}))
     }
 
-    /// With a token of these claims.
+    /// Uses a token with these changes to the usual claims.
     pub fn with_claims(self, changes: Value) -> Self {
         self.with_token(&token(changes))
     }
 
-    /// With this token.
+    /// Uses this token.
     pub fn with_token(self, token: &str) -> Self {
         Self { authorization: Some(format!("Bearer {token}")), ..self }
     }
 
-    /// With this whole header, or none.
+    /// Sends this `Authorization` header, or none.
     pub fn with_authorization(self, header: Option<&str>) -> Self {
         Self { authorization: header.map(str::to_owned), ..self }
     }
 
-    /// With one more header.
+    /// Sends one more header.
     pub fn with_header(self, name: &'static str, value: &'static str) -> Self {
         Self { header: Some((name, value)), ..self }
     }
 
-    /// Through this client instead of one that trusts the web.
-    pub fn through(self, http: reqwest::Client) -> Self {
+    /// Uses this HTTP client instead of one with default settings.
+    pub fn with_client(self, http: reqwest::Client) -> Self {
         Self { http, ..self }
     }
 
@@ -80,7 +84,7 @@ impl Caller {
         self.post_text(path, "application/json", body.to_string()).await
     }
 
-    /// Posts anything.
+    /// Posts a body of any type; without `Content-Type` if `content_type` is empty.
     pub async fn post_text(&self, path: &str, content_type: &str, body: impl Into<reqwest::Body>) -> Answer {
         let mut request = self.http.post(format!("{}{path}", self.url)).body(body);
         if !content_type.is_empty() {
@@ -89,9 +93,9 @@ impl Caller {
         self.send(request).await
     }
 
-    /// Calls with any method and no body.
+    /// Sends a request with any method and no body.
     pub async fn request(&self, method: &str, path: &str) -> Answer {
-        self.send(self.http.request(method.parse().expect("a method"), format!("{}{path}", self.url))).await
+        self.send(self.http.request(method.parse().expect("the method is valid"), format!("{}{path}", self.url))).await
     }
 
     async fn send(&self, mut request: reqwest::RequestBuilder) -> Answer {
@@ -104,14 +108,14 @@ impl Caller {
         let response = request.send().await.expect("the gateway answers");
         let status = response.status().as_u16();
         let headers = response.headers().clone();
-        let text = response.text().await.expect("the answer is whole");
+        let text = response.text().await.expect("the answer is complete");
         let answer = Answer { status, headers, text };
-        answer.keeps_its_promises();
+        answer.assert_common_rules();
         answer
     }
 }
 
-/// What the gateway answered.
+/// An answer of the gateway.
 #[derive(Debug)]
 pub struct Answer {
     pub status: u16,
@@ -120,67 +124,73 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// A header, or nothing.
+    /// Returns the value of a header; empty if it is absent.
     pub fn header(&self, name: &str) -> &str {
         self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
     }
 
-    /// The body.
+    /// Parses the body.
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {}", self.text))
     }
 
-    /// The body of a 200.
+    /// Returns the body. The status must be 200.
     pub fn expect_success(&self) -> Value {
         assert_eq!(self.status, 200, "{}", self.text);
         self.json()
     }
 
-    /// The body of a problem, which must be this one.
+    /// Returns the body of a problem. It must have this status and code.
     pub fn problem(&self, status: u16, code: &str) -> Value {
         let problem = self.json();
         assert_eq!((self.status, problem["code"].as_str()), (status, Some(code)), "{}", self.text);
         problem
     }
 
-    /// The places and codes of a problem's errors.
+    /// Returns the pointers and codes of a problem's field errors.
     pub fn errors(&self) -> Vec<(String, String)> {
-        let text = |error: &Value, key: &str| error[key].as_str().expect("a text").to_owned();
+        let text = |error: &Value, key: &str| error[key].as_str().expect("a field error has texts").to_owned();
         let problem = self.json();
         let errors = problem["errors"].as_array().unwrap_or_else(|| panic!("no errors: {}", self.text));
         errors.iter().map(|error| (text(error, "pointer"), text(error, "code"))).collect()
     }
 
-    /// What holds for every answer whatsoever.
-    fn keeps_its_promises(&self) {
-        let id = self.header("x-request-id");
-        assert!(id.len() == 36, "an id on every answer: {self:?}");
+    /// Asserts the rules that hold for every answer.
+    fn assert_common_rules(&self) {
+        let request_id = self.header("x-request-id");
+        assert!(request_id.len() == 36, "every answer has a request id: {self:?}");
         for (name, value) in [("x-content-type-options", "nosniff"), ("referrer-policy", "no-referrer"), ("x-frame-options", "DENY")] {
             assert_eq!(self.header(name), value, "{name}: {self:?}");
         }
         let policy = self.header("content-security-policy");
         assert!(policy.starts_with("default-src 'none'; ") && policy.ends_with("frame-ancestors 'none'"), "{self:?}");
-        assert_eq!(self.header("server"), "", "nobody needs to know what it is made with");
-        if self.status < 400 {
-            return;
+        assert_eq!(self.header("server"), "", "the header `Server` is absent");
+        // A 403 may have the header too (RFC 6750).
+        assert_eq!(self.status == 401, self.headers.contains_key("www-authenticate") && self.status != 403, "{self:?}");
+        if self.status >= 400 {
+            self.assert_problem_rules(request_id);
         }
+    }
+
+    /// Asserts the rules that hold for every problem.
+    fn assert_problem_rules(&self, request_id: &str) {
         assert_eq!(self.header("content-type"), "application/problem+json", "{self:?}");
         let problem = self.json();
         assert_eq!(problem["status"], self.status);
         let schema = &DOCUMENT["components"]["schemas"]["ProblemBody"];
-        let names: Vec<&String> = problem.as_object().expect("an object").keys().collect();
-        assert!(names.iter().all(|name| schema["properties"].get(name).is_some()), "{names:?} are documented");
-        let required = schema["required"].as_array().expect("a list");
-        assert!(required.iter().all(|name| problem.get(name.as_str().expect("a name")).is_some()), "{required:?} are there");
-        let codes = schema["properties"]["code"]["enum"].as_array().expect("a list");
-        assert!(codes.contains(&problem["code"]), "{} is in the catalogue", problem["code"]);
-        assert_eq!(problem["requestId"], id);
-        assert_eq!(problem["instance"], format!("urn:uuid:{id}"));
-        assert_eq!(problem["type"], format!("urn:lrs-gateway:problem:{}", problem["code"].as_str().expect("a code")));
+        let names: Vec<&String> = problem.as_object().expect("a problem is an object").keys().collect();
+        assert!(names.iter().all(|name| schema["properties"].get(name).is_some()), "all of {names:?} are documented");
+        let required = schema["required"].as_array().expect("the schema has required properties");
+        assert!(required.iter().all(|name| problem.get(name.as_str().expect("a name")).is_some()), "all of {required:?} are present");
+        let codes = schema["properties"]["code"]["enum"].as_array().expect("the schema has the codes");
+        let code = problem["code"].as_str().expect("a problem has a code");
+        assert!(codes.contains(&problem["code"]), "{code} is in the catalogue");
+        assert_eq!(problem["requestId"], request_id);
+        assert_eq!(problem["instance"], format!("urn:uuid:{request_id}"));
+        assert_eq!(problem["type"], format!("urn:lrs-gateway:problem:{code}"));
         assert!(["title", "detail"].iter().all(|key| problem[key].as_str().is_some_and(|text| text.len() > 10)), "{problem}");
         assert!(problem["retryable"].is_boolean(), "{problem}");
         assert!(!self.text.contains(":null"), "{problem}");
         assert_eq!(problem["retryAfterSeconds"].is_u64(), self.headers.contains_key("retry-after"), "{self:?}");
-        assert_eq!(self.status == 401, self.headers.contains_key("www-authenticate") && self.status != 403, "{self:?}");
     }
 }

@@ -1,7 +1,7 @@
-//! LRS's own contract, for those who have its files: whole messages validated by `xmllint`.
+//! LRS's own schemas: `xmllint` validates whole messages against them, if their files are available.
 //!
-//! The files are not part of this project. `LRS_CONTRACT_DIR` names a folder with the published `wsdl/*.wsdl` and the
-//! older, strict `xsd-miap/*.xsd`; what is in them is put together here, for as long as a test runs.
+//! The files are not part of this project. `LRS_CONTRACT_DIR` names a directory with the published `wsdl/*.wsdl` and the older, strict
+//! `xsd-miap/*.xsd`. A test extracts the schemas from them into a temporary directory.
 
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
@@ -18,165 +18,169 @@ const VARIABLE: &str = "LRS_CONTRACT_DIR";
 const SERVICES: [Service; 3] = [Service::Learner, Service::LearnerR9, Service::External];
 const STRICT: &str = "strict";
 const EXCEPTIONS: &str = "http://api.lrs.miap.gov.uk/exceptions";
-const NO_XMLLINT: &str = "LRS_CONTRACT_DIR is set, but there is no xmllint to validate with: install the Debian package libxml2-utils";
+const NO_XMLLINT: &str = "LRS_CONTRACT_DIR is set, but xmllint is not installed: install the Debian package libxml2-utils";
 
-/// Messages to validate, each with a name for people that is also a file's name.
+/// Messages to validate, each with a name that is also a file name.
 pub type Messages = [(String, String)];
 
-/// The schemas of the contract, each set in a folder of its own.
+/// LRS's schemas. Each set has its own directory.
 pub struct Contract {
-    folder: TempDir,
+    directory: TempDir,
 }
 
-/// A message that is not valid, and xmllint's reasons.
+/// An invalid message, and the reasons of `xmllint`.
 #[derive(Debug)]
-pub struct Refusal {
+pub struct InvalidMessage {
     pub name: String,
     pub reasons: String,
 }
 
 impl Contract {
-    /// The contract in the folder the environment names. Without one (the Makefile then exports an empty name), says so:
-    /// the test has nothing to do.
-    #[expect(clippy::print_stdout, reason = "a test that does nothing should say so")]
+    /// Reads the schemas in `LRS_CONTRACT_DIR`. If the variable is unset or empty (as the Makefile exports it without the files), prints
+    /// that nothing is validated, and returns `None`.
+    #[expect(clippy::print_stdout, reason = "a test that validates nothing should say so")]
     pub fn from_env() -> Option<Self> {
-        let folder = std::env::var_os(VARIABLE).filter(|folder| !folder.is_empty());
-        if folder.is_none() {
-            println!("Not validated: {VARIABLE} does not name a folder with LRS's wsdl/*.wsdl and xsd-miap/*.xsd.");
+        let directory = std::env::var_os(VARIABLE).filter(|directory| !directory.is_empty());
+        if directory.is_none() {
+            println!("Not validated: {VARIABLE} does not name a directory with LRS's wsdl/*.wsdl and xsd-miap/*.xsd.");
         }
-        folder.map(|folder| Self::read(Path::new(&folder)))
+        directory.map(|directory| Self::read(Path::new(&directory)))
     }
 
     fn read(source: &Path) -> Self {
-        let contract = Self { folder: TempDir::new().expect("a temporary folder") };
+        let contract = Self { directory: TempDir::new().expect("a temporary directory is created") };
         let strict = schemas_of(&files(&source.join("xsd-miap"), "xsd"));
         for service in SERVICES {
             let mut published = schemas_of(&[source.join("wsdl").join(format!("{}.wsdl", name_of(service)))]);
-            // The WSDL of the learner service has the children of a fault's detail qualified. LRS sends them unqualified
-            // (LRS-CONTRACT 8.2), as its older schema has them; so does the simulator, and so that schema judges them.
+            // In the WSDL of the learner service, the children of a fault's detail are qualified. LRS sends them unqualified
+            // (LRS-CONTRACT 8.2), as in its older schema, and so does the simulator. So the older schema replaces that of the WSDL.
             if let (Some(published), Some(sent)) = (published.get_mut(EXCEPTIONS), strict.get(EXCEPTIONS)) {
                 published.clone_from(sent);
             }
-            contract.put(name_of(service), &published);
+            contract.write_schemas(name_of(service), &published);
         }
-        contract.put(STRICT, &strict);
+        contract.write_schemas(STRICT, &strict);
         contract
     }
 
-    /// Requires requests to be valid as published, and where LRS has stricter schemas, as those want them.
+    /// Asserts that requests are valid by the WSDL and, if LRS has strict schemas for the service, by those.
     pub fn check_request(&self, service: Service, requests: &Messages) {
-        require(&self.published(service, requests));
+        assert_all_valid(&self.wsdl_violations(service, requests));
         if service == Service::Learner {
-            require(&self.strict(requests));
+            assert_all_valid(&self.strict_schema_violations(requests));
         }
     }
 
-    /// Requires answers and faults to be valid as published. The strict schemas are wrong about answers (LRS-CONTRACT 8.3).
-    pub fn check_answer(&self, service: Service, answers: &Messages) {
-        require(&self.published(service, answers));
+    /// Asserts that responses and faults are valid by the WSDL. The strict schemas are wrong about responses (LRS-CONTRACT 8.3).
+    pub fn check_response(&self, service: Service, responses: &Messages) {
+        assert_all_valid(&self.wsdl_violations(service, responses));
     }
 
-    /// Which messages the WSDL of a service refuses.
-    pub fn published(&self, service: Service, messages: &Messages) -> Vec<Refusal> {
-        self.refused(name_of(service), messages)
+    /// Returns the messages that are invalid by the WSDL of a service.
+    pub fn wsdl_violations(&self, service: Service, messages: &Messages) -> Vec<InvalidMessage> {
+        self.invalid_messages(name_of(service), messages)
     }
 
-    /// Which requests to the learner service its older, strict schemas refuse.
-    pub fn strict(&self, requests: &Messages) -> Vec<Refusal> {
-        self.refused(STRICT, requests)
+    /// Returns the requests to the learner service that are invalid by its older, strict schemas.
+    pub fn strict_schema_violations(&self, requests: &Messages) -> Vec<InvalidMessage> {
+        self.invalid_messages(STRICT, requests)
     }
 
-    /// Writes a set of schemas that import each other, with ours for the envelope, and makes sure that they can be used.
-    fn put(&self, set: &str, schemas: &BTreeMap<String, String>) {
-        let folder = self.folder.path().join(set);
-        write(&folder.join("envelope.xsd"), &envelope_schema(schemas.keys()));
+    /// Writes a set of schemas that import each other, adds a schema of the SOAP envelope, and asserts that xmllint accepts the set.
+    fn write_schemas(&self, set: &str, schemas: &BTreeMap<String, String>) {
+        let directory = self.directory.path().join(set);
+        write(&directory.join("envelope.xsd"), &envelope_schema(schemas.keys()));
         for (namespace, schema) in schemas {
-            write(&folder.join(file_of(namespace)), schema);
+            write(&directory.join(file_of(namespace)), schema);
         }
         let fault = "<s:Fault><faultcode>s:Server</faultcode><faultstring/></s:Fault>";
         let bare = format!("<s:Envelope xmlns:s='{ENVELOPE}'><s:Body>{fault}</s:Body></s:Envelope>");
-        if let [refusal] = &self.refused(set, &[("bare-fault".to_owned(), bare)])[..] {
-            panic!("The schemas of {set} cannot be used:\n{}", refusal.reasons);
+        if let [invalid] = &self.invalid_messages(set, &[("bare-fault".to_owned(), bare)])[..] {
+            panic!("The schemas of {set} cannot be used:\n{}", invalid.reasons);
         }
     }
 
-    /// One call of xmllint, which reads the schemas once.
-    fn refused(&self, set: &str, messages: &Messages) -> Vec<Refusal> {
+    /// Validates all messages in one call of xmllint, which then reads the schemas only once.
+    fn invalid_messages(&self, set: &str, messages: &Messages) -> Vec<InvalidMessage> {
         let paths: Vec<String> = messages.iter().map(|(name, _)| format!("messages/{name}.xml")).collect();
         for ((_, xml), path) in messages.iter().zip(&paths) {
-            write(&self.folder.path().join(path), xml);
+            write(&self.directory.path().join(path), xml);
         }
         let mut xmllint = Command::new("xmllint");
-        xmllint.current_dir(self.folder.path()).args(["--nonet", "--noout", "--schema"]).arg(format!("{set}/envelope.xsd"));
+        xmllint.current_dir(self.directory.path()).args(["--nonet", "--noout", "--schema"]).arg(format!("{set}/envelope.xsd"));
         let output = xmllint.args(&paths).output().unwrap_or_else(|error| match error.kind() {
             ErrorKind::NotFound => panic!("{NO_XMLLINT}"),
             _ => panic!("xmllint: {error}"),
         });
-        let said = String::from_utf8_lossy(&output.stderr);
-        let refused = messages.iter().zip(&paths).filter(|(_, path)| !said.lines().any(|line| line == format!("{path} validates")));
-        let refused: Vec<Refusal> =
-            refused.map(|((name, xml), path)| Refusal { name: name.clone(), reasons: reasons(&said, path, xml) }).collect();
-        assert_eq!(output.status.success(), refused.is_empty(), "xmllint: {}: {said}", output.status);
-        refused
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        let is_valid = |path: &str| stderr.lines().any(|line| line == format!("{path} validates"));
+        let invalid = messages.iter().zip(&paths).filter(|(_, path)| !is_valid(path));
+        let invalid: Vec<InvalidMessage> =
+            invalid.map(|((name, xml), path)| InvalidMessage { name: name.clone(), reasons: reasons(&stderr, path, xml) }).collect();
+        assert_eq!(output.status.success(), invalid.is_empty(), "xmllint: {}: {stderr}", output.status);
+        invalid
     }
 }
 
-/// What xmllint said of one message; all that it said if that is nothing, because then the schema is at fault.
-fn reasons(said: &str, path: &str, xml: &str) -> String {
-    let about: Vec<&str> = said.lines().filter(|line| line.starts_with(&format!("{path}:"))).collect();
-    if about.is_empty() { said.to_owned() } else { format!("{}\n{xml}", about.join("\n")) }
+/// Returns the lines of xmllint about one message, with the message. If there are none, a schema is invalid: then returns all lines.
+fn reasons(stderr: &str, path: &str, xml: &str) -> String {
+    let lines: Vec<&str> = stderr.lines().filter(|line| line.starts_with(&format!("{path}:"))).collect();
+    if lines.is_empty() { stderr.to_owned() } else { format!("{}\n{xml}", lines.join("\n")) }
 }
 
-fn require(refused: &[Refusal]) {
-    let list: Vec<String> = refused.iter().map(|refusal| format!("{} is not valid:\n{}", refusal.name, refusal.reasons)).collect();
+fn assert_all_valid(invalid: &[InvalidMessage]) {
+    let list: Vec<String> = invalid.iter().map(|message| format!("{} is not valid:\n{}", message.name, message.reasons)).collect();
     assert!(list.is_empty(), "{}", list.join("\n\n"));
 }
 
-/// `/LearnerService.svc` → `LearnerService`
+/// Returns the name of a service's WSDL file without the extension: `LearnerService` for `/LearnerService.svc`.
 fn name_of(service: Service) -> &'static str {
     service.path().trim_start_matches('/').trim_end_matches(".svc")
 }
 
 fn write(path: &Path, text: &str) {
-    std::fs::create_dir_all(path.parent().expect("a folder")).and_then(|()| std::fs::write(path, text)).expect("a temporary folder");
+    let directory = path.parent().expect("the file is in a directory");
+    std::fs::create_dir_all(directory).and_then(|()| std::fs::write(path, text)).expect("the file is written");
 }
 
-fn files(folder: &Path, extension: &str) -> Vec<PathBuf> {
-    let unreadable = |error| -> ! { panic!("{VARIABLE}: {}: {error}", folder.display()) };
-    let entries = std::fs::read_dir(folder).unwrap_or_else(|error| unreadable(error));
+/// Returns the files of a directory with this extension.
+fn files(directory: &Path, extension: &str) -> Vec<PathBuf> {
+    let unreadable = |error| -> ! { panic!("{VARIABLE}: {}: {error}", directory.display()) };
+    let entries = std::fs::read_dir(directory).unwrap_or_else(|error| unreadable(error));
     let paths = entries.map(|entry| entry.unwrap_or_else(|error| unreadable(error)).path());
     paths.filter(|path| path.extension().is_some_and(|found| found == extension)).collect()
 }
 
-/// Every schema of some files, by its namespace.
+/// Returns all schemas in these files, by namespace.
 fn schemas_of(files: &[PathBuf]) -> BTreeMap<String, String> {
     let mut schemas = BTreeMap::new();
     for file in files {
         let text = std::fs::read_to_string(file).unwrap_or_else(|error| panic!("{VARIABLE}: {}: {error}", file.display()));
         for (namespace, schema) in schemas_in(&text) {
-            assert!(schemas.insert(namespace, schema).is_none(), "{}: a second schema for a namespace", file.display());
+            assert!(schemas.insert(namespace, schema).is_none(), "{}: two schemas have the same namespace", file.display());
         }
     }
     assert!(!schemas.is_empty(), "{VARIABLE}: no schema in {files:?}");
     schemas
 }
 
-/// The schemas in a WSDL or XSD file as documents of their own, whose imports say where the other namespace's file is.
+/// Returns the schemas in a WSDL or XSD file as separate documents. Their imports name the file of the other namespace.
 fn schemas_in(text: &str) -> Vec<(String, String)> {
     let mut reader = Reader::from_str(text);
     reader.config_mut().expand_empty_elements = true;
-    let (mut found, mut declared_around, mut open) = (Vec::new(), Vec::new(), None);
+    // The namespaces that the enclosing elements declare, and the schema that is being copied.
+    let (mut schemas, mut outer_namespaces, mut current) = (Vec::new(), Vec::new(), None);
     loop {
         let event = match reader.read_event().expect("well-formed XML") {
-            Event::Eof => return found,
+            Event::Eof => return schemas,
             Event::Start(tag) if matches!(tag.local_name().as_ref(), "definitions" | "types") => {
-                declared_around.extend(attributes(&tag).into_iter().filter(|(name, _)| name.starts_with("xmlns")));
+                outer_namespaces.extend(attributes(&tag).into_iter().filter(|(name, _)| name.starts_with("xmlns")));
                 continue;
             }
             Event::Start(tag) if tag.local_name().as_ref() == "schema" => {
-                open = Some((attribute(&tag, "targetNamespace"), Writer::new(Vec::new())));
+                current = Some((attribute(&tag, "targetNamespace"), Writer::new(Vec::new())));
                 let own = attributes(&tag);
-                let inherited = declared_around.iter().filter(|(name, _)| own.iter().all(|(there, _)| there != name));
+                let inherited = outer_namespaces.iter().filter(|(name, _)| own.iter().all(|(own_name, _)| own_name != name));
                 Event::Start(tag.with_attributes(inherited.map(|(name, value)| (name.as_str(), value.as_str()))))
             }
             Event::Start(tag) if tag.local_name().as_ref() == "import" => {
@@ -186,13 +190,13 @@ fn schemas_in(text: &str) -> Vec<(String, String)> {
             }
             event => event,
         };
-        let Some((namespace, writer)) = &mut open else { continue };
+        let Some((namespace, writer)) = &mut current else { continue };
         let is_end = matches!(&event, Event::End(tag) if tag.local_name().as_ref() == "schema");
-        writer.write_event(event).expect("memory");
+        writer.write_event(event).expect("writing to memory does not fail");
         if is_end {
-            let schema = String::from_utf8(std::mem::take(writer.get_mut())).expect("UTF-8");
-            found.push((std::mem::take(namespace), schema));
-            open = None;
+            let schema = String::from_utf8(std::mem::take(writer.get_mut())).expect("XML is UTF-8");
+            schemas.push((std::mem::take(namespace), schema));
+            current = None;
         }
     }
 }
@@ -203,16 +207,17 @@ fn attributes(tag: &BytesStart<'_>) -> Vec<(String, String)> {
 }
 
 fn attribute(tag: &BytesStart<'_>, name: &str) -> String {
-    let found = attributes(tag).into_iter().find(|(there, _)| there == name);
-    found.unwrap_or_else(|| panic!("{} without {name}", tag.name().0)).1
+    let attribute = attributes(tag).into_iter().find(|(key, _)| key == name);
+    attribute.unwrap_or_else(|| panic!("<{}> has no attribute {name}", tag.name().0)).1
 }
 
-/// The file of a namespace's schema.
+/// Returns the name of the file of a namespace's schema.
 fn file_of(namespace: &str) -> String {
     namespace.replace(|c: char| !c.is_ascii_alphanumeric(), "-") + ".xsd"
 }
 
-/// SOAP 1.1's envelope: one known element in the body, or a fault. A fault's detail is judged as far as it is known.
+/// Returns a schema of the SOAP 1.1 envelope: one known element in the body, or a fault. A fault's detail is validated as far as its
+/// elements are known.
 fn envelope_schema<'n>(namespaces: impl Iterator<Item = &'n String>) -> String {
     let imports = namespaces.map(|namespace| format!("<xs:import namespace='{namespace}' schemaLocation='{}'/>", file_of(namespace)));
     let imports: String = imports.collect();

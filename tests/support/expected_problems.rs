@@ -1,4 +1,4 @@
-//! Failures of LRS as callers must be told them.
+//! Failures of LRS, and the problems that callers get for them.
 
 use serde_json::json;
 
@@ -6,10 +6,10 @@ use super::fake_server::Reply;
 use super::gateway::Options;
 use super::scripted_lrs::ScriptedLrs;
 
-/// What no problem may repeat: learners, the organisation's password, the person who asks.
+/// Texts that no problem may contain: data of learners, the organisation's password, the user.
 const PRIVATE: [&str; 6] = ["Zebedee", "Quillfeather", "3000000126", "3000000258", "demo-password-01", "j.bloggs"];
 
-/// A kind of failure: status and code, is it worth trying again, and after how long.
+/// A problem: status, code, `retryable`, and `retryAfterSeconds`.
 pub type ExpectedProblem = (u16, &'static str, bool, Option<u64>);
 
 pub const REJECTED: ExpectedProblem = (502, "lrs_rejected_request", false, None);
@@ -19,37 +19,37 @@ pub const MAINTENANCE: ExpectedProblem = (503, "lrs_maintenance", true, Some(300
 pub const UNAVAILABLE: ExpectedProblem = (503, "lrs_unavailable", true, Some(30));
 pub const TIMEOUT: ExpectedProblem = (504, "lrs_timeout", true, None);
 
-/// What LRS does, and what the caller must be told: the kind of failure, and LRS's code if it gave one.
+/// A failure of LRS: its description, LRS's reply, the problem for the caller, and LRS's code if the reply has one.
 pub type FailureCase = (String, Reply, ExpectedProblem, Option<&'static str>);
 
-/// Replies that are all the same kind of failure, without a code of LRS.
-pub fn cases_of(kind: ExpectedProblem, replies: Vec<(&str, Reply)>) -> Vec<FailureCase> {
-    replies.into_iter().map(|(what, reply)| (what.to_owned(), reply, kind, None)).collect()
+/// Returns cases without an LRS code that all give the same problem.
+pub fn cases_of(problem: ExpectedProblem, replies: Vec<(&str, Reply)>) -> Vec<FailureCase> {
+    replies.into_iter().map(|(description, reply)| (description.to_owned(), reply, problem, None)).collect()
 }
 
-/// Asks once for every case.
+/// Sends one search per case, and asserts the problem.
 pub async fn assert_failures(cases: Vec<FailureCase>) {
     assert_failures_with(Options::default(), cases).await;
 }
 
-/// The same, of a gateway made in another way. [`Script`] sees to it that LRS is asked once, and no more.
+/// Does the same with these options of the gateway. [`ScriptedLrs`] asserts that each search sends exactly one request to LRS.
 pub async fn assert_failures_with(options: Options, cases: Vec<FailureCase>) {
     let (mut expected, mut replies) = (Vec::new(), Vec::new());
-    for (what, reply, kind, lrs) in cases {
-        expected.push((what, kind, lrs));
+    for (description, reply, problem, lrs_code) in cases {
+        expected.push((description, problem, lrs_code));
         replies.push(reply);
     }
     let script = ScriptedLrs::new(options, replies);
-    for (what, (status, code, retryable, retry_after), lrs) in expected {
+    for (description, (status, code, retryable, retry_after), lrs_code) in expected {
         let answer = script.search().await;
         let problem = answer.json();
-        assert_eq!((answer.status, &problem["code"]), (status, &json!(code)), "{what}: {}", answer.text);
-        assert_eq!((&problem["retryable"], problem["retryAfterSeconds"].as_u64()), (&json!(retryable), retry_after), "{what}");
-        assert_eq!(problem["lrs"]["code"].as_str(), lrs, "{what}: {}", answer.text);
-        assert_eq!(problem["lrs"]["description"].as_str().is_some_and(|text| text.len() > 10), lrs.is_some(), "{what}");
-        let told = format!("{:?} {}", answer.headers, answer.text);
+        assert_eq!((answer.status, &problem["code"]), (status, &json!(code)), "{description}: {}", answer.text);
+        assert_eq!((&problem["retryable"], problem["retryAfterSeconds"].as_u64()), (&json!(retryable), retry_after), "{description}");
+        assert_eq!(problem["lrs"]["code"].as_str(), lrs_code, "{description}: {}", answer.text);
+        assert_eq!(problem["lrs"]["description"].as_str().is_some_and(|text| text.len() > 10), lrs_code.is_some(), "{description}");
+        let whole_answer = format!("{:?} {}", answer.headers, answer.text);
         for private in PRIVATE {
-            assert!(!told.contains(private), "{what} tells {private}: {told}");
+            assert!(!whole_answer.contains(private), "{description}: the answer contains {private}: {whole_answer}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! A peer that sends exactly the bytes a test wants, and remembers what it was sent.
+//! A server that replies with exactly the bytes that a test sets, and records the requests that it receives.
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-/// A request as it came in.
+/// A received request.
 #[derive(Debug, Clone)]
 pub struct ReceivedRequest {
-    /// Which connection it came over, counted from 0.
+    /// Number of the connection, from 0.
     pub connection: usize,
     /// Request line and headers.
     pub head: String,
@@ -18,42 +18,42 @@ pub struct ReceivedRequest {
 }
 
 impl ReceivedRequest {
-    /// A header's value, or nothing.
+    /// Returns the value of a header; empty if it is absent.
     pub fn header(&self, name: &str) -> &str {
-        let line = self.head.lines().skip(1).find(|line| line.split(':').next().is_some_and(|key| key.eq_ignore_ascii_case(name)));
-        line.and_then(|line| line.split_once(':')).map_or("", |(_, value)| value.trim())
+        let mut headers = self.head.lines().skip(1).filter_map(|line| line.split_once(':'));
+        headers.find(|(header, _)| header.eq_ignore_ascii_case(name)).map_or("", |(_, value)| value.trim())
     }
 }
 
-/// What the peer does with a request.
+/// The reaction to a request.
 pub enum Reply {
-    /// Sends these bytes and keeps the connection.
+    /// Sends these bytes and keeps the connection open.
     Bytes(Vec<u8>),
-    /// Sends these bytes and closes.
+    /// Sends these bytes and closes the connection.
     ThenClose(Vec<u8>),
     /// Sends these bytes and resets the connection.
     ThenReset(Vec<u8>),
-    /// Sends these bytes and then nothing more, for as long as the other side waits.
+    /// Sends these bytes, then nothing more until the client closes the connection.
     ThenSilence(Vec<u8>),
-    /// Sends the first bytes once and the second for ever.
+    /// Sends the first bytes once, then the second bytes again and again.
     Forever(Vec<u8>, Vec<u8>),
 }
 
-/// The peer, listening.
+/// A listening server.
 pub struct FakeServer {
     address: SocketAddr,
     received: Arc<Mutex<Vec<ReceivedRequest>>>,
     stopped: Arc<AtomicBool>,
 }
 
-/// An HTTP answer.
+/// Returns an HTTP response.
 pub fn http(status: u16, content_type: &str, body: &[u8]) -> Vec<u8> {
     let mut bytes = format!("HTTP/1.1 {status} X\r\nContent-Type: {content_type}\r\nContent-Length: {}\r\n\r\n", body.len()).into_bytes();
     bytes.extend_from_slice(body);
     bytes
 }
 
-/// A SOAP answer of LRS, with the status that goes with it.
+/// Returns an LRS response: an HTTP response with this element in a SOAP envelope.
 pub fn soap(status: u16, body: &str) -> Vec<u8> {
     let envelope = format!(
         "<?xml version=\"1.0\"?><soapenv:Envelope xmlns:soapenv=\"http://schemas.xmlsoap.org/soap/envelope/\"><soapenv:Body>{body}</soapenv:Body></soapenv:Envelope>"
@@ -62,10 +62,10 @@ pub fn soap(status: u16, body: &str) -> Vec<u8> {
 }
 
 impl FakeServer {
-    /// Answers every request as `reply` says.
+    /// Starts a server that calls `reply` for every request.
     pub fn start(reply: impl Fn(&ReceivedRequest) -> Reply + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind(super::ANY_PORT).expect("a free port");
-        let address = listener.local_addr().expect("bound");
+        let listener = TcpListener::bind(super::ANY_PORT).expect("a port is free");
+        let address = listener.local_addr().expect("the listener is bound");
         let received = Arc::new(Mutex::new(Vec::new()));
         let stopped = Arc::new(AtomicBool::new(false));
         let (log, stop, reply) = (Arc::clone(&received), Arc::clone(&stopped), Arc::new(reply));
@@ -81,26 +81,26 @@ impl FakeServer {
         Self { address, received, stopped }
     }
 
-    /// Answers every request with these bytes.
+    /// Starts a server that replies to every request with these bytes.
     pub fn with_response(bytes: Vec<u8>) -> Self {
         Self::start(move |_| Reply::Bytes(bytes.clone()))
     }
 
-    /// Its address.
+    /// Returns its URL.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// What it was sent so far.
+    /// Returns the requests received so far.
     pub fn received(&self) -> Vec<ReceivedRequest> {
-        self.received.lock().expect("no panic").clone()
+        self.received.lock().expect("no thread panicked").clone()
     }
 }
 
 impl Drop for FakeServer {
     fn drop(&mut self) {
         self.stopped.store(true, Ordering::SeqCst);
-        let _ = TcpStream::connect(self.address); // wakes the listener
+        let _ = TcpStream::connect(self.address); // Wakes the listener, which then stops.
     }
 }
 
@@ -109,7 +109,7 @@ fn serve(connection: usize, mut stream: TcpStream, log: &Mutex<Vec<ReceivedReque
     let mut buffer = Vec::new();
     while let Some(request) = read_request(connection, &mut stream, &mut buffer) {
         let reply = reply(&request);
-        log.lock().expect("no panic").push(request);
+        log.lock().expect("no thread panicked").push(request);
         match reply {
             Reply::Bytes(bytes) => {
                 if stream.write_all(&bytes).is_err() {
@@ -122,26 +122,26 @@ fn serve(connection: usize, mut stream: TcpStream, log: &Mutex<Vec<ReceivedReque
             }
             Reply::ThenReset(bytes) => {
                 let _ = stream.write_all(&bytes);
-                // Give the bytes a chance to be read: a reset takes what is still on its way with it.
+                // A reset discards bytes that the client has not read yet, so give it time to read them.
                 std::thread::sleep(Duration::from_millis(50));
                 reset(stream);
                 return;
             }
             Reply::ThenSilence(bytes) => {
                 let _ = stream.write_all(&bytes);
-                let _ = stream.read(&mut [0; 1]); // until the other side gives up
+                let _ = stream.read(&mut [0; 1]); // Returns when the client closes the connection.
                 return;
             }
-            Reply::Forever(first, again) => {
+            Reply::Forever(first, repeated) => {
                 let _ = stream.write_all(&first);
-                while stream.write_all(&again).is_ok() {}
+                while stream.write_all(&repeated).is_ok() {}
                 return;
             }
         }
     }
 }
 
-/// Closes with RST instead of FIN: no time to linger.
+/// Closes the connection with RST instead of FIN.
 fn reset(stream: TcpStream) {
     let socket = socket2::Socket::from(stream);
     let _ = socket.set_linger(Some(Duration::ZERO));

@@ -1,9 +1,12 @@
-//! A gateway in front of an LRS.
+//! A gateway in front of an LRS: the real server, with a configuration that suits tests.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
+use lrs_gateway::app::AppState;
 use lrs_gateway::auth::{Algorithm, ClaimNames, Issuer, IssuerKey, Verifier};
+use lrs_gateway::batches::repository::BatchRepository;
 use lrs_gateway::batches::{BatchService, BatchSettings};
 use lrs_gateway::domain::{OrganisationRef, Product, Ukprn};
 use lrs_gateway::lrs::audit::AuditLog;
@@ -21,26 +24,28 @@ use lrs_gateway::storage::Storage;
 use super::caller::{AUDIENCE, Caller, ISSUER, PROVIDER, SECRET};
 use super::{ANY_PORT, RunningServer};
 
-/// A learning provider and an awarding organisation; the same as the simulator's.
+/// UKPRN of the demonstration's awarding organisation.
 pub const AWARDING: &str = "10088882";
 
-/// How the gateway under test is made.
+/// The configuration of a gateway under test.
 pub struct Options {
     pub timeout: Duration,
     pub max_response_bytes: usize,
     pub issuers: Vec<Issuer>,
     pub organisations: Vec<Organisation>,
     pub storage: Storage,
+    /// Repository of the batches. By default the gateway creates its own in `storage`.
+    pub batch_repository: Option<Arc<dyn BatchRepository>>,
     pub rates: Rates,
     pub expected_replicas: u32,
-    pub jobs: BatchSettings,
+    pub batches: BatchSettings,
     pub achievement_codes: AchievementCodes,
-    pub queue: ConcurrencySettings,
-    pub breaker: CircuitBreakerSettings,
+    pub concurrency: ConcurrencySettings,
+    pub circuit_breaker: CircuitBreakerSettings,
     pub max_retries: u32,
     pub maintenance: Vec<MaintenanceWindow>,
     pub audit: AuditLog,
-    pub serving: ServerOptions,
+    pub server: ServerOptions,
 }
 
 impl Default for Options {
@@ -57,23 +62,24 @@ impl Default for Options {
                 ),
                 organisation(AWARDING, "demo-password-02", &[Product::Verification, Product::AchievementBatches]),
             ],
-            storage: Storage::in_memory().expect("random numbers"),
+            storage: Storage::in_memory().expect("random numbers are available"),
+            batch_repository: None,
             rates: unlimited(),
             expected_replicas: 1,
-            jobs: fast_batches(),
+            batches: fast_batches(),
             achievement_codes: AchievementCodes::default(),
-            queue: ConcurrencySettings::default(),
-            // What a call comes to should not depend on the calls before: who tests that, says so.
-            breaker: CircuitBreakerSettings { failure_threshold: usize::MAX, ..CircuitBreakerSettings::default() },
+            concurrency: ConcurrencySettings::default(),
+            // The outcome of a call must not depend on earlier calls. Tests of the circuit breaker set their own threshold.
+            circuit_breaker: CircuitBreakerSettings { failure_threshold: usize::MAX, ..CircuitBreakerSettings::default() },
             max_retries: 0,
             maintenance: Vec::new(),
             audit: AuditLog::disabled(),
-            serving: ServerOptions::default(),
+            server: ServerOptions::default(),
         }
     }
 }
 
-/// Paces at which tests need not wait.
+/// Returns batch settings with short intervals.
 pub fn fast_batches() -> BatchSettings {
     BatchSettings {
         initial_poll_interval: Duration::from_millis(20),
@@ -84,43 +90,42 @@ pub fn fast_batches() -> BatchSettings {
     }
 }
 
-/// Limits that no test meets by chance.
+/// Returns rate limits that no test reaches.
 pub fn unlimited() -> Rates {
     let limit = Limit { per_minute: 10_000_000, burst: 1_000_000 };
     Rates { organisation: limit, person: limit, searches: limit }
 }
 
-/// Where the tests' tokens have what.
+/// Returns the claim names of the tests' tokens.
 pub fn claim_names() -> ClaimNames {
     ClaimNames::default()
 }
 
-/// The issuer whose secret the tests know.
+/// Returns the issuer of the tests' tokens that are signed with a shared secret.
 pub fn hmac_issuer() -> Issuer {
-    Issuer::new(ISSUER, AUDIENCE, &[Algorithm::HS256], IssuerKey::from_hmac_secret(SECRET).expect("long enough"), claim_names())
+    let key = IssuerKey::from_hmac_secret(SECRET).expect("the secret is long enough");
+    Issuer::new(ISSUER, AUDIENCE, &[Algorithm::HS256], key, claim_names())
 }
 
-/// An organisation without a certificate.
+/// Returns an organisation without a client certificate.
 pub fn organisation(ukprn: &str, password: &str, products: &[Product]) -> Organisation {
-    let transport = HttpClientFactory::new(None, Duration::from_secs(2)).expect("the web's roots");
-    let ukprn = Ukprn::parse(ukprn).expect("a UKPRN");
-    let password = OrganisationPassword::new(password).expect("16 characters");
-    // The simulator knows the two of the demonstration by these.
+    let http_clients = HttpClientFactory::new(None, Duration::from_secs(2)).expect("the web's root certificates are available");
+    // The simulator has these references for the organisations of the demonstration.
     let references = [(PROVIDER, "DEMO01"), (AWARDING, "DEMO02")];
-    let reference = references.iter().find(|(of, _)| *of == ukprn.as_str()).map(|(_, reference)| *reference);
-    let reference = reference.map(|reference| OrganisationRef::parse(reference).expect("a reference"));
+    let reference = references.iter().find(|(organisation, _)| *organisation == ukprn).map(|(_, reference)| *reference);
     let settings = OrganisationSettings {
-        ukprn,
+        ukprn: Ukprn::parse(ukprn).expect("the UKPRN is valid"),
         name: "A test".into(),
-        organisation_ref: reference,
+        organisation_ref: reference.map(|reference| OrganisationRef::parse(reference).expect("the reference is valid")),
         products: products.to_vec(),
-        password,
+        password: OrganisationPassword::new(password).expect("the password is valid"),
         client_certificate: None,
     };
-    Organisation::new(settings, &transport).expect("a client")
+    Organisation::new(settings, &http_clients).expect("the client is created")
 }
 
-/// An organisation that finds learners at an LRS of this authority, with certificate and key of these files if it has them.
+/// Returns an organisation with the product for finding learners. It trusts an LRS with a certificate of this authority, and has a client
+/// certificate if `files` (certificate and key) are given.
 pub fn organisation_with_certificate(
     ukprn: &str,
     password: &str,
@@ -128,32 +133,33 @@ pub fn organisation_with_certificate(
     ca_file: &Path,
     files: Option<(PathBuf, PathBuf)>,
 ) -> Organisation {
-    let transport = HttpClientFactory::with_backend(backend, Some(ca_file), Duration::from_secs(2)).expect("a root");
+    let http_clients =
+        HttpClientFactory::with_backend(backend, Some(ca_file), Duration::from_secs(2)).expect("the root certificate is valid");
     let client_certificate = files.map(|(certificate, key)| {
-        let [certificate, key] = [certificate, key].map(|file| std::fs::read(file).expect("it is there"));
-        ClientCertificate::from_pem(&certificate, &key).expect("they belong together")
+        let [certificate, key] = [certificate, key].map(|file| std::fs::read(file).expect("the file is readable"));
+        ClientCertificate::from_pem(&certificate, &key).expect("certificate and key match")
     });
     let settings = OrganisationSettings {
-        ukprn: Ukprn::parse(ukprn).expect("a UKPRN"),
+        ukprn: Ukprn::parse(ukprn).expect("the UKPRN is valid"),
         name: "A test".into(),
         organisation_ref: None,
         products: vec![Product::UlnManagement],
-        password: OrganisationPassword::new(password).expect("16 characters"),
+        password: OrganisationPassword::new(password).expect("the password is valid"),
         client_certificate,
     };
-    Organisation::new(settings, &transport).expect("a client")
+    Organisation::new(settings, &http_clients).expect("the client is created")
 }
 
-/// The gateway, running.
+/// A running gateway.
 pub struct TestGateway(RunningServer);
 
 impl TestGateway {
-    /// In front of the LRS at this address.
+    /// Starts a gateway in front of the LRS at this URL.
     pub fn to(lrs_url: &str) -> Self {
         Self::with(lrs_url, Options::default())
     }
 
-    /// The same, made in another way.
+    /// Starts a gateway with these options.
     pub fn with(lrs_url: &str, options: Options) -> Self {
         let lrs = LrsSettings {
             base_url: lrs_url.to_owned(),
@@ -162,29 +168,32 @@ impl TestGateway {
             max_response_bytes: options.max_response_bytes,
             vendor: Vendor { id: 7, ..Vendor::default() },
             achievement_codes: options.achievement_codes,
-            concurrency: options.queue,
-            circuit_breaker: options.breaker,
+            concurrency: options.concurrency,
+            circuit_breaker: options.circuit_breaker,
             max_retries: options.max_retries,
             maintenance: options.maintenance,
         };
         let (verifier, registry) = (Verifier::new(options.issuers), OrganisationRegistry::new(options.organisations));
-        let jobs = BatchService::with_storage(&options.storage, options.jobs);
-        let limits = RateLimiter::new(options.rates, options.expected_replicas, &options.storage);
-        let gateway =
-            lrs_gateway::app::AppState::new(verifier, registry, Lrs::new(lrs).with_audit(options.audit), jobs, limits, &options.storage);
+        let lrs = Lrs::new(lrs).with_audit(options.audit);
+        let batches = match options.batch_repository {
+            Some(repository) => BatchService::new(repository, Arc::clone(&options.storage.key_ring), options.batches),
+            None => BatchService::with_storage(&options.storage, options.batches),
+        };
+        let rate_limits = RateLimiter::new(options.rates, options.expected_replicas, &options.storage);
+        let state = AppState::new(verifier, registry, lrs, batches, rate_limits, &options.storage);
         Self(RunningServer::start(move || {
-            gateway.verifier.refresh_keys_periodically();
-            gateway.batch_worker().start();
-            server::bind(ANY_PORT, options.serving, gateway).map(|bound| (bound.address, bound.server))
+            state.verifier.refresh_keys_periodically();
+            state.batch_worker().start();
+            server::bind(ANY_PORT, options.server, state).map(|bound| (bound.address, bound.server))
         }))
     }
 
-    /// Its address.
+    /// Returns its URL.
     pub fn url(&self) -> String {
         format!("http://{}", self.0.address)
     }
 
-    /// A person of the learning provider, with every scope.
+    /// Returns a caller: a user of the learning provider with every scope.
     pub fn caller(&self) -> Caller {
         Caller::new(self.url())
     }

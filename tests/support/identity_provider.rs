@@ -1,4 +1,4 @@
-//! An identity provider that publishes its keys, and does with them what a test wants.
+//! An identity provider that publishes keys (JWKS), or responds slowly, wrongly or not at all.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -20,178 +20,176 @@ use super::gateway::claim_names;
 
 /// A key that signs tokens.
 pub struct SigningKey {
-    pair: KeyPair,
+    key_pair: KeyPair,
     algorithm: Algorithm,
-    signs: EncodingKey,
-    /// How it is published.
+    encoding_key: EncodingKey,
+    /// The public key as a JWK.
     pub jwk: Value,
 }
 
 impl SigningKey {
-    /// A new key for ES256, the quickest to make.
+    /// Creates a key for ES256, the algorithm whose keys are created fastest.
     pub fn new(kid: &str) -> Self {
-        Self::of(kid, Algorithm::ES256)
+        Self::with_algorithm(kid, Algorithm::ES256)
     }
 
-    /// A new key for this algorithm.
-    pub fn of(kid: &str, algorithm: Algorithm) -> Self {
-        let (make, read): (_, fn(&[u8]) -> _) = match algorithm {
+    /// Creates a key for this algorithm.
+    pub fn with_algorithm(kid: &str, algorithm: Algorithm) -> Self {
+        let (key_algorithm, parse_pem): (_, fn(&[u8]) -> _) = match algorithm {
             Algorithm::RS256 | Algorithm::PS256 => (&rcgen::PKCS_RSA_SHA256, EncodingKey::from_rsa_pem),
             Algorithm::ES256 => (&rcgen::PKCS_ECDSA_P256_SHA256, EncodingKey::from_ec_pem),
             _ => (&rcgen::PKCS_ED25519, EncodingKey::from_ed_pem),
         };
-        let pair = KeyPair::generate_for(make).expect("a key");
-        let signs = read(pair.serialize_pem().as_bytes()).expect("a key");
+        let key_pair = KeyPair::generate_for(key_algorithm).expect("a key is created");
+        let encoding_key = parse_pem(key_pair.serialize_pem().as_bytes()).expect("the key is valid");
         let mut jwk = if algorithm == Algorithm::EdDSA {
-            json!({"kty": "OKP", "crv": "Ed25519", "alg": "EdDSA", "x": URL_SAFE_NO_PAD.encode(pair.public_key_raw())})
+            json!({"kty": "OKP", "crv": "Ed25519", "alg": "EdDSA", "x": URL_SAFE_NO_PAD.encode(key_pair.public_key_raw())})
         } else {
-            serde_json::to_value(Jwk::from_encoding_key(&signs, algorithm).expect("a public key")).expect("JSON")
+            let jwk = Jwk::from_encoding_key(&encoding_key, algorithm).expect("the key has a public key");
+            serde_json::to_value(jwk).expect("a JWK is JSON")
         };
         (jwk["kid"], jwk["use"]) = (json!(kid), json!("sig"));
-        Self { pair, algorithm, signs, jwk }
+        Self { key_pair, algorithm, encoding_key, jwk }
     }
 
-    /// Its public half, in PEM.
+    /// Returns the public key in PEM.
     pub fn public_pem(&self) -> String {
-        self.pair.public_key_pem()
+        self.key_pair.public_key_pem()
     }
 
-    /// The header of its tokens.
+    /// Returns the header of the tokens that the key signs.
     pub fn header(&self) -> Header {
         Header { kid: self.jwk["kid"].as_str().map(str::to_owned), ..Header::new(self.algorithm) }
     }
 
-    /// A token with these changes to the usual claims.
+    /// Returns a token with these changes to the usual claims.
     pub fn token(&self, changes: Value) -> String {
-        self.token_under(&self.header(), changes)
+        self.token_with_header(&self.header(), changes)
     }
 
-    /// A token with another header.
-    pub fn token_under(&self, header: &Header, changes: Value) -> String {
-        jsonwebtoken::encode(header, &claims(changes), &self.signs).expect("signs")
+    /// Returns a token with this header and these changes to the usual claims.
+    pub fn token_with_header(&self, header: &Header, changes: Value) -> String {
+        jsonwebtoken::encode(header, &claims(changes), &self.encoding_key).expect("the token is signed")
     }
 
-    /// What everybody may know of it, in every form it is found in.
-    pub fn public_bytes(&self) -> [Vec<u8>; 4] {
-        let pem = self.pair.public_key_pem();
-        [pem.trim().as_bytes().to_vec(), pem.into_bytes(), self.pair.public_key_raw().to_vec(), self.jwk.to_string().into_bytes()]
+    /// Returns the public key in every common encoding.
+    pub fn public_key_encodings(&self) -> [Vec<u8>; 4] {
+        let pem = self.key_pair.public_key_pem();
+        [pem.trim().as_bytes().to_vec(), pem.into_bytes(), self.key_pair.public_key_raw().to_vec(), self.jwk.to_string().into_bytes()]
     }
 }
 
-/// What the provider does when it is asked for its keys.
+/// The reaction to a request for the keys.
 #[derive(Clone)]
-enum Mood {
-    Answers(Vec<u8>),
-    IsSlow(Duration, Vec<u8>),
-    SaysNothing,
+enum Behaviour {
+    Respond(Vec<u8>),
+    RespondAfter(Duration, Vec<u8>),
+    DoNotRespond,
 }
 
-/// The provider, listening.
+/// A running identity provider.
 pub struct IdentityProvider {
-    peer: FakeServer,
-    mood: Arc<Mutex<Mood>>,
+    server: FakeServer,
+    behaviour: Arc<Mutex<Behaviour>>,
 }
 
 impl IdentityProvider {
-    /// One that publishes these keys.
+    /// Starts a provider that publishes these keys.
     pub fn publishing(keys: &[&SigningKey]) -> Self {
-        Self::answering(http(200, "application/json", &set_of(keys)))
+        Self::responding_with(http(200, "application/json", &key_set_json(keys)))
     }
 
-    /// One that answers with these bytes.
-    pub fn answering(bytes: Vec<u8>) -> Self {
-        let mood = Arc::new(Mutex::new(Mood::Answers(bytes)));
-        let present = Arc::clone(&mood);
-        let peer = FakeServer::start(move |_| {
-            let mood = present.lock().expect("no panic").clone();
-            match mood {
-                Mood::Answers(bytes) => Reply::Bytes(bytes),
-                Mood::IsSlow(time, bytes) => {
-                    std::thread::sleep(time);
+    /// Starts a provider that responds with these bytes.
+    pub fn responding_with(bytes: Vec<u8>) -> Self {
+        let behaviour = Arc::new(Mutex::new(Behaviour::Respond(bytes)));
+        let current = Arc::clone(&behaviour);
+        let server = FakeServer::start(move |_| {
+            let behaviour = current.lock().expect("no thread panicked").clone();
+            match behaviour {
+                Behaviour::Respond(bytes) => Reply::Bytes(bytes),
+                Behaviour::RespondAfter(delay, bytes) => {
+                    std::thread::sleep(delay);
                     Reply::Bytes(bytes)
                 }
-                Mood::SaysNothing => Reply::ThenSilence(Vec::new()),
+                Behaviour::DoNotRespond => Reply::ThenSilence(Vec::new()),
             }
         });
-        Self { peer, mood }
+        Self { server, behaviour }
     }
 
-    /// From now on it publishes these keys.
+    /// Publishes these keys from now on.
     pub fn publish(&self, keys: &[&SigningKey]) {
-        self.answer(http(200, "application/json", &set_of(keys)));
+        self.respond_with(http(200, "application/json", &key_set_json(keys)));
     }
 
-    /// From now on it publishes these keys, but takes its time.
-    pub fn publish_slowly(&self, time: Duration, keys: &[&SigningKey]) {
-        *self.mood.lock().expect("no panic") = Mood::IsSlow(time, http(200, "application/json", &set_of(keys)));
+    /// Publishes these keys from now on, and delays each response.
+    pub fn publish_slowly(&self, delay: Duration, keys: &[&SigningKey]) {
+        self.set_behaviour(Behaviour::RespondAfter(delay, http(200, "application/json", &key_set_json(keys))));
     }
 
-    /// From now on it answers with these bytes.
-    pub fn answer(&self, bytes: Vec<u8>) {
-        *self.mood.lock().expect("no panic") = Mood::Answers(bytes);
+    /// Responds with these bytes from now on.
+    pub fn respond_with(&self, bytes: Vec<u8>) {
+        self.set_behaviour(Behaviour::Respond(bytes));
     }
 
-    /// From now on it takes connections and says nothing.
-    pub fn say_nothing(&self) {
-        *self.mood.lock().expect("no panic") = Mood::SaysNothing;
+    /// Accepts connections from now on, but does not respond.
+    pub fn stop_responding(&self) {
+        self.set_behaviour(Behaviour::DoNotRespond);
     }
 
-    /// How often its keys were fetched.
+    fn set_behaviour(&self, behaviour: Behaviour) {
+        *self.behaviour.lock().expect("no thread panicked") = behaviour;
+    }
+
+    /// Returns the number of requests for the keys.
     pub fn fetches(&self) -> usize {
-        self.peer.received().len()
+        self.server.received().len()
     }
 
-    /// Waits until its keys have been fetched so often.
+    /// Waits until the keys were requested at least `count` times.
     pub async fn wait_for_fetches(&self, count: usize) {
-        wait_until(|| self.fetches() >= count).await;
+        super::wait_until(|| self.fetches() >= count, || format!("{count} requests for the keys, received {}", self.fetches())).await;
     }
 
-    /// Waits until whoever fetches its keys in the background has those that it publishes now. Fetches follow one another: of three, the
-    /// second began after this was asked, and is over when the third is seen.
-    pub async fn wait_until_known(&self) {
+    /// Waits until a client that refreshes its keys periodically has the keys that are published now.
+    ///
+    /// The client sends its requests one after the other. Of the next three, the second starts after this call and is complete when the
+    /// third arrives.
+    pub async fn wait_for_refresh(&self) {
         self.wait_for_fetches(self.fetches() + 3).await;
     }
 
-    /// Where its keys are.
+    /// Returns the URL of the keys.
     pub fn url(&self) -> String {
-        format!("{}/jwks", self.peer.url())
+        format!("{}/jwks", self.server.url())
     }
 
-    /// Where they are, with paces at which tests need not wait, but without fetches in the background.
+    /// Returns settings for these keys with short intervals, but without periodic refreshes.
     pub fn settings(&self) -> JwksSettings {
         JwksSettings {
             refresh_interval: Duration::from_secs(3600),
             cooldown: Duration::from_millis(100),
             timeout: Duration::from_secs(1),
-            ..JwksSettings::for_url(self.url().parse().expect("an address"))
+            ..JwksSettings::for_url(self.url().parse().expect("the URL is valid"))
         }
     }
 
-    /// The tests' issuer, with this provider's keys.
+    /// Returns the tests' issuer with this provider's keys.
     pub fn issuer(&self) -> Issuer {
         issuer(ISSUER, self.settings())
     }
 }
 
-/// An issuer with a key set, for every algorithm but HS256.
+/// Returns an issuer with a key set, for every algorithm except HS256.
 pub fn issuer(name: &str, settings: JwksSettings) -> Issuer {
-    let transport = HttpClientFactory::new(None, Duration::from_secs(1)).expect("the web's roots");
-    let keys = JwksClient::new(settings, &transport).expect("a client");
-    let algorithms = ["RS256", "PS256", "ES256", "EdDSA"].map(|name| lrs_gateway::auth::Algorithm::parse(name).expect("known"));
+    let http_clients = HttpClientFactory::new(None, Duration::from_secs(1)).expect("the web's root certificates are available");
+    let keys = JwksClient::new(settings, &http_clients).expect("the client is created");
+    let algorithms =
+        ["RS256", "PS256", "ES256", "EdDSA"].map(|name| lrs_gateway::auth::Algorithm::parse(name).expect("the algorithm is supported"));
     Issuer::new(name, AUDIENCE, &algorithms, IssuerKey::from_jwks(keys), claim_names())
 }
 
-/// Keys as they are published.
-pub fn set_of(keys: &[&SigningKey]) -> Vec<u8> {
+/// Returns these keys as a JSON Web Key Set.
+pub fn key_set_json(keys: &[&SigningKey]) -> Vec<u8> {
     json!({"keys": keys.iter().map(|key| &key.jwk).collect::<Vec<_>>()}).to_string().into_bytes()
-}
-
-/// Waits until something is so, which must not take long.
-pub async fn wait_until(so: impl Fn() -> bool) {
-    let waiting = async {
-        while !so() {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(20), waiting).await.expect("it comes to that");
 }

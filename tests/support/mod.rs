@@ -1,5 +1,6 @@
-//! Servers, callers and peers for the tests. Everything binds loopback, on free ports, and stops with its owner.
+//! Servers, callers and fake peers for the tests. All of them bind free ports of the loopback interface and stop when they are dropped.
 
+pub mod batch_backend;
 pub mod batches;
 pub mod caller;
 pub mod certificates;
@@ -28,43 +29,43 @@ use std::time::{Duration, Instant};
 
 use actix_web::dev::{Server, ServerHandle};
 
-/// Any free port of this machine.
+/// Any free port of the loopback interface.
 pub const ANY_PORT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
 
-/// Waits until it is so.
-pub async fn wait_until(is_so: impl Fn() -> bool, what: impl Fn() -> String) {
-    let started = Instant::now();
-    while !is_so() {
-        assert!(started.elapsed() < Duration::from_secs(15), "it never comes to this: {}", what());
+/// Waits until a condition holds, for up to 20 seconds. `description` completes "timed out waiting for".
+pub async fn wait_until(condition: impl Fn() -> bool, description: impl Fn() -> String) {
+    let started_at = Instant::now();
+    while !condition() {
+        assert!(started_at.elapsed() < Duration::from_secs(20), "timed out waiting for {}", description());
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
 
-/// A server in a thread of its own.
+/// A server that runs in its own thread.
 pub struct RunningServer {
     pub address: SocketAddr,
     handle: ServerHandle,
 }
 
 impl RunningServer {
-    /// Runs what `bind` binds.
+    /// Runs the server that `bind` returns.
     pub fn start(bind: impl FnOnce() -> std::io::Result<(SocketAddr, Server)> + Send + 'static) -> Self {
-        let (ready, started) = mpsc::channel();
+        let (sender, receiver) = mpsc::channel();
         std::thread::spawn(move || {
             actix_web::rt::System::new().block_on(async {
-                let (address, server) = bind().expect("a free port");
-                ready.send((address, server.handle())).expect("the test waits");
-                server.await.expect("the server ends well");
+                let (address, server) = bind().expect("a port is free");
+                sender.send((address, server.handle())).expect("the test waits for the address");
+                server.await.expect("the server stops without an error");
             });
         });
-        let (address, handle) = started.recv().expect("the server starts");
+        let (address, handle) = receiver.recv().expect("the server starts");
         Self { address, handle }
     }
 }
 
 impl Drop for RunningServer {
     fn drop(&mut self) {
-        // The order is given when the future is made; nobody needs to wait for it.
+        // Creating the future requests the stop. Awaiting it is not necessary.
         drop(self.handle.stop(false));
     }
 }

@@ -1,4 +1,4 @@
-//! The program as its operators run it.
+//! The program as operators run it: its commands, configuration and log.
 
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
@@ -10,63 +10,66 @@ use serde_json::{Value, json};
 
 use super::caller::{Caller, claims};
 
-/// The secret of the issuer that [`Setup`]'s configuration trusts.
+/// Secret of the issuer in the configuration of [`ConfigDirectory`].
 const SECRET: &[u8] = b"a secret of thirty-two bytes or more";
+/// Maximum time for a log line or for the exit.
+const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The program, running; it is killed with its owner. Its log is read all the time: a full pipe would stop it.
+/// A running program. It is killed when this is dropped. Its output is read continuously: a full pipe would block it.
 pub struct TestProgram {
     pub child: Child,
     log: mpsc::Receiver<String>,
-    /// The lines of its standard output; it has none any more when it has ended.
+    /// Lines of standard output. The channel is closed when the program has exited.
     pub output: mpsc::Receiver<String>,
 }
 
 impl TestProgram {
+    /// Starts the program with these arguments and environment variables.
     pub fn start(arguments: &[&str], variables: &[(&str, &str)]) -> Self {
-        let mut child = program(arguments, variables).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
-        let (lines, log) = mpsc::channel();
-        let stderr = BufReader::new(child.stderr.take().expect("piped"));
-        let (written, output) = mpsc::channel();
-        let stdout = BufReader::new(child.stdout.take().expect("piped"));
-        std::thread::spawn(move || stdout.lines().map_while(Result::ok).try_for_each(|line| written.send(line)));
-        std::thread::spawn(move || stderr.lines().map_while(Result::ok).try_for_each(|line| lines.send(line)));
+        let mut child = program(arguments, variables).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts");
+        let (log_lines, log) = mpsc::channel();
+        let stderr = BufReader::new(child.stderr.take().expect("standard error is piped"));
+        let (output_lines, output) = mpsc::channel();
+        let stdout = BufReader::new(child.stdout.take().expect("standard output is piped"));
+        std::thread::spawn(move || stdout.lines().map_while(Result::ok).try_for_each(|line| output_lines.send(line)));
+        std::thread::spawn(move || stderr.lines().map_while(Result::ok).try_for_each(|line| log_lines.send(line)));
         Self { child, log, output }
     }
 
-    /// The first log line with this message, which must come within half a minute.
-    pub fn wait_for(&mut self, message: &str) -> Value {
-        let until = Instant::now() + Duration::from_secs(30);
+    /// Waits for the first log line with this message, and returns it.
+    pub fn wait_for_log(&mut self, message: &str) -> Value {
+        let deadline = Instant::now() + TIMEOUT;
         loop {
-            let line = self.log.recv_timeout(until.saturating_duration_since(Instant::now()));
-            let line = line.unwrap_or_else(|_| panic!("it says {message:?} before it ends, and in time"));
-            let event: Value = serde_json::from_str(&line).unwrap_or_else(|_| panic!("logs are JSON: {line}"));
+            let line = self.log.recv_timeout(deadline.saturating_duration_since(Instant::now()));
+            let line = line.unwrap_or_else(|_| panic!("no log line with {message:?} in time, or before the program exited"));
+            let event: Value = serde_json::from_str(&line).unwrap_or_else(|_| panic!("log lines are JSON: {line}"));
             if event["message"] == message {
                 return event;
             }
         }
     }
 
-    /// Waits for its end, which must come: did it succeed, and what did it say?
-    pub fn end(mut self) -> (bool, String) {
-        let started = Instant::now();
+    /// Waits for the exit. Returns whether it was successful, and the rest of the log.
+    pub fn wait_for_exit(mut self) -> (bool, String) {
+        let started_at = Instant::now();
         loop {
-            match self.child.try_wait().expect("it was started") {
+            match self.child.try_wait().expect("the program was started") {
                 Some(status) => return (status.success(), self.log.iter().collect::<Vec<_>>().join("\n")),
-                None => assert!(started.elapsed() < Duration::from_secs(30), "it does not end"),
+                None => assert!(started_at.elapsed() < TIMEOUT, "the program does not exit"),
             }
             std::thread::sleep(Duration::from_millis(10));
         }
     }
 
-    /// Asks it to end, as an operator does.
+    /// Sends SIGTERM.
     pub fn terminate(&self) {
-        let sent = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().expect("kill is everywhere");
-        assert!(sent.success());
+        let kill = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().expect("the command `kill` exists");
+        assert!(kill.success());
     }
 
-    /// Ends it and gives back all it said on standard error since.
-    pub fn rest_of_log(mut self) -> String {
-        self.child.kill().expect("it runs");
+    /// Kills the program and returns the rest of the log.
+    pub fn kill_and_read_log(mut self) -> String {
+        self.child.kill().expect("the program runs");
         self.log.iter().collect::<Vec<_>>().join("\n")
     }
 }
@@ -78,34 +81,35 @@ impl Drop for TestProgram {
     }
 }
 
-/// The program with these arguments and variables.
+/// Returns a command that runs the program with these arguments and environment variables.
 pub fn program(arguments: &[&str], variables: &[(&str, &str)]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_lrs-gateway"));
     command.args(arguments).envs(variables.iter().copied()).stdin(Stdio::null());
     command
 }
 
-/// Runs it to its end.
+/// Runs the program until it exits.
 pub fn run(arguments: &[&str]) -> Output {
     run_with(arguments, &[])
 }
 
-/// The same, with these variables.
+/// Runs the program with these environment variables until it exits.
 pub fn run_with(arguments: &[&str], variables: &[(&str, &str)]) -> Output {
-    program(arguments, variables).output().expect("it runs")
+    program(arguments, variables).output().expect("the program runs")
 }
 
-/// What it said on standard error.
+/// Returns standard error as text.
 pub fn stderr(output: &Output) -> String {
-    String::from_utf8(output.stderr.clone()).expect("text")
+    String::from_utf8(output.stderr.clone()).expect("standard error is UTF-8")
 }
 
-/// A directory with a configuration that works.
+/// A directory with a valid configuration.
 pub struct ConfigDirectory(tempfile::TempDir);
 
 impl ConfigDirectory {
+    /// Writes a configuration for the LRS at this URL.
     pub fn new(lrs_url: &str) -> Self {
-        let setup = Self(tempfile::tempdir().expect("a directory"));
+        let setup = Self(tempfile::tempdir().expect("a temporary directory is created"));
         setup.write("gateway.toml", &format!(
             "[server]\nlisten = \"127.0.0.1:0\"\nadmin_listen = \"127.0.0.1:0\"\nworkers = 1\ndrain_seconds = 0\n\
              [[auth.issuers]]\nissuer = \"https://idp.example.ac.uk/\"\naudience = \"lrs-gateway\"\nhmac_secret_file = \"secret\"\norganisation_claim = \"realm.ukprn\"\n\
@@ -120,29 +124,30 @@ impl ConfigDirectory {
         setup
     }
 
+    /// Writes a file.
     pub fn write(&self, name: &str, text: &str) {
         let path = self.path(name);
-        std::fs::create_dir_all(path.parent().expect("a directory")).expect("made");
-        std::fs::write(path, text).expect("written");
+        std::fs::create_dir_all(path.parent().expect("the file is in a directory")).expect("the directory is created");
+        std::fs::write(path, text).expect("the file is written");
     }
 
-    /// With another configuration, made of the one that is there.
+    /// Changes `gateway.toml`.
     pub fn configure(&self, change: impl FnOnce(String) -> String) {
-        let config = std::fs::read_to_string(self.path("gateway.toml")).expect("written");
+        let config = std::fs::read_to_string(self.path("gateway.toml")).expect("the file exists");
         self.write("gateway.toml", &change(config));
     }
 
-    /// With more settings of LRS.
-    pub fn lrs(&self, settings: &str) {
+    /// Adds settings to the section `[lrs]`.
+    pub fn add_lrs_settings(&self, settings: &str) {
         self.configure(|config| config.replace("[organisations]", &format!("{settings}\n[organisations]")));
     }
 
-    /// With this certificate and key for an organisation.
+    /// Sets the client certificate of an organisation.
     pub fn certificate(&self, ukprn: &str, certificate: &Path, key: &Path) {
         self.client_certificate(ukprn, ["certificate_file", "key_file"], [certificate, key]);
     }
 
-    /// With this PKCS#12 archive and password file for an organisation.
+    /// Sets the client certificate of an organisation, as a PKCS#12 archive and its password file.
     #[cfg(feature = "native-tls")]
     pub fn archive(&self, ukprn: &str, archive: &Path, password: &Path) {
         self.client_certificate(ukprn, ["pfx_file", "pfx_password_file"], [archive, password]);
@@ -150,47 +155,49 @@ impl ConfigDirectory {
 
     fn client_certificate(&self, ukprn: &str, names: [&str; 2], paths: [&Path; 2]) {
         let file = format!("organisations/{ukprn}.toml");
-        let text = std::fs::read_to_string(self.path(&file)).expect("written");
-        let ([one, other], [first, second]) = (names, paths.map(Path::display));
-        self.write(&file, &format!("{text}client_certificate = {{ {one} = \"{first}\", {other} = \"{second}\" }}\n"));
+        let text = std::fs::read_to_string(self.path(&file)).expect("the file exists");
+        let ([first_name, second_name], [first, second]) = (names, paths.map(Path::display));
+        self.write(&file, &format!("{text}client_certificate = {{ {first_name} = \"{first}\", {second_name} = \"{second}\" }}\n"));
     }
 
+    /// Returns the path of a file.
     pub fn path(&self, name: &str) -> PathBuf {
         self.0.path().join(name)
     }
 
-    pub fn config(&self) -> String {
+    /// Returns the path of `gateway.toml`.
+    pub fn config_path(&self) -> String {
         self.path("gateway.toml").display().to_string()
     }
 }
 
-/// The gateway as a program, serving.
+/// A running gateway process.
 pub struct ServingProgram {
     pub program: TestProgram,
-    /// Address of the API.
+    /// URL of the API.
     pub api: String,
-    /// Address for operators.
+    /// URL of the admin listener.
     pub admin: String,
 }
 
 impl ServingProgram {
-    /// As this configuration says.
+    /// Starts a gateway with this configuration.
     pub fn start(setup: &ConfigDirectory) -> Self {
         Self::with(setup, &[])
     }
 
-    /// The same, with these variables.
+    /// Starts a gateway with this configuration and these environment variables.
     pub fn with(setup: &ConfigDirectory, variables: &[(&str, &str)]) -> Self {
-        let mut program = TestProgram::start(&["serve", "--config", &setup.config()], variables);
-        let said = program.wait_for("serving");
-        let address = |name: &str| format!("http://{}", said[name].as_str().expect("an address"));
-        Self { program, api: address("api"), admin: address("admin") }
+        let mut program = TestProgram::start(&["serve", "--config", &setup.config_path()], variables);
+        let event = program.wait_for_log("serving");
+        let url = |name: &str| format!("http://{}", event[name].as_str().expect("the log line has the address"));
+        Self { program, api: url("api"), admin: url("admin") }
     }
 }
 
-/// A person of this organisation, with a token as [`Setup`]'s configuration wants it.
+/// Returns a caller of this organisation, with a token for the configuration of [`ConfigDirectory`].
 pub fn caller_of(api: &str, ukprn: &str) -> Caller {
     let claims = claims(json!({"org": null, "realm": {"ukprn": ukprn}}));
-    let token = lrs_gateway::auth::sign_token(SECRET, claims.as_object().expect("an object")).expect("signed");
+    let token = lrs_gateway::auth::sign_token(SECRET, claims.as_object().expect("claims are an object")).expect("the token is signed");
     Caller::new(api.to_owned()).with_token(&token)
 }

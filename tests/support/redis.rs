@@ -1,5 +1,6 @@
-//! A Redis of the test's own: the real server, on a free port, in a directory of its own.
+//! Redis servers of the tests: the real program, alone, as a cluster, or watched by a sentinel. Each has free ports and its own directory.
 
+use std::collections::HashMap;
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -7,14 +8,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use lrs_gateway::batches::repository::redis::RedisRepository;
-use lrs_gateway::storage::encryption::KeyRing;
 use lrs_gateway::storage::{self, Storage};
 use redis::{Connection, FromRedisValue, Value};
 use tempfile::TempDir;
 
 use super::ANY_PORT;
+use super::batch_backend::key_ring;
 
-/// A `redis-server`.
+/// A running `redis-server`.
 pub struct TestRedis {
     port: u16,
     directory: TempDir,
@@ -22,80 +23,79 @@ pub struct TestRedis {
     child: Child,
 }
 
-/// The way to the Redis at this address.
-pub fn link(url: &str, ca: Option<Vec<u8>>) -> Arc<storage::Redis> {
-    Arc::new(storage::Redis::new(url, ca, "test").expect("an address"))
+/// Returns the gateway's client for the Redis at this URL.
+pub fn redis_client(url: &str, ca: Option<Vec<u8>>) -> Arc<storage::Redis> {
+    Arc::new(storage::Redis::new(url, ca, "test").expect("the URL is valid"))
 }
 
-/// A store in it.
-pub fn store(url: &str, ca: Option<Vec<u8>>) -> RedisRepository {
-    RedisRepository::new(link(url, ca))
+/// Returns a batch repository in the Redis at this URL.
+pub fn repository_at(url: &str, ca: Option<Vec<u8>>) -> RedisRepository {
+    RedisRepository::new(redis_client(url, ca))
 }
 
-/// A port that was free a moment ago.
+/// Returns a port that is free now.
 pub fn free_port() -> u16 {
-    TcpListener::bind(ANY_PORT).and_then(|listener| listener.local_addr()).expect("a free port").port()
+    TcpListener::bind(ANY_PORT).and_then(|listener| listener.local_addr()).expect("a port is free").port()
 }
 
 impl TestRedis {
-    /// One that keeps nothing on disk.
+    /// Starts a server that stores nothing on disk.
     pub fn start() -> Self {
         Self::with(free_port(), &["--save", "", "--appendonly", "no"])
     }
 
-    /// One that keeps everything on disk, and has it again after a restart.
+    /// Starts a server that stores everything on disk, and loads it after a restart.
     pub fn persistent() -> Self {
         Self::with(free_port(), &["--save", "", "--appendonly", "yes", "--appendfsync", "everysec"])
     }
 
-    /// On this port, with these settings.
+    /// Starts a server on this port with these settings.
     pub fn with(port: u16, arguments: &[&str]) -> Self {
-        let directory = tempfile::tempdir().expect("a directory");
+        let directory = tempfile::tempdir().expect("a temporary directory is created");
         let arguments: Vec<String> = arguments.iter().map(|argument| (*argument).to_owned()).collect();
         let child = spawn(port, directory.path(), &arguments);
         let redis = Self { port, directory, arguments, child };
-        redis.wait();
+        redis.wait_until_ready();
         redis
     }
 
-    /// Its port.
+    /// Returns its port.
     pub const fn port(&self) -> u16 {
         self.port
     }
 
-    /// Its address.
+    /// Returns its URL.
     pub fn url(&self) -> String {
         format!("redis://127.0.0.1:{}/0", self.port)
     }
 
-    /// The way to it, for gateways that seal with these keys.
+    /// Returns the storage of a gateway that uses this Redis and these encryption keys.
     pub fn storage(&self, key_file: &str) -> Storage {
-        let keys = KeyRing::parse(key_file.as_bytes()).expect("keys");
-        Storage { redis: Some(link(&self.url(), None)), key_ring: Arc::new(keys) }
+        Storage { redis: Some(redis_client(&self.url(), None)), key_ring: Arc::new(key_ring(key_file)) }
     }
 
-    /// A store in it.
-    pub fn store(&self) -> Arc<RedisRepository> {
-        Arc::new(store(&self.url(), None))
+    /// Returns a batch repository in it.
+    pub fn repository(&self) -> Arc<RedisRepository> {
+        Arc::new(repository_at(&self.url(), None))
     }
 
-    /// Kills it, as a power cut would.
+    /// Kills the server, as a power cut would.
     pub fn kill(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 
-    /// Starts it again where it was.
+    /// Starts the server again, on the same port and in the same directory.
     pub fn restart(&mut self) {
         self.child = spawn(self.port, self.directory.path(), &self.arguments);
-        self.wait();
+        self.wait_until_ready();
     }
 
-    fn wait(&self) {
-        let started = Instant::now();
-        let answers = |mut connection: Connection| redis::cmd("PING").query::<String>(&mut connection).is_ok();
-        while !self.try_connect().is_some_and(answers) {
-            assert!(started.elapsed() < Duration::from_secs(10), "redis-server does not answer on port {}", self.port);
+    fn wait_until_ready(&self) {
+        let started_at = Instant::now();
+        let responds = |mut connection: Connection| redis::cmd("PING").query::<String>(&mut connection).is_ok();
+        while !self.try_connect().is_some_and(responds) {
+            assert!(started_at.elapsed() < Duration::from_secs(10), "redis-server does not respond on port {}", self.port);
             std::thread::sleep(Duration::from_millis(10));
         }
     }
@@ -104,43 +104,61 @@ impl TestRedis {
         redis::Client::open(self.url()).and_then(|client| client.get_connection()).ok()
     }
 
-    /// Asks it something.
-    pub fn ask<T: FromRedisValue>(&self, command: &[&str]) -> T {
-        let mut connection = self.try_connect().expect("a connection");
-        let (name, arguments) = command.split_first().expect("a command");
+    /// Runs a command and returns its reply.
+    pub fn query<T: FromRedisValue>(&self, command: &[&str]) -> T {
+        let mut connection = self.try_connect().expect("redis-server accepts connections");
+        let (name, arguments) = command.split_first().expect("the command has a name");
         redis::cmd(name).arg(arguments).query(&mut connection).unwrap_or_else(|error| panic!("{command:?}: {error}"))
     }
 
-    /// Every key.
+    /// Returns every key.
     pub fn keys(&self) -> Vec<String> {
-        self.ask(&["KEYS", "*"])
+        self.query(&["KEYS", "*"])
     }
 
-    /// Everything in it: names and contents of every key, and what it wrote to its disk.
+    /// Returns everything that is stored: the names and values of all keys, and the files on disk.
     pub fn dump(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
         for key in self.keys() {
             bytes.extend_from_slice(key.as_bytes());
-            let kind: String = self.ask(&["TYPE", &key]);
-            let contents: Value = match kind.as_str() {
-                "string" => self.ask(&["GET", &key]),
-                "hash" => self.ask(&["HGETALL", &key]),
-                "zset" => self.ask(&["ZRANGE", &key, "0", "-1"]),
-                "set" => self.ask(&["SMEMBERS", &key]),
+            let value_type: String = self.query(&["TYPE", &key]);
+            let value: Value = match value_type.as_str() {
+                "string" => self.query(&["GET", &key]),
+                "hash" => self.query(&["HGETALL", &key]),
+                "zset" => self.query(&["ZRANGE", &key, "0", "-1"]),
+                "set" => self.query(&["SMEMBERS", &key]),
                 "none" => Value::Nil,
                 other => panic!("{key} is a {other}"),
             };
-            collect(&contents, &mut bytes);
+            append_value(&value, &mut bytes);
         }
-        collect_files(self.directory.path(), &mut bytes);
+        append_files(self.directory.path(), &mut bytes);
         bytes
     }
 
-    /// How many commands it has carried out.
-    pub fn commands(&self) -> u64 {
-        let info: String = self.ask(&["INFO", "stats"]);
-        let line = info.lines().find_map(|line| line.strip_prefix("total_commands_processed:")).expect("a count");
-        line.trim().parse().expect("a number")
+    /// Asserts that none of these texts is stored in plain text. Skips texts of less than five bytes, which encrypted data may contain by
+    /// chance.
+    pub fn assert_contains_none_of(&self, texts: &[String]) {
+        let dump = self.dump();
+        assert!(dump.len() > 100, "something is stored");
+        let mut by_start: HashMap<&[u8], Vec<&str>> = HashMap::new();
+        for text in texts {
+            if let Some(start) = text.as_bytes().get(..5) {
+                by_start.entry(start).or_default().push(text);
+            }
+        }
+        for (position, start) in dump.windows(5).enumerate() {
+            for text in by_start.get(start).into_iter().flatten() {
+                assert!(!dump[position..].starts_with(text.as_bytes()), "{text} is in Redis in plain text");
+            }
+        }
+    }
+
+    /// Returns the number of commands that it has executed.
+    pub fn command_count(&self) -> u64 {
+        let info: String = self.query(&["INFO", "stats"]);
+        let line = info.lines().find_map(|line| line.strip_prefix("total_commands_processed:")).expect("INFO has the number of commands");
+        line.trim().parse().expect("the number is valid")
     }
 }
 
@@ -150,23 +168,23 @@ impl Drop for TestRedis {
     }
 }
 
-fn collect(value: &Value, bytes: &mut Vec<u8>) {
+fn append_value(value: &Value, bytes: &mut Vec<u8>) {
     match value {
         Value::BulkString(text) => bytes.extend_from_slice(text),
         Value::SimpleString(text) => bytes.extend_from_slice(text.as_bytes()),
-        Value::Array(items) | Value::Set(items) => items.iter().for_each(|item| collect(item, bytes)),
+        Value::Array(items) | Value::Set(items) => items.iter().for_each(|item| append_value(item, bytes)),
         Value::Map(pairs) => pairs.iter().for_each(|(key, value)| {
-            collect(key, bytes);
-            collect(value, bytes);
+            append_value(key, bytes);
+            append_value(value, bytes);
         }),
         _ => {}
     }
 }
 
-fn collect_files(directory: &Path, bytes: &mut Vec<u8>) {
-    for entry in std::fs::read_dir(directory).expect("a directory").flatten() {
+fn append_files(directory: &Path, bytes: &mut Vec<u8>) {
+    for entry in std::fs::read_dir(directory).expect("the directory is readable").flatten() {
         if entry.path().is_dir() {
-            collect_files(&entry.path(), bytes);
+            append_files(&entry.path(), bytes);
         } else if let Ok(content) = std::fs::read(entry.path()) {
             bytes.extend(content);
         }
@@ -180,45 +198,47 @@ fn spawn(port: u16, directory: &Path, arguments: &[String]) -> Child {
     command.spawn().expect("redis-server is installed (Debian package redis-server)")
 }
 
-/// Three masters of a cluster.
+/// A Redis cluster of three masters.
 pub struct RedisCluster {
     pub nodes: Vec<TestRedis>,
 }
 
 impl RedisCluster {
+    /// Starts a cluster.
     pub fn start() -> Self {
         let node = |_| TestRedis::with(free_cluster_port(), &["--save", "", "--appendonly", "no", "--cluster-enabled", "yes"]);
         let nodes: Vec<TestRedis> = (0..3).map(node).collect();
         let slots = [("0", "5461"), ("5462", "10922"), ("10923", "16383")];
         for (epoch, (node, (first, last))) in (1..).zip(nodes.iter().zip(slots)) {
-            let _: String = node.ask(&["CLUSTER", "ADDSLOTSRANGE", first, last]);
-            let _: String = node.ask(&["CLUSTER", "SET-CONFIG-EPOCH", &format!("{epoch}")]);
+            let _: String = node.query(&["CLUSTER", "ADDSLOTSRANGE", first, last]);
+            let _: String = node.query(&["CLUSTER", "SET-CONFIG-EPOCH", &format!("{epoch}")]);
         }
         for node in &nodes[1..] {
-            let _: String = nodes[0].ask(&["CLUSTER", "MEET", "127.0.0.1", &node.port.to_string()]);
+            let _: String = nodes[0].query(&["CLUSTER", "MEET", "127.0.0.1", &node.port.to_string()]);
         }
-        let started = Instant::now();
-        while !nodes.iter().all(|node| node.ask::<String>(&["CLUSTER", "INFO"]).contains("cluster_state:ok")) {
-            assert!(started.elapsed() < Duration::from_secs(30), "the cluster does not come together");
+        let started_at = Instant::now();
+        while !nodes.iter().all(|node| node.query::<String>(&["CLUSTER", "INFO"]).contains("cluster_state:ok")) {
+            assert!(started_at.elapsed() < Duration::from_secs(30), "the cluster does not form");
             std::thread::sleep(Duration::from_millis(50));
         }
         Self { nodes }
     }
 
+    /// Returns its URL.
     pub fn url(&self) -> String {
         let hosts: Vec<String> = self.nodes.iter().map(|node| format!("127.0.0.1:{}", node.port)).collect();
         format!("redis-cluster://{}", hosts.join(","))
     }
 }
 
-/// Nodes of a cluster talk to each other on a port 10,000 above their own.
+/// Returns a free port for a node of a cluster. Nodes communicate on the port 10,000 above, so that must be free too.
 fn free_cluster_port() -> u16 {
     loop {
         let port = free_port();
         if port < 55_000 && TcpListener::bind(("127.0.0.1", port + 10_000)).is_ok() {
             return port;
         }
-        // Ports given out for “any” are mostly above: look below.
+        // Most ports that the system assigns are above 55,000, so try lower ones.
         let port = fastrand::u16(20_000..30_000);
         if TcpListener::bind(("127.0.0.1", port)).is_ok() && TcpListener::bind(("127.0.0.1", port + 10_000)).is_ok() {
             return port;
@@ -226,7 +246,7 @@ fn free_cluster_port() -> u16 {
     }
 }
 
-/// A master, a replica, and a sentinel that watches them.
+/// A Redis master, a replica, and a sentinel that watches them.
 pub struct SentinelRedis {
     pub master: TestRedis,
     pub replica: TestRedis,
@@ -236,40 +256,42 @@ pub struct SentinelRedis {
 }
 
 impl SentinelRedis {
+    /// Starts the three processes.
     pub fn start() -> Self {
         let master = TestRedis::start();
         let port = master.port.to_string();
         let replica = TestRedis::with(free_port(), &["--save", "", "--appendonly", "no", "--replicaof", "127.0.0.1", &port]);
-        let directory = tempfile::tempdir().expect("a directory");
+        let directory = tempfile::tempdir().expect("a temporary directory is created");
         let file = directory.path().join("sentinel.conf");
         let sentinel_port = free_port();
         let settings = format!(
-            "port {sentinel_port}\nbind 127.0.0.1\nsentinel monitor shelf 127.0.0.1 {port} 1\nsentinel down-after-milliseconds shelf 500\n\
-             sentinel failover-timeout shelf 2000\n"
+            "port {sentinel_port}\nbind 127.0.0.1\nsentinel monitor gateway 127.0.0.1 {port} 1\nsentinel down-after-milliseconds gateway 500\n\
+             sentinel failover-timeout gateway 2000\n"
         );
-        std::fs::write(&file, settings).expect("written");
+        std::fs::write(&file, settings).expect("the file is written");
         let mut command = Command::new("redis-server");
         command.arg(&file).arg("--sentinel").stdout(Stdio::null()).stderr(Stdio::null());
         let sentinel = command.spawn().expect("redis-server is installed");
-        let watched = Self { master, replica, sentinel, port: sentinel_port, _directory: directory };
-        let started = Instant::now();
-        while !watched.sees_the_replica() {
-            assert!(started.elapsed() < Duration::from_secs(20), "the sentinel does not see the replica");
+        let deployment = Self { master, replica, sentinel, port: sentinel_port, _directory: directory };
+        let started_at = Instant::now();
+        while !deployment.sentinel_sees_replica() {
+            assert!(started_at.elapsed() < Duration::from_secs(20), "the sentinel does not see the replica");
             std::thread::sleep(Duration::from_millis(50));
         }
-        watched
+        deployment
     }
 
-    fn sees_the_replica(&self) -> bool {
-        let client = redis::Client::open(format!("redis://127.0.0.1:{}/", self.port)).expect("an address");
+    fn sentinel_sees_replica(&self) -> bool {
+        let client = redis::Client::open(format!("redis://127.0.0.1:{}/", self.port)).expect("the URL is valid");
         let Ok(mut connection) = client.get_connection() else { return false };
-        let replicas: redis::RedisResult<Vec<Value>> = redis::cmd("SENTINEL").arg("REPLICAS").arg("shelf").query(&mut connection);
-        let linked = self.replica.ask::<String>(&["INFO", "replication"]).contains("master_link_status:up");
+        let replicas: redis::RedisResult<Vec<Value>> = redis::cmd("SENTINEL").arg("REPLICAS").arg("gateway").query(&mut connection);
+        let linked = self.replica.query::<String>(&["INFO", "replication"]).contains("master_link_status:up");
         linked && replicas.is_ok_and(|replicas| !replicas.is_empty())
     }
 
+    /// Returns its URL.
     pub fn url(&self) -> String {
-        format!("redis-sentinel://127.0.0.1:{}/shelf", self.port)
+        format!("redis-sentinel://127.0.0.1:{}/gateway", self.port)
     }
 }
 

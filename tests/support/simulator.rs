@@ -10,8 +10,8 @@ use lrs_gateway::simulator::{self, NewLearner, Simulator, SimulatorSettings};
 
 use super::{ANY_PORT, RunningServer};
 
-/// An LRS at which both organisations may do everything.
-pub fn for_both_organisations() -> SimulatorSettings {
+/// Returns settings of a simulator at which both organisations have every product.
+pub fn settings_for_both_organisations() -> SimulatorSettings {
     let mut settings = SimulatorSettings::default();
     let products = [Product::UlnManagement, Product::RegistrationBatches, Product::LearningEvents, Product::Verification];
     for organisation in &mut settings.organisations {
@@ -20,7 +20,7 @@ pub fn for_both_organisations() -> SimulatorSettings {
     settings
 }
 
-/// The simulator, running.
+/// A running simulator.
 pub struct SimulatedLrs {
     address: SocketAddr,
     running: Option<RunningServer>,
@@ -28,29 +28,36 @@ pub struct SimulatedLrs {
 }
 
 impl SimulatedLrs {
-    /// With the learners of the demonstration.
+    /// Starts a simulator with the learners of the demonstration.
     pub fn start() -> Self {
         Self::with(&SimulatorSettings::default())
     }
 
-    /// As these settings say.
+    /// Starts a simulator with the learners of the demonstration, whose jobs are done as soon as they are submitted.
+    pub fn with_instant_jobs() -> Self {
+        let lrs = Self::start();
+        lrs.simulator.set_job_duration(Duration::ZERO);
+        lrs
+    }
+
+    /// Starts a simulator with these settings.
     pub fn with(settings: &SimulatorSettings) -> Self {
-        let simulator = Data::new(settings.build_simulator().expect("valid settings"));
-        let tls = settings.tls.as_ref().map(|tls| tls.server_config().expect("valid files"));
+        let simulator = Data::new(settings.build_simulator().expect("the settings are valid"));
+        let tls = settings.tls.as_ref().map(|tls| tls.server_config().expect("the TLS files are valid"));
         let served = simulator.clone();
         let running = RunningServer::start(move || simulator::bind(ANY_PORT, tls, served));
         Self { address: running.address, running: Some(running), simulator }
     }
 
-    /// With these learners, in the words of a register file but as JSON, and nobody else.
+    /// Starts a simulator with exactly these learners. They have the fields of a register file, as JSON.
     pub fn with_learners(learners: &[serde_json::Value]) -> Self {
         let learners = learners.iter().map(|learner| {
-            from_json::<NewLearner>(learner.to_string().as_bytes()).unwrap_or_else(|mistakes| panic!("{learner}: {mistakes:?}"))
+            from_json::<NewLearner>(learner.to_string().as_bytes()).unwrap_or_else(|errors| panic!("{learner}: {errors:?}"))
         });
         Self::with(&SimulatorSettings { invented_learners: 0, learners: learners.collect(), ..SimulatorSettings::default() })
     }
 
-    /// Dies: nobody listens any more, and every connection ends.
+    /// Stops listening and closes every connection.
     pub fn stop(&mut self) {
         self.running = None;
         while TcpStream::connect(self.address).is_ok() {
@@ -58,13 +65,13 @@ impl SimulatedLrs {
         }
     }
 
-    /// Listens again where it did, and knows what it knew.
+    /// Listens again on the same port, with the same state.
     pub fn restart(&mut self) {
         let (address, served) = (self.address, self.simulator.clone());
         self.running = Some(RunningServer::start(move || simulator::bind(address, None, served)));
     }
 
-    /// Its address.
+    /// Returns its URL.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }

@@ -1,4 +1,4 @@
-//! A door before LRS: whoever comes is counted, can be kept waiting in it, or be thrown out.
+//! A proxy in front of LRS. It records the requests, and can hold them, delay them, or reset their connections.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -8,135 +8,134 @@ use std::time::{Duration, Instant};
 use super::FakeServer;
 use super::fake_server::{ReceivedRequest, Reply};
 
-/// The door, standing.
+/// Maximum time for which a request is held, so that a failed test ends.
+const MAX_HOLD: Duration = Duration::from_secs(20);
+
+/// A running proxy.
 pub struct TcpProxy {
-    peer: FakeServer,
-    hall: Arc<Hall>,
+    server: FakeServer,
+    shared: Arc<Shared>,
 }
 
-/// Those who are inside, and what is done with them.
-struct Hall {
-    inside: Mutex<Inside>,
-    changed: Condvar,
+/// What the proxy shares with the threads of its connections.
+struct Shared {
+    state: Mutex<State>,
+    held_words_changed: Condvar,
 }
 
 #[derive(Default)]
-struct Inside {
-    /// Whose requests are kept waiting: those that have one of these words in them.
-    held: Vec<String>,
-    /// Is everybody thrown out, as if LRS were dead?
-    dead: bool,
-    /// How long everybody is kept at least.
-    lingering: Duration,
-    now: Vec<String>,
-    most: usize,
-    came: Vec<(Instant, String)>,
+struct State {
+    /// Requests that contain one of these words are held.
+    held_words: Vec<String>,
+    /// `true` if every connection is reset, as if LRS were not running.
+    is_unreachable: bool,
+    /// Time by which every request is delayed.
+    delay: Duration,
+    /// Bodies of the requests in flight.
+    in_flight: Vec<String>,
+    max_in_flight: usize,
+    arrivals: Vec<(Instant, String)>,
 }
 
-impl Hall {
-    fn inside(&self) -> MutexGuard<'_, Inside> {
-        self.inside.lock().expect("no panic")
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("no thread panicked")
     }
 
-    /// Lets a request in, keeps it for as long as it must wait, and lets it out. `false`: it was thrown out.
-    fn pass(&self, body: &str, go_through: impl FnOnce() -> Vec<u8>) -> Reply {
-        let mut inside = self.inside();
-        inside.came.push((Instant::now(), body.to_owned()));
-        if inside.dead {
+    /// Holds and delays a request if required, then forwards it.
+    fn pass(&self, body: &str, forward: impl FnOnce() -> Vec<u8>) -> Reply {
+        let mut state = self.state();
+        state.arrivals.push((Instant::now(), body.to_owned()));
+        if state.is_unreachable {
             return Reply::ThenReset(Vec::new());
         }
-        inside.now.push(body.to_owned());
-        inside.most = inside.most.max(inside.now.len());
-        let lingering = inside.lingering;
-        let patience = Duration::from_secs(20);
-        let (inside, _) = self.changed.wait_timeout_while(inside, patience, |inside| has_one_of(&inside.held, body)).expect("no panic");
-        drop(inside);
-        std::thread::sleep(lingering);
-        let answer = go_through();
-        let mut inside = self.inside();
-        let at = inside.now.iter().position(|one| one == body).expect("it is inside");
-        inside.now.swap_remove(at);
-        Reply::ThenClose(answer)
+        state.in_flight.push(body.to_owned());
+        state.max_in_flight = state.max_in_flight.max(state.in_flight.len());
+        let delay = state.delay;
+        let is_held = |state: &mut State| state.held_words.iter().any(|word| body.contains(word.as_str()));
+        drop(self.held_words_changed.wait_timeout_while(state, MAX_HOLD, is_held).expect("no thread panicked"));
+        std::thread::sleep(delay);
+        let response = forward();
+        let mut state = self.state();
+        let position = state.in_flight.iter().position(|other| other == body).expect("the request is in flight");
+        state.in_flight.swap_remove(position);
+        Reply::ThenClose(response)
     }
 }
 
-fn has_one_of(words: &[String], body: &str) -> bool {
-    words.iter().any(|word| body.contains(word.as_str()))
-}
-
-/// Asks the LRS at this address the same, and gets its answer as it came.
-fn ask(address: &str, request: &ReceivedRequest) -> Vec<u8> {
+/// Sends a request to the LRS at this address and returns the bytes of the response.
+fn forward_to(address: &str, request: &ReceivedRequest) -> Vec<u8> {
     let mut connection = TcpStream::connect(address).expect("LRS listens");
-    let line = request.head.lines().next().unwrap_or_default();
+    let request_line = request.head.lines().next().unwrap_or_default();
     let length = request.body.len();
-    let head = format!("{line}\r\nHost: lrs\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n");
-    connection.write_all(format!("{head}{}", request.body).as_bytes()).expect("it reads");
-    let mut answer = Vec::new();
-    let _ = connection.read_to_end(&mut answer);
-    answer
+    let head = format!("{request_line}\r\nHost: lrs\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n");
+    connection.write_all(format!("{head}{}", request.body).as_bytes()).expect("LRS reads the request");
+    let mut response = Vec::new();
+    let _ = connection.read_to_end(&mut response);
+    response
 }
 
 impl TcpProxy {
-    /// Before the LRS at this address. Open.
+    /// Starts a proxy in front of the LRS at this URL. It forwards everything.
     pub fn in_front_of(url: &str) -> Self {
         let address = url.trim_start_matches("http://").to_owned();
-        let hall = Arc::new(Hall { inside: Mutex::default(), changed: Condvar::new() });
-        let at = Arc::clone(&hall);
-        let peer = FakeServer::start(move |request| at.pass(&request.body, || ask(&address, request)));
-        Self { peer, hall }
+        let shared = Arc::new(Shared { state: Mutex::default(), held_words_changed: Condvar::new() });
+        let of_server = Arc::clone(&shared);
+        let server = FakeServer::start(move |request| of_server.pass(&request.body, || forward_to(&address, request)));
+        Self { server, shared }
     }
 
-    /// Its address.
+    /// Returns its URL.
     pub fn url(&self) -> String {
-        self.peer.url()
+        self.server.url()
     }
 
-    /// Keeps those waiting who have this word in their request, until [`Door::open`].
+    /// Holds requests that contain this word until [`TcpProxy::release_all`].
     pub fn hold_requests(&self, word: &str) {
-        self.hall.inside().held.push(word.to_owned());
+        self.shared.state().held_words.push(word.to_owned());
     }
 
-    /// Lets everybody go.
+    /// Forwards all held requests, and holds no more.
     pub fn release_all(&self) {
-        self.hall.inside().held.clear();
-        self.hall.changed.notify_all();
+        self.shared.state().held_words.clear();
+        self.shared.held_words_changed.notify_all();
     }
 
-    /// Keeps everybody for so long.
-    pub fn set_delay(&self, time: Duration) {
-        self.hall.inside().lingering = time;
+    /// Delays every request by this time.
+    pub fn set_delay(&self, delay: Duration) {
+        self.shared.state().delay = delay;
     }
 
-    /// Throws everybody out who comes, or no longer.
-    pub fn set_unreachable(&self, dead: bool) {
-        self.hall.inside().dead = dead;
+    /// Sets whether every new connection is reset.
+    pub fn set_unreachable(&self, is_unreachable: bool) {
+        self.shared.state().is_unreachable = is_unreachable;
     }
 
-    /// How many requests with this word are inside.
+    /// Returns the number of requests in flight that contain this word.
     pub fn held_count(&self, word: &str) -> usize {
-        self.hall.inside().now.iter().filter(|body| body.contains(word)).count()
+        self.shared.state().in_flight.iter().filter(|body| body.contains(word)).count()
     }
 
-    /// Waits until so many with this word are inside.
+    /// Waits until `count` requests that contain this word are in flight.
     pub async fn wait_until_held(&self, word: &str, count: usize) {
-        super::wait_until(|| self.held_count(word) >= count, || format!("{count} of {word} inside, there are {}", self.held_count(word)))
-            .await;
+        let description = || format!("{count} requests with {word:?} in flight, there are {}", self.held_count(word));
+        super::wait_until(|| self.held_count(word) >= count, description).await;
     }
 
-    /// The most there have been inside at once.
+    /// Returns the maximum number of requests that were in flight at the same time.
     pub fn max_concurrent(&self) -> usize {
-        self.hall.inside().most
+        self.shared.state().max_in_flight
     }
 
-    /// Counts anew from now on how many are inside at once.
+    /// Resets [`TcpProxy::max_concurrent`] to the number of requests in flight now.
     pub fn reset_max_concurrent(&self) {
-        let mut inside = self.hall.inside();
-        inside.most = inside.now.len();
+        let mut state = self.shared.state();
+        state.max_in_flight = state.in_flight.len();
     }
 
-    /// The requests with this word, in the order of their coming.
+    /// Returns the requests that contain this word, with the time of arrival, in the order of arrival.
     pub fn arrivals(&self, word: &str) -> Vec<(Instant, String)> {
-        self.hall.inside().came.iter().filter(|(_, body)| body.contains(word)).cloned().collect()
+        self.shared.state().arrivals.iter().filter(|(_, body)| body.contains(word)).cloned().collect()
     }
 }
 

@@ -1,4 +1,4 @@
-{{/* gateway.toml from structured values. (Helm's own toToml would write whole numbers as 600.0.) */}}
+{{/* Writes gateway.toml from structured values. Helm's own toToml would write integers as 600.0. */}}
 
 {{- define "lrs-gateway.toml.value" -}}
 {{- if kindIs "string" . -}}
@@ -16,7 +16,7 @@
 {{- end -}}
 {{- end }}
 
-{{/* Is it a list of tables? These are written as [[section.key]], after the section's plain settings. */}}
+{{/* Returns "true" for a list of tables. Such a list is written as [[section.key]], after the section's other settings. */}}
 {{- define "lrs-gateway.toml.isTables" -}}
 {{- if and (kindIs "slice" .) . -}}{{- if kindIs "map" (first .) -}}true{{- end -}}{{- end -}}
 {{- end }}
@@ -45,33 +45,33 @@
 {{- end }}
 {{- end }}
 
-{{/* The values' config, with what the chart knows better: addresses, files, how many replicas there are, and the simulator's address. */}}
+{{/* Returns `config` of the values with the settings that the chart adds: addresses, file paths, the number of replicas, and the simulator's address. */}}
 {{- define "lrs-gateway.config" -}}
 {{- $values := .Values -}}
-{{- $at := "/etc/lrs-gateway" -}}
+{{- $directory := "/etc/lrs-gateway" -}}
 {{- $config := deepCopy $values.config -}}
 {{- $_ := set $config.server "listen" (printf "%s:8080" $values.listenAddress) -}}
 {{- $_ = set $config.server "admin_listen" (printf "%s:9090" $values.listenAddress) -}}
 {{- if $values.tls.existingSecret -}}
-  {{- $_ = set $config.server "tls" (dict "certificate_file" (printf "%s/tls/tls.crt" $at) "key_file" (printf "%s/tls/tls.key" $at)) -}}
+  {{- $_ = set $config.server "tls" (dict "certificate_file" (printf "%s/tls/tls.crt" $directory) "key_file" (printf "%s/tls/tls.key" $directory)) -}}
 {{- end -}}
 {{- range $config.auth.issuers -}}
-  {{- if .public_key_file -}}{{- $_ = set . "public_key_file" (printf "%s/issuers/%s" $at .public_key_file) -}}{{- end -}}
-  {{- if .jwks_ca_certificate_file -}}{{- $_ = set . "jwks_ca_certificate_file" (printf "%s/issuers/%s" $at .jwks_ca_certificate_file) -}}{{- end -}}
-  {{- if .hmac_secret_file -}}{{- $_ = set . "hmac_secret_file" (printf "%s/issuers/%s" $at .hmac_secret_file) -}}{{- end -}}
+  {{- if .public_key_file -}}{{- $_ = set . "public_key_file" (printf "%s/issuers/%s" $directory .public_key_file) -}}{{- end -}}
+  {{- if .jwks_ca_certificate_file -}}{{- $_ = set . "jwks_ca_certificate_file" (printf "%s/issuers/%s" $directory .jwks_ca_certificate_file) -}}{{- end -}}
+  {{- if .hmac_secret_file -}}{{- $_ = set . "hmac_secret_file" (printf "%s/issuers/%s" $directory .hmac_secret_file) -}}{{- end -}}
 {{- end -}}
 {{- if $values.simulator.enabled -}}
-  {{- $issuer := dict "issuer" "urn:lrs-gateway:sandbox" "audience" "lrs-gateway" "hmac_secret_file" (printf "%s/issuers/sandbox-token.secret" $at) -}}
+  {{- $issuer := dict "issuer" "urn:lrs-gateway:sandbox" "audience" "lrs-gateway" "hmac_secret_file" (printf "%s/issuers/sandbox-token.secret" $directory) -}}
   {{- $_ = set $config.auth "issuers" (append $config.auth.issuers $issuer) -}}
   {{- $_ = set $config.lrs "environment" "custom" -}}
   {{- $_ = set $config.lrs "base_url" (printf "http://%s-simulator:8081" (include "lrs-gateway.fullname" .)) -}}
   {{- $_ = set $config.lrs "allow_plain_http" true -}}
 {{- end -}}
-{{- if $values.authorities.lrsKey -}}{{- $_ = set $config.lrs "ca_certificate_file" (printf "%s/authorities/%s" $at $values.authorities.lrsKey) -}}{{- end -}}
-{{- if $values.authorities.redisKey -}}{{- $_ = set $config.store "redis_ca_certificate_file" (printf "%s/authorities/%s" $at $values.authorities.redisKey) -}}{{- end -}}
-{{- if $values.encryptionKey.existingSecret -}}{{- $_ = set $config.store "encryption_key_file" (printf "%s/store/store.key" $at) -}}{{- end -}}
-{{- if $values.auditKey.existingSecret -}}{{- $_ = set $config.audit "key_file" (printf "%s/audit/audit.key" $at) -}}{{- end -}}
-{{- if not (hasKey $config.limits "expected_replicas") -}}{{- $_ = set $config.limits "expected_replicas" (int (include "lrs-gateway.mostReplicas" .)) -}}{{- end -}}
-{{- $_ = set $config "organisations" (dict "directory" (printf "%s/organisations" $at)) -}}
+{{- if $values.authorities.lrsKey -}}{{- $_ = set $config.lrs "ca_certificate_file" (printf "%s/authorities/%s" $directory $values.authorities.lrsKey) -}}{{- end -}}
+{{- if $values.authorities.redisKey -}}{{- $_ = set $config.store "redis_ca_certificate_file" (printf "%s/authorities/%s" $directory $values.authorities.redisKey) -}}{{- end -}}
+{{- if $values.encryptionKey.existingSecret -}}{{- $_ = set $config.store "encryption_key_file" (printf "%s/store/store.key" $directory) -}}{{- end -}}
+{{- if $values.auditKey.existingSecret -}}{{- $_ = set $config.audit "key_file" (printf "%s/audit/audit.key" $directory) -}}{{- end -}}
+{{- if not (hasKey $config.limits "expected_replicas") -}}{{- $_ = set $config.limits "expected_replicas" (int (include "lrs-gateway.maxReplicas" .)) -}}{{- end -}}
+{{- $_ = set $config "organisations" (dict "directory" (printf "%s/organisations" $directory)) -}}
 {{- include "lrs-gateway.toml" $config -}}
 {{- end }}

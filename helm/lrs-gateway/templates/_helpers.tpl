@@ -4,7 +4,7 @@
 {{ default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" }}
 {{- end }}
 
-{{/* Room is left for what is appended: -simulator. */}}
+{{/* At most 50 characters, so that suffixes such as -simulator fit. */}}
 {{- define "lrs-gateway.fullname" -}}
 {{- $name := include "lrs-gateway.name" . -}}
 {{- $release := ternary .Release.Name (printf "%s-%s" .Release.Name $name) (contains $name .Release.Name) -}}
@@ -18,7 +18,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 app.kubernetes.io/part-of: lrs-gateway
 {{- end }}
 
-{{/* What selects pods; (list . "gateway") gives those of a component. */}}
+{{/* Selector labels of the pods of a component: include with (list . "gateway"). */}}
 {{- define "lrs-gateway.selector" -}}
 {{- $root := index . 0 -}}
 app.kubernetes.io/name: {{ include "lrs-gateway.name" $root }}
@@ -35,7 +35,7 @@ app.kubernetes.io/component: {{ index . 1 }}
 {{ ternary (printf "%s@%s" $tag .Values.image.digest) $tag (not (empty .Values.image.digest)) }}
 {{- end }}
 
-{{/* Nothing a container may do but run. */}}
+{{/* Security contexts: no privileges. */}}
 {{- define "lrs-gateway.podSecurity" -}}
 runAsNonRoot: true
 runAsUser: 65532
@@ -50,7 +50,7 @@ readOnlyRootFilesystem: true
 capabilities: {drop: [ALL]}
 {{- end }}
 
-{{/* How many gateways there may be. */}}
-{{- define "lrs-gateway.mostReplicas" -}}
+{{/* Maximum number of replicas. */}}
+{{- define "lrs-gateway.maxReplicas" -}}
 {{ ternary .Values.autoscaling.maxReplicas .Values.replicaCount .Values.autoscaling.enabled }}
 {{- end }}

@@ -1,0 +1,96 @@
+//! The contract of batch repositories. Every implementation passes the same tests: in memory, and in Redis alone, as a cluster, behind a
+//! sentinel, and over TLS.
+
+mod contract;
+mod redis;
+
+use std::time::Duration;
+
+use lrs_gateway::batches::model::{Batch, BatchHeader, BatchId, KindTag, Part, PartBlob};
+use lrs_gateway::batches::repository::{BatchRepository, Claim, Lease, NewBatch};
+use lrs_gateway::domain::Ukprn;
+use lrs_gateway::schema::Scalar as _;
+
+const LEASE: Duration = Duration::from_secs(30);
+
+/// Declares each function of [`contract`] as a test in memory and in Redis, and a function that asserts all of them on one repository.
+macro_rules! contract_tests {
+    ($($test:ident),+ $(,)?) => {
+        mod in_memory {
+            $(#[tokio::test]
+            async fn $test() {
+                super::contract::$test(&lrs_gateway::batches::repository::memory::MemoryRepository::default()).await;
+            })+
+        }
+
+        mod in_redis {
+            $(#[tokio::test]
+            async fn $test() {
+                let redis = crate::support::redis::TestRedis::start();
+                super::contract::$test(&*redis.repository()).await;
+            })+
+        }
+
+        /// Asserts the whole contract on a repository that is expensive to start. The assertions leave the queue empty.
+        async fn assert_contract(repository: &dyn BatchRepository) {
+            $(contract::$test(repository).await;)+
+        }
+    };
+}
+
+contract_tests!(
+    created_batch_is_stored_with_all_blobs_and_due,
+    part_update_needs_the_expected_part,
+    part_update_of_a_missing_part_or_batch_changes_nothing,
+    due_batch_is_leased_once,
+    released_batch_is_due_at_its_next_time,
+    backlog_counts_unfinished_and_overdue_batches,
+    woken_batch_is_due_immediately,
+    expired_lease_is_taken_over,
+    lists_are_by_organisation_and_kind_and_newest_first,
+    expired_batch_is_deleted_with_its_blobs,
+    shared_values_are_stored_by_name,
+);
+
+fn ukprn(text: &str) -> Ukprn {
+    Ukprn::parse(text).expect("the UKPRN is valid")
+}
+
+/// Returns a batch of three parts, which is not stored yet.
+async fn new_batch(repository: &dyn BatchRepository, kind: KindTag, organisation: &str) -> NewBatch {
+    let now = repository.now().await.expect("the repository has a clock");
+    let parts: Vec<Part> = (0..3).map(|index| Part::waiting(index * 200, 200, now)).collect();
+    let header = BatchHeader::new(kind, &ukprn(organisation), 3, now);
+    let batch = Batch { id: BatchId::new(), header, parts, expires_at: now.after(Duration::from_secs(3600)) };
+    let blob = |blob: PartBlob| (blob, format!("encrypted {blob}").into_bytes());
+    let blobs = [PartBlob::Metadata, PartBlob::Records(1), PartBlob::Records(2), PartBlob::Records(3), PartBlob::Fingerprints(1)].map(blob);
+    NewBatch { batch, blobs: blobs.into() }
+}
+
+/// Stores a new batch.
+async fn create(repository: &dyn BatchRepository) -> Batch {
+    let new = new_batch(repository, KindTag::Registration, "10088881").await;
+    repository.create(&new).await.expect("the batch is created");
+    new.batch
+}
+
+async fn load(repository: &dyn BatchRepository, id: BatchId) -> Batch {
+    repository.load(id).await.expect("the repository responds").expect("the batch exists")
+}
+
+/// Leases every due batch.
+async fn claim(repository: &dyn BatchRepository, lease_duration: Duration) -> Claim {
+    repository.claim(lease_duration, 100).await.expect("the repository responds")
+}
+
+/// Leases every due batch for [`LEASE`].
+async fn claim_leases(repository: &dyn BatchRepository) -> Vec<Lease> {
+    claim(repository, LEASE).await.leases
+}
+
+/// Leases the only due batch.
+async fn claim_one(repository: &dyn BatchRepository) -> Lease {
+    let leases = claim_leases(repository).await;
+    let [lease] = leases[..] else { panic!("exactly one batch is due: {leases:?}") };
+    lease
+}

@@ -1,0 +1,155 @@
+//! Batch repositories in Redis: deployments, lost connections, and what the keys contain.
+
+use std::time::{Duration, Instant};
+
+use lrs_gateway::batches::model::KindTag;
+use lrs_gateway::batches::repository::{BatchRepository as _, StoreError};
+
+use super::{LEASE, assert_contract, claim, claim_one, create, new_batch};
+use crate::support::redis::{RedisCluster, SentinelRedis, TestRedis, free_port, repository_at};
+use crate::support::reply_cutting_proxy::ReplyCuttingProxy;
+
+#[tokio::test]
+async fn redis_cluster_fulfils_the_contract_and_spreads_batches() {
+    let cluster = RedisCluster::start();
+    assert_contract(&repository_at(&cluster.url(), None)).await;
+    let used_nodes = cluster.nodes.iter().filter(|node| node.command_count() > 20).count();
+    assert_eq!(used_nodes, 3);
+}
+
+#[tokio::test]
+async fn redis_sentinel_fulfils_the_contract_and_survives_loss_of_the_master() {
+    let mut deployment = SentinelRedis::start();
+    let repository = repository_at(&deployment.url(), None);
+    assert_contract(&repository).await;
+    let batch = create(&repository).await;
+    let replicated: i64 = deployment.master.query(&["WAIT", "1", "5000"]);
+    assert_eq!(replicated, 1);
+
+    deployment.master.kill();
+
+    let started_at = Instant::now();
+    while let Err(error) = repository.wake(batch.id).await {
+        assert!(started_at.elapsed() < Duration::from_secs(30), "no new master: {error}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert_eq!(repository.load(batch.id).await, Ok(Some(batch)));
+}
+
+#[tokio::test]
+async fn redis_with_tls_and_password_fulfils_the_contract() {
+    let certified = rcgen::generate_simple_self_signed(["localhost".to_owned(), "127.0.0.1".to_owned()]).expect("a certificate is created");
+    let directory = tempfile::tempdir().expect("a temporary directory is created");
+    let write = |name: &str, text: String| {
+        let path = directory.path().join(name);
+        std::fs::write(&path, text).expect("the file is written");
+        path.display().to_string()
+    };
+    let (certificate, key) = (write("redis.pem", certified.cert.pem()), write("redis.key", certified.signing_key.serialize_pem()));
+    let tls_port = free_port();
+    let tls = ["--tls-port", &tls_port.to_string(), "--tls-cert-file", &certificate, "--tls-key-file", &key];
+    let client_tls = ["--tls-ca-cert-file", &certificate, "--tls-auth-clients", "no"];
+    let user = ["--user", "gateway", "on", ">secret", "~test:*", "+@all"];
+    let _redis = TestRedis::with(free_port(), &[&["--save", ""], &tls[..], &client_tls, &user].concat());
+    let url = |password: &str| format!("rediss://gateway:{password}@127.0.0.1:{tls_port}/0");
+    let trusting = |url: &str| repository_at(url, Some(certified.cert.pem().into_bytes()));
+
+    assert_contract(&trusting(&url("secret"))).await;
+    let Err(StoreError::Unavailable(problem)) = trusting(&url("wrong")).now().await else { panic!("a wrong password is accepted") };
+    assert!(!problem.contains("wrong"), "{problem}");
+    let trusting_public_roots_only = repository_at(&url("secret"), None);
+    assert!(trusting_public_roots_only.now().await.is_err(), "the certificate is not signed by a public root");
+}
+
+#[tokio::test]
+async fn unreachable_redis_accepts_no_batch() {
+    let mut redis = TestRedis::start();
+    let repository = redis.repository();
+    let new = new_batch(&*repository, KindTag::Registration, "10088881").await;
+
+    redis.kill();
+    assert!(matches!(repository.create(&new).await, Err(StoreError::Unavailable(_))));
+    assert!(matches!(repository.load(new.batch.id).await, Err(StoreError::Unavailable(_) | StoreError::ReplyLost(_))));
+    assert!(repository.claim(LEASE, 1).await.is_err() && repository.now().await.is_err());
+
+    redis.restart();
+    // The client waits a moment after a failed connection before it connects again.
+    let started_at = Instant::now();
+    while let Err(error) = repository.create(&new).await {
+        assert!(started_at.elapsed() < Duration::from_secs(5), "the client does not reconnect: {error}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(repository.load(new.batch.id).await, Ok(Some(new.batch)));
+}
+
+#[tokio::test]
+async fn batch_without_acceptance_is_not_visible_and_is_deleted() {
+    let redis = TestRedis::start();
+    let repository = redis.repository();
+    let batch = create(&*repository).await;
+    let key = format!("test:{{{}}}", batch.id);
+    // This is the state after a replica has stopped between preparing and accepting the batch.
+    let _: i64 = redis.query(&["HSET", &key, "accepted", "0"]);
+
+    assert_eq!(repository.load(batch.id).await, Ok(None));
+    let lease = claim_one(&*repository).await;
+    repository.release_missing(lease).await.expect("the lease is released");
+
+    assert!(!redis.keys().contains(&key));
+    assert_eq!(claim(&*repository, LEASE).await.next, None);
+}
+
+#[tokio::test]
+async fn lost_reply_to_the_acceptance_is_reported_as_unknown_outcome() {
+    let redis = TestRedis::start();
+    let direct = redis.repository();
+    let first = create(&*direct).await; // Redis has the scripts now, so the next calls are `EVALSHA`.
+    let new = new_batch(&*direct, KindTag::Registration, "10088881").await;
+    // The only script about the batch itself is its acceptance.
+    let id = new.batch.id.to_string();
+    let is_acceptance = move |request: &[u8]| {
+        let request = String::from_utf8_lossy(request);
+        request.contains("EVALSHA") && request.contains(&id)
+    };
+    let proxy = ReplyCuttingProxy::start(redis.port(), is_acceptance);
+    let repository = repository_at(&proxy.redis_url(), None);
+    assert!(repository.load(first.id).await.expect("the proxy forwards").is_some());
+
+    let outcome = repository.create(&new).await;
+
+    assert!(matches!(outcome, Err(StoreError::ReplyLost(_))), "{outcome:?}");
+    assert_eq!(direct.load(new.batch.id).await, Ok(Some(new.batch)), "the batch was accepted");
+}
+
+#[tokio::test]
+async fn lost_reply_to_the_preparation_is_reported_as_not_accepted() {
+    let redis = TestRedis::start();
+    let direct = redis.repository();
+    create(&*direct).await; // Redis has the scripts now.
+    let new = new_batch(&*direct, KindTag::Registration, "10088881").await;
+    // The blobs are written with `PXAT` before the batch is accepted.
+    let proxy = ReplyCuttingProxy::start(redis.port(), |request| String::from_utf8_lossy(request).contains("PXAT"));
+    let repository = repository_at(&proxy.redis_url(), None);
+
+    let outcome = repository.create(&new).await;
+
+    assert!(matches!(outcome, Err(StoreError::Unavailable(_))), "{outcome:?}");
+    assert_eq!(direct.load(new.batch.id).await, Ok(None));
+}
+
+#[tokio::test]
+async fn redis_keys_expire_and_contain_no_personal_data() {
+    let redis = TestRedis::start();
+    let repository = redis.repository();
+    let batch = create(&*repository).await;
+
+    for key in redis.keys() {
+        let expires_in_ms: i64 = redis.query(&["PTTL", &key]);
+        assert!(expires_in_ms > 0 || key == "test:{queue}:due", "{key} does not expire");
+        let is_of_batch = key.starts_with(&format!("test:{{{}}}", batch.id));
+        assert!(is_of_batch || ["test:{queue}:due", "test:list:10088881:registration"].contains(&key.as_str()), "{key}");
+    }
+
+    repository.erase(&batch).await.expect("the batch is erased");
+    assert!(redis.keys().is_empty(), "{:?}", redis.keys());
+}

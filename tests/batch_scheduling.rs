@@ -1,0 +1,158 @@
+//! When a batch is processed next, and when its caller should read it again.
+
+use std::time::{Duration, Instant};
+
+use lrs_gateway::batches::metadata::BatchMetadata;
+use lrs_gateway::batches::model::{Batch, BatchHeader, BatchId, EpochMillis, KindTag, Part, PartBlob};
+use lrs_gateway::batches::repository::NewBatch;
+use lrs_gateway::domain::{Product, Ukprn, UserName};
+use lrs_gateway::schema::Scalar as _;
+use lrs_gateway::simulator::SimulatorSettings;
+use serde_json::json;
+
+use crate::support::batch_backend::{BatchBackend, KEY, key_ring, test_each_backend};
+use crate::support::batches::{full_registration, learners, submit};
+use crate::support::caller::PROVIDER;
+use crate::support::gateway::{AWARDING, Options, fast_batches, organisation};
+use crate::support::{SimulatedLrs, TestGateway};
+
+const BATCHES: &str = "/v1/registration-batches";
+/// A registration job of the simulator's portal. Its results are available at once.
+const PORTAL_JOB: i64 = 800_001;
+/// Time after which a due batch that no worker has visited is overdue, in addition to the lease.
+const OVERDUE_GRACE_SECONDS: u64 = 10 * 60;
+/// Time after which a batch that awaits a decision is due again.
+const RECHECK_INTERVAL_SECONDS: u64 = 6 * 60 * 60;
+
+test_each_backend!(
+    overdue_batch_without_queue_entry_is_woken_when_read,
+    paused_batch_is_due_again_after_six_hours,
+    retry_after_follows_the_due_time_within_its_limits,
+);
+
+/// Stores a tracked job that became due at this time, without an entry in the queue: no worker visits it.
+async fn create_unqueued(backend: &BatchBackend, due_at: EpochMillis) -> BatchId {
+    let now = backend.repository.now().await.expect("the repository responds");
+    let header = BatchHeader::new(KindTag::Registration, &Ukprn::parse(PROVIDER).expect("the UKPRN is valid"), 1, now).tracked();
+    let parts = vec![Part { due_at, ..Part::tracking(PORTAL_JOB, now) }];
+    let batch = Batch { id: BatchId::new(), header, parts, expires_at: now.after(Duration::from_secs(3600)) };
+    let id = batch.id;
+    let metadata = BatchMetadata {
+        user: UserName::parse("j.bloggs").expect("the user name is valid"),
+        job_type: None,
+        notify_email: None,
+        submission_type: None,
+        request_id: None,
+        issuer: None,
+        client: None,
+    };
+    let json = serde_json::to_vec(&metadata).expect("metadata is JSON");
+    let encrypted = key_ring(KEY).encrypt(&format!("{id}:{}", PartBlob::Metadata), &json).expect("metadata is encrypted");
+    backend.repository.create(&NewBatch { batch, blobs: vec![(PartBlob::Metadata, encrypted)] }).await.expect("the batch is created");
+    for lease in backend.repository.claim(Duration::from_secs(30), 10).await.expect("the batch is claimed").leases {
+        backend.repository.release(lease, None).await.expect("the lease is released");
+    }
+    assert_eq!(unfinished_count(backend).await, 0, "the queue is empty");
+    id
+}
+
+/// Returns the number of batches in the queue.
+async fn unfinished_count(backend: &BatchBackend) -> usize {
+    backend.repository.backlog().await.expect("the repository responds").unfinished
+}
+
+fn seconds_before(time: EpochMillis, seconds: u64) -> EpochMillis {
+    EpochMillis(time.0 - i64::try_from(seconds * 1000).expect("the time is short"))
+}
+
+async fn overdue_batch_without_queue_entry_is_woken_when_read(backend: BatchBackend) {
+    let lrs = SimulatedLrs::start();
+    let now = EpochMillis::now();
+    let overdue_after_seconds = OVERDUE_GRACE_SECONDS + fast_batches().lease.as_secs();
+    let late = create_unqueued(&backend, seconds_before(now, overdue_after_seconds - 60)).await;
+    let overdue = create_unqueued(&backend, seconds_before(now, overdue_after_seconds + 1)).await;
+    let gateway = TestGateway::with(&lrs.url(), backend.options(KEY));
+    let caller = gateway.caller();
+    let read = async |id: BatchId| caller.request("GET", &format!("{BATCHES}/{id}")).await.expect_success();
+
+    assert_eq!(read(late).await["status"], "PROCESSING");
+    assert_eq!(unfinished_count(&backend).await, 0, "a batch that is late but not overdue is not woken");
+
+    let started_at = Instant::now();
+    while read(overdue).await["status"] != "COMPLETE" {
+        assert!(started_at.elapsed() < Duration::from_secs(20), "no worker visits the overdue batch");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(read(late).await["status"], "PROCESSING");
+}
+
+async fn paused_batch_is_due_again_after_six_hours(backend: BatchBackend) {
+    let lrs = SimulatedLrs::start();
+    lrs.simulator.lose_answers("SubmitBatch", 1);
+    let gateway = TestGateway::with(&lrs.url(), backend.options(KEY));
+    let caller = gateway.caller();
+    let batch = submit(&caller, "registration-batches", &full_registration(&learners(1))).await;
+    batch.wait_for_status("PAUSED").await;
+
+    // The worker releases the batch shortly after it has stored the status. Until then, the next time is the end of the lease.
+    let started_at = Instant::now();
+    let until_recheck = loop {
+        let queue = backend.peek_queue().await;
+        let until_next = queue.next.map(|next| next.since(queue.now));
+        if let Some(until_next) = until_next.filter(|time| *time > Duration::from_secs(60)) {
+            break until_next;
+        }
+        assert!(started_at.elapsed() < Duration::from_secs(10), "the batch is not due again: {until_next:?}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    };
+    assert!((RECHECK_INTERVAL_SECONDS - 60..=RECHECK_INTERVAL_SECONDS).contains(&until_recheck.as_secs()), "{until_recheck:?}");
+
+    assert_eq!(batch.decide(1, "discard").await.status, 202);
+    let started_at = Instant::now();
+    while let Some(next) = backend.peek_queue().await.next {
+        assert!(started_at.elapsed() < Duration::from_secs(10), "the finished batch is still due, at {next}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+async fn retry_after_follows_the_due_time_within_its_limits(backend: BatchBackend) {
+    let now = EpochMillis::now();
+    let mut cases = Vec::new();
+    for (due_at, expected) in [
+        (seconds_before(now, 60), 5..=5),
+        (seconds_before(now, 1), 5..=5),
+        (now.after(Duration::from_secs(60)), 50..=60),
+        (now.after(Duration::from_secs(330)), 300..=300),
+        (now.after(Duration::from_secs(24 * 60 * 60)), 300..=300),
+    ] {
+        cases.push((create_unqueued(&backend, due_at).await, due_at, expected));
+    }
+    let gateway = TestGateway::with("http://127.0.0.1:1", backend.options(KEY));
+    let caller = gateway.caller();
+    for (id, due_at, expected) in cases {
+        let answer = caller.request("GET", &format!("{BATCHES}/{id}")).await;
+        let retry_after = answer.expect_success()["retryAfterSeconds"].as_u64().expect("an unfinished batch has a time");
+        assert!(expected.contains(&retry_after), "due at {due_at}: {retry_after}, expected {expected:?}");
+        assert_eq!(answer.header("retry-after"), retry_after.to_string());
+    }
+}
+
+#[tokio::test]
+async fn slow_batches_of_one_organisation_do_not_delay_another_organisation() {
+    let lrs = SimulatedLrs::with(&SimulatorSettings { latency_milliseconds: 300, ..SimulatorSettings::default() });
+    lrs.simulator.set_job_duration(Duration::ZERO);
+    let products = [Product::RegistrationBatches];
+    let organisations = vec![organisation(PROVIDER, "demo-password-01", &products), organisation(AWARDING, "demo-password-02", &products)];
+    let gateway = TestGateway::with(&lrs.url(), Options { organisations, ..Options::default() });
+    let busy = gateway.caller();
+    let other = gateway.caller().with_claims(json!({"org": AWARDING}));
+    for _ in 0..40 {
+        submit(&busy, "registration-batches", &full_registration(&learners(1))).await;
+    }
+
+    // The simulator rejects registrations of the other organisation: its part fails, but soon.
+    let batch = submit(&other, "registration-batches", &full_registration(&learners(1))).await;
+    let started_at = Instant::now();
+    batch.wait_for_status("FAILED").await;
+    assert!(started_at.elapsed() < Duration::from_secs(3), "{:?}", started_at.elapsed());
+}

@@ -1,0 +1,135 @@
+//! Registration batches: the outcome of each learner, jobs that are not done, and rejected messages.
+
+use std::time::Duration;
+
+use lrs_gateway::domain::{BatchLearner, JobType};
+use lrs_gateway::lrs::services::learner::{GetRegistrationBatch, GetVerificationBatch, SubmitRegistrationBatch, VerificationBatchOutput};
+use lrs_gateway::lrs::{Effect, Operation as _};
+use lrs_gateway::schema::deserialize::from_json;
+use serde_json::json;
+
+use super::{SoapClient, awarding_context, has_code, learners, provider_context};
+
+#[tokio::test]
+async fn full_job_returns_the_outcome_of_each_learner_in_order() {
+    let client = SoapClient::new(0);
+    let registered_before = client.lrs.simulator.register().len();
+    let submitted = client.call(&SubmitRegistrationBatch { job_type: JobType::Full, learners: &learners() }).await;
+    assert!(has_code(&submitted, "WSRC0007"));
+
+    let output = client.call(&GetRegistrationBatch { job_id: submitted.accepted_job_id().expect("LRS accepted the job") }).await;
+
+    assert!(has_code(&output, "WSRC0009"));
+    let outcomes = output.learner.iter().map(|learner| {
+        let mis_identifier = learner.mis_identifier.as_ref().map_or("", |identifier| identifier.reveal());
+        (mis_identifier, learner.return_code.as_deref().unwrap_or_default(), learner.uln.is_some())
+    });
+    assert_eq!(
+        outcomes.collect::<Vec<_>>(),
+        [
+            ("new", "SIM-NEW", true),
+            ("known", "SIM-EXISTS", true),
+            ("one of two", "SIM-POSSIBLE", false),
+            ("by ULN", "SIM-EXISTS", true),
+            ("by another's ULN", "SIM-NOT-FOUND", true), // LRS repeats the ULN that was sent.
+            ("", "RC006", false),
+        ]
+    );
+    let counts = [
+        output.new_learners_count,
+        output.exists_updated_learners_count,
+        output.possible_match_learners_count,
+        output.learners_not_found_count,
+        output.rejected_learners_count,
+    ];
+    assert_eq!(counts, [1, 2, 1, 1, 1].map(Some));
+    assert_eq!(client.lrs.simulator.register().len(), registered_before + 1);
+}
+
+#[tokio::test]
+async fn full_job_returns_special_characters_unchanged_and_omits_empty_fields() {
+    let client = SoapClient::new(0);
+    let submitted = client.call(&SubmitRegistrationBatch { job_type: JobType::Full, learners: &learners() }).await;
+
+    let output = client.call(&GetRegistrationBatch { job_id: submitted.accepted_job_id().expect("LRS accepted the job") }).await;
+
+    let first = &output.learner[0];
+    assert_eq!(first.notes.as_ref().map(|notes| notes.reveal().as_str()), Some("a\r\nb"));
+    assert_eq!(first.family_name.as_ref().map(|name| name.reveal().as_str()), Some("Ó Briain & Price"));
+    assert!(first.school_at_age16.is_none() && output.job_finished_date_time.is_some());
+}
+
+#[tokio::test]
+async fn check_job_registers_no_learner() {
+    let client = SoapClient::new(0);
+    let registered_before = client.lrs.simulator.register().len();
+    let submitted = client.call(&SubmitRegistrationBatch { job_type: JobType::Check, learners: &learners()[..1] }).await;
+
+    let output = client.call(&GetRegistrationBatch { job_id: submitted.accepted_job_id().expect("LRS accepted the job") }).await;
+
+    assert_eq!(output.learner[0].return_code.as_deref(), Some("SIM-NOT-FOUND"));
+    assert_eq!(client.lrs.simulator.register().len(), registered_before);
+}
+
+#[test]
+fn effect_of_a_check_is_read_and_of_a_full_job_write() {
+    let learners = learners();
+    assert_eq!(SubmitRegistrationBatch { job_type: JobType::Check, learners: &learners }.effect(), Effect::Read);
+    assert_eq!(SubmitRegistrationBatch { job_type: JobType::Full, learners: &learners }.effect(), Effect::Write);
+}
+
+#[tokio::test]
+async fn job_is_known_to_its_organisation_and_kind_only_and_done_after_its_duration() {
+    let mut client = SoapClient::new(3600);
+    let submitted = client.call(&SubmitRegistrationBatch { job_type: JobType::Full, learners: &learners() }).await;
+    let job_id = submitted.accepted_job_id().expect("LRS accepted the job");
+
+    let working = client.call(&GetRegistrationBatch { job_id }).await;
+    assert!(has_code(&working, "WSRC0008") && working.learner.is_empty());
+
+    let of_another_kind: VerificationBatchOutput = client.call(&GetVerificationBatch { job_id }).await;
+    assert!(has_code(&of_another_kind, "WSRC0018"));
+    assert!(has_code(&client.call(&GetRegistrationBatch { job_id: 1 }).await, "WSRC0018"), "there is no job with this id");
+    client.request_context = awarding_context();
+    assert!(has_code(&client.call(&GetVerificationBatch { job_id }).await, "WSRC0018"), "the job is another organisation's");
+
+    client.request_context = provider_context();
+    client.lrs.simulator.set_job_duration(Duration::ZERO);
+    assert!(has_code(&client.call(&GetRegistrationBatch { job_id }).await, "WSRC0009"));
+}
+
+#[tokio::test]
+async fn learner_outside_the_age_limits_is_not_registered() {
+    let client = SoapClient::new(0);
+    let registered_before = client.lrs.simulator.register().len();
+    let this_year = jiff::Zoned::now().year();
+    let learner_born_in = |year: i16| -> BatchLearner {
+        let learner = json!({
+            "givenName": "Gwenllian", "familyName": "Tirion", "dateOfBirth": format!("{year}-06-01"), "gender": "FEMALE",
+            "lastKnownPostCode": "ZZ99 9ZZ", "verificationType": "PASSPORT", "abilityToShare": "SEEN_SHARE"
+        });
+        from_json(learner.to_string().as_bytes()).expect("the learner is valid")
+    };
+    let learners = [this_year - 112, this_year - 109, this_year - 14, this_year - 12].map(learner_born_in);
+    let submitted = client.call(&SubmitRegistrationBatch { job_type: JobType::Full, learners: &learners }).await;
+
+    let output = client.call(&GetRegistrationBatch { job_id: submitted.accepted_job_id().expect("LRS accepted the job") }).await;
+
+    let codes: Vec<_> = output.learner.iter().filter_map(|learner| learner.return_code.as_deref()).collect();
+    assert_eq!(codes, ["RC011", "SIM-NEW", "SIM-NEW", "RC011"]);
+    assert_eq!((output.rejected_learners_count, client.lrs.simulator.register().len()), (Some(2), registered_before + 2));
+}
+
+#[tokio::test]
+async fn message_with_a_wrong_record_count_is_rejected() {
+    let client = SoapClient::new(0);
+    let learners = learners();
+    let message = client.message(&SubmitRegistrationBatch { job_type: JobType::Full, learners: &learners });
+    let wrong = message.replace("<LearnerRecordCount>6<", "<LearnerRecordCount>5<");
+    assert_ne!(wrong, message);
+
+    let response = client.call_with_message::<SubmitRegistrationBatch<'_>>(wrong).await;
+
+    assert!(has_code(&response, "WSRC0017") && response.accepted_job_id().is_none());
+    assert!(client.lrs.simulator.jobs().is_empty());
+}

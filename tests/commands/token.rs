@@ -1,0 +1,24 @@
+//! `token`: development tokens.
+
+use super::NO_LRS;
+use crate::support::program::{ConfigDirectory, run, stderr};
+
+#[test]
+fn token_with_invalid_arguments_reports_every_problem() {
+    let config = ConfigDirectory::new(NO_LRS);
+    let output = run(&["token", "--config", &config.config_path(), "--organisation", "1", "--user", "", "--scope", "learners"]);
+    let problems = stderr(&output);
+    assert!(!output.status.success());
+    for argument in ["--organisation ", "--user ", "--scope learners: must be one of "] {
+        assert_eq!(problems.matches(argument).count(), 1, "{argument}: {problems}");
+    }
+    assert_eq!(problems.lines().count(), 3, "{problems}");
+}
+
+#[test]
+fn token_for_issuer_without_shared_secret_is_rejected() {
+    let config = ConfigDirectory::new(NO_LRS);
+    config.configure(|config| config.replace("hmac_secret_file = \"secret\"", "public_key_file = \"secret\""));
+    let output = run(&["token", "--config", &config.config_path(), "--organisation", "10088881", "--user", "j.bloggs"]);
+    assert!(!output.status.success() && stderr(&output).contains("hmac_secret_file"), "{}", stderr(&output));
+}

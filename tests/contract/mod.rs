@@ -1,0 +1,124 @@
+//! The contract with LRS: golden messages compared byte by byte, LRS's own schemas, and the simulator called with SOAP.
+//!
+//! [`batches`] has the golden messages of batches, [`random_requests`] generates requests for the schemas, [`simulator`] tests the simulator,
+//! and [`validation`] tests that the schemas reject what LRS rejects. Without LRS's schemas, the tests that need them do nothing.
+
+mod batches;
+mod random_requests;
+mod simulator;
+mod validation;
+
+use lrs_gateway::lrs::Service;
+use serde_json::Value;
+
+use crate::support::contract::Contract;
+use crate::support::fake_server::http;
+use crate::support::{FakeServer, TestGateway};
+use simulator::SoapClient;
+
+const BY_ULN: &str = "find-by-uln";
+const FULL: &str = "find-by-demographics-full";
+const PLAIN: &str = "find-by-demographics-plain";
+/// The value of `SOAPAction` in the gateway's requests.
+const EMPTY_ACTION: Option<&str> = Some("\"\"");
+
+/// A golden message, as files in tests/golden.
+struct GoldenMessage {
+    name: &'static str,
+    service: Service,
+    /// The path of the gateway's operation, after `/v1/`.
+    path: &'static str,
+    /// The status of the gateway's answer.
+    status: u16,
+}
+
+const GOLDEN_MESSAGES: [GoldenMessage; 12] = [
+    golden_message(BY_ULN, Service::Learner, "learners/find-by-uln", 200),
+    golden_message(FULL, Service::Learner, "learners/find-by-demographics", 200),
+    golden_message(PLAIN, Service::Learner, "learners/find-by-demographics", 200),
+    golden_message("register-full", Service::Learner, "learners/register", 201),
+    golden_message("register-plain", Service::Learner, "learners/register", 201),
+    golden_message("update", Service::Learner, "learners/update", 200),
+    golden_message("verify-full", Service::Learner, "learners/verify", 200),
+    golden_message("verify-plain", Service::Learner, "learners/verify", 200),
+    golden_message("retrieve", Service::Learner, "learners/retrieve-ulns", 200),
+    golden_message("learning-events-full", Service::LearnerR9, "learning-events/search", 200),
+    golden_message("learning-events-brief", Service::LearnerR9, "learning-events/search", 200),
+    golden_message("learning-events-not-shared", Service::LearnerR9, "learning-events/search", 200),
+];
+
+const fn golden_message(name: &'static str, service: Service, path: &'static str, status: u16) -> GoldenMessage {
+    GoldenMessage { name, service, path, status }
+}
+
+/// Reads a file of tests/golden.
+fn golden(name: &str, part: &str) -> String {
+    let path = format!("{}/tests/golden/{name}.{part}", env!("CARGO_MANIFEST_DIR"));
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+fn golden_json(name: &str, part: &str) -> Value {
+    serde_json::from_str(&golden(name, part)).unwrap_or_else(|error| panic!("{name}.{part}: {error}"))
+}
+
+/// Returns a golden request with replacements, each of a text that occurs once.
+fn request_with(name: &str, replacements: &[(&str, &str)]) -> String {
+    replacements.iter().fold(golden(name, "request.xml"), |xml, (from, to)| {
+        assert_eq!(xml.matches(from).count(), 1, "{from} in {xml}");
+        xml.replacen(from, to, 1)
+    })
+}
+
+#[tokio::test]
+async fn golden_messages_are_what_the_gateway_sends_and_reads() {
+    for GoldenMessage { name, service, path, status } in GOLDEN_MESSAGES {
+        let lrs = FakeServer::with_response(http(200, "text/xml; charset=utf-8", golden(name, "response.xml").as_bytes()));
+        let call = golden_json(name, "call.json");
+
+        let answer = TestGateway::to(&lrs.url()).caller().post(&format!("/v1/{path}"), &call).await;
+
+        let request = &lrs.received()[0];
+        assert_eq!(request.body, golden(name, "request.xml"), "{name}");
+        assert_eq!(request.head.lines().next(), Some(&*format!("POST {} HTTP/1.1", service.path())), "{name}");
+        assert_eq!((answer.status, answer.json()), (status, golden_json(name, "answer.json")), "{name}");
+    }
+}
+
+#[test]
+fn golden_messages_are_valid() {
+    let Some(contract) = Contract::from_env() else { return };
+    for service in [Service::Learner, Service::LearnerR9] {
+        let files = |part: &str| -> Vec<(String, String)> {
+            let messages = GOLDEN_MESSAGES.iter().filter(|message| message.service == service);
+            messages.map(|message| (format!("{}.{part}", message.name), golden(message.name, part))).collect()
+        };
+        contract.check_request(service, &files("request.xml"));
+        contract.check_response(service, &files("response.xml"));
+    }
+}
+
+#[tokio::test]
+async fn golden_requests_get_valid_responses_from_the_simulator() {
+    let Some(contract) = Contract::from_env() else { return };
+    let simulator = SoapClient::start();
+    for GoldenMessage { name, service, .. } in GOLDEN_MESSAGES {
+        let (_, response) = simulator.call("POST", service.path(), EMPTY_ACTION, &golden(name, "request.xml")).await;
+        contract.check_response(service, &[(name.to_owned(), response)]);
+    }
+}
+
+#[tokio::test]
+async fn random_requests_of_every_operation_are_valid() {
+    let simulator = SoapClient::start();
+    let contract = Contract::from_env();
+    for (service, requests) in random_requests::by_service() {
+        for (name, request) in &requests {
+            // The simulator validates a request before it looks up the organisation, which it does not know here.
+            let (_, response) = simulator.call("POST", service.path(), EMPTY_ACTION, request).await;
+            assert!(response.contains(">WSEC0003<"), "{name}: {response}\n{request}");
+        }
+        if let Some(contract) = &contract {
+            contract.check_request(service, &requests);
+        }
+    }
+}

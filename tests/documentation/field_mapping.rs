@@ -1,0 +1,333 @@
+//! The page of the field mapping: it has every element of LRS's messages and every field of the JSON documents.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+use lrs_gateway::domain::{
+    AchievementJob, BatchLearner, BatchLearnerResult, FindByDemographics, FindByUln, GetLearningEvents, Learner, LearnerDetails,
+    LearningEvent, RegisterLearner, RetrieveUlns, UpdateLearner, VerifyLearner,
+};
+use lrs_gateway::lrs::Operation;
+use lrs_gateway::lrs::services::external::{GetAchievementBatch, SubmitAchievementBatch};
+use lrs_gateway::lrs::services::learner::{
+    FindLearnerResponse, GetRegistrationBatch, GetVerificationBatch, RegisterLearnerResponse, RegistrationBatchOutput,
+    RetrieveUlnsResponse, RetrievedUln, RetrievedUlns, SubmitRegistrationBatch, SubmitVerificationBatch, UpdateLearnerResponse,
+    VerificationBatchOutput, VerifiedLearner, VerifyLearnerResponse,
+};
+use lrs_gateway::lrs::services::learner_r9::{LearnerRecord, LearningEventsResponse, LearningEventsResult};
+use lrs_gateway::lrs::soap::xml_mapping::{FieldMapping, XmlRecord};
+use lrs_gateway::schema::camel_case;
+use lrs_gateway::server::openapi;
+use serde_json::Value;
+
+use super::assert_ends_with;
+
+/// The path of an element, and the JSON fields that the gateway derives from it, or derives it from.
+type Row = (String, Vec<String>);
+
+/// Elements that do not have the field of their name: lists, outcomes, and elements that only contain others.
+const SPECIAL_ELEMENTS: [(&str, &[&str]); 6] = [
+    ("ResponseCode", &["outcome", "lrsCode"]),
+    ("LinkedULNs", &["linkedUlns[]"]),
+    ("FailureFlag", &["failures[].flag", "failures[].field", "failures[].comparedWith"]),
+    ("ULNsToRetrieve/ULN", &["ulns[]"]),
+    ("Learner", &[]),
+    ("LearningEvent", &[]),
+];
+
+/// Returns the rows of the elements of a record. `element` is the path of the record in LRS's message, and `json` its path in JSON. Elements
+/// that only contain others have no row.
+fn rows(element: &str, json: &str, fields: FieldMapping) -> Vec<Row> {
+    let rows = fields.iter().map(|(name, field)| {
+        let special = SPECIAL_ELEMENTS.iter().find(|(special, _)| special == name);
+        let names = special.map_or_else(|| vec![camel_case(field)], |(_, names)| names.iter().map(|name| (*name).to_owned()).collect());
+        (format!("{element}{name}"), names.into_iter().map(|name| format!("{json}{name}")).collect())
+    });
+    rows.filter(|(_, names): &Row| !names.is_empty()).collect()
+}
+
+/// Returns the path of the only element of a record, which only contains others.
+fn path_within<T: XmlRecord>(element: &str) -> String {
+    let [(container, _)] = T::FIELDS else { panic!("the record has {} elements", T::FIELDS.len()) };
+    format!("{element}{container}/")
+}
+
+fn find_answer() -> Vec<Row> {
+    let outcome = FindLearnerResponse::FIELDS.iter().position(|(name, _)| *name == "ResponseCode").expect("the code");
+    let (outcome, searched) = FindLearnerResponse::FIELDS.split_at(outcome + 1);
+    [rows("", "", outcome), rows("", "searched.", searched), rows("Learner/", "learners[].", Learner::FIELDS)].concat()
+}
+
+fn verify_answer() -> Vec<Row> {
+    let is_in_batches_only = |(element, _): &&(&str, &str)| *element == "MISIdentifier";
+    let fields: Vec<_> = VerifiedLearner::FIELDS.iter().filter(|field| !is_in_batches_only(field)).copied().collect();
+    rows(&path_within::<VerifyLearnerResponse>(""), "", fields.leak())
+}
+
+fn retrieve_answer() -> Vec<Row> {
+    let element = path_within::<RetrievedUlns>(&path_within::<RetrieveUlnsResponse>(""));
+    let mut rows = rows(&element, "learners[].", RetrievedUln::FIELDS);
+    // The codes of this operation are not public, so the answer has no outcome.
+    for (_, names) in &mut rows {
+        names.retain(|name| name != "learners[].outcome");
+    }
+    rows
+}
+
+fn learning_events_answer() -> Vec<Row> {
+    let result = path_within::<LearningEventsResponse>("");
+    let (record, others) = LearningEventsResult::FIELDS.split_last().expect("elements");
+    let event = path_within::<LearnerRecord>(&format!("{result}{}/", record.0));
+    [rows(&result, "", others), rows(&event, "events[].", LearningEvent::FIELDS)].concat()
+}
+
+/// Returns the rows of a request with a learner.
+fn learner_request<O: Operation>() -> Vec<Row> {
+    [rows("Learner/", "learner.", LearnerDetails::FIELDS), rows("", "", O::FIELDS)].concat()
+}
+
+fn verification_batch_request() -> Vec<Row> {
+    [
+        ("OrgEmail", "notifyEmail"),
+        ("Learner/MISIdentifier", "learners[].misIdentifier"),
+        ("Learner/ULN", "learners[].uln"),
+        ("Learner/FamilyName", "learners[].familyName"),
+        ("Learner/GivenName", "learners[].givenName"),
+        ("Learner/DateOfBirth", "learners[].dateOfBirth"),
+        ("Learner/Gender", "learners[].gender"),
+    ]
+    .map(|(element, field)| (element.to_owned(), vec![field.to_owned()]))
+    .into()
+}
+
+fn achievement_batch_request() -> Vec<Row> {
+    let fields = SubmitAchievementBatch::FIELDS.iter();
+    let rows = fields.map(|(element, field)| {
+        let list = if element.starts_with("achievements/") { "achievements[]." } else { "" };
+        ((*element).to_owned(), vec![format!("{list}{}", camel_case(field))])
+    });
+    rows.collect()
+}
+
+/// Returns the rows of the elements that describe a batch job as a whole.
+fn job_rows(fields: FieldMapping) -> Vec<Row> {
+    let of_job = fields.iter().filter(|(element, _)| !element.ends_with("Learner"));
+    let names = of_job.map(|(element, field)| match *element {
+        "ResponseCode" => (element, "lrsCode".to_owned()),
+        job if job.starts_with("Job") => (element, camel_case(field)),
+        _ => (element, "counts".to_owned()),
+    });
+    names.map(|(element, field)| ((*element).to_owned(), vec![format!("parts[].{field}")])).collect()
+}
+
+/// Returns the rows of a record in the results of a batch. Some elements are also fields of the result itself.
+fn result_rows(fields: FieldMapping, record: &str) -> Vec<Row> {
+    const RESULT_FIELDS: [(&str, &str); 3] = [("MISIdentifier", "misIdentifier"), ("ReturnCode", "lrsCode"), ("ResponseCode", "lrsCode")];
+    let mut rows = rows("", &format!("results[].{record}."), fields);
+    for (element, names) in &mut rows {
+        if let Some((_, field)) = RESULT_FIELDS.iter().find(|(name, _)| name == element) {
+            names.insert(0, format!("results[].{field}"));
+        }
+    }
+    rows
+}
+
+fn verification_result_rows() -> Vec<Row> {
+    let mut rows = result_rows(VerifiedLearner::FIELDS, "verification");
+    let (_, names) = rows.iter_mut().find(|(element, _)| element == "MISIdentifier").expect("the element");
+    *names = vec!["results[].misIdentifier".to_owned()];
+    rows
+}
+
+#[test]
+fn field_mapping_page_has_every_field_of_every_operation() {
+    let learner_operations = [
+        section::<FindByUln>("findLearnerByUln", &rows("", "", FindByUln::FIELDS), &find_answer()),
+        section::<FindByDemographics>("findLearnersByDemographics", &rows("", "", FindByDemographics::FIELDS), &find_answer()),
+        section::<RegisterLearner>(
+            "registerLearner",
+            &learner_request::<RegisterLearner>(),
+            &rows("", "", RegisterLearnerResponse::FIELDS),
+        ),
+        section::<UpdateLearner>("updateLearner", &learner_request::<UpdateLearner>(), &rows("", "", UpdateLearnerResponse::FIELDS)),
+        section::<VerifyLearner>("verifyLearner", &rows("", "", VerifyLearner::FIELDS), &verify_answer()),
+        section::<RetrieveUlns>("retrieveUlns", &rows("", "", RetrieveUlns::FIELDS), &retrieve_answer()),
+        section::<GetLearningEvents>("getLearningEvents", &rows("", "", GetLearningEvents::FIELDS), &learning_events_answer()),
+    ];
+    let page = learner_operations.concat() + &registration_batches() + &verification_batches() + &achievement_batches();
+    assert_ends_with("docs/FIELD-MAPPING.md", "fields", &page);
+}
+
+fn registration_batches() -> String {
+    let request = [rows("", "", &[("JobType", "job_type")]), rows("Learner/", "learners[].", BatchLearner::FIELDS)].concat();
+    let (job, results) = (job_rows(RegistrationBatchOutput::FIELDS), result_rows(BatchLearnerResult::FIELDS, "learner"));
+    [
+        BatchMessage {
+            id: "submitRegistrationBatch",
+            document: REQUEST,
+            element: SubmitRegistrationBatch::REQUEST_ELEMENT,
+            rows: request,
+            complete_below: "",
+        }
+        .section::<SubmitRegistrationBatch<'_>>(),
+        BatchMessage {
+            id: "getRegistrationBatch",
+            document: ANSWER,
+            element: GetRegistrationBatch::RESPONSE_ELEMENT,
+            rows: job,
+            complete_below: "parts[].job",
+        }
+        .section::<GetRegistrationBatch>(),
+        BatchMessage {
+            id: "getRegistrationBatchResults",
+            document: ANSWER,
+            element: "GetSubmitBatchOutputResponse/Learner",
+            rows: results,
+            complete_below: "results[].learner.",
+        }
+        .section::<GetRegistrationBatch>(),
+    ]
+    .concat()
+}
+
+fn verification_batches() -> String {
+    [
+        BatchMessage {
+            id: "submitVerificationBatch",
+            document: REQUEST,
+            element: SubmitVerificationBatch::REQUEST_ELEMENT,
+            rows: verification_batch_request(),
+            complete_below: "",
+        }
+        .section::<SubmitVerificationBatch<'_>>(),
+        BatchMessage {
+            id: "getVerificationBatch",
+            document: ANSWER,
+            element: GetVerificationBatch::RESPONSE_ELEMENT,
+            rows: job_rows(VerificationBatchOutput::FIELDS),
+            complete_below: "parts[].job",
+        }
+        .section::<GetVerificationBatch>(),
+        BatchMessage {
+            id: "getVerificationBatchResults",
+            document: ANSWER,
+            element: "GetVerifyBatchOutputResponse/VerifiedLearner",
+            rows: verification_result_rows(),
+            complete_below: "results[].verification.",
+        }
+        .section::<GetVerificationBatch>(),
+    ]
+    .concat()
+}
+
+fn achievement_batches() -> String {
+    let job = AchievementJob::FIELDS.iter().map(|(element, field)| ((*element).to_owned(), vec![camel_case(field)])).collect();
+    [
+        BatchMessage {
+            id: "submitAchievementBatch",
+            document: REQUEST,
+            element: SubmitAchievementBatch::REQUEST_ELEMENT,
+            rows: achievement_batch_request(),
+            complete_below: "",
+        }
+        .section::<SubmitAchievementBatch<'_>>(),
+        BatchMessage {
+            id: "getAchievementBatchJob",
+            document: ANSWER,
+            element: "GetAchievementBatchJobResult",
+            rows: job,
+            complete_below: "",
+        }
+        .section::<GetAchievementBatch>(),
+    ]
+    .concat()
+}
+
+/// Places of JSON documents in an operation of the OpenAPI document.
+const REQUEST: &str = "/requestBody";
+const ANSWER: &str = "/responses/200";
+
+/// A message about a batch.
+struct BatchMessage {
+    /// The `operationId` of the gateway's operation.
+    id: &'static str,
+    /// The place of the JSON document.
+    document: &'static str,
+    /// The element of LRS's message.
+    element: &'static str,
+    rows: Vec<Row>,
+    /// The prefix of the JSON fields for which the rows must be complete. The other fields have no element.
+    complete_below: &'static str,
+}
+
+impl BatchMessage {
+    /// Returns the section of the page. Asserts that the OpenAPI document has the fields of the rows, and no others below the prefix.
+    fn section<O: Operation>(self) -> String {
+        let Self { id, document, element, rows, complete_below } = self;
+        let documented = fields_of(&schema(&operation(id), document), "");
+        let listed = field_names(&rows);
+        assert!(listed.is_subset(&documented), "{id}: not documented: {:?}", listed.difference(&documented).collect::<Vec<_>>());
+        let required: BTreeSet<String> = documented.into_iter().filter(|field| field.starts_with(complete_below)).collect();
+        assert!(required.is_subset(&listed), "{id}: without element: {:?}", required.difference(&listed).collect::<Vec<_>>());
+        heading::<O>(id) + &table(element, &rows)
+    }
+}
+
+/// Returns the section of an operation. Asserts that the OpenAPI document has the fields of the rows, and no others.
+fn section<O: Operation>(id: &str, request: &[Row], answer: &[Row]) -> String {
+    let operation = operation(id);
+    let mut section = heading::<O>(id);
+    for (element, rows, document) in [(O::REQUEST_ELEMENT, request, REQUEST), (O::RESPONSE_ELEMENT, answer, ANSWER)] {
+        assert_eq!(field_names(rows), fields_of(&schema(&operation, document), ""), "{id} {element}");
+        section += &table(element, rows);
+    }
+    section
+}
+
+fn heading<O: Operation>(id: &str) -> String {
+    format!("\n## {id}\n\nLRS calls it {}.\n", O::NAME)
+}
+
+/// Returns the table of an element, whose name can have a prefix.
+fn table(element: &str, rows: &[Row]) -> String {
+    let name = element.rsplit(':').next().expect("a name");
+    let mut table = format!("\n| {name} | JSON |\n|---|---|\n");
+    for (element, names) in rows {
+        writeln!(table, "| {element} | `{}` |", names.join("`, `")).expect("text");
+    }
+    table
+}
+
+fn field_names(rows: &[Row]) -> BTreeSet<String> {
+    rows.iter().flat_map(|(_, names)| names.clone()).collect()
+}
+
+fn openapi_document() -> Value {
+    serde_json::from_str(&openapi::document_3_1()).expect("JSON")
+}
+
+/// Returns the operation with this `operationId`.
+fn operation(id: &str) -> Value {
+    let document = openapi_document();
+    let paths = document["paths"].as_object().expect("paths").values();
+    let mut operations = paths.flat_map(|path| [&path["post"], &path["get"]]);
+    operations.find(|operation| operation["operationId"] == id).unwrap_or_else(|| panic!("no operation {id}")).clone()
+}
+
+/// Returns the schema of a JSON document of an operation.
+fn schema(operation: &Value, document: &str) -> Value {
+    operation.pointer(&format!("{document}/content/application~1json/schema")).expect("a schema").clone()
+}
+
+/// Returns the paths of all fields in a schema that have a text or a number.
+fn fields_of(schema: &Value, path: &str) -> BTreeSet<String> {
+    if let Some(name) = schema["$ref"].as_str() {
+        return fields_of(openapi_document().pointer(name.trim_start_matches('#')).expect(name), path);
+    }
+    if schema["items"].is_object() {
+        return fields_of(&schema["items"], &format!("{path}[]"));
+    }
+    let Some(properties) = schema["properties"].as_object() else { return BTreeSet::from([path.to_owned()]) };
+    let separator = if path.is_empty() { "" } else { "." };
+    properties.iter().flat_map(|(name, property)| fields_of(property, &format!("{path}{separator}{name}"))).collect()
+}

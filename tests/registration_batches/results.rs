@@ -1,0 +1,118 @@
+//! Results: pages of JSON, NDJSON and CSV.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::{register, register_and_complete};
+use crate::support::batches::{SubmittedBatch, learners};
+use crate::support::caller::Answer;
+use crate::support::{Caller, SimulatedLrs, TestGateway};
+
+/// A gateway in front of an LRS whose jobs are done at once.
+struct Fixture {
+    gateway: TestGateway,
+    caller: Caller,
+    _lrs: SimulatedLrs,
+}
+
+impl Fixture {
+    fn start() -> Self {
+        let lrs = SimulatedLrs::with_instant_jobs();
+        let gateway = TestGateway::to(&lrs.url());
+        Self { caller: gateway.caller(), gateway, _lrs: lrs }
+    }
+
+    /// Completes a batch of two parts. Two family names need special care in CSV.
+    async fn complete_batch(&self) -> SubmittedBatch<'_> {
+        let mut learners = learners(250);
+        learners[0]["familyName"] = json!("Quill, \"Feather\"");
+        learners[1]["familyName"] = json!("=1+1");
+        register_and_complete(&self.caller, &learners).await
+    }
+
+    /// Reads the results in this media type.
+    async fn results_as(&self, batch: &SubmittedBatch<'_>, accept: &'static str) -> Answer {
+        let path = format!("{}/results", batch.path);
+        self.gateway.caller().with_header("Accept", accept).request("GET", &path).await
+    }
+}
+
+#[tokio::test]
+async fn json_results_come_in_pages_across_parts() {
+    let fixture = Fixture::start();
+    let batch = fixture.complete_batch().await;
+    let path = format!("{}/results", batch.path);
+
+    let first = fixture.caller.request("GET", &format!("{path}?limit=120")).await.expect_success();
+    assert_eq!((first["results"].as_array().map(Vec::len), &first["status"]), (Some(120), &json!("COMPLETE")));
+    let next = first["next"].as_str().expect("there is another page");
+    let second = fixture.caller.request("GET", &format!("{path}?cursor={next}")).await.expect_success();
+    assert_eq!((second["results"].as_array().map(Vec::len), second.get("next")), (Some(130), None));
+    assert_eq!(second["results"][0]["position"], 120);
+}
+
+#[tokio::test]
+async fn ndjson_results_are_the_same_as_json_results() {
+    let fixture = Fixture::start();
+    let batch = fixture.complete_batch().await;
+
+    let answer = fixture.results_as(&batch, "application/x-ndjson").await;
+
+    assert_eq!((answer.header("content-type"), answer.header("batch-status")), ("application/x-ndjson", "COMPLETE"));
+    let rows: Vec<Value> = answer.text.lines().map(|line| serde_json::from_str(line).expect("a line is JSON")).collect();
+    assert_eq!(rows, batch.results().await);
+}
+
+#[tokio::test]
+async fn csv_results_have_a_header_and_escape_special_values() {
+    let fixture = Fixture::start();
+    let batch = fixture.complete_batch().await;
+
+    let answer = fixture.results_as(&batch, "text/csv").await;
+
+    assert_eq!(answer.header("content-type"), "text/csv; charset=utf-8; header=present");
+    assert!(answer.header("content-disposition").ends_with(".csv\""));
+    let mut lines = answer.text.split("\r\n");
+    let header = lines.next().expect("a header");
+    assert!(header.starts_with("position,misIdentifier,outcome,lrsCode,uln,learnerUln,title,givenName,"), "{header}");
+    let first = lines.next().expect("a first row");
+    assert!(first.starts_with("0,STU-0,ULN_RETURNED,SIM-NEW,9") && first.contains("\"Quill, \"\"Feather\"\"\""), "{first}");
+    assert_eq!(lines.filter(|line| !line.is_empty()).count(), 249);
+}
+
+#[tokio::test]
+async fn accept_header_selects_the_format_or_is_not_acceptable() {
+    let fixture = Fixture::start();
+    let batch = register_and_complete(&fixture.caller, &learners(1)).await;
+    for accept in ["text/html", "application/xml;q=1", "image/*"] {
+        fixture.results_as(&batch, accept).await.problem(406, "not_acceptable");
+    }
+    for accept in ["*/*", "application/json", "text/html, application/*;q=0.5"] {
+        let answer = fixture.results_as(&batch, accept).await;
+        assert_eq!((answer.status, answer.header("content-type")), (200, "application/json"), "{accept}");
+    }
+}
+
+#[tokio::test]
+async fn results_are_empty_until_lrs_has_processed_the_batch() {
+    let lrs = SimulatedLrs::start();
+    lrs.simulator.set_job_duration(Duration::from_secs(3600));
+    let gateway = TestGateway::to(&lrs.url());
+    let caller = gateway.caller();
+    let batch = register(&caller, &learners(3)).await;
+    let state = batch.wait_for_status("PROCESSING").await;
+    assert_eq!(state["progress"], json!({"submitted": 3, "returned": 0, "failed": 0}));
+    assert!(state["retryAfterSeconds"].is_u64() && state["parts"][0]["lrsJobId"].is_string(), "{state}");
+
+    let page = caller.request("GET", &format!("{}/results", batch.path)).await.expect_success();
+    assert_eq!(page, json!({"batchId": state["batchId"], "status": "PROCESSING", "results": []}));
+    for accept in ["text/csv", "application/x-ndjson"] {
+        let answer = gateway.caller().with_header("Accept", accept).request("GET", &format!("{}/results", batch.path)).await;
+        assert_eq!((answer.status, answer.header("batch-status")), (200, "PROCESSING"));
+    }
+
+    lrs.simulator.set_job_duration(Duration::ZERO);
+    batch.wait_for_status("COMPLETE").await;
+    assert_eq!(batch.results().await.len(), 3);
+}

@@ -1,0 +1,81 @@
+//! Jobs that were submitted outside the gateway, for example in LRS's portal, and adopted with `track`.
+
+use serde_json::json;
+
+use super::{BATCHES, submissions};
+use crate::support::batches::{batch_output_response, expect_accepted};
+use crate::support::caller::Answer;
+use crate::support::fake_server::Reply;
+use crate::support::{Caller, FakeServer, SimulatedLrs, TestGateway};
+
+async fn track(caller: &Caller, job_id: &str) -> Answer {
+    caller.post(&format!("{BATCHES}/track"), &json!({"lrsJobId": job_id})).await
+}
+
+#[tokio::test]
+async fn tracked_portal_job_completes_with_its_results() {
+    let lrs = SimulatedLrs::with_instant_jobs();
+    let gateway = TestGateway::to(&lrs.url());
+    let caller = gateway.caller();
+
+    let batch = expect_accepted(&caller, &track(&caller, "800001").await);
+    let state = batch.wait_for_status("COMPLETE").await;
+
+    let results = batch.results().await;
+    assert_eq!(state["records"], results.len());
+    assert!(!results.is_empty() && results.iter().all(|row| row["learner"]["givenName"].is_string()), "{results:?}");
+    assert_eq!(results[0]["position"], 0);
+    assert!(submissions(&lrs).is_empty());
+}
+
+#[tokio::test]
+async fn tracked_job_that_lrs_does_not_know_fails() {
+    let lrs = SimulatedLrs::with_instant_jobs();
+    let gateway = TestGateway::to(&lrs.url());
+    let caller = gateway.caller();
+
+    let batch = expect_accepted(&caller, &track(&caller, "123").await);
+    let state = batch.wait_for_status("FAILED").await;
+
+    assert_eq!((&state["parts"][0]["reason"], &state["parts"][0]["lrsCode"]), (&json!("JOB_UNKNOWN"), &json!("WSRC0018")));
+    assert!(submissions(&lrs).is_empty());
+}
+
+#[tokio::test]
+async fn invalid_job_id_is_rejected() {
+    let gateway = TestGateway::to("http://127.0.0.1:1");
+    let caller = gateway.caller();
+    for invalid in ["", "0", "12x", "-1", "9223372036854775808"] {
+        track(&caller, invalid).await.problem(422, "validation_failed");
+    }
+}
+
+#[tokio::test]
+async fn tracked_job_without_codes_completes_at_its_end_time() {
+    // The number of records of a tracked job is unknown, so results alone do not show that it is done.
+    let output = |finished: &str| {
+        batch_output_response(&format!(
+            "<JobStatus>In Progress</JobStatus><JobStartedDateTime>2026-07-01 10:00:00</JobStartedDateTime>\
+             <JobFinishedDateTime>{finished}</JobFinishedDateTime>\
+             <Learner><MISIdentifier>STU-0</MISIdentifier><GivenName>Zebaaaaa</GivenName><FamilyName>Quillfeather</FamilyName>\
+             <DateOfBirth>1990-09-17</DateOfBirth><ULN>3000000126</ULN></Learner>"
+        ))
+    };
+    let polls = std::sync::atomic::AtomicUsize::new(0);
+    let lrs = FakeServer::start(move |_| {
+        let is_finished = polls.fetch_add(1, std::sync::atomic::Ordering::SeqCst) >= 2;
+        Reply::Bytes(output(if is_finished { "2026-07-01 10:05:00" } else { "" }))
+    });
+    let gateway = TestGateway::to(&lrs.url());
+    let caller = gateway.caller();
+
+    let batch = expect_accepted(&caller, &track(&caller, "7").await);
+    let state = batch.wait_for_status("COMPLETE").await;
+
+    assert_eq!(lrs.received().len(), 3, "polled until the job has an end time");
+    assert_eq!((&state["records"], &state["parts"][0]["jobFinishedDateTime"]), (&json!(1), &json!("2026-07-01T09:05:00.000Z")));
+    let csv = gateway.caller().with_header("Accept", "text/csv").request("GET", &format!("{}/results", batch.path)).await.text;
+    let [header, row] = [0, 1].map(|index| csv.lines().nth(index).expect("a header and a row").split(',').collect::<Vec<_>>());
+    let uln = header.iter().position(|name| *name == "learnerUln").expect("the column exists");
+    assert_eq!(row[uln], "3000000126", "{csv}");
+}

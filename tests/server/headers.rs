@@ -1,0 +1,91 @@
+//! Response headers: security headers, caching, and the documentation page under its content security policy.
+//!
+//! `Caller` asserts the headers of every answer (`Answer::assert_common_rules`). These tests make calls of every kind.
+
+use std::time::Duration;
+
+use lrs_gateway::lrs::http_client::HttpClientFactory;
+use lrs_gateway::organisations::ClientFactory as _;
+use lrs_gateway::server::connection_limits::ConnectionLimits;
+
+use super::{FIND, UNREACHABLE_LRS, api_address, config_with_tls, search, start_gateway_with_limits, start_program};
+use crate::support::caller::Caller;
+use crate::support::certificates::CertificateAuthority;
+
+#[tokio::test]
+async fn security_headers_are_on_every_kind_of_answer() {
+    let (gateway, _) = start_gateway_with_limits(ConnectionLimits::default());
+    let caller = gateway.caller();
+    for (method, path, status) in [
+        ("GET", "/health/live", 200),
+        ("GET", "/openapi.json", 200),
+        ("GET", "/nothing", 404),
+        ("GET", FIND, 405),
+        ("OPTIONS", FIND, 405),
+        ("POST", FIND, 415),
+        ("GET", "/docs/", 200),
+        ("GET", "/docs/nothing", 404),
+    ] {
+        let answer = caller.request(method, path).await;
+        assert_eq!(answer.status, status, "{path}");
+        let allows_scripts = path.starts_with("/docs/");
+        assert_eq!(answer.header("content-security-policy").contains("script-src 'self';"), allows_scripts, "{path}");
+        assert_eq!(answer.header("strict-transport-security"), "", "the header is only for servers with TLS");
+    }
+    assert_eq!(caller.with_authorization(None).post(FIND, &search()).await.status, 401);
+}
+
+#[tokio::test]
+async fn cache_control_of_learner_data_is_no_store_also_for_percent_encoded_path() {
+    let (gateway, _) = start_gateway_with_limits(ConnectionLimits::default());
+    let answer = gateway.caller().post("/%761/learners/find-by-uln", &search()).await;
+    assert_eq!((answer.status, answer.header("cache-control")), (503, "no-store"), "the request reaches the handler, but no LRS");
+}
+
+#[tokio::test]
+async fn head_request_returns_status_without_body() {
+    let (gateway, _) = start_gateway_with_limits(ConnectionLimits::default());
+    for path in ["/health/live", "/health/ready", "/openapi.json"] {
+        let answer = gateway.caller().request("HEAD", path).await;
+        assert_eq!((answer.status, answer.text.as_str()), (200, ""), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn docs_page_loads_only_files_that_its_content_security_policy_allows() {
+    let (gateway, _) = start_gateway_with_limits(ConnectionLimits::default());
+    let caller = gateway.caller();
+    let page = caller.request("GET", "/docs/").await;
+    let mut loaded_files = 0;
+    for tag in page.text.split('<').filter(|tag| ["script", "link", "img", "style", "iframe"].iter().any(|name| tag.starts_with(name))) {
+        let source = tag.split_once("src=\"").or(tag.split_once("href=\"")).and_then(|(_, rest)| rest.split_once('"'));
+        let (source, _) = source.unwrap_or_else(|| panic!("the policy forbids inline content: {tag}"));
+        let file = caller.request("GET", &format!("/docs/{}", source.trim_start_matches("./"))).await;
+        let content_type = file.header("content-type");
+        let expected = if tag.starts_with("script") {
+            "text/javascript"
+        } else if source.ends_with("css") {
+            "text/css"
+        } else {
+            "image/png"
+        };
+        assert!(file.status == 200 && content_type.starts_with(expected), "{source}: {} {content_type}", file.status);
+        loaded_files += 1;
+    }
+    assert!(loaded_files >= 5, "{}", page.text);
+}
+
+#[tokio::test]
+async fn strict_transport_security_is_sent_by_server_with_tls_and_not_by_admin_listener() {
+    let authority = CertificateAuthority::new();
+    let (_program, event) = start_program(&config_with_tls(UNREACHABLE_LRS, &authority));
+    let factory = HttpClientFactory::new(Some(&authority.ca_file()), Duration::from_secs(5));
+    let client = factory.and_then(|factory| factory.client(None)).expect("the client is created");
+    let caller = Caller::new(format!("https://{}", api_address(&event))).with_client(client);
+    for path in ["/health/live", "/nothing", "/docs/", FIND] {
+        assert_eq!(caller.request("GET", path).await.header("strict-transport-security"), "max-age=31536000", "{path}");
+    }
+    let admin = Caller::new(format!("http://{}", event["admin"].as_str().expect("the event has the address")));
+    assert_eq!(admin.request("GET", "/health/live").await.header("strict-transport-security"), "");
+    admin.request("GET", "/nothing").await.problem(404, "not_found");
+}
