@@ -8,8 +8,8 @@ use futures_util::FutureExt as _;
 use lrs_gateway::auth::{Algorithm, ClaimNames, Claims, Issuer, IssuerKey, Verifier, sign_token};
 use lrs_gateway::domain::{Date, FindByDemographics, FindByUln, FindType, Gender, Name, Postcode, Ukprn, Uln, UserName};
 use lrs_gateway::lrs::http_client::HttpClientFactory;
-use lrs_gateway::lrs::{MessageContext, Operation as _, Vendor, read_response};
-use lrs_gateway::organisations::{Organisation, OrganisationPassword, OrganisationSettings, RequestContext};
+use lrs_gateway::lrs::{MessageContext, Operation as _, Vendor, parse_response};
+use lrs_gateway::organisations::{CallContext, Organisation, OrganisationPassword, OrganisationSettings};
 use lrs_gateway::schema::Scalar;
 use rcgen::KeyPair;
 
@@ -24,7 +24,7 @@ fn value<T: Scalar>(text: &str) -> T {
     T::parse(text).unwrap_or_else(|invalid| panic!("{text}: {}", invalid.detail))
 }
 
-fn request_context() -> RequestContext {
+fn request_context() -> CallContext {
     let clients = HttpClientFactory::new(None, Duration::from_secs(1)).expect("root certificates");
     let settings = OrganisationSettings {
         ukprn: value::<Ukprn>("10088881"),
@@ -35,7 +35,7 @@ fn request_context() -> RequestContext {
         client_certificate: None,
     };
     let organisation = Organisation::new(settings, &clients).expect("an HTTP client");
-    RequestContext::new(Arc::new(organisation), value::<UserName>("j.bloggs"))
+    CallContext::new(Arc::new(organisation), value::<UserName>("j.bloggs"))
 }
 
 fn find_by_uln() -> FindByUln {
@@ -50,7 +50,7 @@ fn find_by_uln() -> FindByUln {
 #[divan::bench]
 fn write_find_by_uln(bencher: Bencher<'_, '_>) {
     let (request, vendor, operation) = (request_context(), Vendor::default(), find_by_uln());
-    let context = MessageContext { request: &request, vendor: &vendor };
+    let context = MessageContext { caller: &request, vendor: &vendor };
     bencher.bench(|| black_box(&operation).envelope(black_box(&context)).expect("an envelope"));
 }
 
@@ -69,7 +69,7 @@ fn write_find_by_demographics(bencher: Bencher<'_, '_>) {
         email_address: None,
     };
     let (request, vendor) = (request_context(), Vendor::default());
-    let context = MessageContext { request: &request, vendor: &vendor };
+    let context = MessageContext { caller: &request, vendor: &vendor };
     bencher.bench(|| black_box(&operation).envelope(black_box(&context)).expect("an envelope"));
 }
 
@@ -92,7 +92,7 @@ fn find_response(learners: usize) -> String {
 
 fn read_learners(bencher: Bencher<'_, '_>, learners: usize) {
     let xml = find_response(learners);
-    bencher.bench(|| read_response::<FindByUln>(200, "text/xml", black_box(xml.as_bytes())).expect("a response"));
+    bencher.bench(|| parse_response::<FindByUln>(200, "text/xml", black_box(xml.as_bytes())).expect("a response"));
 }
 
 #[divan::bench]

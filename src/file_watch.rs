@@ -64,22 +64,22 @@ impl Default for ContentDigest {
 
 /// Polls files periodically until the future is dropped.
 ///
-/// `poll` reads the files on the blocking pool, so that no thread that serves requests waits for a disk. `report` receives its result.
+/// `reload` reads the files on the blocking pool, so that no thread that serves requests waits for a disk. `report` receives its result.
 /// `files` names the files in the log line that says that the watch has stopped.
 pub async fn watch<T: Send + 'static, C: Send + 'static>(
     files: &str,
     mut watcher: T,
-    poll: impl Fn(&mut T) -> C + Clone + Send + 'static,
+    reload: impl Fn(&mut T) -> C + Clone + Send + 'static,
     report: impl Fn(&mut T, C),
 ) {
     loop {
         tokio::time::sleep(POLL_INTERVAL).await;
-        let poll = poll.clone();
-        let polled = tokio::task::spawn_blocking(move || {
-            let changes = poll(&mut watcher);
+        let reload = reload.clone();
+        let reloaded = tokio::task::spawn_blocking(move || {
+            let changes = reload(&mut watcher);
             (watcher, changes)
         });
-        let Ok((returned, changes)) = polled.await else {
+        let Ok((returned, changes)) = reloaded.await else {
             tracing::error!(files, "file watch stopped: the watcher panicked");
             return;
         };

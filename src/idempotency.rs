@@ -6,12 +6,15 @@
 //! was made, and must check LRS before it writes.
 //!
 //! ```text
-//!          acquire                complete: Answered
-//!    ───▶ first, again ─────────────────────────────────▶ done
-//!           │      ▲  └─ complete: NotExecuted ─▶ (deleted)
-//!           │      └─────────────── acquire ────────────┐
-//!           └─ complete: OutcomeUnknown, or timeout ─▶ unknown
+//!      acquire               complete: Answered
+//!    ─────────▶ InProgress ─────────────────────────▶ Answered
+//!                │  ▲  └─ complete: NotExecuted ─▶ (deleted)
+//!                │  └───────── acquire (is_retry) ──────┐
+//!                └─ complete: OutcomeUnknown ─▶ OutcomeUnknown
 //! ```
+//!
+//! A reservation that has timed out counts as `OutcomeUnknown`. The stored entries in Redis have other names: `first` and `again`
+//! (`InProgress`, without and with `is_retry`), `done` (`Answered`) and `unknown` (`OutcomeUnknown`).
 //!
 //! Neither the key nor the body is stored: entries are named by pseudonyms. Answers are stored encrypted.
 
@@ -26,7 +29,7 @@ use redis::Script;
 use tokio::time::error::Elapsed;
 use uuid::Uuid;
 
-use crate::storage::encryption::{DecryptError, KeyRing, to_hex};
+use crate::storage::encryption::{CipherError, KeyRing, to_hex};
 use crate::storage::{Redis, Storage, StoreError};
 
 /// Time for which an idempotency key is stored.
@@ -97,7 +100,7 @@ pub enum IdempotencyError {
     Store(#[from] StoreError),
     /// The stored answer cannot be decrypted.
     #[error("the stored answer cannot be decrypted: it is {0}")]
-    Decrypt(#[from] DecryptError),
+    Cipher(#[from] CipherError),
 }
 
 /// Store of idempotency keys and their answers.
@@ -206,17 +209,17 @@ impl IdempotencyStore {
         arguments.extend_from_slice(body_pseudonyms);
         let acquire = redis.run_script::<[String; 4]>(&ACQUIRE, &keys, &arguments);
         let [status, work_id, answer, index] = tokio::time::timeout(STORE_TIMEOUT, acquire).await.map_err(timed_out)??;
-        let unreadable = || StoreError::Unreadable("the entry of an Idempotency-Key".into());
+        let malformed = || StoreError::Malformed("the entry of an Idempotency-Key".into());
         // Lua counts from 1.
-        let name = index.parse::<usize>().ok().and_then(|index| names.get(index.wrapping_sub(1))).ok_or_else(unreadable)?;
+        let name = index.parse::<usize>().ok().and_then(|index| names.get(index.wrapping_sub(1))).ok_or_else(malformed)?;
         let lookup = match status.as_str() {
             "first" | "again" => {
-                Lookup::Acquired { work_id: Uuid::parse_str(&work_id).map_err(|_| unreadable())?, is_retry: status == "again" }
+                Lookup::Acquired { work_id: Uuid::parse_str(&work_id).map_err(|_| malformed())?, is_retry: status == "again" }
             }
             "in_progress" => Lookup::InProgress,
             "body_mismatch" => Lookup::BodyMismatch,
-            "done" => Lookup::Completed(STANDARD.decode(&answer).map_err(|_| unreadable())?),
-            _ => return Err(unreadable()),
+            "done" => Lookup::Completed(STANDARD.decode(&answer).map_err(|_| malformed())?),
+            _ => return Err(malformed()),
         };
         Ok((lookup, name.clone()))
     }

@@ -1,9 +1,10 @@
 //! A JSON gateway to the SOAP web services of the Learning Records Service (LRS).
 //!
-//! Start to read at `server/router.rs`: it lists every route. A call goes through these modules, in this order: [`server`] (connections,
-//! request id, log), [`auth`] (token to caller), [`api`] (JSON to [`domain`] values) and [`lrs`] (SOAP request over the organisation's own
-//! connection). The response goes back the same way. `cli/serve.rs` builds the gateway from its parts. `docs/ARCHITECTURE.md` describes
-//! every module.
+//! Start to read at the walkthrough of one call in `docs/ARCHITECTURE.md`. A call goes through these modules, in this order: [`server`]
+//! (connections, request id, log), [`auth`] (token to caller), [`api`] (JSON to [`domain`] values) and [`lrs`] (SOAP request over the
+//! organisation's own connection). The answer goes back the same way. `server/router.rs` lists every route.
+//!
+//! Comments such as "(LRS-CONTRACT 2.4)" name a section of `docs/LRS-CONTRACT.md`, the description of LRS's interface.
 
 pub mod api;
 pub mod app;

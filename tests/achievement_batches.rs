@@ -137,7 +137,7 @@ async fn batch_over_the_job_limit_is_sent_as_several_jobs() {
 }
 
 #[tokio::test]
-async fn part_with_lost_response_is_not_sent_again_and_its_job_can_be_tracked() {
+async fn part_with_lost_response_is_not_sent_again_and_its_job_can_be_adopted() {
     let lrs = SimulatedLrs::with_instant_jobs();
     let gateway = TestGateway::to(&lrs.url());
     let caller = awarding_caller(&gateway);
@@ -153,9 +153,9 @@ async fn part_with_lost_response_is_not_sent_again_and_its_job_can_be_tracked() 
     // The user finds the job in LRS's portal, tracks it, and discards the part.
     let job_id = lrs.simulator.jobs().submissions()[0].job_id.to_string();
     let answer = caller.post("/v1/achievement-batches/track", &json!({"lrsJobId": job_id})).await;
-    let tracked = expect_accepted(&caller, &answer);
-    assert_eq!(tracked.wait_for_status("COMPLETE").await["records"], 2);
-    assert_eq!(read_job(&caller, &tracked, 1).await["achievementsCreated"], 2);
+    let adopted = expect_accepted(&caller, &answer);
+    assert_eq!(adopted.wait_for_status("COMPLETE").await["records"], 2);
+    assert_eq!(read_job(&caller, &adopted, 1).await["achievementsCreated"], 2);
     assert_eq!(batch.decide(1, "discard").await.status, 202);
     batch.wait_for_status("FAILED").await;
     assert_eq!(mis_identifiers(&batch.results().await), ["CAND-0", "CAND-1"]);

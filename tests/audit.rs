@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use lrs_gateway::lrs::audit::{AuditLog, AuditSink};
-use lrs_gateway::organisations::RequestContext;
+use lrs_gateway::organisations::CallContext;
 use lrs_gateway::schema::Scalar as _;
 use lrs_gateway::simulator::{Fault, FaultStep};
 use lrs_gateway::storage::encryption::KeyRing;
@@ -187,9 +187,9 @@ async fn audit_queue_full_returns_audit_unavailable_and_sends_nothing_until_line
     // Records without a call fill the queue faster than calls.
     let organisation = organisation(PROVIDER, "demo-password-01", &[]);
     let user = lrs_gateway::domain::UserName::parse("j.bloggs").expect("the user name is valid");
-    let context = RequestContext::new(Arc::new(organisation), user);
+    let context = CallContext::new(Arc::new(organisation), user);
     while fixture.audit.has_capacity() {
-        drop(fixture.audit.start_record(&context, "test", b""));
+        drop(fixture.audit.start_entry(&context, "test", b""));
     }
 
     let requests_before = fixture.lrs.simulator.request_count(FIND_ELEMENT);

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use lrs_gateway::batches::metadata::BatchMetadata;
-use lrs_gateway::batches::model::{Batch, BatchHeader, BatchId, EpochMillis, KindTag, Part, PartBlob};
+use lrs_gateway::batches::model::{Batch, BatchHeader, BatchId, BlobName, EpochMillis, KindTag, Part};
 use lrs_gateway::batches::repository::NewBatch;
 use lrs_gateway::domain::{Product, Ukprn, UserName};
 use lrs_gateway::schema::Scalar as _;
@@ -19,8 +19,8 @@ use crate::support::{SimulatedLrs, TestGateway};
 const BATCHES: &str = "/v1/registration-batches";
 /// A registration job of the simulator's portal. Its results are available at once.
 const PORTAL_JOB: i64 = 800_001;
-/// Time after which a due batch that no worker has visited is overdue, in addition to the lease.
-const OVERDUE_GRACE_SECONDS: u64 = 10 * 60;
+/// Time after which a due batch that no worker has visited counts as lost from the queue, in addition to the lease.
+const QUEUE_ENTRY_GRACE_SECONDS: u64 = 10 * 60;
 /// Time after which a batch that awaits a decision is due again.
 const RECHECK_INTERVAL_SECONDS: u64 = 6 * 60 * 60;
 
@@ -30,11 +30,11 @@ test_each_backend!(
     retry_after_follows_the_due_time_within_its_limits,
 );
 
-/// Stores a tracked job that became due at this time, without an entry in the queue: no worker visits it.
+/// Stores an adopted job that became due at this time, without an entry in the queue: no worker visits it.
 async fn create_unqueued(backend: &BatchBackend, due_at: EpochMillis) -> BatchId {
     let now = backend.repository.now().await.expect("the repository responds");
-    let header = BatchHeader::new(KindTag::Registration, &Ukprn::parse(PROVIDER).expect("the UKPRN is valid"), 1, now).tracked();
-    let parts = vec![Part { due_at, ..Part::tracking(PORTAL_JOB, now) }];
+    let header = BatchHeader::new(KindTag::Registration, &Ukprn::parse(PROVIDER).expect("the UKPRN is valid"), 1, now).adopted();
+    let parts = vec![Part { due_at, ..Part::adopted(PORTAL_JOB, now) }];
     let batch = Batch { id: BatchId::new(), header, parts, expires_at: now.after(Duration::from_secs(3600)) };
     let id = batch.id;
     let metadata = BatchMetadata {
@@ -47,8 +47,8 @@ async fn create_unqueued(backend: &BatchBackend, due_at: EpochMillis) -> BatchId
         client: None,
     };
     let json = serde_json::to_vec(&metadata).expect("metadata is JSON");
-    let encrypted = key_ring(KEY).encrypt(&format!("{id}:{}", PartBlob::Metadata), &json).expect("metadata is encrypted");
-    backend.repository.create(&NewBatch { batch, blobs: vec![(PartBlob::Metadata, encrypted)] }).await.expect("the batch is created");
+    let encrypted = key_ring(KEY).encrypt(&format!("{id}:{}", BlobName::Metadata), &json).expect("metadata is encrypted");
+    backend.repository.create(&NewBatch { batch, blobs: vec![(BlobName::Metadata, encrypted)] }).await.expect("the batch is created");
     for lease in backend.repository.claim(Duration::from_secs(30), 10).await.expect("the batch is claimed").leases {
         backend.repository.release(lease, None).await.expect("the lease is released");
     }
@@ -68,9 +68,9 @@ fn seconds_before(time: EpochMillis, seconds: u64) -> EpochMillis {
 async fn overdue_batch_without_queue_entry_is_woken_when_read(backend: BatchBackend) {
     let lrs = SimulatedLrs::start();
     let now = EpochMillis::now();
-    let overdue_after_seconds = OVERDUE_GRACE_SECONDS + fast_batches().lease.as_secs();
-    let late = create_unqueued(&backend, seconds_before(now, overdue_after_seconds - 60)).await;
-    let overdue = create_unqueued(&backend, seconds_before(now, overdue_after_seconds + 1)).await;
+    let lost_after_seconds = QUEUE_ENTRY_GRACE_SECONDS + fast_batches().lease.as_secs();
+    let late = create_unqueued(&backend, seconds_before(now, lost_after_seconds - 60)).await;
+    let overdue = create_unqueued(&backend, seconds_before(now, lost_after_seconds + 1)).await;
     let gateway = TestGateway::with(&lrs.url(), backend.options(KEY));
     let caller = gateway.caller();
     let read = async |id: BatchId| caller.request("GET", &format!("{BATCHES}/{id}")).await.expect_success();

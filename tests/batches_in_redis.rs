@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;
 use lrs_gateway::batches::BatchSettings;
-use lrs_gateway::batches::model::{Batch, BatchHeader, BatchId, KindTag, Part, PartBlob};
+use lrs_gateway::batches::model::{Batch, BatchHeader, BatchId, BlobName, KindTag, Part};
 use lrs_gateway::batches::repository::{BatchRepository as _, NewBatch};
 use lrs_gateway::domain::Ukprn;
 use lrs_gateway::schema::Scalar as _;
@@ -154,12 +154,12 @@ async fn create_waiting_batches(redis: &TestRedis, count: usize) {
     let repository = redis.repository();
     let now = repository.now().await.expect("Redis has a clock");
     let later = now.after(Duration::from_secs(3600));
-    let part = Part { due_at: later, ..Part::tracking(900_001, now) };
+    let part = Part { due_at: later, ..Part::adopted(900_001, now) };
     let metadata = key_ring(KEY).encrypt("x", b"{}").expect("the metadata is encrypted");
     let header = BatchHeader::new(KindTag::Registration, &Ukprn::parse(PROVIDER).expect("the UKPRN is valid"), 1, now);
     let create = |_| {
         let batch = Batch { id: BatchId::new(), header: header.clone(), parts: vec![part.clone()], expires_at: later };
-        let new = NewBatch { batch, blobs: vec![(PartBlob::Metadata, metadata.clone())] };
+        let new = NewBatch { batch, blobs: vec![(BlobName::Metadata, metadata.clone())] };
         let repository = Arc::clone(&repository);
         async move { repository.create(&new).await }
     };

@@ -69,11 +69,11 @@ fn connect_without_tls_succeeds_and_reports_it() {
 fn connect_client_certificate_rejected_reports_tls_alert() {
     let (authority, other_authority) = (CertificateAuthority::new(), CertificateAuthority::named("Another authority"));
     let lrs = start_lrs(&authority);
-    for (certificate, problem) in [
+    for (certificate, error) in [
         (Some(other_authority.issue("college")), "LRS does not trust the organisation's client certificate (TLS alert UnknownCA)"),
         (None, "LRS requires a client certificate (TLS alert CertificateRequired), and the organisation has none"),
     ] {
-        assert_connection_fails(&config_for(&lrs.url(), &authority.ca_file(), certificate), &[problem]);
+        assert_connection_fails(&config_for(&lrs.url(), &authority.ca_file(), certificate), &[error]);
     }
 }
 
@@ -117,13 +117,13 @@ fn connect_without_working_tls_server_is_reported() {
     let server_without_tls = SimulatedLrs::start();
     let silent_listener = TcpListener::bind(ANY_PORT).expect("a port is free");
     let silent_address = silent_listener.local_addr().expect("the listener is bound");
-    for (url, problem) in [
+    for (url, error) in [
         (format!("http://{closed_address}"), "the connection is refused"),
         ("http://lrs.invalid".to_owned(), "the name lrs.invalid cannot be resolved"),
         (server_without_tls.url(), "does not speak TLS"),
         (format!("http://{silent_address}"), "no connection within lrs.connect_timeout_seconds"),
     ] {
-        assert_connection_fails(&config_for(&url, &authority.ca_file(), None), &[problem]);
+        assert_connection_fails(&config_for(&url, &authority.ca_file(), None), &[error]);
     }
 }
 
@@ -153,7 +153,7 @@ fn connect_unknown_organisation_is_reported() {
 }
 
 #[test]
-fn connect_is_tried_although_another_organisation_has_problems() {
+fn connect_is_tried_although_another_organisation_has_errors() {
     let lrs = SimulatedLrs::start();
     let config = ConfigDirectory::new(&lrs.url());
     config.write("organisations/10088882.toml", "ukprn = ");

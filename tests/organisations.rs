@@ -133,8 +133,8 @@ async fn server_certificate_of_untrusted_authority_returns_lrs_unavailable_and_s
 fn client_certificate_with_key_of_another_is_rejected() {
     let authority = CertificateAuthority::new();
     let ([certificate, _], [_, key]) = (authority.certify("one"), authority.certify("two"));
-    let problem = ClientCertificate::from_pem(certificate.as_bytes(), key.as_bytes()).expect_err("the key does not match");
-    assert!(problem.contains("does not belong"), "{problem}");
+    let error = ClientCertificate::from_pem(certificate.as_bytes(), key.as_bytes()).expect_err("the key does not match");
+    assert!(error.contains("does not belong"), "{error}");
 }
 
 #[test]
@@ -146,8 +146,8 @@ fn client_certificate_chain_must_start_with_own_certificate_and_continue_in_orde
     }
     for (invalid, expected) in [(vec![&issuer, &own], "must come first"), (vec![&own, &root], "certificate 2 is not the issuer")] {
         let pem: Vec<u8> = invalid.into_iter().flatten().copied().collect();
-        let problem = ClientCertificate::from_pem(&pem, &key).expect_err(expected);
-        assert!(problem.contains(expected), "{problem}");
+        let error = ClientCertificate::from_pem(&pem, &key).expect_err(expected);
+        assert!(error.contains(expected), "{error}");
     }
 }
 
@@ -163,7 +163,7 @@ fn pkcs12_file_with_current_or_legacy_encryption_is_accepted() {
         ("ec.pfx", PFX_PASSWORD, 2),
         ("no-password.pfx", "", 1),
     ] {
-        let certificate = ClientCertificate::from_pkcs12(&fixture(name), password).unwrap_or_else(|problem| panic!("{name}: {problem}"));
+        let certificate = ClientCertificate::from_pkcs12(&fixture(name), password).unwrap_or_else(|error| panic!("{name}: {error}"));
         assert!(certificate.validity.is_current(), "{name}");
         assert_eq!(certificate.chain_length(), chain_length, "{name}: the chain has the issuer, if the file has it, and not the root");
     }
@@ -180,8 +180,8 @@ fn pkcs12_file_invalid_or_password_wrong_is_rejected() {
         (fixture("college.pem"), PFX_PASSWORD, "the file is not PKCS#12"),
         (fixture("no-key.pfx"), PFX_PASSWORD, "contains no certificate with its private key"),
     ] {
-        let problem = ClientCertificate::from_pkcs12(&archive, password).expect_err(expected);
-        assert!(problem.contains(expected), "{problem}");
+        let error = ClientCertificate::from_pkcs12(&archive, password).expect_err(expected);
+        assert!(error.contains(expected), "{error}");
     }
 }
 

@@ -1,4 +1,4 @@
-//! Old names of settings are rejected, in the configuration file and as environment variables. The problem states the new name.
+//! Old names of settings are rejected, in the configuration file and as environment variables. The error states the new name.
 
 use lrs_gateway::config::{RENAMED_SETTINGS, RenamedSetting};
 
@@ -31,7 +31,7 @@ fn settings(key: impl Fn(&RenamedSetting) -> &'static str) -> String {
     format!("{}[[lrs.maintenance]]\n{}{sections}", in_section("lrs"), in_section("lrs.maintenance.*"))
 }
 
-/// Runs `check-config` with these settings. Returns whether it succeeded, and the problems.
+/// Runs `check-config` with these settings. Returns whether it succeeded, and the errors.
 fn check_config(settings: &str) -> (bool, String) {
     let directory = ConfigDirectory::new("http://127.0.0.1:1");
     directory.add_lrs_settings(settings);
@@ -41,27 +41,27 @@ fn check_config(settings: &str) -> (bool, String) {
 
 #[test]
 fn renamed_settings_with_old_names_in_file_are_rejected_with_new_names() {
-    let (is_valid, problems) = check_config(&settings(|setting| setting.old_key));
+    let (is_valid, errors) = check_config(&settings(|setting| setting.old_key));
     assert!(!is_valid);
     for setting in &RENAMED_SETTINGS {
         let (section, RenamedSetting { old_key, new_key, .. }) = (section(setting), setting);
-        let problem = format!("gateway.toml: {section}.{old_key}: was renamed: use {section}.{new_key}\n");
-        assert!(problems.contains(&problem), "{problem}: {problems}");
+        let error = format!("gateway.toml: {section}.{old_key}: was renamed: use {section}.{new_key}\n");
+        assert!(errors.contains(&error), "{error}: {errors}");
     }
-    assert_eq!(problems.lines().count(), RENAMED_SETTINGS.len(), "one problem for each old name: {problems}");
+    assert_eq!(errors.lines().count(), RENAMED_SETTINGS.len(), "one error for each old name: {errors}");
 }
 
 #[test]
 fn renamed_settings_with_new_names_in_file_are_accepted() {
-    let (is_valid, problems) = check_config(&settings(|setting| setting.new_key));
-    assert!(is_valid, "{problems}");
+    let (is_valid, errors) = check_config(&settings(|setting| setting.new_key));
+    assert!(is_valid, "{errors}");
 }
 
 #[test]
-fn renamed_settings_with_old_name_and_invalid_value_report_both_problems() {
-    let (_, problems) = check_config("calls_at_once = 0");
-    assert!(problems.contains("lrs.calls_at_once: was renamed"), "{problems}");
-    assert!(problems.contains("lrs.max_concurrent_calls: must be at least 1"), "{problems}");
+fn renamed_settings_with_old_name_and_invalid_value_report_both_errors() {
+    let (_, errors) = check_config("calls_at_once = 0");
+    assert!(errors.contains("lrs.calls_at_once: was renamed"), "{errors}");
+    assert!(errors.contains("lrs.max_concurrent_calls: must be at least 1"), "{errors}");
 }
 
 /// The environment variable of a setting, with this key.
@@ -83,17 +83,17 @@ fn check_config_with_variables(key: fn(&RenamedSetting) -> &'static str) -> (boo
 
 #[test]
 fn renamed_settings_with_old_names_in_variables_are_rejected_with_new_names() {
-    let (is_valid, problems) = check_config_with_variables(|setting| setting.old_key);
+    let (is_valid, errors) = check_config_with_variables(|setting| setting.old_key);
     assert!(!is_valid);
     for setting in &RENAMED_SETTINGS {
         let (old, new) = (variable(setting, setting.old_key), variable(setting, setting.new_key));
-        assert!(problems.contains(&format!("error: {old}: was renamed: use {new}\n")), "{old}: {problems}");
+        assert!(errors.contains(&format!("error: {old}: was renamed: use {new}\n")), "{old}: {errors}");
     }
-    assert_eq!(problems.lines().count(), RENAMED_SETTINGS.len(), "one problem for each old name: {problems}");
+    assert_eq!(errors.lines().count(), RENAMED_SETTINGS.len(), "one error for each old name: {errors}");
 }
 
 #[test]
 fn renamed_settings_with_new_names_in_variables_are_accepted() {
-    let (is_valid, problems) = check_config_with_variables(|setting| setting.new_key);
-    assert!(is_valid, "{problems}");
+    let (is_valid, errors) = check_config_with_variables(|setting| setting.new_key);
+    assert!(is_valid, "{errors}");
 }

@@ -83,7 +83,7 @@ async fn part_with_lost_responses_is_sent_and_polled_again_automatically() {
 }
 
 #[tokio::test]
-async fn tracked_portal_job_completes_with_its_results() {
+async fn adopted_portal_job_completes_with_its_results() {
     let lrs = SimulatedLrs::with_instant_jobs();
     let gateway = TestGateway::to(&lrs.url());
     let caller = gateway.caller();

@@ -9,7 +9,7 @@ use crate::auth::scope::LearnersRead;
 use crate::auth::{Caller, Search};
 use crate::domain::{Date, Extensible, FindByDemographics, FindByUln, Gender, Learner, Personal, Uln};
 use crate::lrs::Lrs;
-use crate::lrs::codes::LrsCode;
+use crate::lrs::response_codes::LrsCode;
 use crate::lrs::services::learner::FindLearnerResponse;
 use crate::problem::Problem;
 use crate::problem::responses::ReadProblems;

@@ -9,7 +9,7 @@ use crate::auth::Caller;
 use crate::auth::scope::LearningEventsRead;
 use crate::domain::{Extensible, GetLearningEvents, LearningEvent, Uln};
 use crate::lrs::Lrs;
-use crate::lrs::codes::LrsCode;
+use crate::lrs::response_codes::LrsCode;
 use crate::lrs::services::learner_r9::LearningEventsResult;
 use crate::problem::Problem;
 use crate::problem::responses::ReadProblems;

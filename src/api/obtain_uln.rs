@@ -12,8 +12,8 @@ use crate::auth::scope::LearnersWrite;
 use crate::auth::{Caller, Search};
 use crate::domain::{Extensible, FindByDemographics, Learner, RegisterLearner, Uln};
 use crate::lrs::Lrs;
-use crate::lrs::codes::LrsCode;
-use crate::organisations::RequestContext;
+use crate::lrs::response_codes::LrsCode;
+use crate::organisations::CallContext;
 use crate::problem::Problem;
 use crate::problem::responses::WriteProblems;
 use crate::schema::answer;
@@ -92,7 +92,7 @@ pub async fn obtain_uln(
     idempotency_key.run("obtainUln", &caller, digest, async move |_| search_and_register(&lrs, &context, &registration).await).await
 }
 
-async fn search_and_register(lrs: &Lrs, context: &RequestContext, registration: &RegisterLearner) -> Result<HttpResponse, Problem> {
+async fn search_and_register(lrs: &Lrs, context: &CallContext, registration: &RegisterLearner) -> Result<HttpResponse, Problem> {
     let found = lrs.call(context, &FindByDemographics::from(&registration.learner)).await?;
     let outcome = match FindOutcome::from_code(&found.response_code) {
         FindOutcome::NoMatch => return register(lrs, context, registration).await,
@@ -107,7 +107,7 @@ async fn search_and_register(lrs: &Lrs, context: &RequestContext, registration: 
     Ok(HttpResponse::Ok().json(result(outcome, found.response_code, uln, found.learner)))
 }
 
-async fn register(lrs: &Lrs, context: &RequestContext, registration: &RegisterLearner) -> Result<HttpResponse, Problem> {
+async fn register(lrs: &Lrs, context: &CallContext, registration: &RegisterLearner) -> Result<HttpResponse, Problem> {
     let response = lrs.call(context, registration).await?;
     Ok(match RegisterOutcome::from_code(&response.response_code) {
         RegisterOutcome::Registered => {

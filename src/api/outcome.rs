@@ -18,7 +18,7 @@ macro_rules! outcomes {
             pub const LRS_CODES: &[(&str, &str)] = &[$($(($json, $lrs),)?)+];
 
             /// Returns the outcome that a code stands for.
-            pub fn from_code(code: &$crate::lrs::codes::LrsCode) -> Self {
+            pub fn from_code(code: &$crate::lrs::response_codes::LrsCode) -> Self {
                 match code {
                     $($(code if code.matches($lrs) => Self::$variant,)?)+
                     _ => Self::Other,

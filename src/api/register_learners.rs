@@ -10,9 +10,9 @@ use crate::api::outcome::outcomes;
 use crate::auth::Caller;
 use crate::auth::scope::LearnersWrite;
 use crate::domain::{Extensible, FindByDemographics, FindByUln, FindType, RegisterLearner, Uln, UpdateLearner};
-use crate::lrs::codes::{LrsCode, Rejection};
+use crate::lrs::response_codes::{LrsCode, Rejection};
 use crate::lrs::{CallError, Lrs, LrsError};
-use crate::organisations::RequestContext;
+use crate::organisations::CallContext;
 use crate::problem::responses::WriteProblems;
 use crate::problem::{Code, Problem};
 use crate::schema::answer;
@@ -118,7 +118,7 @@ pub async fn register_learner(
 ///
 /// The search does not count against the rate limit `searches`. A caller cannot cause it at will: LRS's response must have been lost, and
 /// the body must be the same. The answer contains only the ULN of the learner that the caller asked to register, and no candidates.
-async fn find_registered(lrs: &Lrs, context: &RequestContext, registration: &RegisterLearner) -> Result<Option<RegisterResult>, Problem> {
+async fn find_registered(lrs: &Lrs, context: &CallContext, registration: &RegisterLearner) -> Result<Option<RegisterResult>, Problem> {
     let found = lrs.call(context, &FindByDemographics::from(&registration.learner)).await?;
     match FindOutcome::from_code(&found.response_code) {
         FindOutcome::NoMatch => Ok(None),
@@ -191,7 +191,7 @@ pub async fn update_learner(
 }
 
 /// Returns `true` if the record has the details of an update with an unknown outcome.
-async fn is_updated(lrs: &Lrs, context: &RequestContext, update: &UpdateLearner) -> Result<bool, Problem> {
+async fn is_updated(lrs: &Lrs, context: &CallContext, update: &UpdateLearner) -> Result<bool, Problem> {
     let (uln, learner) = (update.uln.clone(), &update.learner);
     let (given_name, family_name) = (learner.given_name.clone(), learner.family_name.clone());
     let found = lrs.call(context, &FindByUln { uln, given_name, family_name, find_type: FindType::Full }).await?;

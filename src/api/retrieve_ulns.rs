@@ -8,7 +8,7 @@ use crate::auth::Caller;
 use crate::auth::scope::LearnersRead;
 use crate::domain::{Date, Extensible, Gender, Personal, RetrieveUlns, Uln};
 use crate::lrs::Lrs;
-use crate::lrs::codes::LrsCode;
+use crate::lrs::response_codes::LrsCode;
 use crate::lrs::services::learner::RetrievedUln;
 use crate::problem::Problem;
 use crate::problem::responses::ReadProblems;

@@ -9,7 +9,7 @@ use crate::auth::Caller;
 use crate::auth::scope::LearnersVerify;
 use crate::domain::{Date, Extensible, Gender, Personal, Uln, VerifyLearner};
 use crate::lrs::Lrs;
-use crate::lrs::codes::LrsCode;
+use crate::lrs::response_codes::LrsCode;
 use crate::lrs::services::learner::{FailureFlag, VerifiedLearner};
 use crate::problem::Problem;
 use crate::problem::responses::ReadProblems;

@@ -1,12 +1,15 @@
-//! The application's state: the services that handlers use.
+//! The application's state: the services that handlers use, readiness and gauges.
 
-pub mod health;
+mod gauges;
+pub mod readiness;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::web::Data;
 
-use crate::app::health::Readiness;
+use crate::app::gauges::Gauges;
+use crate::app::readiness::Readiness;
 use crate::auth::Verifier;
 use crate::batches::BatchService;
 use crate::batches::worker::BatchWorker;
@@ -16,23 +19,24 @@ use crate::organisations::OrganisationRegistry;
 use crate::rate_limit::RateLimiter;
 use crate::storage::Storage;
 
-/// The services that handlers use. Clones share them.
+/// The services that extractors and handlers use, as a whole for the operations of health and metrics. Clones share them.
 #[derive(Debug, Clone)]
 pub struct AppState {
     /// Verifies bearer tokens.
     pub verifier: Data<Verifier>,
     /// The organisations that the gateway acts for.
     pub registry: Data<OrganisationRegistry>,
-    /// LRS client.
+    /// Calls LRS.
     pub lrs: Data<Lrs>,
-    /// Batch service.
+    /// Accepts and finds batches.
     pub batches: Data<BatchService>,
     /// Rate limits of organisations and persons.
     pub rate_limits: Data<RateLimiter>,
-    /// Idempotency keys and the responses stored for them.
+    /// Idempotency keys and the answers stored for them.
     pub idempotency: Data<IdempotencyStore>,
-    /// Readiness.
+    /// Whether the gateway takes requests.
     pub readiness: Data<Readiness>,
+    gauges: Arc<Gauges>,
 }
 
 impl AppState {
@@ -49,6 +53,7 @@ impl AppState {
         Self {
             idempotency: Data::new(IdempotencyStore::new(storage, max_work_duration)),
             readiness: Data::default(),
+            gauges: Arc::default(),
             verifier: Data::new(verifier),
             registry: Data::new(registry),
             lrs: Data::new(lrs),
@@ -57,7 +62,7 @@ impl AppState {
         }
     }
 
-    /// Returns the longest time that answering a request can take.
+    /// Returns the duration limit of a request: see [`max_request_duration`].
     pub fn max_request_duration(&self) -> Duration {
         max_request_duration(&self.lrs)
     }
@@ -72,7 +77,7 @@ impl AppState {
 
     /// Updates the gauges that are read on demand, not counted at the event.
     pub async fn update_gauges(&self) {
-        self.readiness.update_gauges(&self.lrs, &self.verifier, &self.registry, &self.batches).await;
+        self.gauges.update(&self.lrs, &self.verifier, &self.registry, &self.batches).await;
     }
 
     /// Creates the worker that processes batches.
@@ -88,7 +93,8 @@ const STORE_ALLOWANCE: Duration = Duration::from_secs(15);
 /// Time that a request may spend in the gateway itself, beside its calls to LRS.
 const OWN_ALLOWANCE: Duration = Duration::from_secs(5);
 
-/// Returns the duration limit of a request: no request makes more than two calls to LRS.
+/// Returns the duration limit of a request: no request makes more than two calls to LRS. With the default
+/// settings, the wait for a batch (`Prefer: wait`) is shorter.
 fn max_request_duration(lrs: &Lrs) -> Duration {
     lrs.timeout() * 2 + OWN_ALLOWANCE
 }

@@ -16,7 +16,7 @@ use crate::auth::scope::Scope;
 use crate::auth::verifier::Verifier;
 use crate::domain::{Ukprn, UserName};
 use crate::observability::metrics;
-use crate::organisations::{ClientIdentity, OrganisationRegistry, RequestContext};
+use crate::organisations::{CallContext, CallOrigin, OrganisationRegistry};
 use crate::problem::{Code, Problem};
 use crate::rate_limit::{ExceededLimit, RateLimitKey, RateLimiter};
 use crate::schema::Scalar as _;
@@ -27,21 +27,21 @@ use crate::schema::Scalar as _;
 /// It must be the first argument of a handler: the other extractors wait for it.
 #[derive(Debug)]
 pub struct Caller<S, C = Standard> {
-    context: RequestContext,
+    context: CallContext,
     requirements: PhantomData<fn() -> (S, C)>,
 }
 
 impl<S, C> Caller<S, C> {
     /// Returns the organisation and the person.
-    pub const fn context(&self) -> &RequestContext {
+    pub const fn context(&self) -> &CallContext {
         &self.context
     }
 }
 
 impl<S, C> Deref for Caller<S, C> {
-    type Target = RequestContext;
+    type Target = CallContext;
 
-    fn deref(&self) -> &RequestContext {
+    fn deref(&self) -> &CallContext {
         &self.context
     }
 }
@@ -64,11 +64,11 @@ impl<S: Scope, C: RateLimitClass> FromRequest for Caller<S, C> {
     }
 }
 
-/// The id of a request, stored in its extensions.
+/// The id of a request, stored in its extensions by `server/middleware/request_id.rs`.
 #[derive(Debug, Clone)]
 pub struct RequestId(pub String);
 
-/// The rate-limit headers of a response, stored in the extensions of the request.
+/// The rate-limit headers of a response, stored in the extensions of the request for `server/middleware/rate_limit_headers.rs`.
 #[derive(Debug, Clone)]
 pub struct RateLimitHeaders {
     /// Value of `RateLimit-Policy`.
@@ -77,8 +77,8 @@ pub struct RateLimitHeaders {
     pub limit: String,
 }
 
-/// Verifies the token, and finds the organisation and the person that it names.
-async fn authenticate<S: Scope>(request: &HttpRequest) -> Result<RequestContext, Problem> {
+/// Verifies the token and its scope, and finds the organisation and the person that it names. The organisation must have the product.
+async fn authenticate<S: Scope>(request: &HttpRequest) -> Result<CallContext, Problem> {
     let (Some(verifier), Some(registry)) = (request.app_data::<Data<Verifier>>(), request.app_data::<Data<OrganisationRegistry>>()) else {
         return Err(Problem::new(Code::InternalError).cause("server started without token verifier or organisation registry"));
     };
@@ -114,23 +114,23 @@ async fn authenticate<S: Scope>(request: &HttpRequest) -> Result<RequestContext,
             format!("The token's claim `{}` {reason}. LRS requires the user name of the person behind each call.", issuer.claim_names.user);
         return Err(Problem::new(Code::UserNameUnusable).detail(detail));
     };
-    let client_identity = ClientIdentity {
+    let origin = CallOrigin {
         request_id: request.extensions().get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default(),
         issuer: issuer.name().to_owned(),
         client: issuer.claim_names.client(&claims).unwrap_or_default().to_owned(),
         part: None,
     };
-    Ok(RequestContext { organisation, user, client_identity: Arc::new(client_identity) })
+    Ok(CallContext { organisation, user, origin: Arc::new(origin) })
 }
 
-/// Counts the call against the rate limits of its organisation and person.
-async fn count<C: RateLimitClass>(request: &HttpRequest, context: &RequestContext) -> Result<(), Problem> {
+/// Counts the call if every rate limit of its organisation and person allows it.
+async fn count<C: RateLimitClass>(request: &HttpRequest, context: &CallContext) -> Result<(), Problem> {
     let Some(limiter) = request.app_data::<Data<RateLimiter>>() else {
         return Err(Problem::new(Code::InternalError).cause("server started without rate limiter"));
     };
     let key = RateLimitKey {
         organisation: context.organisation.ukprn().as_str(),
-        issuer: &context.client_identity.issuer,
+        issuer: &context.origin.issuer,
         user: context.user.as_str(),
         is_search: C::IS_SEARCH,
     };

@@ -21,7 +21,7 @@ use crate::auth::jwk::Jwks;
 use crate::error_chain::root_cause;
 use crate::io_runtime;
 use crate::lrs::http_client::{HttpClientFactory, read_body};
-use crate::organisations::ClientFactory as _;
+use crate::organisations::ConnectionFactory as _;
 
 /// Maximum size of a key set, in bytes.
 const MAX_JWKS_BYTES: usize = 256 * 1024;
@@ -196,11 +196,11 @@ impl JwksClient {
         let was_failing = std::mem::replace(&mut state.is_failing, fetched.is_err());
         let keys = match fetched {
             Ok(keys) => Arc::new(keys),
-            Err(problem) => {
+            Err(error) => {
                 if !was_failing {
-                    tracing::warn!(url, problem, has_keys = state.current.is_some(), "issuer key set cannot be fetched");
+                    tracing::warn!(url, error, has_keys = state.current.is_some(), "issuer key set cannot be fetched");
                 }
-                return Err(problem);
+                return Err(error);
             }
         };
         if was_failing {

@@ -31,6 +31,8 @@ macro_rules! scopes {
 
         /// Every scope. Development tokens have all of them.
         pub const ALL: &[&str] = &[$($text),+];
+        /// The product of each scope.
+        pub const PRODUCTS: &[(&str, Product)] = &[$(($text, Product::$product)),+];
     };
 }
 

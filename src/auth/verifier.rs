@@ -83,7 +83,7 @@ impl Verifier {
     }
 
     /// Fetches all key sets once. Returns for each its issuer's index and name, and the number of keys that the gateway can use or the
-    /// problem.
+    /// error.
     pub async fn fetch_key_sets(&self) -> Vec<(usize, &str, Result<usize, String>)> {
         let mut results = Vec::new();
         for (index, issuer) in self.issuers.iter().enumerate() {

@@ -10,11 +10,11 @@ use crate::batches::metadata::BatchMetadata;
 use crate::batches::model::{EpochMillis, JobReport, KindTag};
 use crate::batches::result_matching::RecordResult;
 use crate::domain::{Extensible, LrsTime};
-use crate::lrs::codes::LrsCode;
-use crate::lrs::concurrency_limit::Permit;
+use crate::lrs::concurrency_limit::ConcurrencyPermit;
+use crate::lrs::response_codes::LrsCode;
 use crate::lrs::soap::xml_mapping::XmlRecord;
 use crate::lrs::{CallError, Lrs, Operation, Service};
-use crate::organisations::RequestContext;
+use crate::organisations::CallContext;
 use crate::schema::deserialize::FromDocument;
 use crate::schema::openapi::PropertySchema;
 
@@ -48,7 +48,7 @@ pub trait BatchKind: 'static {
     ) -> impl Future<Output = Result<SubmitResponse, CallError>> + Send;
 
     /// Polls a job.
-    fn fetch(request: PartRequest<'_>, job_id: i64) -> impl Future<Output = Result<Self::Output, CallError>> + Send;
+    fn poll(request: PartRequest<'_>, job_id: i64) -> impl Future<Output = Result<Self::Output, CallError>> + Send;
 
     /// Returns the progress of a job with `record_count` records; 0 if the number is unknown.
     fn progress(output: &Self::Output, record_count: usize) -> JobProgress;
@@ -67,7 +67,7 @@ pub trait BatchKind: 'static {
 
     /// Returns the results of a part whose first record has position `first_position`.
     ///
-    /// `sent` has the fingerprints of the part's records; `None` for a tracked job, whose records are unknown.
+    /// `sent` has the fingerprints of the part's records; `None` for an adopted job, whose records are unknown.
     fn record_results(output: Self::Output, first_position: u32, sent: Option<&[RecordFingerprint]>) -> Vec<RecordResult<Self::Result>>;
 }
 
@@ -77,9 +77,9 @@ pub struct PartRequest<'a> {
     /// The LRS client.
     pub lrs: &'a Lrs,
     /// The organisation and the user.
-    pub context: &'a RequestContext,
+    pub context: &'a CallContext,
     /// The permit for this call.
-    pub permit: Permit,
+    pub permit: ConcurrencyPermit,
 }
 
 impl PartRequest<'_> {
@@ -87,7 +87,7 @@ impl PartRequest<'_> {
     ///
     /// # Errors
     /// Returns [`CallError`] if LRS returned no valid response to this request.
-    pub async fn send<O: Operation>(self, operation: &O) -> Result<O::Response, CallError> {
+    pub async fn call<O: Operation>(self, operation: &O) -> Result<O::Response, CallError> {
         self.lrs.call_with_permit(self.permit, self.context, operation).await
     }
 }
@@ -111,7 +111,7 @@ pub enum JobProgress {
     /// The job failed.
     Failed,
     /// LRS does not know the job.
-    Unknown,
+    NoSuchJob,
 }
 
 /// Returns the progress of a job for which LRS gives an undocumented code or none: done if LRS gives an end time, or has returned a

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::batches::model::{BatchId, PartBlob};
-use crate::storage::encryption::{DecryptError, KeyRing};
+use crate::batches::model::{BatchId, BlobName};
+use crate::storage::encryption::{CipherError, KeyRing};
 
 /// Encrypts the blobs of batches. A blob can be decrypted only under its own batch and name.
 #[derive(Debug, Clone)]
@@ -18,17 +18,17 @@ impl BlobCipher {
     /// Compresses and encrypts a blob. Returns it with its name.
     ///
     /// # Errors
-    /// Returns [`DecryptError`] if there is no key or encryption fails.
-    pub fn encrypt(&self, id: BatchId, blob: PartBlob, plaintext: &[u8]) -> Result<(PartBlob, Vec<u8>), DecryptError> {
-        Ok((blob, self.0.encrypt(&associated_data(id, blob), plaintext)?))
+    /// Returns [`CipherError`] if there is no key or encryption fails.
+    pub fn encrypt(&self, id: BatchId, name: BlobName, plaintext: &[u8]) -> Result<(BlobName, Vec<u8>), CipherError> {
+        Ok((name, self.0.encrypt(&associated_data(id, name), plaintext)?))
     }
 
     /// Encrypts a blob that is compressed already. Returns it with its name.
     ///
     /// # Errors
-    /// Returns [`DecryptError`] if there is no key or encryption fails.
-    pub fn encrypt_compressed(&self, id: BatchId, blob: PartBlob, compressed: Vec<u8>) -> Result<(PartBlob, Vec<u8>), DecryptError> {
-        Ok((blob, self.0.encrypt_compressed(&associated_data(id, blob), compressed)?))
+    /// Returns [`CipherError`] if there is no key or encryption fails.
+    pub fn encrypt_compressed(&self, id: BatchId, name: BlobName, compressed: Vec<u8>) -> Result<(BlobName, Vec<u8>), CipherError> {
+        Ok((name, self.0.encrypt_compressed(&associated_data(id, name), compressed)?))
     }
 }
 
@@ -37,7 +37,7 @@ pub struct EncryptedBlob {
     /// The batch.
     pub id: BatchId,
     /// Name of the blob.
-    pub blob: PartBlob,
+    pub name: BlobName,
     /// Encrypted content.
     pub bytes: Vec<u8>,
 }
@@ -46,12 +46,12 @@ impl EncryptedBlob {
     /// Decrypts and decompresses the blob.
     ///
     /// # Errors
-    /// Returns [`DecryptError`] if the key is unknown, or the content was changed or belongs elsewhere.
-    pub fn decrypt(&self, cipher: &BlobCipher) -> Result<Vec<u8>, DecryptError> {
-        cipher.0.decrypt(&associated_data(self.id, self.blob), &self.bytes)
+    /// Returns [`CipherError`] if the key is unknown, or the content was changed or belongs elsewhere.
+    pub fn decrypt(&self, cipher: &BlobCipher) -> Result<Vec<u8>, CipherError> {
+        cipher.0.decrypt(&associated_data(self.id, self.name), &self.bytes)
     }
 }
 
-fn associated_data(id: BatchId, blob: PartBlob) -> String {
-    format!("{id}:{blob}")
+fn associated_data(id: BatchId, name: BlobName) -> String {
+    format!("{id}:{name}")
 }

@@ -2,12 +2,12 @@
 
 use crate::batches::error::BatchError;
 use crate::batches::metadata::BatchMetadata;
-use crate::batches::model::{Batch, PartBlob, PartState};
+use crate::batches::model::{Batch, BlobName, PartState};
 use crate::batches::repository::{BlobChanges, PartUpdate};
 use crate::batches::service::BatchService;
 use crate::batches::transitions::{discarded, resubmitted};
 use crate::observability::metrics;
-use crate::organisations::RequestContext;
+use crate::organisations::CallContext;
 
 /// A caller's decision about an unconfirmed part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,7 +36,7 @@ impl BatchService {
     /// Returns [`BatchError`] if the store fails or an encryption key is missing.
     pub async fn decide(
         &self,
-        context: &RequestContext,
+        context: &CallContext,
         batch: &Batch,
         number: u32,
         decision: Decision,
@@ -46,16 +46,16 @@ impl BatchService {
             return Ok(DecisionOutcome::NotAwaitingDecision);
         }
         let now = self.prepare().await?;
-        // The batch is kept longer than planned at its acceptance. So are the keys that encrypted it.
+        // A resubmitted part keeps the batch longer than planned at its acceptance, so the keys that encrypted it are needed longer, too.
         self.key_registry.extend_all(now, self.latest_expiry(now)).await?;
         let (updated, blobs) = match decision {
             Decision::Resubmit => {
                 let user = BatchMetadata::submitted_by(context);
-                let json = serde_json::to_vec(&user).map_err(|_| BatchError::Unreadable("metadata of a resubmission"))?;
-                let blob = self.cipher.encrypt(batch.id, PartBlob::ResubmittedBy(number), &json)?;
-                (resubmitted(part, now), BlobChanges { put: vec![blob], erase: Vec::new() })
+                let json = serde_json::to_vec(&user).map_err(|_| BatchError::Malformed("metadata of a resubmission"))?;
+                let blob = self.cipher.encrypt(batch.id, BlobName::ResubmittedBy(number), &json)?;
+                (resubmitted(part, now), BlobChanges { put: vec![blob], delete: Vec::new() })
             }
-            Decision::Discard => (discarded(part, now), BlobChanges { put: Vec::new(), erase: vec![PartBlob::Records(number)] }),
+            Decision::Discard => (discarded(part, now), BlobChanges { put: Vec::new(), delete: vec![BlobName::Records(number)] }),
         };
         let update = PartUpdate { number, expected: part, updated: &updated, blobs: &blobs };
         if !self.repository.update_part(batch.id, update).await? {

@@ -12,7 +12,7 @@ use tokio::sync::OnceCell;
 use crate::batches::error::BatchError;
 use crate::batches::model::EpochMillis;
 use crate::batches::repository::BatchRepository;
-use crate::storage::encryption::{DecryptError, KeyRing};
+use crate::storage::encryption::{CipherError, KeyRing};
 
 /// Content of an entry, and the associated data of its encryption.
 const CHECK_TEXT: &str = "key-check";
@@ -47,7 +47,7 @@ impl KeyRegistry {
     /// `latest_expiry` maps the current time to the latest expiry of data that is encrypted now.
     ///
     /// # Errors
-    /// Returns [`DecryptError::UnknownKey`] in [`BatchError::Undecryptable`] if a key in use is not in the key ring, and
+    /// Returns [`CipherError::UnknownKey`] in [`BatchError::Cipher`] if a key in use is not in the key ring, and
     /// [`BatchError::Store`] if the store fails.
     pub async fn verify(&self, latest_expiry: impl Fn(EpochMillis) -> EpochMillis) -> Result<(), BatchError> {
         let verify = || async {
@@ -102,7 +102,7 @@ impl KeyRegistry {
     async fn entries(&self, now: EpochMillis) -> Result<Vec<KeyEntry>, BatchError> {
         let mut entries = Vec::new();
         for (name, value) in self.repository.load_shared().await?.into_iter().filter(|(name, _)| name.starts_with(NAME_PREFIX)) {
-            let (expires_at, encrypted) = value.split_first_chunk::<EXPIRY_LENGTH>().ok_or(DecryptError::Damaged)?;
+            let (expires_at, encrypted) = value.split_first_chunk::<EXPIRY_LENGTH>().ok_or(CipherError::Damaged)?;
             let expires_at = EpochMillis(i64::from_be_bytes(*expires_at));
             if now < expires_at {
                 entries.push(KeyEntry { name, expires_at, encrypted: encrypted.to_vec() });

@@ -1,7 +1,7 @@
 //! The errors of batch operations.
 
 use crate::batches::repository::StoreError;
-use crate::storage::encryption::DecryptError;
+use crate::storage::encryption::CipherError;
 
 /// The reason why a batch operation failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -11,8 +11,8 @@ pub enum BatchError {
     Store(#[from] StoreError),
     /// Stored data cannot be decrypted.
     #[error("stored batch data cannot be decrypted: {0}")]
-    Undecryptable(#[from] DecryptError),
+    Cipher(#[from] CipherError),
     /// Stored data has an unexpected form. The text names the data.
     #[error("stored batch data is invalid: {0}")]
-    Unreadable(&'static str),
+    Malformed(&'static str),
 }

@@ -2,7 +2,7 @@
 
 use crate::batches::model::BatchId;
 use crate::domain::{EmailAddress, JobType, SubmissionType, UserName};
-use crate::organisations::{ClientIdentity, PartReference, RequestContext};
+use crate::organisations::{CallContext, CallOrigin, PartReference};
 use crate::schema::stored_request;
 
 stored_request! {
@@ -28,15 +28,15 @@ stored_request! {
 
 impl BatchMetadata {
     /// Creates metadata with the submitter only.
-    pub fn submitted_by(context: &RequestContext) -> Self {
-        let ClientIdentity { request_id, issuer, client, .. } = &*context.client_identity;
+    pub fn submitted_by(context: &CallContext) -> Self {
+        let CallOrigin { request_id, issuer, client, .. } = &*context.origin;
         let [request_id, issuer, client] = [request_id, issuer, client].map(|text| Some(text.clone()).filter(|text| !text.is_empty()));
         Self { user: context.user.clone(), job_type: None, notify_email: None, submission_type: None, request_id, issuer, client }
     }
 
     /// Returns the client identity for calls about a part of the batch.
-    pub fn client_identity(&self, batch: BatchId, part: u32) -> ClientIdentity {
+    pub fn origin(&self, batch: BatchId, part: u32) -> CallOrigin {
         let [request_id, issuer, client] = [&self.request_id, &self.issuer, &self.client].map(|text| text.clone().unwrap_or_default());
-        ClientIdentity { request_id, issuer, client, part: Some(PartReference { batch: batch.to_string(), number: part }) }
+        CallOrigin { request_id, issuer, client, part: Some(PartReference { batch: batch.to_string(), number: part }) }
     }
 }

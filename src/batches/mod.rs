@@ -12,6 +12,16 @@
 //!
 //! [`BatchService`] has the operations of the API. [`model`] has the stored state of a batch, [`batch_kind`] the interface of the three
 //! [kinds] of batch.
+//!
+//! A kind has a file of the same name in several directories. For registrations:
+//!
+//! | file | content |
+//! |---|---|
+//! | `batches/kinds/registration.rs` | `Registrations`: how records of this kind become a job of LRS, and how to read its results |
+//! | `api/batches/registration.rs` | the resource: submission, and the answers |
+//! | `domain/batch.rs` | the record that callers send, and LRS's result |
+//! | `lrs/services/learner/registration_batch.rs` | the LRS operations that submit and poll one job |
+//! | `lrs/services/learner/register.rs` | no batch: the LRS operation that registers a single learner |
 
 pub mod batch_kind;
 mod blob_cipher;
@@ -19,6 +29,7 @@ mod decision;
 mod encryption_keys;
 mod error;
 pub mod fingerprint;
+mod job_output;
 pub mod kinds;
 pub mod metadata;
 pub mod model;

@@ -1,8 +1,8 @@
 //! Matching of LRS's results to the submitted records.
 //!
 //! LRS returns records in any order. The submitted records have been deleted by then, so matching uses their stored
-//! [fingerprints](crate::batches::fingerprint). A result that fits no record, or several, is assigned to none: a wrong learner's ULN
-//! would be worse than a missing one.
+//! [fingerprints](crate::batches::fingerprint). A result that fits no record of its part, or several different ones, is assigned to none: a
+//! wrong learner's ULN would be worse than a missing one.
 //!
 //! Two learners with the same name and date of birth are distinguished by the other fields that LRS repeats: postcode, gender, address.
 
@@ -38,7 +38,7 @@ impl<T> RecordResult<T> {
 
 /// Assigns the results that LRS returned to the records of a part. `first_position` is the position of the part's first record.
 ///
-/// Results that match no record come last, without a position. Without fingerprints of the records (tracked jobs), results are
+/// Results that match no record come last, without a position. Without fingerprints of the records (adopted jobs), results are
 /// numbered in LRS's order.
 pub fn match_results<T>(
     returned: Vec<T>,
@@ -46,7 +46,7 @@ pub fn match_results<T>(
     first_position: u32,
     sent: Option<&[RecordFingerprint]>,
 ) -> Vec<RecordResult<T>> {
-    // For a result without a record, and for a tracked job, it is unknown whether the record was sent with a ULN: it may have been.
+    // For a result without a record, and for an adopted job, it is unknown whether the record was sent with a ULN: it may have been.
     let fingerprints: Vec<RecordFingerprint> = returned.iter().map(|result| fingerprint_of(result).with_uln(true)).collect();
     let Some(sent) = sent else {
         let numbered = (first_position..).zip(fingerprints.iter().zip(returned));
@@ -67,8 +67,12 @@ pub fn match_results<T>(
 /// Returns, for each record that was sent, the index of the returned record that is its result.
 ///
 /// A result that equals a record in every field is the record's. Records that are equal in every field may receive each other's results.
-/// Where LRS has changed a field, a result is assigned only if there is no second candidate among all records and all results. The rules
-/// are tried in this order: same identifier and person; same identifier; same person, if at most one of the two has an identifier.
+/// Where LRS has changed a field, a result is assigned only if there is no second candidate among all records and all results. A candidate
+/// has, in this order:
+///
+/// 1. the same identifier and the same person;
+/// 2. the same identifier;
+/// 3. the same person, and the identifiers of record and result do not differ. One of them may be missing.
 fn match_fingerprints(sent: &[RecordFingerprint], returned: &[RecordFingerprint]) -> Vec<Option<usize>> {
     let mut matches = Matches { of_sent: vec![None; sent.len()], is_taken: vec![false; returned.len()] };
     let mut equal: HashMap<_, VecDeque<usize>> = HashMap::new();

@@ -1,4 +1,7 @@
 //! The batch service: accepts, finds, lists and erases batches.
+//!
+//! More methods of [`BatchService`] are in `decision.rs` (decisions of callers), `stored_data.rs` (reading of encrypted data),
+//! `job_output.rs` and `results.rs` (LRS's responses to polls, and the results of records).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,19 +14,19 @@ use crate::batches::blob_cipher::BlobCipher;
 use crate::batches::encryption_keys::KeyRegistry;
 use crate::batches::error::BatchError;
 use crate::batches::metadata::BatchMetadata;
-use crate::batches::model::{Batch, BatchHeader, BatchId, EpochMillis, KindTag, Part, PartBlob};
+use crate::batches::model::{Batch, BatchHeader, BatchId, BlobName, EpochMillis, KindTag, Part};
 use crate::batches::partition::Parts;
 use crate::batches::repository::memory::MemoryRepository;
 use crate::batches::repository::redis::RedisRepository;
 use crate::batches::repository::{Backlog, BatchRepository, NewBatch, StoreError};
 use crate::batches::settings::BatchSettings;
 use crate::lrs::maintenance::maintenance_duration;
-use crate::organisations::RequestContext;
+use crate::organisations::CallContext;
 use crate::storage::Storage;
 use crate::storage::encryption::KeyRing;
 
-/// Time after which a due batch that no worker has visited counts as overdue, in addition to the lease.
-const OVERDUE_GRACE: Duration = Duration::from_secs(10 * 60);
+/// Time after which a due batch that no worker has visited counts as lost from the queue, in addition to the lease.
+const QUEUE_ENTRY_GRACE: Duration = Duration::from_secs(10 * 60);
 
 /// The batch service.
 #[derive(Debug)]
@@ -69,8 +72,8 @@ impl BatchService {
     /// Verifies that the store can be used and that every encryption key in use is known. Registers the primary key.
     ///
     /// # Errors
-    /// Returns [`BatchError::Store`] if the store fails, and [`BatchError::Undecryptable`] with
-    /// [`DecryptError::UnknownKey`](crate::storage::encryption::DecryptError::UnknownKey) if a key in use is not in the key ring.
+    /// Returns [`BatchError::Store`] if the store fails, and [`BatchError::Cipher`] with
+    /// [`CipherError::UnknownKey`](crate::storage::encryption::CipherError::UnknownKey) if a key in use is not in the key ring.
     pub async fn verify_encryption_keys(&self) -> Result<(), BatchError> {
         self.key_registry.verify(|now| self.latest_expiry(now)).await
     }
@@ -88,7 +91,7 @@ impl BatchService {
         self.repository.now().await.is_ok()
     }
 
-    /// Returns the numbers of unfinished and overdue batches of all replicas.
+    /// Returns the numbers of unfinished and claimable batches of all replicas.
     ///
     /// # Errors
     /// Returns [`BatchError::Store`] if the store fails.
@@ -103,7 +106,7 @@ impl BatchService {
     pub async fn submit<K: BatchKind>(
         &self,
         id: BatchId,
-        context: &RequestContext,
+        context: &CallContext,
         metadata: &BatchMetadata,
         records: Parts<K>,
     ) -> Result<Batch, BatchError> {
@@ -112,8 +115,8 @@ impl BatchService {
         for (number, part) in (1..).zip(records.into_parts()) {
             parts.push(Part::waiting(first_position, part.record_count, now));
             first_position += part.record_count;
-            blobs.push(self.cipher.encrypt_compressed(id, PartBlob::Records(number), part.compressed_records)?);
-            blobs.push(self.cipher.encrypt_compressed(id, PartBlob::Fingerprints(number), part.compressed_fingerprints)?);
+            blobs.push(self.cipher.encrypt_compressed(id, BlobName::Records(number), part.compressed_records)?);
+            blobs.push(self.cipher.encrypt_compressed(id, BlobName::Fingerprints(number), part.compressed_fingerprints)?);
         }
         let header = BatchHeader::new(K::KIND, context.organisation.ukprn(), parts.len(), now).repeatable(K::is_repeatable(metadata));
         self.accept(Batch { id, header, parts, expires_at: self.latest_expiry(now) }, metadata, blobs).await
@@ -123,10 +126,10 @@ impl BatchService {
     ///
     /// # Errors
     /// The same as [`Self::submit`].
-    pub async fn track<K: BatchKind>(&self, context: &RequestContext, job_id: i64) -> Result<Batch, BatchError> {
+    pub async fn track<K: BatchKind>(&self, context: &CallContext, job_id: i64) -> Result<Batch, BatchError> {
         let now = self.prepare().await?;
-        let header = BatchHeader::new(K::KIND, context.organisation.ukprn(), 1, now).tracked();
-        let batch = Batch { id: BatchId::new(), header, parts: vec![Part::tracking(job_id, now)], expires_at: self.latest_expiry(now) };
+        let header = BatchHeader::new(K::KIND, context.organisation.ukprn(), 1, now).adopted();
+        let batch = Batch { id: BatchId::new(), header, parts: vec![Part::adopted(job_id, now)], expires_at: self.latest_expiry(now) };
         self.accept(batch, &BatchMetadata::submitted_by(context), Vec::new()).await
     }
 
@@ -134,13 +137,13 @@ impl BatchService {
     ///
     /// # Errors
     /// Returns [`BatchError`] if the store fails or an encryption key is missing.
-    pub async fn find(&self, kind: KindTag, context: &RequestContext, id: BatchId) -> Result<Option<Batch>, BatchError> {
+    pub async fn find(&self, kind: KindTag, context: &CallContext, id: BatchId) -> Result<Option<Batch>, BatchError> {
         self.verify_encryption_keys().await?;
         let batch = self.repository.load(id).await?;
         let batch = batch.filter(|batch| batch.header.kind == kind && batch.header.belongs_to(context.organisation.ukprn()));
-        if let Some(overdue) = batch.as_ref().filter(|batch| self.is_overdue(batch)) {
-            // Its queue entry may be lost. Waking a batch once too often has no side effect.
-            self.repository.wake(overdue.id).await?;
+        if let Some(lost) = batch.as_ref().filter(|batch| self.is_queue_entry_lost(batch)) {
+            // Waking a batch once too often has no side effect.
+            self.repository.wake(lost.id).await?;
         }
         Ok(batch)
     }
@@ -172,7 +175,7 @@ impl BatchService {
     pub async fn list(
         &self,
         kind: KindTag,
-        context: &RequestContext,
+        context: &CallContext,
         mut after: Option<BatchId>,
         limit: usize,
     ) -> Result<BatchPage, BatchError> {
@@ -229,19 +232,19 @@ impl BatchService {
         now.after(self.settings.tracking_timeout).after(self.settings.retention).after(maintenance)
     }
 
-    async fn accept(&self, batch: Batch, metadata: &BatchMetadata, mut blobs: Vec<(PartBlob, Vec<u8>)>) -> Result<Batch, BatchError> {
-        let json = serde_json::to_vec(metadata).map_err(|_| BatchError::Unreadable("metadata"))?;
-        blobs.push(self.cipher.encrypt(batch.id, PartBlob::Metadata, &json)?);
+    async fn accept(&self, batch: Batch, metadata: &BatchMetadata, mut blobs: Vec<(BlobName, Vec<u8>)>) -> Result<Batch, BatchError> {
+        let json = serde_json::to_vec(metadata).map_err(|_| BatchError::Malformed("metadata"))?;
+        blobs.push(self.cipher.encrypt(batch.id, BlobName::Metadata, &json)?);
         let new = NewBatch { batch, blobs };
         self.repository.create(&new).await?;
         let Batch { id, header, .. } = &new.batch;
-        tracing::info!(batch = %id, kind = header.kind.name(), parts = header.part_count, tracked = header.tracked, "batch accepted");
+        tracing::info!(batch = %id, kind = header.kind.name(), parts = header.part_count, tracked = header.adopted, "batch accepted");
         self.new_work.notify_one();
         Ok(new.batch)
     }
 
-    /// Returns `true` if the batch is overdue (its queue entry may be lost).
-    fn is_overdue(&self, batch: &Batch) -> bool {
-        batch.next_due_at().is_some_and(|due_at| EpochMillis::now().since(due_at) > OVERDUE_GRACE + self.settings.lease)
+    /// Returns `true` if the batch has been due for so long that its queue entry seems to be lost.
+    fn is_queue_entry_lost(&self, batch: &Batch) -> bool {
+        batch.next_due_at().is_some_and(|due_at| EpochMillis::now().since(due_at) > QUEUE_ENTRY_GRACE + self.settings.lease)
     }
 }

@@ -1,4 +1,4 @@
-//! Limits and intervals of batches.
+//! Settings of batches. Most have a setting in the configuration file; the others have their defaults always.
 
 use std::time::Duration;
 
@@ -17,17 +17,17 @@ pub struct BatchSettings {
     pub retention: Duration,
     /// Time between the submission of a part and the first poll.
     pub initial_poll_interval: Duration,
-    /// Maximum time between two polls of a part.
+    /// Maximum time between two polls of a part, plus up to a sixth: delays vary at random.
     pub max_poll_interval: Duration,
     /// Time after which another worker may take over a batch whose worker no longer renews its lease.
     pub lease: Duration,
-    /// Time between two claims of an idle worker.
+    /// Time between two claims of an idle worker. Not in the configuration file.
     pub idle_poll_interval: Duration,
     /// Maximum number of parts that a replica sends or polls at the same time.
     pub max_concurrent_parts: usize,
-    /// The same limit for each organisation.
+    /// The same limit for each organisation. It also limits the organisation's batches that a replica works on at the same time.
     pub max_concurrent_parts_per_organisation: usize,
-    /// Maximum number of batches that a replica works on at the same time.
+    /// Maximum number of batches that a replica works on at the same time. Not in the configuration file.
     pub max_concurrent_batches: usize,
     /// Announced maintenance of LRS.
     pub maintenance: Vec<MaintenanceWindow>,

@@ -6,9 +6,9 @@ use crate::batches::batch_kind::BatchKind;
 use crate::batches::blob_cipher::{BlobCipher, EncryptedBlob};
 use crate::batches::error::BatchError;
 use crate::batches::metadata::BatchMetadata;
-use crate::batches::model::{Batch, BatchId, PartBlob};
+use crate::batches::model::{Batch, BatchId, BlobName};
 use crate::batches::service::BatchService;
-use crate::organisations::{Organisation, RequestContext};
+use crate::organisations::{CallContext, Organisation};
 use crate::schema::deserialize::from_json;
 
 /// Number of records from which decryption and parsing run on the blocking pool.
@@ -16,9 +16,9 @@ const OFFLOAD_THRESHOLD: u32 = 1_000;
 
 impl BatchService {
     /// Returns a batch's metadata, or the metadata of a part's resubmission.
-    pub(super) async fn metadata(&self, id: BatchId, blob: PartBlob) -> Result<BatchMetadata, BatchError> {
-        let encrypted = self.encrypted_blob(id, blob).await?.ok_or(BatchError::Unreadable("batch without metadata"))?;
-        from_json(&encrypted.decrypt(&self.cipher)?).map_err(|_| BatchError::Unreadable("metadata"))
+    pub(super) async fn metadata(&self, id: BatchId, name: BlobName) -> Result<BatchMetadata, BatchError> {
+        let encrypted = self.encrypted_blob(id, name).await?.ok_or(BatchError::Malformed("batch without metadata"))?;
+        from_json(&encrypted.decrypt(&self.cipher)?).map_err(|_| BatchError::Malformed("metadata"))
     }
 
     /// Returns the request context for calls about a part: the submitter's, or that of the caller who resubmitted the part.
@@ -28,35 +28,35 @@ impl BatchService {
         batch: &Batch,
         number: u32,
         metadata: &BatchMetadata,
-    ) -> Result<RequestContext, BatchError> {
+    ) -> Result<CallContext, BatchError> {
         let resubmission;
         let metadata = if batch.part(number).is_some_and(|part| part.resubmitted) {
-            resubmission = self.metadata(batch.id, PartBlob::ResubmittedBy(number)).await?;
+            resubmission = self.metadata(batch.id, BlobName::ResubmittedBy(number)).await?;
             &resubmission
         } else {
             metadata
         };
-        Ok(RequestContext {
+        Ok(CallContext {
             organisation: Arc::clone(organisation),
             user: metadata.user.clone(),
-            client_identity: Arc::new(metadata.client_identity(batch.id, number)),
+            origin: Arc::new(metadata.origin(batch.id, number)),
         })
     }
 
     /// Returns a part's records; `None` if they are deleted.
     pub(super) async fn records<K: BatchKind>(&self, batch: &Batch, number: u32) -> Result<Option<Vec<K::Record>>, BatchError> {
-        let Some(encrypted) = self.encrypted_blob(batch.id, PartBlob::Records(number)).await? else { return Ok(None) };
+        let Some(encrypted) = self.encrypted_blob(batch.id, BlobName::Records(number)).await? else { return Ok(None) };
         let record_count = batch.part(number).map_or(0, |part| part.record_count);
         let read = move |cipher: &BlobCipher| {
-            let records: Vec<K::Record> = from_json(&encrypted.decrypt(cipher)?).map_err(|_| BatchError::Unreadable("records"))?;
-            if records.len() == record_count as usize { Ok(records) } else { Err(BatchError::Unreadable("number of records")) }
+            let records: Vec<K::Record> = from_json(&encrypted.decrypt(cipher)?).map_err(|_| BatchError::Malformed("records"))?;
+            if records.len() == record_count as usize { Ok(records) } else { Err(BatchError::Malformed("number of records")) }
         };
         self.spawn_blocking_if_large(record_count, read).await.map(Some)
     }
 
-    pub(super) async fn encrypted_blob(&self, id: BatchId, blob: PartBlob) -> Result<Option<EncryptedBlob>, BatchError> {
-        let bytes = self.repository.load_blob(id, blob).await?;
-        Ok(bytes.map(|bytes| EncryptedBlob { id, blob, bytes }))
+    pub(super) async fn encrypted_blob(&self, id: BatchId, name: BlobName) -> Result<Option<EncryptedBlob>, BatchError> {
+        let bytes = self.repository.load_blob(id, name).await?;
+        Ok(bytes.map(|bytes| EncryptedBlob { id, name, bytes }))
     }
 
     /// Runs on the blocking pool when the batch is large.
@@ -69,6 +69,6 @@ impl BatchService {
             return work(&self.cipher);
         }
         let cipher = self.cipher.clone();
-        tokio::task::spawn_blocking(move || work(&cipher)).await.map_err(|_| BatchError::Unreadable("records: the reader panicked"))?
+        tokio::task::spawn_blocking(move || work(&cipher)).await.map_err(|_| BatchError::Malformed("records: the reader panicked"))?
     }
 }

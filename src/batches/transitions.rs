@@ -1,4 +1,4 @@
-//! The state machine of a part. Pure: each function takes a part and an event, and returns the changed part.
+//! The state machine of a part. Each function takes a part and an event, and returns the changed part. None has side effects.
 //!
 //! | from | to | when |
 //! |---|---|---|
@@ -7,6 +7,7 @@
 //! | sending | submitted | LRS created a job |
 //! | sending | waiting | LRS did not execute the request and a retry can succeed; or its response was lost and the batch is repeatable |
 //! | sending | unconfirmed | LRS's response was lost, and the batch is not repeatable or too many responses were lost already |
+//! | sending | unconfirmed | LRS reported an undocumented error, and the batch is not repeatable |
 //! | sending | failed | LRS rejected the part |
 //! | submitted | submitted | LRS is still processing the job, or the poll failed |
 //! | submitted | complete | LRS returned the results |
@@ -24,15 +25,15 @@ use crate::batches::batch_kind::{JobProgress, SubmitResponse};
 use crate::batches::model::{EpochMillis, Part, PartReason, PartState};
 use crate::batches::settings::BatchSettings;
 use crate::lrs::LrsError;
-use crate::lrs::codes::LrsCode;
 use crate::lrs::maintenance::maintenance_duration;
+use crate::lrs::response_codes::LrsCode;
 
 /// Time after submission for which an unknown job is tolerated: LRS may not have registered it yet.
 const UNKNOWN_JOB_GRACE: Duration = Duration::from_secs(15 * 60);
 /// Number of consecutive polls in which LRS must not know a job before the part fails.
 const MIN_UNKNOWN_JOB_POLLS: u32 = 3;
 /// Number of lost responses after which a part is no longer sent automatically. LRS may create a job each time.
-const MAX_LOST_ANSWERS: u32 = 5;
+const MAX_LOST_RESPONSES: u32 = 5;
 /// Delay before the first retry. Each further delay is twice as long.
 const INITIAL_RETRY_DELAY: Duration = Duration::from_secs(2);
 
@@ -46,7 +47,7 @@ pub struct TransitionContext<'a> {
     /// `true` if sending the part twice has no side effect.
     pub repeatable: bool,
     /// `true` for jobs adopted with `track`.
-    pub tracked: bool,
+    pub adopted: bool,
 }
 
 impl TransitionContext<'_> {
@@ -63,8 +64,8 @@ impl TransitionContext<'_> {
     }
 
     /// Returns the part after its worker stopped while sending it.
-    pub fn abandoned(&self, part: &Part) -> Part {
-        self.answer_lost(part, PartReason::AnswerLost, None)
+    pub fn interrupted(&self, part: &Part) -> Part {
+        self.response_lost(part, PartReason::ResponseLost, None)
     }
 
     /// Returns the part after LRS has responded to the submission, or the call has failed.
@@ -83,8 +84,8 @@ impl TransitionContext<'_> {
             },
             Ok(SubmitResponse { job_id: None, lrs_code }) => self.failed(part, PartReason::LrsRejected, lrs_code.as_ref()),
             Err(error) if !error.is_not_executed() && (error.is_transient() || !self.repeatable) => {
-                let reason = if error.is_transient() { PartReason::AnswerLost } else { reason_of(error) };
-                self.answer_lost(part, reason, error.lrs_code())
+                let reason = if error.is_transient() { PartReason::ResponseLost } else { reason_of(error) };
+                self.response_lost(part, reason, error.lrs_code())
             }
             Err(error) if error.is_transient() => {
                 let retried = self.retry_later(part, reason_of(error), error.lrs_code());
@@ -107,10 +108,10 @@ impl TransitionContext<'_> {
             JobProgress::Done => Part { state: PartState::Complete, updated_at: self.now, ..polled },
             JobProgress::Failed => failed(PartReason::JobFailed),
             JobProgress::Working => polled,
-            JobProgress::Unknown => {
+            JobProgress::NoSuchJob => {
                 let unknown_polls = if part.reason == Some(PartReason::JobUnknown) { part.failed_attempts + 1 } else { 1 };
-                let is_overdue = self.time_since_submission(part) >= UNKNOWN_JOB_GRACE;
-                if self.tracked || (is_overdue && unknown_polls >= MIN_UNKNOWN_JOB_POLLS) {
+                let is_past_grace = self.time_since_submission(part) >= UNKNOWN_JOB_GRACE;
+                if self.adopted || (is_past_grace && unknown_polls >= MIN_UNKNOWN_JOB_POLLS) {
                     return failed(PartReason::JobUnknown);
                 }
                 Part { reason: Some(PartReason::JobUnknown), failed_attempts: unknown_polls, ..polled }
@@ -120,10 +121,10 @@ impl TransitionContext<'_> {
 
     /// Returns the part after a poll has failed.
     ///
-    /// A permanent error fails only a tracked job, which may not exist. A job that LRS created for the gateway is polled until the
+    /// A permanent error fails only an adopted job, which may not exist. A job that LRS created for the gateway is polled until the
     /// tracking timeout.
     pub fn after_failed_poll(&self, part: &Part, error: &LrsError) -> Part {
-        if self.tracked && !error.is_transient() {
+        if self.adopted && !error.is_transient() {
             return self.failed(part, reason_of(error), error.lrs_code());
         }
         let lrs_code = storable(error.lrs_code()).or_else(|| part.lrs_code.clone());
@@ -132,8 +133,8 @@ impl TransitionContext<'_> {
 
     /// Returns `true` if the tracking timeout has passed. Announced maintenance does not count.
     pub fn is_timed_out(&self, part: &Part) -> bool {
-        let maintenance = maintenance_duration(&self.settings.maintenance, part.tracked_since.timestamp(), self.now.timestamp());
-        self.now.since(part.tracked_since) >= self.settings.tracking_timeout + maintenance
+        let maintenance = maintenance_duration(&self.settings.maintenance, part.tracking_started_at.timestamp(), self.now.timestamp());
+        self.now.since(part.tracking_started_at) >= self.settings.tracking_timeout + maintenance
     }
 
     /// Returns the part after the tracking timeout.
@@ -151,9 +152,9 @@ impl TransitionContext<'_> {
     }
 
     /// Handles a lost response. LRS may have executed the request, so the part is sent again only if that has no side effect.
-    fn answer_lost(&self, part: &Part, reason: PartReason, code: Option<&LrsCode>) -> Part {
-        let part = &Part { lost_answers: part.lost_answers.saturating_add(1), ..part.clone() };
-        if self.repeatable && part.lost_answers < MAX_LOST_ANSWERS {
+    fn response_lost(&self, part: &Part, reason: PartReason, code: Option<&LrsCode>) -> Part {
+        let part = &Part { lost_responses: part.lost_responses.saturating_add(1), ..part.clone() };
+        if self.repeatable && part.lost_responses < MAX_LOST_RESPONSES {
             return self.retry_later(part, reason, code);
         }
         Part { state: PartState::Unconfirmed, reason: Some(reason), lrs_code: storable(code), updated_at: self.now, ..part.clone() }
@@ -182,7 +183,7 @@ impl TransitionContext<'_> {
     }
 
     fn time_since_submission(&self, part: &Part) -> Duration {
-        self.now.since(part.submitted_at.unwrap_or(part.tracked_since))
+        self.now.since(part.submitted_at.unwrap_or(part.tracking_started_at))
     }
 }
 
@@ -193,9 +194,9 @@ pub fn resubmitted(part: &Part, now: EpochMillis) -> Part {
         reason: None,
         due_at: now,
         updated_at: now,
-        tracked_since: now,
+        tracking_started_at: now,
         failed_attempts: 0,
-        lost_answers: 0,
+        lost_responses: 0,
         resubmitted: true,
         ..part.clone()
     }
@@ -231,7 +232,7 @@ const fn reason_of(error: &LrsError) -> PartReason {
         | LrsError::InvalidResponse(_)
         | LrsError::InconsistentResponse(_)
         | LrsError::UnexpectedHttpResponse { .. }
-        | LrsError::ResponseTooLarge => PartReason::AnswerLost,
+        | LrsError::ResponseTooLarge => PartReason::ResponseLost,
     }
 }
 
@@ -243,7 +244,7 @@ mod tests {
     const NOW: EpochMillis = EpochMillis(1_700_000_000_000);
 
     fn context(settings: &BatchSettings, repeatable: bool) -> TransitionContext<'_> {
-        TransitionContext { now: NOW, settings, repeatable, tracked: false }
+        TransitionContext { now: NOW, settings, repeatable, adopted: false }
     }
 
     fn sending_part() -> Part {
@@ -261,12 +262,16 @@ mod tests {
             LrsError::IntermediaryMaintenance,
         ] {
             let not_repeatable = context(&settings, false).after_send(&sending_part(), Err(&error));
-            assert_eq!((not_repeatable.state, not_repeatable.reason), (PartState::Unconfirmed, Some(PartReason::AnswerLost)), "{error:?}");
+            assert_eq!(
+                (not_repeatable.state, not_repeatable.reason),
+                (PartState::Unconfirmed, Some(PartReason::ResponseLost)),
+                "{error:?}"
+            );
             let repeatable = context(&settings, true).after_send(&sending_part(), Err(&error));
             assert!(repeatable.state == PartState::Waiting && repeatable.due_at > NOW, "{error:?}");
         }
-        assert_eq!(context(&settings, false).abandoned(&sending_part()).state, PartState::Unconfirmed);
-        assert_eq!(context(&settings, true).abandoned(&sending_part()).state, PartState::Waiting);
+        assert_eq!(context(&settings, false).interrupted(&sending_part()).state, PartState::Unconfirmed);
+        assert_eq!(context(&settings, true).interrupted(&sending_part()).state, PartState::Waiting);
     }
 
     #[test]
@@ -343,18 +348,18 @@ mod tests {
         let settings = BatchSettings::default();
         let submitted = context(&settings, false).after_send(&sending_part(), Ok(&SubmitResponse { lrs_code: None, job_id: Some(7) }));
         let code = LrsCode::new("WSRC0018");
-        let polled = |part: &Part, seconds, tracked, progress| {
-            let context = TransitionContext { now: NOW.after(Duration::from_secs(seconds)), tracked, ..context(&settings, false) };
+        let polled = |part: &Part, seconds, adopted, progress| {
+            let context = TransitionContext { now: NOW.after(Duration::from_secs(seconds)), adopted, ..context(&settings, false) };
             context.after_poll(part, progress, Some(&code))
         };
-        let unknown = |part: &Part, seconds| polled(part, seconds, false, JobProgress::Unknown);
+        let unknown = |part: &Part, seconds| polled(part, seconds, false, JobProgress::NoSuchJob);
         let early = unknown(&unknown(&unknown(&submitted, 20), 40), 60);
         assert_eq!((early.state, early.reason), (PartState::Submitted, Some(PartReason::JobUnknown)));
         assert_eq!(unknown(&early, 1000).state, PartState::Failed);
         assert_eq!(unknown(&submitted, 1000).state, PartState::Submitted, "once is not enough");
         let known_in_between = polled(&early, 900, false, JobProgress::Working);
         assert_eq!(unknown(&known_in_between, 1000).state, PartState::Submitted, "the count starts again");
-        assert_eq!(polled(&submitted, 1, true, JobProgress::Unknown).state, PartState::Failed, "a tracked job gets no grace");
+        assert_eq!(polled(&submitted, 1, true, JobProgress::NoSuchJob).state, PartState::Failed, "an adopted job gets no grace");
     }
 
     #[test]

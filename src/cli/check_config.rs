@@ -1,4 +1,4 @@
-//! `check-config`: every problem of a configuration.
+//! `check-config`: every error of a configuration, and remarks, such as when certificates expire.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -7,64 +7,65 @@ use crate::batches::BatchError;
 use crate::cli::command::{CommandResult, block_on};
 use crate::cli::connection_check::check_connection;
 use crate::cli::serve::UNKNOWN_ENCRYPTION_KEY;
-use crate::config::Config;
+use crate::config::GatewayParts;
 use crate::domain::Ukprn;
-use crate::organisations::{Organisation, OrganisationRegistry};
+use crate::organisations::{LoadReport, Organisation, OrganisationRegistry};
 use crate::schema::Scalar as _;
-use crate::storage::encryption::DecryptError;
+use crate::storage::encryption::CipherError;
 
 /// Name that stands for every organisation in `--connect`.
 const ALL_ORGANISATIONS: &str = "all";
 
 /// Checks a configuration, its issuers' keys and its store. Then connects to LRS as each organisation in `connect`.
 pub fn run(path: &Path, connect: &[String]) -> CommandResult {
-    let mut config = Config::load(path)?;
-    let mut problems: Vec<String> = config.tls_problem.take().into_iter().collect();
-    problems.append(&mut config.organisation_problems);
-    check_issuers(&mut config, &mut problems);
-    check_store(&mut config, &mut problems);
-    if problems.is_empty() {
-        println!("{}: no problem found, {} organisations", path.display(), config.registry.len());
-        for remark in &config.remarks {
-            println!("{remark}");
-        }
+    let parts = GatewayParts::load(path)?;
+    let LoadReport { errors: organisation_errors, warnings, remarks: organisation_remarks } = &parts.organisation_report;
+    let mut errors: Vec<String> = parts.tls_error.iter().chain(organisation_errors).chain(warnings).cloned().collect();
+    let mut remarks: Vec<String> = parts.tls_remark.iter().chain(organisation_remarks).cloned().collect();
+    check_issuers(&parts, &mut errors, &mut remarks);
+    check_store(&parts, &mut errors, &mut remarks);
+    if errors.is_empty() {
+        println!("{}: no error found, {} organisations", path.display(), parts.registry.len());
     }
-    // Other problems do not stop the connection check: it can still work for some organisations.
+    for remark in &remarks {
+        println!("{remark}");
+    }
+    // Other errors do not stop the connection check: it can still work for some organisations.
     for name in connect {
-        check_connections(name, &config, &mut problems);
+        check_connections(name, &parts, &mut errors);
     }
-    if problems.is_empty() { Ok(()) } else { Err(problems) }
+    if errors.is_empty() { Ok(()) } else { Err(errors) }
 }
 
-fn check_issuers(config: &mut Config, problems: &mut Vec<String>) {
-    for (number, issuer, keys) in block_on(config.verifier.fetch_key_sets()) {
+fn check_issuers(parts: &GatewayParts, errors: &mut Vec<String>, remarks: &mut Vec<String>) {
+    for (number, issuer, keys) in block_on(parts.verifier.fetch_key_sets()) {
         match keys {
-            Ok(count) => config.remarks.push(format!("issuer {issuer}: {count} keys")),
-            Err(problem) => problems.push(format!("auth.issuers.{number}.jwks_url: {problem}")),
+            Ok(count) => remarks.push(format!("issuer {issuer}: {count} keys")),
+            Err(error) => errors.push(format!("auth.issuers.{number}.jwks_url: {error}")),
         }
     }
 }
 
-fn check_store(config: &mut Config, problems: &mut Vec<String>) {
-    if config.storage.redis.is_none() {
+fn check_store(parts: &GatewayParts, errors: &mut Vec<String>, remarks: &mut Vec<String>) {
+    if parts.storage.redis.is_none() {
         return;
     }
-    match block_on(config.batches.inspect_encryption_keys()) {
-        Ok(()) => config.remarks.push("store: Redis is available, and the encryption keys match".into()),
-        Err(BatchError::Undecryptable(DecryptError::UnknownKey)) => problems.push(UNKNOWN_ENCRYPTION_KEY.into()),
-        Err(error) => problems.push(format!("store.redis_url: {error}")),
+    match block_on(parts.batches.inspect_encryption_keys()) {
+        Ok(()) => remarks.push("store: Redis is available, and the encryption keys match".into()),
+        Err(BatchError::Cipher(CipherError::UnknownKey)) => errors.push(UNKNOWN_ENCRYPTION_KEY.into()),
+        Err(error) => errors.push(format!("store.redis_url: {error}")),
     }
 }
 
-fn check_connections(name: &str, config: &Config, problems: &mut Vec<String>) {
-    let organisations = find_organisations(name, &config.registry);
+fn check_connections(name: &str, parts: &GatewayParts, errors: &mut Vec<String>) {
+    let organisations = find_organisations(name, &parts.registry);
     if organisations.is_empty() {
-        problems.push(format!("--connect {name}: no usable organisation found"));
+        errors.push(format!("--connect {name}: no usable organisation found"));
     }
     for organisation in organisations {
-        match block_on(check_connection(&config.lrs, &organisation)) {
+        match block_on(check_connection(&parts.lrs, &organisation)) {
             Ok(report) => println!("{report}"),
-            Err(problem) => problems.push(problem),
+            Err(error) => errors.push(error),
         }
     }
 }

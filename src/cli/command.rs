@@ -1,6 +1,6 @@
 //! What every command shares: its result, and a runtime for asynchronous work.
 
-/// Result of a command: every problem, to be printed one per line.
+/// Result of a command: every error, to be printed one per line.
 pub type CommandResult = Result<(), Vec<String>>;
 
 /// Runs a future on a new runtime in this thread.

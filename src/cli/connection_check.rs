@@ -17,7 +17,7 @@ use crate::organisations::Organisation;
 /// Number of bytes of a response that are searched for IIS' error codes.
 const MAX_PAGE_BYTES: usize = 64 * 1024;
 
-/// Problem of an LRS that requests the client certificate by renegotiation, with its solution.
+/// Text about an LRS that requests the client certificate by renegotiation, with its solution.
 const RENEGOTIATION: &str = if cfg!(feature = "native-tls") {
     "LRS requests the client certificate by renegotiation of TLS 1.2. The default TLS backend cannot do this. Set \
      lrs.tls_backend = \"native\""
@@ -29,7 +29,7 @@ const RENEGOTIATION: &str = if cfg!(feature = "native-tls") {
 /// Connects to LRS as an organisation, and returns a report of the result.
 ///
 /// # Errors
-/// Returns the problem and its solution if the organisation cannot connect.
+/// Returns the error and its solution if the organisation cannot connect.
 pub async fn check_connection(lrs: &Lrs, organisation: &Organisation) -> Result<String, String> {
     let address = lrs.service_url(Service::Learner);
     let report = |text: String| format!("organisation {}: {address}: {text}", organisation.ukprn());
@@ -48,8 +48,8 @@ pub async fn check_connection(lrs: &Lrs, organisation: &Organisation) -> Result<
         return Err(report(RENEGOTIATION.into()));
     }
     let (status, page) = result.map_err(report)?;
-    if let Some(problem) = explain_iis_error(status, &page) {
-        return Err(report(format!("TLS works, but LRS's web server {problem} (HTTP status {status})")));
+    if let Some(error) = explain_iis_error(status, &page) {
+        return Err(report(format!("TLS works, but LRS's web server {error} (HTTP status {status})")));
     }
     let connection = if url.scheme() == "https" { "connected, TLS works" } else { "connected, without TLS" };
     let remark = if matches!(status, 401 | 403) { ": LRS may not know this certificate" } else { "" };

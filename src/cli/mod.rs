@@ -60,7 +60,7 @@ enum Command {
         #[arg(long)]
         check: bool,
     },
-    /// Check a configuration: report every problem, the expiry of certificates, and whether issuers' keys can be fetched
+    /// Check a configuration: report every error, the expiry of certificates, and whether issuers' keys can be fetched
     CheckConfig {
         /// Configuration file (TOML)
         #[arg(long, env = "LRS_GATEWAY_CONFIG")]
@@ -95,7 +95,7 @@ enum Command {
     },
 }
 
-/// Runs the command of the command line. Prints problems on standard error, one per line, and then returns exit code 1.
+/// Runs the command of the command line. Prints errors on standard error, one per line, and then returns exit code 1.
 pub fn run() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Serve { config } => serve::run(&config),
@@ -112,9 +112,9 @@ pub fn run() -> ExitCode {
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
-        Err(problems) => {
-            for problem in problems {
-                eprintln!("error: {problem}");
+        Err(errors) => {
+            for error in errors {
+                eprintln!("error: {error}");
             }
             ExitCode::FAILURE
         }

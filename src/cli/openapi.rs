@@ -21,6 +21,6 @@ pub fn check() -> CommandResult {
         let matches = std::fs::read_to_string(&path).is_ok_and(|text| text == *expected);
         (!matches).then(|| format!("{} differs from the code. Run `make openapi` and commit the result", path.display()))
     };
-    let problems: Vec<String> = documents.iter().filter_map(difference).collect();
-    if problems.is_empty() { Ok(()) } else { Err(problems) }
+    let errors: Vec<String> = documents.iter().filter_map(difference).collect();
+    if errors.is_empty() { Ok(()) } else { Err(errors) }
 }

@@ -9,69 +9,66 @@ use actix_web::rt::spawn;
 use actix_web::web::Data;
 
 use crate::app::AppState;
-use crate::app::health::Readiness;
+use crate::app::readiness::Readiness;
 use crate::batches::BatchError;
 use crate::batches::worker::WorkerHandle;
 use crate::cli::command::{CommandResult, block_on};
-use crate::config::Config;
+use crate::config::GatewayParts;
 use crate::observability::logging;
 use crate::observability::metrics::Metrics;
 use crate::server::certificate::ServerCertificate;
 use crate::server::connection_limits::ConnectionLimits;
 use crate::server::shutdown::shutdown_signal;
 use crate::server::{self, ServerOptions};
-use crate::storage::encryption::DecryptError;
+use crate::storage::encryption::CipherError;
 
-/// Problem of a store that was written with a key that is not in the key file. To go on would mix records of two keys, and no gateway could
-/// read them all.
+/// Error if the store was written with a key that is not in the key file. The gateway does not start: it would write records with another
+/// key, and no gateway could read them all.
 pub const UNKNOWN_ENCRYPTION_KEY: &str = "store.encryption_key_file: the store was written with another key. Add that key to the file, \
     after the new one. If the stored data can be lost, delete the key `<store.key_prefix>:shared` in Redis instead";
 
 /// Runs the gateway.
 pub fn run(config: &Path) -> CommandResult {
     let trace_exporter = logging::init("info");
-    let config = Config::load(config)?;
-    for problem in &config.organisation_problems {
-        tracing::error!(problem, "organisation problem: run check-config to list every problem");
+    let parts = GatewayParts::load(config)?;
+    parts.organisation_report.log();
+    if let Some(error) = &parts.tls_error {
+        tracing::error!(error, "server certificate not valid: clients will refuse to connect");
     }
-    if let Some(problem) = &config.tls_problem {
-        tracing::error!(problem, "server certificate not valid: clients will refuse to connect");
-    }
-    let result = block_on(serve(config));
+    let result = block_on(serve(parts));
     trace_exporter.shutdown();
     result
 }
 
-async fn serve(config: Config) -> CommandResult {
-    let organisations = config.registry.len();
-    let audit = config.audit.start();
-    let lrs = config.lrs.with_audit(audit.clone());
-    let state = AppState::new(config.verifier, config.registry, lrs, config.batches, config.rate_limits, &config.storage);
+async fn serve(parts: GatewayParts) -> CommandResult {
+    let organisations = parts.registry.len();
+    let audit = parts.audit.start();
+    let lrs = parts.lrs.with_audit(audit.clone());
+    let state = AppState::new(parts.verifier, parts.registry, lrs, parts.batches, parts.rate_limits, &parts.storage);
     verify_store(&state).await?;
     let worker = state.batch_worker();
-    spawn(config.organisation_watcher.watch(state.registry.clone().into_inner()));
+    spawn(parts.organisation_watcher.watch(state.registry.clone().into_inner()));
     state.verifier.refresh_keys_periodically();
-    let tls = config.tls.as_ref().map(ServerCertificate::server_config).transpose().map_err(|problem| vec![problem])?;
-    if let Some(certificate) = config.tls {
+    let tls = parts.tls.as_ref().map(ServerCertificate::server_config).transpose().map_err(|error| vec![error])?;
+    if let Some(certificate) = parts.tls {
         spawn(certificate.watch());
     }
-    let connection_limits = ConnectionLimits { max_connections: config.max_connections, ..ConnectionLimits::default() };
-    let options = ServerOptions { workers: config.workers, tls, cors: config.cors, connection_limits };
-    let metrics = Metrics::install().map_err(|problem| vec![problem])?;
+    let connection_limits = ConnectionLimits { max_connections: parts.max_connections, ..ConnectionLimits::default() };
+    let options = ServerOptions { workers: parts.workers, tls, cors: parts.cors, connection_limits };
+    let metrics = Metrics::install().map_err(|error| vec![error])?;
     spawn(metrics.clone().run_upkeep());
     let readiness = state.readiness.clone();
     let max_request_duration = state.max_request_duration();
-    let admin =
-        server::bind_admin(config.admin_listen, state.clone(), metrics).map_err(|error| bind_problem(config.admin_listen, &error))?;
-    let api = server::bind(config.listen, options, state).map_err(|error| bind_problem(config.listen, &error))?;
-    if config.storage.redis.is_none() {
+    let admin = server::bind_admin(parts.admin_listen, state.clone(), metrics).map_err(|error| bind_error(parts.admin_listen, &error))?;
+    let api = server::bind(parts.listen, options, state).map_err(|error| bind_error(parts.listen, &error))?;
+    if parts.storage.redis.is_none() {
         tracing::warn!("batches kept in memory: they are lost when this process ends. Set store.redis_url to keep them");
     }
     let signal = shutdown_signal();
-    tracing::info!(api = %api.address, admin = %admin.address, organisations, store = config.storage.backend_name(), "serving");
+    tracing::info!(api = %api.address, admin = %admin.address, organisations, store = parts.storage.backend_name(), "serving");
     let shutdown = GracefulShutdown {
         readiness,
-        drain: config.drain,
+        drain: parts.drain,
         worker: worker.start(),
         max_request_duration,
         api: api.server.handle(),
@@ -87,11 +84,11 @@ async fn serve(config: Config) -> CommandResult {
     Ok(())
 }
 
-/// Checks the store and its encryption keys. A store that is away is no reason not to start: the gateway answers calls without it.
+/// Checks the store and its encryption keys. The gateway starts even if the store is unavailable: it answers single calls without it.
 async fn verify_store(state: &AppState) -> CommandResult {
     match state.batches.verify_encryption_keys().await {
         Ok(()) => Ok(()),
-        Err(BatchError::Undecryptable(DecryptError::UnknownKey)) => Err(vec![UNKNOWN_ENCRYPTION_KEY.into()]),
+        Err(BatchError::Cipher(CipherError::UnknownKey)) => Err(vec![UNKNOWN_ENCRYPTION_KEY.into()]),
         Err(error) => {
             tracing::error!(%error, "store unavailable: batches are not accepted until it is available");
             Ok(())
@@ -99,14 +96,14 @@ async fn verify_store(state: &AppState) -> CommandResult {
     }
 }
 
-fn bind_problem(address: SocketAddr, error: &std::io::Error) -> Vec<String> {
+fn bind_error(address: SocketAddr, error: &std::io::Error) -> Vec<String> {
     vec![format!("{address}: {error}")]
 }
 
 /// The parts of the gateway that take part in a graceful shutdown.
 struct GracefulShutdown {
     readiness: Data<Readiness>,
-    /// Time in which the gateway still takes requests, but is no longer ready.
+    /// Time after the shutdown request in which the gateway still takes requests, but is no longer ready.
     drain: Duration,
     worker: WorkerHandle,
     max_request_duration: Duration,

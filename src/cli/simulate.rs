@@ -13,8 +13,8 @@ use crate::simulator::{self, SimulatorSettings, TlsFiles};
 pub fn run(config: Option<&Path>, listen: Option<SocketAddr>) -> CommandResult {
     let _trace_exporter = logging::init("info");
     let settings = config.map_or_else(|| Ok(SimulatorSettings::default()), SimulatorSettings::load)?;
-    let simulator = Data::new(settings.build_simulator().map_err(|problem| vec![problem])?);
-    let tls = settings.tls.as_ref().map(TlsFiles::server_config).transpose().map_err(|problem| vec![format!("tls: {problem}")])?;
+    let simulator = Data::new(settings.build_simulator().map_err(|error| vec![error])?);
+    let tls = settings.tls.as_ref().map(TlsFiles::server_config).transpose().map_err(|error| vec![format!("tls: {error}")])?;
     let listen = listen.unwrap_or(settings.listen);
     block_on(async {
         let learners = simulator.register().len();

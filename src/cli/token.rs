@@ -22,20 +22,20 @@ pub fn run(config: &Path, organisation: &str, user: &str, scopes: &[String], lif
     claims.insert("aud".into(), json!(issuer.audience));
     claims.insert("exp".into(), json!(Timestamp::now().as_second() + i64::from(lifetime_seconds)));
     issuer.claims.insert(&mut claims, organisation, user, &scope);
-    println!("{}", sign_token(issuer.secret.expose_secret(), &claims).map_err(|problem| vec![problem])?);
+    println!("{}", sign_token(issuer.secret.expose_secret(), &claims).map_err(|error| vec![error])?);
     Ok(())
 }
 
 fn check_arguments(organisation: &str, user: &str, scopes: &[String]) -> CommandResult {
-    let mut problems = Vec::new();
+    let mut errors = Vec::new();
     if let Err(invalid) = Ukprn::parse(organisation) {
-        problems.push(format!("--organisation {}", invalid.detail));
+        errors.push(format!("--organisation {}", invalid.detail));
     }
     if let Err(invalid) = UserName::parse(user) {
-        problems.push(format!("--user {}", invalid.detail));
+        errors.push(format!("--user {}", invalid.detail));
     }
     for unknown in scopes.iter().filter(|scope| !scope::ALL.contains(&scope.as_str())) {
-        problems.push(format!("--scope {unknown}: must be one of {}", scope::ALL.join(", ")));
+        errors.push(format!("--scope {unknown}: must be one of {}", scope::ALL.join(", ")));
     }
-    if problems.is_empty() { Ok(()) } else { Err(problems) }
+    if errors.is_empty() { Ok(()) } else { Err(errors) }
 }

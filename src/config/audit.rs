@@ -26,22 +26,22 @@ impl AuditSettings {
 /// Reads the section and its key file.
 ///
 /// # Errors
-/// Returns every problem of the key file and of the audit file.
+/// Returns every error of the key file and of the audit file.
 pub(super) fn read(section: &AuditSection, base: &Path) -> Result<AuditSettings, Vec<String>> {
-    let mut problems = Vec::new();
+    let mut errors = Vec::new();
     let keys = section.key_file.as_ref().map(|file| {
         let path = base.join(file);
-        let content = file_watch::read(&path).map_err(|problem| format!("{}: {problem}", path.display()));
+        let content = file_watch::read(&path).map_err(|error| format!("{}: {error}", path.display()));
         content.and_then(|content| KeyRing::parse(&content))
     });
-    let keys = keys.transpose().map_err(|problem| problems.push(format!("audit.key_file: {problem}"))).ok().flatten();
+    let keys = keys.transpose().map_err(|error| errors.push(format!("audit.key_file: {error}"))).ok().flatten();
     let file = section.file.as_ref().map(|file| base.join(file));
     if let Some(file) = file.as_ref().filter(|_| section.enabled) {
         // Opened now, so that a file that cannot be written stops the start, not the first call.
         if let Err(error) = file_watch::owner_only_options().create(true).append(true).open(file) {
-            problems.push(format!("audit.file: {}: cannot be written: {error}", file.display()));
+            errors.push(format!("audit.file: {}: cannot be written: {error}", file.display()));
         }
     }
     let sink = section.enabled.then(|| file.map_or(AuditSink::Stdout, AuditSink::File));
-    if problems.is_empty() { Ok(AuditSettings { sink, keys }) } else { Err(problems) }
+    if errors.is_empty() { Ok(AuditSettings { sink, keys }) } else { Err(errors) }
 }

@@ -36,11 +36,11 @@ impl DevTokenIssuer {
     /// Loads the first issuer with a shared secret from a configuration file.
     ///
     /// # Errors
-    /// Returns the problems of the file, or one problem if no issuer has a shared secret or if the secret cannot be used.
+    /// Returns the errors of the file, or one error if no issuer has a shared secret or if the secret cannot be used.
     pub fn load(path: &Path) -> Result<Self, Vec<String>> {
         let file = read_file(path)?;
-        if !file.problems.is_empty() {
-            return Err(file.problems);
+        if !file.errors.is_empty() {
+            return Err(file.errors);
         }
         let mut issuers = file.settings.auth.issuers.iter();
         let Some((section, secret_file)) = issuers.find_map(|section| Some((section, section.hmac_secret_file.as_ref()?))) else {
@@ -48,9 +48,9 @@ impl DevTokenIssuer {
                 "auth.issuers: no issuer has hmac_secret_file. Only an issuer with a shared secret can sign tokens here".into(),
             ]);
         };
-        let problem = |problem: String| vec![format!("auth.issuers: hmac_secret_file: {problem}")];
-        let secret = read_secret(&file.base.join(secret_file)).map_err(problem)?;
-        IssuerKey::from_hmac_secret(&secret).map_err(problem)?;
+        let with_setting = |error: String| vec![format!("auth.issuers: hmac_secret_file: {error}")];
+        let secret = read_secret(&file.base.join(secret_file)).map_err(with_setting)?;
+        IssuerKey::from_hmac_secret(&secret).map_err(with_setting)?;
         Ok(Self {
             issuer: section.issuer.clone(),
             audience: section.audience.clone(),
@@ -63,24 +63,24 @@ impl DevTokenIssuer {
 /// Builds the verifier for the tokens of every issuer.
 ///
 /// # Errors
-/// Returns every problem, at most one for each issuer's key.
+/// Returns every error, at most one for each issuer's key.
 pub(super) fn verifier(file: &ConfigFile, base: &Path) -> Result<Verifier, Vec<String>> {
-    let mut problems = Vec::new();
+    let mut errors = Vec::new();
     let mut issuers = Vec::new();
     let mut names = HashSet::new();
     for (number, section) in file.auth.issuers.iter().enumerate() {
         if !names.insert(section.issuer.as_str()) {
-            problems.push(format!("auth.issuers.{number}.issuer: {} is used in another section already", section.issuer));
+            errors.push(format!("auth.issuers.{number}.issuer: {} is used in another section already", section.issuer));
         }
         match issuer(section, base) {
             Ok(issuer) => issuers.push(issuer),
-            Err(problem) => problems.push(format!("auth.issuers.{number}.{problem}")),
+            Err(error) => errors.push(format!("auth.issuers.{number}.{error}")),
         }
     }
     if file.auth.issuers.is_empty() {
-        problems.push("auth.issuers: at least one [[auth.issuers]] section is required".into());
+        errors.push("auth.issuers: at least one [[auth.issuers]] section is required".into());
     }
-    if problems.is_empty() { Ok(Verifier::new(issuers)) } else { Err(problems) }
+    if errors.is_empty() { Ok(Verifier::new(issuers)) } else { Err(errors) }
 }
 
 fn issuer(section: &IssuerSection, base: &Path) -> Result<Issuer, String> {
@@ -104,25 +104,25 @@ fn issuer(section: &IssuerSection, base: &Path) -> Result<Issuer, String> {
 }
 
 fn public_key(section: &IssuerSection, path: &Path) -> Result<IssuerKey, String> {
-    let problem = |problem: String| format!("public_key_file: {}: {problem}", path.display());
+    let with_setting = |error: String| format!("public_key_file: {}: {error}", path.display());
     let algorithms = required_algorithms(section, "public_key_file")?;
-    let pem = std::fs::read(path).map_err(|error| problem(format!("cannot be read: {error}")))?;
-    IssuerKey::from_public_pem(&pem, algorithms).map_err(problem)
+    let pem = std::fs::read(path).map_err(|error| with_setting(format!("cannot be read: {error}")))?;
+    IssuerKey::from_public_pem(&pem, algorithms).map_err(with_setting)
 }
 
 fn hmac_key(section: &IssuerSection, path: &Path) -> Result<IssuerKey, String> {
     if section.algorithms.iter().any(|algorithm| *algorithm != Algorithm::HS256) {
         return Err("algorithms: with hmac_secret_file the only algorithm is HS256".into());
     }
-    let problem = |problem: String| format!("hmac_secret_file: {problem}");
-    IssuerKey::from_hmac_secret(&read_secret(path).map_err(problem)?).map_err(problem)
+    let with_setting = |error: String| format!("hmac_secret_file: {error}");
+    IssuerKey::from_hmac_secret(&read_secret(path).map_err(with_setting)?).map_err(with_setting)
 }
 
 fn jwks_key(section: &IssuerSection, url: &str, base: &Path) -> Result<IssuerKey, String> {
     if required_algorithms(section, "jwks_url")?.contains(&Algorithm::HS256) {
         return Err("algorithms: HS256 is allowed with hmac_secret_file only: published keys are not secret".into());
     }
-    let defaults = JwksSettings::for_url(jwks_url(url).map_err(|problem| format!("jwks_url: {problem}"))?);
+    let defaults = JwksSettings::for_url(jwks_url(url).map_err(|error| format!("jwks_url: {error}"))?);
     let duration = |name: &str, seconds: Option<u64>, max_seconds: u64, default: Duration| match seconds {
         None => Ok(default),
         Some(seconds) if (1..=max_seconds).contains(&seconds) => Ok(Duration::from_secs(seconds)),
@@ -136,9 +136,9 @@ fn jwks_key(section: &IssuerSection, url: &str, base: &Path) -> Result<IssuerKey
         ..defaults
     };
     let ca_file = section.jwks_ca_certificate_file.as_ref().map(|file| base.join(file));
-    let http_clients = HttpClientFactory::new(ca_file.as_deref(), JwksSettings::TIMEOUT)
-        .map_err(|problem| format!("jwks_ca_certificate_file: {problem}"))?;
-    Ok(IssuerKey::from_jwks(JwksClient::new(settings, &http_clients).map_err(|problem| format!("jwks_url: {problem}"))?))
+    let http_clients =
+        HttpClientFactory::new(ca_file.as_deref(), JwksSettings::TIMEOUT).map_err(|error| format!("jwks_ca_certificate_file: {error}"))?;
+    Ok(IssuerKey::from_jwks(JwksClient::new(settings, &http_clients).map_err(|error| format!("jwks_url: {error}"))?))
 }
 
 /// Checks the address of a JWKS.

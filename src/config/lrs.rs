@@ -15,10 +15,10 @@ use crate::schema::Scalar as _;
 /// Converts the section to settings of the LRS client.
 ///
 /// # Errors
-/// Returns the problems of LRS's address and of maintenance windows.
+/// Returns the errors of LRS's address and of maintenance windows.
 pub(super) fn lrs_settings(section: &LrsSection) -> Result<LrsSettings, Vec<String>> {
     Ok(LrsSettings {
-        base_url: base_url(section).map_err(|problem| vec![problem])?,
+        base_url: base_url(section).map_err(|error| vec![error])?,
         timeout: Duration::from_secs(section.timeout_seconds),
         batch_timeout: Duration::from_secs(section.batch_timeout_seconds),
         max_response_bytes: section.max_response_bytes,
@@ -43,7 +43,7 @@ fn base_url(section: &LrsSection) -> Result<String, String> {
             let environment = section.environment.text();
             Err(format!("lrs.base_url: is allowed with environment = \"custom\" only, not with \"{environment}\""))
         }
-        (None, Some(url)) => custom_url(url, section.allow_plain_http).map_err(|problem| format!("lrs.base_url: {problem}")),
+        (None, Some(url)) => custom_url(url, section.allow_plain_http).map_err(|error| format!("lrs.base_url: {error}")),
         (None, None) => Err("lrs.base_url: is required with environment = \"custom\"".into()),
     }
 }
@@ -83,13 +83,13 @@ const fn circuit_breaker_settings(section: &CircuitBreakerSection) -> CircuitBre
 }
 
 fn maintenance_windows(sections: &[MaintenanceSection]) -> Result<Vec<MaintenanceWindow>, Vec<String>> {
-    let (mut windows, mut problems) = (Vec::new(), Vec::new());
+    let (mut windows, mut errors) = (Vec::new(), Vec::new());
     for (number, MaintenanceSection { starts_at, ends_at, note }) in sections.iter().enumerate() {
         if ends_at.0 > starts_at.0 {
             windows.push(MaintenanceWindow { starts_at: starts_at.0, ends_at: ends_at.0, note: note.clone() });
         } else {
-            problems.push(format!("lrs.maintenance.{number}.ends_at: must be after starts_at"));
+            errors.push(format!("lrs.maintenance.{number}.ends_at: must be after starts_at"));
         }
     }
-    if problems.is_empty() { Ok(windows) } else { Err(problems) }
+    if errors.is_empty() { Ok(windows) } else { Err(errors) }
 }

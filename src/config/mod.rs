@@ -1,11 +1,10 @@
-//! Configuration: one TOML file, overridden by environment variables. Every problem is reported in the same run.
+//! Configuration: one TOML file, overridden by environment variables. Every error is reported in the same run.
 //!
-//! [`file`] declares the sections and settings, [`Config::load`] builds the parts of the gateway from them. Paths in the file are relative
-//! to the file. The environment variable `LRS_GATEWAY__SECTION__KEY` overrides the setting `key` of `[section]`. Items of a list are
-//! numbered: `LRS_GATEWAY__AUTH__ISSUERS__0__AUDIENCE`.
+//! [`file`] declares the sections and settings, [`GatewayParts::load`] checks them and builds the parts of the gateway. Paths in the file
+//! are relative to the file. The environment variable `LRS_GATEWAY__SECTION__KEY` overrides the setting `key` of `[section]`. Items of a
+//! list are numbered: `LRS_GATEWAY__AUTH__ISSUERS__0__AUDIENCE`.
 
 mod audit;
-mod environment;
 mod file;
 mod issuers;
 mod load;
@@ -15,8 +14,9 @@ mod redis;
 mod renamed;
 mod url;
 mod validate;
+mod variables;
 
 pub use audit::AuditSettings;
 pub use issuers::DevTokenIssuer;
-pub use load::Config;
+pub use load::GatewayParts;
 pub use renamed::{RENAMED_SETTINGS, RenamedSetting};

@@ -7,7 +7,7 @@ use std::time::Duration;
 use toml::{Table, Value};
 
 use crate::config::file::{ConfigFile, Environment, OPTIONAL_SECTIONS};
-use crate::config::{environment, renamed};
+use crate::config::{renamed, variables};
 use crate::lrs::http_client::HttpClientFactory;
 use crate::organisations::{OrganisationRegistry, OrganisationWatcher};
 use crate::schema::toml::{from_table_partial, read_table};
@@ -18,34 +18,34 @@ pub struct ReadFile {
     pub settings: ConfigFile,
     /// Directory of the file: paths in the file are relative to it.
     pub base: PathBuf,
-    /// Problems of single settings.
-    pub problems: Vec<String>,
+    /// Errors of single settings.
+    pub errors: Vec<String>,
 }
 
 /// Reads a configuration file and applies the environment.
 ///
 /// # Errors
-/// Returns every problem if the file cannot be read, or if too little of it is valid to check the rest.
+/// Returns every error if the file cannot be read, or if too little of it is valid to check the rest.
 pub fn read_file(path: &Path) -> Result<ReadFile, Vec<String>> {
     let mut table = read_table(path)?;
     let renames = renamed::rename_settings(&mut table);
-    let mut problems: Vec<String> = renames.into_iter().map(|problem| format!("{}: {problem}", path.display())).collect();
-    problems.extend(environment::apply(&mut table, std::env::vars()));
+    let mut errors: Vec<String> = renames.into_iter().map(|error| format!("{}: {error}", path.display())).collect();
+    errors.extend(variables::apply(&mut table, std::env::vars()));
     for section in OPTIONAL_SECTIONS {
         table.entry(section).or_insert_with(|| Value::Table(Table::new()));
     }
     let base = path.parent().unwrap_or(Path::new("")).to_owned();
     let organisations = organisations_directory(&table, &base);
-    // The rest of the checks depends on the environment: a default in its place would give misleading problems.
+    // The rest of the checks depends on `lrs.environment`: a default in its place would give misleading errors.
     let has_environment = Environment::is_usable_in(&table);
-    let (settings, field_problems) = from_table_partial(path, table);
-    problems.extend(field_problems);
+    let (settings, field_errors) = from_table_partial(path, table);
+    errors.extend(field_errors);
     match settings {
-        Some(settings) if has_environment => Ok(ReadFile { settings, base, problems }),
+        Some(settings) if has_environment => Ok(ReadFile { settings, base, errors }),
         _ => {
             // The organisations' files can be checked without the rest.
-            problems.extend(organisations.map(check_organisations).unwrap_or_default());
-            Err(problems)
+            errors.extend(organisations.map(check_organisations).unwrap_or_default());
+            Err(errors)
         }
     }
 }
@@ -57,5 +57,5 @@ fn organisations_directory(table: &Table, base: &Path) -> Option<PathBuf> {
 fn check_organisations(directory: PathBuf) -> Vec<String> {
     let Ok(http_clients) = HttpClientFactory::new(None, Duration::from_secs(1)) else { return Vec::new() };
     let loaded = OrganisationWatcher::new(directory, Arc::new(http_clients), false).load(&OrganisationRegistry::default());
-    loaded.map_or_else(|problem| vec![problem], |report| report.problems)
+    loaded.map_or_else(|error| vec![error], |report| [report.errors, report.warnings].concat())
 }

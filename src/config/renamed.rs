@@ -1,4 +1,4 @@
-//! Settings whose names have changed. An old name is a problem that names the new one.
+//! Settings whose names have changed. An old name is an error that names the new one.
 
 use toml::{Table, Value};
 
@@ -39,19 +39,19 @@ const fn renamed(section: &'static str, old_key: &'static str, new_key: &'static
     RenamedSetting { section, old_key, new_key }
 }
 
-/// Moves old names in a file to their new names, so that their values are checked as well. Returns a problem for each old name.
+/// Moves old names in a file to their new names, so that their values are checked as well. Returns an error for each old name.
 pub fn rename_settings(file: &mut Table) -> Vec<String> {
-    let mut problems = Vec::new();
+    let mut errors = Vec::new();
     for RenamedSetting { section, old_key, new_key } in RENAMED_SETTINGS {
         let keys: Vec<&str> = section.split('.').collect();
         visit_sections(file, &keys, "", &mut |place, table| {
             if let Some(value) = table.remove(old_key) {
-                problems.push(format!("{place}{old_key}: was renamed: use {place}{new_key}"));
+                errors.push(format!("{place}{old_key}: was renamed: use {place}{new_key}"));
                 insert_if_absent(table, new_key, value);
             }
         });
     }
-    problems
+    errors
 }
 
 /// Returns the new path of a setting if `path` is its old path.
@@ -108,9 +108,9 @@ mod tests {
         let mut file: Table = "[lrs]\nretries = 1\nmax_retries = 2\nbreaker_failures = 3\n[lrs.circuit_breaker]\nprobe_interval_ms = 4\n"
             .parse()
             .expect("TOML");
-        let problems = rename_settings(&mut file);
+        let errors = rename_settings(&mut file);
         assert_eq!(
-            problems,
+            errors,
             [
                 "lrs.breaker_failures: was renamed: use lrs.circuit_breaker.failure_threshold",
                 "lrs.retries: was renamed: use lrs.max_retries",

@@ -14,7 +14,7 @@ pub fn is_loopback(url: &Url) -> bool {
 /// Checks that an address contains no user name and no password.
 ///
 /// # Errors
-/// Returns the problem if it contains one.
+/// Returns the error if it contains one.
 pub fn check_no_credentials(url: &Url) -> Result<(), &'static str> {
     if url.username().is_empty() && url.password().is_none() {
         return Ok(());

@@ -49,7 +49,7 @@ stored_request! {
         pub date_of_birth: Option<Date>,
         /// Place of birth.
         pub place_of_birth: Option<OptionalName>,
-        /// E-mail address.
+        /// Email address.
         pub email_address: Option<EmailAddress>,
         /// Gender.
         pub gender: Option<Gender>,
@@ -127,7 +127,7 @@ answer! {
         pub date_of_birth: Option<Extensible<Date>>,
         /// Place of birth.
         pub place_of_birth: Option<Personal<String>>,
-        /// E-mail address.
+        /// Email address.
         pub email_address: Option<Personal<String>>,
         /// Gender.
         pub gender: Option<Extensible<Gender>>,

@@ -1,4 +1,4 @@
-//! E-mail addresses as LRS validates them (LRS-CONTRACT 5.1 `MIAPEmail`): narrower than the standards.
+//! Email addresses as LRS validates them (LRS-CONTRACT 5.1 `MIAPEmail`): narrower than the standards.
 
 use std::borrow::Cow;
 use std::sync::LazyLock;
@@ -17,7 +17,7 @@ const PATTERN: &str = concat!(
 
 static REGEX: LazyLock<Regex> = LazyLock::new(|| Regex::new(PATTERN).expect("the pattern is valid"));
 
-/// An e-mail address that LRS accepts, or empty.
+/// An email address that LRS accepts, or empty.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct EmailAddress(Box<str>);
 
@@ -42,7 +42,7 @@ impl Scalar for EmailAddress {
         } else {
             Err(InvalidValue::new(
                 "invalid_format",
-                "must be an e-mail address that LRS accepts: no “&”, at least 2 characters in each domain label, 2 to 6 letters in the last",
+                "must be an email address that LRS accepts: no “&”, at least 2 characters in each domain label, 2 to 6 letters in the last",
             ))
         }
     }

@@ -58,7 +58,7 @@ answer! {
         pub place_of_birth: Option<Personal<String>>,
         /// Gender.
         pub gender: Option<Extensible<Gender>>,
-        /// E-mail address.
+        /// Email address.
         pub email_address: Option<Personal<String>>,
         /// Nationality, up to 3 characters. LRS's list of values is not public.
         pub nationality: Option<Personal<String>>,
@@ -130,7 +130,7 @@ stored_request! {
         pub place_of_birth: Option<OptionalName>,
         /// Gender.
         pub gender: Gender,
-        /// E-mail address.
+        /// Email address.
         pub email_address: Option<EmailAddress>,
         /// Nationality, up to 3 characters. LRS's list of values is not public.
         pub nationality: Option<Nationality>,

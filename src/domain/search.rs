@@ -38,7 +38,7 @@ request! {
         pub school_at_age16: Option<SchoolName>,
         /// Place of birth.
         pub place_of_birth: Option<OptionalName>,
-        /// E-mail address.
+        /// Email address.
         pub email_address: Option<EmailAddress>,
         /// How much LRS returns.
         pub find_type: FindType = FindType::Full,

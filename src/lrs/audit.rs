@@ -19,7 +19,7 @@ use serde::Serialize;
 
 use crate::domain::Uln;
 use crate::file_watch;
-use crate::organisations::{ClientIdentity, RequestContext};
+use crate::organisations::{CallContext, CallOrigin};
 use crate::schema::Scalar as _;
 use crate::storage::encryption::KeyRing;
 
@@ -45,11 +45,11 @@ pub enum AuditSink {
 #[derive(Debug, Clone)]
 pub struct AuditLog(Option<Arc<AuditWriter>>);
 
-/// The record of one call. Dropping it writes its line, with the outcome `ABANDONED` unless the call was completed.
+/// The entry of one call. Dropping it writes its line, with the outcome `ABANDONED` unless the call was completed.
 #[derive(Debug)]
-pub struct AuditRecord {
+pub struct AuditEntry {
     audit: AuditLog,
-    context: Option<RequestContext>,
+    context: Option<CallContext>,
     operation: &'static str,
     started_at: Instant,
     ulns: BTreeSet<[u8; ULN_LENGTH]>,
@@ -121,9 +121,9 @@ impl AuditLog {
         self.0.as_ref().map_or(0, |writer| writer.queued_lines.load(Ordering::Relaxed))
     }
 
-    /// Starts the record of a call that sends this message.
-    pub fn start_record(&self, context: &RequestContext, operation: &'static str, message: &[u8]) -> AuditRecord {
-        AuditRecord {
+    /// Starts the entry of a call that sends this message.
+    pub fn start_entry(&self, context: &CallContext, operation: &'static str, message: &[u8]) -> AuditEntry {
+        AuditEntry {
             audit: self.clone(),
             context: self.0.is_some().then(|| context.clone()),
             operation,
@@ -156,7 +156,7 @@ impl AuditLog {
     }
 }
 
-impl AuditRecord {
+impl AuditEntry {
     /// Adds the ULNs of the response.
     pub fn response_received(&mut self, message: &[u8]) {
         if self.audit.records_ulns() {
@@ -171,10 +171,10 @@ impl AuditRecord {
     }
 }
 
-impl Drop for AuditRecord {
+impl Drop for AuditEntry {
     fn drop(&mut self) {
         let (Some(writer), Some(context)) = (&self.audit.0, &self.context) else { return };
-        let ClientIdentity { request_id, issuer, client, part } = &*context.client_identity;
+        let CallOrigin { request_id, issuer, client, part } = &*context.origin;
         let ulns = self.ulns.iter().take(MAX_ULNS_PER_LINE);
         let hashes = ulns.filter_map(|uln| Some(writer.keys.as_ref()?.pseudonym(std::str::from_utf8(uln).ok()?)));
         let line = AuditLine {

@@ -78,10 +78,10 @@ struct RecordedFailure {
 /// What a call says about its service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CallResult {
-    /// LRS responded, if only with an error.
-    Success,
+    /// LRS responded, with a result or an error.
+    Responded,
     /// LRS did not respond.
-    Failure,
+    NoResponse,
     /// Nothing: the cause is the organisation's own.
     Ignored,
 }
@@ -95,10 +95,10 @@ impl CallResult {
                 | LrsError::ConnectionLost
                 | LrsError::Timeout
                 | LrsError::UnexpectedHttpResponse { status: 500.., .. },
-            ) => Self::Failure,
+            ) => Self::NoResponse,
             // Without a code from LRS, an intermediary rejected the credentials. LRS may be unavailable behind it.
             Some(LrsError::CredentialsRejected(None)) => Self::Ignored,
-            _ => Self::Success,
+            _ => Self::Responded,
         }
     }
 }
@@ -106,7 +106,7 @@ impl CallResult {
 /// Permits one call. Report its result with [`CircuitBreaker::record_result`].
 #[derive(Debug)]
 #[must_use]
-pub struct CallPermit {
+pub struct BreakerPermit {
     generation: u64,
 }
 
@@ -154,7 +154,7 @@ impl CircuitBreaker {
     ///
     /// # Errors
     /// Returns the time until the next probe if the call is not permitted.
-    pub fn try_acquire(&mut self, organisation: &Ukprn, now: Instant) -> Result<CallPermit, Duration> {
+    pub fn try_acquire(&mut self, organisation: &Ukprn, now: Instant) -> Result<BreakerPermit, Duration> {
         self.last_calls.insert(organisation.clone(), now);
         if let Some(retry_after) = self.retry_after(now) {
             return Err(retry_after);
@@ -163,11 +163,11 @@ impl CircuitBreaker {
             // The probe may never have a result, because LRS does not respond or the caller disconnects. Then another one follows.
             self.state = State::HalfOpen { opened_at, next_probe_at: now + self.settings.probe_interval };
         }
-        Ok(CallPermit { generation: self.generation })
+        Ok(BreakerPermit { generation: self.generation })
     }
 
     /// Records the result of a call. Results of calls from before the last state change are ignored.
-    pub fn record_result(&mut self, permit: &CallPermit, organisation: &Ukprn, result: CallResult, now: Instant) -> Option<StateChange> {
+    pub fn record_result(&mut self, permit: &BreakerPermit, organisation: &Ukprn, result: CallResult, now: Instant) -> Option<StateChange> {
         if permit.generation != self.generation {
             return None;
         }
@@ -180,8 +180,8 @@ impl CircuitBreaker {
     fn record_while_closed(&mut self, organisation: &Ukprn, result: CallResult, now: Instant) -> Option<StateChange> {
         let State::Closed { failures, .. } = &mut self.state else { return None };
         match result {
-            CallResult::Success => failures.clear(),
-            CallResult::Failure => {
+            CallResult::Responded => failures.clear(),
+            CallResult::NoResponse => {
                 failures.push_back(RecordedFailure { organisation: organisation.clone(), at: now });
                 failures.retain(|failure| is_recent(failure.at, now));
                 while failures.len() > self.settings.failure_threshold.max(MIN_KEPT_FAILURES) {
@@ -199,8 +199,8 @@ impl CircuitBreaker {
 
     fn record_probe(&mut self, opened_at: Instant, result: CallResult, now: Instant) -> Option<StateChange> {
         let next_probe_at = match result {
-            CallResult::Success => return Some(self.close(now)),
-            CallResult::Failure => now + self.settings.probe_interval,
+            CallResult::Responded => return Some(self.close(now)),
+            CallResult::NoResponse => now + self.settings.probe_interval,
             // The probe says nothing about LRS, so the next call is a probe.
             CallResult::Ignored => now,
         };
@@ -233,7 +233,7 @@ fn reaches_threshold(failures: &VecDeque<RecordedFailure>, callers: &HashMap<Ukp
 
 #[cfg(test)]
 mod tests {
-    use super::CallResult::{Failure, Ignored, Success};
+    use super::CallResult::{Ignored, NoResponse, Responded};
     use super::*;
     use crate::schema::Scalar as _;
 
@@ -258,9 +258,9 @@ mod tests {
         fn opened() -> Self {
             let mut fixture = Self::new();
             for _ in 0..4 {
-                assert_eq!(fixture.call(1, Failure), None);
+                assert_eq!(fixture.call(1, NoResponse), None);
             }
-            assert_eq!(fixture.call(2, Failure), Some(StateChange::Opened));
+            assert_eq!(fixture.call(2, NoResponse), Some(StateChange::Opened));
             fixture
         }
 
@@ -269,11 +269,11 @@ mod tests {
             self
         }
 
-        fn try_acquire(&mut self, number: u32) -> Result<CallPermit, Duration> {
+        fn try_acquire(&mut self, number: u32) -> Result<BreakerPermit, Duration> {
             self.breaker.try_acquire(&organisation(number), self.now)
         }
 
-        fn record(&mut self, permit: &CallPermit, number: u32, result: CallResult) -> Option<StateChange> {
+        fn record(&mut self, permit: &BreakerPermit, number: u32, result: CallResult) -> Option<StateChange> {
             self.breaker.record_result(permit, &organisation(number), result, self.now)
         }
 
@@ -290,7 +290,7 @@ mod tests {
         assert_eq!(fixture.advance(2 * SECOND).try_acquire(3).expect_err("open"), 3 * SECOND);
         let probe = fixture.advance(3 * SECOND).try_acquire(3).expect("a probe");
         assert!(fixture.try_acquire(1).is_err() && fixture.try_acquire(2).is_err(), "half-open permits one probe only");
-        assert_eq!(fixture.record(&probe, 3, Success), Some(StateChange::Closed));
+        assert_eq!(fixture.record(&probe, 3, Responded), Some(StateChange::Closed));
         assert!(fixture.try_acquire(1).is_ok() && fixture.try_acquire(2).is_ok());
         assert_eq!(fixture.breaker.closed_at(), Some(fixture.now));
     }
@@ -299,7 +299,7 @@ mod tests {
     fn circuit_breaker_probe_fails_stays_open_for_probe_interval() {
         let mut fixture = Fixture::opened();
         let probe = fixture.advance(5 * SECOND).try_acquire(1).expect("a probe");
-        assert_eq!(fixture.advance(SECOND).record(&probe, 1, Failure), None);
+        assert_eq!(fixture.advance(SECOND).record(&probe, 1, NoResponse), None);
         assert_eq!(fixture.try_acquire(1).expect_err("open"), 5 * SECOND);
     }
 
@@ -309,8 +309,8 @@ mod tests {
         let first_probe = fixture.advance(5 * SECOND).try_acquire(1).expect("a probe");
         assert!(fixture.advance(4 * SECOND).try_acquire(2).is_err());
         let second_probe = fixture.advance(SECOND).try_acquire(2).expect("another probe");
-        assert_eq!(fixture.record(&second_probe, 2, Success), Some(StateChange::Closed));
-        assert_eq!(fixture.record(&first_probe, 1, Failure), None, "the probe is from before the circuit breaker closed");
+        assert_eq!(fixture.record(&second_probe, 2, Responded), Some(StateChange::Closed));
+        assert_eq!(fixture.record(&first_probe, 1, NoResponse), None, "the probe is from before the circuit breaker closed");
         assert!(fixture.try_acquire(1).is_ok());
     }
 
@@ -326,34 +326,34 @@ mod tests {
     fn circuit_breaker_success_between_failures_resets_count() {
         let mut fixture = Fixture::new();
         for number in [1, 2, 1, 2] {
-            assert_eq!(fixture.call(number, Failure), None);
+            assert_eq!(fixture.call(number, NoResponse), None);
         }
-        fixture.call(1, Success);
+        fixture.call(1, Responded);
         for number in [1, 2, 1, 2] {
-            assert_eq!(fixture.call(number, Failure), None);
+            assert_eq!(fixture.call(number, NoResponse), None);
         }
-        assert_eq!(fixture.call(1, Failure), Some(StateChange::Opened));
+        assert_eq!(fixture.call(1, NoResponse), Some(StateChange::Opened));
     }
 
     #[test]
     fn circuit_breaker_only_one_of_several_organisations_fails_stays_closed() {
         let mut fixture = Fixture::new();
-        fixture.call(2, Success);
+        fixture.call(2, Responded);
         for _ in 0..50 {
-            assert_eq!(fixture.call(1, Failure), None);
+            assert_eq!(fixture.call(1, NoResponse), None);
         }
-        assert_eq!(fixture.call(2, Failure), Some(StateChange::Opened), "another organisation fails too");
+        assert_eq!(fixture.call(2, NoResponse), Some(StateChange::Opened), "another organisation fails too");
     }
 
     #[test]
     fn circuit_breaker_only_calling_organisation_fails_opens() {
         let mut fixture = Fixture::new();
-        fixture.call(2, Success);
+        fixture.call(2, Responded);
         fixture.advance(301 * SECOND);
         for _ in 0..4 {
-            assert_eq!(fixture.call(1, Failure), None);
+            assert_eq!(fixture.call(1, NoResponse), None);
         }
-        assert_eq!(fixture.call(1, Failure), Some(StateChange::Opened));
+        assert_eq!(fixture.call(1, NoResponse), Some(StateChange::Opened));
     }
 
     #[test]
@@ -363,17 +363,17 @@ mod tests {
             assert_eq!(fixture.call(number, CallResult::of(Some(&LrsError::CredentialsRejected(None)))), None);
         }
         for number in [1, 2, 1, 2] {
-            assert_eq!(fixture.call(number, Failure), None);
+            assert_eq!(fixture.call(number, NoResponse), None);
             assert_eq!(fixture.call(3, Ignored), None, "an ignored result does not reset the count");
         }
-        assert_eq!(fixture.call(1, Failure), Some(StateChange::Opened));
+        assert_eq!(fixture.call(1, NoResponse), Some(StateChange::Opened));
     }
 
     #[test]
     fn circuit_breaker_old_failures_expire() {
         let mut fixture = Fixture::new();
         for number in [1, 2, 1, 2, 1, 2] {
-            assert_eq!(fixture.advance(150 * SECOND).call(number, Failure), None);
+            assert_eq!(fixture.advance(150 * SECOND).call(number, NoResponse), None);
         }
     }
 
@@ -382,9 +382,9 @@ mod tests {
         let mut fixture = Fixture::new();
         let slow_call = fixture.try_acquire(1).expect("closed");
         for number in [1, 2, 1, 2, 1] {
-            fixture.call(number, Failure);
+            fixture.call(number, NoResponse);
         }
-        assert_eq!(fixture.record(&slow_call, 1, Success), None);
+        assert_eq!(fixture.record(&slow_call, 1, Responded), None);
         assert!(fixture.try_acquire(1).is_err());
     }
 
@@ -393,10 +393,10 @@ mod tests {
         for error in
             [LrsError::ServiceFailed(None), LrsError::Maintenance(None), LrsError::ResponseTooLarge, LrsError::InconsistentResponse("x")]
         {
-            assert_eq!(CallResult::of(Some(&error)), Success, "{error:?}");
+            assert_eq!(CallResult::of(Some(&error)), Responded, "{error:?}");
         }
         let status = |status| CallResult::of(Some(&LrsError::UnexpectedHttpResponse { status, body: "x" }));
-        assert_eq!((status(404), status(500), status(501)), (Success, Failure, Failure));
-        assert_eq!(CallResult::of(None), Success);
+        assert_eq!((status(404), status(500), status(501)), (Responded, NoResponse, NoResponse));
+        assert_eq!(CallResult::of(None), Responded);
     }
 }

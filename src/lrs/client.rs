@@ -11,19 +11,19 @@ use tracing::{Instrument as _, Span};
 
 use crate::io_runtime;
 use crate::lrs::audit::AuditLog;
-use crate::lrs::codes::LrsCode;
-use crate::lrs::concurrency_limit::{ConcurrencyLimiter, Permit, Priority};
+use crate::lrs::concurrency_limit::{ConcurrencyLimiter, ConcurrencyPermit, Priority};
 use crate::lrs::error::{CallError, LrsError};
 use crate::lrs::exchange::exchange;
 use crate::lrs::operation::{Effect, LrsResponse, MessageContext, Operation, Service};
-use crate::lrs::response_classification::decode_response;
+use crate::lrs::response_classification::classify_response;
+use crate::lrs::response_codes::LrsCode;
 use crate::lrs::retry::{self, RetryBudget};
 use crate::lrs::service_health::{ServiceHealth, ServiceState};
 use crate::lrs::services::external::AchievementCodes;
 use crate::lrs::settings::LrsSettings;
 use crate::observability::metrics::{self, InFlight};
 use crate::observability::trace_context;
-use crate::organisations::RequestContext;
+use crate::organisations::CallContext;
 
 /// The client of LRS. Each call uses the connections of its organisation.
 #[derive(Debug, Clone)]
@@ -83,7 +83,7 @@ impl Lrs {
     ///
     /// # Errors
     /// Returns [`CallError`] if there is no valid response to this request.
-    pub async fn call<O: Operation>(&self, context: &RequestContext, operation: &O) -> Result<O::Response, CallError> {
+    pub async fn call<O: Operation>(&self, context: &CallContext, operation: &O) -> Result<O::Response, CallError> {
         self.call_single(context, operation).await.map_err(|error| CallError::new(error, operation.effect()))
     }
 
@@ -91,7 +91,7 @@ impl Lrs {
     ///
     /// # Errors
     /// Returns the reason why the call is not possible now. Nothing was sent.
-    pub async fn acquire_permit(&self, service: Service, context: &RequestContext) -> Result<Permit, LrsError> {
+    pub async fn acquire_permit(&self, service: Service, context: &CallContext) -> Result<ConcurrencyPermit, LrsError> {
         self.health.ensure_callable(service)?;
         let permit = self.limiter.acquire_within(context.organisation.ukprn(), Priority::Batch, self.settings.timeout).await;
         permit.ok_or(LrsError::QueueFull)
@@ -103,33 +103,33 @@ impl Lrs {
     /// Returns [`CallError`] if there is no valid response to this request.
     pub async fn call_with_permit<O: Operation>(
         &self,
-        permit: Permit,
-        context: &RequestContext,
+        permit: ConcurrencyPermit,
+        context: &CallContext,
         operation: &O,
     ) -> Result<O::Response, CallError> {
         let deadline = Instant::now() + self.settings.batch_timeout;
-        let result = self.call_with_retries(context, operation, deadline, 0).await;
+        let result = self.call_until(context, operation, deadline, 0).await;
         drop(permit);
         result.map_err(|error| CallError::new(error, operation.effect()))
     }
 
-    async fn call_single<O: Operation>(&self, context: &RequestContext, operation: &O) -> Result<O::Response, LrsError> {
+    async fn call_single<O: Operation>(&self, context: &CallContext, operation: &O) -> Result<O::Response, LrsError> {
         let deadline = Instant::now() + self.settings.timeout;
         self.health.ensure_callable(O::SERVICE)?;
         let permit = self.limiter.acquire(context.organisation.ukprn(), Priority::Single).await;
         let _permit = permit.ok_or(LrsError::QueueFull)?;
-        self.call_with_retries(context, operation, deadline, self.settings.max_retries).await
+        self.call_until(context, operation, deadline, self.settings.max_retries).await
     }
 
     /// Sends a request, and retries connection failures of reads until the deadline.
-    async fn call_with_retries<O: Operation>(
+    async fn call_until<O: Operation>(
         &self,
-        context: &RequestContext,
+        context: &CallContext,
         operation: &O,
         deadline: Instant,
         max_retries: u32,
     ) -> Result<O::Response, LrsError> {
-        let message_context = MessageContext { request: context, vendor: &self.settings.vendor };
+        let message_context = MessageContext { caller: context, vendor: &self.settings.vendor };
         // All attempts share one buffer: the envelope of a batch has megabytes.
         let envelope = Bytes::from(operation.envelope(&message_context).map_err(|_| LrsError::IllegalCharacter)?);
         self.retry_budget.deposit();
@@ -157,7 +157,7 @@ impl Lrs {
     /// Sends one request and records the result in the circuit breaker, the audit trail, metrics and traces.
     async fn send_once<O: Operation>(
         &self,
-        context: &RequestContext,
+        context: &CallContext,
         operation: &O,
         envelope: &Bytes,
         deadline: Instant,
@@ -166,28 +166,28 @@ impl Lrs {
         if !self.audit.has_capacity() {
             return Err(LrsError::AuditUnavailable);
         }
-        let permit = self.health.acquire_call_permit(O::SERVICE, organisation)?;
+        let permit = self.health.acquire_breaker_permit(O::SERVICE, organisation)?;
         let (_in_flight, started_at) = (InFlight::call(), Instant::now());
-        let mut record = self.audit.start_record(context, O::NAME, envelope);
+        let mut entry = self.audit.start_entry(context, O::NAME, envelope);
         let span = tracing::info_span!("call", otel.kind = "client");
         let exchange = exchange(self.http_request::<O>(context, envelope, &span), self.settings.max_response_bytes);
         let response = tokio::time::timeout_at(deadline, io_runtime::run(exchange.instrument(span.clone()))).await;
         let result = response.map_err(|_| LrsError::Timeout).flatten().and_then(|response| {
-            record.response_received(&response.body);
-            decode_response(operation, &response)
+            entry.response_received(&response.body);
+            classify_response(operation, &response)
         });
-        let outcome = result.as_ref().err().map_or("ANSWERED", LrsError::outcome);
+        let outcome = result.as_ref().err().map_or("ANSWERED", LrsError::label);
         trace_context::describe_span(&span, || (O::NAME.to_owned(), [("rpc.method", O::NAME.into()), ("lrs.outcome", outcome.into())]));
         if result.as_ref().is_err_and(|error| !matches!(error, LrsError::Rejected(..))) {
             trace_context::record_error(&span, outcome);
         }
         metrics::record_lrs_call(O::NAME, outcome, started_at.elapsed());
-        record.complete(outcome, result.as_ref().map_or_else(LrsError::lrs_code, LrsResponse::code).and_then(LrsCode::loggable));
+        entry.complete(outcome, result.as_ref().map_or_else(LrsError::lrs_code, LrsResponse::code).and_then(LrsCode::loggable));
         self.health.record_result(O::SERVICE, &permit, organisation, result.as_ref().err());
         result
     }
 
-    fn http_request<O: Operation>(&self, context: &RequestContext, envelope: &Bytes, span: &Span) -> RequestBuilder {
+    fn http_request<O: Operation>(&self, context: &CallContext, envelope: &Bytes, span: &Span) -> RequestBuilder {
         context
             .organisation
             .http_client()

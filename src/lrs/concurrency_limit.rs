@@ -56,7 +56,7 @@ pub struct ConcurrencyLimiter {
 
 /// Permits one call. The call ends when the permit is dropped.
 #[derive(Debug)]
-pub struct Permit {
+pub struct ConcurrencyPermit {
     limiter: Arc<ConcurrencyLimiter>,
     organisation: Ukprn,
 }
@@ -68,12 +68,17 @@ impl ConcurrencyLimiter {
     }
 
     /// Acquires a permit, after a wait of at most the queue timeout. Returns `None` if the queue is full or the timeout has passed.
-    pub async fn acquire(self: &Arc<Self>, organisation: &Ukprn, priority: Priority) -> Option<Permit> {
+    pub async fn acquire(self: &Arc<Self>, organisation: &Ukprn, priority: Priority) -> Option<ConcurrencyPermit> {
         self.acquire_within(organisation, priority, self.settings.queue_timeout).await
     }
 
     /// Acquires a permit, after a wait of at most `timeout`. Returns `None` if the queue is full or the timeout has passed.
-    pub async fn acquire_within(self: &Arc<Self>, organisation: &Ukprn, priority: Priority, timeout: Duration) -> Option<Permit> {
+    pub async fn acquire_within(
+        self: &Arc<Self>,
+        organisation: &Ukprn,
+        priority: Priority,
+        timeout: Duration,
+    ) -> Option<ConcurrencyPermit> {
         let permit_receiver = {
             let mut calls = self.calls.lock();
             // No queued call has capacity here: it would have got its permit when the previous call ended.
@@ -90,14 +95,14 @@ impl ConcurrencyLimiter {
         self.calls.lock().queue.iter().filter(|call| !call.is_cancelled()).count()
     }
 
-    fn start_call(self: &Arc<Self>, calls: &mut Calls, organisation: Ukprn) -> Permit {
+    fn start_call(self: &Arc<Self>, calls: &mut Calls, organisation: Ukprn) -> ConcurrencyPermit {
         calls.in_flight += 1;
         *calls.in_flight_per_organisation.entry(organisation.clone()).or_default() += 1;
-        Permit { limiter: Arc::clone(self), organisation }
+        ConcurrencyPermit { limiter: Arc::clone(self), organisation }
     }
 
     /// Removes the queued calls that have capacity now, and returns them with their permits.
-    fn start_queued_calls(self: &Arc<Self>, calls: &mut Calls) -> Vec<(oneshot::Sender<Permit>, Permit)> {
+    fn start_queued_calls(self: &Arc<Self>, calls: &mut Calls) -> Vec<(oneshot::Sender<ConcurrencyPermit>, ConcurrencyPermit)> {
         calls.remove_cancelled();
         let mut started = Vec::new();
         while let Some(index) = calls.next_startable(&self.settings) {
@@ -108,7 +113,7 @@ impl ConcurrencyLimiter {
     }
 }
 
-impl Drop for Permit {
+impl Drop for ConcurrencyPermit {
     fn drop(&mut self) {
         let started = {
             let mut calls = self.limiter.calls.lock();
@@ -134,7 +139,7 @@ struct Calls {
 struct QueuedCall {
     organisation: Ukprn,
     priority: Priority,
-    permit_sender: oneshot::Sender<Permit>,
+    permit_sender: oneshot::Sender<ConcurrencyPermit>,
 }
 
 impl QueuedCall {
@@ -164,7 +169,12 @@ impl Calls {
 
     /// Queues a call. If the queue is full, the latest call of the organisation with the most queued calls is removed, provided that
     /// this organisation has fewer. Returns `None` if there is no capacity.
-    fn enqueue(&mut self, settings: &ConcurrencySettings, organisation: &Ukprn, priority: Priority) -> Option<oneshot::Receiver<Permit>> {
+    fn enqueue(
+        &mut self,
+        settings: &ConcurrencySettings,
+        organisation: &Ukprn,
+        priority: Priority,
+    ) -> Option<oneshot::Receiver<ConcurrencyPermit>> {
         self.remove_cancelled();
         if self.queue.iter().filter(|call| call.priority == priority).count() >= settings.queue_capacity {
             let index = self.displaceable(organisation, priority)?;
@@ -228,7 +238,7 @@ mod tests {
     }
 
     /// A call that waits for its permit.
-    type WaitingCall = Pin<Box<dyn Future<Output = Option<Permit>>>>;
+    type WaitingCall = Pin<Box<dyn Future<Output = Option<ConcurrencyPermit>>>>;
 
     /// Queues a call.
     fn enqueue(limiter: &Arc<ConcurrencyLimiter>, number: u32, priority: Priority) -> WaitingCall {
@@ -238,19 +248,19 @@ mod tests {
         call
     }
 
-    fn poll(call: &mut WaitingCall) -> Poll<Option<Permit>> {
+    fn poll(call: &mut WaitingCall) -> Poll<Option<ConcurrencyPermit>> {
         call.as_mut().poll(&mut Context::from_waker(Waker::noop()))
     }
 
     /// Acquires a permit without waiting.
-    fn try_acquire(limiter: &Arc<ConcurrencyLimiter>, number: u32, priority: Priority) -> Option<Permit> {
+    fn try_acquire(limiter: &Arc<ConcurrencyLimiter>, number: u32, priority: Priority) -> Option<ConcurrencyPermit> {
         match pin!(limiter.acquire(&organisation(number), priority)).poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(permit) => permit,
             Poll::Pending => None,
         }
     }
 
-    fn granted(call: &mut WaitingCall) -> Permit {
+    fn granted(call: &mut WaitingCall) -> ConcurrencyPermit {
         match poll(call) {
             Poll::Ready(Some(permit)) => permit,
             other => panic!("{other:?}"),

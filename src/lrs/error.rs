@@ -1,11 +1,11 @@
-//! Errors of a call to LRS: a small set. Each says who is at fault and whether a retry is safe.
+//! The classified errors of a call to LRS. [`LrsError::is_not_executed`] and [`LrsError::is_transient`] state what may follow from each.
 
 use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::lrs::codes::{CodeKind, LrsCode, Rejection};
 use crate::lrs::operation::Effect;
+use crate::lrs::response_codes::{CodeKind, LrsCode, Rejection};
 use crate::lrs::soap::fault::Fault;
 use crate::lrs::soap::read::XmlError;
 
@@ -33,7 +33,7 @@ pub enum LrsError {
     /// No connection was established: nothing was sent.
     #[error("LRS could not be reached")]
     Unreachable,
-    /// After the request was sent, the connection was lost or an intermediary responded instead of LRS.
+    /// After the request was sent, the connection was lost, or an intermediary responded with HTTP 408, 429, or 502 to 504.
     #[error("The connection to LRS was lost before LRS responded")]
     ConnectionLost,
     /// The circuit breaker is open because LRS has not responded to recent calls: nothing was sent.
@@ -143,8 +143,9 @@ impl LrsError {
         }
     }
 
-    /// Returns the outcome for metrics and the audit trail.
-    pub const fn outcome(&self) -> &'static str {
+    /// Returns the label of the error in metrics, traces and the audit trail, where it is the `outcome` of the call. The labels of
+    /// [`Self::Rejected`] and [`Self::RequestRejected`] have older names.
+    pub const fn label(&self) -> &'static str {
         match self {
             Self::Unreachable => "UNREACHABLE",
             Self::ConnectionLost => "CONNECTION_LOST",
@@ -157,6 +158,7 @@ impl LrsError {
             Self::InvalidResponse(_) | Self::InconsistentResponse(_) | Self::UnexpectedHttpResponse { .. } | Self::ResponseTooLarge => {
                 "BAD_RESPONSE"
             }
+            // Never recorded: these errors occur before a call is started.
             Self::CircuitOpen { .. } | Self::QueueFull | Self::AuditUnavailable | Self::IllegalCharacter => "NOT_SENT",
         }
     }

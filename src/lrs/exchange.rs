@@ -10,7 +10,7 @@ use crate::lrs::soap::read::XmlError;
 
 /// A complete HTTP response.
 #[derive(Debug)]
-pub struct HttpResponse {
+pub struct RawResponse {
     /// The HTTP status.
     pub status: u16,
     /// The HTTP headers.
@@ -19,7 +19,7 @@ pub struct HttpResponse {
     pub body: Vec<u8>,
 }
 
-impl HttpResponse {
+impl RawResponse {
     /// Returns the media type; empty if the header is missing.
     pub fn content_type(&self) -> &str {
         self.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default()
@@ -31,11 +31,11 @@ impl HttpResponse {
 /// # Errors
 /// Returns [`LrsError::ResponseTooLarge`] if the body has more than `max_response_bytes`, and the classified transport error if there is
 /// no complete response.
-pub async fn exchange(request: RequestBuilder, max_response_bytes: usize) -> Result<HttpResponse, LrsError> {
+pub async fn exchange(request: RequestBuilder, max_response_bytes: usize) -> Result<RawResponse, LrsError> {
     let mut response = request.send().await.map_err(|error| classify_send_error(&error))?;
     let body = read_body(&mut response, max_response_bytes).await.map_err(|error| classify_body_error(&error))?;
     let body = body.ok_or(LrsError::ResponseTooLarge)?;
-    Ok(HttpResponse { status: response.status().as_u16(), headers: std::mem::take(response.headers_mut()), body })
+    Ok(RawResponse { status: response.status().as_u16(), headers: std::mem::take(response.headers_mut()), body })
 }
 
 /// Classifies an error before the response started. TLS alerts about certificates can arrive late: with TLS 1.3 the server may send them

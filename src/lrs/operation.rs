@@ -1,9 +1,9 @@
 //! The parts of an LRS operation: its request, its response, and how SOAP names them.
 
-use crate::lrs::codes::{LrsCode, Rejection};
+use crate::lrs::response_codes::{LrsCode, Rejection};
 use crate::lrs::soap::write::{IllegalCharacter, XmlWriter};
 use crate::lrs::soap::xml_mapping::{FieldMapping, XmlRecord};
-use crate::organisations::RequestContext;
+use crate::organisations::CallContext;
 
 /// An LRS operation, implemented by the type of its request.
 pub trait Operation: Sync {
@@ -54,8 +54,8 @@ pub trait LrsResponse: XmlRecord + Send {
     /// Returns the top-level response code, if the operation has one.
     fn code(&self) -> Option<&LrsCode>;
 
-    /// Returns `true` if the response proves that LRS executed the request, whatever its code means. Some codes of batches are not
-    /// public (LRS-CONTRACT 3.5).
+    /// Returns `true` if the response proves that LRS executed the request, whatever its code means. `false` if there is no proof: the code
+    /// then decides. Some codes of batches are not public (LRS-CONTRACT 3.5).
     fn is_executed(&self) -> bool {
         false
     }
@@ -66,7 +66,7 @@ pub trait LrsResponse: XmlRecord + Send {
 pub enum Service {
     /// Finds, registers, updates and verifies learners.
     Learner,
-    /// Returns learning events.
+    /// Returns learning events. R9 is LRS's name of the release with this service.
     LearnerR9,
     /// Accepts achievement batches.
     External,
@@ -86,7 +86,7 @@ impl Service {
 /// The effect of a request on LRS's records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Effect {
-    /// Changes nothing, or nothing that a repetition would make wrong: safe to retry.
+    /// Changes nothing, or can be repeated without harm, such as a batch that is only checked: safe to retry.
     Read,
     /// Changes records: must not be sent twice.
     Write,
@@ -103,12 +103,12 @@ impl Effect {
 #[derive(Debug, Clone, Copy)]
 pub struct MessageContext<'a> {
     /// The user and the organisation.
-    pub request: &'a RequestContext,
+    pub caller: &'a CallContext,
     /// The software's vendor.
     pub vendor: &'a Vendor,
 }
 
-/// Sender details that the data-contract services require in each request (LRS-CONTRACT 4.4).
+/// Sender details that the services R9 and External require in each request (LRS-CONTRACT 4.4).
 #[derive(Debug, Clone)]
 pub struct Vendor {
     /// The vendor number assigned by LRS.

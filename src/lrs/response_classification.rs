@@ -1,7 +1,7 @@
 //! Classifies HTTP responses: a typed response of LRS, a SOAP fault, or a response of an intermediary such as a maintenance page.
 
 use crate::lrs::error::LrsError;
-use crate::lrs::exchange::HttpResponse;
+use crate::lrs::exchange::RawResponse;
 use crate::lrs::operation::{LrsResponse as _, Operation};
 use crate::lrs::soap::fault::Fault;
 use crate::lrs::soap::read::{XmlError, XmlReader, decode};
@@ -20,9 +20,9 @@ const WEB_PAGE: &str = "the body is a web page instead of a SOAP message";
 ///
 /// # Errors
 /// Returns the classified error if the body is not the operation's response, reports an error, or contradicts the request.
-pub fn decode_response<O: Operation>(operation: &O, response: &HttpResponse) -> Result<O::Response, LrsError> {
+pub fn classify_response<O: Operation>(operation: &O, response: &RawResponse) -> Result<O::Response, LrsError> {
     let effect = operation.effect();
-    let response = read_response::<O>(response.status, response.content_type(), &response.body).map_err(|error| match error {
+    let response = parse_response::<O>(response.status, response.content_type(), &response.body).map_err(|error| match error {
         // LRS can reject a read for few reasons only. Any other code in a fault is an error of LRS.
         LrsError::Rejected(rejection, code) if !effect.can_be_rejected_for(rejection) => LrsError::ServiceFailed(Some(code)),
         error => error,
@@ -42,7 +42,7 @@ pub fn decode_response<O: Operation>(operation: &O, response: &HttpResponse) -> 
 ///
 /// # Errors
 /// Returns the classified error if the body is a fault, or is not the operation's response.
-pub fn read_response<O: Operation>(status: u16, content_type: &str, body: &[u8]) -> Result<O::Response, LrsError> {
+pub fn parse_response<O: Operation>(status: u16, content_type: &str, body: &[u8]) -> Result<O::Response, LrsError> {
     if let Some(error) = intermediary_response(status, content_type, body) {
         return Err(error);
     }

@@ -9,7 +9,7 @@ use parking_lot::{Mutex, MutexGuard};
 use tokio::time::Instant;
 
 use crate::domain::Ukprn;
-use crate::lrs::circuit_breaker::{CallPermit, CallResult, CircuitBreaker, CircuitBreakerSettings, StateChange};
+use crate::lrs::circuit_breaker::{BreakerPermit, CallResult, CircuitBreaker, CircuitBreakerSettings, StateChange};
 use crate::lrs::error::LrsError;
 use crate::lrs::maintenance::MaintenanceWindow;
 use crate::lrs::operation::Service;
@@ -83,13 +83,13 @@ impl ServiceHealth {
     ///
     /// # Errors
     /// Returns [`LrsError::CircuitOpen`] if the circuit breaker does not permit the call.
-    pub fn acquire_call_permit(&self, service: Service, organisation: &Ukprn) -> Result<CallPermit, LrsError> {
+    pub fn acquire_breaker_permit(&self, service: Service, organisation: &Ukprn) -> Result<BreakerPermit, LrsError> {
         let permit = self.tracker(service).breaker.try_acquire(organisation, Instant::now());
         permit.map_err(|retry_after| LrsError::CircuitOpen { retry_after })
     }
 
     /// Records the result of a call; `None` is a call without error.
-    pub fn record_result(&self, service: Service, permit: &CallPermit, organisation: &Ukprn, error: Option<&LrsError>) {
+    pub fn record_result(&self, service: Service, permit: &BreakerPermit, organisation: &Ukprn, error: Option<&LrsError>) {
         let change = self.tracker(service).record_result(permit, organisation, error, Instant::now());
         match change {
             Some(StateChange::Opened) => {
@@ -156,14 +156,20 @@ impl ServiceTracker {
         Self { breaker: CircuitBreaker::new(settings), started_at: now, degraded: None, maintenance: None }
     }
 
-    fn record_result(&mut self, permit: &CallPermit, organisation: &Ukprn, error: Option<&LrsError>, now: Instant) -> Option<StateChange> {
+    fn record_result(
+        &mut self,
+        permit: &BreakerPermit,
+        organisation: &Ukprn,
+        error: Option<&LrsError>,
+        now: Instant,
+    ) -> Option<StateChange> {
         let result = CallResult::of(error);
         match (result, error) {
             (_, Some(LrsError::Maintenance(_) | LrsError::IntermediaryMaintenance)) => {
                 Period::start_or_extend(&mut self.maintenance, now, now + ASSUMED_MAINTENANCE_DURATION);
             }
-            (CallResult::Success, _) => Period::end(&mut self.maintenance, now),
-            (CallResult::Failure, _) => Period::start_or_extend(&mut self.degraded, now, now + DEGRADED_DURATION),
+            (CallResult::Responded, _) => Period::end(&mut self.maintenance, now),
+            (CallResult::NoResponse, _) => Period::start_or_extend(&mut self.degraded, now, now + DEGRADED_DURATION),
             (CallResult::Ignored, _) => {}
         }
         self.breaker.record_result(permit, organisation, result, now)

@@ -33,11 +33,11 @@ pub fn init(default_level: &str) -> TraceExporter {
         std::panic::set_hook(Box::new(log_panic));
         exporter.activate();
     }
-    if let Some(problem) = filter_error {
-        tracing::error!(problem, "RUST_LOG is invalid: all targets use the default level");
+    if let Some(error) = filter_error {
+        tracing::error!(error, "RUST_LOG is invalid: all targets use the default level");
     }
-    if let Some(problem) = exporter_error {
-        tracing::error!(problem, "traces disabled: OTEL_EXPORTER_OTLP_ENDPOINT cannot be used");
+    if let Some(error) = exporter_error {
+        tracing::error!(error, "traces disabled: OTEL_EXPORTER_OTLP_ENDPOINT cannot be used");
     }
     exporter
 }

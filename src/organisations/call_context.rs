@@ -7,25 +7,25 @@ use crate::domain::UserName;
 
 /// The organisation and the user that a call is made for. Every call to LRS names both.
 #[derive(Debug, Clone)]
-pub struct RequestContext {
+pub struct CallContext {
     /// The organisation. The call uses its credentials and connections.
     pub organisation: Arc<Organisation>,
     /// The user name that is sent to LRS.
     pub user: UserName,
     /// Request and client that the call results from.
-    pub client_identity: Arc<ClientIdentity>,
+    pub origin: Arc<CallOrigin>,
 }
 
-impl RequestContext {
+impl CallContext {
     /// Returns a context with an empty client identity.
     pub fn new(organisation: Arc<Organisation>, user: UserName) -> Self {
-        Self { organisation, user, client_identity: Arc::default() }
+        Self { organisation, user, origin: Arc::default() }
     }
 }
 
 /// The request and the client that a call results from, beside organisation and user.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ClientIdentity {
+pub struct CallOrigin {
     /// Id of the request, or of the request that submitted the batch.
     pub request_id: String,
     /// Issuer of the caller's token.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use aws_lc_rs::digest::Digest;
 
 use super::certificate::ClientCertificate;
-use super::organisation::{ClientFactory, Organisation, OrganisationPassword, OrganisationSettings};
+use super::organisation::{ConnectionFactory, Organisation, OrganisationPassword, OrganisationSettings};
 use super::rate_overrides::{LimitOverride, RateOverrides};
 use super::registry::LoadReport;
 use crate::domain::{OrganisationRef, Product, Ukprn};
@@ -133,43 +133,50 @@ impl OrganisationSource {
         self.file.as_ref().ok().map(|file| &file.ukprn)
     }
 
-    /// Creates the organisation. Returns `None` if a file is invalid. Adds errors and remarks to `report`.
-    pub(super) fn build(self, clients: &dyn ClientFactory, certificate_required: bool, report: &mut LoadReport) -> Option<Organisation> {
+    /// Creates the organisation. Returns `None` if a file is invalid. Adds errors, warnings and remarks to `report`.
+    pub(super) fn build(
+        self,
+        clients: &dyn ConnectionFactory,
+        certificate_required: bool,
+        report: &mut LoadReport,
+    ) -> Option<Organisation> {
         let Self { path, file, referenced, .. } = self;
-        let file = file.map_err(|mut errors| report.problems.append(&mut errors)).ok()?;
+        let file = file.map_err(|mut errors| report.errors.append(&mut errors)).ok()?;
         let files = ReferencedFiles { organisation_file: &path, contents: referenced };
-        let password = files.password(&file).map_err(|error| report.problems.push(error)).ok();
-        let client_certificate = files.client_certificate(&file).map_err(|error| report.problems.push(error)).ok();
+        // Everything is checked before anything is built, so that each error of the file is reported.
+        let password = files.password(&file).map_err(|error| report.errors.push(error)).ok();
+        let client_certificate = files.client_certificate(&file).map_err(|error| report.errors.push(error)).ok();
         if let Some(certificate) = &client_certificate {
             let validity = certificate.as_ref().map(|certificate| certificate.validity);
             report_certificate(&file.ukprn, validity, certificate_required, report);
         }
-        let rate_overrides = file.limits.as_ref().map(LimitsSection::overrides).unwrap_or_default();
-        if file.limits.as_ref().is_some_and(|limits| !limits.is_valid()) {
-            report.problems.push(format!("{}: limits: every number must be at least 1", path.display()));
-            return None;
+        let are_limits_valid = file.limits.as_ref().is_none_or(LimitsSection::is_valid);
+        if !are_limits_valid {
+            report.errors.push(format!("{}: limits: every number must be at least 1", path.display()));
         }
+        let (Some(password), Some(client_certificate), true) = (password, client_certificate, are_limits_valid) else { return None };
+        let rate_overrides = file.limits.as_ref().map(LimitsSection::overrides).unwrap_or_default();
         let settings = OrganisationSettings {
             ukprn: file.ukprn,
             name: file.name,
             organisation_ref: file.organisation_ref,
             products: file.products,
-            password: password?,
-            client_certificate: client_certificate?,
+            password,
+            client_certificate,
         };
         Organisation::new(settings, clients)
             .map(|organisation| organisation.with_rate_overrides(rate_overrides))
-            .map_err(|error| report.problems.push(format!("{}: client_certificate: {error}", path.display())))
+            .map_err(|error| report.errors.push(format!("{}: client_certificate: {error}", path.display())))
             .ok()
     }
 }
 
-/// Reports an expired or missing certificate as an error, a valid one as a remark. The organisation is used in any case: LRS decides.
+/// Reports an expired or missing certificate as a warning, a valid one as a remark. The organisation is used in any case: LRS decides.
 fn report_certificate(ukprn: &Ukprn, validity: Option<Validity>, required: bool, report: &mut LoadReport) {
     match validity {
         Some(validity) if !validity.is_current() => {
             let Validity { not_before, not_after } = validity;
-            report.problems.push(format!(
+            report.warnings.push(format!(
                 "organisation {ukprn}: client certificate is not valid now: its validity period is {not_before} to {not_after}"
             ));
         }
@@ -177,7 +184,7 @@ fn report_certificate(ukprn: &Ukprn, validity: Option<Validity>, required: bool,
             report.remarks.push(format!("organisation {ukprn}: client certificate valid until {not_after}"));
         }
         None if required => {
-            report.problems.push(format!(
+            report.warnings.push(format!(
                 "organisation {ukprn}: client_certificate: is required: LRS rejects connections without a client certificate"
             ));
         }

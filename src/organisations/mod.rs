@@ -10,9 +10,9 @@ mod rate_overrides;
 mod registry;
 mod watch;
 
-pub use call_context::{ClientIdentity, PartReference, RequestContext};
+pub use call_context::{CallContext, CallOrigin, PartReference};
 pub use certificate::ClientCertificate;
-pub use organisation::{ClientFactory, Organisation, OrganisationPassword, OrganisationSettings};
+pub use organisation::{ConnectionFactory, Organisation, OrganisationPassword, OrganisationSettings};
 pub use rate_overrides::{LimitOverride, RateOverrides};
 pub use registry::{LoadReport, OrganisationRegistry};
 pub use watch::OrganisationWatcher;

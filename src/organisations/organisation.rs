@@ -8,7 +8,7 @@ use crate::domain::{OrganisationRef, Product, Ukprn};
 use crate::schema::{InvalidValue, is_xml_char};
 use crate::tls::Validity;
 
-/// An organisation that is registered with LRS.
+/// An organisation that is configured here, with what LRS has registered of it.
 #[derive(Debug)]
 pub struct Organisation {
     ukprn: Ukprn,
@@ -39,7 +39,7 @@ pub struct OrganisationSettings {
 }
 
 /// Creates the HTTP client that presents an organisation's client certificate.
-pub trait ClientFactory: std::fmt::Debug + Send + Sync {
+pub trait ConnectionFactory: std::fmt::Debug + Send + Sync {
     /// Returns a client with its own connections.
     ///
     /// # Errors
@@ -52,7 +52,7 @@ impl Organisation {
     ///
     /// # Errors
     /// Returns a text if the HTTP client cannot be created.
-    pub fn new(settings: OrganisationSettings, clients: &dyn ClientFactory) -> Result<Self, String> {
+    pub fn new(settings: OrganisationSettings, clients: &dyn ConnectionFactory) -> Result<Self, String> {
         let OrganisationSettings { ukprn, name, organisation_ref, products, password, client_certificate } = settings;
         let certificate_validity = client_certificate.as_ref().map(|certificate| certificate.validity);
         let http_client = clients.client(client_certificate)?;

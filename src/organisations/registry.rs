@@ -10,42 +10,42 @@ use super::organisation::Organisation;
 use crate::domain::Ukprn;
 
 /// Organisations by UKPRN.
-pub(super) type Organisations = HashMap<Ukprn, Arc<Organisation>>;
+pub(super) type OrganisationMap = HashMap<Ukprn, Arc<Organisation>>;
 
 /// All organisations that the gateway serves. It may change at any time; a request keeps the version of its organisation that was current
 /// when the request arrived.
 #[derive(Debug, Default)]
 pub struct OrganisationRegistry {
-    organisations: RwLock<Arc<Organisations>>,
-    unusable_files: AtomicUsize,
+    organisations: RwLock<Arc<OrganisationMap>>,
+    invalid_files: AtomicUsize,
 }
 
 impl OrganisationRegistry {
     /// Returns a registry with the given organisations.
     pub fn new(organisations: impl IntoIterator<Item = Organisation>) -> Self {
-        let organisations: Organisations =
+        let organisations: OrganisationMap =
             organisations.into_iter().map(|organisation| (organisation.ukprn().clone(), Arc::new(organisation))).collect();
-        Self { organisations: RwLock::new(Arc::new(organisations)), unusable_files: AtomicUsize::new(0) }
+        Self { organisations: RwLock::new(Arc::new(organisations)), invalid_files: AtomicUsize::new(0) }
     }
 
     /// Returns all current organisations.
-    pub fn snapshot(&self) -> Arc<Organisations> {
+    pub fn snapshot(&self) -> Arc<OrganisationMap> {
         Arc::clone(&self.organisations.read())
     }
 
     /// Replaces all organisations.
-    pub(super) fn replace(&self, organisations: Organisations) {
+    pub(super) fn replace(&self, organisations: OrganisationMap) {
         *self.organisations.write() = Arc::new(organisations);
     }
 
-    pub(super) fn set_unusable_files(&self, files: usize) {
-        self.unusable_files.store(files, Ordering::Relaxed);
+    pub(super) fn set_invalid_files(&self, files: usize) {
+        self.invalid_files.store(files, Ordering::Relaxed);
     }
 
     /// Returns the number of organisation files with an error. If such a file was valid before, its organisation stays in use until the
-    /// process ends.
-    pub fn unusable_files(&self) -> usize {
-        self.unusable_files.load(Ordering::Relaxed)
+    /// file is corrected; after a restart before that, it is not served.
+    pub fn invalid_files(&self) -> usize {
+        self.invalid_files.load(Ordering::Relaxed)
     }
 
     /// Returns the organisation with a UKPRN.
@@ -67,8 +67,23 @@ impl OrganisationRegistry {
 /// Result of reading the organisations' files.
 #[derive(Debug, Default)]
 pub struct LoadReport {
-    /// Errors, each with the file or the organisation.
-    pub problems: Vec<String>,
+    /// Errors of files, each with the file. Such a file cannot be used.
+    pub errors: Vec<String>,
+    /// Client certificates that are missing or not valid now, each with the organisation. The organisation is used in any case: LRS decides
+    /// about its calls.
+    pub warnings: Vec<String>,
     /// Information for operators, such as the expiry of a certificate.
     pub remarks: Vec<String>,
+}
+
+impl LoadReport {
+    /// Logs the errors and the warnings.
+    pub fn log(&self) {
+        for error in &self.errors {
+            tracing::error!(error, "organisation file cannot be used: organisation not loaded, or unchanged");
+        }
+        for warning in &self.warnings {
+            tracing::warn!(warning, "organisation's client certificate missing or not valid: organisation used nevertheless");
+        }
+    }
 }

@@ -2,15 +2,16 @@
 //!
 //! The watcher compares contents. So it does not matter whether a file was rewritten, renamed into place, or reached through a symbolic
 //! link that now points elsewhere, as with Kubernetes secrets. A file with an error leaves its organisation unchanged. Such an error may
-//! last for a moment only, between the renewal of a key and the renewal of its certificate.
+//! last for a moment only, between the renewal of a key and the renewal of its certificate. Only a duplicate does not keep its
+//! organisation: of two files with the same UKPRN, the first in order of name counts, even if it is the newer one.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::file::{OrganisationSource, organisation_files};
-use super::organisation::{ClientFactory, Organisation};
-use super::registry::{LoadReport, OrganisationRegistry, Organisations};
+use super::organisation::{ConnectionFactory, Organisation};
+use super::registry::{LoadReport, OrganisationMap, OrganisationRegistry};
 use crate::domain::Ukprn;
 use crate::file_watch;
 
@@ -18,7 +19,7 @@ use crate::file_watch;
 #[derive(Debug)]
 pub struct OrganisationWatcher {
     directory: PathBuf,
-    clients: Arc<dyn ClientFactory>,
+    clients: Arc<dyn ConnectionFactory>,
     certificates_required: bool,
     files: BTreeMap<PathBuf, FileState>,
     is_directory_unreadable: bool,
@@ -36,14 +37,14 @@ struct FileState {
     organisation: Option<Arc<Organisation>>,
 }
 
-/// Result of one poll.
+/// Result of reading all files.
 #[derive(Debug, Default)]
 struct Changes {
     report: LoadReport,
     organisations: Vec<(Ukprn, Change)>,
 }
 
-/// Change of an organisation since the poll before.
+/// Change of an organisation since the files were read before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Change {
     Added,
@@ -53,21 +54,21 @@ enum Change {
 
 impl OrganisationWatcher {
     /// Returns a watcher of the files in a directory. It reads no file yet.
-    pub const fn new(directory: PathBuf, clients: Arc<dyn ClientFactory>, certificates_required: bool) -> Self {
+    pub const fn new(directory: PathBuf, clients: Arc<dyn ConnectionFactory>, certificates_required: bool) -> Self {
         Self { directory, clients, certificates_required, files: BTreeMap::new(), is_directory_unreadable: false }
     }
 
-    /// Reads all organisations into the registry. The report contains the errors of the organisations that cannot be used.
+    /// Reads all organisations into the registry. The report contains the errors of the files that cannot be used.
     ///
     /// # Errors
     /// Returns a text if the directory cannot be read.
     pub fn load(&mut self, registry: &OrganisationRegistry) -> Result<LoadReport, String> {
-        self.poll(registry).map(|changes| changes.report)
+        self.reload(registry).map(|changes| changes.report)
     }
 
     /// Updates the registry when files change, until the future is dropped.
     pub async fn watch(self, registry: Arc<OrganisationRegistry>) {
-        file_watch::watch("organisations", self, move |watcher: &mut Self| watcher.poll(&registry), Self::log_changes).await;
+        file_watch::watch("organisations", self, move |watcher: &mut Self| watcher.reload(&registry), Self::log_changes).await;
     }
 
     fn log_changes(&mut self, changes: Result<Changes, String>) {
@@ -76,9 +77,7 @@ impl OrganisationWatcher {
                 if std::mem::take(&mut self.is_directory_unreadable) {
                     tracing::info!("organisations directory readable again");
                 }
-                for problem in report.problems {
-                    tracing::error!(problem, "organisation file error: an unusable file leaves the organisation unchanged");
-                }
+                report.log();
                 for (organisation, change) in organisations {
                     match change {
                         Change::Added => tracing::info!(%organisation, "organisation added"),
@@ -87,16 +86,16 @@ impl OrganisationWatcher {
                     }
                 }
             }
-            Err(problem) if !self.is_directory_unreadable => {
+            Err(error) if !self.is_directory_unreadable => {
                 self.is_directory_unreadable = true;
-                tracing::error!(problem, "organisations directory unreadable: all organisations stay unchanged");
+                tracing::error!(error, "organisations directory unreadable: all organisations stay unchanged");
             }
             Err(_) => {}
         }
     }
 
     /// Reads all files, creates the organisations that have changed, and updates the registry.
-    fn poll(&mut self, registry: &OrganisationRegistry) -> Result<Changes, String> {
+    fn reload(&mut self, registry: &OrganisationRegistry) -> Result<Changes, String> {
         let mut changes = Changes::default();
         let paths = organisation_files(&self.directory)?;
         self.files.retain(|path, _| paths.contains(path));
@@ -109,12 +108,12 @@ impl OrganisationWatcher {
                 (*first != path).then(|| format!("{path_text}: ukprn: organisation {ukprn} is already described in {first_text}"))
             });
             let previous = self.files.remove(&path);
-            let state = self.load_file(source, duplicate_error, previous, &mut changes.report);
+            let state = self.next_state(source, duplicate_error, previous, &mut changes.report);
             self.files.insert(path, state);
         }
         let organisations = self.organisations();
         changes.organisations = compare(&registry.snapshot(), &organisations);
-        registry.set_unusable_files(self.files.values().filter(|file| !file.is_valid).count());
+        registry.set_invalid_files(self.files.values().filter(|file| !file.is_valid).count());
         if !changes.organisations.is_empty() {
             registry.replace(organisations);
         }
@@ -122,7 +121,7 @@ impl OrganisationWatcher {
     }
 
     /// Returns the new state of a file; the previous state if nothing has changed, so that an error is reported once.
-    fn load_file(
+    fn next_state(
         &self,
         source: OrganisationSource,
         duplicate_error: Option<String>,
@@ -133,7 +132,7 @@ impl OrganisationWatcher {
         match (previous, duplicate_error) {
             (Some(previous), _) if previous.digest == digest && previous.is_duplicate == is_duplicate => previous,
             (_, Some(error)) => {
-                report.problems.push(error);
+                report.errors.push(error);
                 FileState { digest, is_duplicate, is_valid: false, organisation: None }
             }
             (previous, None) => {
@@ -145,7 +144,7 @@ impl OrganisationWatcher {
     }
 
     /// Returns the organisations of all files.
-    fn organisations(&self) -> Organisations {
+    fn organisations(&self) -> OrganisationMap {
         let mut organisations = HashMap::new();
         for organisation in self.files.values().filter_map(|file| file.organisation.as_ref()) {
             organisations.entry(organisation.ukprn().clone()).or_insert_with(|| Arc::clone(organisation));
@@ -155,7 +154,7 @@ impl OrganisationWatcher {
 }
 
 /// Returns how organisations differ from an earlier snapshot.
-fn compare(before: &Organisations, after: &Organisations) -> Vec<(Ukprn, Change)> {
+fn compare(before: &OrganisationMap, after: &OrganisationMap) -> Vec<(Ukprn, Change)> {
     let change = |ukprn: &Ukprn| match (before.get(ukprn), after.get(ukprn)) {
         (Some(old), Some(new)) => (!Arc::ptr_eq(old, new)).then_some(Change::Changed),
         (Some(_), None) => Some(Change::Removed),

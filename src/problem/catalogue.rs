@@ -61,7 +61,7 @@ catalogue! {
         "Ask LRS to enable the product, then ask the operator to add it to the organisation's file.",
     OrganisationNotRegistered "organisation_not_registered" 403 false "Organisation not registered with gateway"
         "Ask the operator to register the organisation named in the token.",
-    UserNameUnusable "user_name_unusable" 403 false "User name in token not accepted by LRS"
+    UserNameUnusable "user_name_unusable" 403 false "User name in token missing or unusable"
         "Issue tokens whose user claim identifies the person and has 1 to 35 characters.",
     NotFound "not_found" 404 false "Resource not found"
         "Look up the path in `/openapi.json`.",

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use crate::batches::BatchError;
 use crate::idempotency::IdempotencyError;
-use crate::lrs::codes::Rejection;
 use crate::lrs::maintenance::time_until;
+use crate::lrs::response_codes::Rejection;
 use crate::lrs::{ASSUMED_MAINTENANCE_DURATION, CallError, LrsError};
 use crate::problem::{Code, Problem, SHORT_RETRY_SECONDS};
 use crate::storage::StoreError;
@@ -75,7 +75,7 @@ impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         match &error {
             StoreError::Unavailable(_) | StoreError::ReplyLost(_) => Self::new(Code::StoreUnavailable).retry_soon(),
-            StoreError::Unreadable(_) => Self::new(Code::StoreUnreadable),
+            StoreError::Malformed(_) => Self::new(Code::StoreUnreadable),
         }
         .cause(error)
     }
@@ -85,7 +85,7 @@ impl From<BatchError> for Problem {
     fn from(error: BatchError) -> Self {
         match error {
             BatchError::Store(error) => error.into(),
-            BatchError::Undecryptable(_) | BatchError::Unreadable(_) => Self::new(Code::StoreUnreadable).cause(error),
+            BatchError::Cipher(_) | BatchError::Malformed(_) => Self::new(Code::StoreUnreadable).cause(error),
         }
     }
 }
@@ -111,7 +111,7 @@ impl From<IdempotencyError> for Problem {
     fn from(error: IdempotencyError) -> Self {
         match error {
             IdempotencyError::Store(error) => error.into(),
-            IdempotencyError::Decrypt(_) => Self::new(Code::StoreUnreadable).cause(error),
+            IdempotencyError::Cipher(_) => Self::new(Code::StoreUnreadable).cause(error),
         }
     }
 }
@@ -119,7 +119,7 @@ impl From<IdempotencyError> for Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lrs::codes::LrsCode;
+    use crate::lrs::response_codes::LrsCode;
 
     #[test]
     fn lrs_error_problem_agrees_on_retryable_and_status() {

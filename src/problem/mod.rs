@@ -16,7 +16,7 @@ use actix_web::{HttpResponse, ResponseError};
 
 pub use catalogue::{CATALOGUE, CatalogueEntry, Code};
 
-use crate::lrs::codes::LrsCode;
+use crate::lrs::response_codes::LrsCode;
 use crate::schema::deserialize::TOO_MANY_ERRORS;
 use crate::schema::{FieldError, answer};
 

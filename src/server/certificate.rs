@@ -42,7 +42,7 @@ impl ServerCertificate {
     /// Loads certificate and key from PEM files.
     ///
     /// # Errors
-    /// Returns the problem if a file cannot be read or used, or if the key does not match the certificate.
+    /// Returns the error if a file cannot be read or used, or if the key does not match the certificate.
     pub fn load(certificate_file: PathBuf, key_file: PathBuf) -> Result<Self, String> {
         let content = read_files(&certificate_file, &key_file);
         let (certified_key, validity) = parse(&content)?;
@@ -58,7 +58,7 @@ impl ServerCertificate {
     /// Returns a remark about the certificate's expiry.
     ///
     /// # Errors
-    /// Returns a problem if the certificate is not valid now.
+    /// Returns an error if the certificate is not valid now.
     pub fn check_validity(&self) -> Result<String, String> {
         let Validity { not_before, not_after } = self.validity;
         if self.validity.is_current() {
@@ -71,7 +71,7 @@ impl ServerCertificate {
     /// Builds a TLS configuration that uses the current certificate for each new connection, also after a reload.
     ///
     /// # Errors
-    /// Returns the problem if the cryptography provider supports no usable TLS version.
+    /// Returns the error if the cryptography provider supports no usable TLS version.
     pub fn server_config(&self) -> Result<ServerConfig, String> {
         let resolver: Arc<dyn ResolvesServerCert> = Arc::<CertificateResolver>::clone(&self.resolver);
         Ok(tls::server_config_builder()?.with_no_client_auth().with_cert_resolver(resolver))
@@ -83,9 +83,9 @@ impl ServerCertificate {
             None => {}
             Some(Ok(())) => match certificate.check_validity() {
                 Ok(remark) => tracing::info!(remark, "server certificate replaced"),
-                Err(problem) => tracing::error!(problem, "server certificate replaced"),
+                Err(error) => tracing::error!(error, "server certificate replaced"),
             },
-            Some(Err(problem)) => tracing::error!(problem, "server certificate not replaced: the new files cannot be used"),
+            Some(Err(error)) => tracing::error!(error, "server certificate not replaced: the new files cannot be used"),
         };
         file_watch::watch("server certificate", self, Self::reload, log).await;
     }
@@ -94,7 +94,7 @@ impl ServerCertificate {
     /// periodically, and logs each result once.
     ///
     /// # Errors
-    /// Returns the problem if the new files cannot be used. The pair in use stays.
+    /// Returns the error if the new files cannot be used. The pair in use stays.
     pub fn reload(&mut self) -> Option<Result<(), String>> {
         let content = read_files(&self.certificate_file, &self.key_file);
         let content_digest = digest(&content);
@@ -110,7 +110,7 @@ impl ServerCertificate {
 }
 
 fn read_files(certificate_file: &Path, key_file: &Path) -> CertificateAndKey {
-    [certificate_file, key_file].map(|file| file_watch::read(file).map_err(|problem| format!("{}: {problem}", file.display())))
+    [certificate_file, key_file].map(|file| file_watch::read(file).map_err(|error| format!("{}: {error}", file.display())))
 }
 
 fn digest(content: &CertificateAndKey) -> Vec<u8> {
@@ -123,10 +123,10 @@ fn digest(content: &CertificateAndKey) -> Vec<u8> {
 
 fn parse([certificates, key]: &CertificateAndKey) -> Result<(CertifiedKey, Validity), String> {
     let certificates = certificates.as_ref().map_err(Clone::clone).and_then(|pem| tls::parse_certificates(pem));
-    let certificates = certificates.map_err(|problem| format!("server.tls: certificate_file: {problem}"))?;
+    let certificates = certificates.map_err(|error| format!("server.tls: certificate_file: {error}"))?;
     let key = key.as_ref().map_err(Clone::clone).and_then(|pem| tls::parse_private_key(pem));
-    let key = key.map_err(|problem| format!("server.tls: key_file: {problem}"))?;
-    let validity = tls::certificate_validity(&certificates[0]).map_err(|problem| format!("server.tls: certificate_file: {problem}"))?;
+    let key = key.map_err(|error| format!("server.tls: key_file: {error}"))?;
+    let validity = tls::certificate_validity(&certificates[0]).map_err(|error| format!("server.tls: certificate_file: {error}"))?;
     let certified_key = CertifiedKey::from_der(certificates, key, &tls::crypto_provider()).map_err(|error| match error {
         rustls::Error::InconsistentKeys(_) => {
             "server.tls: the key does not belong to the certificate. The server's own certificate must be the first in its file".into()

@@ -91,6 +91,7 @@ pub fn bind(listen: SocketAddr, options: ServerOptions, state: AppState) -> std:
     let cors = Data::new(cors);
     let listener = TcpListener::bind(listen)?;
     let address = listener.local_addr()?;
+    // Extractors and handlers take single services; only those of health and metrics take the whole state.
     let application = move || {
         App::new()
             .app_data(state.verifier.clone())

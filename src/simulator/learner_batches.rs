@@ -7,7 +7,7 @@ use jiff::civil;
 use jiff::tz::TimeZone;
 
 use crate::domain::{BatchLearner, BatchLearnerResult, Date, Extensible, FromLrs as _, Uln};
-use crate::lrs::codes::LrsCode;
+use crate::lrs::response_codes::LrsCode;
 use crate::lrs::services::learner::{RegistrationBatchOutput, VerificationBatchOutput};
 use crate::lrs::soap::element::Element;
 use crate::lrs::soap::read::XmlError;

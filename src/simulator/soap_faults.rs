@@ -3,7 +3,7 @@
 use actix_web::http::StatusCode;
 
 use crate::lrs::Service;
-use crate::lrs::codes::DOCUMENTED_CODES;
+use crate::lrs::response_codes::DOCUMENTED_CODES;
 use crate::lrs::soap::write::XmlWriter;
 use crate::simulator::soap_response::SoapResponse;
 use crate::simulator::timestamps::current_local_date_time;

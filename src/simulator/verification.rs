@@ -1,7 +1,7 @@
 //! Verification of a learner against the register (LRS-CONTRACT 2.8, 3.3). LRS's own rule for similar names is not public.
 
 use crate::domain::{Date, Extensible, FromLrs, Gender, Learner, Personal};
-use crate::lrs::codes::LrsCode;
+use crate::lrs::response_codes::LrsCode;
 use crate::lrs::services::learner::{FailureFlag, VerifiedLearner};
 use crate::lrs::soap::element::Element;
 use crate::simulator::learner_register::LearnerRegister;

@@ -22,7 +22,7 @@ const HEADER_BYTES: usize = 1 + KEY_ID_BYTES + NONCE_LEN;
 
 /// Reason why data cannot be encrypted or decrypted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum DecryptError {
+pub enum CipherError {
     /// The key is not in the key ring.
     #[error("encrypted with a key that is not in encryption_key_file")]
     UnknownKey,
@@ -95,23 +95,23 @@ impl KeyRing {
     /// Compresses and encrypts data.
     ///
     /// # Errors
-    /// Returns [`DecryptError::UnknownKey`] if the key ring is empty, [`DecryptError::Damaged`] if encryption fails.
-    pub fn encrypt(&self, associated_data: &str, plaintext: &[u8]) -> Result<Vec<u8>, DecryptError> {
+    /// Returns [`CipherError::UnknownKey`] if the key ring is empty, [`CipherError::Damaged`] if encryption fails.
+    pub fn encrypt(&self, associated_data: &str, plaintext: &[u8]) -> Result<Vec<u8>, CipherError> {
         let mut compressor = Compressor::new();
-        compressor.write_all(plaintext).map_err(|_| DecryptError::Damaged)?;
+        compressor.write_all(plaintext).map_err(|_| CipherError::Damaged)?;
         self.encrypt_compressed(associated_data, compressor.finish())
     }
 
     /// Encrypts data that a [`Compressor`] has compressed.
     ///
     /// # Errors
-    /// Returns [`DecryptError::UnknownKey`] if the key ring is empty, [`DecryptError::Damaged`] if encryption fails.
-    pub fn encrypt_compressed(&self, associated_data: &str, mut compressed: Vec<u8>) -> Result<Vec<u8>, DecryptError> {
-        let key = self.0.first().ok_or(DecryptError::UnknownKey)?;
+    /// Returns [`CipherError::UnknownKey`] if the key ring is empty, [`CipherError::Damaged`] if encryption fails.
+    pub fn encrypt_compressed(&self, associated_data: &str, mut compressed: Vec<u8>) -> Result<Vec<u8>, CipherError> {
+        let key = self.0.first().ok_or(CipherError::UnknownKey)?;
         let nonce = key
             .encryption_key
             .seal_in_place_append_tag(Aad::from(associated_data.as_bytes()), &mut compressed)
-            .map_err(|_| DecryptError::Damaged)?;
+            .map_err(|_| CipherError::Damaged)?;
         let mut ciphertext = Vec::with_capacity(HEADER_BYTES + compressed.len());
         ciphertext.push(FORMAT_VERSION);
         ciphertext.extend_from_slice(&key.id);
@@ -123,20 +123,20 @@ impl KeyRing {
     /// Decrypts and decompresses data.
     ///
     /// # Errors
-    /// Returns [`DecryptError::UnknownKey`] if the key is not in the key ring, [`DecryptError::Damaged`] if the ciphertext or the
+    /// Returns [`CipherError::UnknownKey`] if the key is not in the key ring, [`CipherError::Damaged`] if the ciphertext or the
     /// associated data differ from those of [`KeyRing::encrypt`].
-    pub fn decrypt(&self, associated_data: &str, ciphertext: &[u8]) -> Result<Vec<u8>, DecryptError> {
-        let (header, body) = ciphertext.split_at_checked(HEADER_BYTES).ok_or(DecryptError::Damaged)?;
+    pub fn decrypt(&self, associated_data: &str, ciphertext: &[u8]) -> Result<Vec<u8>, CipherError> {
+        let (header, body) = ciphertext.split_at_checked(HEADER_BYTES).ok_or(CipherError::Damaged)?;
         if header[0] != FORMAT_VERSION {
-            return Err(DecryptError::Damaged);
+            return Err(CipherError::Damaged);
         }
-        let key = self.0.iter().find(|key| key.id == header[1..=KEY_ID_BYTES]).ok_or(DecryptError::UnknownKey)?;
-        let nonce = Nonce::try_assume_unique_for_key(&header[1 + KEY_ID_BYTES..]).map_err(|_| DecryptError::Damaged)?;
+        let key = self.0.iter().find(|key| key.id == header[1..=KEY_ID_BYTES]).ok_or(CipherError::UnknownKey)?;
+        let nonce = Nonce::try_assume_unique_for_key(&header[1 + KEY_ID_BYTES..]).map_err(|_| CipherError::Damaged)?;
         let mut body = body.to_vec();
         let compressed =
-            key.encryption_key.open_in_place(nonce, Aad::from(associated_data.as_bytes()), &mut body).map_err(|_| DecryptError::Damaged)?;
+            key.encryption_key.open_in_place(nonce, Aad::from(associated_data.as_bytes()), &mut body).map_err(|_| CipherError::Damaged)?;
         let mut plaintext = Vec::with_capacity(compressed.len() * 4);
-        DeflateDecoder::new(&*compressed).read_to_end(&mut plaintext).map_err(|_| DecryptError::Damaged)?;
+        DeflateDecoder::new(&*compressed).read_to_end(&mut plaintext).map_err(|_| CipherError::Damaged)?;
         Ok(plaintext)
     }
 }
@@ -221,14 +221,14 @@ mod tests {
         assert!(ciphertext.len() < plaintext.len() / 10, "{} bytes", ciphertext.len());
         assert!(!String::from_utf8_lossy(&ciphertext).contains("Neill"));
         assert_eq!(keys.decrypt("batch:records:1", &ciphertext).expect("decrypted"), plaintext.as_bytes());
-        assert_eq!(keys.decrypt("batch:records:2", &ciphertext), Err(DecryptError::Damaged));
+        assert_eq!(keys.decrypt("batch:records:2", &ciphertext), Err(CipherError::Damaged));
         for position in [0, 20, ciphertext.len() - 1] {
             let mut changed = ciphertext.clone();
             changed[position] ^= 1;
-            assert_eq!(keys.decrypt("batch:records:1", &changed), Err(DecryptError::Damaged), "byte {position}");
+            assert_eq!(keys.decrypt("batch:records:1", &changed), Err(CipherError::Damaged), "byte {position}");
         }
         for length in [0, 3, HEADER_BYTES, ciphertext.len() - 1] {
-            assert_eq!(keys.decrypt("batch:records:1", &ciphertext[..length]), Err(DecryptError::Damaged), "{length} bytes");
+            assert_eq!(keys.decrypt("batch:records:1", &ciphertext[..length]), Err(CipherError::Damaged), "{length} bytes");
         }
         assert_ne!(ciphertext, keys.encrypt("batch:records:1", plaintext.as_bytes()).expect("encrypted"), "each nonce is used once");
         assert_eq!(keys.decrypt("x", &keys.encrypt("x", b"").expect("encrypted")).expect("decrypted"), b"");
@@ -240,9 +240,9 @@ mod tests {
         let rotated = key_ring(&format!("# the new key first\n{NEW_KEY}\n\n{OLD_KEY}\n"));
         assert_eq!(rotated.decrypt("x", &old_ciphertext).expect("decrypted"), b"Ana");
         let new_ciphertext = rotated.encrypt("x", b"Ana").expect("encrypted");
-        assert_eq!(key_ring(OLD_KEY).decrypt("x", &new_ciphertext), Err(DecryptError::UnknownKey));
+        assert_eq!(key_ring(OLD_KEY).decrypt("x", &new_ciphertext), Err(CipherError::UnknownKey));
         assert_eq!(key_ring(NEW_KEY).decrypt("x", &new_ciphertext).expect("decrypted"), b"Ana");
-        assert_eq!(key_ring(NEW_KEY).decrypt("x", &old_ciphertext), Err(DecryptError::UnknownKey));
+        assert_eq!(key_ring(NEW_KEY).decrypt("x", &old_ciphertext), Err(CipherError::UnknownKey));
     }
 
     #[test]

@@ -13,7 +13,7 @@ pub enum StoreError {
     ReplyLost(String),
     /// Stored data cannot be parsed.
     #[error("store contains unreadable data: {0}")]
-    Unreadable(String),
+    Malformed(String),
 }
 
 /// Describes an error of the Redis client by its kind and code. Its detail is left out: it may quote the command or the login.

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use lrs_gateway::batches::model::{BatchId, EpochMillis, KindTag, Part, PartBlob, PartState};
+use lrs_gateway::batches::model::{BatchId, BlobName, EpochMillis, KindTag, Part, PartState};
 use lrs_gateway::batches::repository::{BatchRepository, BlobChanges, PartUpdate};
 
 use super::{LEASE, claim, claim_leases, claim_one, create, load, new_batch, ukprn};
@@ -18,7 +18,7 @@ pub async fn created_batch_is_stored_with_all_blobs_and_due(repository: &dyn Bat
     for (blob, bytes) in &new.blobs {
         assert_eq!(repository.load_blob(id, *blob).await.as_ref(), Ok(&Some(bytes.clone())));
     }
-    assert_eq!(repository.load_blob(id, PartBlob::JobOutput(1)).await, Ok(None));
+    assert_eq!(repository.load_blob(id, BlobName::JobOutput(1)).await, Ok(None));
     let lease = claim_one(repository).await;
     assert_eq!(lease.id, id);
     repository.release(lease, None).await.expect("the lease is released");
@@ -38,18 +38,18 @@ pub async fn part_update_needs_the_expected_part(repository: &dyn BatchRepositor
 
     let submitted = Part { state: PartState::Submitted, job_id: Some(900_001), lrs_code: Some("WSRC0007".into()), ..sending.clone() };
     let blobs = BlobChanges {
-        put: vec![(PartBlob::JobOutput(2), vec![0, 255, 10])],
-        erase: vec![PartBlob::Records(2), PartBlob::ResubmittedBy(2)],
+        put: vec![(BlobName::JobOutput(2), vec![0, 255, 10])],
+        delete: vec![BlobName::Records(2), BlobName::ResubmittedBy(2)],
     };
     assert_eq!(update(&sending, &submitted, &blobs).await, Ok(true));
-    assert_eq!(repository.load_blob(id, PartBlob::JobOutput(2)).await, Ok(Some(vec![0, 255, 10])));
-    assert_eq!(repository.load_blob(id, PartBlob::Records(2)).await, Ok(None));
+    assert_eq!(repository.load_blob(id, BlobName::JobOutput(2)).await, Ok(Some(vec![0, 255, 10])));
+    assert_eq!(repository.load_blob(id, BlobName::Records(2)).await, Ok(None));
 
     let late = Part { job_id: Some(1), ..submitted.clone() };
-    let late_blobs = BlobChanges { put: vec![(PartBlob::JobOutput(2), b"late".to_vec())], erase: vec![PartBlob::Records(1)] };
+    let late_blobs = BlobChanges { put: vec![(BlobName::JobOutput(2), b"late".to_vec())], delete: vec![BlobName::Records(1)] };
     assert_eq!(update(&sending, &late, &late_blobs).await, Ok(false));
-    assert_eq!(repository.load_blob(id, PartBlob::JobOutput(2)).await, Ok(Some(vec![0, 255, 10])), "a late update overwrites no blob");
-    assert!(repository.load_blob(id, PartBlob::Records(1)).await.expect("the repository responds").is_some());
+    assert_eq!(repository.load_blob(id, BlobName::JobOutput(2)).await, Ok(Some(vec![0, 255, 10])), "a late update overwrites no blob");
+    assert!(repository.load_blob(id, BlobName::Records(1)).await.expect("the repository responds").is_some());
     assert_eq!(load(repository, id).await.parts, [batch.parts[0].clone(), submitted.clone(), batch.parts[2].clone()]);
 
     repository.erase(&batch).await.expect("the batch is erased");
@@ -109,7 +109,7 @@ pub async fn released_batch_is_due_at_its_next_time(repository: &dyn BatchReposi
 pub async fn backlog_counts_unfinished_and_overdue_batches(repository: &dyn BatchRepository) {
     let count = async || {
         let backlog = repository.backlog().await.expect("the repository responds");
-        (backlog.unfinished, backlog.overdue, backlog.oldest_overdue.as_secs())
+        (backlog.unfinished, backlog.claimable, backlog.oldest_claimable_age.as_secs())
     };
     assert_eq!(count().await, (0, 0, 0));
     let batches = [create(repository).await, create(repository).await];
@@ -217,7 +217,7 @@ pub async fn expired_batch_is_deleted_with_its_blobs(repository: &dyn BatchRepos
 
     repository.set_expiry(&batch, EpochMillis(now.0 - 1)).await.expect("the expiry is set");
     assert_eq!(repository.load(batch.id).await, Ok(None));
-    for blob in PartBlob::all(3) {
+    for blob in BlobName::all(3) {
         assert_eq!(repository.load_blob(batch.id, blob).await, Ok(None), "{blob}");
     }
 }

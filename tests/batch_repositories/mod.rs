@@ -6,7 +6,7 @@ mod redis;
 
 use std::time::Duration;
 
-use lrs_gateway::batches::model::{Batch, BatchHeader, BatchId, KindTag, Part, PartBlob};
+use lrs_gateway::batches::model::{Batch, BatchHeader, BatchId, BlobName, KindTag, Part};
 use lrs_gateway::batches::repository::{BatchRepository, Claim, Lease, NewBatch};
 use lrs_gateway::domain::Ukprn;
 use lrs_gateway::schema::Scalar as _;
@@ -62,8 +62,8 @@ async fn new_batch(repository: &dyn BatchRepository, kind: KindTag, organisation
     let parts: Vec<Part> = (0..3).map(|index| Part::waiting(index * 200, 200, now)).collect();
     let header = BatchHeader::new(kind, &ukprn(organisation), 3, now);
     let batch = Batch { id: BatchId::new(), header, parts, expires_at: now.after(Duration::from_secs(3600)) };
-    let blob = |blob: PartBlob| (blob, format!("encrypted {blob}").into_bytes());
-    let blobs = [PartBlob::Metadata, PartBlob::Records(1), PartBlob::Records(2), PartBlob::Records(3), PartBlob::Fingerprints(1)].map(blob);
+    let blob = |blob: BlobName| (blob, format!("encrypted {blob}").into_bytes());
+    let blobs = [BlobName::Metadata, BlobName::Records(1), BlobName::Records(2), BlobName::Records(3), BlobName::Fingerprints(1)].map(blob);
     NewBatch { batch, blobs: blobs.into() }
 }
 

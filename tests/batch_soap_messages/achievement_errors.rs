@@ -2,7 +2,7 @@
 
 use lrs_gateway::domain::SubmissionType;
 use lrs_gateway::lrs::Service;
-use lrs_gateway::lrs::services::external::{AchievementCodes, GetAchievementBatch, SubmitAchievementBatch, SubmitAchievementBatchResponse};
+use lrs_gateway::lrs::services::external::{AchievementCodes, GetAchievementJob, SubmitAchievementBatchResponse, SubmitAchievementJob};
 use serde_json::json;
 
 use super::achievements::{achievement, awarding_client, code_of, read_job, submission};
@@ -36,7 +36,7 @@ async fn achievement_with_an_unusable_field_is_rejected_alone() {
         ("<svc:ProviderUkprn>10088881</svc:ProviderUkprn>", "<svc:ProviderUkprn></svc:ProviderUkprn>"),
         (">600/0000/9</svc:UnitOrQualificationReferenceNumber>", "> </svc:UnitOrQualificationReferenceNumber>"),
     ] {
-        let submitted = client.call_with_message::<SubmitAchievementBatch<'_>>(message.replacen(from, to, 1)).await;
+        let submitted = client.call_with_message::<SubmitAchievementJob<'_>>(message.replacen(from, to, 1)).await;
         let job = read_job(&client, submitted.accepted_job_id().expect("LRS accepted the job")).await;
         assert_eq!(job.field_data_errors, Some(1), "{to}");
     }
@@ -74,7 +74,7 @@ async fn batch_with_an_invalid_element_is_rejected_with_a_code() {
         // LRS sends such a response with the HTTP status 200, not as a fault.
         let (status, body) = client.send(Service::External, message.clone()).await.expect("LRS responds");
         assert!(status == 200 && body.contains(code), "{code}: {status} {body}");
-        assert_eq!(rejection_code(&client.call_with_message::<SubmitAchievementBatch<'_>>(message).await), code);
+        assert_eq!(rejection_code(&client.call_with_message::<SubmitAchievementJob<'_>>(message).await), code);
     }
     assert!(client.lrs.simulator.jobs().is_empty());
 }
@@ -83,7 +83,7 @@ async fn batch_with_an_invalid_element_is_rejected_with_a_code() {
 async fn message_that_the_external_service_cannot_read_is_a_fault_without_detail() {
     let client = awarding_client(0);
     let submit = valid_message(&client);
-    let get = client.message(&GetAchievementBatch { job_id: 60_001 });
+    let get = client.message(&GetAchievementJob { job_id: 60_001 });
     let mut invalid = Vec::new();
     for (message, from, to) in [
         (&submit, "<svc:Action>1<", "<svc:Action>one<"),
@@ -126,6 +126,6 @@ async fn message_with_allowed_nil_or_missing_elements_is_accepted() {
         if let Some(contract) = &client.contract {
             contract.check_request(Service::External, &[("allowed".to_owned(), message.clone())]);
         }
-        assert!(client.call_with_message::<SubmitAchievementBatch<'_>>(message).await.accepted_job_id().is_some(), "{to}");
+        assert!(client.call_with_message::<SubmitAchievementJob<'_>>(message).await.accepted_job_id().is_some(), "{to}");
     }
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use lrs_gateway::domain::{
     Achievement, AchievementJob, AchievementJobStatus, EmailAddress, GetLearningEvents, Personal, Product, SubmissionType,
 };
-use lrs_gateway::lrs::services::external::{AchievementCodes, GetAchievementBatch, SubmitAchievementBatch};
+use lrs_gateway::lrs::services::external::{AchievementCodes, GetAchievementJob, SubmitAchievementJob};
 use lrs_gateway::schema::Scalar as _;
 use lrs_gateway::schema::deserialize::from_json;
 use lrs_gateway::simulator::{SimulatedOrganisation, SimulatorSettings};
@@ -34,8 +34,8 @@ pub fn submission<'a>(
     submission_type: SubmissionType,
     achievements: &'a [Achievement],
     codes: &'a AchievementCodes,
-) -> SubmitAchievementBatch<'a> {
-    SubmitAchievementBatch { submission_type, notify_email: None, achievements, codes }
+) -> SubmitAchievementJob<'a> {
+    SubmitAchievementJob { submission_type, notify_email: None, achievements, codes }
 }
 
 /// Submits achievements and returns the job.
@@ -46,7 +46,7 @@ pub async fn submit(client: &SoapClient, submission_type: SubmissionType, achiev
 
 /// Reads a job.
 pub async fn read_job(client: &SoapClient, job_id: i64) -> AchievementJob {
-    client.call(&GetAchievementBatch { job_id }).await.job.expect("the response has the job")
+    client.call(&GetAchievementJob { job_id }).await.job.expect("the response has the job")
 }
 
 /// Returns the code of a job; empty if it has none.
@@ -83,7 +83,7 @@ async fn submit_with_errors(client: &SoapClient) -> AchievementJob {
     ];
     let email = EmailAddress::parse("results@mail.example.com").expect("the address is valid");
     let codes = AchievementCodes::default();
-    let submission = SubmitAchievementBatch { notify_email: Some(&email), ..submission(SubmissionType::Final, &achievements, &codes) };
+    let submission = SubmitAchievementJob { notify_email: Some(&email), ..submission(SubmissionType::Final, &achievements, &codes) };
     let submitted = client.call(&submission).await;
     assert_eq!(submitted.accepted_job_id(), Some(70_001));
     let code = submitted.result.as_ref().and_then(|result| result.response_code.as_ref());

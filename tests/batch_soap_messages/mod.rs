@@ -13,8 +13,8 @@ use std::time::Duration;
 
 use lrs_gateway::domain::{BatchLearner, OrganisationRef, Ukprn, UserName};
 use lrs_gateway::lrs::http_client::HttpClientFactory;
-use lrs_gateway::lrs::{LrsResponse, MessageContext, Operation, Service, Vendor, read_response};
-use lrs_gateway::organisations::{Organisation, OrganisationPassword, OrganisationSettings, RequestContext};
+use lrs_gateway::lrs::{LrsResponse, MessageContext, Operation, Service, Vendor, parse_response};
+use lrs_gateway::organisations::{CallContext, Organisation, OrganisationPassword, OrganisationSettings};
 use lrs_gateway::schema::Scalar as _;
 use lrs_gateway::schema::deserialize::from_json;
 use lrs_gateway::simulator::SimulatorSettings;
@@ -33,7 +33,7 @@ pub(crate) fn has_code(response: &impl LrsResponse, expected: &str) -> bool {
 /// A simulator, and a client that sends the gateway's messages to it.
 struct SoapClient {
     lrs: SimulatedLrs,
-    request_context: RequestContext,
+    request_context: CallContext,
     contract: Option<Contract>,
 }
 
@@ -50,7 +50,7 @@ impl SoapClient {
 
     /// Returns the message of an operation.
     fn message<O: Operation>(&self, operation: &O) -> String {
-        let context = MessageContext { request: &self.request_context, vendor: &Vendor::default() };
+        let context = MessageContext { caller: &self.request_context, vendor: &Vendor::default() };
         operation.envelope(&context).expect("the message has only legal characters")
     }
 
@@ -76,21 +76,21 @@ impl SoapClient {
         if let Some(contract) = &self.contract {
             contract.check_response(O::SERVICE, &[(O::NAME.to_owned(), body.clone())]);
         }
-        read_response::<O>(status, "text/xml", body.as_bytes()).unwrap_or_else(|error| panic!("{error:?}: {body}"))
+        parse_response::<O>(status, "text/xml", body.as_bytes()).unwrap_or_else(|error| panic!("{error:?}: {body}"))
     }
 }
 
 /// Returns the request context of a user of the demonstration's learning provider.
-pub fn provider_context() -> RequestContext {
+pub fn provider_context() -> CallContext {
     request_context(PROVIDER, "DEMO01", "demo-password-01")
 }
 
 /// Returns the request context of a user of the demonstration's awarding organisation.
-pub fn awarding_context() -> RequestContext {
+pub fn awarding_context() -> CallContext {
     request_context(AWARDING, "DEMO02", "demo-password-02")
 }
 
-fn request_context(ukprn: &str, reference: &str, password: &str) -> RequestContext {
+fn request_context(ukprn: &str, reference: &str, password: &str) -> CallContext {
     let http_clients = HttpClientFactory::new(None, Duration::from_secs(2)).expect("the web's root certificates are available");
     let settings = OrganisationSettings {
         ukprn: Ukprn::parse(ukprn).expect("the UKPRN is valid"),
@@ -101,7 +101,7 @@ fn request_context(ukprn: &str, reference: &str, password: &str) -> RequestConte
         client_certificate: None,
     };
     let organisation = Organisation::new(settings, &http_clients).expect("the client is created");
-    RequestContext::new(Arc::new(organisation), UserName::parse("j.bloggs").expect("the user name is valid"))
+    CallContext::new(Arc::new(organisation), UserName::parse("j.bloggs").expect("the user name is valid"))
 }
 
 /// Returns learners of whom the simulator returns different outcomes. The MIS identifier of each says why.

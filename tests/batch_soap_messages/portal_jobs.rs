@@ -1,9 +1,9 @@
 //! The simulator's portal jobs: jobs that were not submitted through its web services.
 
 use lrs_gateway::domain::JobType;
-use lrs_gateway::lrs::codes::LrsCode;
-use lrs_gateway::lrs::services::external::GetAchievementBatch;
-use lrs_gateway::lrs::services::learner::{GetRegistrationBatch, GetVerificationBatch, SubmitRegistrationBatch};
+use lrs_gateway::lrs::response_codes::LrsCode;
+use lrs_gateway::lrs::services::external::GetAchievementJob;
+use lrs_gateway::lrs::services::learner::{GetRegistrationJob, GetVerificationJob, SubmitRegistrationJob};
 use lrs_gateway::schema::deserialize::from_toml;
 use lrs_gateway::simulator::SimulatorSettings;
 
@@ -23,17 +23,17 @@ fn settings_with(portal_jobs: &str) -> Result<SimulatorSettings, String> {
 async fn portal_jobs_of_the_demonstration_are_done_at_once() {
     let mut client = SoapClient::new(3600);
 
-    let output = client.call(&GetRegistrationBatch { job_id: 800_001 }).await;
+    let output = client.call(&GetRegistrationJob { job_id: 800_001 }).await;
     let codes: Vec<_> = output.learner.iter().filter_map(|learner| learner.return_code.as_deref()).collect();
     assert!(has_code(&output, "WSRC0009"));
     assert_eq!(codes, ["SIM-EXISTS", "SIM-POSSIBLE", "RC006"]);
 
-    let output = client.call(&GetVerificationBatch { job_id: 800_002 }).await;
+    let output = client.call(&GetVerificationJob { job_id: 800_002 }).await;
     let codes: Vec<_> = output.verified_learner.iter().map(|learner| learner.response_code.as_ref().map_or("", LrsCode::as_str)).collect();
     assert_eq!(codes, ["WSVRC001", "WSVRC003"]);
 
     client.request_context = awarding_context();
-    let job = client.call(&GetAchievementBatch { job_id: 60_001 }).await.job.expect("the response has the job");
+    let job = client.call(&GetAchievementJob { job_id: 60_001 }).await.job.expect("the response has the job");
     assert_eq!((job.achievements_created, job.business_rule_errors, job.learner_data_errors), (Some(1), Some(1), Some(0)));
     assert!(job.user.is_none() && job.start_date == job.end_date);
 
@@ -43,9 +43,9 @@ async fn portal_jobs_of_the_demonstration_are_done_at_once() {
 #[tokio::test]
 async fn ids_of_portal_jobs_are_not_given_to_submitted_jobs() {
     let client = SoapClient::with(&settings_with(PORTAL_JOB).expect("the settings are valid"));
-    let submitted = client.call(&SubmitRegistrationBatch { job_type: JobType::Full, learners: &learners() }).await;
+    let submitted = client.call(&SubmitRegistrationJob { job_type: JobType::Full, learners: &learners() }).await;
     assert_eq!(submitted.accepted_job_id(), Some(900_002));
-    assert!(has_code(&client.call(&GetRegistrationBatch { job_id: 900_001 }).await, "WSRC0009"));
+    assert!(has_code(&client.call(&GetRegistrationJob { job_id: 900_001 }).await, "WSRC0009"));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use lrs_gateway::domain::{BatchLearner, JobType};
-use lrs_gateway::lrs::services::learner::{GetRegistrationBatch, GetVerificationBatch, SubmitRegistrationBatch, VerificationBatchOutput};
+use lrs_gateway::lrs::services::learner::{GetRegistrationJob, GetVerificationJob, SubmitRegistrationJob, VerificationBatchOutput};
 use lrs_gateway::lrs::{Effect, Operation as _};
 use lrs_gateway::schema::deserialize::from_json;
 use serde_json::json;
@@ -14,10 +14,10 @@ use super::{SoapClient, awarding_context, has_code, learners, provider_context};
 async fn full_job_returns_the_outcome_of_each_learner_in_order() {
     let client = SoapClient::new(0);
     let registered_before = client.lrs.simulator.register().len();
-    let submitted = client.call(&SubmitRegistrationBatch { job_type: JobType::Full, learners: &learners() }).await;
+    let submitted = client.call(&SubmitRegistrationJob { job_type: JobType::Full, learners: &learners() }).await;
     assert!(has_code(&submitted, "WSRC0007"));
 
-    let output = client.call(&GetRegistrationBatch { job_id: submitted.accepted_job_id().expect("LRS accepted the job") }).await;
+    let output = client.call(&GetRegistrationJob { job_id: submitted.accepted_job_id().expect("LRS accepted the job") }).await;
 
     assert!(has_code(&output, "WSRC0009"));
     let outcomes = output.learner.iter().map(|learner| {
@@ -49,9 +49,9 @@ async fn full_job_returns_the_outcome_of_each_learner_in_order() {
 #[tokio::test]
 async fn full_job_returns_special_characters_unchanged_and_omits_empty_fields() {
     let client = SoapClient::new(0);
-    let submitted = client.call(&SubmitRegistrationBatch { job_type: JobType::Full, learners: &learners() }).await;
+    let submitted = client.call(&SubmitRegistrationJob { job_type: JobType::Full, learners: &learners() }).await;
 
-    let output = client.call(&GetRegistrationBatch { job_id: submitted.accepted_job_id().expect("LRS accepted the job") }).await;
+    let output = client.call(&GetRegistrationJob { job_id: submitted.accepted_job_id().expect("LRS accepted the job") }).await;
 
     let first = &output.learner[0];
     assert_eq!(first.notes.as_ref().map(|notes| notes.reveal().as_str()), Some("a\r\nb"));
@@ -63,9 +63,9 @@ async fn full_job_returns_special_characters_unchanged_and_omits_empty_fields() 
 async fn check_job_registers_no_learner() {
     let client = SoapClient::new(0);
     let registered_before = client.lrs.simulator.register().len();
-    let submitted = client.call(&SubmitRegistrationBatch { job_type: JobType::Check, learners: &learners()[..1] }).await;
+    let submitted = client.call(&SubmitRegistrationJob { job_type: JobType::Check, learners: &learners()[..1] }).await;
 
-    let output = client.call(&GetRegistrationBatch { job_id: submitted.accepted_job_id().expect("LRS accepted the job") }).await;
+    let output = client.call(&GetRegistrationJob { job_id: submitted.accepted_job_id().expect("LRS accepted the job") }).await;
 
     assert_eq!(output.learner[0].return_code.as_deref(), Some("SIM-NOT-FOUND"));
     assert_eq!(client.lrs.simulator.register().len(), registered_before);
@@ -74,28 +74,28 @@ async fn check_job_registers_no_learner() {
 #[test]
 fn effect_of_a_check_is_read_and_of_a_full_job_write() {
     let learners = learners();
-    assert_eq!(SubmitRegistrationBatch { job_type: JobType::Check, learners: &learners }.effect(), Effect::Read);
-    assert_eq!(SubmitRegistrationBatch { job_type: JobType::Full, learners: &learners }.effect(), Effect::Write);
+    assert_eq!(SubmitRegistrationJob { job_type: JobType::Check, learners: &learners }.effect(), Effect::Read);
+    assert_eq!(SubmitRegistrationJob { job_type: JobType::Full, learners: &learners }.effect(), Effect::Write);
 }
 
 #[tokio::test]
 async fn job_is_known_to_its_organisation_and_kind_only_and_done_after_its_duration() {
     let mut client = SoapClient::new(3600);
-    let submitted = client.call(&SubmitRegistrationBatch { job_type: JobType::Full, learners: &learners() }).await;
+    let submitted = client.call(&SubmitRegistrationJob { job_type: JobType::Full, learners: &learners() }).await;
     let job_id = submitted.accepted_job_id().expect("LRS accepted the job");
 
-    let working = client.call(&GetRegistrationBatch { job_id }).await;
+    let working = client.call(&GetRegistrationJob { job_id }).await;
     assert!(has_code(&working, "WSRC0008") && working.learner.is_empty());
 
-    let of_another_kind: VerificationBatchOutput = client.call(&GetVerificationBatch { job_id }).await;
+    let of_another_kind: VerificationBatchOutput = client.call(&GetVerificationJob { job_id }).await;
     assert!(has_code(&of_another_kind, "WSRC0018"));
-    assert!(has_code(&client.call(&GetRegistrationBatch { job_id: 1 }).await, "WSRC0018"), "there is no job with this id");
+    assert!(has_code(&client.call(&GetRegistrationJob { job_id: 1 }).await, "WSRC0018"), "there is no job with this id");
     client.request_context = awarding_context();
-    assert!(has_code(&client.call(&GetVerificationBatch { job_id }).await, "WSRC0018"), "the job is another organisation's");
+    assert!(has_code(&client.call(&GetVerificationJob { job_id }).await, "WSRC0018"), "the job is another organisation's");
 
     client.request_context = provider_context();
     client.lrs.simulator.set_job_duration(Duration::ZERO);
-    assert!(has_code(&client.call(&GetRegistrationBatch { job_id }).await, "WSRC0009"));
+    assert!(has_code(&client.call(&GetRegistrationJob { job_id }).await, "WSRC0009"));
 }
 
 #[tokio::test]
@@ -111,9 +111,9 @@ async fn learner_outside_the_age_limits_is_not_registered() {
         from_json(learner.to_string().as_bytes()).expect("the learner is valid")
     };
     let learners = [this_year - 112, this_year - 109, this_year - 14, this_year - 12].map(learner_born_in);
-    let submitted = client.call(&SubmitRegistrationBatch { job_type: JobType::Full, learners: &learners }).await;
+    let submitted = client.call(&SubmitRegistrationJob { job_type: JobType::Full, learners: &learners }).await;
 
-    let output = client.call(&GetRegistrationBatch { job_id: submitted.accepted_job_id().expect("LRS accepted the job") }).await;
+    let output = client.call(&GetRegistrationJob { job_id: submitted.accepted_job_id().expect("LRS accepted the job") }).await;
 
     let codes: Vec<_> = output.learner.iter().filter_map(|learner| learner.return_code.as_deref()).collect();
     assert_eq!(codes, ["RC011", "SIM-NEW", "SIM-NEW", "RC011"]);
@@ -124,11 +124,11 @@ async fn learner_outside_the_age_limits_is_not_registered() {
 async fn message_with_a_wrong_record_count_is_rejected() {
     let client = SoapClient::new(0);
     let learners = learners();
-    let message = client.message(&SubmitRegistrationBatch { job_type: JobType::Full, learners: &learners });
+    let message = client.message(&SubmitRegistrationJob { job_type: JobType::Full, learners: &learners });
     let wrong = message.replace("<LearnerRecordCount>6<", "<LearnerRecordCount>5<");
     assert_ne!(wrong, message);
 
-    let response = client.call_with_message::<SubmitRegistrationBatch<'_>>(wrong).await;
+    let response = client.call_with_message::<SubmitRegistrationJob<'_>>(wrong).await;
 
     assert!(has_code(&response, "WSRC0017") && response.accepted_job_id().is_none());
     assert!(client.lrs.simulator.jobs().is_empty());

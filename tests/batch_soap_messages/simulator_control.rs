@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use lrs_gateway::domain::{Achievement, BatchLearnerToVerify, JobType, SubmissionType};
 use lrs_gateway::lrs::Service;
 use lrs_gateway::lrs::services::external::AchievementCodes;
-use lrs_gateway::lrs::services::learner::{GetRegistrationBatch, SubmitRegistrationBatch, SubmitVerificationBatch};
+use lrs_gateway::lrs::services::learner::{GetRegistrationJob, SubmitRegistrationJob, SubmitVerificationJob};
 use lrs_gateway::schema::deserialize::from_json;
 use lrs_gateway::simulator::SimulatorSettings;
 use serde_json::{Value, json};
@@ -21,8 +21,8 @@ fn achievements() -> [Achievement; 1] {
 async fn submit_all_kinds(client: &mut SoapClient) {
     let to_verify: [BatchLearnerToVerify; 1] =
         [from_json(br#"{"uln":"3000000126","givenName":"Ana","familyName":"O'Neill","misIdentifier":"VERIFY-1"}"#).expect("valid")];
-    client.call(&SubmitRegistrationBatch { job_type: JobType::Check, learners: &learners() }).await;
-    client.call(&SubmitVerificationBatch { notify_email: None, learners: &to_verify }).await;
+    client.call(&SubmitRegistrationJob { job_type: JobType::Check, learners: &learners() }).await;
+    client.call(&SubmitVerificationJob { notify_email: None, learners: &to_verify }).await;
     client.request_context = awarding_context();
     client.call(&submission(SubmissionType::Final, &achievements(), &AchievementCodes::default())).await;
     client.request_context = provider_context();
@@ -66,10 +66,10 @@ async fn request_with_a_lost_response_is_executed() {
     let client = SoapClient::new(0);
     client.lrs.simulator.lose_answers("SubmitBatch", 2);
     let learners = learners();
-    let submission = SubmitRegistrationBatch { job_type: JobType::Full, learners: &learners };
+    let submission = SubmitRegistrationJob { job_type: JobType::Full, learners: &learners };
     let registered_before = client.lrs.simulator.register().len();
     for lost in 1..=2 {
-        assert!(has_code(&client.call(&GetRegistrationBatch { job_id: 1 }).await, "WSRC0018"), "other operations are not affected");
+        assert!(has_code(&client.call(&GetRegistrationJob { job_id: 1 }).await, "WSRC0018"), "other operations are not affected");
         let url = format!("{}{}", client.lrs.url(), Service::Learner.path());
         let http = client.request_context.organisation.http_client();
         let response = http.post(url).body(client.message(&submission)).send().await.expect("the response has a head");
@@ -98,7 +98,7 @@ async fn control_endpoints_lose_responses_and_list_submissions() {
     let message = client.message(&submission(SubmissionType::Final, &achievements, &codes));
     client.send(Service::External, message).await.expect_err("the response is lost");
     client.request_context = provider_context();
-    client.call(&SubmitRegistrationBatch { job_type: JobType::Check, learners: &learners() }).await;
+    client.call(&SubmitRegistrationJob { job_type: JobType::Check, learners: &learners() }).await;
 
     let response = http.get(format!("{control}/submissions")).send().await.expect("the simulator responds");
     let submissions: Value = response.json().await.expect("the list is JSON");
@@ -130,7 +130,7 @@ async fn control_endpoint_reports_every_field_error() {
 #[tokio::test]
 async fn latency_delays_concurrent_responses_in_parallel() {
     let client = SoapClient::with(&SimulatorSettings { latency_milliseconds: 500, ..SimulatorSettings::default() });
-    let message = client.message(&GetRegistrationBatch { job_id: 1 });
+    let message = client.message(&GetRegistrationJob { job_id: 1 });
     let started_at = Instant::now();
 
     let responses = futures_util::future::join_all((0..8).map(|_| client.send(Service::Learner, message.clone()))).await;

@@ -1,8 +1,8 @@
 //! Verification batches.
 
 use lrs_gateway::domain::{BatchLearnerToVerify, EmailAddress};
-use lrs_gateway::lrs::codes::LrsCode;
-use lrs_gateway::lrs::services::learner::{GetVerificationBatch, SubmitVerificationBatch};
+use lrs_gateway::lrs::response_codes::LrsCode;
+use lrs_gateway::lrs::services::learner::{GetVerificationJob, SubmitVerificationJob};
 use lrs_gateway::schema::Scalar as _;
 use lrs_gateway::schema::deserialize::from_json;
 
@@ -20,9 +20,9 @@ async fn verification_job_returns_code_and_failure_flags_of_each_learner_in_orde
         learner(r#"{"uln":"3000000258","givenName":"Ana","familyName":"O'Neill"}"#),
     ];
     let email = EmailAddress::parse("results@mail.example.com").expect("the address is valid");
-    let submitted = client.call(&SubmitVerificationBatch { notify_email: Some(&email), learners: &learners }).await;
+    let submitted = client.call(&SubmitVerificationJob { notify_email: Some(&email), learners: &learners }).await;
 
-    let output = client.call(&GetVerificationBatch { job_id: submitted.accepted_job_id().expect("LRS accepted the job") }).await;
+    let output = client.call(&GetVerificationJob { job_id: submitted.accepted_job_id().expect("LRS accepted the job") }).await;
 
     let outcomes = output.verified_learner.iter().map(|learner| {
         let mis_identifier = learner.mis_identifier.as_ref().map_or("", |identifier| identifier.reveal());

@@ -1,36 +1,36 @@
-//! `check-config`: reports every problem of a configuration in one run.
+//! `check-config`: reports every error of a configuration in one run.
 
 use super::NO_LRS;
 use crate::support::program::{ConfigDirectory, run, stderr};
 
-/// Runs `check-config`. Returns whether it succeeded, and the problems: one line for each.
+/// Runs `check-config`. Returns whether it succeeded, and the errors: one line for each.
 fn check_config(directory: &ConfigDirectory) -> (bool, String) {
     let output = run(&["check-config", "--config", &directory.config_path()]);
     (output.status.success(), stderr(&output))
 }
 
-/// Asserts that `check-config` fails and reports these problems.
-fn assert_problems(directory: &ConfigDirectory, expected: &[&str]) -> String {
-    let (is_valid, problems) = check_config(directory);
+/// Asserts that `check-config` fails and reports these errors.
+fn assert_errors(directory: &ConfigDirectory, expected: &[&str]) -> String {
+    let (is_valid, errors) = check_config(directory);
     assert!(!is_valid, "check-config succeeded");
-    for problem in expected {
-        assert!(problems.contains(problem), "{problem}: {problems}");
+    for error in expected {
+        assert!(errors.contains(error), "{error}: {errors}");
     }
-    problems
+    errors
 }
 
-/// Asserts that `check-config` fails and reports these problems and no others.
-fn assert_only_problems(directory: &ConfigDirectory, expected: &[&str]) {
-    let problems = assert_problems(directory, expected);
-    assert_eq!(problems.lines().count(), expected.len(), "one line for each problem: {problems}");
+/// Asserts that `check-config` fails and reports these errors and no others.
+fn assert_only_errors(directory: &ConfigDirectory, expected: &[&str]) {
+    let errors = assert_errors(directory, expected);
+    assert_eq!(errors.lines().count(), expected.len(), "one line for each error: {errors}");
 }
 
 #[test]
-fn check_config_with_valid_configuration_reports_no_problem() {
+fn check_config_with_valid_configuration_reports_no_error() {
     let directory = ConfigDirectory::new(NO_LRS);
     let output = run(&["check-config", "--config", &directory.config_path()]);
     let report = String::from_utf8(output.stdout.clone()).expect("text");
-    assert!(output.status.success() && report.contains("no problem found, 1 organisations"), "{report}{}", stderr(&output));
+    assert!(output.status.success() && report.contains("no error found, 1 organisations"), "{report}{}", stderr(&output));
 }
 
 #[test]
@@ -43,7 +43,7 @@ fn check_config_reports_every_invalid_missing_and_unknown_setting() {
         [[auth.issuers]]\naudience = \"lrs-gateway\"\nalgorithms = [\"none\"]\n\
         [lrs]\nenvironment = \"test\"\ntimeout_seconds = -1\n[organisation]\ndirectory = \"x\"\n",
     );
-    assert_only_problems(
+    assert_only_errors(
         &directory,
         &[
             "server.listen: must be an IP address",
@@ -70,7 +70,7 @@ fn check_config_with_unknown_setting_still_checks_values_and_organisations() {
                [lrs.achievements]\ncreate_action = 2\nfinal_type = \"Provisional\"\n"
     });
     directory.write("organisations/10088882.toml", "ukprn = \"10088882\"\nclient-certificate = {}\n");
-    assert_problems(
+    assert_errors(
         &directory,
         &[
             "lrs.timeout_secs: unknown field",
@@ -90,14 +90,14 @@ fn check_config_with_setting_of_wrong_type_still_checks_organisations() {
     let directory = ConfigDirectory::new(NO_LRS);
     directory.configure(|config| config.replace("workers = 1", "workers = true"));
     directory.write("organisations/10088881.password", "short");
-    assert_problems(&directory, &["server.workers: must be", "exactly 16 characters"]);
+    assert_errors(&directory, &["server.workers: must be", "exactly 16 characters"]);
 }
 
 #[test]
 fn check_config_with_malformed_toml_reports_line_and_column() {
     let directory = ConfigDirectory::new(NO_LRS);
     directory.write("gateway.toml", "[server]\nworkers = 1\n\n[lrs]\nenvironment = live\n");
-    assert_problems(&directory, &["not well-formed TOML at line 5, column 15:"]);
+    assert_errors(&directory, &["not well-formed TOML at line 5, column 15:"]);
 }
 
 #[test]
@@ -106,12 +106,12 @@ fn check_config_with_unreachable_redis_reports_its_address_without_password() {
     let store = "[store]\nredis_url = \"redis://someone:hidden@127.0.0.1:1/0\"\nencryption_key_file = \"store.key\"\n";
     directory.write("store.key", &"01".repeat(32));
     directory.configure(|config| config + store);
-    let problems = assert_problems(&directory, &["store.redis_url:", "127.0.0.1:1: ", "refused"]);
-    assert!(!problems.contains("hidden"), "{problems}");
+    let errors = assert_errors(&directory, &["store.redis_url:", "127.0.0.1:1: ", "refused"]);
+    assert!(!errors.contains("hidden"), "{errors}");
 }
 
 #[test]
-fn check_config_reports_every_problem_of_files_that_the_configuration_names() {
+fn check_config_reports_every_error_of_files_that_the_configuration_names() {
     let directory = ConfigDirectory::new("http://lrs.example.com");
     directory.write(
         "gateway.toml",
@@ -134,7 +134,7 @@ fn check_config_reports_every_problem_of_files_that_the_configuration_names() {
     organisation("10088885", "10088885", &format!("products = []\npassword_file = \"long.password\"\n{incomplete_certificate}"));
     directory.write("organisations/long.password", "seventeen letters");
     directory.write("organisations/10088886.toml", "ukprn = ");
-    assert_only_problems(
+    assert_only_errors(
         &directory,
         &[
             "server.tls: ",
@@ -166,7 +166,7 @@ fn check_config_reports_numbers_and_addresses_with_which_serve_would_fail() {
             .replace("\nlisten = \"127.0.0.1:0\"", "\nlisten = \"127.0.0.1:8080\"")
             .replace("[lrs]", "[lrs]\ntimeout_seconds = 0\nconnect_timeout_seconds = 0\nmax_response_bytes = 0")
     });
-    assert_only_problems(
+    assert_only_errors(
         &directory,
         &[
             "server.workers",
@@ -183,5 +183,5 @@ fn check_config_reports_numbers_and_addresses_with_which_serve_would_fail() {
 fn check_config_for_live_lrs_requires_client_certificates() {
     let directory = ConfigDirectory::new(NO_LRS);
     directory.configure(|config| config.replace("environment = \"custom\"\nbase_url = \"http://127.0.0.1:1\"", "environment = \"live\""));
-    assert_problems(&directory, &["organisation 10088881: client_certificate: is required"]);
+    assert_errors(&directory, &["organisation 10088881: client_certificate: is required"]);
 }

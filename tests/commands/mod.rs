@@ -7,7 +7,7 @@ mod token;
 use std::time::Duration;
 
 use lrs_gateway::lrs::http_client::HttpClientFactory;
-use lrs_gateway::organisations::ClientFactory as _;
+use lrs_gateway::organisations::ConnectionFactory as _;
 use serde_json::{Value, json};
 
 use crate::support::Caller;
@@ -74,8 +74,8 @@ async fn serve_over_tls_with_unusable_organisation_serves_the_others() {
     assert!(!check.status.success() && stderr(&check).contains("10088882.toml: password_file"), "{}", stderr(&check));
 
     let mut gateway = TestProgram::start(&["serve", "--config", &directory.config_path()], &[]);
-    let event = gateway.wait_for_log("organisation problem: run check-config to list every problem");
-    assert!(event["problem"].as_str().is_some_and(|text| text.contains("10088882.toml")), "{event}");
+    let event = gateway.wait_for_log("organisation file cannot be used: organisation not loaded, or unchanged");
+    assert!(event["error"].as_str().is_some_and(|text| text.contains("10088882.toml")), "{event}");
     let url = format!("https://{}", gateway.wait_for_log("serving")["api"].as_str().expect("an address"));
     let http_clients = HttpClientFactory::new(Some(&directory.path("server.pem")), Duration::from_secs(5)).expect("a root certificate");
     let caller = Caller::new(url).with_client(http_clients.client(None).expect("a client"));
@@ -99,7 +99,7 @@ fn simulate_with_invalid_settings_does_not_start() {
             "[[learners]]\nuln = \"{uln}\"\ngiven_name = \"A\"\nfamily_name = \"B\"\ndate_of_birth = \"2003-04-05\"\ngender = \"MALE\"\nlast_known_post_code = \"ZZ1 1AA\"\n{settings}"
         )
     };
-    for (file, problem) in [
+    for (file, error) in [
         (learner("3000000258", "merged_into = \"4444599390\"\n"), "merged_into of learner 1 is not the ULN of a learner"),
         (learner("3000000126", ""), "two learners have the same ULN"),
         ("[[organisations]]\nukprn = \"10012345\"\npassword = \"short\"\nproducts = []\n".to_owned(), "exactly 16 characters"),
@@ -107,6 +107,6 @@ fn simulate_with_invalid_settings_does_not_start() {
     ] {
         directory.write("simulator.toml", &file);
         let output = run(&["simulate", "--config", &directory.path("simulator.toml").display().to_string(), "--listen", "127.0.0.1:0"]);
-        assert!(!output.status.success() && stderr(&output).contains(problem), "{problem}: {}", stderr(&output));
+        assert!(!output.status.success() && stderr(&output).contains(error), "{error}: {}", stderr(&output));
     }
 }

@@ -4,15 +4,15 @@ use super::NO_LRS;
 use crate::support::program::{ConfigDirectory, run, stderr};
 
 #[test]
-fn token_with_invalid_arguments_reports_every_problem() {
+fn token_with_invalid_arguments_reports_every_error() {
     let config = ConfigDirectory::new(NO_LRS);
     let output = run(&["token", "--config", &config.config_path(), "--organisation", "1", "--user", "", "--scope", "learners"]);
-    let problems = stderr(&output);
+    let errors = stderr(&output);
     assert!(!output.status.success());
     for argument in ["--organisation ", "--user ", "--scope learners: must be one of "] {
-        assert_eq!(problems.matches(argument).count(), 1, "{argument}: {problems}");
+        assert_eq!(errors.matches(argument).count(), 1, "{argument}: {errors}");
     }
-    assert_eq!(problems.lines().count(), 3, "{problems}");
+    assert_eq!(errors.lines().count(), 3, "{errors}");
 }
 
 #[test]

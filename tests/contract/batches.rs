@@ -1,11 +1,11 @@
 //! The golden messages of batches: the request that each operation writes, byte by byte, and the response that it reads.
 
 use lrs_gateway::domain::{Achievement, BatchLearner, BatchLearnerToVerify, EmailAddress, Extensible, JobType, Personal, SubmissionType};
-use lrs_gateway::lrs::codes::LrsCode;
-use lrs_gateway::lrs::services::external::{AchievementCodes, GetAchievementBatch, SubmitAchievementBatch};
-use lrs_gateway::lrs::services::learner::{GetRegistrationBatch, GetVerificationBatch, SubmitRegistrationBatch, SubmitVerificationBatch};
-use lrs_gateway::lrs::{LrsResponse as _, MessageContext, Operation, Service, Vendor, read_response};
-use lrs_gateway::organisations::RequestContext;
+use lrs_gateway::lrs::response_codes::LrsCode;
+use lrs_gateway::lrs::services::external::{AchievementCodes, GetAchievementJob, SubmitAchievementJob};
+use lrs_gateway::lrs::services::learner::{GetRegistrationJob, GetVerificationJob, SubmitRegistrationJob, SubmitVerificationJob};
+use lrs_gateway::lrs::{LrsResponse as _, MessageContext, Operation, Service, Vendor, parse_response};
+use lrs_gateway::organisations::CallContext;
 use lrs_gateway::schema::Scalar as _;
 use lrs_gateway::schema::deserialize::{FromDocument, from_json};
 use serde_json::json;
@@ -30,10 +30,10 @@ fn record<T: FromDocument>(json: &serde_json::Value) -> T {
 }
 
 /// Asserts that the operation writes the golden request. Returns the content of the golden response.
-fn assert_golden<O: Operation>(name: &str, request: &RequestContext, operation: &O) -> O::Response {
-    let message = operation.envelope(&MessageContext { request, vendor: &Vendor::default() }).expect("no illegal character");
+fn assert_golden<O: Operation>(name: &str, request: &CallContext, operation: &O) -> O::Response {
+    let message = operation.envelope(&MessageContext { caller: request, vendor: &Vendor::default() }).expect("no illegal character");
     assert_eq!(message, golden(name, "request.xml"), "{name}");
-    read_response::<O>(200, "text/xml; charset=utf-8", golden(name, "response.xml").as_bytes())
+    parse_response::<O>(200, "text/xml; charset=utf-8", golden(name, "response.xml").as_bytes())
         .unwrap_or_else(|error| panic!("{name}: {error:?}"))
 }
 
@@ -59,10 +59,10 @@ fn registration_batch_golden_messages_are_what_the_gateway_writes_and_reads() {
     let submitted = assert_golden(
         "submit-registration-batch",
         &provider_context(),
-        &SubmitRegistrationBatch { job_type: JobType::Full, learners: &learners },
+        &SubmitRegistrationJob { job_type: JobType::Full, learners: &learners },
     );
     assert_eq!((submitted.code().map_or("", LrsCode::as_str), submitted.accepted_job_id()), ("WSRC0007", Some(900_123)));
-    let output = assert_golden("get-registration-batch", &provider_context(), &GetRegistrationBatch { job_id: 900_123 });
+    let output = assert_golden("get-registration-batch", &provider_context(), &GetRegistrationJob { job_id: 900_123 });
     assert!(has_code(&output, "WSRC0009") && output.job_finished_date_time.is_some());
     assert_eq!((output.new_learners_count, output.rejected_learners_count), (Some(1), Some(1)));
     let [first, second] = &output.learner[..] else { panic!("not two learners: {output:?}") };
@@ -80,9 +80,9 @@ fn verification_batch_golden_messages_are_what_the_gateway_writes_and_reads() {
         record(&json!({"uln": "3000000258", "givenName": "Ana", "familyName": "O'Neill"})),
     ];
     let email = EmailAddress::parse("results@mail.example.com").expect("an address");
-    let submission = SubmitVerificationBatch { notify_email: Some(&email), learners: &learners };
+    let submission = SubmitVerificationJob { notify_email: Some(&email), learners: &learners };
     assert_eq!(assert_golden("submit-verification-batch", &provider_context(), &submission).accepted_job_id(), Some(900_124));
-    let output = assert_golden("get-verification-batch", &provider_context(), &GetVerificationBatch { job_id: 900_124 });
+    let output = assert_golden("get-verification-batch", &provider_context(), &GetVerificationJob { job_id: 900_124 });
     let results: Vec<_> = output
         .verified_learner
         .iter()
@@ -105,14 +105,14 @@ fn achievement_batch_golden_messages_are_what_the_gateway_writes_and_reads() {
             "givenName": "Li", "familyName": "Ng", "providerUkprn": "10088881", "unitOrQualificationReferenceNumber": "600/0000/X"})),
     ];
     let email = EmailAddress::parse("results@mail.example.com").expect("an address");
-    let submission = SubmitAchievementBatch {
+    let submission = SubmitAchievementJob {
         submission_type: SubmissionType::Provisional,
         notify_email: Some(&email),
         achievements: &achievements,
         codes: &AchievementCodes::default(),
     };
     assert_eq!(assert_golden("submit-achievement-batch", &awarding_context(), &submission).accepted_job_id(), Some(70_123));
-    let job = assert_golden("get-achievement-batch", &awarding_context(), &GetAchievementBatch { job_id: 70_123 }).job.expect("a job");
+    let job = assert_golden("get-achievement-batch", &awarding_context(), &GetAchievementJob { job_id: 70_123 }).job.expect("a job");
     let counts = [job.job_id, job.achievements_updated, job.learner_data_errors, job.number_of_records];
     assert_eq!(counts, [70_123, 1, 1, 2].map(Some));
     assert_eq!(job.percentage_successful_records.as_deref(), Some("50"));

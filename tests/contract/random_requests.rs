@@ -8,11 +8,11 @@ use lrs_gateway::domain::{
     GetLearningEvents, GetType, JobType, LearnerDetails, RegisterLearner, RetrieveUlns, SubmissionType, Uln, UpdateLearner,
     VerificationType, VerifyLearner,
 };
-use lrs_gateway::lrs::services::external::{AchievementCodes, GetAchievementBatch, SubmitAchievementBatch};
-use lrs_gateway::lrs::services::learner::{GetRegistrationBatch, GetVerificationBatch, SubmitRegistrationBatch, SubmitVerificationBatch};
+use lrs_gateway::lrs::services::external::{AchievementCodes, GetAchievementJob, SubmitAchievementJob};
+use lrs_gateway::lrs::services::learner::{GetRegistrationJob, GetVerificationJob, SubmitRegistrationJob, SubmitVerificationJob};
 use lrs_gateway::lrs::soap::write::IllegalCharacter;
 use lrs_gateway::lrs::{MessageContext, Operation, Service, Vendor};
-use lrs_gateway::organisations::{OrganisationPassword, RequestContext};
+use lrs_gateway::organisations::{CallContext, OrganisationPassword};
 use lrs_gateway::schema::deserialize::from_json;
 use lrs_gateway::schema::{self, is_xml_char};
 use proptest::prelude::*;
@@ -39,12 +39,12 @@ pub fn by_service() -> [(Service, Messages); 3] {
         requests(verify_learner()),
         requests(retrieve_ulns()),
         submit_registration_batch(),
-        requests((0..=MAX_JOB_ID).prop_map(|job_id| GetRegistrationBatch { job_id })),
+        requests((0..=MAX_JOB_ID).prop_map(|job_id| GetRegistrationJob { job_id })),
         submit_verification_batch(),
-        requests((0..=MAX_JOB_ID).prop_map(|job_id| GetVerificationBatch { job_id })),
+        requests((0..=MAX_JOB_ID).prop_map(|job_id| GetVerificationJob { job_id })),
     ];
     let external_service =
-        [submit_achievement_batch(), requests((0..=i64::from(i32::MAX)).prop_map(|job_id| GetAchievementBatch { job_id }))];
+        [submit_achievement_batch(), requests((0..=i64::from(i32::MAX)).prop_map(|job_id| GetAchievementJob { job_id }))];
     [
         (Service::Learner, learner_service.concat()),
         (Service::LearnerR9, requests(get_learning_events())),
@@ -272,23 +272,23 @@ fn records<T: Debug>(record: impl Strategy<Value = T>) -> impl Strategy<Value = 
 
 fn submit_registration_batch() -> Messages {
     let batch = (any_of(JobType::ALL), records(batch_learner()));
-    messages(SubmitRegistrationBatch::NAME, batch, |(job_type, learners), context| {
-        SubmitRegistrationBatch { job_type: *job_type, learners }.envelope(context)
+    messages(SubmitRegistrationJob::NAME, batch, |(job_type, learners), context| {
+        SubmitRegistrationJob { job_type: *job_type, learners }.envelope(context)
     })
 }
 
 fn submit_verification_batch() -> Messages {
     let batch = (optional(email()), records(batch_learner_to_verify()));
-    messages(SubmitVerificationBatch::NAME, batch, |(notify_email, learners), context| {
-        SubmitVerificationBatch { notify_email: notify_email.as_ref(), learners }.envelope(context)
+    messages(SubmitVerificationJob::NAME, batch, |(notify_email, learners), context| {
+        SubmitVerificationJob { notify_email: notify_email.as_ref(), learners }.envelope(context)
     })
 }
 
 fn submit_achievement_batch() -> Messages {
     let batch = (any_of(SubmissionType::ALL), optional(email()), records(achievement()));
-    messages(SubmitAchievementBatch::NAME, batch, |(submission_type, notify_email, achievements), context| {
+    messages(SubmitAchievementJob::NAME, batch, |(submission_type, notify_email, achievements), context| {
         let (submission_type, notify_email) = (*submission_type, notify_email.as_ref());
-        SubmitAchievementBatch { submission_type, notify_email, achievements, codes: &AchievementCodes::default() }.envelope(context)
+        SubmitAchievementJob { submission_type, notify_email, achievements, codes: &AchievementCodes::default() }.envelope(context)
     })
 }
 
@@ -310,9 +310,9 @@ fn messages<T: Debug>(
     let mut runner = TestRunner::new(Config { failure_persistence: None, ..Config::default() });
     let messages = (0..64).map(|number| {
         let (parameters, ukprn, password, user) = inputs.new_tree(&mut runner).expect("few values are filtered out").current();
-        let request = RequestContext::new(Arc::new(organisation(&ukprn, &password, &[])), user);
+        let request = CallContext::new(Arc::new(organisation(&ukprn, &password, &[])), user);
         let vendor = Vendor::default();
-        let context = MessageContext { request: &request, vendor: &vendor };
+        let context = MessageContext { caller: &request, vendor: &vendor };
         (format!("{name}-{number}"), envelope(&parameters, &context).expect("no illegal character"))
     });
     messages.collect()

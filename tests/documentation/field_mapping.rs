@@ -8,11 +8,11 @@ use lrs_gateway::domain::{
     LearningEvent, RegisterLearner, RetrieveUlns, UpdateLearner, VerifyLearner,
 };
 use lrs_gateway::lrs::Operation;
-use lrs_gateway::lrs::services::external::{GetAchievementBatch, SubmitAchievementBatch};
+use lrs_gateway::lrs::services::external::{GetAchievementJob, SubmitAchievementJob};
 use lrs_gateway::lrs::services::learner::{
-    FindLearnerResponse, GetRegistrationBatch, GetVerificationBatch, RegisterLearnerResponse, RegistrationBatchOutput,
-    RetrieveUlnsResponse, RetrievedUln, RetrievedUlns, SubmitRegistrationBatch, SubmitVerificationBatch, UpdateLearnerResponse,
-    VerificationBatchOutput, VerifiedLearner, VerifyLearnerResponse,
+    FindLearnerResponse, GetRegistrationJob, GetVerificationJob, RegisterLearnerResponse, RegistrationBatchOutput, RetrieveUlnsResponse,
+    RetrievedUln, RetrievedUlns, SubmitRegistrationJob, SubmitVerificationJob, UpdateLearnerResponse, VerificationBatchOutput,
+    VerifiedLearner, VerifyLearnerResponse,
 };
 use lrs_gateway::lrs::services::learner_r9::{LearnerRecord, LearningEventsResponse, LearningEventsResult};
 use lrs_gateway::lrs::soap::xml_mapping::{FieldMapping, XmlRecord};
@@ -101,7 +101,7 @@ fn verification_batch_request() -> Vec<Row> {
 }
 
 fn achievement_batch_request() -> Vec<Row> {
-    let fields = SubmitAchievementBatch::FIELDS.iter();
+    let fields = SubmitAchievementJob::FIELDS.iter();
     let rows = fields.map(|(element, field)| {
         let list = if element.starts_with("achievements/") { "achievements[]." } else { "" };
         ((*element).to_owned(), vec![format!("{list}{}", camel_case(field))])
@@ -165,19 +165,19 @@ fn registration_batches() -> String {
         BatchMessage {
             id: "submitRegistrationBatch",
             document: REQUEST,
-            element: SubmitRegistrationBatch::REQUEST_ELEMENT,
+            element: SubmitRegistrationJob::REQUEST_ELEMENT,
             rows: request,
             complete_below: "",
         }
-        .section::<SubmitRegistrationBatch<'_>>(),
+        .section::<SubmitRegistrationJob<'_>>(),
         BatchMessage {
             id: "getRegistrationBatch",
             document: ANSWER,
-            element: GetRegistrationBatch::RESPONSE_ELEMENT,
+            element: GetRegistrationJob::RESPONSE_ELEMENT,
             rows: job,
             complete_below: "parts[].job",
         }
-        .section::<GetRegistrationBatch>(),
+        .section::<GetRegistrationJob>(),
         BatchMessage {
             id: "getRegistrationBatchResults",
             document: ANSWER,
@@ -185,7 +185,7 @@ fn registration_batches() -> String {
             rows: results,
             complete_below: "results[].learner.",
         }
-        .section::<GetRegistrationBatch>(),
+        .section::<GetRegistrationJob>(),
     ]
     .concat()
 }
@@ -195,19 +195,19 @@ fn verification_batches() -> String {
         BatchMessage {
             id: "submitVerificationBatch",
             document: REQUEST,
-            element: SubmitVerificationBatch::REQUEST_ELEMENT,
+            element: SubmitVerificationJob::REQUEST_ELEMENT,
             rows: verification_batch_request(),
             complete_below: "",
         }
-        .section::<SubmitVerificationBatch<'_>>(),
+        .section::<SubmitVerificationJob<'_>>(),
         BatchMessage {
             id: "getVerificationBatch",
             document: ANSWER,
-            element: GetVerificationBatch::RESPONSE_ELEMENT,
+            element: GetVerificationJob::RESPONSE_ELEMENT,
             rows: job_rows(VerificationBatchOutput::FIELDS),
             complete_below: "parts[].job",
         }
-        .section::<GetVerificationBatch>(),
+        .section::<GetVerificationJob>(),
         BatchMessage {
             id: "getVerificationBatchResults",
             document: ANSWER,
@@ -215,7 +215,7 @@ fn verification_batches() -> String {
             rows: verification_result_rows(),
             complete_below: "results[].verification.",
         }
-        .section::<GetVerificationBatch>(),
+        .section::<GetVerificationJob>(),
     ]
     .concat()
 }
@@ -226,11 +226,11 @@ fn achievement_batches() -> String {
         BatchMessage {
             id: "submitAchievementBatch",
             document: REQUEST,
-            element: SubmitAchievementBatch::REQUEST_ELEMENT,
+            element: SubmitAchievementJob::REQUEST_ELEMENT,
             rows: achievement_batch_request(),
             complete_below: "",
         }
-        .section::<SubmitAchievementBatch<'_>>(),
+        .section::<SubmitAchievementJob<'_>>(),
         BatchMessage {
             id: "getAchievementBatchJob",
             document: ANSWER,
@@ -238,7 +238,7 @@ fn achievement_batches() -> String {
             rows: job,
             complete_below: "",
         }
-        .section::<GetAchievementBatch>(),
+        .section::<GetAchievementJob>(),
     ]
     .concat()
 }

@@ -1,4 +1,4 @@
-//! The page of LRS codes: the codes are those of `lrs::codes`, and what callers get is what the gateway answers.
+//! The page of LRS codes: the codes are those of `lrs::response_codes`, and what callers get is what the gateway answers.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -10,7 +10,7 @@ use lrs_gateway::api::learning_events::LearningEventsOutcome;
 use lrs_gateway::api::register_learners::{RegisterOutcome, UpdateOutcome};
 use lrs_gateway::api::verify_learners::VerifyOutcome;
 use lrs_gateway::batches::BatchSettings;
-use lrs_gateway::lrs::codes::{DOCUMENTED_CODES, LrsCode};
+use lrs_gateway::lrs::response_codes::{DOCUMENTED_CODES, LrsCode};
 use lrs_gateway::lrs::{CallError, LrsError};
 use lrs_gateway::problem::Problem;
 use serde_json::{Value, json};
@@ -53,18 +53,23 @@ enum BatchResponse {
     /// To a poll for the results.
     Output,
     /// To a poll for the results of a job that was submitted outside the gateway.
-    OutputOfTrackedJob,
+    OutputOfAdoptedJob,
 }
 
-const PART_CODES: [PartCode; 8] = [
+const PART_CODES: [PartCode; 12] = [
     part_code("WSRC0007", BatchResponse::Accepted, "SUBMITTED", None),
     part_code("WSRC0008", BatchResponse::Output, "SUBMITTED", None),
     part_code("WSRC0009", BatchResponse::Output, "COMPLETE", None),
     part_code("WSRC0010", BatchResponse::Output, "FAILED", Some("JOB_FAILED")),
     part_code("WSRC0017", BatchResponse::Rejected, "FAILED", Some("LRS_REJECTED")),
-    part_code("WSRC0018", BatchResponse::OutputOfTrackedJob, "FAILED", Some("JOB_UNKNOWN")),
+    part_code("WSRC0018", BatchResponse::OutputOfAdoptedJob, "FAILED", Some("JOB_UNKNOWN")),
     part_code("WSRC0030", BatchResponse::Rejected, "FAILED", Some("LRS_REJECTED")),
     part_code("WSRC0043", BatchResponse::Rejected, "FAILED", Some("LRS_CREDENTIALS_REJECTED")),
+    // Only the submission of achievements returns these codes. The gateway treats them alike in every batch.
+    part_code("WSEC0044", BatchResponse::Rejected, "FAILED", Some("LRS_REJECTED_REQUEST")),
+    part_code("WSEC0045", BatchResponse::Rejected, "FAILED", Some("LRS_REJECTED_REQUEST")),
+    part_code("WSEC0046", BatchResponse::Rejected, "FAILED", Some("LRS_REJECTED_REQUEST")),
+    part_code("WSEC0047", BatchResponse::Rejected, "FAILED", Some("LRS_REJECTED_REQUEST")),
 ];
 
 const fn part_code(code: &'static str, response: BatchResponse, status: &'static str, reason: Option<&'static str>) -> PartCode {
@@ -83,7 +88,8 @@ fn lrs_codes_page_has_every_code_with_its_answer() {
 /// Returns the text of the column "what the caller gets".
 fn answer_to(code: &str) -> String {
     if let Some(PartCode { status, reason, .. }) = PART_CODES.iter().find(|part| part.code == code) {
-        return reason.map_or_else(|| format!("a part that is `{status}`"), |reason| format!("a part that has `{status}`, `{reason}`"));
+        let reason = reason.map_or_else(String::new, |reason| format!(" with the reason `{reason}`"));
+        return format!("a part that is `{status}`{reason}");
     }
     if let Some(error) = LrsError::from_code(&LrsCode::new(code)) {
         let problem = Problem::from(CallError { error, outcome_unknown: false }).code().entry();
@@ -127,13 +133,13 @@ async fn part_after(code: &'static str, response: BatchResponse) -> Value {
             _ if request.body.contains(":GetSubmitBatchOutput") => batch_output_response(&code),
             BatchResponse::Accepted => submit_batch_response(&format!("{code}<JobID>900123</JobID>")),
             BatchResponse::Rejected => submit_batch_response(&format!("{code}<JobID>0</JobID>")),
-            BatchResponse::Output | BatchResponse::OutputOfTrackedJob => submit_batch_response(accepted),
+            BatchResponse::Output | BatchResponse::OutputOfAdoptedJob => submit_batch_response(accepted),
         })
     });
     let options = Options { batches: batch_settings(response), ..Options::default() };
     let gateway = TestGateway::with(&lrs.url(), options);
     let caller = gateway.caller();
-    let answer = if response == BatchResponse::OutputOfTrackedJob {
+    let answer = if response == BatchResponse::OutputOfAdoptedJob {
         caller.post(&format!("{REGISTRATION_BATCHES}/track"), &json!({"lrsJobId": "900123"})).await
     } else {
         caller.post(REGISTRATION_BATCHES, &full_registration(&learners(1))).await

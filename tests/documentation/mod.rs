@@ -1,12 +1,13 @@
 //! The documentation agrees with the code. The tests generate the tables of the pages, and require that the pages contain them.
 
+mod field_errors;
 mod field_mapping;
 mod lrs_codes;
 
 use std::fmt::Write as _;
 use std::path::Path;
 
-use lrs_gateway::config::Config;
+use lrs_gateway::config::GatewayParts;
 use lrs_gateway::problem::CATALOGUE;
 use lrs_gateway::simulator::SimulatorSettings;
 use serde_json::{Value, json};
@@ -40,15 +41,15 @@ fn problems_page_has_the_catalogue() {
 }
 
 #[test]
-fn authentication_page_has_the_operations_of_every_scope() {
+fn authentication_page_has_the_product_and_the_operations_of_every_scope() {
     let document: Value = serde_json::from_str(include_str!("../../openapi/openapi.json")).expect("JSON");
     let paths = document["paths"].as_object().expect("paths");
     let operations: Vec<&Value> = paths.values().flat_map(|item| item.as_object().expect("an object").values()).collect();
-    let mut table = String::from("\n| scope | operations |\n|---|---|\n");
-    for scope in lrs_gateway::auth::scope::ALL {
+    let mut table = String::from("\n| scope | product | operations |\n|---|---|---|\n");
+    for (scope, product) in lrs_gateway::auth::scope::PRODUCTS {
         let with_scope = operations.iter().filter(|operation| operation.pointer("/security/0/bearer/0") == Some(&json!(scope)));
         let names: Vec<String> = with_scope.map(|operation| format!("`{}`", operation["operationId"].as_str().expect("a name"))).collect();
-        writeln!(table, "| `{scope}` | {} |", names.join(", ")).expect("text");
+        writeln!(table, "| `{scope}` | `{}` | {} |", product.name(), names.join(", ")).expect("text");
     }
     assert_ends_with("docs/AUTHENTICATION.md", "scopes", &table);
 }
@@ -70,11 +71,12 @@ fn example_of_simulator_settings_is_valid() {
 }
 
 #[test]
-fn example_of_gateway_settings_has_no_problem_except_the_operators_files() {
-    let config = Config::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/gateway.toml")).expect("a valid file");
-    assert!(!config.organisation_problems.is_empty(), "the organisation's password and certificate do not exist");
-    for problem in config.organisation_problems {
-        assert!(["10012345.password", "10012345.pem"].iter().any(|file| problem.contains(file)), "{problem}");
+fn example_of_gateway_settings_has_no_error_except_the_operators_files() {
+    let parts = GatewayParts::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/gateway.toml")).expect("a valid file");
+    let errors = parts.organisation_report.errors;
+    assert!(!errors.is_empty(), "the organisation's password and certificate do not exist");
+    for error in errors {
+        assert!(["10012345.password", "10012345.pem"].iter().any(|file| error.contains(file)), "{error}");
     }
 }
 

@@ -42,7 +42,7 @@ async fn jwks_check_config_reports_failed_fetch() {
 fn jwks_check_config_reports_insecure_or_contradictory_settings() {
     const URL: &str = "https://idp.example.ac.uk/jwks";
     let valid = "algorithms = [\"RS256\"]";
-    for (url, settings, problem) in [
+    for (url, settings, error) in [
         ("http://idp.example.ac.uk/jwks", valid, "jwks_url: must be https"),
         ("http://127.0.0.1.example.com/jwks", valid, "jwks_url: must be https"),
         ("file:///etc/keys", valid, "jwks_url: must be https"),
@@ -56,7 +56,7 @@ fn jwks_check_config_reports_insecure_or_contradictory_settings() {
         (URL, "algorithms = [\"RS256\"]\njwks_ca_certificate_file = \"x\"", "jwks_ca_certificate_file: "),
     ] {
         let (is_valid, output) = check_config(url, settings);
-        assert!(!is_valid && output.contains("auth.issuers.0.") && output.contains(problem), "{problem}: {output}");
+        assert!(!is_valid && output.contains("auth.issuers.0.") && output.contains(error), "{error}: {output}");
         assert_eq!(output.lines().count(), 1, "{output}");
     }
 }
@@ -65,8 +65,8 @@ fn jwks_check_config_reports_insecure_or_contradictory_settings() {
 fn jwks_check_config_reports_jwks_setting_without_jwks_url() {
     let directory = ConfigDirectory::new("http://127.0.0.1:1");
     directory.configure(|config| config.replace("hmac_secret_file", "jwks_refresh_seconds = 5\nhmac_secret_file"));
-    let problems = stderr(&run(&["check-config", "--config", &directory.config_path()]));
-    assert!(problems.contains("jwks_refresh_seconds: is allowed with jwks_url only"), "{problems}");
+    let errors = stderr(&run(&["check-config", "--config", &directory.config_path()]));
+    assert!(errors.contains("jwks_refresh_seconds: is allowed with jwks_url only"), "{errors}");
 }
 
 #[tokio::test]

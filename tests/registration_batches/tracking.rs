@@ -13,7 +13,7 @@ async fn track(caller: &Caller, job_id: &str) -> Answer {
 }
 
 #[tokio::test]
-async fn tracked_portal_job_completes_with_its_results() {
+async fn adopted_portal_job_completes_with_its_results() {
     let lrs = SimulatedLrs::with_instant_jobs();
     let gateway = TestGateway::to(&lrs.url());
     let caller = gateway.caller();
@@ -29,7 +29,7 @@ async fn tracked_portal_job_completes_with_its_results() {
 }
 
 #[tokio::test]
-async fn tracked_job_that_lrs_does_not_know_fails() {
+async fn adopted_job_that_lrs_does_not_know_fails() {
     let lrs = SimulatedLrs::with_instant_jobs();
     let gateway = TestGateway::to(&lrs.url());
     let caller = gateway.caller();
@@ -51,8 +51,8 @@ async fn invalid_job_id_is_rejected() {
 }
 
 #[tokio::test]
-async fn tracked_job_without_codes_completes_at_its_end_time() {
-    // The number of records of a tracked job is unknown, so results alone do not show that it is done.
+async fn adopted_job_without_codes_completes_at_its_end_time() {
+    // The number of records of an adopted job is unknown, so results alone do not show that it is done.
     let output = |finished: &str| {
         batch_output_response(&format!(
             "<JobStatus>In Progress</JobStatus><JobStartedDateTime>2026-07-01 10:00:00</JobStartedDateTime>\

@@ -101,7 +101,7 @@ async fn client_certificate_rejected_in_tls_1_2_handshake_returns_credentials_re
 
 #[cfg(not(feature = "native-tls"))]
 #[test]
-fn native_backend_without_feature_is_a_configuration_problem_that_names_the_feature() {
+fn native_backend_without_feature_is_a_configuration_error_that_names_the_feature() {
     let authority = CertificateAuthority::new();
     let (is_success, output) = check_connection_with_certificate("https://127.0.0.1:1", &authority, "tls_backend = \"native\"");
     assert!(!is_success && output.contains("lrs.tls_backend: ") && output.contains("--features native-tls"), "{output}");

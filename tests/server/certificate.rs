@@ -1,4 +1,4 @@
-//! The server's certificate: renewal without a restart, problems with its files, and TLS versions.
+//! The server's certificate: renewal without a restart, errors with its files, and TLS versions.
 
 use std::io::{Read as _, Write as _};
 use std::net::SocketAddr;
@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use lrs_gateway::lrs::http_client::HttpClientFactory;
-use lrs_gateway::organisations::ClientFactory as _;
+use lrs_gateway::organisations::ConnectionFactory as _;
 use lrs_gateway::server::ServerOptions;
 use lrs_gateway::server::certificate::ServerCertificate;
 use lrs_gateway::simulator::SimulatorSettings;
@@ -72,13 +72,13 @@ impl ReloadFixture {
         std::fs::write(self.directory.path().join(name), content).expect("the file is written");
     }
 
-    /// Reloads several times, as the file watch does. The first reload must return a problem that contains this text, and the next ones
-    /// nothing: the file watch logs the problem once.
-    fn assert_reload_reports_problem_once(&mut self, expected: &str) {
-        let problem = self.certificate.reload().expect("the files have changed").expect_err("the files cannot be used");
-        assert!(problem.contains(expected), "{problem}");
+    /// Reloads several times, as the file watch does. The first reload must return an error that contains this text, and the next ones
+    /// nothing: the file watch logs the error once.
+    fn assert_reload_reports_error_once(&mut self, expected: &str) {
+        let error = self.certificate.reload().expect("the files have changed").expect_err("the files cannot be used");
+        assert!(error.contains(expected), "{error}");
         for _ in 0..3 {
-            assert_eq!(self.certificate.reload(), None, "the problem is reported once");
+            assert_eq!(self.certificate.reload(), None, "the error is reported once");
         }
     }
 
@@ -88,13 +88,13 @@ impl ReloadFixture {
 }
 
 #[test]
-fn server_certificate_reload_key_mismatch_keeps_old_pair_and_reports_problem_once() {
+fn server_certificate_reload_key_mismatch_keeps_old_pair_and_reports_error_once() {
     let mut fixture = ReloadFixture::new();
     let [certificate, key] = fixture.authority.certify("127.0.0.1");
     let old_certificate = fixture.old_certificate.clone();
 
     fixture.write("server.pem", &certificate);
-    fixture.assert_reload_reports_problem_once(KEY_MISMATCH);
+    fixture.assert_reload_reports_error_once(KEY_MISMATCH);
     fixture.assert_presents(&old_certificate);
 
     fixture.write("server.key", &key);
@@ -104,16 +104,16 @@ fn server_certificate_reload_key_mismatch_keeps_old_pair_and_reports_problem_onc
 }
 
 #[test]
-fn server_certificate_reload_unreadable_key_keeps_old_pair_and_reports_problem_once() {
+fn server_certificate_reload_unreadable_key_keeps_old_pair_and_reports_error_once() {
     let mut fixture = ReloadFixture::new();
     std::fs::remove_file(fixture.directory.path().join("server.key")).expect("the file is removed");
-    fixture.assert_reload_reports_problem_once("server.key: cannot be read");
+    fixture.assert_reload_reports_error_once("server.key: cannot be read");
     fixture.assert_presents(&fixture.old_certificate);
 }
 
 /// The reload itself is tested above. This test shows that the program watches the files and logs what it finds.
 #[test]
-fn server_certificate_file_watch_of_program_replaces_pair_and_logs_problems() {
+fn server_certificate_file_watch_of_program_replaces_pair_and_logs_errors() {
     let authority = CertificateAuthority::new();
     let config = config_with_tls(UNREACHABLE_LRS, &authority);
     let (mut program, event) = start_program(&config);
@@ -121,7 +121,7 @@ fn server_certificate_file_watch_of_program_replaces_pair_and_logs_problems() {
 
     config.write("server.pem", &certificate);
     let event_of_mismatch = program.wait_for_log(NOT_REPLACED);
-    assert!(event_of_mismatch["problem"].as_str().is_some_and(|problem| problem.contains(KEY_MISMATCH)), "{event_of_mismatch}");
+    assert!(event_of_mismatch["error"].as_str().is_some_and(|error| error.contains(KEY_MISMATCH)), "{event_of_mismatch}");
 
     config.write("server.key", &key);
     program.wait_for_log(REPLACED);
@@ -129,8 +129,8 @@ fn server_certificate_file_watch_of_program_replaces_pair_and_logs_problems() {
 
     std::fs::remove_file(config.path("server.key")).expect("the file is removed");
     let event_of_missing_key = program.wait_for_log(NOT_REPLACED);
-    let problem = event_of_missing_key["problem"].as_str().unwrap_or_default();
-    assert!(problem.contains("server.key: cannot be read"), "{event_of_missing_key}");
+    let error = event_of_missing_key["error"].as_str().unwrap_or_default();
+    assert!(error.contains("server.key: cannot be read"), "{event_of_missing_key}");
     assert_eq!(presented_certificate(api_address(&event), &authority.ca_file()), der(&certificate), "the pair in use stays");
 }
 
@@ -188,7 +188,7 @@ async fn server_certificate_renewed_under_load_is_presented_within_seconds_and_n
 }
 
 #[test]
-fn check_config_reports_validity_and_problems_of_server_certificate() {
+fn check_config_reports_validity_and_errors_of_server_certificate() {
     let authority = CertificateAuthority::new();
     let config = config_with_tls(UNREACHABLE_LRS, &authority);
     let check_config = || run(&["check-config", "--config", &config.config_path()]);

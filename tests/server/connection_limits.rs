@@ -227,7 +227,7 @@ fn chunk_timeout_resets_connection_whose_client_does_not_read() {
 }
 
 #[test]
-fn max_connections_zero_is_a_configuration_problem() {
+fn max_connections_zero_is_a_configuration_error() {
     let config = ConfigDirectory::new("http://127.0.0.1:1");
     config.configure(|text| text.replace("workers = 1", "workers = 1\nmax_connections = 0"));
     let text = stderr(&run(&["check-config", "--config", &config.config_path()]));

@@ -100,7 +100,7 @@ async fn cors_answers_and_problems_to_configured_origin_can_be_read() {
 }
 
 #[test]
-fn cors_origins_invalid_are_configuration_problems() {
+fn cors_origins_invalid_are_configuration_errors() {
     let config = ConfigDirectory::new(UNREACHABLE_LRS);
     let origins = "workers = 1\ncors_origins = [\"https://mis.example\", \"*\", \"https://mis.example/\"]";
     config.configure(|text| text.replace("workers = 1", origins));

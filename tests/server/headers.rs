@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use lrs_gateway::lrs::http_client::HttpClientFactory;
-use lrs_gateway::organisations::ClientFactory as _;
+use lrs_gateway::organisations::ConnectionFactory as _;
 use lrs_gateway::server::connection_limits::ConnectionLimits;
 
 use super::{FIND, UNREACHABLE_LRS, api_address, config_with_tls, search, start_gateway_with_limits, start_program};

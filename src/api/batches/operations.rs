@@ -16,7 +16,7 @@ use crate::batches::metadata::BatchMetadata;
 use crate::batches::model::{Batch, BatchId};
 use crate::batches::partition::Parts;
 use crate::batches::{BatchService, Decision, DecisionOutcome};
-use crate::organisations::RequestContext;
+use crate::organisations::CallContext;
 use crate::problem::{Code, Problem};
 
 /// Default number of batches on a page.
@@ -30,7 +30,7 @@ const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-appli
 /// A batch to submit.
 pub struct Submission<K: BatchKind> {
     /// The organisation and the person.
-    pub context: RequestContext,
+    pub context: CallContext,
     /// The data of the batch as a whole.
     pub metadata: BatchMetadata,
     /// The records, divided into parts.
@@ -69,7 +69,7 @@ pub async fn submit<K: BatchResource>(
 /// Returns a problem if the job number is too large, if the organisation lacks a reference that LRS requires, or if the store fails.
 pub async fn track<K: BatchResource>(
     service: &BatchService,
-    context: &RequestContext,
+    context: &CallContext,
     job: &TrackJob,
     wait: PreferWait,
 ) -> Result<HttpResponse, Problem> {
@@ -88,7 +88,7 @@ pub async fn track<K: BatchResource>(
 /// # Errors
 /// Returns [`Code::BatchNotFound`] if there is no such batch or if it belongs to another organisation, so that the two cannot be
 /// distinguished. Returns a problem if the store fails.
-pub async fn find<K: BatchKind>(service: &BatchService, context: &RequestContext, id: BatchId) -> Result<Batch, Problem> {
+pub async fn find<K: BatchKind>(service: &BatchService, context: &CallContext, id: BatchId) -> Result<Batch, Problem> {
     service.find(K::KIND, context, id).await?.ok_or(Problem::new(Code::BatchNotFound))
 }
 
@@ -98,7 +98,7 @@ pub async fn find<K: BatchKind>(service: &BatchService, context: &RequestContext
 /// Returns a problem if the batch cannot be found.
 pub async fn read<K: BatchKind>(
     service: &BatchService,
-    context: &RequestContext,
+    context: &CallContext,
     id: BatchId,
     wait: PreferWait,
 ) -> Result<HttpResponse, Problem> {
@@ -112,7 +112,7 @@ pub async fn read<K: BatchKind>(
 /// Returns a problem if the store fails.
 pub async fn list<K: BatchKind>(
     service: &BatchService,
-    context: &RequestContext,
+    context: &CallContext,
     pagination: Pagination<BatchId>,
 ) -> Result<Json<BatchList>, Problem> {
     let limit = pagination.limit(DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE);
@@ -125,7 +125,7 @@ pub async fn list<K: BatchKind>(
 ///
 /// # Errors
 /// Returns a problem if the batch cannot be found or if the store fails.
-pub async fn erase<K: BatchKind>(service: &BatchService, context: &RequestContext, id: BatchId) -> Result<HttpResponse, Problem> {
+pub async fn erase<K: BatchKind>(service: &BatchService, context: &CallContext, id: BatchId) -> Result<HttpResponse, Problem> {
     service.erase(&find::<K>(service, context, id).await?).await?;
     Ok(HttpResponse::NoContent().finish())
 }
@@ -136,7 +136,7 @@ pub async fn erase<K: BatchKind>(service: &BatchService, context: &RequestContex
 /// Returns a problem if the batch or the part cannot be found, if the part is not unconfirmed, or if the store fails.
 pub async fn decide<K: BatchKind>(
     service: &BatchService,
-    context: &RequestContext,
+    context: &CallContext,
     path: PartPath,
     decision: Decision,
 ) -> Result<HttpResponse, Problem> {
@@ -151,7 +151,7 @@ pub async fn decide<K: BatchKind>(
     }
 }
 
-fn require_organisation_ref<K: BatchResource>(context: &RequestContext) -> Result<(), Problem> {
+fn require_organisation_ref<K: BatchResource>(context: &CallContext) -> Result<(), Problem> {
     if !K::REQUIRES_ORGANISATION_REF || context.organisation.organisation_ref().is_some() {
         return Ok(());
     }

@@ -27,7 +27,7 @@ use crate::batches::partition::Parts;
 use crate::batches::result_matching::RecordResult;
 use crate::batches::{BatchService, BatchSettings, Decision};
 use crate::domain::{BatchLearnerResult, Extensible, JobType, Personal, Uln};
-use crate::lrs::codes::LrsCode;
+use crate::lrs::response_codes::LrsCode;
 use crate::problem::Problem;
 use crate::problem::responses::{BatchProblems, DecisionProblems, ResultProblems, SubmitProblems, TrackProblems};
 use crate::schema::{answer, request};

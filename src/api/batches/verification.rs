@@ -229,7 +229,7 @@ batch_routes! {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lrs::codes::LrsCode;
+    use crate::lrs::response_codes::LrsCode;
 
     #[test]
     fn verification_outcome_has_json_name_of_verify_outcome() {

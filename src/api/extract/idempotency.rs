@@ -17,7 +17,7 @@ use uuid::Uuid;
 use crate::auth::{ExtractFuture, after_authentication};
 use crate::batches::BatchService;
 use crate::idempotency::{Acquisition, Completion, IdempotencyStore, IdempotentRequest, Reservation};
-use crate::organisations::RequestContext;
+use crate::organisations::CallContext;
 use crate::problem::{Code, Problem};
 
 /// The request header.
@@ -96,7 +96,7 @@ impl IdempotencyKey {
     pub async fn run<F>(
         self,
         operation: &str,
-        context: &RequestContext,
+        context: &CallContext,
         body_digest: Option<Digest>,
         work: impl FnOnce(WorkAttempt) -> F,
     ) -> Result<HttpResponse, Problem>
@@ -108,8 +108,8 @@ impl IdempotencyKey {
         self.batches.verify_encryption_keys().await.map_err(|error| not_executed(Problem::from(error)))?;
         let request = IdempotentRequest {
             organisation: context.organisation.ukprn().as_str(),
-            issuer: &context.client_identity.issuer,
-            client: &context.client_identity.client,
+            issuer: &context.origin.issuer,
+            client: &context.origin.client,
             operation,
             key: &key,
             body_digest: body_digest.as_ref().map_or(&[], AsRef::as_ref),

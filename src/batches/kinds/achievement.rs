@@ -12,8 +12,8 @@ use crate::batches::metadata::BatchMetadata;
 use crate::batches::model::{JobReport, KindTag};
 use crate::batches::result_matching::RecordResult;
 use crate::domain::{Achievement, AchievementJob, AchievementJobStatus, BoundedText, Extensible, Personal, SubmissionType};
-use crate::lrs::codes::LrsCode;
-use crate::lrs::services::external::{AchievementBatchResponse, GetAchievementBatch, MAX_ACHIEVEMENTS_PER_JOB, SubmitAchievementBatch};
+use crate::lrs::response_codes::LrsCode;
+use crate::lrs::services::external::{AchievementBatchResponse, GetAchievementJob, MAX_ACHIEVEMENTS_PER_JOB, SubmitAchievementJob};
 use crate::lrs::{CallError, LrsResponse as _, Service};
 
 /// The kind of batch that submits achievements.
@@ -52,26 +52,26 @@ impl BatchKind for Achievements {
     }
 
     async fn submit(request: PartRequest<'_>, metadata: &BatchMetadata, achievements: &[Achievement]) -> Result<SubmitResponse, CallError> {
-        let operation = SubmitAchievementBatch {
+        let operation = SubmitAchievementJob {
             submission_type: metadata.submission_type.unwrap_or(SubmissionType::Provisional),
             notify_email: metadata.notify_email.as_ref(),
             achievements,
             codes: request.lrs.achievement_codes(),
         };
-        let response = request.send(&operation).await?;
+        let response = request.call(&operation).await?;
         Ok(SubmitResponse { job_id: response.accepted_job_id(), lrs_code: response.code().cloned() })
     }
 
-    async fn fetch(request: PartRequest<'_>, job_id: i64) -> Result<AchievementBatchResponse, CallError> {
-        request.send(&GetAchievementBatch { job_id }).await
+    async fn poll(request: PartRequest<'_>, job_id: i64) -> Result<AchievementBatchResponse, CallError> {
+        request.call(&GetAchievementJob { job_id }).await
     }
 
     fn progress(output: &AchievementBatchResponse, _: usize) -> JobProgress {
         if output.code().is_some_and(|code| code.matches("WSRC0018")) {
-            return JobProgress::Unknown;
+            return JobProgress::NoSuchJob;
         }
         // A job without a number does not exist, whatever its status: an empty job has the first status of the list.
-        let Some(job) = output.job.as_ref().filter(|job| job.job_id.is_none_or(|id| id > 0)) else { return JobProgress::Unknown };
+        let Some(job) = output.job.as_ref().filter(|job| job.job_id.is_none_or(|id| id > 0)) else { return JobProgress::NoSuchJob };
         match job.status.as_ref().and_then(Extensible::known) {
             Some(AchievementJobStatus::Successful) => JobProgress::Done,
             Some(AchievementJobStatus::Failed | AchievementJobStatus::Cancelled) => JobProgress::Failed,
@@ -111,7 +111,7 @@ impl BatchKind for Achievements {
         ])
     }
 
-    /// Returns the results. A tracked job has none: the error file alone does not list the submitted achievements.
+    /// Returns the results. An adopted job has none: the error file alone does not list the submitted achievements.
     fn record_results(
         output: AchievementBatchResponse,
         first_position: u32,
@@ -215,6 +215,6 @@ mod tests {
             let unnumbered = job(|job| (job.job_id, job.status) = (job_id, Some(Extensible::Known(AchievementJobStatus::Failed))));
             Achievements::progress(&AchievementBatchResponse::new(Some(unnumbered)), 3)
         };
-        assert_eq!([Some(0), Some(70_001), None].map(progress), [JobProgress::Unknown, JobProgress::Failed, JobProgress::Failed]);
+        assert_eq!([Some(0), Some(70_001), None].map(progress), [JobProgress::NoSuchJob, JobProgress::Failed, JobProgress::Failed]);
     }
 }

@@ -11,8 +11,8 @@ use crate::batches::metadata::BatchMetadata;
 use crate::batches::model::{JobReport, KindTag};
 use crate::batches::result_matching::{RecordResult, match_results};
 use crate::domain::{BatchLearner, BatchLearnerResult, BoundedText, Extensible, FromLrs, JobType, Personal};
-use crate::lrs::codes::LrsCode;
-use crate::lrs::services::learner::{GetRegistrationBatch, MAX_LEARNERS_PER_JOB, RegistrationBatchOutput, SubmitRegistrationBatch};
+use crate::lrs::response_codes::LrsCode;
+use crate::lrs::services::learner::{GetRegistrationJob, MAX_LEARNERS_PER_JOB, RegistrationBatchOutput, SubmitRegistrationJob};
 use crate::lrs::{CallError, Service};
 use crate::schema::Scalar;
 
@@ -55,13 +55,13 @@ impl BatchKind for Registrations {
     }
 
     async fn submit(request: PartRequest<'_>, metadata: &BatchMetadata, learners: &[BatchLearner]) -> Result<SubmitResponse, CallError> {
-        let operation = SubmitRegistrationBatch { job_type: metadata.job_type.unwrap_or(JobType::Check), learners };
-        let response = request.send(&operation).await?;
+        let operation = SubmitRegistrationJob { job_type: metadata.job_type.unwrap_or(JobType::Check), learners };
+        let response = request.call(&operation).await?;
         Ok(SubmitResponse { job_id: response.accepted_job_id(), lrs_code: response.response_code })
     }
 
-    async fn fetch(request: PartRequest<'_>, job_id: i64) -> Result<RegistrationBatchOutput, CallError> {
-        request.send(&GetRegistrationBatch { job_id }).await
+    async fn poll(request: PartRequest<'_>, job_id: i64) -> Result<RegistrationBatchOutput, CallError> {
+        request.call(&GetRegistrationJob { job_id }).await
     }
 
     fn progress(output: &RegistrationBatchOutput, record_count: usize) -> JobProgress {
@@ -69,7 +69,7 @@ impl BatchKind for Registrations {
             Some(code) if code.matches("WSRC0008") => JobProgress::Working,
             Some(code) if code.matches("WSRC0009") => JobProgress::Done,
             Some(code) if code.matches("WSRC0010") => JobProgress::Failed,
-            Some(code) if code.matches("WSRC0018") => JobProgress::Unknown,
+            Some(code) if code.matches("WSRC0018") => JobProgress::NoSuchJob,
             _ => progress_from_results(output.learner.len(), record_count, output.job_finished_date_time.is_some()),
         }
     }

@@ -8,9 +8,9 @@ use crate::batches::metadata::BatchMetadata;
 use crate::batches::model::{JobReport, KindTag};
 use crate::batches::result_matching::{RecordResult, match_results};
 use crate::domain::{BatchLearnerToVerify, BoundedText, Extensible, FromLrs, Personal};
-use crate::lrs::codes::LrsCode;
+use crate::lrs::response_codes::LrsCode;
 use crate::lrs::services::learner::{
-    GetVerificationBatch, MAX_LEARNERS_PER_JOB, SubmitVerificationBatch, VerificationBatchOutput, VerifiedLearner,
+    GetVerificationJob, MAX_LEARNERS_PER_JOB, SubmitVerificationJob, VerificationBatchOutput, VerifiedLearner,
 };
 use crate::lrs::{CallError, Service};
 
@@ -48,20 +48,20 @@ impl BatchKind for Verifications {
         metadata: &BatchMetadata,
         learners: &[BatchLearnerToVerify],
     ) -> Result<SubmitResponse, CallError> {
-        let operation = SubmitVerificationBatch { notify_email: metadata.notify_email.as_ref(), learners };
-        let response = request.send(&operation).await?;
+        let operation = SubmitVerificationJob { notify_email: metadata.notify_email.as_ref(), learners };
+        let response = request.call(&operation).await?;
         Ok(SubmitResponse { job_id: response.accepted_job_id(), lrs_code: response.response_code })
     }
 
-    async fn fetch(request: PartRequest<'_>, job_id: i64) -> Result<VerificationBatchOutput, CallError> {
-        request.send(&GetVerificationBatch { job_id }).await
+    async fn poll(request: PartRequest<'_>, job_id: i64) -> Result<VerificationBatchOutput, CallError> {
+        request.call(&GetVerificationJob { job_id }).await
     }
 
     /// Returns the progress. The codes of a running or finished job are not public, so the number of results decides (LRS-CONTRACT 3.5).
     fn progress(output: &VerificationBatchOutput, record_count: usize) -> JobProgress {
         match &output.response_code {
             Some(code) if code.matches("WSRC0010") => JobProgress::Failed,
-            Some(code) if code.matches("WSRC0018") => JobProgress::Unknown,
+            Some(code) if code.matches("WSRC0018") => JobProgress::NoSuchJob,
             _ => progress_from_results(output.verified_learner.len(), record_count, output.job_finished_date_time.is_some()),
         }
     }

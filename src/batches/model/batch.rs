@@ -86,7 +86,8 @@ pub struct BatchHeader {
     #[serde(rename = "parts")]
     pub part_count: u32,
     /// `true` for a job that was submitted outside the gateway and adopted with `track`.
-    pub tracked: bool,
+    #[serde(rename = "tracked")]
+    pub adopted: bool,
     /// `true` if sending the batch twice has no side effect.
     pub repeatable: bool,
     /// Time of acceptance.
@@ -95,10 +96,10 @@ pub struct BatchHeader {
 }
 
 impl BatchHeader {
-    /// Creates the header of a batch that is not tracked and not repeatable.
+    /// Creates the header of a batch that is neither adopted nor repeatable.
     pub fn new(kind: KindTag, organisation: &Ukprn, part_count: usize, created_at: EpochMillis) -> Self {
         let part_count = u32::try_from(part_count).unwrap_or(u32::MAX);
-        Self { kind, organisation: organisation.as_str().to_owned(), part_count, tracked: false, repeatable: false, created_at }
+        Self { kind, organisation: organisation.as_str().to_owned(), part_count, adopted: false, repeatable: false, created_at }
     }
 
     /// Sets whether sending the batch twice has no side effect.
@@ -107,10 +108,10 @@ impl BatchHeader {
         Self { repeatable, ..self }
     }
 
-    /// Marks the batch as a job that was submitted outside the gateway.
+    /// Marks the batch as a job that was submitted outside the gateway. The gateway only polls it, so it is repeatable.
     #[must_use]
-    pub fn tracked(self) -> Self {
-        Self { tracked: true, repeatable: true, ..self }
+    pub fn adopted(self) -> Self {
+        Self { adopted: true, repeatable: true, ..self }
     }
 
     /// Returns `true` if the batch belongs to this organisation.
@@ -192,6 +193,15 @@ mod tests {
         let ukprn = Ukprn::parse("10012345").expect("a UKPRN");
         let header = BatchHeader::new(KindTag::Registration, &ukprn, states.len(), now);
         Batch { id: BatchId::new(), header, parts: states.iter().map(part).collect(), expires_at: now }
+    }
+
+    #[test]
+    fn batch_header_stored_by_an_earlier_version_is_read() {
+        let stored = r#"{"kind":"registration","organisation":"10012345","parts":1,"tracked":true,"repeatable":true,"created":1}"#;
+        let ukprn = Ukprn::parse("10012345").expect("a UKPRN");
+        let header = BatchHeader::new(KindTag::Registration, &ukprn, 1, EpochMillis(1)).adopted();
+        assert_eq!(serde_json::from_str::<BatchHeader>(stored).expect("a header"), header);
+        assert_eq!(serde_json::to_string(&header).expect("JSON"), stored);
     }
 
     #[test]

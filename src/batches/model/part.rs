@@ -15,7 +15,7 @@ pub struct Part {
     /// Position of the part's first record in the batch, from 0.
     #[serde(rename = "first")]
     pub first_position: u32,
-    /// Number of records. For tracked jobs it is 0 until LRS returns the results.
+    /// Number of records. For adopted jobs it is 0 until LRS returns the results.
     #[serde(rename = "records")]
     pub record_count: u32,
     /// Processing state.
@@ -33,10 +33,10 @@ pub struct Part {
     pub failed_attempts: u32,
     /// Number of times that LRS's response to the submission was lost.
     #[serde(rename = "lost")]
-    pub lost_answers: u32,
+    pub lost_responses: u32,
     /// Start of the tracking timeout: acceptance of the batch, or the last decision to resubmit.
     #[serde(rename = "begun")]
-    pub tracked_since: EpochMillis,
+    pub tracking_started_at: EpochMillis,
     /// Time of the next action.
     #[serde(rename = "due")]
     pub due_at: EpochMillis,
@@ -46,7 +46,7 @@ pub struct Part {
     /// LRS's last code for the part.
     #[serde(rename = "code")]
     pub lrs_code: Option<String>,
-    /// Time at which LRS accepted the part; unknown for tracked jobs.
+    /// Time at which LRS accepted the part; unknown for adopted jobs.
     #[serde(rename = "submitted")]
     pub submitted_at: Option<EpochMillis>,
     /// Time of the last change.
@@ -58,7 +58,7 @@ pub struct Part {
     /// LRS's own status and times of the job.
     #[serde(rename = "told", default)]
     pub job_report: JobReport,
-    /// `true` if a caller resubmitted the part: LRS then receives that caller's name ([`PartBlob::ResubmittedBy`]).
+    /// `true` if a caller resubmitted the part: LRS then receives that caller's name ([`BlobName::ResubmittedBy`]).
     #[serde(rename = "other_user")]
     pub resubmitted: bool,
 }
@@ -74,8 +74,8 @@ impl Part {
             send_attempts: 0,
             sender_token: 0,
             failed_attempts: 0,
-            lost_answers: 0,
-            tracked_since: now,
+            lost_responses: 0,
+            tracking_started_at: now,
             due_at: now,
             job_id: None,
             lrs_code: None,
@@ -88,7 +88,7 @@ impl Part {
     }
 
     /// Creates a part for a job that exists at LRS already.
-    pub fn tracking(job_id: i64, now: EpochMillis) -> Self {
+    pub fn adopted(job_id: i64, now: EpochMillis) -> Self {
         Self { state: PartState::Submitted, job_id: Some(job_id), ..Self::waiting(0, 0, now) }
     }
 
@@ -148,7 +148,8 @@ pub enum PartReason {
     #[serde(alias = "LRS_REFUSED")]
     LrsRejected,
     /// LRS's response was lost or is invalid.
-    AnswerLost,
+    #[serde(rename = "ANSWER_LOST")]
+    ResponseLost,
     /// LRS does not know the job.
     JobUnknown,
     /// LRS reports that the job failed.
@@ -184,7 +185,7 @@ pub struct JobReport {
 
 /// The name of an encrypted blob, stored separately from the parts. [`Display`](fmt::Display) writes the stored name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum PartBlob {
+pub enum BlobName {
     /// Metadata of the whole batch: submitter, job type. Belongs to no part.
     Metadata,
     /// Records of a part. Deleted when LRS has accepted them.
@@ -197,7 +198,7 @@ pub enum PartBlob {
     ResubmittedBy(u32),
 }
 
-impl PartBlob {
+impl BlobName {
     /// Returns the name of every blob that a batch of `part_count` parts can have.
     pub fn all(part_count: u32) -> impl Iterator<Item = Self> {
         let of_part = |part| [Self::Records(part), Self::Fingerprints(part), Self::JobOutput(part), Self::ResubmittedBy(part)];
@@ -205,7 +206,7 @@ impl PartBlob {
     }
 }
 
-impl fmt::Display for PartBlob {
+impl fmt::Display for BlobName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Metadata => f.write_str("details"),
@@ -224,6 +225,7 @@ mod tests {
     #[test]
     fn part_reason_display_is_the_callers_name() {
         assert_eq!(PartReason::LrsCredentialsRejected.to_string(), "LRS_CREDENTIALS_REJECTED");
+        assert_eq!(PartReason::ResponseLost.to_string(), "ANSWER_LOST");
     }
 
     #[test]

@@ -1,4 +1,4 @@
--- Accepts a prepared batch and sets its expiry. Fails if the batch does not exist or was abandoned.
+-- Accepts a prepared batch and sets its expiry. Fails if the batch does not exist or was discarded.
 -- KEYS:    batch, blob...
 -- ARGV:    expiry (milliseconds since 1970)
 -- Returns: 1 if the batch is accepted, now or before; 0 if not

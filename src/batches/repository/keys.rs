@@ -2,7 +2,7 @@
 //!
 //! The braces of a key put all keys of one batch into the same slot of a cluster, and the keys of the queue into another.
 
-use crate::batches::model::{Batch, BatchHeader, BatchId, KindTag, PartBlob};
+use crate::batches::model::{Batch, BatchHeader, BatchId, BlobName, KindTag};
 
 /// Builds the Redis keys of batches. Every key starts with the prefix.
 pub struct BatchKeys<'a> {
@@ -17,13 +17,13 @@ impl BatchKeys<'_> {
     }
 
     /// Returns the key of a blob.
-    pub fn blob(&self, id: BatchId, blob: PartBlob) -> String {
+    pub fn blob(&self, id: BatchId, blob: BlobName) -> String {
         format!("{}:{{{id}}}:{blob}", self.prefix)
     }
 
     /// Returns every key that a batch can have.
     pub fn all_of(&self, batch: &Batch) -> Vec<String> {
-        let blobs = PartBlob::all(batch.header.part_count).map(|blob| self.blob(batch.id, blob));
+        let blobs = BlobName::all(batch.header.part_count).map(|blob| self.blob(batch.id, blob));
         std::iter::once(self.batch(batch.id)).chain(blobs).collect()
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use parking_lot::{Mutex, MutexGuard};
 
-use crate::batches::model::{Batch, BatchId, EpochMillis, KindTag, PartBlob};
+use crate::batches::model::{Batch, BatchId, BlobName, EpochMillis, KindTag};
 use crate::batches::repository::{Backlog, BatchRepository, BoxFuture, Claim, Lease, NewBatch, PartUpdate};
 use crate::domain::Ukprn;
 
@@ -46,7 +46,7 @@ struct Inner {
 
 struct StoredBatch {
     batch: Batch,
-    blobs: HashMap<PartBlob, Vec<u8>>,
+    blobs: HashMap<BlobName, Vec<u8>>,
 }
 
 impl std::fmt::Debug for Inner {
@@ -152,7 +152,7 @@ impl BatchRepository for MemoryRepository {
         ready(inner.batches.get(&id).map(|stored| stored.batch.clone()))
     }
 
-    fn load_blob(&self, id: BatchId, blob: PartBlob) -> BoxFuture<'_, Option<Vec<u8>>> {
+    fn load_blob(&self, id: BatchId, blob: BlobName) -> BoxFuture<'_, Option<Vec<u8>>> {
         ready(self.inner().batches.get(&id).and_then(|stored| stored.blobs.get(&blob)).cloned())
     }
 
@@ -168,7 +168,7 @@ impl BatchRepository for MemoryRepository {
             return ready(false);
         }
         *part = updated.clone();
-        blobs.erase.iter().for_each(|blob| drop(stored.blobs.remove(blob)));
+        blobs.delete.iter().for_each(|blob| drop(stored.blobs.remove(blob)));
         stored.blobs.extend(blobs.put.iter().cloned());
         ready(true)
     }
@@ -217,8 +217,8 @@ impl BatchRepository for MemoryRepository {
         let oldest = inner.due.until(now).map(|(time, _)| *time).find(|time| time.0 > 0);
         ready(Backlog {
             unfinished: inner.due.len() + inner.leased.len(),
-            overdue: inner.due.until(now).count(),
-            oldest_overdue: oldest.map_or(Duration::ZERO, |oldest| now.since(oldest)),
+            claimable: inner.due.until(now).count(),
+            oldest_claimable_age: oldest.map_or(Duration::ZERO, |oldest| now.since(oldest)),
         })
     }
 

@@ -15,7 +15,7 @@ pub mod redis;
 use std::collections::HashMap;
 use std::time::Duration;
 
-use crate::batches::model::{Batch, BatchId, EpochMillis, KindTag, Part, PartBlob};
+use crate::batches::model::{Batch, BatchId, BlobName, EpochMillis, KindTag, Part};
 use crate::domain::Ukprn;
 pub use crate::storage::{BoxFuture, StoreError};
 
@@ -33,24 +33,24 @@ pub trait BatchRepository: Send + Sync + std::fmt::Debug {
     fn load(&self, id: BatchId) -> BoxFuture<'_, Option<Batch>>;
 
     /// Returns a blob of a batch.
-    fn load_blob(&self, id: BatchId, blob: PartBlob) -> BoxFuture<'_, Option<Vec<u8>>>;
+    fn load_blob(&self, id: BatchId, blob: BlobName) -> BoxFuture<'_, Option<Vec<u8>>>;
 
-    /// Changes a part and its blobs. Returns `false`, and changes nothing, if the part is not as expected or the batch is deleted.
+    /// Changes a part and its blobs. Returns `false`, and changes nothing, if the part is not as expected or the batch is gone.
     fn update_part<'a>(&'a self, id: BatchId, update: PartUpdate<'a>) -> BoxFuture<'a, bool>;
 
     /// Deletes a batch with its blobs.
     fn erase<'a>(&'a self, batch: &'a Batch) -> BoxFuture<'a, ()>;
 
-    /// Sets the time at which a batch and its blobs are deleted.
+    /// Sets the time at which a batch and its blobs expire.
     fn set_expiry<'a>(&'a self, batch: &'a Batch, expires_at: EpochMillis) -> BoxFuture<'a, ()>;
 
-    /// Returns up to `limit` ids of an organisation's batches, newest first, starting after `after`. Some of the batches may be deleted.
+    /// Returns up to `limit` ids of an organisation's batches, newest first, starting after `after`. Some of the batches may be gone.
     fn list_ids<'a>(&'a self, organisation: &'a Ukprn, kind: KindTag, after: Option<BatchId>, limit: usize) -> BoxFuture<'a, Vec<BatchId>>;
 
     /// Leases up to `limit` due batches for `lease_duration`.
     fn claim(&self, lease_duration: Duration, limit: usize) -> BoxFuture<'_, Claim>;
 
-    /// Returns the numbers of unfinished and overdue batches.
+    /// Returns the numbers of unfinished and claimable batches.
     fn backlog(&self) -> BoxFuture<'_, Backlog>;
 
     /// Extends a lease to `lease_duration` from now. Returns `false` if the lease has expired; another worker may hold the batch.
@@ -61,7 +61,7 @@ pub trait BatchRepository: Send + Sync + std::fmt::Debug {
     /// A batch that was woken during the lease is due immediately.
     fn release(&self, lease: Lease, due_at: Option<EpochMillis>) -> BoxFuture<'_, ()>;
 
-    /// Ends the lease of a batch that does not exist: it has expired, was deleted, or was never accepted.
+    /// Ends the lease of a batch that does not exist: it has expired, was erased, or was never accepted.
     fn release_missing(&self, lease: Lease) -> BoxFuture<'_, ()>;
 
     /// Makes a batch due immediately, or at the end of its current lease.
@@ -80,7 +80,7 @@ pub struct NewBatch {
     /// The batch.
     pub batch: Batch,
     /// Its encrypted blobs.
-    pub blobs: Vec<(PartBlob, Vec<u8>)>,
+    pub blobs: Vec<(BlobName, Vec<u8>)>,
 }
 
 /// A change of one part.
@@ -100,9 +100,9 @@ pub struct PartUpdate<'a> {
 #[derive(Debug, Default)]
 pub struct BlobChanges {
     /// Encrypted blobs to write.
-    pub put: Vec<(PartBlob, Vec<u8>)>,
+    pub put: Vec<(BlobName, Vec<u8>)>,
     /// Blobs to delete.
-    pub erase: Vec<PartBlob>,
+    pub delete: Vec<BlobName>,
 }
 
 /// The exclusive right of a worker to a batch, for a limited time.
@@ -125,13 +125,13 @@ pub struct Claim {
     pub next: Option<EpochMillis>,
 }
 
-/// Numbers of unfinished and overdue batches.
+/// Numbers of unfinished and claimable batches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Backlog {
     /// Number of unfinished batches: due now, due later, or leased.
     pub unfinished: usize,
     /// Number of batches that are due now and not leased.
-    pub overdue: usize,
+    pub claimable: usize,
     /// Time for which the oldest of these has been due.
-    pub oldest_overdue: Duration,
+    pub oldest_claimable_age: Duration,
 }

@@ -13,7 +13,7 @@ use redis::{Cmd, FromRedisValue, Pipeline, Script};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::batches::model::{Batch, BatchHeader, BatchId, EpochMillis, KindTag, PartBlob};
+use crate::batches::model::{Batch, BatchHeader, BatchId, BlobName, EpochMillis, KindTag};
 use crate::batches::repository::keys::BatchKeys;
 use crate::batches::repository::{Backlog, BatchRepository, BoxFuture, Claim, Lease, NewBatch, PartUpdate, StoreError};
 use crate::domain::Ukprn;
@@ -21,11 +21,11 @@ use crate::storage::{Redis, invoke_script};
 
 /// Expiry of a batch's data before the batch is accepted.
 const PREPARED_EXPIRY: Duration = Duration::from_secs(10 * 60);
-/// Time after which a batch that is still not accepted is abandoned.
-const ABANDON_AFTER: Duration = Duration::from_secs(60);
+/// Time after which a batch that is still not accepted is discarded.
+const DISCARD_AFTER: Duration = Duration::from_secs(60);
 
 static ACCEPT: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("accept.lua")));
-static ABANDON: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("abandon.lua")));
+static DISCARD_UNACCEPTED: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("discard_unaccepted.lua")));
 static UPDATE_PART: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("update_part.lua")));
 static NOW: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("now.lua")));
 static CLAIM: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("claim.lua")));
@@ -88,10 +88,10 @@ impl RedisRepository {
         let mut add_to_list = redis::pipe();
         add_to_list.zadd(&list, &id, 0).ignore().pexpire(&list, list_retention_ms).ignore();
         add_to_list.cmd("ZREMRANGEBYLEX").arg(&list).arg("-").arg(format!("({oldest_id}")).ignore();
-        // Due when it can be abandoned. Acceptance wakes it earlier.
+        // Due when it can be discarded. Acceptance wakes it earlier.
         let [due, ..] = self.keys().queue();
         let mut add_to_queue = redis::cmd("ZADD");
-        add_to_queue.arg(&due).arg("NX").arg(created_at.after(ABANDON_AFTER).0).arg(&id);
+        add_to_queue.arg(&due).arg("NX").arg(created_at.after(DISCARD_AFTER).0).arg(&id);
         let (add_to_list, add_to_queue) = (&add_to_list, &add_to_queue);
         self.redis
             .run_with_retry(move |mut handle| async move {
@@ -106,7 +106,7 @@ impl BatchRepository for RedisRepository {
     fn now(&self) -> BoxFuture<'_, EpochMillis> {
         Box::pin(async move {
             let now: String = self.redis.run_script(&NOW, &self.keys().queue()[..1], &[]).await?;
-            parse_millis(&now).ok_or_else(|| StoreError::Unreadable("time".into()))
+            parse_millis(&now).ok_or_else(|| StoreError::Malformed("time".into()))
         })
     }
 
@@ -139,16 +139,16 @@ impl BatchRepository for RedisRepository {
             if fields.get("accepted").map(String::as_str) != Some("1") {
                 return Ok(None);
             }
-            let field = |name: &str| fields.get(name).ok_or_else(|| StoreError::Unreadable("batch without a field".into()));
+            let field = |name: &str| fields.get(name).ok_or_else(|| StoreError::Malformed("batch without a field".into()));
             let header: BatchHeader = from_json(field("header")?)?;
-            let expires_at = parse_millis(field("expires")?).ok_or_else(|| StoreError::Unreadable("expiry of a batch".into()))?;
+            let expires_at = parse_millis(field("expires")?).ok_or_else(|| StoreError::Malformed("expiry of a batch".into()))?;
             let numbers = 1..=header.part_count;
             let parts = numbers.map(|number| from_json(field(&number.to_string())?)).collect::<Result<_, StoreError>>()?;
             Ok(Some(Batch { id, header, parts, expires_at }))
         })
     }
 
-    fn load_blob(&self, id: BatchId, blob: PartBlob) -> BoxFuture<'_, Option<Vec<u8>>> {
+    fn load_blob(&self, id: BatchId, blob: BlobName) -> BoxFuture<'_, Option<Vec<u8>>> {
         Box::pin(async move { self.run_command(redis::cmd("GET").arg(self.keys().blob(id, blob))).await })
     }
 
@@ -157,7 +157,7 @@ impl BatchRepository for RedisRepository {
             let mut invocation = UPDATE_PART.prepare_invoke();
             invocation.key(self.keys().batch(id));
             let put = blobs.put.iter().map(|(blob, _)| *blob);
-            for blob in put.chain(blobs.erase.iter().copied()) {
+            for blob in put.chain(blobs.delete.iter().copied()) {
                 invocation.key(self.keys().blob(id, blob));
             }
             // The script compares parts as text: two parts are equal if their JSON is.
@@ -218,7 +218,7 @@ impl BatchRepository for RedisRepository {
             let (keys, arguments) = (self.keys().queue(), [lease_duration.as_millis().to_string(), limit.to_string(), token.to_string()]);
             // Not repeated: a second claim would lease other batches. The leases of a lost reply expire.
             let reply: Vec<String> = self.redis.run_once(|handle| invoke_script(handle, &CLAIM, &keys, &arguments)).await?;
-            let unreadable = || StoreError::Unreadable("reply to a claim".into());
+            let unreadable = || StoreError::Malformed("reply to a claim".into());
             let [now, next, ids @ ..] = &reply[..] else { return Err(unreadable()) };
             let leases = ids.iter().filter_map(|id| BatchId::parse(id)).map(|id| Lease { id, token }).collect();
             Ok(Claim { now: parse_millis(now).ok_or_else(unreadable)?, leases, next: parse_millis(next) })
@@ -227,8 +227,8 @@ impl BatchRepository for RedisRepository {
 
     fn backlog(&self) -> BoxFuture<'_, Backlog> {
         Box::pin(async move {
-            let (unfinished, overdue, oldest_ms) = self.redis.run_script(&BACKLOG, &self.keys().queue()[..2], &[]).await?;
-            Ok(Backlog { unfinished, overdue, oldest_overdue: Duration::from_millis(oldest_ms) })
+            let (unfinished, claimable, oldest_ms) = self.redis.run_script(&BACKLOG, &self.keys().queue()[..2], &[]).await?;
+            Ok(Backlog { unfinished, claimable, oldest_claimable_age: Duration::from_millis(oldest_ms) })
         })
     }
 
@@ -249,9 +249,9 @@ impl BatchRepository for RedisRepository {
 
     fn release_missing(&self, lease: Lease) -> BoxFuture<'_, ()> {
         Box::pin(async move {
-            let abandoned: i64 = self.redis.run_script(&ABANDON, &[self.keys().batch(lease.id)], &[]).await?;
+            let discarded: i64 = self.redis.run_script(&DISCARD_UNACCEPTED, &[self.keys().batch(lease.id)], &[]).await?;
             // 0 if the batch has just been accepted. It is due now.
-            self.release(lease, (abandoned == 0).then_some(EpochMillis(0))).await
+            self.release(lease, (discarded == 0).then_some(EpochMillis(0))).await
         })
     }
 
@@ -273,9 +273,9 @@ fn parse_millis(text: &str) -> Option<EpochMillis> {
 }
 
 fn to_json(value: &impl Serialize) -> Result<String, StoreError> {
-    serde_json::to_string(value).map_err(|error| StoreError::Unreadable(error.to_string()))
+    serde_json::to_string(value).map_err(|error| StoreError::Malformed(error.to_string()))
 }
 
 fn from_json<T: DeserializeOwned>(text: &str) -> Result<T, StoreError> {
-    serde_json::from_str(text).map_err(|error| StoreError::Unreadable(format!("batch: {error}")))
+    serde_json::from_str(text).map_err(|error| StoreError::Malformed(format!("batch: {error}")))
 }

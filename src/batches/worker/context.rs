@@ -1,4 +1,4 @@
-//! What the visits of a worker share.
+//! The services and limits that all visits of a worker use, and the clock of a visit.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -15,12 +15,12 @@ use crate::organisations::OrganisationRegistry;
 /// Maximum number of deferred batches to remember, so that their number does not use up memory.
 const MAX_LOGGED_BATCHES: usize = 10_000;
 
-/// What the visits of a worker share.
+/// The services and limits that all visits of a worker use.
 #[derive(Debug)]
 pub struct WorkerContext {
     /// The batch service.
     pub service: Arc<BatchService>,
-    /// The registered organisations.
+    /// The configured organisations.
     pub registry: Arc<OrganisationRegistry>,
     /// The LRS client.
     pub lrs: Arc<Lrs>,

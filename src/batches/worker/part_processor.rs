@@ -1,4 +1,5 @@
-//! Processes the due parts of one batch: decides what is due, and polls submitted parts. [`send`](super::send) sends waiting ones.
+//! Processes the due parts of one batch: decides what is due, polls submitted parts, and stores each new state. More methods of
+//! [`PartProcessor`] are in [`send`](super::send): they send waiting parts.
 
 use std::sync::Arc;
 
@@ -11,11 +12,11 @@ use crate::batches::kinds::achievement::Achievements;
 use crate::batches::kinds::registration::Registrations;
 use crate::batches::kinds::verification::Verifications;
 use crate::batches::metadata::BatchMetadata;
-use crate::batches::model::{Batch, KindTag, Part, PartBlob, PartState};
+use crate::batches::model::{Batch, BlobName, KindTag, Part, PartState};
 use crate::batches::repository::{BlobChanges, PartUpdate};
 use crate::batches::transitions::TransitionContext;
 use crate::observability::metrics;
-use crate::organisations::{Organisation, RequestContext};
+use crate::organisations::{CallContext, Organisation};
 
 /// Processes the due parts of one batch during a visit.
 #[derive(Clone, Copy)]
@@ -38,7 +39,7 @@ impl PartProcessor<'_> {
     /// Does what is due for a part.
     ///
     /// # Errors
-    /// Returns [`BatchError`] if the store fails or the stored data cannot be read. Failed calls to LRS are no errors: they change the part.
+    /// Returns [`BatchError`] if the store fails or the stored data cannot be read. Failed calls to LRS are not errors: they change parts.
     pub async fn process(&self, number: u32, part: &Part) -> Result<(), BatchError> {
         match self.batch.header.kind {
             KindTag::Registration => self.process_kind::<Registrations>(number, part).await,
@@ -50,7 +51,7 @@ impl PartProcessor<'_> {
     async fn process_kind<K: BatchKind>(&self, number: u32, part: &Part) -> Result<(), BatchError> {
         let transitions = self.transitions();
         let updated = match part.state {
-            PartState::Sending => transitions.abandoned(part),
+            PartState::Sending => transitions.interrupted(part),
             PartState::Waiting | PartState::Submitted if transitions.is_timed_out(part) => transitions.timed_out(part),
             PartState::Waiting => return self.send::<K>(number, part).await,
             PartState::Submitted => return self.poll::<K>(number, part).await,
@@ -69,11 +70,11 @@ impl PartProcessor<'_> {
         let Some(acquired) = self.shutdown.unless_requested(lrs.acquire_permit(K::SERVICE, &request_context)).await else {
             return Ok(());
         };
-        let fetched = match acquired {
-            Ok(permit) => K::fetch(PartRequest { lrs, context: &request_context, permit }, job_id).await.map_err(|failed| failed.error),
+        let polled = match acquired {
+            Ok(permit) => K::poll(PartRequest { lrs, context: &request_context, permit }, job_id).await.map_err(|failed| failed.error),
             Err(error) => Err(error),
         };
-        let output = match fetched {
+        let output = match polled {
             Ok(output) => output,
             Err(error) => {
                 self.update(number, part, &self.transitions().after_failed_poll(part, &error), Vec::new()).await?;
@@ -83,13 +84,13 @@ impl PartProcessor<'_> {
         let progress = K::progress(&output, part.record_count as usize);
         let mut updated = self.transitions().after_poll(part, progress, K::lrs_code(&output));
         let mut blobs = Vec::new();
-        if progress != JobProgress::Unknown {
+        if progress != JobProgress::NoSuchJob {
             updated.job_report = K::report(&output);
             blobs.push(self.context.service.encrypt_output::<K>(self.batch.id, number, &output)?);
         }
         if matches!(progress, JobProgress::Done | JobProgress::Failed) {
             updated.counters = K::counters(&output);
-            if self.batch.header.tracked {
+            if self.batch.header.adopted {
                 updated.record_count = u32::try_from(K::result_count(&output)).unwrap_or(u32::MAX);
             }
         }
@@ -106,7 +107,7 @@ impl PartProcessor<'_> {
     ///
     /// # Errors
     /// Returns [`BatchError`] if the metadata of a resubmission cannot be read.
-    pub async fn request_context(&self, number: u32) -> Result<RequestContext, BatchError> {
+    pub async fn request_context(&self, number: u32) -> Result<CallContext, BatchError> {
         self.context.service.request_context(self.organisation, self.batch, number, self.metadata).await
     }
 
@@ -116,7 +117,7 @@ impl PartProcessor<'_> {
             now: self.clock.now(),
             settings: self.context.service.settings(),
             repeatable: self.batch.header.repeatable,
-            tracked: self.batch.header.tracked,
+            adopted: self.batch.header.adopted,
         }
     }
 
@@ -126,10 +127,10 @@ impl PartProcessor<'_> {
     ///
     /// # Errors
     /// Returns [`BatchError::Store`] if the store fails.
-    pub async fn update(&self, number: u32, expected: &Part, updated: &Part, put: Vec<(PartBlob, Vec<u8>)>) -> Result<bool, BatchError> {
+    pub async fn update(&self, number: u32, expected: &Part, updated: &Part, put: Vec<(BlobName, Vec<u8>)>) -> Result<bool, BatchError> {
         let needs_records = matches!(updated.state, PartState::Waiting | PartState::Sending | PartState::Unconfirmed);
-        let erase = if needs_records { Vec::new() } else { vec![PartBlob::Records(number)] };
-        let update = PartUpdate { number, expected, updated, blobs: &BlobChanges { put, erase } };
+        let delete = if needs_records { Vec::new() } else { vec![BlobName::Records(number)] };
+        let update = PartUpdate { number, expected, updated, blobs: &BlobChanges { put, delete } };
         let is_updated = self.context.service.repository.update_part(self.batch.id, update).await?;
         if is_updated && expected.state != updated.state {
             let (state, reason) = (updated.state.name(), updated.reason.map(tracing::field::display));

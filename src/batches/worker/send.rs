@@ -74,23 +74,16 @@ impl PartProcessor<'_> {
     /// Stores the outcome of an attempt. It cannot be obtained a second time, so this is repeated until it succeeds or can never succeed.
     async fn store_outcome(&self, attempt: SendAttempt<'_>, after: &Part) {
         let (id, number, job) = (self.batch.id, attempt.number, after.job_id);
-        let repository = &self.context.service.repository;
-        let (mut expected, mut delay, mut was_changed) = (attempt.sending.clone(), MIN_STORE_RETRY_DELAY, false);
+        let (mut expected, mut delay, mut was_changed) = (Box::new(attempt.sending.clone()), MIN_STORE_RETRY_DELAY, false);
         loop {
-            let stored = match self.update(number, &expected, after, Vec::new()).await {
-                Ok(true) => break,
-                Ok(false) => repository.load(id).await.map_err(BatchError::from),
-                Err(error) => Err(error),
-            };
-            match stored {
-                Ok(batch) => match batch.as_ref().and_then(|batch| batch.part(number)) {
-                    Some(part) if attempt.matches_expected(part, after) => (expected, was_changed) = (part.clone(), true),
-                    _ => {
-                        tracing::warn!(batch = %id, part = number, job, "LRS response discarded: part has changed");
-                        return;
-                    }
-                },
-                Err(error @ (BatchError::Undecryptable(_) | BatchError::Unreadable(_) | BatchError::Store(StoreError::Unreadable(_)))) => {
+            match self.try_store_outcome(attempt, &expected, after).await {
+                Ok(StoreResult::Stored) => break,
+                Ok(StoreResult::Changed(stored)) => (expected, was_changed) = (stored, true),
+                Ok(StoreResult::Superseded) => {
+                    tracing::warn!(batch = %id, part = number, job, "LRS response discarded: part has changed");
+                    return;
+                }
+                Err(error @ (BatchError::Cipher(_) | BatchError::Malformed(_) | BatchError::Store(StoreError::Malformed(_)))) => {
                     tracing::error!(batch = %id, part = number, job, %error, "LRS response not stored");
                     return;
                 }
@@ -102,10 +95,30 @@ impl PartProcessor<'_> {
             }
         }
         // Another worker may have decided in the meantime that the batch needs no further visit.
-        if was_changed && let Err(error) = repository.wake(id).await {
+        if was_changed && let Err(error) = self.context.service.repository.wake(id).await {
             tracing::warn!(batch = %id, %error, "batch not woken: next visit delayed");
         }
     }
+
+    /// Stores the outcome if the stored part is as expected. Otherwise reads the part.
+    async fn try_store_outcome(&self, attempt: SendAttempt<'_>, expected: &Part, after: &Part) -> Result<StoreResult, BatchError> {
+        if self.update(attempt.number, expected, after, Vec::new()).await? {
+            return Ok(StoreResult::Stored);
+        }
+        let batch = self.context.service.repository.load(self.batch.id).await?;
+        let stored = batch.as_ref().and_then(|batch| batch.part(attempt.number));
+        let replaceable = stored.filter(|part| attempt.may_replace(part, after));
+        Ok(replaceable.map_or(StoreResult::Superseded, |part| StoreResult::Changed(Box::new(part.clone()))))
+    }
+}
+
+/// Result of an attempt to store an outcome.
+enum StoreResult {
+    Stored,
+    /// The stored part is another one than expected. The outcome may replace it.
+    Changed(Box<Part>),
+    /// The batch is gone, or the stored part must not be replaced.
+    Superseded,
 }
 
 impl SendAttempt<'_> {
@@ -113,7 +126,7 @@ impl SendAttempt<'_> {
     ///
     /// A new job always replaces it: the gateway must not lose a job that LRS has created. Any other outcome does not replace what another
     /// worker or the caller has decided in the meantime.
-    fn matches_expected(&self, stored: &Part, after: &Part) -> bool {
+    fn may_replace(&self, stored: &Part, after: &Part) -> bool {
         if stored == self.before {
             return true; // The store has lost the state `sending`.
         }

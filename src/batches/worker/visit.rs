@@ -10,7 +10,7 @@ use super::context::{Clock, WorkerContext};
 use super::part_processor::PartProcessor;
 use super::shutdown::ShutdownSignal;
 use crate::batches::error::BatchError;
-use crate::batches::model::{Batch, BatchId, EpochMillis, Part, PartBlob};
+use crate::batches::model::{Batch, BatchId, BlobName, EpochMillis, Part};
 use crate::batches::repository::Lease;
 use crate::observability::metrics;
 
@@ -36,13 +36,13 @@ enum NextVisit {
 
 /// Visits a leased batch and ends the lease.
 pub async fn visit(context: Arc<WorkerContext>, lease: Lease, clock: Clock, shutdown: ShutdownSignal) {
-    let outcome = tokio::select! {
+    let next_visit = tokio::select! {
         biased;
-        outcome = process_batch(&context, lease.id, clock, &shutdown) => outcome,
+        next_visit = process_batch(&context, lease.id, clock, &shutdown) => next_visit,
         never = renew_periodically(&context, lease) => match never {},
     };
     let repository = &context.service.repository;
-    let released = match outcome {
+    let released = match next_visit {
         Ok(NextVisit::At(due_at)) => repository.release(lease, Some(due_at)).await,
         Ok(NextVisit::Never) => repository.release(lease, None).await,
         Ok(NextVisit::BatchMissing) => repository.release_missing(lease).await,
@@ -85,16 +85,17 @@ async fn process_batch(context: &WorkerContext, id: BatchId, clock: Clock, shutd
     let Some(_permit) = context.permits.try_acquire_visit(organisation.ukprn()) else {
         return Ok(NextVisit::At(clock.now().after(PERMIT_RETRY_INTERVAL)));
     };
-    let metadata = service.metadata(batch.id, PartBlob::Metadata).await?;
+    let metadata = service.metadata(batch.id, BlobName::Metadata).await?;
     context.deferrals.clear(id);
     // Parts that are due soon are processed as well. That saves a visit.
     let due_parts = due_parts(&batch, clock.now().after(service.settings().initial_poll_interval / 4));
     let processor = PartProcessor { context, batch: &batch, metadata: &metadata, organisation: &organisation, clock, shutdown };
     let steps = futures_util::stream::iter(due_parts).map(|(number, part)| async move { processor.process(number, &part).await });
-    let outcomes: Vec<Result<(), BatchError>> =
+    let results: Vec<Result<(), BatchError>> =
         steps.buffer_unordered(service.settings().max_concurrent_parts_per_organisation).collect().await;
-    let next_visit = finish_visit(context, id, clock).await?;
-    outcomes.into_iter().collect::<Result<(), _>>()?;
+    // Also after an error of a part: the others may have finished the batch, and then this may be its last visit.
+    let next_visit = conclude_visit(context, id, clock).await?;
+    results.into_iter().collect::<Result<(), _>>()?;
     Ok(next_visit)
 }
 
@@ -107,8 +108,8 @@ fn due_parts(batch: &Batch, time: EpochMillis) -> Vec<(u32, Part)> {
     due
 }
 
-/// Reads a batch again after its parts were processed, and records its end if it is finished.
-async fn finish_visit(context: &WorkerContext, id: BatchId, clock: Clock) -> Result<NextVisit, BatchError> {
+/// Reads a batch again after its parts were processed, and returns its next visit. A batch that is finished gets its expiry and is counted.
+async fn conclude_visit(context: &WorkerContext, id: BatchId, clock: Clock) -> Result<NextVisit, BatchError> {
     let service = &context.service;
     let Some(batch) = service.repository.load(id).await? else { return Ok(NextVisit::BatchMissing) };
     if !batch.is_finished() {

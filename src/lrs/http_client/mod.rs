@@ -1,4 +1,4 @@
-//! The HTTP client for connections to LRS.
+//! The HTTP clients for connections to LRS and to issuers' key sets.
 
 #[cfg(feature = "native-tls")]
 mod native_tls;
@@ -12,7 +12,7 @@ use std::time::Duration;
 use rustls::{ClientConfig, RootCertStore};
 
 use crate::error_chain::error_chain;
-use crate::organisations::{ClientCertificate, ClientFactory};
+use crate::organisations::{ClientCertificate, ConnectionFactory};
 use crate::schema::{Constraints, InvalidValue, Scalar};
 use crate::tls;
 
@@ -73,7 +73,7 @@ impl HttpClientFactory {
     /// Creates a factory with rustls. It trusts the root certificates in the PEM file, or the public ones if there is no file.
     ///
     /// # Errors
-    /// Returns the file's name and the problem if the file cannot be used.
+    /// Returns the file's name and the error if the file cannot be used.
     pub fn new(ca_file: Option<&Path>, connect_timeout: Duration) -> Result<Self, String> {
         Self::with_backend(TlsBackend::Rustls, ca_file, connect_timeout)
     }
@@ -82,7 +82,7 @@ impl HttpClientFactory {
     /// ones with rustls, and those of the system with the native backend.
     ///
     /// # Errors
-    /// Returns the file's name and the problem if the file cannot be used.
+    /// Returns the file's name and the error if the file cannot be used.
     pub fn with_backend(backend: TlsBackend, ca_file: Option<&Path>, connect_timeout: Duration) -> Result<Self, String> {
         let backend = match backend {
             TlsBackend::Rustls => Backend::Rustls(Arc::new(match ca_file {
@@ -96,7 +96,7 @@ impl HttpClientFactory {
     }
 }
 
-impl ClientFactory for HttpClientFactory {
+impl ConnectionFactory for HttpClientFactory {
     /// Returns an HTTP client that follows no redirects, uses no proxy and does not retry.
     fn client(&self, certificate: Option<ClientCertificate>) -> Result<reqwest::Client, String> {
         let builder = reqwest::Client::builder();

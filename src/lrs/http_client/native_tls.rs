@@ -21,7 +21,7 @@ const PEM_LINE_LENGTH: usize = 64;
 /// Reads the root certificates of a PEM file.
 ///
 /// # Errors
-/// Returns the file's name and the problem if the file cannot be used.
+/// Returns the file's name and the error if the file cannot be used.
 pub(super) fn read_root_certificates(file: &Path) -> Result<Vec<Certificate>, String> {
     let with_file = |error: reqwest::Error| format!("{}: {}", file.display(), error_chain(&error));
     tls::read_certificates(file)?.iter().map(|certificate| Certificate::from_der(certificate).map_err(with_file)).collect()

@@ -4,8 +4,8 @@
 use std::borrow::Cow;
 
 use crate::domain::{Achievement, AchievementAction, AchievementJob, Date, EmailAddress, SubmissionType};
-use crate::lrs::codes::LrsCode;
 use crate::lrs::operation::{Effect, LrsResponse, MessageContext, Operation, Service};
+use crate::lrs::response_codes::LrsCode;
 use crate::lrs::soap::read::{XmlError, XmlReader};
 use crate::lrs::soap::write::XmlWriter;
 use crate::lrs::soap::xml_mapping::{FieldMapping, Wrapped, XmlRecord, xml_record};
@@ -45,17 +45,17 @@ impl AchievementCodes {
 
 /// Writes the awarding organisation and the user. The elements are in alphabetical order.
 fn invoking_user(context: &MessageContext<'_>, writer: &mut XmlWriter) {
-    let organisation = &context.request.organisation;
+    let organisation = &context.caller.organisation;
     writer.element("svc:invokingUser", "", |writer| {
         writer.value("mod:OrgPassword", organisation.password());
         writer.nillable("mod:OrganisationRef", organisation.organisation_ref());
-        writer.value("mod:UserName", &context.request.user);
+        writer.value("mod:UserName", &context.caller.user);
     });
 }
 
 /// `SubmitAchievementBatchJob` (LRS-CONTRACT 2.15): submits an achievement job.
 #[derive(Debug, Clone, Copy)]
-pub struct SubmitAchievementBatch<'a> {
+pub struct SubmitAchievementJob<'a> {
     /// Whether the achievements are final or provisional.
     pub submission_type: SubmissionType,
     /// The address that LRS notifies when the job is finished.
@@ -66,7 +66,7 @@ pub struct SubmitAchievementBatch<'a> {
     pub codes: &'a AchievementCodes,
 }
 
-impl Operation for SubmitAchievementBatch<'_> {
+impl Operation for SubmitAchievementJob<'_> {
     const NAME: &'static str = "SubmitAchievementBatchJob";
     const SERVICE: Service = Service::External;
     const SOAP_ACTION: &'static str = "http://api.lrs.qcf.gov.uk/services/IExternalService/SubmitAchievementBatchJob";
@@ -111,7 +111,7 @@ impl Operation for SubmitAchievementBatch<'_> {
     }
 }
 
-impl SubmitAchievementBatch<'_> {
+impl SubmitAchievementJob<'_> {
     /// Writes the content of `svc:Achievement`. The elements are in alphabetical order; `DateofBirth` is LRS's spelling.
     fn write_achievement(&self, achievement: &Achievement, writer: &mut XmlWriter) {
         writer.value("svc:AchievementAwardDate", &Midnight(&achievement.achievement_award_date));
@@ -180,12 +180,12 @@ impl LrsResponse for SubmitAchievementBatchResponse {
 
 /// `GetAchievementBatchJob` (LRS-CONTRACT 2.16): polls an achievement job, also one that was submitted in LRS's portal.
 #[derive(Debug, Clone, Copy)]
-pub struct GetAchievementBatch {
+pub struct GetAchievementJob {
     /// LRS's number of the job.
     pub job_id: i64,
 }
 
-impl Operation for GetAchievementBatch {
+impl Operation for GetAchievementJob {
     const NAME: &'static str = "GetAchievementBatchJob";
     const SERVICE: Service = Service::External;
     const SOAP_ACTION: &'static str = "http://api.lrs.qcf.gov.uk/services/IExternalService/GetAchievementBatchJob";

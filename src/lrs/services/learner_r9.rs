@@ -1,8 +1,8 @@
 //! The operation of `LearnerServiceR9.svc`. Unlike in `LearnerService.svc`, every element is in a namespace (LRS-CONTRACT 2.14).
 
 use crate::domain::{Extensible, FromLrs as _, GetLearningEvents, LearningEvent, Uln};
-use crate::lrs::codes::LrsCode;
 use crate::lrs::operation::{Effect, LrsResponse, MessageContext, Operation, Service};
+use crate::lrs::response_codes::LrsCode;
 use crate::lrs::soap::write::XmlWriter;
 use crate::lrs::soap::xml_mapping::{FieldMapping, Wrapped, xml_record};
 
@@ -35,12 +35,12 @@ impl Operation for GetLearningEvents {
     }
 
     fn write(&self, context: &MessageContext<'_>, writer: &mut XmlWriter) {
-        let MessageContext { request, vendor } = context;
+        let MessageContext { caller, vendor } = context;
         writer.element("tem:invokingOrganisation", "", |writer| {
             writer.nillable::<String>("r10:OrganisationRef", None);
-            writer.value("r10:Password", request.organisation.password());
-            writer.value("r10:Ukprn", request.organisation.ukprn());
-            writer.value("r10:Username", &request.user);
+            writer.value("r10:Password", caller.organisation.password());
+            writer.value("r10:Ukprn", caller.organisation.ukprn());
+            writer.value("r10:Username", &caller.user);
         });
         writer.value("tem:userType", &vendor.user_type);
         writer.value("tem:vendorID", &vendor.id);

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use actix_web::http::{Method, StatusCode};
+use actix_web::http::StatusCode;
 
 use crate::problem::Problem;
 
@@ -19,19 +19,5 @@ pub fn write(method: &str, route: &str, started: Instant, status: StatusCode, pr
         500 => tracing::error!(target: TARGET, method, route, status, duration_ms, code, cause, "request"),
         501.. => tracing::warn!(target: TARGET, method, route, status, duration_ms, code, cause, "request"),
         _ => tracing::info!(target: TARGET, method, route, status, duration_ms, code, cause, "request"),
-    }
-}
-
-/// Returns the method's name in logs, metrics and traces: one of a closed list, because clients can send any word.
-pub fn method_name(method: &Method) -> &'static str {
-    match method.as_str() {
-        "GET" => "GET",
-        "HEAD" => "HEAD",
-        "POST" => "POST",
-        "PUT" => "PUT",
-        "PATCH" => "PATCH",
-        "DELETE" => "DELETE",
-        "OPTIONS" => "OPTIONS",
-        _ => "OTHER",
     }
 }

@@ -4,7 +4,7 @@ use actix_web::dev::ServiceResponse;
 use actix_web::http::ConnectionType;
 use actix_web::web::Data;
 
-use crate::app::health::Readiness;
+use crate::app::readiness::Readiness;
 
 /// Closes the connection after this response if the gateway is draining, so that the client's next request goes to another replica.
 pub fn close_connection<B>(response: &mut ServiceResponse<B>) {

@@ -1,6 +1,6 @@
 //! The work around every request: request id, trace, size limit, problem responses, access log, metrics and response headers.
 //!
-//! [`around_request`] calls one file per concern, in order.
+//! [`around_request`] calls the steps in order. Each step is in a file of its own.
 
 mod access_log;
 mod draining;
@@ -11,6 +11,7 @@ mod panic;
 mod problem;
 mod rate_limit_headers;
 mod request_id;
+mod request_method;
 mod request_metrics;
 mod response_headers;
 mod security_headers;
@@ -43,12 +44,13 @@ pub async fn around_request(
     let request_id = request_id::generate();
     let headers = ResponseHeaders::for_request(&request, &request_id);
     let span = trace::request_span(&request, &request_id);
-    let method = access_log::method_name(request.method());
+    let method = request_method::name(request.method());
     head_method::replace_with_get(&mut request);
     let started = Instant::now();
     let _in_flight = InFlight::request();
     request_id::attach(&request, &request_id);
-    let result = match early_response::find(&request) {
+    // The outer error is a panic of the handler, the inner one an error of the router.
+    let handled = match early_response::find(&request) {
         Some(response) => Ok(Ok(request.into_response(response))),
         None => {
             panic::catch(next.call(request)).instrument(span.clone()).await.map(|result| result.map(ServiceResponse::map_into_boxed_body))
@@ -56,13 +58,13 @@ pub async fn around_request(
     };
 
     let _entered = span.enter();
-    let Ok(result) = result else {
+    let Ok(routed) = handled else {
         let problem = panic::problem();
         access_log::write(method, "", started, panic::STATUS, Some(&problem));
         request_metrics::record_panic(panic::STATUS, started);
         return Err(panic::error(problem, &request_id, headers));
     };
-    let mut response = result?;
+    let mut response = routed?;
     let problem = problem::of_response(&response);
     if let Some(problem) = &problem {
         response = problem::replace_response(&response, problem, &request_id);

@@ -1,7 +1,7 @@
 //! Operations of the external service: achievement batches (LRS-CONTRACT 2.15, 2.16).
 
 use crate::domain::{AchievementJob, EmailAddress, FromLrs as _, Product, SubmissionType};
-use crate::lrs::codes::LrsCode;
+use crate::lrs::response_codes::LrsCode;
 use crate::lrs::services::external::{
     AchievementBatchResponse, MAX_ACHIEVEMENTS_PER_JOB, SubmitAchievementBatchResponse, SubmitAchievementBatchResult,
 };

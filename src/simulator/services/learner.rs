@@ -1,7 +1,7 @@
 //! Operations of the learner service (LRS-CONTRACT 2.4 to 2.13).
 
 use crate::domain::{Date, Extensible, FromLrs as _, Gender, Learner, LearnerDetails, Personal, Product, Uln};
-use crate::lrs::codes::LrsCode;
+use crate::lrs::response_codes::LrsCode;
 use crate::lrs::services::learner::{
     FindLearnerResponse, RegisterLearnerResponse, RetrieveUlnsResponse, RetrievedUln, RetrievedUlns, SubmitBatchResponse,
     UpdateLearnerResponse, VerifyLearnerResponse,

@@ -1,7 +1,7 @@
 //! The operation of the R9 service: learning events (LRS-CONTRACT 2.14).
 
 use crate::domain::{AbilityToShare, Extensible, Learner, LearningEvent, Product};
-use crate::lrs::codes::LrsCode;
+use crate::lrs::response_codes::LrsCode;
 use crate::lrs::services::learner_r9::{LearnerRecord, LearningEventsResponse, LearningEventsResult};
 use crate::lrs::soap::element::Element;
 use crate::lrs::soap::write::XmlWriter;

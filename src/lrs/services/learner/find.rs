@@ -1,8 +1,8 @@
 //! Searches for learners (LRS-CONTRACT 2.4, 2.5).
 
 use crate::domain::{Date, Extensible, FindByDemographics, FindByUln, FindType, Gender, Learner, Personal, Uln};
-use crate::lrs::codes::LrsCode;
 use crate::lrs::operation::{Effect, LrsResponse, Operation, Service};
+use crate::lrs::response_codes::LrsCode;
 use crate::lrs::services::learner::credentials;
 use crate::lrs::services::request_elements::request_elements;
 use crate::lrs::soap::xml_mapping::xml_record;
@@ -111,7 +111,7 @@ pub struct FindLearnerResponse {
     pub school_at_age16: Option<Personal<String>>,
     /// Place of birth searched for.
     pub place_of_birth: Option<Personal<String>>,
-    /// E-mail address searched for.
+    /// Email address searched for.
     pub email_address: Option<Personal<String>>,
     /// The learners found.
     pub learner: Vec<Learner>,

@@ -12,24 +12,24 @@ use std::borrow::Cow;
 pub use find::FindLearnerResponse;
 pub use register::{RegisterLearnerResponse, UpdateLearnerResponse};
 pub use registration_batch::{
-    GetRegistrationBatch, MAX_LEARNERS_PER_JOB, RegistrationBatchOutput, SubmitBatchResponse, SubmitRegistrationBatch,
+    GetRegistrationJob, MAX_LEARNERS_PER_JOB, RegistrationBatchOutput, SubmitBatchResponse, SubmitRegistrationJob,
 };
 pub use retrieve::{RetrieveUlnsResponse, RetrievedUln, RetrievedUlns};
-pub use verification_batch::{GetVerificationBatch, SubmitVerificationBatch, VerificationBatchOutput};
+pub use verification_batch::{GetVerificationJob, SubmitVerificationJob, VerificationBatchOutput};
 pub use verify::{FailureFlag, VerifiedLearner, VerifyLearnerResponse};
 
-use crate::lrs::codes::LrsCode;
 use crate::lrs::operation::MessageContext;
+use crate::lrs::response_codes::LrsCode;
 use crate::lrs::soap::write::XmlWriter;
 use crate::lrs::soap::xml_text::{FromXmlText, ToXmlText};
 
 /// Writes the four elements that identify the sender (LRS-CONTRACT 4.1). The organisation is identified by its UKPRN.
 fn credentials(context: &MessageContext<'_>, writer: &mut XmlWriter) {
-    let organisation = &context.request.organisation;
+    let organisation = &context.caller.organisation;
     writer.nillable::<String>("OrganisationRef", None);
     writer.value("UKPRN", organisation.ukprn());
     writer.value("OrgPassword", organisation.password());
-    writer.value("UserName", &context.request.user);
+    writer.value("UserName", &context.caller.user);
 }
 
 impl ToXmlText for LrsCode {

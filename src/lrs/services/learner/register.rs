@@ -1,8 +1,8 @@
 //! Registration and update of learners (LRS-CONTRACT 2.6, 2.7).
 
 use crate::domain::{Extensible, LearnerDetails, RegisterLearner, Uln, UpdateLearner};
-use crate::lrs::codes::LrsCode;
 use crate::lrs::operation::{Effect, LrsResponse, MessageContext, Operation, Service};
+use crate::lrs::response_codes::LrsCode;
 use crate::lrs::services::learner::credentials;
 use crate::lrs::soap::write::XmlWriter;
 use crate::lrs::soap::xml_mapping::{FieldMapping, XmlRecord as _, xml_record};

@@ -1,8 +1,8 @@
 //! Registration batches (LRS-CONTRACT 2.10, 2.11).
 
 use crate::domain::{BatchLearner, BatchLearnerResult, Extensible, JobType, LocalDateTime};
-use crate::lrs::codes::LrsCode;
 use crate::lrs::operation::{Effect, LrsResponse, MessageContext, Operation, Service};
+use crate::lrs::response_codes::LrsCode;
 use crate::lrs::services::learner::credentials;
 use crate::lrs::services::request_elements::request_elements;
 use crate::lrs::soap::write::XmlWriter;
@@ -15,14 +15,14 @@ pub const MAX_LEARNERS_PER_JOB: usize = 200;
 
 /// `submitBatchRegistration` (LRS-CONTRACT 2.10): submits a registration job.
 #[derive(Debug, Clone, Copy)]
-pub struct SubmitRegistrationBatch<'a> {
+pub struct SubmitRegistrationJob<'a> {
     /// Whether to register learners or only to search for them.
     pub job_type: JobType,
     /// 1 to [`MAX_LEARNERS_PER_JOB`] learners.
     pub learners: &'a [BatchLearner],
 }
 
-impl Operation for SubmitRegistrationBatch<'_> {
+impl Operation for SubmitRegistrationJob<'_> {
     const NAME: &'static str = "submitBatchRegistration";
     const SERVICE: Service = Service::Learner;
     const SOAP_ACTION: &'static str = "";
@@ -51,12 +51,12 @@ impl Operation for SubmitRegistrationBatch<'_> {
 
 /// `getBatchRegistrationOutput` (LRS-CONTRACT 2.11): polls a registration job, also one that was submitted in LRS's portal.
 #[derive(Debug, Clone, Copy)]
-pub struct GetRegistrationBatch {
+pub struct GetRegistrationJob {
     /// LRS's number of the job.
     pub job_id: i64,
 }
 
-impl Operation for GetRegistrationBatch {
+impl Operation for GetRegistrationJob {
     const NAME: &'static str = "getBatchRegistrationOutput";
     const SERVICE: Service = Service::Learner;
     const SOAP_ACTION: &'static str = "";

@@ -1,8 +1,8 @@
 //! Retrieval of several ULNs (LRS-CONTRACT 2.9). The operation is published, but it is not among those that LRS approves interfaces for.
 
 use crate::domain::{Date, Extensible, Gender, Personal, RetrieveUlns, Uln};
-use crate::lrs::codes::LrsCode;
 use crate::lrs::operation::{Effect, LrsResponse, MessageContext, Operation, Service};
+use crate::lrs::response_codes::LrsCode;
 use crate::lrs::services::learner::credentials;
 use crate::lrs::soap::write::XmlWriter;
 use crate::lrs::soap::xml_mapping::{FieldMapping, Wrapped, xml_record};

@@ -1,8 +1,8 @@
 //! Verification batches (LRS-CONTRACT 2.12, 2.13).
 
 use crate::domain::{BatchLearnerToVerify, EmailAddress, Extensible, LocalDateTime};
-use crate::lrs::codes::LrsCode;
 use crate::lrs::operation::{Effect, LrsResponse, MessageContext, Operation, Service};
+use crate::lrs::response_codes::LrsCode;
 use crate::lrs::services::learner::credentials;
 use crate::lrs::services::learner::registration_batch::SubmitBatchResponse;
 use crate::lrs::services::learner::verify::VerifiedLearner;
@@ -14,14 +14,14 @@ const NAMESPACES: &str = "xmlns:vld=\"http://api.lrs.miap.gov.uk/vldmsg\"";
 
 /// `submitVerifyBatch` (LRS-CONTRACT 2.12): submits a verification job.
 #[derive(Debug, Clone, Copy)]
-pub struct SubmitVerificationBatch<'a> {
+pub struct SubmitVerificationJob<'a> {
     /// The address that LRS notifies when the job is finished.
     pub notify_email: Option<&'a EmailAddress>,
     /// 1 to [`MAX_LEARNERS_PER_JOB`](super::MAX_LEARNERS_PER_JOB) learners.
     pub learners: &'a [BatchLearnerToVerify],
 }
 
-impl Operation for SubmitVerificationBatch<'_> {
+impl Operation for SubmitVerificationJob<'_> {
     const NAME: &'static str = "submitVerifyBatch";
     const SERVICE: Service = Service::Learner;
     const SOAP_ACTION: &'static str = "";
@@ -55,12 +55,12 @@ impl Operation for SubmitVerificationBatch<'_> {
 
 /// `getVerifyBatchOutput` (LRS-CONTRACT 2.13): polls a verification job, also one that was submitted in LRS's portal.
 #[derive(Debug, Clone, Copy)]
-pub struct GetVerificationBatch {
+pub struct GetVerificationJob {
     /// LRS's number of the job.
     pub job_id: i64,
 }
 
-impl Operation for GetVerificationBatch {
+impl Operation for GetVerificationJob {
     const NAME: &'static str = "getVerifyBatchOutput";
     const SERVICE: Service = Service::Learner;
     const SOAP_ACTION: &'static str = "";

@@ -1,8 +1,8 @@
 //! Verification of learners (LRS-CONTRACT 2.8).
 
 use crate::domain::{Date, Extensible, Gender, Personal, Uln, VerifyLearner};
-use crate::lrs::codes::LrsCode;
 use crate::lrs::operation::{Effect, LrsResponse, MessageContext, Operation, Service};
+use crate::lrs::response_codes::LrsCode;
 use crate::lrs::services::learner::credentials;
 use crate::lrs::soap::read::{XmlError, XmlReader};
 use crate::lrs::soap::write::XmlWriter;

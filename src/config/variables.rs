@@ -1,4 +1,4 @@
-//! Environment variables that override the configuration file.
+//! Environment variables (`LRS_GATEWAY__SECTION__KEY`) that override the configuration file.
 
 use toml::{Table, Value};
 
@@ -6,22 +6,22 @@ use crate::config::renamed;
 
 const PREFIX: &str = "LRS_GATEWAY__";
 
-/// Applies every variable `LRS_GATEWAY__SECTION__KEY` to a file. Returns a problem for each variable that does not fit.
+/// Applies every variable `LRS_GATEWAY__SECTION__KEY` to a file. Returns an error for each variable that does not fit.
 pub fn apply(file: &mut Table, variables: impl Iterator<Item = (String, String)>) -> Vec<String> {
     let mut overrides: Vec<(String, String)> = variables.filter(|(name, _)| name.starts_with(PREFIX)).collect();
     overrides.sort();
-    let mut problems = Vec::new();
+    let mut errors = Vec::new();
     for (name, text) in overrides {
         let mut path: Vec<String> = name[PREFIX.len()..].split("__").map(str::to_ascii_lowercase).collect();
         if let Some(new_path) = renamed::new_path(&path) {
-            problems.push(format!("{name}: was renamed: use {}", variable_name(&new_path)));
+            errors.push(format!("{name}: was renamed: use {}", variable_name(&new_path)));
             path = new_path;
         }
         if set(file, &path, text).is_none() {
-            problems.push(format!("{name}: {} is not a setting that can be overridden. List items must exist in the file", path.join(".")));
+            errors.push(format!("{name}: {} is not a setting that can be overridden. List items must exist in the file", path.join(".")));
         }
     }
-    problems
+    errors
 }
 
 fn variable_name(path: &[String]) -> String {
@@ -60,14 +60,14 @@ mod tests {
     fn applied(toml: &str, variables: &[(&str, &str)]) -> (Table, Vec<String>) {
         let mut table = toml.parse::<Table>().expect("TOML");
         let variables = variables.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned()));
-        let problems = apply(&mut table, variables);
-        (table, problems)
+        let errors = apply(&mut table, variables);
+        (table, errors)
     }
 
     #[test]
     fn variables_override_and_add_settings() {
         let toml = "[server]\nlisten = \"127.0.0.1:1\"\n[[auth.issuers]]\nissuer = \"a\"\nalgorithms = [\"RS256\"]\n";
-        let (table, problems) = applied(
+        let (table, errors) = applied(
             toml,
             &[
                 ("LRS_GATEWAY__SERVER__LISTEN", "127.0.0.1:2"),
@@ -77,7 +77,7 @@ mod tests {
                 ("PATH", "/bin"),
             ],
         );
-        assert!(problems.is_empty(), "{problems:?}");
+        assert!(errors.is_empty(), "{errors:?}");
         assert_eq!(table["server"]["listen"].as_str(), Some("127.0.0.1:2"));
         assert_eq!(table["lrs"]["environment"].as_str(), Some("live"));
         assert_eq!(table["auth"]["issuers"][0]["issuer"].as_str(), Some("b"));
@@ -85,17 +85,16 @@ mod tests {
     }
 
     #[test]
-    fn variables_without_a_matching_setting_are_problems() {
-        let (_, problems) =
-            applied("[auth]\nissuers = []\n", &[("LRS_GATEWAY__AUTH__ISSUERS__3__ISSUER", "b"), ("LRS_GATEWAY__AUTH", "x")]);
-        assert_eq!(problems.len(), 2, "{problems:?}");
+    fn variables_without_a_matching_setting_are_errors() {
+        let (_, errors) = applied("[auth]\nissuers = []\n", &[("LRS_GATEWAY__AUTH__ISSUERS__3__ISSUER", "b"), ("LRS_GATEWAY__AUTH", "x")]);
+        assert_eq!(errors.len(), 2, "{errors:?}");
     }
 
     #[test]
-    fn variable_with_an_old_name_is_a_problem_that_names_the_new_variable() {
-        let (table, problems) = applied("", &[("LRS_GATEWAY__LRS__BREAKER_FAILURES", "3")]);
-        let problem = "LRS_GATEWAY__LRS__BREAKER_FAILURES: was renamed: use LRS_GATEWAY__LRS__CIRCUIT_BREAKER__FAILURE_THRESHOLD";
-        assert_eq!(problems, [problem]);
+    fn variable_with_an_old_name_is_an_error_that_names_the_new_variable() {
+        let (table, errors) = applied("", &[("LRS_GATEWAY__LRS__BREAKER_FAILURES", "3")]);
+        let error = "LRS_GATEWAY__LRS__BREAKER_FAILURES: was renamed: use LRS_GATEWAY__LRS__CIRCUIT_BREAKER__FAILURE_THRESHOLD";
+        assert_eq!(errors, [error]);
         assert_eq!(table["lrs"]["circuit_breaker"]["failure_threshold"].as_str(), Some("3"));
     }
 }

@@ -20,7 +20,9 @@ const SECOND: &str = "10088882";
 /// The password of the first organisation at the simulator.
 const FIRST_PASSWORD: &str = "demo-password-01";
 const FIND: &str = "/v1/learners/find-by-uln";
-const FILE_ERROR: &str = "organisation file error: an unusable file leaves the organisation unchanged";
+const FILE_ERROR: &str = "organisation file cannot be used: organisation not loaded, or unchanged";
+
+const CERTIFICATE_WARNING: &str = "organisation's client certificate missing or not valid: organisation used nevertheless";
 
 /// The gateway as a process, with organisation files that the test changes.
 struct Fixture {
@@ -106,7 +108,7 @@ async fn organisation_file_broken_leaves_the_organisation_unchanged_and_is_logge
     fixture.find(FIRST).await.expect_success();
     fixture.replace_organisation_file(FIRST, "ukprn = ");
     let event = fixture.program.wait_for_log(FILE_ERROR);
-    assert!(event["problem"].as_str().is_some_and(|problem| problem.contains("not well-formed TOML")), "{event}");
+    assert!(event["error"].as_str().is_some_and(|error| error.contains("not well-formed TOML")), "{event}");
     fixture.find(FIRST).await.expect_success();
     assert_eq!(fixture.unusable_organisations().await, "1");
     // When another organisation is registered, the gateway has read the broken file once more.
@@ -123,6 +125,23 @@ async fn organisation_file_repaired_is_usable_again() {
     fixture.replace_organisation_file(FIRST, "ukprn = ");
     fixture.program.wait_for_log(FILE_ERROR);
     fixture.replace_organisation_file(FIRST, &organisation_file(FIRST));
+    fixture.program.wait_for_log("organisation changed");
+    assert_eq!(fixture.unusable_organisations().await, "0");
+    fixture.find(FIRST).await.expect_success();
+}
+
+#[tokio::test]
+async fn organisation_certificate_not_valid_is_a_warning_and_the_organisation_is_used() {
+    let lrs = SimulatedLrs::start();
+    let mut fixture = Fixture::start(ConfigDirectory::new(&lrs.url()));
+    let [certificate, key] = CertificateAuthority::new().certify_until("old", 2020);
+    fixture.directory.write("organisations/old.pem", &certificate);
+    fixture.directory.write("organisations/old.key", &key);
+    let client_certificate = "client_certificate = { certificate_file = \"old.pem\", key_file = \"old.key\" }\n";
+    fixture.replace_organisation_file(FIRST, &format!("{client_certificate}{}", organisation_file(FIRST)));
+    let event = fixture.program.wait_for_log(CERTIFICATE_WARNING);
+    assert_eq!(event["level"], "WARN", "{event}");
+    assert!(event["warning"].as_str().is_some_and(|warning| warning.contains("client certificate is not valid now")), "{event}");
     fixture.program.wait_for_log("organisation changed");
     assert_eq!(fixture.unusable_organisations().await, "0");
     fixture.find(FIRST).await.expect_success();
@@ -319,9 +338,12 @@ fn check_config_with_thirty_organisations_reports_each_of_ten_errors() {
 
     let output = run(&["check-config", "--config", &directory.config_path()]);
 
-    let problems = stderr(&output);
+    let (errors, remarks) = (stderr(&output), String::from_utf8(output.stdout.clone()).expect("text"));
     assert!(!output.status.success());
-    for problem in [
+    // Remarks are printed although there are errors.
+    assert!(remarks.contains("organisation 10099011: client certificate valid until "), "{remarks}");
+    assert!(!remarks.contains("no error found"), "{remarks}");
+    for error in [
         "10099000.toml: ukprn: must",
         "10099001.toml: products.0: must be one of",
         "10099002.toml: colour: unknown field",
@@ -333,9 +355,9 @@ fn check_config_with_thirty_organisations_reports_each_of_ten_errors() {
         "10099009.toml: ukprn: organisation 10099009 is already described in ",
         "10099010.toml: limits: every number must be at least 1",
     ] {
-        assert_eq!(problems.matches(problem).count(), 1, "{problem}: {problems}");
+        assert_eq!(errors.matches(error).count(), 1, "{error}: {errors}");
     }
-    assert_eq!(problems.lines().count(), 10, "one line for each error: {problems}");
+    assert_eq!(errors.lines().count(), 10, "one line for each error: {errors}");
 }
 
 /// Writes the certificates and keys that the files of [`check_config_with_thirty_organisations_reports_each_of_ten_errors`] name.

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
-use lrs_gateway::lrs::codes::{CodeKind, DOCUMENTED_CODES, LrsCode};
+use lrs_gateway::lrs::response_codes::{CodeKind, DOCUMENTED_CODES, LrsCode};
 use serde_json::{Value, json};
 
 use crate::support::caller::Answer;

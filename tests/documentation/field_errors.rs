@@ -1,0 +1,82 @@
+//! The codes of field errors: the page of problems has every code that the gateway uses.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::path::Path;
+
+use lrs_gateway::problem::Problem;
+use regex::Regex;
+
+use super::{after, page};
+
+/// Every code that callers can get, with its meaning, in the order of the page.
+const MEANINGS: [(&str, &str); 17] = [
+    ("malformed_json", "The body is not JSON."),
+    ("wrong_type", "The value has another JSON type."),
+    ("null_not_allowed", "The value is null. Leave the field out instead."),
+    ("duplicate_field", "The object has the field twice."),
+    ("unknown_field", "The object has no such field."),
+    ("required", "A required field is missing."),
+    ("blank", "The text is empty or only white space."),
+    ("too_long", "The text is too long."),
+    ("invalid_character", "The text contains a character that XML does not allow."),
+    ("invalid_format", "The text does not have the format of the field."),
+    ("unknown_value", "The text is not one of the listed values."),
+    ("check_digit", "The ULN has a wrong check digit, or is 9999999999."),
+    ("not_a_date", "The date is not in the calendar."),
+    ("out_of_range", "The number or date is too small or too large."),
+    ("too_few", "The list has too few items."),
+    ("too_many", "The list has too many items."),
+    (TOO_MANY_MISTAKES, "Last of 1,001 entries: `detail` states the total number of errors."),
+];
+
+/// The code of the entry that follows a list of 1,000 errors.
+const TOO_MANY_MISTAKES: &str = "too_many_mistakes";
+
+/// Codes that no caller can get: of TOML files, and of a minimum length above 1, which no field of a request has.
+const UNUSED: [&str; 2] = ["malformed", "too_short"];
+
+#[test]
+fn problems_page_has_the_codes_of_field_errors() {
+    let mut table = String::from("\n| code | meaning | code of the problem |\n|---|---|---|\n");
+    for (code, meaning) in MEANINGS {
+        let problem = match code {
+            TOO_MANY_MISTAKES => "that of the other errors".to_owned(),
+            _ => format!("`{}`", Problem::from_field_error("", code, String::new()).code().entry().code),
+        };
+        writeln!(table, "| `{code}` | {meaning} | {problem} |").expect("text");
+    }
+    let actual = page("docs/PROBLEMS.md");
+    let after_marker = after(&actual, "<!-- field-errors -->\n");
+    assert!(after_marker.starts_with(&format!("{table}\n")), "put this after the marker of docs/PROBLEMS.md:\n{table}");
+}
+
+#[test]
+fn field_error_codes_in_the_source_are_documented() {
+    let mut source = String::new();
+    for directory in ["src/schema", "src/domain", "src/api", "src/batches"] {
+        append_source(&Path::new(env!("CARGO_MANIFEST_DIR")).join(directory), &mut source);
+    }
+    let pattern = Regex::new(r#"(?-u)(?:InvalidValue::new\(\s*|\bcode: |"/\w+", )"([a-z_]+)","#).expect("a pattern");
+    let used: BTreeSet<&str> = pattern.captures_iter(&source).map(|found| found.extract::<1>().1[0]).collect();
+    assert!(used.len() > 10, "{used:?}");
+    for code in used {
+        assert!(MEANINGS.iter().any(|(documented, _)| *documented == code) || UNUSED.contains(&code), "{code}");
+    }
+    for (code, _) in MEANINGS {
+        assert!(source.contains(&format!("\"{code}\"")), "{code} is not used any more");
+    }
+}
+
+/// Appends the code of a directory's source files, without their unit tests.
+fn append_source(directory: &Path, source: &mut String) {
+    for entry in std::fs::read_dir(directory).expect("a directory") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            append_source(&path, source);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let text = std::fs::read_to_string(&path).expect("a source file");
+            source.push_str(text.split("#[cfg(test)]").next().unwrap_or_default());
+        }
+    }
+}
