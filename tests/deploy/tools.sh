@@ -23,6 +23,8 @@ missing=()
 for program in buildah podman runc debootstrap; do
     PATH=$PATH:/usr/sbin command -v "$program" >/dev/null || missing+=("$program")
 done
+# podman needs netavark for its networks. Debian only recommends it.
+[ -x /usr/lib/podman/netavark ] || missing+=(netavark)
 if ! command -v apt-get >/dev/null; then
     echo "${missing[*]:-} promtool haproxy: not installed, because this system has no apt-get; install them yourself" >>target/deploy/not-run
     exit

@@ -22,7 +22,7 @@ answer! {
         /// available. `PARTIALLY_COMPLETE`: some results are available, and no more will follow. `FAILED`: there are no results, and none
         /// will follow.
         pub status: BatchStatus,
-        /// Number of records. For a tracked job, the number is known only when the job is complete.
+        /// Number of records. For an adopted job, the number is known only when the job is complete.
         pub records: u32,
         /// Progress of the records.
         pub progress: BatchProgress,
@@ -80,7 +80,7 @@ answer! {
         pub job_finished_date_time: Option<Timestamp>,
         /// Counters of LRS, by their names in LRS. LRS returns them with the results.
         pub counts: Option<BTreeMap<String, i32>>,
-        /// Time at which LRS accepted the part. Absent for a tracked job.
+        /// Time at which LRS accepted the part. Absent for an adopted job.
         pub submitted_at: Option<Timestamp>,
         /// Time of the last change.
         pub updated_at: Timestamp,

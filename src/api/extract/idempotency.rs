@@ -152,7 +152,7 @@ async fn complete(
 
 /// The stored form of an answer.
 #[derive(Serialize, Deserialize)]
-struct StoredResponse {
+struct StoredAnswer {
     status: u16,
     headers: Vec<(String, String)>,
     body: String,
@@ -166,7 +166,7 @@ fn into_stored(response: HttpResponse) -> Result<(Vec<u8>, HttpResponse), Proble
     let header = |name: &HeaderName| Some((name.to_string(), head.headers().get(name)?.to_str().ok()?.to_owned()));
     let headers = [&CONTENT_TYPE, &LOCATION, &RETRY_AFTER].into_iter().filter_map(header).collect();
     let body = String::from_utf8(bytes.to_vec()).map_err(|_| internal_error("idempotent answer is not UTF-8"))?;
-    let stored = StoredResponse { status: head.status().as_u16(), headers, body };
+    let stored = StoredAnswer { status: head.status().as_u16(), headers, body };
     let json = serde_json::to_vec(&stored).map_err(|_| internal_error("idempotent answer cannot be serialised"))?;
     Ok((json, head.set_body(bytes).map_into_boxed_body()))
 }
@@ -174,7 +174,7 @@ fn into_stored(response: HttpResponse) -> Result<(Vec<u8>, HttpResponse), Proble
 /// Restores an answer from its stored form.
 fn replay(stored: &[u8]) -> Result<HttpResponse, Problem> {
     let unreadable = |_| Problem::new(Code::StoreUnreadable).cause("stored idempotent answer is malformed");
-    let StoredResponse { status, headers, body } = serde_json::from_slice(stored).map_err(unreadable)?;
+    let StoredAnswer { status, headers, body } = serde_json::from_slice(stored).map_err(unreadable)?;
     let mut response = HttpResponse::build(StatusCode::from_u16(status).unwrap_or(StatusCode::OK));
     for header in headers {
         response.insert_header(header);

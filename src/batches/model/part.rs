@@ -112,7 +112,7 @@ pub enum PartState {
     Complete,
     /// Final: LRS rejected the part, or returned no results.
     Failed,
-    /// Sent, but LRS's response was lost. The caller must decide.
+    /// Sent, but LRS's response was lost or reported an undocumented error. The caller must decide.
     Unconfirmed,
 }
 
