@@ -14,7 +14,8 @@
 //! ```
 //!
 //! A reservation that has timed out counts as `OutcomeUnknown`. The stored entries in Redis have other names: `first` and `again`
-//! (`InProgress`, without and with `is_retry`), `done` (`Answered`) and `unknown` (`OutcomeUnknown`).
+//! (`InProgress`, without and with `is_retry`), `done` (`Answered`) and `unknown` (`OutcomeUnknown`). `acquire` returns the
+//! answer of an entry that is `Answered` as [`Acquisition::Completed`].
 //!
 //! Neither the key nor the body is stored: entries are named by pseudonyms. Answers are stored encrypted.
 
@@ -48,7 +49,7 @@ pub struct IdempotentRequest<'a> {
     pub issuer: &'a str,
     /// Name of the calling program at the issuer.
     pub client: &'a str,
-    /// The operation.
+    /// The API operation that the key belongs to.
     pub operation: &'a str,
     /// The caller's idempotency key.
     pub key: &'a str,
@@ -140,7 +141,7 @@ enum FinalState {
     OutcomeUnknown,
 }
 
-/// Result of looking up an entry.
+/// Result of looking up an entry: an [`Acquisition`] whose answer is still encrypted.
 enum Lookup {
     Acquired {
         work_id: Uuid,

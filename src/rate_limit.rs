@@ -266,7 +266,8 @@ async fn count_shared(redis: &Redis, limits: &[AppliedLimit]) -> Option<RateLimi
     (until_arrival.len() == limits.len()).then(|| decision(limits, wait, until_arrival))
 }
 
-/// Returns the decision for limits whose theoretical arrival times lie `until_arrival` microseconds ahead.
+/// Returns the decision for limits whose theoretical arrival times lie `until_arrival` microseconds ahead. All times are relative to now,
+/// which is 0.
 fn decision(limits: &[AppliedLimit], wait: Option<Wait>, until_arrival: &[u64]) -> RateLimitDecision {
     let states = limits.iter().zip(until_arrival).map(|(applied, until_arrival)| LimitState {
         name: applied.name,

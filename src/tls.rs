@@ -141,8 +141,8 @@ pub fn client_config_builder(roots: Arc<RootCertStore>) -> Result<ConfigBuilder<
     Ok(builder.map_err(|error| error.to_string())?.with_root_certificates(roots))
 }
 
-/// Returns a server configuration with a certificate from files. With `client_ca_file`, clients must present a certificate that one of
-/// its authorities has issued.
+/// Returns the simulator's server configuration, with a certificate from files. The gateway's own comes from `ServerCertificate`. With
+/// `client_ca_file`, clients must present a certificate that one of its authorities has issued.
 ///
 /// # Errors
 /// Returns a text if a file cannot be read or used.

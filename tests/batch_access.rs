@@ -13,7 +13,7 @@ use crate::support::gateway::{AWARDING, Options, organisation};
 use crate::support::{Caller, SimulatedLrs, TestGateway};
 
 const RESOURCES: [&str; 3] = ["registration-batches", "verification-batches", "achievement-batches"];
-const NOT_FOUND_DETAIL: &str = "Look up the batch in the list of batches. Batches are erased after their retention period, and on request.";
+const NOT_FOUND_DETAIL: &str = "Look up the batch in the list of batches. Batches expire after their retention period, and can be erased.";
 
 test_each_backend!(
     unconfirmed_registration_batch_is_not_found_as_another_kind_of_batch,

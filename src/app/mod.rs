@@ -62,7 +62,7 @@ impl AppState {
         }
     }
 
-    /// Returns the duration limit of a request: see [`max_request_duration`].
+    /// Returns the time that requests get to finish at shutdown: see [`max_request_duration`].
     pub fn max_request_duration(&self) -> Duration {
         max_request_duration(&self.lrs)
     }
@@ -93,8 +93,9 @@ const STORE_ALLOWANCE: Duration = Duration::from_secs(15);
 /// Time that a request may spend in the gateway itself, beside its calls to LRS.
 const OWN_ALLOWANCE: Duration = Duration::from_secs(5);
 
-/// Returns the duration limit of a request: no request makes more than two calls to LRS. With the default
-/// settings, the wait for a batch (`Prefer: wait`) is shorter.
+/// Returns the time after which a request should have been answered: no request makes more than two calls to LRS. With the default
+/// settings, the wait for a batch (`Prefer: wait`) is shorter. Nothing enforces this time while the gateway runs, and the upload of a large batch can
+/// take longer. Shutdown waits for it, and idempotency keys are reserved for it and [`STORE_ALLOWANCE`].
 fn max_request_duration(lrs: &Lrs) -> Duration {
     lrs.timeout() * 2 + OWN_ALLOWANCE
 }

@@ -18,7 +18,7 @@ use crate::organisations::CallContext;
 use crate::schema::deserialize::FromDocument;
 use crate::schema::openapi::PropertySchema;
 
-/// A kind of batch.
+/// A kind of batch: how its records are sent to LRS, and what LRS's responses mean.
 pub trait BatchKind: 'static {
     /// The kind's tag in headers, keys and metrics.
     const KIND: KindTag;
@@ -65,10 +65,10 @@ pub trait BatchKind: 'static {
     /// Returns LRS's counters, by their names in JSON.
     fn counters(output: &Self::Output) -> BTreeMap<String, i32>;
 
-    /// Returns the results of a part whose first record has position `first_position`.
+    /// Matches LRS's response to the records of a part whose first record has position `first_position`. Returns the results.
     ///
     /// `sent` has the fingerprints of the part's records; `None` for an adopted job, whose records are unknown.
-    fn record_results(output: Self::Output, first_position: u32, sent: Option<&[RecordFingerprint]>) -> Vec<RecordResult<Self::Result>>;
+    fn match_output(output: Self::Output, first_position: u32, sent: Option<&[RecordFingerprint]>) -> Vec<RecordResult<Self::Result>>;
 }
 
 /// Everything needed to call LRS once about a part.

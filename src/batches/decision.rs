@@ -46,7 +46,8 @@ impl BatchService {
             return Ok(DecisionOutcome::NotAwaitingDecision);
         }
         let now = self.prepare().await?;
-        // A resubmitted part keeps the batch longer than planned at its acceptance, so the keys that encrypted it are needed longer, too.
+        // A resubmitted part keeps the batch longer than planned at its acceptance, so the keys that encrypted it are needed longer, too. A
+        // discarded part does not: extending the keys does no harm then.
         self.key_registry.extend_all(now, self.latest_expiry(now)).await?;
         let (updated, blobs) = match decision {
             Decision::Resubmit => {
@@ -69,7 +70,7 @@ impl BatchService {
             follow_up = self.repository.set_expiry(batch, self.latest_expiry(now)).await.and(follow_up);
         }
         if let Err(error) = follow_up {
-            tracing::warn!(batch = %batch.id, part = number, %error, "part decision delayed: batch not woken");
+            tracing::warn!(batch = %batch.id, part = number, %error, "part decision delayed: batch not woken, or its expiry not moved");
         }
         self.new_work.notify_one();
         Ok(DecisionOutcome::Applied)

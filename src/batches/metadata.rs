@@ -9,7 +9,7 @@ stored_request! {
     /// Metadata of a batch, stored encrypted until the batch is deleted.
     #[derive(Debug, Clone)]
     pub struct BatchMetadata {
-        /// The user who submitted the batch. Every call to LRS names this user.
+        /// The user who submitted the batch. Every call to LRS names this user, except calls about a part that another user resubmitted.
         pub user: UserName,
         /// Job type of a registration batch.
         pub job_type: Option<JobType>,
@@ -34,7 +34,7 @@ impl BatchMetadata {
         Self { user: context.user.clone(), job_type: None, notify_email: None, submission_type: None, request_id, issuer, client }
     }
 
-    /// Returns the client identity for calls about a part of the batch.
+    /// Returns the origin of calls about a part of the batch.
     pub fn origin(&self, batch: BatchId, part: u32) -> CallOrigin {
         let [request_id, issuer, client] = [&self.request_id, &self.issuer, &self.client].map(|text| text.clone().unwrap_or_default());
         CallOrigin { request_id, issuer, client, part: Some(PartReference { batch: batch.to_string(), number: part }) }

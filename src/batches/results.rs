@@ -35,7 +35,7 @@ impl BatchService {
             }
             Ok(match output {
                 Some(encrypted) => {
-                    K::record_results(parse_output::<K>(&encrypted.decrypt(cipher)?)?, first_position, fingerprints.as_deref())
+                    K::match_output(parse_output::<K>(&encrypted.decrypt(cipher)?)?, first_position, fingerprints.as_deref())
                 }
                 None => (first_position..)
                     .zip(&fingerprints.unwrap_or_default())

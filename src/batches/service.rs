@@ -28,7 +28,7 @@ use crate::storage::encryption::KeyRing;
 /// Time after which a due batch that no worker has visited counts as lost from the queue, in addition to the lease.
 const QUEUE_ENTRY_GRACE: Duration = Duration::from_secs(10 * 60);
 
-/// The batch service.
+/// Accepts, finds and erases batches. The worker processes them.
 #[derive(Debug)]
 pub struct BatchService {
     pub(super) repository: Arc<dyn BatchRepository>,
@@ -99,7 +99,7 @@ impl BatchService {
         Ok(self.repository.backlog().await?)
     }
 
-    /// Accepts a batch under this id. The batch is stored when this returns. Accepting the same id again returns the same batch.
+    /// Accepts a batch under this id. The batch is stored when this returns. Accepting the same id again creates no second batch.
     ///
     /// # Errors
     /// Returns [`BatchError`]. After [`StoreError::ReplyLost`] the batch may have been accepted; after any other error it was not.

@@ -21,8 +21,8 @@ impl BatchService {
         from_json(&encrypted.decrypt(&self.cipher)?).map_err(|_| BatchError::Malformed("metadata"))
     }
 
-    /// Returns the request context for calls about a part: the submitter's, or that of the caller who resubmitted the part.
-    pub(super) async fn request_context(
+    /// Returns the call context for calls about a part: the submitter's, or that of the caller who resubmitted the part.
+    pub(super) async fn call_context(
         &self,
         organisation: &Arc<Organisation>,
         batch: &Batch,

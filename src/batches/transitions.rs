@@ -3,19 +3,22 @@
 //! | from | to | when |
 //! |---|---|---|
 //! | waiting | sending | a worker starts sending |
-//! | waiting | waiting | the call was not made: LRS is unreachable or under maintenance, or the gateway's queue is full |
+//! | waiting | waiting | the call was not made: LRS is unreachable or under maintenance, the gateway's queue is full, or the audit trail cannot be written |
 //! | sending | submitted | LRS created a job |
+//! | sending | waiting | the start could not be stored with certainty, so nothing was sent and it is undone |
 //! | sending | waiting | LRS did not execute the request and a retry can succeed; or its response was lost and the batch is repeatable |
 //! | sending | unconfirmed | LRS's response was lost, and the batch is not repeatable or too many responses were lost already |
 //! | sending | unconfirmed | LRS reported an undocumented error, and the batch is not repeatable |
-//! | sending | failed | LRS rejected the part |
+//! | sending | failed | LRS rejected the part, or reported an undocumented error about a repeatable batch |
 //! | submitted | submitted | LRS is still processing the job, or the poll failed |
 //! | submitted | complete | LRS returned the results |
-//! | submitted | failed | the job failed, or LRS does not know it |
+//! | submitted | failed | the job failed, LRS does not know it, or a poll of an adopted job had a permanent error |
 //! | waiting, submitted | failed | the tracking timeout has passed |
 //! | waiting | failed | the stored records cannot be read |
 //! | unconfirmed | waiting | the caller decides to resubmit |
 //! | unconfirmed | failed | the caller decides to discard |
+//! | waiting, failed, unconfirmed | submitted | a slow worker stores late that LRS created a job: [`send`](crate::batches::worker) |
+//! | unconfirmed | failed | a slow worker stores late that LRS rejected the part |
 //!
 //! The [worker](crate::batches::worker) and the caller's [decisions](crate::batches::Decision) apply these transitions.
 

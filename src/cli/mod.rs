@@ -60,7 +60,7 @@ enum Command {
         #[arg(long)]
         check: bool,
     },
-    /// Check a configuration: report every error, the expiry of certificates, and whether issuers' keys can be fetched
+    /// Check a configuration: report every error, the expiry of certificates, and whether issuers' keys and Redis are available
     CheckConfig {
         /// Configuration file (TOML)
         #[arg(long, env = "LRS_GATEWAY_CONFIG")]

@@ -107,6 +107,7 @@ impl CheckedConfig {
             (Some(verifier), Some(lrs), Some(storage), Some(audit), Some(organisations)) if errors.0.is_empty() => {
                 Ok(Self { settings, verifier, lrs, tls, storage, audit, organisations })
             }
+            // Any other error stops the start: the errors of organisations' files, which alone do not, are then reported with it.
             (.., organisations) => {
                 errors.0.extend(tls.and_then(|tls| tls.check_validity().err()));
                 let reports = organisations.into_iter().map(|organisations| organisations.report);

@@ -1,7 +1,7 @@
 //! Configuration: one TOML file, overridden by environment variables. Every error is reported in the same run.
 //!
-//! [`file`] declares the sections and settings, [`GatewayParts::load`] checks them and builds the parts of the gateway. Paths in the file
-//! are relative to the file. The environment variable `LRS_GATEWAY__SECTION__KEY` overrides the setting `key` of `[section]`. Items of a
+//! [`mod@file`] declares the sections and settings, [`GatewayParts::load`] checks them and builds the parts of the gateway. Paths in the
+//! file are relative to the file. The environment variable `LRS_GATEWAY__SECTION__KEY` overrides the setting `key` of `[section]`. Items of a
 //! list are numbered: `LRS_GATEWAY__AUTH__ISSUERS__0__AUDIENCE`.
 
 mod audit;

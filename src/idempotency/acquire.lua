@@ -1,14 +1,14 @@
 -- Looks up an idempotency key, and reserves the work if no other request holds it. Idempotent: a repeated call with the same token
 -- returns the same result.
 --
--- An entry is a hash: fingerprint (pseudonym of the body), state (first, again, done, unknown), until (end of the reservation in
--- milliseconds since 1970), token (of the reservation), work (id of the work), answer (encrypted, once done).
+-- An entry is a hash: fingerprint (an older name: the pseudonym of the body), state (first, again, done, unknown), until (end of the
+-- reservation in milliseconds since 1970), token (of the reservation), work (id of the work), answer (encrypted, once done).
 --
--- KEYS    the keys that the entry may have, one per encryption key, the newest first
--- ARGV    token, work id, timeout of the reservation in milliseconds, lifetime of the entry in milliseconds, then the body's fingerprint
---         for each of KEYS
--- Returns status, work id, answer, index of the entry's key. The status is 'first' or 'again' (reserved; 'again': an earlier attempt has
---         an unknown outcome), 'in_progress', 'body_mismatch' or 'done'.
+-- KEYS:    the keys that the entry may have, one per encryption key, the newest first
+-- ARGV:    token, work id, timeout of the reservation in milliseconds, lifetime of the entry in milliseconds, then the body's pseudonym
+--          for each of KEYS
+-- Returns: status, work id, answer, index of the entry's key. The status is 'first' or 'again' (reserved; 'again': an earlier attempt has
+--          an unknown outcome), 'in_progress', 'body_mismatch' or 'done'.
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local index = 1

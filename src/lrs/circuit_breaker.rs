@@ -78,7 +78,8 @@ struct RecordedFailure {
 /// What a call says about its service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CallResult {
-    /// LRS responded, with a result or an error.
+    /// LRS responded, with a result or an error. A page or redirect about maintenance counts as a response: the state of the service is
+    /// then maintenance, not failure.
     Responded,
     /// LRS did not respond.
     NoResponse,
@@ -98,6 +99,7 @@ impl CallResult {
             ) => Self::NoResponse,
             // Without a code from LRS, an intermediary rejected the credentials. LRS may be unavailable behind it.
             Some(LrsError::CredentialsRejected(None)) => Self::Ignored,
+            // Also maintenance, whoever reported it: `ServiceTracker` records it as such.
             _ => Self::Responded,
         }
     }

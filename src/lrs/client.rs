@@ -87,7 +87,8 @@ impl Lrs {
         self.call_single(context, operation).await.map_err(|error| CallError::new(error, operation.effect()))
     }
 
-    /// Acquires the permit for a call that carries a batch. The caller can then persist that the call starts before it is sent.
+    /// Acquires the permit for a call about a part of a batch: its submission or a poll. Waits up to `lrs.timeout_seconds`. The caller can
+    /// then persist that the call starts before it is sent.
     ///
     /// # Errors
     /// Returns the reason why the call is not possible now. Nothing was sent.
@@ -170,8 +171,8 @@ impl Lrs {
         let (_in_flight, started_at) = (InFlight::call(), Instant::now());
         let mut entry = self.audit.start_entry(context, O::NAME, envelope);
         let span = tracing::info_span!("call", otel.kind = "client");
-        let exchange = exchange(self.http_request::<O>(context, envelope, &span), self.settings.max_response_bytes);
-        let response = tokio::time::timeout_at(deadline, io_runtime::run(exchange.instrument(span.clone()))).await;
+        let post = exchange(self.http_request::<O>(context, envelope, &span), self.settings.max_response_bytes);
+        let response = tokio::time::timeout_at(deadline, io_runtime::run(post.instrument(span.clone()))).await;
         let result = response.map_err(|_| LrsError::Timeout).flatten().and_then(|response| {
             entry.response_received(&response.body);
             classify_response(operation, &response)

@@ -143,8 +143,9 @@ impl LrsError {
         }
     }
 
-    /// Returns the label of the error in metrics, traces and the audit trail, where it is the `outcome` of the call. The labels of
-    /// [`Self::Rejected`] and [`Self::RequestRejected`] have older names.
+    /// Returns the label of the error in metrics, traces and the audit trail, where it is the `outcome` of the call. Two labels
+    /// differ from the variant: [`Self::Rejected`] has the older name `REFUSED`, and [`Self::UnknownError`] is counted as
+    /// `REQUEST_REJECTED`.
     pub const fn label(&self) -> &'static str {
         match self {
             Self::Unreachable => "UNREACHABLE",

@@ -2,7 +2,8 @@
 //!
 //! [`Lrs::call`] takes an [`Operation`] and the context of the request. It returns the operation's typed response or a classified
 //! [`CallError`]. An operation is the type of its request, a record of the domain. [`Operation`] declares the parts of an operation, and
-//! [`services`] contains the operations of each service. [`soap`] is the XML layer, and [`codes`] lists the meanings of LRS's codes.
+//! [`services`] contains the operations of each service. [`soap`] is the XML layer, and [`response_codes`] lists the meanings of
+//! LRS's codes.
 //!
 //! Every call passes the protections against failures of LRS: announced [`maintenance`], the [concurrency limit](concurrency_limit), a
 //! circuit breaker for each service, and retries of reads. [`ServiceState`] is the resulting state of a service.

@@ -5,7 +5,8 @@ use crate::lrs::soap::write::{IllegalCharacter, XmlWriter};
 use crate::lrs::soap::xml_mapping::{FieldMapping, XmlRecord};
 use crate::organisations::CallContext;
 
-/// An LRS operation, implemented by the type of its request.
+/// An LRS operation, implemented by the type of its request. Most requests get [`FIELDS`](Self::FIELDS) and
+/// [`write`](Self::write) from `request_elements!`.
 pub trait Operation: Sync {
     /// LRS's name for the operation.
     const NAME: &'static str;
@@ -102,7 +103,7 @@ impl Effect {
 /// Identifies the sender of a message.
 #[derive(Debug, Clone, Copy)]
 pub struct MessageContext<'a> {
-    /// The user and the organisation.
+    /// The call context: the user and the organisation.
     pub caller: &'a CallContext,
     /// The software's vendor.
     pub vendor: &'a Vendor,

@@ -20,9 +20,9 @@ const WEB_PAGE: &str = "the body is a web page instead of a SOAP message";
 ///
 /// # Errors
 /// Returns the classified error if the body is not the operation's response, reports an error, or contradicts the request.
-pub fn classify_response<O: Operation>(operation: &O, response: &RawResponse) -> Result<O::Response, LrsError> {
+pub fn classify_response<O: Operation>(operation: &O, raw: &RawResponse) -> Result<O::Response, LrsError> {
     let effect = operation.effect();
-    let response = parse_response::<O>(response.status, response.content_type(), &response.body).map_err(|error| match error {
+    let response = parse_response::<O>(raw.status, raw.content_type(), &raw.body).map_err(|error| match error {
         // LRS can reject a read for few reasons only. Any other code in a fault is an error of LRS.
         LrsError::Rejected(rejection, code) if !effect.can_be_rejected_for(rejection) => LrsError::ServiceFailed(Some(code)),
         error => error,

@@ -24,7 +24,8 @@ const RESERVE_REFILL_INTERVAL: Duration = Duration::from_secs(2);
 /// Maximum balance, in tenths of a retry. A much larger one would cause a second wave of calls in an outage.
 const MAX_BALANCE_TENTHS: u32 = 20 * RETRY_TENTHS;
 
-/// Returns `true` if there is no response of LRS itself. LRS would repeat a response, so a call that has one is not retried.
+/// Returns `true` if there was no connection or it was lost, so that another attempt can succeed at once. `false` for responses, which LRS
+/// would repeat, and for a timeout, which has used up the deadline.
 pub const fn is_connection_failure(error: &LrsError) -> bool {
     matches!(error, LrsError::Unreachable | LrsError::ConnectionLost)
 }

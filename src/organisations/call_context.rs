@@ -17,7 +17,7 @@ pub struct CallContext {
 }
 
 impl CallContext {
-    /// Returns a context with an empty client identity.
+    /// Returns a context with an empty origin.
     pub fn new(organisation: Arc<Organisation>, user: UserName) -> Self {
         Self { organisation, user, origin: Arc::default() }
     }

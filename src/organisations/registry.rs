@@ -43,7 +43,7 @@ impl OrganisationRegistry {
     }
 
     /// Returns the number of organisation files with an error. If such a file was valid before, its organisation stays in use until the
-    /// file is corrected; after a restart before that, it is not served.
+    /// file is corrected, unless the file is a duplicate of another file's UKPRN. After a restart before that, it is not served.
     pub fn invalid_files(&self) -> usize {
         self.invalid_files.load(Ordering::Relaxed)
     }

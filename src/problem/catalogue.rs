@@ -68,7 +68,7 @@ catalogue! {
     UlnNotFound "uln_not_found" 404 false "ULN not found in LRS"
         "Find the learner first, then update the record that was found.",
     BatchNotFound "batch_not_found" 404 false "Batch not found"
-        "Look up the batch in the list of batches. Batches are erased after their retention period, and on request.",
+        "Look up the batch in the list of batches. Batches expire after their retention period, and can be erased.",
     MethodNotAllowed "method_not_allowed" 405 false "Method not allowed for this path"
         "Use a method listed in the `Allow` header.",
     NotAcceptable "not_acceptable" 406 false "Not acceptable"

@@ -1,9 +1,9 @@
 -- Counts a call against several limits by GCRA. The call is allowed if every limit allows it; a rejected call changes no limit.
 --
--- KEYS    one key per limit, all in one hash slot; the value is the limit's theoretical arrival time in microseconds since 1970
--- ARGV    per limit: emission interval in microseconds, burst
--- Returns a list of texts: the longest wait in microseconds ('0' if the call is allowed), the index of the limit with that wait ('0' if
---         allowed), then per limit its theoretical arrival time, in microseconds from now
+-- KEYS:    one key per limit, all in one hash slot; the value is the limit's theoretical arrival time in microseconds since 1970
+-- ARGV:    per limit: emission interval in microseconds, burst
+-- Returns: a list of texts: the longest wait in microseconds ('0' if the call is allowed), the index of the limit with that wait ('0' if
+--          allowed), then per limit its theoretical arrival time, in microseconds from now
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 local longest_wait, longest_index, arrivals = 0, 0, {}

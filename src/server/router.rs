@@ -8,7 +8,7 @@ use crate::api::{
     find_learners, health, learning_events, lrs_status, obtain_uln, organisation, register_learners, retrieve_ulns, verify_learners,
 };
 
-/// Adds the routes that every kind of batch has.
+/// Adds the routes that every kind of batch has: `submit_batch` of the resource, and those of `batch_routes!`.
 macro_rules! batches {
     ($scope:expr, $($kind:ident),+) => {
         $scope$(

@@ -120,13 +120,35 @@ fn job_rows(fields: FieldMapping) -> Vec<Row> {
     names.map(|(element, field)| ((*element).to_owned(), vec![format!("parts[].{field}")])).collect()
 }
 
+/// Returns the rows of the elements of an achievement job that a part has. The part's job has all of them.
+fn achievement_part_rows() -> Vec<Row> {
+    let names = AchievementJob::FIELDS.iter().filter_map(|(element, _)| {
+        let field = match *element {
+            "ResponseCode" => "lrsCode",
+            "Status" => "jobStatus",
+            "StartDate" => "jobStartedDateTime",
+            "EndDate" => "jobFinishedDateTime",
+            "NumberOfRecords" => "counts",
+            counter if counter.starts_with("Achievements") || counter.starts_with("Successful") || counter.ends_with("Errors") => "counts",
+            _ => return None,
+        };
+        Some(((*element).to_owned(), vec![format!("parts[].{field}")]))
+    });
+    names.collect()
+}
+
 /// Returns the rows of a record in the results of a batch. Some elements are also fields of the result itself.
 fn result_rows(fields: FieldMapping, record: &str) -> Vec<Row> {
-    const RESULT_FIELDS: [(&str, &str); 3] = [("MISIdentifier", "misIdentifier"), ("ReturnCode", "lrsCode"), ("ResponseCode", "lrsCode")];
+    const RESULT_FIELDS: [(&str, &[&str]); 4] = [
+        ("MISIdentifier", &["misIdentifier"]),
+        ("ReturnCode", &["outcome", "lrsCode"]),
+        ("ResponseCode", &["outcome", "lrsCode"]),
+        ("ULN", &["uln"]),
+    ];
     let mut rows = rows("", &format!("results[].{record}."), fields);
     for (element, names) in &mut rows {
-        if let Some((_, field)) = RESULT_FIELDS.iter().find(|(name, _)| name == element) {
-            names.insert(0, format!("results[].{field}"));
+        if let Some((_, fields)) = RESULT_FIELDS.iter().find(|(name, _)| name == element) {
+            names.splice(0..0, fields.iter().map(|field| format!("results[].{field}")));
         }
     }
     rows
@@ -231,6 +253,14 @@ fn achievement_batches() -> String {
             complete_below: "",
         }
         .section::<SubmitAchievementJob<'_>>(),
+        BatchMessage {
+            id: "getAchievementBatch",
+            document: ANSWER,
+            element: "GetAchievementBatchJobResult",
+            rows: achievement_part_rows(),
+            complete_below: "parts[].job",
+        }
+        .section::<GetAchievementJob>(),
         BatchMessage {
             id: "getAchievementBatchJob",
             document: ANSWER,

@@ -54,7 +54,8 @@ answer! {
         pub mis_identifier: Option<Personal<String>>,
         /// `ACCEPTED`: by LRS's counters, LRS accepted all achievements of the job. `REJECTED`: lines of LRS's error file name this
         /// achievement. `UNDETERMINED`: LRS accepted only some achievements, or does not state how many, and no line names this achievement;
-        /// read the part's job for the whole file. `NOT_PROCESSED`: LRS created no job for the part; the part's `reason` states the cause.
+        /// read the part's job for the whole file. `NOT_PROCESSED`: the gateway knows of no job for the part;
+        /// the part's `reason` states the cause, and after `DISCARDED` LRS may have the records.
         pub outcome: AchievementOutcome,
         /// Code for the job, as returned by LRS.
         pub lrs_code: Option<String>,
@@ -87,7 +88,7 @@ string_enum! {
         Rejected = "REJECTED",
         /// LRS does not state whether it accepted the achievement.
         Undetermined = "UNDETERMINED",
-        /// LRS created no job for the part.
+        /// The gateway knows of no job for the part. After `DISCARDED`, LRS may have the records.
         NotProcessed = "NOT_PROCESSED",
     }
 }

@@ -32,7 +32,7 @@ answer! {
         pub created_at: Timestamp,
         /// Time of the last change.
         pub updated_at: Timestamp,
-        /// Time at which the gateway erases the batch and its results, unless you erase it earlier.
+        /// Time at which the batch and its results expire, unless you erase it earlier.
         pub expires_at: Timestamp,
         /// Time to wait before you read the batch again, in seconds. Absent if the batch will not change without your action.
         pub retry_after_seconds: Option<u64>,
@@ -199,9 +199,10 @@ impl PropertySchema for BTreeMap<String, i32> {
 /// An open list: the description names the reasons, so that a new one does not break generated clients.
 impl PropertySchema for PartReason {
     fn schema() -> RefOr<Schema> {
-        const DESCRIPTION: &str = "One of `LRS_UNAVAILABLE`, `LRS_MAINTENANCE` (the gateway tries again after both), \
-            `LRS_CREDENTIALS_REJECTED`, `LRS_REJECTED_REQUEST`, `LRS_REJECTED` (LRS created no job: see `lrsCode`), `ANSWER_LOST`, \
-            `JOB_UNKNOWN`, `JOB_FAILED`, `TIMED_OUT`, `DISCARDED`, `UNREADABLE`. New reasons may be added.";
+        const DESCRIPTION: &str = "One of `LRS_UNAVAILABLE` (also: the gateway's own queue is full, or its audit trail cannot be \
+            written), `LRS_MAINTENANCE` (the gateway tries again after both), `LRS_CREDENTIALS_REJECTED`, `LRS_REJECTED_REQUEST`, \
+            `LRS_REJECTED` (LRS created no job: see `lrsCode`), `ANSWER_LOST`, `JOB_UNKNOWN`, `JOB_FAILED`, `TIMED_OUT`, \
+            `DISCARDED`, `UNREADABLE`. New reasons may be added.";
         ObjectBuilder::new().schema_type(Type::String).description(Some(DESCRIPTION)).into()
     }
 }

@@ -93,7 +93,7 @@ outcomes! {
         AgeOutOfRange = "AGE_OUT_OF_RANGE" <- "RC013",
         /// LRS created a job for the part, but returned no result for this record.
         NoResult = "NO_RESULT",
-        /// LRS created no job for the part. The part's `reason` states the cause.
+        /// The gateway knows of no job for the part. The part's `reason` states the cause: after `DISCARDED`, LRS may have the records.
         NotProcessed = "NOT_PROCESSED",
     }
 }

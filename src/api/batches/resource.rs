@@ -36,7 +36,8 @@ pub trait BatchResource: BatchKind {
     fn csv_columns() -> Vec<String>;
 }
 
-/// Returns `true` if LRS processed a finished part as a job. A record without a result is then `NO_RESULT`, otherwise `NOT_PROCESSED`.
+/// Returns `true` if LRS, as far as the gateway knows, processed a finished part as a job. A record without a result is then `NO_RESULT`,
+/// otherwise `NOT_PROCESSED`. LRS may have a part that the caller discarded.
 pub const fn is_processed(part: &Part) -> bool {
     matches!(part.state, PartState::Complete) || part.job_id.is_some()
 }

@@ -161,7 +161,7 @@ macro_rules! batch_routes {
 
         /// Discard an unconfirmed part
         ///
-        /// Erases the records of the part and does not send it again. If LRS has the part after all, adopt its job with `track`.
+        /// Deletes the records of the part and does not send it again. If LRS has the part after all, adopt its job with `track`.
         #[utoipa::path(
                     operation_id = $discard,
                     tag = $tag,

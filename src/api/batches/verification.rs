@@ -95,7 +95,7 @@ string_enum! {
         UlnNotFound = "ULN_NOT_FOUND",
         /// LRS created a job for the part, but returned no result for this record.
         NoResult = "NO_RESULT",
-        /// LRS created no job for the part. The part's `reason` states the cause.
+        /// The gateway knows of no job for the part. The part's `reason` states the cause: after `DISCARDED`, LRS may have the records.
         NotProcessed = "NOT_PROCESSED",
         /// An undocumented code. The answer states it in `lrsCode`.
         Other = "OTHER",

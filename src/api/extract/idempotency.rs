@@ -137,6 +137,7 @@ async fn complete(
 ) -> Result<HttpResponse, Problem> {
     let (completion, result) = match result {
         Ok(response) => {
+            // Fails only for answers that no handler has. Nothing is recorded then, so the key stays in use until the reservation expires.
             let (stored, response) = into_stored(response)?;
             (Completion::Answered(stored), Ok(response))
         }

@@ -112,7 +112,7 @@ impl BatchKind for Achievements {
     }
 
     /// Returns the results. An adopted job has none: the error file alone does not list the submitted achievements.
-    fn record_results(
+    fn match_output(
         output: AchievementBatchResponse,
         first_position: u32,
         sent: Option<&[RecordFingerprint]>,

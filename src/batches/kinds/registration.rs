@@ -96,7 +96,7 @@ impl BatchKind for Registrations {
         ])
     }
 
-    fn record_results(
+    fn match_output(
         output: RegistrationBatchOutput,
         first_position: u32,
         sent: Option<&[RecordFingerprint]>,

@@ -83,7 +83,7 @@ impl BatchKind for Verifications {
         BTreeMap::new()
     }
 
-    fn record_results(
+    fn match_output(
         output: VerificationBatchOutput,
         first_position: u32,
         sent: Option<&[RecordFingerprint]>,

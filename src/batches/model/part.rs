@@ -28,7 +28,8 @@ pub struct Part {
     /// Random token of the worker that started sending last. A late worker recognises its own attempt by it.
     #[serde(rename = "sender")]
     pub sender_token: u64,
-    /// Number of consecutive attempts of the current step that did not succeed.
+    /// While the part is sent: number of consecutive attempts that did not succeed. While it is polled: number of consecutive polls in
+    /// which LRS did not know the job; a failed poll sets it to 0.
     #[serde(rename = "tries")]
     pub failed_attempts: u32,
     /// Number of times that LRS's response to the submission was lost.
@@ -110,9 +111,11 @@ pub enum PartState {
     Submitted,
     /// LRS returned the results.
     Complete,
-    /// Final: LRS rejected the part, or returned no results.
+    /// Needs no further action: LRS rejected the part or the job failed, the tracking timeout has passed, the caller discarded the part, or
+    /// its records are unreadable. Only a worker that stores late that LRS created a job changes it.
     Failed,
-    /// Sent, but LRS's response was lost or reported an undocumented error. The caller must decide.
+    /// Sent, but LRS's response was lost or reported an undocumented error. The caller must decide, unless a worker stores the
+    /// response late.
     Unconfirmed,
 }
 
@@ -136,7 +139,7 @@ impl PartState {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum PartReason {
-    /// LRS cannot be reached. The gateway retries.
+    /// LRS cannot be reached, the gateway's queue is full, or the audit trail cannot be written. The gateway retries.
     LrsUnavailable,
     /// LRS is closed for maintenance. The gateway retries.
     LrsMaintenance,
@@ -147,7 +150,7 @@ pub enum PartReason {
     /// LRS processed the message but created no job. The part's LRS code says why.
     #[serde(alias = "LRS_REFUSED")]
     LrsRejected,
-    /// LRS's response was lost or is invalid.
+    /// LRS's response was lost or is invalid, or LRS reported an internal error: it may have executed the request.
     #[serde(rename = "ANSWER_LOST")]
     ResponseLost,
     /// LRS does not know the job.
@@ -188,11 +191,11 @@ pub struct JobReport {
 pub enum BlobName {
     /// Metadata of the whole batch: submitter, job type. Belongs to no part.
     Metadata,
-    /// Records of a part. Deleted when LRS has accepted them.
+    /// Records of a part. Deleted when LRS has accepted them or the part has failed.
     Records(u32),
     /// Fingerprints of a part's records.
     Fingerprints(u32),
-    /// LRS's results of a part.
+    /// LRS's response to the last poll of a part.
     JobOutput(u32),
     /// Metadata of the caller that resubmitted a part.
     ResubmittedBy(u32),

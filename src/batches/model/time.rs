@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 pub struct EpochMillis(pub i64);
 
 impl EpochMillis {
-    /// Returns the current time by the clock of this process.
+    /// Returns the current time by the clock of this process. It is the clock of the store in memory. With Redis, use it
+    /// for estimates only: what is stored or decides comes from `BatchRepository::now`, the clock that all replicas share.
     pub fn now() -> Self {
         Self(jiff::Timestamp::now().as_millisecond())
     }

@@ -51,6 +51,8 @@ impl PartProcessor<'_> {
     async fn process_kind<K: BatchKind>(&self, number: u32, part: &Part) -> Result<(), BatchError> {
         let transitions = self.transitions();
         let updated = match part.state {
+            // This visit has the lease and has not sent anything yet, so another worker was sending when it stopped or lost its lease. If
+            // it is only slow, it stores LRS's response later (`SendAttempt::may_replace`).
             PartState::Sending => transitions.interrupted(part),
             PartState::Waiting | PartState::Submitted if transitions.is_timed_out(part) => transitions.timed_out(part),
             PartState::Waiting => return self.send::<K>(number, part).await,
@@ -63,15 +65,17 @@ impl PartProcessor<'_> {
 
     /// Polls LRS for the progress of a part.
     async fn poll<K: BatchKind>(&self, number: u32, part: &Part) -> Result<(), BatchError> {
-        let Some(_permit) = self.acquire_part_permit().await else { return Ok(()) };
+        let Some(_part_permit) = self.acquire_part_permit().await else { return Ok(()) };
         let Some(job_id) = part.job_id else { return Ok(()) };
-        let request_context = self.request_context(number).await?;
+        let call_context = self.call_context(number).await?;
         let lrs = &self.context.lrs;
-        let Some(acquired) = self.shutdown.unless_requested(lrs.acquire_permit(K::SERVICE, &request_context)).await else {
+        let Some(acquired) = self.shutdown.unless_requested(lrs.acquire_permit(K::SERVICE, &call_context)).await else {
             return Ok(());
         };
         let polled = match acquired {
-            Ok(permit) => K::poll(PartRequest { lrs, context: &request_context, permit }, job_id).await.map_err(|failed| failed.error),
+            Ok(lrs_permit) => {
+                K::poll(PartRequest { lrs, context: &call_context, permit: lrs_permit }, job_id).await.map_err(|failed| failed.error)
+            }
             Err(error) => Err(error),
         };
         let output = match polled {
@@ -103,12 +107,12 @@ impl PartProcessor<'_> {
         self.shutdown.unless_requested(self.context.permits.acquire_part(self.organisation.ukprn())).await
     }
 
-    /// Returns the request context for calls about a part.
+    /// Returns the call context for calls about a part.
     ///
     /// # Errors
     /// Returns [`BatchError`] if the metadata of a resubmission cannot be read.
-    pub async fn request_context(&self, number: u32) -> Result<CallContext, BatchError> {
-        self.context.service.request_context(self.organisation, self.batch, number, self.metadata).await
+    pub async fn call_context(&self, number: u32) -> Result<CallContext, BatchError> {
+        self.context.service.call_context(self.organisation, self.batch, number, self.metadata).await
     }
 
     /// Returns the transitions at the current time.

@@ -13,7 +13,11 @@ const MIN_STORE_RETRY_DELAY: Duration = Duration::from_millis(10);
 /// Maximum delay between two attempts to store an outcome.
 const MAX_STORE_RETRY_DELAY: Duration = Duration::from_secs(2);
 
-/// One attempt to send a part.
+/// One attempt to send a part. It is stored twice, each time only if the stored part is as expected:
+///
+/// 1. [`store_start`](PartProcessor::store_start) replaces `before` by `sending`, before the first byte is sent.
+/// 2. [`store_outcome`](PartProcessor::store_outcome) replaces `sending` by the part after the attempt. If another worker or the caller has
+///    changed the part meanwhile, [`may_replace`](SendAttempt::may_replace) decides whether the outcome still counts.
 #[derive(Clone, Copy)]
 struct SendAttempt<'a> {
     /// Number of the part.
@@ -27,17 +31,17 @@ struct SendAttempt<'a> {
 impl PartProcessor<'_> {
     /// Sends a waiting part.
     pub(super) async fn send<K: BatchKind>(&self, number: u32, part: &Part) -> Result<(), BatchError> {
-        let Some(_permit) = self.acquire_part_permit().await else { return Ok(()) };
+        let Some(_part_permit) = self.acquire_part_permit().await else { return Ok(()) };
         let Some(records) = self.context.service.records::<K>(self.batch, number).await? else {
             self.update(number, part, &self.transitions().unreadable(part), Vec::new()).await?;
             return Ok(());
         };
-        let request_context = self.request_context(number).await?;
+        let call_context = self.call_context(number).await?;
         // The LRS permit comes before the state `sending`: a part that waits in the queue is not being sent.
         let lrs = &self.context.lrs;
-        let permit = match self.shutdown.unless_requested(lrs.acquire_permit(K::SERVICE, &request_context)).await {
+        let lrs_permit = match self.shutdown.unless_requested(lrs.acquire_permit(K::SERVICE, &call_context)).await {
             None => return Ok(()),
-            Some(Ok(permit)) => permit,
+            Some(Ok(lrs_permit)) => lrs_permit,
             Some(Err(error)) => {
                 self.update(number, part, &self.transitions().after_send(part, Err(&error)), Vec::new()).await?;
                 return Ok(());
@@ -48,7 +52,7 @@ impl PartProcessor<'_> {
         if !self.store_start(attempt).await? {
             return Ok(());
         }
-        let request = PartRequest { lrs, context: &request_context, permit };
+        let request = PartRequest { lrs, context: &call_context, permit: lrs_permit };
         let outcome = K::submit(request, self.metadata, &records).await;
         drop(records);
         let outcome = outcome.as_ref().map_err(|failed| &failed.error);

@@ -16,7 +16,8 @@ use crate::observability::metrics;
 
 /// Maximum number of parts that one visit processes, so that a large batch does not delay the others.
 const MAX_PARTS_PER_VISIT: usize = 32;
-/// Maximum delay of a batch that cannot be processed: its organisation is not registered, or its stored data cannot be decrypted.
+/// Delay of a batch whose visit failed, for example because its stored data cannot be decrypted. Maximum delay of a batch whose
+/// organisation is not registered.
 const BLOCKED_RETRY_INTERVAL: Duration = Duration::from_secs(60);
 /// Delay of a batch whose organisation has no free permit for a visit.
 const PERMIT_RETRY_INTERVAL: Duration = Duration::from_secs(1);

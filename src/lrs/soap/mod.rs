@@ -1,4 +1,4 @@
-//! SOAP 1.1 as LRS uses it: writes envelopes ([`write`]), reads responses ([`read`]) and faults ([`fault`]).
+//! SOAP 1.1 as LRS uses it: writes envelopes ([`mod@write`]), reads responses ([`read`]) and faults ([`fault`]).
 //!
 //! No operation is known here. [`xml_mapping`] declares the XML names of a record once, in order, for reading and writing.
 

@@ -201,6 +201,27 @@ const fn reject_repeated<T>(field: Option<&T>, name: &'static str) -> Result<(),
 /// * `field: "Name" nil`: an absent value is written as `xsi:nil`.
 /// * `field: "Wrapper" > "Item" (attributes, attributes)`: a list of values in a wrapper. The wrapper is always written; the attributes
 ///   are those of wrapper and item.
+///
+/// `xml_record!(Name { given_name: "GivenName" })` expands to:
+///
+/// ```ignore
+/// impl XmlRecord for Name {
+///     const FIELDS: FieldMapping = &[("GivenName", "given_name")];
+///     fn read(reader: &mut XmlReader<'_>) -> Result<Self, XmlError> {
+///         let mut given_name = None;
+///         while let XmlNode::Element(start) = reader.next_node()? {
+///             match start.name() {
+///                 "GivenName" => XmlField::read_element(&mut given_name, reader, &start, "GivenName")?,
+///                 _ => reader.skip()?,
+///             }
+///         }
+///         Ok(Self { given_name: match given_name { Some(value) => value, None => XmlField::absent("GivenName")? } })
+///     }
+///     fn write(&self, writer: &mut XmlWriter) {
+///         XmlField::write_elements(&self.given_name, writer, "GivenName");
+///     }
+/// }
+/// ```
 macro_rules! xml_record {
     ($name:ty { $($fields:tt)* }) => {
         $crate::lrs::soap::xml_mapping::xml_record!(@record $name, "", { $($fields)* });

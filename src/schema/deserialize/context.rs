@@ -9,7 +9,7 @@ use crate::schema::{FieldError, InvalidValue, camel_case, is_camel_case_of};
 /// Maximum number of field errors that are listed. The others are counted.
 pub const MAX_LISTED_ERRORS: usize = 1000;
 
-/// Code of the last error of an incomplete list. Its detail states the total number of errors.
+/// Code of the last error of an incomplete list. Its detail states the total number. Its text is an older name, which clients use.
 pub const TOO_MANY_ERRORS: &str = "too_many_mistakes";
 
 /// Maximum length in bytes of an unknown key that is repeated in an error about a request.

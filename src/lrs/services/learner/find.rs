@@ -30,7 +30,7 @@ impl Operation for FindByUln {
 
     request_elements!([find_type: "FindType",] credentials, [uln: "ULN", family_name: "FamilyName", given_name: "GivenName",]);
 
-    /// Requires that the response repeats the requested ULN, and that an exact match has it.
+    /// If the response repeats the ULN, it must be the requested one. An exact match must have it.
     fn check_response(&self, response: &FindLearnerResponse) -> Result<(), &'static str> {
         let is_requested = |uln: &Extensible<Uln>| uln.known() == Some(&self.uln);
         if response.uln.as_ref().is_some_and(|repeated| !is_requested(repeated)) {
@@ -69,7 +69,7 @@ impl Operation for FindByDemographics {
         email_address: "EmailAddress" nil,
     ]);
 
-    /// Requires that the response repeats the requested details, and that an exact match has the requested date of birth.
+    /// If the response repeats the details, they must be the requested ones, and so must the date of birth of an exact match.
     fn check_response(&self, response: &FindLearnerResponse) -> Result<(), &'static str> {
         let normalised = |post_code: &str| post_code.replace(' ', "").to_ascii_uppercase();
         let date_differs = |date: &Option<Extensible<Date>>| date.as_ref().is_some_and(|date| date.known() != Some(&self.date_of_birth));
