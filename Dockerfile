@@ -10,8 +10,9 @@
 FROM rust:1.95.0-bookworm AS build
 WORKDIR /build
 
-# Build the dependencies with an empty program. This layer stays in the cache until Cargo.lock changes.
+# Build the dependencies with an empty program. This layer stays in the cache until Cargo.lock or a derive changes.
 COPY Cargo.toml Cargo.lock ./
+COPY derive derive
 RUN mkdir src benches \
     && touch benches/hot_path.rs benches/limits.rs benches/batch_acceptance.rs \
     && echo '//! Empty.' > src/lib.rs \

@@ -7,7 +7,7 @@ APT := $(shell [ "$$(id -u)" = 0 ] || echo sudo) apt-get
 export LRS_CONTRACT_DIR ?= $(shell [ -d ../shared/lrs/wsdl ] && cd ../shared/lrs && pwd)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-native-tls test-deploy check format bench openapi compiler tools audit sbom
+.PHONY: help run test test-native-tls test-deploy check format bench openapi docs compiler tools audit sbom
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -16,7 +16,7 @@ run: compiler ## run the demonstration: the gateway and a simulated LRS in one p
 	$(CARGO) run --quiet -- demo
 
 test: compiler tools check ## check formatting and lints, run every test, and compare the OpenAPI documents with the code
-	$(CARGO) test --locked
+	$(CARGO) test --locked --workspace
 	$(CARGO) run --quiet --locked -- openapi --check
 
 test-native-tls: compiler tools ## lint and test the build with the system's TLS (docs/TLS.md): connections only
@@ -28,15 +28,18 @@ test-deploy: ## test the Helm chart and the container image; install what the te
 	./tests/deploy/run.sh
 
 check: ## check formatting and lints
-	$(CARGO) fmt --check
-	$(CARGO) clippy --locked --all-targets -- --deny warnings
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --locked --workspace --all-targets -- --deny warnings
 
 format: ## format the code
-	$(CARGO) fmt
+	$(CARGO) fmt --all
 
 openapi: ## write the OpenAPI documents
 	$(CARGO) run --quiet -- openapi > openapi/openapi.json.new && mv openapi/openapi.json.new openapi/openapi.json
 	$(CARGO) run --quiet -- openapi --v3.0 > openapi/openapi-3.0.json.new && mv openapi/openapi-3.0.json.new openapi/openapi-3.0.json
+
+docs: ## write the generated parts of the pages in docs/
+	UPDATE_DOCS=1 $(CARGO) test --quiet --test gateway page_has -- --test-threads=1
 
 bench: tools ## measure time, allocations and instructions of the hot path, of rate limits and of batches (docs/PERFORMANCE.md)
 	$(CARGO) bench --bench hot_path
@@ -51,6 +54,7 @@ audit: compiler ## check advisories, licences and sources of every dependency (d
 sbom: compiler ## write a software bill of materials of the program (CycloneDX, JSON)
 	@command -v cargo-cyclonedx >/dev/null || $(CARGO) install --locked cargo-cyclonedx
 	$(CARGO) cyclonedx --format json --spec-version 1.5 --target all --override-filename lrs-gateway.cdx
+	@rm -f derive/lrs-gateway.cdx.json # the derives are in the program's own bill
 
 compiler: ## install a C compiler, for the cryptography library
 	@command -v cc >/dev/null || { $(APT) update -qq && $(APT) install -y -qq gcc libc6-dev; }

@@ -6,11 +6,14 @@ use std::time::Duration;
 use divan::{AllocProfiler, Bencher, black_box};
 use futures_util::FutureExt as _;
 use lrs_gateway::auth::{Algorithm, ClaimNames, Claims, Issuer, IssuerKey, Verifier, sign_token};
-use lrs_gateway::domain::{Date, FindByDemographics, FindByUln, FindType, Gender, Name, Postcode, Ukprn, Uln, UserName};
+use lrs_gateway::domain::{
+    BatchLearner, Date, FindByDemographics, FindByUln, FindType, Gender, Name, Postcode, RegisterLearner, Ukprn, Uln, UserName,
+};
 use lrs_gateway::lrs::http_client::HttpClientFactory;
 use lrs_gateway::lrs::{MessageContext, Operation as _, Vendor, parse_response};
 use lrs_gateway::organisations::{CallContext, Organisation, OrganisationPassword, OrganisationSettings};
 use lrs_gateway::schema::Scalar;
+use lrs_gateway::schema::deserialize::{FromDocument, from_json};
 use rcgen::KeyPair;
 
 #[global_allocator]
@@ -71,6 +74,36 @@ fn write_find_by_demographics(bencher: Bencher<'_, '_>) {
     let (request, vendor) = (request_context(), Vendor::default());
     let context = MessageContext { caller: &request, vendor: &vendor };
     bencher.bench(|| black_box(&operation).envelope(black_box(&context)).expect("an envelope"));
+}
+
+fn read_request<T: FromDocument>(bencher: Bencher<'_, '_>, json: &str) {
+    bencher.bench(|| from_json::<T>(black_box(json.as_bytes())).unwrap_or_else(|errors| panic!("{errors:?}")));
+}
+
+#[divan::bench]
+fn read_request_find_by_uln(bencher: Bencher<'_, '_>) {
+    read_request::<FindByUln>(bencher, r#"{"uln":"3000000126","givenName":"Ana","familyName":"O'Neill","findType":"FULL"}"#);
+}
+
+/// The fields of a learner that registrations commonly have.
+const LEARNER: &str = r#""title":"Ms","givenName":"Gwenllian","middleOtherName":"Siân","familyName":"Ó Briain-Price",
+    "preferredGivenName":"Gwen","previousFamilyName":"Price","schoolAtAge16":"Northfield & Sons",
+    "lastKnownAddressLine1":"1 High Street","lastKnownAddressTown":"Exampleton","lastKnownPostCode":"ZZ99 9ZZ",
+    "dateOfAddressCapture":"2026-01-02","dateOfBirth":"2005-07-21","placeOfBirth":"Exampleton","gender":"FEMALE",
+    "emailAddress":"gwen@mail.example.com","nationality":"GB","verificationType":"PASSPORT","abilityToShare":"SEEN_SHARE""#;
+
+/// The other fields of a learner.
+const RARE: &str = r#""familyNameAtAge16":"Price","lastKnownAddressLine2":"Flat 2","lastKnownAddressCountyOrCity":"Exampleshire",
+    "scottishCandidateNumber":"123456789","otherVerificationDescription":"","notes":"None.""#;
+
+#[divan::bench]
+fn read_request_registration(bencher: Bencher<'_, '_>) {
+    read_request::<RegisterLearner>(bencher, &format!("{{\"learner\":{{{LEARNER},{RARE}}}}}"));
+}
+
+#[divan::bench]
+fn read_request_batch_record(bencher: Bencher<'_, '_>) {
+    read_request::<BatchLearner>(bencher, &format!("{{\"misIdentifier\":\"STU-17\",{LEARNER}}}"));
 }
 
 /// Returns a response with learners, as LRS writes it.

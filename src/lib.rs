@@ -27,3 +27,4 @@ pub mod server;
 pub mod simulator;
 pub mod storage;
 pub mod tls;
+pub mod xml;

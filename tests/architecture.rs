@@ -2,10 +2,11 @@
 //!
 //! A file depends on another file if it names one of its paths (`crate::`, `super::`, `self::` or a child module), in code, macros or
 //! unit tests. Re-exports are followed to the file that defines the name. `mod` declarations and re-exports of a module's own children
-//! add no dependency.
+//! add no dependency. A file that derives a trait of `derive/` uses all paths that the derive expands to.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 /// The text of each file, by its path below `src/`.
 type Sources = BTreeMap<String, String>;
@@ -23,7 +24,7 @@ struct Layer {
 }
 
 /// The rules of the layers.
-const LAYERS: [Layer; 6] = [
+const LAYERS: [Layer; 7] = [
     Layer {
         folder: "schema",
         exceptions: &[],
@@ -31,9 +32,15 @@ const LAYERS: [Layer; 6] = [
         forbidden_crates: &["actix_web", "quick_xml", "redis", "reqwest"],
     },
     Layer {
+        folder: "xml",
+        exceptions: &[],
+        allowed_modules: Some(&["xml"]),
+        forbidden_crates: &["actix_web", "redis", "reqwest", "serde_json", "utoipa"],
+    },
+    Layer {
         folder: "domain",
         exceptions: &[],
-        allowed_modules: Some(&["domain", "schema"]),
+        allowed_modules: Some(&["domain", "schema", "xml"]),
         forbidden_crates: &["actix_web", "quick_xml", "redis", "reqwest", "serde_json", "utoipa"],
     },
     // Lines of the audit trail are JSON.
@@ -41,14 +48,14 @@ const LAYERS: [Layer; 6] = [
         folder: "lrs",
         exceptions: &["lrs/audit.rs"],
         allowed_modules: None,
-        forbidden_crates: &["actix_web", "redis", "serde_json", "utoipa"],
+        forbidden_crates: &["actix_web", "quick_xml", "redis", "serde_json", "utoipa"],
     },
     Layer { folder: "batches", exceptions: &[], allowed_modules: None, forbidden_crates: &["actix_web", "quick_xml", "reqwest", "utoipa"] },
     Layer { folder: "api", exceptions: &[], allowed_modules: None, forbidden_crates: &["quick_xml", "redis", "reqwest"] },
     Layer {
         folder: "simulator",
         exceptions: &[],
-        allowed_modules: Some(&["domain", "file_watch.rs", "lrs", "schema", "simulator", "tls.rs"]),
+        allowed_modules: Some(&["domain", "file_watch.rs", "lrs", "schema", "simulator", "tls.rs", "xml"]),
         forbidden_crates: &["quick_xml", "redis", "reqwest", "utoipa"],
     },
 ];
@@ -57,7 +64,7 @@ const LAYERS: [Layer; 6] = [
 const FORBIDDEN_MODULES: [(&str, &[&str]); 3] = [
     ("lrs", &["api", "app", "auth", "batches", "cli", "config", "problem", "server"]),
     ("batches", &["api", "app", "auth", "cli", "config", "problem", "server"]),
-    ("api", &["cli", "config", "lrs/soap", "server", "simulator", "storage"]),
+    ("api", &["cli", "config", "lrs/soap", "server", "simulator", "storage", "xml"]),
 ];
 
 #[test]
@@ -129,6 +136,18 @@ fn cycle_through_re_export_macro_and_unit_test_is_found() {
         ("a/third.rs", "#[cfg(test)]\nmod tests {\n    use super::super::First;\n}"),
     ]);
     assert_eq!(cycles(&graph(&sources)), [["a/first.rs", "a/second.rs", "a/third.rs"]]);
+}
+
+#[test]
+fn derive_counts_as_use_of_the_paths_that_it_expands_to() {
+    let layers = [("schema/mod.rs", ""), ("schema/deserialize.rs", ""), ("schema/openapi.rs", ""), ("xml/mod.rs", "")];
+    let uses = |declaration| graph(&sources(&[&layers[..], &[("a.rs", declaration)]].concat()))["a.rs"].iter().cloned().collect::<Vec<_>>();
+    assert_eq!(uses("#[derive(Debug, XmlRecord)]\nstruct A;"), ["xml/mod.rs"]);
+    assert_eq!(uses("#[derive(Debug)]\n#[derive(crate::schema::Settings)]\nstruct A;"), ["schema/deserialize.rs", "schema/mod.rs"]);
+    assert_eq!(uses("#[derive(Request)]\nstruct A;"), ["schema/deserialize.rs", "schema/mod.rs", "schema/openapi.rs"]);
+    assert_eq!(uses("#[derive(Answer)]\nstruct A;"), ["schema/mod.rs", "schema/openapi.rs"]);
+    assert_eq!(uses("#[derive(CodeList)]\nenum A {}"), ["schema/mod.rs"]);
+    assert!(uses("// #[derive(Request)]\n#[derive(Clone)]\nstruct A;").is_empty());
 }
 
 #[test]
@@ -300,7 +319,36 @@ fn uses_in(file: &str, text: &str, files: &BTreeMap<Vec<String>, &str>) -> Vec<U
         pending.clear();
     }
     paths_outside_use(&pending, &module, inside_tests, files, &mut uses);
+    uses.extend(derives_in(&code).flat_map(|name| &EXPANSIONS[name]).map(|path| Use {
+        path: path.clone(),
+        alias: String::new(),
+        exported: false,
+    }));
     uses
+}
+
+/// The paths of the crate that each derive of `derive/` expands to.
+static EXPANSIONS: LazyLock<BTreeMap<&str, Vec<Vec<String>>>> =
+    LazyLock::new(|| DERIVES.map(|(name, file)| (name, expansion(file))).into());
+
+/// The derives of `derive/`, each with its file.
+const DERIVES: [(&str, &str); 5] =
+    [("Answer", "answer"), ("CodeList", "code_list"), ("Request", "request"), ("Settings", "settings"), ("XmlRecord", "xml_record")];
+
+/// Returns the paths of the crate in a file of `derive/`, and in the files of `derive/` that it uses.
+fn expansion(file: &str) -> Vec<Vec<String>> {
+    let source = |file: &str| Path::new(env!("CARGO_MANIFEST_DIR")).join("derive/src").join(file).with_extension("rs");
+    let text = std::fs::read_to_string(source(file)).expect("a file of the derives");
+    let paths = uses_in("lib.rs", &production_code(&text), &BTreeMap::new()).into_iter().map(|used| used.path);
+    let (own, generated): (Vec<_>, Vec<_>) = paths.partition(|path| path.first().is_some_and(|first| source(first).exists()));
+    own.iter().map(|path| path[0].as_str()).collect::<BTreeSet<_>>().into_iter().flat_map(expansion).chain(generated).collect()
+}
+
+/// Returns the derives of `derive/` that code names.
+fn derives_in(code: &str) -> impl Iterator<Item = &'static str> {
+    let lists = code.split("derive(").skip(1).filter_map(|rest| rest.split(')').next());
+    let names: BTreeSet<_> = lists.flat_map(|list| list.split(',')).filter_map(|path| path.trim().rsplit(':').next()).collect();
+    DERIVES.iter().map(|(name, _)| *name).filter(move |name| names.contains(name)).collect::<Vec<_>>().into_iter()
 }
 
 /// Returns the position of the keyword `use` in a statement.

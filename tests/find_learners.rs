@@ -1,8 +1,11 @@
 //! Finding learners by ULN and by demographics: requests to LRS, outcomes, fields, and responses that must not reach the caller.
 
+use lrs_gateway::domain::Learner;
+use lrs_gateway::xml::XmlRecord as _;
 use serde_json::{Value, json};
 
 use crate::support::fake_server::soap;
+use crate::support::fields::assert_same_names;
 use crate::support::{FakeServer, SimulatedLrs, TestGateway};
 
 const BY_ULN: &str = "/v1/learners/find-by-uln";
@@ -180,7 +183,9 @@ async fn find_response_with_all_fields_returns_all_fields() {
     assert_eq!((&learner["gender"], &learner["verificationType"]), (&json!("NOT_SPECIFIED"), &json!("OTHER")));
     assert_eq!((&learner["abilityToShare"], &learner["versionNumber"]), (&json!("SEEN_NOT_SHARED"), &json!(12)));
     assert_eq!(learner["linkedUlns"], json!(["3000000258", "3000000266"]));
-    assert_eq!(learner.len(), 32, "number of fields in LRS's contract");
+    let fields: Vec<&str> = Learner::FIELDS.iter().map(|(_, field)| *field).collect();
+    let returned: Vec<&str> = learner.keys().map(String::as_str).collect();
+    assert_same_names(("the response in tests/find_learners.rs", &returned), ("Learner", &fields));
 }
 
 #[tokio::test]

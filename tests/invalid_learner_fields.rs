@@ -4,6 +4,7 @@
 use serde_json::{Value, json};
 
 use crate::support::caller::Answer;
+use crate::support::fields::{assert_same_names, component};
 use crate::support::gateway::Options;
 use crate::support::scripted_lrs::ScriptedLrs;
 
@@ -77,7 +78,7 @@ fn with(mut object: Value, field: &str, value: Value) -> Value {
 }
 
 /// The maximum lengths of the text fields, in characters.
-const MAX_LENGTHS: [(&str, usize); 17] = [
+const MAX_LENGTHS: &[(&str, usize)] = &[
     ("title", 35),
     ("givenName", 35),
     ("middleOtherName", 35),
@@ -105,10 +106,23 @@ fn text_of(field: &str, length: usize) -> String {
     }
 }
 
+#[test]
+fn learner_fields_with_a_maximum_length_are_those_of_the_openapi_document() {
+    let properties = component("LearnerDetails")["properties"].as_object().expect("properties");
+    // A longer postcode is invalid in another way: it has a wrong format.
+    let documented = properties.iter().filter(|(field, schema)| schema["maxLength"].is_u64() && *field != "lastKnownPostCode");
+    let mut documented: Vec<String> = documented.map(|(field, schema)| format!("{field}: {}", schema["maxLength"])).collect();
+    let mut listed: Vec<String> = MAX_LENGTHS.iter().map(|(field, length)| format!("{field}: {length}")).collect();
+    documented.sort_unstable();
+    listed.sort_unstable();
+    let [documented, listed] = [&documented, &listed].map(|list| list.iter().map(String::as_str).collect::<Vec<_>>());
+    assert_same_names(("MAX_LENGTHS in tests/invalid_learner_fields.rs", &listed), ("LearnerDetails", &documented));
+}
+
 #[tokio::test]
 async fn learner_field_one_character_too_long_returns_too_long() {
     let lrs = UncalledLrs::new();
-    for (field, max_length) in MAX_LENGTHS {
+    for &(field, max_length) in MAX_LENGTHS {
         for (path, body) in requests_with(&learner_with(field, text_of(field, max_length + 1))) {
             lrs.assert_rejected(path, &body, 422, &[(&format!("/learner/{field}"), "too_long")]).await;
         }
@@ -119,7 +133,7 @@ async fn learner_field_one_character_too_long_returns_too_long() {
 async fn learner_fields_of_maximum_length_return_no_error() {
     let lrs = UncalledLrs::new();
     let mut longest = learner();
-    for (field, max_length) in MAX_LENGTHS {
+    for &(field, max_length) in MAX_LENGTHS {
         longest[field] = json!(text_of(field, max_length));
     }
     // One invalid field keeps the request from LRS. The answer lists every error, so the other fields have none.

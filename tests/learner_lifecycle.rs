@@ -4,6 +4,7 @@ use lrs_gateway::simulator::SimulatorSettings;
 use serde_json::{Value, json};
 
 use crate::support::caller::Answer;
+use crate::support::fields::full_learner;
 use crate::support::{SimulatedLrs, TestGateway};
 
 const FIND_BY_ULN: &str = "/v1/learners/find-by-uln";
@@ -16,15 +17,22 @@ const SEARCH_EVENTS: &str = "/v1/learning-events/search";
 
 /// A learner that is not in the simulator's register, with every field of a registration.
 fn new_learner() -> Value {
-    json!({
-        "title": "Ms", "givenName": "Gwenllian", "middleOtherName": "Mair", "familyName": "Ó Briain-Price", "preferredGivenName": "Gwen",
-        "previousFamilyName": "Price", "familyNameAtAge16": "Price", "schoolAtAge16": "Smith & Sons <\"North\">",
-        "lastKnownAddressLine1": "1 High St", "lastKnownAddressLine2": "Flat 2", "lastKnownAddressTown": "Trefach",
-        "lastKnownAddressCountyOrCity": "Dyfed", "lastKnownPostCode": "ZZ7 7JJ", "dateOfAddressCapture": "2024-02-29",
-        "dateOfBirth": "2005-07-21", "placeOfBirth": "Abertawe ", "gender": "FEMALE", "emailAddress": "gwen@mail.example.com",
-        "nationality": "GBR", "scottishCandidateNumber": "012345678", "verificationType": "OTHER",
-        "otherVerificationDescription": "Student card", "abilityToShare": "SEEN_SHARE", "notes": "Line 1\r\nLine 2",
-    })
+    let mut learner = full_learner();
+    for (field, value) in [
+        ("givenName", "Gwenllian"),
+        ("familyName", "Ó Briain-Price"),
+        ("preferredGivenName", "Gwen"),
+        ("previousFamilyName", "Price"),
+        ("lastKnownPostCode", "ZZ7 7JJ"),
+        ("dateOfBirth", "2005-07-21"),
+        ("placeOfBirth", "Abertawe "),
+        ("gender", "FEMALE"),
+        ("abilityToShare", "SEEN_SHARE"),
+        ("notes", "Line 1\r\nLine 2"),
+    ] {
+        learner[field] = json!(value);
+    }
+    learner
 }
 
 /// The same learner after a marriage.

@@ -333,7 +333,9 @@ fn check_config_with_thirty_organisations_reports_each_of_ten_errors() {
     add(6, "client_certificate = { certificate_file = \"old.pem\", key_file = \"old.key\" }");
     add(7, "client_certificate = { pfx_file = \"a.pfx\", pfx_password_file = \"a.pfx.password\" }");
     change(8, "ukprn = \"10099008\"", "ukprn = \"10099009\"");
+    // An invalid number does not hide the other errors of its file.
     add(10, "limits = { person_burst = 0 }");
+    change(10, "10099010.password", "missing.password");
     add(11, "client_certificate = { certificate_file = \"one.pem\", key_file = \"one.key\" }");
 
     let output = run(&["check-config", "--config", &directory.config_path()]);
@@ -353,11 +355,12 @@ fn check_config_with_thirty_organisations_reports_each_of_ten_errors() {
         "organisation 10099006: client certificate is not valid now",
         "10099007.toml: client_certificate: pfx_file: cannot be opened",
         "10099009.toml: ukprn: organisation 10099009 is already described in ",
-        "10099010.toml: limits: every number must be at least 1",
+        "10099010.toml: limits.person_burst: must be at least 1",
+        "10099010.toml: password_file: ",
     ] {
         assert_eq!(errors.matches(error).count(), 1, "{error}: {errors}");
     }
-    assert_eq!(errors.lines().count(), 10, "one line for each error: {errors}");
+    assert_eq!(errors.lines().count(), 11, "one line for each error: {errors}");
 }
 
 /// Writes the certificates and keys that the files of [`check_config_with_thirty_organisations_reports_each_of_ten_errors`] name.

@@ -1,16 +1,18 @@
 //! Registering and updating learners: the requests to LRS, outcomes, rejections, and responses that leave the outcome unknown.
 
+use lrs_gateway::domain::LearnerDetails;
 use serde_json::{Value, json};
 
 use crate::support::fake_server::{Reply, soap};
+use crate::support::fields::{assert_same_names, element_names};
 use crate::support::gateway::Options;
 use crate::support::scripted_lrs::ScriptedLrs;
 
 const REGISTER: &str = "/v1/learners/register";
 const UPDATE: &str = "/v1/learners/update";
 
-/// All 24 fields in the order of LRS's contract: field, value, element, text in LRS's request.
-const FIELDS: [(&str, &str, &str, &str); 24] = [
+/// All fields in the order of LRS's contract: field, value, element, text in LRS's request.
+const FIELDS: &[(&str, &str, &str, &str)] = &[
     ("title", "Dr & Prof", "Title", "Dr &amp; Prof"),
     ("givenName", "Zoë <script>", "GivenName", "Zoë &lt;script&gt;"),
     ("middleOtherName", "]]>", "MiddleOtherName", "]]&gt;"),
@@ -94,6 +96,8 @@ fn learner_in(request: &str) -> &str {
 
 #[tokio::test]
 async fn register_request_has_all_fields_in_contract_order() {
+    let listed: Vec<&str> = FIELDS.iter().map(|(_, _, element, _)| *element).collect();
+    assert_same_names(("FIELDS in tests/register_learners.rs", &listed), ("LearnerDetails", &element_names::<LearnerDetails>()));
     let script = ScriptedLrs::new(Options::default(), [registered("<ResponseCode>WSRC0005</ResponseCode><ULN>3000000258</ULN>")]);
 
     let answer = script.post(REGISTER, &json!({"learner": learner(|_| true)})).await;

@@ -8,14 +8,16 @@ use lrs_gateway::domain::{
     AbilityToShare, AddressLine, Date, Gender, LearningEvent, Name, Nationality, Notes, OptionalName, OtherVerificationDescription,
     Personal, Postcode, SchoolName, Uln, VerificationType,
 };
-use lrs_gateway::schema::Scalar;
+use lrs_gateway::schema::{CodeList as _, Scalar};
 use lrs_gateway::simulator::NewLearner;
 use proptest::prelude::*;
+use proptest::strategy::ValueTree as _;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
 use crate::support::caller::Answer;
+use crate::support::fields::assert_has_every_field;
 use crate::support::{Caller, SimulatedLrs, TestGateway};
 
 const DATE_OF_BIRTH: &str = "2004-02-29";
@@ -133,7 +135,7 @@ fn round_trip_of_search_and_found_learner_keeps_all_characters() {
 
         let uln = ulns.borrow_mut().next().expect("millions of ULNs");
         let by_uln = json!({"uln": uln.as_str(), "givenName": texts.given_name, "familyName": texts.family_name});
-        lrs.simulator.register().add(texts.learner(uln)).expect("a new ULN");
+        lrs.simulator.register().add(&texts.learner(uln)).expect("a new ULN");
         let found = caller.post("/v1/learners/find-by-uln", &by_uln).expect_success();
         prop_assert_eq!(&found["searched"], &by_uln);
         let record = &found["learners"][0];
@@ -226,6 +228,8 @@ fn event(learner: &Value) -> LearningEvent {
 
 #[test]
 fn round_trip_of_registered_and_updated_learner_keeps_all_characters() {
+    let example = learner().new_tree(&mut TestRunner::default()).expect("a learner").current();
+    assert_has_every_field("tests/round_trip.rs", "/v1/learners/obtain-uln", &json!({"learner": example}));
     let lrs = SimulatedLrs::with_learners(&[]);
     let gateway = TestGateway::to(&lrs.url());
     let caller = BlockingCaller::new(&gateway);

@@ -1,88 +1,90 @@
 //! Finding learners by ULN and by demographics.
 
-use actix_web::post;
-use actix_web::web::{Data, Json};
+use actix_web::web::Json;
 
 use crate::api::extract::Body;
-use crate::api::outcome::outcomes;
+use crate::api::outcome::Outcome as _;
+use crate::app::State;
 use crate::auth::scope::LearnersRead;
 use crate::auth::{Caller, Search};
 use crate::domain::{Date, Extensible, FindByDemographics, FindByUln, Gender, Learner, Personal, Uln};
-use crate::lrs::Lrs;
 use crate::lrs::response_codes::LrsCode;
 use crate::lrs::services::learner::FindLearnerResponse;
 use crate::problem::Problem;
 use crate::problem::responses::ReadProblems;
-use crate::schema::answer;
+use crate::schema::{Answer, CodeList};
 
-outcomes! {
-    /// Outcome of a search (LRS-CONTRACT 3.1).
-    FindOutcome {
-        /// No learner matches.
-        NoMatch = "NO_MATCH" <- "WSRC0001",
-        /// More learners match than LRS returns.
-        TooManyMatches = "TOO_MANY_MATCHES" <- "WSRC0002",
-        /// One or more learners may match. A person must decide.
-        PossibleMatches = "POSSIBLE_MATCHES" <- "WSRC0003",
-        /// One learner matches.
-        ExactMatch = "EXACT_MATCH" <- "WSRC0004",
-        /// One learner matches, whose record was merged into another.
-        LinkedLearner = "LINKED_LEARNER" <- "WSRC0022",
-    }
+/// Outcome of a search.
+// LRS-CONTRACT 3.1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, CodeList)]
+pub enum FindOutcome {
+    /// No learner matches.
+    #[code(lrs = "WSRC0001")]
+    NoMatch,
+    /// More learners match than LRS returns.
+    #[code(lrs = "WSRC0002")]
+    TooManyMatches,
+    /// One or more learners may match. A person must decide.
+    #[code(lrs = "WSRC0003")]
+    PossibleMatches,
+    /// One learner matches.
+    #[code(lrs = "WSRC0004")]
+    ExactMatch,
+    /// One learner matches, whose record was merged into another.
+    #[code(lrs = "WSRC0022")]
+    LinkedLearner,
+    /// An undocumented code. The answer states it in `lrsCode`.
+    #[code(other)]
+    Other,
 }
 
-answer! {
-    /// Result of a search.
-    #[derive(Debug)]
-    pub struct FindResult {
-        /// Outcome of the search. `EXACT_MATCH` and `LINKED_LEARNER` return one learner. `POSSIBLE_MATCHES` returns candidates, from
-        /// which a person must choose. `NO_MATCH` and `TOO_MANY_MATCHES` return no learner.
-        pub outcome: FindOutcome,
-        /// Code of the outcome, as returned by LRS.
-        pub lrs_code: LrsCode,
-        /// Learners found. Empty if `findType` is `CHECK`.
-        pub learners: Vec<Learner>,
-        /// Search criteria as repeated by LRS.
-        pub searched: SearchedFor,
-    }
+/// Result of a search.
+#[derive(Debug, Answer)]
+pub struct FindResult {
+    /// Outcome of the search. `EXACT_MATCH` and `LINKED_LEARNER` return one learner. `POSSIBLE_MATCHES` returns candidates, from
+    /// which a person must choose. `NO_MATCH` and `TOO_MANY_MATCHES` return no learner.
+    pub outcome: FindOutcome,
+    /// Code of the outcome, as returned by LRS.
+    pub lrs_code: LrsCode,
+    /// Learners found. Empty if `findType` is `CHECK`.
+    pub learners: Vec<Learner>,
+    /// Search criteria as repeated by LRS.
+    pub searched: SearchedFor,
 }
 
-answer! {
-    /// Search criteria as repeated by LRS. Criteria that were not used are absent.
-    #[derive(Debug)]
-    pub struct SearchedFor {
-        /// ULN.
-        pub uln: Option<Extensible<Uln>>,
-        /// Given name.
-        pub given_name: Option<Personal<String>>,
-        /// Family name.
-        pub family_name: Option<Personal<String>>,
-        /// Date of birth.
-        pub date_of_birth: Option<Extensible<Date>>,
-        /// Gender.
-        pub gender: Option<Extensible<Gender>>,
-        /// Postcode.
-        pub last_known_post_code: Option<Personal<String>>,
-        /// Previous family name.
-        pub previous_family_name: Option<Personal<String>>,
-        /// School at the age of 16.
-        pub school_at_age16: Option<Personal<String>>,
-        /// Place of birth.
-        pub place_of_birth: Option<Personal<String>>,
-        /// Email address.
-        pub email_address: Option<Personal<String>>,
-    }
+/// Search criteria as repeated by LRS. Criteria that were not used are absent.
+#[derive(Debug, Answer)]
+pub struct SearchedFor {
+    /// ULN.
+    pub uln: Option<Extensible<Uln>>,
+    /// Given name.
+    pub given_name: Option<Personal<String>>,
+    /// Family name.
+    pub family_name: Option<Personal<String>>,
+    /// Date of birth.
+    pub date_of_birth: Option<Extensible<Date>>,
+    /// Gender.
+    pub gender: Option<Extensible<Gender>>,
+    /// Postcode.
+    pub last_known_post_code: Option<Personal<String>>,
+    /// Previous family name.
+    pub previous_family_name: Option<Personal<String>>,
+    /// School at the age of 16.
+    pub school_at_age16: Option<Personal<String>>,
+    /// Place of birth.
+    pub place_of_birth: Option<Personal<String>>,
+    /// Email address.
+    pub email_address: Option<Personal<String>>,
 }
+
+pub(crate) struct FindLearnerByUlnDocs;
 
 /// Find a learner by ULN
 ///
 /// Finds one learner whose ULN and names are known. If the ULN was merged into another, the outcome is `LINKED_LEARNER` and the answer
 /// contains the master record: use the ULN of that record from now on, and keep the ULN that you searched for as its alias.
-#[utoipa::path(
-    operation_id = "findLearnerByUln",
-    tag = "Learners",
-    security(("bearer" = ["learners:read"])),
-    request_body(content = FindByUln, example = json!({"uln": "3000000126", "givenName": "Ana", "familyName": "O'Neill"})),
+#[utoipa::path(post, path = "", impl_for = FindLearnerByUlnDocs,
+    request_body(content_type = "application/json", example = json!({"uln": "3000000126", "givenName": "Ana", "familyName": "O'Neill"})),
     responses(
         (status = 200, description = "Search outcome, including no match.", body = FindResult, example = json!({
             "outcome": "EXACT_MATCH",
@@ -98,10 +100,11 @@ answer! {
         ReadProblems
     )
 )]
-#[post("/learners/find-by-uln")]
-pub async fn find_learner_by_uln(caller: Caller<LearnersRead>, body: Body<FindByUln>, lrs: Data<Lrs>) -> Result<Json<FindResult>, Problem> {
-    Ok(Json(lrs.call(&caller, &body.value).await?.into()))
+pub async fn find_learner_by_uln(state: State, caller: Caller<LearnersRead>, body: Body<FindByUln>) -> Result<Json<FindResult>, Problem> {
+    Ok(Json(state.lrs.call(&caller, &body.value).await?.into()))
 }
+
+pub(crate) struct FindLearnersByDemographicsDocs;
 
 /// Find learners by demographics
 ///
@@ -109,11 +112,8 @@ pub async fn find_learner_by_uln(caller: Caller<LearnersRead>, body: Body<FindBy
 /// with the preferred given name. If more than ten learners match, the outcome is `TOO_MANY_MATCHES`: search with more details.
 ///
 /// Search before you register: LRS registers a learner only after a recent search for the same learner.
-#[utoipa::path(
-    operation_id = "findLearnersByDemographics",
-    tag = "Learners",
-    security(("bearer" = ["learners:read"])),
-    request_body(content = FindByDemographics, example = json!({
+#[utoipa::path(post, path = "", impl_for = FindLearnersByDemographicsDocs,
+    request_body(content_type = "application/json", example = json!({
         "givenName": "Ana", "familyName": "O'Neill", "dateOfBirth": "2003-04-05", "gender": "FEMALE",
         "lastKnownPostCode": "ZZ99 9ZZ"
     })),
@@ -130,13 +130,12 @@ pub async fn find_learner_by_uln(caller: Caller<LearnersRead>, body: Body<FindBy
         ReadProblems
     )
 )]
-#[post("/learners/find-by-demographics")]
 pub async fn find_learners_by_demographics(
+    state: State,
     caller: Caller<LearnersRead, Search>,
     body: Body<FindByDemographics>,
-    lrs: Data<Lrs>,
 ) -> Result<Json<FindResult>, Problem> {
-    Ok(Json(lrs.call(&caller, &body.value).await?.into()))
+    Ok(Json(state.lrs.call(&caller, &body.value).await?.into()))
 }
 
 impl From<FindLearnerResponse> for FindResult {

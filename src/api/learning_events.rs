@@ -1,61 +1,64 @@
 //! Reading learning events.
 
-use actix_web::post;
-use actix_web::web::{Data, Json};
+use actix_web::web::Json;
 
 use crate::api::extract::Body;
-use crate::api::outcome::outcomes;
+use crate::api::outcome::Outcome as _;
+use crate::app::State;
 use crate::auth::Caller;
 use crate::auth::scope::LearningEventsRead;
 use crate::domain::{Extensible, GetLearningEvents, LearningEvent, Uln};
-use crate::lrs::Lrs;
 use crate::lrs::response_codes::LrsCode;
 use crate::lrs::services::learner_r9::LearningEventsResult;
 use crate::problem::Problem;
 use crate::problem::responses::ReadProblems;
-use crate::schema::answer;
+use crate::schema::{Answer, CodeList};
 
-outcomes! {
-    /// Outcome of reading a personal learning record (LRS-CONTRACT 2.14).
-    LearningEventsOutcome {
-        /// LRS returned the learner's record.
-        ExactMatch = "EXACT_MATCH" <- "WSRC0004",
-        /// LRS returned the record of the learner that the ULN was merged into.
-        LinkedLearner = "LINKED_LEARNER" <- "WSRC0022",
-        /// The learner does not share the record.
-        NotShared = "NOT_SHARED" <- "WSEC0206",
-        /// LRS could not verify the learner.
-        NotVerified = "NOT_VERIFIED" <- "WSEC0208",
-    }
+/// Outcome of reading a personal learning record.
+// LRS-CONTRACT 2.14.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, CodeList)]
+pub enum LearningEventsOutcome {
+    /// LRS returned the learner's record.
+    #[code(lrs = "WSRC0004")]
+    ExactMatch,
+    /// LRS returned the record of the learner that the ULN was merged into.
+    #[code(lrs = "WSRC0022")]
+    LinkedLearner,
+    /// The learner does not share the record.
+    #[code(lrs = "WSEC0206")]
+    NotShared,
+    /// LRS could not verify the learner.
+    #[code(lrs = "WSEC0208")]
+    NotVerified,
+    /// An undocumented code. The answer states it in `lrsCode`.
+    #[code(other)]
+    Other,
 }
 
-answer! {
-    /// A personal learning record, or the reason why LRS does not return one.
-    #[derive(Debug)]
-    pub struct LearningEvents {
-        /// Outcome. With `NOT_SHARED` and `NOT_VERIFIED`, `events` is empty because LRS does not return the record, not because the record
-        /// has no events.
-        pub outcome: LearningEventsOutcome,
-        /// Code of the outcome, as returned by LRS.
-        pub lrs_code: LrsCode,
-        /// ULN in the request, as repeated by LRS.
-        pub incoming_uln: Option<Extensible<Uln>>,
-        /// ULN of the record. With `LINKED_LEARNER`, the ULN of the master record.
-        pub found_uln: Option<Extensible<Uln>>,
-        /// Learning events.
-        pub events: Vec<LearningEvent>,
-    }
+/// A personal learning record, or the reason why LRS does not return one.
+#[derive(Debug, Answer)]
+pub struct LearningEvents {
+    /// Outcome. With `NOT_SHARED` and `NOT_VERIFIED`, `events` is empty because LRS does not return the record, not because the record
+    /// has no events.
+    pub outcome: LearningEventsOutcome,
+    /// Code of the outcome, as returned by LRS.
+    pub lrs_code: LrsCode,
+    /// ULN in the request, as repeated by LRS.
+    pub incoming_uln: Option<Extensible<Uln>>,
+    /// ULN of the record. With `LINKED_LEARNER`, the ULN of the master record.
+    pub found_uln: Option<Extensible<Uln>>,
+    /// Learning events.
+    pub events: Vec<LearningEvent>,
 }
+
+pub(crate) struct GetLearningEventsDocs;
 
 /// Read a learner's learning events
 ///
 /// Returns the personal learning record (PLR): achievements and participation, as reported by awarding organisations, the ILR, the National
 /// Pupil Database and other sources. The ULN and the names must match the register.
-#[utoipa::path(
-    operation_id = "getLearningEvents",
-    tag = "Learning events",
-    security(("bearer" = ["learning-events:read"])),
-    request_body(content = GetLearningEvents, example = json!({
+#[utoipa::path(post, path = "", impl_for = GetLearningEventsDocs,
+    request_body(content_type = "application/json", example = json!({
         "uln": "3000000126", "givenName": "Ana", "familyName": "O'Neill", "getType": "FULL"
     })),
     responses(
@@ -74,13 +77,12 @@ answer! {
         ReadProblems
     )
 )]
-#[post("/learning-events/search")]
 pub async fn get_learning_events(
+    state: State,
     caller: Caller<LearningEventsRead>,
     body: Body<GetLearningEvents>,
-    lrs: Data<Lrs>,
 ) -> Result<Json<LearningEvents>, Problem> {
-    Ok(Json(lrs.call(&caller, &body.value).await?.result.0.into()))
+    Ok(Json(state.lrs.call(&caller, &body.value).await?.result.0.into()))
 }
 
 impl From<LearningEventsResult> for LearningEvents {

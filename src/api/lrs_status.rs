@@ -1,75 +1,60 @@
 //! LRS availability as observed by the gateway.
 
-use actix_web::get;
-use actix_web::web::{Data, Json};
+use actix_web::web::Json;
 
-use crate::api::string_enum::string_enum;
 use crate::api::timestamp::Timestamp;
+use crate::app::State;
 use crate::auth::Caller;
 use crate::auth::scope::NoScope;
-use crate::lrs::{Lrs, Service, ServiceState, ServiceStatus};
+use crate::lrs::{Service, ServiceState, ServiceStatus};
 use crate::problem::responses::StatusProblems;
-use crate::schema::answer;
+use crate::schema::{Answer, CodeList};
 
-answer! {
-    /// LRS availability as observed by this gateway.
-    #[derive(Debug)]
-    pub struct LrsStatus {
-        /// Worst status of the services, in the order `AVAILABLE`, `DEGRADED`, `MAINTENANCE`, `UNAVAILABLE`.
-        pub status: ServiceStatus,
-        /// Status of each service.
-        pub services: Vec<LrsServiceStatus>,
-    }
+/// LRS availability as observed by this gateway.
+#[derive(Debug, Answer)]
+pub struct LrsStatus {
+    /// Worst status of the services, in the order `AVAILABLE`, `DEGRADED`, `MAINTENANCE`, `UNAVAILABLE`.
+    pub status: ServiceStatus,
+    /// Status of each service.
+    pub services: Vec<LrsServiceStatus>,
 }
 
-answer! {
-    /// Availability of one LRS service.
-    #[derive(Debug)]
-    pub struct LrsServiceStatus {
-        /// `LEARNER`: finding, registering, updating and verifying learners, singly or in batches. `LEARNING_EVENTS`: personal learning
-        /// records. `ACHIEVEMENTS`: achievement batches.
-        pub service: ServiceName,
-        /// `AVAILABLE`: no known problem. `DEGRADED`: some recent calls failed. `MAINTENANCE`: LRS reports maintenance, or maintenance was
-        /// announced. `UNAVAILABLE`: LRS does not respond; calls fail immediately until it responds again.
-        pub status: ServiceStatus,
-        /// Start of this status, or the start of this gateway if the status has not changed since.
-        pub since: Timestamp,
-        /// Announced end of this status.
-        pub until: Option<Timestamp>,
-        /// Note of the operator.
-        pub note: Option<String>,
-    }
+/// Availability of one LRS service.
+#[derive(Debug, Answer)]
+pub struct LrsServiceStatus {
+    /// `LEARNER`: finding, registering, updating and verifying learners, singly or in batches. `LEARNING_EVENTS`: personal learning
+    /// records. `ACHIEVEMENTS`: achievement batches.
+    pub service: ServiceName,
+    /// `AVAILABLE`: no known problem. `DEGRADED`: some recent calls failed. `MAINTENANCE`: LRS reports maintenance, or maintenance was
+    /// announced. `UNAVAILABLE`: LRS does not respond; calls fail immediately until it responds again.
+    pub status: ServiceStatus,
+    /// Start of this status, or the start of this gateway if the status has not changed since.
+    pub since: Timestamp,
+    /// Announced end of this status.
+    pub until: Option<Timestamp>,
+    /// Note of the operator.
+    pub note: Option<String>,
 }
 
-string_enum! {
-    /// Name of an LRS service.
-    pub enum ServiceName {
-        /// Finding, registering, updating and verifying learners.
-        Learner = "LEARNER",
-        /// Personal learning records.
-        LearningEvents = "LEARNING_EVENTS",
-        /// Achievement batches.
-        Achievements = "ACHIEVEMENTS",
-    }
+/// Name of an LRS service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, CodeList)]
+#[code_list(name = "LrsServiceName")]
+pub enum ServiceName {
+    /// Finding, registering, updating and verifying learners.
+    Learner,
+    /// Personal learning records.
+    LearningEvents,
+    /// Achievement batches.
+    Achievements,
 }
 
-string_enum! {
-    impl ServiceStatus {
-        Available = "AVAILABLE",
-        Degraded = "DEGRADED",
-        Maintenance = "MAINTENANCE",
-        Unavailable = "UNAVAILABLE",
-    }
-}
+pub(crate) struct GetLrsStatusDocs;
 
 /// Read LRS availability
 ///
 /// Returns the availability of LRS as observed from recent calls and announced maintenance. This operation does not call LRS. If the gateway
 /// has several replicas, each answers from its own calls.
-#[utoipa::path(
-    operation_id = "getLrsStatus",
-    tag = "Service",
-    security(("bearer" = [])),
+#[utoipa::path(get, path = "", impl_for = GetLrsStatusDocs,
     responses(
         (status = 200, description = "LRS availability.", body = LrsStatus, example = json!({
             "status": "DEGRADED",
@@ -82,9 +67,8 @@ string_enum! {
         StatusProblems
     )
 )]
-#[get("/lrs/status")]
-pub async fn get_lrs_status(_: Caller<NoScope>, lrs: Data<Lrs>) -> Json<LrsStatus> {
-    let services = lrs.service_states();
+pub async fn get_lrs_status(state: State, _: Caller<NoScope>) -> Json<LrsStatus> {
+    let services = state.lrs.service_states();
     let status = services.iter().map(|service| service.status).max().unwrap_or(ServiceStatus::Available);
     Json(LrsStatus { status, services: services.into_iter().map(LrsServiceStatus::from).collect() })
 }

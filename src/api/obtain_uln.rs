@@ -1,13 +1,13 @@
 //! Obtaining a learner's ULN in one call: a search, and a registration if no learner matches.
 
-use actix_web::web::Data;
-use actix_web::{HttpResponse, post};
+use actix_web::HttpResponse;
 
 use crate::api::extract::Body;
-use crate::api::extract::idempotency::{IdempotencyKey, IdempotencyKeyParameter};
+use crate::api::extract::idempotency::IdempotencyKey;
 use crate::api::find_learners::FindOutcome;
+use crate::api::outcome::Outcome as _;
 use crate::api::register_learners::RegisterOutcome;
-use crate::api::string_enum::string_enum;
+use crate::app::State;
 use crate::auth::scope::LearnersWrite;
 use crate::auth::{Caller, Search};
 use crate::domain::{Extensible, FindByDemographics, Learner, RegisterLearner, Uln};
@@ -16,40 +16,39 @@ use crate::lrs::response_codes::LrsCode;
 use crate::organisations::CallContext;
 use crate::problem::Problem;
 use crate::problem::responses::WriteProblems;
-use crate::schema::answer;
+use crate::schema::{Answer, CodeList};
 
-string_enum! {
-    /// Outcome of obtaining a ULN.
-    pub enum ObtainOutcome {
-        /// The learner already has a ULN.
-        Existing = "EXISTING",
-        /// The learner already has a ULN, and the record was merged into another. The answer has the ULN of the master record.
-        LinkedLearner = "LINKED_LEARNER",
-        /// The learner had no ULN and was registered.
-        Registered = "REGISTERED",
-        /// One or more learners may match. A person must decide; nothing was registered.
-        PossibleMatches = "POSSIBLE_MATCHES",
-        /// More learners match than LRS returns. Nothing was registered.
-        TooManyMatches = "TOO_MANY_MATCHES",
-        /// An undocumented code. The answer states it in `lrsCode`.
-        Other = "OTHER",
-    }
+/// Outcome of obtaining a ULN.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, CodeList)]
+pub enum ObtainOutcome {
+    /// The learner already has a ULN.
+    Existing,
+    /// The learner already has a ULN, and the record was merged into another. The answer has the ULN of the master record.
+    LinkedLearner,
+    /// The learner had no ULN and was registered.
+    Registered,
+    /// One or more learners may match. A person must decide; nothing was registered.
+    PossibleMatches,
+    /// More learners match than LRS returns. Nothing was registered.
+    TooManyMatches,
+    /// An undocumented code. The answer states it in `lrsCode`.
+    Other,
 }
 
-answer! {
-    /// Result of obtaining a ULN.
-    #[derive(Debug)]
-    pub struct ObtainResult {
-        /// Outcome. `EXISTING`, `LINKED_LEARNER` and `REGISTERED` return a `uln`. With all other outcomes, no learner was registered.
-        pub outcome: ObtainOutcome,
-        /// Code returned by LRS: of the registration if there was one, otherwise of the search.
-        pub lrs_code: LrsCode,
-        /// ULN of the learner.
-        pub uln: Option<Extensible<Uln>>,
-        /// Record that was found, or candidates from which a person must choose.
-        pub learners: Vec<Learner>,
-    }
+/// Result of obtaining a ULN.
+#[derive(Debug, Answer)]
+pub struct ObtainResult {
+    /// Outcome. `EXISTING`, `LINKED_LEARNER` and `REGISTERED` return a `uln`. With all other outcomes, no learner was registered.
+    pub outcome: ObtainOutcome,
+    /// Code returned by LRS: of the registration if there was one, otherwise of the search.
+    pub lrs_code: LrsCode,
+    /// ULN of the learner.
+    pub uln: Option<Extensible<Uln>>,
+    /// Record that was found, or candidates from which a person must choose.
+    pub learners: Vec<Learner>,
 }
+
+pub(crate) struct ObtainUlnDocs;
 
 /// Obtain a learner's ULN
 ///
@@ -59,37 +58,30 @@ answer! {
 ///
 /// The gateway sends the registration to LRS at most once. If LRS's response is lost, the problem has `outcomeUnknown`. You can then repeat
 /// this call, because it searches first.
-#[utoipa::path(
-    operation_id = "obtainUln",
-    tag = "Learners",
-    security(("bearer" = ["learners:write"])),
-    params(IdempotencyKeyParameter),
-    request_body(content = RegisterLearner, example = json!({"learner": {
+#[utoipa::path(post, path = "", impl_for = ObtainUlnDocs,
+    request_body(content_type = "application/json", example = json!({"learner": {
         "givenName": "Gwenllian", "familyName": "Ó Briain-Price", "dateOfBirth": "2005-07-21", "gender": "FEMALE",
         "lastKnownPostCode": "ZZ7 7JJ", "verificationType": "PASSPORT", "abilityToShare": "SEEN_SHARE"
     }})),
     responses(
-        (status = 201, description = "No learner matched, and the learner was registered.", body = ObtainResult,
-            headers(("Idempotency-Replayed" = bool, description = "`true` if this is the stored answer to an earlier request.")), example = json!({
+        (status = 201, description = "No learner matched, and the learner was registered.", body = ObtainResult, example = json!({
             "outcome": "REGISTERED", "lrsCode": "WSRC0005", "uln": "3000000258", "learners": []
         })),
-        (status = 200, description = "The learner already has a ULN, or a person must decide.", body = ObtainResult,
-            headers(("Idempotency-Replayed" = bool, description = "`true` if this is the stored answer to an earlier request.")), example = json!({
+        (status = 200, description = "The learner already has a ULN, or a person must decide.", body = ObtainResult, example = json!({
             "outcome": "TOO_MANY_MATCHES", "lrsCode": "WSRC0002", "learners": []
         })),
         WriteProblems
     )
 )]
-#[post("/learners/obtain-uln")]
 pub async fn obtain_uln(
+    state: State,
     caller: Caller<LearnersWrite, Search>,
-    body: Body<RegisterLearner>,
     idempotency_key: IdempotencyKey,
-    lrs: Data<Lrs>,
+    body: Body<RegisterLearner>,
 ) -> Result<HttpResponse, Problem> {
-    let (context, Body { value: registration, digest }) = (caller.context().clone(), body);
+    let (lrs, context, Body { value: registration, digest }) = (state.lrs.clone(), caller.context().clone(), body);
     // A retry after an unknown outcome needs no special case because the work starts with a search.
-    idempotency_key.run("obtainUln", &caller, digest, async move |_| search_and_register(&lrs, &context, &registration).await).await
+    idempotency_key.run(&state, &caller, digest, async move |_| search_and_register(&lrs, &context, &registration).await).await
 }
 
 async fn search_and_register(lrs: &Lrs, context: &CallContext, registration: &RegisterLearner) -> Result<HttpResponse, Problem> {

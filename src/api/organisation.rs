@@ -1,94 +1,83 @@
 //! The caller's own organisation.
 
-use actix_web::get;
-use actix_web::web::{Data, Json};
+use actix_web::web::Json;
 
-use crate::api::string_enum::string_enum;
 use crate::api::timestamp::Timestamp;
+use crate::app::State;
 use crate::auth::Caller;
 use crate::auth::scope::NoScope;
 use crate::domain::{OrganisationRef, Product, Ukprn};
 use crate::problem::responses::StatusProblems;
-use crate::rate_limit::{Limit, RateLimiter};
-use crate::schema::answer;
+use crate::rate_limit::Limit;
+use crate::schema::{Answer, CodeList};
 use crate::tls::Validity;
 
-answer! {
-    /// The organisation named in the token, as registered with this gateway.
-    #[derive(Debug)]
-    pub struct OrganisationState {
-        /// UKPRN.
-        pub ukprn: Ukprn,
-        /// Name.
-        pub name: String,
-        /// LRS organisation reference, if it is configured. Achievement batches require it.
-        pub organisation_ref: Option<OrganisationRef>,
-        /// Products that LRS has enabled for the organisation, according to the gateway's configuration.
-        pub products: Vec<Product>,
-        /// Rate limits.
-        pub limits: OrganisationLimits,
-        /// Client certificate. Absent if the organisation has none.
-        pub client_certificate: Option<CertificateState>,
-    }
+/// The organisation named in the token, as registered with this gateway.
+#[derive(Debug, Answer)]
+pub struct OrganisationState {
+    /// UKPRN.
+    pub ukprn: Ukprn,
+    /// Name.
+    pub name: String,
+    /// LRS organisation reference, if it is configured. Achievement batches require it.
+    pub organisation_ref: Option<OrganisationRef>,
+    /// Products that LRS has enabled for the organisation, according to the gateway's configuration.
+    pub products: Vec<Product>,
+    /// Rate limits.
+    pub limits: OrganisationLimits,
+    /// Client certificate. Absent if the organisation has none.
+    pub client_certificate: Option<CertificateState>,
 }
 
-answer! {
-    /// Rate limits of an organisation.
-    #[derive(Debug)]
-    pub struct OrganisationLimits {
-        /// Limit for all calls of the organisation.
-        pub organisation: CallLimit,
-        /// Limit for the calls of each person.
-        pub person: CallLimit,
-        /// Limit for each person's searches by demographics, including `obtainUln`.
-        pub searches: CallLimit,
-    }
+/// Rate limits of an organisation.
+#[derive(Debug, Answer)]
+pub struct OrganisationLimits {
+    /// Limit for all calls of the organisation.
+    pub organisation: CallLimit,
+    /// Limit for the calls of each person.
+    pub person: CallLimit,
+    /// Limit for each person's searches by demographics, including `obtainUln`.
+    pub searches: CallLimit,
 }
 
-answer! {
-    /// A rate limit.
-    #[derive(Debug)]
-    pub struct CallLimit {
-        /// Sustained number of calls per minute.
-        pub per_minute: u32,
-        /// Number of calls allowed in a burst.
-        pub burst: u32,
-    }
+/// A rate limit.
+#[derive(Debug, Answer)]
+pub struct CallLimit {
+    /// Sustained number of calls per minute.
+    pub per_minute: u32,
+    /// Number of calls allowed in a burst.
+    pub burst: u32,
 }
 
-answer! {
-    /// The client certificate for LRS.
-    #[derive(Debug)]
-    pub struct CertificateState {
-        /// `VALID`, `EXPIRES_SOON` (within 30 days) or `NOT_VALID` (LRS rejects the certificate).
-        pub status: CertificateStatus,
-        /// Start of the validity period.
-        pub valid_from: Timestamp,
-        /// End of the validity period.
-        pub valid_until: Timestamp,
-    }
+/// The client certificate for LRS.
+#[derive(Debug, Answer)]
+pub struct CertificateState {
+    /// `VALID`, `EXPIRES_SOON` (within 30 days) or `NOT_VALID` (LRS rejects the certificate).
+    pub status: CertificateStatus,
+    /// Start of the validity period.
+    pub valid_from: Timestamp,
+    /// End of the validity period.
+    pub valid_until: Timestamp,
 }
 
-string_enum! {
-    /// Validity of a client certificate.
-    pub enum CertificateStatus {
-        /// Valid for more than 30 days.
-        Valid = "VALID",
-        /// Valid, but for at most 30 days.
-        ExpiresSoon = "EXPIRES_SOON",
-        /// Expired or not yet valid.
-        NotValid = "NOT_VALID",
-    }
+/// Validity of a client certificate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, CodeList)]
+pub enum CertificateStatus {
+    /// Valid for more than 30 days.
+    Valid,
+    /// Valid, but for at most 30 days.
+    ExpiresSoon,
+    /// Expired or not yet valid.
+    NotValid,
 }
+
+pub(crate) struct GetOrganisationDocs;
 
 /// Read your organisation
 ///
 /// Returns the organisation's products, its rate limits and the validity of its client certificate. LRS rejects calls with an expired
 /// certificate. This operation does not call LRS.
-#[utoipa::path(
-    operation_id = "getOrganisation",
-    tag = "Service",
-    security(("bearer" = [])),
+#[utoipa::path(get, path = "", impl_for = GetOrganisationDocs,
     responses(
         (status = 200, description = "The organisation named in the token.", body = OrganisationState, example = json!({
             "ukprn": "10012345", "name": "Example College", "products": ["uln-management", "verification"],
@@ -103,10 +92,9 @@ string_enum! {
         StatusProblems
     )
 )]
-#[get("/organisation")]
-pub async fn get_organisation(caller: Caller<NoScope>, limiter: Data<RateLimiter>) -> Json<OrganisationState> {
+pub async fn get_organisation(state: State, caller: Caller<NoScope>) -> Json<OrganisationState> {
     let organisation = &caller.organisation;
-    let rates = limiter.rates_for(organisation.rate_overrides());
+    let rates = state.rate_limits.rates_for(organisation.rate_overrides());
     Json(OrganisationState {
         ukprn: organisation.ukprn().clone(),
         name: organisation.name().to_owned(),

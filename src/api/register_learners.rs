@@ -1,12 +1,12 @@
 //! Registering and updating learners.
 
-use actix_web::web::Data;
-use actix_web::{HttpResponse, post};
+use actix_web::HttpResponse;
 
 use crate::api::extract::Body;
-use crate::api::extract::idempotency::{IdempotencyKey, IdempotencyKeyParameter, WorkAttempt};
+use crate::api::extract::idempotency::{IdempotencyKey, WorkAttempt};
 use crate::api::find_learners::FindOutcome;
-use crate::api::outcome::outcomes;
+use crate::api::outcome::Outcome as _;
+use crate::app::State;
 use crate::auth::Caller;
 use crate::auth::scope::LearnersWrite;
 use crate::domain::{Extensible, FindByDemographics, FindByUln, FindType, RegisterLearner, Uln, UpdateLearner};
@@ -15,49 +15,56 @@ use crate::lrs::{CallError, Lrs, LrsError};
 use crate::organisations::CallContext;
 use crate::problem::responses::WriteProblems;
 use crate::problem::{Code, Problem};
-use crate::schema::answer;
+use crate::schema::{Answer, CodeList};
 
-outcomes! {
-    /// Outcome of a registration (LRS-CONTRACT 2.6).
-    RegisterOutcome {
-        /// The learner has a new ULN.
-        Registered = "REGISTERED" <- "WSRC0005",
-    }
+/// Outcome of a registration.
+// LRS-CONTRACT 2.6.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, CodeList)]
+pub enum RegisterOutcome {
+    /// The learner has a new ULN.
+    #[code(lrs = "WSRC0005")]
+    Registered,
+    /// An undocumented code. The answer states it in `lrsCode`.
+    #[code(other)]
+    Other,
 }
 
-outcomes! {
-    /// Outcome of an update (LRS-CONTRACT 2.7).
-    UpdateOutcome {
-        /// LRS saved the new record.
-        Updated = "UPDATED" <- "WSRC0006",
-        /// LRS already held the same record.
-        NoChanges = "NO_CHANGES" <- "WSRC0020",
-    }
+/// Outcome of an update.
+// LRS-CONTRACT 2.7.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, CodeList)]
+pub enum UpdateOutcome {
+    /// LRS saved the new record.
+    #[code(lrs = "WSRC0006")]
+    Updated,
+    /// LRS already held the same record.
+    #[code(lrs = "WSRC0020")]
+    NoChanges,
+    /// An undocumented code. The answer states it in `lrsCode`.
+    #[code(other)]
+    Other,
 }
 
-answer! {
-    /// Result of a registration.
-    #[derive(Debug)]
-    pub struct RegisterResult {
-        /// Outcome of the registration.
-        pub outcome: RegisterOutcome,
-        /// Code of the outcome, as returned by LRS.
-        pub lrs_code: LrsCode,
-        /// New ULN of the learner.
-        pub uln: Option<Extensible<Uln>>,
-    }
+/// Result of a registration.
+#[derive(Debug, Answer)]
+pub struct RegisterResult {
+    /// Outcome of the registration.
+    pub outcome: RegisterOutcome,
+    /// Code of the outcome, as returned by LRS.
+    pub lrs_code: LrsCode,
+    /// New ULN of the learner.
+    pub uln: Option<Extensible<Uln>>,
 }
 
-answer! {
-    /// Result of an update.
-    #[derive(Debug)]
-    pub struct UpdateResult {
-        /// Outcome of the update.
-        pub outcome: UpdateOutcome,
-        /// Code of the outcome, as returned by LRS.
-        pub lrs_code: LrsCode,
-    }
+/// Result of an update.
+#[derive(Debug, Answer)]
+pub struct UpdateResult {
+    /// Outcome of the update.
+    pub outcome: UpdateOutcome,
+    /// Code of the outcome, as returned by LRS.
+    pub lrs_code: LrsCode,
 }
+
+pub(crate) struct RegisterLearnerDocs;
 
 /// Register a learner
 ///
@@ -68,35 +75,28 @@ answer! {
 /// The gateway sends the registration to LRS once. If LRS's response is lost, the problem has `outcomeUnknown`: search before you try again,
 /// or repeat the request with the same `Idempotency-Key`. The gateway then searches first. If the learner was registered, you get the ULN,
 /// and `lrsCode` is the code of the search. If not, the gateway registers the learner. If there are candidates, a person must decide.
-#[utoipa::path(
-    operation_id = "registerLearner",
-    tag = "Learners",
-    security(("bearer" = ["learners:write"])),
-    params(IdempotencyKeyParameter),
-    request_body(content = RegisterLearner, example = json!({"learner": {
+#[utoipa::path(post, path = "", impl_for = RegisterLearnerDocs,
+    request_body(content_type = "application/json", example = json!({"learner": {
         "givenName": "Gwenllian", "familyName": "Ó Briain-Price", "dateOfBirth": "2005-07-21", "gender": "FEMALE",
         "lastKnownPostCode": "ZZ7 7JJ", "verificationType": "PASSPORT", "abilityToShare": "SEEN_SHARE"
     }})),
     responses(
-        (status = 201, description = "The learner was registered.", body = RegisterResult,
-            headers(("Idempotency-Replayed" = bool, description = "`true` if this is the stored answer to an earlier request.")), example = json!({
+        (status = 201, description = "The learner was registered.", body = RegisterResult, example = json!({
             "outcome": "REGISTERED", "lrsCode": "WSRC0005", "uln": "3000000258"
         })),
-        (status = 200, description = "LRS returned an undocumented code.", body = RegisterResult,
-            headers(("Idempotency-Replayed" = bool, description = "`true` if this is the stored answer to an earlier request.")), example = json!({
+        (status = 200, description = "LRS returned an undocumented code.", body = RegisterResult, example = json!({
             "outcome": "OTHER", "lrsCode": "WSRC0999"
         })),
         WriteProblems
     )
 )]
-#[post("/learners/register")]
 pub async fn register_learner(
+    state: State,
     caller: Caller<LearnersWrite>,
-    body: Body<RegisterLearner>,
     idempotency_key: IdempotencyKey,
-    lrs: Data<Lrs>,
+    body: Body<RegisterLearner>,
 ) -> Result<HttpResponse, Problem> {
-    let (context, Body { value: registration, digest }) = (caller.context().clone(), body);
+    let (lrs, context, Body { value: registration, digest }) = (state.lrs.clone(), caller.context().clone(), body);
     let work = async move |attempt: WorkAttempt| {
         if attempt.is_retry
             && let Some(found) = find_registered(&lrs, &context, &registration).await?
@@ -111,7 +111,7 @@ pub async fn register_learner(
             RegisterOutcome::Other => HttpResponse::Ok().json(result),
         })
     };
-    idempotency_key.run("registerLearner", &caller, digest, work).await
+    idempotency_key.run(&state, &caller, digest, work).await
 }
 
 /// Searches for the learner after a registration with an unknown outcome. Returns `None` if no learner matches.
@@ -134,6 +134,8 @@ async fn find_registered(lrs: &Lrs, context: &CallContext, registration: &Regist
     }
 }
 
+pub(crate) struct UpdateLearnerDocs;
+
 /// Update a learner
 ///
 /// Replaces a learner's whole record. It is not known whether LRS keeps or clears fields that a request omits. Therefore:
@@ -148,31 +150,25 @@ async fn find_registered(lrs: &Lrs, context: &CallContext, registration: &Regist
 /// The gateway sends the update to LRS once. If LRS's response is lost, the problem has `outcomeUnknown`: read the record to check, or repeat
 /// the request with the same `Idempotency-Key`. If the record then is as you sent it, the outcome is `UPDATED`, and `lrsCode` is the code
 /// with which LRS rejected the second update.
-#[utoipa::path(
-    operation_id = "updateLearner",
-    tag = "Learners",
-    security(("bearer" = ["learners:write"])),
-    params(IdempotencyKeyParameter),
-    request_body(content = UpdateLearner, example = json!({"uln": "3000000126", "versionNumber": 1, "learner": {
+#[utoipa::path(post, path = "", impl_for = UpdateLearnerDocs,
+    request_body(content_type = "application/json", example = json!({"uln": "3000000126", "versionNumber": 1, "learner": {
         "givenName": "Ana", "familyName": "O'Neill-Rees", "previousFamilyName": "O'Neill", "dateOfBirth": "2003-04-05",
         "gender": "FEMALE", "lastKnownPostCode": "ZZ99 9ZZ", "verificationType": "OTHER",
         "otherVerificationDescription": "Student card", "abilityToShare": "SEEN_SHARE"
     }})),
     responses(
         (status = 200, description = "The record is as you sent it, or LRS returned an undocumented code.", body = UpdateResult,
-            headers(("Idempotency-Replayed" = bool, description = "`true` if this is the stored answer to an earlier request.")),
             example = json!({"outcome": "UPDATED", "lrsCode": "WSRC0006"})),
         WriteProblems
     )
 )]
-#[post("/learners/update")]
 pub async fn update_learner(
+    state: State,
     caller: Caller<LearnersWrite>,
-    body: Body<UpdateLearner>,
     idempotency_key: IdempotencyKey,
-    lrs: Data<Lrs>,
+    body: Body<UpdateLearner>,
 ) -> Result<HttpResponse, Problem> {
-    let (context, Body { value: update, digest }) = (caller.context().clone(), body);
+    let (lrs, context, Body { value: update, digest }) = (state.lrs.clone(), caller.context().clone(), body);
     let work = async move |attempt: WorkAttempt| {
         let result = match lrs.call(&context, &update).await {
             Err(CallError { error: LrsError::Rejected(Rejection::StaleVersion, code), .. })
@@ -187,7 +183,7 @@ pub async fn update_learner(
         };
         Ok(HttpResponse::Ok().json(result))
     };
-    idempotency_key.run("updateLearner", &caller, digest, work).await
+    idempotency_key.run(&state, &caller, digest, work).await
 }
 
 /// Returns `true` if the record has the details of an update with an unknown outcome.

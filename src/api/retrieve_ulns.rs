@@ -1,58 +1,52 @@
 //! Looking up many ULNs.
 
-use actix_web::post;
-use actix_web::web::{Data, Json};
+use actix_web::web::Json;
 
 use crate::api::extract::Body;
+use crate::app::State;
 use crate::auth::Caller;
 use crate::auth::scope::LearnersRead;
 use crate::domain::{Date, Extensible, Gender, Personal, RetrieveUlns, Uln};
-use crate::lrs::Lrs;
 use crate::lrs::response_codes::LrsCode;
 use crate::lrs::services::learner::RetrievedUln;
 use crate::problem::Problem;
 use crate::problem::responses::ReadProblems;
-use crate::schema::answer;
+use crate::schema::Answer;
 
-answer! {
-    /// Records that LRS holds for the ULNs.
-    #[derive(Debug)]
-    pub struct RetrieveUlnsResult {
-        /// One entry for each ULN that LRS returned, in LRS's order.
-        pub learners: Vec<RetrievedLearner>,
-    }
+/// Records that LRS holds for the ULNs.
+#[derive(Debug, Answer)]
+pub struct RetrieveUlnsResult {
+    /// One entry for each ULN that LRS returned, in LRS's order.
+    pub learners: Vec<RetrievedLearner>,
 }
 
-answer! {
-    /// Record that LRS holds for a ULN.
-    #[derive(Debug)]
-    pub struct RetrievedLearner {
-        /// ULN. Absent if LRS returned only a code.
-        pub uln: Option<Extensible<Uln>>,
-        /// ULN of the master record, if the ULN was merged into another. Use this ULN from now on, and keep the other as its alias.
-        pub master_uln: Option<Extensible<Uln>>,
-        /// Code for this ULN, as returned by LRS. These codes are not public.
-        pub lrs_code: Option<LrsCode>,
-        /// Family name.
-        pub family_name: Option<Personal<String>>,
-        /// Given name.
-        pub given_name: Option<Personal<String>>,
-        /// Date of birth.
-        pub date_of_birth: Option<Extensible<Date>>,
-        /// Gender.
-        pub gender: Option<Extensible<Gender>>,
-    }
+/// Record that LRS holds for a ULN.
+#[derive(Debug, Answer)]
+pub struct RetrievedLearner {
+    /// ULN. Absent if LRS returned only a code.
+    pub uln: Option<Extensible<Uln>>,
+    /// ULN of the master record, if the ULN was merged into another. Use this ULN from now on, and keep the other as its alias.
+    pub master_uln: Option<Extensible<Uln>>,
+    /// Code for this ULN, as returned by LRS. These codes are not public.
+    pub lrs_code: Option<LrsCode>,
+    /// Family name.
+    pub family_name: Option<Personal<String>>,
+    /// Given name.
+    pub given_name: Option<Personal<String>>,
+    /// Date of birth.
+    pub date_of_birth: Option<Extensible<Date>>,
+    /// Gender.
+    pub gender: Option<Extensible<Gender>>,
 }
+
+pub(crate) struct RetrieveUlnsDocs;
 
 /// Look up many ULNs
 ///
 /// Returns the learner of each ULN, for up to 200 ULNs, and states which ULNs were merged into others. LRS publishes this operation but does
 /// not list it among those that it approves interfaces for, so LRS may refuse it to your organisation.
-#[utoipa::path(
-    operation_id = "retrieveUlns",
-    tag = "Learners",
-    security(("bearer" = ["learners:read"])),
-    request_body(content = RetrieveUlns, example = json!({"ulns": ["3000000126", "3000000258"]})),
+#[utoipa::path(post, path = "", impl_for = RetrieveUlnsDocs,
+    request_body(content_type = "application/json", example = json!({"ulns": ["3000000126", "3000000258"]})),
     responses(
         (status = 200, description = "Records that LRS holds for the ULNs.", body = RetrieveUlnsResult, example = json!({"learners": [{
             "uln": "3000000258", "masterUln": "3000000126", "familyName": "O'Neill", "givenName": "Ana", "dateOfBirth": "2003-04-05",
@@ -61,13 +55,12 @@ answer! {
         ReadProblems
     )
 )]
-#[post("/learners/retrieve-ulns")]
 pub async fn retrieve_ulns(
+    state: State,
     caller: Caller<LearnersRead>,
     body: Body<RetrieveUlns>,
-    lrs: Data<Lrs>,
 ) -> Result<Json<RetrieveUlnsResult>, Problem> {
-    let response = lrs.call(&caller, &body.value).await?;
+    let response = state.lrs.call(&caller, &body.value).await?;
     let learners = response.retrieved_ulns.map(|list| list.0.verified_uln).unwrap_or_default();
     Ok(Json(RetrieveUlnsResult { learners: learners.into_iter().map(RetrievedLearner::from).collect() }))
 }

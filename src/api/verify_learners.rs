@@ -1,82 +1,86 @@
 //! Verifying single learners.
 
-use actix_web::post;
-use actix_web::web::{Data, Json};
+use actix_web::web::Json;
 
 use crate::api::extract::Body;
-use crate::api::outcome::outcomes;
+use crate::api::outcome::Outcome as _;
+use crate::app::State;
 use crate::auth::Caller;
 use crate::auth::scope::LearnersVerify;
 use crate::domain::{Date, Extensible, Gender, Personal, Uln, VerifyLearner};
-use crate::lrs::Lrs;
 use crate::lrs::response_codes::LrsCode;
 use crate::lrs::services::learner::{FailureFlag, VerifiedLearner};
 use crate::problem::Problem;
 use crate::problem::responses::ReadProblems;
-use crate::schema::answer;
+use crate::schema::{Answer, CodeList};
 
-outcomes! {
-    /// Outcome of a verification (LRS-CONTRACT 3.3).
-    VerifyOutcome {
-        /// All values match the record.
-        Match = "MATCH" <- "WSVRC001",
-        /// All values match the record of a linked learner.
-        LinkedMatch = "LINKED_MATCH" <- "WSVRC002",
-        /// The names are similar to those in the record.
-        SimilarMatch = "SIMILAR_MATCH" <- "WSVRC003",
-        /// The names are similar to those in the record of a linked learner.
-        LinkedSimilarMatch = "LINKED_SIMILAR_MATCH" <- "WSVRC004",
-        /// The values do not match the record of the ULN.
-        NoMatch = "NO_MATCH" <- "WSVRC005",
-        /// No learner has the ULN.
-        UlnNotFound = "ULN_NOT_FOUND" <- "WSVRC006",
-    }
+/// Outcome of a verification.
+// LRS-CONTRACT 3.3.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, CodeList)]
+pub enum VerifyOutcome {
+    /// All values match the record.
+    #[code(lrs = "WSVRC001")]
+    Match,
+    /// All values match the record of a linked learner.
+    #[code(lrs = "WSVRC002")]
+    LinkedMatch,
+    /// The names are similar to those in the record.
+    #[code(lrs = "WSVRC003")]
+    SimilarMatch,
+    /// The names are similar to those in the record of a linked learner.
+    #[code(lrs = "WSVRC004")]
+    LinkedSimilarMatch,
+    /// The values do not match the record of the ULN.
+    #[code(lrs = "WSVRC005")]
+    NoMatch,
+    /// No learner has the ULN.
+    #[code(lrs = "WSVRC006")]
+    UlnNotFound,
+    /// An undocumented code. The answer states it in `lrsCode`.
+    #[code(other)]
+    Other,
 }
 
-answer! {
-    /// Result of a verification.
-    #[derive(Debug)]
-    pub struct VerifyResult {
-        /// Outcome. Only `MATCH` and `LINKED_MATCH` confirm that the ULN belongs to the learner.
-        pub outcome: VerifyOutcome,
-        /// Code of the outcome, as returned by LRS.
-        pub lrs_code: LrsCode,
-        /// Comparisons that failed.
-        pub failures: Vec<VerifyFailure>,
-        /// ULN that LRS verified.
-        pub searched_uln: Option<Extensible<Uln>>,
-        /// Family name that LRS compared.
-        pub searched_family_name: Option<Personal<String>>,
-        /// Given name that LRS compared.
-        pub searched_given_name: Option<Personal<String>>,
-        /// Date of birth that LRS compared.
-        pub searched_date_of_birth: Option<Extensible<Date>>,
-        /// Gender that LRS compared.
-        pub searched_gender: Option<Extensible<Gender>>,
-        /// ULN of the record. If the ULN was merged into another, the ULN of the master record.
-        pub uln: Option<Extensible<Uln>>,
-        /// Family name in the record.
-        pub family_name: Option<Personal<String>>,
-        /// Given name in the record.
-        pub given_name: Option<Personal<String>>,
-        /// Date of birth in the record.
-        pub date_of_birth: Option<Extensible<Date>>,
-        /// Gender in the record.
-        pub gender: Option<Extensible<Gender>>,
-    }
+/// Result of a verification.
+#[derive(Debug, Answer)]
+pub struct VerifyResult {
+    /// Outcome. Only `MATCH` and `LINKED_MATCH` confirm that the ULN belongs to the learner.
+    pub outcome: VerifyOutcome,
+    /// Code of the outcome, as returned by LRS.
+    pub lrs_code: LrsCode,
+    /// Comparisons that failed.
+    pub failures: Vec<VerifyFailure>,
+    /// ULN that LRS verified.
+    pub searched_uln: Option<Extensible<Uln>>,
+    /// Family name that LRS compared.
+    pub searched_family_name: Option<Personal<String>>,
+    /// Given name that LRS compared.
+    pub searched_given_name: Option<Personal<String>>,
+    /// Date of birth that LRS compared.
+    pub searched_date_of_birth: Option<Extensible<Date>>,
+    /// Gender that LRS compared.
+    pub searched_gender: Option<Extensible<Gender>>,
+    /// ULN of the record. If the ULN was merged into another, the ULN of the master record.
+    pub uln: Option<Extensible<Uln>>,
+    /// Family name in the record.
+    pub family_name: Option<Personal<String>>,
+    /// Given name in the record.
+    pub given_name: Option<Personal<String>>,
+    /// Date of birth in the record.
+    pub date_of_birth: Option<Extensible<Date>>,
+    /// Gender in the record.
+    pub gender: Option<Extensible<Gender>>,
 }
 
-answer! {
-    /// A comparison that failed.
-    #[derive(Debug)]
-    pub struct VerifyFailure {
-        /// Name of the comparison in LRS: `VRF1` to `VRF8`.
-        pub flag: Personal<String>,
-        /// Field of the request. Absent if the flag is undocumented.
-        pub field: Option<String>,
-        /// Field of the record that LRS compared it with. LRS also compares given names with family names, to detect swapped names.
-        pub compared_with: Option<String>,
-    }
+/// A comparison that failed.
+#[derive(Debug, Answer)]
+pub struct VerifyFailure {
+    /// Name of the comparison in LRS: `VRF1` to `VRF8`.
+    pub flag: Personal<String>,
+    /// Field of the request. Absent if the flag is undocumented.
+    pub field: Option<String>,
+    /// Field of the record that LRS compared it with. LRS also compares given names with family names, to detect swapped names.
+    pub compared_with: Option<String>,
 }
 
 /// The flags of failed comparisons, each with the field of the request and the field of the record (LRS-CONTRACT 3.3).
@@ -91,15 +95,14 @@ const FLAGS: [(&str, &str, &str); 8] = [
     ("VRF8", "gender", "gender"),
 ];
 
+pub(crate) struct VerifyLearnerDocs;
+
 /// Verify a learner
 ///
 /// Compares a learner's details with the register, and returns no other fields of the record. LRS compares date of birth and gender only if
 /// the request has them.
-#[utoipa::path(
-    operation_id = "verifyLearner",
-    tag = "Learners",
-    security(("bearer" = ["learners:verify"])),
-    request_body(content = VerifyLearner, example = json!({
+#[utoipa::path(post, path = "", impl_for = VerifyLearnerDocs,
+    request_body(content_type = "application/json", example = json!({
         "uln": "3000000126", "givenName": "Anna", "familyName": "O'Neill", "dateOfBirth": "2003-04-05"
     })),
     responses(
@@ -112,13 +115,12 @@ const FLAGS: [(&str, &str, &str); 8] = [
         ReadProblems
     )
 )]
-#[post("/learners/verify")]
 pub async fn verify_learner(
+    state: State,
     caller: Caller<LearnersVerify>,
     body: Body<VerifyLearner>,
-    lrs: Data<Lrs>,
 ) -> Result<Json<VerifyResult>, Problem> {
-    Ok(Json(lrs.call(&caller, &body.value).await?.verified_learner.0.into()))
+    Ok(Json(state.lrs.call(&caller, &body.value).await?.verified_learner.0.into()))
 }
 
 impl From<VerifiedLearner> for VerifyResult {

@@ -6,8 +6,6 @@ pub mod readiness;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::web::Data;
-
 use crate::app::gauges::Gauges;
 use crate::app::readiness::Readiness;
 use crate::auth::Verifier;
@@ -19,23 +17,26 @@ use crate::organisations::OrganisationRegistry;
 use crate::rate_limit::RateLimiter;
 use crate::storage::Storage;
 
-/// The services that extractors and handlers use, as a whole for the operations of health and metrics. Clones share them.
+/// What a handler gets of the application.
+pub type State = Arc<AppState>;
+
+/// The services that handlers use. Clones share them.
 #[derive(Debug, Clone)]
 pub struct AppState {
     /// Verifies bearer tokens.
-    pub verifier: Data<Verifier>,
+    pub verifier: Arc<Verifier>,
     /// The organisations that the gateway acts for.
-    pub registry: Data<OrganisationRegistry>,
+    pub registry: Arc<OrganisationRegistry>,
     /// Calls LRS.
-    pub lrs: Data<Lrs>,
+    pub lrs: Arc<Lrs>,
     /// Accepts and finds batches.
-    pub batches: Data<BatchService>,
+    pub batches: Arc<BatchService>,
     /// Rate limits of organisations and persons.
-    pub rate_limits: Data<RateLimiter>,
+    pub rate_limits: Arc<RateLimiter>,
     /// Idempotency keys and the answers stored for them.
-    pub idempotency: Data<IdempotencyStore>,
+    pub idempotency: Arc<IdempotencyStore>,
     /// Whether the gateway takes requests.
-    pub readiness: Data<Readiness>,
+    pub readiness: Arc<Readiness>,
     gauges: Arc<Gauges>,
 }
 
@@ -51,14 +52,14 @@ impl AppState {
     ) -> Self {
         let max_work_duration = max_request_duration(&lrs) + STORE_ALLOWANCE;
         Self {
-            idempotency: Data::new(IdempotencyStore::new(storage, max_work_duration)),
-            readiness: Data::default(),
+            idempotency: Arc::new(IdempotencyStore::new(storage, max_work_duration)),
+            readiness: Arc::default(),
             gauges: Arc::default(),
-            verifier: Data::new(verifier),
-            registry: Data::new(registry),
-            lrs: Data::new(lrs),
-            batches: Data::new(batches),
-            rate_limits: Data::new(rate_limits),
+            verifier: Arc::new(verifier),
+            registry: Arc::new(registry),
+            lrs: Arc::new(lrs),
+            batches: Arc::new(batches),
+            rate_limits: Arc::new(rate_limits),
         }
     }
 
@@ -83,7 +84,7 @@ impl AppState {
     /// Creates the worker that processes batches.
     pub fn batch_worker(&self) -> BatchWorker {
         let (batches, registry, lrs) = (self.batches.clone(), self.registry.clone(), self.lrs.clone());
-        BatchWorker::new(batches.into_inner(), registry.into_inner(), lrs.into_inner())
+        BatchWorker::new(batches, registry, lrs)
     }
 }
 

@@ -14,7 +14,7 @@ impl Algorithm {
 }
 
 impl Scalar for Algorithm {
-    const CONSTRAINTS: Constraints = Constraints::new("A signature algorithm.", "RS256");
+    const CONSTRAINTS: Constraints = Constraints::new("`RS256`, `PS256`, `ES256`, `EdDSA`, `HS256`", "RS256");
 
     fn parse(text: &str) -> Result<Self, InvalidValue> {
         Ok(Self(match text {

@@ -6,10 +6,8 @@ use std::sync::Arc;
 
 use actix_web::dev::Payload;
 use actix_web::http::header::AUTHORIZATION;
-use actix_web::web::Data;
-use actix_web::{FromRequest, HttpMessage as _, HttpRequest};
+use actix_web::{HttpMessage as _, HttpRequest};
 
-use crate::auth::auth_gate::{ExtractFuture, close_gate, defer_body};
 use crate::auth::error::{InvalidToken, TokenError};
 use crate::auth::rate_limit_class::{RateLimitClass, Standard};
 use crate::auth::scope::Scope;
@@ -19,17 +17,29 @@ use crate::observability::metrics;
 use crate::organisations::{CallContext, CallOrigin, OrganisationRegistry};
 use crate::problem::{Code, Problem};
 use crate::rate_limit::{ExceededLimit, RateLimitKey, RateLimiter};
-use crate::schema::Scalar as _;
+use crate::schema::{CodeList as _, Scalar as _};
 
 /// An authenticated person of an organisation. The token has scope `S`, the organisation has the product of that scope, and the call has
 /// been counted in rate-limit class `C`.
-///
-/// It must be the first argument of a handler: the other extractors wait for it.
 #[derive(Debug)]
 pub struct Caller<S, C = Standard> {
     context: CallContext,
     requirements: PhantomData<fn() -> (S, C)>,
 }
+
+/// A request of an operation, as it arrived.
+pub struct IncomingRequest {
+    /// The operation.
+    pub operation_id: &'static str,
+    /// Path, query and headers.
+    pub head: HttpRequest,
+    /// The body, of which nothing has been read.
+    pub payload: Payload,
+}
+
+/// A request whose caller is authenticated and counted. Only [`Caller::admit`] creates one, and a handler's inputs are read from nothing
+/// else: unauthenticated callers learn nothing about their paths, headers and bodies, and the gateway reads no body for them.
+pub struct AdmittedRequest(IncomingRequest);
 
 impl<S, C> Caller<S, C> {
     /// Returns the organisation and the person.
@@ -46,21 +56,38 @@ impl<S, C> Deref for Caller<S, C> {
     }
 }
 
-impl<S: Scope, C: RateLimitClass> FromRequest for Caller<S, C> {
-    type Error = Problem;
-    type Future = ExtractFuture<Self>;
+impl<S: Scope, C: RateLimitClass> Caller<S, C> {
+    /// Authenticates the caller of a request, and then counts the call.
+    ///
+    /// # Errors
+    /// Returns a problem if the token is missing or invalid, if the token, its organisation or its person lacks what the operation
+    /// requires, or if a rate limit is used up.
+    pub async fn admit(
+        request: IncomingRequest,
+        verifier: &Verifier,
+        registry: &OrganisationRegistry,
+        rate_limits: &RateLimiter,
+    ) -> Result<(Self, AdmittedRequest), Problem> {
+        let context = authenticate::<S>(&request.head, verifier, registry).await?;
+        count::<C>(&request.head, &context, rate_limits).await?;
+        Ok((Self { context, requirements: PhantomData }, AdmittedRequest(request)))
+    }
+}
 
-    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let request = request.clone();
-        let gate = close_gate(&request);
-        defer_body(&request, payload);
-        Box::pin(async move {
-            let context = authenticate::<S>(&request).await?;
-            count::<C>(&request, &context).await?;
-            // The receivers may be gone already.
-            let _ = gate.send(());
-            Ok(Self { context, requirements: PhantomData })
-        })
+impl AdmittedRequest {
+    /// Returns the operation.
+    pub const fn operation_id(&self) -> &'static str {
+        self.0.operation_id
+    }
+
+    /// Returns the path, the query and the headers.
+    pub const fn head(&self) -> &HttpRequest {
+        &self.0.head
+    }
+
+    /// Returns the body.
+    pub fn into_payload(self) -> Payload {
+        self.0.payload
     }
 }
 
@@ -78,10 +105,11 @@ pub struct RateLimitHeaders {
 }
 
 /// Verifies the token and its scope, and finds the organisation and the person that it names. The organisation must have the product.
-async fn authenticate<S: Scope>(request: &HttpRequest) -> Result<CallContext, Problem> {
-    let (Some(verifier), Some(registry)) = (request.app_data::<Data<Verifier>>(), request.app_data::<Data<OrganisationRegistry>>()) else {
-        return Err(Problem::new(Code::InternalError).cause("server started without token verifier or organisation registry"));
-    };
+async fn authenticate<S: Scope>(
+    request: &HttpRequest,
+    verifier: &Verifier,
+    registry: &OrganisationRegistry,
+) -> Result<CallContext, Problem> {
     let (claims, issuer) = verifier.verify(bearer_token(request)?).await.map_err(|error| match error {
         TokenError::Invalid(invalid) => invalid_token(invalid),
         TokenError::KeysUnavailable => Problem::new(Code::IssuerUnavailable).retry_soon(),
@@ -103,7 +131,7 @@ async fn authenticate<S: Scope>(request: &HttpRequest) -> Result<CallContext, Pr
     if let Some((_, product)) = S::REQUIRED
         && !organisation.has_product(product)
     {
-        let (name, advice) = (product.name(), Code::ProductNotEnabled.entry().advice);
+        let (name, advice) = (product.word(), Code::ProductNotEnabled.entry().advice);
         let detail = format!("Organisation {ukprn} does not have the product {name}. {advice}");
         return Err(Problem::new(Code::ProductNotEnabled).detail(detail));
     }
@@ -124,17 +152,14 @@ async fn authenticate<S: Scope>(request: &HttpRequest) -> Result<CallContext, Pr
 }
 
 /// Counts the call if every rate limit of its organisation and person allows it.
-async fn count<C: RateLimitClass>(request: &HttpRequest, context: &CallContext) -> Result<(), Problem> {
-    let Some(limiter) = request.app_data::<Data<RateLimiter>>() else {
-        return Err(Problem::new(Code::InternalError).cause("server started without rate limiter"));
-    };
+async fn count<C: RateLimitClass>(request: &HttpRequest, context: &CallContext, rate_limits: &RateLimiter) -> Result<(), Problem> {
     let key = RateLimitKey {
         organisation: context.organisation.ukprn().as_str(),
         issuer: &context.origin.issuer,
         user: context.user.as_str(),
         is_search: C::IS_SEARCH,
     };
-    let decision = limiter.count(key, context.organisation.rate_overrides()).await;
+    let decision = rate_limits.count(key, context.organisation.rate_overrides()).await;
     request.extensions_mut().insert(RateLimitHeaders { policy: decision.policy_header(), limit: decision.header() });
     let Some(ExceededLimit { name, retry_after_seconds }) = decision.exceeded else { return Ok(()) };
     metrics::record_rate_limited(name);

@@ -42,6 +42,12 @@ pub struct JwksSettings {
 }
 
 impl JwksSettings {
+    /// Default for the maximum time between two periodic fetches.
+    pub const REFRESH_INTERVAL: Duration = Duration::from_secs(300);
+
+    /// Default for the minimum time after a fetch before an unknown key causes another one.
+    pub const COOLDOWN: Duration = Duration::from_secs(10);
+
     /// Default for the maximum duration of a fetch, including connecting.
     pub const TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -49,8 +55,8 @@ impl JwksSettings {
     pub const fn for_url(url: Url) -> Self {
         Self {
             url,
-            refresh_interval: Duration::from_secs(300),
-            cooldown: Duration::from_secs(10),
+            refresh_interval: Self::REFRESH_INTERVAL,
+            cooldown: Self::COOLDOWN,
             timeout: Self::TIMEOUT,
             max_wait: Duration::from_secs(3),
         }

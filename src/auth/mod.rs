@@ -5,10 +5,10 @@
 //! organisation, the person and the scopes.
 //!
 //! A handler with the argument `Caller<S, C>` runs only if the token has [`scope`] `S` and the organisation has the product of that scope.
-//! The call counts against the limits of [`rate_limit_class`] `C`. Other arguments wait behind the [`auth_gate`].
+//! The call counts against the limits of [`rate_limit_class`] `C`. Other arguments are read from an [`AdmittedRequest`], which exists only
+//! after that.
 
 mod algorithm;
-mod auth_gate;
 mod caller;
 mod claims;
 mod dev_token;
@@ -23,8 +23,7 @@ mod token_cache;
 mod verifier;
 
 pub use algorithm::Algorithm;
-pub use auth_gate::{ExtractFuture, after_authentication, authenticated};
-pub use caller::{Caller, RateLimitHeaders, RequestId};
+pub use caller::{AdmittedRequest, Caller, IncomingRequest, RateLimitHeaders, RequestId};
 pub use claims::{ClaimNames, Claims};
 pub use dev_token::sign_token;
 pub use error::{InvalidToken, TokenError};

@@ -12,11 +12,11 @@ use crate::batches::result_matching::RecordResult;
 use crate::domain::{Extensible, LrsTime};
 use crate::lrs::concurrency_limit::ConcurrencyPermit;
 use crate::lrs::response_codes::LrsCode;
-use crate::lrs::soap::xml_mapping::XmlRecord;
 use crate::lrs::{CallError, Lrs, Operation, Service};
 use crate::organisations::CallContext;
 use crate::schema::deserialize::FromDocument;
 use crate::schema::openapi::PropertySchema;
+use crate::xml::XmlRecord;
 
 /// A kind of batch: how its records are sent to LRS, and what LRS's responses mean.
 pub trait BatchKind: 'static {

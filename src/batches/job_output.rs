@@ -4,9 +4,8 @@ use crate::batches::batch_kind::BatchKind;
 use crate::batches::error::BatchError;
 use crate::batches::model::{Batch, BatchId, BlobName};
 use crate::batches::service::BatchService;
-use crate::lrs::soap::read::{XmlReader, decode};
-use crate::lrs::soap::write::XmlWriter;
-use crate::lrs::soap::xml_mapping::XmlRecord as _;
+use crate::lrs::soap::{read_body, write_envelope};
+use crate::xml::{XmlRecord as _, decode};
 
 impl BatchService {
     /// Returns LRS's last response to a poll of a part; `None` if there is none.
@@ -25,7 +24,7 @@ impl BatchService {
         number: u32,
         output: &K::Output,
     ) -> Result<(BlobName, Vec<u8>), BatchError> {
-        let xml = XmlWriter::envelope(|writer| writer.element("Output", "xmlns:a=\"urn:lrs-gateway:kept\"", |writer| output.write(writer)));
+        let xml = write_envelope(|writer| writer.element("Output", "xmlns:a=\"urn:lrs-gateway:kept\"", |writer| output.write(writer)));
         let xml = xml.map_err(|_| BatchError::Malformed("LRS response"))?;
         Ok(self.cipher.encrypt(id, BlobName::JobOutput(number), xml.as_bytes())?)
     }
@@ -33,9 +32,6 @@ impl BatchService {
 
 /// Parses a stored response.
 pub(super) fn parse_output<K: BatchKind>(xml: &[u8]) -> Result<K::Output, BatchError> {
-    let parse = || {
-        let mut reader = XmlReader::new(decode(xml)?)?;
-        reader.soap_body(|reader, _| K::Output::read(reader))
-    };
+    let parse = || read_body(decode(xml)?, |reader, _| K::Output::read(reader));
     parse().map_err(|_| BatchError::Malformed("LRS response"))
 }

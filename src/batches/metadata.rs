@@ -3,27 +3,26 @@
 use crate::batches::model::BatchId;
 use crate::domain::{EmailAddress, JobType, SubmissionType, UserName};
 use crate::organisations::{CallContext, CallOrigin, PartReference};
-use crate::schema::stored_request;
+use crate::schema::Request;
 
-stored_request! {
-    /// Metadata of a batch, stored encrypted until the batch is deleted.
-    #[derive(Debug, Clone)]
-    pub struct BatchMetadata {
-        /// The user who submitted the batch. Every call to LRS names this user, except calls about a part that another user resubmitted.
-        pub user: UserName,
-        /// Job type of a registration batch.
-        pub job_type: Option<JobType>,
-        /// Address that LRS notifies when the job is done.
-        pub notify_email: Option<EmailAddress>,
-        /// Whether achievements are final.
-        pub submission_type: Option<SubmissionType>,
-        /// Id of the request that submitted the batch.
-        pub request_id: Option<String>,
-        /// Issuer of the caller's token.
-        pub issuer: Option<String>,
-        /// The calling program.
-        pub client: Option<String>,
-    }
+/// Metadata of a batch, stored encrypted until the batch is deleted.
+#[derive(Debug, Clone, Request)]
+#[request(stored)]
+pub struct BatchMetadata {
+    /// The user who submitted the batch. Every call to LRS names this user, except calls about a part that another user resubmitted.
+    pub user: UserName,
+    /// Job type of a registration batch.
+    pub job_type: Option<JobType>,
+    /// Address that LRS notifies when the job is done.
+    pub notify_email: Option<EmailAddress>,
+    /// Whether achievements are final.
+    pub submission_type: Option<SubmissionType>,
+    /// Id of the request that submitted the batch.
+    pub request_id: Option<String>,
+    /// Issuer of the caller's token.
+    pub issuer: Option<String>,
+    /// The calling program.
+    pub client: Option<String>,
 }
 
 impl BatchMetadata {

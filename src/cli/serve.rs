@@ -2,11 +2,11 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
 use actix_web::rt::spawn;
-use actix_web::web::Data;
 
 use crate::app::AppState;
 use crate::app::readiness::Readiness;
@@ -47,7 +47,7 @@ async fn serve(parts: GatewayParts) -> CommandResult {
     let state = AppState::new(parts.verifier, parts.registry, lrs, parts.batches, parts.rate_limits, &parts.storage);
     verify_store(&state).await?;
     let worker = state.batch_worker();
-    spawn(parts.organisation_watcher.watch(state.registry.clone().into_inner()));
+    spawn(parts.organisation_watcher.watch(state.registry.clone()));
     state.verifier.refresh_keys_periodically();
     let tls = parts.tls.as_ref().map(ServerCertificate::server_config).transpose().map_err(|error| vec![error])?;
     if let Some(certificate) = parts.tls {
@@ -102,7 +102,7 @@ fn bind_error(address: SocketAddr, error: &std::io::Error) -> Vec<String> {
 
 /// The parts of the gateway that take part in a graceful shutdown.
 struct GracefulShutdown {
-    readiness: Data<Readiness>,
+    readiness: Arc<Readiness>,
     /// Time after the shutdown request in which the gateway still takes requests, but is no longer ready.
     drain: Duration,
     worker: WorkerHandle,

@@ -1,212 +1,354 @@
-//! Sections and settings of the configuration file. README.md describes each setting.
+//! Sections and settings of the configuration file. Doc comments of fields are their meanings in docs/SETTINGS.md.
 
-use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use toml::{Table, Value};
 
-use crate::auth::{Algorithm, ClaimNames};
+use crate::auth::{Algorithm, ClaimNames, JwksSettings};
 use crate::batches::BatchSettings;
+use crate::config::validate;
 use crate::lrs::concurrency_limit::ConcurrencySettings;
 use crate::lrs::http_client::TlsBackend;
 use crate::lrs::maintenance::WindowBoundary;
 use crate::lrs::services::external::AchievementCodes;
 use crate::lrs::{CircuitBreakerSettings, DEFAULT_BATCH_TIMEOUT, DEFAULT_MAX_RESPONSE_BYTES, DEFAULT_MAX_RETRIES, DEFAULT_TIMEOUT, Vendor};
 use crate::rate_limit::Rates;
-use crate::schema::{Constraints, InvalidValue, Scalar, input};
+use crate::schema::{CodeList, Scalar as _, Settings};
 use crate::server::connection_limits::ConnectionLimits;
 use crate::server::cors::Origin;
 
-/// Sections that may be absent. An absent section is an empty one: each of its settings has its default.
-pub const OPTIONAL_SECTIONS: [&str; 7] = ["server", "auth", "lrs", "store", "batches", "limits", "audit"];
-
-input! {
-    /// The whole file.
-    #[derive(Debug)]
-    pub struct ConfigFile {
-        pub server: ServerSection,
-        pub auth: AuthSection,
-        pub lrs: LrsSection,
-        pub store: StoreSection,
-        pub batches: BatchesSection,
-        pub limits: LimitsSection,
-        pub audit: AuditSection,
-        pub organisations: OrganisationsSection,
-    }
+/// The whole file.
+#[derive(Debug, Settings)]
+#[setting(page)]
+pub struct ConfigFile {
+    /// The API, and the admin listener for operators.
+    pub server: ServerSection,
+    /// Bearer tokens ([AUTHENTICATION.md](AUTHENTICATION.md)).
+    pub auth: AuthSection,
+    /// The connection to LRS, and the limits of calls.
+    pub lrs: LrsSection,
+    /// Storage of batches, rate limits and idempotency keys: Redis, or the memory of the process ([BATCHES.md](BATCHES.md#storage)).
+    pub store: StoreSection,
+    /// Limits and intervals of batches ([BATCHES.md](BATCHES.md)).
+    pub batches: BatchesSection,
+    /// Rate limits. A rate limit has two numbers: sustained calls per minute, and calls at once after a pause (burst).
+    pub limits: LimitsSection,
+    /// The [audit trail](AUDIT.md).
+    pub audit: AuditSection,
+    /// The organisations, whose [files](#an-organisations-file) have settings of their own.
+    pub organisations: OrganisationsSection,
 }
 
-input! {
-    /// `[server]`: the API and the admin listener.
-    #[derive(Debug)]
-    pub struct ServerSection {
-        pub listen: SocketAddr = SocketAddr::from(([127, 0, 0, 1], 8080)),
-        pub admin_listen: SocketAddr = SocketAddr::from(([127, 0, 0, 1], 9090)),
-        pub workers: Option<usize>,
-        pub drain_seconds: u64 = 5,
-        pub max_connections: usize = ConnectionLimits::default().max_connections,
-        pub cors_origins: Vec<Origin> = Vec::new(),
-        pub tls: Option<TlsSection>,
-    }
+/// `[server]`
+#[derive(Debug, Settings)]
+#[setting(page, validate = validate::listeners(listen, admin_listen))]
+pub struct ServerSection {
+    /// Address of the API.
+    #[setting(default = SocketAddr::from(([127, 0, 0, 1], 8080)))]
+    pub listen: SocketAddr,
+    /// Address of the admin listener: [`/metrics`](METRICS.md), `/health/live` and `/health/ready`. The API has the two health paths too. Must
+    /// not be the address of `listen`.
+    #[setting(default = SocketAddr::from(([127, 0, 0, 1], 9090)))]
+    pub admin_listen: SocketAddr,
+    /// Time after SIGTERM in which the gateway reports that it is not ready, but still serves requests.
+    #[setting(default = 5, range = ..=600)]
+    pub drain_seconds: u64,
+    /// Threads that serve the API.
+    #[setting(default = available_cores(), shown_default = "number of cores", range = 1..)]
+    pub workers: usize,
+    /// Maximum number of connections to the API. Further connections wait. Each one takes two file descriptors.
+    #[setting(default = ConnectionLimits::default().max_connections, range = 1..)]
+    pub max_connections: usize,
+    /// Origins whose web pages may call the API from a browser, such as `["https://mis.example"]`.
+    #[setting(default = Vec::new())]
+    pub cors_origins: Vec<Origin>,
+    /// The API's certificate. With it the API uses TLS 1.2 or newer, without it plain HTTP. Renewed files need no restart
+    /// ([SERVER.md](SERVER.md)).
+    pub tls: Option<TlsSection>,
 }
 
-input! {
-    /// `server.tls`: the server's own certificate.
-    #[derive(Debug)]
-    pub struct TlsSection {
-        pub certificate_file: PathBuf,
-        pub key_file: PathBuf,
-    }
+/// `[server.tls]`
+#[derive(Debug, Settings)]
+#[setting(page)]
+pub struct TlsSection {
+    /// PEM file with the certificate, followed by its issuers.
+    pub certificate_file: PathBuf,
+    /// PEM file with the certificate's key.
+    pub key_file: PathBuf,
 }
 
-input! {
-    /// `[auth]`: bearer tokens.
-    #[derive(Debug)]
-    pub struct AuthSection {
-        pub issuers: Vec<IssuerSection> = Vec::new(),
-    }
+/// `[auth]`
+#[derive(Debug, Settings)]
+#[setting(page)]
+pub struct AuthSection {
+    /// Token issuers, at least one. Each has exactly one of `jwks_url`, `public_key_file` and `hmac_secret_file`.
+    #[setting(default = Vec::new())]
+    pub issuers: Vec<IssuerSection>,
 }
 
-input! {
-    /// `[[auth.issuers]]`: one token issuer.
-    #[derive(Debug)]
-    pub struct IssuerSection {
-        pub issuer: String,
-        pub audience: String,
-        pub algorithms: Vec<Algorithm> = Vec::new(),
-        pub jwks_url: Option<String>,
-        pub jwks_ca_certificate_file: Option<PathBuf>,
-        pub jwks_refresh_seconds: Option<u64>,
-        pub jwks_cooldown_seconds: Option<u64>,
-        pub public_key_file: Option<PathBuf>,
-        pub hmac_secret_file: Option<PathBuf>,
-        pub organisation_claim: String = ClaimNames::default().organisation,
-        pub user_claim: String = ClaimNames::default().user,
-        pub scope_claim: String = ClaimNames::default().scope,
-    }
+/// `[[auth.issuers]]`
+#[derive(Debug, Settings)]
+#[setting(page)]
+pub struct IssuerSection {
+    /// Accepted `iss` of tokens. Each issuer has its own.
+    pub issuer: String,
+    /// Required `aud` of tokens.
+    pub audience: String,
+    /// Accepted algorithms. With `hmac_secret_file` always `HS256`, which is not allowed otherwise.
+    #[setting(default = Vec::new(), shown_default = "required with `jwks_url` and `public_key_file`")]
+    pub algorithms: Vec<Algorithm>,
+    /// Address of the issuer's key set (JWKS): `https`, or `http` on this machine.
+    pub jwks_url: Option<String>,
+    /// PEM file of the authorities to trust for `jwks_url` instead.
+    #[setting(shown_default = "public authorities")]
+    pub jwks_ca_certificate_file: Option<PathBuf>,
+    /// Interval at which the keys are fetched. A key stays in use for this long after its issuer has withdrawn it.
+    #[setting(shown_default = format!("`{}`", JwksSettings::REFRESH_INTERVAL.as_secs()), range = 1..=24 * 60 * 60)]
+    pub jwks_refresh_seconds: Option<u64>,
+    /// Minimum interval between two fetches when a token has an unknown key. Tokens with a new key are rejected for up to this long.
+    #[setting(shown_default = format!("`{}`", JwksSettings::COOLDOWN.as_secs()), range = 1..=60 * 60)]
+    pub jwks_cooldown_seconds: Option<u64>,
+    /// PEM file with the issuer's public key.
+    pub public_key_file: Option<PathBuf>,
+    /// File with a shared secret of at least 32 bytes.
+    pub hmac_secret_file: Option<PathBuf>,
+    /// Claim with the organisation's UKPRN. Dots separate the names of nested objects.
+    #[setting(default = ClaimNames::default().organisation)]
+    pub organisation_claim: String,
+    /// Claim with the person's user name, 1 to 35 characters. The gateway sends it to LRS.
+    #[setting(default = ClaimNames::default().user)]
+    pub user_claim: String,
+    /// Claim with the scopes: a text or a list.
+    #[setting(default = ClaimNames::default().scope)]
+    pub scope_claim: String,
 }
 
-input! {
-    /// `[lrs]`: the connection to LRS.
-    #[derive(Debug)]
-    pub struct LrsSection {
-        pub environment: Environment = Environment::Compatibility,
-        pub base_url: Option<String>,
-        pub allow_plain_http: bool = false,
-        pub ca_certificate_file: Option<PathBuf>,
-        pub tls_backend: TlsBackend = TlsBackend::default(),
-        pub connect_timeout_seconds: u64 = 5,
-        pub timeout_seconds: u64 = DEFAULT_TIMEOUT.as_secs(),
-        pub batch_timeout_seconds: u64 = DEFAULT_BATCH_TIMEOUT.as_secs(),
-        pub max_response_bytes: usize = DEFAULT_MAX_RESPONSE_BYTES,
-        pub vendor_id: i32 = Vendor::default().id,
-        pub user_type: String = Vendor::default().user_type,
-        pub language: String = Vendor::default().language,
-        pub achievements: Option<AchievementsSection>,
-        pub max_concurrent_calls: usize = ConcurrencySettings::default().max_concurrent_calls,
-        pub max_concurrent_calls_per_organisation: usize = ConcurrencySettings::default().max_concurrent_calls_per_organisation,
-        pub queue_capacity: usize = ConcurrencySettings::default().queue_capacity,
-        pub queue_timeout_ms: u64 = milliseconds(ConcurrencySettings::default().queue_timeout),
-        pub max_retries: u32 = DEFAULT_MAX_RETRIES,
-        pub circuit_breaker: Option<CircuitBreakerSection>,
-        pub maintenance: Vec<MaintenanceSection> = Vec::new(),
-    }
+/// `[lrs]`
+#[derive(Debug, Settings)]
+#[setting(page)]
+pub struct LrsSection {
+    /// The LRS to call: `live`, `compatibility` (LRS's test system), or `custom`: the one at `base_url`, such as a simulator.
+    #[setting(default = Environment::Compatibility)]
+    pub environment: Environment,
+    /// Base address of the services. Required with the environment `custom`, and allowed only there. `https`, or `http` on this machine.
+    pub base_url: Option<String>,
+    /// Allows `http` to other machines. For simulators only.
+    #[setting(default = false)]
+    pub allow_plain_http: bool,
+    /// PEM file of the authorities to trust for LRS instead.
+    #[setting(shown_default = "public authorities")]
+    pub ca_certificate_file: Option<PathBuf>,
+    /// `native`: the system's TLS, for an LRS that requests certificates by renegotiation ([TLS.md](TLS.md)). Needs a program built with
+    /// `--features native-tls`.
+    #[setting(default = TlsBackend::default())]
+    pub tls_backend: TlsBackend,
+    /// Timeout for connecting to LRS.
+    #[setting(default = 5, range = 1..=600)]
+    pub connect_timeout_seconds: u64,
+    /// Timeout of a single call, including its time in the queue and its retries.
+    #[setting(default = DEFAULT_TIMEOUT.as_secs(), range = 1..=600)]
+    pub timeout_seconds: u64,
+    /// Timeout of a call that carries a batch.
+    #[setting(default = DEFAULT_BATCH_TIMEOUT.as_secs(), range = 1..=60 * 60)]
+    pub batch_timeout_seconds: u64,
+    /// Maximum size of a response from LRS.
+    #[setting(default = DEFAULT_MAX_RESPONSE_BYTES, range = 1..)]
+    pub max_response_bytes: usize,
+    /// Vendor number that is sent with learning-event calls ([LRS contract, 4.4](LRS-CONTRACT.md#44-vendor-user-type-and-language)). LRS issues
+    /// it.
+    #[setting(default = Vendor::default().id)]
+    pub vendor_id: i32,
+    /// User type that is sent with learning-event calls.
+    #[setting(default = Vendor::default().user_type)]
+    pub user_type: String,
+    /// Language that is sent with learning-event calls.
+    #[setting(default = Vendor::default().language)]
+    pub language: String,
+    /// LRS's codes for achievement batches. They are not public: ask LRS.
+    pub achievements: AchievementsSection,
+    /// Maximum number of concurrent calls to LRS of this process. Batches leave the last one to single calls.
+    #[setting(default = ConcurrencySettings::default().max_concurrent_calls, range = 1..)]
+    pub max_concurrent_calls: usize,
+    /// The same limit for each organisation. Batches leave the last one of these to single calls too.
+    #[setting(default = ConcurrencySettings::default().max_concurrent_calls_per_organisation, range = 1..)]
+    pub max_concurrent_calls_per_organisation: usize,
+    /// Maximum number of queued calls, counted separately for single calls and for calls with batches. Further single calls are answered 503
+    /// `lrs_queue_full`.
+    #[setting(default = ConcurrencySettings::default().queue_capacity)]
+    pub queue_capacity: usize,
+    /// Maximum queue time of a single call, in milliseconds. After it the call is answered 503 `lrs_queue_full`.
+    #[setting(default = milliseconds(ConcurrencySettings::default().queue_timeout))]
+    pub queue_timeout_ms: u64,
+    /// Maximum number of retries of a read-only call after a connection failure.
+    #[setting(default = DEFAULT_MAX_RETRIES)]
+    pub max_retries: u32,
+    /// The circuit breaker of each LRS service.
+    pub circuit_breaker: CircuitBreakerSection,
+    /// Announced maintenance of LRS. Calls are answered 503 `lrs_maintenance`, batches wait.
+    #[setting(default = Vec::new())]
+    pub maintenance: Vec<MaintenanceSection>,
 }
 
-input! {
-    /// `[lrs.circuit_breaker]`: the circuit breaker of each LRS service.
-    #[derive(Debug)]
-    pub struct CircuitBreakerSection {
-        pub failure_threshold: usize = CircuitBreakerSettings::default().failure_threshold,
-        pub probe_interval_ms: u64 = milliseconds(CircuitBreakerSettings::default().probe_interval),
-    }
+/// `[lrs.circuit_breaker]`
+#[derive(Debug, Settings)]
+#[setting(page)]
+pub struct CircuitBreakerSection {
+    /// Consecutive failures that open the circuit breaker of an LRS service.
+    #[setting(default = CircuitBreakerSettings::default().failure_threshold, range = 1..)]
+    pub failure_threshold: usize,
+    /// Time between the probes while the circuit breaker is open, in milliseconds.
+    #[setting(default = milliseconds(CircuitBreakerSettings::default().probe_interval), range = 1..)]
+    pub probe_interval_ms: u64,
 }
 
-input! {
-    /// `[[lrs.maintenance]]`: one announced maintenance window.
-    #[derive(Debug)]
-    pub struct MaintenanceSection {
-        pub starts_at: WindowBoundary,
-        pub ends_at: WindowBoundary,
-        pub note: Option<String>,
-    }
+/// `[[lrs.maintenance]]`
+#[derive(Debug, Settings)]
+#[setting(page, validate = validate::window(starts_at, ends_at))]
+pub struct MaintenanceSection {
+    /// Start of the maintenance.
+    pub starts_at: WindowBoundary,
+    /// End of the maintenance, after its start.
+    pub ends_at: WindowBoundary,
+    /// Note for callers.
+    pub note: Option<String>,
 }
 
-input! {
-    /// `[lrs.achievements]`: LRS's codes for achievement batches. LRS does not publish them.
-    #[derive(Debug)]
-    pub struct AchievementsSection {
-        pub create_action: i32 = AchievementCodes::default().actions[0],
-        pub update_action: i32 = AchievementCodes::default().actions[1],
-        pub withdraw_action: i32 = AchievementCodes::default().actions[2],
-        pub reinstate_action: i32 = AchievementCodes::default().actions[3],
-        pub final_type: String = AchievementCodes::default().submission_types[0].clone(),
-        pub provisional_type: String = AchievementCodes::default().submission_types[1].clone(),
-    }
+/// `[lrs.achievements]`
+#[derive(Debug, Settings)]
+#[setting(page)]
+#[setting(validate = validate::action_numbers(create_action, update_action, withdraw_action, reinstate_action))]
+#[setting(validate = validate::submission_types(final_type, provisional_type))]
+pub struct AchievementsSection {
+    /// LRS's number of the action that creates an achievement. Each action needs a number of its own.
+    #[setting(default = AchievementCodes::default().actions[0])]
+    pub create_action: i32,
+    /// LRS's number of the action that updates an achievement.
+    #[setting(default = AchievementCodes::default().actions[1])]
+    pub update_action: i32,
+    /// LRS's number of the action that withdraws an achievement.
+    #[setting(default = AchievementCodes::default().actions[2])]
+    pub withdraw_action: i32,
+    /// LRS's number of the action that reinstates an achievement.
+    #[setting(default = AchievementCodes::default().actions[3])]
+    pub reinstate_action: i32,
+    /// LRS's word for final submissions.
+    #[setting(default = AchievementCodes::default().submission_types[0].clone())]
+    pub final_type: String,
+    /// LRS's word for provisional submissions, which is another word.
+    #[setting(default = AchievementCodes::default().submission_types[1].clone())]
+    pub provisional_type: String,
 }
 
-input! {
-    /// `[store]`: Redis and its encryption. Without Redis, the store is in memory.
-    #[derive(Debug)]
-    pub struct StoreSection {
-        pub redis_url: Option<String>,
-        pub redis_ca_certificate_file: Option<PathBuf>,
-        pub key_prefix: String = "lrs-gateway".to_owned(),
-        pub encryption_key_file: Option<PathBuf>,
-    }
+/// `[store]`
+#[derive(Debug, Settings)]
+#[setting(page)]
+pub struct StoreSection {
+    /// Address of Redis: `redis://`, `redis-sentinel://`, `redis-cluster://`; with TLS `rediss://`, `rediss-sentinel://`,
+    /// `rediss-cluster://`.
+    #[setting(shown_default = "in memory")]
+    pub redis_url: Option<String>,
+    /// PEM file of the authorities to trust for Redis instead.
+    #[setting(shown_default = "public authorities")]
+    pub redis_ca_certificate_file: Option<PathBuf>,
+    /// Prefix of all keys in Redis: letters, digits, and `-`, `_`, `:`, `.`.
+    #[setting(default = "lrs-gateway".to_owned())]
+    pub key_prefix: String,
+    /// File with the keys that encrypt learners' data, one per line. The first key encrypts, every key decrypts.
+    #[setting(shown_default = "required with Redis")]
+    pub encryption_key_file: Option<PathBuf>,
 }
 
-input! {
-    /// `[batches]`: limits and times of batches.
-    #[derive(Debug)]
-    pub struct BatchesSection {
-        pub max_learners: usize = BatchSettings::default().max_learners,
-        pub max_achievements: usize = BatchSettings::default().max_achievements,
-        pub tracking_timeout_seconds: u64 = BatchSettings::default().tracking_timeout.as_secs(),
-        pub retention_seconds: u64 = BatchSettings::default().retention.as_secs(),
-        pub initial_poll_interval_seconds: u64 = BatchSettings::default().initial_poll_interval.as_secs(),
-        pub max_poll_interval_seconds: u64 = BatchSettings::default().max_poll_interval.as_secs(),
-        pub lease_seconds: u64 = BatchSettings::default().lease.as_secs(),
-        pub max_concurrent_parts: usize = BatchSettings::default().max_concurrent_parts,
-        pub max_concurrent_parts_per_organisation: usize = BatchSettings::default().max_concurrent_parts_per_organisation,
-    }
+/// `[batches]`
+#[derive(Debug, Settings)]
+#[setting(page)]
+#[setting(validate = validate::poll_intervals(initial_poll_interval_seconds, max_poll_interval_seconds))]
+#[setting(validate = validate::batch_lifetime(tracking_timeout_seconds, retention_seconds))]
+pub struct BatchesSection {
+    /// Maximum number of learners in a request. The size of a request in bytes is limited too.
+    #[setting(default = BatchSettings::default().max_learners, range = 1..)]
+    pub max_learners: usize,
+    /// Maximum number of achievements in a request. The size of a request in bytes is limited too.
+    #[setting(default = BatchSettings::default().max_achievements, range = 1..)]
+    pub max_achievements: usize,
+    /// Maximum time from acceptance to LRS's results. It starts again if a part is resubmitted. Announced maintenance does not count. Together
+    /// with `retention_seconds` at most 400 days.
+    #[setting(default = BatchSettings::default().tracking_timeout.as_secs(), range = 1..)]
+    pub tracking_timeout_seconds: u64,
+    /// Time for which the results of a finished batch are kept. With less than the minimum, callers could not read the results in time.
+    #[setting(default = BatchSettings::default().retention.as_secs(), range = 60..)]
+    pub retention_seconds: u64,
+    /// Time before the first poll of a job. Each time varies at random by up to a sixth. Not more than `max_poll_interval_seconds`.
+    #[setting(default = BatchSettings::default().initial_poll_interval.as_secs(), range = 1..)]
+    pub initial_poll_interval_seconds: u64,
+    /// Maximum time between two polls of a job. Each time varies at random by up to a sixth.
+    #[setting(default = BatchSettings::default().max_poll_interval.as_secs(), range = 1..)]
+    pub max_poll_interval_seconds: u64,
+    /// Time after which another replica continues the batches of a replica that has stopped.
+    #[setting(default = BatchSettings::default().lease.as_secs(), range = 1..)]
+    pub lease_seconds: u64,
+    /// Maximum number of parts that a replica sends or polls at the same time.
+    #[setting(default = BatchSettings::default().max_concurrent_parts, range = 1..)]
+    pub max_concurrent_parts: usize,
+    /// The same limit for each organisation. It also limits how many batches of an organisation a replica works on at the same time.
+    #[setting(default = BatchSettings::default().max_concurrent_parts_per_organisation, range = 1..)]
+    pub max_concurrent_parts_per_organisation: usize,
 }
 
-input! {
-    /// `[limits]`: rate limits.
-    #[derive(Debug)]
-    pub struct LimitsSection {
-        pub organisation_per_minute: u32 = Rates::default().organisation.per_minute,
-        pub organisation_burst: u32 = Rates::default().organisation.burst,
-        pub person_per_minute: u32 = Rates::default().person.per_minute,
-        pub person_burst: u32 = Rates::default().person.burst,
-        pub searches_per_minute: u32 = Rates::default().searches.per_minute,
-        pub searches_burst: u32 = Rates::default().searches.burst,
-        pub expected_replicas: u32 = 2,
-    }
+/// `[limits]`
+#[derive(Debug, Settings)]
+#[setting(page)]
+pub struct LimitsSection {
+    /// Rate limit of an organisation: calls per minute.
+    #[setting(default = Rates::default().organisation.per_minute, range = 1..)]
+    pub organisation_per_minute: u32,
+    /// Rate limit of an organisation: burst.
+    #[setting(default = Rates::default().organisation.burst, range = 1..)]
+    pub organisation_burst: u32,
+    /// Rate limit of each person: calls per minute.
+    #[setting(default = Rates::default().person.per_minute, range = 1..)]
+    pub person_per_minute: u32,
+    /// Rate limit of each person: burst.
+    #[setting(default = Rates::default().person.burst, range = 1..)]
+    pub person_burst: u32,
+    /// Rate limit of each person's searches by demographics, including those of `obtainUln`: calls per minute.
+    #[setting(default = Rates::default().searches.per_minute, range = 1..)]
+    pub searches_per_minute: u32,
+    /// Rate limit of each person's searches by demographics, including those of `obtainUln`: burst.
+    #[setting(default = Rates::default().searches.burst, range = 1..)]
+    pub searches_burst: u32,
+    /// Expected number of replicas. While Redis is unavailable, each replica enforces the rate limits divided by this number.
+    #[setting(default = 2, range = 1..)]
+    pub expected_replicas: u32,
 }
 
-input! {
-    /// `[audit]`: the audit trail.
-    #[derive(Debug)]
-    pub struct AuditSection {
-        pub enabled: bool = true,
-        pub file: Option<PathBuf>,
-        pub key_file: Option<PathBuf>,
-    }
+/// `[audit]`
+#[derive(Debug, Settings)]
+#[setting(page)]
+pub struct AuditSection {
+    /// Whether one JSON line is written for each call to LRS.
+    #[setting(default = true)]
+    pub enabled: bool,
+    /// File to which the lines are appended.
+    #[setting(shown_default = "standard output")]
+    pub file: Option<PathBuf>,
+    /// File with the keys that hash ULNs in the audit trail, in the format of `store.encryption_key_file`. Without it the trail contains no ULN
+    /// hashes.
+    pub key_file: Option<PathBuf>,
 }
 
-input! {
-    /// `[organisations]`: the files of the organisations.
-    #[derive(Debug)]
-    pub struct OrganisationsSection {
-        pub directory: PathBuf,
-    }
+/// `[organisations]`
+#[derive(Debug, Settings)]
+#[setting(page)]
+pub struct OrganisationsSection {
+    /// Directory with one `*.toml` file per organisation.
+    pub directory: PathBuf,
 }
 
 /// The LRS to call (LRS-CONTRACT 1.1).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, CodeList)]
+#[code_list(case = "lowercase")]
 pub enum Environment {
     /// LRS's live system.
     Live,
@@ -241,27 +383,10 @@ impl Environment {
     }
 }
 
-impl Scalar for Environment {
-    const CONSTRAINTS: Constraints = Constraints::new("The LRS to call.", "compatibility");
-
-    fn parse(text: &str) -> Result<Self, InvalidValue> {
-        match text {
-            "live" => Ok(Self::Live),
-            "compatibility" => Ok(Self::Compatibility),
-            "custom" => Ok(Self::Custom),
-            _ => Err(InvalidValue::new("unknown_value", "must be live, compatibility or custom")),
-        }
-    }
-
-    fn text(&self) -> Cow<'_, str> {
-        Cow::Borrowed(match self {
-            Self::Live => "live",
-            Self::Compatibility => "compatibility",
-            Self::Custom => "custom",
-        })
-    }
-}
-
 fn milliseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn available_cores() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }

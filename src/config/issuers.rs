@@ -8,16 +8,10 @@ use reqwest::Url;
 use secrecy::SecretBox;
 
 use crate::auth::{Algorithm, ClaimNames, Issuer, IssuerKey, JwksClient, JwksSettings, Verifier};
-use crate::config::file::{ConfigFile, IssuerSection};
+use crate::config::file::IssuerSection;
 use crate::config::read::read_file;
 use crate::config::url::{check_no_credentials, is_loopback};
 use crate::lrs::http_client::HttpClientFactory;
-
-/// Maximum refresh interval of a JWKS, in seconds. A key stays in use for this long after its issuer has withdrawn it.
-const MAX_JWKS_REFRESH_SECONDS: u64 = 24 * 60 * 60;
-
-/// Maximum cooldown of a JWKS, in seconds. Tokens with a new key are refused for this long.
-const MAX_JWKS_COOLDOWN_SECONDS: u64 = 60 * 60;
 
 /// An issuer with a shared secret, which can sign development tokens.
 #[derive(Debug)]
@@ -54,7 +48,7 @@ impl DevTokenIssuer {
         Ok(Self {
             issuer: section.issuer.clone(),
             audience: section.audience.clone(),
-            claims: claim_names(section),
+            claims: section.into(),
             secret: SecretBox::new(Box::new(secret)),
         })
     }
@@ -64,11 +58,11 @@ impl DevTokenIssuer {
 ///
 /// # Errors
 /// Returns every error, at most one for each issuer's key.
-pub(super) fn verifier(file: &ConfigFile, base: &Path) -> Result<Verifier, Vec<String>> {
+pub(super) fn verifier(sections: &[IssuerSection], base: &Path) -> Result<Verifier, Vec<String>> {
     let mut errors = Vec::new();
     let mut issuers = Vec::new();
     let mut names = HashSet::new();
-    for (number, section) in file.auth.issuers.iter().enumerate() {
+    for (number, section) in sections.iter().enumerate() {
         if !names.insert(section.issuer.as_str()) {
             errors.push(format!("auth.issuers.{number}.issuer: {} is used in another section already", section.issuer));
         }
@@ -77,7 +71,7 @@ pub(super) fn verifier(file: &ConfigFile, base: &Path) -> Result<Verifier, Vec<S
             Err(error) => errors.push(format!("auth.issuers.{number}.{error}")),
         }
     }
-    if file.auth.issuers.is_empty() {
+    if sections.is_empty() {
         errors.push("auth.issuers: at least one [[auth.issuers]] section is required".into());
     }
     if errors.is_empty() { Ok(Verifier::new(issuers)) } else { Err(errors) }
@@ -100,7 +94,7 @@ fn issuer(section: &IssuerSection, base: &Path) -> Result<Issuer, String> {
             return Err(format!("{name}: is allowed with jwks_url only"));
         }
     }
-    Ok(Issuer::new(&section.issuer, &section.audience, &algorithms, key, claim_names(section)))
+    Ok(Issuer::new(&section.issuer, &section.audience, &algorithms, key, section.into()))
 }
 
 fn public_key(section: &IssuerSection, path: &Path) -> Result<IssuerKey, String> {
@@ -123,16 +117,9 @@ fn jwks_key(section: &IssuerSection, url: &str, base: &Path) -> Result<IssuerKey
         return Err("algorithms: HS256 is allowed with hmac_secret_file only: published keys are not secret".into());
     }
     let defaults = JwksSettings::for_url(jwks_url(url).map_err(|error| format!("jwks_url: {error}"))?);
-    let duration = |name: &str, seconds: Option<u64>, max_seconds: u64, default: Duration| match seconds {
-        None => Ok(default),
-        Some(seconds) if (1..=max_seconds).contains(&seconds) => Ok(Duration::from_secs(seconds)),
-        Some(_) => Err(format!("{name}: must be 1 to {max_seconds}")),
-    };
-    let refresh = section.jwks_refresh_seconds;
-    let cooldown = section.jwks_cooldown_seconds;
     let settings = JwksSettings {
-        refresh_interval: duration("jwks_refresh_seconds", refresh, MAX_JWKS_REFRESH_SECONDS, defaults.refresh_interval)?,
-        cooldown: duration("jwks_cooldown_seconds", cooldown, MAX_JWKS_COOLDOWN_SECONDS, defaults.cooldown)?,
+        refresh_interval: section.jwks_refresh_seconds.map_or(defaults.refresh_interval, Duration::from_secs),
+        cooldown: section.jwks_cooldown_seconds.map_or(defaults.cooldown, Duration::from_secs),
         ..defaults
     };
     let ca_file = section.jwks_ca_certificate_file.as_ref().map(|file| base.join(file));
@@ -157,10 +144,6 @@ fn required_algorithms<'s>(section: &'s IssuerSection, key_setting: &str) -> Res
         return Err(format!("algorithms: is required with {key_setting}: RS256, PS256, ES256 or EdDSA"));
     }
     Ok(&section.algorithms)
-}
-
-fn claim_names(section: &IssuerSection) -> ClaimNames {
-    ClaimNames { organisation: section.organisation_claim.clone(), user: section.user_claim.clone(), scope: section.scope_claim.clone() }
 }
 
 /// Reads a secret, without the line end that editors add.

@@ -1,4 +1,4 @@
-//! Checks the configuration file and builds the parts of the gateway from it.
+//! Builds the parts of the gateway from the configuration file.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -8,16 +8,14 @@ use std::time::Duration;
 use crate::auth::Verifier;
 use crate::batches::{BatchService, BatchSettings};
 use crate::config::audit::{self, AuditSettings};
-use crate::config::file::{BatchesSection, ConfigFile, LimitsSection, LrsSection};
+use crate::config::file::{ConfigFile, LrsSection};
 use crate::config::lrs::lrs_settings;
 use crate::config::read::{ReadFile, read_file};
-use crate::config::validate::validate;
 use crate::config::{issuers, redis};
+use crate::lrs::Lrs;
 use crate::lrs::http_client::HttpClientFactory;
-use crate::lrs::maintenance::MaintenanceWindow;
-use crate::lrs::{Lrs, LrsSettings};
 use crate::organisations::{LoadReport, OrganisationRegistry, OrganisationWatcher};
-use crate::rate_limit::{Limit, RateLimiter, Rates};
+use crate::rate_limit::{RateLimiter, Rates};
 use crate::server::certificate::ServerCertificate;
 use crate::server::cors::Cors;
 use crate::storage::Storage;
@@ -69,77 +67,51 @@ impl GatewayParts {
     /// # Errors
     /// Returns every error, each with its setting, if one of them stops the gateway.
     pub fn load(path: &Path) -> Result<Self, Vec<String>> {
-        CheckedConfig::check(read_file(path)?).map(CheckedConfig::build)
-    }
-}
-
-/// A configuration without an error that stops the gateway.
-struct CheckedConfig {
-    settings: ConfigFile,
-    verifier: Verifier,
-    lrs: LrsSettings,
-    tls: Option<ServerCertificate>,
-    storage: Storage,
-    audit: AuditSettings,
-    organisations: LoadedOrganisations,
-}
-
-impl CheckedConfig {
-    fn check(file: ReadFile) -> Result<Self, Vec<String>> {
-        let ReadFile { settings, base, errors } = file;
+        let ReadFile { settings, base, errors } = read_file(path)?;
         let mut errors = ConfigErrors(errors);
-        let verifier = errors.collect(issuers::verifier(&settings, &base));
-        let lrs = errors.collect(lrs_settings(&settings.lrs));
-        errors.0.extend(validate(&settings));
+        let verifier = errors.collect(issuers::verifier(&settings.auth.issuers, &base));
+        let lrs = errors.collect_one(lrs_settings(&settings.lrs));
         let http_clients = http_clients(&settings.lrs, &base, &mut errors);
-        let tls = settings
-            .server
-            .tls
-            .as_ref()
-            .and_then(|tls| errors.collect_one(ServerCertificate::load(base.join(&tls.certificate_file), base.join(&tls.key_file))));
+        let tls_files = settings.server.tls.as_ref();
+        let tls = tls_files.map(|files| ServerCertificate::load(base.join(&files.certificate_file), base.join(&files.key_file)));
+        let tls = tls.and_then(|tls| errors.collect_one(tls));
+        let tls_validity = tls.as_ref().map(ServerCertificate::check_validity).transpose();
         let storage = errors.collect(redis::open(&settings.store, &base));
         let audit = errors.collect(audit::read(&settings.audit, &base));
         let organisations = http_clients.and_then(|clients| errors.collect_one(load_organisations(&settings, &base, clients)));
-        if errors.0.is_empty() {
-            errors.0.extend(organisations.as_ref().and_then(LoadedOrganisations::none_found));
-        }
         match (verifier, lrs, storage, audit, organisations) {
             (Some(verifier), Some(lrs), Some(storage), Some(audit), Some(organisations)) if errors.0.is_empty() => {
-                Ok(Self { settings, verifier, lrs, tls, storage, audit, organisations })
+                let ConfigFile { server, batches, limits, .. } = settings;
+                let batch_settings = BatchSettings { maintenance: lrs.maintenance.clone(), ..BatchSettings::from(&batches) };
+                let (tls_remark, tls_error) = tls_validity.map_or_else(|error| (None, Some(error)), |remark| (remark, None));
+                Ok(Self {
+                    listen: server.listen,
+                    admin_listen: server.admin_listen,
+                    drain: Duration::from_secs(server.drain_seconds),
+                    workers: server.workers,
+                    tls,
+                    tls_remark,
+                    tls_error,
+                    max_connections: server.max_connections,
+                    cors: Cors::new(server.cors_origins),
+                    verifier,
+                    batches: BatchService::with_storage(&storage, batch_settings),
+                    lrs: Lrs::new(lrs),
+                    rate_limits: RateLimiter::new(Rates::from(&limits), limits.expected_replicas, &storage),
+                    storage,
+                    audit,
+                    registry: organisations.registry,
+                    organisation_watcher: organisations.watcher,
+                    organisation_report: organisations.report,
+                })
             }
             // Any other error stops the start: the errors of organisations' files, which alone do not, are then reported with it.
             (.., organisations) => {
-                errors.0.extend(tls.and_then(|tls| tls.check_validity().err()));
+                errors.0.extend(tls_validity.err());
                 let reports = organisations.into_iter().map(|organisations| organisations.report);
                 errors.0.extend(reports.flat_map(|report| [report.errors, report.warnings].concat()));
                 Err(errors.0)
             }
-        }
-    }
-
-    fn build(self) -> GatewayParts {
-        let Self { settings, verifier, lrs, tls, storage, audit, organisations } = self;
-        let tls_validity = tls.as_ref().map(ServerCertificate::check_validity).transpose();
-        let (tls_remark, tls_error) = tls_validity.map_or_else(|error| (None, Some(error)), |remark| (remark, None));
-        GatewayParts {
-            listen: settings.server.listen,
-            admin_listen: settings.server.admin_listen,
-            drain: Duration::from_secs(settings.server.drain_seconds),
-            workers: settings.server.workers.unwrap_or_else(available_cores),
-            tls,
-            tls_remark,
-            tls_error,
-            max_connections: settings.server.max_connections,
-            cors: Cors::new(settings.server.cors_origins),
-            verifier,
-            batches: BatchService::with_storage(&storage, batch_settings(&settings.batches, lrs.maintenance.clone())),
-            lrs: Lrs::new(lrs),
-            rate_limits: RateLimiter::new(rates(&settings.limits), settings.limits.expected_replicas, &storage),
-            storage,
-            audit,
-            registry: organisations.registry,
-            organisation_watcher: organisations.watcher,
-            organisation_report: organisations.report,
         }
     }
 }
@@ -173,15 +145,6 @@ struct LoadedOrganisations {
     registry: OrganisationRegistry,
     watcher: OrganisationWatcher,
     report: LoadReport,
-    directory: String,
-}
-
-impl LoadedOrganisations {
-    /// Returns an error if the directory contains no organisation, not even one with an error.
-    fn none_found(&self) -> Option<String> {
-        let is_empty = self.registry.is_empty() && self.report.errors.is_empty();
-        is_empty.then(|| format!("organisations.directory: {}: contains no organisation", self.directory))
-    }
 }
 
 fn load_organisations(settings: &ConfigFile, base: &Path, http_clients: HttpClientFactory) -> Result<LoadedOrganisations, String> {
@@ -190,33 +153,8 @@ fn load_organisations(settings: &ConfigFile, base: &Path, http_clients: HttpClie
     let registry = OrganisationRegistry::default();
     let mut watcher = OrganisationWatcher::new(directory.clone(), Arc::new(http_clients), certificates_required);
     let report = watcher.load(&registry).map_err(|error| format!("organisations.directory: {error}"))?;
-    Ok(LoadedOrganisations { registry, watcher, report, directory: directory.display().to_string() })
-}
-
-fn batch_settings(section: &BatchesSection, maintenance: Vec<MaintenanceWindow>) -> BatchSettings {
-    BatchSettings {
-        max_learners: section.max_learners,
-        max_achievements: section.max_achievements,
-        tracking_timeout: Duration::from_secs(section.tracking_timeout_seconds),
-        retention: Duration::from_secs(section.retention_seconds),
-        initial_poll_interval: Duration::from_secs(section.initial_poll_interval_seconds),
-        max_poll_interval: Duration::from_secs(section.max_poll_interval_seconds),
-        lease: Duration::from_secs(section.lease_seconds),
-        max_concurrent_parts: section.max_concurrent_parts,
-        max_concurrent_parts_per_organisation: section.max_concurrent_parts_per_organisation,
-        maintenance,
-        ..BatchSettings::default()
+    if registry.is_empty() && report.errors.is_empty() {
+        return Err(format!("organisations.directory: {}: contains no organisation", directory.display()));
     }
-}
-
-const fn rates(section: &LimitsSection) -> Rates {
-    Rates {
-        organisation: Limit { per_minute: section.organisation_per_minute, burst: section.organisation_burst },
-        person: Limit { per_minute: section.person_per_minute, burst: section.person_burst },
-        searches: Limit { per_minute: section.searches_per_minute, burst: section.searches_burst },
-    }
-}
-
-fn available_cores() -> usize {
-    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+    Ok(LoadedOrganisations { registry, watcher, report })
 }

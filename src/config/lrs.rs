@@ -4,35 +4,34 @@ use std::time::Duration;
 
 use reqwest::Url;
 
-use crate::config::file::{AchievementsSection, CircuitBreakerSection, LrsSection, MaintenanceSection};
+use crate::config::file::LrsSection;
 use crate::config::url::{check_no_credentials, is_loopback};
 use crate::lrs::concurrency_limit::ConcurrencySettings;
 use crate::lrs::maintenance::MaintenanceWindow;
-use crate::lrs::services::external::AchievementCodes;
-use crate::lrs::{CircuitBreakerSettings, LrsSettings, Vendor};
+use crate::lrs::{LrsSettings, Vendor};
 use crate::schema::Scalar as _;
 
 /// Converts the section to settings of the LRS client.
 ///
 /// # Errors
-/// Returns the errors of LRS's address and of maintenance windows.
-pub(super) fn lrs_settings(section: &LrsSection) -> Result<LrsSettings, Vec<String>> {
+/// Returns the error of LRS's address.
+pub(super) fn lrs_settings(section: &LrsSection) -> Result<LrsSettings, String> {
     Ok(LrsSettings {
-        base_url: base_url(section).map_err(|error| vec![error])?,
+        base_url: base_url(section)?,
         timeout: Duration::from_secs(section.timeout_seconds),
         batch_timeout: Duration::from_secs(section.batch_timeout_seconds),
         max_response_bytes: section.max_response_bytes,
         vendor: Vendor { id: section.vendor_id, user_type: section.user_type.clone(), language: section.language.clone() },
-        achievement_codes: section.achievements.as_ref().map_or_else(AchievementCodes::default, achievement_codes),
+        achievement_codes: (&section.achievements).into(),
         concurrency: ConcurrencySettings {
             max_concurrent_calls: section.max_concurrent_calls,
             max_concurrent_calls_per_organisation: section.max_concurrent_calls_per_organisation,
             queue_capacity: section.queue_capacity,
             queue_timeout: Duration::from_millis(section.queue_timeout_ms),
         },
-        circuit_breaker: section.circuit_breaker.as_ref().map_or_else(CircuitBreakerSettings::default, circuit_breaker_settings),
+        circuit_breaker: (&section.circuit_breaker).into(),
         max_retries: section.max_retries,
-        maintenance: maintenance_windows(&section.maintenance)?,
+        maintenance: section.maintenance.iter().map(MaintenanceWindow::from).collect(),
     })
 }
 
@@ -66,30 +65,4 @@ fn custom_url(text: &str, allow_plain_http: bool) -> Result<String, &'static str
         return Err("must not have a query or fragment: the services' paths are appended to it");
     }
     Ok(url.as_str().trim_end_matches('/').to_owned())
-}
-
-fn achievement_codes(section: &AchievementsSection) -> AchievementCodes {
-    AchievementCodes {
-        actions: [section.create_action, section.update_action, section.withdraw_action, section.reinstate_action],
-        submission_types: [section.final_type.clone(), section.provisional_type.clone()],
-    }
-}
-
-const fn circuit_breaker_settings(section: &CircuitBreakerSection) -> CircuitBreakerSettings {
-    CircuitBreakerSettings {
-        failure_threshold: section.failure_threshold,
-        probe_interval: Duration::from_millis(section.probe_interval_ms),
-    }
-}
-
-fn maintenance_windows(sections: &[MaintenanceSection]) -> Result<Vec<MaintenanceWindow>, Vec<String>> {
-    let (mut windows, mut errors) = (Vec::new(), Vec::new());
-    for (number, MaintenanceSection { starts_at, ends_at, note }) in sections.iter().enumerate() {
-        if ends_at.0 > starts_at.0 {
-            windows.push(MaintenanceWindow { starts_at: starts_at.0, ends_at: ends_at.0, note: note.clone() });
-        } else {
-            errors.push(format!("lrs.maintenance.{number}.ends_at: must be after starts_at"));
-        }
-    }
-    if errors.is_empty() { Ok(windows) } else { Err(errors) }
 }

@@ -1,10 +1,11 @@
 //! Configuration: one TOML file, overridden by environment variables. Every error is reported in the same run.
 //!
-//! [`mod@file`] declares the sections and settings, [`GatewayParts::load`] checks them and builds the parts of the gateway. Paths in the
-//! file are relative to the file. The environment variable `LRS_GATEWAY__SECTION__KEY` overrides the setting `key` of `[section]`. Items of a
+//! [`ConfigFile`] declares the sections and settings, [`GatewayParts::load`] reads them and builds the parts of the gateway. Paths in the file
+//! are relative to the file. The environment variable `LRS_GATEWAY__SECTION__KEY` overrides the setting `key` of `[section]`. Items of a
 //! list are numbered: `LRS_GATEWAY__AUTH__ISSUERS__0__AUDIENCE`.
 
 mod audit;
+mod conversions;
 mod file;
 mod issuers;
 mod load;
@@ -17,6 +18,7 @@ mod validate;
 mod variables;
 
 pub use audit::AuditSettings;
+pub use file::ConfigFile;
 pub use issuers::DevTokenIssuer;
 pub use load::GatewayParts;
 pub use renamed::{RENAMED_SETTINGS, RenamedSetting};

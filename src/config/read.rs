@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use toml::{Table, Value};
+use toml::Table;
 
-use crate::config::file::{ConfigFile, Environment, OPTIONAL_SECTIONS};
+use crate::config::file::{ConfigFile, Environment};
 use crate::config::{renamed, variables};
 use crate::lrs::http_client::HttpClientFactory;
 use crate::organisations::{OrganisationRegistry, OrganisationWatcher};
@@ -14,7 +14,7 @@ use crate::schema::toml::{from_table_partial, read_table};
 
 /// A configuration file that has been read.
 pub struct ReadFile {
-    /// The settings. An invalid setting has its default.
+    /// The settings. An invalid setting has its default, unless it contradicts another one.
     pub settings: ConfigFile,
     /// Directory of the file: paths in the file are relative to it.
     pub base: PathBuf,
@@ -31,9 +31,6 @@ pub fn read_file(path: &Path) -> Result<ReadFile, Vec<String>> {
     let renames = renamed::rename_settings(&mut table);
     let mut errors: Vec<String> = renames.into_iter().map(|error| format!("{}: {error}", path.display())).collect();
     errors.extend(variables::apply(&mut table, std::env::vars()));
-    for section in OPTIONAL_SECTIONS {
-        table.entry(section).or_insert_with(|| Value::Table(Table::new()));
-    }
     let base = path.parent().unwrap_or(Path::new("")).to_owned();
     let organisations = organisations_directory(&table, &base);
     // The rest of the checks depends on `lrs.environment`: a default in its place would give misleading errors.

@@ -2,7 +2,9 @@
 
 use std::borrow::Cow;
 
-use crate::schema::{Constraints, InvalidValue, Scalar, is_xml_char, personal_value};
+use crate::domain::FromLrs;
+use crate::schema::{Constraints, InvalidValue, Scalar, personal_value};
+use crate::xml::is_xml_char;
 
 /// Text of `MIN` to `MAX` characters that XML allows. If `MIN` is not zero, the text must not be blank.
 ///
@@ -65,6 +67,10 @@ impl<const MIN: usize, const MAX: usize> Scalar for BoundedText<MIN, MAX> {
     fn text(&self) -> Cow<'_, str> {
         Cow::Borrowed(&self.0)
     }
+}
+
+impl<const MIN: usize, const MAX: usize> FromLrs for BoundedText<MIN, MAX> {
+    const ALLOWS_BLANK: bool = true;
 }
 
 #[cfg(test)]

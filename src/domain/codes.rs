@@ -1,179 +1,174 @@
-//! Enumerations (LRS-CONTRACT 5.5). Each value has a name in JSON and a code at LRS.
-
-use std::borrow::Cow;
+//! Enumerations (LRS-CONTRACT 5.5). Each value has a word in JSON and a code at LRS.
 
 use crate::domain::FromLrs;
-use crate::schema::{Constraints, InvalidValue, Scalar, personal_value};
+use crate::schema::CodeList;
 
-/// Declares an enumeration: example and description, then for each variant the name in JSON and the code at LRS.
-macro_rules! code_enum {
-    ($(#[$meta:meta])* $name:ident, $example:literal, $description:literal {
-        $($(#[$vmeta:meta])* $variant:ident = $json:literal / $lrs:literal,)+
-    }) => {
-        $(#[$meta])*
-        #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-        pub enum $name { $($(#[$vmeta])* $variant,)+ }
-
-        personal_value!($name);
-
-        impl $name {
-            /// All values, in the order of the declaration.
-            pub const ALL: &[Self] = &[$(Self::$variant),+];
-        }
-
-        impl Scalar for $name {
-            const CONSTRAINTS: Constraints = Constraints { values: &[$($json),+], ..Constraints::new($description, $example) };
-
-            fn parse(text: &str) -> Result<Self, InvalidValue> {
-                match text {
-                    $($json => Ok(Self::$variant),)+
-                    _ => Err(InvalidValue { code: "unknown_value", detail: Cow::Borrowed(concat!("must be one of" $(, " ", $json)+)) }),
-                }
-            }
-
-            fn text(&self) -> Cow<'_, str> {
-                Cow::Borrowed(match self { $(Self::$variant => $json),+ })
-            }
-        }
-
-        impl FromLrs for $name {
-            fn from_lrs(text: &str) -> Option<Self> {
-                match text {
-                    $($lrs => Some(Self::$variant),)+
-                    _ => None,
-                }
-            }
-
-            fn to_lrs(&self) -> Cow<'_, str> {
-                Cow::Borrowed(match self { $(Self::$variant => $lrs),+ })
-            }
-        }
-    };
+/// A learner's gender as recorded by LRS.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, CodeList)]
+#[code_list(request, personal, answer = "RecordedGender")]
+pub enum Gender {
+    /// Not known.
+    #[code(lrs = "0")]
+    NotKnown,
+    /// Male.
+    #[code(lrs = "1")]
+    Male,
+    /// Female.
+    #[code(lrs = "2")]
+    Female,
+    /// Not specified.
+    #[code(lrs = "9")]
+    NotSpecified,
 }
 
-code_enum! {
-    /// A learner's gender as recorded by LRS.
-    Gender, "FEMALE", "As recorded by LRS." {
-        /// Not known.
-        NotKnown = "NOT_KNOWN" / "0",
-        /// Male.
-        Male = "MALE" / "1",
-        /// Female.
-        Female = "FEMALE" / "2",
-        /// Not specified.
-        NotSpecified = "NOT_SPECIFIED" / "9",
-    }
+/// How much LRS returns of the learners that it finds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, CodeList)]
+#[code_list(request)]
+pub enum FindType {
+    /// The learners found.
+    #[code(lrs = "FUL")]
+    Full,
+    /// Only the outcome.
+    #[code(lrs = "CHK")]
+    Check,
 }
 
-code_enum! {
-    /// How much LRS returns of the learners that it finds.
-    FindType, "FULL", "`FULL`: the learners found. `CHECK`: only the outcome." {
-        /// The learners' details.
-        Full = "FULL" / "FUL",
-        /// Only the outcome.
-        Check = "CHECK" / "CHK",
-    }
+/// The proof of identity that the learner showed when the ULN was registered.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, CodeList)]
+#[code_list(request, personal, answer = "RecordedVerificationType")]
+pub enum VerificationType {
+    /// The learner showed none.
+    #[code(lrs = "0")]
+    NotProvided,
+    /// The school knows the learner.
+    #[code(lrs = "1")]
+    RelationshipWithSchool,
+    /// Passport.
+    #[code(lrs = "2")]
+    Passport,
+    /// Driving licence.
+    #[code(lrs = "3")]
+    DrivingLicence,
+    /// Identity card or another national identification.
+    #[code(lrs = "4")]
+    NationalId,
+    /// National Insurance card.
+    #[code(lrs = "5")]
+    NationalInsuranceCard,
+    /// Certificate of entitlement to funding.
+    #[code(lrs = "6")]
+    FundingCertificate,
+    /// Bank, credit or debit card.
+    #[code(lrs = "7")]
+    BankCard,
+    /// Another proof, described in `otherVerificationDescription`.
+    #[code(lrs = "999")]
+    Other,
 }
 
-code_enum! {
-    /// The proof of identity that the learner showed when the ULN was registered.
-    VerificationType, "PASSPORT", "Shown by the learner when the ULN was registered." {
-        /// None.
-        NotProvided = "NOT_PROVIDED" / "0",
-        /// The school knows the learner.
-        RelationshipWithSchool = "RELATIONSHIP_WITH_SCHOOL" / "1",
-        /// Passport.
-        Passport = "PASSPORT" / "2",
-        /// Driving licence.
-        DrivingLicence = "DRIVING_LICENCE" / "3",
-        /// Identity card or another national identification.
-        NationalId = "NATIONAL_ID" / "4",
-        /// National Insurance card.
-        NationalInsuranceCard = "NATIONAL_INSURANCE_CARD" / "5",
-        /// Certificate of entitlement to funding.
-        FundingCertificate = "FUNDING_CERTIFICATE" / "6",
-        /// Bank, credit or debit card.
-        BankCard = "BANK_CARD" / "7",
-        /// Another proof, described in `otherVerificationDescription`.
-        Other = "OTHER" / "999",
-    }
+/// Whether the learner has seen the privacy notice and lets organisations see the learning record.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, CodeList)]
+#[code_list(request, personal, answer = "RecordedAbilityToShare")]
+pub enum AbilityToShare {
+    /// The learner has not seen the privacy notice.
+    #[code(lrs = "0")]
+    NotSeen,
+    /// The learner has seen it and shares the record.
+    #[code(lrs = "1")]
+    SeenShare,
+    /// The learner has seen it and does not share the record.
+    #[code(lrs = "2")]
+    SeenNotShared,
 }
 
-code_enum! {
-    /// Whether the learner has seen the privacy notice and lets organisations see the learning record.
-    AbilityToShare, "SEEN_SHARE", "Whether the learner has seen the privacy notice and shares the learning record." {
-        /// The learner has not seen the privacy notice.
-        NotSeen = "NOT_SEEN" / "0",
-        /// The learner has seen it and shares the record.
-        SeenShare = "SEEN_SHARE" / "1",
-        /// The learner has seen it and does not share the record.
-        SeenNotShared = "SEEN_NOT_SHARED" / "2",
-    }
+/// How much LRS returns of each learning event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, CodeList)]
+#[code_list(request)]
+pub enum GetType {
+    /// All fields.
+    #[code(lrs = "FULL")]
+    Full,
+    /// The nine fields that LRS always sends.
+    #[code(lrs = "BRIEF")]
+    Brief,
 }
 
-code_enum! {
-    /// How much LRS returns of each learning event.
-    GetType, "FULL", "`FULL`: all fields of each learning event. `BRIEF`: only the nine fields that LRS always sends." {
-        /// All fields.
-        Full = "FULL" / "FULL",
-        /// The nine fields that LRS always sends.
-        Brief = "BRIEF" / "BRIEF",
-    }
+/// The effect of a registration batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, CodeList)]
+#[code_list(request)]
+pub enum JobType {
+    /// Registers the learners who have no ULN.
+    #[code(lrs = "FUL")]
+    Full,
+    /// Only searches for the learners.
+    #[code(lrs = "CHK")]
+    Check,
 }
 
-code_enum! {
-    /// The effect of a registration batch.
-    JobType, "FULL", "`FULL`: registers the learners who have no ULN. `CHECK`: only searches for the learners." {
-        /// Registers learners.
-        Full = "FULL" / "FUL",
-        /// Only searches for learners.
-        Check = "CHECK" / "CHK",
-    }
+/// The change that LRS makes to an achievement. The codes at LRS are not public: these are placeholders that settings can replace.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, CodeList)]
+#[code_list(request, personal)]
+pub enum AchievementAction {
+    /// Adds it.
+    #[code(lrs = "1")]
+    Create,
+    /// Changes it.
+    #[code(lrs = "2")]
+    Update,
+    /// Withdraws it.
+    #[code(lrs = "3")]
+    Withdraw,
+    /// Makes a withdrawn achievement valid again.
+    #[code(lrs = "4")]
+    Reinstate,
 }
 
-code_enum! {
-    /// The change that LRS makes to an achievement. The codes at LRS are not public: these are placeholders that settings can replace.
-    AchievementAction, "CREATE", "The change that LRS makes to the achievement." {
-        /// Adds it.
-        Create = "CREATE" / "1",
-        /// Changes it.
-        Update = "UPDATE" / "2",
-        /// Withdraws it.
-        Withdraw = "WITHDRAW" / "3",
-        /// Makes a withdrawn achievement valid again.
-        Reinstate = "REINSTATE" / "4",
-    }
+/// Whether the achievements of a submission are final. The codes at LRS are not public: settings can replace them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, CodeList)]
+#[code_list(request)]
+pub enum SubmissionType {
+    /// The achievements are final.
+    #[code(lrs = "Final")]
+    Final,
+    /// The achievements are provisional.
+    #[code(lrs = "Provisional")]
+    Provisional,
 }
 
-code_enum! {
-    /// Whether the achievements of a submission are final. The codes at LRS are not public: settings can replace them.
-    SubmissionType, "FINAL", "Whether the achievements are final or provisional." {
-        /// Final.
-        Final = "FINAL" / "Final",
-        /// Provisional.
-        Provisional = "PROVISIONAL" / "Provisional",
-    }
+/// LRS's status of an achievement job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, CodeList)]
+pub enum AchievementJobStatus {
+    /// Failed.
+    #[code(lrs = "Failed")]
+    Failed,
+    /// Completed.
+    #[code(lrs = "Successful")]
+    Successful,
+    /// Not started.
+    #[code(lrs = "Waiting")]
+    Waiting,
+    /// Started.
+    #[code(lrs = "InProgress")]
+    InProgress,
+    /// Cancelled.
+    #[code(lrs = "Cancelled")]
+    Cancelled,
 }
 
-code_enum! {
-    /// LRS's status of an achievement job.
-    AchievementJobStatus, "SUCCESSFUL", "LRS's status of the job." {
-        /// Failed.
-        Failed = "FAILED" / "Failed",
-        /// Completed.
-        Successful = "SUCCESSFUL" / "Successful",
-        /// Not started.
-        Waiting = "WAITING" / "Waiting",
-        /// Started.
-        InProgress = "IN_PROGRESS" / "InProgress",
-        /// Cancelled.
-        Cancelled = "CANCELLED" / "Cancelled",
-    }
-}
+impl FromLrs for Gender {}
+impl FromLrs for FindType {}
+impl FromLrs for VerificationType {}
+impl FromLrs for AbilityToShare {}
+impl FromLrs for GetType {}
+impl FromLrs for JobType {}
+impl FromLrs for AchievementAction {}
+impl FromLrs for SubmissionType {}
+impl FromLrs for AchievementJobStatus {}
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::schema::Scalar as _;
 
     #[test]
     fn code_enum_value_is_read_back_from_its_name_and_from_its_code() {

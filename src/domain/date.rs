@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use crate::domain::FromLrs;
 use crate::schema::{Constraints, InvalidValue, Scalar, personal_value};
 
 /// An existing date, `YYYY-MM-DD`, in the years 1800 to 2099.
@@ -42,6 +43,8 @@ fn year_month_day(text: &str) -> Option<(i16, i8, i8)> {
     }
     Some((text[..4].parse().ok()?, text[5..7].parse().ok()?, text[8..].parse().ok()?))
 }
+
+impl FromLrs for Date {}
 
 #[cfg(test)]
 mod tests {

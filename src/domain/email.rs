@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
+use crate::domain::FromLrs;
 use crate::schema::{Constraints, InvalidValue, Scalar, personal_value};
 
 const MAX_LENGTH: usize = 254;
@@ -50,6 +51,10 @@ impl Scalar for EmailAddress {
     fn text(&self) -> Cow<'_, str> {
         Cow::Borrowed(&self.0)
     }
+}
+
+impl FromLrs for EmailAddress {
+    const ALLOWS_BLANK: bool = true;
 }
 
 #[cfg(test)]

@@ -7,7 +7,8 @@ use serde::{Serialize, Serializer};
 
 use crate::domain::FromLrs;
 use crate::schema::Scalar;
-use crate::schema::openapi::{PropertySchema, SchemaOrRef, extensible_string_schema};
+use crate::schema::openapi::{PropertySchema, SchemaOrRef, Schemas, collect_extensible_string, extensible_string_schema};
+use crate::xml::{FromXmlText, ToXmlText};
 
 /// A value that LRS sent: a documented value, or any other text, unchanged.
 ///
@@ -62,6 +63,22 @@ impl<T: Scalar> Serialize for Extensible<T> {
 impl<T: Scalar> PropertySchema for Extensible<T> {
     fn schema() -> SchemaOrRef {
         extensible_string_schema(&T::CONSTRAINTS)
+    }
+
+    fn collect(schemas: &mut Schemas) {
+        collect_extensible_string(&T::CONSTRAINTS, schemas);
+    }
+}
+
+impl<T: FromLrs> ToXmlText for Extensible<T> {
+    fn to_xml_text(&self) -> Cow<'_, str> {
+        self.to_lrs()
+    }
+}
+
+impl<T: FromLrs> FromXmlText for Extensible<T> {
+    fn from_xml_text(text: &str) -> Option<Self> {
+        Some(Self::from_lrs(text))
     }
 }
 

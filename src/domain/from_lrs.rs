@@ -2,30 +2,40 @@
 
 use std::borrow::Cow;
 
-use crate::domain::{Date, Uln};
 use crate::schema::Scalar;
+use crate::xml::{FromXmlText, ToXmlText};
 
-/// A scalar that has a notation of its own at LRS.
+/// A scalar of LRS's messages. LRS writes the words of a code list as codes, and other scalars as JSON does, unless the methods are
+/// replaced.
 pub trait FromLrs: Scalar {
+    /// Whether a text of white space is a value. For dates and codes it means “no value”.
+    const ALLOWS_BLANK: bool = false;
+
     /// Parses LRS's notation; `None` if the text is not documented.
-    fn from_lrs(text: &str) -> Option<Self>;
+    fn from_lrs(text: &str) -> Option<Self> {
+        let Some(table) = Self::CONSTRAINTS.code_table else { return Self::parse(text).ok() };
+        let entry = table.entries.iter().find(|entry| entry.lrs == Some(text))?;
+        Self::parse(entry.word).ok()
+    }
 
     /// Returns LRS's notation.
-    fn to_lrs(&self) -> Cow<'_, str>;
+    fn to_lrs(&self) -> Cow<'_, str> {
+        let text = self.text();
+        let entries = Self::CONSTRAINTS.code_table.map_or(&[][..], |table| table.entries);
+        entries.iter().find(|entry| entry.word == text).and_then(|entry| entry.lrs).map_or(text, Cow::Borrowed)
+    }
 }
 
-/// Implements [`FromLrs`] for scalars that LRS and JSON write in the same way.
-macro_rules! same_notation_at_lrs {
-    ($($t:ty),*) => {$(
-        impl FromLrs for $t {
-            fn from_lrs(text: &str) -> Option<Self> {
-                Self::parse(text).ok()
-            }
-
-            fn to_lrs(&self) -> Cow<'_, str> {
-                self.text()
-            }
-        }
-    )*};
+impl<T: FromLrs> ToXmlText for T {
+    fn to_xml_text(&self) -> Cow<'_, str> {
+        self.to_lrs()
+    }
 }
-same_notation_at_lrs!(Uln, Date);
+
+impl<T: FromLrs> FromXmlText for T {
+    const ALLOWS_BLANK: bool = T::ALLOWS_BLANK;
+
+    fn from_xml_text(text: &str) -> Option<Self> {
+        T::from_lrs(text)
+    }
+}

@@ -5,82 +5,82 @@ use crate::domain::{
     Postcode, SchoolName, ScottishCandidateNumber, Uln, VerificationType,
 };
 use crate::schema::deserialize::DeserializeContext;
-use crate::schema::{InvalidValue, answer, json_object, request, stored_request};
+use crate::schema::{Answer, InvalidValue, Request, json_object};
+use crate::xml::XmlRecord;
 
 /// The description of another proof of identity: up to 255 characters.
 pub type OtherVerificationDescription = BoundedText<0, 255>;
 
-answer! {
-    /// A learner's record at LRS. A field is absent if LRS leaves it out or sends it empty.
-    ///
-    /// An undocumented date or code from LRS is passed on unchanged.
-    #[derive(Debug, Clone, PartialEq)]
-    pub struct Learner {
-        /// Date when the record was created.
-        pub created_date: Option<Extensible<Date>>,
-        /// Date when the record was last changed.
-        pub last_updated_date: Option<Extensible<Date>>,
-        /// The learner's ULN. If the record was merged, the ULN of the master record.
-        pub uln: Extensible<Uln>,
-        /// `Y` if the requested record was merged and this is its master record.
-        pub master_substituted: Option<Personal<String>>,
-        /// Title, free text.
-        pub title: Option<Personal<String>>,
-        /// Given name.
-        pub given_name: Option<Personal<String>>,
-        /// Middle or other names.
-        pub middle_other_name: Option<Personal<String>>,
-        /// Family name.
-        pub family_name: Option<Personal<String>>,
-        /// Given name that the learner prefers.
-        pub preferred_given_name: Option<Personal<String>>,
-        /// Family name before it changed.
-        pub previous_family_name: Option<Personal<String>>,
-        /// Family name at the age of 16.
-        pub family_name_at_age16: Option<Personal<String>>,
-        /// School at the age of 16.
-        pub school_at_age16: Option<Personal<String>>,
-        /// First line of the last known address.
-        pub last_known_address_line1: Option<Personal<String>>,
-        /// Second line of the last known address.
-        pub last_known_address_line2: Option<Personal<String>>,
-        /// Town of the last known address.
-        pub last_known_address_town: Option<Personal<String>>,
-        /// County or city of the last known address.
-        pub last_known_address_county_or_city: Option<Personal<String>>,
-        /// Postcode of the last known address.
-        pub last_known_post_code: Option<Personal<String>>,
-        /// Date when the address was recorded.
-        pub date_of_address_capture: Option<Extensible<Date>>,
-        /// Date of birth.
-        pub date_of_birth: Option<Extensible<Date>>,
-        /// Place of birth.
-        pub place_of_birth: Option<Personal<String>>,
-        /// Gender.
-        pub gender: Option<Extensible<Gender>>,
-        /// Email address.
-        pub email_address: Option<Personal<String>>,
-        /// Nationality, up to 3 characters. LRS's list of values is not public.
-        pub nationality: Option<Personal<String>>,
-        /// Scottish Candidate Number, nine digits.
-        pub scottish_candidate_number: Option<Personal<String>>,
-        /// Proof of identity.
-        pub verification_type: Option<Extensible<VerificationType>>,
-        /// Description of the proof, if `verificationType` is `OTHER`.
-        pub other_verification_description: Option<Personal<String>>,
-        /// LRS's tier level, `0` to `2`. Its meaning is not public.
-        pub tier_level: Option<Personal<String>>,
-        /// Consent to share the learning record.
-        pub ability_to_share: Option<Extensible<AbilityToShare>>,
-        /// LRS's learner status, `0` to `2`. Only `1` has been observed.
-        pub learner_status: Option<Personal<String>>,
-        /// ULNs that were merged into this record. Store the master ULN and keep these for reference.
-        pub linked_ulns: Vec<Extensible<Uln>>,
-        /// Notes.
-        pub notes: Option<Personal<String>>,
-        /// Version of the record. An update must state the version that it is based on.
-        pub version_number: i32,
-    }
+/// A learner's record at LRS. A field is absent if LRS leaves it out or sends it empty.
+///
+/// An undocumented date or code from LRS is passed on unchanged.
+#[derive(Debug, Clone, PartialEq, Answer, XmlRecord)]
+pub struct Learner {
+    /// Date when the record was created.
+    pub created_date: Option<Extensible<Date>>,
+    /// Date when the record was last changed.
+    pub last_updated_date: Option<Extensible<Date>>,
+    /// The learner's ULN. If the record was merged, the ULN of the master record.
+    pub uln: Extensible<Uln>,
+    /// `Y` if the requested record was merged and this is its master record.
+    pub master_substituted: Option<Personal<String>>,
+    /// Title, free text.
+    pub title: Option<Personal<String>>,
+    /// Given name.
+    pub given_name: Option<Personal<String>>,
+    /// Middle or other names.
+    pub middle_other_name: Option<Personal<String>>,
+    /// Family name.
+    pub family_name: Option<Personal<String>>,
+    /// Given name that the learner prefers.
+    pub preferred_given_name: Option<Personal<String>>,
+    /// Family name before it changed.
+    pub previous_family_name: Option<Personal<String>>,
+    /// Family name at the age of 16.
+    pub family_name_at_age16: Option<Personal<String>>,
+    /// School at the age of 16.
+    pub school_at_age16: Option<Personal<String>>,
+    /// First line of the last known address.
+    pub last_known_address_line1: Option<Personal<String>>,
+    /// Second line of the last known address.
+    pub last_known_address_line2: Option<Personal<String>>,
+    /// Town of the last known address.
+    pub last_known_address_town: Option<Personal<String>>,
+    /// County or city of the last known address.
+    pub last_known_address_county_or_city: Option<Personal<String>>,
+    /// Postcode of the last known address.
+    pub last_known_post_code: Option<Personal<String>>,
+    /// Date when the address was recorded.
+    pub date_of_address_capture: Option<Extensible<Date>>,
+    /// Date of birth.
+    pub date_of_birth: Option<Extensible<Date>>,
+    /// Place of birth.
+    pub place_of_birth: Option<Personal<String>>,
+    /// Gender.
+    pub gender: Option<Extensible<Gender>>,
+    /// Email address.
+    pub email_address: Option<Personal<String>>,
+    /// Nationality, up to 3 characters. LRS's list of values is not public.
+    pub nationality: Option<Personal<String>>,
+    /// Scottish Candidate Number, nine digits.
+    pub scottish_candidate_number: Option<Personal<String>>,
+    /// Proof of identity.
+    pub verification_type: Option<Extensible<VerificationType>>,
+    /// Description of the proof, if `verificationType` is `OTHER`.
+    pub other_verification_description: Option<Personal<String>>,
+    /// LRS's tier level, `0` to `2`. Its meaning is not public.
+    pub tier_level: Option<Personal<String>>,
+    /// Consent to share the learning record.
+    pub ability_to_share: Option<Extensible<AbilityToShare>>,
+    /// LRS's learner status, `0` to `2`. Only `1` has been observed.
+    pub learner_status: Option<Personal<String>>,
+    /// ULNs that were merged into this record. Store the master ULN and keep these for reference.
+    #[xml(items("ULN", "xmlns=\"http://api.lrs.miap.gov.uk/learner\"", "xmlns=\"\""))]
+    pub linked_ulns: Vec<Extensible<Uln>>,
+    /// Notes.
+    pub notes: Option<Personal<String>>,
+    /// Version of the record. An update must state the version that it is based on.
+    pub version_number: i32,
 }
 
 impl Learner {
@@ -92,60 +92,58 @@ impl Learner {
     }
 }
 
-stored_request! {
-    /// The details of a learner to register, or the complete new record of a learner to update. An empty text means “no value”.
-    #[derive(Debug, Clone)]
-    pub struct LearnerDetails {
-        /// Title, free text.
-        pub title: Option<OptionalName>,
-        /// Given name.
-        pub given_name: Name,
-        /// Middle or other names.
-        pub middle_other_name: Option<OptionalName>,
-        /// Family name.
-        pub family_name: Name,
-        /// Given name that the learner prefers.
-        pub preferred_given_name: Option<OptionalName>,
-        /// Family name before it changed.
-        pub previous_family_name: Option<OptionalName>,
-        /// Family name at the age of 16.
-        pub family_name_at_age16: Option<OptionalName>,
-        /// School at the age of 16, up to 254 characters.
-        pub school_at_age16: Option<SchoolName>,
-        /// First line of the last known address, up to 50 characters.
-        pub last_known_address_line1: Option<AddressLine>,
-        /// Second line of the last known address, up to 50 characters.
-        pub last_known_address_line2: Option<AddressLine>,
-        /// Town of the last known address, up to 50 characters.
-        pub last_known_address_town: Option<AddressLine>,
-        /// County or city of the last known address, up to 50 characters.
-        pub last_known_address_county_or_city: Option<AddressLine>,
-        /// Postcode of the last known address.
-        pub last_known_post_code: Postcode,
-        /// Date when the address was recorded.
-        pub date_of_address_capture: Option<Date>,
-        /// Date of birth. LRS decides whether the learner is old enough.
-        pub date_of_birth: Date,
-        /// Place of birth.
-        pub place_of_birth: Option<OptionalName>,
-        /// Gender.
-        pub gender: Gender,
-        /// Email address.
-        pub email_address: Option<EmailAddress>,
-        /// Nationality, up to 3 characters. LRS's list of values is not public.
-        pub nationality: Option<Nationality>,
-        /// Scottish Candidate Number.
-        pub scottish_candidate_number: Option<ScottishCandidateNumber>,
-        /// Proof of identity.
-        pub verification_type: VerificationType,
-        /// Description of the proof, up to 255 characters. Required if `verificationType` is `OTHER`.
-        pub other_verification_description: Option<OtherVerificationDescription>,
-        /// Consent to share the learning record.
-        pub ability_to_share: AbilityToShare,
-        /// Notes, up to 4,000 characters.
-        pub notes: Option<Notes>,
-    }
-    validate (verification_type, other_verification_description) => require_description_of_other
+/// The details of a learner to register, or the complete new record of a learner to update. An empty text means “no value”.
+#[derive(Debug, Clone, Request, XmlRecord)]
+#[request(stored, validate = require_description_of_other(verification_type, other_verification_description))]
+pub struct LearnerDetails {
+    /// Title, free text.
+    pub title: Option<OptionalName>,
+    /// Given name.
+    pub given_name: Name,
+    /// Middle or other names.
+    pub middle_other_name: Option<OptionalName>,
+    /// Family name.
+    pub family_name: Name,
+    /// Given name that the learner prefers.
+    pub preferred_given_name: Option<OptionalName>,
+    /// Family name before it changed.
+    pub previous_family_name: Option<OptionalName>,
+    /// Family name at the age of 16.
+    pub family_name_at_age16: Option<OptionalName>,
+    /// School at the age of 16, up to 254 characters.
+    pub school_at_age16: Option<SchoolName>,
+    /// First line of the last known address, up to 50 characters.
+    pub last_known_address_line1: Option<AddressLine>,
+    /// Second line of the last known address, up to 50 characters.
+    pub last_known_address_line2: Option<AddressLine>,
+    /// Town of the last known address, up to 50 characters.
+    pub last_known_address_town: Option<AddressLine>,
+    /// County or city of the last known address, up to 50 characters.
+    pub last_known_address_county_or_city: Option<AddressLine>,
+    /// Postcode of the last known address.
+    pub last_known_post_code: Postcode,
+    /// Date when the address was recorded.
+    pub date_of_address_capture: Option<Date>,
+    /// Date of birth. LRS decides whether the learner is old enough.
+    pub date_of_birth: Date,
+    /// Place of birth.
+    pub place_of_birth: Option<OptionalName>,
+    /// Gender.
+    pub gender: Gender,
+    /// Email address.
+    pub email_address: Option<EmailAddress>,
+    /// Nationality, up to 3 characters. LRS's list of values is not public.
+    pub nationality: Option<Nationality>,
+    /// Scottish Candidate Number.
+    pub scottish_candidate_number: Option<ScottishCandidateNumber>,
+    /// Proof of identity.
+    pub verification_type: VerificationType,
+    /// Description of the proof, up to 255 characters. Required if `verificationType` is `OTHER`.
+    pub other_verification_description: Option<OtherVerificationDescription>,
+    /// Consent to share the learning record.
+    pub ability_to_share: AbilityToShare,
+    /// Notes, up to 4,000 characters.
+    pub notes: Option<Notes>,
 }
 
 /// Requires the description if the verification type is `OTHER`.
@@ -158,28 +156,24 @@ fn require_description_of_other(
     let is_described = description.as_ref().is_some_and(|text| !text.as_str().trim().is_empty());
     if verification_type == Some(&VerificationType::Other) && !is_described {
         let missing = InvalidValue::new("required", "is required if verificationType is OTHER");
-        context.descend("otherVerificationDescription", |context| context.add_error(missing));
+        context.add_error_at("otherVerificationDescription", missing);
     }
 }
 
-request! {
-    /// A learner to register.
-    #[derive(Debug, Clone)]
-    pub struct RegisterLearner {
-        /// The learner's details.
-        pub learner: LearnerDetails,
-    }
+/// A learner to register.
+#[derive(Debug, Clone, Request)]
+pub struct RegisterLearner {
+    /// The learner's details.
+    pub learner: LearnerDetails,
 }
 
-request! {
-    /// A learner to update.
-    #[derive(Debug, Clone)]
-    pub struct UpdateLearner {
-        /// The learner's ULN.
-        pub uln: Uln,
-        /// `versionNumber` of the record that the update is based on, as last read.
-        pub version_number: i32,
-        /// The complete new record: all fields, not only those that change.
-        pub learner: LearnerDetails,
-    }
+/// A learner to update.
+#[derive(Debug, Clone, Request)]
+pub struct UpdateLearner {
+    /// The learner's ULN.
+    pub uln: Uln,
+    /// `versionNumber` of the record that the update is based on, as last read.
+    pub version_number: i32,
+    /// The complete new record: all fields, not only those that change.
+    pub learner: LearnerDetails,
 }

@@ -1,7 +1,7 @@
 //! The data of learners and their records: scalars such as ULN, date and name, and the records made of them.
 //!
 //! Each scalar is parsed once: a [`Uln`] always has ten digits and a valid check digit. `{:?}` never prints personal data.
-//! This module depends only on [`crate::schema`]; most other modules depend on this one.
+//! This module depends only on [`crate::schema`] and [`crate::xml`]; most other modules depend on this one.
 
 mod achievement;
 mod batch;

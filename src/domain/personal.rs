@@ -1,10 +1,12 @@
 //! A wrapper for personal data.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::schema::openapi::{PropertySchema, SchemaOrRef};
+use crate::schema::openapi::{PropertySchema, SchemaOrRef, Schemas};
+use crate::xml::{FromXmlText, ToXmlText};
 
 /// Personal data. `{:?}` prints `[personal]`, and there is no `Display`.
 ///
@@ -46,5 +48,23 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Personal<T> {
 impl<T: PropertySchema> PropertySchema for Personal<T> {
     fn schema() -> SchemaOrRef {
         T::schema()
+    }
+
+    fn collect(schemas: &mut Schemas) {
+        T::collect(schemas);
+    }
+}
+
+impl<T: ToXmlText> ToXmlText for Personal<T> {
+    fn to_xml_text(&self) -> Cow<'_, str> {
+        self.0.to_xml_text()
+    }
+}
+
+impl<T: FromXmlText> FromXmlText for Personal<T> {
+    const ALLOWS_BLANK: bool = T::ALLOWS_BLANK;
+
+    fn from_xml_text(text: &str) -> Option<Self> {
+        T::from_xml_text(text).map(Self)
     }
 }

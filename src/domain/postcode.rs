@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
+use crate::domain::FromLrs;
 use crate::schema::{Constraints, InvalidValue, Scalar, personal_value};
 
 const MAX_LENGTH: usize = 9;
@@ -44,6 +45,10 @@ impl Scalar for Postcode {
     fn text(&self) -> Cow<'_, str> {
         Cow::Borrowed(&self.0)
     }
+}
+
+impl FromLrs for Postcode {
+    const ALLOWS_BLANK: bool = true;
 }
 
 #[cfg(test)]

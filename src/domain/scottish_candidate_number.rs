@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use crate::domain::FromLrs;
 use crate::schema::{Constraints, InvalidValue, Scalar, personal_value};
 
 /// A Scottish Candidate Number: nine digits, or empty.
@@ -25,6 +26,10 @@ impl Scalar for ScottishCandidateNumber {
     fn text(&self) -> Cow<'_, str> {
         Cow::Borrowed(&self.0)
     }
+}
+
+impl FromLrs for ScottishCandidateNumber {
+    const ALLOWS_BLANK: bool = true;
 }
 
 #[cfg(test)]

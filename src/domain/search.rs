@@ -1,57 +1,71 @@
 //! Searches for learners (LRS-CONTRACT 2.4, 2.5, 2.9).
 
 use crate::domain::{Date, EmailAddress, FindType, Gender, LearnerDetails, Name, OptionalName, Postcode, SchoolName, Uln};
-use crate::schema::{List, request};
+use crate::schema::{List, Request};
+use crate::xml::XmlRecord;
 
-request! {
-    /// The learner to find by ULN. LRS compares both names with its record.
-    #[derive(Debug, Clone)]
-    pub struct FindByUln {
-        /// The learner's ULN.
-        pub uln: Uln,
-        /// The learner's given name, 1 to 35 characters.
-        pub given_name: Name,
-        /// The learner's family name, 1 to 35 characters.
-        pub family_name: Name,
-        /// How much LRS returns.
-        pub find_type: FindType = FindType::Full,
-    }
+/// The learner to find by ULN. LRS compares both names with its record.
+#[derive(Debug, Clone, Request, XmlRecord)]
+#[xml(order(find_type, uln, family_name, given_name))]
+pub struct FindByUln {
+    /// The learner's ULN.
+    pub uln: Uln,
+    /// The learner's given name, 1 to 35 characters.
+    pub given_name: Name,
+    /// The learner's family name, 1 to 35 characters.
+    pub family_name: Name,
+    /// How much LRS returns.
+    #[request(default = FindType::Full)]
+    pub find_type: FindType,
 }
 
-request! {
-    /// The details of the learner to find. The more are given, the better LRS can distinguish learners.
-    #[derive(Debug, Clone)]
-    pub struct FindByDemographics {
-        /// The learner's given name, 1 to 35 characters.
-        pub given_name: Name,
-        /// The learner's family name, 1 to 35 characters.
-        pub family_name: Name,
-        /// The learner's date of birth.
-        pub date_of_birth: Date,
-        /// The learner's gender.
-        pub gender: Gender,
-        /// Postcode of the last known address. LRS ignores the space.
-        pub last_known_post_code: Postcode,
-        /// Family name before it changed.
-        pub previous_family_name: Option<OptionalName>,
-        /// School at the age of 16, up to 254 characters.
-        pub school_at_age16: Option<SchoolName>,
-        /// Place of birth.
-        pub place_of_birth: Option<OptionalName>,
-        /// Email address.
-        pub email_address: Option<EmailAddress>,
-        /// How much LRS returns.
-        pub find_type: FindType = FindType::Full,
-    }
+/// The details of the learner to find. The more are given, the better LRS can distinguish learners.
+#[derive(Debug, Clone, Request, XmlRecord)]
+#[xml(order(
+    find_type,
+    family_name,
+    given_name,
+    date_of_birth,
+    gender,
+    last_known_post_code,
+    previous_family_name,
+    school_at_age16,
+    place_of_birth,
+    email_address
+))]
+pub struct FindByDemographics {
+    /// The learner's given name, 1 to 35 characters.
+    pub given_name: Name,
+    /// The learner's family name, 1 to 35 characters.
+    pub family_name: Name,
+    /// The learner's date of birth.
+    pub date_of_birth: Date,
+    /// The learner's gender.
+    pub gender: Gender,
+    /// Postcode of the last known address. LRS ignores the space.
+    pub last_known_post_code: Postcode,
+    /// Family name before it changed.
+    #[xml(nil)]
+    pub previous_family_name: Option<OptionalName>,
+    /// School at the age of 16, up to 254 characters.
+    #[xml(nil)]
+    pub school_at_age16: Option<SchoolName>,
+    /// Place of birth.
+    #[xml(nil)]
+    pub place_of_birth: Option<OptionalName>,
+    /// Email address.
+    #[xml(nil)]
+    pub email_address: Option<EmailAddress>,
+    /// How much LRS returns.
+    #[request(default = FindType::Full)]
+    pub find_type: FindType,
 }
 
-request! {
-    /// The ULNs to look up.
-    #[derive(Debug, Clone)]
-    pub struct RetrieveUlns {
-        /// The ULNs, 1 to 200.
-        pub ulns: List<Uln, 1, 200>,
-    }
+/// The ULNs to look up.
+#[derive(Debug, Clone, Request)]
+pub struct RetrieveUlns {
+    /// The ULNs, 1 to 200.
+    pub ulns: List<Uln, 1, 200>,
 }
 
 /// The search that LRS requires before a registration, with all details that LRS can search by.

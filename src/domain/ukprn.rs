@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use crate::domain::FromLrs;
 use crate::schema::{Constraints, InvalidValue, Scalar};
 
 /// A UK Provider Reference Number: eight digits. LRS also accepts letters, which the UKPRNs of test organisations have.
@@ -65,6 +66,9 @@ organisation_identifier!(
     6,
     Constraints { pattern: Some("^[0-9A-Za-z]{6}$"), ..Constraints::new("LRS's reference of the organisation.", "ABC123") }
 );
+
+impl FromLrs for Ukprn {}
+impl FromLrs for OrganisationRef {}
 
 #[cfg(test)]
 mod tests {

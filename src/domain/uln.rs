@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use crate::domain::FromLrs;
 use crate::schema::{Constraints, InvalidValue, Scalar, personal_value};
 
 /// LRS's placeholder for a learner without a ULN. Its check digit is wrong too, but it has an error text of its own.
@@ -67,6 +68,8 @@ impl Scalar for Uln {
         Cow::Borrowed(&self.0)
     }
 }
+
+impl FromLrs for Uln {}
 
 #[cfg(test)]
 mod tests {

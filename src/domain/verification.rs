@@ -1,21 +1,23 @@
 //! Verification of a learner's details against a ULN (LRS-CONTRACT 2.8).
 
 use crate::domain::{Date, Gender, Name, Uln};
-use crate::schema::request;
+use crate::schema::Request;
+use crate::xml::XmlRecord;
 
-request! {
-    /// A learner's details, to be compared with LRS's record. Date of birth and gender are compared only if given.
-    #[derive(Debug, Clone)]
-    pub struct VerifyLearner {
-        /// The learner's ULN.
-        pub uln: Uln,
-        /// The learner's given name.
-        pub given_name: Name,
-        /// The learner's family name.
-        pub family_name: Name,
-        /// The learner's date of birth.
-        pub date_of_birth: Option<Date>,
-        /// The learner's gender.
-        pub gender: Option<Gender>,
-    }
+/// A learner's details, to be compared with LRS's record. Date of birth and gender are compared only if given.
+#[derive(Debug, Clone, Request, XmlRecord)]
+#[xml(order(uln, family_name, given_name, date_of_birth, gender))]
+pub struct VerifyLearner {
+    /// The learner's ULN.
+    pub uln: Uln,
+    /// The learner's given name.
+    pub given_name: Name,
+    /// The learner's family name.
+    pub family_name: Name,
+    /// The learner's date of birth.
+    #[xml(nil)]
+    pub date_of_birth: Option<Date>,
+    /// The learner's gender.
+    #[xml(nil)]
+    pub gender: Option<Gender>,
 }

@@ -6,8 +6,7 @@ use jiff::Timestamp;
 
 use crate::lrs::operation::Effect;
 use crate::lrs::response_codes::{CodeKind, LrsCode, Rejection};
-use crate::lrs::soap::fault::Fault;
-use crate::lrs::soap::read::XmlError;
+use crate::lrs::soap::{Fault, SoapError};
 
 /// A failed call.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,7 +79,7 @@ pub enum LrsError {
     UnknownError(LrsCode),
     /// The body cannot be read as the operation's response.
     #[error("LRS's response is invalid ({0})")]
-    InvalidResponse(XmlError),
+    InvalidResponse(SoapError),
     /// The response contradicts itself or the request.
     #[error("LRS's response is inconsistent: {0}")]
     InconsistentResponse(&'static str),
@@ -187,12 +186,6 @@ impl LrsError {
             self,
             Self::CredentialsRejected(_) | Self::RequestRejected(_) | Self::UnknownError(_) | Self::Rejected(..) | Self::IllegalCharacter
         )
-    }
-}
-
-impl From<XmlError> for LrsError {
-    fn from(error: XmlError) -> Self {
-        Self::InvalidResponse(error)
     }
 }
 

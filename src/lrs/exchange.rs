@@ -6,7 +6,7 @@ use reqwest::header::{CONTENT_TYPE, HeaderMap};
 use crate::lrs::error::LrsError;
 use crate::lrs::http_client::read_body;
 use crate::lrs::http_client::tls_alert::{is_certificate_alert, received_alert};
-use crate::lrs::soap::read::XmlError;
+use crate::xml::XmlError;
 
 /// A complete HTTP response.
 #[derive(Debug)]
@@ -55,7 +55,7 @@ fn classify_send_error(error: &reqwest::Error) -> LrsError {
 /// Classifies an error after the response started. A truncated response is invalid.
 fn classify_body_error(error: &reqwest::Error) -> LrsError {
     match classify_send_error(error) {
-        LrsError::ConnectionLost => LrsError::InvalidResponse(XmlError::Malformed),
+        LrsError::ConnectionLost => LrsError::InvalidResponse(XmlError::Malformed.into()),
         error => error,
     }
 }

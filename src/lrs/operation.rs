@@ -1,9 +1,10 @@
 //! The parts of an LRS operation: its request, its response, and how SOAP names them.
 
 use crate::lrs::response_codes::{LrsCode, Rejection};
-use crate::lrs::soap::write::{IllegalCharacter, XmlWriter};
-use crate::lrs::soap::xml_mapping::{FieldMapping, XmlRecord};
+use crate::lrs::soap::write_envelope;
 use crate::organisations::CallContext;
+use crate::schema::CodeList;
+use crate::xml::{FieldMapping, IllegalCharacter, XmlRecord, XmlWriter};
 
 /// An LRS operation, implemented by the type of its request. Most requests get [`FIELDS`](Self::FIELDS) and
 /// [`write`](Self::write) from `request_elements!`.
@@ -27,7 +28,7 @@ pub trait Operation: Sync {
     /// Returns the effect of this request on LRS's records.
     fn effect(&self) -> Effect;
 
-    /// The request's elements and the fields they are written from.
+    /// The request's elements and the JSON names of the fields that they are written from; of the whole request if there is no name.
     const FIELDS: FieldMapping;
 
     /// Writes the request's content in the order of the contract, including the credentials.
@@ -46,7 +47,7 @@ pub trait Operation: Sync {
     /// # Errors
     /// Returns [`IllegalCharacter`] if a value contains a character that XML does not allow. Parsed values never do.
     fn envelope(&self, context: &MessageContext<'_>) -> Result<String, IllegalCharacter> {
-        XmlWriter::envelope(|writer| writer.element(Self::REQUEST_ELEMENT, Self::NAMESPACES, |writer| self.write(context, writer)))
+        write_envelope(|writer| writer.element(Self::REQUEST_ELEMENT, Self::NAMESPACES, |writer| self.write(context, writer)))
     }
 }
 
@@ -63,7 +64,8 @@ pub trait LrsResponse: XmlRecord + Send {
 }
 
 /// One of the three LRS web services (LRS-CONTRACT 1.1).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, CodeList)]
+#[code_list(case = "kebab-case")]
 pub enum Service {
     /// Finds, registers, updates and verifies learners.
     Learner,

@@ -3,9 +3,8 @@
 use crate::lrs::error::LrsError;
 use crate::lrs::exchange::RawResponse;
 use crate::lrs::operation::{LrsResponse as _, Operation};
-use crate::lrs::soap::fault::Fault;
-use crate::lrs::soap::read::{XmlError, XmlReader, decode};
-use crate::lrs::soap::xml_mapping::XmlRecord as _;
+use crate::lrs::soap::{Fault, SoapError, read_body};
+use crate::xml::{XmlError, XmlRecord as _, decode};
 
 /// Number of bytes at the start of a body in which HTML is detected.
 const HTML_DETECTION_BYTES: usize = 512;
@@ -51,19 +50,18 @@ pub fn parse_response<O: Operation>(status: u16, content_type: &str, body: &[u8]
         Ok(Ok(_)) => Err(LrsError::UnexpectedHttpResponse { status, body: NOT_A_FAULT }),
         Ok(Err(fault)) => Err(LrsError::from_fault(fault)),
         // LRS sends its own errors as status 500 with a fault. Status 500 without SOAP comes from an intermediary.
-        Err(XmlError::Empty | XmlError::Malformed | XmlError::NotSoap) if status == 500 => {
+        Err(SoapError::Xml(XmlError::Empty | XmlError::Malformed) | SoapError::NotSoap) if status == 500 => {
             Err(LrsError::UnexpectedHttpResponse { status, body: NOT_SOAP })
         }
         Err(error) => Err(status_error(status).unwrap_or(LrsError::InvalidResponse(error))),
     }
 }
 
-fn read_soap<O: Operation>(body: &[u8]) -> Result<Result<O::Response, Fault>, XmlError> {
-    let mut reader = XmlReader::new(decode(body)?)?;
-    reader.soap_body(|reader, start| match start.name() {
-        "Fault" => Fault::read(reader, start).map(Err),
-        name if name == O::RESPONSE_ELEMENT => O::Response::read(reader).map(Ok),
-        _ => Err(XmlError::UnexpectedBody(O::RESPONSE_ELEMENT)),
+fn read_soap<O: Operation>(body: &[u8]) -> Result<Result<O::Response, Fault>, SoapError> {
+    read_body(decode(body)?, |reader, start| match start.name() {
+        "Fault" => Ok(Err(Fault::read(reader, start)?)),
+        name if name == O::RESPONSE_ELEMENT => Ok(Ok(O::Response::read(reader)?)),
+        _ => Err(SoapError::UnexpectedBody(O::RESPONSE_ELEMENT)),
     })
 }
 

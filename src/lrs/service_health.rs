@@ -13,6 +13,7 @@ use crate::lrs::circuit_breaker::{BreakerPermit, CallResult, CircuitBreaker, Cir
 use crate::lrs::error::LrsError;
 use crate::lrs::maintenance::MaintenanceWindow;
 use crate::lrs::operation::Service;
+use crate::schema::CodeList;
 
 /// Time after a failed call during which its service is degraded.
 const DEGRADED_DURATION: Duration = Duration::from_secs(60);
@@ -22,8 +23,9 @@ pub const ASSUMED_MAINTENANCE_DURATION: Duration = Duration::from_secs(300);
 /// All services, in the order of their declaration.
 const SERVICES: [Service; 3] = [Service::Learner, Service::LearnerR9, Service::External];
 
-/// The status of a service. Later variants are worse.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+/// Availability of an LRS service. Later values are worse.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, CodeList)]
+#[code_list(name = "LrsAvailability")]
 pub enum ServiceStatus {
     /// There is no known problem.
     Available,

@@ -11,46 +11,67 @@ use super::rate_overrides::{LimitOverride, RateOverrides};
 use super::registry::LoadReport;
 use crate::domain::{OrganisationRef, Product, Ukprn};
 use crate::file_watch::{ContentDigest, FileContent, read};
-use crate::schema::input;
-use crate::schema::toml::from_text;
+use crate::schema::Settings;
+use crate::schema::toml::{from_table_partial, parse_table};
 use crate::tls::Validity;
 
-input! {
-    /// Content of an organisation's file. Paths are relative to the file.
-    #[derive(Debug)]
-    pub struct OrganisationFile {
-        ukprn: Ukprn,
-        name: String,
-        organisation_ref: Option<OrganisationRef>,
-        products: Vec<Product>,
-        password_file: PathBuf,
-        client_certificate: Option<CertificateFiles>,
-        limits: Option<LimitsSection>,
-    }
+/// Content of an organisation's file. Paths are relative to the file.
+#[derive(Debug, Settings)]
+#[setting(page)]
+pub struct OrganisationFile {
+    /// UKPRN, which tokens contain.
+    ukprn: Ukprn,
+    /// Name, shown by `GET /v1/organisation`.
+    name: String,
+    /// LRS organisation reference. Achievement batches require it.
+    organisation_ref: Option<OrganisationRef>,
+    /// Products that LRS has switched on. [AUTHENTICATION.md](AUTHENTICATION.md#scopes) lists the operations of each product.
+    products: Vec<Product>,
+    /// File with the LRS password, 16 characters.
+    password_file: PathBuf,
+    /// The organisation's client certificate: either two PEM files or a PKCS#12 archive. With the environments `live` and `compatibility` a
+    /// missing certificate is reported, because LRS rejects calls without one.
+    client_certificate: Option<CertificateFiles>,
+    /// Rate limits of this organisation, in place of those in [`[limits]`](#limits) of `gateway.toml`.
+    limits: LimitsSection,
 }
 
-input! {
-    /// Rate limits that replace the configured ones.
-    #[derive(Debug, Clone)]
-    struct LimitsSection {
-        organisation_per_minute: Option<u32>,
-        organisation_burst: Option<u32>,
-        person_per_minute: Option<u32>,
-        person_burst: Option<u32>,
-        searches_per_minute: Option<u32>,
-        searches_burst: Option<u32>,
-    }
+/// Rate limits that replace the configured ones. A limit of 0 is a mistake, not a way to switch a limit off.
+#[derive(Debug, Clone, Settings)]
+#[setting(page)]
+struct LimitsSection {
+    /// Rate limit of the organisation: calls per minute.
+    #[setting(shown_default = "the gateway's", range = 1..)]
+    organisation_per_minute: Option<u32>,
+    /// Rate limit of the organisation: burst.
+    #[setting(shown_default = "the gateway's", range = 1..)]
+    organisation_burst: Option<u32>,
+    /// Rate limit of each person: calls per minute.
+    #[setting(shown_default = "the gateway's", range = 1..)]
+    person_per_minute: Option<u32>,
+    /// Rate limit of each person: burst.
+    #[setting(shown_default = "the gateway's", range = 1..)]
+    person_burst: Option<u32>,
+    /// Rate limit of each person's searches by demographics: calls per minute.
+    #[setting(shown_default = "the gateway's", range = 1..)]
+    searches_per_minute: Option<u32>,
+    /// Rate limit of each person's searches by demographics: burst.
+    #[setting(shown_default = "the gateway's", range = 1..)]
+    searches_burst: Option<u32>,
 }
 
-input! {
-    /// Files of an organisation's client certificate: PEM or PKCS#12.
-    #[derive(Debug)]
-    struct CertificateFiles {
-        certificate_file: Option<PathBuf>,
-        key_file: Option<PathBuf>,
-        pfx_file: Option<PathBuf>,
-        pfx_password_file: Option<PathBuf>,
-    }
+/// Files of an organisation's client certificate: PEM or PKCS#12.
+#[derive(Debug, Settings)]
+#[setting(page)]
+struct CertificateFiles {
+    /// PEM file with the organisation's certificate, followed by its issuers.
+    certificate_file: Option<PathBuf>,
+    /// PEM file with the certificate's key.
+    key_file: Option<PathBuf>,
+    /// PKCS#12 archive with the certificate, its issuers and its key.
+    pfx_file: Option<PathBuf>,
+    /// File with the archive's password, if it has one.
+    pfx_password_file: Option<PathBuf>,
 }
 
 impl OrganisationFile {
@@ -70,13 +91,6 @@ impl LimitsSection {
             person: LimitOverride { per_minute: self.person_per_minute, burst: self.person_burst },
             searches: LimitOverride { per_minute: self.searches_per_minute, burst: self.searches_burst },
         }
-    }
-
-    /// Returns `true` if no number is 0. A limit of 0 is a mistake, not a way to switch a limit off.
-    fn is_valid(&self) -> bool {
-        let RateOverrides { organisation, person, searches } = self.overrides();
-        let numbers = [organisation, person, searches].map(|limit| [limit.per_minute, limit.burst]);
-        numbers.iter().flatten().all(|number| number.is_none_or(|number| number > 0))
     }
 }
 
@@ -102,7 +116,9 @@ pub(super) fn organisation_files(directory: &Path) -> Result<Vec<PathBuf>, Strin
 /// content in use.
 pub(super) struct OrganisationSource {
     path: PathBuf,
-    file: Result<OrganisationFile, Vec<String>>,
+    /// The file without its invalid settings; `None` if a required setting is invalid.
+    file: Option<OrganisationFile>,
+    errors: Vec<String>,
     referenced: HashMap<PathBuf, FileContent>,
     /// Digest of all files.
     pub digest: Digest,
@@ -115,22 +131,23 @@ impl OrganisationSource {
         let mut digest = ContentDigest::new();
         digest.update(&content);
         let file_error = |error: &str| vec![format!("{}: {error}", path.display())];
-        let file = content.map_err(|error| file_error(&error)).and_then(|bytes| {
+        let table = content.map_err(|error| file_error(&error)).and_then(|bytes| {
             let text = String::from_utf8(bytes).map_err(|_| file_error("not well-formed TOML: must be UTF-8"))?;
-            from_text::<OrganisationFile>(path, &text)
+            parse_table(path, &text)
         });
+        let (file, errors) = table.map_or_else(|errors| (None, errors), |table| from_table_partial::<OrganisationFile>(path, table));
         let mut referenced = HashMap::new();
         for name in file.iter().flat_map(OrganisationFile::referenced_files) {
             let content = read(&resolve(path, name));
             digest.update(&content);
             referenced.insert(name.clone(), content);
         }
-        Self { path: path.to_owned(), file, referenced, digest: digest.finish() }
+        Self { path: path.to_owned(), file, errors, referenced, digest: digest.finish() }
     }
 
-    /// Returns the organisation's UKPRN if the file is valid.
+    /// Returns the organisation's UKPRN if it can be read.
     pub(super) fn ukprn(&self) -> Option<&Ukprn> {
-        self.file.as_ref().ok().map(|file| &file.ukprn)
+        self.file.as_ref().map(|file| &file.ukprn)
     }
 
     /// Creates the organisation. Returns `None` if a file is invalid. Adds errors, warnings and remarks to `report`.
@@ -140,8 +157,10 @@ impl OrganisationSource {
         certificate_required: bool,
         report: &mut LoadReport,
     ) -> Option<Organisation> {
-        let Self { path, file, referenced, .. } = self;
-        let file = file.map_err(|mut errors| report.errors.append(&mut errors)).ok()?;
+        let Self { path, file, errors, referenced, .. } = self;
+        let is_valid = errors.is_empty();
+        report.errors.extend(errors);
+        let file = file?;
         let files = ReferencedFiles { organisation_file: &path, contents: referenced };
         // Everything is checked before anything is built, so that each error of the file is reported.
         let password = files.password(&file).map_err(|error| report.errors.push(error)).ok();
@@ -150,12 +169,8 @@ impl OrganisationSource {
             let validity = certificate.as_ref().map(|certificate| certificate.validity);
             report_certificate(&file.ukprn, validity, certificate_required, report);
         }
-        let are_limits_valid = file.limits.as_ref().is_none_or(LimitsSection::is_valid);
-        if !are_limits_valid {
-            report.errors.push(format!("{}: limits: every number must be at least 1", path.display()));
-        }
-        let (Some(password), Some(client_certificate), true) = (password, client_certificate, are_limits_valid) else { return None };
-        let rate_overrides = file.limits.as_ref().map(LimitsSection::overrides).unwrap_or_default();
+        let (Some(password), Some(client_certificate), true) = (password, client_certificate, is_valid) else { return None };
+        let rate_overrides = file.limits.overrides();
         let settings = OrganisationSettings {
             ukprn: file.ukprn,
             name: file.name,

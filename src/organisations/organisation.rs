@@ -5,8 +5,9 @@ use secrecy::{ExposeSecret as _, SecretString};
 use super::certificate::ClientCertificate;
 use super::rate_overrides::RateOverrides;
 use crate::domain::{OrganisationRef, Product, Ukprn};
-use crate::schema::{InvalidValue, is_xml_char};
+use crate::schema::InvalidValue;
 use crate::tls::Validity;
+use crate::xml::is_xml_char;
 
 /// An organisation that is configured here, with what LRS has registered of it.
 #[derive(Debug)]

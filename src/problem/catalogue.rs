@@ -1,18 +1,17 @@
 //! The catalogue of problems: one entry per code.
 
 use actix_web::http::StatusCode;
-use utoipa::openapi::RefOr;
-use utoipa::openapi::schema::Schema;
 
-use crate::schema::openapi::{PropertySchema, string_enum_schema};
+use crate::schema::CodeList;
 
 /// Declares the catalogue. Each line has: variant, code, status, retryable, title, advice.
 macro_rules! catalogue {
     ($($variant:ident $code:literal $status:literal $retryable:literal $title:literal $advice:literal,)+) => {
-        /// The code of a problem: a closed list.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        /// The type of a problem.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, CodeList)]
+        #[code_list(name = "ProblemCode")]
         pub enum Code {
-            $(#[doc = $title] $variant,)+
+            $(#[doc = $title] #[code(word = $code)] $variant,)+
         }
 
         /// Every code with its status and texts, in the order of the variants of [`Code`].
@@ -145,19 +144,6 @@ impl Code {
             400..=499 => Self::MalformedRequest,
             _ => Self::InternalError,
         }
-    }
-}
-
-impl serde::Serialize for Code {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.entry().code)
-    }
-}
-
-impl PropertySchema for Code {
-    fn schema() -> RefOr<Schema> {
-        let codes: Vec<&str> = CATALOGUE.iter().map(|entry| entry.code).collect();
-        string_enum_schema(&codes)
     }
 }
 

@@ -123,7 +123,7 @@ mod tests {
 
     #[test]
     fn lrs_error_problem_agrees_on_retryable_and_status() {
-        use crate::lrs::soap::read::XmlError;
+        use crate::xml::XmlError;
         let code = Some(LrsCode::new("WSEC0001"));
         for error in [
             LrsError::Unreachable,
@@ -139,7 +139,7 @@ mod tests {
             LrsError::UnknownError(LrsCode::new("WSEC4711")),
             LrsError::ServiceFailed(code),
             LrsError::Rejected(Rejection::StaleVersion, LrsCode::new("WSRC0013")),
-            LrsError::InvalidResponse(XmlError::Empty),
+            LrsError::InvalidResponse(XmlError::Empty.into()),
             LrsError::InconsistentResponse("x"),
             LrsError::UnexpectedHttpResponse { status: 200, body: "x" },
             LrsError::ResponseTooLarge,

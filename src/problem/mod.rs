@@ -18,49 +18,46 @@ pub use catalogue::{CATALOGUE, CatalogueEntry, Code};
 
 use crate::lrs::response_codes::LrsCode;
 use crate::schema::deserialize::TOO_MANY_ERRORS;
-use crate::schema::{FieldError, answer};
+use crate::schema::{Answer, FieldError};
 
-answer! {
-    /// Problem details (RFC 9457). They contain no personal data.
-    #[derive(Debug, Clone)]
-    pub struct ProblemBody {
-        /// URI that identifies the type of problem. It is as stable as `code`.
-        pub r#type: String,
-        /// Summary of the type of problem.
-        pub title: String,
-        /// HTTP status.
-        pub status: u16,
-        /// Explanation of this occurrence and the action to take.
-        pub detail: String,
-        /// URI that identifies this occurrence.
-        pub instance: String,
-        /// Type of problem for programs: one of a closed list.
-        pub code: Code,
-        /// Identifier of the request in the operator's logs. The header `X-Request-Id` has the same value.
-        pub request_id: String,
-        /// `true` if the same request, unchanged, can succeed later.
-        pub retryable: bool,
-        /// Time to wait before a retry, in seconds.
-        pub retry_after_seconds: Option<u64>,
-        /// Every field that has an error.
-        pub errors: Option<Vec<FieldError>>,
-        /// `true` if LRS may have carried out the request although its response was lost. Check the outcome before you retry: otherwise
-        /// the request may be carried out twice.
-        pub outcome_unknown: Option<bool>,
-        /// Error that LRS returned, if it returned one.
-        pub lrs: Option<LrsErrorBody>,
-    }
+/// Problem details (RFC 9457). They contain no personal data.
+#[derive(Debug, Clone, Answer)]
+pub struct ProblemBody {
+    /// URI that identifies the type of problem. It is as stable as `code`.
+    pub r#type: String,
+    /// Summary of the type of problem.
+    pub title: String,
+    /// HTTP status.
+    pub status: u16,
+    /// Explanation of this occurrence and the action to take.
+    pub detail: String,
+    /// URI that identifies this occurrence.
+    pub instance: String,
+    /// Type of problem for programs.
+    pub code: Code,
+    /// Identifier of the request in the operator's logs. The header `X-Request-Id` has the same value.
+    pub request_id: String,
+    /// `true` if the same request, unchanged, can succeed later.
+    pub retryable: bool,
+    /// Time to wait before a retry, in seconds.
+    pub retry_after_seconds: Option<u64>,
+    /// Every field that has an error.
+    pub errors: Option<Vec<FieldError>>,
+    /// `true` if LRS may have carried out the request although its response was lost. Check the outcome before you retry: otherwise
+    /// the request may be carried out twice.
+    pub outcome_unknown: Option<bool>,
+    /// Error that LRS returned, if it returned one.
+    pub lrs: Option<LrsErrorBody>,
 }
 
-answer! {
-    /// Error returned by LRS.
-    #[derive(Debug, Clone)]
-    pub struct LrsErrorBody as "LrsError" {
-        /// Code as returned by LRS.
-        pub code: String,
-        /// Meaning of the code. LRS's own text is omitted because it may quote personal data.
-        pub description: String,
-    }
+/// Error returned by LRS.
+#[derive(Debug, Clone, Answer)]
+#[answer(name = "LrsError")]
+pub struct LrsErrorBody {
+    /// Code as returned by LRS.
+    pub code: String,
+    /// Meaning of the code. LRS's own text is omitted because it may quote personal data.
+    pub description: String,
 }
 
 /// A problem before it becomes a response.

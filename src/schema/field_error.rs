@@ -2,17 +2,15 @@
 
 use std::borrow::Cow;
 
-use crate::schema::answer;
+use crate::schema::Answer;
 
-answer! {
-    /// A rejected field of the request.
-    #[derive(Debug, Clone, PartialEq, Eq)]
-    pub struct FieldError {
-        /// JSON Pointer (RFC 6901) to the field in the request body. Empty for the whole body.
-        pub pointer: String,
-        /// Machine-readable reason, stable: `required`, `too_long`, `check_digit`, …
-        pub code: &'static str,
-        /// Human-readable reason: what is wrong and what is allowed.
-        pub detail: Cow<'static, str>,
-    }
+/// A rejected field of the request.
+#[derive(Debug, Clone, PartialEq, Eq, Answer)]
+pub struct FieldError {
+    /// JSON Pointer (RFC 6901) to the field in the request body. Empty for the whole body.
+    pub pointer: String,
+    /// Machine-readable reason, stable: `required`, `too_long`, `check_digit`, …
+    pub code: &'static str,
+    /// Human-readable reason: what is wrong and what is allowed.
+    pub detail: Cow<'static, str>,
 }

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use super::code_list::{CodeList, CodeTable};
+
 /// A value that is one text with constraints.
 pub trait Scalar: Sized {
     /// The constraints, as the OpenAPI document states them.
@@ -17,6 +19,22 @@ pub trait Scalar: Sized {
     fn text(&self) -> Cow<'_, str>;
 }
 
+/// A word of a code list.
+impl<T: CodeList> Scalar for T {
+    const CONSTRAINTS: Constraints = Constraints { code_table: Some(T::TABLE), ..Constraints::new(T::TABLE.description, "") };
+
+    fn parse(text: &str) -> Result<Self, InvalidValue> {
+        T::ALL.iter().copied().find(|value| value.word() == text).ok_or_else(|| {
+            let words: Vec<_> = T::TABLE.words().collect();
+            InvalidValue { code: "unknown_value", detail: format!("must be one of {}", words.join(", ")).into() }
+        })
+    }
+
+    fn text(&self) -> Cow<'_, str> {
+        Cow::Borrowed(self.word())
+    }
+}
+
 /// The constraints of a scalar's text.
 #[derive(Debug, Clone, Copy)]
 pub struct Constraints {
@@ -30,8 +48,8 @@ pub struct Constraints {
     pub pattern: Option<&'static str>,
     /// JSON Schema format.
     pub format: Option<&'static str>,
-    /// All allowed texts; empty if they are not a closed list.
-    pub values: &'static [&'static str],
+    /// The code list whose words are the allowed texts, if the value is of one.
+    pub code_table: Option<&'static CodeTable>,
     /// An invented example.
     pub example: &'static str,
 }
@@ -39,7 +57,7 @@ pub struct Constraints {
 impl Constraints {
     /// Creates constraints that state only a description and an example.
     pub const fn new(description: &'static str, example: &'static str) -> Self {
-        Self { description, min_length: None, max_length: None, pattern: None, format: None, values: &[], example }
+        Self { description, min_length: None, max_length: None, pattern: None, format: None, code_table: None, example }
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use toml::{Table, Value};
 
 use crate::schema::FieldError;
-use crate::schema::deserialize::{FromDocument, from_toml};
+use crate::schema::deserialize::{FromDocument, from_toml, from_toml_partial};
 
 /// Reads a record from a file.
 ///
@@ -13,14 +13,6 @@ use crate::schema::deserialize::{FromDocument, from_toml};
 /// Returns every error if the file cannot be read, is not TOML or has invalid fields.
 pub fn from_file<T: FromDocument>(path: &Path) -> Result<T, Vec<String>> {
     from_table(path, read_table(path)?)
-}
-
-/// Reads a record from the text of a file; `path` is used in errors.
-///
-/// # Errors
-/// Returns every error if the text is not TOML or has invalid fields.
-pub fn from_text<T: FromDocument>(path: &Path, text: &str) -> Result<T, Vec<String>> {
-    from_table(path, parse_table(path, text)?)
 }
 
 /// Reads a file as a table.
@@ -32,7 +24,11 @@ pub fn read_table(path: &Path) -> Result<Table, Vec<String>> {
     parse_table(path, &text)
 }
 
-fn parse_table(path: &Path, text: &str) -> Result<Table, Vec<String>> {
+/// Parses the text of a file as a table; `path` is used in errors.
+///
+/// # Errors
+/// Returns one error if the text is not TOML.
+pub fn parse_table(path: &Path, text: &str) -> Result<Table, Vec<String>> {
     text.parse().map_err(|error: toml::de::Error| {
         let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
@@ -51,17 +47,17 @@ pub fn from_table<T: FromDocument>(path: &Path, table: Table) -> Result<T, Vec<S
 
 /// Reads a record and leaves out its invalid fields, so that later checks can report further errors in the same run.
 ///
-/// Returns the errors of the invalid fields, and the record unless a required field is among them.
+/// Returns every error, and the record unless a required field is invalid.
 pub fn from_table_partial<T: FromDocument>(path: &Path, mut table: Table) -> (Option<T>, Vec<String>) {
-    match from_toml(table.clone()) {
-        Ok(record) => (Some(record), Vec::new()),
-        Err(errors) => {
-            for error in &errors {
-                remove_field(&mut table, &error.pointer);
-            }
-            (from_toml(table).ok(), error_lines(path, &errors))
+    let (record, errors) = from_toml_partial(table.clone());
+    let lines = error_lines(path, &errors);
+    let without_invalid_fields = || {
+        for error in &errors {
+            remove_field(&mut table, &error.pointer);
         }
-    }
+        from_toml_partial(table).0
+    };
+    (record.or_else(without_invalid_fields), lines)
 }
 
 /// Formats errors as `file: setting: detail`, with a dotted key as TOML writes it.

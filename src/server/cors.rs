@@ -11,7 +11,6 @@ use actix_web::http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS,
     ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD, HeaderMap, HeaderValue, ORIGIN, VARY,
 };
-use actix_web::web::Data;
 
 use crate::schema::{Constraints, InvalidValue, Scalar};
 use crate::server::allowed_methods::AllowedMethods;
@@ -70,10 +69,9 @@ pub struct CorsHeaders {
 }
 
 impl CorsHeaders {
-    /// Returns the headers for the response to this request, or `None` if the server has no CORS settings.
-    pub fn for_request(request: &ServiceRequest) -> Option<Self> {
-        let cors = request.app_data::<Data<Cors>>()?;
-        Some(Self { is_enabled: !cors.0.is_empty(), allowed_origin: cors.allowed_origin(request.headers()) })
+    /// Returns the headers for the response to this request.
+    pub fn for_request(request: &ServiceRequest, cors: &Cors) -> Self {
+        Self { is_enabled: !cors.0.is_empty(), allowed_origin: cors.allowed_origin(request.headers()) }
     }
 
     /// Adds the headers to a response. `Vary` keeps caches from giving one origin's response to another origin.
@@ -100,9 +98,7 @@ const EXPOSED_HEADERS: HeaderValue = HeaderValue::from_static(
 const PREFLIGHT_MAX_AGE_SECONDS: HeaderValue = HeaderValue::from_static("3600");
 
 /// Returns the response to a preflight request of an allowed origin. Preflight requests have no token. Every path of the server takes them.
-pub fn preflight_response(request: &ServiceRequest) -> Option<HttpResponse> {
-    let cors = request.app_data::<Data<Cors>>()?;
-    let methods = request.app_data::<Data<AllowedMethods>>()?;
+pub fn preflight_response(request: &ServiceRequest, cors: &Cors, methods: &AllowedMethods) -> Option<HttpResponse> {
     let is_preflight = request.method() == Method::OPTIONS && request.headers().contains_key(ACCESS_CONTROL_REQUEST_METHOD);
     if !is_preflight || cors.allowed_origin(request.headers()).is_none() {
         return None;

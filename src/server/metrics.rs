@@ -2,13 +2,12 @@
 
 use actix_web::HttpResponse;
 use actix_web::http::header::CONTENT_TYPE;
-use actix_web::web::Data;
 
-use crate::app::AppState;
+use crate::app::State;
 use crate::observability::metrics::Metrics;
 
 /// Returns every metric in Prometheus' text format.
-pub async fn get_metrics(state: Data<AppState>, metrics: Data<Metrics>) -> HttpResponse {
+pub async fn get_metrics(state: State, metrics: Metrics) -> HttpResponse {
     state.update_gauges().await;
     HttpResponse::Ok().insert_header((CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")).body(metrics.render())
 }

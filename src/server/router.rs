@@ -1,47 +1,87 @@
-//! The table of contents of the API: every route. The server and the OpenAPI document are made from the same list.
+//! The table of contents of the API: every operation with its path, its id, its handler and the handler's description.
 
-use utoipa_actix_web::scope;
-use utoipa_actix_web::service_config::ServiceConfig;
-
-use crate::api::batches::{achievement, registration, verification};
-use crate::api::{
-    find_learners, health, learning_events, lrs_status, obtain_uln, organisation, register_learners, retrieve_ulns, verify_learners,
+use crate::api::batches::handlers::{
+    DiscardPartDocs, EraseBatchDocs, GetBatchDocs, GetResultsDocs, ListBatchesDocs, ResubmitPartDocs, TrackJobDocs, discard_part,
+    erase_batch, get_batch, get_results, list_batches, resubmit_part, track_job,
 };
+use crate::api::batches::{achievement, registration, verification};
+use crate::api::find_learners::{FindLearnerByUlnDocs, FindLearnersByDemographicsDocs, find_learner_by_uln, find_learners_by_demographics};
+use crate::api::health::{LiveDocs, ReadyDocs, live, ready};
+use crate::api::learning_events::{GetLearningEventsDocs, get_learning_events};
+use crate::api::lrs_status::{GetLrsStatusDocs, get_lrs_status};
+use crate::api::obtain_uln::{ObtainUlnDocs, obtain_uln};
+use crate::api::organisation::{GetOrganisationDocs, get_organisation};
+use crate::api::register_learners::{RegisterLearnerDocs, UpdateLearnerDocs, register_learner, update_learner};
+use crate::api::retrieve_ulns::{RetrieveUlnsDocs, retrieve_ulns};
+use crate::api::verify_learners::{VerifyLearnerDocs, verify_learner};
+use crate::batches::kinds::achievement::Achievements;
+use crate::batches::kinds::registration::Registrations;
+use crate::batches::kinds::verification::Verifications;
+use crate::server::route::{Route, delete, get, post, tagged};
 
-/// Adds the routes that every kind of batch has: `submit_batch` of the resource, and those of `batch_routes!`.
-macro_rules! batches {
-    ($scope:expr, $($kind:ident),+) => {
-        $scope$(
-            .service($kind::submit_batch)
-            .service($kind::list_batches)
-            .service($kind::track_job)
-            .service($kind::get_batch)
-            .service($kind::get_results)
-            .service($kind::resubmit_part)
-            .service($kind::discard_part)
-            .service($kind::erase_batch)
-        )+
-    };
+/// Returns the routes of the API.
+#[rustfmt::skip] // One line for each operation.
+pub fn api() -> Vec<Route> {
+    [
+        tagged("Learners", [
+            post("/v1/learners/find-by-uln", "findLearnerByUln", find_learner_by_uln, &FindLearnerByUlnDocs),
+            post("/v1/learners/find-by-demographics", "findLearnersByDemographics", find_learners_by_demographics, &FindLearnersByDemographicsDocs),
+            post("/v1/learners/obtain-uln", "obtainUln", obtain_uln, &ObtainUlnDocs),
+            post("/v1/learners/register", "registerLearner", register_learner, &RegisterLearnerDocs),
+            post("/v1/learners/update", "updateLearner", update_learner, &UpdateLearnerDocs),
+            post("/v1/learners/verify", "verifyLearner", verify_learner, &VerifyLearnerDocs),
+            post("/v1/learners/retrieve-ulns", "retrieveUlns", retrieve_ulns, &RetrieveUlnsDocs),
+        ]),
+        tagged("Learning events", [
+            post("/v1/learning-events/search", "getLearningEvents", get_learning_events, &GetLearningEventsDocs),
+        ]),
+        tagged("Service", [
+            get("/v1/organisation", "getOrganisation", get_organisation, &GetOrganisationDocs),
+            get("/v1/lrs/status", "getLrsStatus", get_lrs_status, &GetLrsStatusDocs),
+        ]),
+        tagged("Registration batches", [
+            post("/v1/registration-batches", "submitRegistrationBatch", registration::submit_batch, &registration::SubmitBatchDocs),
+            get("/v1/registration-batches", "listRegistrationBatches", list_batches::<Registrations>, &ListBatchesDocs),
+            post("/v1/registration-batches/track", "trackRegistrationBatch", track_job::<Registrations>, &TrackJobDocs),
+            get("/v1/registration-batches/{batchId}", "getRegistrationBatch", get_batch::<Registrations>, &GetBatchDocs),
+            get("/v1/registration-batches/{batchId}/results", "getRegistrationBatchResults", get_results::<Registrations>, &GetResultsDocs),
+            post("/v1/registration-batches/{batchId}/parts/{part}/resubmit", "resubmitRegistrationBatchPart", resubmit_part::<Registrations>, &ResubmitPartDocs),
+            post("/v1/registration-batches/{batchId}/parts/{part}/discard", "discardRegistrationBatchPart", discard_part::<Registrations>, &DiscardPartDocs),
+            delete("/v1/registration-batches/{batchId}", "eraseRegistrationBatch", erase_batch::<Registrations>, &EraseBatchDocs),
+        ]),
+        tagged("Verification batches", [
+            post("/v1/verification-batches", "submitVerificationBatch", verification::submit_batch, &verification::SubmitBatchDocs),
+            get("/v1/verification-batches", "listVerificationBatches", list_batches::<Verifications>, &ListBatchesDocs),
+            post("/v1/verification-batches/track", "trackVerificationBatch", track_job::<Verifications>, &TrackJobDocs),
+            get("/v1/verification-batches/{batchId}", "getVerificationBatch", get_batch::<Verifications>, &GetBatchDocs),
+            get("/v1/verification-batches/{batchId}/results", "getVerificationBatchResults", get_results::<Verifications>, &GetResultsDocs),
+            post("/v1/verification-batches/{batchId}/parts/{part}/resubmit", "resubmitVerificationBatchPart", resubmit_part::<Verifications>, &ResubmitPartDocs),
+            post("/v1/verification-batches/{batchId}/parts/{part}/discard", "discardVerificationBatchPart", discard_part::<Verifications>, &DiscardPartDocs),
+            delete("/v1/verification-batches/{batchId}", "eraseVerificationBatch", erase_batch::<Verifications>, &EraseBatchDocs),
+        ]),
+        tagged("Achievement batches", [
+            post("/v1/achievement-batches", "submitAchievementBatch", achievement::submit_batch, &achievement::SubmitBatchDocs),
+            get("/v1/achievement-batches", "listAchievementBatches", list_batches::<Achievements>, &ListBatchesDocs),
+            post("/v1/achievement-batches/track", "trackAchievementBatch", track_job::<Achievements>, &TrackJobDocs),
+            get("/v1/achievement-batches/{batchId}", "getAchievementBatch", get_batch::<Achievements>, &GetBatchDocs),
+            get("/v1/achievement-batches/{batchId}/results", "getAchievementBatchResults", get_results::<Achievements>, &GetResultsDocs),
+            post("/v1/achievement-batches/{batchId}/parts/{part}/resubmit", "resubmitAchievementBatchPart", resubmit_part::<Achievements>, &ResubmitPartDocs),
+            post("/v1/achievement-batches/{batchId}/parts/{part}/discard", "discardAchievementBatchPart", discard_part::<Achievements>, &DiscardPartDocs),
+            delete("/v1/achievement-batches/{batchId}", "eraseAchievementBatch", erase_batch::<Achievements>, &EraseBatchDocs),
+            get("/v1/achievement-batches/{batchId}/parts/{part}/job", "getAchievementBatchJob", achievement::get_job, &achievement::GetJobDocs),
+        ]),
+        health(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
-/// Adds the routes of the API.
-pub fn api(services: &mut ServiceConfig<'_>) {
-    let v1 = scope("/v1")
-        .service(find_learners::find_learner_by_uln)
-        .service(find_learners::find_learners_by_demographics)
-        .service(obtain_uln::obtain_uln)
-        .service(register_learners::register_learner)
-        .service(register_learners::update_learner)
-        .service(verify_learners::verify_learner)
-        .service(retrieve_ulns::retrieve_ulns)
-        .service(learning_events::get_learning_events)
-        .service(organisation::get_organisation)
-        .service(lrs_status::get_lrs_status);
-    let v1 = batches!(v1, registration, verification, achievement).service(achievement::get_job);
-    services.service(v1).service(health::live).service(health::ready);
-}
-
-/// Adds the routes of the admin listener, beside `/metrics`.
-pub fn admin(services: &mut ServiceConfig<'_>) {
-    services.service(health::live).service(health::ready);
+/// Returns the health checks. The admin listener has them too, beside `/metrics`.
+#[rustfmt::skip] // One line for each operation.
+pub fn health() -> Vec<Route> {
+    tagged("Service", [
+        get("/health/live", "getLiveness", live, &LiveDocs),
+        get("/health/ready", "getReadiness", ready, &ReadyDocs),
+    ])
 }

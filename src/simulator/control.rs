@@ -5,26 +5,25 @@ use actix_web::web::{self, Bytes, Data, ServiceConfig};
 use serde_json::json;
 
 use crate::schema::deserialize::{DeserializeContext, from_json};
-use crate::schema::{FieldError, input};
+use crate::schema::{FieldError, Settings};
 use crate::simulator::jobs::Submission;
 use crate::simulator::operations::service_of;
 use crate::simulator::scenario::Scenario;
 use crate::simulator::state::Simulator;
 
-input! {
-    /// The body of `POST /control/lose-answers`.
-    struct LoseAnswers {
-        /// The element of the requests.
-        operation: String,
-        /// The number of requests.
-        count: usize,
-    }
-    validate (operation) => validate_operation
+/// The body of `POST /control/lose-answers`.
+#[derive(Settings)]
+#[setting(validate = validate_operation(operation))]
+struct LoseAnswers {
+    /// The element of the requests.
+    operation: String,
+    /// The number of requests.
+    count: usize,
 }
 
 fn validate_operation(operation: Option<&String>, context: &mut DeserializeContext) {
     if let Some(Err(invalid)) = operation.map(|operation| service_of(operation)) {
-        context.descend("operation", |context| context.add_error(invalid));
+        context.add_error_at("operation", invalid);
     }
 }
 

@@ -1,10 +1,10 @@
 //! Validation and authentication of requests: message form, organisation, password and product.
 
 use crate::domain::Product;
-use crate::lrs::soap::element::Element;
 use crate::simulator::schema::{Sequence, Violation, validate};
 use crate::simulator::simulated_organisation::SimulatedOrganisation;
 use crate::simulator::state::Simulator;
+use crate::xml::Element;
 
 /// The credentials of a request. A value that the request does not have is empty.
 #[derive(Clone, Copy)]

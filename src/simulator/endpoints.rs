@@ -6,8 +6,7 @@ use actix_web::web::{Bytes, Data};
 use actix_web::{HttpRequest, HttpResponse};
 
 use crate::lrs::Service;
-use crate::lrs::soap::element::Element;
-use crate::lrs::soap::read::{XmlError, XmlReader, decode};
+use crate::lrs::soap::{SoapError, read_body};
 use crate::simulator::connection::client_certificate_subject;
 use crate::simulator::credentials::Refusal;
 use crate::simulator::fault::Fault;
@@ -16,12 +15,13 @@ use crate::simulator::services::{external, learner, learner_r9};
 use crate::simulator::soap_faults::{framework_fault, miap_fault, unsupported_method_fault};
 use crate::simulator::soap_response::SoapResponse;
 use crate::simulator::state::Simulator;
+use crate::xml::{Element, decode};
 
 /// `POST /LearnerService.svc`. An unreadable message is a fault with a code.
 ///
 /// The element in the body selects the operation, because nearly all operations have the same `SOAPAction`.
 pub async fn learner_service(request: HttpRequest, body: Bytes, simulator: Data<Simulator>) -> HttpResponse {
-    let execute = |message: Result<&Element, XmlError>| {
+    let execute = |message: Result<&Element, SoapError>| {
         let result = message
             .map_err(|error| Refusal::new("WSEC0001", format!("the message is {error}")))
             .and_then(|message| learner::execute(&simulator, message));
@@ -35,7 +35,7 @@ pub async fn learner_service(request: HttpRequest, body: Bytes, simulator: Data<
 
 /// `POST /LearnerServiceR9.svc`. An unreadable message is a fault of the service's framework; all other errors are response codes.
 pub async fn learner_service_r9(request: HttpRequest, body: Bytes, simulator: Data<Simulator>) -> HttpResponse {
-    let execute = |message: Result<&Element, XmlError>| {
+    let execute = |message: Result<&Element, SoapError>| {
         let xml = message.ok().and_then(|message| learner_r9::execute(&simulator, message));
         xml.map_or_else(framework_fault, SoapResponse::ok)
     };
@@ -44,7 +44,7 @@ pub async fn learner_service_r9(request: HttpRequest, body: Bytes, simulator: Da
 
 /// `POST /ExternalService.svc`. Errors are like those of the R9 service.
 pub async fn external_service(request: HttpRequest, body: Bytes, simulator: Data<Simulator>) -> HttpResponse {
-    let execute = |message: Result<&Element, XmlError>| {
+    let execute = |message: Result<&Element, SoapError>| {
         let xml = message.ok().and_then(|message| external::execute(&simulator, message));
         xml.map_or_else(framework_fault, SoapResponse::ok)
     };
@@ -67,7 +67,7 @@ async fn respond(
     service: Service,
     request: &HttpRequest,
     body: &[u8],
-    execute: impl FnOnce(Result<&Element, XmlError>) -> SoapResponse,
+    execute: impl FnOnce(Result<&Element, SoapError>) -> SoapResponse,
 ) -> HttpResponse {
     let started = Instant::now();
     let message = read_message(body);
@@ -96,6 +96,6 @@ async fn respond(
     response
 }
 
-fn read_message(body: &[u8]) -> Result<Element, XmlError> {
-    XmlReader::new(decode(body)?)?.soap_body(Element::read)
+fn read_message(body: &[u8]) -> Result<Element, SoapError> {
+    read_body(decode(body)?, Element::read)
 }

@@ -11,13 +11,13 @@ use actix_web::{HttpRequest, HttpResponse};
 use futures_util::stream;
 
 use crate::lrs::Service;
-use crate::lrs::soap::element::Element;
 use crate::simulator::connection::reset;
 use crate::simulator::fault::Fault;
 use crate::simulator::scenario::FaultStep;
 use crate::simulator::services::{external, learner_r9};
 use crate::simulator::soap_faults::{fault, unsupported_method_fault};
 use crate::simulator::soap_response::{SOAP_MEDIA_TYPE, SoapResponse};
+use crate::xml::Element;
 
 /// Path of the page about maintenance, the target of redirects.
 pub const MAINTENANCE_PATH: &str = "/maintenance";

@@ -10,8 +10,6 @@ use jiff::Timestamp;
 
 use crate::domain::{AchievementJob, AchievementJobStatus, Extensible, Personal, SubmissionType};
 use crate::lrs::services::learner::{RegistrationBatchOutput, VerificationBatchOutput};
-use crate::lrs::soap::element::Element;
-use crate::lrs::soap::read::XmlError;
 use crate::simulator::achievement_batches::AchievementHistory;
 use crate::simulator::learner_batches::{
     batch_learners, empty_registration_output, empty_verification_output, process_registrations, process_verifications,
@@ -19,6 +17,7 @@ use crate::simulator::learner_batches::{
 use crate::simulator::learner_register::LearnerRegister;
 use crate::simulator::submitted_achievement::SubmittedAchievement;
 use crate::simulator::timestamps::{local_date_time, xml_date_time};
+use crate::xml::{Element, XmlError};
 
 /// Default job duration.
 pub const DEFAULT_JOB_DURATION: Duration = Duration::from_secs(2);

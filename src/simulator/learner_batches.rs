@@ -9,12 +9,11 @@ use jiff::tz::TimeZone;
 use crate::domain::{BatchLearner, BatchLearnerResult, Date, Extensible, FromLrs as _, Uln};
 use crate::lrs::response_codes::LrsCode;
 use crate::lrs::services::learner::{RegistrationBatchOutput, VerificationBatchOutput};
-use crate::lrs::soap::element::Element;
-use crate::lrs::soap::read::XmlError;
 use crate::schema::Scalar as _;
 use crate::simulator::learner_register::LearnerRegister;
 use crate::simulator::learner_search::{Demographics, SearchMatches};
 use crate::simulator::verification::verify_learner;
+use crate::xml::{Element, XmlError};
 
 /// Ages that LRS accepts, in years.
 const LEARNER_AGES: std::ops::RangeInclusive<i16> = 13..=110;

@@ -68,7 +68,7 @@ impl LearnerRegister {
     ///
     /// # Errors
     /// Returns [`UlnTaken`] if the register has a record with the ULN.
-    pub fn add(&mut self, new: NewLearner) -> Result<(), UlnTaken> {
+    pub fn add(&mut self, new: &NewLearner) -> Result<(), UlnTaken> {
         let uln = new.uln.as_str().to_owned();
         if self.by_uln.contains_key(&uln) {
             return Err(UlnTaken);
@@ -143,7 +143,7 @@ impl LearnerRegister {
     fn insert_with_next_uln(&mut self, details: &LearnerDetails) -> Option<Uln> {
         let uln = (self.next_prefix..=999_999_999).filter_map(Uln::from_prefix).find(|uln| !self.by_uln.contains_key(uln.as_str()))?;
         self.next_prefix = uln.as_str()[..9].parse::<u32>().ok()? + 1;
-        let learner = record_from_details(uln.clone(), details, 1, None);
+        let learner = record_from_details(&uln, details, 1, None);
         self.insert(uln.as_str().to_owned(), learner, None);
         Some(uln)
     }
@@ -173,7 +173,7 @@ impl LearnerRegister {
         if has_seen_notice && details.ability_to_share == AbilityToShare::NotSeen {
             return Err(RegisterError::AbilityToShareNotReversible);
         }
-        let updated = record_from_details(uln.clone(), details, version_number, Some(current));
+        let updated = record_from_details(uln, details, version_number, Some(current));
         if updated == *current {
             return Err(RegisterError::NoChanges);
         }
@@ -264,7 +264,7 @@ mod tests {
     fn register(learners: &[&str]) -> LearnerRegister {
         let mut register = LearnerRegister::default();
         for json in learners {
-            register.add(learner(json)).expect("unused ULN");
+            register.add(&learner(json)).expect("unused ULN");
         }
         register
     }
@@ -304,7 +304,7 @@ mod tests {
         let ulns = (300_000_000..).filter_map(Uln::from_prefix).take(11);
         for uln in ulns {
             assert_ne!(register.find_by_demographics(&Demographics { gender: "9", ..ZOE }), SearchMatches::TooManyMatches);
-            register.add(NewLearner { uln: uln.clone(), ..learner(r#""uln":"3000000126""#) }).expect("unused ULN");
+            register.add(&NewLearner { uln: uln.clone(), ..learner(r#""uln":"3000000126""#) }).expect("unused ULN");
         }
         assert_eq!(register.find_by_demographics(&Demographics { gender: "9", ..ZOE }), SearchMatches::TooManyMatches);
     }

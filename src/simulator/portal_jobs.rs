@@ -1,38 +1,35 @@
 //! Portal jobs: batch jobs that were created in LRS's web portal, not over SOAP.
 
 use crate::domain::{Achievement, BatchLearner, Product, Ukprn};
-use crate::lrs::soap::element::Element;
-use crate::lrs::soap::read::XmlReader;
-use crate::lrs::soap::write::XmlWriter;
-use crate::lrs::soap::xml_mapping::XmlRecord as _;
+use crate::lrs::soap::{read_body, write_envelope};
+use crate::schema::Settings;
 use crate::schema::deserialize::from_toml;
-use crate::schema::input;
 use crate::simulator::jobs::{BatchJobs, JobOutput};
 use crate::simulator::learner_batches::{process_registrations, process_verifications};
 use crate::simulator::learner_register::LearnerRegister;
 use crate::simulator::submitted_achievement::SubmittedAchievement;
+use crate::xml::{Element, XmlRecord as _};
 
-input! {
-    /// A portal job.
-    #[derive(Debug, Clone)]
-    pub struct PortalJob {
-        /// The job's number.
-        pub job_id: i32,
-        /// The UKPRN of the job's organisation.
-        pub organisation: Ukprn,
-        /// `registration-batches`, `verification` or `achievement-batches`.
-        pub kind: Product,
-        /// The learners of a registration or verification job.
-        pub learners: Vec<BatchLearner> = Vec::new(),
-        /// The achievements of an achievement job.
-        pub achievements: Vec<Achievement> = Vec::new(),
-    }
+/// A portal job.
+#[derive(Debug, Clone, Settings)]
+pub struct PortalJob {
+    /// The job's number.
+    pub job_id: i32,
+    /// The UKPRN of the job's organisation.
+    pub organisation: Ukprn,
+    /// `registration-batches`, `verification` or `achievement-batches`.
+    pub kind: Product,
+    /// The learners of a registration or verification job.
+    #[setting(default = Vec::new())]
+    pub learners: Vec<BatchLearner>,
+    /// The achievements of an achievement job.
+    #[setting(default = Vec::new())]
+    pub achievements: Vec<Achievement>,
 }
 
-input! {
-    struct PortalJobs {
-        portal_jobs: Vec<PortalJob>,
-    }
+#[derive(Settings)]
+struct PortalJobs {
+    portal_jobs: Vec<PortalJob>,
 }
 
 impl PortalJob {
@@ -80,12 +77,12 @@ impl PortalJob {
 
     /// Returns the learners as the elements of a request.
     fn request(&self) -> Option<Element> {
-        let message = XmlWriter::envelope(|writer| {
+        let message = write_envelope(|writer| {
             writer.element("Batch", "", |writer| {
                 self.learners.iter().for_each(|learner| writer.element("Learner", "", |writer| learner.write(writer)));
             });
         });
-        XmlReader::new(&message.ok()?).ok()?.soap_body(Element::read).ok()
+        read_body(&message.ok()?, Element::read).ok()
     }
 }
 

@@ -15,13 +15,13 @@ pub fn add_sample_learners(register: &mut LearnerRegister, random_learners: usiz
         return;
     }
     for learner in documented_learners() {
-        let _ = register.add(learner);
+        let _ = register.add(&learner);
     }
     register.add_events("3000000126", [school_event(1), college_event(2), awarding_organisation_event(3)]);
     let mut random = RandomNumbers(RANDOM_SEED);
     let mut ulns = (710_000_001..).step_by(7).filter_map(Uln::from_prefix);
     for (index, uln) in (0..random_learners).zip(&mut ulns) {
-        let _ = register.add(random_learner(&mut random, index, uln.clone()));
+        let _ = register.add(&random_learner(&mut random, index, uln.clone()));
         let event_id = i32::try_from(index).unwrap_or(0) * 3 + 100;
         let events = [school_event(event_id), college_event(event_id + 1), awarding_organisation_event(event_id + 2)];
         register.add_events(uln.as_str(), events.into_iter().take(random.below(4)));

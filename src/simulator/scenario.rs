@@ -7,48 +7,45 @@ use serde::{Deserializer, Serialize};
 
 use crate::lrs::Service;
 use crate::schema::deserialize::{DeserializeContext, FromDocument};
-use crate::schema::{InvalidValue, input};
+use crate::schema::{InvalidValue, Settings};
 use crate::simulator::fault::Fault;
 use crate::simulator::operations::service_of;
 
 /// Maximum length of an LRS code in bytes.
 const MAX_CODE_BYTES: usize = 20;
 
-input! {
-    /// A scenario. A request meets the first step that applies to it.
-    #[derive(Debug, Clone)]
-    pub struct Scenario {
-        /// The steps.
-        pub steps: Vec<FaultStep>,
-    }
+/// A scenario. A request meets the first step that applies to it.
+#[derive(Debug, Clone, Settings)]
+pub struct Scenario {
+    /// The steps.
+    pub steps: Vec<FaultStep>,
 }
 
-input! {
-    /// One step of a scenario: a fault, and the requests that it applies to.
-    #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-    #[serde(rename_all = "camelCase")]
-    pub struct FaultStep {
-        /// The fault.
-        pub fault: Fault,
-        /// The delay of the response (`latency`), or of each of its bytes (`slow_drip`).
-        #[serde(skip_serializing_if = "Option::is_none")]
-        pub milliseconds: Option<u64>,
-        /// The code of a `soap_fault`.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        pub code: Option<String>,
-        /// Limits the step to requests with this element in their body.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        pub operation: Option<String>,
-        /// Limits the step to requests to this service.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        pub service: Option<Service>,
-        /// Limits the number of requests. Without a count, the step applies until another scenario replaces it.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        pub count: Option<NonZeroUsize>,
-        /// The percentage of requests that the step applies to, chosen at random.
-        pub percent: u32 = 100,
-    }
-    validate (fault, milliseconds, code, operation, service, percent) => validate_step
+/// One step of a scenario: a fault, and the requests that it applies to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Settings)]
+#[setting(validate = validate_step(fault, milliseconds, code, operation, service))]
+#[serde(rename_all = "camelCase")]
+pub struct FaultStep {
+    /// The fault.
+    pub fault: Fault,
+    /// The delay of the response (`latency`), or of each of its bytes (`slow_drip`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub milliseconds: Option<u64>,
+    /// The code of a `soap_fault`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    /// Limits the step to requests with this element in their body.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub operation: Option<String>,
+    /// Limits the step to requests to this service.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub service: Option<Service>,
+    /// Limits the number of requests. Without a count, the step applies until another scenario replaces it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub count: Option<NonZeroUsize>,
+    /// The percentage of requests that the step applies to, chosen at random.
+    #[setting(default = 100, range = 1..=100)]
+    pub percent: u32,
 }
 
 impl FaultStep {
@@ -108,7 +105,6 @@ fn validate_step(
     code: Option<&Option<String>>,
     operation: Option<&Option<String>>,
     service: Option<&Option<Service>>,
-    percent: Option<&u32>,
     context: &mut DeserializeContext,
 ) {
     if let Some(fault) = fault {
@@ -127,17 +123,12 @@ fn validate_step(
         && !is_lrs_code(code)
     {
         let invalid = InvalidValue::new("invalid_format", "must be a code of letters and digits, such as WSEC0099");
-        context.descend("code", |context| context.add_error(invalid));
+        context.add_error_at("code", invalid);
     }
     if let Some(Some(operation)) = operation
         && let Err(invalid) = check_operation(operation, service.copied().flatten())
     {
-        context.descend("operation", |context| context.add_error(invalid));
-    }
-    if percent.is_some_and(|percent| !(1..=100).contains(percent)) {
-        context.descend("percent", |context| {
-            context.add_error(InvalidValue::new("out_of_range", "must be a whole number from 1 to 100"));
-        });
+        context.add_error_at("operation", invalid);
     }
 }
 
@@ -148,13 +139,13 @@ struct FieldOfFault {
 }
 
 impl FieldOfFault {
-    fn check<T>(self, field: &str, value: Option<&Option<T>>, is_required: bool, context: &mut DeserializeContext) {
+    fn check<T>(self, field: &'static str, value: Option<&Option<T>>, is_required: bool, context: &mut DeserializeContext) {
         let invalid = match value {
             Some(None) if is_required => self.missing,
             Some(Some(_)) if !is_required => self.unused,
             _ => return,
         };
-        context.descend(field, |context| context.add_error(invalid));
+        context.add_error_at(field, invalid);
     }
 }
 

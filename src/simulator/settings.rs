@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use rustls::ServerConfig;
 
+use crate::schema::Settings;
 use crate::schema::deserialize::from_toml;
-use crate::schema::input;
 use crate::schema::toml::from_file;
 use crate::simulator::jobs::DEFAULT_JOB_DURATION;
 use crate::simulator::learner_record::NewLearner;
@@ -19,44 +19,54 @@ use crate::simulator::simulated_organisation::SimulatedOrganisation;
 use crate::simulator::state::Simulator;
 use crate::tls;
 
-input! {
-    /// The settings of a simulator.
-    #[derive(Debug)]
-    pub struct SimulatorSettings {
-        /// The address to listen on.
-        pub listen: SocketAddr = DEFAULT_LISTEN_ADDRESS,
-        /// The number of random learners; 0 for an empty register.
-        pub invented_learners: usize = DEFAULT_RANDOM_LEARNERS,
-        /// The time in seconds between a search by demographics and the registration that it permits.
-        pub registration_window_seconds: u64 = DEFAULT_REGISTRATION_WINDOW.as_secs(),
-        /// The job duration in seconds.
-        pub job_seconds: u64 = DEFAULT_JOB_DURATION.as_secs(),
-        /// The minimum latency of SOAP responses in milliseconds.
-        pub latency_milliseconds: u64 = 0,
-        /// The TLS files. Without them, the simulator serves plain HTTP.
-        pub tls: Option<TlsFiles>,
-        /// The organisations that can call the simulator.
-        pub organisations: Vec<SimulatedOrganisation> = SimulatedOrganisation::demonstration(),
-        /// Learners to add to the register.
-        pub learners: Vec<NewLearner> = Vec::new(),
-        /// The portal jobs. Default: those of the demonstration, unless the register is empty.
-        pub portal_jobs: Option<Vec<PortalJob>>,
-        /// The TOML file of the scenario that is active from the start.
-        pub scenario_file: Option<PathBuf>,
-    }
+/// The settings of a simulator.
+#[derive(Debug, Settings)]
+#[setting(page)]
+pub struct SimulatorSettings {
+    /// Address of the services and of the control endpoints.
+    #[setting(default = DEFAULT_LISTEN_ADDRESS)]
+    pub listen: SocketAddr,
+    /// Number of random learners; `0` for an empty register.
+    #[setting(default = DEFAULT_RANDOM_LEARNERS)]
+    pub invented_learners: usize,
+    /// Time for which a search permits a registration.
+    #[setting(default = DEFAULT_REGISTRATION_WINDOW.as_secs())]
+    pub registration_window_seconds: u64,
+    /// Duration of a batch job.
+    #[setting(default = DEFAULT_JOB_DURATION.as_secs())]
+    pub job_seconds: u64,
+    /// Minimum latency of every SOAP response.
+    #[setting(default = 0)]
+    pub latency_milliseconds: u64,
+    /// The certificate with which the simulator serves TLS. Without it, the simulator serves plain HTTP.
+    pub tls: Option<TlsFiles>,
+    /// The organisations that can call the simulator. Without this list, they are the two of the demonstration.
+    #[setting(default = SimulatedOrganisation::demonstration(), shown_default = "the demonstration's two")]
+    pub organisations: Vec<SimulatedOrganisation>,
+    /// Learners to add to the register.
+    #[setting(default = Vec::new())]
+    pub learners: Vec<NewLearner>,
+    /// Portal jobs. Each has `job_id`, `organisation` (UKPRN), `kind` (`registration-batches`, `verification` or `achievement-batches`), and a
+    /// list `[[portal_jobs.learners]]` or `[[portal_jobs.achievements]]` with the fields of the JSON batches in `snake_case`.
+    #[setting(
+        shown_default = "the demonstration's three, if there are invented learners",
+        shown_values = "list of sections `[[portal_jobs]]`"
+    )]
+    pub portal_jobs: Option<Vec<PortalJob>>,
+    /// TOML file of the scenario that is active from the start ([Fault injection](#fault-injection)).
+    pub scenario_file: Option<PathBuf>,
 }
 
-input! {
-    /// The simulator's certificate, and the authorities of its clients' certificates.
-    #[derive(Debug)]
-    pub struct TlsFiles {
-        /// Certificate chain (PEM).
-        pub certificate_file: PathBuf,
-        /// Private key (PEM).
-        pub key_file: PathBuf,
-        /// Certificate authorities (PEM). If they are given, clients must have a certificate of one of them.
-        pub client_ca_file: Option<PathBuf>,
-    }
+/// The simulator's certificate, and the authorities of its clients' certificates.
+#[derive(Debug, Settings)]
+#[setting(page)]
+pub struct TlsFiles {
+    /// Certificate chain (PEM).
+    pub certificate_file: PathBuf,
+    /// Private key (PEM).
+    pub key_file: PathBuf,
+    /// Authorities (PEM). If they are given, clients must have a certificate of one of them.
+    pub client_ca_file: Option<PathBuf>,
 }
 
 const DEFAULT_LISTEN_ADDRESS: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8081);
@@ -115,7 +125,7 @@ impl SimulatorSettings {
             if learner.merged_into.as_ref().is_some_and(|master| register.look_up(master.as_str()).is_none()) {
                 return Err(format!("learners: merged_into of learner {number} is not the ULN of a learner in the register"));
             }
-            register.add(learner.clone()).map_err(|_| "learners: two learners have the same ULN: give each learner its own".to_owned())?;
+            register.add(learner).map_err(|_| "learners: two learners have the same ULN: give each learner its own".to_owned())?;
         }
         Ok(register)
     }

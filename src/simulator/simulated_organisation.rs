@@ -3,24 +3,24 @@
 use std::fmt;
 
 use crate::domain::{OrganisationRef, Product, Ukprn};
-use crate::schema::{Scalar as _, input, is_xml_char};
+use crate::schema::{Scalar as _, Settings};
+use crate::xml::is_xml_char;
 
 /// Length of an LRS password in characters.
 const PASSWORD_LENGTH: usize = 16;
 
-input! {
-    /// An organisation that can call the simulator.
-    #[derive(Clone)]
-    pub struct SimulatedOrganisation {
-        /// UKPRN.
-        pub ukprn: Ukprn,
-        /// LRS reference.
-        pub organisation_ref: Option<OrganisationRef>,
-        /// Password.
-        pub password: String,
-        /// Products that LRS has switched on for the organisation.
-        pub products: Vec<Product>,
-    }
+/// An organisation that can call the simulator.
+#[derive(Clone, Settings)]
+#[setting(page)]
+pub struct SimulatedOrganisation {
+    /// UKPRN.
+    pub ukprn: Ukprn,
+    /// LRS organisation reference.
+    pub organisation_ref: Option<OrganisationRef>,
+    /// LRS password, 16 characters.
+    pub password: String,
+    /// Products that LRS has switched on for the organisation.
+    pub products: Vec<Product>,
 }
 
 /// Shows the UKPRN only, not the password.

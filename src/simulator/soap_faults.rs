@@ -4,9 +4,10 @@ use actix_web::http::StatusCode;
 
 use crate::lrs::Service;
 use crate::lrs::response_codes::DOCUMENTED_CODES;
-use crate::lrs::soap::write::XmlWriter;
+use crate::lrs::soap::write_envelope;
 use crate::simulator::soap_response::SoapResponse;
 use crate::simulator::timestamps::current_local_date_time;
+use crate::xml::XmlWriter;
 
 /// Returns a fault with this code in the form of a service.
 pub fn fault(service: Service, code: &str) -> SoapResponse {
@@ -48,7 +49,7 @@ fn domain_fault(code: &str) -> SoapResponse {
 }
 
 fn client_fault(text: &str, write_detail: impl FnOnce(&mut XmlWriter)) -> SoapResponse {
-    let xml = XmlWriter::envelope(|writer| {
+    let xml = write_envelope(|writer| {
         writer.element("soapenv:Fault", "", |writer| {
             writer.value("faultcode", "soapenv:Client");
             writer.value("faultstring", text);
@@ -60,7 +61,7 @@ fn client_fault(text: &str, write_detail: impl FnOnce(&mut XmlWriter)) -> SoapRe
 
 fn miap_exception(code: &str, description: &str, further_details: &str) -> String {
     let timestamp = current_local_date_time();
-    let xml = XmlWriter::envelope(|writer| {
+    let xml = write_envelope(|writer| {
         writer.element("soapenv:Fault", "", |writer| {
             writer.value("faultcode", "soapenv:Server");
             writer.value("faultstring", "uk.gov.miap.lrs.api.exceptions.MIAPAPIException");

@@ -1,10 +1,10 @@
 //! Achievements of a batch, as texts of the message or from settings.
 
 use crate::domain::{Achievement, AchievementAction, Extensible, FromLrs as _, LearningEvent, Personal, XmlDateTime};
-use crate::lrs::soap::element::Element;
 use crate::schema::Scalar as _;
 use crate::simulator::sample_events::base_event;
 use crate::simulator::timestamps::current_local_date_time;
+use crate::xml::Element;
 
 /// An achievement of a batch. Values that LRS does not check in the schema may be empty or unknown.
 pub struct SubmittedAchievement {

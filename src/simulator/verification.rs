@@ -3,9 +3,9 @@
 use crate::domain::{Date, Extensible, FromLrs, Gender, Learner, Personal};
 use crate::lrs::response_codes::LrsCode;
 use crate::lrs::services::learner::{FailureFlag, VerifiedLearner};
-use crate::lrs::soap::element::Element;
 use crate::simulator::learner_register::LearnerRegister;
 use crate::simulator::learner_search::same_name;
+use crate::xml::Element;
 
 /// The result of comparing two names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -6,9 +6,11 @@ use lrs_gateway::domain::{BatchLearner, JobType};
 use lrs_gateway::lrs::services::learner::{GetRegistrationJob, GetVerificationJob, SubmitRegistrationJob, VerificationBatchOutput};
 use lrs_gateway::lrs::{Effect, Operation as _};
 use lrs_gateway::schema::deserialize::from_json;
-use serde_json::json;
+use lrs_gateway::schema::json_object;
+use serde_json::{Value, json};
 
 use super::{SoapClient, awarding_context, has_code, learners, provider_context};
+use crate::support::fields::full_learner;
 
 #[tokio::test]
 async fn full_job_returns_the_outcome_of_each_learner_in_order() {
@@ -57,6 +59,41 @@ async fn full_job_returns_special_characters_unchanged_and_omits_empty_fields() 
     assert_eq!(first.notes.as_ref().map(|notes| notes.reveal().as_str()), Some("a\r\nb"));
     assert_eq!(first.family_name.as_ref().map(|name| name.reveal().as_str()), Some("Ó Briain & Price"));
     assert!(first.school_at_age16.is_none() && output.job_finished_date_time.is_some());
+}
+
+/// Submits a full job of these learners and returns their return codes.
+async fn return_codes(client: &SoapClient, learners: &[Value]) -> Vec<String> {
+    let learners: Vec<BatchLearner> = learners.iter().map(|learner| from_json(learner.to_string().as_bytes()).expect("valid")).collect();
+    let submitted = client.call(&SubmitRegistrationJob { job_type: JobType::Full, learners: &learners }).await;
+    let output = client.call(&GetRegistrationJob { job_id: submitted.accepted_job_id().expect("LRS accepted the job") }).await;
+    output.learner.into_iter().map(|learner| learner.return_code.expect("a return code")).collect()
+}
+
+#[tokio::test]
+async fn full_job_registers_learner_with_every_field() {
+    let client = SoapClient::new(0);
+    let learner = full_learner();
+    assert_eq!(return_codes(&client, std::slice::from_ref(&learner)).await, ["SIM-NEW"]);
+
+    let record = client.lrs.simulator.register().learners().last().and_then(json_object).expect("a record");
+    for (field, value) in learner.as_object().expect("an object") {
+        assert_eq!(record.get(field), Some(value), "{field}");
+    }
+    assert_eq!((&record["versionNumber"], &record["linkedUlns"]), (&json!(1), &json!([])));
+}
+
+#[tokio::test]
+async fn full_job_rejects_learner_without_a_value_that_registration_requires() {
+    let client = SoapClient::new(0);
+    let registered_before = client.lrs.simulator.register().len();
+    let without = |field: &str| {
+        let mut learner = full_learner();
+        learner.as_object_mut().expect("an object").remove(field);
+        learner
+    };
+    let learners = ["lastKnownPostCode", "dateOfBirth", "gender", "verificationType", "abilityToShare"].map(without);
+    assert_eq!(return_codes(&client, &learners).await, ["RC006"; 5]);
+    assert_eq!(client.lrs.simulator.register().len(), registered_before);
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ mod requests;
 
 use std::time::{Duration, Instant};
 
+use lrs_gateway::schema::CodeList as _;
 use lrs_gateway::simulator::{Fault, FaultStep};
 use serde_json::{Value, json};
 
@@ -75,7 +76,7 @@ async fn call_with_success(fixture: &mut Fixture) -> String {
 
 /// Calls every operation with every fault of LRS.
 async fn call_with_faults_of_lrs(fixture: &mut Fixture, uln: &str) {
-    for fault in Fault::all() {
+    for &fault in Fault::ALL {
         for LearnerRequest { path, body, operation } in learner_requests(uln) {
             let mut step = FaultStep::new(fault).for_operation(operation);
             (step.milliseconds, step.code) = match fault {

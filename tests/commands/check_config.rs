@@ -51,7 +51,7 @@ fn check_config_reports_every_invalid_missing_and_unknown_setting() {
             "server.colour: unknown field",
             "auth.issuers.0.issuer: is required",
             "auth.issuers.0.algorithms.0: must be one of",
-            "lrs.environment: must be live",
+            "lrs.environment: must be one of live, compatibility, custom",
             "lrs.timeout_seconds: must be",
             "organisation: unknown field",
             "organisations: is required",
@@ -75,12 +75,29 @@ fn check_config_with_unknown_setting_still_checks_values_and_organisations() {
         &[
             "lrs.timeout_secs: unknown field",
             "store.redis-url: unknown field",
-            "lrs.batch_timeout_seconds: must be at most 3600",
+            "lrs.batch_timeout_seconds: must be from 1 to 3600",
             "limits.expected_replicas: must be at least 1",
             "batches.initial_poll_interval_seconds: must not be more than max_poll_interval_seconds",
             "lrs.achievements: each action needs a number of its own",
             "lrs.achievements.final_type: must not be equal to provisional_type",
             "10088882.toml: client-certificate: unknown field",
+        ],
+    );
+}
+
+#[test]
+fn check_config_with_setting_that_contradicts_a_default_still_checks_the_rest() {
+    let directory = ConfigDirectory::new(NO_LRS);
+    directory.configure(|config| {
+        config.replace("drain_seconds = 0", "drain_seconds = 601")
+            + "[batches]\nmax_poll_interval_seconds = 14\n[store]\nredis_url = \"redis://127.0.0.1/\"\n"
+    });
+    assert_only_errors(
+        &directory,
+        &[
+            "gateway.toml: server.drain_seconds: must be at most 600",
+            "gateway.toml: batches.initial_poll_interval_seconds: must not be more than max_poll_interval_seconds",
+            "store.encryption_key_file: is required with redis_url",
         ],
     );
 }

@@ -8,11 +8,18 @@ mod random_requests;
 mod simulator;
 mod validation;
 
-use lrs_gateway::lrs::Service;
+use lrs_gateway::domain::{
+    BatchLearner, BatchLearnerResult, BatchLearnerToVerify, FindByDemographics, FindByUln, Learner, LearnerDetails, RegisterLearner,
+    UpdateLearner, VerifyLearner,
+};
+use lrs_gateway::lrs::services::learner::{SubmitRegistrationJob, SubmitVerificationJob};
+use lrs_gateway::lrs::{Operation, Service};
+use lrs_gateway::xml::{FieldMapping, XmlRecord};
 use serde_json::Value;
 
 use crate::support::contract::Contract;
 use crate::support::fake_server::http;
+use crate::support::fields::missing_elements;
 use crate::support::{FakeServer, TestGateway};
 use simulator::SoapClient;
 
@@ -69,6 +76,26 @@ fn request_with(name: &str, replacements: &[(&str, &str)]) -> String {
     })
 }
 
+/// The golden messages that have a value in every element of a record.
+const COMPLETE_GOLDEN_MESSAGES: [(&str, FieldMapping); 7] = [
+    ("find-by-demographics-full.request.xml", <FindByDemographics as XmlRecord>::FIELDS),
+    ("find-by-demographics-full.response.xml", Learner::FIELDS),
+    ("register-full.request.xml", LearnerDetails::FIELDS),
+    ("verify-full.request.xml", <VerifyLearner as XmlRecord>::FIELDS),
+    ("submit-registration-batch.request.xml", BatchLearner::FIELDS),
+    ("get-registration-batch.response.xml", BatchLearnerResult::FIELDS),
+    ("submit-verification-batch.request.xml", BatchLearnerToVerify::FIELDS),
+];
+
+#[test]
+fn golden_messages_that_are_complete_have_every_element() {
+    let missing = COMPLETE_GOLDEN_MESSAGES.iter().flat_map(|(file, fields)| {
+        let message = std::fs::read_to_string(format!("{}/tests/golden/{file}", env!("CARGO_MANIFEST_DIR"))).expect(file);
+        missing_elements(&[&message], fields).into_iter().map(move |element| format!("tests/golden/{file} lacks {element}"))
+    });
+    assert_eq!(missing.collect::<Vec<_>>(), [""; 0], "add the elements, and their fields to the JSON of the call or the answer");
+}
+
 #[tokio::test]
 async fn golden_messages_are_what_the_gateway_sends_and_reads() {
     for GoldenMessage { name, service, path, status } in GOLDEN_MESSAGES {
@@ -107,6 +134,28 @@ async fn golden_requests_get_valid_responses_from_the_simulator() {
     }
 }
 
+/// The elements of the requests that are records.
+const REQUEST_ELEMENTS: [(&str, FieldMapping); 7] = [
+    (FindByUln::NAME, <FindByUln as XmlRecord>::FIELDS),
+    (FindByDemographics::NAME, <FindByDemographics as XmlRecord>::FIELDS),
+    (RegisterLearner::NAME, LearnerDetails::FIELDS),
+    (UpdateLearner::NAME, LearnerDetails::FIELDS),
+    (VerifyLearner::NAME, <VerifyLearner as XmlRecord>::FIELDS),
+    (SubmitRegistrationJob::NAME, BatchLearner::FIELDS),
+    (SubmitVerificationJob::NAME, BatchLearnerToVerify::FIELDS),
+];
+
+#[test]
+fn random_requests_have_every_element() {
+    let requests: Vec<_> = random_requests::by_service().into_iter().flat_map(|(_, requests)| requests).collect();
+    let missing = REQUEST_ELEMENTS.iter().flat_map(|(operation, fields)| {
+        let of_operation = requests.iter().filter(|(name, _)| name.rsplit_once('-').is_some_and(|(name, _)| name == *operation));
+        let of_operation: Vec<&str> = of_operation.map(|(_, request)| request.as_str()).collect();
+        missing_elements(&of_operation, fields).into_iter().map(move |element| format!("{operation} lacks {element}"))
+    });
+    assert_eq!(missing.collect::<Vec<_>>(), [""; 0], "add random values to tests/contract/random_requests.rs");
+}
+
 #[tokio::test]
 async fn random_requests_of_every_operation_are_valid() {
     let simulator = SoapClient::start();
@@ -115,7 +164,12 @@ async fn random_requests_of_every_operation_are_valid() {
         for (name, request) in &requests {
             // The simulator validates a request before it looks up the organisation, which it does not know here.
             let (_, response) = simulator.call("POST", service.path(), EMPTY_ACTION, request).await;
-            assert!(response.contains(">WSEC0003<"), "{name}: {response}\n{request}");
+            let reason = response.split_once("<FurtherDetails>").map_or(&*response, |(_, details)| details);
+            assert!(
+                response.contains(">WSEC0003<"),
+                "the simulator's schema (src/simulator/schema/) rejects {name}. The record and the schema must have the elements of \
+                 docs/LRS-CONTRACT.md in its order. {reason}\n{request}"
+            );
         }
         if let Some(contract) = &contract {
             contract.check_request(service, &requests);

@@ -5,16 +5,16 @@ use std::sync::Arc;
 
 use lrs_gateway::domain::{
     AbilityToShare, Achievement, AchievementAction, BatchLearner, BatchLearnerToVerify, FindByDemographics, FindByUln, FindType, Gender,
-    GetLearningEvents, GetType, JobType, LearnerDetails, RegisterLearner, RetrieveUlns, SubmissionType, Uln, UpdateLearner,
+    GetLearningEvents, GetType, JobType, LearnerDetails, MisIdentifier, RegisterLearner, RetrieveUlns, SubmissionType, Uln, UpdateLearner,
     VerificationType, VerifyLearner,
 };
 use lrs_gateway::lrs::services::external::{AchievementCodes, GetAchievementJob, SubmitAchievementJob};
 use lrs_gateway::lrs::services::learner::{GetRegistrationJob, GetVerificationJob, SubmitRegistrationJob, SubmitVerificationJob};
-use lrs_gateway::lrs::soap::write::IllegalCharacter;
 use lrs_gateway::lrs::{MessageContext, Operation, Service, Vendor};
 use lrs_gateway::organisations::{CallContext, OrganisationPassword};
 use lrs_gateway::schema::deserialize::from_json;
-use lrs_gateway::schema::{self, is_xml_char};
+use lrs_gateway::schema::{self, CodeList as _, json_object};
+use lrs_gateway::xml::{IllegalCharacter, is_xml_char};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::{Config, TestRunner};
@@ -198,36 +198,18 @@ fn get_learning_events() -> impl Strategy<Value = GetLearningEvents> {
 
 /// Learners of a registration batch. Some fields that a single registration requires are optional.
 fn batch_learner() -> impl Strategy<Value = BatchLearner> {
-    (learner(), prop::option::of(uln()), optional(text(128)), any::<[bool; 5]>()).prop_map(|(learner, uln, mis_identifier, known)| {
-        BatchLearner {
-            uln,
-            mis_identifier,
-            title: learner.title,
-            given_name: learner.given_name,
-            preferred_given_name: learner.preferred_given_name,
-            middle_other_name: learner.middle_other_name,
-            family_name: learner.family_name,
-            previous_family_name: learner.previous_family_name,
-            family_name_at_age16: learner.family_name_at_age16,
-            school_at_age16: learner.school_at_age16,
-            last_known_address_line1: learner.last_known_address_line1,
-            last_known_address_line2: learner.last_known_address_line2,
-            last_known_address_town: learner.last_known_address_town,
-            last_known_address_county_or_city: learner.last_known_address_county_or_city,
-            last_known_post_code: known[0].then_some(learner.last_known_post_code),
-            date_of_address_capture: learner.date_of_address_capture,
-            date_of_birth: known[1].then_some(learner.date_of_birth),
-            place_of_birth: learner.place_of_birth,
-            email_address: learner.email_address,
-            gender: known[2].then_some(learner.gender),
-            nationality: learner.nationality,
-            scottish_candidate_number: learner.scottish_candidate_number,
-            ability_to_share: known[3].then_some(learner.ability_to_share),
-            verification_type: known[4].then_some(learner.verification_type),
-            other_verification_description: learner.other_verification_description,
-            notes: learner.notes,
-        }
-    })
+    const OPTIONAL_IN_BATCHES: [&str; 5] = ["lastKnownPostCode", "dateOfBirth", "gender", "abilityToShare", "verificationType"];
+    (learner(), prop::option::of(uln()), optional::<MisIdentifier>(text(128)), any::<[bool; 5]>()).prop_map(
+        |(learner, uln, mis_identifier, is_present)| {
+            let mut json = json_object(&learner).expect("a learner is an object");
+            for (field, _) in OPTIONAL_IN_BATCHES.iter().zip(is_present).filter(|(_, is_present)| !is_present) {
+                json.remove(*field);
+            }
+            json.extend(uln.map(|uln| ("uln".to_owned(), json!(uln.as_str()))));
+            json.extend(mis_identifier.map(|identifier| ("misIdentifier".to_owned(), json!(identifier.as_str()))));
+            from_json(serde_json::to_string(&json).expect("JSON").as_bytes()).expect("the fields of a learner in a batch")
+        },
+    )
 }
 
 fn batch_learner_to_verify() -> impl Strategy<Value = BatchLearnerToVerify> {

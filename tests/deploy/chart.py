@@ -23,13 +23,6 @@ CUSTOM_RESOURCES = {"ServiceMonitor", "PrometheusRule"}  # Of the Prometheus ope
 # All metrics of the gateway. The gateway's own tests compare this page with a scrape.
 METRICS = set(re.findall(r"^\| `lrs_gateway_(\w+)`", Path("docs/METRICS.md").read_text(), re.M))
 
-# Settings of gateway.toml that the chart derives from other values.
-SET_BY_CHART = {
-    "server.listen", "server.admin_listen", "server.tls.certificate_file", "server.tls.key_file", "lrs.ca_certificate_file",
-    "store.redis_url", "store.redis_ca_certificate_file", "store.encryption_key_file", "audit.file", "audit.key_file", "organisations.directory",
-    "lrs.tls_backend",  # The image is built with the default backend only.
-}
-
 
 def helm(*arguments):
     return subprocess.run([HELM, *map(str, arguments)], capture_output=True, text=True)
@@ -83,32 +76,9 @@ class Values(unittest.TestCase):
                 self.assertIn(reason, result.stderr)
                 self.assertLess(len(result.stderr.splitlines()), 10, result.stderr)
 
-    def test_schema_has_every_setting_of_the_readme(self):
-        schema = json.loads((CHART / "values.schema.json").read_text())["properties"]["config"]
-        missing = [setting for setting in readme_settings() if setting not in SET_BY_CHART and not has_setting(schema, setting)]
-        self.assertEqual(missing, [], "settings of README.md that are missing in values.schema.json: add them under config")
-
     def test_schema_and_defaults_have_the_same_values(self):
         schema, values = json.loads((CHART / "values.schema.json").read_text()), yaml.safe_load((CHART / "values.yaml").read_text())
         self.assertEqual(set(schema["properties"]) - {"global"}, set(values))
-
-
-def readme_settings():
-    """Returns the names in the first column of README's table of settings. `a.b`, `.c` means a.b and a.c."""
-    table = Path("README.md").read_text().split("<!-- settings -->")[1].split("\n\n")[0]
-    for row in table.strip().splitlines()[2:]:
-        names = re.findall(r"`([^`]+)`", row.split("|")[1])
-        section = names[0].rpartition(".")[0]
-        yield from (section + name if name.startswith(".") else name for name in names)
-
-
-def has_setting(schema, setting):
-    for part in setting.split("."):
-        schema = schema.get("properties", {}).get(part.removesuffix("[]"))
-        if schema is None:
-            return False
-        schema = schema.get("items", schema) if part.endswith("[]") else schema
-    return True
 
 
 class Switches(unittest.TestCase):

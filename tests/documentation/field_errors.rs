@@ -7,7 +7,7 @@ use std::path::Path;
 use lrs_gateway::problem::Problem;
 use regex::Regex;
 
-use super::{after, page};
+use super::assert_generated;
 
 /// Every code that callers can get, with its meaning, in the order of the page.
 const MEANINGS: [(&str, &str); 17] = [
@@ -46,9 +46,7 @@ fn problems_page_has_the_codes_of_field_errors() {
         };
         writeln!(table, "| `{code}` | {meaning} | {problem} |").expect("text");
     }
-    let actual = page("docs/PROBLEMS.md");
-    let after_marker = after(&actual, "<!-- field-errors -->\n");
-    assert!(after_marker.starts_with(&format!("{table}\n")), "put this after the marker of docs/PROBLEMS.md:\n{table}");
+    assert_generated("docs/PROBLEMS.md", "field-errors", &format!("{table}\n"));
 }
 
 #[test]

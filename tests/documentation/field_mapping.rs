@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use lrs_gateway::domain::{
-    AchievementJob, BatchLearner, BatchLearnerResult, FindByDemographics, FindByUln, GetLearningEvents, Learner, LearnerDetails,
-    LearningEvent, RegisterLearner, RetrieveUlns, UpdateLearner, VerifyLearner,
+    AbilityToShare, AchievementAction, AchievementJob, AchievementJobStatus, BatchLearner, BatchLearnerResult, BatchLearnerToVerify,
+    FindByDemographics, FindByUln, FindType, Gender, GetLearningEvents, GetType, JobType, Learner, LearnerDetails, LearningEvent,
+    RegisterLearner, RetrieveUlns, SubmissionType, UpdateLearner, VerificationType, VerifyLearner,
 };
 use lrs_gateway::lrs::Operation;
 use lrs_gateway::lrs::services::external::{GetAchievementJob, SubmitAchievementJob};
@@ -15,12 +16,11 @@ use lrs_gateway::lrs::services::learner::{
     VerifiedLearner, VerifyLearnerResponse,
 };
 use lrs_gateway::lrs::services::learner_r9::{LearnerRecord, LearningEventsResponse, LearningEventsResult};
-use lrs_gateway::lrs::soap::xml_mapping::{FieldMapping, XmlRecord};
-use lrs_gateway::schema::camel_case;
-use lrs_gateway::server::openapi;
-use serde_json::Value;
+use lrs_gateway::schema::{CodeList, CodeTable};
+use lrs_gateway::xml::{FieldMapping, XmlRecord};
 
-use super::assert_ends_with;
+use super::assert_generated;
+use crate::support::fields::{fields_of, operation, schema};
 
 /// The path of an element, and the JSON fields that the gateway derives from it, or derives it from.
 type Row = (String, Vec<String>);
@@ -40,7 +40,7 @@ const SPECIAL_ELEMENTS: [(&str, &[&str]); 6] = [
 fn rows(element: &str, json: &str, fields: FieldMapping) -> Vec<Row> {
     let rows = fields.iter().map(|(name, field)| {
         let special = SPECIAL_ELEMENTS.iter().find(|(special, _)| special == name);
-        let names = special.map_or_else(|| vec![camel_case(field)], |(_, names)| names.iter().map(|name| (*name).to_owned()).collect());
+        let names = special.map_or_else(|| vec![(*field).to_owned()], |(_, names)| names.iter().map(|name| (*name).to_owned()).collect());
         (format!("{element}{name}"), names.into_iter().map(|name| format!("{json}{name}")).collect())
     });
     rows.filter(|(_, names): &Row| !names.is_empty()).collect()
@@ -81,30 +81,31 @@ fn learning_events_answer() -> Vec<Row> {
     [rows(&result, "", others), rows(&event, "events[].", LearningEvent::FIELDS)].concat()
 }
 
+/// Returns the rows of a request that is a record.
+fn request<O: Operation>() -> Vec<Row> {
+    rows("", "", O::FIELDS)
+}
+
+/// Returns the rows of a request that is a record in the only element of its operation.
+fn request_in_element<O: Operation + XmlRecord>() -> Vec<Row> {
+    let [(container, "")] = <O as Operation>::FIELDS else { panic!("the request has more than one element") };
+    rows(&format!("{container}/"), "", <O as XmlRecord>::FIELDS)
+}
+
 /// Returns the rows of a request with a learner.
 fn learner_request<O: Operation>() -> Vec<Row> {
-    [rows("Learner/", "learner.", LearnerDetails::FIELDS), rows("", "", O::FIELDS)].concat()
+    [rows("Learner/", "learner.", LearnerDetails::FIELDS), request::<O>()].concat()
 }
 
 fn verification_batch_request() -> Vec<Row> {
-    [
-        ("OrgEmail", "notifyEmail"),
-        ("Learner/MISIdentifier", "learners[].misIdentifier"),
-        ("Learner/ULN", "learners[].uln"),
-        ("Learner/FamilyName", "learners[].familyName"),
-        ("Learner/GivenName", "learners[].givenName"),
-        ("Learner/DateOfBirth", "learners[].dateOfBirth"),
-        ("Learner/Gender", "learners[].gender"),
-    ]
-    .map(|(element, field)| (element.to_owned(), vec![field.to_owned()]))
-    .into()
+    [rows("", "", &[("OrgEmail", "notifyEmail")]), rows("Learner/", "learners[].", BatchLearnerToVerify::FIELDS)].concat()
 }
 
 fn achievement_batch_request() -> Vec<Row> {
     let fields = SubmitAchievementJob::FIELDS.iter();
     let rows = fields.map(|(element, field)| {
         let list = if element.starts_with("achievements/") { "achievements[]." } else { "" };
-        ((*element).to_owned(), vec![format!("{list}{}", camel_case(field))])
+        ((*element).to_owned(), vec![format!("{list}{field}")])
     });
     rows.collect()
 }
@@ -114,7 +115,7 @@ fn job_rows(fields: FieldMapping) -> Vec<Row> {
     let of_job = fields.iter().filter(|(element, _)| !element.ends_with("Learner"));
     let names = of_job.map(|(element, field)| match *element {
         "ResponseCode" => (element, "lrsCode".to_owned()),
-        job if job.starts_with("Job") => (element, camel_case(field)),
+        job if job.starts_with("Job") => (element, (*field).to_owned()),
         _ => (element, "counts".to_owned()),
     });
     names.map(|(element, field)| ((*element).to_owned(), vec![format!("parts[].{field}")])).collect()
@@ -164,24 +165,49 @@ fn verification_result_rows() -> Vec<Row> {
 #[test]
 fn field_mapping_page_has_every_field_of_every_operation() {
     let learner_operations = [
-        section::<FindByUln>("findLearnerByUln", &rows("", "", FindByUln::FIELDS), &find_answer()),
-        section::<FindByDemographics>("findLearnersByDemographics", &rows("", "", FindByDemographics::FIELDS), &find_answer()),
+        section::<FindByUln>("findLearnerByUln", &request::<FindByUln>(), &find_answer()),
+        section::<FindByDemographics>("findLearnersByDemographics", &request::<FindByDemographics>(), &find_answer()),
         section::<RegisterLearner>(
             "registerLearner",
             &learner_request::<RegisterLearner>(),
             &rows("", "", RegisterLearnerResponse::FIELDS),
         ),
         section::<UpdateLearner>("updateLearner", &learner_request::<UpdateLearner>(), &rows("", "", UpdateLearnerResponse::FIELDS)),
-        section::<VerifyLearner>("verifyLearner", &rows("", "", VerifyLearner::FIELDS), &verify_answer()),
-        section::<RetrieveUlns>("retrieveUlns", &rows("", "", RetrieveUlns::FIELDS), &retrieve_answer()),
-        section::<GetLearningEvents>("getLearningEvents", &rows("", "", GetLearningEvents::FIELDS), &learning_events_answer()),
+        section::<VerifyLearner>("verifyLearner", &request_in_element::<VerifyLearner>(), &verify_answer()),
+        section::<RetrieveUlns>("retrieveUlns", &request::<RetrieveUlns>(), &retrieve_answer()),
+        section::<GetLearningEvents>("getLearningEvents", &request::<GetLearningEvents>(), &learning_events_answer()),
     ];
-    let page = learner_operations.concat() + &registration_batches() + &verification_batches() + &achievement_batches();
-    assert_ends_with("docs/FIELD-MAPPING.md", "fields", &page);
+    let page = learner_operations.concat() + &registration_batches() + &verification_batches() + &achievement_batches() + &code_lists();
+    assert_generated("docs/FIELD-MAPPING.md", "fields", &page);
+}
+
+/// Returns the section of the code lists of which LRS has a code for each word.
+fn code_lists() -> String {
+    const TABLES: [&CodeTable; 9] = [
+        AbilityToShare::TABLE,
+        AchievementAction::TABLE,
+        AchievementJobStatus::TABLE,
+        FindType::TABLE,
+        Gender::TABLE,
+        GetType::TABLE,
+        JobType::TABLE,
+        SubmissionType::TABLE,
+        VerificationType::TABLE,
+    ];
+    let mut page = String::from(
+        "\n## Code lists\n\nThe words of fields that LRS codes. The name of a list is its component in the OpenAPI document.\n",
+    );
+    for table in TABLES {
+        writeln!(page, "\n### {}\n\n{}\n\n| JSON | LRS | meaning |\n|---|---|---|", table.name, table.description).expect("text");
+        for entry in table.entries {
+            writeln!(page, "| `{}` | `{}` | {} |", entry.word, entry.lrs.expect("a code"), entry.description).expect("text");
+        }
+    }
+    page
 }
 
 fn registration_batches() -> String {
-    let request = [rows("", "", &[("JobType", "job_type")]), rows("Learner/", "learners[].", BatchLearner::FIELDS)].concat();
+    let request = [rows("", "", &[("JobType", "jobType")]), rows("Learner/", "learners[].", BatchLearner::FIELDS)].concat();
     let (job, results) = (job_rows(RegistrationBatchOutput::FIELDS), result_rows(BatchLearnerResult::FIELDS, "learner"));
     [
         BatchMessage {
@@ -243,7 +269,7 @@ fn verification_batches() -> String {
 }
 
 fn achievement_batches() -> String {
-    let job = AchievementJob::FIELDS.iter().map(|(element, field)| ((*element).to_owned(), vec![camel_case(field)])).collect();
+    let job = AchievementJob::FIELDS.iter().map(|(element, field)| ((*element).to_owned(), vec![(*field).to_owned()])).collect();
     [
         BatchMessage {
             id: "submitAchievementBatch",
@@ -294,7 +320,7 @@ impl BatchMessage {
     /// Returns the section of the page. Asserts that the OpenAPI document has the fields of the rows, and no others below the prefix.
     fn section<O: Operation>(self) -> String {
         let Self { id, document, element, rows, complete_below } = self;
-        let documented = fields_of(&schema(&operation(id), document), "");
+        let documented = fields_of(schema(operation(id), document), "");
         let listed = field_names(&rows);
         assert!(listed.is_subset(&documented), "{id}: not documented: {:?}", listed.difference(&documented).collect::<Vec<_>>());
         let required: BTreeSet<String> = documented.into_iter().filter(|field| field.starts_with(complete_below)).collect();
@@ -308,7 +334,7 @@ fn section<O: Operation>(id: &str, request: &[Row], answer: &[Row]) -> String {
     let operation = operation(id);
     let mut section = heading::<O>(id);
     for (element, rows, document) in [(O::REQUEST_ELEMENT, request, REQUEST), (O::RESPONSE_ELEMENT, answer, ANSWER)] {
-        assert_eq!(field_names(rows), fields_of(&schema(&operation, document), ""), "{id} {element}");
+        assert_eq!(field_names(rows), fields_of(schema(operation, document), ""), "{id} {element}");
         section += &table(element, rows);
     }
     section
@@ -330,34 +356,4 @@ fn table(element: &str, rows: &[Row]) -> String {
 
 fn field_names(rows: &[Row]) -> BTreeSet<String> {
     rows.iter().flat_map(|(_, names)| names.clone()).collect()
-}
-
-fn openapi_document() -> Value {
-    serde_json::from_str(&openapi::document_3_1()).expect("JSON")
-}
-
-/// Returns the operation with this `operationId`.
-fn operation(id: &str) -> Value {
-    let document = openapi_document();
-    let paths = document["paths"].as_object().expect("paths").values();
-    let mut operations = paths.flat_map(|path| [&path["post"], &path["get"]]);
-    operations.find(|operation| operation["operationId"] == id).unwrap_or_else(|| panic!("no operation {id}")).clone()
-}
-
-/// Returns the schema of a JSON document of an operation.
-fn schema(operation: &Value, document: &str) -> Value {
-    operation.pointer(&format!("{document}/content/application~1json/schema")).expect("a schema").clone()
-}
-
-/// Returns the paths of all fields in a schema that have a text or a number.
-fn fields_of(schema: &Value, path: &str) -> BTreeSet<String> {
-    if let Some(name) = schema["$ref"].as_str() {
-        return fields_of(openapi_document().pointer(name.trim_start_matches('#')).expect(name), path);
-    }
-    if schema["items"].is_object() {
-        return fields_of(&schema["items"], &format!("{path}[]"));
-    }
-    let Some(properties) = schema["properties"].as_object() else { return BTreeSet::from([path.to_owned()]) };
-    let separator = if path.is_empty() { "" } else { "." };
-    properties.iter().flat_map(|(name, property)| fields_of(property, &format!("{path}{separator}{name}"))).collect()
 }

@@ -13,9 +13,10 @@ use lrs_gateway::batches::BatchSettings;
 use lrs_gateway::lrs::response_codes::{DOCUMENTED_CODES, LrsCode};
 use lrs_gateway::lrs::{CallError, LrsError};
 use lrs_gateway::problem::Problem;
+use lrs_gateway::schema::{CodeList as _, CodeTable};
 use serde_json::{Value, json};
 
-use super::assert_ends_with;
+use super::assert_generated;
 use crate::support::batches::{batch_output_response, expect_accepted, full_registration, learners, submit_batch_response};
 use crate::support::fake_server::Reply;
 use crate::support::gateway::{Options, fast_batches};
@@ -24,14 +25,14 @@ use crate::support::{FakeServer, TestGateway};
 const REGISTRATION_BATCHES: &str = "/v1/registration-batches";
 
 /// The outcomes of each operation that has outcomes of its own.
-const OUTCOMES: [(&str, &[(&str, &str)]); 7] = [
-    ("findLearnerByUln", FindOutcome::LRS_CODES),
-    ("findLearnersByDemographics", FindOutcome::LRS_CODES),
-    ("registerLearner", RegisterOutcome::LRS_CODES),
-    ("updateLearner", UpdateOutcome::LRS_CODES),
-    ("verifyLearner", VerifyOutcome::LRS_CODES),
-    ("getLearningEvents", LearningEventsOutcome::LRS_CODES),
-    ("getRegistrationBatchResults", RegistrationOutcome::LRS_CODES),
+const OUTCOMES: [(&str, &CodeTable); 7] = [
+    ("findLearnerByUln", FindOutcome::TABLE),
+    ("findLearnersByDemographics", FindOutcome::TABLE),
+    ("registerLearner", RegisterOutcome::TABLE),
+    ("updateLearner", UpdateOutcome::TABLE),
+    ("verifyLearner", VerifyOutcome::TABLE),
+    ("getLearningEvents", LearningEventsOutcome::TABLE),
+    ("getRegistrationBatchResults", RegistrationOutcome::TABLE),
 ];
 
 /// A code in LRS's responses about batches, and the part of a batch after it.
@@ -82,7 +83,7 @@ fn lrs_codes_page_has_every_code_with_its_answer() {
     for entry in DOCUMENTED_CODES {
         writeln!(table, "| `{}` | {} | {} | {} |", entry.code, entry.meaning, answer_to(entry.code), entry.advice).expect("text");
     }
-    assert_ends_with("docs/LRS-CODES.md", "codes", &table);
+    assert_generated("docs/LRS-CODES.md", "codes", &table);
 }
 
 /// Returns the text of the column "what the caller gets".
@@ -97,8 +98,8 @@ fn answer_to(code: &str) -> String {
     }
     let mut operations_by_outcome: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for (operation, outcomes) in OUTCOMES {
-        for (outcome, _) in outcomes.iter().filter(|(_, lrs_code)| *lrs_code == code) {
-            operations_by_outcome.entry(*outcome).or_default().push(format!("`{operation}`"));
+        for (outcome, _) in outcomes.lrs_codes().filter(|(_, lrs_code)| *lrs_code == code) {
+            operations_by_outcome.entry(outcome).or_default().push(format!("`{operation}`"));
         }
     }
     if operations_by_outcome.is_empty() {
@@ -110,9 +111,9 @@ fn answer_to(code: &str) -> String {
 
 #[test]
 fn lrs_codes_of_outcomes_are_documented_and_no_errors() {
-    for (outcome, code) in OUTCOMES.iter().flat_map(|(_, outcomes)| *outcomes) {
-        assert!(DOCUMENTED_CODES.iter().any(|entry| entry.code == *code), "{outcome} {code}");
-        assert_eq!(LrsError::from_code(&LrsCode::new(*code)), None, "{outcome} {code}");
+    for (outcome, code) in OUTCOMES.iter().flat_map(|(_, outcomes)| outcomes.lrs_codes()) {
+        assert!(DOCUMENTED_CODES.iter().any(|entry| entry.code == code), "{outcome} {code}");
+        assert_eq!(LrsError::from_code(&LrsCode::new(code)), None, "{outcome} {code}");
     }
 }
 

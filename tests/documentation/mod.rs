@@ -1,22 +1,34 @@
-//! The documentation agrees with the code. The tests generate the tables of the pages, and require that the pages contain them.
+//! The documentation agrees with the code. The tests generate the tables of the pages, and require that the pages contain them. `make docs`
+//! writes the tables: it runs the tests whose names contain `page_has` with the variable [`UPDATE`].
 
 mod field_errors;
 mod field_mapping;
 mod lrs_codes;
+mod settings;
 
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use lrs_gateway::config::GatewayParts;
 use lrs_gateway::problem::CATALOGUE;
+use lrs_gateway::schema::CodeList as _;
+use lrs_gateway::server::openapi::document_3_1;
 use lrs_gateway::simulator::SimulatorSettings;
 use serde_json::{Value, json};
 
 use crate::support::{SimulatedLrs, TestGateway};
 
+/// The environment variable with which the tests write the generated parts of pages instead of comparing them.
+const UPDATE: &str = "UPDATE_DOCS";
+
+/// Returns the path of a file of the repository.
+fn path(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
+}
+
 /// Reads a file of the repository.
 fn page(name: &str) -> String {
-    std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).expect(name)
+    std::fs::read_to_string(path(name)).expect(name)
 }
 
 /// Returns the part of a page that follows a marker.
@@ -24,10 +36,22 @@ fn after<'p>(page: &'p str, marker: &str) -> &'p str {
     page.split_once(marker).unwrap_or_else(|| panic!("the page has no {marker}")).1
 }
 
-/// Asserts that a page ends with this text, after the marker.
-fn assert_ends_with(name: &str, marker: &str, expected: &str) {
-    let actual = page(name);
-    assert_eq!(after(&actual, &format!("<!-- {marker} -->\n")), expected, "put this after the marker of {name}:\n{expected}");
+/// The end of a generated part that is not at the end of its page.
+const END: &str = "<!-- end -->";
+
+/// Asserts that the generated part of a page is this text. It starts after the marker. With [`UPDATE`], writes it instead.
+fn assert_generated(name: &str, marker: &str, expected: &str) {
+    let page = page(name);
+    let from_start = after(&page, &format!("<!-- {marker} -->\n"));
+    let (actual, end) = from_start.split_at(from_start.find(END).unwrap_or(from_start.len()));
+    if std::env::var_os(UPDATE).is_some() {
+        let start = &page[..page.len() - from_start.len()];
+        std::fs::write(path(name), format!("{start}{expected}{end}")).expect(name);
+    } else if actual != expected {
+        let line = expected.lines().zip(actual.lines().chain([""])).find(|(expected, actual)| expected != actual);
+        let line = line.map_or("the end of the generated part", |(expected, _)| expected);
+        panic!("{name} differs from the code: run `make docs`. The first difference is: {line}");
+    }
 }
 
 #[test]
@@ -37,21 +61,21 @@ fn problems_page_has_the_catalogue() {
         let retryable = if entry.retryable { "yes" } else { "no" };
         writeln!(table, "| `{}` | {} | {retryable} | {} | {} |", entry.code, entry.status, entry.title, entry.advice).expect("text");
     }
-    assert_ends_with("docs/PROBLEMS.md", "catalogue", &table);
+    assert_generated("docs/PROBLEMS.md", "catalogue", &table);
 }
 
 #[test]
 fn authentication_page_has_the_product_and_the_operations_of_every_scope() {
-    let document: Value = serde_json::from_str(include_str!("../../openapi/openapi.json")).expect("JSON");
+    let document: Value = serde_json::from_str(&document_3_1()).expect("JSON");
     let paths = document["paths"].as_object().expect("paths");
     let operations: Vec<&Value> = paths.values().flat_map(|item| item.as_object().expect("an object").values()).collect();
     let mut table = String::from("\n| scope | product | operations |\n|---|---|---|\n");
     for (scope, product) in lrs_gateway::auth::scope::PRODUCTS {
         let with_scope = operations.iter().filter(|operation| operation.pointer("/security/0/bearer/0") == Some(&json!(scope)));
         let names: Vec<String> = with_scope.map(|operation| format!("`{}`", operation["operationId"].as_str().expect("a name"))).collect();
-        writeln!(table, "| `{scope}` | `{}` | {} |", product.name(), names.join(", ")).expect("text");
+        writeln!(table, "| `{scope}` | `{}` | {} |", product.word(), names.join(", ")).expect("text");
     }
-    assert_ends_with("docs/AUTHENTICATION.md", "scopes", &table);
+    assert_generated("docs/AUTHENTICATION.md", "scopes", &table);
 }
 
 #[tokio::test]
@@ -77,39 +101,6 @@ fn example_of_gateway_settings_has_no_error_except_the_operators_files() {
     assert!(!errors.is_empty(), "the organisation's password and certificate do not exist");
     for error in errors {
         assert!(["10012345.password", "10012345.pem"].iter().any(|file| error.contains(file)), "{error}");
-    }
-}
-
-/// Settings that are not values of the Helm chart: the chart sets them itself, from secrets or from the configuration of Kubernetes, or the
-/// image does not support them.
-const NOT_IN_CHART: [&str; 14] = [
-    "listen",
-    "admin_listen",
-    "certificate_file",
-    "key_file",
-    "ca_certificate_file",
-    "redis_url",
-    "redis_ca_certificate_file",
-    "encryption_key_file",
-    "directory",
-    "file",
-    "tls",
-    "create_action",
-    "tls_backend",
-    "final_type",
-];
-
-#[test]
-fn helm_chart_has_a_value_for_every_setting() {
-    let schema = page("helm/lrs-gateway/values.schema.json");
-    let readme = page("README.md");
-    let table = after(&readme, "<!-- settings -->\n").split("\n\n").next().expect("a table");
-    let cells = table.lines().skip(2).filter_map(|row| row.split('|').nth(1)).flat_map(|cell| cell.split(", "));
-    let settings: Vec<&str> = cells.map(|setting| setting.trim().trim_matches('`').rsplit('.').next().unwrap_or_default()).collect();
-    assert!(settings.len() > 50, "{} settings", settings.len());
-    for setting in settings {
-        let is_in_chart = schema.contains(&format!("\"{setting}\""));
-        assert!(NOT_IN_CHART.contains(&setting) || is_in_chart, "{setting} is not in the chart's schema");
     }
 }
 

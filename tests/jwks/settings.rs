@@ -51,8 +51,8 @@ fn jwks_check_config_reports_insecure_or_contradictory_settings() {
         (URL, "", "algorithms: is required with jwks_url"),
         (URL, "algorithms = [\"RS256\", \"HS256\"]", "algorithms: HS256 is allowed with hmac_secret_file only"),
         (URL, "algorithms = [\"RS256\"]\npublic_key_file = \"x\"", "exactly one of jwks_url"),
-        (URL, "algorithms = [\"RS256\"]\njwks_cooldown_seconds = 0", "jwks_cooldown_seconds: must be 1 to"),
-        (URL, "algorithms = [\"RS256\"]\njwks_refresh_seconds = 90000", "jwks_refresh_seconds: must be 1 to"),
+        (URL, "algorithms = [\"RS256\"]\njwks_cooldown_seconds = 0", "jwks_cooldown_seconds: must be from 1 to"),
+        (URL, "algorithms = [\"RS256\"]\njwks_refresh_seconds = 90000", "jwks_refresh_seconds: must be from 1 to"),
         (URL, "algorithms = [\"RS256\"]\njwks_ca_certificate_file = \"x\"", "jwks_ca_certificate_file: "),
     ] {
         let (is_valid, output) = check_config(url, settings);

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;
 use futures_util::future::join_all;
+use lrs_gateway::schema::CodeList as _;
 use lrs_gateway::simulator::{Fault, FaultStep, SimulatorSettings};
 use serde_json::{Value, json};
 
@@ -87,7 +88,7 @@ async fn retry_after_response_of_lrs_is_not_made() {
     let gateway = TestGateway::with(&lrs.url(), with_max_retries(5));
     let soap_fault = |code: &str| FaultStep { code: Some(code.into()), ..FaultStep::new(Fault::SoapFault) };
     let mut steps = vec![soap_fault("WSEC4711"), soap_fault("WSEC0001"), soap_fault("WSEC0005"), soap_fault("WSEC0999")];
-    steps.extend(Fault::all().filter(|fault| !CONNECTION_FAILURES.contains(fault)).filter_map(|fault| match fault {
+    steps.extend(Fault::ALL.iter().copied().filter(|fault| !CONNECTION_FAILURES.contains(fault)).filter_map(|fault| match fault {
         Fault::Latency | Fault::SlowDrip | Fault::SoapFault => None,
         _ => Some(FaultStep::new(fault)),
     }));

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use lrs_gateway::schema::CodeList as _;
 use lrs_gateway::simulator::{Fault, FaultStep};
 use serde_json::{Value, json};
 
@@ -105,7 +106,7 @@ impl Fixture {
 
 #[test]
 fn fault_cases_contain_every_fault() {
-    for fault in Fault::all() {
+    for &fault in Fault::ALL {
         assert!(cases().iter().any(|case| case.step.fault == fault), "{fault:?} is not in the table");
     }
 }

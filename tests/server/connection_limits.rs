@@ -121,6 +121,24 @@ async fn connection_timeouts_do_not_apply_while_lrs_responds_slowly() {
     gateway.caller().post(FIND, &search()).await.expect_success();
 }
 
+#[test]
+fn request_without_caller_is_answered_before_its_body_arrives() {
+    let (_gateway, address) = start_gateway_with_limits(ConnectionLimits::default());
+    for (request, status_line) in [
+        ("GET /health/live", "HTTP/1.1 200 "),
+        ("GET /health/ready", "HTTP/1.1 200 "),
+        ("POST /v1/learners/find-by-uln", "HTTP/1.1 401 "),
+        ("POST /v1/registration-batches", "HTTP/1.1 401 "),
+    ] {
+        let mut socket = connect(address);
+        let head = format!("{request} HTTP/1.1\r\nHost: gateway\r\nContent-Type: application/json\r\nContent-Length: 50000\r\n\r\n");
+        socket.write_all(head.as_bytes()).expect("the request is sent");
+        let mut answer = [0; 13];
+        socket.read_exact(&mut answer).expect(request);
+        assert_eq!(String::from_utf8_lossy(&answer), status_line, "{request}");
+    }
+}
+
 #[tokio::test]
 async fn headers_larger_than_limit_return_headers_too_large() {
     let (gateway, _) = start_gateway_with_limits(ConnectionLimits::default());

@@ -95,8 +95,8 @@ async fn control_put_invalid_scenario_returns_errors_with_pointers_and_keeps_act
             json!([
                 ["/steps/0/count", "out_of_range"],
                 ["/steps/0/service", "unknown_value"],
-                ["/steps/0/code", "invalid_format"],
-                ["/steps/0/percent", "out_of_range"]
+                ["/steps/0/percent", "out_of_range"],
+                ["/steps/0/code", "invalid_format"]
             ]),
         ),
     ] {

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use lrs_gateway::schema::CodeList as _;
 use lrs_gateway::schema::toml::from_file;
 use lrs_gateway::simulator::{Fault, Scenario, SimulatorSettings};
 
@@ -67,7 +68,7 @@ fn scenario_example_has_a_commented_step_for_each_fault() {
     let Scenario { steps } = from_file(&example).expect("a valid scenario");
 
     let faults: Vec<Fault> = steps.iter().map(|step| step.fault).collect();
-    for fault in Fault::all() {
+    for &fault in Fault::ALL {
         assert!(faults.contains(&fault), "{fault:?}");
     }
     let text = std::fs::read_to_string(example).expect("UTF-8");

@@ -7,6 +7,7 @@ pub mod certificates;
 pub mod contract;
 pub mod expected_problems;
 pub mod fake_server;
+pub mod fields;
 pub mod gateway;
 pub mod identity_provider;
 pub mod program;

@@ -1,99 +1,90 @@
 //! Achievement batches of awarding organisations.
 
-use actix_web::web::{Data, Json};
-use actix_web::{HttpResponse, delete, get, post};
+use actix_web::HttpResponse;
+use actix_web::web::Json;
 
-use crate::api::batches::answers::{BatchList, BatchState};
-use crate::api::batches::operations::{self, Submission};
-use crate::api::batches::requests::TrackJob;
+use crate::api::batches::answers::BatchAccepted;
+use crate::api::batches::operations::{Submission, find, submit};
 use crate::api::batches::resource::BatchResource;
-use crate::api::batches::results::{ResultCursor, ResultFormat, read_results};
-use crate::api::batches::routes::batch_routes;
 use crate::api::extract::Body;
-use crate::api::extract::idempotency::{IdempotencyKey, IdempotencyKeyParameter, WorkAttempt};
-use crate::api::extract::pagination::Pagination;
-use crate::api::extract::path::{BatchPath, PartPath};
+use crate::api::extract::idempotency::{IdempotencyKey, WorkAttempt};
+use crate::api::extract::path::PartPath;
 use crate::api::extract::prefer::PreferWait;
-use crate::api::string_enum::string_enum;
+use crate::app::State;
 use crate::auth::Caller;
 use crate::auth::scope::AchievementBatches;
+use crate::batches::BatchSettings;
 use crate::batches::kinds::achievement::{AchievementAcceptance, Achievements};
 use crate::batches::metadata::BatchMetadata;
-use crate::batches::model::{Batch, BatchId, BatchStatus, Part};
+use crate::batches::model::{Batch, BatchStatus, Part};
 use crate::batches::partition::Parts;
 use crate::batches::result_matching::RecordResult;
-use crate::batches::{BatchService, BatchSettings, Decision};
 use crate::domain::{AchievementJob, EmailAddress, Personal, SubmissionType};
-use crate::problem::responses::{BatchProblems, DecisionProblems, ResultProblems, SubmitProblems, TrackProblems};
+use crate::problem::responses::{BatchProblems, SubmitProblems};
 use crate::problem::{Code, Problem};
-use crate::schema::{Scalar as _, answer, request};
+use crate::schema::{Answer, CodeList, Request, Scalar as _};
 
 /// Maximum size of a submission, in bytes: 100,000 achievements.
 const MAX_BYTES: usize = 64 * 1024 * 1024;
 
-request! {
-    /// Achievements to create, update, withdraw or reinstate.
-    #[derive(Debug)]
-    pub struct AchievementBatch {
-        /// Type of the submission.
-        pub submission_type: SubmissionType,
-        /// Address that LRS notifies when a job is complete.
-        pub notify_email: Option<EmailAddress>,
-        /// Achievements. The operator sets the maximum number; the default is 100,000.
-        pub achievements: Parts<Achievements>,
-    }
+/// Achievements to create, update, withdraw or reinstate.
+#[derive(Debug, Request)]
+pub struct AchievementBatch {
+    /// Type of the submission.
+    pub submission_type: SubmissionType,
+    /// Address that LRS notifies when a job is complete.
+    pub notify_email: Option<EmailAddress>,
+    /// Achievements. The operator sets the maximum number; the default is 100,000.
+    pub achievements: Parts<Achievements>,
 }
 
-answer! {
-    /// Result for one achievement. LRS returns no result per achievement, only counters and a file of those that it rejected.
-    #[derive(Debug)]
-    pub struct AchievementResult {
-        /// Position of the record in the batch, from 0.
-        pub position: Option<u32>,
-        /// Your identifier of the record.
-        pub mis_identifier: Option<Personal<String>>,
-        /// `ACCEPTED`: by LRS's counters, LRS accepted all achievements of the job. `REJECTED`: lines of LRS's error file name this
-        /// achievement. `UNDETERMINED`: LRS accepted only some achievements, or does not state how many, and no line names this achievement;
-        /// read the part's job for the whole file. `NOT_PROCESSED`: the gateway knows of no job for the part;
-        /// the part's `reason` states the cause, and after `DISCARDED` LRS may have the records.
-        pub outcome: AchievementOutcome,
-        /// Code for the job, as returned by LRS.
-        pub lrs_code: Option<String>,
-        /// Lines of LRS's error file that name this achievement and no other, as written by LRS.
-        pub errors: Vec<Personal<String>>,
-    }
+/// Result for one achievement. LRS returns no result per achievement, only counters and a file of those that it rejected.
+#[derive(Debug, Answer)]
+pub struct AchievementResult {
+    /// Position of the record in the batch, from 0.
+    pub position: Option<u32>,
+    /// Your identifier of the record.
+    pub mis_identifier: Option<Personal<String>>,
+    /// `ACCEPTED`: by LRS's counters, LRS accepted all achievements of the job. `REJECTED`: lines of LRS's error file name this
+    /// achievement. `UNDETERMINED`: LRS accepted only some achievements, or does not state how many, and no line names this achievement;
+    /// read the part's job for the whole file. `NOT_PROCESSED`: the gateway knows of no job for the part;
+    /// the part's `reason` states the cause, and after `DISCARDED` LRS may have the records.
+    pub outcome: AchievementOutcome,
+    /// Code for the job, as returned by LRS.
+    pub lrs_code: Option<String>,
+    /// Lines of LRS's error file that name this achievement and no other, as written by LRS.
+    pub errors: Vec<Personal<String>>,
 }
 
-answer! {
-    /// Page of results.
-    #[derive(Debug)]
-    pub struct AchievementResults {
-        /// Identifier of the batch.
-        pub batch_id: String,
-        /// Status of the batch.
-        pub status: BatchStatus,
-        /// Results that are available, in the order of the submission.
-        pub results: Vec<AchievementResult>,
-        /// `cursor` of the next page. Absent if no more results are available now.
-        pub next: Option<String>,
-    }
+/// Page of results.
+#[derive(Debug, Answer)]
+pub struct AchievementResults {
+    /// Identifier of the batch.
+    pub batch_id: String,
+    /// Status of the batch.
+    pub status: BatchStatus,
+    /// Results that are available, in the order of the submission.
+    pub results: Vec<AchievementResult>,
+    /// `cursor` of the next page. Absent if no more results are available now.
+    pub next: Option<String>,
 }
 
-string_enum! {
-    /// Outcome for one achievement.
-    pub enum AchievementOutcome {
-        /// LRS accepted all achievements of the job.
-        Accepted = "ACCEPTED",
-        /// LRS's error file names the achievement.
-        Rejected = "REJECTED",
-        /// LRS does not state whether it accepted the achievement.
-        Undetermined = "UNDETERMINED",
-        /// The gateway knows of no job for the part. After `DISCARDED`, LRS may have the records.
-        NotProcessed = "NOT_PROCESSED",
-    }
+/// Outcome for one achievement of a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, CodeList)]
+pub enum AchievementOutcome {
+    /// LRS accepted all achievements of the job.
+    Accepted,
+    /// LRS's error file names the achievement.
+    Rejected,
+    /// LRS does not state whether it accepted the achievement.
+    Undetermined,
+    /// The gateway knows of no job for the part. After `DISCARDED`, LRS may have the records.
+    NotProcessed,
 }
 
 impl BatchResource for Achievements {
+    type Scope = AchievementBatches;
+
     const PATH: &'static str = "achievement-batches";
     const RECORDS_POINTER: &'static str = "/achievements";
     const REQUIRES_ORGANISATION_REF: bool = true;
@@ -132,6 +123,8 @@ impl BatchResource for Achievements {
     }
 }
 
+pub(crate) struct SubmitBatchDocs;
+
 /// Submit an achievement batch
 ///
 /// Submits any number of achievements in one request. The gateway divides the batch into LRS jobs, sends them and tracks them. LRS may need 48
@@ -140,77 +133,43 @@ impl BatchResource for Achievements {
 ///
 /// A job is never sent twice without your decision. If LRS's response is lost, the part becomes `UNCONFIRMED`: decide with `resubmit` or
 /// `discard`. With `Prefer: wait=N`, the gateway answers when the batch is finished, but after N seconds at the latest.
-#[utoipa::path(
-    operation_id = "submitAchievementBatch",
-    tag = "Achievement batches",
-    security(("bearer" = ["achievement-batches"])),
-    params(IdempotencyKeyParameter, ("Prefer" = Option<String>, Header, description = "`wait=N`: wait up to N seconds, at most 30 (RFC 7240).")),
-    request_body(content = AchievementBatch, example = json!({"submissionType": "FINAL", "achievements": [{
+#[utoipa::path(post, path = "", impl_for = SubmitBatchDocs,
+    request_body(content_type = "application/json", example = json!({"submissionType": "FINAL", "achievements": [{
         "action": "CREATE", "actionDate": "2026-07-01", "achievementAwardDate": "2026-06-30", "uln": "3000000126", "givenName": "Ana",
         "familyName": "O'Neill", "dateOfBirth": "2003-04-05", "providerUkprn": "10012345",
         "unitOrQualificationReferenceNumber": "600/0001/1", "grade": "Pass", "misIdentifier": "CAND-7"
     }]})),
-    responses(
-        (status = 202, description = "The batch was accepted.", body = BatchState,
-            headers(
-                ("Location" = String, description = "Path of the batch."),
-                ("Retry-After" = u64, description = "Time to wait before you read the batch again, in seconds."),
-                ("Preference-Applied" = String, description = "Preference of `Prefer` that the gateway applied."),
-                ("Idempotency-Replayed" = bool, description = "`true` if this is the stored answer to an earlier request.")
-            )),
-        SubmitProblems
-    )
+    responses(BatchAccepted, SubmitProblems)
 )]
-#[post("/achievement-batches")]
 pub async fn submit_batch(
+    state: State,
     caller: Caller<AchievementBatches>,
-    body: Body<AchievementBatch, MAX_BYTES>,
     idempotency_key: IdempotencyKey,
-    service: Data<BatchService>,
     wait: PreferWait,
+    body: Body<AchievementBatch, MAX_BYTES>,
 ) -> Result<HttpResponse, Problem> {
     let Body { value: AchievementBatch { submission_type, notify_email, achievements }, digest } = body;
     let notify_email = notify_email.filter(|address| !address.text().is_empty());
     let metadata = BatchMetadata { submission_type: Some(submission_type), notify_email, ..BatchMetadata::submitted_by(&caller) };
     let submission = Submission { context: caller.context().clone(), metadata, records: achievements };
-    let work = async move |attempt: WorkAttempt| operations::submit(&service, submission, attempt, wait).await;
-    idempotency_key.run("submitAchievementBatch", &caller, digest, work).await
+    let service = state.batches.clone();
+    let work = async move |attempt: WorkAttempt| submit(&service, submission, attempt, wait).await;
+    idempotency_key.run(&state, &caller, digest, work).await
 }
+
+pub(crate) struct GetJobDocs;
 
 /// Read an achievement job
 ///
 /// Returns the LRS job of a part: its status, its counters and its file of rejected achievements, as written by LRS when the gateway last
 /// polled the job.
-#[utoipa::path(
-    operation_id = "getAchievementBatchJob",
-    tag = "Achievement batches",
-    security(("bearer" = ["achievement-batches"])),
-    params(
-        ("batchId" = String, Path, description = "Identifier of the batch."),
-        ("part" = u32, Path, description = "Number of the part, from 1.")
-    ),
+#[utoipa::path(get, path = "", impl_for = GetJobDocs,
     responses((status = 200, description = "Achievement job as returned by LRS.", body = AchievementJob), BatchProblems)
 )]
-#[get("/achievement-batches/{batchId}/parts/{part}/job")]
-pub async fn get_job(
-    caller: Caller<AchievementBatches>,
-    service: Data<BatchService>,
-    path: PartPath,
-) -> Result<Json<AchievementJob>, Problem> {
-    let batch = operations::find::<Achievements>(&service, &caller, path.batch_id).await?;
-    let output = service.job_output::<Achievements>(&batch, path.part).await?;
+pub async fn get_job(state: State, caller: Caller<AchievementBatches>, path: PartPath) -> Result<Json<AchievementJob>, Problem> {
+    let batch = find::<Achievements>(&state.batches, &caller, path.batch_id).await?;
+    let output = state.batches.job_output::<Achievements>(&batch, path.part).await?;
     let not_found =
         || Problem::new(Code::NotFound).detail("The gateway has not polled the job of this part yet, or there is no such part.");
     output.and_then(|output| output.job).map(Json).ok_or_else(not_found)
-}
-
-batch_routes! {
-    Achievements, scope AchievementBatches = "achievement-batches", tag "Achievement batches",
-    list "listAchievementBatches" at "/achievement-batches",
-    get "getAchievementBatch" at "/achievement-batches/{batchId}",
-    erase "eraseAchievementBatch",
-    results "getAchievementBatchResults" at "/achievement-batches/{batchId}/results" returns AchievementResults,
-    track "trackAchievementBatch" at "/achievement-batches/track",
-    resubmit "resubmitAchievementBatchPart" at "/achievement-batches/{batchId}/parts/{part}/resubmit",
-    discard "discardAchievementBatchPart" at "/achievement-batches/{batchId}/parts/{part}/discard",
 }

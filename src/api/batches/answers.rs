@@ -2,128 +2,121 @@
 
 use std::collections::BTreeMap;
 
+use utoipa::IntoResponses;
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 
-use crate::api::string_enum::string_enum;
 use crate::api::timestamp::Timestamp;
 use crate::batches::model::{Batch, BatchStatus, EpochMillis, Part, PartReason, PartState};
-use crate::schema::answer;
 use crate::schema::openapi::PropertySchema;
+use crate::schema::{Answer, CodeList};
 
-answer! {
-    /// State of a batch.
-    #[derive(Debug)]
-    pub struct BatchState {
-        /// Identifier of the batch.
-        pub batch_id: String,
-        /// `ACCEPTED`: no part has been sent to LRS. `SUBMITTING`: some parts have been sent. `PROCESSING`: all parts have been sent.
-        /// `PAUSED`: the gateway waits for your decision about the parts with the status `UNCONFIRMED`. `COMPLETE`: all results are
-        /// available. `PARTIALLY_COMPLETE`: some results are available, and no more will follow. `FAILED`: there are no results, and none
-        /// will follow.
-        pub status: BatchStatus,
-        /// Number of records. For an adopted job, the number is known only when the job is complete.
-        pub records: u32,
-        /// Progress of the records.
-        pub progress: BatchProgress,
-        /// Parts of the batch, in the order of the records. Each part is one LRS job. Absent in lists.
-        pub parts: Option<Vec<BatchPart>>,
-        /// Time at which the batch was accepted.
-        pub created_at: Timestamp,
-        /// Time of the last change.
-        pub updated_at: Timestamp,
-        /// Time at which the batch and its results expire, unless you erase it earlier.
-        pub expires_at: Timestamp,
-        /// Time to wait before you read the batch again, in seconds. Absent if the batch will not change without your action.
-        pub retry_after_seconds: Option<u64>,
-    }
+/// State of a batch.
+#[derive(Debug, Answer)]
+pub struct BatchState {
+    /// Identifier of the batch.
+    pub batch_id: String,
+    /// `ACCEPTED`: no part has been sent to LRS. `SUBMITTING`: some parts have been sent. `PROCESSING`: all parts have been sent.
+    /// `PAUSED`: the gateway waits for your decision about the parts with the status `UNCONFIRMED`. `COMPLETE`: all results are
+    /// available. `PARTIALLY_COMPLETE`: some results are available, and no more will follow. `FAILED`: there are no results, and none
+    /// will follow.
+    pub status: BatchStatus,
+    /// Number of records. For an adopted job, the number is known only when the job is complete.
+    pub records: u32,
+    /// Progress of the records.
+    pub progress: BatchProgress,
+    /// Parts of the batch, in the order of the records. Each part is one LRS job. Absent in lists.
+    pub parts: Option<Vec<BatchPart>>,
+    /// Time at which the batch was accepted.
+    pub created_at: Timestamp,
+    /// Time of the last change.
+    pub updated_at: Timestamp,
+    /// Time at which the batch and its results expire, unless you erase it earlier.
+    pub expires_at: Timestamp,
+    /// Time to wait before you read the batch again, in seconds. Absent if the batch will not change without your action.
+    pub retry_after_seconds: Option<u64>,
 }
 
-answer! {
-    /// Progress of the records of a batch.
-    #[derive(Debug)]
-    pub struct BatchProgress {
-        /// Number of records that LRS has accepted for processing.
-        pub submitted: u32,
-        /// Number of records in parts with available results.
-        pub returned: u32,
-        /// Number of records that LRS did not accept, or returned no results for.
-        pub failed: u32,
-    }
+/// Response to a submission.
+#[derive(IntoResponses)]
+#[response(
+    status = 202,
+    description = "The batch was accepted.",
+    headers(
+        ("Location" = String, description = "Path of the batch."),
+        ("Retry-After" = u64, description = "Time to wait before you read the batch again, in seconds."),
+        ("Preference-Applied" = String, description = "Preference of `Prefer` that the gateway applied.")
+    )
+)]
+pub struct BatchAccepted(#[expect(dead_code, reason = "only describes the response")] BatchState);
+
+/// Progress of the records of a batch.
+#[derive(Debug, Answer)]
+pub struct BatchProgress {
+    /// Number of records that LRS has accepted for processing.
+    pub submitted: u32,
+    /// Number of records in parts with available results.
+    pub returned: u32,
+    /// Number of records that LRS did not accept, or returned no results for.
+    pub failed: u32,
 }
 
-answer! {
-    /// Part of a batch: the records that LRS processes as one job.
-    #[derive(Debug)]
-    pub struct BatchPart {
-        /// Number of the part, from 1.
-        pub part: u32,
-        /// Position of the part's first record in the batch, from 0.
-        pub first_position: u32,
-        /// Number of records.
-        pub records: u32,
-        /// `WAITING`: not sent yet. `SUBMITTED`: sent to LRS. `COMPLETE`: results available. `FAILED`: no results, and none will follow.
-        /// `UNCONFIRMED`: sent, but LRS's response was lost or is an undocumented error, so it is not known whether LRS has the part. Decide
-        /// with `resubmit` or `discard`.
-        pub status: PartStatus,
-        /// Number of the LRS job.
-        pub lrs_job_id: Option<String>,
-        /// Last code for the part, as returned by LRS.
-        pub lrs_code: Option<String>,
-        /// Reason why the part has not progressed.
-        pub reason: Option<PartReason>,
-        /// Status of the job, as returned by LRS. The statuses of registration and verification jobs are not public.
-        pub job_status: Option<String>,
-        /// Time at which LRS started the job.
-        pub job_started_date_time: Option<Timestamp>,
-        /// Time at which LRS finished the job.
-        pub job_finished_date_time: Option<Timestamp>,
-        /// Counters of LRS, by their names in LRS. LRS returns them with the results.
-        pub counts: Option<BTreeMap<String, i32>>,
-        /// Time at which LRS accepted the part. Absent for an adopted job.
-        pub submitted_at: Option<Timestamp>,
-        /// Time of the last change.
-        pub updated_at: Timestamp,
-    }
+/// Part of a batch: the records that LRS processes as one job.
+#[derive(Debug, Answer)]
+pub struct BatchPart {
+    /// Number of the part, from 1.
+    pub part: u32,
+    /// Position of the part's first record in the batch, from 0.
+    pub first_position: u32,
+    /// Number of records.
+    pub records: u32,
+    /// `WAITING`: not sent yet. `SUBMITTED`: sent to LRS. `COMPLETE`: results available. `FAILED`: no results, and none will follow.
+    /// `UNCONFIRMED`: sent, but LRS's response was lost or is an undocumented error, so it is not known whether LRS has the part. Decide
+    /// with `resubmit` or `discard`.
+    pub status: PartStatus,
+    /// Number of the LRS job.
+    pub lrs_job_id: Option<String>,
+    /// Last code for the part, as returned by LRS.
+    pub lrs_code: Option<String>,
+    /// Reason why the part has not progressed.
+    pub reason: Option<PartReason>,
+    /// Status of the job, as returned by LRS. The statuses of registration and verification jobs are not public.
+    pub job_status: Option<String>,
+    /// Time at which LRS started the job.
+    pub job_started_date_time: Option<Timestamp>,
+    /// Time at which LRS finished the job.
+    pub job_finished_date_time: Option<Timestamp>,
+    /// Counters of LRS, by their names in LRS. LRS returns them with the results.
+    pub counts: Option<BTreeMap<String, i32>>,
+    /// Time at which LRS accepted the part. Absent for an adopted job.
+    pub submitted_at: Option<Timestamp>,
+    /// Time of the last change.
+    pub updated_at: Timestamp,
 }
 
-answer! {
-    /// Page of the organisation's batches, newest first.
-    #[derive(Debug)]
-    pub struct BatchList {
-        /// Batches, without their parts.
-        pub batches: Vec<BatchState>,
-        /// `cursor` of the next page. Absent on the last page.
-        pub next: Option<String>,
-    }
+/// Page of the organisation's batches, newest first.
+#[derive(Debug, Answer)]
+pub struct BatchList {
+    /// Batches, without their parts.
+    pub batches: Vec<BatchState>,
+    /// `cursor` of the next page. Absent on the last page.
+    pub next: Option<String>,
 }
 
-string_enum! {
-    impl BatchStatus {
-        Accepted = "ACCEPTED",
-        Submitting = "SUBMITTING",
-        Processing = "PROCESSING",
-        Complete = "COMPLETE",
-        PartiallyComplete = "PARTIALLY_COMPLETE",
-        Failed = "FAILED",
-        Paused = "PAUSED",
-    }
-}
-
-string_enum! {
-    /// Status of a part for callers. It does not show that a part is being sent.
-    pub enum PartStatus {
-        /// Not sent yet, or being sent.
-        Waiting = "WAITING",
-        /// Sent to LRS.
-        Submitted = "SUBMITTED",
-        /// Results available.
-        Complete = "COMPLETE",
-        /// No results, and none will follow.
-        Failed = "FAILED",
-        /// Sent, with an unknown outcome.
-        Unconfirmed = "UNCONFIRMED",
-    }
+/// Status of a part for callers. It does not show that a part is being sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, CodeList)]
+#[code_list(name = "BatchPartStatus")]
+pub enum PartStatus {
+    /// Not sent yet, or being sent.
+    Waiting,
+    /// Sent to LRS.
+    Submitted,
+    /// Results available.
+    Complete,
+    /// No results, and none will follow.
+    Failed,
+    /// Sent, with an unknown outcome.
+    Unconfirmed,
 }
 
 impl From<PartState> for PartStatus {
@@ -193,16 +186,5 @@ fn retry_after_seconds(batch: &Batch) -> Option<u64> {
 impl PropertySchema for BTreeMap<String, i32> {
     fn schema() -> RefOr<Schema> {
         ObjectBuilder::new().schema_type(Type::Object).additional_properties(Some(i32::schema())).into()
-    }
-}
-
-/// An open list: the description names the reasons, so that a new one does not break generated clients.
-impl PropertySchema for PartReason {
-    fn schema() -> RefOr<Schema> {
-        const DESCRIPTION: &str = "One of `LRS_UNAVAILABLE` (also: the gateway's own queue is full, or its audit trail cannot be \
-            written), `LRS_MAINTENANCE` (the gateway tries again after both), `LRS_CREDENTIALS_REJECTED`, `LRS_REJECTED_REQUEST`, \
-            `LRS_REJECTED` (LRS created no job: see `lrsCode`), `ANSWER_LOST`, `JOB_UNKNOWN`, `JOB_FAILED`, `TIMED_OUT`, \
-            `DISCARDED`, `UNREADABLE`. New reasons may be added.";
-        ObjectBuilder::new().schema_type(Type::String).description(Some(DESCRIPTION)).into()
     }
 }

@@ -1,15 +1,14 @@
 //! Batch resources: registrations, verifications and achievements.
 //!
-//! A resource declares its own requests, its result answers and the operation that submits a batch. It implements
-//! [`BatchResource`](resource::BatchResource), and gets all other routes from [`batch_routes!`](routes), which call the shared
-//! [`operations`] and [`results`].
+//! A resource declares its own requests, its result answers and the handler that submits a batch. It implements
+//! [`BatchResource`](resource::BatchResource); all other [`handlers`] are generic functions over it.
 
 pub mod achievement;
 mod answers;
+pub mod handlers;
 mod operations;
 pub mod registration;
 mod requests;
 mod resource;
 mod results;
-mod routes;
 pub mod verification;

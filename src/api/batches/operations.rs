@@ -1,28 +1,19 @@
-//! Operations that all batch resources share.
+//! Steps that the handlers of all batch resources share.
 
 use actix_web::http::header::{HeaderName, LOCATION, RETRY_AFTER};
-use actix_web::web::Json;
 use actix_web::{HttpResponse, HttpResponseBuilder};
 
-use crate::api::batches::answers::{BatchList, BatchState};
-use crate::api::batches::requests::TrackJob;
+use crate::api::batches::answers::BatchState;
 use crate::api::batches::resource::BatchResource;
 use crate::api::extract::idempotency::WorkAttempt;
-use crate::api::extract::pagination::Pagination;
-use crate::api::extract::path::{PartPath, part_not_found};
 use crate::api::extract::prefer::PreferWait;
+use crate::batches::BatchService;
 use crate::batches::batch_kind::BatchKind;
 use crate::batches::metadata::BatchMetadata;
 use crate::batches::model::{Batch, BatchId};
 use crate::batches::partition::Parts;
-use crate::batches::{BatchService, Decision, DecisionOutcome};
 use crate::organisations::CallContext;
 use crate::problem::{Code, Problem};
-
-/// Default number of batches on a page.
-const DEFAULT_PAGE_SIZE: usize = 20;
-/// Maximum number of batches on a page.
-const MAX_PAGE_SIZE: usize = 100;
 
 /// The response header that states the applied preference (RFC 7240).
 const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
@@ -60,27 +51,7 @@ pub async fn submit<K: BatchResource>(
         Some(batch) => batch,
         None => service.submit(id, &context, &metadata, records).await.map_err(Problem::batch_not_accepted)?,
     };
-    answer_accepted::<K>(service, batch, wait).await
-}
-
-/// Accepts an LRS job that was submitted elsewhere as a batch, and waits for it if the caller prefers to.
-///
-/// # Errors
-/// Returns a problem if the job number is too large, if the organisation lacks a reference that LRS requires, or if the store fails.
-pub async fn track<K: BatchResource>(
-    service: &BatchService,
-    context: &CallContext,
-    job: &TrackJob,
-    wait: PreferWait,
-) -> Result<HttpResponse, Problem> {
-    require_organisation_ref::<K>(context)?;
-    let job_id = job.lrs_job_id.0;
-    if job_id > K::MAX_JOB_ID {
-        let detail = format!("must be at most {} for this kind of job", K::MAX_JOB_ID);
-        return Err(Problem::from_field_error("/lrsJobId", "out_of_range", detail));
-    }
-    let batch = service.track::<K>(context, job_id).await.map_err(Problem::batch_not_accepted)?;
-    answer_accepted::<K>(service, batch, wait).await
+    Ok(answer_accepted::<K>(service, batch, wait).await)
 }
 
 /// Finds a batch of the caller's organisation.
@@ -92,66 +63,11 @@ pub async fn find<K: BatchKind>(service: &BatchService, context: &CallContext, i
     service.find(K::KIND, context, id).await?.ok_or(Problem::new(Code::BatchNotFound))
 }
 
-/// Answers with the state of a batch, after waiting if the caller prefers to.
+/// Checks that the organisation has the reference that LRS requires for the kind of batch.
 ///
 /// # Errors
-/// Returns a problem if the batch cannot be found.
-pub async fn read<K: BatchKind>(
-    service: &BatchService,
-    context: &CallContext,
-    id: BatchId,
-    wait: PreferWait,
-) -> Result<HttpResponse, Problem> {
-    let batch = find::<K>(service, context, id).await?;
-    answer_state(service, HttpResponse::Ok(), batch, wait).await
-}
-
-/// Lists the batches of the caller's organisation.
-///
-/// # Errors
-/// Returns a problem if the store fails.
-pub async fn list<K: BatchKind>(
-    service: &BatchService,
-    context: &CallContext,
-    pagination: Pagination<BatchId>,
-) -> Result<Json<BatchList>, Problem> {
-    let limit = pagination.limit(DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE);
-    let page = service.list(K::KIND, context, pagination.cursor, limit).await?;
-    let batches = page.batches.iter().map(|batch| BatchState { parts: None, ..BatchState::from(batch) }).collect();
-    Ok(Json(BatchList { batches, next: page.next.map(|id| id.to_string()) }))
-}
-
-/// Erases a batch.
-///
-/// # Errors
-/// Returns a problem if the batch cannot be found or if the store fails.
-pub async fn erase<K: BatchKind>(service: &BatchService, context: &CallContext, id: BatchId) -> Result<HttpResponse, Problem> {
-    service.erase(&find::<K>(service, context, id).await?).await?;
-    Ok(HttpResponse::NoContent().finish())
-}
-
-/// Applies the caller's decision about an unconfirmed part.
-///
-/// # Errors
-/// Returns a problem if the batch or the part cannot be found, if the part is not unconfirmed, or if the store fails.
-pub async fn decide<K: BatchKind>(
-    service: &BatchService,
-    context: &CallContext,
-    path: PartPath,
-    decision: Decision,
-) -> Result<HttpResponse, Problem> {
-    let batch = find::<K>(service, context, path.batch_id).await?;
-    match service.decide(context, &batch, path.part, decision).await? {
-        DecisionOutcome::Applied => {
-            let batch = find::<K>(service, context, path.batch_id).await?;
-            Ok(HttpResponse::Accepted().json(BatchState::from(&batch)))
-        }
-        DecisionOutcome::NoSuchPart => Err(part_not_found()),
-        DecisionOutcome::NotAwaitingDecision => Err(Problem::new(Code::PartNotAwaitingDecision)),
-    }
-}
-
-fn require_organisation_ref<K: BatchResource>(context: &CallContext) -> Result<(), Problem> {
+/// Returns [`Code::ProductNotEnabled`] if the organisation lacks the reference.
+pub fn require_organisation_ref<K: BatchResource>(context: &CallContext) -> Result<(), Problem> {
     if !K::REQUIRES_ORGANISATION_REF || context.organisation.organisation_ref().is_some() {
         return Ok(());
     }
@@ -161,18 +77,15 @@ fn require_organisation_ref<K: BatchResource>(context: &CallContext) -> Result<(
     Err(Problem::new(Code::ProductNotEnabled).detail(detail))
 }
 
-async fn answer_accepted<K: BatchResource>(service: &BatchService, batch: Batch, wait: PreferWait) -> Result<HttpResponse, Problem> {
+/// Answers that a batch was accepted, after waiting if the caller prefers to.
+pub async fn answer_accepted<K: BatchResource>(service: &BatchService, batch: Batch, wait: PreferWait) -> HttpResponse {
     let mut response = HttpResponse::Accepted();
     response.insert_header((LOCATION, format!("/v1/{}/{}", K::PATH, batch.id)));
     answer_state(service, response, batch, wait).await
 }
 
-async fn answer_state(
-    service: &BatchService,
-    mut response: HttpResponseBuilder,
-    mut batch: Batch,
-    wait: PreferWait,
-) -> Result<HttpResponse, Problem> {
+/// Answers with the state of a batch, after waiting if the caller prefers to.
+pub async fn answer_state(service: &BatchService, mut response: HttpResponseBuilder, mut batch: Batch, wait: PreferWait) -> HttpResponse {
     if let Some(duration) = wait.0 {
         response.insert_header((PREFERENCE_APPLIED, format!("wait={}", duration.as_secs())));
         // The batch is accepted even if the store fails now, so the answer must not be a problem.
@@ -188,5 +101,5 @@ async fn answer_state(
     if let Some(seconds) = state.retry_after_seconds {
         response.insert_header((RETRY_AFTER, seconds));
     }
-    Ok(response.json(state))
+    response.json(state)
 }

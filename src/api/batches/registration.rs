@@ -1,101 +1,96 @@
 //! Registration batches.
 
-use actix_web::web::{Data, Json};
-use actix_web::{HttpResponse, delete, get, post};
+use actix_web::HttpResponse;
 use utoipa::PartialSchema;
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::Schema;
 
-use crate::api::batches::answers::{BatchList, BatchState};
-use crate::api::batches::operations::{self, Submission};
-use crate::api::batches::requests::TrackJob;
+use crate::api::batches::answers::BatchAccepted;
+use crate::api::batches::operations::{Submission, submit};
 use crate::api::batches::resource::{BatchResource, is_processed};
-use crate::api::batches::results::{ResultCursor, ResultFormat, read_results};
-use crate::api::batches::routes::batch_routes;
 use crate::api::extract::Body;
-use crate::api::extract::idempotency::{IdempotencyKey, IdempotencyKeyParameter, WorkAttempt};
-use crate::api::extract::pagination::Pagination;
-use crate::api::extract::path::{BatchPath, PartPath};
+use crate::api::extract::idempotency::{IdempotencyKey, WorkAttempt};
 use crate::api::extract::prefer::PreferWait;
-use crate::api::outcome::outcomes;
+use crate::api::outcome::Outcome as _;
+use crate::app::State;
 use crate::auth::Caller;
 use crate::auth::scope::RegistrationBatches;
+use crate::batches::BatchSettings;
 use crate::batches::kinds::registration::Registrations;
 use crate::batches::metadata::BatchMetadata;
-use crate::batches::model::{Batch, BatchId, BatchStatus, Part};
+use crate::batches::model::{Batch, BatchStatus, Part};
 use crate::batches::partition::Parts;
 use crate::batches::result_matching::RecordResult;
-use crate::batches::{BatchService, BatchSettings, Decision};
 use crate::domain::{BatchLearnerResult, Extensible, JobType, Personal, Uln};
 use crate::lrs::response_codes::LrsCode;
 use crate::problem::Problem;
-use crate::problem::responses::{BatchProblems, DecisionProblems, ResultProblems, SubmitProblems, TrackProblems};
-use crate::schema::{answer, request};
+use crate::problem::responses::SubmitProblems;
+use crate::schema::{Answer, CodeList, Request};
 
 /// Maximum size of a submission, in bytes: 20,000 learners with all commonly used fields.
 const MAX_BYTES: usize = 32 * 1024 * 1024;
 
-request! {
-    /// Learners to register or to search for.
-    #[derive(Debug)]
-    pub struct RegistrationBatch {
-        /// Job type.
-        pub job_type: JobType,
-        /// Learners. The operator sets the maximum number; the default is 20,000.
-        pub learners: Parts<Registrations>,
-    }
+/// Learners to register or to search for.
+#[derive(Debug, Request)]
+pub struct RegistrationBatch {
+    /// Job type.
+    pub job_type: JobType,
+    /// Learners. The operator sets the maximum number; the default is 20,000.
+    pub learners: Parts<Registrations>,
 }
 
-answer! {
-    /// Result for one learner.
-    #[derive(Debug)]
-    pub struct RegistrationResult {
-        /// Position of the record in the batch, from 0. Absent if LRS returned a learner that cannot be matched to one record.
-        pub position: Option<u32>,
-        /// Your identifier of the record.
-        pub mis_identifier: Option<Personal<String>>,
-        /// Outcome, as far as LRS's public codes define it.
-        pub outcome: RegistrationOutcome,
-        /// Code for the learner, as returned by LRS. If the part was not processed, the code for the part.
-        pub lrs_code: Option<String>,
-        /// ULN that LRS returned for a learner submitted without one. A ULN that you submitted and LRS repeats is in `learner`.
-        pub uln: Option<Extensible<Uln>>,
-        /// Learner as returned by LRS.
-        pub learner: Option<BatchLearnerResult>,
-    }
+/// Result for one learner.
+#[derive(Debug, Answer)]
+pub struct RegistrationResult {
+    /// Position of the record in the batch, from 0. Absent if LRS returned a learner that cannot be matched to one record.
+    pub position: Option<u32>,
+    /// Your identifier of the record.
+    pub mis_identifier: Option<Personal<String>>,
+    /// Outcome, as far as LRS's public codes define it.
+    pub outcome: RegistrationOutcome,
+    /// Code for the learner, as returned by LRS. If the part was not processed, the code for the part.
+    pub lrs_code: Option<String>,
+    /// ULN that LRS returned for a learner submitted without one. A ULN that you submitted and LRS repeats is in `learner`.
+    pub uln: Option<Extensible<Uln>>,
+    /// Learner as returned by LRS.
+    pub learner: Option<BatchLearnerResult>,
 }
 
-answer! {
-    /// Page of results.
-    #[derive(Debug)]
-    pub struct RegistrationResults {
-        /// Identifier of the batch.
-        pub batch_id: String,
-        /// Status of the batch.
-        pub status: BatchStatus,
-        /// Results that are available, in the order of the submission.
-        pub results: Vec<RegistrationResult>,
-        /// `cursor` of the next page. Absent if no more results are available now.
-        pub next: Option<String>,
-    }
+/// Page of results.
+#[derive(Debug, Answer)]
+pub struct RegistrationResults {
+    /// Identifier of the batch.
+    pub batch_id: String,
+    /// Status of the batch.
+    pub status: BatchStatus,
+    /// Results that are available, in the order of the submission.
+    pub results: Vec<RegistrationResult>,
+    /// `cursor` of the next page. Absent if no more results are available now.
+    pub next: Option<String>,
 }
 
-outcomes! {
-    /// Outcome for one learner. LRS has published three codes (LRS-CONTRACT 3.4).
-    RegistrationOutcome {
-        /// LRS returned a ULN for a learner submitted without one.
-        UlnReturned = "ULN_RETURNED",
-        /// The record has too little data.
-        InsufficientData = "INSUFFICIENT_DATA" <- "RC006",
-        /// A field has an incorrect format.
-        IncorrectFormat = "INCORRECT_FORMAT" <- "RC011",
-        /// The learner's age is outside the range that LRS accepts.
-        AgeOutOfRange = "AGE_OUT_OF_RANGE" <- "RC013",
-        /// LRS created a job for the part, but returned no result for this record.
-        NoResult = "NO_RESULT",
-        /// The gateway knows of no job for the part. The part's `reason` states the cause: after `DISCARDED`, LRS may have the records.
-        NotProcessed = "NOT_PROCESSED",
-    }
+/// Outcome for one learner of a registration batch. LRS has published three codes.
+// LRS-CONTRACT 3.4.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, CodeList)]
+pub enum RegistrationOutcome {
+    /// LRS returned a ULN for a learner submitted without one.
+    UlnReturned,
+    /// The record has too little data.
+    #[code(lrs = "RC006")]
+    InsufficientData,
+    /// A field has an incorrect format.
+    #[code(lrs = "RC011")]
+    IncorrectFormat,
+    /// The learner's age is outside the range that LRS accepts.
+    #[code(lrs = "RC013")]
+    AgeOutOfRange,
+    /// LRS created a job for the part, but returned no result for this record.
+    NoResult,
+    /// The gateway knows of no job for the part. The part's `reason` states the cause: after `DISCARDED`, LRS may have the records.
+    NotProcessed,
+    /// An undocumented code. The answer states it in `lrsCode`.
+    #[code(other)]
+    Other,
 }
 
 impl RegistrationOutcome {
@@ -112,6 +107,8 @@ impl RegistrationOutcome {
 }
 
 impl BatchResource for Registrations {
+    type Scope = RegistrationBatches;
+
     const PATH: &'static str = "registration-batches";
     const RECORDS_POINTER: &'static str = "/learners";
 
@@ -154,6 +151,8 @@ fn learner_fields() -> Vec<String> {
     }
 }
 
+pub(crate) struct SubmitBatchDocs;
+
 /// Submit a registration batch
 ///
 /// Registers any number of learners in one request. The gateway divides the batch into LRS jobs, sends them, tracks them, and returns the
@@ -165,90 +164,24 @@ fn learner_fields() -> Vec<String> {
 ///
 /// LRS intends batches for obtaining ULNs, not for updating learners. With `Prefer: wait=N`, the gateway answers when the batch is finished,
 /// but after N seconds at the latest.
-#[utoipa::path(
-    operation_id = "submitRegistrationBatch",
-    tag = "Registration batches",
-    security(("bearer" = ["registration-batches"])),
-    params(IdempotencyKeyParameter, ("Prefer" = Option<String>, Header, description = "`wait=N`: wait up to N seconds, at most 30 (RFC 7240).")),
-    request_body(content = RegistrationBatch, example = json!({"jobType": "FULL", "learners": [{
+#[utoipa::path(post, path = "", impl_for = SubmitBatchDocs,
+    request_body(content_type = "application/json", example = json!({"jobType": "FULL", "learners": [{
         "misIdentifier": "STU-17", "givenName": "Gwenllian", "familyName": "Ó Briain-Price", "dateOfBirth": "2005-07-21",
         "gender": "FEMALE", "lastKnownPostCode": "ZZ7 7JJ", "verificationType": "PASSPORT", "abilityToShare": "SEEN_SHARE"
     }]})),
-    responses(
-        (status = 202, description = "The batch was accepted.", body = BatchState,
-            headers(
-                ("Location" = String, description = "Path of the batch."),
-                ("Retry-After" = u64, description = "Time to wait before you read the batch again, in seconds."),
-                ("Preference-Applied" = String, description = "Preference of `Prefer` that the gateway applied."),
-                ("Idempotency-Replayed" = bool, description = "`true` if this is the stored answer to an earlier request.")
-            )),
-        SubmitProblems
-    )
+    responses(BatchAccepted, SubmitProblems)
 )]
-#[post("/registration-batches")]
 pub async fn submit_batch(
+    state: State,
     caller: Caller<RegistrationBatches>,
-    body: Body<RegistrationBatch, MAX_BYTES>,
     idempotency_key: IdempotencyKey,
-    service: Data<BatchService>,
     wait: PreferWait,
+    body: Body<RegistrationBatch, MAX_BYTES>,
 ) -> Result<HttpResponse, Problem> {
     let Body { value: RegistrationBatch { job_type, learners }, digest } = body;
     let metadata = BatchMetadata { job_type: Some(job_type), ..BatchMetadata::submitted_by(&caller) };
     let submission = Submission { context: caller.context().clone(), metadata, records: learners };
-    let work = async move |attempt: WorkAttempt| operations::submit(&service, submission, attempt, wait).await;
-    idempotency_key.run("submitRegistrationBatch", &caller, digest, work).await
-}
-
-batch_routes! {
-    Registrations, scope RegistrationBatches = "registration-batches", tag "Registration batches",
-    list "listRegistrationBatches" at "/registration-batches",
-    get "getRegistrationBatch" at "/registration-batches/{batchId}",
-    erase "eraseRegistrationBatch",
-    results "getRegistrationBatchResults" at "/registration-batches/{batchId}/results" returns RegistrationResults,
-    track "trackRegistrationBatch" at "/registration-batches/track",
-    resubmit "resubmitRegistrationBatchPart" at "/registration-batches/{batchId}/parts/{part}/resubmit",
-    discard "discardRegistrationBatchPart" at "/registration-batches/{batchId}/parts/{part}/discard",
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn registration_csv_columns_are_result_fields_and_learner_fields() {
-        let columns = [
-            "position",
-            "misIdentifier",
-            "outcome",
-            "lrsCode",
-            "uln",
-            "learner.uln",
-            "learner.title",
-            "learner.givenName",
-            "learner.preferredGivenName",
-            "learner.middleOtherName",
-            "learner.familyName",
-            "learner.previousFamilyName",
-            "learner.familyNameAtAge16",
-            "learner.schoolAtAge16",
-            "learner.lastKnownAddressLine1",
-            "learner.lastKnownAddressLine2",
-            "learner.lastKnownAddressTown",
-            "learner.lastKnownAddressCountyOrCity",
-            "learner.lastKnownPostCode",
-            "learner.dateOfAddressCapture",
-            "learner.dateOfBirth",
-            "learner.placeOfBirth",
-            "learner.emailAddress",
-            "learner.gender",
-            "learner.nationality",
-            "learner.scottishCandidateNumber",
-            "learner.abilityToShare",
-            "learner.verificationType",
-            "learner.otherVerificationDescription",
-            "learner.notes",
-        ];
-        assert_eq!(Registrations::csv_columns(), columns);
-    }
+    let service = state.batches.clone();
+    let work = async move |attempt: WorkAttempt| submit(&service, submission, attempt, wait).await;
+    idempotency_key.run(&state, &caller, digest, work).await
 }

@@ -2,15 +2,13 @@
 
 use std::borrow::Cow;
 
-use crate::schema::{Constraints, InvalidValue, Scalar, request};
+use crate::schema::{Constraints, InvalidValue, Request, Scalar};
 
-request! {
-    /// LRS job to track.
-    #[derive(Debug)]
-    pub struct TrackJob {
-        /// Number of the LRS job, as shown by the LRS portal or another system.
-        pub lrs_job_id: LrsJobId,
-    }
+/// LRS job to track.
+#[derive(Debug, Request)]
+pub struct TrackJob {
+    /// Number of the LRS job, as shown by the LRS portal or another system.
+    pub lrs_job_id: LrsJobId,
 }
 
 /// The number of an LRS job.

@@ -1,7 +1,9 @@
 //! The interface of a batch resource: what a kind of batch adds to the operations that all kinds share.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
+use crate::auth::scope::Scope;
 use crate::batches::BatchSettings;
 use crate::batches::batch_kind::BatchKind;
 use crate::batches::model::{Batch, Part, PartState};
@@ -9,6 +11,9 @@ use crate::batches::result_matching::RecordResult;
 
 /// A kind of batch that the API offers as a resource.
 pub trait BatchResource: BatchKind {
+    /// The scope that the operations require.
+    type Scope: Scope;
+
     /// Path of the resource: `registration-batches`.
     const PATH: &'static str;
     /// JSON Pointer to the records in a submission.
@@ -21,7 +26,7 @@ pub trait BatchResource: BatchKind {
     /// The answer for one record.
     type ResultAnswer: Serialize;
     /// A page of such answers.
-    type ResultsPage: Serialize;
+    type ResultsPage: Serialize + ToSchema;
 
     /// Returns the maximum number of records in a submission.
     fn max_records(settings: &BatchSettings) -> usize;

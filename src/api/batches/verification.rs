@@ -1,105 +1,92 @@
 //! Verification batches.
 
-use actix_web::web::{Data, Json};
-use actix_web::{HttpResponse, delete, get, post};
+use actix_web::HttpResponse;
 
-use crate::api::batches::answers::{BatchList, BatchState};
-use crate::api::batches::operations::{self, Submission};
-use crate::api::batches::requests::TrackJob;
+use crate::api::batches::answers::BatchAccepted;
+use crate::api::batches::operations::{Submission, submit};
 use crate::api::batches::resource::{BatchResource, is_processed};
-use crate::api::batches::results::{ResultCursor, ResultFormat, read_results};
-use crate::api::batches::routes::batch_routes;
 use crate::api::extract::Body;
-use crate::api::extract::idempotency::{IdempotencyKey, IdempotencyKeyParameter, WorkAttempt};
-use crate::api::extract::pagination::Pagination;
-use crate::api::extract::path::{BatchPath, PartPath};
+use crate::api::extract::idempotency::{IdempotencyKey, WorkAttempt};
 use crate::api::extract::prefer::PreferWait;
-use crate::api::string_enum::string_enum;
 use crate::api::verify_learners::{VerifyOutcome, VerifyResult};
+use crate::app::State;
 use crate::auth::Caller;
 use crate::auth::scope::VerificationBatches;
+use crate::batches::BatchSettings;
 use crate::batches::kinds::verification::Verifications;
 use crate::batches::metadata::BatchMetadata;
-use crate::batches::model::{Batch, BatchId, BatchStatus, Part};
+use crate::batches::model::{Batch, BatchStatus, Part};
 use crate::batches::partition::Parts;
 use crate::batches::result_matching::RecordResult;
-use crate::batches::{BatchService, BatchSettings, Decision};
 use crate::domain::{EmailAddress, Extensible, Personal, Uln};
 use crate::lrs::services::learner::VerifiedLearner;
 use crate::problem::Problem;
-use crate::problem::responses::{BatchProblems, DecisionProblems, ResultProblems, SubmitProblems, TrackProblems};
-use crate::schema::{Scalar as _, answer, request};
+use crate::problem::responses::SubmitProblems;
+use crate::schema::{Answer, CodeList, Request, Scalar as _};
 
 /// Maximum size of a submission, in bytes: far more than 20,000 learners need.
 const MAX_BYTES: usize = 16 * 1024 * 1024;
 
-request! {
-    /// Learners to verify.
-    #[derive(Debug)]
-    pub struct VerificationBatch {
-        /// Learners. The operator sets the maximum number; the default is 20,000.
-        pub learners: Parts<Verifications>,
-        /// Address that LRS notifies when a job is complete.
-        pub notify_email: Option<EmailAddress>,
-    }
+/// Learners to verify.
+#[derive(Debug, Request)]
+pub struct VerificationBatch {
+    /// Learners. The operator sets the maximum number; the default is 20,000.
+    pub learners: Parts<Verifications>,
+    /// Address that LRS notifies when a job is complete.
+    pub notify_email: Option<EmailAddress>,
 }
 
-answer! {
-    /// Result for one learner.
-    #[derive(Debug)]
-    pub struct VerificationResult {
-        /// Position of the record in the batch, from 0. Absent if LRS returned a learner that cannot be matched to one record.
-        pub position: Option<u32>,
-        /// Your identifier of the record.
-        pub mis_identifier: Option<Personal<String>>,
-        /// Outcome. Only `MATCH` and `LINKED_MATCH` confirm that the ULN belongs to the learner.
-        pub outcome: VerificationOutcome,
-        /// Code for the learner, as returned by LRS. If the part was not processed, the code for the part.
-        pub lrs_code: Option<String>,
-        /// ULN of the record. If the ULN was merged into another, the ULN of the master record.
-        pub uln: Option<Extensible<Uln>>,
-        /// Values that LRS compared.
-        pub verification: Option<VerifyResult>,
-    }
+/// Result for one learner.
+#[derive(Debug, Answer)]
+pub struct VerificationResult {
+    /// Position of the record in the batch, from 0. Absent if LRS returned a learner that cannot be matched to one record.
+    pub position: Option<u32>,
+    /// Your identifier of the record.
+    pub mis_identifier: Option<Personal<String>>,
+    /// Outcome. Only `MATCH` and `LINKED_MATCH` confirm that the ULN belongs to the learner.
+    pub outcome: VerificationOutcome,
+    /// Code for the learner, as returned by LRS. If the part was not processed, the code for the part.
+    pub lrs_code: Option<String>,
+    /// ULN of the record. If the ULN was merged into another, the ULN of the master record.
+    pub uln: Option<Extensible<Uln>>,
+    /// Values that LRS compared.
+    pub verification: Option<VerifyResult>,
 }
 
-answer! {
-    /// Page of results.
-    #[derive(Debug)]
-    pub struct VerificationResults {
-        /// Identifier of the batch.
-        pub batch_id: String,
-        /// Status of the batch.
-        pub status: BatchStatus,
-        /// Results that are available, in the order of the submission.
-        pub results: Vec<VerificationResult>,
-        /// `cursor` of the next page. Absent if no more results are available now.
-        pub next: Option<String>,
-    }
+/// Page of results.
+#[derive(Debug, Answer)]
+pub struct VerificationResults {
+    /// Identifier of the batch.
+    pub batch_id: String,
+    /// Status of the batch.
+    pub status: BatchStatus,
+    /// Results that are available, in the order of the submission.
+    pub results: Vec<VerificationResult>,
+    /// `cursor` of the next page. Absent if no more results are available now.
+    pub next: Option<String>,
 }
 
-string_enum! {
-    /// Outcome for one learner: an outcome of [`VerifyOutcome`], or none.
-    pub enum VerificationOutcome {
-        /// All values match the record.
-        Match = "MATCH",
-        /// All values match the record of a linked learner.
-        LinkedMatch = "LINKED_MATCH",
-        /// The names are similar to those in the record.
-        SimilarMatch = "SIMILAR_MATCH",
-        /// The names are similar to those in the record of a linked learner.
-        LinkedSimilarMatch = "LINKED_SIMILAR_MATCH",
-        /// The values do not match the record of the ULN.
-        NoMatch = "NO_MATCH",
-        /// No learner has the ULN.
-        UlnNotFound = "ULN_NOT_FOUND",
-        /// LRS created a job for the part, but returned no result for this record.
-        NoResult = "NO_RESULT",
-        /// The gateway knows of no job for the part. The part's `reason` states the cause: after `DISCARDED`, LRS may have the records.
-        NotProcessed = "NOT_PROCESSED",
-        /// An undocumented code. The answer states it in `lrsCode`.
-        Other = "OTHER",
-    }
+/// Outcome for one learner of a verification batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, CodeList)]
+pub enum VerificationOutcome {
+    /// All values match the record.
+    Match,
+    /// All values match the record of a linked learner.
+    LinkedMatch,
+    /// The names are similar to those in the record.
+    SimilarMatch,
+    /// The names are similar to those in the record of a linked learner.
+    LinkedSimilarMatch,
+    /// The values do not match the record of the ULN.
+    NoMatch,
+    /// No learner has the ULN.
+    UlnNotFound,
+    /// LRS created a job for the part, but returned no result for this record.
+    NoResult,
+    /// The gateway knows of no job for the part. The part's `reason` states the cause: after `DISCARDED`, LRS may have the records.
+    NotProcessed,
+    /// An undocumented code. The answer states it in `lrsCode`.
+    Other,
 }
 
 impl From<VerifyOutcome> for VerificationOutcome {
@@ -117,6 +104,8 @@ impl From<VerifyOutcome> for VerificationOutcome {
 }
 
 impl BatchResource for Verifications {
+    type Scope = VerificationBatches;
+
     const PATH: &'static str = "verification-batches";
     const RECORDS_POINTER: &'static str = "/learners";
 
@@ -172,6 +161,8 @@ impl BatchResource for Verifications {
     }
 }
 
+pub(crate) struct SubmitBatchDocs;
+
 /// Submit a verification batch
 ///
 /// Verifies any number of learners in one request. The gateway divides the batch into LRS jobs, sends them, tracks them, and returns the
@@ -180,63 +171,40 @@ impl BatchResource for Verifications {
 /// because a verification changes nothing.
 ///
 /// With `Prefer: wait=N`, the gateway answers when the batch is finished, but after N seconds at the latest.
-#[utoipa::path(
-    operation_id = "submitVerificationBatch",
-    tag = "Verification batches",
-    security(("bearer" = ["verification-batches"])),
-    params(IdempotencyKeyParameter, ("Prefer" = Option<String>, Header, description = "`wait=N`: wait up to N seconds, at most 30 (RFC 7240).")),
-    request_body(content = VerificationBatch, example = json!({"learners": [{
+#[utoipa::path(post, path = "", impl_for = SubmitBatchDocs,
+    request_body(content_type = "application/json", example = json!({"learners": [{
         "misIdentifier": "CAND-7", "uln": "3000000126", "givenName": "Ana", "familyName": "O'Neill", "dateOfBirth": "2003-04-05"
     }]})),
-    responses(
-        (status = 202, description = "The batch was accepted.", body = BatchState,
-            headers(
-                ("Location" = String, description = "Path of the batch."),
-                ("Retry-After" = u64, description = "Time to wait before you read the batch again, in seconds."),
-                ("Preference-Applied" = String, description = "Preference of `Prefer` that the gateway applied."),
-                ("Idempotency-Replayed" = bool, description = "`true` if this is the stored answer to an earlier request.")
-            )),
-        SubmitProblems
-    )
+    responses(BatchAccepted, SubmitProblems)
 )]
-#[post("/verification-batches")]
 pub async fn submit_batch(
+    state: State,
     caller: Caller<VerificationBatches>,
-    body: Body<VerificationBatch, MAX_BYTES>,
     idempotency_key: IdempotencyKey,
-    service: Data<BatchService>,
     wait: PreferWait,
+    body: Body<VerificationBatch, MAX_BYTES>,
 ) -> Result<HttpResponse, Problem> {
     let Body { value: VerificationBatch { learners, notify_email }, digest } = body;
     let notify_email = notify_email.filter(|address| !address.text().is_empty());
     let metadata = BatchMetadata { notify_email, ..BatchMetadata::submitted_by(&caller) };
     let submission = Submission { context: caller.context().clone(), metadata, records: learners };
-    let work = async move |attempt: WorkAttempt| operations::submit(&service, submission, attempt, wait).await;
-    idempotency_key.run("submitVerificationBatch", &caller, digest, work).await
-}
-
-batch_routes! {
-    Verifications, scope VerificationBatches = "verification-batches", tag "Verification batches",
-    list "listVerificationBatches" at "/verification-batches",
-    get "getVerificationBatch" at "/verification-batches/{batchId}",
-    erase "eraseVerificationBatch",
-    results "getVerificationBatchResults" at "/verification-batches/{batchId}/results" returns VerificationResults,
-    track "trackVerificationBatch" at "/verification-batches/track",
-    resubmit "resubmitVerificationBatchPart" at "/verification-batches/{batchId}/parts/{part}/resubmit",
-    discard "discardVerificationBatchPart" at "/verification-batches/{batchId}/parts/{part}/discard",
+    let service = state.batches.clone();
+    let work = async move |attempt: WorkAttempt| submit(&service, submission, attempt, wait).await;
+    idempotency_key.run(&state, &caller, digest, work).await
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::outcome::Outcome as _;
     use crate::lrs::response_codes::LrsCode;
 
     #[test]
-    fn verification_outcome_has_json_name_of_verify_outcome() {
-        for (json_name, code) in VerifyOutcome::LRS_CODES {
-            let outcome = VerifyOutcome::from_code(&LrsCode::new(*code));
-            assert_eq!((outcome.json_name(), VerificationOutcome::from(outcome).json_name()), (*json_name, *json_name));
+    fn verification_outcome_has_word_of_verify_outcome() {
+        for (word, code) in VerifyOutcome::TABLE.lrs_codes() {
+            let outcome = VerifyOutcome::from_code(&LrsCode::new(code));
+            assert_eq!((outcome.word(), VerificationOutcome::from(outcome).word()), (word, word));
         }
-        assert_eq!(VerificationOutcome::from(VerifyOutcome::Other).json_name(), VerifyOutcome::Other.json_name());
+        assert_eq!(VerificationOutcome::from(VerifyOutcome::Other).word(), VerifyOutcome::Other.word());
     }
 }

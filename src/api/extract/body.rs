@@ -3,14 +3,17 @@
 use std::ops::Deref;
 use std::time::Duration;
 
+use actix_web::HttpRequest;
 use actix_web::dev::Payload;
 use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
-use actix_web::{FromRequest, HttpRequest};
 use aws_lc_rs::digest::{Digest, SHA256, digest};
 use futures_util::StreamExt as _;
+use utoipa::ToSchema;
 
+use crate::api::description::Description;
 use crate::api::extract::idempotency::IDEMPOTENCY_KEY;
-use crate::auth::{ExtractFuture, authenticated};
+use crate::api::handler::Input;
+use crate::auth::AdmittedRequest;
 use crate::problem::{Code, Problem};
 use crate::schema::deserialize::{FromDocument, from_json};
 
@@ -46,33 +49,31 @@ impl<T, const MAX_BYTES: usize> Deref for Body<T, MAX_BYTES> {
     }
 }
 
-impl<T: FromDocument + Send + 'static, const MAX_BYTES: usize> FromRequest for Body<T, MAX_BYTES> {
-    type Error = Problem;
-    type Future = ExtractFuture<Self>;
+impl<T: FromDocument + ToSchema + Send + 'static, const MAX_BYTES: usize> Input for Body<T, MAX_BYTES> {
+    fn describe(description: &mut Description) {
+        description.set_request_body::<T>();
+    }
 
-    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let is_json = is_json(request);
-        let content_length = request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
-        let has_idempotency_key = request.headers().contains_key(IDEMPOTENCY_KEY);
-        let (authenticated, mut payload) = (authenticated(request.clone()), payload.take());
-        Box::pin(async move {
-            authenticated.await;
-            if !is_json {
-                return Err(Problem::new(Code::UnsupportedMediaType));
-            }
-            let read = read::<MAX_BYTES>(&mut payload, content_length.unwrap_or(0));
-            let too_slow = |_| Problem::new(Code::MalformedRequest).detail("The request body did not arrive in time. Send it faster.");
-            let max_transfer_time = BASE_TRANSFER_TIME + Duration::from_secs((MAX_BYTES / MIN_BYTES_PER_SECOND) as u64);
-            let bytes = tokio::time::timeout(max_transfer_time, read).await.map_err(too_slow)??;
-            let is_large = bytes.len() >= OFFLOAD_THRESHOLD_BYTES;
-            let parse = move || from_json(&bytes).map(|value| Self { value, digest: has_idempotency_key.then(|| digest(&SHA256, &bytes)) });
-            let parsed = if is_large {
-                actix_web::web::block(parse).await.map_err(|error| Problem::new(Code::InternalError).cause(error))?
-            } else {
-                parse()
-            };
-            parsed.map_err(Problem::from_field_errors)
-        })
+    async fn read(request: AdmittedRequest) -> Result<Self, Problem> {
+        if !is_json(request.head()) {
+            return Err(Problem::new(Code::UnsupportedMediaType));
+        }
+        let headers = request.head().headers();
+        let content_length = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+        let has_idempotency_key = headers.contains_key(IDEMPOTENCY_KEY);
+        let mut payload = request.into_payload();
+        let read = read::<MAX_BYTES>(&mut payload, content_length.unwrap_or(0));
+        let too_slow = |_| Problem::new(Code::MalformedRequest).detail("The request body did not arrive in time. Send it faster.");
+        let max_transfer_time = BASE_TRANSFER_TIME + Duration::from_secs((MAX_BYTES / MIN_BYTES_PER_SECOND) as u64);
+        let bytes = tokio::time::timeout(max_transfer_time, read).await.map_err(too_slow)??;
+        let is_large = bytes.len() >= OFFLOAD_THRESHOLD_BYTES;
+        let parse = move || from_json(&bytes).map(|value| Self { value, digest: has_idempotency_key.then(|| digest(&SHA256, &bytes)) });
+        let parsed = if is_large {
+            actix_web::web::block(parse).await.map_err(|error| Problem::new(Code::InternalError).cause(error))?
+        } else {
+            parse()
+        };
+        parsed.map_err(Problem::from_field_errors)
     }
 }
 

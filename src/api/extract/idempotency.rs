@@ -3,19 +3,20 @@
 use std::future::Future;
 
 use actix_web::body::MessageBody as _;
-use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_TYPE, HeaderName, LOCATION, RETRY_AFTER};
-use actix_web::web::Data;
-use actix_web::{FromRequest, HttpRequest, HttpResponse};
+use actix_web::{HttpRequest, HttpResponse};
 use aws_lc_rs::digest::Digest;
 use serde::{Deserialize, Serialize};
 use tracing::Instrument as _;
-use utoipa::IntoParams;
+use utoipa::openapi::path::ParameterIn;
+use utoipa::openapi::schema::{ObjectBuilder, Type};
 use uuid::Uuid;
 
-use crate::auth::{ExtractFuture, after_authentication};
-use crate::batches::BatchService;
+use crate::api::description::{Description, header, parameter, text};
+use crate::api::handler::HeadInput;
+use crate::app::State;
+use crate::auth::AdmittedRequest;
 use crate::idempotency::{Acquisition, Completion, IdempotencyStore, IdempotentRequest, Reservation};
 use crate::organisations::CallContext;
 use crate::problem::{Code, Problem};
@@ -27,25 +28,18 @@ const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("idempotency-re
 /// Maximum length of a key, in characters.
 const MAX_KEY_LENGTH: usize = 255;
 
-/// The request header in the OpenAPI document.
-#[derive(IntoParams)]
-#[into_params(parameter_in = Header)]
-pub struct IdempotencyKeyParameter {
-    /// Unique name of this request, such as a UUID: 1 to 255 printable ASCII characters. If the same client repeats the request for the same
-    /// organisation within 24 hours, the gateway does not execute it again: you get the same answer, with `Idempotency-Replayed: true`.
-    /// While the first request is in progress, the answer is 409 `idempotency_key_in_use`. If the body differs, the answer is 422
-    /// `idempotency_key_reused`. If the outcome of the first request is unknown, the gateway checks it before it does anything else.
-    #[param(rename = "Idempotency-Key", required = false, min_length = 1, max_length = 255)]
-    #[expect(dead_code, reason = "only describes the header, which `IdempotencyKey` reads")]
-    idempotency_key: Option<String>,
-}
+/// Meaning of the request header.
+const MEANING: &str = "\
+Unique name of this request, such as a UUID: 1 to 255 printable ASCII characters. If the same client repeats the request for the same
+organisation within 24 hours, the gateway does not execute it again: you get the same answer, with `Idempotency-Replayed: true`.
+While the first request is in progress, the answer is 409 `idempotency_key_in_use`. If the body differs, the answer is 422
+`idempotency_key_reused`. If the outcome of the first request is unknown, the gateway checks it before it does anything else.";
 
 /// The idempotency key of a request, if it has one.
 #[derive(Debug)]
 pub struct IdempotencyKey {
     key: Option<String>,
-    store: Data<IdempotencyStore>,
-    batches: Data<BatchService>,
+    operation_id: &'static str,
 }
 
 /// One attempt to execute a request.
@@ -57,16 +51,17 @@ pub struct WorkAttempt {
     pub is_retry: bool,
 }
 
-impl FromRequest for IdempotencyKey {
-    type Error = Problem;
-    type Future = ExtractFuture<Self>;
+impl HeadInput for IdempotencyKey {
+    fn describe(description: &mut Description) {
+        let schema = text().min_length(Some(1)).max_length(Some(MAX_KEY_LENGTH));
+        description.add_parameter("Idempotency-Key", parameter("Idempotency-Key", ParameterIn::Header, schema, MEANING));
+        let replayed =
+            header(ObjectBuilder::new().schema_type(Type::Boolean), "`true` if this is the stored answer to an earlier request.");
+        description.add_header("Idempotency-Replayed", replayed);
+    }
 
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let idempotency_key = match (request.app_data::<Data<IdempotencyStore>>(), request.app_data::<Data<BatchService>>()) {
-            (Some(store), Some(batches)) => parse_key(request).map(|key| Self { key, store: store.clone(), batches: batches.clone() }),
-            _ => Err(Problem::new(Code::InternalError).cause("server started without idempotency store or batch service")),
-        };
-        after_authentication(request, idempotency_key)
+    fn from_head(request: &AdmittedRequest) -> Result<Self, Problem> {
+        Ok(Self { key: parse_key(request.head())?, operation_id: request.operation_id() })
     }
 }
 
@@ -95,7 +90,7 @@ impl IdempotencyKey {
     /// key was used with another body, and [`Code::StoreUnavailable`] if the store is unavailable.
     pub async fn run<F>(
         self,
-        operation: &str,
+        state: &State,
         context: &CallContext,
         body_digest: Option<Digest>,
         work: impl FnOnce(WorkAttempt) -> F,
@@ -105,23 +100,23 @@ impl IdempotencyKey {
     {
         let Some(key) = self.key else { return work(WorkAttempt { work_id: Uuid::now_v7(), is_retry: false }).await };
         // Other replicas must be able to decrypt the stored answer.
-        self.batches.verify_encryption_keys().await.map_err(|error| not_executed(Problem::from(error)))?;
+        state.batches.verify_encryption_keys().await.map_err(|error| not_executed(Problem::from(error)))?;
         let request = IdempotentRequest {
             organisation: context.organisation.ukprn().as_str(),
             issuer: &context.origin.issuer,
             client: &context.origin.client,
-            operation,
+            operation: self.operation_id,
             key: &key,
             body_digest: body_digest.as_ref().map_or(&[], AsRef::as_ref),
         };
-        let reservation = match self.store.acquire(request).await.map_err(|error| not_executed(error.into()))? {
+        let reservation = match state.idempotency.acquire(request).await.map_err(|error| not_executed(error.into()))? {
             Acquisition::Acquired(reservation) => reservation,
             Acquisition::InProgress => return Err(Problem::new(Code::IdempotencyKeyInUse).retry_soon()),
             Acquisition::BodyMismatch => return Err(Problem::new(Code::IdempotencyKeyReused)),
             Acquisition::Completed(stored) => return replay(&stored),
         };
         let attempt = WorkAttempt { work_id: reservation.work_id, is_retry: reservation.is_retry };
-        let (store, work) = (self.store, work(attempt));
+        let (store, work) = (state.idempotency.clone(), work(attempt));
         let task = async move { complete(&store, &reservation, work.await).await };
         let result = actix_web::rt::spawn(task.in_current_span()).await;
         // The panic's message is not logged because it can quote personal data.

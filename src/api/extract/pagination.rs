@@ -1,10 +1,11 @@
 //! Pagination: `limit` and `cursor` in a query.
 
-use actix_web::dev::Payload;
 use actix_web::web::Query;
-use actix_web::{FromRequest, HttpRequest};
+use utoipa::openapi::path::ParameterIn;
 
-use crate::auth::{ExtractFuture, after_authentication};
+use crate::api::description::{Description, integer, parameter, text};
+use crate::api::handler::HeadInput;
+use crate::auth::AdmittedRequest;
 use crate::batches::model::BatchId;
 use crate::problem::{Code, Problem};
 
@@ -18,25 +19,35 @@ pub struct Pagination<C> {
 
 /// The start of a page.
 pub trait Cursor: Sized + 'static {
+    /// Default number of items on a page.
+    const DEFAULT_PAGE_SIZE: usize;
+    /// Maximum number of items on a page.
+    const MAX_PAGE_SIZE: usize;
+    /// Component name of the parameter `limit`, and its description.
+    const LIMIT: (&'static str, &'static str);
+
     /// Parses a cursor; `None` if it is invalid.
     fn parse(text: &str) -> Option<Self>;
 }
 
 /// A list of batches continues after the batch with this id.
 impl Cursor for BatchId {
+    const DEFAULT_PAGE_SIZE: usize = 20;
+    const MAX_PAGE_SIZE: usize = 100;
+    const LIMIT: (&'static str, &'static str) =
+        ("batchLimit", "Number of batches on the page. Default 20, maximum 100. A higher number is treated as 100.");
+
     fn parse(text: &str) -> Option<Self> {
         Self::parse(text)
     }
 }
 
-impl<C> Pagination<C> {
-    /// Returns the number of items on the page.
-    pub fn limit(&self, default: usize, max: usize) -> usize {
-        self.limit.unwrap_or(default).min(max)
-    }
-}
-
 impl<C: Cursor> Pagination<C> {
+    /// Returns the number of items on the page.
+    pub fn limit(&self) -> usize {
+        self.limit.unwrap_or(C::DEFAULT_PAGE_SIZE).min(C::MAX_PAGE_SIZE)
+    }
+
     fn parse(query: &str) -> Result<Self, Problem> {
         let malformed = |detail: &str| Problem::new(Code::MalformedRequest).detail(detail);
         let pairs = Query::<Vec<(String, String)>>::from_query(query)
@@ -60,11 +71,14 @@ impl<C: Cursor> Pagination<C> {
     }
 }
 
-impl<C: Cursor> FromRequest for Pagination<C> {
-    type Error = Problem;
-    type Future = ExtractFuture<Self>;
+impl<C: Cursor> HeadInput for Pagination<C> {
+    fn describe(description: &mut Description) {
+        let (component, meaning) = C::LIMIT;
+        description.add_parameter(component, parameter("limit", ParameterIn::Query, integer(1), meaning));
+        description.add_parameter("cursor", parameter("cursor", ParameterIn::Query, text(), "`next` of the previous page."));
+    }
 
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        after_authentication(request, Self::parse(request.query_string()))
+    fn from_head(request: &AdmittedRequest) -> Result<Self, Problem> {
+        Self::parse(request.head().query_string())
     }
 }

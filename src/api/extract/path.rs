@@ -1,9 +1,10 @@
 //! Batch ids and part numbers in paths.
 
-use actix_web::dev::Payload;
-use actix_web::{FromRequest, HttpRequest};
+use utoipa::openapi::path::ParameterIn;
 
-use crate::auth::{ExtractFuture, after_authentication};
+use crate::api::description::{Description, integer, parameter, text};
+use crate::api::handler::HeadInput;
+use crate::auth::AdmittedRequest;
 use crate::batches::model::BatchId;
 use crate::problem::{Code, Problem};
 
@@ -14,12 +15,14 @@ pub struct BatchPath {
     pub batch_id: BatchId,
 }
 
-impl FromRequest for BatchPath {
-    type Error = Problem;
-    type Future = ExtractFuture<Self>;
+impl HeadInput for BatchPath {
+    fn describe(description: &mut Description) {
+        description.add_parameter("batchId", parameter("batchId", ParameterIn::Path, text(), "Identifier of the batch."));
+    }
 
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        after_authentication(request, batch_id(request).map(|batch_id| Self { batch_id }))
+    fn from_head(request: &AdmittedRequest) -> Result<Self, Problem> {
+        let batch_id = request.head().match_info().get("batchId").and_then(BatchId::parse);
+        batch_id.map(|batch_id| Self { batch_id }).ok_or(Problem::new(Code::BatchNotFound))
     }
 }
 
@@ -32,22 +35,17 @@ pub struct PartPath {
     pub part: u32,
 }
 
-impl FromRequest for PartPath {
-    type Error = Problem;
-    type Future = ExtractFuture<Self>;
-
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let path = batch_id(request).and_then(|batch_id| Ok(Self { batch_id, part: part_number(request)? }));
-        after_authentication(request, path)
+impl HeadInput for PartPath {
+    fn describe(description: &mut Description) {
+        BatchPath::describe(description);
+        description.add_parameter("part", parameter("part", ParameterIn::Path, integer(0), "Number of the part, from 1."));
     }
-}
 
-fn batch_id(request: &HttpRequest) -> Result<BatchId, Problem> {
-    request.match_info().get("batchId").and_then(BatchId::parse).ok_or(Problem::new(Code::BatchNotFound))
-}
-
-fn part_number(request: &HttpRequest) -> Result<u32, Problem> {
-    request.match_info().get("part").and_then(|text| text.parse().ok()).ok_or_else(part_not_found)
+    fn from_head(request: &AdmittedRequest) -> Result<Self, Problem> {
+        let BatchPath { batch_id } = BatchPath::from_head(request)?;
+        let part = request.head().match_info().get("part").and_then(|text| text.parse().ok());
+        part.map(|part| Self { batch_id, part }).ok_or_else(part_not_found)
+    }
 }
 
 /// Returns the problem of a part number that the batch does not have.

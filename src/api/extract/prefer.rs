@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use actix_web::dev::Payload;
-use actix_web::{FromRequest, HttpRequest};
+use utoipa::openapi::path::ParameterIn;
 
-use crate::auth::{ExtractFuture, after_authentication};
+use crate::api::description::{Description, parameter, text};
+use crate::api::handler::HeadInput;
+use crate::auth::AdmittedRequest;
 use crate::problem::Problem;
 
 /// Maximum waiting time, in seconds.
@@ -16,15 +17,16 @@ const MAX_WAIT_SECONDS: u64 = 30;
 #[derive(Debug, Clone, Copy)]
 pub struct PreferWait(pub Option<Duration>);
 
-impl FromRequest for PreferWait {
-    type Error = Problem;
-    type Future = ExtractFuture<Self>;
+impl HeadInput for PreferWait {
+    fn describe(description: &mut Description) {
+        let meaning = format!("`wait=N`: wait up to N seconds, at most {MAX_WAIT_SECONDS} (RFC 7240).");
+        description.add_parameter("Prefer", parameter("Prefer", ParameterIn::Header, text(), &meaning));
+    }
 
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let headers = request.headers().get_all("prefer").filter_map(|value| value.to_str().ok());
+    fn from_head(request: &AdmittedRequest) -> Result<Self, Problem> {
+        let headers = request.head().headers().get_all("prefer").filter_map(|value| value.to_str().ok());
         let wait_seconds = headers.flat_map(|value| value.split([',', ';'])).find_map(wait_seconds);
-        let wait = wait_seconds.map(|seconds| Duration::from_secs(seconds.min(MAX_WAIT_SECONDS)));
-        after_authentication(request, Ok(Self(wait)))
+        Ok(Self(wait_seconds.map(|seconds| Duration::from_secs(seconds.min(MAX_WAIT_SECONDS)))))
     }
 }
 

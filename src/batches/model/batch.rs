@@ -6,7 +6,7 @@ use super::id::BatchId;
 use super::part::{Part, PartState};
 use super::time::EpochMillis;
 use crate::domain::Ukprn;
-use crate::schema::Scalar as _;
+use crate::schema::{CodeList, Scalar as _};
 
 /// A batch as the repository stores it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -148,8 +148,8 @@ impl KindTag {
     }
 }
 
-/// The status of a batch, derived from its parts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Status of a batch, derived from its parts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, CodeList)]
 pub enum BatchStatus {
     /// No part has been sent.
     Accepted,

@@ -6,6 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::time::EpochMillis;
+use crate::schema::CodeList;
 
 /// A part of a batch. LRS receives each part as one job.
 ///
@@ -133,11 +134,11 @@ impl PartState {
     }
 }
 
-/// The reason for a part's state. The serialised names are part of the API.
-///
-/// The aliases read batches that were stored before the reasons were renamed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// Reason why a part has not progressed.
+// The aliases read batches that were stored before the reasons were renamed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, CodeList)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[code_list(name = "BatchPartReason")]
 pub enum PartReason {
     /// LRS cannot be reached, the gateway's queue is full, or the audit trail cannot be written. The gateway retries.
     LrsUnavailable,
@@ -152,6 +153,7 @@ pub enum PartReason {
     LrsRejected,
     /// LRS's response was lost or is invalid, or LRS reported an internal error: it may have executed the request.
     #[serde(rename = "ANSWER_LOST")]
+    #[code(word = "ANSWER_LOST")]
     ResponseLost,
     /// LRS does not know the job.
     JobUnknown,
@@ -169,7 +171,7 @@ pub enum PartReason {
 /// The name that callers see.
 impl fmt::Display for PartReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.serialize(f)
+        f.write_str(self.word())
     }
 }
 

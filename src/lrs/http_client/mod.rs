@@ -28,7 +28,7 @@ pub enum TlsBackend {
 }
 
 impl Scalar for TlsBackend {
-    const CONSTRAINTS: Constraints = Constraints::new("TLS implementation for connections to LRS.", "rustls");
+    const CONSTRAINTS: Constraints = Constraints::new("`rustls`, `native`", "rustls");
 
     fn parse(text: &str) -> Result<Self, InvalidValue> {
         match text {

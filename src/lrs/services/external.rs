@@ -2,15 +2,13 @@
 //! namespace, and the organisation is identified by its LRS reference only.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use crate::domain::{Achievement, AchievementAction, AchievementJob, Date, EmailAddress, SubmissionType};
 use crate::lrs::operation::{Effect, LrsResponse, MessageContext, Operation, Service};
 use crate::lrs::response_codes::LrsCode;
-use crate::lrs::soap::read::{XmlError, XmlReader};
-use crate::lrs::soap::write::XmlWriter;
-use crate::lrs::soap::xml_mapping::{FieldMapping, Wrapped, XmlRecord, xml_record};
-use crate::lrs::soap::xml_text::ToXmlText;
 use crate::schema::Scalar as _;
+use crate::xml::{FieldMapping, ToXmlText, Wrapped, XmlError, XmlReader, XmlRecord, XmlWriter};
 
 const NAMESPACES: &str = "xmlns:svc=\"http://api.lrs.qcf.gov.uk/services\" xmlns:mod=\"http://api.lrs.qcf.gov.uk/model\"";
 
@@ -74,23 +72,23 @@ impl Operation for SubmitAchievementJob<'_> {
     const NAMESPACES: &'static str = NAMESPACES;
     const RESPONSE_ELEMENT: &'static str = "SubmitAchievementBatchJobResponse";
     const FIELDS: FieldMapping = &[
-        ("emailAddress", "notify_email"),
-        ("submissionType", "submission_type"),
-        ("achievements/Achievement/AchievementAwardDate", "achievement_award_date"),
+        ("emailAddress", "notifyEmail"),
+        ("submissionType", "submissionType"),
+        ("achievements/Achievement/AchievementAwardDate", "achievementAwardDate"),
         ("achievements/Achievement/Action", "action"),
-        ("achievements/Achievement/ActionDate", "action_date"),
-        ("achievements/Achievement/ActionReason", "action_reason"),
-        ("achievements/Achievement/DateofBirth", "date_of_birth"),
-        ("achievements/Achievement/FamilyName", "family_name"),
+        ("achievements/Achievement/ActionDate", "actionDate"),
+        ("achievements/Achievement/ActionReason", "actionReason"),
+        ("achievements/Achievement/DateofBirth", "dateOfBirth"),
+        ("achievements/Achievement/FamilyName", "familyName"),
         ("achievements/Achievement/Gender", "gender"),
-        ("achievements/Achievement/GivenName", "given_name"),
+        ("achievements/Achievement/GivenName", "givenName"),
         ("achievements/Achievement/Grade", "grade"),
-        ("achievements/Achievement/LanguageForAssessment", "language_for_assessment"),
-        ("achievements/Achievement/LearnerPostcode", "learner_postcode"),
-        ("achievements/Achievement/MisIdentifier", "mis_identifier"),
-        ("achievements/Achievement/ProviderUkprn", "provider_ukprn"),
+        ("achievements/Achievement/LanguageForAssessment", "languageForAssessment"),
+        ("achievements/Achievement/LearnerPostcode", "learnerPostcode"),
+        ("achievements/Achievement/MisIdentifier", "misIdentifier"),
+        ("achievements/Achievement/ProviderUkprn", "providerUkprn"),
         ("achievements/Achievement/Uln", "uln"),
-        ("achievements/Achievement/UnitOrQualificationReferenceNumber", "unit_or_qualification_reference_number"),
+        ("achievements/Achievement/UnitOrQualificationReferenceNumber", "unitOrQualificationReferenceNumber"),
     ];
     type Response = SubmitAchievementBatchResponse;
 
@@ -142,24 +140,23 @@ impl ToXmlText for Midnight<'_> {
 }
 
 /// `SubmitAchievementBatchJobResponse` (LRS-CONTRACT 2.15).
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, XmlRecord)]
 pub struct SubmitAchievementBatchResponse {
     /// The result.
+    #[xml(name = "SubmitAchievementBatchJobResult")]
     pub result: Option<Wrapped<SubmitAchievementBatchResult>>,
 }
 
-xml_record!(SubmitAchievementBatchResponse { result: "SubmitAchievementBatchJobResult" });
-
 /// `SubmitAchievementBatchJobResult` (LRS-CONTRACT 2.15).
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, XmlRecord)]
+#[xml(prefix = "a")]
 pub struct SubmitAchievementBatchResult {
     /// The code of the outcome. The codes are not public, so the job's number decides.
     pub response_code: Option<LrsCode>,
     /// LRS's number of the job; 0 if LRS created none.
+    #[xml(name = "JobId")]
     pub job_id: Option<i64>,
 }
-
-xml_record!(SubmitAchievementBatchResult, in "a:" { response_code: "ResponseCode", job_id: "JobId" });
 
 impl SubmitAchievementBatchResponse {
     /// Returns the number of the job that LRS created, if any.
@@ -192,7 +189,7 @@ impl Operation for GetAchievementJob {
     const REQUEST_ELEMENT: &'static str = "svc:GetAchievementBatchJob";
     const NAMESPACES: &'static str = NAMESPACES;
     const RESPONSE_ELEMENT: &'static str = "GetAchievementBatchJobResponse";
-    const FIELDS: FieldMapping = &[("jobId", "job_id")];
+    const FIELDS: FieldMapping = &[("jobId", "jobId")];
     type Response = AchievementBatchResponse;
 
     fn effect(&self) -> Effect {
@@ -228,11 +225,11 @@ impl AchievementBatchResponse {
 }
 
 /// The element around the job.
+#[derive(XmlRecord)]
 struct JobResult {
+    #[xml(name = "GetAchievementBatchJobResult")]
     result: Option<Wrapped<AchievementJob>>,
 }
-
-xml_record!(JobResult { result: "GetAchievementBatchJobResult" });
 
 impl XmlRecord for AchievementBatchResponse {
     const FIELDS: FieldMapping = JobResult::FIELDS;
@@ -241,8 +238,8 @@ impl XmlRecord for AchievementBatchResponse {
         Ok(Self::new(JobResult::read(reader)?.result.map(|Wrapped(job)| job)))
     }
 
-    fn write(&self, writer: &mut XmlWriter) {
-        JobResult { result: self.job.clone().map(Wrapped) }.write(writer);
+    fn write_fields(&self, fields: Range<usize>, writer: &mut XmlWriter) {
+        JobResult { result: self.job.clone().map(Wrapped) }.write_fields(fields, writer);
     }
 }
 
@@ -251,31 +248,3 @@ impl LrsResponse for AchievementBatchResponse {
         self.code.as_ref()
     }
 }
-
-// `mod:AchievementBatchJobResponse` (LRS-CONTRACT 2.16).
-xml_record!(AchievementJob, in "a:" {
-    response_code: "ResponseCode",
-    achievement_batch_error_file: "AchievementBatchErrorFile",
-    achievements_created: "AchievementsCreated",
-    achievements_promoted_to_final: "AchievementsPromotedToFinal",
-    achievements_reinstated: "AchievementsReinstated",
-    achievements_updated: "AchievementsUpdated",
-    achievements_withdrawn: "AchievementsWithdrawn",
-    business_rule_errors: "BusinessRuleErrors",
-    duration: "Duration",
-    end_date: "EndDate",
-    field_data_errors: "FieldDataErrors",
-    filename: "Filename",
-    job_id: "JobID",
-    learner_data_errors: "LearnerDataErrors",
-    number_of_records: "NumberOfRecords",
-    percentage_successful_records: "PercentageSuccessfulRecords",
-    rejection_reason: "RejectionReason",
-    start_date: "StartDate" nil,
-    status: "Status",
-    submitted_date: "SubmittedDate",
-    successful_final_achievements: "SuccessfulFinalAchievements",
-    successful_provisional_achievements: "SuccessfulProvisionalAchievements",
-    r#type: "Type",
-    user: "User",
-});

@@ -3,8 +3,7 @@
 use crate::domain::{Extensible, FromLrs as _, GetLearningEvents, LearningEvent, Uln};
 use crate::lrs::operation::{Effect, LrsResponse, MessageContext, Operation, Service};
 use crate::lrs::response_codes::LrsCode;
-use crate::lrs::soap::write::XmlWriter;
-use crate::lrs::soap::xml_mapping::{FieldMapping, Wrapped, xml_record};
+use crate::xml::{FieldMapping, Wrapped, XmlRecord, XmlWriter};
 
 const NO_MATCH: &str = "WSRC0001";
 const LINKED_LEARNER: &str = "WSRC0022";
@@ -20,14 +19,7 @@ impl Operation for GetLearningEvents {
     const NAMESPACES: &'static str =
         "xmlns:tem=\"http://tempuri.org/\" xmlns:r10=\"http://schemas.datacontract.org/2004/07/Amor.Qcf.Service.Interface\"";
     const RESPONSE_ELEMENT: &'static str = "GetLearnerLearningEventsResponse";
-    const FIELDS: FieldMapping = &[
-        ("uln", "uln"),
-        ("givenName", "given_name"),
-        ("familyName", "family_name"),
-        ("dateOfBirth", "date_of_birth"),
-        ("gender", "gender"),
-        ("getType", "get_type"),
-    ];
+    const FIELDS: FieldMapping = <Self as XmlRecord>::FIELDS;
     type Response = LearningEventsResponse;
 
     fn effect(&self) -> Effect {
@@ -45,12 +37,7 @@ impl Operation for GetLearningEvents {
         writer.value("tem:userType", &vendor.user_type);
         writer.value("tem:vendorID", &vendor.id);
         writer.value("tem:language", &vendor.language);
-        writer.value("tem:uln", &self.uln);
-        writer.value("tem:givenName", &self.given_name);
-        writer.value("tem:familyName", &self.family_name);
-        writer.nillable("tem:dateOfBirth", self.date_of_birth.as_ref());
-        writer.nillable("tem:gender", self.gender.as_ref());
-        writer.value("tem:getType", &self.get_type);
+        XmlRecord::write(self, writer);
     }
 
     /// Requires that the record is the learner's, or of the master record that LRS names, and that a withheld record has no events.
@@ -77,13 +64,12 @@ impl Operation for GetLearningEvents {
 }
 
 /// `GetLearnerLearningEventsResponse` (LRS-CONTRACT 2.14).
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, XmlRecord)]
 pub struct LearningEventsResponse {
     /// The result.
+    #[xml(name = "GetLearnerLearningEventsResult")]
     pub result: Wrapped<LearningEventsResult>,
 }
-
-xml_record!(LearningEventsResponse { result: "GetLearnerLearningEventsResult" });
 
 impl LrsResponse for LearningEventsResponse {
     fn code(&self) -> Option<&LrsCode> {
@@ -92,13 +78,16 @@ impl LrsResponse for LearningEventsResponse {
 }
 
 /// `GetLearnerLearningEventsResult` (LRS-CONTRACT 2.14).
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, XmlRecord)]
+#[xml(prefix = "a")]
 pub struct LearningEventsResult {
     /// The code of the outcome.
     pub response_code: LrsCode,
     /// ULN of the record found: of the master record, if the requested record was merged.
+    #[xml(nil)]
     pub found_uln: Option<Extensible<Uln>>,
     /// Requested ULN.
+    #[xml(nil)]
     pub incoming_uln: Option<Extensible<Uln>>,
     /// The record.
     pub learner_record: Option<Wrapped<LearnerRecord>>,
@@ -111,44 +100,10 @@ impl LearningEventsResult {
     }
 }
 
-xml_record!(LearningEventsResult, in "a:" {
-    response_code: "ResponseCode",
-    found_uln: "FoundULN" nil,
-    incoming_uln: "IncomingULN" nil,
-    learner_record: "LearnerRecord",
-});
-
 /// `mod:ArrayOfLearningEvent` (LRS-CONTRACT 2.14).
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, XmlRecord)]
+#[xml(prefix = "a")]
 pub struct LearnerRecord {
     /// The events.
     pub learning_event: Vec<LearningEvent>,
 }
-
-xml_record!(LearnerRecord, in "a:" { learning_event: "LearningEvent", });
-
-// `mod:LearningEvent` (LRS-CONTRACT 2.14). LRS never leaves out the elements marked `nil`: without a value they are nil.
-xml_record!(LearningEvent, in "a:" {
-    achievement_award_date: "AchievementAwardDate" nil,
-    achievement_provider_name: "AchievementProviderName",
-    achievement_provider_ukprn: "AchievementProviderUkprn" nil,
-    awarding_organisation_name: "AwardingOrganisationName",
-    awarding_organisation_ukprn: "AwardingOrganisationUkprn",
-    collection_type: "CollectionType",
-    credits: "Credits",
-    date_loaded: "DateLoaded",
-    grade: "Grade" nil,
-    id: "ID",
-    language_for_assessment: "LanguageForAssessment",
-    level: "Level" nil,
-    participation_end_date: "ParticipationEndDate",
-    participation_start_date: "ParticipationStartDate",
-    qualification_type: "QualificationType",
-    restriction: "Restriction",
-    return_number: "ReturnNumber",
-    source: "Source" nil,
-    status: "Status",
-    subject: "Subject" nil,
-    subject_code: "SubjectCode" nil,
-    under_data_challenge: "UnderDataChallenge",
-});

@@ -3,4 +3,3 @@
 pub mod external;
 pub mod learner;
 pub mod learner_r9;
-mod request_elements;

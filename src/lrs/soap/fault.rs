@@ -1,7 +1,6 @@
 //! SOAP faults in all forms that LRS uses (LRS-CONTRACT 7.1).
 
-use crate::lrs::soap::element::Element;
-use crate::lrs::soap::read::{StartTag, XmlError, XmlReader};
+use crate::xml::{Element, StartTag, XmlError, XmlReader};
 
 /// A SOAP 1.1 fault. LRS's texts may quote the request, so only the codes and one flag are kept.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -1,15 +1,7 @@
-//! SOAP 1.1 as LRS uses it: writes envelopes ([`mod@write`]), reads responses ([`read`]) and faults ([`fault`]).
-//!
-//! No operation is known here. [`xml_mapping`] declares the XML names of a record once, in order, for reading and writing.
+//! SOAP 1.1 as LRS uses it: envelopes and faults. No operation is known here.
 
-pub mod element;
-pub mod fault;
-pub mod read;
-pub mod write;
-pub mod xml_mapping;
-pub mod xml_text;
+mod envelope;
+mod fault;
 
-/// The namespace of the SOAP 1.1 envelope.
-pub const ENVELOPE: &str = "http://schemas.xmlsoap.org/soap/envelope/";
-/// The namespace of `xsi:nil`.
-pub const XSI: &str = "http://www.w3.org/2001/XMLSchema-instance";
+pub use envelope::{ENVELOPE, SoapError, read_body, write_envelope};
+pub use fault::Fault;

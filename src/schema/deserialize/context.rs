@@ -1,10 +1,11 @@
 //! The state of reading one document: the current position and the errors so far.
 
-use std::fmt::{Display, Write as _};
+use std::borrow::Cow;
+use std::fmt;
 
 use serde::de::{IgnoredAny, MapAccess};
 
-use crate::schema::{FieldError, InvalidValue, camel_case, is_camel_case_of};
+use crate::schema::{FieldError, InvalidValue};
 
 /// Maximum number of field errors that are listed. The others are counted.
 pub const MAX_LISTED_ERRORS: usize = 1000;
@@ -24,11 +25,20 @@ pub enum NamingConvention {
     Settings,
 }
 
+/// A step from a value to a value inside it.
+#[derive(Debug)]
+pub enum PathSegment {
+    /// To the value of a key.
+    Key(Cow<'static, str>),
+    /// To the item of a list.
+    Index(usize),
+}
+
 /// The position in a document that is being read, and the errors so far.
 #[derive(Debug)]
 pub struct DeserializeContext {
     pub(super) naming: NamingConvention,
-    pointer: String,
+    path: Vec<PathSegment>,
     errors: Vec<FieldError>,
     unlisted_errors: usize,
 }
@@ -36,21 +46,23 @@ pub struct DeserializeContext {
 impl DeserializeContext {
     /// Starts at the root of a document.
     pub(super) const fn new(naming: NamingConvention) -> Self {
-        Self { naming, pointer: String::new(), errors: Vec::new(), unlisted_errors: 0 }
+        Self { naming, path: Vec::new(), errors: Vec::new(), unlisted_errors: 0 }
     }
 
     /// Returns the document's value, or the errors if there are any.
     pub(super) fn finish<T>(self, value: Option<T>) -> Result<T, Vec<FieldError>> {
-        match value {
-            Some(value) if self.errors.is_empty() => Ok(value),
-            _ if self.unlisted_errors == 0 => Err(self.errors),
-            _ => {
-                let total = self.errors.len() + self.unlisted_errors;
-                let detail = format!("{total} errors to correct, of which the first {MAX_LISTED_ERRORS} are listed").into();
-                let summary = FieldError { pointer: String::new(), code: TOO_MANY_ERRORS, detail };
-                Err(self.errors.into_iter().chain([summary]).collect())
-            }
+        value.filter(|_| self.errors.is_empty()).ok_or_else(|| self.into_errors())
+    }
+
+    /// Returns the errors.
+    pub(super) fn into_errors(self) -> Vec<FieldError> {
+        let mut errors = self.errors;
+        if self.unlisted_errors > 0 {
+            let total = errors.len() + self.unlisted_errors;
+            let detail = format!("{total} errors to correct, of which the first {MAX_LISTED_ERRORS} are listed").into();
+            errors.push(FieldError { pointer: String::new(), code: TOO_MANY_ERRORS, detail });
         }
+        errors
     }
 
     /// Records an error at the current position.
@@ -59,32 +71,26 @@ impl DeserializeContext {
             self.unlisted_errors += 1;
             return;
         }
-        self.errors.push(FieldError { pointer: self.pointer.clone(), code: invalid.code, detail: invalid.detail });
+        let pointer = self.path.iter().map(|segment| format!("/{segment}")).collect();
+        self.errors.push(FieldError { pointer, code: invalid.code, detail: invalid.detail });
+    }
+
+    /// Records an error at a field of the current position.
+    pub fn add_error_at(&mut self, field: impl Into<PathSegment>, invalid: InvalidValue) {
+        self.descend(field, |context| context.add_error(invalid));
     }
 
     /// Runs `read` one level deeper, at this key or index.
-    pub fn descend<T>(&mut self, key: impl Display, read: impl FnOnce(&mut Self) -> T) -> T {
-        let parent_length = self.pointer.len();
-        let _ = write!(self.pointer, "/{key}");
+    pub fn descend<T>(&mut self, segment: impl Into<PathSegment>, read: impl FnOnce(&mut Self) -> T) -> T {
+        self.path.push(segment.into());
         let result = read(self);
-        self.pointer.truncate(parent_length);
+        self.path.pop();
         result
     }
 
-    /// Returns `true` if `key` is the field's name in this document.
-    pub fn is_named(&self, key: &str, field: &str) -> bool {
-        match self.naming {
-            NamingConvention::Json => is_camel_case_of(key, field),
-            NamingConvention::Settings => key == field,
-        }
-    }
-
-    /// Returns the field's name in this document.
-    pub(super) fn name_of(&self, field: &str) -> String {
-        match self.naming {
-            NamingConvention::Json => camel_case(field),
-            NamingConvention::Settings => field.to_owned(),
-        }
+    /// Returns `true` if the document is JSON.
+    pub fn is_json(&self) -> bool {
+        self.naming == NamingConvention::Json
     }
 
     /// Skips the value of an unknown key and records an error.
@@ -93,16 +99,43 @@ impl DeserializeContext {
     ///
     /// # Errors
     /// Returns an error if the document is not well-formed.
-    pub fn skip_unknown_field<'de, A: MapAccess<'de>>(&mut self, entries: &mut A, key: &str) -> Result<(), A::Error> {
+    pub fn skip_unknown_field<'de, A: MapAccess<'de>>(&mut self, entries: &mut A, key: String) -> Result<(), A::Error> {
         entries.next_value::<IgnoredAny>()?;
         let invalid = InvalidValue::new("unknown_field", "unknown field; correct its name or remove it");
         let is_short = !key.is_empty() && key.len() <= MAX_SHOWN_KEY_BYTES;
         let looks_like_field_name = is_short && key.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'_');
         if looks_like_field_name || self.naming == NamingConvention::Settings {
-            self.descend(key, |context| context.add_error(invalid));
+            self.add_error_at(key, invalid);
         } else {
             self.add_error(invalid);
         }
         Ok(())
+    }
+}
+
+impl From<&'static str> for PathSegment {
+    fn from(key: &'static str) -> Self {
+        Self::Key(Cow::Borrowed(key))
+    }
+}
+
+impl From<String> for PathSegment {
+    fn from(key: String) -> Self {
+        Self::Key(Cow::Owned(key))
+    }
+}
+
+impl From<usize> for PathSegment {
+    fn from(index: usize) -> Self {
+        Self::Index(index)
+    }
+}
+
+impl fmt::Display for PathSegment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Key(key) => f.write_str(key),
+            Self::Index(index) => write!(f, "{index}"),
+        }
     }
 }

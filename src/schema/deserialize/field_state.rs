@@ -7,10 +7,9 @@ use super::from_document::{FromDocument, Seed};
 use crate::schema::InvalidValue;
 
 /// A record's field while its record is being read.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub enum FieldState<T> {
     /// The document has not contained the field so far.
-    #[default]
     Unread,
     /// The field was read. `None`: it cannot be used, and the error is recorded.
     Read(Option<T>),
@@ -21,8 +20,13 @@ impl<T: FromDocument> FieldState<T> {
     ///
     /// # Errors
     /// Returns an error if the document is not well-formed.
-    pub fn read<'de, A: MapAccess<'de>>(&mut self, entries: &mut A, key: &str, context: &mut DeserializeContext) -> Result<(), A::Error> {
-        context.descend(key, |context| {
+    pub fn read<'de, A: MapAccess<'de>>(
+        &mut self,
+        entries: &mut A,
+        name: &'static str,
+        context: &mut DeserializeContext,
+    ) -> Result<(), A::Error> {
+        context.descend(name, |context| {
             match self {
                 Self::Unread => *self = Self::Read(entries.next_value_seed(Seed::new(context))?),
                 Self::Read(_) => {
@@ -35,13 +39,13 @@ impl<T: FromDocument> FieldState<T> {
     }
 
     /// Returns the field's value. A field that was not read has the value `absent()`; if that is `None`, an error is recorded.
-    pub fn into_value(self, absent: impl FnOnce() -> Option<T>, field: &str, context: &mut DeserializeContext) -> Option<T> {
+    pub fn into_value(self, absent: impl FnOnce() -> Option<T>, name: &'static str, context: &mut DeserializeContext) -> Option<T> {
         if let Self::Read(value) = self {
             return value;
         }
         let value = absent();
         if value.is_none() {
-            context.descend(context.name_of(field), |context| context.add_error(InvalidValue::new("required", "is required")));
+            context.add_error_at(name, InvalidValue::new("required", "is required"));
         }
         value
     }

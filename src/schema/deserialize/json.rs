@@ -26,51 +26,49 @@ mod tests {
 
     use super::super::context::MAX_LISTED_ERRORS;
     use super::*;
-    use crate::schema::{Constraints, InvalidValue, Scalar, input};
+    use crate::schema::{Constraints, InvalidValue, Scalar, Settings};
 
-    /// Declares a scalar that accepts these texts and rejects all others with this code.
-    macro_rules! test_scalar {
-        ($name:ident, $code:literal, [$($text:literal),+]) => {
-            #[derive(Debug, PartialEq)]
-            struct $name(String);
+    /// The code of the error of each test scalar, and the texts that it accepts.
+    const SCALARS: [(&str, &[&str]); 4] = [
+        ("check_digit", &["3000000126"]),
+        ("blank", &["Ana", "Li"]),
+        ("not_a_date", &["2023-02-28"]),
+        ("unknown_value", &["FULL", "CHECK"]),
+    ];
 
-            impl Scalar for $name {
-                const CONSTRAINTS: Constraints = Constraints::new("A test value.", "");
+    #[derive(Debug, PartialEq)]
+    struct TestScalar<const N: usize>(String);
 
-                fn parse(text: &str) -> Result<Self, InvalidValue> {
-                    match text {
-                        $($text)|+ => Ok(Self(text.to_owned())),
-                        _ => Err(InvalidValue::new($code, "must be a listed text")),
-                    }
-                }
+    type Uln = TestScalar<0>;
+    type Name = TestScalar<1>;
+    type Date = TestScalar<2>;
+    type FindType = TestScalar<3>;
 
-                fn text(&self) -> Cow<'_, str> {
-                    Cow::Borrowed(&self.0)
-                }
-            }
-        };
-    }
+    impl<const N: usize> Scalar for TestScalar<N> {
+        const CONSTRAINTS: Constraints = Constraints::new("A test value.", "");
 
-    test_scalar!(Uln, "check_digit", ["3000000126"]);
-    test_scalar!(Name, "blank", ["Ana", "Li"]);
-    test_scalar!(Date, "not_a_date", ["2023-02-28"]);
-    test_scalar!(FindType, "unknown_value", ["FULL", "CHECK"]);
+        fn parse(text: &str) -> Result<Self, InvalidValue> {
+            let (code, texts) = SCALARS[N];
+            if texts.contains(&text) { Ok(Self(text.to_owned())) } else { Err(InvalidValue::new(code, "must be a listed text")) }
+        }
 
-    input! {
-        #[derive(Debug, PartialEq)]
-        struct Search {
-            uln: Uln,
-            given_name: Name,
-            date_of_birth: Option<Date>,
-            find_type: FindType = FindType("FULL".to_owned()),
+        fn text(&self) -> Cow<'_, str> {
+            Cow::Borrowed(&self.0)
         }
     }
 
-    input! {
-        #[derive(Debug, PartialEq)]
-        struct Searches {
-            searches: Vec<Search>,
-        }
+    #[derive(Debug, PartialEq, Settings)]
+    struct Search {
+        uln: Uln,
+        given_name: Name,
+        date_of_birth: Option<Date>,
+        #[setting(default = TestScalar("FULL".to_owned()))]
+        find_type: FindType,
+    }
+
+    #[derive(Debug, PartialEq, Settings)]
+    struct Searches {
+        searches: Vec<Search>,
     }
 
     fn errors<T: FromDocument + std::fmt::Debug>(json: &str) -> Vec<(String, &'static str)> {
@@ -81,7 +79,7 @@ mod tests {
     fn document_that_is_valid_becomes_a_record() {
         let search: Search = from_json(br#"{"uln":"3000000126","givenName":"Ana"}"#).expect("a valid document");
         assert_eq!((search.uln.text().as_ref(), search.given_name.text().as_ref()), ("3000000126", "Ana"));
-        assert!(search.find_type == FindType("FULL".to_owned()) && search.date_of_birth.is_none());
+        assert!(search.find_type == TestScalar("FULL".to_owned()) && search.date_of_birth.is_none());
     }
 
     #[test]

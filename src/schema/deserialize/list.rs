@@ -2,11 +2,11 @@
 
 use std::marker::PhantomData;
 
-use serde::de::{Deserializer, SeqAccess, Visitor};
+use serde::de::{Deserializer, SeqAccess};
 
 use super::context::DeserializeContext;
 use super::from_document::{FromDocument, Seed};
-use super::visitor::reject_non_lists;
+use super::value::{Accept, read_value};
 
 impl<T: FromDocument> FromDocument for Vec<T> {
     fn read<'de, D: Deserializer<'de>>(input: D, context: &mut DeserializeContext) -> Result<Option<Self>, D::Error> {
@@ -27,23 +27,22 @@ pub fn for_each_item<'de, T: FromDocument, D: Deserializer<'de>>(
     context: &mut DeserializeContext,
     consume: impl FnMut(T),
 ) -> Result<bool, D::Error> {
-    let is_valid = input.deserialize_any(ListVisitor(context, consume, PhantomData))?;
+    let is_valid = read_value(input, context, Items(consume, PhantomData))?;
     Ok(is_valid.unwrap_or(false))
 }
 
-struct ListVisitor<'a, T, F>(&'a mut DeserializeContext, F, PhantomData<T>);
+struct Items<T, F>(F, PhantomData<T>);
 
-impl<'de, T: FromDocument, F: FnMut(T)> Visitor<'de> for ListVisitor<'_, T, F> {
-    /// Whether all items are valid; `None` if the input is not a list.
-    type Value = Option<bool>;
-    reject_non_lists!();
+impl<'de, T: FromDocument, F: FnMut(T)> Accept<'de> for Items<T, F> {
+    /// Whether all items are valid.
+    type Value = bool;
+    const EXPECTED: &'static str = "must be a list";
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
-        let Self(context, mut consume, _) = self;
+    fn list<A: SeqAccess<'de>>(mut self, mut list: A, context: &mut DeserializeContext) -> Result<Option<bool>, A::Error> {
         let mut is_valid = true;
         for index in 0_usize.. {
             match context.descend(index, |context| list.next_element_seed(Seed::<T>::new(context)))? {
-                Some(Some(item)) => consume(item),
+                Some(Some(item)) => (self.0)(item),
                 Some(None) => is_valid = false,
                 None => break,
             }

@@ -3,20 +3,21 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::Deserializer;
 
 use super::context::{DeserializeContext, NamingConvention};
 use super::from_document::FromDocument;
-use super::visitor::NULL_NOT_ALLOWED;
-use crate::schema::{InvalidValue, Scalar};
+use super::range::{Ranged, range_text};
+use super::value::{Accept, Found, read_value};
+use crate::schema::{InvalidValue, Scalar, SettingType, SettingValues};
 
 impl<T: Scalar> FromDocument for T {
     fn read<'de, D: Deserializer<'de>>(input: D, context: &mut DeserializeContext) -> Result<Option<Self>, D::Error> {
         let parse = |found: Found<'_>, _| match found {
             Found::String(text) => T::parse(text),
-            other => Err(wrong_type(&other, "must be a string")),
+            other => Err(other.wrong_type("must be a string")),
         };
-        ScalarVisitor(context, parse).read(input)
+        read_scalar(input, context, parse)
     }
 }
 
@@ -28,14 +29,32 @@ macro_rules! integers {
                     let number = match found {
                         Found::Integer(number) => Some(number),
                         Found::String(text) if naming == NamingConvention::Settings => text.parse().ok(),
-                        other => return Err(wrong_type(&other, "must be a whole number")),
+                        other => return Err(other.wrong_type("must be a whole number")),
                     };
                     number.and_then(|number| Self::try_from(number).ok()).ok_or_else(|| InvalidValue {
                         code: "out_of_range",
                         detail: format!("must be a whole number from {} to {}", Self::MIN, Self::MAX).into(),
                     })
                 };
-                ScalarVisitor(context, parse).read(input)
+                read_scalar(input, context, parse)
+            }
+        }
+
+        impl Ranged for $t {
+            type Number = Self;
+
+            fn number(&self) -> Option<&Self> {
+                Some(self)
+            }
+        }
+
+        impl SettingType for $t {
+            fn values() -> SettingValues {
+                SettingValues::Text(if Self::MIN == 0 { range_text::<Self>(&(0..)) } else { "whole number".to_owned() })
+            }
+
+            fn toml_text(&self) -> Option<String> {
+                Some(self.to_string())
             }
         }
     )*};
@@ -48,9 +67,9 @@ impl FromDocument for bool {
             Found::Boolean(value) => Ok(value),
             Found::String("true") if naming == NamingConvention::Settings => Ok(true),
             Found::String("false") if naming == NamingConvention::Settings => Ok(false),
-            other => Err(wrong_type(&other, "must be true or false")),
+            other => Err(other.wrong_type("must be true or false")),
         };
-        ScalarVisitor(context, parse).read(input)
+        read_scalar(input, context, parse)
     }
 }
 
@@ -60,9 +79,9 @@ impl FromDocument for String {
         let parse = |found: Found<'_>, _| match found {
             Found::String("") => Err(InvalidValue::new("blank", "must not be empty")),
             Found::String(text) => Ok(text.to_owned()),
-            other => Err(wrong_type(&other, "must be a string")),
+            other => Err(other.wrong_type("must be a string")),
         };
-        ScalarVisitor(context, parse).read(input)
+        read_scalar(input, context, parse)
     }
 }
 
@@ -72,9 +91,9 @@ impl FromDocument for SocketAddr {
             Found::String(text) => {
                 text.parse().map_err(|_| InvalidValue::new("invalid_format", "must be an IP address and a port, such as 127.0.0.1:8080"))
             }
-            other => Err(wrong_type(&other, "must be a string")),
+            other => Err(other.wrong_type("must be a string")),
         };
-        ScalarVisitor(context, parse).read(input)
+        read_scalar(input, context, parse)
     }
 }
 
@@ -84,69 +103,22 @@ impl FromDocument for PathBuf {
     }
 }
 
-/// The value found where a scalar is expected.
-enum Found<'a> {
-    String(&'a str),
-    Integer(i128),
-    Fraction,
-    Boolean(bool),
-    Null,
-    List,
-    Object,
+/// Reads one value of any kind and converts it with a function.
+fn read_scalar<'de, T, D: Deserializer<'de>>(
+    input: D,
+    context: &mut DeserializeContext,
+    parse: impl FnOnce(Found<'_>, NamingConvention) -> Result<T, InvalidValue>,
+) -> Result<Option<T>, D::Error> {
+    read_value(input, context, Parse(parse))
 }
 
-/// Returns the error for a value of another type than expected.
-const fn wrong_type(found: &Found<'_>, detail: &'static str) -> InvalidValue {
-    match found {
-        Found::Null => NULL_NOT_ALLOWED,
-        _ => InvalidValue::new("wrong_type", detail),
-    }
-}
+struct Parse<F>(F);
 
-/// Reads one value of any type and converts it with a function.
-struct ScalarVisitor<'a, F>(&'a mut DeserializeContext, F);
+impl<T, F: FnOnce(Found<'_>, NamingConvention) -> Result<T, InvalidValue>> Accept<'_> for Parse<F> {
+    type Value = T;
+    const EXPECTED: &'static str = "";
 
-impl<'de, T, F: FnOnce(Found<'_>, NamingConvention) -> Result<T, InvalidValue>> ScalarVisitor<'_, F> {
-    fn read<D: Deserializer<'de>>(self, input: D) -> Result<Option<T>, D::Error> {
-        input.deserialize_any(self)
-    }
-
-    fn convert(self, found: Found<'_>) -> Option<T> {
-        let Self(context, parse) = self;
-        parse(found, context.naming).map_err(|invalid| context.add_error(invalid)).ok()
-    }
-}
-
-impl<'de, T, F: FnOnce(Found<'_>, NamingConvention) -> Result<T, InvalidValue>> Visitor<'de> for ScalarVisitor<'_, F> {
-    type Value = Option<T>;
-
-    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("a value")
-    }
-    fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
-        Ok(self.convert(Found::String(text)))
-    }
-    fn visit_i64<E>(self, number: i64) -> Result<Self::Value, E> {
-        Ok(self.convert(Found::Integer(number.into())))
-    }
-    fn visit_u64<E>(self, number: u64) -> Result<Self::Value, E> {
-        Ok(self.convert(Found::Integer(number.into())))
-    }
-    fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
-        Ok(self.convert(Found::Fraction))
-    }
-    fn visit_bool<E>(self, value: bool) -> Result<Self::Value, E> {
-        Ok(self.convert(Found::Boolean(value)))
-    }
-    fn visit_unit<E>(self) -> Result<Self::Value, E> {
-        Ok(self.convert(Found::Null))
-    }
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
-        while list.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(self.convert(Found::List))
-    }
-    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Self::Value, A::Error> {
-        while entries.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(self.convert(Found::Object))
+    fn scalar(self, found: Found<'_>, context: &mut DeserializeContext) -> Option<T> {
+        (self.0)(found, context.naming).map_err(|invalid| context.add_error(invalid)).ok()
     }
 }

@@ -9,9 +9,16 @@ use crate::schema::FieldError;
 /// # Errors
 /// Returns every field error, in the order of the document.
 pub fn from_toml<T: FromDocument>(table: toml::Table) -> Result<T, Vec<FieldError>> {
+    let (record, errors) = from_toml_partial(table);
+    record.filter(|_| errors.is_empty()).ok_or(errors)
+}
+
+/// Reads a record from a TOML table. Returns the record if each of its fields can be used, even if the table has other errors, such as
+/// unknown keys and fields that contradict each other. Returns all errors too.
+pub fn from_toml_partial<T: FromDocument>(table: toml::Table) -> (Option<T>, Vec<FieldError>) {
     let mut context = DeserializeContext::new(NamingConvention::Settings);
     match T::read(toml::Value::Table(table), &mut context) {
-        Ok(record) => context.finish(record),
-        Err(error) => Err(vec![FieldError { pointer: String::new(), code: "malformed", detail: error.to_string().into() }]),
+        Ok(record) => (record, context.into_errors()),
+        Err(error) => (None, vec![FieldError { pointer: String::new(), code: "malformed", detail: error.to_string().into() }]),
     }
 }

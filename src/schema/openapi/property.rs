@@ -2,16 +2,11 @@
 
 use std::borrow::Cow;
 
-use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ArrayBuilder, KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type};
 
+use super::code_list::{self, VERBATIM};
+use super::component::{SchemaOrRef, Schemas};
 use crate::schema::{Constraints, Scalar};
-
-/// A schema, or a reference to a named schema.
-pub type SchemaOrRef = RefOr<Schema>;
-
-/// The named schemas of a document.
-pub type Schemas = Vec<(String, SchemaOrRef)>;
 
 /// A type that can be a property of a record.
 pub trait PropertySchema {
@@ -32,7 +27,11 @@ pub trait PropertySchema {
 
 impl<T: Scalar> PropertySchema for T {
     fn schema() -> SchemaOrRef {
-        scalar_schema(&T::CONSTRAINTS).into()
+        T::CONSTRAINTS.code_table.map_or_else(|| scalar_schema(&T::CONSTRAINTS).into(), |table| code_list::reference(table.name))
+    }
+
+    fn collect(schemas: &mut Schemas) {
+        schemas.extend(T::CONSTRAINTS.code_table.map(code_list::component));
     }
 }
 
@@ -62,46 +61,29 @@ impl<T: PropertySchema> PropertySchema for Vec<T> {
     }
 }
 
-macro_rules! any_string {
-    ($($t:ty),*) => {$(
+macro_rules! property_schemas {
+    ($($t:ty => $schema:expr,)*) => {$(
         impl PropertySchema for $t {
             fn schema() -> SchemaOrRef {
-                ObjectBuilder::new().schema_type(Type::String).into()
+                $schema.into()
             }
         }
     )*};
 }
-any_string!(String, &'static str, Cow<'static, str>);
-
-macro_rules! integer_with_limits {
-    ($($t:ty => $format:ident),*) => {$(
-        impl PropertySchema for $t {
-            fn schema() -> SchemaOrRef {
-                let format = SchemaFormat::KnownFormat(KnownFormat::$format);
-                let [min, max] = [<$t>::MIN, <$t>::MAX].map(|limit| isize::try_from(limit).unwrap_or_default());
-                ObjectBuilder::new().schema_type(Type::Integer).format(Some(format)).minimum(Some(min)).maximum(Some(max)).into()
-            }
-        }
-    )*};
+property_schemas! {
+    bool => ObjectBuilder::new().schema_type(Type::Boolean),
+    String => ObjectBuilder::new().schema_type(Type::String),
+    &'static str => ObjectBuilder::new().schema_type(Type::String),
+    Cow<'static, str> => ObjectBuilder::new().schema_type(Type::String),
+    i32 => integer(KnownFormat::Int32).minimum(Some(i32::MIN)).maximum(Some(i32::MAX)),
+    u16 => integer(KnownFormat::Int32).minimum(Some(u16::MIN)).maximum(Some(u16::MAX)),
+    i64 => integer(KnownFormat::Int64),
+    u32 => integer(KnownFormat::Int64),
+    u64 => integer(KnownFormat::Int64),
 }
-integer_with_limits!(i32 => Int32, u16 => Int32);
 
-macro_rules! integer_without_limits {
-    ($($t:ty),*) => {$(
-        impl PropertySchema for $t {
-            fn schema() -> SchemaOrRef {
-                let format = SchemaFormat::KnownFormat(KnownFormat::Int64);
-                ObjectBuilder::new().schema_type(Type::Integer).format(Some(format)).into()
-            }
-        }
-    )*};
-}
-integer_without_limits!(i64, u32, u64);
-
-impl PropertySchema for bool {
-    fn schema() -> SchemaOrRef {
-        ObjectBuilder::new().schema_type(Type::Boolean).into()
-    }
+fn integer(format: KnownFormat) -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(Type::Integer).format(Some(SchemaFormat::KnownFormat(format)))
 }
 
 /// Returns the schema of an array with a minimum and a maximum length.
@@ -114,23 +96,19 @@ pub fn non_empty_array_schema<T: PropertySchema>() -> SchemaOrRef {
     ArrayBuilder::new().items(T::schema()).min_items(Some(1)).into()
 }
 
-/// Returns the schema of a string with known and unknown values.
-///
-/// The description lists the known values. An `enum` would break generated clients at the first unknown value.
+/// Returns the schema of a value that LRS sent: one that meets the constraints, or any other text.
 pub fn extensible_string_schema(constraints: &Constraints) -> SchemaOrRef {
-    let mut description = constraints.description.to_owned();
-    if !constraints.values.is_empty() {
-        let known = constraints.values.join("`, `");
-        description = format!("{description} One of `{known}`.");
+    if let Some(table) = constraints.code_table {
+        return code_list::reference(table.answer_name);
     }
-    description.push_str(" Any other text that LRS sends is passed on unchanged.");
+    let description = format!("{} {VERBATIM}", constraints.description);
     let example = [serde_json::Value::from(constraints.example)];
     ObjectBuilder::new().schema_type(Type::String).description(Some(description)).examples(example).into()
 }
 
-/// Returns the schema of a string with a closed list of values.
-pub fn string_enum_schema(values: &[&str]) -> SchemaOrRef {
-    ObjectBuilder::new().schema_type(Type::String).enum_values(Some(values.iter().copied())).into()
+/// Adds the named schema that [`extensible_string_schema`] refers to, if it does.
+pub fn collect_extensible_string(constraints: &Constraints, schemas: &mut Schemas) {
+    schemas.extend(constraints.code_table.map(code_list::verbatim_component));
 }
 
 fn scalar_schema(constraints: &Constraints) -> Schema {
@@ -143,9 +121,6 @@ fn scalar_schema(constraints: &Constraints) -> Schema {
         .examples([serde_json::Value::from(constraints.example)]);
     if let Some(format) = constraints.format {
         schema = schema.format(Some(SchemaFormat::Custom(format.to_owned())));
-    }
-    if !constraints.values.is_empty() {
-        schema = schema.enum_values(Some(constraints.values.iter().copied()));
     }
     schema.into()
 }

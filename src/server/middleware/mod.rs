@@ -17,6 +17,7 @@ mod response_headers;
 mod security_headers;
 mod trace;
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use actix_web::Error;
@@ -25,10 +26,24 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::middleware::Next;
 use tracing::Instrument as _;
 
+use crate::app::readiness::Readiness;
 use crate::observability::metrics::InFlight;
+use crate::server::allowed_methods::AllowedMethods;
 use crate::server::connection_limits::ActiveRequest;
+use crate::server::cors::Cors;
 
 use response_headers::ResponseHeaders;
+
+/// What [`around_request`] knows of its server.
+#[derive(Debug, Default)]
+pub struct ServerContext {
+    /// Readiness of the gateway.
+    pub readiness: Arc<Readiness>,
+    /// Methods of each path.
+    pub methods: AllowedMethods,
+    /// Origins that may call the server from a browser.
+    pub cors: Cors,
+}
 
 /// Handles a request; `next` is the router.
 ///
@@ -37,12 +52,13 @@ use response_headers::ResponseHeaders;
 /// # Errors
 /// Returns an error that the framework makes a response of: after a panic of the handler, or if the router itself fails.
 pub async fn around_request(
+    server: Arc<ServerContext>,
     mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let active = ActiveRequest::start(&request);
     let request_id = request_id::generate();
-    let headers = ResponseHeaders::for_request(&request, &request_id);
+    let headers = ResponseHeaders::for_request(&request, &request_id, &server.cors);
     let span = trace::request_span(&request, &request_id);
     let method = request_method::name(request.method());
     head_method::replace_with_get(&mut request);
@@ -50,7 +66,7 @@ pub async fn around_request(
     let _in_flight = InFlight::request();
     request_id::attach(&request, &request_id);
     // The outer error is a panic of the handler, the inner one an error of the router.
-    let handled = match early_response::find(&request) {
+    let handled = match early_response::find(&request, &server.cors, &server.methods) {
         Some(response) => Ok(Ok(request.into_response(response))),
         None => {
             panic::catch(next.call(request)).instrument(span.clone()).await.map(|result| result.map(ServiceResponse::map_into_boxed_body))
@@ -71,9 +87,9 @@ pub async fn around_request(
     }
     let route = response.request().match_pattern().unwrap_or_default();
     access_log::write(method, &route, started, response.status(), problem.as_ref());
-    request_metrics::record(&response, method, &route, started);
+    request_metrics::record(&server.methods, method, &route, response.status(), started);
     trace::finish(&span, method, &route, response.status());
-    draining::close_connection(&mut response);
+    draining::close_connection(&mut response, &server.readiness);
     headers.apply(response.headers_mut());
     rate_limit_headers::apply(&mut response);
     Ok(response.map_body(|_, body| active.limit_body(body)))
@@ -90,7 +106,7 @@ mod tests {
     #[actix_web::test]
     async fn handler_panics_response_is_a_problem_without_the_panic_message() {
         let app = App::new()
-            .wrap(from_fn(around_request))
+            .wrap(from_fn(|request, next: Next<BoxBody>| around_request(Arc::default(), request, next)))
             .route("/v1/panic", web::get().to(async || -> HttpResponse { panic!("Ana O'Neill, 3000000126") }));
         let app = test::init_service(app).await;
         for _ in 0..3 {
@@ -111,7 +127,7 @@ mod tests {
     #[actix_web::test]
     async fn framework_error_response_becomes_a_problem() {
         let app = App::new()
-            .wrap(from_fn(around_request))
+            .wrap(from_fn(|request, next: Next<BoxBody>| around_request(Arc::default(), request, next)))
             .route("/teapot", web::get().to(async || HttpResponse::ImATeapot().body("short and stout")));
         let app = test::init_service(app).await;
         let response = test::call_service(&app, test::TestRequest::get().uri("/teapot").to_request()).await;

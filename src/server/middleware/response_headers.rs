@@ -3,7 +3,7 @@
 use actix_web::dev::ServiceRequest;
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 
-use crate::server::cors::CorsHeaders;
+use crate::server::cors::{Cors, CorsHeaders};
 use crate::server::middleware::security_headers::SecurityHeaders;
 
 /// Header of the request id.
@@ -13,16 +13,16 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 pub struct ResponseHeaders {
     request_id: Option<HeaderValue>,
     security: SecurityHeaders,
-    cors: Option<CorsHeaders>,
+    cors: CorsHeaders,
 }
 
 impl ResponseHeaders {
     /// Returns the headers for the response to this request.
-    pub fn for_request(request: &ServiceRequest, request_id: &str) -> Self {
+    pub fn for_request(request: &ServiceRequest, request_id: &str, cors: &Cors) -> Self {
         Self {
             request_id: HeaderValue::from_str(request_id).ok(),
             security: SecurityHeaders::for_request(request),
-            cors: CorsHeaders::for_request(request),
+            cors: CorsHeaders::for_request(request, cors),
         }
     }
 
@@ -32,8 +32,6 @@ impl ResponseHeaders {
             headers.insert(REQUEST_ID, request_id);
         }
         self.security.apply(headers);
-        if let Some(cors) = self.cors {
-            cors.apply(headers);
-        }
+        self.cors.apply(headers);
     }
 }

@@ -21,7 +21,7 @@ password and client certificate, and with that person's user name.
 `null`. Unknown request fields are rejected.
 * A search result is never an error. No match, several matches and linked learners are HTTP 200 with an `outcome`. LRS's own code is in \
 `lrsCode`, even if LRS has not documented it.
-* Errors are `application/problem+json` (RFC 9457). Their `code` is from a closed list, which this document gives for each status.
+* Errors are `application/problem+json` (RFC 9457). Their `code` is from a list, which this document gives for each status.
 * Learners' data is in request bodies only, never in an address.
 * Rate limits apply per organisation and per person. Every response to a call that was counted has the headers `RateLimit-Policy` (the \
 limits) and `RateLimit` (what is left of them), as in draft-ietf-httpapi-ratelimit-headers-11.";

@@ -5,23 +5,22 @@
 mod components;
 mod v3_0;
 
-use std::collections::BTreeMap;
-
-use actix_web::App;
 use serde_json::Value;
 use utoipa::openapi::OpenApi;
-use utoipa_actix_web::AppExt as _;
 
+use crate::server::route::operation_of;
 use crate::server::router;
 
 /// Generates the document.
 pub fn document() -> OpenApi {
-    let frame = components::document_without_paths();
-    let (_, mut document) = App::new().into_utoipa_app().openapi(frame).configure(router::api).split_for_parts();
-    // `configure` merges schemas in the order of the routes. Sorted schemas do not depend on that order.
-    if let Some(components) = &mut document.components {
-        let sorted: BTreeMap<_, _> = std::mem::take(&mut components.schemas).into_iter().collect();
-        components.schemas = sorted.into_iter().collect();
+    let mut document = components::document_without_paths();
+    let components = document.components.get_or_insert_default();
+    for route in router::api() {
+        let item = document.paths.paths.entry(route.path.to_owned()).or_default();
+        *operation_of(item, &route.method) = Some(route.description.operation);
+        components.schemas.extend(route.description.components.schemas);
+        components.parameters.extend(route.description.components.parameters);
+        components.headers.extend(route.description.components.headers);
     }
     document
 }
@@ -107,6 +106,26 @@ mod tests {
     }
 
     #[test]
+    fn parameters_and_headers_are_components_with_one_meaning() {
+        let mut components = serde_json::Map::new();
+        for route in router::api() {
+            let value = serde_json::to_value(&route.description.operation).expect("JSON");
+            let parameters = value["parameters"].as_array().into_iter().flatten();
+            let responses = value["responses"].as_object().into_iter().flatten().map(|(_, response)| response);
+            let headers = responses.filter_map(|response| response["headers"].as_object()).flat_map(serde_json::Map::values);
+            for reference in parameters.chain(headers) {
+                assert!(reference["$ref"].is_string(), "{}: {reference}", route.operation_id);
+            }
+            let described = serde_json::to_value(&route.description.components).expect("JSON");
+            for (name, component) in ["parameters", "headers"].into_iter().filter_map(|kind| described[kind].as_object()).flatten() {
+                let known = components.entry(name).or_insert_with(|| component.clone());
+                assert_eq!(known, component, "{name}");
+            }
+        }
+        assert!(components.len() >= 12, "{components:?}");
+    }
+
+    #[test]
     fn document_3_0_has_no_keyword_of_3_1() {
         let document: Value = serde_json::from_str(&document_3_0()).expect("JSON");
         assert_eq!(document["openapi"], "3.0.3");
@@ -122,7 +141,7 @@ mod tests {
         let described = |schema: &Value| schema["description"].as_str().is_some_and(|text| text.len() > 3);
         for (name, schema) in document["components"]["schemas"].as_object().expect("schemas") {
             assert!(described(schema), "{name}");
-            for (property, schema) in schema["properties"].as_object().expect("properties") {
+            for (property, schema) in schema["properties"].as_object().into_iter().flatten() {
                 assert!(property.bytes().all(|b| b.is_ascii_alphanumeric()), "{name}.{property}");
                 assert!(described(schema), "{name}.{property}");
             }

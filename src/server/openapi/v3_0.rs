@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 pub fn downgrade(document: &mut Value) {
     document["openapi"] = json!("3.0.3");
     if let Some(license) = document.pointer_mut("/info/license").and_then(Value::as_object_mut) {
-        license.remove("identifier");
+        license.shift_remove("identifier");
     }
     rewrite(document);
     remove_bearer_scopes(document);
@@ -35,13 +35,13 @@ fn rewrite(node: &mut Value) {
             // A schema of 3.1 has a list of examples, one of 3.0 has a single example. Media types and parameters have a map, which stays.
             if let Some(Value::Array(examples)) = object.get_mut("examples") {
                 let first = if examples.is_empty() { Value::Null } else { examples.remove(0) };
-                object.remove("examples");
+                object.shift_remove("examples");
                 object.insert("example".into(), first);
             }
             // 3.0 ignores everything beside a reference.
             if object.len() > 1
                 && object.get("$ref").is_some_and(Value::is_string)
-                && let Some(reference) = object.remove("$ref")
+                && let Some(reference) = object.shift_remove("$ref")
             {
                 object.insert("allOf".into(), json!([{ "$ref": reference }]));
             }

@@ -1,8 +1,8 @@
 //! Validation of a request against a sequence.
 
-use crate::lrs::soap::element::Element;
 use crate::simulator::schema::particle::{Content, Particle, Sequence};
 use crate::simulator::schema::simple_type::SimpleType;
+use crate::xml::Element;
 
 /// The reason why a request is not valid, worded like a schema validator's message.
 ///
@@ -92,15 +92,14 @@ fn validate_text(text: &str, simple_type: &SimpleType) -> Result<(), Violation> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lrs::soap::read::XmlReader;
+    use crate::lrs::soap::read_body;
     use crate::simulator::schema::learner_service::FIND_BY_ULN;
 
     fn validate_find_by_uln(children: &str) -> Result<(), Violation> {
         let xml = format!(
             "<s:Envelope xmlns:s='http://schemas.xmlsoap.org/soap/envelope/' xmlns:xsi='http://www.w3.org/2001/XMLSchema-instance'><s:Body><R>{children}</R></s:Body></s:Envelope>"
         );
-        let mut reader = XmlReader::new(&xml).expect("allowed characters");
-        let element = reader.soap_body(|reader, start| Element::read(reader, start)).expect("well-formed XML");
+        let element = read_body(&xml, |reader, start| Element::read(reader, start)).expect("well-formed XML");
         validate(&element, FIND_BY_ULN)
     }
 

@@ -5,14 +5,13 @@ use crate::lrs::response_codes::LrsCode;
 use crate::lrs::services::external::{
     AchievementBatchResponse, MAX_ACHIEVEMENTS_PER_JOB, SubmitAchievementBatchResponse, SubmitAchievementBatchResult,
 };
-use crate::lrs::soap::element::Element;
-use crate::lrs::soap::write::XmlWriter;
-use crate::lrs::soap::xml_mapping::{Wrapped, XmlRecord};
+use crate::lrs::soap::write_envelope;
 use crate::schema::Scalar as _;
 use crate::simulator::credentials::{CredentialError, Credentials, check_credentials};
 use crate::simulator::schema::{self, validate};
 use crate::simulator::state::Simulator;
 use crate::simulator::submitted_achievement::SubmittedAchievement;
+use crate::xml::{Element, Wrapped, XmlRecord};
 
 const SERVICES: &str = "http://api.lrs.qcf.gov.uk/services";
 
@@ -102,5 +101,5 @@ fn job_response(job: AchievementJob) -> Option<String> {
 
 fn envelope(element: &'static str, response: &impl XmlRecord) -> Option<String> {
     let namespaces = "xmlns=\"http://api.lrs.qcf.gov.uk/services\" xmlns:a=\"http://api.lrs.qcf.gov.uk/model\"";
-    XmlWriter::envelope(|writer| writer.element(element, namespaces, |writer| response.write(writer))).ok()
+    write_envelope(|writer| writer.element(element, namespaces, |writer| response.write(writer))).ok()
 }

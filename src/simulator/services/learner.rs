@@ -6,10 +6,7 @@ use crate::lrs::services::learner::{
     FindLearnerResponse, RegisterLearnerResponse, RetrieveUlnsResponse, RetrievedUln, RetrievedUlns, SubmitBatchResponse,
     UpdateLearnerResponse, VerifyLearnerResponse,
 };
-use crate::lrs::soap::element::Element;
-use crate::lrs::soap::write::XmlWriter;
-use crate::lrs::soap::xml_mapping::{Wrapped, XmlRecord};
-use crate::lrs::soap::xml_text::FromXmlText;
+use crate::lrs::soap::write_envelope;
 use crate::simulator::credentials::{Refusal, admit};
 use crate::simulator::learner_batches::batch_learners;
 use crate::simulator::learner_register::RegisterError;
@@ -17,6 +14,7 @@ use crate::simulator::learner_search::{Demographics, SearchMatches};
 use crate::simulator::schema::{self, Violation};
 use crate::simulator::state::Simulator;
 use crate::simulator::verification::verify_learner;
+use crate::xml::{Element, FromXmlText, Wrapped, XmlRecord};
 
 const FIND: &str = "http://api.lrs.miap.gov.uk/findmsg";
 const REGISTER: &str = "http://api.lrs.miap.gov.uk/regmsg";
@@ -45,7 +43,7 @@ pub fn execute(simulator: &Simulator, request: &Element) -> Result<String, Refus
 }
 
 fn envelope(element: &'static str, namespace: &'static str, response: &impl XmlRecord) -> Result<String, Refusal> {
-    XmlWriter::envelope(|writer| writer.element(element, namespace, |writer| response.write(writer)))
+    write_envelope(|writer| writer.element(element, namespace, |writer| response.write(writer)))
         .map_err(|error| Refusal::new("WSEC0999", error.to_string()))
 }
 

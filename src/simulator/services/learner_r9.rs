@@ -3,13 +3,12 @@
 use crate::domain::{AbilityToShare, Extensible, Learner, LearningEvent, Product};
 use crate::lrs::response_codes::LrsCode;
 use crate::lrs::services::learner_r9::{LearnerRecord, LearningEventsResponse, LearningEventsResult};
-use crate::lrs::soap::element::Element;
-use crate::lrs::soap::write::XmlWriter;
-use crate::lrs::soap::xml_mapping::{Wrapped, XmlRecord as _};
+use crate::lrs::soap::write_envelope;
 use crate::simulator::credentials::{CredentialError, Credentials, check_credentials};
 use crate::simulator::learner_search::names_match;
 use crate::simulator::schema::{self, validate};
 use crate::simulator::state::Simulator;
+use crate::xml::{Element, Wrapped, XmlRecord as _};
 
 /// Executes the operation of a request and returns the response. `None`: the service's framework cannot read the request.
 pub fn execute(simulator: &Simulator, request: &Element) -> Option<String> {
@@ -104,5 +103,5 @@ fn result(request: &Element, code: &str, found_uln: Option<&str>, events: Option
 fn envelope(result: LearningEventsResult) -> Option<String> {
     let response = LearningEventsResponse { result: Wrapped(result) };
     let namespaces = "xmlns=\"http://tempuri.org/\" xmlns:a=\"http://api.lrs.qcf.gov.uk/model\"";
-    XmlWriter::envelope(|writer| writer.element("GetLearnerLearningEventsResponse", namespaces, |writer| response.write(writer))).ok()
+    write_envelope(|writer| writer.element("GetLearnerLearningEventsResponse", namespaces, |writer| response.write(writer))).ok()
 }

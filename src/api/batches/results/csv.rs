@@ -3,8 +3,6 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::schema::camel_case;
-
 /// Returns the header row for columns that are given as paths in the JSON of a result.
 pub fn header_row(columns: &[String]) -> Vec<u8> {
     csv_line(column_names(columns).into_iter())
@@ -22,7 +20,7 @@ fn column_names(columns: &[String]) -> Vec<String> {
     for path in columns {
         let (parent, name) = path.rsplit_once('.').unwrap_or(("", path));
         let is_taken = names.iter().any(|taken| taken == name);
-        names.push(if is_taken { camel_case(&format!("{parent}_{name}")) } else { name.to_owned() });
+        names.push(if is_taken { format!("{parent}{}{}", name[..1].to_ascii_uppercase(), &name[1..]) } else { name.to_owned() });
     }
     names
 }

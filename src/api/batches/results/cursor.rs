@@ -19,6 +19,11 @@ impl ResultCursor {
 }
 
 impl Cursor for ResultCursor {
+    const DEFAULT_PAGE_SIZE: usize = 1_000;
+    const MAX_PAGE_SIZE: usize = 10_000;
+    const LIMIT: (&'static str, &'static str) =
+        ("resultLimit", "Number of results on the page. Default 1,000, maximum 10,000. A higher number is treated as 10,000.");
+
     fn parse(text: &str) -> Option<Self> {
         let (part, offset) = text.split_once('-')?;
         Some(Self { part: part.parse().ok().filter(|part| *part > 0)?, offset: offset.parse().ok()? })

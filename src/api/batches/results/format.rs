@@ -1,12 +1,14 @@
 //! Content negotiation for results: the header `Accept` (RFC 9110, 12.5.1).
 
 use std::cmp::Reverse;
+use std::marker::PhantomData;
 
-use actix_web::dev::Payload;
 use actix_web::http::header::ACCEPT;
-use actix_web::{FromRequest, HttpRequest};
 
-use crate::auth::{ExtractFuture, after_authentication};
+use crate::api::batches::resource::BatchResource;
+use crate::api::description::{Description, JSON, header, text};
+use crate::api::handler::HeadInput;
+use crate::auth::AdmittedRequest;
 use crate::problem::{Code, Problem};
 
 /// Negotiated media type of results.
@@ -26,14 +28,28 @@ struct MediaRange {
     quality: f32,
 }
 
-impl FromRequest for ResultFormat {
-    type Error = Problem;
-    type Future = ExtractFuture<Self>;
+/// Format that the caller prefers for the results of a kind of batch.
+pub struct PreferredFormat<K> {
+    /// The format.
+    pub format: ResultFormat,
+    kind: PhantomData<fn() -> K>,
+}
 
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let headers = request.headers().get_all(ACCEPT).filter_map(|value| value.to_str().ok());
+impl<K: BatchResource> HeadInput for PreferredFormat<K> {
+    fn describe(description: &mut Description) {
+        let page = description.add_schema::<K::ResultsPage>();
+        description.add_content(JSON, &page);
+        for stream in ["application/x-ndjson", "text/csv"] {
+            description.add_content(stream, &text().into());
+        }
+        description.add_header("Batch-Status", header(text(), "Status of the batch. Only with NDJSON and CSV."));
+    }
+
+    fn from_head(request: &AdmittedRequest) -> Result<Self, Problem> {
+        let headers = request.head().headers().get_all(ACCEPT).filter_map(|value| value.to_str().ok());
         let ranges: Vec<_> = headers.flat_map(|value| value.split(',')).filter_map(MediaRange::parse).collect();
-        after_authentication(request, Self::negotiate(&ranges).ok_or(Problem::new(Code::NotAcceptable)))
+        let format = ResultFormat::negotiate(&ranges).ok_or(Problem::new(Code::NotAcceptable))?;
+        Ok(Self { format, kind: PhantomData })
     }
 }
 

@@ -6,12 +6,13 @@ mod format;
 mod reader;
 mod stream;
 
+use std::sync::Arc;
+
 use actix_web::HttpResponse;
 use actix_web::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE, HeaderName};
-use actix_web::web::Data;
 
 pub use cursor::ResultCursor;
-pub use format::ResultFormat;
+pub use format::{PreferredFormat, ResultFormat};
 use reader::read_page;
 use stream::{StreamFormat, stream};
 
@@ -20,11 +21,7 @@ use crate::api::extract::pagination::Pagination;
 use crate::batches::BatchService;
 use crate::batches::model::Batch;
 use crate::problem::Problem;
-
-/// Default number of results on a page.
-const DEFAULT_PAGE_SIZE: usize = 1_000;
-/// Maximum number of results on a page.
-const MAX_PAGE_SIZE: usize = 10_000;
+use crate::schema::CodeList as _;
 
 /// The response header with the status of the batch.
 const BATCH_STATUS: HeaderName = HeaderName::from_static("batch-status");
@@ -34,7 +31,7 @@ const BATCH_STATUS: HeaderName = HeaderName::from_static("batch-status");
 /// # Errors
 /// Returns a problem if the results cannot be read from the store.
 pub async fn read_results<K: BatchResource>(
-    service: Data<BatchService>,
+    service: Arc<BatchService>,
     batch: Batch,
     format: ResultFormat,
     pagination: Pagination<ResultCursor>,
@@ -42,7 +39,7 @@ pub async fn read_results<K: BatchResource>(
     let start = pagination.cursor.unwrap_or(ResultCursor::START);
     let stream_format = match format {
         ResultFormat::Json => {
-            let page = read_page::<K>(&service, &batch, start, pagination.limit(DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE)).await?;
+            let page = read_page::<K>(&service, &batch, start, pagination.limit()).await?;
             let next = page.next.map(|next| next.to_string());
             return Ok(HttpResponse::Ok().json(K::results_page(&batch, page.results, next)));
         }
@@ -51,7 +48,7 @@ pub async fn read_results<K: BatchResource>(
     };
     let mut response = HttpResponse::Ok();
     response.insert_header((CONTENT_TYPE, stream_format.content_type()));
-    response.insert_header((BATCH_STATUS, batch.status().json_name()));
+    response.insert_header((BATCH_STATUS, batch.status().word()));
     if format == ResultFormat::Csv {
         response.insert_header((CONTENT_DISPOSITION, format!("attachment; filename=\"{}.csv\"", batch.id)));
     }

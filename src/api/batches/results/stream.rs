@@ -1,6 +1,8 @@
 //! Results as a stream of NDJSON or CSV: part after part, each read when the previous one has been sent.
 
-use actix_web::web::{Bytes, Data};
+use std::sync::Arc;
+
+use actix_web::web::Bytes;
 use futures_util::Stream;
 use serde::Serialize;
 
@@ -57,7 +59,7 @@ impl StreamFormat {
 
 /// The state of a stream.
 struct StreamState {
-    service: Data<BatchService>,
+    service: Arc<BatchService>,
     batch: Batch,
     format: StreamFormat,
     first_chunk: Option<Bytes>,
@@ -70,7 +72,7 @@ struct StreamState {
 /// Returns a [`BatchError`] if the first part cannot be read. It is read before the stream starts, so that an unavailable store is still
 /// answered with a problem.
 pub async fn stream<K: BatchResource>(
-    service: Data<BatchService>,
+    service: Arc<BatchService>,
     batch: Batch,
     start: ResultCursor,
     format: StreamFormat,

@@ -1,11 +1,10 @@
 //! Searches for learners (LRS-CONTRACT 2.4, 2.5).
 
 use crate::domain::{Date, Extensible, FindByDemographics, FindByUln, FindType, Gender, Learner, Personal, Uln};
-use crate::lrs::operation::{Effect, LrsResponse, Operation, Service};
+use crate::lrs::operation::{Effect, LrsResponse, MessageContext, Operation, Service};
 use crate::lrs::response_codes::LrsCode;
 use crate::lrs::services::learner::credentials;
-use crate::lrs::services::request_elements::request_elements;
-use crate::lrs::soap::xml_mapping::xml_record;
+use crate::xml::{FieldMapping, XmlRecord, XmlWriter};
 
 const NAMESPACES: &str = "xmlns:fin=\"http://api.lrs.miap.gov.uk/findmsg\"";
 
@@ -22,13 +21,16 @@ impl Operation for FindByUln {
     const REQUEST_ELEMENT: &'static str = "fin:FindLearnerByULN";
     const NAMESPACES: &'static str = NAMESPACES;
     const RESPONSE_ELEMENT: &'static str = "FindLearnerResponse";
+    const FIELDS: FieldMapping = <Self as XmlRecord>::FIELDS;
     type Response = FindLearnerResponse;
 
     fn effect(&self) -> Effect {
         Effect::Read
     }
 
-    request_elements!([find_type: "FindType",] credentials, [uln: "ULN", family_name: "FamilyName", given_name: "GivenName",]);
+    fn write(&self, context: &MessageContext<'_>, writer: &mut XmlWriter) {
+        write_search(self, context, writer);
+    }
 
     /// If the response repeats the ULN, it must be the requested one. An exact match must have it.
     fn check_response(&self, response: &FindLearnerResponse) -> Result<(), &'static str> {
@@ -51,23 +53,16 @@ impl Operation for FindByDemographics {
     const REQUEST_ELEMENT: &'static str = "fin:FindLearnerByDemographics";
     const NAMESPACES: &'static str = NAMESPACES;
     const RESPONSE_ELEMENT: &'static str = "FindLearnerResponse";
+    const FIELDS: FieldMapping = <Self as XmlRecord>::FIELDS;
     type Response = FindLearnerResponse;
 
     fn effect(&self) -> Effect {
         Effect::Read
     }
 
-    request_elements!([find_type: "FindType",] credentials, [
-        family_name: "FamilyName",
-        given_name: "GivenName",
-        date_of_birth: "DateOfBirth",
-        gender: "Gender",
-        last_known_post_code: "LastKnownPostCode",
-        previous_family_name: "PreviousFamilyName" nil,
-        school_at_age16: "SchoolAtAge16" nil,
-        place_of_birth: "PlaceOfBirth" nil,
-        email_address: "EmailAddress" nil,
-    ]);
+    fn write(&self, context: &MessageContext<'_>, writer: &mut XmlWriter) {
+        write_search(self, context, writer);
+    }
 
     /// If the response repeats the details, they must be the requested ones, and so must the date of birth of an exact match.
     fn check_response(&self, response: &FindLearnerResponse) -> Result<(), &'static str> {
@@ -88,8 +83,15 @@ impl Operation for FindByDemographics {
     }
 }
 
+/// Writes the content of a search. The find type, which is its first element, stands before the credentials.
+fn write_search<R: XmlRecord>(search: &R, context: &MessageContext<'_>, writer: &mut XmlWriter) {
+    search.write_fields(0..1, writer);
+    credentials(context, writer);
+    search.write_fields(1..R::FIELDS.len(), writer);
+}
+
 /// `FindLearnerResponse` (LRS-CONTRACT 2.4): the outcome, the search details as LRS read them, and the learners.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, XmlRecord)]
 pub struct FindLearnerResponse {
     /// The code of the outcome.
     pub response_code: LrsCode,
@@ -117,21 +119,6 @@ pub struct FindLearnerResponse {
     pub learner: Vec<Learner>,
 }
 
-xml_record!(FindLearnerResponse {
-    response_code: "ResponseCode",
-    uln: "ULN",
-    family_name: "FamilyName",
-    given_name: "GivenName",
-    date_of_birth: "DateOfBirth",
-    gender: "Gender",
-    last_known_post_code: "LastKnownPostCode",
-    previous_family_name: "PreviousFamilyName",
-    school_at_age16: "SchoolAtAge16",
-    place_of_birth: "PlaceOfBirth",
-    email_address: "EmailAddress",
-    learner: "Learner",
-});
-
 impl LrsResponse for FindLearnerResponse {
     fn code(&self) -> Option<&LrsCode> {
         Some(&self.response_code)
@@ -156,39 +143,3 @@ impl FindLearnerResponse {
         }
     }
 }
-
-// `lrnr:Learner` (LRS-CONTRACT 2.3).
-xml_record!(Learner {
-    created_date: "CreatedDate",
-    last_updated_date: "LastUpdatedDate",
-    uln: "ULN",
-    master_substituted: "MasterSubstituted",
-    title: "Title",
-    given_name: "GivenName",
-    middle_other_name: "MiddleOtherName",
-    family_name: "FamilyName",
-    preferred_given_name: "PreferredGivenName",
-    previous_family_name: "PreviousFamilyName",
-    family_name_at_age16: "FamilyNameAtAge16",
-    school_at_age16: "SchoolAtAge16",
-    last_known_address_line1: "LastKnownAddressLine1",
-    last_known_address_line2: "LastKnownAddressLine2",
-    last_known_address_town: "LastKnownAddressTown",
-    last_known_address_county_or_city: "LastKnownAddressCountyOrCity",
-    last_known_post_code: "LastKnownPostCode",
-    date_of_address_capture: "DateOfAddressCapture",
-    date_of_birth: "DateOfBirth",
-    place_of_birth: "PlaceOfBirth",
-    gender: "Gender",
-    email_address: "EmailAddress",
-    nationality: "Nationality",
-    scottish_candidate_number: "ScottishCandidateNumber",
-    verification_type: "VerificationType",
-    other_verification_description: "OtherVerificationDescription",
-    tier_level: "TierLevel",
-    ability_to_share: "AbilityToShare",
-    learner_status: "LearnerStatus",
-    linked_ulns: "LinkedULNs" > "ULN"("xmlns=\"http://api.lrs.miap.gov.uk/learner\"", "xmlns=\"\""),
-    notes: "Notes",
-    version_number: "VersionNumber",
-});

@@ -20,8 +20,7 @@ pub use verify::{FailureFlag, VerifiedLearner, VerifyLearnerResponse};
 
 use crate::lrs::operation::MessageContext;
 use crate::lrs::response_codes::LrsCode;
-use crate::lrs::soap::write::XmlWriter;
-use crate::lrs::soap::xml_text::{FromXmlText, ToXmlText};
+use crate::xml::{FromXmlText, ToXmlText, XmlWriter};
 
 /// Writes the four elements that identify the sender (LRS-CONTRACT 4.1). The organisation is identified by its UKPRN.
 fn credentials(context: &MessageContext<'_>, writer: &mut XmlWriter) {

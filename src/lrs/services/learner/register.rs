@@ -1,11 +1,10 @@
 //! Registration and update of learners (LRS-CONTRACT 2.6, 2.7).
 
-use crate::domain::{Extensible, LearnerDetails, RegisterLearner, Uln, UpdateLearner};
+use crate::domain::{Extensible, RegisterLearner, Uln, UpdateLearner};
 use crate::lrs::operation::{Effect, LrsResponse, MessageContext, Operation, Service};
 use crate::lrs::response_codes::LrsCode;
 use crate::lrs::services::learner::credentials;
-use crate::lrs::soap::write::XmlWriter;
-use crate::lrs::soap::xml_mapping::{FieldMapping, XmlRecord as _, xml_record};
+use crate::xml::{FieldMapping, XmlRecord, XmlWriter};
 
 const NAMESPACES: &str = "xmlns:reg=\"http://api.lrs.miap.gov.uk/regmsg\"";
 
@@ -49,7 +48,7 @@ impl Operation for UpdateLearner {
     const REQUEST_ELEMENT: &'static str = "reg:UpdateLearner";
     const NAMESPACES: &'static str = NAMESPACES;
     const RESPONSE_ELEMENT: &'static str = "UpdateLearnerResponse";
-    const FIELDS: FieldMapping = &[("Learner", "learner"), ("Learner/ULN", "uln"), ("Learner/VersionNumber", "version_number")];
+    const FIELDS: FieldMapping = &[("Learner", "learner"), ("Learner/ULN", "uln"), ("Learner/VersionNumber", "versionNumber")];
     type Response = UpdateLearnerResponse;
 
     fn effect(&self) -> Effect {
@@ -67,15 +66,13 @@ impl Operation for UpdateLearner {
 }
 
 /// `RegisterLearnerResponse` (LRS-CONTRACT 2.6).
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, XmlRecord)]
 pub struct RegisterLearnerResponse {
     /// The code of the outcome.
     pub response_code: LrsCode,
     /// The new ULN.
     pub uln: Option<Extensible<Uln>>,
 }
-
-xml_record!(RegisterLearnerResponse { response_code: "ResponseCode", uln: "ULN" });
 
 impl LrsResponse for RegisterLearnerResponse {
     fn code(&self) -> Option<&LrsCode> {
@@ -84,44 +81,14 @@ impl LrsResponse for RegisterLearnerResponse {
 }
 
 /// `UpdateLearnerResponse` (LRS-CONTRACT 2.7).
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, XmlRecord)]
 pub struct UpdateLearnerResponse {
     /// The code of the outcome.
     pub response_code: LrsCode,
 }
-
-xml_record!(UpdateLearnerResponse { response_code: "ResponseCode" });
 
 impl LrsResponse for UpdateLearnerResponse {
     fn code(&self) -> Option<&LrsCode> {
         Some(&self.response_code)
     }
 }
-
-// `lrnr:LearnerToRegister` (LRS-CONTRACT 2.3).
-xml_record!(LearnerDetails {
-    title: "Title",
-    given_name: "GivenName",
-    middle_other_name: "MiddleOtherName",
-    family_name: "FamilyName",
-    preferred_given_name: "PreferredGivenName",
-    previous_family_name: "PreviousFamilyName",
-    family_name_at_age16: "FamilyNameAtAge16",
-    school_at_age16: "SchoolAtAge16",
-    last_known_address_line1: "LastKnownAddressLine1",
-    last_known_address_line2: "LastKnownAddressLine2",
-    last_known_address_town: "LastKnownAddressTown",
-    last_known_address_county_or_city: "LastKnownAddressCountyOrCity",
-    last_known_post_code: "LastKnownPostCode",
-    date_of_address_capture: "DateOfAddressCapture",
-    date_of_birth: "DateOfBirth",
-    place_of_birth: "PlaceOfBirth",
-    gender: "Gender",
-    email_address: "EmailAddress",
-    nationality: "Nationality",
-    scottish_candidate_number: "ScottishCandidateNumber",
-    verification_type: "VerificationType",
-    other_verification_description: "OtherVerificationDescription",
-    ability_to_share: "AbilityToShare",
-    notes: "Notes",
-});

@@ -4,9 +4,7 @@ use crate::domain::{BatchLearner, BatchLearnerResult, Extensible, JobType, Local
 use crate::lrs::operation::{Effect, LrsResponse, MessageContext, Operation, Service};
 use crate::lrs::response_codes::LrsCode;
 use crate::lrs::services::learner::credentials;
-use crate::lrs::services::request_elements::request_elements;
-use crate::lrs::soap::write::XmlWriter;
-use crate::lrs::soap::xml_mapping::{FieldMapping, XmlRecord as _, xml_record};
+use crate::xml::{FieldMapping, XmlRecord, XmlWriter};
 
 const NAMESPACES: &str = "xmlns:bat=\"http://api.lrs.miap.gov.uk/batchmsg\"";
 
@@ -29,7 +27,7 @@ impl Operation for SubmitRegistrationJob<'_> {
     const REQUEST_ELEMENT: &'static str = "bat:SubmitBatch";
     const NAMESPACES: &'static str = NAMESPACES;
     const RESPONSE_ELEMENT: &'static str = "SubmitBatchResponse";
-    const FIELDS: FieldMapping = &[("JobType", "job_type"), ("Learner", "learners")];
+    const FIELDS: FieldMapping = &[("JobType", "jobType"), ("Learner", "learners")];
     type Response = SubmitBatchResponse;
 
     fn effect(&self) -> Effect {
@@ -63,25 +61,27 @@ impl Operation for GetRegistrationJob {
     const REQUEST_ELEMENT: &'static str = "bat:GetSubmitBatchOutput";
     const NAMESPACES: &'static str = NAMESPACES;
     const RESPONSE_ELEMENT: &'static str = "GetSubmitBatchOutputResponse";
+    const FIELDS: FieldMapping = &[("JobID", "jobId")];
     type Response = RegistrationBatchOutput;
 
     fn effect(&self) -> Effect {
         Effect::Read
     }
 
-    request_elements!([] credentials, [job_id: "JobID",]);
+    fn write(&self, context: &MessageContext<'_>, writer: &mut XmlWriter) {
+        credentials(context, writer);
+        writer.value("JobID", &self.job_id);
+    }
 }
 
 /// `SubmitBatchResponse` and `SubmitVerifyBatchResponse` (LRS-CONTRACT 2.10, 2.12).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, XmlRecord)]
 pub struct SubmitBatchResponse {
     /// The code of the outcome. The codes of verification batches are not public, so the job's number decides (LRS-CONTRACT 3.5).
     pub response_code: Option<LrsCode>,
     /// LRS's number of the job; 0 if LRS created none.
     pub job_id: Option<i64>,
 }
-
-xml_record!(SubmitBatchResponse { response_code: "ResponseCode", job_id: "JobID" });
 
 impl SubmitBatchResponse {
     /// Returns the number of the job that LRS created, if any.
@@ -101,7 +101,7 @@ impl LrsResponse for SubmitBatchResponse {
 }
 
 /// `GetSubmitBatchOutputResponse` (LRS-CONTRACT 2.11).
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, XmlRecord)]
 pub struct RegistrationBatchOutput {
     /// The code of the job's status.
     pub response_code: Option<LrsCode>,
@@ -125,60 +125,8 @@ pub struct RegistrationBatchOutput {
     pub learner: Vec<BatchLearnerResult>,
 }
 
-xml_record!(RegistrationBatchOutput {
-    response_code: "ResponseCode",
-    job_status: "JobStatus",
-    new_learners_count: "NewLearnersCount",
-    exists_updated_learners_count: "ExistsUpdatedLearnersCount",
-    possible_match_learners_count: "PossibleMatchLearnersCount",
-    learners_not_found_count: "LearnersNotFoundCount",
-    rejected_learners_count: "RejectedLearnersCount",
-    job_started_date_time: "JobStartedDateTime",
-    job_finished_date_time: "JobFinishedDateTime",
-    learner: "Learner",
-});
-
 impl LrsResponse for RegistrationBatchOutput {
     fn code(&self) -> Option<&LrsCode> {
         self.response_code.as_ref()
     }
 }
-
-/// The elements of `lrnr:BatchLearner` (LRS-CONTRACT 2.3), in another order than those of a single learner, and the elements after them.
-macro_rules! batch_learner {
-    ($record:ty $(, $last:ident : $element:literal)?) => {
-        xml_record!($record {
-            uln: "ULN",
-            mis_identifier: "MISIdentifier",
-            title: "Title",
-            given_name: "GivenName",
-            preferred_given_name: "PreferredGivenName",
-            middle_other_name: "MiddleOtherName",
-            family_name: "FamilyName",
-            previous_family_name: "PreviousFamilyName",
-            family_name_at_age16: "FamilyNameAtAge16",
-            school_at_age16: "SchoolAtAge16",
-            last_known_address_line1: "LastKnownAddressLine1",
-            last_known_address_line2: "LastKnownAddressLine2",
-            last_known_address_town: "LastKnownAddressTown",
-            last_known_address_county_or_city: "LastKnownAddressCountyOrCity",
-            last_known_post_code: "LastKnownPostCode",
-            date_of_address_capture: "DateOfAddressCapture",
-            date_of_birth: "DateOfBirth",
-            place_of_birth: "PlaceOfBirth",
-            email_address: "EmailAddress",
-            gender: "Gender",
-            nationality: "Nationality",
-            scottish_candidate_number: "ScottishCandidateNumber",
-            ability_to_share: "AbilityToShare",
-            verification_type: "VerificationType",
-            other_verification_description: "OtherVerificationDescription",
-            notes: "Notes",
-            $($last: $element,)?
-        });
-    };
-}
-
-batch_learner!(BatchLearner);
-// `lrnr:OutputBatchLearner` (LRS-CONTRACT 2.3).
-batch_learner!(BatchLearnerResult, return_code: "ReturnCode");

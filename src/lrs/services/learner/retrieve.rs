@@ -4,8 +4,7 @@ use crate::domain::{Date, Extensible, Gender, Personal, RetrieveUlns, Uln};
 use crate::lrs::operation::{Effect, LrsResponse, MessageContext, Operation, Service};
 use crate::lrs::response_codes::LrsCode;
 use crate::lrs::services::learner::credentials;
-use crate::lrs::soap::write::XmlWriter;
-use crate::lrs::soap::xml_mapping::{FieldMapping, Wrapped, xml_record};
+use crate::xml::{FieldMapping, Wrapped, XmlRecord, XmlWriter};
 
 /// `retrieveULNs` (LRS-CONTRACT 2.9).
 impl Operation for RetrieveUlns {
@@ -44,13 +43,11 @@ impl Operation for RetrieveUlns {
 }
 
 /// `RetrieveULNsResponse` (LRS-CONTRACT 2.9). It has no top-level code.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, XmlRecord)]
 pub struct RetrieveUlnsResponse {
     /// The list of rows.
     pub retrieved_ulns: Option<Wrapped<RetrievedUlns>>,
 }
-
-xml_record!(RetrieveUlnsResponse { retrieved_ulns: "RetrievedULNs" });
 
 impl LrsResponse for RetrieveUlnsResponse {
     fn code(&self) -> Option<&LrsCode> {
@@ -59,16 +56,14 @@ impl LrsResponse for RetrieveUlnsResponse {
 }
 
 /// The rows of [`RetrieveUlnsResponse`].
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, XmlRecord)]
 pub struct RetrievedUlns {
     /// One row for each ULN.
     pub verified_uln: Vec<RetrievedUln>,
 }
 
-xml_record!(RetrievedUlns { verified_uln: "VerifiedULN" });
-
 /// `lrnr:MIAPRetrievedULN` (LRS-CONTRACT 2.3).
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, XmlRecord)]
 pub struct RetrievedUln {
     /// The ULN.
     pub uln: Option<Extensible<Uln>>,
@@ -95,13 +90,3 @@ impl RetrievedUln {
         )
     }
 }
-
-xml_record!(RetrievedUln {
-    uln: "ULN",
-    master_uln: "MasterULN",
-    response_code: "ResponseCode",
-    family_name: "FamilyName",
-    given_name: "GivenName",
-    date_of_birth: "DateOfBirth",
-    gender: "Gender",
-});

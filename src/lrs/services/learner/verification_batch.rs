@@ -6,9 +6,7 @@ use crate::lrs::response_codes::LrsCode;
 use crate::lrs::services::learner::credentials;
 use crate::lrs::services::learner::registration_batch::SubmitBatchResponse;
 use crate::lrs::services::learner::verify::VerifiedLearner;
-use crate::lrs::services::request_elements::request_elements;
-use crate::lrs::soap::write::XmlWriter;
-use crate::lrs::soap::xml_mapping::{FieldMapping, xml_record};
+use crate::xml::{FieldMapping, XmlRecord, XmlWriter};
 
 const NAMESPACES: &str = "xmlns:vld=\"http://api.lrs.miap.gov.uk/vldmsg\"";
 
@@ -28,7 +26,7 @@ impl Operation for SubmitVerificationJob<'_> {
     const REQUEST_ELEMENT: &'static str = "vld:SubmitVerifyBatch";
     const NAMESPACES: &'static str = NAMESPACES;
     const RESPONSE_ELEMENT: &'static str = "SubmitVerifyBatchResponse";
-    const FIELDS: FieldMapping = &[("OrgEmail", "notify_email"), ("Learner", "learners")];
+    const FIELDS: FieldMapping = &[("OrgEmail", "notifyEmail"), ("Learner", "learners")];
     type Response = SubmitBatchResponse;
 
     /// A repeated job changes no records: at worst LRS verifies twice.
@@ -41,14 +39,7 @@ impl Operation for SubmitVerificationJob<'_> {
         writer.value("LearnerRecordCount", &self.learners.len());
         writer.nillable("OrgEmail", self.notify_email);
         for learner in self.learners {
-            writer.element("Learner", "", |writer| {
-                writer.optional("MISIdentifier", learner.mis_identifier.as_ref());
-                writer.value("ULN", &learner.uln);
-                writer.value("FamilyName", &learner.family_name);
-                writer.value("GivenName", &learner.given_name);
-                writer.nillable("DateOfBirth", learner.date_of_birth.as_ref());
-                writer.nillable("Gender", learner.gender.as_ref());
-            });
+            writer.element("Learner", "", |writer| learner.write(writer));
         }
     }
 }
@@ -67,17 +58,21 @@ impl Operation for GetVerificationJob {
     const REQUEST_ELEMENT: &'static str = "vld:GetVerifyBatchOutput";
     const NAMESPACES: &'static str = NAMESPACES;
     const RESPONSE_ELEMENT: &'static str = "GetVerifyBatchOutputResponse";
+    const FIELDS: FieldMapping = &[("JobID", "jobId")];
     type Response = VerificationBatchOutput;
 
     fn effect(&self) -> Effect {
         Effect::Read
     }
 
-    request_elements!([] credentials, [job_id: "JobID",]);
+    fn write(&self, context: &MessageContext<'_>, writer: &mut XmlWriter) {
+        credentials(context, writer);
+        writer.value("JobID", &self.job_id);
+    }
 }
 
 /// `GetVerifyBatchOutputResponse` (LRS-CONTRACT 2.13).
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, XmlRecord)]
 pub struct VerificationBatchOutput {
     /// The code of the job's status. The codes are not public (LRS-CONTRACT 3.5).
     pub response_code: Option<LrsCode>,
@@ -90,14 +85,6 @@ pub struct VerificationBatchOutput {
     /// The learners with their results.
     pub verified_learner: Vec<VerifiedLearner>,
 }
-
-xml_record!(VerificationBatchOutput {
-    response_code: "ResponseCode",
-    job_status: "JobStatus",
-    job_started_date_time: "JobStartedDateTime",
-    job_finished_date_time: "JobFinishedDateTime",
-    verified_learner: "VerifiedLearner",
-});
 
 impl LrsResponse for VerificationBatchOutput {
     fn code(&self) -> Option<&LrsCode> {

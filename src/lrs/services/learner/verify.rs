@@ -1,12 +1,12 @@
 //! Verification of learners (LRS-CONTRACT 2.8).
 
+use std::ops::Range;
+
 use crate::domain::{Date, Extensible, Gender, Personal, Uln, VerifyLearner};
 use crate::lrs::operation::{Effect, LrsResponse, MessageContext, Operation, Service};
 use crate::lrs::response_codes::LrsCode;
 use crate::lrs::services::learner::credentials;
-use crate::lrs::soap::read::{XmlError, XmlReader};
-use crate::lrs::soap::write::XmlWriter;
-use crate::lrs::soap::xml_mapping::{FieldMapping, Wrapped, XmlRecord, xml_record};
+use crate::xml::{FieldMapping, Wrapped, XmlError, XmlReader, XmlRecord, XmlWriter};
 
 const MATCH: &str = "WSVRC001";
 const LINKED_MATCH: &str = "WSVRC002";
@@ -23,13 +23,7 @@ impl Operation for VerifyLearner {
     const REQUEST_ELEMENT: &'static str = "rep:VerifyLearner";
     const NAMESPACES: &'static str = "xmlns:rep=\"http://api.lrs.miap.gov.uk/reportmsg\"";
     const RESPONSE_ELEMENT: &'static str = "VerifyLearnerResponse";
-    const FIELDS: FieldMapping = &[
-        ("LearnerToVerify/ULN", "uln"),
-        ("LearnerToVerify/FamilyName", "family_name"),
-        ("LearnerToVerify/GivenName", "given_name"),
-        ("LearnerToVerify/DateOfBirth", "date_of_birth"),
-        ("LearnerToVerify/Gender", "gender"),
-    ];
+    const FIELDS: FieldMapping = &[("LearnerToVerify", "")];
     type Response = VerifyLearnerResponse;
 
     fn effect(&self) -> Effect {
@@ -38,13 +32,7 @@ impl Operation for VerifyLearner {
 
     fn write(&self, context: &MessageContext<'_>, writer: &mut XmlWriter) {
         credentials(context, writer);
-        writer.element("LearnerToVerify", "", |writer| {
-            writer.value("ULN", &self.uln);
-            writer.value("FamilyName", &self.family_name);
-            writer.value("GivenName", &self.given_name);
-            writer.nillable("DateOfBirth", self.date_of_birth.as_ref());
-            writer.nillable("Gender", self.gender.as_ref());
-        });
+        writer.element("LearnerToVerify", "", |writer| XmlRecord::write(self, writer));
     }
 
     /// Requires a code, the requested ULN unless the record is linked, and no failed comparison if the code reports a match.
@@ -65,13 +53,11 @@ impl Operation for VerifyLearner {
 }
 
 /// `VerifyLearnerResponse` (LRS-CONTRACT 2.8): the learner. The response code is part of the learner.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, XmlRecord)]
 pub struct VerifyLearnerResponse {
     /// The learner.
     pub verified_learner: Wrapped<VerifiedLearner>,
 }
-
-xml_record!(VerifyLearnerResponse { verified_learner: "VerifiedLearner" });
 
 impl LrsResponse for VerifyLearnerResponse {
     fn code(&self) -> Option<&LrsCode> {
@@ -81,7 +67,7 @@ impl LrsResponse for VerifyLearnerResponse {
 
 /// `lrnr:MIAPVerifiedLearner` and, in batches, `lrnr:MIAPVerifiedBatchLearner` (LRS-CONTRACT 2.3): the requested values, the outcome and
 /// the values in LRS's record.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, XmlRecord)]
 pub struct VerifiedLearner {
     /// The caller's own identifier of the record; in batches only.
     pub mis_identifier: Option<Personal<String>>,
@@ -111,22 +97,6 @@ pub struct VerifiedLearner {
     pub failure_flag: Vec<FailureFlag>,
 }
 
-xml_record!(VerifiedLearner {
-    mis_identifier: "MISIdentifier",
-    searched_uln: "SearchedULN",
-    searched_family_name: "SearchedFamilyName",
-    searched_given_name: "SearchedGivenName",
-    searched_date_of_birth: "SearchedDateOfBirth",
-    searched_gender: "SearchedGender",
-    response_code: "ResponseCode",
-    uln: "ULN",
-    family_name: "FamilyName",
-    given_name: "GivenName",
-    date_of_birth: "DateOfBirth",
-    gender: "Gender",
-    failure_flag: "FailureFlag",
-});
-
 /// A comparison that failed, by LRS's name: `VRF1` to `VRF8`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FailureFlag(pub Personal<String>);
@@ -139,7 +109,7 @@ impl XmlRecord for FailureFlag {
         Ok(Self(Personal::new(reader.text()?.trim().to_owned())))
     }
 
-    fn write(&self, writer: &mut XmlWriter) {
+    fn write_fields(&self, _: Range<usize>, writer: &mut XmlWriter) {
         writer.text(self.0.reveal());
     }
 }

@@ -1,8 +1,8 @@
 //! An element as a tree in memory, for messages whose type is not known before they are read.
 
-use crate::lrs::soap::read::{StartTag, XmlError, XmlEvent, XmlReader};
-use crate::lrs::soap::write::XmlWriter;
-use crate::lrs::soap::xml_mapping::XmlRecord;
+use super::reader::{StartTag, XmlError, XmlEvent, XmlReader};
+use super::record::XmlRecord;
+use super::writer::XmlWriter;
 
 /// An element with its content.
 #[derive(Clone, PartialEq, Eq)]
@@ -46,12 +46,7 @@ impl Element {
     /// # Errors
     /// Returns an error if an element of the record is missing, repeated or invalid.
     pub fn to_record<T: XmlRecord>(&self) -> Result<T, XmlError> {
-        let mut writer = XmlWriter::default();
-        self.write_local_names(&mut writer);
-        let xml = writer.finish().map_err(|_| XmlError::Malformed)?;
-        let mut reader = XmlReader::new(&xml)?;
-        reader.next_node()?;
-        T::read(&mut reader)
+        T::read_written(|writer| self.write_local_names(writer))
     }
 
     /// Writes the element without namespaces and without nil children.

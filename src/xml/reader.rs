@@ -1,7 +1,6 @@
 //! Reads XML as a stream, with limits.
 //!
-//! Elements are matched by local name, because senders choose prefixes and default namespaces freely (LRS-CONTRACT 8.2). Only the SOAP
-//! envelope must be in its namespace.
+//! Elements are matched by local name, because senders choose prefixes and default namespaces freely (LRS-CONTRACT 8.2).
 //!
 //! The reader rejects: a document type declaration (and so every entity but the five of XML), more than [`MAX_DEPTH`] levels, more than
 //! [`MAX_ATTRIBUTES`] attributes of an element, an encoding other than UTF-8, characters that XML does not allow, and content after
@@ -13,8 +12,8 @@ use quick_xml::escape::resolve_predefined_entity;
 use quick_xml::events::{BytesStart, Event};
 use quick_xml::name::{Namespace, NamespaceResolver, ResolveResult};
 
-use crate::lrs::soap::{ENVELOPE, XSI};
-use crate::schema::is_xml_char;
+use super::XSI;
+use super::characters::is_xml_char;
 
 /// Maximum number of nested elements. LRS's responses have up to seven.
 pub const MAX_DEPTH: usize = 32;
@@ -44,12 +43,6 @@ pub enum XmlError {
     /// An element has more than [`MAX_ATTRIBUTES`] attributes.
     #[error("an element has more than {MAX_ATTRIBUTES} attributes")]
     Attributes,
-    /// The document is not a SOAP 1.1 envelope with exactly one element in its body.
-    #[error("the XML document is not a SOAP 1.1 message")]
-    NotSoap,
-    /// The SOAP body contains another element than the operation's response.
-    #[error("the SOAP message does not contain the element {0}")]
-    UnexpectedBody(&'static str),
     /// A required element is missing or empty.
     #[error("the required element {0} is missing or empty")]
     Missing(&'static str),
@@ -113,7 +106,7 @@ pub struct XmlReader<'x> {
     depth: usize,
 }
 
-/// Decodes a message: UTF-8, with or without a byte order mark.
+/// Decodes a document: UTF-8, with or without a byte order mark.
 ///
 /// # Errors
 /// Returns [`XmlError::Encoding`] if the bytes are not UTF-8, and [`XmlError::Empty`] if there is only white space.
@@ -139,34 +132,6 @@ impl<'x> XmlReader<'x> {
         let mut namespaces = NamespaceResolver::default();
         namespaces.set_max_namespace_bindings(MAX_DEPTH * 8);
         Ok(Self { xml, namespaces, depth: 0 })
-    }
-
-    /// Reads a SOAP 1.1 message: `read_payload` reads the only element of the body.
-    ///
-    /// # Errors
-    /// Returns [`XmlError::NotSoap`] if the document is not a SOAP 1.1 message, and any error of `read_payload`.
-    pub fn soap_body<T>(&mut self, read_payload: impl FnOnce(&mut Self, &StartTag<'x>) -> Result<T>) -> Result<T> {
-        match self.next_node()? {
-            XmlNode::Element(start) if self.is_element(&start, ENVELOPE, "Envelope") => {}
-            _ => return Err(XmlError::NotSoap),
-        }
-        loop {
-            match self.next_node()? {
-                XmlNode::Element(start) if self.is_element(&start, ENVELOPE, "Body") => break,
-                XmlNode::Element(start) if self.is_element(&start, ENVELOPE, "Header") => self.skip()?,
-                _ => return Err(XmlError::NotSoap),
-            }
-        }
-        let XmlNode::Element(start) = self.next_node()? else { return Err(XmlError::NotSoap) };
-        let value = read_payload(self, &start)?;
-        while self.depth > 0 {
-            // Only end tags may follow: a second element in the body could be the response to another request.
-            if let XmlNode::Element(_) = self.next_node()? {
-                return Err(XmlError::NotSoap);
-            }
-        }
-        self.expect_end_of_document()?;
-        Ok(value)
     }
 
     /// Returns the next child element, or the end of the current element. Only white space is allowed between elements.
@@ -242,7 +207,8 @@ impl<'x> XmlReader<'x> {
         }
     }
 
-    fn is_element(&self, start: &StartTag<'_>, namespace: &str, local: &str) -> bool {
+    /// Returns `true` if the element has this namespace and local name.
+    pub fn is_element(&self, start: &StartTag<'_>, namespace: &str, local: &str) -> bool {
         start.name() == local
             && matches!(self.namespaces.resolve_element(start.tag.name()).0, ResolveResult::Bound(Namespace(n)) if n == namespace)
     }
@@ -292,10 +258,19 @@ impl<'x> XmlReader<'x> {
         Ok(token)
     }
 
-    fn expect_end_of_document(&mut self) -> Result<()> {
+    /// Reads to the end of the document. Returns `false` if another element starts before.
+    ///
+    /// # Errors
+    /// Returns an error if the document is not well-formed, contains text, or exceeds a limit.
+    pub fn end(&mut self) -> Result<bool> {
+        while self.depth > 0 {
+            if let XmlNode::Element(_) = self.next_node()? {
+                return Ok(false);
+            }
+        }
         loop {
             match self.xml.read_event()? {
-                Event::Eof => return Ok(()),
+                Event::Eof => return Ok(true),
                 Event::Text(text) if text.trim_ascii().is_empty() => {}
                 Event::Comment(_) | Event::PI(_) => {}
                 _ => return Err(XmlError::Malformed),

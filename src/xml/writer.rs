@@ -1,11 +1,7 @@
 //! Writes XML. Values are always escaped; names are constants of the program.
 
-use crate::lrs::soap::xml_text::ToXmlText;
-use crate::lrs::soap::{ENVELOPE, XSI};
-use crate::schema::is_xml_char;
-
-/// Initial capacity in bytes of an envelope.
-const ENVELOPE_CAPACITY_BYTES: usize = 2048;
+use super::characters::is_xml_char;
+use super::text::ToXmlText;
 
 /// A character that XML does not allow would have been written. Parsed values never contain one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -23,22 +19,6 @@ impl XmlWriter {
     /// Creates an empty document with space for this many bytes.
     pub fn with_capacity(bytes: usize) -> Self {
         Self { xml: String::with_capacity(bytes), has_illegal_character: false }
-    }
-
-    /// Writes a SOAP envelope; `body` writes the content of its body.
-    ///
-    /// # Errors
-    /// Returns [`IllegalCharacter`] if `body` wrote a character that XML does not allow. The message must not be sent.
-    pub fn envelope(body: impl FnOnce(&mut Self)) -> Result<String, IllegalCharacter> {
-        let mut writer = Self::with_capacity(ENVELOPE_CAPACITY_BYTES);
-        writer.markup("<?xml version=\"1.0\" encoding=\"UTF-8\"?><soapenv:Envelope xmlns:soapenv=\"");
-        writer.markup(ENVELOPE);
-        writer.markup("\" xmlns:xsi=\"");
-        writer.markup(XSI);
-        writer.markup("\"><soapenv:Body>");
-        body(&mut writer);
-        writer.markup("</soapenv:Body></soapenv:Envelope>");
-        writer.finish()
     }
 
     /// Returns the document.
@@ -92,6 +72,15 @@ impl XmlWriter {
         }
     }
 
+    /// Writes a list of values in a wrapper element. Wrapper and item have a name and attributes.
+    pub fn value_list<T: ToXmlText>(&mut self, wrapper: (&'static str, &'static str), item: (&'static str, &'static str), values: &[T]) {
+        self.element(wrapper.0, wrapper.1, |writer| {
+            for value in values {
+                writer.element(item.0, item.1, |writer| writer.text(&value.to_xml_text()));
+            }
+        });
+    }
+
     /// Writes character data so that a reader receives exactly this text. `\r` is written as a reference, because XML readers
     /// convert it to `\n`.
     pub fn text(&mut self, text: &str) {
@@ -115,7 +104,8 @@ impl XmlWriter {
         self.xml.push_str(&text[written..]);
     }
 
-    fn markup(&mut self, markup: &'static str) {
+    /// Writes markup as it is.
+    pub fn markup(&mut self, markup: &'static str) {
         self.xml.push_str(markup);
     }
 }
@@ -133,9 +123,11 @@ mod tests {
     }
 
     #[test]
-    fn envelope_with_an_illegal_character_is_an_error() {
+    fn document_with_an_illegal_character_is_an_error() {
         for text in ["a\u{1}b", "\0", "\u{FFFF}"] {
-            assert_eq!(XmlWriter::envelope(|writer| writer.value("Name", text)), Err(IllegalCharacter), "{text:?}");
+            let mut writer = XmlWriter::default();
+            writer.value("Name", text);
+            assert_eq!(writer.finish(), Err(IllegalCharacter), "{text:?}");
         }
     }
 

@@ -1,26 +1,9 @@
-//! Maps records to XML elements: one declaration for reading and writing.
+//! The fields of a record: how often an element may occur, and what it contains.
 
-use crate::lrs::soap::read::{StartTag, XmlError, XmlNode, XmlReader};
-use crate::lrs::soap::write::XmlWriter;
-use crate::lrs::soap::xml_text::FromXmlText;
-
-/// LRS's element names and the fields that they map to. The documentation is generated from it.
-pub type FieldMapping = &'static [(&'static str, &'static str)];
-
-/// A record that is the content of an element.
-pub trait XmlRecord: Sized {
-    /// The elements and the fields that they map to.
-    const FIELDS: FieldMapping;
-
-    /// Reads the content of the element that has started, to its end. Unknown elements are skipped.
-    ///
-    /// # Errors
-    /// Returns an error if an element is missing, repeated or invalid, or if the document is not well-formed.
-    fn read(reader: &mut XmlReader<'_>) -> Result<Self, XmlError>;
-
-    /// Writes the content, without the surrounding element.
-    fn write(&self, writer: &mut XmlWriter);
-}
+use super::reader::{StartTag, XmlError, XmlNode, XmlReader};
+use super::record::XmlRecord;
+use super::text::FromXmlText;
+use super::writer::XmlWriter;
 
 /// A field of a record: how often its element may occur, and the field's value if it does not occur.
 pub trait XmlField: Sized {
@@ -193,90 +176,3 @@ pub fn read_value_list<T: FromXmlText>(
 const fn reject_repeated<T>(field: Option<&T>, name: &'static str) -> Result<(), XmlError> {
     if field.is_some() { Err(XmlError::Repeated(name)) } else { Ok(()) }
 }
-
-/// Implements [`XmlRecord`]: the element of each field, in the order of the contract. With `in "a:"` elements are written with this
-/// prefix.
-///
-/// * `field: "Name"`: the field's type decides whether the element is required, optional or repeated.
-/// * `field: "Name" nil`: an absent value is written as `xsi:nil`.
-/// * `field: "Wrapper" > "Item" (attributes, attributes)`: a list of values in a wrapper. The wrapper is always written; the attributes
-///   are those of wrapper and item.
-///
-/// `xml_record!(Name { given_name: "GivenName" })` expands to:
-///
-/// ```ignore
-/// impl XmlRecord for Name {
-///     const FIELDS: FieldMapping = &[("GivenName", "given_name")];
-///     fn read(reader: &mut XmlReader<'_>) -> Result<Self, XmlError> {
-///         let mut given_name = None;
-///         while let XmlNode::Element(start) = reader.next_node()? {
-///             match start.name() {
-///                 "GivenName" => XmlField::read_element(&mut given_name, reader, &start, "GivenName")?,
-///                 _ => reader.skip()?,
-///             }
-///         }
-///         Ok(Self { given_name: match given_name { Some(value) => value, None => XmlField::absent("GivenName")? } })
-///     }
-///     fn write(&self, writer: &mut XmlWriter) {
-///         XmlField::write_elements(&self.given_name, writer, "GivenName");
-///     }
-/// }
-/// ```
-macro_rules! xml_record {
-    ($name:ty { $($fields:tt)* }) => {
-        $crate::lrs::soap::xml_mapping::xml_record!(@record $name, "", { $($fields)* });
-    };
-    ($name:ty, in $prefix:literal { $($fields:tt)* }) => {
-        $crate::lrs::soap::xml_mapping::xml_record!(@record $name, $prefix, { $($fields)* });
-    };
-    (@record $name:ty, $prefix:literal, {
-        $($field:ident : $element:literal $($nil:ident)? $(> $item:literal ($attributes:expr, $item_attributes:expr))?),* $(,)?
-    }) => {
-        impl $crate::lrs::soap::xml_mapping::XmlRecord for $name {
-            const FIELDS: $crate::lrs::soap::xml_mapping::FieldMapping = &[$(($element, stringify!($field))),*];
-
-            fn read(reader: &mut $crate::lrs::soap::read::XmlReader<'_>) -> Result<Self, $crate::lrs::soap::read::XmlError> {
-                use $crate::lrs::soap::read::XmlNode;
-                use $crate::lrs::soap::xml_mapping::XmlField;
-                $(let mut $field = None;)*
-                while let XmlNode::Element(start) = reader.next_node()? {
-                    match start.name() {
-                        $($element => $crate::lrs::soap::xml_mapping::xml_record!(@read $field, reader, start, $element $(, $item)?)?,)*
-                        _ => reader.skip()?,
-                    }
-                }
-                Ok(Self { $($field: match $field {
-                    Some(value) => value,
-                    None => $crate::lrs::soap::xml_mapping::xml_record!(@absent $element $(, $item)?),
-                },)* })
-            }
-
-            fn write(&self, writer: &mut $crate::lrs::soap::write::XmlWriter) {
-                use $crate::lrs::soap::xml_mapping::XmlField;
-                $($crate::lrs::soap::xml_mapping::xml_record!(
-                    @write self.$field, writer, concat!($prefix, $element) $(, $nil)? $(, $item, $attributes, $item_attributes)?
-                );)*
-            }
-        }
-    };
-    (@read $field:ident, $reader:ident, $start:ident, $element:literal) => {
-        XmlField::read_element(&mut $field, $reader, &$start, $element)
-    };
-    (@read $field:ident, $reader:ident, $start:ident, $element:literal, $item:literal) => {
-        $crate::lrs::soap::xml_mapping::read_value_list(&mut $field, $reader, &$start, ($element, $item))
-    };
-    (@absent $element:literal) => { XmlField::absent($element)? };
-    (@absent $element:literal, $item:literal) => { Vec::new() };
-    (@write $value:expr, $writer:ident, $element:expr) => { XmlField::write_elements(&$value, $writer, $element) };
-    (@write $value:expr, $writer:ident, $element:expr, nil) => { $writer.nillable($element, $value.as_ref()) };
-    (@write $value:expr, $writer:ident, $element:expr, $item:literal, $attributes:expr, $item_attributes:expr) => {
-        $writer.element($element, $attributes, |writer| {
-            for item in &$value {
-                writer.element($item, $item_attributes, |writer| {
-                    writer.text(&$crate::lrs::soap::xml_text::ToXmlText::to_xml_text(item));
-                });
-            }
-        })
-    };
-}
-pub(crate) use xml_record;

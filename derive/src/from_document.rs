@@ -1,0 +1,114 @@
+//! Reading a record from a document, for [`Request`](macro@crate::Request) and [`Settings`](macro@crate::Settings).
+
+use proc_macro2::TokenStream;
+use quote::{quote, quote_spanned};
+use syn::spanned::Spanned as _;
+use syn::{Error, Expr, ExprCall, ExprRange, Ident, RangeLimits, Result};
+
+use crate::attributes::{both, collect};
+use crate::record::{Field, Record};
+
+/// The form of the attribute for functions that check several fields together.
+pub const VALIDATE: &str = "validate = <function>(<field>, …)";
+/// The form of the attribute for the value of an absent field.
+pub const DEFAULT: &str = "default = <expression>";
+/// The form of the attribute for the numbers that a field may have.
+pub const RANGE: &str = "range = <first>..=<last>";
+
+/// Returns the call of a function after all fields are read.
+fn validation(record: &Record<'_>, value: &Expr) -> Result<TokenStream> {
+    let Expr::Call(ExprCall { func, args, .. }) = value else {
+        return Err(Error::new(value.span(), format!("expected `{VALIDATE}`")));
+    };
+    let fields = collect(args.iter().map(|field| {
+        let position = record.position(&syn::parse2::<Ident>(quote! { #field })?)?;
+        Ok(record.fields[position].variable(position))
+    }))?;
+    Ok(quote! { #func(#(#fields.as_ref(),)* context); })
+}
+
+/// Returns the field's range: `1..=600`, `1..` or `..=600`.
+///
+/// # Errors
+/// Returns an error if the attribute has another form.
+pub fn range<'a>(field: &'a Field<'_>) -> Result<Option<&'a Expr>> {
+    let Some(value) = field.attributes.values("range").next() else { return Ok(None) };
+    match value {
+        Expr::Range(ExprRange { end: Some(_), limits: RangeLimits::Closed(_), .. } | ExprRange { start: Some(_), end: None, .. }) => {
+            Ok(Some(value))
+        }
+        _ => Err(Error::new(value.span(), format!("expected `{RANGE}`; one of the ends can be left out, as in `1..`"))),
+    }
+}
+
+/// Returns the value of a field that the document does not contain, as an `Option`; `None` if the field is required.
+pub fn absent(field: &Field<'_>) -> TokenStream {
+    match (field.attributes.values("default").next(), field.ty) {
+        (Some(default), _) => quote! { Some(#default) },
+        (None, ty) => quote_spanned! { ty.span()=> <#ty as crate::schema::deserialize::FromDocument>::absent() },
+    }
+}
+
+/// Implements `FromDocument`. Fields are matched by name as literals. `absent_record` is the method for an absent record, if it can be absent.
+///
+/// # Errors
+/// Returns an error at each field that is to be checked and does not exist, and at each attribute with a wrong form.
+pub fn from_document(record: &Record<'_>, absent_record: Option<&TokenStream>) -> Result<TokenStream> {
+    let validations = collect(record.attributes.values("validate").map(|value| validation(record, value)));
+    let (validations, ranges) = both(validations, collect(record.fields.iter().map(range)))?;
+    let (ident, count) = (record.ident, record.fields.len());
+    let fields: Vec<_> = record.fields.iter().map(|field| field.ident).collect();
+    let types: Vec<_> = record.fields.iter().map(|field| field.ty).collect();
+    let json: Vec<_> = record.fields.iter().map(|field| &field.json_name).collect();
+    let settings: Vec<_> = record.fields.iter().map(|field| &field.name).collect();
+    let number: Vec<usize> = (0..count).collect();
+    let state: Vec<_> = record.fields.iter().zip(&number).map(|(field, number)| field.variable(*number)).collect();
+    let read = state.iter().zip(&number).map(|(state, number)| {
+        quote_spanned! { state.span()=> #state.read(&mut entries, names[#number], context)? }
+    });
+    let absent = record.fields.iter().map(absent);
+    let range_checks = ranges.iter().zip(state.iter().zip(&number)).filter_map(|(range, (state, number))| {
+        let range = (*range)?;
+        Some(quote_spanned! { state.span()=> let #state = crate::schema::deserialize::check_range(#state, &(#range), names[#number], context); })
+    });
+    Ok(quote! {
+        impl crate::schema::deserialize::FromDocument for #ident {
+            fn read<'de, D: serde::Deserializer<'de>>(
+                input: D,
+                context: &mut crate::schema::deserialize::DeserializeContext,
+            ) -> Result<Option<Self>, D::Error> {
+                crate::schema::deserialize::read_object(input, context)
+            }
+            #absent_record
+        }
+
+        impl crate::schema::deserialize::ReadFields for #ident {
+            fn read_fields<'de, A: serde::de::MapAccess<'de>>(
+                mut entries: A,
+                context: &mut crate::schema::deserialize::DeserializeContext,
+            ) -> Result<Option<Self>, A::Error> {
+                use crate::schema::deserialize::{FieldKey, FieldState, next_key};
+                fn json(key: &str) -> Option<usize> {
+                    match key { #(#json => Some(#number),)* _ => None }
+                }
+                fn settings(key: &str) -> Option<usize> {
+                    match key { #(#settings => Some(#number),)* _ => None }
+                }
+                let (position, names): (fn(&str) -> Option<usize>, &[&'static str; #count]) =
+                    if context.is_json() { (json, &[#(#json),*]) } else { (settings, &[#(#settings),*]) };
+                #(let mut #state = FieldState::<#types>::Unread;)*
+                while let Some(key) = next_key(&mut entries, position)? {
+                    match key {
+                        #(FieldKey::Known(#number) => #read,)*
+                        FieldKey::Known(_) => {}
+                        FieldKey::Unknown(key) => context.skip_unknown_field(&mut entries, key)?,
+                    }
+                }
+                #(let #state = #state.into_value(|| #absent, names[#number], context);)*
+                #(#range_checks)*
+                #(#validations)*
+                Ok((|| Some(Self { #(#fields: #state?,)* }))())
+            }
+        }
+    })
+}

@@ -1,0 +1,93 @@
+//! The derives of lrs-gateway: one declaration of a record or a code list, from which reading, writing and the OpenAPI schema follow.
+//!
+//! * [`Request`](macro@Request): a record that callers send.
+//! * [`Settings`](macro@Settings): a record of a configuration file.
+//! * [`Answer`](macro@Answer): a record that the gateway returns.
+//! * [`XmlRecord`](macro@XmlRecord): a record that is the content of an XML element.
+//! * [`CodeList`](macro@CodeList): an enumeration.
+//!
+//! Doc comments become descriptions. Names are converted at compile time ([`naming`]). The expansions name items of the gateway by
+//! `crate::` paths, so the derives work in the gateway only.
+
+mod answer;
+mod attributes;
+mod code_list;
+mod from_document;
+mod naming;
+mod object_schema;
+mod record;
+mod request;
+mod settings;
+mod xml_record;
+
+use proc_macro::TokenStream;
+use syn::{DeriveInput, parse_macro_input};
+
+/// Declares a record that callers send: it is read from JSON with every error, and the OpenAPI document describes it.
+///
+/// A field is required unless its type is an `Option` or it has a default.
+///
+/// * `#[request(validate = function(field, …))]` at the struct calls `function(Option<&Field>, …, &mut DeserializeContext)` after all fields
+///   are read. A field that cannot be used is `None`.
+/// * `#[request(stored)]` at the struct implements `Serialize`: the JSON that the record was read from.
+/// * `#[request(default = expression)]` at a field.
+#[proc_macro_derive(Request, attributes(request))]
+pub fn derive_request(input: TokenStream) -> TokenStream {
+    expand(request::expand, &parse_macro_input!(input))
+}
+
+/// Declares a record that is read from a configuration file or another document that the OpenAPI document does not describe.
+///
+/// A section, that is a record in a record, is required only if one of its settings is.
+///
+/// * `#[setting(validate = function(field, …))]` at the struct, and `#[setting(default = expression)]` at a field: as for
+///   [`Request`](macro@Request).
+/// * `#[setting(range = first..=last)]` at a number, which may be optional: the numbers that are allowed. Also `first..` and `..=last`.
+/// * `#[setting(page)]` at the struct: the settings are in a page of the documentation, with their default, their values and their doc
+///   comment. `#[setting(shown_default = "…")]` and `#[setting(shown_values = "…")]` at a field replace the first two in the page.
+#[proc_macro_derive(Settings, attributes(setting))]
+pub fn derive_settings(input: TokenStream) -> TokenStream {
+    expand(settings::expand, &parse_macro_input!(input))
+}
+
+/// Declares a record that the gateway returns: JSON without `null`, described by the OpenAPI document.
+///
+/// * `#[answer(name = "…")]` at the struct names the schema component. Without it, the component has the struct's name.
+#[proc_macro_derive(Answer, attributes(answer))]
+pub fn derive_answer(input: TokenStream) -> TokenStream {
+    expand(answer::expand, &parse_macro_input!(input))
+}
+
+/// Declares a record that is the content of an XML element. A field's type says how often its element may occur.
+///
+/// * `#[xml(prefix = "…")]` at the struct: elements are written with this prefix.
+/// * `#[xml(camel_case)]` at the struct: elements are named in `camelCase` instead of `PascalCase`.
+/// * `#[xml(order(field, …))]` at the struct: the order of the elements, if it is not that of the fields.
+/// * `#[xml(name = "…")]` at a field: the element's name, if it does not follow from the field's.
+/// * `#[xml(nil)]` at an optional field: an absent value is written as `xsi:nil`.
+/// * `#[xml(items("name", "attributes", "item attributes"))]` at a list of values: the items are in a wrapper element, which is always
+///   written. The attributes are those of the wrapper and of each item.
+#[proc_macro_derive(XmlRecord, attributes(xml))]
+pub fn derive_xml_record(input: TokenStream) -> TokenStream {
+    expand(xml_record::expand, &parse_macro_input!(input))
+}
+
+/// Declares an enumeration: each variant is a word in JSON and may have a code at LRS.
+///
+/// * `#[code_list(request)]` at the enum: callers send it, so the schema component is closed. Without it, the component is open: later
+///   versions may add words.
+/// * `#[code_list(personal)]` at the enum: the values are personal data, which `{:?}` does not print.
+/// * `#[code_list(name = "…")]` at the enum names the schema component. Without it, the component has the enum's name.
+/// * `#[code_list(answer = "…")]` at the enum names the open component of answers that pass on undocumented values of LRS.
+/// * `#[code_list(case = "…")]` at the enum: the case of the words, `SCREAMING_SNAKE_CASE` by default.
+/// * `#[code(lrs = "…")]` at a variant: LRS's code.
+/// * `#[code(word = "…")]` at a variant: the word, if it does not follow from the variant's name.
+/// * `#[code(other)]` at a variant: stands for every code that no other variant has.
+#[proc_macro_derive(CodeList, attributes(code_list, code))]
+pub fn derive_code_list(input: TokenStream) -> TokenStream {
+    expand(code_list::expand, &parse_macro_input!(input))
+}
+
+fn expand(derive: fn(&DeriveInput) -> syn::Result<proc_macro2::TokenStream>, input: &DeriveInput) -> TokenStream {
+    derive(input).unwrap_or_else(syn::Error::into_compile_error).into()
+}

@@ -1,0 +1,164 @@
+//! The handlers that all batch resources share, for any kind of batch. Their paths and operation ids are in [`crate::server::router`].
+
+use actix_web::HttpResponse;
+use actix_web::web::Json;
+
+use crate::api::batches::answers::{BatchList, BatchState};
+use crate::api::batches::operations::{answer_accepted, answer_state, find, require_organisation_ref};
+use crate::api::batches::requests::TrackJob;
+use crate::api::batches::resource::BatchResource;
+use crate::api::batches::results::{PreferredFormat, ResultCursor, read_results};
+use crate::api::extract::Body;
+use crate::api::extract::pagination::Pagination;
+use crate::api::extract::path::{BatchPath, PartPath, part_not_found};
+use crate::api::extract::prefer::PreferWait;
+use crate::app::State;
+use crate::auth::Caller;
+use crate::batches::model::BatchId;
+use crate::batches::{BatchService, Decision, DecisionOutcome};
+use crate::organisations::CallContext;
+use crate::problem::responses::{BatchProblems, DecisionProblems, ResultProblems, TrackProblems};
+use crate::problem::{Code, Problem};
+
+pub(crate) struct ListBatchesDocs;
+
+/// List batches
+///
+/// Returns the organisation's batches, newest first, in pages.
+#[utoipa::path(get, path = "", impl_for = ListBatchesDocs,
+    responses((status = 200, description = "Page of batches.", body = BatchList), BatchProblems)
+)]
+pub async fn list_batches<K: BatchResource>(
+    state: State,
+    caller: Caller<K::Scope>,
+    pagination: Pagination<BatchId>,
+) -> Result<Json<BatchList>, Problem> {
+    let page = state.batches.list(K::KIND, &caller, pagination.cursor, pagination.limit()).await?;
+    let batches = page.batches.iter().map(|batch| BatchState { parts: None, ..BatchState::from(batch) }).collect();
+    Ok(Json(BatchList { batches, next: page.next.map(|id| id.to_string()) }))
+}
+
+pub(crate) struct TrackJobDocs;
+
+/// Track a job submitted elsewhere
+///
+/// Adopts an LRS job of the organisation that was submitted through the LRS portal or another system. The job becomes a batch, and you
+/// read its results like those of any other batch.
+#[utoipa::path(post, path = "", impl_for = TrackJobDocs,
+    request_body(content_type = "application/json", example = json!({"lrsJobId": "900123"})),
+    responses((status = 202, description = "The gateway tracks the job.", body = BatchState), TrackProblems)
+)]
+pub async fn track_job<K: BatchResource>(
+    state: State,
+    caller: Caller<K::Scope>,
+    wait: PreferWait,
+    body: Body<TrackJob>,
+) -> Result<HttpResponse, Problem> {
+    require_organisation_ref::<K>(&caller)?;
+    let job_id = body.lrs_job_id.0;
+    if job_id > K::MAX_JOB_ID {
+        let detail = format!("must be at most {} for this kind of job", K::MAX_JOB_ID);
+        return Err(Problem::from_field_error("/lrsJobId", "out_of_range", detail));
+    }
+    let batch = state.batches.track::<K>(&caller, job_id).await.map_err(Problem::batch_not_accepted)?;
+    Ok(answer_accepted::<K>(&state.batches, batch, wait).await)
+}
+
+pub(crate) struct GetBatchDocs;
+
+/// Read a batch
+///
+/// Returns the status of a batch and of its parts. With `Prefer: wait=N`, the gateway answers when the batch is finished or needs a
+/// decision, but after N seconds at the latest.
+#[utoipa::path(get, path = "", impl_for = GetBatchDocs,
+    responses((status = 200, description = "State of the batch.", body = BatchState), BatchProblems)
+)]
+pub async fn get_batch<K: BatchResource>(
+    state: State,
+    caller: Caller<K::Scope>,
+    path: BatchPath,
+    wait: PreferWait,
+) -> Result<HttpResponse, Problem> {
+    let batch = find::<K>(&state.batches, &caller, path.batch_id).await?;
+    Ok(answer_state(&state.batches, HttpResponse::Ok(), batch, wait).await)
+}
+
+pub(crate) struct GetResultsDocs;
+
+/// Read results
+///
+/// Returns the outcome of each record, in the order of the submission. The results of a finished part are available before the batch
+/// is finished: if `status` shows that more have arrived, read again from the first page. JSON comes in pages. With
+/// `Accept: application/x-ndjson` or `Accept: text/csv` you get all results from `cursor` on in one answer, and the header
+/// `Batch-Status` has the status of the batch.
+#[utoipa::path(get, path = "", impl_for = GetResultsDocs,
+    responses((status = 200, description = "Page of results."), ResultProblems)
+)]
+pub async fn get_results<K: BatchResource>(
+    state: State,
+    caller: Caller<K::Scope>,
+    path: BatchPath,
+    preferred: PreferredFormat<K>,
+    pagination: Pagination<ResultCursor>,
+) -> Result<HttpResponse, Problem> {
+    let batch = find::<K>(&state.batches, &caller, path.batch_id).await?;
+    read_results::<K>(state.batches.clone(), batch, preferred.format, pagination).await
+}
+
+pub(crate) struct ResubmitPartDocs;
+
+/// Resubmit an unconfirmed part
+///
+/// Sends the part to LRS again, under your user name. Resubmit a part only if you know that LRS does not have it, or that processing it
+/// twice has no adverse effect: LRS may have processed it already.
+#[utoipa::path(post, path = "", impl_for = ResubmitPartDocs,
+    responses((status = 202, description = "The part will be sent again.", body = BatchState), DecisionProblems)
+)]
+pub async fn resubmit_part<K: BatchResource>(state: State, caller: Caller<K::Scope>, path: PartPath) -> Result<HttpResponse, Problem> {
+    decide::<K>(&state.batches, &caller, path, Decision::Resubmit).await
+}
+
+pub(crate) struct DiscardPartDocs;
+
+/// Discard an unconfirmed part
+///
+/// Deletes the records of the part and does not send it again. If LRS has the part after all, adopt its job with `track`.
+#[utoipa::path(post, path = "", impl_for = DiscardPartDocs,
+    responses((status = 202, description = "The part was discarded.", body = BatchState), DecisionProblems)
+)]
+pub async fn discard_part<K: BatchResource>(state: State, caller: Caller<K::Scope>, path: PartPath) -> Result<HttpResponse, Problem> {
+    decide::<K>(&state.batches, &caller, path, Decision::Discard).await
+}
+
+pub(crate) struct EraseBatchDocs;
+
+/// Erase a batch
+///
+/// Erases all data that the gateway stores for the batch: its results, and the records that have not been sent. Those records will
+/// not be sent. Data in LRS is not affected.
+#[utoipa::path(delete, path = "", impl_for = EraseBatchDocs,
+    responses((status = 204, description = "The batch was erased."), BatchProblems)
+)]
+pub async fn erase_batch<K: BatchResource>(state: State, caller: Caller<K::Scope>, path: BatchPath) -> Result<HttpResponse, Problem> {
+    let batch = find::<K>(&state.batches, &caller, path.batch_id).await?;
+    state.batches.erase(&batch).await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// Applies the caller's decision about an unconfirmed part.
+async fn decide<K: BatchResource>(
+    service: &BatchService,
+    context: &CallContext,
+    path: PartPath,
+    decision: Decision,
+) -> Result<HttpResponse, Problem> {
+    let batch = find::<K>(service, context, path.batch_id).await?;
+    match service.decide(context, &batch, path.part, decision).await? {
+        DecisionOutcome::Applied => {
+            let batch = find::<K>(service, context, path.batch_id).await?;
+            Ok(HttpResponse::Accepted().json(BatchState::from(&batch)))
+        }
+        DecisionOutcome::NoSuchPart => Err(part_not_found()),
+        DecisionOutcome::NotAwaitingDecision => Err(Problem::new(Code::PartNotAwaitingDecision)),
+    }
+}

@@ -1,0 +1,66 @@
+//! Sections as the settings of the parts of the gateway.
+
+use std::time::Duration;
+
+use crate::auth::ClaimNames;
+use crate::batches::BatchSettings;
+use crate::config::file::{AchievementsSection, BatchesSection, CircuitBreakerSection, IssuerSection, LimitsSection, MaintenanceSection};
+use crate::lrs::CircuitBreakerSettings;
+use crate::lrs::maintenance::MaintenanceWindow;
+use crate::lrs::services::external::AchievementCodes;
+use crate::rate_limit::{Limit, Rates};
+
+impl From<&IssuerSection> for ClaimNames {
+    fn from(section: &IssuerSection) -> Self {
+        let IssuerSection { organisation_claim, user_claim, scope_claim, .. } = section;
+        Self { organisation: organisation_claim.clone(), user: user_claim.clone(), scope: scope_claim.clone() }
+    }
+}
+
+impl From<&AchievementsSection> for AchievementCodes {
+    fn from(section: &AchievementsSection) -> Self {
+        Self {
+            actions: [section.create_action, section.update_action, section.withdraw_action, section.reinstate_action],
+            submission_types: [section.final_type.clone(), section.provisional_type.clone()],
+        }
+    }
+}
+
+impl From<&CircuitBreakerSection> for CircuitBreakerSettings {
+    fn from(section: &CircuitBreakerSection) -> Self {
+        Self { failure_threshold: section.failure_threshold, probe_interval: Duration::from_millis(section.probe_interval_ms) }
+    }
+}
+
+impl From<&MaintenanceSection> for MaintenanceWindow {
+    fn from(section: &MaintenanceSection) -> Self {
+        Self { starts_at: section.starts_at.0, ends_at: section.ends_at.0, note: section.note.clone() }
+    }
+}
+
+impl From<&BatchesSection> for BatchSettings {
+    fn from(section: &BatchesSection) -> Self {
+        Self {
+            max_learners: section.max_learners,
+            max_achievements: section.max_achievements,
+            tracking_timeout: Duration::from_secs(section.tracking_timeout_seconds),
+            retention: Duration::from_secs(section.retention_seconds),
+            initial_poll_interval: Duration::from_secs(section.initial_poll_interval_seconds),
+            max_poll_interval: Duration::from_secs(section.max_poll_interval_seconds),
+            lease: Duration::from_secs(section.lease_seconds),
+            max_concurrent_parts: section.max_concurrent_parts,
+            max_concurrent_parts_per_organisation: section.max_concurrent_parts_per_organisation,
+            ..Self::default()
+        }
+    }
+}
+
+impl From<&LimitsSection> for Rates {
+    fn from(section: &LimitsSection) -> Self {
+        Self {
+            organisation: Limit { per_minute: section.organisation_per_minute, burst: section.organisation_burst },
+            person: Limit { per_minute: section.person_per_minute, burst: section.person_burst },
+            searches: Limit { per_minute: section.searches_per_minute, burst: section.searches_burst },
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! Values of one kind: every other kind is consumed and recorded as an error.
+
+use std::fmt;
+
+use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+
+use super::context::DeserializeContext;
+use crate::schema::InvalidValue;
+
+/// The value found in a document.
+pub(super) enum Found<'a> {
+    String(&'a str),
+    Integer(i128),
+    Fraction,
+    Boolean(bool),
+    Null,
+    List,
+    Object,
+}
+
+impl Found<'_> {
+    /// Returns the error for a value of another type than expected.
+    pub(super) const fn wrong_type(&self, expected: &'static str) -> InvalidValue {
+        match self {
+            Self::Null => InvalidValue::new("null_not_allowed", "must not be null; leave the field out instead"),
+            _ => InvalidValue::new("wrong_type", expected),
+        }
+    }
+}
+
+/// Accepts one kind of value. Each method that an implementation leaves out rejects its kinds.
+pub(super) trait Accept<'de>: Sized {
+    /// The result of reading.
+    type Value;
+    /// The error for other kinds, as a clause.
+    const EXPECTED: &'static str;
+
+    /// Converts a scalar. Rejected lists and objects end here too.
+    fn scalar(self, found: Found<'_>, context: &mut DeserializeContext) -> Option<Self::Value> {
+        context.add_error(found.wrong_type(Self::EXPECTED));
+        None
+    }
+
+    /// Reads a list.
+    fn list<A: SeqAccess<'de>>(self, mut list: A, context: &mut DeserializeContext) -> Result<Option<Self::Value>, A::Error> {
+        while list.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(self.scalar(Found::List, context))
+    }
+
+    /// Reads an object.
+    fn object<A: MapAccess<'de>>(self, mut entries: A, context: &mut DeserializeContext) -> Result<Option<Self::Value>, A::Error> {
+        while entries.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(self.scalar(Found::Object, context))
+    }
+}
+
+/// Reads one value of any kind.
+pub(super) fn read_value<'de, T: Accept<'de>, D: Deserializer<'de>>(
+    input: D,
+    context: &mut DeserializeContext,
+    accept: T,
+) -> Result<Option<T::Value>, D::Error> {
+    input.deserialize_any(ValueVisitor(accept, context))
+}
+
+struct ValueVisitor<'a, T>(T, &'a mut DeserializeContext);
+
+impl<'de, T: Accept<'de>> Visitor<'de> for ValueVisitor<'_, T> {
+    type Value = Option<T::Value>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value")
+    }
+    fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+        Ok(self.0.scalar(Found::String(text), self.1))
+    }
+    fn visit_i64<E>(self, number: i64) -> Result<Self::Value, E> {
+        Ok(self.0.scalar(Found::Integer(number.into()), self.1))
+    }
+    fn visit_u64<E>(self, number: u64) -> Result<Self::Value, E> {
+        Ok(self.0.scalar(Found::Integer(number.into()), self.1))
+    }
+    fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
+        Ok(self.0.scalar(Found::Fraction, self.1))
+    }
+    fn visit_bool<E>(self, value: bool) -> Result<Self::Value, E> {
+        Ok(self.0.scalar(Found::Boolean(value), self.1))
+    }
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+        Ok(self.0.scalar(Found::Null, self.1))
+    }
+    fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<Self::Value, A::Error> {
+        self.0.list(list, self.1)
+    }
+    fn visit_map<A: MapAccess<'de>>(self, entries: A) -> Result<Self::Value, A::Error> {
+        self.0.object(entries, self.1)
+    }
+}

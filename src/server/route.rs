@@ -1,0 +1,101 @@
+//! Routes: one for each operation. The server and the OpenAPI document are made from them.
+
+use std::any::{type_name, type_name_of_val};
+
+use actix_web::http::Method;
+use actix_web::web::{self, Payload};
+use actix_web::{HttpRequest, Resource, guard};
+use utoipa::openapi::PathItem;
+use utoipa::openapi::path::Operation;
+use utoipa_actix_web::OpenApiFactory;
+
+use crate::api::description::Description;
+use crate::api::handler::Handler;
+use crate::app::State;
+use crate::auth::IncomingRequest;
+use crate::schema::openapi::Schemas;
+
+/// The route of an operation.
+pub struct Route {
+    /// Method.
+    pub method: Method,
+    /// Path, with parameters in braces.
+    pub path: &'static str,
+    /// Name of the operation in the document, in generated clients and in metrics.
+    pub operation_id: &'static str,
+    /// Description of the operation in the document.
+    pub description: Description,
+    mount: Box<dyn FnOnce(State) -> Resource>,
+}
+
+/// Creates a `GET` route. `docs` is the part of the description that stands at the handler.
+pub fn get<A: 'static>(path: &'static str, operation_id: &'static str, handler: impl Handler<A>, docs: &impl OpenApiFactory) -> Route {
+    Route::new(Method::GET, path, operation_id, handler, docs)
+}
+
+/// Creates a `POST` route. `docs` is the part of the description that stands at the handler.
+pub fn post<A: 'static>(path: &'static str, operation_id: &'static str, handler: impl Handler<A>, docs: &impl OpenApiFactory) -> Route {
+    Route::new(Method::POST, path, operation_id, handler, docs)
+}
+
+/// Creates a `DELETE` route. `docs` is the part of the description that stands at the handler.
+pub fn delete<A: 'static>(path: &'static str, operation_id: &'static str, handler: impl Handler<A>, docs: &impl OpenApiFactory) -> Route {
+    Route::new(Method::DELETE, path, operation_id, handler, docs)
+}
+
+/// Puts routes under a tag of the document.
+pub fn tagged<const N: usize>(tag: &str, routes: [Route; N]) -> Vec<Route> {
+    let mut routes = Vec::from(routes);
+    for route in &mut routes {
+        route.description.operation.tags = Some(vec![tag.to_owned()]);
+    }
+    routes
+}
+
+impl Route {
+    fn new<A: 'static, H: Handler<A>>(
+        method: Method,
+        path: &'static str,
+        operation_id: &'static str,
+        handler: H,
+        docs: &impl OpenApiFactory,
+    ) -> Self {
+        debug_assert!(is_described_by(type_name::<H>(), type_name_of_val(docs)), "{operation_id}: the description is of another handler");
+        let mut schemas = Schemas::new();
+        docs.schemas(&mut schemas);
+        let mut item = docs.paths().paths.into_values().next().unwrap_or_default();
+        let mut operation = operation_of(&mut item, &method).take().unwrap_or_default();
+        operation.operation_id = Some(operation_id.to_owned());
+        let mut description = Description::new(operation, schemas);
+        H::describe(&mut description);
+        let guard = guard::Method(method.clone());
+        let mount = move |state: State| {
+            web::resource(path).guard(guard).to(move |head: HttpRequest, payload: Payload| {
+                let request = IncomingRequest { operation_id, head, payload: payload.into_inner() };
+                handler.clone().handle(state.clone(), request)
+            })
+        };
+        Self { method, path, operation_id, description, mount: Box::new(mount) }
+    }
+
+    /// Creates the server's resource.
+    pub fn into_resource(self, state: State) -> Resource {
+        (self.mount)(state)
+    }
+}
+
+/// Returns the place of a method's operation in a path of the document.
+pub fn operation_of<'i>(item: &'i mut PathItem, method: &Method) -> &'i mut Option<Operation> {
+    match *method {
+        Method::GET => &mut item.get,
+        Method::POST => &mut item.post,
+        _ => &mut item.delete,
+    }
+}
+
+/// Returns `true` if the names of a handler and of its description belong together: `find_learner_by_uln` and `FindLearnerByUlnDocs`.
+fn is_described_by(handler: &str, docs: &str) -> bool {
+    let handler = handler.split('<').next().unwrap_or_default();
+    let letters = |path: &str| path.replace('_', "").to_lowercase();
+    letters(docs) == letters(handler) + "docs"
+}

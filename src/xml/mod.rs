@@ -1,0 +1,24 @@
+//! XML: reading and writing with limits, and the records that are the content of elements.
+//!
+//! No message is known here. [`derive(XmlRecord)`](macro@XmlRecord) declares the elements of a record once, in order, for reading and
+//! writing.
+
+mod characters;
+mod element;
+mod field;
+mod reader;
+mod record;
+mod text;
+mod writer;
+
+pub use characters::is_xml_char;
+pub use element::Element;
+pub use field::{Wrapped, XmlField, read_value_list};
+pub use lrs_gateway_derive::XmlRecord;
+pub use reader::{StartTag, XmlError, XmlEvent, XmlNode, XmlReader, decode};
+pub use record::{FieldMapping, XmlRecord};
+pub use text::{FromXmlText, ToXmlText};
+pub use writer::{IllegalCharacter, XmlWriter};
+
+/// The namespace of `xsi:nil`.
+pub const XSI: &str = "http://www.w3.org/2001/XMLSchema-instance";
