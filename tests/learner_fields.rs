@@ -3,8 +3,9 @@
 //! A field that is not in all records is an exception, and the constants name it.
 
 use lrs_gateway::domain::{BatchLearner, BatchLearnerResult, Learner, LearnerDetails};
+use serde_json::{Map, Value};
 
-use crate::support::fields::{assert_same_names, element_names};
+use crate::support::fields::{DOCUMENT, assert_same_names, element_names};
 
 /// Elements of a record at LRS that callers do not send as details of the learner.
 const IN_RECORDS_ONLY: [&str; 8] =
@@ -33,6 +34,27 @@ fn learner_fields_are_the_same_in_all_four_records() {
     // In batches, the order is different.
     let (details, in_batch) = (sorted(details), sorted(without(in_batch, &IN_BATCHES_ONLY)));
     assert_same_names(("BatchLearner in src/domain/batch.rs", &in_batch), ("LearnerDetails in src/domain/learner.rs", &details));
+}
+
+/// Returns the properties of a schema component, without their descriptions.
+fn properties(component: &str) -> Map<String, Value> {
+    let mut properties = DOCUMENT["components"]["schemas"][component]["properties"].as_object().expect(component).clone();
+    for property in properties.values_mut() {
+        property.as_object_mut().expect("a schema").remove("description");
+    }
+    properties
+}
+
+#[test]
+fn learner_fields_have_the_same_type_single_and_in_a_batch() {
+    for (single, in_batch) in [("LearnerDetails", "BatchLearner"), ("Learner", "BatchLearnerResult")] {
+        let batch_properties = properties(in_batch);
+        for (name, property) in properties(single) {
+            if let Some(in_a_batch) = batch_properties.get(&name) {
+                assert_eq!(*in_a_batch, property, "{name} must have the same type in {in_batch} as in {single}");
+            }
+        }
+    }
 }
 
 #[test]

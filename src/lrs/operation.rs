@@ -6,8 +6,8 @@ use crate::organisations::CallContext;
 use crate::schema::CodeList;
 use crate::xml::{FieldMapping, IllegalCharacter, XmlRecord, XmlWriter};
 
-/// An LRS operation, implemented by the type of its request. Most requests get [`FIELDS`](Self::FIELDS) and
-/// [`write`](Self::write) from `request_elements!`.
+/// An LRS operation, implemented by the type of its request. If the request is itself an [`XmlRecord`], `FIELDS` and `write` use those of the
+/// record: see `FindByUln` in `services/learner/find.rs`.
 pub trait Operation: Sync {
     /// LRS's name for the operation.
     const NAME: &'static str;

@@ -1,8 +1,9 @@
 //! Limits and timeouts of client connections.
 //!
-//! The framework limits the TLS handshake, the headers of a connection's first request, and the idle time between two requests. Bodies are
-//! limited where they are read (`api::extract::body`). The framework leaves two cases open: a later request that starts and never
-//! completes, and a response that the client does not read. The reaper in this file closes such connections.
+//! The framework limits the TLS handshake and the idle time between two requests. Bodies are limited where they are read
+//! (`api::extract::body`). The reaper in this file closes connections whose request does not arrive, or starts and never completes, and
+//! connections whose client does not read a response. It sends nothing: clients open spare connections, and a client that sends its first
+//! request on one at that moment would take a 408 for a broken answer.
 
 use std::any::Any;
 use std::error::Error;
@@ -89,8 +90,8 @@ impl Connections {
         let Some(socket) = tls::tcp_stream(connection) else { return };
         match SockRef::from(socket).try_clone() {
             Ok(socket) => {
-                let connection = Arc::new(Connection { socket, limits: self.limits, deadline: Mutex::new(None) });
-                connection.expect_request();
+                let deadline = Instant::now() + self.limits.header_timeout;
+                let connection = Arc::new(Connection { socket, limits: self.limits, deadline: Mutex::new(Some(deadline)) });
                 self.open.lock().push(Arc::downgrade(&connection));
                 data.insert(connection);
             }

@@ -131,7 +131,8 @@ fn serve(
         .max_connections(limits.max_connections.div_ceil(workers))
         .max_connection_rate(MAX_CONCURRENT_HANDSHAKES)
         .tls_handshake_timeout(limits.handshake_timeout)
-        .client_request_timeout(limits.header_timeout)
+        // Only for connections that the reaper cannot close: it closes a connection without a request earlier, and without a response.
+        .client_request_timeout(limits.header_timeout * 2)
         .keep_alive(limits.keep_alive)
         .disable_signals()
         .on_connect(move |connection, data| connections.register(connection, data))

@@ -156,6 +156,17 @@ fn random_requests_have_every_element() {
     assert_eq!(missing.collect::<Vec<_>>(), [""; 0], "add random values to tests/contract/random_requests.rs");
 }
 
+#[test]
+fn random_requests_contain_every_operation() {
+    let requests: Vec<String> = random_requests::by_service().into_iter().flat_map(|(_, requests)| requests).map(|(_, xml)| xml).collect();
+    let entries = include_str!("../../src/simulator/operations.rs").split("(\"").skip(1);
+    let operations: Vec<&str> = entries.filter_map(|entry| Some(entry.split_once("\", Service::")?.0)).collect();
+    assert!(operations.len() > 10, "{operations:?}");
+    let missing: Vec<&str> =
+        operations.into_iter().filter(|name| !requests.iter().any(|request| request.contains(&format!(":{name} ")))).collect();
+    assert_eq!(missing, [""; 0], "add requests of these operations to tests/contract/random_requests.rs");
+}
+
 #[tokio::test]
 async fn random_requests_of_every_operation_are_valid() {
     let simulator = SoapClient::start();

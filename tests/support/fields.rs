@@ -8,7 +8,7 @@ use lrs_gateway::xml::{FieldMapping, XmlRecord};
 use serde_json::Value;
 
 /// The OpenAPI document, as the code generates it.
-static DOCUMENT: LazyLock<Value> = LazyLock::new(|| serde_json::from_str(&document_3_1()).expect("the document is JSON"));
+pub static DOCUMENT: LazyLock<Value> = LazyLock::new(|| serde_json::from_str(&document_3_1()).expect("the document is JSON"));
 
 /// A list of names, and where it is.
 pub type Names<'n> = (&'n str, &'n [&'n str]);
