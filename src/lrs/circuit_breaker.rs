@@ -99,7 +99,7 @@ impl CallResult {
             ) => Self::NoResponse,
             // Without a code from LRS, an intermediary rejected the credentials. LRS may be unavailable behind it.
             Some(LrsError::CredentialsRejected(None)) => Self::Ignored,
-            // Also maintenance, whoever reported it: `ServiceTracker` records it as such.
+            // Also maintenance, reported by LRS or by an intermediary: `ServiceTracker` records it as such.
             _ => Self::Responded,
         }
     }
