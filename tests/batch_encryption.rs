@@ -27,6 +27,15 @@ async fn register<'c>(caller: &'c Caller, learners: &[Value]) -> SubmittedBatch<
     submit(caller, "registration-batches", &full_registration(learners)).await
 }
 
+/// Registers a learner through a replica with the key [`KEY`], which stops while LRS processes the job. Returns the path of the batch.
+async fn start_batch(lrs: &SimulatedLrs, redis: &TestRedis) -> String {
+    let gateway = start_replica(lrs, redis, KEY);
+    let caller = gateway.caller();
+    let batch = register(&caller, &learners(1)).await;
+    batch.wait_for_status("PROCESSING").await;
+    batch.path
+}
+
 /// Returns all personal data of learners and results, and the user.
 fn personal_data(learners: &[Value], results: &[Value]) -> Vec<String> {
     let fields = ["givenName", "familyName", "dateOfBirth", "lastKnownPostCode", "misIdentifier"];
@@ -117,16 +126,12 @@ async fn erased_batch_leaves_nothing_in_redis() {
 async fn gateway_without_the_key_reads_nothing_and_changes_nothing() {
     let redis = TestRedis::start();
     let lrs = SimulatedLrs::start();
-    let gateway = start_replica(&lrs, &redis, KEY);
-    let caller = gateway.caller();
-    let batch = register(&caller, &learners(1)).await;
-    batch.wait_for_status("PROCESSING").await;
-    drop(gateway);
+    let path = start_batch(&lrs, &redis).await;
     let stored_before = dump_batches(&redis);
 
     let gateway = start_replica(&lrs, &redis, OTHER_KEY);
     let caller = gateway.caller();
-    for (method, path) in [("GET", batch.path.as_str()), ("DELETE", &batch.path), ("GET", BATCHES)] {
+    for (method, path) in [("GET", path.as_str()), ("DELETE", &path), ("GET", BATCHES)] {
         caller.request(method, path).await.problem(500, "store_unreadable");
     }
     caller.post(BATCHES, &full_registration(&learners(1))).await.problem(500, "store_unreadable");
@@ -144,23 +149,19 @@ fn dump_batches(redis: &TestRedis) -> Vec<(String, redis::Value)> {
 async fn key_rotation_old_key_decrypts_and_new_key_encrypts() {
     let redis = TestRedis::start();
     let lrs = SimulatedLrs::start();
-    let gateway = start_replica(&lrs, &redis, KEY);
-    let caller = gateway.caller();
-    let batch = register(&caller, &learners(1)).await;
-    batch.wait_for_status("PROCESSING").await;
-    drop(gateway);
+    let path = start_batch(&lrs, &redis).await;
 
     let rotated = start_replica(&lrs, &redis, &format!("{OTHER_KEY}\n{KEY}\n"));
     lrs.simulator.set_job_duration(Duration::ZERO);
     let caller_waiting = rotated.caller().with_header("Prefer", "wait=30");
-    let state = caller_waiting.request("GET", &batch.path).await.expect_success();
+    let state = caller_waiting.request("GET", &path).await.expect_success();
     assert_eq!(state["status"], "COMPLETE", "{state}");
     drop(rotated);
 
     for single_key in [OTHER_KEY, KEY] {
         // Both keys have encrypted data now.
         let gateway = start_replica(&lrs, &redis, single_key);
-        gateway.caller().request("GET", &batch.path).await.problem(500, "store_unreadable");
+        gateway.caller().request("GET", &path).await.problem(500, "store_unreadable");
     }
 }
 

@@ -95,8 +95,8 @@ const STORE_ALLOWANCE: Duration = Duration::from_secs(15);
 const OWN_ALLOWANCE: Duration = Duration::from_secs(5);
 
 /// Returns the time after which a request should have been answered: no request makes more than two calls to LRS. With the default
-/// settings, the wait for a batch (`Prefer: wait`) is shorter. Nothing enforces this time while the gateway runs, and the upload of a large batch can
-/// take longer. Shutdown waits for it, and idempotency keys are reserved for it and [`STORE_ALLOWANCE`].
+/// settings, the wait for a batch (`Prefer: wait`) is shorter. Nothing enforces this time while the gateway runs, and the upload of a
+/// large batch can take longer. Shutdown waits for it, and idempotency keys are reserved for it and [`STORE_ALLOWANCE`].
 fn max_request_duration(lrs: &Lrs) -> Duration {
     lrs.timeout() * 2 + OWN_ALLOWANCE
 }

@@ -23,33 +23,45 @@ pub struct Route {
     pub path: &'static str,
     /// Name of the operation in the document, in generated clients and in metrics.
     pub operation_id: &'static str,
-    /// Description of the operation in the document.
-    pub description: Description,
+    tag: &'static str,
+    docs: &'static dyn OpenApiFactory,
+    describe_handler: fn(&mut Description),
     mount: Box<dyn FnOnce(State) -> Resource>,
 }
 
 /// Creates a `GET` route. `docs` is the part of the description that stands at the handler.
-pub fn get<A: 'static>(path: &'static str, operation_id: &'static str, handler: impl Handler<A>, docs: &impl OpenApiFactory) -> Route {
+pub fn get<A: 'static>(
+    path: &'static str,
+    operation_id: &'static str,
+    handler: impl Handler<A>,
+    docs: &'static impl OpenApiFactory,
+) -> Route {
     Route::new(Method::GET, path, operation_id, handler, docs)
 }
 
 /// Creates a `POST` route. `docs` is the part of the description that stands at the handler.
-pub fn post<A: 'static>(path: &'static str, operation_id: &'static str, handler: impl Handler<A>, docs: &impl OpenApiFactory) -> Route {
+pub fn post<A: 'static>(
+    path: &'static str,
+    operation_id: &'static str,
+    handler: impl Handler<A>,
+    docs: &'static impl OpenApiFactory,
+) -> Route {
     Route::new(Method::POST, path, operation_id, handler, docs)
 }
 
 /// Creates a `DELETE` route. `docs` is the part of the description that stands at the handler.
-pub fn delete<A: 'static>(path: &'static str, operation_id: &'static str, handler: impl Handler<A>, docs: &impl OpenApiFactory) -> Route {
+pub fn delete<A: 'static>(
+    path: &'static str,
+    operation_id: &'static str,
+    handler: impl Handler<A>,
+    docs: &'static impl OpenApiFactory,
+) -> Route {
     Route::new(Method::DELETE, path, operation_id, handler, docs)
 }
 
 /// Puts routes under a tag of the document.
-pub fn tagged<const N: usize>(tag: &str, routes: [Route; N]) -> Vec<Route> {
-    let mut routes = Vec::from(routes);
-    for route in &mut routes {
-        route.description.operation.tags = Some(vec![tag.to_owned()]);
-    }
-    routes
+pub fn tagged<const N: usize>(tag: &'static str, routes: [Route; N]) -> Vec<Route> {
+    routes.into_iter().map(|route| Route { tag, ..route }).collect()
 }
 
 impl Route {
@@ -58,16 +70,9 @@ impl Route {
         path: &'static str,
         operation_id: &'static str,
         handler: H,
-        docs: &impl OpenApiFactory,
+        docs: &'static impl OpenApiFactory,
     ) -> Self {
         debug_assert!(is_described_by(type_name::<H>(), type_name_of_val(docs)), "{operation_id}: the description is of another handler");
-        let mut schemas = Schemas::new();
-        docs.schemas(&mut schemas);
-        let mut item = docs.paths().paths.into_values().next().unwrap_or_default();
-        let mut operation = operation_of(&mut item, &method).take().unwrap_or_default();
-        operation.operation_id = Some(operation_id.to_owned());
-        let mut description = Description::new(operation, schemas);
-        H::describe(&mut description);
         let guard = guard::Method(method.clone());
         let mount = move |state: State| {
             web::resource(path).guard(guard).to(move |head: HttpRequest, payload: Payload| {
@@ -75,7 +80,20 @@ impl Route {
                 handler.clone().handle(state.clone(), request)
             })
         };
-        Self { method, path, operation_id, description, mount: Box::new(mount) }
+        Self { method, path, operation_id, tag: "", docs, describe_handler: H::describe, mount: Box::new(mount) }
+    }
+
+    /// Returns the description of the operation in the document. A server that only mounts the route does not need it.
+    pub fn description(&self) -> Description {
+        let mut schemas = Schemas::new();
+        self.docs.schemas(&mut schemas);
+        let mut item = self.docs.paths().paths.into_values().next().unwrap_or_default();
+        let mut operation = operation_of(&mut item, &self.method).take().unwrap_or_default();
+        operation.operation_id = Some(self.operation_id.to_owned());
+        operation.tags = Some(vec![self.tag.to_owned()]);
+        let mut description = Description::new(operation, schemas);
+        (self.describe_handler)(&mut description);
+        description
     }
 
     /// Creates the server's resource.

@@ -51,6 +51,7 @@ pub use fault_injection::{ActiveFault, RequestCounts};
 pub use jobs::{BatchJobs, Submission};
 pub use learner_record::NewLearner;
 pub use learner_register::LearnerRegister;
+pub use operations::OPERATIONS;
 pub use portal_jobs::PortalJob;
 pub use scenario::{FaultStep, Scenario};
 pub use server::bind;

@@ -113,7 +113,7 @@ impl Connection {
     }
 
     /// Closes the connection of a generation if an error shows that it is broken, or that its server is no longer the master. The next
-    /// command opens a new connection. A cluster client reconnects by itself.
+    /// command opens a new connection. A cluster client reconnects automatically.
     pub async fn report_failure(&self, generation: u64, error: &RedisError) {
         let is_broken = error.is_io_error()
             || error.is_connection_dropped()

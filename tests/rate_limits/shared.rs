@@ -27,6 +27,18 @@ fn organisations() -> Vec<lrs_gateway::organisations::Organisation> {
         .into()
 }
 
+/// Starts two replicas that expect each other. Only the limit of organisations can be reached: its burst.
+fn start_two_replicas(lrs: &SimulatedLrs, redis: &TestRedis, burst: u32) -> [TestGateway; 2] {
+    [(), ()].map(|()| {
+        let rates = Rates { organisation: burst_of(burst), ..unlimited() };
+        let storage = redis.storage(ENCRYPTION_KEY);
+        TestGateway::with(
+            &lrs.url(),
+            Options { rates, expected_replicas: 2, organisations: organisations(), storage, ..Options::default() },
+        )
+    })
+}
+
 /// Returns the remaining calls of the organisation's limit after this answer.
 fn remaining_calls_of_organisation(answer: &Answer) -> u32 {
     let header = answer.header("ratelimit");
@@ -97,15 +109,7 @@ async fn rate_limit_of_three_replicas_is_shared_in_one_round_trip_without_user_n
 async fn rate_limit_without_redis_is_divided_by_replicas_and_with_redis_shared_again() {
     const BURST: u32 = 10;
     let (mut redis, lrs) = (TestRedis::start(), SimulatedLrs::start());
-    let replica = || {
-        let rates = Rates { organisation: burst_of(BURST), ..unlimited() };
-        let storage = redis.storage(ENCRYPTION_KEY);
-        TestGateway::with(
-            &lrs.url(),
-            Options { rates, expected_replicas: 2, organisations: organisations(), storage, ..Options::default() },
-        )
-    };
-    let replicas = [replica(), replica()];
+    let replicas = start_two_replicas(&lrs, &redis, BURST);
     let allowed_calls = async |replica: &TestGateway| {
         let caller = replica.caller();
         let body = by_uln();
@@ -162,15 +166,7 @@ impl Load {
 async fn rate_limit_redis_restarted_under_load_causes_no_other_answers_than_allowed_and_limited() {
     const BURST: u32 = 60;
     let (mut redis, lrs) = (TestRedis::start(), SimulatedLrs::with(&settings_for_both_organisations()));
-    let replica = || {
-        let rates = Rates { organisation: burst_of(BURST), ..unlimited() };
-        let storage = redis.storage(ENCRYPTION_KEY);
-        TestGateway::with(
-            &lrs.url(),
-            Options { rates, expected_replicas: 2, organisations: organisations(), storage, ..Options::default() },
-        )
-    };
-    let replicas = [replica(), replica()];
+    let replicas = start_two_replicas(&lrs, &redis, BURST);
 
     let load = Arc::new(Load::default());
     let calls: Vec<_> = (0..4).map(|number| tokio::spawn(Arc::clone(&load).count_allowed_calls(replicas[number % 2].caller()))).collect();

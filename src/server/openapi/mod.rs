@@ -16,11 +16,12 @@ pub fn document() -> OpenApi {
     let mut document = components::document_without_paths();
     let components = document.components.get_or_insert_default();
     for route in router::api() {
+        let description = route.description();
         let item = document.paths.paths.entry(route.path.to_owned()).or_default();
-        *operation_of(item, &route.method) = Some(route.description.operation);
-        components.schemas.extend(route.description.components.schemas);
-        components.parameters.extend(route.description.components.parameters);
-        components.headers.extend(route.description.components.headers);
+        *operation_of(item, &route.method) = Some(description.operation);
+        components.schemas.extend(description.components.schemas);
+        components.parameters.extend(description.components.parameters);
+        components.headers.extend(description.components.headers);
     }
     document
 }
@@ -109,14 +110,15 @@ mod tests {
     fn parameters_and_headers_are_components_with_one_meaning() {
         let mut components = serde_json::Map::new();
         for route in router::api() {
-            let value = serde_json::to_value(&route.description.operation).expect("JSON");
+            let description = route.description();
+            let value = serde_json::to_value(&description.operation).expect("JSON");
             let parameters = value["parameters"].as_array().into_iter().flatten();
             let responses = value["responses"].as_object().into_iter().flatten().map(|(_, response)| response);
             let headers = responses.filter_map(|response| response["headers"].as_object()).flat_map(serde_json::Map::values);
             for reference in parameters.chain(headers) {
                 assert!(reference["$ref"].is_string(), "{}: {reference}", route.operation_id);
             }
-            let described = serde_json::to_value(&route.description.components).expect("JSON");
+            let described = serde_json::to_value(&description.components).expect("JSON");
             for (name, component) in ["parameters", "headers"].into_iter().filter_map(|kind| described[kind].as_object()).flatten() {
                 let known = components.entry(name).or_insert_with(|| component.clone());
                 assert_eq!(known, component, "{name}");
