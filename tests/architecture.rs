@@ -164,6 +164,19 @@ fn cycle_through_re_exports_of_own_children_is_ignored_and_through_code_is_found
     assert_eq!(cycles(&graph(&sources(&[code, ("a/child.rs", "use super::Parent;")]))), [["a/child.rs", "a/mod.rs"]]);
 }
 
+#[test]
+fn re_export_of_a_whole_module_leads_to_the_file_of_each_item() {
+    let all = ("a/mod.rs", "mod child;\nmod other;\npub use child::*;\npub use other::*;");
+    let child = ("a/child.rs", "use crate::b::B;\npub struct Child(B);");
+    let files = [all, child, ("a/other.rs", "pub struct Other;"), ("b.rs", "use crate::a::Other;\npub struct B;")];
+    assert_eq!(cycles(&graph(&sources(&files))), Vec::<Vec<String>>::new());
+    let b_that_uses_child = ("b.rs", "use crate::a::Child;\npub struct B;");
+    assert_eq!(cycles(&graph(&sources(&[&files[..3], &[b_that_uses_child]].concat()))), [["a/child.rs", "b.rs"]]);
+    let parent = ("a/mod.rs", "mod child;\npub use child::*;\npub struct Parent(Child);");
+    let child = ("a/child.rs", "use super::Parent;\npub struct Child;");
+    assert_eq!(cycles(&graph(&sources(&[parent, child]))), [["a/child.rs", "a/mod.rs"]]);
+}
+
 fn program() -> Sources {
     let root = source_root();
     let relative = |path: &Path| path.strip_prefix(&root).expect("a path below src").to_string_lossy().into_owned();
@@ -230,7 +243,8 @@ fn module_of(file: &str) -> Vec<String> {
 fn graph(sources: &Sources) -> Graph {
     let files: BTreeMap<Vec<String>, &str> =
         sources.keys().filter(|file| *file != "main.rs").map(|file| (module_of(file), file.as_str())).collect();
-    let uses: BTreeMap<&str, Vec<Use>> = sources.iter().map(|(file, text)| (file.as_str(), uses_in(file, text, &files))).collect();
+    let uses_of = |(file, text)| uses_in(file, text, &files).into_iter().flat_map(|used| used.expanded(&files, sources)).collect();
+    let uses: BTreeMap<&str, Vec<Use>> = sources.iter().map(|(file, text)| (file.as_str(), uses_of((file.as_str(), text)))).collect();
     let program = Program { files, uses };
     let mut graph = Graph::new();
     for (file, text) in sources {
@@ -271,13 +285,20 @@ impl<'a> Program<'a> {
 /// A path in a file.
 struct Use {
     path: Vec<String>,
-    /// The name of the item in the file.
+    /// The name of the item in the file; `*` for all items of a module.
     alias: String,
     /// `true` if it is in a `pub use` declaration.
     exported: bool,
 }
 
 impl Use {
+    /// Returns one path for each public item of a module that is re-exported whole; any other path as it is.
+    fn expanded(self, files: &BTreeMap<Vec<String>, &str>, sources: &Sources) -> Vec<Self> {
+        let (true, "*", Some(file)) = (self.exported, self.alias.as_str(), files.get(&self.path)) else { return vec![self] };
+        let item = |name: String| Self { path: [&self.path[..], std::slice::from_ref(&name)].concat(), alias: name, exported: true };
+        public_items(&sources[*file]).map(item).collect()
+    }
+
     /// Returns `true` if the name is used outside `pub use` declarations.
     fn is_used_in(&self, text: &str) -> bool {
         let code = without_comments(text);
@@ -286,6 +307,14 @@ impl Use {
             statements.filter(|statement| !statement.starts_with("pub use") && !statement.starts_with("pub(crate) use")).collect();
         other_statements.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == self.alias)
     }
+}
+
+/// Returns the names of the public items that a file declares outside inner modules and implementations.
+fn public_items(text: &str) -> impl Iterator<Item = String> {
+    const KEYWORDS: [&str; 8] =
+        ["pub struct ", "pub enum ", "pub trait ", "pub type ", "pub const fn ", "pub const ", "pub static ", "pub fn "];
+    let name = |rest: &str| rest.split(|c: char| !c.is_alphanumeric() && c != '_').next().map(str::to_owned);
+    text.lines().filter_map(move |line| KEYWORDS.iter().find_map(|keyword| line.strip_prefix(keyword)).and_then(name))
 }
 
 /// Returns all paths into the crate in a file, in `use` declarations and elsewhere.
@@ -398,7 +427,8 @@ fn leaves(tree: &str) -> Vec<(Vec<String>, Option<String>)> {
     let tree = tree.trim();
     let Some((prefix, inner)) = tree.split_once('{') else {
         let (path, alias) = tree.split_once(" as ").map_or((tree, None), |(path, alias)| (path, Some(alias.trim().to_owned())));
-        let path = path.split("::").map(|part| part.trim().to_owned()).filter(|part| !part.is_empty() && part != "*").collect();
+        let mut path: Vec<String> = path.split("::").map(|part| part.trim().to_owned()).filter(|part| !part.is_empty()).collect();
+        let alias = path.pop_if(|last| last == "*").or(alias);
         return vec![(path, alias)];
     };
     let inner = inner.trim_end().trim_end_matches('}');

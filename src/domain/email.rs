@@ -71,17 +71,7 @@ mod tests {
     #[test]
     fn email_address_that_lrs_rejects_is_rejected() {
         for mail in [
-            "a",
-            "a@b",
-            "a@b.uk",
-            "a&b@bc.uk",
-            ".a@bc.uk",
-            "a..b@bc.uk",
-            "a@bc.travelling",
-            "a@-bc.uk",
-            "a@bc.u",
-            "a b@bc.uk",
-            "ä@bc.uk",
+            "a", "a@b", "a@b.uk", "a&b@bc.uk", ".a@bc.uk", "a..b@bc.uk", "a@bc.travelling", "a@-bc.uk", "a@bc.u", "a b@bc.uk", "ä@bc.uk",
             "a@bc.uk ",
         ] {
             assert!(EmailAddress::parse(mail).is_err(), "{mail:?}");

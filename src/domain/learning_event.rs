@@ -29,7 +29,7 @@ pub struct GetLearningEvents {
 /// An achievement or a participation of the learner. A field is absent if LRS leaves it out, sends it as nil or sends it empty:
 /// the form depends on the source of the event, and all three mean that no value is known.
 // LRS never leaves out the elements marked `nil`: without a value they are nil.
-#[derive(Debug, Clone, PartialEq, Answer, XmlRecord)]
+#[derive(Debug, Clone, Default, PartialEq, Answer, XmlRecord)]
 #[xml(prefix = "a")]
 pub struct LearningEvent {
     /// Date of the award.

@@ -67,17 +67,7 @@ mod tests {
     #[test]
     fn postcode_that_lrs_rejects_is_rejected() {
         for code in [
-            "",
-            " CV4 9EE",
-            "CV4  9EE",
-            "D02 X285",
-            "12345",
-            "CV4 9EC",
-            "CV4 9EV",
-            "BFPO 12345",
-            "EC1A 1BB  ",
-            "CV4 9E",
-            "CV4-9EE",
+            "", " CV4 9EE", "CV4  9EE", "D02 X285", "12345", "CV4 9EC", "CV4 9EV", "BFPO 12345", "EC1A 1BB  ", "CV4 9E", "CV4-9EE",
             "٣V4 9EE",
         ] {
             assert!(Postcode::parse(code).is_err(), "{code:?}");

@@ -22,15 +22,7 @@ pub struct FindByUln {
 /// The details of the learner to find. The more are given, the better LRS can distinguish learners.
 #[derive(Debug, Clone, Request, XmlRecord)]
 #[xml(order(
-    find_type,
-    family_name,
-    given_name,
-    date_of_birth,
-    gender,
-    last_known_post_code,
-    previous_family_name,
-    school_at_age16,
-    place_of_birth,
+    find_type, family_name, given_name, date_of_birth, gender, last_known_post_code, previous_family_name, school_at_age16, place_of_birth,
     email_address
 ))]
 pub struct FindByDemographics {

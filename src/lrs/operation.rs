@@ -13,8 +13,8 @@ pub trait Operation: Sync {
     const NAME: &'static str;
     /// The service that offers the operation.
     const SERVICE: Service;
-    /// The `SOAPAction` header, without its quotes (LRS-CONTRACT 1.2).
-    const SOAP_ACTION: &'static str;
+    /// The `SOAPAction` header, without its quotes; most operations have an empty one (LRS-CONTRACT 1.2).
+    const SOAP_ACTION: &'static str = "";
     /// The request's element, with the prefix that [`Operation::NAMESPACES`] declares.
     const REQUEST_ELEMENT: &'static str;
     /// Namespace declarations for the request's element.
@@ -25,8 +25,13 @@ pub trait Operation: Sync {
     /// The typed response.
     type Response: LrsResponse;
 
-    /// Returns the effect of this request on LRS's records.
-    fn effect(&self) -> Effect;
+    /// The effect on LRS's records.
+    const EFFECT: Effect;
+
+    /// Returns the effect of this request, if it depends on the request.
+    fn effect(&self) -> Effect {
+        Self::EFFECT
+    }
 
     /// The request's elements and the JSON names of the fields that they are written from; of the whole request if there is no name.
     const FIELDS: FieldMapping;

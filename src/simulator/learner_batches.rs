@@ -146,29 +146,12 @@ pub fn batch_learners(request: &Element) -> impl Iterator<Item = &Element> {
 
 /// Returns the output of a registration batch with a response code and nothing else.
 pub fn empty_registration_output(response_code: &str) -> RegistrationBatchOutput {
-    RegistrationBatchOutput {
-        response_code: Some(LrsCode::new(response_code)),
-        job_status: None,
-        new_learners_count: None,
-        exists_updated_learners_count: None,
-        possible_match_learners_count: None,
-        learners_not_found_count: None,
-        rejected_learners_count: None,
-        job_started_date_time: None,
-        job_finished_date_time: None,
-        learner: Vec::new(),
-    }
+    RegistrationBatchOutput { response_code: Some(LrsCode::new(response_code)), ..RegistrationBatchOutput::default() }
 }
 
 /// Returns the output of a verification batch with a response code and nothing else.
 pub fn empty_verification_output(response_code: &str) -> VerificationBatchOutput {
-    VerificationBatchOutput {
-        response_code: Some(LrsCode::new(response_code)),
-        job_status: None,
-        job_started_date_time: None,
-        job_finished_date_time: None,
-        verified_learner: Vec::new(),
-    }
+    VerificationBatchOutput { response_code: Some(LrsCode::new(response_code)), ..VerificationBatchOutput::default() }
 }
 
 #[cfg(test)]

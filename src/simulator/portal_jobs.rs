@@ -36,10 +36,10 @@ impl PortalJob {
     /// Returns the jobs of the demonstration.
     ///
     /// # Panics
-    /// Never: the jobs are valid constants.
+    /// Never: `portal_jobs.toml` is a constant with valid jobs.
     pub fn demonstration() -> Vec<Self> {
-        let table = DEMONSTRATION_JOBS.parse().expect("the constant is TOML");
-        from_toml::<PortalJobs>(table).expect("the constant has valid jobs").portal_jobs
+        let table = include_str!("portal_jobs.toml").parse().expect("TOML");
+        from_toml::<PortalJobs>(table).expect("valid jobs").portal_jobs
     }
 
     /// Processes the job and adds it to the simulator's jobs.
@@ -85,85 +85,3 @@ impl PortalJob {
         read_body(&message.ok()?, Element::read).ok()
     }
 }
-
-/// One job of each kind, with learners from [`super::sample_learners`].
-const DEMONSTRATION_JOBS: &str = r#"
-[[portal_jobs]]
-job_id = 800001
-organisation = "10088881"
-kind = "registration-batches"
-
-[[portal_jobs.learners]]
-mis_identifier = "PORTAL-1"
-given_name = "Ana"
-family_name = "O'Neill"
-date_of_birth = "2003-04-05"
-gender = "FEMALE"
-last_known_post_code = "ZZ99 9ZZ"
-verification_type = "PASSPORT"
-ability_to_share = "SEEN_SHARE"
-
-[[portal_jobs.learners]]
-mis_identifier = "PORTAL-2"
-given_name = "Sam"
-family_name = "Taylor"
-date_of_birth = "2004-06-01"
-gender = "NOT_KNOWN"
-last_known_post_code = "ZZ5 5FF"
-verification_type = "PASSPORT"
-ability_to_share = "SEEN_SHARE"
-
-[[portal_jobs.learners]]
-mis_identifier = "PORTAL-3"
-given_name = "Megan"
-family_name = "Ó Briain"
-
-[[portal_jobs]]
-job_id = 800002
-organisation = "10088881"
-kind = "verification"
-
-[[portal_jobs.learners]]
-mis_identifier = "PORTAL-1"
-uln = "3000000126"
-given_name = "Ana"
-family_name = "O'Neill"
-date_of_birth = "2003-04-05"
-gender = "FEMALE"
-
-[[portal_jobs.learners]]
-mis_identifier = "PORTAL-2"
-uln = "3000000126"
-given_name = "Anna"
-family_name = "O'Neill"
-
-[[portal_jobs]]
-job_id = 60001
-organisation = "10088882"
-kind = "achievement-batches"
-
-[[portal_jobs.achievements]]
-action = "CREATE"
-action_date = "2025-07-01"
-achievement_award_date = "2025-06-30"
-uln = "7000000022"
-given_name = "Li"
-family_name = "Ng"
-date_of_birth = "2005-11-30"
-provider_ukprn = "10088881"
-unit_or_qualification_reference_number = "600/0001/8"
-grade = "Merit"
-mis_identifier = "PORTAL-1"
-
-[[portal_jobs.achievements]]
-action = "WITHDRAW"
-action_date = "2025-07-01"
-action_reason = "Entered twice"
-achievement_award_date = "2025-06-30"
-uln = "7000000022"
-given_name = "Li"
-family_name = "Ng"
-provider_ukprn = "10088881"
-unit_or_qualification_reference_number = "600/0002/X"
-mis_identifier = "PORTAL-2"
-"#;

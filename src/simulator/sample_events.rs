@@ -5,28 +5,13 @@ use crate::domain::{Extensible, LearningEvent, Personal};
 /// Returns an event with the values that all invented events share.
 pub fn base_event(id: i32, source: &str) -> LearningEvent {
     LearningEvent {
-        achievement_award_date: None,
-        achievement_provider_name: None,
-        achievement_provider_ukprn: None,
-        awarding_organisation_name: None,
-        awarding_organisation_ukprn: None,
-        collection_type: None,
         credits: Some(Personal::new(0)),
         date_loaded: Some(Extensible::from_lrs("2024-07-02 03:15:00")),
-        grade: None,
         id: Some(id),
-        language_for_assessment: None,
-        level: None,
-        participation_end_date: None,
-        participation_start_date: None,
-        qualification_type: None,
-        restriction: None,
-        return_number: None,
         source: Some(Personal::new(source.to_owned())),
         status: Some(Personal::new("F".to_owned())),
-        subject: None,
-        subject_code: None,
         under_data_challenge: Some(Personal::new("N".to_owned())),
+        ..LearningEvent::default()
     }
 }
 

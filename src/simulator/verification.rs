@@ -69,12 +69,7 @@ fn unknown_uln(request: &Element) -> VerifiedLearner {
         searched_date_of_birth: text("DateOfBirth").map(|date| Extensible::<Date>::from_lrs(&date)),
         searched_gender: text("Gender").map(|gender| Extensible::<Gender>::from_lrs(&gender)),
         response_code: Some(LrsCode::new("WSVRC006")),
-        uln: None,
-        family_name: None,
-        given_name: None,
-        date_of_birth: None,
-        gender: None,
-        failure_flag: Vec::new(),
+        ..VerifiedLearner::default()
     }
 }
 

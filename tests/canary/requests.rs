@@ -90,14 +90,7 @@ pub fn learner_requests(uln: &str) -> Vec<LearnerRequest> {
 /// The fields of the learner that a search by demographics accepts.
 fn demographics() -> Value {
     let fields = [
-        "givenName",
-        "familyName",
-        "dateOfBirth",
-        "gender",
-        "lastKnownPostCode",
-        "previousFamilyName",
-        "schoolAtAge16",
-        "placeOfBirth",
+        "givenName", "familyName", "dateOfBirth", "gender", "lastKnownPostCode", "previousFamilyName", "schoolAtAge16", "placeOfBirth",
         "emailAddress",
     ];
     let learner = learner();

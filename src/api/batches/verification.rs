@@ -146,16 +146,8 @@ impl BatchResource for Verifications {
     fn csv_columns() -> Vec<String> {
         let own = ["position", "misIdentifier", "outcome", "lrsCode", "uln"].map(str::to_owned);
         let verification = [
-            "failures",
-            "searchedUln",
-            "searchedFamilyName",
-            "searchedGivenName",
-            "searchedDateOfBirth",
-            "searchedGender",
-            "familyName",
-            "givenName",
-            "dateOfBirth",
-            "gender",
+            "failures", "searchedUln", "searchedFamilyName", "searchedGivenName", "searchedDateOfBirth", "searchedGender", "familyName",
+            "givenName", "dateOfBirth", "gender",
         ];
         own.into_iter().chain(verification.map(|field| format!("verification.{field}"))).collect()
     }

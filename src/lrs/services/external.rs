@@ -90,12 +90,9 @@ impl Operation for SubmitAchievementJob<'_> {
         ("achievements/Achievement/Uln", "uln"),
         ("achievements/Achievement/UnitOrQualificationReferenceNumber", "unitOrQualificationReferenceNumber"),
     ];
-    type Response = SubmitAchievementBatchResponse;
-
     /// It is not documented what LRS does with achievements that are submitted twice.
-    fn effect(&self) -> Effect {
-        Effect::Write
-    }
+    const EFFECT: Effect = Effect::Write;
+    type Response = SubmitAchievementBatchResponse;
 
     fn write(&self, context: &MessageContext<'_>, writer: &mut XmlWriter) {
         invoking_user(context, writer);
@@ -190,11 +187,8 @@ impl Operation for GetAchievementJob {
     const NAMESPACES: &'static str = NAMESPACES;
     const RESPONSE_ELEMENT: &'static str = "GetAchievementBatchJobResponse";
     const FIELDS: FieldMapping = &[("jobId", "jobId")];
+    const EFFECT: Effect = Effect::Read;
     type Response = AchievementBatchResponse;
-
-    fn effect(&self) -> Effect {
-        Effect::Read
-    }
 
     fn write(&self, context: &MessageContext<'_>, writer: &mut XmlWriter) {
         invoking_user(context, writer);

@@ -20,11 +20,8 @@ impl Operation for GetLearningEvents {
         "xmlns:tem=\"http://tempuri.org/\" xmlns:r10=\"http://schemas.datacontract.org/2004/07/Amor.Qcf.Service.Interface\"";
     const RESPONSE_ELEMENT: &'static str = "GetLearnerLearningEventsResponse";
     const FIELDS: FieldMapping = <Self as XmlRecord>::FIELDS;
+    const EFFECT: Effect = Effect::Read;
     type Response = LearningEventsResponse;
-
-    fn effect(&self) -> Effect {
-        Effect::Read
-    }
 
     fn write(&self, context: &MessageContext<'_>, writer: &mut XmlWriter) {
         let MessageContext { caller, vendor } = context;

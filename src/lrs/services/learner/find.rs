@@ -17,16 +17,12 @@ const LINKED_LEARNER: &str = "WSRC0022";
 impl Operation for FindByUln {
     const NAME: &'static str = "learnerByULN";
     const SERVICE: Service = Service::Learner;
-    const SOAP_ACTION: &'static str = "";
     const REQUEST_ELEMENT: &'static str = "fin:FindLearnerByULN";
     const NAMESPACES: &'static str = NAMESPACES;
     const RESPONSE_ELEMENT: &'static str = "FindLearnerResponse";
     const FIELDS: FieldMapping = <Self as XmlRecord>::FIELDS;
+    const EFFECT: Effect = Effect::Read;
     type Response = FindLearnerResponse;
-
-    fn effect(&self) -> Effect {
-        Effect::Read
-    }
 
     fn write(&self, context: &MessageContext<'_>, writer: &mut XmlWriter) {
         write_search(self, context, writer);
@@ -49,16 +45,12 @@ impl Operation for FindByUln {
 impl Operation for FindByDemographics {
     const NAME: &'static str = "learnerByDemographics";
     const SERVICE: Service = Service::Learner;
-    const SOAP_ACTION: &'static str = "";
     const REQUEST_ELEMENT: &'static str = "fin:FindLearnerByDemographics";
     const NAMESPACES: &'static str = NAMESPACES;
     const RESPONSE_ELEMENT: &'static str = "FindLearnerResponse";
     const FIELDS: FieldMapping = <Self as XmlRecord>::FIELDS;
+    const EFFECT: Effect = Effect::Read;
     type Response = FindLearnerResponse;
-
-    fn effect(&self) -> Effect {
-        Effect::Read
-    }
 
     fn write(&self, context: &MessageContext<'_>, writer: &mut XmlWriter) {
         write_search(self, context, writer);

@@ -9,14 +9,12 @@ mod verify;
 
 use std::borrow::Cow;
 
-pub use find::FindLearnerResponse;
-pub use register::{RegisterLearnerResponse, UpdateLearnerResponse};
-pub use registration_batch::{
-    GetRegistrationJob, MAX_LEARNERS_PER_JOB, RegistrationBatchOutput, SubmitBatchResponse, SubmitRegistrationJob,
-};
-pub use retrieve::{RetrieveUlnsResponse, RetrievedUln, RetrievedUlns};
-pub use verification_batch::{GetVerificationJob, SubmitVerificationJob, VerificationBatchOutput};
-pub use verify::{FailureFlag, VerifiedLearner, VerifyLearnerResponse};
+pub use find::*;
+pub use register::*;
+pub use registration_batch::*;
+pub use retrieve::*;
+pub use verification_batch::*;
+pub use verify::*;
 
 use crate::lrs::operation::MessageContext;
 use crate::lrs::response_codes::LrsCode;

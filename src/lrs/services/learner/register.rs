@@ -14,16 +14,12 @@ const REGISTERED: &str = "WSRC0005";
 impl Operation for RegisterLearner {
     const NAME: &'static str = "registerSingleLearner";
     const SERVICE: Service = Service::Learner;
-    const SOAP_ACTION: &'static str = "";
     const REQUEST_ELEMENT: &'static str = "reg:RegisterLearner";
     const NAMESPACES: &'static str = NAMESPACES;
     const RESPONSE_ELEMENT: &'static str = "RegisterLearnerResponse";
     const FIELDS: FieldMapping = &[("Learner", "learner")];
+    const EFFECT: Effect = Effect::Write;
     type Response = RegisterLearnerResponse;
-
-    fn effect(&self) -> Effect {
-        Effect::Write
-    }
 
     fn write(&self, context: &MessageContext<'_>, writer: &mut XmlWriter) {
         credentials(context, writer);
@@ -44,16 +40,12 @@ impl Operation for RegisterLearner {
 impl Operation for UpdateLearner {
     const NAME: &'static str = "updateSingleLearner";
     const SERVICE: Service = Service::Learner;
-    const SOAP_ACTION: &'static str = "";
     const REQUEST_ELEMENT: &'static str = "reg:UpdateLearner";
     const NAMESPACES: &'static str = NAMESPACES;
     const RESPONSE_ELEMENT: &'static str = "UpdateLearnerResponse";
     const FIELDS: FieldMapping = &[("Learner", "learner"), ("Learner/ULN", "uln"), ("Learner/VersionNumber", "versionNumber")];
+    const EFFECT: Effect = Effect::Write;
     type Response = UpdateLearnerResponse;
-
-    fn effect(&self) -> Effect {
-        Effect::Write
-    }
 
     fn write(&self, context: &MessageContext<'_>, writer: &mut XmlWriter) {
         credentials(context, writer);

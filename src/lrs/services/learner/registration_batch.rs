@@ -23,17 +23,17 @@ pub struct SubmitRegistrationJob<'a> {
 impl Operation for SubmitRegistrationJob<'_> {
     const NAME: &'static str = "submitBatchRegistration";
     const SERVICE: Service = Service::Learner;
-    const SOAP_ACTION: &'static str = "";
     const REQUEST_ELEMENT: &'static str = "bat:SubmitBatch";
     const NAMESPACES: &'static str = NAMESPACES;
     const RESPONSE_ELEMENT: &'static str = "SubmitBatchResponse";
     const FIELDS: FieldMapping = &[("JobType", "jobType"), ("Learner", "learners")];
+    const EFFECT: Effect = Effect::Write;
     type Response = SubmitBatchResponse;
 
     fn effect(&self) -> Effect {
         match self.job_type {
             JobType::Check => Effect::Read,
-            JobType::Full => Effect::Write,
+            JobType::Full => Self::EFFECT,
         }
     }
 
@@ -57,16 +57,12 @@ pub struct GetRegistrationJob {
 impl Operation for GetRegistrationJob {
     const NAME: &'static str = "getBatchRegistrationOutput";
     const SERVICE: Service = Service::Learner;
-    const SOAP_ACTION: &'static str = "";
     const REQUEST_ELEMENT: &'static str = "bat:GetSubmitBatchOutput";
     const NAMESPACES: &'static str = NAMESPACES;
     const RESPONSE_ELEMENT: &'static str = "GetSubmitBatchOutputResponse";
     const FIELDS: FieldMapping = &[("JobID", "jobId")];
+    const EFFECT: Effect = Effect::Read;
     type Response = RegistrationBatchOutput;
-
-    fn effect(&self) -> Effect {
-        Effect::Read
-    }
 
     fn write(&self, context: &MessageContext<'_>, writer: &mut XmlWriter) {
         credentials(context, writer);
@@ -101,7 +97,7 @@ impl LrsResponse for SubmitBatchResponse {
 }
 
 /// `GetSubmitBatchOutputResponse` (LRS-CONTRACT 2.11).
-#[derive(Debug, Clone, XmlRecord)]
+#[derive(Debug, Clone, Default, XmlRecord)]
 pub struct RegistrationBatchOutput {
     /// The code of the job's status.
     pub response_code: Option<LrsCode>,

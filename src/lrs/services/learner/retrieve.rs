@@ -10,16 +10,12 @@ use crate::xml::{FieldMapping, Wrapped, XmlRecord, XmlWriter};
 impl Operation for RetrieveUlns {
     const NAME: &'static str = "retrieveULNs";
     const SERVICE: Service = Service::Learner;
-    const SOAP_ACTION: &'static str = "";
     const REQUEST_ELEMENT: &'static str = "rep:RetrieveULNs";
     const NAMESPACES: &'static str = "xmlns:rep=\"http://api.lrs.miap.gov.uk/reportmsg\"";
     const RESPONSE_ELEMENT: &'static str = "RetrieveULNsResponse";
     const FIELDS: FieldMapping = &[("ULNsToRetrieve/ULN", "ulns")];
+    const EFFECT: Effect = Effect::Read;
     type Response = RetrieveUlnsResponse;
-
-    fn effect(&self) -> Effect {
-        Effect::Read
-    }
 
     fn write(&self, context: &MessageContext<'_>, writer: &mut XmlWriter) {
         credentials(context, writer);

@@ -22,17 +22,13 @@ pub struct SubmitVerificationJob<'a> {
 impl Operation for SubmitVerificationJob<'_> {
     const NAME: &'static str = "submitVerifyBatch";
     const SERVICE: Service = Service::Learner;
-    const SOAP_ACTION: &'static str = "";
     const REQUEST_ELEMENT: &'static str = "vld:SubmitVerifyBatch";
     const NAMESPACES: &'static str = NAMESPACES;
     const RESPONSE_ELEMENT: &'static str = "SubmitVerifyBatchResponse";
     const FIELDS: FieldMapping = &[("OrgEmail", "notifyEmail"), ("Learner", "learners")];
-    type Response = SubmitBatchResponse;
-
     /// A repeated job changes no records: at worst LRS verifies twice.
-    fn effect(&self) -> Effect {
-        Effect::Read
-    }
+    const EFFECT: Effect = Effect::Read;
+    type Response = SubmitBatchResponse;
 
     fn write(&self, context: &MessageContext<'_>, writer: &mut XmlWriter) {
         credentials(context, writer);
@@ -54,16 +50,12 @@ pub struct GetVerificationJob {
 impl Operation for GetVerificationJob {
     const NAME: &'static str = "getVerifyBatchOutput";
     const SERVICE: Service = Service::Learner;
-    const SOAP_ACTION: &'static str = "";
     const REQUEST_ELEMENT: &'static str = "vld:GetVerifyBatchOutput";
     const NAMESPACES: &'static str = NAMESPACES;
     const RESPONSE_ELEMENT: &'static str = "GetVerifyBatchOutputResponse";
     const FIELDS: FieldMapping = &[("JobID", "jobId")];
+    const EFFECT: Effect = Effect::Read;
     type Response = VerificationBatchOutput;
-
-    fn effect(&self) -> Effect {
-        Effect::Read
-    }
 
     fn write(&self, context: &MessageContext<'_>, writer: &mut XmlWriter) {
         credentials(context, writer);
@@ -72,7 +64,7 @@ impl Operation for GetVerificationJob {
 }
 
 /// `GetVerifyBatchOutputResponse` (LRS-CONTRACT 2.13).
-#[derive(Debug, Clone, XmlRecord)]
+#[derive(Debug, Clone, Default, XmlRecord)]
 pub struct VerificationBatchOutput {
     /// The code of the job's status. The codes are not public (LRS-CONTRACT 3.5).
     pub response_code: Option<LrsCode>,

@@ -24,11 +24,8 @@ impl Operation for VerifyLearner {
     const NAMESPACES: &'static str = "xmlns:rep=\"http://api.lrs.miap.gov.uk/reportmsg\"";
     const RESPONSE_ELEMENT: &'static str = "VerifyLearnerResponse";
     const FIELDS: FieldMapping = &[("LearnerToVerify", "")];
+    const EFFECT: Effect = Effect::Read;
     type Response = VerifyLearnerResponse;
-
-    fn effect(&self) -> Effect {
-        Effect::Read
-    }
 
     fn write(&self, context: &MessageContext<'_>, writer: &mut XmlWriter) {
         credentials(context, writer);
@@ -67,7 +64,7 @@ impl LrsResponse for VerifyLearnerResponse {
 
 /// `lrnr:MIAPVerifiedLearner` and, in batches, `lrnr:MIAPVerifiedBatchLearner` (LRS-CONTRACT 2.3): the requested values, the outcome and
 /// the values in LRS's record.
-#[derive(Debug, Clone, XmlRecord)]
+#[derive(Debug, Clone, Default, XmlRecord)]
 pub struct VerifiedLearner {
     /// The caller's own identifier of the record; in batches only.
     pub mis_identifier: Option<Personal<String>>,
