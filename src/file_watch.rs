@@ -30,6 +30,14 @@ pub fn owner_only_options() -> OpenOptions {
     options
 }
 
+/// Returns `true` if the file's permissions let every user of the machine read it. `false` where files have no such permissions.
+pub fn is_readable_by_others(path: &Path) -> bool {
+    #[cfg(unix)]
+    return std::fs::metadata(path).is_ok_and(|metadata| std::os::unix::fs::MetadataExt::mode(&metadata) & 0o004 != 0);
+    #[cfg(not(unix))]
+    false
+}
+
 /// Digest of the content of several files. It changes if a file's content changes, or if a file becomes readable or unreadable.
 pub struct ContentDigest(Context);
 

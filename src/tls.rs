@@ -38,6 +38,31 @@ impl Validity {
     }
 }
 
+/// What a certificate says of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CertificateDetails {
+    /// Name of the holder.
+    pub subject: String,
+    /// Name of the authority that issued it.
+    pub issuer: String,
+    /// What it may be used for. Empty if it states no purpose: it may then be used for any.
+    pub purposes: Vec<&'static str>,
+    /// Validity period.
+    pub validity: Validity,
+}
+
+impl CertificateDetails {
+    /// Returns `true` if a client may present the certificate.
+    pub fn is_for_clients(&self) -> bool {
+        self.purposes.is_empty() || self.purposes.iter().any(|purpose| [ANY_PURPOSE, CLIENT_AUTH].contains(purpose))
+    }
+}
+
+/// The purpose of certificates that clients present.
+const CLIENT_AUTH: &str = "clientAuth";
+/// The purpose that stands for all others.
+const ANY_PURPOSE: &str = "any";
+
 /// Returns the cryptography provider of all connections.
 pub fn crypto_provider() -> Arc<CryptoProvider> {
     Arc::new(rustls::crypto::aws_lc_rs::default_provider())
@@ -101,10 +126,29 @@ pub fn parse_x509<'c>(certificate: &'c CertificateDer<'_>) -> Result<X509Certifi
 /// # Errors
 /// Returns a text if it is not an X.509 certificate.
 pub fn certificate_validity(certificate: &CertificateDer<'_>) -> Result<Validity, String> {
+    certificate_details(certificate).map(|details| details.validity)
+}
+
+/// Returns what a certificate says of itself.
+///
+/// # Errors
+/// Returns a text if it is not an X.509 certificate.
+pub fn certificate_details(certificate: &CertificateDer<'_>) -> Result<CertificateDetails, String> {
     let timestamp = |epoch_seconds| Timestamp::from_second(epoch_seconds).unwrap_or(Timestamp::UNIX_EPOCH);
     let certificate = parse_x509(certificate)?;
     let validity = certificate.validity();
-    Ok(Validity { not_before: timestamp(validity.not_before.timestamp()), not_after: timestamp(validity.not_after.timestamp()) })
+    let usage = certificate.extended_key_usage().ok().flatten().map(|extension| extension.value);
+    let purposes = usage.map_or_else(Vec::new, |usage| {
+        let known = [(usage.any, ANY_PURPOSE), (usage.client_auth, CLIENT_AUTH), (usage.server_auth, "serverAuth")];
+        let is_other = usage.code_signing || usage.email_protection || usage.time_stamping || usage.ocsp_signing || !usage.other.is_empty();
+        known.into_iter().chain([(is_other, "others")]).filter(|(has_purpose, _)| *has_purpose).map(|(_, purpose)| purpose).collect()
+    });
+    Ok(CertificateDetails {
+        subject: certificate.subject().to_string(),
+        issuer: certificate.issuer().to_string(),
+        purposes,
+        validity: Validity { not_before: timestamp(validity.not_before.timestamp()), not_after: timestamp(validity.not_after.timestamp()) },
+    })
 }
 
 /// Reads the trusted root certificates of a PEM file.

@@ -164,7 +164,7 @@ fn pkcs12_file_with_current_or_legacy_encryption_is_accepted() {
         ("no-password.pfx", "", 1),
     ] {
         let certificate = ClientCertificate::from_pkcs12(&fixture(name), password).unwrap_or_else(|error| panic!("{name}: {error}"));
-        assert!(certificate.validity.is_current(), "{name}");
+        assert!(certificate.details.validity.is_current(), "{name}");
         assert_eq!(certificate.chain_length(), chain_length, "{name}: the chain has the issuer, if the file has it, and not the root");
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::batches::BatchError;
 use crate::cli::command::{CommandResult, block_on};
 use crate::cli::connection_check::check_connection;
+use crate::cli::product_check::check_products;
 use crate::cli::serve::UNKNOWN_ENCRYPTION_KEY;
 use crate::config::GatewayParts;
 use crate::domain::Ukprn;
@@ -13,15 +14,16 @@ use crate::organisations::{LoadReport, Organisation, OrganisationRegistry};
 use crate::schema::Scalar as _;
 use crate::storage::encryption::CipherError;
 
-/// Name that stands for every organisation in `--connect`.
+/// Name that stands for every organisation in `--connect` and `--verify`.
 const ALL_ORGANISATIONS: &str = "all";
 
-/// Checks a configuration, its issuers' keys and its store. Then connects to LRS as each organisation in `connect`.
-pub fn run(path: &Path, connect: &[String]) -> CommandResult {
+/// Checks a configuration, its issuers' keys and its store. Then connects to LRS as each organisation in `connect`, and calls LRS for each
+/// product of the organisations in `verify`.
+pub fn run(path: &Path, connect: &[String], verify: &[String]) -> CommandResult {
     let parts = GatewayParts::load(path)?;
-    let LoadReport { errors: organisation_errors, warnings, remarks: organisation_remarks } = &parts.organisation_report;
+    let LoadReport { errors: organisation_errors, warnings, remarks: organisation_remarks, .. } = &parts.organisation_report;
     let mut errors: Vec<String> = parts.tls_error.iter().chain(organisation_errors).chain(warnings).cloned().collect();
-    let mut remarks: Vec<String> = parts.tls_remark.iter().chain(organisation_remarks).cloned().collect();
+    let mut remarks: Vec<String> = parts.remarks.iter().chain(organisation_remarks).cloned().collect();
     check_issuers(&parts, &mut errors, &mut remarks);
     check_store(&parts, &mut errors, &mut remarks);
     if errors.is_empty() {
@@ -31,9 +33,22 @@ pub fn run(path: &Path, connect: &[String]) -> CommandResult {
         println!("{remark}");
     }
     // Other errors do not stop the connection check: it can still work for some organisations.
-    for name in connect {
-        check_connections(name, &parts, &mut errors);
+    for organisation in find_organisations("--connect", connect, &parts.registry, &mut errors) {
+        match block_on(check_connection(&parts.lrs, &organisation)) {
+            Ok(report) => println!("{report}"),
+            Err(error) => errors.push(error),
+        }
     }
+    let verified = find_organisations("--verify", verify, &parts.registry, &mut errors);
+    let audit = parts.audit.start_if_file();
+    let lrs = parts.lrs.with_audit(audit.clone());
+    for result in verified.into_iter().flat_map(|organisation| block_on(check_products(&lrs, organisation))) {
+        match result {
+            Ok(report) => println!("{report}"),
+            Err(error) => errors.push(error),
+        }
+    }
+    audit.shut_down();
     if errors.is_empty() { Ok(()) } else { Err(errors) }
 }
 
@@ -57,25 +72,21 @@ fn check_store(parts: &GatewayParts, errors: &mut Vec<String>, remarks: &mut Vec
     }
 }
 
-fn check_connections(name: &str, parts: &GatewayParts, errors: &mut Vec<String>) {
-    let organisations = find_organisations(name, &parts.registry);
-    if organisations.is_empty() {
-        errors.push(format!("--connect {name}: no usable organisation found"));
-    }
-    for organisation in organisations {
-        match block_on(check_connection(&parts.lrs, &organisation)) {
-            Ok(report) => println!("{report}"),
-            Err(error) => errors.push(error),
+/// Returns the organisations with these UKPRNs; for `all`, every organisation in the order of the UKPRNs.
+fn find_organisations(option: &str, names: &[String], registry: &OrganisationRegistry, errors: &mut Vec<String>) -> Vec<Arc<Organisation>> {
+    let mut found = Vec::new();
+    for name in names {
+        let before = found.len();
+        if name == ALL_ORGANISATIONS {
+            let mut all: Vec<_> = registry.snapshot().values().cloned().collect();
+            all.sort_by(|one, other| one.ukprn().cmp(other.ukprn()));
+            found.extend(all);
+        } else {
+            found.extend(Ukprn::parse(name).ok().and_then(|ukprn| registry.find(&ukprn)));
+        }
+        if found.len() == before {
+            errors.push(format!("{option} {name}: no usable organisation found"));
         }
     }
-}
-
-/// Returns the organisation with this UKPRN, or all of them in the order of their UKPRNs.
-fn find_organisations(name: &str, registry: &OrganisationRegistry) -> Vec<Arc<Organisation>> {
-    if name != ALL_ORGANISATIONS {
-        return Ukprn::parse(name).ok().and_then(|ukprn| registry.find(&ukprn)).into_iter().collect();
-    }
-    let mut organisations: Vec<_> = registry.snapshot().values().cloned().collect();
-    organisations.sort_by(|one, other| one.ukprn().cmp(other.ukprn()));
-    organisations
+    found
 }

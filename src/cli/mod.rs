@@ -7,6 +7,7 @@ mod command;
 mod connection_check;
 mod demo;
 mod openapi;
+mod product_check;
 mod serve;
 mod simulate;
 mod token;
@@ -60,7 +61,7 @@ enum Command {
         #[arg(long)]
         check: bool,
     },
-    /// Check a configuration: report every error, the expiry of certificates, and whether issuers' keys and Redis are available
+    /// Check a configuration: report every error, the details of certificates, secrets that others can read, and whether issuers' keys and Redis are available
     CheckConfig {
         /// Configuration file (TOML)
         #[arg(long, env = "LRS_GATEWAY_CONFIG")]
@@ -68,6 +69,10 @@ enum Command {
         /// Also connect to LRS as this organisation, with its certificate; repeatable; `all` for every organisation
         #[arg(long, value_name = "UKPRN")]
         connect: Vec<String>,
+        /// Also make one harmless call to LRS for each product of this organisation, with its password; repeatable; `all` for every
+        /// organisation
+        #[arg(long, value_name = "UKPRN")]
+        verify: Vec<String>,
     },
     /// Print the pseudonyms of ULNs in the audit trail; reads ULNs from standard input, one per line
     AuditHash {
@@ -106,7 +111,7 @@ pub fn run() -> ExitCode {
             openapi::print(v3_0);
             Ok(())
         }
-        Command::CheckConfig { config, connect } => check_config::run(&config, &connect),
+        Command::CheckConfig { config, connect, verify } => check_config::run(&config, &connect, &verify),
         Command::AuditHash { config } => audit_hash::run(&config),
         Command::Token { config, organisation, user, scope, lifetime } => token::run(&config, &organisation, &user, &scope, lifetime),
     };

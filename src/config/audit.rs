@@ -17,6 +17,12 @@ pub struct AuditSettings {
 }
 
 impl AuditSettings {
+    /// Starts the audit trail if it is a file. A command keeps standard output for its report.
+    pub fn start_if_file(self) -> AuditLog {
+        let sink = self.sink.filter(|sink| matches!(sink, AuditSink::File(_)));
+        Self { sink, ..self }.start()
+    }
+
     /// Starts the audit trail.
     pub fn start(self) -> AuditLog {
         self.sink.map_or_else(AuditLog::disabled, |sink| AuditLog::start(sink, self.keys))

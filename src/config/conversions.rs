@@ -19,9 +19,18 @@ impl From<&IssuerSection> for ClaimNames {
 
 impl From<&AchievementsSection> for AchievementCodes {
     fn from(section: &AchievementsSection) -> Self {
+        let Self { actions: [create, update, withdraw, reinstate], submission_types: [final_type, provisional_type] } = Self::default();
         Self {
-            actions: [section.create_action, section.update_action, section.withdraw_action, section.reinstate_action],
-            submission_types: [section.final_type.clone(), section.provisional_type.clone()],
+            actions: [
+                section.create_action.unwrap_or(create),
+                section.update_action.unwrap_or(update),
+                section.withdraw_action.unwrap_or(withdraw),
+                section.reinstate_action.unwrap_or(reinstate),
+            ],
+            submission_types: [
+                section.final_type.clone().unwrap_or(final_type),
+                section.provisional_type.clone().unwrap_or(provisional_type),
+            ],
         }
     }
 }

@@ -157,16 +157,17 @@ pub struct LrsSection {
     #[setting(default = DEFAULT_MAX_RESPONSE_BYTES, range = 1..)]
     pub max_response_bytes: usize,
     /// Vendor number that is sent with learning-event calls ([LRS contract, 4.4](LRS-CONTRACT.md#44-vendor-user-type-and-language)). LRS issues
-    /// it.
-    #[setting(default = Vendor::default().id)]
-    pub vendor_id: i32,
+    /// it. Required with the environment `live` for organisations with the product `learning-events`.
+    #[setting(shown_default = format!("`{}`", Vendor::default().id))]
+    pub vendor_id: Option<i32>,
     /// User type that is sent with learning-event calls.
     #[setting(default = Vendor::default().user_type)]
     pub user_type: String,
     /// Language that is sent with learning-event calls.
     #[setting(default = Vendor::default().language)]
     pub language: String,
-    /// LRS's codes for achievement batches. They are not public: ask LRS.
+    /// LRS's codes for achievement batches. They are not public: ask LRS. All are required with the environment `live` if an organisation has
+    /// the product `achievement-batches`.
     pub achievements: AchievementsSection,
     /// Maximum number of concurrent calls to LRS of this process. Batches leave the last one to single calls.
     #[setting(default = ConcurrencySettings::default().max_concurrent_calls, range = 1..)]
@@ -222,23 +223,23 @@ pub struct MaintenanceSection {
 #[setting(validate = validate::submission_types(final_type, provisional_type))]
 pub struct AchievementsSection {
     /// LRS's number of the action that creates an achievement. Each action needs a number of its own.
-    #[setting(default = AchievementCodes::default().actions[0])]
-    pub create_action: i32,
+    #[setting(shown_default = format!("`{}`", AchievementCodes::default().actions[0]))]
+    pub create_action: Option<i32>,
     /// LRS's number of the action that updates an achievement.
-    #[setting(default = AchievementCodes::default().actions[1])]
-    pub update_action: i32,
+    #[setting(shown_default = format!("`{}`", AchievementCodes::default().actions[1]))]
+    pub update_action: Option<i32>,
     /// LRS's number of the action that withdraws an achievement.
-    #[setting(default = AchievementCodes::default().actions[2])]
-    pub withdraw_action: i32,
+    #[setting(shown_default = format!("`{}`", AchievementCodes::default().actions[2]))]
+    pub withdraw_action: Option<i32>,
     /// LRS's number of the action that reinstates an achievement.
-    #[setting(default = AchievementCodes::default().actions[3])]
-    pub reinstate_action: i32,
+    #[setting(shown_default = format!("`{}`", AchievementCodes::default().actions[3]))]
+    pub reinstate_action: Option<i32>,
     /// LRS's word for final submissions.
-    #[setting(default = AchievementCodes::default().submission_types[0].clone())]
-    pub final_type: String,
+    #[setting(shown_default = format!("`{:?}`", AchievementCodes::default().submission_types[0]))]
+    pub final_type: Option<String>,
     /// LRS's word for provisional submissions, which is another word.
-    #[setting(default = AchievementCodes::default().submission_types[1].clone())]
-    pub provisional_type: String,
+    #[setting(shown_default = format!("`{:?}`", AchievementCodes::default().submission_types[1]))]
+    pub provisional_type: Option<String>,
 }
 
 /// `[store]`

@@ -9,12 +9,12 @@ use crate::auth::Verifier;
 use crate::batches::{BatchService, BatchSettings};
 use crate::config::audit::{self, AuditSettings};
 use crate::config::file::{ConfigFile, LrsSection};
-use crate::config::lrs::lrs_settings;
+use crate::config::lrs::{lrs_settings, missing_settings};
 use crate::config::read::{ReadFile, read_file};
-use crate::config::{issuers, redis};
+use crate::config::{issuers, redis, secrets};
 use crate::lrs::Lrs;
 use crate::lrs::http_client::HttpClientFactory;
-use crate::organisations::{LoadReport, OrganisationRegistry, OrganisationWatcher};
+use crate::organisations::{LoadReport, LrsRequirements, OrganisationRegistry, OrganisationWatcher};
 use crate::rate_limit::{RateLimiter, Rates};
 use crate::server::certificate::ServerCertificate;
 use crate::server::cors::Cors;
@@ -57,8 +57,8 @@ pub struct GatewayParts {
     pub organisation_watcher: OrganisationWatcher,
     /// Errors and warnings of the organisations' files. They do not stop the gateway: it serves the organisations that can be used.
     pub organisation_report: LoadReport,
-    /// Remark about the API's certificate.
-    pub tls_remark: Option<String>,
+    /// Information and warnings for operators about the gateway's own files.
+    pub remarks: Vec<String>,
 }
 
 impl GatewayParts {
@@ -79,6 +79,9 @@ impl GatewayParts {
         let storage = errors.collect(redis::open(&settings.store, &base));
         let audit = errors.collect(audit::read(&settings.audit, &base));
         let organisations = http_clients.and_then(|clients| errors.collect_one(load_organisations(&settings, &base, clients)));
+        // Not even one organisation may be served with a guessed value.
+        errors.0.extend(organisations.iter().flat_map(|organisations| &organisations.report.missing_settings).cloned());
+        let secret_warnings = secrets::warnings(path, &settings, &base);
         match (verifier, lrs, storage, audit, organisations) {
             (Some(verifier), Some(lrs), Some(storage), Some(audit), Some(organisations)) if errors.0.is_empty() => {
                 let ConfigFile { server, batches, limits, .. } = settings;
@@ -90,7 +93,7 @@ impl GatewayParts {
                     drain: Duration::from_secs(server.drain_seconds),
                     workers: server.workers,
                     tls,
-                    tls_remark,
+                    remarks: tls_remark.into_iter().chain(secret_warnings).collect(),
                     tls_error,
                     max_connections: server.max_connections,
                     cors: Cors::new(server.cors_origins),
@@ -149,11 +152,14 @@ struct LoadedOrganisations {
 
 fn load_organisations(settings: &ConfigFile, base: &Path, http_clients: HttpClientFactory) -> Result<LoadedOrganisations, String> {
     let directory = base.join(&settings.organisations.directory);
-    let certificates_required = settings.lrs.environment.requires_client_certificates();
+    let requirements = LrsRequirements {
+        client_certificate: settings.lrs.environment.requires_client_certificates(),
+        missing_settings: missing_settings(&settings.lrs),
+    };
     let registry = OrganisationRegistry::default();
-    let mut watcher = OrganisationWatcher::new(directory.clone(), Arc::new(http_clients), certificates_required);
+    let mut watcher = OrganisationWatcher::new(directory.clone(), Arc::new(http_clients), requirements);
     let report = watcher.load(&registry).map_err(|error| format!("organisations.directory: {error}"))?;
-    if registry.is_empty() && report.errors.is_empty() {
+    if registry.is_empty() && report.errors.is_empty() && report.missing_settings.is_empty() {
         return Err(format!("organisations.directory: {}: contains no organisation", directory.display()));
     }
     Ok(LoadedOrganisations { registry, watcher, report })

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use reqwest::Url;
 
-use crate::config::file::LrsSection;
+use crate::config::file::{AchievementsSection, Environment, LrsSection};
 use crate::config::url::{check_no_credentials, is_loopback};
+use crate::domain::Product;
 use crate::lrs::concurrency_limit::ConcurrencySettings;
 use crate::lrs::maintenance::MaintenanceWindow;
 use crate::lrs::{LrsSettings, Vendor};
@@ -21,7 +22,11 @@ pub(super) fn lrs_settings(section: &LrsSection) -> Result<LrsSettings, String> 
         timeout: Duration::from_secs(section.timeout_seconds),
         batch_timeout: Duration::from_secs(section.batch_timeout_seconds),
         max_response_bytes: section.max_response_bytes,
-        vendor: Vendor { id: section.vendor_id, user_type: section.user_type.clone(), language: section.language.clone() },
+        vendor: Vendor {
+            id: section.vendor_id.unwrap_or_else(|| Vendor::default().id),
+            user_type: section.user_type.clone(),
+            language: section.language.clone(),
+        },
         achievement_codes: (&section.achievements).into(),
         concurrency: ConcurrencySettings {
             max_concurrent_calls: section.max_concurrent_calls,
@@ -33,6 +38,26 @@ pub(super) fn lrs_settings(section: &LrsSection) -> Result<LrsSettings, String> 
         max_retries: section.max_retries,
         maintenance: section.maintenance.iter().map(MaintenanceWindow::from).collect(),
     })
+}
+
+/// Returns the settings that LRS gives to each supplier and that have no value, each with the product that needs it. The defaults serve
+/// tests only, so there are such settings in the live environment alone.
+pub(super) fn missing_settings(section: &LrsSection) -> Vec<(Product, &'static str)> {
+    if section.environment != Environment::Live {
+        return Vec::new();
+    }
+    let AchievementsSection { create_action, update_action, withdraw_action, reinstate_action, final_type, provisional_type } =
+        &section.achievements;
+    let settings = [
+        (Product::LearningEvents, "lrs.vendor_id", section.vendor_id.is_none()),
+        (Product::AchievementBatches, "lrs.achievements.create_action", create_action.is_none()),
+        (Product::AchievementBatches, "lrs.achievements.update_action", update_action.is_none()),
+        (Product::AchievementBatches, "lrs.achievements.withdraw_action", withdraw_action.is_none()),
+        (Product::AchievementBatches, "lrs.achievements.reinstate_action", reinstate_action.is_none()),
+        (Product::AchievementBatches, "lrs.achievements.final_type", final_type.is_none()),
+        (Product::AchievementBatches, "lrs.achievements.provisional_type", provisional_type.is_none()),
+    ];
+    settings.into_iter().filter(|(.., is_missing)| *is_missing).map(|(product, setting, _)| (product, setting)).collect()
 }
 
 fn base_url(section: &LrsSection) -> Result<String, String> {

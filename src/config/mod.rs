@@ -13,6 +13,7 @@ mod lrs;
 mod read;
 mod redis;
 mod renamed;
+mod secrets;
 mod url;
 mod validate;
 mod variables;

@@ -9,7 +9,7 @@ use toml::Table;
 use crate::config::file::{ConfigFile, Environment};
 use crate::config::{renamed, variables};
 use crate::lrs::http_client::HttpClientFactory;
-use crate::organisations::{OrganisationRegistry, OrganisationWatcher};
+use crate::organisations::{LrsRequirements, OrganisationRegistry, OrganisationWatcher};
 use crate::schema::toml::{from_table_partial, read_table};
 
 /// A configuration file that has been read.
@@ -53,6 +53,7 @@ fn organisations_directory(table: &Table, base: &Path) -> Option<PathBuf> {
 
 fn check_organisations(directory: PathBuf) -> Vec<String> {
     let Ok(http_clients) = HttpClientFactory::new(None, Duration::from_secs(1)) else { return Vec::new() };
-    let loaded = OrganisationWatcher::new(directory, Arc::new(http_clients), false).load(&OrganisationRegistry::default());
+    let loaded =
+        OrganisationWatcher::new(directory, Arc::new(http_clients), LrsRequirements::default()).load(&OrganisationRegistry::default());
     loaded.map_or_else(|error| vec![error], |report| [report.errors, report.warnings].concat())
 }

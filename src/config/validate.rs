@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use crate::lrs::maintenance::WindowBoundary;
+use crate::lrs::services::external::AchievementCodes;
 use crate::schema::InvalidValue;
 use crate::schema::deserialize::DeserializeContext;
 
@@ -27,21 +28,25 @@ pub fn window(starts_at: Option<&WindowBoundary>, ends_at: Option<&WindowBoundar
 
 /// Checks that LRS can tell the actions apart. With equal numbers, LRS would perform another action than the caller asked for.
 pub fn action_numbers(
-    create: Option<&i32>,
-    update: Option<&i32>,
-    withdraw: Option<&i32>,
-    reinstate: Option<&i32>,
+    create: Option<&Option<i32>>,
+    update: Option<&Option<i32>>,
+    withdraw: Option<&Option<i32>>,
+    reinstate: Option<&Option<i32>>,
     context: &mut DeserializeContext,
 ) {
-    let mut actions: Vec<_> = [create, update, withdraw, reinstate].into_iter().flatten().collect();
+    let settings = [create, update, withdraw, reinstate].into_iter().zip(AchievementCodes::default().actions);
+    let mut actions: Vec<_> = settings.filter_map(|(setting, default)| Some(setting?.unwrap_or(default))).collect();
     actions.sort_unstable();
     if actions.windows(2).any(|pair| pair[0] == pair[1]) {
         context.add_error(contradiction("each action needs a number of its own. With equal numbers, LRS performs the wrong action"));
     }
 }
 
-pub fn submission_types(final_type: Option<&String>, provisional_type: Option<&String>, context: &mut DeserializeContext) {
-    if final_type.is_some_and(|final_type| Some(final_type) == provisional_type) {
+pub fn submission_types(final_type: Option<&Option<String>>, provisional_type: Option<&Option<String>>, context: &mut DeserializeContext) {
+    let [final_default, provisional_default] = AchievementCodes::default().submission_types;
+    let final_type = final_type.map(|word| word.as_ref().unwrap_or(&final_default));
+    let provisional_type = provisional_type.map(|word| word.as_ref().unwrap_or(&provisional_default));
+    if final_type.is_some() && final_type == provisional_type {
         context.add_error_at("final_type", contradiction("must not be equal to provisional_type"));
     }
 }

@@ -4,15 +4,15 @@ use p12_keystore::Pkcs12Archive;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::sign::CertifiedKey;
 
-use crate::tls::{self, Validity};
+use crate::tls::{self, CertificateDetails};
 
 /// A client certificate with its chain and its private key.
 #[derive(Debug)]
 pub struct ClientCertificate {
     pub(crate) chain: Vec<CertificateDer<'static>>,
     pub(crate) key: PrivateKeyDer<'static>,
-    /// Validity period of the certificate.
-    pub validity: Validity,
+    /// What the certificate says of itself.
+    pub details: CertificateDetails,
 }
 
 impl ClientCertificate {
@@ -81,8 +81,8 @@ impl ClientCertificate {
     }
 
     fn new(chain: Vec<CertificateDer<'static>>, key: PrivateKeyDer<'static>) -> Result<Self, String> {
-        let validity = tls::certificate_validity(&chain[0])?;
-        Ok(Self { chain, key, validity })
+        let details = tls::certificate_details(&chain[0])?;
+        Ok(Self { chain, key, details })
     }
 }
 

@@ -9,11 +9,11 @@ use super::certificate::ClientCertificate;
 use super::organisation::{ConnectionFactory, Organisation, OrganisationPassword, OrganisationSettings};
 use super::rate_overrides::{LimitOverride, RateOverrides};
 use super::registry::LoadReport;
+use super::requirements::{LrsRequirements, secret_warning};
 use crate::domain::{OrganisationRef, Product, Ukprn};
 use crate::file_watch::{ContentDigest, FileContent, read};
 use crate::schema::Settings;
 use crate::schema::toml::{from_table_partial, parse_table};
-use crate::tls::Validity;
 
 /// Content of an organisation's file. Paths are relative to the file.
 #[derive(Debug, Settings)]
@@ -76,11 +76,18 @@ struct CertificateFiles {
 
 impl OrganisationFile {
     fn referenced_files(&self) -> Vec<&PathBuf> {
-        let certificate_files = self
-            .client_certificate
-            .iter()
-            .flat_map(|files| [&files.certificate_file, &files.key_file, &files.pfx_file, &files.pfx_password_file].into_iter().flatten());
-        std::iter::once(&self.password_file).chain(certificate_files).collect()
+        let certificate_file = self.client_certificate.iter().filter_map(|files| files.certificate_file.as_ref());
+        certificate_file.chain(self.secret_files().into_iter().map(|(_, file)| file)).collect()
+    }
+
+    /// Returns the files that contain a password or a key, each with its setting.
+    fn secret_files(&self) -> Vec<(&'static str, &PathBuf)> {
+        let of_certificate = self.client_certificate.iter().flat_map(|files| {
+            let CertificateFiles { key_file, pfx_file, pfx_password_file, .. } = files;
+            [("key_file", key_file), ("pfx_file", pfx_file), ("pfx_password_file", pfx_password_file)]
+        });
+        let of_certificate = of_certificate.filter_map(|(setting, file)| Some((setting, file.as_ref()?)));
+        std::iter::once(("password_file", &self.password_file)).chain(of_certificate).collect()
     }
 }
 
@@ -154,7 +161,7 @@ impl OrganisationSource {
     pub(super) fn build(
         self,
         clients: &dyn ConnectionFactory,
-        certificate_required: bool,
+        requirements: &LrsRequirements,
         report: &mut LoadReport,
     ) -> Option<Organisation> {
         let Self { path, file, errors, referenced, .. } = self;
@@ -166,10 +173,17 @@ impl OrganisationSource {
         let password = files.password(&file).map_err(|error| report.errors.push(error)).ok();
         let client_certificate = files.client_certificate(&file).map_err(|error| report.errors.push(error)).ok();
         if let Some(certificate) = &client_certificate {
-            let validity = certificate.as_ref().map(|certificate| certificate.validity);
-            report_certificate(&file.ukprn, validity, certificate_required, report);
+            let details = certificate.as_ref().map(|certificate| &certificate.details);
+            requirements.report_certificate(&file.ukprn, details, report);
         }
-        let (Some(password), Some(client_certificate), true) = (password, client_certificate, is_valid) else { return None };
+        let secrets = file.secret_files().into_iter();
+        report
+            .remarks
+            .extend(secrets.filter_map(|(setting, name)| secret_warning(&format!("{}: {setting}", path.display()), &resolve(&path, name))));
+        let is_complete = requirements.check_products(&file.ukprn, &file.products, report);
+        let (Some(password), Some(client_certificate), true, true) = (password, client_certificate, is_valid, is_complete) else {
+            return None;
+        };
         let rate_overrides = file.limits.overrides();
         let settings = OrganisationSettings {
             ukprn: file.ukprn,
@@ -183,27 +197,6 @@ impl OrganisationSource {
             .map(|organisation| organisation.with_rate_overrides(rate_overrides))
             .map_err(|error| report.errors.push(format!("{}: client_certificate: {error}", path.display())))
             .ok()
-    }
-}
-
-/// Reports an expired or missing certificate as a warning, a valid one as a remark. The organisation is used in any case: LRS decides.
-fn report_certificate(ukprn: &Ukprn, validity: Option<Validity>, required: bool, report: &mut LoadReport) {
-    match validity {
-        Some(validity) if !validity.is_current() => {
-            let Validity { not_before, not_after } = validity;
-            report.warnings.push(format!(
-                "organisation {ukprn}: client certificate is not valid now: its validity period is {not_before} to {not_after}"
-            ));
-        }
-        Some(Validity { not_after, .. }) => {
-            report.remarks.push(format!("organisation {ukprn}: client certificate valid until {not_after}"));
-        }
-        None if required => {
-            report.warnings.push(format!(
-                "organisation {ukprn}: client_certificate: is required: LRS rejects connections without a client certificate"
-            ));
-        }
-        None => report.remarks.push(format!("organisation {ukprn}: no client certificate")),
     }
 }
 

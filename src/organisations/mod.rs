@@ -8,6 +8,7 @@ mod file;
 mod organisation;
 mod rate_overrides;
 mod registry;
+mod requirements;
 mod watch;
 
 pub use call_context::{CallContext, CallOrigin, PartReference};
@@ -16,4 +17,5 @@ pub use file::OrganisationFile;
 pub use organisation::{ConnectionFactory, Organisation, OrganisationPassword, OrganisationSettings};
 pub use rate_overrides::{LimitOverride, RateOverrides};
 pub use registry::{LoadReport, OrganisationRegistry};
+pub use requirements::{LrsRequirements, secret_warning};
 pub use watch::OrganisationWatcher;

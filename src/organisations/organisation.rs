@@ -55,7 +55,7 @@ impl Organisation {
     /// Returns a text if the HTTP client cannot be created.
     pub fn new(settings: OrganisationSettings, clients: &dyn ConnectionFactory) -> Result<Self, String> {
         let OrganisationSettings { ukprn, name, organisation_ref, products, password, client_certificate } = settings;
-        let certificate_validity = client_certificate.as_ref().map(|certificate| certificate.validity);
+        let certificate_validity = client_certificate.as_ref().map(|certificate| certificate.details.validity);
         let http_client = clients.client(client_certificate)?;
         let rate_overrides = RateOverrides::default();
         Ok(Self { ukprn, name, organisation_ref, products, password, http_client, certificate_validity, rate_overrides })

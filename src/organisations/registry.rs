@@ -69,6 +69,9 @@ impl OrganisationRegistry {
 pub struct LoadReport {
     /// Errors of files, each with the file. Such a file cannot be used.
     pub errors: Vec<String>,
+    /// Settings of the gateway without a value that an organisation needs, each with the organisation. The organisation is not used with a
+    /// guessed value.
+    pub missing_settings: Vec<String>,
     /// Client certificates that are missing or not valid now, each with the organisation. The organisation is used in any case: LRS decides
     /// about its calls.
     pub warnings: Vec<String>,
@@ -79,7 +82,7 @@ pub struct LoadReport {
 impl LoadReport {
     /// Logs the errors and the warnings.
     pub fn log(&self) {
-        for error in &self.errors {
+        for error in self.errors.iter().chain(&self.missing_settings) {
             tracing::error!(error, "organisation file cannot be used: organisation not loaded, or unchanged");
         }
         for warning in &self.warnings {

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use super::file::{OrganisationSource, organisation_files};
 use super::organisation::{ConnectionFactory, Organisation};
 use super::registry::{LoadReport, OrganisationMap, OrganisationRegistry};
+use super::requirements::LrsRequirements;
 use crate::domain::Ukprn;
 use crate::file_watch;
 
@@ -20,7 +21,7 @@ use crate::file_watch;
 pub struct OrganisationWatcher {
     directory: PathBuf,
     clients: Arc<dyn ConnectionFactory>,
-    certificates_required: bool,
+    requirements: LrsRequirements,
     files: BTreeMap<PathBuf, FileState>,
     is_directory_unreadable: bool,
 }
@@ -54,8 +55,8 @@ enum Change {
 
 impl OrganisationWatcher {
     /// Returns a watcher of the files in a directory. It reads no file yet.
-    pub const fn new(directory: PathBuf, clients: Arc<dyn ConnectionFactory>, certificates_required: bool) -> Self {
-        Self { directory, clients, certificates_required, files: BTreeMap::new(), is_directory_unreadable: false }
+    pub const fn new(directory: PathBuf, clients: Arc<dyn ConnectionFactory>, requirements: LrsRequirements) -> Self {
+        Self { directory, clients, requirements, files: BTreeMap::new(), is_directory_unreadable: false }
     }
 
     /// Reads all organisations into the registry. The report contains the errors of the files that cannot be used.
@@ -136,7 +137,7 @@ impl OrganisationWatcher {
                 FileState { digest, is_duplicate, is_valid: false, organisation: None }
             }
             (previous, None) => {
-                let organisation = source.build(&*self.clients, self.certificates_required, report).map(Arc::new);
+                let organisation = source.build(&*self.clients, &self.requirements, report).map(Arc::new);
                 let is_valid = organisation.is_some();
                 FileState { digest, is_duplicate, is_valid, organisation: organisation.or_else(|| previous?.organisation) }
             }

@@ -1,7 +1,9 @@
 //! The commands of the program, as operators run them: `serve` and `simulate` here, the others in the submodules.
 
 mod check_config;
+mod live;
 mod openapi;
+mod product_check;
 mod token;
 
 use std::time::Duration;

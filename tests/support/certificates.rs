@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair};
 
 /// Year in which certificates expire by default.
 const EXPIRY_YEAR: i32 = 2099;
@@ -43,10 +43,21 @@ impl CertificateAuthority {
 
     /// Returns a certificate that expires on 1 January of this year, and its key, in PEM.
     pub fn certify_until(&self, name: &str, year: i32) -> [String; 2] {
+        self.certify_with(name, |params| params.not_after = rcgen::date_time_ymd(year, 1, 1))
+    }
+
+    /// Returns a certificate for these purposes and its key, in PEM.
+    pub fn certify_for(&self, name: &str, purposes: &[ExtendedKeyUsagePurpose]) -> [String; 2] {
+        self.certify_with(name, |params| params.extended_key_usages = purposes.to_vec())
+    }
+
+    fn certify_with(&self, name: &str, change: impl FnOnce(&mut CertificateParams)) -> [String; 2] {
         let key = KeyPair::generate().expect("a key is created");
         let mut params = CertificateParams::new(vec![name.to_owned()]).expect("the parameters are valid");
+        params.distinguished_name = rcgen::DistinguishedName::new();
         params.distinguished_name.push(DnType::CommonName, name);
-        params.not_after = rcgen::date_time_ymd(year, 1, 1);
+        params.not_after = rcgen::date_time_ymd(EXPIRY_YEAR, 1, 1);
+        change(&mut params);
         [params.signed_by(&key, &self.issuer).expect("the certificate is signed").pem(), key.serialize_pem()]
     }
 
