@@ -10,14 +10,15 @@ const NO_ULN: &str = "9999999999";
 
 /// A Unique Learner Number: ten digits, the first not zero, the last a check digit.
 #[derive(Clone, PartialEq, Eq, Hash)]
-pub struct Uln(Box<str>);
+pub struct Uln([u8; 10]);
 
 personal_value!(Uln);
 
 impl Uln {
     /// Returns the ten digits.
     pub fn as_str(&self) -> &str {
-        &self.0
+        // The bytes are ASCII digits.
+        std::str::from_utf8(&self.0).unwrap_or_default()
     }
 
     /// Returns the ULN that starts with these nine digits; `None` if there is none, as for one prefix in eleven.
@@ -27,7 +28,7 @@ impl Uln {
         }
         let digits = prefix.to_string();
         let check = check_digit(digits.as_bytes())?;
-        Some(Self(format!("{digits}{check}").into()))
+        Self::parse(&format!("{digits}{check}")).ok()
     }
 }
 
@@ -50,22 +51,22 @@ impl Scalar for Uln {
     };
 
     fn parse(text: &str) -> Result<Self, InvalidValue> {
-        let bytes = text.as_bytes();
-        if bytes.len() != 10 || !bytes.iter().all(u8::is_ascii_digit) || bytes[0] == b'0' {
+        let digits = <[u8; 10]>::try_from(text.as_bytes()).ok().filter(|digits| digits.iter().all(u8::is_ascii_digit) && digits[0] != b'0');
+        let Some(digits) = digits else {
             return Err(InvalidValue::new("invalid_format", "must be ten digits, the first not 0"));
-        }
+        };
         if text == NO_ULN {
             let detail = "must not be 9999999999, which means “no ULN”; leave the learner out, or search by demographics";
             return Err(InvalidValue::new("check_digit", detail));
         }
-        if check_digit(&bytes[..9]) != Some(u32::from(bytes[9] - b'0')) {
+        if check_digit(&digits[..9]) != Some(u32::from(digits[9] - b'0')) {
             return Err(InvalidValue::new("check_digit", "has a wrong check digit; look for a mistyped digit"));
         }
-        Ok(Self(text.into()))
+        Ok(Self(digits))
     }
 
     fn text(&self) -> Cow<'_, str> {
-        Cow::Borrowed(&self.0)
+        Cow::Borrowed(self.as_str())
     }
 }
 

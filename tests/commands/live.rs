@@ -81,6 +81,8 @@ fn compatibility_needs_no_code() {
     assert!(is_success, "{output}");
 }
 
+const WARNING: &str = "warning: organisation 10088881: the client certificate is not for clients: its purposes lack clientAuth";
+
 #[test]
 fn client_certificate_details_are_printed_and_a_missing_purpose_is_a_warning() {
     let (directory, authority) = (ConfigDirectory::new(NO_LRS), CertificateAuthority::named("Example Authority 7"));
@@ -90,7 +92,6 @@ fn client_certificate_details_are_printed_and_a_missing_purpose_is_a_warning() {
         directory.write("organisations/college.key", &key);
     };
     directory.certificate("10088881", Path::new("college.pem"), Path::new("college.key"));
-    const WARNING: &str = "warning: organisation 10088881: the client certificate is not for clients: its purposes lack clientAuth";
     for (purposes, expected, has_warning) in [
         (&[][..], "purposes: any", false),
         (&[ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth], "purposes: clientAuth, serverAuth", false),

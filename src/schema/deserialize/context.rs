@@ -1,7 +1,6 @@
-//! The state of reading one document: the current position and the errors so far.
+//! The state of reading one document: the errors so far.
 
-use std::borrow::Cow;
-use std::fmt;
+use std::fmt::Display;
 
 use serde::de::{IgnoredAny, MapAccess};
 
@@ -25,20 +24,10 @@ pub enum NamingConvention {
     Settings,
 }
 
-/// A step from a value to a value inside it.
-#[derive(Debug)]
-pub enum PathSegment {
-    /// To the value of a key.
-    Key(Cow<'static, str>),
-    /// To the item of a list.
-    Index(usize),
-}
-
-/// The position in a document that is being read, and the errors so far.
+/// The errors found so far in a document that is being read. Pointers are relative to the value that is being read now.
 #[derive(Debug)]
 pub struct DeserializeContext {
     pub(super) naming: NamingConvention,
-    path: Vec<PathSegment>,
     errors: Vec<FieldError>,
     unlisted_errors: usize,
 }
@@ -46,7 +35,7 @@ pub struct DeserializeContext {
 impl DeserializeContext {
     /// Starts at the root of a document.
     pub(super) const fn new(naming: NamingConvention) -> Self {
-        Self { naming, path: Vec::new(), errors: Vec::new(), unlisted_errors: 0 }
+        Self { naming, errors: Vec::new(), unlisted_errors: 0 }
     }
 
     /// Returns the document's value, or the errors if there are any.
@@ -65,26 +54,27 @@ impl DeserializeContext {
         errors
     }
 
-    /// Records an error at the current position.
+    /// Records an error at the value that is being read.
     pub fn add_error(&mut self, invalid: InvalidValue) {
         if self.errors.len() >= MAX_LISTED_ERRORS {
             self.unlisted_errors += 1;
             return;
         }
-        let pointer = self.path.iter().map(|segment| format!("/{segment}")).collect();
-        self.errors.push(FieldError { pointer, code: invalid.code, detail: invalid.detail });
+        self.errors.push(FieldError { pointer: String::new(), code: invalid.code, detail: invalid.detail });
     }
 
-    /// Records an error at a field of the current position.
-    pub fn add_error_at(&mut self, field: impl Into<PathSegment>, invalid: InvalidValue) {
+    /// Records an error at a field of the value that is being read.
+    pub fn add_error_at(&mut self, field: impl Display, invalid: InvalidValue) {
         self.descend(field, |context| context.add_error(invalid));
     }
 
-    /// Runs `read` one level deeper, at this key or index.
-    pub fn descend<T>(&mut self, segment: impl Into<PathSegment>, read: impl FnOnce(&mut Self) -> T) -> T {
-        self.path.push(segment.into());
+    /// Runs `read` one level deeper, at this key or index. The key costs nothing unless there are errors below it.
+    pub fn descend<T>(&mut self, segment: impl Display, read: impl FnOnce(&mut Self) -> T) -> T {
+        let errors_before = self.errors.len();
         let result = read(self);
-        self.path.pop();
+        for error in &mut self.errors[errors_before..] {
+            error.pointer.insert_str(0, &format!("/{segment}"));
+        }
         result
     }
 
@@ -110,32 +100,5 @@ impl DeserializeContext {
             self.add_error(invalid);
         }
         Ok(())
-    }
-}
-
-impl From<&'static str> for PathSegment {
-    fn from(key: &'static str) -> Self {
-        Self::Key(Cow::Borrowed(key))
-    }
-}
-
-impl From<String> for PathSegment {
-    fn from(key: String) -> Self {
-        Self::Key(Cow::Owned(key))
-    }
-}
-
-impl From<usize> for PathSegment {
-    fn from(index: usize) -> Self {
-        Self::Index(index)
-    }
-}
-
-impl fmt::Display for PathSegment {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Key(key) => f.write_str(key),
-            Self::Index(index) => write!(f, "{index}"),
-        }
     }
 }
