@@ -63,6 +63,8 @@ pub fn derive_answer(input: TokenStream) -> TokenStream {
 /// * `#[xml(prefix = "…")]` at the struct: elements are written with this prefix.
 /// * `#[xml(camel_case)]` at the struct: elements are named in `camelCase` instead of `PascalCase`.
 /// * `#[xml(order(field, …))]` at the struct: the order of the elements, if it is not that of the fields.
+/// * `#[xml(tolerant)]` at the struct: an optional value of the wrong kind is reported and left out, instead of an error of the whole document.
+/// * `#[xml(strict)]` at a field of such a struct: a value of the wrong kind is an error.
 /// * `#[xml(name = "…")]` at a field: the element's name, if it does not follow from the field's.
 /// * `#[xml(nil)]` at an optional field: an absent value is written as `xsi:nil`.
 /// * `#[xml(items("name", "attributes", "item attributes"))]` at a list of values: the items are in a wrapper element, which is always

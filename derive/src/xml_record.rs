@@ -8,8 +8,8 @@ use crate::attributes::{collect, require_unique};
 use crate::naming::{camel_case, is_xml_name, xml_name};
 use crate::record::{Field, Record};
 
-const AT_STRUCT: &[&str] = &["prefix = \"…\"", "camel_case", "order(<field>, …)"];
-const AT_FIELD: &[&str] = &["name = \"…\"", "nil", "items(\"name\", \"attributes\", \"item attributes\")"];
+const AT_STRUCT: &[&str] = &["prefix = \"…\"", "camel_case", "order(<field>, …)", "tolerant"];
+const AT_FIELD: &[&str] = &["name = \"…\"", "nil", "strict", "items(\"name\", \"attributes\", \"item attributes\")"];
 
 /// The element of a field.
 struct Element<'a> {
@@ -19,6 +19,8 @@ struct Element<'a> {
     written_name: String,
     /// The name of an item, the attributes of the wrapper and those of an item.
     items: Option<[LitStr; 3]>,
+    /// Whether an optional value of the wrong kind is left out.
+    is_tolerant: bool,
 }
 
 pub fn expand(input: &DeriveInput) -> Result<TokenStream> {
@@ -27,7 +29,8 @@ pub fn expand(input: &DeriveInput) -> Result<TokenStream> {
     let prefix = prefix.map_or_else(String::new, |prefix| prefix + ":");
     let in_camel_case = record.attributes.has("camel_case");
     let own_name = |field: &Field<'_>| if in_camel_case { camel_case(&field.name) } else { xml_name(&field.name) };
-    let elements = collect(record.fields.iter().map(|field| Element::new(field, own_name(field), &prefix)))?;
+    let is_tolerant = record.attributes.has("tolerant");
+    let elements = collect(record.fields.iter().map(|field| Element::new(field, own_name(field), &prefix, is_tolerant)))?;
     require_unique("field has the element", elements.iter().map(|element| (element.name.clone(), element.field.ident.span())))?;
     let order = order(&record)?;
     Ok(implementation(record.ident, &order.into_iter().map(|position| &elements[position]).collect::<Vec<_>>()))
@@ -51,7 +54,7 @@ fn valid_name(name: &LitStr) -> Result<String> {
 
 /// The generated tokens have the place of the field's type: errors about the type point to it.
 impl<'a> Element<'a> {
-    fn new(field: &'a Field<'a>, own_name: String, prefix: &str) -> Result<Self> {
+    fn new(field: &'a Field<'a>, own_name: String, prefix: &str, in_tolerant_record: bool) -> Result<Self> {
         let name = match field.attributes.text("name")? {
             Some(name) if name.value() == own_name => {
                 return Err(Error::new(name.span(), "the field's own name gives this name already; remove the attribute"));
@@ -64,13 +67,16 @@ impl<'a> Element<'a> {
             let items: [LitStr; 3] = texts.try_into().map_err(error)?;
             valid_name(&items[0]).map(|_| items)
         });
-        Ok(Self { field, written_name: format!("{prefix}{name}"), name, items: items.transpose()? })
+        let is_tolerant = in_tolerant_record && !field.attributes.has("strict");
+        Ok(Self { field, written_name: format!("{prefix}{name}"), name, items: items.transpose()?, is_tolerant })
     }
 
     fn read(&self, state: &Ident) -> TokenStream {
         let name = &self.name;
         if let Some([item, ..]) = &self.items {
             quote! { crate::xml::read_value_list(&mut #state, reader, &start, (#name, #item))? }
+        } else if self.is_tolerant {
+            quote_spanned! { state.span()=> crate::xml::XmlField::read_tolerantly(&mut #state, reader, &start, #name)? }
         } else {
             quote_spanned! { state.span()=> crate::xml::XmlField::read_element(&mut #state, reader, &start, #name)? }
         }
@@ -113,7 +119,7 @@ fn implementation(ident: &Ident, elements: &[&Element<'_>]) -> TokenStream {
                 while let crate::xml::XmlNode::Element(start) = reader.next_node()? {
                     match start.name() {
                         #(#names => #read,)*
-                        _ => reader.skip()?,
+                        _ => reader.skip_unknown(&start)?,
                     }
                 }
                 Ok(Self { #(#fields: match #state { Some(value) => value, None => #absent },)* })

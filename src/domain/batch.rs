@@ -91,6 +91,7 @@ pub struct BatchLearnerToVerify {
 
 /// LRS's result for a learner of a registration batch: the details that were sent, and the ULN if there is one now.
 #[derive(Debug, Clone, PartialEq, Answer, XmlRecord)]
+#[xml(tolerant)]
 pub struct BatchLearnerResult {
     /// The learner's ULN.
     pub uln: Option<Extensible<Uln>>,
@@ -145,5 +146,7 @@ pub struct BatchLearnerResult {
     /// Notes.
     pub notes: Option<Personal<String>>,
     /// LRS's code for this learner: `RC006` (insufficient data), `RC011` (invalid format). Other codes are not public.
+    // Without its code, a result that a person must process would look like a learner's ULN.
+    #[xml(strict)]
     pub return_code: Option<String>,
 }

@@ -15,6 +15,7 @@ pub type OtherVerificationDescription = BoundedText<0, 255>;
 ///
 /// An undocumented date or code from LRS is passed on unchanged.
 #[derive(Debug, Clone, PartialEq, Answer, XmlRecord)]
+#[xml(tolerant)]
 pub struct Learner {
     /// Date when the record was created.
     pub created_date: Option<Extensible<Date>>,

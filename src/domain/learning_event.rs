@@ -30,7 +30,7 @@ pub struct GetLearningEvents {
 /// the form depends on the source of the event, and all three mean that no value is known.
 // LRS never leaves out the elements marked `nil`: without a value they are nil.
 #[derive(Debug, Clone, Default, PartialEq, Answer, XmlRecord)]
-#[xml(prefix = "a")]
+#[xml(prefix = "a", tolerant)]
 pub struct LearningEvent {
     /// Date of the award.
     #[xml(nil)]

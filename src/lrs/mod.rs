@@ -15,6 +15,7 @@ pub mod concurrency_limit;
 mod error;
 mod exchange;
 pub mod http_client;
+mod irregularities;
 pub mod maintenance;
 mod operation;
 mod response_classification;

@@ -2,6 +2,7 @@
 
 use crate::lrs::error::LrsError;
 use crate::lrs::exchange::RawResponse;
+use crate::lrs::irregularities;
 use crate::lrs::operation::{LrsResponse as _, Operation};
 use crate::lrs::soap::{Fault, SoapError, read_body};
 use crate::xml::{XmlError, XmlRecord as _, decode};
@@ -58,10 +59,14 @@ pub fn parse_response<O: Operation>(status: u16, content_type: &str, body: &[u8]
 }
 
 fn read_soap<O: Operation>(body: &[u8]) -> Result<Result<O::Response, Fault>, SoapError> {
-    read_body(decode(body)?, |reader, start| match start.name() {
-        "Fault" => Ok(Err(Fault::read(reader, start)?)),
-        name if name == O::RESPONSE_ELEMENT => Ok(Ok(O::Response::read(reader)?)),
-        _ => Err(SoapError::UnexpectedBody(O::RESPONSE_ELEMENT)),
+    read_body(decode(body)?, |reader, start| {
+        let content = match start.name() {
+            "Fault" => Fault::read(reader, start).map(Err).map_err(SoapError::from),
+            name if name == O::RESPONSE_ELEMENT => O::Response::read(reader).map(Ok).map_err(SoapError::from),
+            _ => Err(SoapError::UnexpectedBody(O::RESPONSE_ELEMENT)),
+        };
+        irregularities::record(O::NAME, reader.irregularities());
+        content
     })
 }
 

@@ -1,5 +1,5 @@
 //! Prometheus metrics, served at `/metrics` on the admin listener. This file declares every metric; `docs/METRICS.md` describes them.
-//! Label values come from closed lists or from the configuration.
+//! Label values come from closed lists, from the configuration, or from a limited number of names.
 
 use std::time::Duration;
 
@@ -23,6 +23,9 @@ const REQUESTS_IN_FLIGHT: &str = "lrs_gateway_requests_in_flight";
 const LRS_CALLS: &str = "lrs_gateway_lrs_calls_total";
 const LRS_CALL_DURATION: &str = "lrs_gateway_lrs_call_duration_seconds";
 const LRS_CALLS_IN_FLIGHT: &str = "lrs_gateway_lrs_calls_in_flight";
+const REPLACED_CHARACTERS: &str = "lrs_gateway_lrs_replaced_characters_total";
+const LOST_VALUES: &str = "lrs_gateway_lrs_lost_values_total";
+const UNKNOWN_ELEMENTS: &str = "lrs_gateway_lrs_unknown_elements_total";
 const QUEUE_LENGTH: &str = "lrs_gateway_lrs_queue_length";
 const SERVICE_STATE: &str = "lrs_gateway_lrs_service_state";
 const RATE_LIMITED: &str = "lrs_gateway_limited_total";
@@ -95,6 +98,12 @@ fn describe() {
     describe_counter!(LRS_CALLS, "Calls to LRS, by LRS operation and outcome.");
     describe_histogram!(LRS_CALL_DURATION, Unit::Seconds, "Duration of calls to LRS.");
     describe_gauge!(LRS_CALLS_IN_FLIGHT, "Calls to LRS in progress.");
+    describe_counter!(
+        REPLACED_CHARACTERS,
+        "References to characters that XML forbids in LRS's responses, read as U+FFFD, by LRS operation."
+    );
+    describe_counter!(LOST_VALUES, "Responses of LRS with a value of the wrong kind, which was left out, by LRS operation and element.");
+    describe_counter!(UNKNOWN_ELEMENTS, "Responses of LRS with an element that the gateway does not know, by LRS operation and element.");
     describe_gauge!(QUEUE_LENGTH, "Calls to LRS that wait for a permit.");
     describe_gauge!(SERVICE_STATE, "State of an LRS service: 0 available, 1 degraded, 2 maintenance, 3 unavailable.");
     describe_counter!(RATE_LIMITED, "Requests rejected by a rate limit.");
@@ -148,6 +157,21 @@ impl Drop for InFlight {
 pub fn record_lrs_call(operation: &'static str, outcome: &'static str, duration: Duration) {
     counter!(LRS_CALLS, "operation" => operation, "outcome" => outcome).increment(1);
     histogram!(LRS_CALL_DURATION, "operation" => operation).record(duration.as_secs_f64());
+}
+
+/// Records references to characters that XML forbids in a response of LRS.
+pub fn record_replaced_characters(operation: &'static str, characters: u64) {
+    counter!(REPLACED_CHARACTERS, "operation" => operation).increment(characters);
+}
+
+/// Records a response of LRS with a value of the wrong kind.
+pub fn record_lost_value(operation: &'static str, element: &'static str) {
+    counter!(LOST_VALUES, "operation" => operation, "element" => element).increment(1);
+}
+
+/// Records a response of LRS with an element that the gateway does not know. The caller limits the number of names.
+pub fn record_unknown_element(operation: &'static str, element: &str) {
+    counter!(UNKNOWN_ELEMENTS, "operation" => operation, "element" => element.to_owned()).increment(1);
 }
 
 /// Sets the number of calls that wait for a permit.

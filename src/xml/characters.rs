@@ -1,6 +1,50 @@
-//! The characters that XML 1.0 allows.
+//! The characters that XML 1.0 allows, and numeric references to characters.
+
+/// The character that stands for one that XML does not allow.
+pub const REPLACEMENT: char = char::REPLACEMENT_CHARACTER;
 
 /// Returns `true` if XML 1.0 allows this character (production `Char`).
 pub const fn is_xml_char(c: char) -> bool {
     matches!(c, '\t' | '\n' | '\r' | ' '..='\u{D7FF}' | '\u{E000}'..='\u{FFFD}' | '\u{1_0000}'..='\u{10_FFFF}')
+}
+
+/// Returns the number of a numeric reference, such as `65` or `x41`; `None` if the text is not a number. Very large numbers are equal.
+pub fn referenced_number(text: &str) -> Option<u32> {
+    let (digits, radix) = text.strip_prefix('x').map_or((text, 10), |digits| (digits, 16));
+    let is_number = !digits.is_empty() && digits.chars().all(|digit| digit.is_digit(radix));
+    is_number.then(|| u32::from_str_radix(digits, radix).unwrap_or(u32::MAX))
+}
+
+/// Returns the character with this number; `None` if there is none, or if XML does not allow it.
+pub fn xml_char(number: u32) -> Option<char> {
+    char::from_u32(number).filter(|c| is_xml_char(*c))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numeric_reference_is_a_character_a_forbidden_character_or_no_number() {
+        for (text, expected) in [
+            ("65", Some(Some('A'))),
+            ("x41", Some(Some('A'))),
+            ("x1F600", Some(Some('\u{1F600}'))),
+            ("x9", Some(Some('\t'))),
+            ("x1f", Some(None)),
+            ("0", Some(None)),
+            ("xD800", Some(None)),
+            ("xFFFE", Some(None)),
+            ("x110000", Some(None)),
+            ("99999999999999999999", Some(None)),
+            ("", None),
+            ("x", None),
+            ("X41", None),
+            ("+65", None),
+            ("6F", None),
+            ("-1", None),
+        ] {
+            assert_eq!(referenced_number(text).map(xml_char), expected, "{text}");
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! The fields of a record: how often an element may occur, and what it contains.
 
-use super::reader::{StartTag, XmlError, XmlNode, XmlReader};
+use super::reader::{StartTag, XmlError, XmlEvent, XmlReader};
 use super::record::XmlRecord;
 use super::text::FromXmlText;
 use super::writer::XmlWriter;
@@ -14,6 +14,19 @@ pub trait XmlField: Sized {
     /// document.
     fn read_element(field: &mut Option<Self>, reader: &mut XmlReader<'_>, start: &StartTag<'_>, name: &'static str)
     -> Result<(), XmlError>;
+
+    /// Does the same in a tolerant record: an optional value of the wrong kind is reported and left out.
+    ///
+    /// # Errors
+    /// Returns the errors of [`read_element`](Self::read_element) that cost more than an optional value.
+    fn read_tolerantly(
+        field: &mut Option<Self>,
+        reader: &mut XmlReader<'_>,
+        start: &StartTag<'_>,
+        name: &'static str,
+    ) -> Result<(), XmlError> {
+        Self::read_element(field, reader, start, name)
+    }
 
     /// Returns the value of the field if its element does not occur.
     ///
@@ -59,9 +72,26 @@ impl<T: FromXmlText> XmlField for Option<T> {
             *field = Some(None);
             return reader.skip();
         }
-        let text = reader.text()?;
-        let is_absent = text.is_empty() || (!T::ALLOWS_BLANK && text.trim_ascii().is_empty());
-        *field = Some(if is_absent { None } else { Some(T::from_xml_text(&text).ok_or(XmlError::Value(name))?) });
+        *field = Some(parse_optional(&reader.text()?, name)?);
+        Ok(())
+    }
+
+    fn read_tolerantly(
+        field: &mut Option<Self>,
+        reader: &mut XmlReader<'_>,
+        start: &StartTag<'_>,
+        name: &'static str,
+    ) -> Result<(), XmlError> {
+        reject_repeated(field.as_ref(), name)?;
+        if start.nil {
+            *field = Some(None);
+            return reader.skip();
+        }
+        let value = reader.text_if_simple()?.and_then(|text| parse_optional(&text, name).ok());
+        if value.is_none() {
+            reader.report_lost_value(name);
+        }
+        *field = Some(value.flatten());
         Ok(())
     }
 
@@ -72,6 +102,12 @@ impl<T: FromXmlText> XmlField for Option<T> {
     fn write_elements(&self, writer: &mut XmlWriter, name: &'static str) {
         writer.optional(name, self.as_ref());
     }
+}
+
+/// Parses the text of an optional value; `None` if the text means “no value”.
+fn parse_optional<T: FromXmlText>(text: &str, name: &'static str) -> Result<Option<T>, XmlError> {
+    let is_absent = text.is_empty() || (!T::ALLOWS_BLANK && text.trim_ascii().is_empty());
+    if is_absent { Ok(None) } else { T::from_xml_text(text).map(Some).ok_or(XmlError::Value(name)) }
 }
 
 /// A list of records: the element may occur any number of times.
@@ -145,10 +181,11 @@ impl<T: XmlRecord> XmlField for Option<Wrapped<T>> {
     }
 }
 
-/// Reads a list of values inside a wrapper element: `<LinkedULNs><ULN>…</ULN></LinkedULNs>`. Nil and empty items are skipped.
+/// Reads a list of values inside a wrapper element: `<LinkedULNs><ULN>…</ULN></LinkedULNs>`. Nil and empty items are skipped, items of the
+/// wrong kind and text between the items are reported and left out.
 ///
 /// # Errors
-/// Returns [`XmlError::Repeated`] with the wrapper's name, [`XmlError::Value`] with the item's name, or the error of the document.
+/// Returns [`XmlError::Repeated`] with the wrapper's name, or the error of the document.
 pub fn read_value_list<T: FromXmlText>(
     field: &mut Option<Vec<T>>,
     reader: &mut XmlReader<'_>,
@@ -160,17 +197,22 @@ pub fn read_value_list<T: FromXmlText>(
     if start.nil {
         return reader.skip();
     }
-    while let XmlNode::Element(start) = reader.next_node()? {
-        if start.name() == item_name && !start.nil {
-            let text = reader.text()?;
-            if !text.trim_ascii().is_empty() {
-                list.push(T::from_xml_text(&text).ok_or(XmlError::Value(item_name))?);
-            }
-        } else {
-            reader.skip()?;
+    loop {
+        match reader.next_event()? {
+            XmlEvent::End => return Ok(()),
+            XmlEvent::Text(text) if text.trim_ascii().is_empty() => {}
+            XmlEvent::Text(_) => reader.report_lost_value(wrapper_name),
+            XmlEvent::Element(start) if start.name() != item_name => reader.skip_unknown(&start)?,
+            XmlEvent::Element(start) if start.nil => reader.skip()?,
+            XmlEvent::Element(_) => match reader.text_if_simple()? {
+                Some(text) if text.trim_ascii().is_empty() => {}
+                text => match text.and_then(|text| T::from_xml_text(&text)) {
+                    Some(item) => list.push(item),
+                    None => reader.report_lost_value(item_name),
+                },
+            },
         }
     }
-    Ok(())
 }
 
 const fn reject_repeated<T>(field: Option<&T>, name: &'static str) -> Result<(), XmlError> {

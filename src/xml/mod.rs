@@ -6,6 +6,7 @@
 mod characters;
 mod element;
 mod field;
+mod irregularities;
 mod reader;
 mod record;
 mod text;
@@ -14,6 +15,7 @@ mod writer;
 pub use characters::is_xml_char;
 pub use element::Element;
 pub use field::{Wrapped, XmlField, read_value_list};
+pub use irregularities::{Irregularities, OTHER_ELEMENT};
 pub use lrs_gateway_derive::XmlRecord;
 pub use reader::{StartTag, XmlError, XmlEvent, XmlNode, XmlReader, decode};
 pub use record::{FieldMapping, XmlRecord};

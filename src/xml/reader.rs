@@ -5,6 +5,9 @@
 //! The reader rejects: a document type declaration (and so every entity but the five of XML), more than [`MAX_DEPTH`] levels, more than
 //! [`MAX_ATTRIBUTES`] attributes of an element, an encoding other than UTF-8, characters that XML does not allow, and content after
 //! the end.
+//!
+//! It passes over what costs less than the document, and reports it as [`Irregularities`]: a numeric reference to a character that XML does
+//! not allow (.NET writes the control characters of its data so) is read as U+FFFD, and elements that a record does not know are skipped.
 
 use std::borrow::Cow;
 
@@ -13,7 +16,8 @@ use quick_xml::events::{BytesStart, Event};
 use quick_xml::name::{Namespace, NamespaceResolver, ResolveResult};
 
 use super::XSI;
-use super::characters::is_xml_char;
+use super::characters::{REPLACEMENT, is_xml_char, referenced_number, xml_char};
+use super::irregularities::Irregularities;
 
 /// Maximum number of nested elements. LRS's responses have up to seven.
 pub const MAX_DEPTH: usize = 32;
@@ -104,6 +108,7 @@ pub struct XmlReader<'x> {
     xml: quick_xml::Reader<&'x [u8]>,
     namespaces: NamespaceResolver,
     depth: usize,
+    irregularities: Irregularities,
 }
 
 /// Decodes a document: UTF-8, with or without a byte order mark.
@@ -131,7 +136,7 @@ impl<'x> XmlReader<'x> {
         xml.config_mut().expand_empty_elements = true;
         let mut namespaces = NamespaceResolver::default();
         namespaces.set_max_namespace_bindings(MAX_DEPTH * 8);
-        Ok(Self { xml, namespaces, depth: 0 })
+        Ok(Self { xml, namespaces, depth: 0, irregularities: Irregularities::default() })
     }
 
     /// Returns the next child element, or the end of the current element. Only white space is allowed between elements.
@@ -161,18 +166,49 @@ impl<'x> XmlReader<'x> {
         Ok(())
     }
 
+    /// Skips the rest of an element that the record does not know, and reports its name.
+    ///
+    /// # Errors
+    /// Returns an error if the document is not well-formed or exceeds a limit.
+    pub fn skip_unknown(&mut self, start: &StartTag<'_>) -> Result<()> {
+        self.irregularities.add_unknown_element(start.name());
+        self.skip()
+    }
+
+    /// Reports that a value was left out because its element is not of the expected kind.
+    pub fn report_lost_value(&mut self, name: &'static str) {
+        self.irregularities.add_lost_value(name);
+    }
+
+    /// Returns what the reader has passed over so far.
+    pub const fn irregularities(&self) -> &Irregularities {
+        &self.irregularities
+    }
+
     /// Reads the text of the current element to its end: text, CDATA sections and references, joined.
     ///
     /// # Errors
     /// Returns [`XmlError::Malformed`] if the element contains elements or an undeclared entity.
     pub fn text(&mut self) -> Result<Cow<'x, str>> {
+        self.text_if_simple()?.ok_or(XmlError::Malformed)
+    }
+
+    /// Reads the text of the current element to its end. Returns `None` if the element contains elements.
+    ///
+    /// # Errors
+    /// Returns an error if the document is not well-formed or exceeds a limit.
+    pub fn text_if_simple(&mut self) -> Result<Option<Cow<'x, str>>> {
         let mut text = Cow::Borrowed("");
+        let mut is_simple = true;
         loop {
             match self.next_event()? {
-                XmlEvent::End => return Ok(text),
+                XmlEvent::End => return Ok(is_simple.then_some(text)),
                 XmlEvent::Text(part) if text.is_empty() => text = part,
                 XmlEvent::Text(part) => text.to_mut().push_str(&part),
-                XmlEvent::Element(_) => return Err(XmlError::Malformed),
+                XmlEvent::Element(_) => {
+                    is_simple = false;
+                    self.skip()?;
+                }
             }
         }
     }
@@ -188,15 +224,23 @@ impl<'x> XmlReader<'x> {
                 Event::End(_) => XmlEvent::End,
                 Event::Text(text) => XmlEvent::Text(text.xml10_content()),
                 Event::CData(text) => XmlEvent::Text(text.xml10_content()),
-                Event::GeneralRef(reference) => XmlEvent::Text(match reference.resolve_char_ref()? {
-                    Some(c) if is_xml_char(c) => Cow::Owned(c.to_string()),
-                    Some(_) => return Err(XmlError::Malformed),
+                Event::GeneralRef(reference) => XmlEvent::Text(match reference.strip_prefix('#') {
+                    Some(number) => Cow::Owned(self.referenced_character(number)?.to_string()),
                     None => Cow::Borrowed(resolve_predefined_entity(&reference).ok_or(XmlError::Malformed)?),
                 }),
                 Event::Comment(_) | Event::PI(_) | Event::Decl(_) => continue,
                 _ => return Err(XmlError::Malformed),
             });
         }
+    }
+
+    /// Returns the character of a numeric reference, or the replacement for a character that XML does not allow.
+    fn referenced_character(&mut self, number: &str) -> Result<char> {
+        let c = xml_char(referenced_number(number).ok_or(XmlError::Malformed)?);
+        if c.is_none() {
+            self.irregularities.replaced_characters += 1;
+        }
+        Ok(c.unwrap_or(REPLACEMENT))
     }
 
     /// Returns the namespace of an element, if any.

@@ -13,7 +13,8 @@ pub trait XmlRecord: Sized {
     /// The elements in the order in which they are written, and the fields that they map to.
     const FIELDS: FieldMapping;
 
-    /// Reads the content of the element that has started, to its end. Unknown elements are skipped.
+    /// Reads the content of the element that has started, to its end. Unknown elements are skipped and reported. In a record that is
+    /// declared `tolerant`, so are optional values of the wrong kind.
     ///
     /// # Errors
     /// Returns an error if an element is missing, repeated or invalid, or if the document is not well-formed.

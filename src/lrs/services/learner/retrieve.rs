@@ -59,11 +59,15 @@ pub struct RetrievedUlns {
 }
 
 /// `lrnr:MIAPRetrievedULN` (LRS-CONTRACT 2.3).
+// The strict values show whose row it is.
 #[derive(Debug, Clone, XmlRecord)]
+#[xml(tolerant)]
 pub struct RetrievedUln {
     /// The ULN.
+    #[xml(strict)]
     pub uln: Option<Extensible<Uln>>,
     /// The ULN of the master record, if the record was merged.
+    #[xml(strict)]
     pub master_uln: Option<Extensible<Uln>>,
     /// The code of the outcome for this ULN. The codes are not public.
     pub response_code: Option<LrsCode>,

@@ -64,11 +64,14 @@ impl LrsResponse for VerifyLearnerResponse {
 
 /// `lrnr:MIAPVerifiedLearner` and, in batches, `lrnr:MIAPVerifiedBatchLearner` (LRS-CONTRACT 2.3): the requested values, the outcome and
 /// the values in LRS's record.
+// The strict values show whose verification it is, and its outcome.
 #[derive(Debug, Clone, Default, XmlRecord)]
+#[xml(tolerant)]
 pub struct VerifiedLearner {
     /// The caller's own identifier of the record; in batches only.
     pub mis_identifier: Option<Personal<String>>,
     /// Requested ULN.
+    #[xml(strict)]
     pub searched_uln: Option<Extensible<Uln>>,
     /// Requested family name.
     pub searched_family_name: Option<Personal<String>>,
@@ -79,8 +82,10 @@ pub struct VerifiedLearner {
     /// Requested gender.
     pub searched_gender: Option<Extensible<Gender>>,
     /// The code of the outcome.
+    #[xml(strict)]
     pub response_code: Option<LrsCode>,
     /// ULN in LRS's record.
+    #[xml(strict)]
     pub uln: Option<Extensible<Uln>>,
     /// Family name in LRS's record.
     pub family_name: Option<Personal<String>>,
