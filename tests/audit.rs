@@ -115,7 +115,7 @@ async fn audit_trail_has_a_line_for_each_failure_and_each_retry() {
     }
     let lines = wait_for_lines(&fixture.file(), 6).await;
     let outcomes: Vec<_> = lines.iter().map(|line| line["outcome"].as_str().unwrap_or_default()).collect();
-    assert_eq!(outcomes, ["CONNECTION_LOST", "CONNECTION_LOST", "ANSWERED", "MAINTENANCE", "BAD_RESPONSE", "TIMEOUT"]);
+    assert_eq!(outcomes, ["THROTTLED", "THROTTLED", "ANSWERED", "MAINTENANCE", "BAD_RESPONSE", "TIMEOUT"]);
     assert_eq!(lines[3]["lrsCode"], "WSEC0004");
     let request_ids: BTreeSet<String> = lines[..3].iter().map(|line| line["requestId"].to_string()).collect();
     assert_eq!(request_ids.len(), 1, "retries belong to the same request");

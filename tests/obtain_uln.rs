@@ -182,7 +182,7 @@ async fn obtain_uln_failed_search_registers_nothing_and_has_known_outcome() {
         ("an internal error of LRS", fault("WSEC0999"), 502, "lrs_bad_response"),
         ("an error code in the response", found("WSEC0999", ""), 502, "lrs_bad_response"),
         ("a closed connection", Reply::ThenClose(Vec::new()), 503, "lrs_unavailable"),
-        ("a truncated response", Reply::ThenClose(complete_response[..complete_response.len() - 9].to_vec()), 502, "lrs_bad_response"),
+        ("a truncated response", Reply::ThenClose(complete_response[..complete_response.len() - 9].to_vec()), 503, "lrs_unavailable"),
         ("an HTML page", Reply::Bytes(http(200, "text/html", b"<html>maintenance</html>")), 503, "lrs_maintenance"),
         ("no code", found("", ""), 502, "lrs_bad_response"),
         ("no match, with a learner", found("WSRC0001", &learner_xml("3000000126", "")), 502, "lrs_bad_response"),

@@ -15,7 +15,9 @@ use lrs_gateway::tls::crypto_provider;
 use serde_json::{Value, json};
 
 use crate::support::caller::{Answer, PROVIDER};
-use crate::support::expected_problems::{BAD_RESPONSE, CREDENTIALS, ExpectedProblem, MAINTENANCE, REJECTED, TIMEOUT, UNAVAILABLE};
+use crate::support::expected_problems::{
+    ACCESS_BLOCKED, BAD_RESPONSE, CREDENTIALS, ExpectedProblem, MAINTENANCE, MOVED, REJECTED, TIMEOUT, UNAVAILABLE,
+};
 use crate::support::fake_server::{Reply, http, soap};
 use crate::support::gateway::Options;
 use crate::support::scripted_lrs::{ScriptedLrs, search};
@@ -116,17 +118,18 @@ fn lost_responses(without_response: ExpectedProblem) -> Vec<Case> {
         ("closed before any byte", Reply::ThenClose(Vec::new()), without_response),
         ("reset before any byte", Reply::ThenReset(Vec::new()), without_response),
         ("closed within the headers", Reply::ThenClose(response[..30].to_vec()), without_response),
-        ("closed within the body", Reply::ThenClose(response[..part_of_body].to_vec()), BAD_RESPONSE),
-        ("reset within the body", Reply::ThenReset(response[..part_of_body].to_vec()), BAD_RESPONSE),
-        ("closed before the last byte", Reply::ThenClose(response[..all_but_last_byte].to_vec()), BAD_RESPONSE),
+        ("closed within the body", Reply::ThenClose(response[..part_of_body].to_vec()), without_response),
+        ("reset within the body", Reply::ThenReset(response[..part_of_body].to_vec()), without_response),
+        ("closed before the last byte", Reply::ThenClose(response[..all_but_last_byte].to_vec()), without_response),
         ("a response that is not XML", Reply::Bytes(http(200, "text/xml", b"Zebedee & Quillfeather")), BAD_RESPONSE),
         ("an empty response", Reply::Bytes(http(200, "text/xml", b"")), BAD_RESPONSE),
         ("the response of another operation", Reply::Bytes(soap(200, "<BatchOutput/>")), BAD_RESPONSE),
         ("an HTML page", Reply::Bytes(http(200, "text/html", b"<html><body>Hello</body></html>")), BAD_RESPONSE),
         ("502 with a page of an intermediary", Reply::Bytes(gateway_page), without_response),
         ("504 with a page about maintenance", Reply::Bytes(http(504, "text/html", MAINTENANCE_PAGE)), MAINTENANCE),
-        ("503 with a page about maintenance", Reply::Bytes(http(503, "text/html", MAINTENANCE_PAGE)), MAINTENANCE),
-        ("503 without a body", Reply::Bytes(http(503, "", b"")), without_response),
+        ("504 without a body", Reply::Bytes(http(504, "", b"")), without_response),
+        ("408 without a body", Reply::Bytes(http(408, "", b"")), without_response),
+        ("another protocol", Reply::ThenClose(b"SSH-2.0-OpenSSH_9.6\r\n".to_vec()), BAD_RESPONSE),
         ("an internal error of LRS", error_code("WSEC0999"), BAD_RESPONSE),
         ("an undocumented error code", error_code("WSEC4711"), REJECTED),
         ("a fault without an error code", Reply::Bytes(fault("soapenv:Server", "")), BAD_RESPONSE),
@@ -147,6 +150,11 @@ fn not_executed() -> Vec<Case> {
         ("a page about maintenance", Reply::Bytes(http(200, "text/html", MAINTENANCE_PAGE)), MAINTENANCE),
         ("a redirect to a page about maintenance", Reply::Bytes(redirect.to_vec()), MAINTENANCE),
         ("405", Reply::Bytes(http(405, "text/html", MAINTENANCE_PAGE)), MAINTENANCE),
+        ("503 with a page about maintenance", Reply::Bytes(http(503, "text/html", MAINTENANCE_PAGE)), MAINTENANCE),
+        ("503 without a body", Reply::Bytes(http(503, "", b"")), UNAVAILABLE),
+        ("429 in plain text", Reply::Bytes(http(429, "text/plain", b"slow down")), UNAVAILABLE),
+        ("301", Reply::Bytes(b"HTTP/1.1 301 X\r\nLocation: https://new.example/\r\nContent-Length: 0\r\n\r\n".to_vec()), MOVED),
+        ("403 with a page of a firewall", Reply::Bytes(http(403, "text/html", b"<html>Request blocked</html>")), ACCESS_BLOCKED),
         ("a Client fault without an error code", Reply::Bytes(fault("soapenv:Client", "")), REJECTED),
         ("the certificate is rejected", Reply::Bytes(http(403, "text/html", b"<html>403.7</html>")), CREDENTIALS),
     ]
@@ -212,6 +220,21 @@ async fn write_timeout_is_sent_once_and_outcome_is_unknown() {
 #[tokio::test]
 async fn write_not_executed_by_lrs_has_known_outcome() {
     assert_problems(writes(), Options::default, not_executed, false).await;
+}
+
+/// A proxy that waits for LRS in vain reports this after its own time limit: LRS may still execute the request.
+fn late_503() -> Vec<Case> {
+    vec![
+        ("503 without a body", Reply::Bytes(http(503, "", b"")), TIMEOUT),
+        ("503 with a page", Reply::Bytes(http(503, "text/html", b"<html>Service Unavailable</html>")), TIMEOUT),
+        ("503 with a page about maintenance", Reply::Bytes(http(503, "text/html", MAINTENANCE_PAGE)), MAINTENANCE),
+    ]
+}
+
+#[tokio::test]
+async fn write_answered_503_late_has_unknown_outcome() {
+    let every_response_is_late = || Options { prompt_response: Duration::ZERO, ..Options::default() };
+    assert_problems(writes(), every_response_is_late, late_503, true).await;
 }
 
 #[tokio::test]

@@ -20,7 +20,7 @@ use tokio::time::Instant;
 use crate::auth::jwk::Jwks;
 use crate::error_chain::root_cause;
 use crate::io_runtime;
-use crate::lrs::http_client::{HttpClientFactory, read_body};
+use crate::lrs::http_client::{BodyError, HttpClientFactory, read_body};
 use crate::organisations::ConnectionFactory as _;
 
 /// Maximum size of a key set, in bytes.
@@ -190,8 +190,11 @@ impl JwksClient {
             status if status != 200 => return Err(format!("responds with status {}", status.as_u16())),
             _ => {}
         }
-        let body = read_body(&mut response, MAX_JWKS_BYTES).await.map_err(|error| fetch_error(&error))?;
-        let body = body.ok_or_else(|| format!("is larger than {} KiB", MAX_JWKS_BYTES / 1024))?;
+        let body = read_body(&mut response, MAX_JWKS_BYTES).await.map_err(|error| match error {
+            BodyError::Transport(error) => fetch_error(&error),
+            BodyError::TooLarge => format!("is larger than {} KiB", MAX_JWKS_BYTES / 1024),
+            BodyError::Coding(reason) => format!("responds with invalid HTTP: {reason}"),
+        })?;
         Ok(Jwks::parse(&body)?)
     }
 

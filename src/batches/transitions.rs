@@ -222,14 +222,22 @@ fn storable(code: Option<&LrsCode>) -> Option<String> {
 
 const fn reason_of(error: &LrsError) -> PartReason {
     match error {
-        LrsError::Unreachable | LrsError::CircuitOpen { .. } | LrsError::QueueFull | LrsError::AuditUnavailable => {
-            PartReason::LrsUnavailable
+        LrsError::Unreachable(_)
+        | LrsError::Throttled { .. }
+        | LrsError::Moved { .. }
+        | LrsError::AccessBlocked { .. }
+        | LrsError::CircuitOpen { .. }
+        | LrsError::QueueFull
+        | LrsError::AuditUnavailable => PartReason::LrsUnavailable,
+        LrsError::Maintenance(_) | LrsError::IntermediaryMaintenance { .. } | LrsError::PlannedMaintenance { .. } => {
+            PartReason::LrsMaintenance
         }
-        LrsError::Maintenance(_) | LrsError::IntermediaryMaintenance | LrsError::PlannedMaintenance { .. } => PartReason::LrsMaintenance,
-        LrsError::CredentialsRejected(_) => PartReason::LrsCredentialsRejected,
+        LrsError::CredentialsRejected(_) | LrsError::CertificateRejected(_) => PartReason::LrsCredentialsRejected,
         LrsError::RequestRejected(_) | LrsError::UnknownError(_) | LrsError::IllegalCharacter => PartReason::LrsRejectedRequest,
         LrsError::Rejected(..) => PartReason::LrsRejected,
         LrsError::ConnectionLost
+        | LrsError::IntermediaryFailed { .. }
+        | LrsError::InvalidHttp(_)
         | LrsError::Timeout
         | LrsError::ServiceFailed(_)
         | LrsError::InvalidResponse(_)
@@ -242,6 +250,7 @@ const fn reason_of(error: &LrsError) -> PartReason {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::lrs::http_client::connect_failure::ConnectFailure;
     use crate::lrs::maintenance::MaintenanceWindow;
 
     const NOW: EpochMillis = EpochMillis(1_700_000_000_000);
@@ -262,7 +271,8 @@ mod tests {
             LrsError::ConnectionLost,
             LrsError::ResponseTooLarge,
             LrsError::ServiceFailed(None),
-            LrsError::IntermediaryMaintenance,
+            LrsError::IntermediaryFailed { status: 504 },
+            LrsError::IntermediaryMaintenance { status: 500, retry_after: None, may_be_executed: true },
         ] {
             let not_repeatable = context(&settings, false).after_send(&sending_part(), Err(&error));
             assert_eq!(
@@ -282,7 +292,15 @@ mod tests {
         let settings = BatchSettings::default();
         let mut part = sending_part();
         let mut delays = Vec::new();
-        for error in [LrsError::Unreachable, LrsError::Maintenance(None)].iter().cycle().take(20) {
+        let errors = [
+            LrsError::Unreachable(ConnectFailure::Refused),
+            LrsError::Maintenance(None),
+            LrsError::IntermediaryMaintenance { status: 405, retry_after: None, may_be_executed: false },
+            LrsError::Throttled { status: 503, retry_after: None },
+            LrsError::Moved { status: 301, origin: None },
+            LrsError::AccessBlocked { status: 403 },
+        ];
+        for error in errors.iter().cycle().take(20) {
             part = context(&settings, false).after_send(&part, Err(error));
             assert_eq!(part.state, PartState::Waiting);
             delays.push(part.due_at.since(NOW));
@@ -294,7 +312,7 @@ mod tests {
     #[test]
     fn rejection_is_final_and_keeps_its_code() {
         let settings = BatchSettings::default();
-        let rejected = LrsError::CredentialsRejected(Some(LrsCode::new("WSEC0005")));
+        let rejected = LrsError::CredentialsRejected(LrsCode::new("WSEC0005"));
         let part = context(&settings, true).after_send(&sending_part(), Err(&rejected));
         assert_eq!((part.state, part.reason), (PartState::Failed, Some(PartReason::LrsCredentialsRejected)));
         assert_eq!(part.lrs_code.as_deref(), Some("WSEC0005"));

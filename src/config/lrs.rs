@@ -9,7 +9,7 @@ use crate::config::url::{check_no_credentials, is_loopback};
 use crate::domain::Product;
 use crate::lrs::concurrency_limit::ConcurrencySettings;
 use crate::lrs::maintenance::MaintenanceWindow;
-use crate::lrs::{LrsSettings, Vendor};
+use crate::lrs::{DEFAULT_PROMPT_RESPONSE, LrsSettings, Vendor};
 use crate::schema::Scalar as _;
 
 /// Converts the section to settings of the LRS client.
@@ -22,6 +22,7 @@ pub(super) fn lrs_settings(section: &LrsSection) -> Result<LrsSettings, String> 
         timeout: Duration::from_secs(section.timeout_seconds),
         batch_timeout: Duration::from_secs(section.batch_timeout_seconds),
         max_response_bytes: section.max_response_bytes,
+        prompt_response: DEFAULT_PROMPT_RESPONSE,
         vendor: Vendor {
             id: section.vendor_id.unwrap_or_else(|| Vendor::default().id),
             user_type: section.user_type.clone(),

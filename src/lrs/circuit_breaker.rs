@@ -83,7 +83,7 @@ pub enum CallResult {
     Responded,
     /// LRS did not respond.
     NoResponse,
-    /// Nothing: the cause is the organisation's own.
+    /// Nothing: the cause is the organisation's own, or lies in front of LRS.
     Ignored,
 }
 
@@ -92,13 +92,15 @@ impl CallResult {
     pub const fn of(error: Option<&LrsError>) -> Self {
         match error {
             Some(
-                LrsError::Unreachable
+                LrsError::Unreachable(_)
                 | LrsError::ConnectionLost
+                | LrsError::Throttled { .. }
+                | LrsError::IntermediaryFailed { .. }
                 | LrsError::Timeout
                 | LrsError::UnexpectedHttpResponse { status: 500.., .. },
             ) => Self::NoResponse,
-            // Without a code from LRS, an intermediary rejected the credentials. LRS may be unavailable behind it.
-            Some(LrsError::CredentialsRejected(None)) => Self::Ignored,
+            // A server in front of LRS rejected the organisation or the request. LRS may be unavailable behind it.
+            Some(LrsError::CertificateRejected(_) | LrsError::AccessBlocked { .. } | LrsError::Moved { .. }) => Self::Ignored,
             // Also maintenance, reported by LRS or by an intermediary: `ServiceTracker` records it as such.
             _ => Self::Responded,
         }
@@ -237,6 +239,7 @@ fn reaches_threshold(failures: &VecDeque<RecordedFailure>, callers: &HashMap<Ukp
 mod tests {
     use super::CallResult::{Ignored, NoResponse, Responded};
     use super::*;
+    use crate::lrs::error::CertificateRejection;
     use crate::schema::Scalar as _;
 
     const SECOND: Duration = Duration::from_secs(1);
@@ -362,7 +365,10 @@ mod tests {
     fn circuit_breaker_ignored_results_neither_count_nor_reset() {
         let mut fixture = Fixture::new();
         for number in 1..9 {
-            assert_eq!(fixture.call(number, CallResult::of(Some(&LrsError::CredentialsRejected(None)))), None);
+            assert_eq!(
+                fixture.call(number, CallResult::of(Some(&LrsError::CertificateRejected(CertificateRejection::Unauthorised)))),
+                None
+            );
         }
         for number in [1, 2, 1, 2] {
             assert_eq!(fixture.call(number, NoResponse), None);
@@ -399,6 +405,12 @@ mod tests {
         }
         let status = |status| CallResult::of(Some(&LrsError::UnexpectedHttpResponse { status, body: "x" }));
         assert_eq!((status(404), status(500), status(501)), (Responded, NoResponse, NoResponse));
+        for status in [429, 503] {
+            assert_eq!(CallResult::of(Some(&LrsError::Throttled { status, retry_after: None })), NoResponse);
+        }
+        for error in [LrsError::Moved { status: 301, origin: None }, LrsError::AccessBlocked { status: 403 }] {
+            assert_eq!(CallResult::of(Some(&error)), Ignored, "{error:?}");
+        }
         assert_eq!(CallResult::of(None), Responded);
     }
 }

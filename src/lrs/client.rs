@@ -13,7 +13,7 @@ use crate::io_runtime;
 use crate::lrs::audit::AuditLog;
 use crate::lrs::concurrency_limit::{ConcurrencyLimiter, ConcurrencyPermit, Priority};
 use crate::lrs::error::{CallError, LrsError};
-use crate::lrs::exchange::exchange;
+use crate::lrs::exchange::{ExchangeLimits, exchange};
 use crate::lrs::operation::{Effect, LrsResponse, MessageContext, Operation, Service};
 use crate::lrs::response_classification::classify_response;
 use crate::lrs::response_codes::LrsCode;
@@ -171,7 +171,8 @@ impl Lrs {
         let (_in_flight, started_at) = (InFlight::call(), Instant::now());
         let mut entry = self.audit.start_entry(context, O::NAME, envelope);
         let span = tracing::info_span!("call", otel.kind = "client");
-        let post = exchange(self.http_request::<O>(context, envelope, &span), self.settings.max_response_bytes);
+        let LrsSettings { max_response_bytes, prompt_response, .. } = *self.settings;
+        let post = exchange(self.http_request::<O>(context, envelope, &span), ExchangeLimits { max_response_bytes, prompt_response });
         let response = tokio::time::timeout_at(deadline, io_runtime::run(post.instrument(span.clone()))).await;
         let result = response.map_err(|_| LrsError::Timeout).flatten().and_then(|response| {
             entry.response_received(&response.body);

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use rustls::AlertDescription;
 
+use crate::lrs::http_client::connect_failure::ConnectFailure;
 use crate::lrs::operation::Effect;
 use crate::lrs::response_codes::{CodeKind, LrsCode, Rejection};
 use crate::lrs::soap::{Fault, SoapError};
@@ -30,11 +32,40 @@ impl CallError {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LrsError {
     /// No connection was established: nothing was sent.
-    #[error("LRS could not be reached")]
-    Unreachable,
-    /// After the request was sent, the connection was lost, or an intermediary responded with HTTP 408, 429, or 502 to 504.
-    #[error("The connection to LRS was lost before LRS responded")]
+    #[error("LRS could not be reached: {0}")]
+    Unreachable(ConnectFailure),
+    /// After the request was sent, the connection was lost before the response was complete.
+    #[error("The connection to LRS was lost before LRS's response was complete")]
     ConnectionLost,
+    /// LRS, or a server in front of it, has too much to do and did not process the request (RFC 9110, 15.6.4; RFC 6585, 4): HTTP 429, or a
+    /// prompt 503.
+    #[error("LRS is overloaded and did not process the request (HTTP status {status})")]
+    Throttled {
+        /// The HTTP status.
+        status: u16,
+        /// Time after which LRS expects the next request, if it says so.
+        retry_after: Option<Duration>,
+    },
+    /// A server in front of LRS gave up: HTTP 408, 502 or 504, or a late 503. LRS may have executed the request.
+    #[error("A server in front of LRS received no response from LRS (HTTP status {status})")]
+    IntermediaryFailed {
+        /// The HTTP status.
+        status: u16,
+    },
+    /// LRS is at another address permanently: HTTP 301 or 308. The gateway does not follow it.
+    #[error("LRS has moved to another address (HTTP status {status})")]
+    Moved {
+        /// The HTTP status.
+        status: u16,
+        /// Scheme, host and port of the new address, without its path.
+        origin: Option<String>,
+    },
+    /// A firewall in front of LRS blocked the request: HTTP 403 without a reason that concerns the client certificate.
+    #[error("A firewall in front of LRS blocked the request (HTTP status {status})")]
+    AccessBlocked {
+        /// The HTTP status.
+        status: u16,
+    },
     /// The circuit breaker is open because LRS has not responded to recent calls: nothing was sent.
     #[error("LRS is not responding, so the gateway did not call it")]
     CircuitOpen {
@@ -50,7 +81,7 @@ pub enum LrsError {
     /// LRS did not respond before the timeout.
     #[error("LRS did not respond in time")]
     Timeout,
-    /// LRS is out of hours, or a maintenance page is in its place. Either is reported before LRS executes anything.
+    /// LRS reports that it is out of hours, before it executes anything.
     #[error("LRS is unavailable: it is under maintenance or out of hours")]
     Maintenance(Option<LrsCode>),
     /// The time is within an announced maintenance window: nothing was sent.
@@ -59,12 +90,22 @@ pub enum LrsError {
         /// End of the maintenance window.
         ends_at: Timestamp,
     },
-    /// An intermediary responded with an error page about maintenance. LRS may have executed the request behind it.
-    #[error("LRS appears to be under maintenance")]
-    IntermediaryMaintenance,
-    /// LRS, or the TLS endpoint in front of it, rejected the organisation.
+    /// A page about maintenance, a redirect, or a server that only has pages is in LRS's place.
+    #[error("LRS appears to be under maintenance (HTTP status {status})")]
+    IntermediaryMaintenance {
+        /// The HTTP status.
+        status: u16,
+        /// Time after which the page expects the next request, if it says so.
+        retry_after: Option<Duration>,
+        /// `true` if LRS may have executed the request behind the page.
+        may_be_executed: bool,
+    },
+    /// LRS rejected the organisation's reference or password, or the organisation is not authorised.
     #[error("LRS rejected the organisation's reference, password or certificate")]
-    CredentialsRejected(Option<LrsCode>),
+    CredentialsRejected(LrsCode),
+    /// The TLS endpoint or the web server in front of LRS rejected the organisation, usually because of its client certificate.
+    #[error("{0}")]
+    CertificateRejected(CertificateRejection),
     /// LRS understood the request and did not execute it.
     #[error("LRS did not carry out the request")]
     Rejected(Rejection, LrsCode),
@@ -77,6 +118,9 @@ pub enum LrsError {
     /// LRS reported an undocumented error. Most of these mean that LRS rejected the message, but LRS may have executed the request.
     #[error("LRS rejected the message or reported an undocumented error")]
     UnknownError(LrsCode),
+    /// The response breaks the rules of HTTP. LRS may have executed the request.
+    #[error("LRS's response is not valid HTTP: {0}")]
+    InvalidHttp(&'static str),
     /// The body cannot be read as the operation's response.
     #[error("LRS's response is invalid ({0})")]
     InvalidResponse(SoapError),
@@ -99,6 +143,20 @@ pub enum LrsError {
     IllegalCharacter,
 }
 
+/// How an organisation was rejected before SOAP started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum CertificateRejection {
+    /// TLS ended with this alert.
+    #[error("LRS rejected the organisation's client certificate (TLS alert {0:?})")]
+    TlsAlert(AlertDescription),
+    /// IIS rejected the client certificate with a page and a number of its own, such as `403.7`.
+    #[error("LRS's web server rejected the organisation's client certificate (HTTP status {0})")]
+    IisPage(&'static str),
+    /// The web server requires other credentials: HTTP 401.
+    #[error("LRS's web server rejected the organisation's credentials (HTTP status 401)")]
+    Unauthorised,
+}
+
 impl LrsError {
     /// Returns the error that a code in a fault or a response stands for; `None` if the code is an outcome.
     pub fn from_code(code: &LrsCode) -> Option<Self> {
@@ -107,7 +165,7 @@ impl LrsError {
             CodeKind::Outcome => None,
             CodeKind::Rejected(rejection) => Some(Self::Rejected(rejection, owned)),
             CodeKind::RequestRejected => Some(Self::RequestRejected(Some(owned))),
-            CodeKind::CredentialsRejected => Some(Self::CredentialsRejected(Some(owned))),
+            CodeKind::CredentialsRejected => Some(Self::CredentialsRejected(owned)),
             CodeKind::OutOfHours => Some(Self::Maintenance(Some(owned))),
             CodeKind::ServiceFailed => Some(Self::ServiceFailed(Some(owned))),
             CodeKind::UnknownError => Some(Self::UnknownError(owned)),
@@ -134,10 +192,8 @@ impl LrsError {
     /// Returns the code from LRS, if there is one.
     pub const fn lrs_code(&self) -> Option<&LrsCode> {
         match self {
-            Self::Maintenance(code) | Self::CredentialsRejected(code) | Self::RequestRejected(code) | Self::ServiceFailed(code) => {
-                code.as_ref()
-            }
-            Self::Rejected(_, code) | Self::UnknownError(code) => Some(code),
+            Self::Maintenance(code) | Self::RequestRejected(code) | Self::ServiceFailed(code) => code.as_ref(),
+            Self::CredentialsRejected(code) | Self::Rejected(_, code) | Self::UnknownError(code) => Some(code),
             _ => None,
         }
     }
@@ -147,17 +203,23 @@ impl LrsError {
     /// `REQUEST_REJECTED`.
     pub const fn label(&self) -> &'static str {
         match self {
-            Self::Unreachable => "UNREACHABLE",
+            Self::Unreachable(_) => "UNREACHABLE",
             Self::ConnectionLost => "CONNECTION_LOST",
+            Self::Throttled { .. } => "THROTTLED",
+            Self::IntermediaryFailed { .. } => "INTERMEDIARY_FAILED",
+            Self::Moved { .. } => "MOVED",
+            Self::AccessBlocked { .. } => "ACCESS_BLOCKED",
             Self::Timeout => "TIMEOUT",
-            Self::Maintenance(_) | Self::IntermediaryMaintenance | Self::PlannedMaintenance { .. } => "MAINTENANCE",
-            Self::CredentialsRejected(_) => "CREDENTIALS_REJECTED",
+            Self::Maintenance(_) | Self::IntermediaryMaintenance { .. } | Self::PlannedMaintenance { .. } => "MAINTENANCE",
+            Self::CredentialsRejected(_) | Self::CertificateRejected(_) => "CREDENTIALS_REJECTED",
             Self::Rejected(..) => "REFUSED",
             Self::RequestRejected(_) | Self::UnknownError(_) => "REQUEST_REJECTED",
             Self::ServiceFailed(_) => "SERVICE_FAILED",
-            Self::InvalidResponse(_) | Self::InconsistentResponse(_) | Self::UnexpectedHttpResponse { .. } | Self::ResponseTooLarge => {
-                "BAD_RESPONSE"
-            }
+            Self::InvalidHttp(_)
+            | Self::InvalidResponse(_)
+            | Self::InconsistentResponse(_)
+            | Self::UnexpectedHttpResponse { .. }
+            | Self::ResponseTooLarge => "BAD_RESPONSE",
             // Never recorded: these errors occur before a call is started.
             Self::CircuitOpen { .. } | Self::QueueFull | Self::AuditUnavailable | Self::IllegalCharacter => "NOT_SENT",
         }
@@ -167,14 +229,19 @@ impl LrsError {
     pub const fn is_not_executed(&self) -> bool {
         matches!(
             self,
-            Self::Unreachable
+            Self::Unreachable(_)
+                | Self::Throttled { .. }
+                | Self::Moved { .. }
+                | Self::AccessBlocked { .. }
                 | Self::CircuitOpen { .. }
                 | Self::QueueFull
                 | Self::AuditUnavailable
                 | Self::IllegalCharacter
                 | Self::PlannedMaintenance { .. }
                 | Self::Maintenance(_)
+                | Self::IntermediaryMaintenance { may_be_executed: false, .. }
                 | Self::CredentialsRejected(_)
+                | Self::CertificateRejected(_)
                 | Self::RequestRejected(_)
                 | Self::Rejected(..)
         )
@@ -184,7 +251,12 @@ impl LrsError {
     pub const fn is_transient(&self) -> bool {
         !matches!(
             self,
-            Self::CredentialsRejected(_) | Self::RequestRejected(_) | Self::UnknownError(_) | Self::Rejected(..) | Self::IllegalCharacter
+            Self::CredentialsRejected(_)
+                | Self::CertificateRejected(_)
+                | Self::RequestRejected(_)
+                | Self::UnknownError(_)
+                | Self::Rejected(..)
+                | Self::IllegalCharacter
         )
     }
 }
@@ -219,7 +291,14 @@ mod tests {
 
     #[test]
     fn error_with_possible_execution_is_not_reported_as_not_executed() {
-        assert!(LrsError::Unreachable.is_not_executed());
+        assert!(LrsError::Unreachable(ConnectFailure::Refused).is_not_executed());
+        assert!(LrsError::Throttled { status: 503, retry_after: None }.is_not_executed());
+        assert!(!LrsError::IntermediaryFailed { status: 503 }.is_not_executed());
+        for may_be_executed in [false, true] {
+            let error = LrsError::IntermediaryMaintenance { status: 500, retry_after: None, may_be_executed };
+            assert_eq!(error.is_not_executed(), !may_be_executed);
+        }
+        assert!(!LrsError::InvalidHttp("x").is_not_executed());
         assert!(!LrsError::Timeout.is_not_executed());
         assert!(!LrsError::ConnectionLost.is_not_executed());
         assert!(!LrsError::ResponseTooLarge.is_not_executed());

@@ -1,12 +1,32 @@
 //! One HTTP exchange with LRS, and the errors of its transport.
 
-use reqwest::RequestBuilder;
-use reqwest::header::{CONTENT_TYPE, HeaderMap};
+use std::io::{self, ErrorKind};
+use std::time::Duration;
 
-use crate::lrs::error::LrsError;
-use crate::lrs::http_client::read_body;
-use crate::lrs::http_client::tls_alert::{is_certificate_alert, received_alert};
-use crate::xml::XmlError;
+use jiff::Timestamp;
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, LOCATION, RETRY_AFTER};
+use reqwest::{RequestBuilder, Url};
+use tokio::time::Instant;
+
+use crate::error_chain::causes;
+use crate::lrs::error::{CertificateRejection, LrsError};
+use crate::lrs::http_client::connect_failure::ConnectFailure;
+use crate::lrs::http_client::tls_alert::{is_certificate_alert, received_alert, rustls_error};
+use crate::lrs::http_client::{BodyError, read_body};
+use crate::lrs::intermediary_response::ResponseHead;
+use crate::lrs::retry_after::parse_retry_after;
+
+/// Limits of an exchange.
+#[derive(Debug, Clone, Copy)]
+pub struct ExchangeLimits {
+    /// Maximum size of a response, in bytes.
+    pub max_response_bytes: usize,
+    /// Time after which a response is late.
+    pub prompt_response: Duration,
+}
+
+/// Maximum length of a host name (RFC 1035).
+const MAX_HOST_LENGTH: usize = 253;
 
 /// A complete HTTP response.
 #[derive(Debug)]
@@ -14,48 +34,90 @@ pub struct RawResponse {
     /// The HTTP status.
     pub status: u16,
     /// The HTTP headers.
-    pub headers: HeaderMap,
+    headers: HeaderMap,
     /// The whole body.
     pub body: Vec<u8>,
+    /// The address of the request.
+    url: Url,
+    /// `true` if the response came after [`ExchangeLimits::prompt_response`].
+    is_late: bool,
 }
 
 impl RawResponse {
-    /// Returns the media type; empty if the header is missing.
-    pub fn content_type(&self) -> &str {
-        self.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    /// Returns what the head says about who responded and why. Only errors need the headers about time and place.
+    pub fn head(&self) -> ResponseHead<'_> {
+        let head = ResponseHead { status: self.status, content_type: self.header(&CONTENT_TYPE), ..ResponseHead::default() };
+        if self.status == 200 {
+            return head;
+        }
+        let location = Some(self.header(&LOCATION)).filter(|location| !location.is_empty());
+        ResponseHead {
+            retry_after: parse_retry_after(self.header(&RETRY_AFTER), Timestamp::now()),
+            location_origin: location.and_then(|location| origin(&self.url, location)),
+            is_late: self.is_late,
+            ..head
+        }
     }
+
+    /// Returns the value of a header; empty if it is missing or not text.
+    fn header(&self, name: &HeaderName) -> &str {
+        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    }
+}
+
+/// Returns scheme, host and port of an address that is relative to another one; `None` if it is not an address of a web server.
+fn origin(base: &Url, location: &str) -> Option<String> {
+    let url = base.join(location).ok()?;
+    (url.host_str()?.len() <= MAX_HOST_LENGTH).then(|| url.origin().ascii_serialization())
 }
 
 /// Sends a request and reads the response.
 ///
 /// # Errors
-/// Returns [`LrsError::ResponseTooLarge`] if the body has more than `max_response_bytes`, and the classified transport error if there is
-/// no complete response.
-pub async fn exchange(request: RequestBuilder, max_response_bytes: usize) -> Result<RawResponse, LrsError> {
+/// Returns [`LrsError::ResponseTooLarge`] if the body is larger than allowed, and the classified transport error if there is no complete
+/// response.
+pub async fn exchange(request: RequestBuilder, limits: ExchangeLimits) -> Result<RawResponse, LrsError> {
+    let sent_at = Instant::now();
     let mut response = request.send().await.map_err(|error| classify_send_error(&error))?;
-    let body = read_body(&mut response, max_response_bytes).await.map_err(|error| classify_body_error(&error))?;
-    let body = body.ok_or(LrsError::ResponseTooLarge)?;
-    Ok(RawResponse { status: response.status().as_u16(), headers: std::mem::take(response.headers_mut()), body })
+    let is_late = sent_at.elapsed() >= limits.prompt_response;
+    let body = read_body(&mut response, limits.max_response_bytes).await.map_err(|error| match error {
+        BodyError::Transport(error) => classify_transport_error(&error),
+        BodyError::TooLarge => LrsError::ResponseTooLarge,
+        BodyError::Coding(reason) => LrsError::InvalidHttp(reason),
+    })?;
+    let (status, url) = (response.status().as_u16(), response.url().clone());
+    Ok(RawResponse { status, headers: std::mem::take(response.headers_mut()), body, url, is_late })
 }
 
 /// Classifies an error before the response started. TLS alerts about certificates can arrive late: with TLS 1.3 the server may send them
 /// after the handshake.
 fn classify_send_error(error: &reqwest::Error) -> LrsError {
-    if received_alert(error).is_some_and(is_certificate_alert) {
-        LrsError::CredentialsRejected(None)
+    if let Some(alert) = received_alert(error).filter(|alert| is_certificate_alert(*alert)) {
+        LrsError::CertificateRejected(CertificateRejection::TlsAlert(alert))
     } else if error.is_connect() {
-        LrsError::Unreachable
+        LrsError::Unreachable(ConnectFailure::of(error))
     } else if error.is_timeout() {
         LrsError::Timeout
     } else {
-        LrsError::ConnectionLost
+        classify_transport_error(error)
     }
 }
 
-/// Classifies an error after the response started. A truncated response is invalid.
-fn classify_body_error(error: &reqwest::Error) -> LrsError {
-    match classify_send_error(error) {
-        LrsError::ConnectionLost => LrsError::InvalidResponse(XmlError::Malformed.into()),
-        error => error,
+/// Classifies an error on a connection: the response's HTTP is invalid, or the connection was lost.
+fn classify_transport_error(error: &reqwest::Error) -> LrsError {
+    if error.is_timeout() {
+        return LrsError::Timeout;
+    }
+    let http_error = causes(error).find_map(|cause| cause.downcast_ref::<hyper::Error>());
+    if http_error.is_some_and(hyper::Error::is_parse) {
+        return LrsError::InvalidHttp("its head cannot be parsed or is too large");
+    }
+    // hyper reports invalid chunks this way; so does rustls a broken TLS record, which is a broken connection.
+    let io_kind = causes(error).find_map(|cause| cause.downcast_ref::<io::Error>()).map(io::Error::kind);
+    match io_kind {
+        Some(ErrorKind::InvalidInput | ErrorKind::InvalidData) if rustls_error(error).is_none() => {
+            LrsError::InvalidHttp("its chunks cannot be parsed")
+        }
+        _ => LrsError::ConnectionLost,
     }
 }

@@ -24,10 +24,17 @@ const RESERVE_REFILL_INTERVAL: Duration = Duration::from_secs(2);
 /// Maximum balance, in tenths of a retry. A much larger one would cause a second wave of calls in an outage.
 const MAX_BALANCE_TENTHS: u32 = 20 * RETRY_TENTHS;
 
-/// Returns `true` if there was no connection or it was lost, so that another attempt can succeed at once. `false` for responses, which LRS
-/// would repeat, and for a timeout, which has used up the deadline.
+/// Returns `true` if there was no connection or it was lost, or a server in front of LRS reports LRS as unavailable, so that another attempt
+/// can succeed at once. `false` for responses, which LRS would repeat, for a timeout, which has used up the deadline, and if LRS asks for
+/// fewer calls.
 pub const fn is_connection_failure(error: &LrsError) -> bool {
-    matches!(error, LrsError::Unreachable | LrsError::ConnectionLost)
+    matches!(
+        error,
+        LrsError::Unreachable(_)
+            | LrsError::ConnectionLost
+            | LrsError::IntermediaryFailed { .. }
+            | LrsError::Throttled { status: 503, retry_after: None }
+    )
 }
 
 /// Returns the delay before a retry, counted from 0. It is random (full jitter), so that calls that failed together are not retried
@@ -90,6 +97,7 @@ impl Balance {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::lrs::http_client::connect_failure::ConnectFailure;
 
     #[test]
     fn retry_budget_outage_limits_retries_to_tenth_of_calls() {
@@ -132,7 +140,18 @@ mod tests {
 
     #[test]
     fn is_connection_failure_response_or_timeout_returns_false() {
-        assert!(is_connection_failure(&LrsError::Unreachable) && is_connection_failure(&LrsError::ConnectionLost));
+        let throttled = |status, seconds: Option<u64>| LrsError::Throttled { status, retry_after: seconds.map(Duration::from_secs) };
+        for error in [
+            LrsError::Unreachable(ConnectFailure::Refused),
+            LrsError::ConnectionLost,
+            LrsError::IntermediaryFailed { status: 502 },
+            throttled(503, None),
+        ] {
+            assert!(is_connection_failure(&error), "{error:?}");
+        }
+        for error in [throttled(503, Some(1)), throttled(429, None)] {
+            assert!(!is_connection_failure(&error), "LRS asks for fewer calls: {error:?}");
+        }
         for error in [LrsError::Timeout, LrsError::ServiceFailed(None), LrsError::Maintenance(None), LrsError::ResponseTooLarge] {
             assert!(!is_connection_failure(&error), "{error:?}");
         }

@@ -167,11 +167,13 @@ impl ServiceTracker {
     ) -> Option<StateChange> {
         let result = CallResult::of(error);
         match (result, error) {
-            (_, Some(LrsError::Maintenance(_) | LrsError::IntermediaryMaintenance)) => {
+            (_, Some(LrsError::Maintenance(_) | LrsError::IntermediaryMaintenance { .. })) => {
                 Period::start_or_extend(&mut self.maintenance, now, now + ASSUMED_MAINTENANCE_DURATION);
             }
+            (CallResult::NoResponse, _) | (_, Some(LrsError::Moved { .. } | LrsError::AccessBlocked { .. })) => {
+                Period::start_or_extend(&mut self.degraded, now, now + DEGRADED_DURATION);
+            }
             (CallResult::Responded, _) => Period::end(&mut self.maintenance, now),
-            (CallResult::NoResponse, _) => Period::start_or_extend(&mut self.degraded, now, now + DEGRADED_DURATION),
             (CallResult::Ignored, _) => {}
         }
         self.breaker.record_result(permit, organisation, result, now)
@@ -221,6 +223,7 @@ impl Period {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::lrs::http_client::connect_failure::ConnectFailure;
     use crate::schema::Scalar as _;
 
     const SECOND: Duration = Duration::from_secs(1);
@@ -261,7 +264,7 @@ mod tests {
         assert_eq!(fixture.status_at(90), (ServiceStatus::Degraded, 10));
         assert_eq!(fixture.status_at(100), (ServiceStatus::Available, 100));
         for second in [200, 202] {
-            fixture.call_at(second, Some(&LrsError::Unreachable));
+            fixture.call_at(second, Some(&LrsError::Unreachable(ConnectFailure::Refused)));
         }
         assert_eq!(fixture.status_at(205), (ServiceStatus::Unavailable, 202));
         fixture.call_at(210, None);
@@ -273,7 +276,8 @@ mod tests {
     fn service_status_maintenance_ends_with_response_or_after_assumed_duration() {
         let mut fixture = Fixture::new();
         fixture.call_at(10, Some(&LrsError::Maintenance(None)));
-        fixture.call_at(20, Some(&LrsError::IntermediaryMaintenance));
+        let page = LrsError::IntermediaryMaintenance { status: 503, retry_after: None, may_be_executed: true };
+        fixture.call_at(20, Some(&page));
         assert_eq!(fixture.status_at(300), (ServiceStatus::Maintenance, 10));
         fixture.call_at(310, None);
         assert_eq!(fixture.status_at(310), (ServiceStatus::Available, 310));

@@ -16,6 +16,9 @@ pub const DEFAULT_BATCH_TIMEOUT: Duration = Duration::from_secs(120);
 /// Default maximum size of a response, in bytes.
 pub const DEFAULT_MAX_RESPONSE_BYTES: usize = 16 * 1024 * 1024;
 
+/// Default time after which a response counts as late. A proxy that waits for LRS in vain may then report that LRS is unavailable.
+pub const DEFAULT_PROMPT_RESPONSE: Duration = Duration::from_secs(10);
+
 /// The address of LRS, and the timeouts and limits of its calls.
 #[derive(Debug, Clone)]
 pub struct LrsSettings {
@@ -27,6 +30,8 @@ pub struct LrsSettings {
     pub batch_timeout: Duration,
     /// Maximum size of a response, in bytes.
     pub max_response_bytes: usize,
+    /// Time within which a response with status 503 is prompt: LRS did not process the request.
+    pub prompt_response: Duration,
     /// The software's vendor.
     pub vendor: Vendor,
     /// LRS's codes about achievements. LRS does not publish them.
@@ -49,6 +54,7 @@ impl LrsSettings {
             timeout: DEFAULT_TIMEOUT,
             batch_timeout: DEFAULT_BATCH_TIMEOUT,
             max_response_bytes: DEFAULT_MAX_RESPONSE_BYTES,
+            prompt_response: DEFAULT_PROMPT_RESPONSE,
             vendor: Vendor::default(),
             achievement_codes: AchievementCodes::default(),
             concurrency: ConcurrencySettings::default(),

@@ -108,6 +108,10 @@ catalogue! {
         "Check the request for values that LRS prohibits, or report the `requestId` to the gateway's maintainers.",
     LrsBadResponse "lrs_bad_response" 502 true "Unusable response from LRS"
         "Try again later. If the problem persists, give the operator the `requestId`.",
+    LrsMoved "lrs_moved" 502 true "LRS moved to another address"
+        "Nothing was carried out. Give the operator the `requestId`: the address of LRS in the gateway's configuration is out of date.",
+    LrsAccessBlocked "lrs_access_blocked" 502 true "Access to LRS blocked by a firewall"
+        "Nothing was carried out. Give the operator the `requestId`: a firewall in front of LRS must allow the gateway's address.",
     LrsMaintenance "lrs_maintenance" 503 true "LRS under maintenance or out of hours"
         "Try again after the time in `Retry-After`.",
     LrsUnavailable "lrs_unavailable" 503 true "LRS unavailable"

@@ -14,6 +14,8 @@ use crate::storage::StoreError;
 const LRS_RETRY_SECONDS: u64 = 30;
 /// Retry time if LRS is under maintenance and the end is unknown.
 const MAINTENANCE_RETRY_SECONDS: u64 = ASSUMED_MAINTENANCE_DURATION.as_secs();
+/// Retry time if a person must change something in front of LRS first.
+const PERSON_RETRY_SECONDS: u64 = 300;
 /// Maximum retry time during planned maintenance, because announcements change.
 const MAX_MAINTENANCE_RETRY_SECONDS: u64 = 24 * 60 * 60;
 
@@ -25,8 +27,15 @@ impl From<CallError> for Problem {
     fn from(CallError { error, outcome_unknown }: CallError) -> Self {
         let (code, retry_after_seconds) = match &error {
             // After a write the caller must learn that the outcome is unknown, not that LRS is unavailable.
-            LrsError::ConnectionLost if outcome_unknown => (Code::LrsTimeout, None),
-            LrsError::Unreachable | LrsError::ConnectionLost => (Code::LrsUnavailable, Some(LRS_RETRY_SECONDS)),
+            LrsError::ConnectionLost | LrsError::IntermediaryFailed { .. } if outcome_unknown => (Code::LrsTimeout, None),
+            LrsError::Unreachable(_) | LrsError::ConnectionLost | LrsError::IntermediaryFailed { .. } => {
+                (Code::LrsUnavailable, Some(LRS_RETRY_SECONDS))
+            }
+            LrsError::Throttled { retry_after, .. } => {
+                (Code::LrsUnavailable, Some(retry_after.map_or(LRS_RETRY_SECONDS, |retry_after| retry_after.as_secs())))
+            }
+            LrsError::Moved { .. } => (Code::LrsMoved, Some(PERSON_RETRY_SECONDS)),
+            LrsError::AccessBlocked { .. } => (Code::LrsAccessBlocked, Some(PERSON_RETRY_SECONDS)),
             LrsError::CircuitOpen { retry_after } => (Code::LrsUnavailable, Some(whole_seconds(*retry_after))),
             LrsError::PlannedMaintenance { ends_at } => {
                 (Code::LrsMaintenance, Some(whole_seconds(time_until(*ends_at)).min(MAX_MAINTENANCE_RETRY_SECONDS)))
@@ -34,12 +43,16 @@ impl From<CallError> for Problem {
             LrsError::AuditUnavailable => (Code::AuditUnavailable, Some(SHORT_RETRY_SECONDS)),
             // Random, so that the callers do not all retry at the same moment.
             LrsError::QueueFull => (Code::LrsQueueFull, Some(fastrand::u64(1..=SHORT_RETRY_SECONDS))),
-            LrsError::Maintenance(_) | LrsError::IntermediaryMaintenance => (Code::LrsMaintenance, Some(MAINTENANCE_RETRY_SECONDS)),
+            LrsError::Maintenance(_) => (Code::LrsMaintenance, Some(MAINTENANCE_RETRY_SECONDS)),
+            LrsError::IntermediaryMaintenance { retry_after, .. } => {
+                (Code::LrsMaintenance, Some(retry_after.map_or(MAINTENANCE_RETRY_SECONDS, |retry_after| retry_after.as_secs())))
+            }
             LrsError::Timeout => (Code::LrsTimeout, None),
-            LrsError::CredentialsRejected(_) => (Code::LrsCredentialsRejected, None),
+            LrsError::CredentialsRejected(_) | LrsError::CertificateRejected(_) => (Code::LrsCredentialsRejected, None),
             LrsError::RequestRejected(_) | LrsError::UnknownError(_) => (Code::LrsRejectedRequest, None),
             LrsError::Rejected(rejection, _) => (rejection_code(*rejection), None),
             LrsError::ServiceFailed(_)
+            | LrsError::InvalidHttp(_)
             | LrsError::InvalidResponse(_)
             | LrsError::InconsistentResponse(_)
             | LrsError::UnexpectedHttpResponse { .. }
@@ -119,6 +132,8 @@ impl From<IdempotencyError> for Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::lrs::CertificateRejection;
+    use crate::lrs::http_client::connect_failure::ConnectFailure;
     use crate::lrs::response_codes::LrsCode;
 
     #[test]
@@ -126,15 +141,22 @@ mod tests {
         use crate::xml::XmlError;
         let code = Some(LrsCode::new("WSEC0001"));
         for error in [
-            LrsError::Unreachable,
+            LrsError::Unreachable(ConnectFailure::Refused),
             LrsError::ConnectionLost,
+            LrsError::Throttled { status: 429, retry_after: None },
+            LrsError::IntermediaryFailed { status: 502 },
+            LrsError::Moved { status: 308, origin: None },
+            LrsError::AccessBlocked { status: 403 },
+            LrsError::IntermediaryMaintenance { status: 405, retry_after: None, may_be_executed: false },
+            LrsError::CertificateRejected(CertificateRejection::Unauthorised),
+            LrsError::InvalidHttp("x"),
             LrsError::CircuitOpen { retry_after: Duration::ZERO },
             LrsError::PlannedMaintenance { ends_at: jiff::Timestamp::UNIX_EPOCH },
             LrsError::QueueFull,
             LrsError::AuditUnavailable,
             LrsError::Timeout,
             LrsError::Maintenance(code.clone()),
-            LrsError::CredentialsRejected(code.clone()),
+            LrsError::CredentialsRejected(LrsCode::new("WSEC0005")),
             LrsError::RequestRejected(code.clone()),
             LrsError::UnknownError(LrsCode::new("WSEC4711")),
             LrsError::ServiceFailed(code),

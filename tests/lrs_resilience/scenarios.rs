@@ -69,13 +69,13 @@ fn cases() -> Vec<Case> {
         Case::new(Fault::Refuse, UNAVAILABLE, true),
         Case::new(Fault::ResetBefore, UNAVAILABLE, true),
         Case::new(Fault::ResetAfter, UNAVAILABLE, true),
-        Case::new(Fault::Unavailable, UNAVAILABLE, true),
+        Case::new(Fault::Unavailable, UNAVAILABLE, false),
         Case::new(Fault::MaintenancePage, MAINTENANCE, false),
         Case::new(Fault::MaintenanceRedirect, MAINTENANCE, false),
         Case::new(Fault::Maintenance405, MAINTENANCE, false),
         Case { lrs_code: Some("WSEC0004"), ..Case::new(Fault::OutOfHours, MAINTENANCE, false) },
         Case::new(Fault::Garbage, BAD_RESPONSE, true),
-        Case::new(Fault::Truncated, BAD_RESPONSE, true),
+        Case::new(Fault::Truncated, UNAVAILABLE, true),
         Case::soap_fault("WSEC4711", REJECTED, true),
         Case::soap_fault("WSEC0001", REJECTED, false),
         Case::soap_fault("WSEC0006", CREDENTIALS, false),
@@ -196,14 +196,14 @@ async fn assert_no_fault_duplicates_batch(resource: &str, element: &str, caller:
         let (status, reason) = match case.expected {
             REJECTED if case.may_be_executed => ("PAUSED", "LRS_REJECTED_REQUEST"),
             _ if case.may_be_executed => ("PAUSED", "ANSWER_LOST"),
-            MAINTENANCE => ("COMPLETE", ""),
+            MAINTENANCE | UNAVAILABLE => ("COMPLETE", ""),
             CREDENTIALS => ("FAILED", "LRS_CREDENTIALS_REJECTED"),
             _ => ("FAILED", "LRS_REJECTED_REQUEST"),
         };
         let state = batch.wait_for_status(status).await;
         assert_eq!(state["parts"][0]["reason"].as_str().unwrap_or_default(), reason, "{fault:?}: {state}");
 
-        let is_sent_again = case.expected == MAINTENANCE;
+        let is_sent_again = status == "COMPLETE";
         let requests = lrs.simulator.request_count(element) - requests_before;
         assert_eq!(requests, if is_sent_again { 2 } else { 1 }, "{fault:?}: {state}");
         let jobs = usize::from(fault.executes_operation() || is_sent_again);

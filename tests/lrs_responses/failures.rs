@@ -6,8 +6,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::support::expected_problems::{
-    BAD_RESPONSE, CREDENTIALS, ExpectedProblem, MAINTENANCE, REJECTED, TIMEOUT, UNAVAILABLE, assert_failures, assert_failures_with,
-    cases_of,
+    ACCESS_BLOCKED, BAD_RESPONSE, CREDENTIALS, ExpectedProblem, FailureCase, MAINTENANCE, MOVED, REJECTED, TIMEOUT, UNAVAILABLE,
+    assert_failures, assert_failures_with, cases_of,
 };
 use crate::support::fake_server::{Reply, http, soap};
 use crate::support::gateway::Options;
@@ -143,11 +143,9 @@ async fn maintenance_response_returns_lrs_maintenance_with_retry_after() {
             ("500 with the same fault", Reply::Bytes(soap(500, &http_verb_fault))),
             ("405 with a page", Reply::Bytes(http(405, "text/html", page("no").as_bytes()))),
             ("405 without a body", Reply::Bytes(http(405, "", b""))),
-            ("301", redirect(301)),
             ("302", redirect(302)),
             ("303", redirect(303)),
             ("307", redirect(307)),
-            ("308", redirect(308)),
             ("a page about maintenance", Reply::Bytes(http(200, "text/html; charset=utf-8", page("Planned MAINTENANCE today").as_bytes()))),
             ("a page about unavailability", Reply::Bytes(http(200, "text/html", page("The service is unavailable.").as_bytes()))),
             ("a page about unavailability with the content type of SOAP", xml_reply(page("Please try again later"))),
@@ -157,36 +155,106 @@ async fn maintenance_response_returns_lrs_maintenance_with_retry_after() {
 }
 
 #[tokio::test]
-async fn status_401_or_403_returns_credentials_rejected() {
-    let page = b"<html><body>403.7 - Forbidden: client certificate required, Zebedee Quillfeather</body></html>";
+async fn permanent_redirect_returns_moved() {
+    let redirect = |status, location: &str| {
+        Reply::Bytes(format!("HTTP/1.1 {status} X\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n").into_bytes())
+    };
     assert_failures(cases_of(
-        CREDENTIALS,
+        MOVED,
         vec![
-            ("401", Reply::Bytes(http(401, "text/html", page))),
-            ("403", Reply::Bytes(http(403, "text/html", page))),
-            ("401 without a body", Reply::Bytes(http(401, "text/html", b""))),
-            ("403 in plain text", Reply::Bytes(http(403, "text/plain", b"Forbidden"))),
+            ("301 to another host", redirect(301, "https://quillfeather.example/Zebedee.svc")),
+            ("308 to another path", redirect(308, "/new/LearnerService.svc")),
+            ("301 to something that is no address", redirect(301, "Zebedee Quillfeather")),
+            ("301 without Location", Reply::Bytes(b"HTTP/1.1 301 X\r\nContent-Length: 0\r\n\r\n".to_vec())),
+            ("308 with a page about maintenance", Reply::Bytes(http(308, "text/html", b"<html>maintenance</html>"))),
         ],
     ))
     .await;
 }
 
 #[tokio::test]
-async fn intermediary_error_response_returns_unavailable() {
+async fn status_401_or_certificate_page_of_iis_returns_credentials_rejected() {
+    let page = |code: &str| {
+        let page =
+            format!("<html><body><h2>HTTP Error {code} - Forbidden</h2>client certificate required, Zebedee Quillfeather</body></html>");
+        Reply::Bytes(http(403, "text/html", page.as_bytes()))
+    };
+    let mut cases = cases_of(
+        CREDENTIALS,
+        vec![
+            ("401", Reply::Bytes(http(401, "text/html", b"<html><body>Zebedee Quillfeather</body></html>"))),
+            ("401 without a body", Reply::Bytes(http(401, "text/html", b""))),
+            ("403 of IIS in plain text", Reply::Bytes(http(403, "text/plain", b"HTTP Error 403.7 - Forbidden"))),
+        ],
+    );
+    cases.extend(["403.7", "403.12", "403.13", "403.16", "403.17"].map(|code| (code.to_owned(), page(code), CREDENTIALS, None)));
+    assert_failures(cases).await;
+}
+
+#[tokio::test]
+async fn status_403_for_another_reason_returns_access_blocked() {
+    let page =
+        |text: &str| Reply::Bytes(http(403, "text/html", format!("<html><body>{text}, Zebedee Quillfeather</body></html>").as_bytes()));
+    assert_failures(cases_of(
+        ACCESS_BLOCKED,
+        vec![
+            ("a page of a firewall", page("<h1>Request blocked</h1> Reference: 18.403.7051")),
+            ("a page of IIS for another reason", page("<h2>HTTP Error 403.4 - Forbidden: SSL is required</h2>")),
+            ("in plain text", Reply::Bytes(http(403, "text/plain", b"Forbidden"))),
+            ("without a body", Reply::Bytes(http(403, "text/html", b""))),
+        ],
+    ))
+    .await;
+}
+
+/// Replies that say that LRS is overloaded or does not respond, each with a page, with text and without a body.
+fn unavailable_replies(statuses: &[u16]) -> Vec<FailureCase> {
     let page = b"<html><head><title>Bad Gateway</title></head><body>Zebedee Quillfeather</body></html>";
     let mut cases = Vec::new();
-    for status in [502, 503, 504] {
+    for &status in statuses {
         cases.push((format!("{status} with a page"), Reply::Bytes(http(status, "text/html", page)), UNAVAILABLE, None));
         cases.push((format!("{status} in plain text"), Reply::Bytes(http(status, "text/plain", b"upstream failed")), UNAVAILABLE, None));
         cases.push((format!("{status} without a body"), Reply::Bytes(http(status, "", b"")), UNAVAILABLE, None));
     }
-    for status in [408, 429] {
-        cases.push((format!("{status} with a page"), Reply::Bytes(http(status, "text/html", page)), UNAVAILABLE, None));
-        cases.push((format!("{status} without a body"), Reply::Bytes(http(status, "", b"")), UNAVAILABLE, None));
-    }
+    cases
+}
+
+#[tokio::test]
+async fn intermediary_error_response_returns_unavailable() {
+    let mut cases = unavailable_replies(&[408, 429, 502, 503, 504]);
     let maintenance_fault = Reply::Bytes(soap(503, &fault("soapenv:Server", &error_code("WSEC0004"))));
     cases.push(("503 with a fault of LRS".into(), maintenance_fault, MAINTENANCE, Some("WSEC0004")));
     assert_failures(cases).await;
+    assert_failures_with(Options { prompt_response: Duration::ZERO, ..Options::default() }, unavailable_replies(&[503])).await;
+}
+
+#[tokio::test]
+async fn retry_after_of_lrs_reaches_the_caller() {
+    let in_two_hours = (jiff::Timestamp::now() + jiff::SignedDuration::from_hours(2)).strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+    let cases = [
+        (429, "17", "", "lrs_unavailable", 17..=17),
+        (503, "90", "", "lrs_unavailable", 90..=90),
+        (503, &in_two_hours, "", "lrs_unavailable", 7190..=7200),
+        (503, "9999999999", "", "lrs_unavailable", 86_400..=86_400),
+        (503, "3600", "<html>Planned maintenance, Zebedee</html>", "lrs_maintenance", 3600..=3600),
+        (302, "1800", "", "lrs_maintenance", 1800..=1800),
+    ];
+    let reply = |(status, retry_after, page, ..): &(u16, &str, &str, _, _)| {
+        let length = page.len();
+        let head =
+            format!("HTTP/1.1 {status} X\r\nRetry-After: {retry_after}\r\nContent-Type: text/html\r\nContent-Length: {length}\r\n\r\n");
+        Reply::Bytes(format!("{head}{page}").into_bytes())
+    };
+    // A limit that LRS sets is not tested at once again, whatever `max_retries` is.
+    let script = ScriptedLrs::new(Options { max_retries: 2, ..Options::default() }, cases.iter().map(reply).collect::<Vec<_>>());
+    for (status, retry_after, _, code, expected) in &cases {
+        let answer = script.search().await;
+        let problem = answer.problem(503, code);
+        let seconds = problem["retryAfterSeconds"].as_u64().expect("a number");
+        assert!(expected.contains(&seconds), "{status} {retry_after}: {problem}");
+        assert_eq!(answer.header("retry-after"), seconds.to_string());
+        assert!(problem["detail"].as_str().is_some_and(|detail| detail.contains(&format!("HTTP status {status}"))), "{problem}");
+    }
 }
 
 #[tokio::test]
@@ -200,7 +268,6 @@ async fn connection_refused_returns_unavailable() {
 
 #[tokio::test]
 async fn connection_lost_before_response_returns_unavailable() {
-    let head = |lines: &str| format!("HTTP/1.1 200 OK\r\n{lines}\r\n").into_bytes();
     assert_failures(cases_of(
         UNAVAILABLE,
         vec![
@@ -210,12 +277,37 @@ async fn connection_lost_before_response_returns_unavailable() {
             ("reset within the status line", Reply::ThenReset(b"HTTP/1.1 20".to_vec())),
             ("closed within the headers", Reply::ThenClose(b"HTTP/1.1 200 OK\r\nContent-Ty".to_vec())),
             ("reset within the headers", Reply::ThenReset(b"HTTP/1.1 200 OK\r\nContent-Ty".to_vec())),
-            ("another protocol", Reply::ThenClose(b"SSH-2.0-OpenSSH_9.6 Zebedee Quillfeather\r\n".to_vec())),
-            ("two content lengths", Reply::Bytes(head("Content-Length: 1\r\nContent-Length: 2\r\n"))),
-            ("endless headers", Reply::Forever(b"HTTP/1.1 200 OK\r\n".to_vec(), b"X-Header: Zebedee Quillfeather\r\n".to_vec())),
         ],
     ))
     .await;
+}
+
+#[tokio::test]
+async fn invalid_http_response_returns_bad_response_that_names_http() {
+    let head = |lines: &str| format!("HTTP/1.1 200 OK\r\n{lines}\r\n").into_bytes();
+    let coded = |coding: &str, body: &[u8]| {
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Encoding: {coding}\r\nContent-Length: {}\r\n\r\n", body.len());
+        Reply::Bytes([head.as_bytes(), body].concat())
+    };
+    let chunked = format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{:X}\r\n{RESPONSE}\r\nZebedee\r\n", RESPONSE.len());
+    let replies = [
+        ("another protocol", Reply::ThenClose(b"SSH-2.0-OpenSSH_9.6 Zebedee Quillfeather\r\n".to_vec())),
+        ("two content lengths", Reply::Bytes(head("Content-Length: 1\r\nContent-Length: 2\r\n"))),
+        ("endless headers", Reply::Forever(b"HTTP/1.1 200 OK\r\n".to_vec(), b"X-Header: Zebedee Quillfeather\r\n".to_vec())),
+        ("a chunk with an invalid size", Reply::ThenClose(chunked.into_bytes())),
+        ("a body that is not gzip", coded("gzip", RESPONSE.as_bytes())),
+        ("gzip that ends within its header", coded("GZIP", &[0x1F, 0x8B, 8, 0])),
+        ("a coding that the gateway does not ask for", coded("br", RESPONSE.as_bytes())),
+        ("two codings of which one is unknown", coded("br, gzip", RESPONSE.as_bytes())),
+    ];
+    let (descriptions, replies): (Vec<_>, Vec<_>) = replies.into_iter().unzip();
+    let script = ScriptedLrs::new(Options::default(), replies);
+    for description in descriptions {
+        let answer = script.search().await;
+        let problem = answer.problem(502, "lrs_bad_response");
+        assert!(problem["detail"].as_str().is_some_and(|detail| detail.contains("is not valid HTTP")), "{description}: {problem}");
+        assert!(!answer.text.contains("Zebedee"), "{description}: {problem}");
+    }
 }
 
 #[tokio::test]
@@ -233,17 +325,12 @@ async fn kept_alive_connection_lost_is_not_retried() {
 }
 
 #[tokio::test]
-async fn truncated_response_returns_bad_response() {
+async fn connection_lost_within_response_returns_unavailable() {
     let response = http(200, "text/xml", RESPONSE.as_bytes());
     let head_length = response.len() - RESPONSE.len();
-    let chunk = |rest: &str| {
-        format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{:X}\r\n{RESPONSE}\r\n{rest}", RESPONSE.len()).into_bytes()
-    };
-    let gzip = |body: &[u8]| {
-        [format!("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {}\r\n\r\n", body.len()).as_bytes(), body].concat()
-    };
+    let no_last_chunk = format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{:X}\r\n{RESPONSE}\r\n", RESPONSE.len());
     assert_failures(cases_of(
-        BAD_RESPONSE,
+        UNAVAILABLE,
         vec![
             ("closed after the headers", Reply::ThenClose(response[..head_length].to_vec())),
             ("reset after the headers", Reply::ThenReset(response[..head_length].to_vec())),
@@ -253,10 +340,7 @@ async fn truncated_response_returns_bad_response() {
             ("a complete document, but fewer bytes than Content-Length", {
                 Reply::ThenClose([b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n", RESPONSE.as_bytes()].concat())
             }),
-            ("no last chunk", Reply::ThenClose(chunk(""))),
-            ("a chunk with an invalid size", Reply::ThenClose(chunk("Zebedee\r\n"))),
-            ("a body that is not gzip", Reply::Bytes(gzip(RESPONSE.as_bytes()))),
-            ("gzip that ends within its header", Reply::Bytes(gzip(&[0x1F, 0x8B, 8, 0]))),
+            ("no last chunk", Reply::ThenClose(no_last_chunk.into_bytes())),
         ],
     ))
     .await;

@@ -234,6 +234,23 @@ async fn undocumented_response_any_http_framing_is_accepted() {
             let body = gzipped(RESPONSE.as_bytes());
             Reply::Bytes([head(&format!("Content-Encoding: gzip\nContent-Length: {}\n", body.len())), body].concat())
         }),
+        ("gzip in two members, in capitals", {
+            let (start, end) = RESPONSE.as_bytes().split_at(200);
+            let body = [gzipped(start), gzipped(end)].concat();
+            Reply::Bytes([head(&format!("Content-Encoding: GZIP\nContent-Length: {}\n", body.len())), body].concat())
+        }),
+        ("gzip by its old name, and no coding", {
+            let body = gzipped(RESPONSE.as_bytes());
+            Reply::Bytes([head(&format!("Content-Encoding: X-Gzip, Identity\nContent-Length: {}\n", body.len())), body].concat())
+        }),
+        (
+            "a header in two lines (obs-fold)",
+            Reply::Bytes(with_head(head(&format!("Via: 1.1 first,\n\t1.1 second\nContent-Length: {length}\n")))),
+        ),
+        ("220 headers", {
+            let headers: String = (0..220).map(|number| format!("X-Proxy-{number}: {number}\n")).collect();
+            Reply::Bytes(with_head(head(&format!("{headers}Content-Length: {length}\n"))))
+        }),
         ("no length, end of connection", Reply::ThenClose(with_head(head("Content-Type: text/xml\n")))),
         ("HTTP/1.0", Reply::ThenClose(with_head(b"HTTP/1.0 200 OK\r\nContent-Type: text/xml\r\n\r\n".to_vec()))),
         (

@@ -14,7 +14,7 @@ use lrs_gateway::lrs::concurrency_limit::ConcurrencySettings;
 use lrs_gateway::lrs::http_client::{HttpClientFactory, TlsBackend};
 use lrs_gateway::lrs::maintenance::MaintenanceWindow;
 use lrs_gateway::lrs::services::external::AchievementCodes;
-use lrs_gateway::lrs::{CircuitBreakerSettings, Lrs, LrsSettings, Vendor};
+use lrs_gateway::lrs::{CircuitBreakerSettings, DEFAULT_PROMPT_RESPONSE, Lrs, LrsSettings, Vendor};
 use lrs_gateway::organisations::{ClientCertificate, Organisation, OrganisationPassword, OrganisationRegistry, OrganisationSettings};
 use lrs_gateway::rate_limit::{Limit, RateLimiter, Rates};
 use lrs_gateway::schema::Scalar as _;
@@ -31,6 +31,8 @@ pub const AWARDING: &str = "10088882";
 pub struct Options {
     pub timeout: Duration,
     pub max_response_bytes: usize,
+    /// Time after which a status 503 counts as late.
+    pub prompt_response: Duration,
     pub issuers: Vec<Issuer>,
     pub organisations: Vec<Organisation>,
     pub storage: Storage,
@@ -53,6 +55,7 @@ impl Default for Options {
         Self {
             timeout: Duration::from_secs(10),
             max_response_bytes: 1024 * 1024,
+            prompt_response: DEFAULT_PROMPT_RESPONSE,
             issuers: vec![hmac_issuer()],
             organisations: vec![
                 organisation(
@@ -166,6 +169,7 @@ impl TestGateway {
             timeout: options.timeout,
             batch_timeout: options.timeout,
             max_response_bytes: options.max_response_bytes,
+            prompt_response: options.prompt_response,
             vendor: Vendor { id: 7, ..Vendor::default() },
             achievement_codes: options.achievement_codes,
             concurrency: options.concurrency,

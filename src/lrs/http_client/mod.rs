@@ -1,20 +1,31 @@
 //! The HTTP clients for connections to LRS and to issuers' key sets.
 
+mod body;
+pub mod connect_failure;
 #[cfg(feature = "native-tls")]
 mod native_tls;
 pub(crate) mod tls_alert;
+
+pub use body::{BodyError, read_body};
 
 use std::borrow::Cow;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use reqwest::header::{ACCEPT_ENCODING, HeaderMap, HeaderValue};
 use rustls::{ClientConfig, RootCertStore};
 
 use crate::error_chain::error_chain;
 use crate::organisations::{ClientCertificate, ConnectionFactory};
 use crate::schema::{Constraints, InvalidValue, Scalar};
 use crate::tls;
+
+/// The gateway's name in requests (RFC 9110, 10.1.5).
+pub const USER_AGENT: &str = concat!("lrs-gateway/", env!("CARGO_PKG_VERSION"));
+
+/// Maximum number of headers of a response. Proxies and firewalls add many.
+const MAX_RESPONSE_HEADERS: usize = 512;
 
 /// The TLS implementation for connections to LRS.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -106,8 +117,14 @@ impl ConnectionFactory for HttpClientFactory {
             Backend::Native(roots) => native_tls::configure(builder, roots.as_deref(), certificate)?,
         };
         builder
+            .user_agent(USER_AGENT)
+            .default_headers(HeaderMap::from_iter([(ACCEPT_ENCODING, HeaderValue::from_static("gzip"))]))
+            // `read_body` decompresses.
+            .no_gzip()
             .no_proxy()
             .http1_only()
+            .http1_allow_obsolete_multiline_headers_in_responses(true)
+            .http1_max_headers(MAX_RESPONSE_HEADERS)
             .redirect(reqwest::redirect::Policy::none())
             .referer(false)
             .retry(reqwest::retry::never())
@@ -117,21 +134,6 @@ impl ConnectionFactory for HttpClientFactory {
             .build()
             .map_err(|error| format!("the HTTP client cannot be created: {}", error_chain(&error)))
     }
-}
-
-/// Reads the body of a response; `None` if it has more than `max_bytes`.
-///
-/// # Errors
-/// Returns the transport error if the body is incomplete.
-pub async fn read_body(response: &mut reqwest::Response, max_bytes: usize) -> reqwest::Result<Option<Vec<u8>>> {
-    let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await? {
-        if body.len() + chunk.len() > max_bytes {
-            return Ok(None);
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(Some(body))
 }
 
 fn rustls_config(roots: Arc<RootCertStore>, certificate: Option<ClientCertificate>) -> Result<ClientConfig, String> {

@@ -1,0 +1,62 @@
+//! Bodies of responses: their size limit and their content coding.
+
+use std::io::Read as _;
+
+use flate2::read::MultiGzDecoder;
+use reqwest::Response;
+use reqwest::header::{CONTENT_ENCODING, HeaderMap};
+
+/// The reason why a body cannot be read.
+#[derive(Debug)]
+pub enum BodyError {
+    /// The connection failed before the body was complete, or its chunks are invalid.
+    Transport(reqwest::Error),
+    /// The body is larger than allowed, as it was sent or after decompression.
+    TooLarge,
+    /// The body does not have the content coding that its header states, or the header states one that the gateway did not ask for.
+    Coding(&'static str),
+}
+
+/// Reads the body of a response and decompresses it.
+///
+/// The HTTP client could decompress too, but reads neither a coding in capitals (RFC 9110, 8.4.1) nor the second member of a gzip file
+/// (RFC 1952, 2.2).
+///
+/// # Errors
+/// Returns [`BodyError`] if the body is incomplete, larger than `max_bytes` or not decodable.
+pub async fn read_body(response: &mut Response, max_bytes: usize) -> Result<Vec<u8>, BodyError> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(BodyError::Transport)? {
+        if body.len() + chunk.len() > max_bytes {
+            return Err(BodyError::TooLarge);
+        }
+        body.extend_from_slice(&chunk);
+    }
+    if body.is_empty() {
+        return Ok(body);
+    }
+    // The last coding was applied last.
+    for coding in codings(response.headers()).rev() {
+        body = match coding {
+            coding if coding.eq_ignore_ascii_case("identity") || coding.is_empty() => body,
+            coding if coding.eq_ignore_ascii_case("gzip") || coding.eq_ignore_ascii_case("x-gzip") => decompress(&body, max_bytes)?,
+            _ => return Err(BodyError::Coding("its body has a content coding other than gzip")),
+        };
+    }
+    Ok(body)
+}
+
+fn codings(headers: &HeaderMap) -> impl DoubleEndedIterator<Item = &str> {
+    headers.get_all(CONTENT_ENCODING).into_iter().flat_map(|value| value.to_str().unwrap_or("?").split(',')).map(str::trim)
+}
+
+/// Decompresses all members of a gzip file.
+fn decompress(gzip: &[u8], max_bytes: usize) -> Result<Vec<u8>, BodyError> {
+    let mut body = Vec::new();
+    let limit = u64::try_from(max_bytes).unwrap_or(u64::MAX).saturating_add(1);
+    MultiGzDecoder::new(gzip)
+        .take(limit)
+        .read_to_end(&mut body)
+        .map_err(|_| BodyError::Coding("its body is not the gzip that its header states"))?;
+    if body.len() > max_bytes { Err(BodyError::TooLarge) } else { Ok(body) }
+}

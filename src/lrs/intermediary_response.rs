@@ -1,0 +1,132 @@
+//! Recognises responses that a server in LRS's place gives, such as a maintenance page, a firewall or a proxy (LRS-CONTRACT 7.4).
+
+use std::time::Duration;
+
+use crate::lrs::error::{CertificateRejection, LrsError};
+use crate::lrs::http_client::connect_failure::ConnectFailure;
+
+/// Number of bytes at the start of a body in which HTML is detected.
+const HTML_DETECTION_BYTES: usize = 512;
+/// Number of bytes at the start of a web page in which a text is searched.
+const PAGE_SEARCH_BYTES: usize = 64 * 1024;
+
+/// IIS's numbers of the reasons why it rejects a client certificate. IIS accepts every certificate in the handshake, then rejects it with a
+/// page.
+const IIS_CERTIFICATE_CODES: [&str; 5] = ["403.7", "403.12", "403.13", "403.16", "403.17"];
+
+const NOT_SOAP: &str = "the body is not a usable SOAP message";
+const WEB_PAGE: &str = "the body is a web page instead of a SOAP message";
+
+/// The head of an HTTP response, as far as it says who responded and why.
+#[derive(Debug, Default)]
+pub struct ResponseHead<'r> {
+    /// The HTTP status.
+    pub status: u16,
+    /// The media type; empty if the header is missing.
+    pub content_type: &'r str,
+    /// The time in the header `Retry-After`.
+    pub retry_after: Option<Duration>,
+    /// Scheme, host and port of the address in the header `Location`.
+    pub location_origin: Option<String>,
+    /// `true` if the response came so late that a proxy may have lost patience with LRS.
+    pub is_late: bool,
+}
+
+/// Returns the error if a redirect or a web page came instead of LRS's response.
+pub fn intermediary_error(head: &ResponseHead<'_>, body: &[u8]) -> Option<LrsError> {
+    let ResponseHead { status, retry_after, .. } = *head;
+    match status {
+        301 | 308 => return Some(LrsError::Moved { status, origin: head.location_origin.clone() }),
+        // A temporary redirect leads to a maintenance page; a page that has replaced LRS rejects POST.
+        300..=399 | 405 => return Some(LrsError::IntermediaryMaintenance { status, retry_after, may_be_executed: false }),
+        // Only a proxy of the gateway's own side asks for a login this way.
+        407 => return Some(LrsError::Unreachable(ConnectFailure::ProxyLoginRejected)),
+        _ => {}
+    }
+    if !is_web_page(head.content_type, body) {
+        return None;
+    }
+    if iis_certificate_code(status, body).is_none() && mentions_maintenance(status, body) {
+        let is_refusal = matches!(status, 200 | 401 | 403 | 429) || is_prompt_503(head);
+        return Some(LrsError::IntermediaryMaintenance { status, retry_after, may_be_executed: !is_refusal });
+    }
+    Some(status_error(head, body).unwrap_or(LrsError::UnexpectedHttpResponse { status, body: WEB_PAGE }))
+}
+
+/// Returns the error that an HTTP status stands for if the body contains no SOAP message; `None` for the statuses of SOAP.
+pub fn status_error(head: &ResponseHead<'_>, body: &[u8]) -> Option<LrsError> {
+    let ResponseHead { status, retry_after, .. } = *head;
+    Some(match status {
+        200 | 500 => return None,
+        // Web servers check the client certificate before SOAP starts.
+        401 => LrsError::CertificateRejected(CertificateRejection::Unauthorised),
+        403 => iis_certificate_code(status, body)
+            .map_or(LrsError::AccessBlocked { status }, |code| LrsError::CertificateRejected(CertificateRejection::IisPage(code))),
+        429 => LrsError::Throttled { status, retry_after },
+        503 if is_prompt_503(head) => LrsError::Throttled { status, retry_after },
+        408 | 502..=504 => LrsError::IntermediaryFailed { status },
+        _ => LrsError::UnexpectedHttpResponse { status, body: NOT_SOAP },
+    })
+}
+
+/// Returns IIS's own status if it rejects the client certificate with this page.
+pub fn iis_certificate_code(status: u16, page: &[u8]) -> Option<&'static str> {
+    if status != 403 {
+        return None;
+    }
+    let page = lowercase_start(page, PAGE_SEARCH_BYTES);
+    let is_part_of_number = |c: char| c.is_ascii_digit() || c == '.';
+    // The code must be a whole number: 403.70 and 1403.7 are something else. A full stop may follow it.
+    let has_code = |code: &str| {
+        page.match_indices(code)
+            .any(|(at, _)| !page[..at].ends_with(is_part_of_number) && !page[at + code.len()..].starts_with(|c: char| c.is_ascii_digit()))
+    };
+    IIS_CERTIFICATE_CODES.into_iter().find(|code| has_code(code))
+}
+
+/// Returns `true` for a 503 that came at once: by RFC 9110 the request was not processed. A late one may mean that a proxy waited for LRS in
+/// vain.
+const fn is_prompt_503(head: &ResponseHead<'_>) -> bool {
+    head.status == 503 && !head.is_late
+}
+
+fn is_web_page(content_type: &str, body: &[u8]) -> bool {
+    let start = lowercase_start(body, HTML_DETECTION_BYTES);
+    let start = start.trim_start_matches('\u{feff}').trim_start();
+    start.starts_with("<!doctype html")
+        || start.contains("<html")
+        || (content_type.to_ascii_lowercase().contains("html") && !start.contains("envelope"))
+}
+
+/// Returns `true` if a web page is about maintenance. The word “unavailable” counts with status 200 only, because error pages contain it
+/// on any day.
+fn mentions_maintenance(status: u16, body: &[u8]) -> bool {
+    const WITH_ANY_STATUS: [&str; 3] = ["maintenance", "out of hours", "unsupportedhttpverb"];
+    const WITH_STATUS_200: [&str; 3] = ["unavailable", "not available", "try again later"];
+    let page = lowercase_start(body, PAGE_SEARCH_BYTES);
+    let contains_any = |texts: &[&str]| texts.iter().any(|text| page.contains(text));
+    contains_any(&WITH_ANY_STATUS) || (status == 200 && contains_any(&WITH_STATUS_200))
+}
+
+fn lowercase_start(body: &[u8], max_bytes: usize) -> String {
+    String::from_utf8_lossy(&body[..body.len().min(max_bytes)]).to_ascii_lowercase()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn iis_certificate_code_whole_numbers_of_status_403_only() {
+        let page = |code: &str| format!("<h2>HTTP Error {code} - Forbidden</h2>").into_bytes();
+        for code in IIS_CERTIFICATE_CODES {
+            assert_eq!(iis_certificate_code(403, &page(code)), Some(code));
+        }
+        assert_eq!(iis_certificate_code(403, b"<title>The error is 403.7.</title>"), Some("403.7"));
+        for (status, code) in
+            [(403, "403.1"), (403, "403.70"), (403, "403.4"), (403, "1403.7"), (403, "10.403.7"), (403, "403"), (200, "403.7")]
+        {
+            assert_eq!(iis_certificate_code(status, &page(code)), None, "{status} {code}");
+        }
+    }
+}
