@@ -7,10 +7,10 @@ APT := $(shell [ "$$(id -u)" = 0 ] || echo sudo) apt-get
 export LRS_CONTRACT_DIR ?= $(shell [ -d ../shared/lrs/wsdl ] && cd ../shared/lrs && pwd)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-native-tls test-deploy check format bench openapi docs compiler tools audit sbom
+.PHONY: help run test test-native-tls test-deploy test-soap-clients check format bench openapi docs compiler tools audit sbom
 
 help: ## print this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-18s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 run: compiler ## run the demonstration: the gateway and a simulated LRS in one process
 	$(CARGO) run --quiet -- demo
@@ -26,6 +26,10 @@ test-native-tls: compiler tools ## lint and test the build with the system's TLS
 
 test-deploy: ## test the Helm chart and the container image; install what the tests need, and report the tests that could not run
 	./tests/deploy/run.sh
+
+test-soap-clients: compiler ## call the simulator with SOAP clients of other projects, from LRS's WSDLs; report the clients that could not run
+	$(CARGO) build --quiet --locked
+	./tests/soap-clients/run.sh
 
 check: ## check formatting and lints
 	$(CARGO) fmt --all --check

@@ -1,11 +1,13 @@
 //! The lifecycle of a learner against the simulator: searched, registered, updated, verified, and learning events read.
 
+use std::time::{Duration, Instant};
+
 use lrs_gateway::simulator::SimulatorSettings;
 use serde_json::{Value, json};
 
 use crate::support::caller::Answer;
 use crate::support::fields::full_learner;
-use crate::support::{SimulatedLrs, TestGateway};
+use crate::support::{Caller, SimulatedLrs, TestGateway};
 
 const FIND_BY_ULN: &str = "/v1/learners/find-by-uln";
 const FIND_BY_DEMOGRAPHICS: &str = "/v1/learners/find-by-demographics";
@@ -314,4 +316,46 @@ async fn update_to_not_shared_hides_learning_events() {
     let read = fixture.post(SEARCH_EVENTS, search).await.expect_success();
 
     assert_eq!(read["outcome"], "NOT_SHARED");
+}
+
+/// Searches for a namesake of two sample learners, which finds possible matches, and returns the registration of the namesake.
+async fn search_for_namesake(caller: &Caller) -> Value {
+    let mut learner = new_learner();
+    for (field, value) in [("givenName", "Sam"), ("familyName", "Taylor"), ("dateOfBirth", "2004-06-01"), ("lastKnownPostCode", "ZZ8 8LL")]
+    {
+        learner[field] = json!(value);
+    }
+    let search = json!({
+        "givenName": "Sam", "familyName": "Taylor", "dateOfBirth": "2004-06-01", "gender": "FEMALE", "lastKnownPostCode": "ZZ8 8LL"
+    });
+    assert_eq!(caller.post(FIND_BY_DEMOGRAPHICS, &search).await.expect_success()["outcome"], "POSSIBLE_MATCHES");
+    json!({"learner": learner})
+}
+
+#[tokio::test]
+async fn registration_after_possible_matches_is_rejected_until_the_wait_is_over() {
+    let settings = SimulatorSettings { possible_match_wait_seconds: 1, ..SimulatorSettings::default() };
+    let lrs = SimulatedLrs::with(&settings);
+    let gateway = TestGateway::to(&lrs.url());
+    let caller = gateway.caller();
+    let started_at = Instant::now();
+    let registration = search_for_namesake(&caller).await;
+
+    let problem = caller.post(REGISTER, &registration).await.problem(409, "learner_not_registered");
+    assert_eq!(problem["lrs"]["code"], "WSRC0021");
+    // Another search does not start the wait again.
+    while caller.post(REGISTER, &search_for_namesake(&caller).await).await.status != 201 {
+        assert!(started_at.elapsed() < Duration::from_secs(30), "the learner is not registered after the wait");
+    }
+
+    assert!(started_at.elapsed() >= Duration::from_secs(1), "{:?}", started_at.elapsed());
+}
+
+#[tokio::test]
+async fn registration_after_possible_matches_needs_no_wait_by_default() {
+    let lrs = SimulatedLrs::start();
+    let gateway = TestGateway::to(&lrs.url());
+    let caller = gateway.caller();
+    let registration = search_for_namesake(&caller).await;
+    assert_eq!(caller.post(REGISTER, &registration).await.status, 201);
 }

@@ -42,6 +42,7 @@ mod replicas;
 mod retrieve_ulns;
 mod round_trip;
 mod server;
+mod simulator_binding;
 mod simulator_scenarios;
 mod tokens;
 mod traces;

@@ -51,6 +51,9 @@ enum Command {
         /// Address to listen on; overrides the configuration
         #[arg(long)]
         listen: Option<SocketAddr>,
+        /// Directory with LRS's WSDL files, to serve at `?wsdl`; overrides the configuration
+        #[arg(long, value_name = "DIRECTORY")]
+        wsdl: Option<PathBuf>,
     },
     /// Print the OpenAPI document
     Openapi {
@@ -105,7 +108,7 @@ pub fn run() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Serve { config } => serve::run(&config),
         Command::Demo { listen, token_file } => demo::run(listen, token_file.as_deref()),
-        Command::Simulate { config, listen } => simulate::run(config.as_deref(), listen),
+        Command::Simulate { config, listen, wsdl } => simulate::run(config.as_deref(), listen, wsdl),
         Command::Openapi { check: true, .. } => openapi::check(),
         Command::Openapi { v3_0, .. } => {
             openapi::print(v3_0);

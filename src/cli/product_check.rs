@@ -67,7 +67,7 @@ fn explain(error: &LrsError) -> String {
         Some(code) if code.matches("WSEC0006") || code.matches("WSRC0043") => {
             "LRS has not switched this product on for the organisation. Ask LRS, or remove it from products"
         }
-        None if matches!(error, LrsError::CredentialsRejected(_)) => {
+        None if matches!(error, LrsError::CertificateRejected(_)) => {
             "LRS rejects the client certificate. Check client_certificate, and ask LRS. `--connect` says more"
         }
         _ => return format!("{error}{}", in_brackets(error.lrs_code())),

@@ -1,7 +1,7 @@
 //! `simulate`: the LRS simulator.
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use actix_web::web::Data;
 
@@ -10,9 +10,10 @@ use crate::observability::logging;
 use crate::simulator::{self, SimulatorSettings, TlsFiles};
 
 /// Runs the simulator until it is stopped.
-pub fn run(config: Option<&Path>, listen: Option<SocketAddr>) -> CommandResult {
+pub fn run(config: Option<&Path>, listen: Option<SocketAddr>, wsdl_directory: Option<PathBuf>) -> CommandResult {
     let _trace_exporter = logging::init("info");
-    let settings = config.map_or_else(|| Ok(SimulatorSettings::default()), SimulatorSettings::load)?;
+    let mut settings = config.map_or_else(|| Ok(SimulatorSettings::default()), SimulatorSettings::load)?;
+    settings.wsdl_directory = wsdl_directory.or(settings.wsdl_directory);
     let simulator = Data::new(settings.build_simulator().map_err(|error| vec![error])?);
     let tls = settings.tls.as_ref().map(TlsFiles::server_config).transpose().map_err(|error| vec![format!("tls: {error}")])?;
     let listen = listen.unwrap_or(settings.listen);

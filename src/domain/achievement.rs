@@ -51,12 +51,15 @@ pub struct Achievement {
 }
 
 /// LRS's report on an achievement job: its status, its counts and the file of rejected achievements.
+// The strict values decide whether the job has ended and which achievements LRS rejected.
 #[derive(Debug, Default, Clone, PartialEq, Answer, XmlRecord)]
-#[xml(prefix = "a")]
+#[xml(prefix = "a", tolerant)]
 pub struct AchievementJob {
     /// LRS's response code. The codes of achievement jobs are not public.
+    #[xml(strict)]
     pub response_code: Option<String>,
     /// The rejected achievements with LRS's reasons, as LRS sent them. The format is not public.
+    #[xml(strict)]
     pub achievement_batch_error_file: Option<Personal<String>>,
     /// Number of achievements created.
     pub achievements_created: Option<i32>,
@@ -73,12 +76,14 @@ pub struct AchievementJob {
     /// Duration of the job, as LRS words it.
     pub duration: Option<String>,
     /// When LRS finished the job.
+    #[xml(strict)]
     pub end_date: Option<Extensible<XmlDateTime>>,
     /// Number of achievements with an invalid field.
     pub field_data_errors: Option<i32>,
     /// LRS's name of the submission.
     pub filename: Option<String>,
     /// LRS's number of the job.
+    #[xml(strict)]
     pub job_id: Option<i32>,
     /// Number of achievements whose learner does not match LRS's record.
     pub learner_data_errors: Option<i32>,
@@ -92,6 +97,7 @@ pub struct AchievementJob {
     #[xml(nil)]
     pub start_date: Option<Extensible<XmlDateTime>>,
     /// Status of the job.
+    #[xml(strict)]
     pub status: Option<Extensible<AchievementJobStatus>>,
     /// When LRS received the job.
     pub submitted_date: Option<Extensible<XmlDateTime>>,

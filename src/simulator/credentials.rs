@@ -26,10 +26,21 @@ pub enum CredentialError {
 #[derive(Debug)]
 pub struct Refusal {
     pub code: &'static str,
+    /// The element at fault.
+    pub element: String,
     pub further_details: String,
 }
 
 impl CredentialError {
+    /// Returns the names of the elements at fault.
+    pub const fn elements(self) -> &'static str {
+        match self {
+            Self::UnknownOrganisation => "UKPRN, OrganisationRef",
+            Self::WrongPassword => "OrgPassword",
+            Self::ProductNotEnabled => "operation",
+        }
+    }
+
     /// Returns LRS's code of the error.
     pub const fn code(self) -> &'static str {
         match self {
@@ -41,21 +52,22 @@ impl CredentialError {
 }
 
 impl Refusal {
-    /// Returns a refusal with this code.
-    pub const fn new(code: &'static str, further_details: String) -> Self {
-        Self { code, further_details }
+    /// Returns a refusal with this code, because of this element.
+    pub fn new(code: &'static str, element: &str, further_details: String) -> Self {
+        Self { code, element: element.to_owned(), further_details }
     }
 }
 
 impl From<Violation> for Refusal {
     fn from(violation: Violation) -> Self {
-        Self::new("WSEC0001", violation.into_text())
+        let element = violation.element().to_owned();
+        Self { code: "WSEC0001", element, further_details: violation.into_text() }
     }
 }
 
 impl From<CredentialError> for Refusal {
     fn from(error: CredentialError) -> Self {
-        Self::new(error.code(), String::new())
+        Self::new(error.code(), error.elements(), String::new())
     }
 }
 

@@ -2,100 +2,153 @@
 
 use std::time::{Duration, Instant};
 
+use actix_web::http::header::ALLOW;
+use actix_web::http::{Method, StatusCode};
 use actix_web::web::{Bytes, Data};
 use actix_web::{HttpRequest, HttpResponse};
 
 use crate::lrs::Service;
-use crate::lrs::soap::{SoapError, read_body};
+use crate::lrs::soap::SoapError;
 use crate::simulator::connection::client_certificate_subject;
 use crate::simulator::credentials::Refusal;
 use crate::simulator::fault::Fault;
 use crate::simulator::fault_responses::{response_after_execution, response_without_execution, truncated};
+use crate::simulator::http_binding::{DispatchError, check_action, check_content_type, requested_action};
+use crate::simulator::operations::REFUSED_OPERATIONS;
+use crate::simulator::pages;
+use crate::simulator::refusals::log_refusal;
+use crate::simulator::scenario::FaultStep;
+use crate::simulator::schema::Violation;
 use crate::simulator::services::{external, learner, learner_r9};
-use crate::simulator::soap_faults::{framework_fault, miap_fault, unsupported_method_fault};
+use crate::simulator::soap_faults::{
+    action_not_supported_fault, framework_fault, header_not_understood_fault, miap_fault, not_simulated_fault,
+};
+use crate::simulator::soap_request::SoapRequest;
 use crate::simulator::soap_response::SoapResponse;
 use crate::simulator::state::Simulator;
-use crate::xml::{Element, decode};
+use crate::simulator::wsdl::service_at;
+use crate::xml::Element;
 
-/// `POST /LearnerService.svc`. An unreadable message is a fault with a code.
-///
-/// The element in the body selects the operation, because nearly all operations have the same `SOAPAction`.
-pub async fn learner_service(request: HttpRequest, body: Bytes, simulator: Data<Simulator>) -> HttpResponse {
-    let execute = |message: Result<&Element, SoapError>| {
-        let result = message
-            .map_err(|error| Refusal::new("WSEC0001", format!("the message is {error}")))
-            .and_then(|message| learner::execute(&simulator, message));
-        match result {
-            Ok(xml) => SoapResponse::ok(xml),
-            Err(Refusal { code, further_details }) => miap_fault(code, &further_details),
-        }
-    };
-    respond(&simulator, Service::Learner, &request, &body, execute).await
-}
-
-/// `POST /LearnerServiceR9.svc`. An unreadable message is a fault of the service's framework; all other errors are response codes.
-pub async fn learner_service_r9(request: HttpRequest, body: Bytes, simulator: Data<Simulator>) -> HttpResponse {
-    let execute = |message: Result<&Element, SoapError>| {
-        let xml = message.ok().and_then(|message| learner_r9::execute(&simulator, message));
-        xml.map_or_else(framework_fault, SoapResponse::ok)
-    };
-    respond(&simulator, Service::LearnerR9, &request, &body, execute).await
-}
-
-/// `POST /ExternalService.svc`. Errors are like those of the R9 service.
-pub async fn external_service(request: HttpRequest, body: Bytes, simulator: Data<Simulator>) -> HttpResponse {
-    let execute = |message: Result<&Element, SoapError>| {
-        let xml = message.ok().and_then(|message| external::execute(&simulator, message));
-        xml.map_or_else(framework_fault, SoapResponse::ok)
-    };
-    respond(&simulator, Service::External, &request, &body, execute).await
-}
-
-/// Returns the response to other paths and methods.
-///
-/// LRS answers methods other than `POST` with a fault that clients know as a sign of maintenance (LRS-CONTRACT 7.4).
-pub async fn fallback(request: HttpRequest) -> HttpResponse {
-    if [Service::Learner, Service::LearnerR9, Service::External].iter().any(|service| service.path() == request.path()) {
-        return unsupported_method_fault(request.method().as_str()).into_http();
+/// Returns the response to a request to a service, whose path may be in upper or lower case, or to another path.
+pub async fn handle(request: HttpRequest, body: Bytes, simulator: Data<Simulator>) -> HttpResponse {
+    let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
+    match service_at(request.path()) {
+        Some(service) if *request.method() == Method::POST => respond(&simulator, service, &request, &body).await,
+        Some(service) if is_read => pages::service_page(&simulator, service, &request),
+        Some(_) => HttpResponse::MethodNotAllowed().insert_header((ALLOW, "GET, HEAD, POST")).finish(),
+        None if is_read => pages::file_page(&simulator, &request),
+        None => HttpResponse::NotFound().finish(),
     }
-    HttpResponse::NotFound().finish()
 }
 
 /// Executes the operation and returns its response after the latency, or the response of the fault that applies to the request.
-async fn respond(
-    simulator: &Simulator,
-    service: Service,
-    request: &HttpRequest,
-    body: &[u8],
-    execute: impl FnOnce(Result<&Element, SoapError>) -> SoapResponse,
-) -> HttpResponse {
+async fn respond(simulator: &Simulator, service: Service, request: &HttpRequest, body: &[u8]) -> HttpResponse {
     let started = Instant::now();
-    let message = read_message(body);
-    let element = message.as_ref().map_or("", |message| message.name.as_str());
-    if let Ok(message) = &message {
-        let organisation = message.find("UKPRN").or_else(|| message.find("OrganisationRef"));
+    let message = SoapRequest::read(body);
+    let payload = message.as_ref().map(|message| &message.payload);
+    let element = payload.map_or("", |payload| payload.name.as_str());
+    if let Ok(payload) = payload {
+        let organisation = payload.find("UKPRN").or_else(|| payload.find("OrganisationRef"));
         simulator.count_certificate(organisation.map_or("", |organisation| &organisation.text), client_certificate_subject(request));
     }
     let step = simulator.request_arrived(service, element);
     let (latency, response) = match step {
         Some(step) if !step.fault.executes_operation() => {
             let latency = if step.fault == Fault::Refuse { Duration::ZERO } else { simulator.min_latency() };
-            (latency, response_without_execution(&step, request, service, message.as_ref().ok()))
+            (latency, response_without_execution(&step, request, service, payload.ok()))
         }
         step => {
-            simulator.request_executed(element);
-            let response = execute(message.as_ref().map_err(Clone::clone));
-            match step {
-                Some(step) => (simulator.min_latency() + step.added_latency(), response_after_execution(&step, request, response)),
-                None if simulator.take_lost_answer(element) => (simulator.min_latency(), truncated(response, 0)),
-                None => (simulator.min_latency(), response.into_http()),
-            }
+            let added_latency = step.as_ref().map_or(Duration::ZERO, FaultStep::added_latency);
+            (simulator.min_latency() + added_latency, execute_request(simulator, service, request, &message, step.as_ref()))
         }
     };
     tokio::time::sleep(latency.saturating_sub(started.elapsed())).await;
     response
 }
 
-fn read_message(body: &[u8]) -> Result<Element, SoapError> {
-    read_body(decode(body)?, Element::read)
+/// Executes a request, unless the binding refuses it, and returns its response with the damage that a fault does to it.
+fn execute_request(
+    simulator: &Simulator,
+    service: Service,
+    request: &HttpRequest,
+    message: &Result<SoapRequest, SoapError>,
+    step: Option<&FaultStep>,
+) -> HttpResponse {
+    if let Some(refusal) = refused_by_binding(service, request, message) {
+        return refusal;
+    }
+    let payload = message.as_ref().map(|message| &message.payload);
+    let element = payload.map_or("", |payload| payload.name.as_str());
+    simulator.request_executed(element);
+    let response = execute(simulator, service, payload.map_err(Clone::clone));
+    match step {
+        Some(step) => response_after_execution(step, request, response),
+        None if simulator.take_lost_answer(element) => truncated(response, 0),
+        None => response.into_http(),
+    }
+}
+
+/// Returns the response to a message that the binding or the framework of the services refuses before the operation is executed.
+fn refused_by_binding(service: Service, request: &HttpRequest, message: &Result<SoapRequest, SoapError>) -> Option<HttpResponse> {
+    let element = message.as_ref().map_or("", |message| message.payload.name.as_str());
+    if let Err(reason) = check_content_type(request) {
+        log_refusal(element, "415", "Content-Type");
+        return Some(pages::plain_text(StatusCode::UNSUPPORTED_MEDIA_TYPE, reason));
+    }
+    let action = requested_action(request);
+    let fault = match (check_action(service, &action, element), message) {
+        (Err(DispatchError::ActionNotSupported), _) => {
+            log_refusal(element, "ActionNotSupported", "SOAPAction");
+            action_not_supported_fault(&action)
+        }
+        (_, Ok(SoapRequest { header_not_understood: Some(block), .. })) => {
+            log_refusal(element, "MustUnderstand", block);
+            header_not_understood_fault(block)
+        }
+        (Err(DispatchError::UnexpectedElement), _) => {
+            log_refusal(element, "DeserializationFailed", element);
+            framework_fault()
+        }
+        (Ok(()), _) if service == Service::LearnerR9 && REFUSED_OPERATIONS.contains(&element) => {
+            log_refusal(element, "not simulated", element);
+            not_simulated_fault(element)
+        }
+        (Ok(()), _) => return None,
+    };
+    Some(fault.into_http())
+}
+
+/// Executes a message.
+///
+/// The learner service responds to an unreadable message with a fault that has a code. Those of the other services are faults of their
+/// framework; their other errors are response codes.
+fn execute(simulator: &Simulator, service: Service, message: Result<&Element, SoapError>) -> SoapResponse {
+    let operation = message.as_ref().map_or("", |message| message.name.as_str());
+    let of_framework = |result: Result<String, Violation>| match result {
+        Ok(xml) => SoapResponse::ok(xml),
+        Err(violation) => {
+            log_refusal(operation, "DeserializationFailed", violation.element());
+            framework_fault()
+        }
+    };
+    let unreadable = |error: &SoapError| Violation::new("Envelope", format!("the message is {error}"));
+    match service {
+        Service::Learner => {
+            let result =
+                message.map_err(|error| Refusal::from(unreadable(&error))).and_then(|message| learner::execute(simulator, message));
+            match result {
+                Ok(xml) => SoapResponse::ok(xml),
+                Err(Refusal { code, element, further_details }) => {
+                    log_refusal(operation, code, &element);
+                    miap_fault(code, &further_details)
+                }
+            }
+        }
+        Service::LearnerR9 => {
+            of_framework(message.map_err(|error| unreadable(&error)).and_then(|message| learner_r9::execute(simulator, message)))
+        }
+        Service::External => {
+            of_framework(message.map_err(|error| unreadable(&error)).and_then(|message| external::execute(simulator, message)))
+        }
+    }
 }

@@ -18,7 +18,7 @@ pub enum Fault {
     MaintenancePage,
     /// Status 302 to the page about maintenance.
     MaintenanceRedirect,
-    /// Status 405 with the SOAP fault of a redirected `POST` that became a `GET`.
+    /// Status 405 with the error page of the static web site that stands in for LRS.
     #[code(word = "maintenance_405")]
     Maintenance405,
     /// `WSEC0004`: a SOAP fault of the learner service, a response code of the other services.
@@ -39,6 +39,11 @@ impl Fault {
     /// Returns `true` if the simulator executes the operation in spite of the fault.
     pub const fn executes_operation(self) -> bool {
         matches!(self, Self::Latency | Self::ResetAfter | Self::Garbage | Self::Truncated | Self::SlowDrip)
+    }
+
+    /// Returns `true` if another web site responds in place of LRS, also to `GET` requests.
+    pub const fn is_maintenance(self) -> bool {
+        matches!(self, Self::MaintenancePage | Self::MaintenanceRedirect | Self::Maintenance405)
     }
 
     /// Returns `true` if a step with this fault has a number of milliseconds.

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use serde::Serialize;
 
 use crate::lrs::Service;
+use crate::simulator::fault::Fault;
 use crate::simulator::operations::OPERATIONS;
 use crate::simulator::scenario::FaultStep;
 
@@ -57,6 +58,15 @@ impl FaultInjector {
     /// Returns the active steps.
     pub fn active_faults(&self) -> Vec<ActiveFault> {
         self.steps.clone()
+    }
+
+    /// Returns the fault because of which another web site responds to every request to a service; `None` if LRS responds.
+    pub fn closed_by(&self, service: Service) -> Option<Fault> {
+        let closes = |active: &&ActiveFault| {
+            let ActiveFault { step, left } = active;
+            step.fault.is_maintenance() && *left != Some(0) && step.percent >= 100 && step.applies_to(service, "")
+        };
+        self.steps.iter().find(closes).map(|active| active.step.fault)
     }
 
     /// Counts a request that arrived and returns the step that applies to it.

@@ -4,23 +4,23 @@ use std::io::Error;
 use std::time::Duration;
 
 use actix_web::body::SizedStream;
-use actix_web::http::header::{CONTENT_TYPE, LOCATION};
-use actix_web::http::{Method, StatusCode};
+use actix_web::http::StatusCode;
+use actix_web::http::header::CONTENT_TYPE;
 use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse};
 use futures_util::stream;
+use uuid::Uuid;
 
 use crate::lrs::Service;
 use crate::simulator::connection::reset;
 use crate::simulator::fault::Fault;
+use crate::simulator::pages::{html_page, maintenance_page, maintenance_redirect};
 use crate::simulator::scenario::FaultStep;
 use crate::simulator::services::{external, learner_r9};
-use crate::simulator::soap_faults::{fault, unsupported_method_fault};
+use crate::simulator::soap_faults::fault;
 use crate::simulator::soap_response::{SOAP_MEDIA_TYPE, SoapResponse};
+use crate::simulator::timestamps::current_utc_time;
 use crate::xml::Element;
-
-/// Path of the page about maintenance, the target of redirects.
-pub const MAINTENANCE_PATH: &str = "/maintenance";
 
 /// LRS's code outside its opening hours.
 const OUT_OF_HOURS: &str = "WSEC0004";
@@ -35,10 +35,10 @@ const GARBAGE: &[u8] = b"\x1f\x8b\x08\x00 <<FindLearnerResponse & \xff\xfe\xc3\x
 pub fn response_without_execution(step: &FaultStep, request: &HttpRequest, service: Service, message: Option<&Element>) -> HttpResponse {
     match step.fault {
         Fault::MaintenancePage => maintenance_page(),
-        Fault::MaintenanceRedirect => HttpResponse::Found().insert_header((LOCATION, MAINTENANCE_PATH)).finish(),
-        Fault::Maintenance405 => unsupported_method_fault(Method::GET.as_str()).into_http(),
+        Fault::MaintenanceRedirect => maintenance_redirect(),
+        Fault::Maintenance405 => unsupported_verb_page(),
         Fault::OutOfHours => out_of_hours(service, message).into_http(),
-        Fault::Unavailable => page(StatusCode::SERVICE_UNAVAILABLE, "Service unavailable", "The service is unavailable."),
+        Fault::Unavailable => html_page(StatusCode::SERVICE_UNAVAILABLE, "Service unavailable", "The service is unavailable."),
         Fault::SoapFault => fault(service, step.code.as_deref().unwrap_or_default()).into_http(),
         // Refuse and ResetBefore. The other faults execute the operation.
         _ => reset(request),
@@ -98,16 +98,17 @@ fn out_of_hours(service: Service, message: Option<&Element>) -> SoapResponse {
     xml.map_or_else(|| fault(service, OUT_OF_HOURS), SoapResponse::ok)
 }
 
-/// Returns the page about maintenance.
-pub fn maintenance_page() -> HttpResponse {
-    page(StatusCode::OK, "Maintenance", "The learning records service is closed for maintenance. Please try again later.")
-}
-
-/// Returns an HTML page, as a traffic manager sends it to people and programs.
-fn page(status: StatusCode, title: &str, text: &str) -> HttpResponse {
+/// Returns the error page of a static web site that accepts `GET` only, which LRS's address led to while LRS was closed (LRS-CONTRACT 7.4).
+fn unsupported_verb_page() -> HttpResponse {
+    let (request_id, time) = (Uuid::new_v4(), current_utc_time());
     let html = format!(
-        "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>{title}</title></head>\n\
-         <body><h1>{title}</h1><p>{text}</p></body></html>\n"
+        "<!DOCTYPE html><html><head><title>UnsupportedHttpVerb</title></head><body><h1>This site does not accept the HTTP verb of the \
+         request.</h1><ul><li>HttpStatusCode: 405</li><li>ErrorCode: UnsupportedHttpVerb</li><li>RequestId : {request_id}</li>\
+         <li>TimeStamp : {time}</li></ul></body></html>"
     );
-    HttpResponse::build(status).insert_header((CONTENT_TYPE, "text/html; charset=utf-8")).body(html)
+    HttpResponse::MethodNotAllowed()
+        .insert_header((CONTENT_TYPE, "text/html"))
+        .insert_header(("x-ms-error-code", "UnsupportedHttpVerb"))
+        .insert_header(("x-ms-request-id", request_id.to_string()))
+        .body(html)
 }

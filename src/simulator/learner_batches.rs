@@ -18,19 +18,28 @@ use crate::xml::{Element, XmlError};
 /// Ages that LRS accepts, in years.
 const LEARNER_AGES: std::ops::RangeInclusive<i16> = 13..=110;
 
+/// The return codes of exceptions, which a person processes in LRS's portal (LRS-CONTRACT 3.4).
+const EXCEPTION_CODES: [&str; 8] = ["RC006", "RC007", "RC008", "RC009", "RC010", "RC011", "RC012", "RC013"];
+/// A learner with this word and a code as the family name becomes that exception: `Exception RC007`.
+const EXCEPTION: &str = "Exception ";
+/// After the code, this word gives the row the ULN of another learner: whether LRS's rows have one is not public.
+const WITH_ULN: &str = " ULN";
+/// The ULN of such a row: Ana O'Neill's.
+const OTHER_LEARNERS_ULN: &str = "3000000126";
+
 /// The result of processing one learner of a registration batch.
 enum RegistrationResult {
     New(Uln),
     Exists(Extensible<Uln>),
     PossibleMatch,
     NotFound,
-    /// LRS's return code of the rejection.
-    Rejected(&'static str),
+    /// LRS's return code of the rejection, and a ULN that the row has all the same.
+    Rejected(&'static str, Option<Uln>),
 }
 
 impl RegistrationResult {
-    const TOO_LITTLE_DATA: Self = Self::Rejected("RC006");
-    const AGE_OUT_OF_RANGE: Self = Self::Rejected("RC011");
+    const TOO_LITTLE_DATA: Self = Self::Rejected("RC006", None);
+    const AGE_OUT_OF_RANGE: Self = Self::Rejected("RC011", None);
 
     const fn return_code(&self) -> &'static str {
         match self {
@@ -38,15 +47,15 @@ impl RegistrationResult {
             Self::Exists(_) => "SIM-EXISTS",
             Self::PossibleMatch => "SIM-POSSIBLE",
             Self::NotFound => "SIM-NOT-FOUND",
-            Self::Rejected(code) => code,
+            Self::Rejected(code, _) => code,
         }
     }
 
     fn into_uln(self) -> Option<Extensible<Uln>> {
         match self {
-            Self::New(uln) => Some(Extensible::Known(uln)),
+            Self::New(uln) | Self::Rejected(_, Some(uln)) => Some(Extensible::Known(uln)),
             Self::Exists(uln) => Some(uln),
-            Self::PossibleMatch | Self::NotFound | Self::Rejected(_) => None,
+            Self::PossibleMatch | Self::NotFound | Self::Rejected(_, None) => None,
         }
     }
 }
@@ -78,7 +87,7 @@ pub fn process_registrations(register: &mut LearnerRegister, request: &Element) 
             RegistrationResult::Exists(_) => &mut output.exists_updated_learners_count,
             RegistrationResult::PossibleMatch => &mut output.possible_match_learners_count,
             RegistrationResult::NotFound => &mut output.learners_not_found_count,
-            RegistrationResult::Rejected(_) => &mut output.rejected_learners_count,
+            RegistrationResult::Rejected(..) => &mut output.rejected_learners_count,
         };
         *count = count.map(|count| count + 1);
         learner_result.return_code = Some(result.return_code().to_owned());
@@ -91,6 +100,9 @@ pub fn process_registrations(register: &mut LearnerRegister, request: &Element) 
 }
 
 fn process_registration(register: &mut LearnerRegister, learner: &BatchLearner, check_only: bool) -> RegistrationResult {
+    if let Some(exception) = requested_exception(learner.family_name.as_str()) {
+        return exception;
+    }
     let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
     if learner.date_of_birth.is_some_and(|date_of_birth| !is_learner_age(date_of_birth, today)) {
         return RegistrationResult::AGE_OUT_OF_RANGE;
@@ -122,6 +134,13 @@ fn process_registration(register: &mut LearnerRegister, learner: &BatchLearner, 
             register.register_from_batch(learner).map_or(RegistrationResult::TOO_LITTLE_DATA, RegistrationResult::New)
         }
     }
+}
+
+/// Returns the exception that a family name asks for, such as `Exception RC007` or `Exception RC007 ULN`.
+fn requested_exception(family_name: &str) -> Option<RegistrationResult> {
+    let request = family_name.strip_prefix(EXCEPTION)?;
+    let (code, uln) = request.strip_suffix(WITH_ULN).map_or((request, None), |code| (code, Uln::from_lrs(OTHER_LEARNERS_ULN)));
+    EXCEPTION_CODES.iter().find(|known| **known == code).map(|code| RegistrationResult::Rejected(code, uln))
 }
 
 fn is_learner_age(date_of_birth: Date, today: civil::Date) -> bool {

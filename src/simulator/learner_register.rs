@@ -26,16 +26,26 @@ pub struct LearnerRegister {
     entries: Vec<RegisterEntry>,
     /// Indexes into `entries`.
     by_uln: HashMap<String, usize>,
-    /// Times of recent searches, by [`Demographics::registration_key`].
-    searches: HashMap<String, Instant>,
+    /// Recent searches, by [`Demographics::registration_key`].
+    searches: HashMap<String, RecordedSearch>,
     registration_window: Duration,
+    possible_match_wait: Duration,
     next_prefix: u32,
+}
+
+/// A recent search for a learner.
+#[derive(Debug, Clone, Copy)]
+struct RecordedSearch {
+    /// The time of the last search.
+    last_at: Instant,
+    /// The time of the first search that found possible matches.
+    possible_matches_at: Option<Instant>,
 }
 
 /// The reason why LRS does not register or update a learner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RegisterError {
-    /// The learner exists already, or the organisation has not searched for the learner recently.
+    /// The learner exists already, the organisation has not searched for the learner recently, or the wait after possible matches is not over.
     NotRegistered,
     /// No record has the ULN, or the record was merged into another.
     UlnNotFound,
@@ -58,6 +68,7 @@ impl Default for LearnerRegister {
             by_uln: HashMap::new(),
             searches: HashMap::new(),
             registration_window: DEFAULT_REGISTRATION_WINDOW,
+            possible_match_wait: Duration::ZERO,
             next_prefix: FIRST_ASSIGNED_PREFIX,
         }
     }
@@ -86,6 +97,11 @@ impl LearnerRegister {
         self.registration_window = window;
     }
 
+    /// Sets the time that must pass after a search with possible matches before the learner can be registered.
+    pub const fn set_possible_match_wait(&mut self, wait: Duration) {
+        self.possible_match_wait = wait;
+    }
+
     /// Adds learning events to a learner.
     pub fn add_events(&mut self, uln: &str, events: impl IntoIterator<Item = LearningEvent>) {
         if let Some(index) = self.by_uln.get(uln) {
@@ -107,17 +123,25 @@ impl LearnerRegister {
         }
     }
 
-    /// Records a search of an organisation, which permits the organisation to register the learner.
-    pub fn record_search(&mut self, organisation: &str, search: &Demographics<'_>) {
-        let window = self.registration_window;
-        self.searches.retain(|_, searched_at| searched_at.elapsed() <= window);
-        self.searches.insert(search.registration_key(organisation), Instant::now());
+    /// Records a search of an organisation and its result. It permits the organisation to register the learner.
+    pub fn record_search(&mut self, organisation: &str, search: &Demographics<'_>, matches: &SearchMatches) {
+        let (window, now) = (self.registration_window, Instant::now());
+        self.searches.retain(|_, search| search.last_at.elapsed() <= window);
+        let recorded = self
+            .searches
+            .entry(search.registration_key(organisation))
+            .or_insert(RecordedSearch { last_at: now, possible_matches_at: None });
+        recorded.last_at = now;
+        if matches!(matches, SearchMatches::PossibleMatches(_)) {
+            recorded.possible_matches_at.get_or_insert(now);
+        }
     }
 
     /// Registers a learner.
     ///
     /// # Errors
-    /// Returns [`RegisterError::NotRegistered`] if the learner exists, or if the organisation has not searched for the learner recently.
+    /// Returns [`RegisterError::NotRegistered`] if the learner exists, if the organisation has not searched for the learner recently, or if
+    /// the wait after possible matches is not over.
     pub fn register(&mut self, organisation: &str, details: &LearnerDetails) -> Result<Uln, RegisterError> {
         let (gender, date_of_birth) = (details.gender.to_lrs(), details.date_of_birth.text());
         let demographics = Demographics {
@@ -128,7 +152,10 @@ impl LearnerRegister {
             post_code: details.last_known_post_code.as_str(),
         };
         let last_search = self.searches.get(&demographics.registration_key(organisation));
-        let is_searched = last_search.is_some_and(|searched_at| searched_at.elapsed() < self.registration_window);
+        let is_searched = last_search.is_some_and(|search| {
+            search.last_at.elapsed() < self.registration_window
+                && search.possible_matches_at.is_none_or(|found_at| found_at.elapsed() >= self.possible_match_wait)
+        });
         if !is_searched || self.learners().any(|learner| demographics.is_exact_match(learner)) {
             return Err(RegisterError::NotRegistered);
         }

@@ -2,7 +2,8 @@
 //!
 //! A request takes this path:
 //!
-//! 1. `endpoints` reads the SOAP message. The element in its body is the operation.
+//! 1. `endpoints` reads the SOAP message (`soap_request`). The element in its body is the operation. `http_binding` checks the media type and
+//!    the `SOAPAction`; `pages` answers `GET` requests, also with the `wsdl` files.
 //! 2. `fault_injection` chooses the fault of the active `scenario` that applies to the request, if there is one.
 //!    `fault_responses` then replaces or damages the response.
 //! 3. `services` executes the operation: it validates the message against LRS's `schema`, checks the `credentials`, and reads or
@@ -24,13 +25,16 @@ mod endpoints;
 mod fault;
 mod fault_injection;
 mod fault_responses;
+mod http_binding;
 mod jobs;
 mod learner_batches;
 mod learner_record;
 mod learner_register;
 mod learner_search;
 mod operations;
+mod pages;
 mod portal_jobs;
+mod refusals;
 mod sample_events;
 mod sample_learners;
 mod scenario;
@@ -40,18 +44,20 @@ mod services;
 mod settings;
 mod simulated_organisation;
 mod soap_faults;
+mod soap_request;
 mod soap_response;
 mod state;
 mod submitted_achievement;
 mod timestamps;
 mod verification;
+mod wsdl;
 
 pub use fault::Fault;
 pub use fault_injection::{ActiveFault, RequestCounts};
 pub use jobs::{BatchJobs, Submission};
 pub use learner_record::NewLearner;
 pub use learner_register::LearnerRegister;
-pub use operations::OPERATIONS;
+pub use operations::{OPERATIONS, REFUSED_OPERATIONS, soap_action};
 pub use portal_jobs::PortalJob;
 pub use scenario::{FaultStep, Scenario};
 pub use server::bind;

@@ -6,9 +6,8 @@ use actix_web::dev::Server;
 use actix_web::web::{self, Data, PayloadConfig};
 use actix_web::{App, HttpServer};
 
-use crate::lrs::Service;
 use crate::simulator::state::Simulator;
-use crate::simulator::{connection, control, endpoints, fault_responses};
+use crate::simulator::{connection, control, endpoints, pages};
 
 /// Maximum size of a message in bytes. LRS's own limit is not public; 10,000 achievements are 4 MB.
 const MAX_MESSAGE_BYTES: usize = 32 * 1024 * 1024;
@@ -24,12 +23,9 @@ pub fn bind(listen: SocketAddr, tls: Option<rustls::ServerConfig>, simulator: Da
         App::new()
             .app_data(simulator.clone())
             .app_data(PayloadConfig::new(MAX_MESSAGE_BYTES))
-            .route(Service::Learner.path(), web::post().to(endpoints::learner_service))
-            .route(Service::LearnerR9.path(), web::post().to(endpoints::learner_service_r9))
-            .route(Service::External.path(), web::post().to(endpoints::external_service))
-            .route(fault_responses::MAINTENANCE_PATH, web::to(|| async { fault_responses::maintenance_page() }))
+            .route(pages::MAINTENANCE_PATH, web::to(|| async { pages::maintenance_page() }))
             .configure(control::routes)
-            .default_service(web::to(endpoints::fallback))
+            .default_service(web::to(endpoints::handle))
     })
     .workers(1)
     .on_connect(connection::on_connect);

@@ -17,6 +17,7 @@ use crate::simulator::sample_learners::{DEFAULT_RANDOM_LEARNERS, add_sample_lear
 use crate::simulator::scenario::Scenario;
 use crate::simulator::simulated_organisation::SimulatedOrganisation;
 use crate::simulator::state::Simulator;
+use crate::simulator::wsdl::WsdlFiles;
 use crate::tls;
 
 /// The settings of a simulator.
@@ -32,6 +33,10 @@ pub struct SimulatorSettings {
     /// Time for which a search permits a registration.
     #[setting(default = DEFAULT_REGISTRATION_WINDOW.as_secs())]
     pub registration_window_seconds: u64,
+    /// Time that must pass after a search with possible matches before the learner can be registered. LRS has such a wait; its length is not
+    /// public.
+    #[setting(default = 0)]
+    pub possible_match_wait_seconds: u64,
     /// Duration of a batch job.
     #[setting(default = DEFAULT_JOB_DURATION.as_secs())]
     pub job_seconds: u64,
@@ -55,6 +60,8 @@ pub struct SimulatorSettings {
     pub portal_jobs: Option<Vec<PortalJob>>,
     /// TOML file of the scenario that is active from the start ([Fault injection](#fault-injection)).
     pub scenario_file: Option<PathBuf>,
+    /// Directory with LRS's WSDL files, and XSD files if they import any, to serve at `?wsdl` and `?singleWsdl`.
+    pub wsdl_directory: Option<PathBuf>,
 }
 
 /// The simulator's certificate, and the authorities of its clients' certificates.
@@ -87,6 +94,7 @@ impl SimulatorSettings {
         let mut settings: Self = from_file(path)?;
         let directory = path.parent().unwrap_or(Path::new(""));
         settings.scenario_file = settings.scenario_file.map(|file| directory.join(file));
+        settings.wsdl_directory = settings.wsdl_directory.map(|wsdls| directory.join(wsdls));
         if let Some(tls) = &mut settings.tls {
             tls.certificate_file = directory.join(&tls.certificate_file);
             tls.key_file = directory.join(&tls.key_file);
@@ -98,14 +106,17 @@ impl SimulatorSettings {
     /// Builds the simulator.
     ///
     /// # Errors
-    /// Returns the first setting that does not fit the others, such as a ULN or a job number that is used twice; or every error of the
-    /// scenario file, one per line.
+    /// Returns the first setting that does not fit the others, such as a ULN or a job number that is used twice; every error of the scenario
+    /// file, one per line; or the reason why the WSDL files cannot be used.
     pub fn build_simulator(&self) -> Result<Simulator, String> {
         for organisation in &self.organisations {
             organisation.check_password().map_err(|problem| format!("organisations: {}: password {problem}", organisation.ukprn))?;
         }
-        let simulator = Simulator::new(self.organisations.clone(), self.build_register()?, Duration::from_secs(self.job_seconds))
+        let mut simulator = Simulator::new(self.organisations.clone(), self.build_register()?, Duration::from_secs(self.job_seconds))
             .with_min_latency(Duration::from_millis(self.latency_milliseconds));
+        if let Some(directory) = &self.wsdl_directory {
+            simulator = simulator.with_wsdl(WsdlFiles::read(directory)?);
+        }
         self.add_portal_jobs(&simulator)?;
         if let Some(file) = &self.scenario_file {
             let Scenario { steps } = from_file(file).map_err(|errors| errors.join("\n"))?;
@@ -117,6 +128,7 @@ impl SimulatorSettings {
     fn build_register(&self) -> Result<LearnerRegister, String> {
         let mut register = LearnerRegister::default();
         register.set_registration_window(Duration::from_secs(self.registration_window_seconds));
+        register.set_possible_match_wait(Duration::from_secs(self.possible_match_wait_seconds));
         add_sample_learners(&mut register, self.invented_learners);
         // Master records are added first, so that merged records find them.
         let numbered = (1..).zip(&self.learners);

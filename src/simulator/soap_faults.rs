@@ -23,16 +23,25 @@ pub fn miap_fault(code: &str, further_details: &str) -> SoapResponse {
     SoapResponse { status: StatusCode::INTERNAL_SERVER_ERROR, xml }
 }
 
-/// Returns the fault for an HTTP method other than `POST`. Clients know it as a sign of maintenance.
-pub fn unsupported_method_fault(method: &str) -> SoapResponse {
-    let further_details = format!("UnsupportedHttpVerb {method}");
-    let xml = miap_exception("WSEC0999", "UnsupportedHttpVerb", &further_details);
-    SoapResponse { status: StatusCode::METHOD_NOT_ALLOWED, xml }
-}
-
 /// Returns the fault of the R9 service and the external service for a message that their framework cannot read.
 pub fn framework_fault() -> SoapResponse {
     client_fault("The service cannot read the message.", |_| {})
+}
+
+/// Returns the fault of all services for a `SOAPAction` that the operation does not have (LRS-CONTRACT 7.3).
+pub fn action_not_supported_fault(action: &str) -> SoapResponse {
+    let text = format!("The service has no operation for this message with the SOAPAction '{action}'.");
+    soap_fault("a:ActionNotSupported", "xmlns:a=\"http://schemas.microsoft.com/ws/2005/05/addressing/none\"", &text, |_| {})
+}
+
+/// Returns the fault of all services for a header block that they must understand and do not (SOAP 1.1, 4.2.3).
+pub fn header_not_understood_fault(block: &str) -> SoapResponse {
+    soap_fault("soapenv:MustUnderstand", "", &format!("The service does not understand the header {block}."), |_| {})
+}
+
+/// Returns the fault for a published operation that the simulator does not execute.
+pub fn not_simulated_fault(operation: &str) -> SoapResponse {
+    client_fault(&format!("The simulator does not execute the operation {operation}."), |_| {})
 }
 
 /// Returns a fault of the R9 service or the external service.
@@ -49,9 +58,14 @@ fn domain_fault(code: &str) -> SoapResponse {
 }
 
 fn client_fault(text: &str, write_detail: impl FnOnce(&mut XmlWriter)) -> SoapResponse {
+    soap_fault("soapenv:Client", "", text, write_detail)
+}
+
+/// Returns a fault. The code may have a prefix that the namespaces declare.
+fn soap_fault(code: &str, namespaces: &'static str, text: &str, write_detail: impl FnOnce(&mut XmlWriter)) -> SoapResponse {
     let xml = write_envelope(|writer| {
         writer.element("soapenv:Fault", "", |writer| {
-            writer.value("faultcode", "soapenv:Client");
+            writer.element("faultcode", namespaces, |writer| writer.text(code));
             writer.value("faultstring", text);
             write_detail(writer);
         });

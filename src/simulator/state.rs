@@ -6,11 +6,13 @@ use std::time::Duration;
 use parking_lot::{Mutex, MutexGuard};
 
 use crate::lrs::Service;
+use crate::simulator::fault::Fault;
 use crate::simulator::fault_injection::{ActiveFault, FaultInjector, RequestCounts};
 use crate::simulator::jobs::BatchJobs;
 use crate::simulator::learner_register::LearnerRegister;
 use crate::simulator::scenario::FaultStep;
 use crate::simulator::simulated_organisation::SimulatedOrganisation;
+use crate::simulator::wsdl::WsdlFiles;
 
 /// A simulated LRS.
 #[derive(Debug)]
@@ -21,6 +23,7 @@ pub struct Simulator {
     fault_injector: Mutex<FaultInjector>,
     certificate_counts: Mutex<CertificateCounts>,
     min_latency: Duration,
+    wsdl: Option<WsdlFiles>,
 }
 
 /// Number of requests by organisation (UKPRN or LRS reference of the message) and subject of the client certificate.
@@ -36,6 +39,7 @@ impl Simulator {
             fault_injector: Mutex::default(),
             certificate_counts: Mutex::default(),
             min_latency: Duration::ZERO,
+            wsdl: None,
         }
     }
 
@@ -48,6 +52,17 @@ impl Simulator {
     /// Returns the minimum latency of all SOAP responses.
     pub const fn min_latency(&self) -> Duration {
         self.min_latency
+    }
+
+    /// Sets the WSDL files to serve.
+    #[must_use]
+    pub fn with_wsdl(self, wsdl: WsdlFiles) -> Self {
+        Self { wsdl: Some(wsdl), ..self }
+    }
+
+    /// Returns the WSDL files to serve.
+    pub const fn wsdl(&self) -> Option<&WsdlFiles> {
+        self.wsdl.as_ref()
     }
 
     /// Returns the organisations that can call the simulator.
@@ -94,6 +109,11 @@ impl Simulator {
     /// Returns the active faults.
     pub fn active_faults(&self) -> Vec<ActiveFault> {
         self.fault_injector.lock().active_faults()
+    }
+
+    /// Returns the fault because of which another web site responds to every request to a service; `None` if LRS responds.
+    pub fn closed_by(&self, service: Service) -> Option<Fault> {
+        self.fault_injector.lock().closed_by(service)
     }
 
     /// Executes the next `count` requests with this element, such as `SubmitBatch`, but does not answer them.

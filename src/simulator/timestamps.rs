@@ -14,6 +14,11 @@ pub fn current_local_date_time() -> Extensible<LocalDateTime> {
     local_date_time(Timestamp::now())
 }
 
+/// Returns the current time with `T` and `Z`, in seconds.
+pub fn current_utc_time() -> String {
+    Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
 /// Returns a time in the format of the R9 service and the external service.
 pub fn xml_date_time(timestamp: Timestamp) -> Extensible<XmlDateTime> {
     Extensible::from_lrs(&timestamp.strftime("%Y-%m-%dT%H:%M:%S").to_string())

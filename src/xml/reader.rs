@@ -58,6 +58,16 @@ pub enum XmlError {
     Value(&'static str),
 }
 
+impl XmlError {
+    /// Returns the name of the element at fault, if the error is about one.
+    pub const fn element(&self) -> Option<&'static str> {
+        match self {
+            Self::Missing(name) | Self::Repeated(name) | Self::Value(name) => Some(name),
+            _ => None,
+        }
+    }
+}
+
 impl From<quick_xml::Error> for XmlError {
     fn from(_: quick_xml::Error) -> Self {
         Self::Malformed
@@ -249,6 +259,16 @@ impl<'x> XmlReader<'x> {
             ResolveResult::Bound(Namespace(namespace)) => Some(namespace.to_owned()),
             _ => None,
         }
+    }
+
+    /// Returns the value of an element's attribute as it is written, with references unresolved.
+    pub fn attribute(&self, start: &StartTag<'_>, namespace: &str, local: &str) -> Option<String> {
+        let mut attributes = start.tag.attributes().flatten();
+        let attribute = attributes.find(|attribute| {
+            attribute.key.local_name().as_ref() == local
+                && matches!(self.namespaces.resolve_attribute(attribute.key).0, ResolveResult::Bound(Namespace(n)) if n == namespace)
+        });
+        attribute.map(|attribute| attribute.value.into_owned())
     }
 
     /// Returns `true` if the element has this namespace and local name.

@@ -99,7 +99,6 @@ async fn message_that_the_external_service_cannot_read_is_a_fault_without_detail
         (&submit, "xmlns:mod=\"http://api.lrs.qcf.gov.uk/model\"", "xmlns:mod=\"urn:other\""),
         (&get, "<svc:jobId>60001<", "<svc:jobId>99999999999<"),
         (&get, "<svc:jobId>60001<", "<svc:jobId><"),
-        (&get, "GetAchievementBatchJob", "GetAchievements"),
     ] {
         let message = replace(message, from, to);
         let (status, body) = client.send(Service::External, message.clone()).await.expect("LRS responds");

@@ -24,6 +24,7 @@ use crate::support::SimulatedLrs;
 use crate::support::caller::PROVIDER;
 use crate::support::contract::Contract;
 use crate::support::gateway::AWARDING;
+use crate::support::simulator::soap_post;
 
 /// Returns `true` if LRS's response has this code.
 pub(crate) fn has_code(response: &impl LrsResponse, expected: &str) -> bool {
@@ -57,7 +58,7 @@ impl SoapClient {
     /// Sends a message. Returns the HTTP status and the body of the response.
     async fn send(&self, service: Service, message: String) -> reqwest::Result<(u16, String)> {
         let url = format!("{}{}", self.lrs.url(), service.path());
-        let response = self.request_context.organisation.http_client().post(url).body(message).send().await?;
+        let response = soap_post(self.request_context.organisation.http_client(), url, message).send().await?;
         Ok((response.status().as_u16(), response.text().await?))
     }
 

@@ -49,6 +49,36 @@ async fn full_job_returns_the_outcome_of_each_learner_in_order() {
 }
 
 #[tokio::test]
+async fn learner_named_as_an_exception_gets_its_code_and_is_not_registered() {
+    let codes = ["RC006", "RC007", "RC008", "RC009", "RC010", "RC011", "RC012", "RC013"];
+    let client = SoapClient::new(0);
+    let registered_before = client.lrs.simulator.register().len();
+    let names =
+        codes.map(|code| format!("Exception {code}")).into_iter().chain(["Exception RC012 ULN", "Exception RC999"].map(str::to_owned));
+    let learners: Vec<BatchLearner> = names
+        .map(|family_name| {
+            let mut learner = full_learner();
+            learner["familyName"] = json!(family_name);
+            from_json(learner.to_string().as_bytes()).expect("the learner is valid")
+        })
+        .collect();
+
+    let submitted = client.call(&SubmitRegistrationJob { job_type: JobType::Full, learners: &learners }).await;
+    let output = client.call(&GetRegistrationJob { job_id: submitted.accepted_job_id().expect("LRS accepted the job") }).await;
+
+    let rows: Vec<_> = output
+        .learner
+        .iter()
+        .map(|row| (row.return_code.as_deref().unwrap_or_default(), row.uln.as_ref().map(|uln| uln.to_lrs().into_owned())))
+        .collect();
+    let expected = codes.into_iter().map(|code| (code, None)).chain([("RC012", Some("3000000126".to_owned()))]);
+    assert_eq!(rows[..9], expected.collect::<Vec<_>>());
+    assert_eq!((rows[9].0, rows[9].1.is_some()), ("SIM-NEW", true), "a name with another code is a name");
+    assert_eq!(output.rejected_learners_count, Some(9));
+    assert_eq!(client.lrs.simulator.register().len(), registered_before + 1);
+}
+
+#[tokio::test]
 async fn full_job_returns_special_characters_unchanged_and_omits_empty_fields() {
     let client = SoapClient::new(0);
     let submitted = client.call(&SubmitRegistrationJob { job_type: JobType::Full, learners: &learners() }).await;

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use super::achievements::{achievement, submission};
 use super::{SoapClient, awarding_context, has_code, learners, provider_context};
+use crate::support::simulator::soap_post;
 
 fn achievements() -> [Achievement; 1] {
     [achievement(json!({}))]
@@ -72,7 +73,7 @@ async fn request_with_a_lost_response_is_executed() {
         assert!(has_code(&client.call(&GetRegistrationJob { job_id: 1 }).await, "WSRC0018"), "other operations are not affected");
         let url = format!("{}{}", client.lrs.url(), Service::Learner.path());
         let http = client.request_context.organisation.http_client();
-        let response = http.post(url).body(client.message(&submission)).send().await.expect("the response has a head");
+        let response = soap_post(http, url, client.message(&submission)).send().await.expect("the response has a head");
         assert_eq!(response.status(), 200);
         assert_eq!(response.headers()["content-type"], "text/xml; charset=utf-8");
         assert!(response.content_length().is_some_and(|length| length > 0));

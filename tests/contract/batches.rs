@@ -10,8 +10,8 @@ use lrs_gateway::schema::Scalar as _;
 use lrs_gateway::schema::deserialize::{FromDocument, from_json};
 use serde_json::json;
 
+use super::golden;
 use super::simulator::SoapClient;
-use super::{EMPTY_ACTION, golden};
 use crate::batch_soap_messages::{awarding_context, has_code, provider_context};
 use crate::support::contract::Contract;
 
@@ -133,7 +133,7 @@ fn batch_golden_messages_are_valid() {
 async fn batch_golden_requests_are_accepted_by_the_simulator() {
     let (simulator, contract) = (SoapClient::start(), Contract::from_env());
     for (name, service) in GOLDEN_MESSAGES {
-        let (status, response) = simulator.call("POST", service.path(), EMPTY_ACTION, &golden(name, "request.xml")).await;
+        let (status, response) = simulator.send(service, &golden(name, "request.xml")).await;
         assert!(status == 200 && !response.contains(">WSEC"), "{name}: {status} {response}");
         if let Some(contract) = &contract {
             contract.check_response(service, &[(name.to_owned(), response)]);

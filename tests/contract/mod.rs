@@ -130,7 +130,7 @@ async fn golden_requests_get_valid_responses_from_the_simulator() {
     let Some(contract) = Contract::from_env() else { return };
     let simulator = SoapClient::start();
     for GoldenMessage { name, service, .. } in GOLDEN_MESSAGES {
-        let (_, response) = simulator.call("POST", service.path(), EMPTY_ACTION, &golden(name, "request.xml")).await;
+        let (_, response) = simulator.send(service, &golden(name, "request.xml")).await;
         contract.check_response(service, &[(name.to_owned(), response)]);
     }
 }
@@ -172,7 +172,7 @@ async fn random_requests_of_every_operation_are_valid() {
     for (service, requests) in random_requests::by_service() {
         for (name, request) in &requests {
             // The simulator validates a request before it looks up the organisation, which it does not know here.
-            let (_, response) = simulator.call("POST", service.path(), EMPTY_ACTION, request).await;
+            let (_, response) = simulator.send(service, request).await;
             let reason = response.split_once("<FurtherDetails>").map_or(&*response, |(_, details)| details);
             assert!(
                 response.contains(">WSEC0003<"),

@@ -1,10 +1,12 @@
 //! The simulator, called with SOAP as by another client: it validates requests as LRS does, and its responses are valid.
 
 use lrs_gateway::lrs::Service;
+use lrs_gateway::simulator::{OPERATIONS, REFUSED_OPERATIONS};
 
 use super::{BY_ULN, EMPTY_ACTION, FULL, PLAIN, golden, request_with};
 use crate::support::SimulatedLrs;
 use crate::support::contract::Contract;
+use crate::support::simulator::quoted_action;
 
 /// A SOAP client of a simulator.
 pub struct SoapClient {
@@ -29,6 +31,11 @@ impl SoapClient {
         let response = request.send().await.expect("a response of the simulator");
         assert_eq!(response.headers()["content-type"], "text/xml; charset=utf-8");
         (response.status().as_u16(), response.text().await.expect("a complete response"))
+    }
+
+    /// Sends a request with the `SOAPAction` of its operation.
+    pub async fn send(&self, service: Service, xml: &str) -> (u16, String) {
+        self.call("POST", service.path(), Some(&quoted_action(xml)), xml).await
     }
 
     /// Sends a request to the learner service.
@@ -106,9 +113,18 @@ async fn simulator_request_without_known_operation_returns_valid_fault() {
 async fn simulator_unknown_operation_of_each_service_returns_valid_fault() {
     let client = SoapClient::start();
     let contract = Contract::from_env();
-    for service in [Service::LearnerR9, Service::External] {
-        let (status, response) = client.call("POST", service.path(), None, UNKNOWN_OPERATION).await;
+    let get_job = Some("\"http://api.lrs.qcf.gov.uk/services/IExternalService/GetAchievementBatchJob\"");
+    for (service, action, code) in [
+        (Service::LearnerR9, None, "a:ActionNotSupported"),
+        (Service::LearnerR9, Some("http://tempuri.org/ILearnerServiceR9/Nonsense"), "a:ActionNotSupported"),
+        (Service::LearnerR9, Some("\"http://tempuri.org/ILearnerServiceR9/ViewAudit\""), "soapenv:Client"),
+        (Service::External, EMPTY_ACTION, "a:ActionNotSupported"),
+        (Service::External, get_job, "soapenv:Client"),
+        (Service::Learner, get_job, "a:ActionNotSupported"),
+    ] {
+        let (status, response) = client.call("POST", service.path(), action, UNKNOWN_OPERATION).await;
         assert_eq!(status, 500, "{response}");
+        assert!(response.contains(&format!(">{code}</faultcode>")), "{service:?} {action:?}: {response}");
         if let Some(contract) = &contract {
             contract.check_response(service, &[("unknown-operation".to_owned(), response)]);
         }
@@ -116,29 +132,53 @@ async fn simulator_unknown_operation_of_each_service_returns_valid_fault() {
 }
 
 #[tokio::test]
-async fn simulator_get_request_returns_valid_fault() {
+async fn simulator_published_operation_that_it_does_not_execute_is_refused_by_name() {
     let client = SoapClient::start();
-    let mut responses = Vec::new();
-    for (name, service) in [("learner", Service::Learner), ("learner-r9", Service::LearnerR9), ("external", Service::External)] {
-        let (status, response) = client.call("GET", service.path(), None, "").await;
-        assert!(status == 405 && response.contains("<Description>UnsupportedHttpVerb</Description>"), "{status} {response}");
-        assert!(response.contains("<FurtherDetails>UnsupportedHttpVerb GET</FurtherDetails>"), "{response}");
-        responses.push((name.to_owned(), response));
+    let contract = Contract::from_env();
+    for operation in REFUSED_OPERATIONS {
+        let body = format!("<{operation} xmlns='http://tempuri.org/'/>");
+        let request = UNKNOWN_OPERATION.replace("<Nonsense/>", &body);
+        let action = format!("\"http://tempuri.org/ILearnerServiceR9/{operation}\"");
+        let (status, response) = client.call("POST", Service::LearnerR9.path(), Some(&action), &request).await;
+        assert_eq!(status, 500, "{response}");
+        let text = format!("<faultstring>The simulator does not execute the operation {operation}.</faultstring>");
+        assert!(response.contains("<faultcode>soapenv:Client</faultcode>") && response.contains(&text), "{response}");
+        if let Some(contract) = &contract {
+            contract.check_response(Service::LearnerR9, &[(operation.to_owned(), response)]);
+        }
     }
-    // Every service answers with the fault of the learner service.
-    if let Some(contract) = Contract::from_env() {
-        contract.check_response(Service::Learner, &responses);
-    }
+    assert_eq!(OPERATIONS.len() + REFUSED_OPERATIONS.len(), 17, "the published operations");
 }
 
 #[tokio::test]
-async fn simulator_selects_operation_by_body_and_ignores_soap_action() {
+async fn simulator_operation_needs_its_soap_action() {
     let client = SoapClient::start();
-    let action_of_another_operation = "\"http://tempuri.org/LearnerPortType/verifyLearner\"";
-    for action in [None, Some(""), EMPTY_ACTION, Some(action_of_another_operation), Some("nonsense")] {
-        for (name, repeated) in [(BY_ULN, "<ULN>3000000126</ULN>"), (PLAIN, "<DateOfBirth>2004-06-01</DateOfBirth>")] {
-            let (status, response) = client.post(action, &golden(name, "request.xml")).await;
-            assert!(status == 200 && response.contains(repeated), "{action:?}: {response}");
+    let contract = Contract::from_env();
+    let verify_action = Some("\"http://tempuri.org/LearnerPortType/verifyLearner\"");
+    let events_action = Some("\"http://tempuri.org/ILearnerServiceR9/GetLearnerLearningEvents\"");
+    let events_action_without_quotes = Some("http://tempuri.org/ILearnerServiceR9/GetLearnerLearningEvents");
+    let (verify, events) = ("verify-plain", "learning-events-full");
+    for (service, name, action, is_dispatched) in [
+        (Service::Learner, BY_ULN, None, true),
+        (Service::Learner, BY_ULN, Some(""), true),
+        (Service::Learner, BY_ULN, EMPTY_ACTION, true),
+        (Service::Learner, PLAIN, EMPTY_ACTION, true),
+        (Service::Learner, BY_ULN, verify_action, false),
+        (Service::Learner, BY_ULN, Some("nonsense"), false),
+        (Service::Learner, verify, verify_action, true),
+        (Service::Learner, verify, EMPTY_ACTION, false),
+        (Service::Learner, verify, None, false),
+        (Service::LearnerR9, events, events_action, true),
+        (Service::LearnerR9, events, events_action_without_quotes, true),
+        (Service::LearnerR9, events, EMPTY_ACTION, false),
+        (Service::LearnerR9, events, None, false),
+        (Service::LearnerR9, events, verify_action, false),
+    ] {
+        let (status, response) = client.call("POST", service.path(), action, &golden(name, "request.xml")).await;
+        let is_refused = status == 500 && response.contains(">a:ActionNotSupported</faultcode>");
+        assert_eq!((status == 200, is_refused), (is_dispatched, !is_dispatched), "{name} {action:?}: {status} {response}");
+        if let Some(contract) = &contract {
+            contract.check_response(service, &[(name.to_owned(), response)]);
         }
     }
 }

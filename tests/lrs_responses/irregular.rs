@@ -5,8 +5,7 @@ use serde_json::{Value, json};
 
 use crate::support::batches::{batch_output_response, full_registration, learners, submit, submit_batch_response};
 use crate::support::caller::Caller;
-use crate::support::expected_problems::BAD_RESPONSE;
-use crate::support::expected_problems::assert_failures;
+use crate::support::expected_problems::{BAD_RESPONSE, assert_failures};
 use crate::support::fake_server::{Reply, soap};
 use crate::support::gateway::Options;
 use crate::support::program::{ConfigDirectory, ServingProgram, caller_of};
@@ -52,7 +51,8 @@ fn lrs_with_batch_results(second: &str) -> FakeServer {
     };
     let rows = [row(0, "Zebaaaaa", "3000000126", ""), row(1, "Zebaaaab", "3000000258", second)].concat();
     let submitted = submit_batch_response("<ResponseCode>WSRC0007</ResponseCode><JobID>7</JobID>");
-    let output = batch_output_response(&format!("<ResponseCode>WSRC0009</ResponseCode>{rows}"));
+    let counters = "<NewLearnersCount>two</NewLearnersCount>";
+    let output = batch_output_response(&format!("<ResponseCode>WSRC0009</ResponseCode>{counters}{rows}"));
     FakeServer::start(move |request| {
         Reply::Bytes(if request.body.contains("GetSubmitBatchOutput") { output.clone() } else { submitted.clone() })
     })

@@ -7,6 +7,7 @@ use lrs_gateway::simulator::{Fault, FaultStep, SimulatorSettings, TlsFiles};
 use serde_json::json;
 
 use super::{FIND_BY_ULN, FaultyLrs, REGISTER};
+use crate::support::simulator::soap_post;
 use crate::support::{SimulatedLrs, TestGateway};
 
 #[test]
@@ -61,7 +62,7 @@ async fn connection_reset_under_tls_is_a_connection_reset() {
     let certificate = reqwest::Certificate::from_pem(generated.cert.pem().as_bytes()).expect("a certificate");
     let http = reqwest::Client::builder().no_proxy().tls_certs_only([certificate]).build().expect("a client");
     let url = faulty_lrs.url(Service::Learner).replace("http:", "https:");
-    let search = || http.post(&url).body(FIND_BY_ULN).send();
+    let search = || soap_post(&http, url.clone(), FIND_BY_ULN.to_owned()).send();
     assert_eq!(search().await.expect("a response").status(), 200);
 
     faulty_lrs.inject([FaultStep::new(Fault::ResetAfter).times(1)]);

@@ -8,6 +8,7 @@ use lrs_gateway::simulator::{Fault, FaultStep};
 
 use super::{FIND_BY_ULN, FaultyLrs, GET_ACHIEVEMENTS, LEARNING_EVENTS, REGISTER, SUBMIT_ACHIEVEMENTS};
 use crate::support::contract::Contract;
+use crate::support::simulator::soap_post;
 use crate::support::wait_until;
 
 const SOAP_MEDIA_TYPE: &str = "text/xml; charset=utf-8";
@@ -22,7 +23,7 @@ async fn fault_response_has_its_status_media_type_and_body() {
     let mut executed = 0;
     for (step, status, content_type, body_part) in [
         (FaultStep::new(Fault::MaintenancePage), 200, "text/html; charset=utf-8", "maintenance"),
-        (FaultStep::new(Fault::Maintenance405), 405, SOAP_MEDIA_TYPE, "<FurtherDetails>UnsupportedHttpVerb GET<"),
+        (FaultStep::new(Fault::Maintenance405), 405, "text/html", "<title>UnsupportedHttpVerb</title>"),
         (FaultStep::new(Fault::OutOfHours), 500, SOAP_MEDIA_TYPE, "<ErrorCode>WSEC0004<"),
         (FaultStep::new(Fault::Unavailable), 503, "text/html; charset=utf-8", "<html"),
         (FaultStep::new(Fault::Garbage), 200, SOAP_MEDIA_TYPE, "ResponseCode=WSRC0004"),
@@ -48,9 +49,9 @@ async fn maintenance_redirect_leads_to_maintenance_page() {
     let faulty_lrs = FaultyLrs::with_faults([FaultStep::new(Fault::MaintenanceRedirect)]);
     let url = faulty_lrs.url(Service::Learner);
 
-    let redirect = faulty_lrs.http.post(&url).body(FIND_BY_ULN).send().await.expect("a response");
+    let redirect = soap_post(&faulty_lrs.http, url.clone(), FIND_BY_ULN.to_owned()).send().await.expect("a response");
     let following_client = reqwest::Client::builder().no_proxy().build().expect("a client");
-    let page = following_client.post(url).body(FIND_BY_ULN).send().await.expect("a response");
+    let page = soap_post(&following_client, url, FIND_BY_ULN.to_owned()).send().await.expect("a response");
 
     assert_eq!(redirect.status(), 302);
     assert_eq!(redirect.headers()["location"], "/maintenance");
@@ -126,7 +127,7 @@ async fn slow_drip_sends_complete_response_in_many_chunks() {
 
     faulty_lrs.inject([FaultStep::new(Fault::SlowDrip).with_milliseconds(1)]);
     let started = Instant::now();
-    let response = faulty_lrs.http.post(faulty_lrs.url(Service::Learner)).body(REGISTER).send().await.expect("a response");
+    let response = soap_post(&faulty_lrs.http, faulty_lrs.url(Service::Learner), REGISTER.to_owned()).send().await.expect("a response");
     let chunks: Vec<_> = response.bytes_stream().map(|chunk| chunk.expect("a chunk")).collect().await;
 
     assert!(started.elapsed() >= Duration::from_millis(expected.len() as u64), "{:?}", started.elapsed());

@@ -13,6 +13,7 @@ use lrs_gateway::lrs::Service;
 use lrs_gateway::simulator::{FaultStep, SimulatorSettings};
 
 use crate::support::SimulatedLrs;
+use crate::support::simulator::{quoted_action, soap_post};
 
 const FIND_BY_ULN: &str = include_str!("../golden/find-by-uln.request.xml");
 const FIND_BY_DEMOGRAPHICS: &str = include_str!("../golden/find-by-demographics-plain.request.xml");
@@ -63,7 +64,7 @@ impl FaultyLrs {
     }
 
     async fn post(&self, service: Service, message: &str) -> reqwest::Result<Response> {
-        let response = self.http.post(self.url(service)).body(message.to_owned()).send().await?;
+        let response = soap_post(&self.http, self.url(service), message.to_owned()).send().await?;
         let status = response.status().as_u16();
         let content_type = response.headers()["content-type"].to_str().expect("an ASCII header").to_owned();
         let body = String::from_utf8_lossy(&response.bytes().await?).into_owned();
@@ -84,7 +85,10 @@ impl FaultyLrs {
     fn post_raw(&self, message: &str) -> (Vec<u8>, Result<usize, ErrorKind>) {
         let mut connection = TcpStream::connect(self.lrs.url().trim_start_matches("http://")).expect("the simulator listens");
         let (path, length) = (Service::Learner.path(), message.len());
-        let head = format!("POST {path} HTTP/1.1\r\nHost: lrs\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n");
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nHost: lrs\r\nConnection: close\r\nContent-Type: text/xml\r\nSOAPAction: {}\r\nContent-Length: {length}\r\n\r\n",
+            quoted_action(message)
+        );
         connection.write_all([head.as_bytes(), message.as_bytes()].concat().as_slice()).expect("the simulator reads the request");
         let mut received = Vec::new();
         let end = connection.read_to_end(&mut received).map_err(|error| error.kind());

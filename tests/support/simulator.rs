@@ -20,6 +20,19 @@ pub fn settings_for_both_organisations() -> SimulatorSettings {
     settings
 }
 
+/// Returns a SOAP request with the media type and the `SOAPAction` that LRS needs for this message.
+pub fn soap_post(http: &reqwest::Client, url: String, message: String) -> reqwest::RequestBuilder {
+    http.post(url).header("Content-Type", "text/xml; charset=utf-8").header("SOAPAction", quoted_action(&message)).body(message)
+}
+
+/// Returns the `SOAPAction` header of a message: that of the operation whose element it contains; empty if it contains none.
+pub fn quoted_action(message: &str) -> String {
+    let contains =
+        |name: &str| [":", "<"].iter().any(|start| [" ", ">", "/"].iter().any(|end| message.contains(&format!("{start}{name}{end}"))));
+    let operation = simulator::OPERATIONS.iter().find(|(name, _)| contains(name));
+    format!("\"{}\"", operation.map_or_else(String::new, |(name, service)| simulator::soap_action(*service, name)))
+}
+
 /// A running simulator.
 pub struct SimulatedLrs {
     address: SocketAddr,

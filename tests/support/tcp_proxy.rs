@@ -68,7 +68,8 @@ fn forward_to(address: &str, request: &ReceivedRequest) -> Vec<u8> {
     let mut connection = TcpStream::connect(address).expect("LRS listens");
     let request_line = request.head.lines().next().unwrap_or_default();
     let length = request.body.len();
-    let head = format!("{request_line}\r\nHost: lrs\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n");
+    let soap_headers = ["Content-Type", "SOAPAction"].map(|name| format!("{name}: {}\r\n", request.header(name))).concat();
+    let head = format!("{request_line}\r\nHost: lrs\r\nConnection: close\r\n{soap_headers}Content-Length: {length}\r\n\r\n");
     connection.write_all(format!("{head}{}", request.body).as_bytes()).expect("LRS reads the request");
     let mut response = Vec::new();
     let _ = connection.read_to_end(&mut response);

@@ -42,6 +42,9 @@ pub const LEARNING_EVENTS: Sequence = Sequence {
     ],
 };
 
+/// The values of `getType`, which the schema declares as any text (LRS-CONTRACT 2.14).
+pub const GET_TYPES: [&str; 2] = ["FULL", "BRIEF"];
+
 const INVOKING_USER: &[Particle] = &[member("OrgPassword"), member("OrganisationRef"), member("UserName")];
 
 const ACHIEVEMENT: &[Particle] = &[

@@ -8,17 +8,25 @@ use crate::xml::Element;
 ///
 /// The text quotes the value, as LRS's fault texts do.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Violation(String);
+pub struct Violation {
+    element: String,
+    text: String,
+}
 
 impl Violation {
-    /// Returns a violation with this text.
-    pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
+    /// Returns a violation by this element, with this text.
+    pub fn new(element: &str, text: impl Into<String>) -> Self {
+        Self { element: element.to_owned(), text: text.into() }
+    }
+
+    /// Returns the name of the element at fault.
+    pub fn element(&self) -> &str {
+        &self.element
     }
 
     /// Returns the text.
     pub fn into_text(self) -> String {
-        self.0
+        self.text
     }
 }
 
@@ -28,7 +36,10 @@ impl Violation {
 /// Returns the first [`Violation`] in document order.
 pub fn validate(element: &Element, sequence: Sequence) -> Result<(), Violation> {
     if !element.text.trim().is_empty() {
-        return Err(Violation(format!("cvc-complex-type.2.3: Element '{}' cannot have character [children].", element.name)));
+        return Err(Violation::new(
+            &element.name,
+            format!("cvc-complex-type.2.3: Element '{}' cannot have character [children].", element.name),
+        ));
     }
     let mut children = element.children.iter().peekable();
     for particle in sequence.particles {
@@ -42,10 +53,13 @@ pub fn validate(element: &Element, sequence: Sequence) -> Result<(), Violation> 
         if count < particle.min_occurs {
             return Err(match children.peek() {
                 Some(child) => unexpected_element(child),
-                None => Violation(format!(
-                    "cvc-complex-type.2.4.b: The content of element '{}' is not complete. '{}' is expected.",
-                    element.name, particle.name
-                )),
+                None => Violation::new(
+                    particle.name,
+                    format!(
+                        "cvc-complex-type.2.4.b: The content of element '{}' is not complete. '{}' is expected.",
+                        element.name, particle.name
+                    ),
+                ),
             });
         }
     }
@@ -53,28 +67,30 @@ pub fn validate(element: &Element, sequence: Sequence) -> Result<(), Violation> 
 }
 
 fn unexpected_element(child: &Element) -> Violation {
-    Violation(format!("cvc-complex-type.2.4.a: Invalid content was found starting with element '{}'.", child.name))
+    Violation::new(&child.name, format!("cvc-complex-type.2.4.a: Invalid content was found starting with element '{}'.", child.name))
 }
 
 fn validate_element(element: &Element, particle: &Particle) -> Result<(), Violation> {
     let name = &element.name;
+    let violation = |text: String| Err(Violation::new(name, text));
     if element.nil {
         return match (particle.nillable, element.text.is_empty() && element.children.is_empty()) {
-            (false, _) => Err(Violation(format!("cvc-elt.3.1: Attribute 'nil' must not appear on element '{name}'."))),
-            (true, false) => Err(Violation(format!("cvc-elt.3.2.1: Element '{name}' must have no content, because it is nil."))),
+            (false, _) => violation(format!("cvc-elt.3.1: Attribute 'nil' must not appear on element '{name}'.")),
+            (true, false) => violation(format!("cvc-elt.3.2.1: Element '{name}' must have no content, because it is nil.")),
             (true, true) => Ok(()),
         };
     }
     match &particle.content {
         Content::Elements(sequence) => validate(element, *sequence),
         Content::Text(_) if !element.children.is_empty() => {
-            Err(Violation(format!("cvc-type.3.1.2: Element '{name}' is a simple type, so it must have no element [children].")))
+            violation(format!("cvc-type.3.1.2: Element '{name}' is a simple type, so it must have no element [children]."))
         }
-        Content::Text(simple_type) => validate_text(&element.text, simple_type),
+        Content::Text(simple_type) => check_text(&element.text, simple_type).or_else(violation),
     }
 }
 
-fn validate_text(text: &str, simple_type: &SimpleType) -> Result<(), Violation> {
+/// Checks a text against its type. Returns the reason why it is not valid.
+fn check_text(text: &str, simple_type: &SimpleType) -> Result<(), String> {
     let SimpleType { name, min_length, max_length, patterns } = simple_type;
     let length = text.chars().count();
     let problem = if length > *max_length {
@@ -86,7 +102,7 @@ fn validate_text(text: &str, simple_type: &SimpleType) -> Result<(), Violation> 
     } else {
         format!("cvc-pattern-valid: Value '{text}' is not facet-valid with respect to pattern")
     };
-    Err(Violation(format!("{problem} for type '{name}'.")))
+    Err(format!("{problem} for type '{name}'."))
 }
 
 #[cfg(test)]
@@ -134,7 +150,7 @@ mod tests {
             ("Ana", "<b>Ana</b>", "no element"),
         ] {
             let violation = validate_find_by_uln(&VALID.replacen(from, to, 1)).expect_err(to);
-            assert!(violation.0.contains(expected), "{to}: {}", violation.0);
+            assert!(violation.text.contains(expected), "{to}: {}", violation.text);
         }
     }
 }

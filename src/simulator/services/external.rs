@@ -8,7 +8,8 @@ use crate::lrs::services::external::{
 use crate::lrs::soap::write_envelope;
 use crate::schema::Scalar as _;
 use crate::simulator::credentials::{CredentialError, Credentials, check_credentials};
-use crate::simulator::schema::{self, validate};
+use crate::simulator::refusals::log_refusal;
+use crate::simulator::schema::{self, Violation, validate};
 use crate::simulator::state::Simulator;
 use crate::simulator::submitted_achievement::SubmittedAchievement;
 use crate::xml::{Element, Wrapped, XmlRecord};
@@ -18,12 +19,15 @@ const SERVICES: &str = "http://api.lrs.qcf.gov.uk/services";
 /// Response code of an accepted batch. LRS's own code is not public.
 const ACCEPTED: &str = "SIM-ACCEPTED";
 
-/// Executes the operation of a request and returns the response. `None`: the service's framework cannot read the request.
-pub fn execute(simulator: &Simulator, request: &Element) -> Option<String> {
+/// Executes the operation of a request and returns the response.
+///
+/// # Errors
+/// Returns a [`Violation`] if the service's framework cannot read the request.
+pub fn execute(simulator: &Simulator, request: &Element) -> Result<String, Violation> {
     match (request.namespace.as_deref().unwrap_or_default(), request.name.as_str()) {
         (SERVICES, "SubmitAchievementBatchJob") => submit_batch(simulator, request),
         (SERVICES, "GetAchievementBatchJob") => get_job(simulator, request),
-        _ => None,
+        (_, name) => Err(Violation::new(name, "the service has no operation with this element")),
     }
 }
 
@@ -36,52 +40,63 @@ pub fn rejection(request: &Element, code: &str) -> Option<String> {
     }
 }
 
-fn submit_batch(simulator: &Simulator, request: &Element) -> Option<String> {
-    validate(request, schema::SUBMIT_ACHIEVEMENTS).ok()?;
+fn submit_batch(simulator: &Simulator, request: &Element) -> Result<String, Violation> {
+    validate(request, schema::SUBMIT_ACHIEVEMENTS)?;
+    let unreadable = || Violation::new("Achievement", "a value is not of its type");
     let achievements = request.child("achievements").map_or(&[][..], |list| &list.children);
-    let batch = achievements.iter().filter(|achievement| !achievement.nil).map(SubmittedAchievement::read).collect::<Option<Vec<_>>>()?;
-    let (code, job_id) = match create_job(simulator, request, &batch) {
+    let batch = achievements.iter().filter(|achievement| !achievement.nil).map(SubmittedAchievement::read).collect::<Option<Vec<_>>>();
+    let (code, job_id) = match create_job(simulator, request, &batch.ok_or_else(unreadable)?) {
         Ok(job_id) => (ACCEPTED, job_id),
-        Err(code) => (code, 0),
+        Err((code, element)) => {
+            log_refusal(&request.name, code, element);
+            (code, 0)
+        }
     };
-    submit_response(code, job_id)
+    submit_response(code, job_id).ok_or_else(unreadable)
 }
 
-/// Creates the job of a batch and returns its number, or the code that rejects the batch.
-fn create_job(simulator: &Simulator, request: &Element, batch: &[SubmittedAchievement]) -> Result<i64, &'static str> {
+/// The code that rejects a request, and the element at fault.
+type Rejection = (&'static str, &'static str);
+
+/// Creates the job of a batch and returns its number, or the rejection of the batch.
+fn create_job(simulator: &Simulator, request: &Element, batch: &[SubmittedAchievement]) -> Result<i64, Rejection> {
     let (organisation, user) = admit(simulator, request)?;
-    EmailAddress::parse(request.text_of("emailAddress")).map_err(|_| "WSEC0044")?;
-    let submission_type = SubmissionType::from_lrs(request.text_of("submissionType")).ok_or("WSEC0045")?;
+    EmailAddress::parse(request.text_of("emailAddress")).map_err(|_| ("WSEC0044", "emailAddress"))?;
+    let submission_type = SubmissionType::from_lrs(request.text_of("submissionType")).ok_or(("WSEC0045", "submissionType"))?;
     match batch.len() {
-        0 => Err("WSEC0047"),
+        0 => Err(("WSEC0047", "achievements")),
         1..=MAX_ACHIEVEMENTS_PER_JOB => {
             Ok(simulator.jobs().submit_achievements(organisation, user, &mut simulator.register(), submission_type, batch))
         }
-        _ => Err("WSEC0046"),
+        _ => Err(("WSEC0046", "achievements")),
     }
 }
 
-fn get_job(simulator: &Simulator, request: &Element) -> Option<String> {
-    validate(request, schema::GET_ACHIEVEMENTS).ok()?;
+fn get_job(simulator: &Simulator, request: &Element) -> Result<String, Violation> {
+    validate(request, schema::GET_ACHIEVEMENTS)?;
+    let unreadable = || Violation::new("jobId", "the number is too large");
     let job_id = match request.child("jobId") {
-        Some(job_id) => job_id.text.trim().parse::<i32>().ok()?,
+        Some(job_id) => job_id.text.trim().parse::<i32>().map_err(|_| unreadable())?,
         None => 0,
     };
     let job = admit(simulator, request)
-        .and_then(|(organisation, _)| simulator.jobs().achievement_job(organisation, job_id.into()).ok_or("WSRC0018"))
-        .unwrap_or_else(rejected_job);
-    job_response(job)
+        .and_then(|(organisation, _)| simulator.jobs().achievement_job(organisation, job_id.into()).ok_or(("WSRC0018", "jobId")))
+        .unwrap_or_else(|(code, element)| {
+            log_refusal(&request.name, code, element);
+            rejected_job(code)
+        });
+    job_response(job).ok_or_else(unreadable)
 }
 
-/// Checks the credentials of a request. Returns the organisation and the user, or the code that rejects the request.
-fn admit<'a>(simulator: &'a Simulator, request: &'a Element) -> Result<(&'a str, &'a str), &'static str> {
-    let user = request.child("invokingUser").ok_or(CredentialError::UnknownOrganisation.code())?;
+/// Checks the credentials of a request. Returns the organisation and the user, or the rejection of the request.
+fn admit<'a>(simulator: &'a Simulator, request: &'a Element) -> Result<(&'a str, &'a str), Rejection> {
+    let user = request.child("invokingUser").ok_or((CredentialError::UnknownOrganisation.code(), "invokingUser"))?;
     let credentials = Credentials { ukprn: "", organisation_ref: user.text_of("OrganisationRef"), password: user.text_of("OrgPassword") };
     match check_credentials(simulator, &credentials, Product::AchievementBatches) {
         Ok(organisation) => Ok((organisation, user.text_of("UserName"))),
         // This service has its own code for an organisation without the product.
-        Err(CredentialError::ProductNotEnabled) => Err("WSRC0043"),
-        Err(error) => Err(error.code()),
+        Err(error @ CredentialError::ProductNotEnabled) => Err(("WSRC0043", error.elements())),
+        Err(error) => Err((error.code(), error.elements())),
     }
 }
 

@@ -14,7 +14,7 @@ use crate::simulator::learner_search::{Demographics, SearchMatches};
 use crate::simulator::schema::{self, Violation};
 use crate::simulator::state::Simulator;
 use crate::simulator::verification::verify_learner;
-use crate::xml::{Element, FromXmlText, Wrapped, XmlRecord};
+use crate::xml::{Element, FromXmlText, Wrapped, XmlError, XmlRecord};
 
 const FIND: &str = "http://api.lrs.miap.gov.uk/findmsg";
 const REGISTER: &str = "http://api.lrs.miap.gov.uk/regmsg";
@@ -38,13 +38,13 @@ pub fn execute(simulator: &Simulator, request: &Element) -> Result<String, Refus
         (VERIFY_BATCH, "GetVerifyBatchOutput") => get_verification_batch(simulator, request),
         (REPORT, "VerifyLearner") => verify(simulator, request),
         (REPORT, "RetrieveULNs") => retrieve_ulns(simulator, request),
-        (_, name) => Err(Refusal::new("WSEC0002", format!("operation {name}"))),
+        (_, name) => Err(Refusal::new("WSEC0002", name, format!("operation {name}"))),
     }
 }
 
 fn envelope(element: &'static str, namespace: &'static str, response: &impl XmlRecord) -> Result<String, Refusal> {
     write_envelope(|writer| writer.element(element, namespace, |writer| response.write(writer)))
-        .map_err(|error| Refusal::new("WSEC0999", error.to_string()))
+        .map_err(|error| Refusal::new("WSEC0999", element, error.to_string()))
 }
 
 fn find_by_uln(simulator: &Simulator, request: &Element) -> Result<String, Refusal> {
@@ -63,8 +63,9 @@ fn find_by_demographics(simulator: &Simulator, request: &Element) -> Result<Stri
         post_code: request.text_of("LastKnownPostCode"),
     };
     let mut register = simulator.register();
-    register.record_search(organisation, &search);
-    find_response(request, register.find_by_demographics(&search))
+    let matches = register.find_by_demographics(&search);
+    register.record_search(organisation, &search, &matches);
+    find_response(request, matches)
 }
 
 /// Returns the searched values, the response code and, with the find type `FUL`, the learners.
@@ -113,7 +114,8 @@ fn update_learner(simulator: &Simulator, request: &Element) -> Result<String, Re
     admit(simulator, request, schema::UPDATE, Product::UlnManagement)?;
     let learner = request.child("Learner");
     let text = |name| learner.map_or("", |learner| learner.text_of(name)).trim();
-    let version_number: i32 = text("VersionNumber").parse().map_err(|_| Violation::new("the version number is too large"))?;
+    let version_number: i32 =
+        text("VersionNumber").parse().map_err(|_| Violation::new("VersionNumber", "the version number is too large"))?;
     let result = match Uln::from_lrs(text("ULN")) {
         Some(uln) => simulator.register().update(&uln, version_number, &learner_details(request)?),
         None => Err(RegisterError::UlnNotFound),
@@ -128,8 +130,12 @@ fn update_learner(simulator: &Simulator, request: &Element) -> Result<String, Re
 /// # Errors
 /// Returns a [`Refusal`] if a value is invalid although the schema allows it, such as a date that does not exist.
 fn learner_details(request: &Element) -> Result<LearnerDetails, Refusal> {
-    let learner = request.child("Learner").ok_or_else(|| Violation::new("the learner is missing"))?;
-    learner.to_record().map_err(|error| Violation::new(format!("the learner is {error}")).into())
+    let learner = request.child("Learner").ok_or_else(|| Violation::new("Learner", "the learner is missing"))?;
+    learner.to_record().map_err(|error| invalid_learner(&error).into())
+}
+
+fn invalid_learner(error: &XmlError) -> Violation {
+    Violation::new(error.element().unwrap_or("Learner"), format!("the learner is {error}"))
 }
 
 const fn code_of(error: RegisterError) -> &'static str {
@@ -144,7 +150,7 @@ const fn code_of(error: RegisterError) -> &'static str {
 
 fn verify(simulator: &Simulator, request: &Element) -> Result<String, Refusal> {
     admit(simulator, request, schema::VERIFY, Product::Verification)?;
-    let learner = request.child("LearnerToVerify").ok_or_else(|| Violation::new("the learner to verify is missing"))?;
+    let learner = request.child("LearnerToVerify").ok_or_else(|| Violation::new("LearnerToVerify", "the learner to verify is missing"))?;
     let verified_learner = Wrapped(verify_learner(&simulator.register(), learner));
     let response = VerifyLearnerResponse { verified_learner };
     envelope("ns2:VerifyLearnerResponse", "xmlns:ns2=\"http://api.lrs.miap.gov.uk/reportmsg\"", &response)
@@ -175,7 +181,7 @@ fn submit_registration_batch(simulator: &Simulator, request: &Element) -> Result
     let organisation = admit(simulator, request, schema::SUBMIT_REGISTRATION_BATCH, Product::RegistrationBatches)?;
     let (code, job_id) = if record_count_matches(request) {
         let result = simulator.jobs().submit_registration(organisation, &mut simulator.register(), request);
-        ("WSRC0007", result.map_err(|error| Violation::new(format!("a learner is {error}")))?)
+        ("WSRC0007", result.map_err(|error| invalid_learner(&error))?)
     } else {
         ("WSRC0017", 0)
     };

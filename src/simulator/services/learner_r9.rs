@@ -6,16 +6,25 @@ use crate::lrs::services::learner_r9::{LearnerRecord, LearningEventsResponse, Le
 use crate::lrs::soap::write_envelope;
 use crate::simulator::credentials::{CredentialError, Credentials, check_credentials};
 use crate::simulator::learner_search::names_match;
-use crate::simulator::schema::{self, validate};
+use crate::simulator::refusals::log_refusal;
+use crate::simulator::schema::{self, Violation, validate};
 use crate::simulator::state::Simulator;
 use crate::xml::{Element, Wrapped, XmlRecord as _};
 
-/// Executes the operation of a request and returns the response. `None`: the service's framework cannot read the request.
-pub fn execute(simulator: &Simulator, request: &Element) -> Option<String> {
-    if !is_learning_events_request(request) || validate(request, schema::LEARNING_EVENTS).is_err() {
-        return None;
+/// LRS's code for a value that a rule prohibits.
+const INVALID_REQUEST: &str = "WSEC0001";
+
+/// Executes the operation of a request and returns the response.
+///
+/// # Errors
+/// Returns a [`Violation`] if the service's framework cannot read the request.
+pub fn execute(simulator: &Simulator, request: &Element) -> Result<String, Violation> {
+    let unknown = || Violation::new(&request.name, "the service has no operation with this element");
+    if !is_learning_events_request(request) {
+        return Err(unknown());
     }
-    envelope(read_events(simulator, request))
+    validate(request, schema::LEARNING_EVENTS)?;
+    envelope(read_events(simulator, request)).ok_or_else(unknown)
 }
 
 /// Returns the response that rejects a request with this code. `None`: the request is not one of this service.
@@ -28,12 +37,20 @@ fn is_learning_events_request(request: &Element) -> bool {
 }
 
 fn read_events(simulator: &Simulator, request: &Element) -> LearningEventsResult {
+    let refusal = |code, element| {
+        log_refusal(&request.name, code, element);
+        result(request, code, None, None)
+    };
     if let Err(error) = admit(simulator, request) {
-        return result(request, error.code(), None, None);
+        return refusal(error.code(), error.elements());
     }
     let uln = request.text_of("uln");
     if uln.len() != 10 || !uln.bytes().all(|byte| byte.is_ascii_digit()) {
-        return result(request, "WSEC0136", None, None);
+        return refusal("WSEC0136", "uln");
+    }
+    let get_type = request.text_of("getType");
+    if !schema::GET_TYPES.contains(&get_type) {
+        return refusal(INVALID_REQUEST, "getType");
     }
     let register = simulator.register();
     let Some((entry, master)) = register.look_up(uln).filter(|(entry, _)| is_verified(request, &entry.learner)) else {
@@ -45,7 +62,7 @@ fn read_events(simulator: &Simulator, request: &Element) -> LearningEventsResult
         return result(request, "WSEC0206", Some(&found_uln), Some(Vec::new()));
     }
     let code = if master.is_some() { "WSRC0022" } else { "WSRC0004" };
-    let is_brief = request.text_of("getType") == "BRIEF";
+    let is_brief = get_type == "BRIEF";
     let events = record.learning_events().map(|event| if is_brief { brief(event) } else { event.clone() });
     result(request, code, Some(&found_uln), Some(events.collect()))
 }

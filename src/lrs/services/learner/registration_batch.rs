@@ -97,11 +97,15 @@ impl LrsResponse for SubmitBatchResponse {
 }
 
 /// `GetSubmitBatchOutputResponse` (LRS-CONTRACT 2.11).
+// The strict values decide whether the job has ended.
 #[derive(Debug, Clone, Default, XmlRecord)]
+#[xml(tolerant)]
 pub struct RegistrationBatchOutput {
     /// The code of the job's status.
+    #[xml(strict)]
     pub response_code: Option<LrsCode>,
     /// The job's status in LRS's words. The list of words is not public, so the code decides.
+    #[xml(strict)]
     pub job_status: Option<String>,
     /// Number of learners registered.
     pub new_learners_count: Option<i32>,
@@ -116,6 +120,7 @@ pub struct RegistrationBatchOutput {
     /// When LRS started the job.
     pub job_started_date_time: Option<Extensible<LocalDateTime>>,
     /// When LRS finished the job.
+    #[xml(strict)]
     pub job_finished_date_time: Option<Extensible<LocalDateTime>>,
     /// The learners with their results.
     pub learner: Vec<BatchLearnerResult>,
