@@ -23,7 +23,7 @@ test_each_backend!(
 
 /// Returns both organisations with every kind of batch.
 fn organisations_with_all_batches() -> Vec<Organisation> {
-    let products = [Product::RegistrationBatches, Product::Verification, Product::AchievementBatches];
+    let products = [Product::RegistrationBatches, Product::VerificationBatches, Product::AchievementBatches];
     vec![organisation(PROVIDER, "demo-password-01", &products), organisation(AWARDING, "demo-password-02", &products)]
 }
 

@@ -149,7 +149,7 @@ async fn learning_event_that_is_nil_is_omitted() {
 
 #[tokio::test]
 async fn learning_event_invalid_dates_are_returned_verbatim() {
-    for text in ["unknown", "31/08/2019", "1900-02-29", "2019-08-22 00:00:00", "0001-01-01"] {
+    for text in ["unknown", "31/08/2019", "1900-02-29", "2019-08-22 00:00:00", "0000-01-01"] {
         let elements = ["AchievementAwardDate", "ParticipationEndDate", "ParticipationStartDate", "DateLoaded"];
         let xml: String = elements.iter().map(|element| format!("<a:{element}>{text}</a:{element}>")).collect();
         let event = event(&xml).await;
@@ -161,6 +161,12 @@ async fn learning_event_invalid_dates_are_returned_verbatim() {
 }
 
 #[tokio::test]
+async fn learning_event_date_in_the_year_1_is_absent() {
+    let event = event("<a:AchievementAwardDate>0001-01-01</a:AchievementAwardDate><a:ID>5001</a:ID>").await;
+    assert_eq!(event, json!({"id": 5001}));
+}
+
+#[tokio::test]
 async fn learning_event_date_loaded_is_read_as_london_time() {
     for (sent, expected) in [
         ("2023-07-01 09:30:00", "2023-07-01T09:30:00+01:00"),
@@ -168,7 +174,7 @@ async fn learning_event_date_loaded_is_read_as_london_time() {
         ("2023-03-26 00:59:59", "2023-03-26T00:59:59+00:00"),
         ("2023-03-26 02:00:00", "2023-03-26T02:00:00+01:00"),
         ("2023-10-29 02:00:00", "2023-10-29T02:00:00+00:00"),
-        ("2023-07-01T09:30:00", "2023-07-01T09:30:00"),
+        ("2023-07-01T09:30:00", "2023-07-01T09:30:00+01:00"),
         ("2023-07-01", "2023-07-01"),
     ] {
         assert_eq!(event(&format!("<a:DateLoaded>{sent}</a:DateLoaded>")).await["dateLoaded"], expected);
@@ -337,4 +343,22 @@ async fn learning_events_many_are_returned_in_order_of_lrs() {
     let events = events(&xml).await;
     let ids: Vec<_> = events.as_array().expect("an array").iter().filter_map(|event| event["id"].as_i64()).collect();
     assert_eq!(ids, (0..900).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn learning_event_date_loaded_in_any_notation_is_returned() {
+    for (lrs, expected) in [
+        ("2019-09-30T10:10:07", Some("2019-09-30T10:10:07+01:00")),
+        ("2017-02-03 09:08:07.127", Some("2017-02-03T09:08:07.127+00:00")),
+        ("2019-09-30T10:10:07.25+01:00", Some("2019-09-30T10:10:07.25+01:00")),
+        ("2019-09-30 09:10:07Z", Some("2019-09-30T10:10:07+01:00")),
+        ("1840-06-01 10:00:00", Some("1840-06-01T10:01:15+00:00")),
+        ("30/09/2019 10:10", Some("30/09/2019 10:10")),
+        ("9999-12-31 23:59:59", Some("9999-12-31 23:59:59")),
+        ("0001-01-01 00:00:00", None),
+        ("0001-01-01T00:00:00Z", None),
+    ] {
+        let event = event(&format!("<a:DateLoaded>{lrs}</a:DateLoaded><a:ID>5001</a:ID>")).await;
+        assert_eq!(event.get("dateLoaded"), expected.map(|text| json!(text)).as_ref(), "{lrs}");
+    }
 }

@@ -78,7 +78,12 @@ const EXPECTED: &[(&str, &[Step], (u16, &str))] = &[
     ("WSVRC005", &[Verify], (200, "NO_MATCH")),
     ("WSVRC006", &[Verify], (200, "ULN_NOT_FOUND")),
     ("RC006", UNRELATED, (200, "OTHER")),
+    ("RC007", UNRELATED, (200, "OTHER")),
+    ("RC008", UNRELATED, (200, "OTHER")),
+    ("RC009", UNRELATED, (200, "OTHER")),
+    ("RC010", UNRELATED, (200, "OTHER")),
     ("RC011", UNRELATED, (200, "OTHER")),
+    ("RC012", UNRELATED, (200, "OTHER")),
     ("RC013", UNRELATED, (200, "OTHER")),
 ];
 

@@ -97,3 +97,16 @@ fn renamed_settings_with_new_names_in_variables_are_accepted() {
     let (is_valid, errors) = check_config_with_variables(|setting| setting.new_key);
     assert!(is_valid, "{errors}");
 }
+
+#[test]
+fn moved_setting_in_file_or_variable_is_rejected_with_its_new_place() {
+    let (is_valid, errors) = check_config("language = \"CYM\"");
+    assert!(!is_valid);
+    assert!(errors.ends_with("gateway.toml: lrs.language: was moved: use language in each organisation's file\n"), "{errors}");
+    assert_eq!(errors.lines().count(), 1, "{errors}");
+
+    let directory = ConfigDirectory::new("http://127.0.0.1:1");
+    let output = run_with(&["check-config", "--config", &directory.config_path()], &[("LRS_GATEWAY__LRS__LANGUAGE", "CYM")]);
+    assert!(!output.status.success());
+    assert_eq!(stderr(&output), "error: LRS_GATEWAY__LRS__LANGUAGE: was moved: use language in each organisation's file\n");
+}

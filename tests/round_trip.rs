@@ -15,6 +15,7 @@ use proptest::strategy::ValueTree as _;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
+use unicode_normalization::UnicodeNormalization as _;
 
 use crate::support::caller::Answer;
 use crate::support::fields::assert_has_every_field;
@@ -46,13 +47,14 @@ fn run_cases<S: Strategy>(cases: u32, strategy: &S, test: impl Fn(S::Value) -> R
     TestRunner::new(config).run(strategy, test).unwrap_or_else(|failure| panic!("{failure}"));
 }
 
-/// Returns texts of at most this number of characters that XML allows: all scripts, white space and markup characters.
+/// Returns texts of about this number of characters that XML allows: all scripts, white space and markup characters. They are in the normal form
+/// in which the gateway sends texts.
 fn text(max_characters: usize) -> impl Strategy<Value = String> {
     let markup = prop::sample::select(vec![
         '<', '>', '&', '"', '\'', ']', '\r', '\n', '\t', ' ', '-', '\u{85}', '\u{2028}', '\u{FEFF}', '\u{FFFD}', '𝄞',
     ]);
     let character = prop_oneof![2 => markup, 2 => prop::char::range('a', 'z'), 3 => any::<char>()];
-    prop::collection::vec(character, 0..=max_characters).prop_map(|characters| characters.into_iter().collect::<String>())
+    prop::collection::vec(character, 0..=max_characters).prop_map(|characters| characters.into_iter().nfc().collect::<String>())
 }
 
 fn is_valid<T: Scalar>(text: &str) -> bool {

@@ -12,7 +12,7 @@ use crate::lrs::response_codes::LrsCode;
 use crate::lrs::services::learner::FindLearnerResponse;
 use crate::problem::Problem;
 use crate::problem::responses::ReadProblems;
-use crate::schema::{Answer, CodeList};
+use crate::schema::{Answer, CodeList, FieldWarning, Warnings};
 
 /// Outcome of a search.
 // LRS-CONTRACT 3.1.
@@ -50,6 +50,8 @@ pub struct FindResult {
     pub learners: Vec<Learner>,
     /// Search criteria as repeated by LRS.
     pub searched: SearchedFor,
+    /// Hints about texts of the request that look like other texts. Absent if there is none.
+    pub warnings: Option<Vec<FieldWarning>>,
 }
 
 /// Search criteria as repeated by LRS. Criteria that were not used are absent.
@@ -101,7 +103,8 @@ pub(crate) struct FindLearnerByUlnDocs;
     )
 )]
 pub async fn find_learner_by_uln(state: State, caller: Caller<LearnersRead>, body: Body<FindByUln>) -> Result<Json<FindResult>, Problem> {
-    Ok(Json(state.lrs.call(&caller, &body.value).await?.into()))
+    let response = state.lrs.call(&caller, &body.value).await?;
+    Ok(Json(FindResult::new(response, body.warnings)))
 }
 
 pub(crate) struct FindLearnersByDemographicsDocs;
@@ -112,6 +115,9 @@ pub(crate) struct FindLearnersByDemographicsDocs;
 /// with the preferred given name. If more than ten learners match, the outcome is `TOO_MANY_MATCHES`: search with more details.
 ///
 /// Search before you register: LRS registers a learner only after a recent search for the same learner.
+///
+/// It is not known whether LRS regards a typographic apostrophe as equal to a plain one. If the answer has `warnings`, search for the plain
+/// text too.
 #[utoipa::path(post, path = "", impl_for = FindLearnersByDemographicsDocs,
     request_body(content_type = "application/json", example = json!({
         "givenName": "Ana", "familyName": "O'Neill", "dateOfBirth": "2003-04-05", "gender": "FEMALE",
@@ -135,11 +141,12 @@ pub async fn find_learners_by_demographics(
     caller: Caller<LearnersRead, Search>,
     body: Body<FindByDemographics>,
 ) -> Result<Json<FindResult>, Problem> {
-    Ok(Json(state.lrs.call(&caller, &body.value).await?.into()))
+    let response = state.lrs.call(&caller, &body.value).await?;
+    Ok(Json(FindResult::new(response, body.warnings)))
 }
 
-impl From<FindLearnerResponse> for FindResult {
-    fn from(response: FindLearnerResponse) -> Self {
+impl FindResult {
+    fn new(response: FindLearnerResponse, warnings: Warnings) -> Self {
         Self {
             outcome: FindOutcome::from_code(&response.response_code),
             lrs_code: response.response_code,
@@ -156,6 +163,7 @@ impl From<FindLearnerResponse> for FindResult {
                 place_of_birth: response.place_of_birth,
                 email_address: response.email_address,
             },
+            warnings: warnings.into_list(),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Obtaining a learner's ULN in one call: a search, and a registration if no learner matches.
 
 use actix_web::HttpResponse;
+use tokio::time::Instant;
 
 use crate::api::extract::Body;
 use crate::api::extract::idempotency::IdempotencyKey;
@@ -13,10 +14,11 @@ use crate::auth::{Caller, Search};
 use crate::domain::{Extensible, FindByDemographics, Learner, RegisterLearner, Uln};
 use crate::lrs::Lrs;
 use crate::lrs::response_codes::LrsCode;
+use crate::lrs::services::learner::FindLearnerResponse;
 use crate::organisations::CallContext;
 use crate::problem::Problem;
 use crate::problem::responses::WriteProblems;
-use crate::schema::{Answer, CodeList};
+use crate::schema::{Answer, CodeList, FieldWarning, Hint, Warnings};
 
 /// Outcome of obtaining a ULN.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, CodeList)]
@@ -46,7 +48,16 @@ pub struct ObtainResult {
     pub uln: Option<Extensible<Uln>>,
     /// Record that was found, or candidates from which a person must choose.
     pub learners: Vec<Learner>,
+    /// Hints about texts of the request that look like other texts. Absent if there is none.
+    pub warnings: Option<Vec<FieldWarning>>,
 }
+
+/// The search for the plain text decided.
+const FOUND_WITH_PLAIN_TEXT: Hint = Hint {
+    code: "found_with_plain_text",
+    detail: "the search used plain apostrophes, hyphens and spaces in place of the characters that the other warnings name: compare the names of \
+             the record with yours",
+};
 
 pub(crate) struct ObtainUlnDocs;
 
@@ -55,6 +66,10 @@ pub(crate) struct ObtainUlnDocs;
 /// Searches by demographics. If one learner matches, the answer contains that learner's ULN. If no learner matches, the gateway registers the
 /// learner, and the answer is 201 with the new ULN. If there are candidates, the gateway registers nothing: show them to a person, who
 /// chooses one or registers the learner with `POST /v1/learners/register`.
+///
+/// If a text of the request has a typographic apostrophe or unusual spaces, the answer has `warnings`, and the gateway first searches for the
+/// plain text. If that search finds a learner or candidates, it decides, and a warning says so. Otherwise the gateway searches for the text as
+/// you sent it. It registers the learner, as you sent it, only if neither search finds any learner.
 ///
 /// The gateway sends the registration to LRS at most once. If LRS's response is lost, the problem has `outcomeUnknown`. You can then repeat
 /// this call, because it searches first.
@@ -79,36 +94,52 @@ pub async fn obtain_uln(
     idempotency_key: IdempotencyKey,
     body: Body<RegisterLearner>,
 ) -> Result<HttpResponse, Problem> {
-    let (lrs, context, Body { value: registration, digest }) = (state.lrs.clone(), caller.context().clone(), body);
+    let (lrs, context, Body { value: registration, digest, warnings }) = (state.lrs.clone(), caller.context().clone(), body);
     // A retry after an unknown outcome needs no special case because the work starts with a search.
-    idempotency_key.run(&state, &caller, digest, async move |_| search_and_register(&lrs, &context, &registration).await).await
+    idempotency_key.run(&state, &caller, digest, async move |_| search_and_register(&lrs, &context, &registration, warnings).await).await
 }
 
-async fn search_and_register(lrs: &Lrs, context: &CallContext, registration: &RegisterLearner) -> Result<HttpResponse, Problem> {
-    let found = lrs.call(context, &FindByDemographics::from(&registration.learner)).await?;
+async fn search_and_register(
+    lrs: &Lrs,
+    context: &CallContext,
+    registration: &RegisterLearner,
+    mut warnings: Warnings,
+) -> Result<HttpResponse, Problem> {
+    let search = FindByDemographics::from(&registration.learner);
+    // This search comes first: LRS requires that the last search before a registration is for the details that are registered. Both searches
+    // are for one learner, and the first that finds anybody ends the work: they count as one against the rate limit `searches`, and have the
+    // time of one call.
+    let deadline = Instant::now() + lrs.timeout();
+    if let Some(plain_search) = search.to_plain() {
+        let found = lrs.call_before(context, &plain_search, deadline).await?;
+        if FindOutcome::from_code(&found.response_code) != FindOutcome::NoMatch {
+            warnings.add(&FOUND_WITH_PLAIN_TEXT);
+            return Ok(HttpResponse::Ok().json(found_result(found, warnings)));
+        }
+    }
+    let found = lrs.call_before(context, &search, deadline).await?;
+    if FindOutcome::from_code(&found.response_code) != FindOutcome::NoMatch {
+        return Ok(HttpResponse::Ok().json(found_result(found, warnings)));
+    }
+    let response = lrs.call(context, registration).await?;
+    let (outcome, mut answer) = match RegisterOutcome::from_code(&response.response_code) {
+        RegisterOutcome::Registered => (ObtainOutcome::Registered, HttpResponse::Created()),
+        RegisterOutcome::Other => (ObtainOutcome::Other, HttpResponse::Ok()),
+    };
+    let (lrs_code, uln) = (response.response_code, response.uln);
+    Ok(answer.json(ObtainResult { outcome, lrs_code, uln, learners: Vec::new(), warnings: warnings.into_list() }))
+}
+
+/// Returns the result if a search decides.
+fn found_result(found: FindLearnerResponse, warnings: Warnings) -> ObtainResult {
     let outcome = match FindOutcome::from_code(&found.response_code) {
-        FindOutcome::NoMatch => return register(lrs, context, registration).await,
         FindOutcome::ExactMatch => ObtainOutcome::Existing,
         FindOutcome::LinkedLearner => ObtainOutcome::LinkedLearner,
         FindOutcome::PossibleMatches => ObtainOutcome::PossibleMatches,
         FindOutcome::TooManyMatches => ObtainOutcome::TooManyMatches,
-        FindOutcome::Other => ObtainOutcome::Other,
+        FindOutcome::NoMatch | FindOutcome::Other => ObtainOutcome::Other,
     };
     let has_match = matches!(outcome, ObtainOutcome::Existing | ObtainOutcome::LinkedLearner);
     let uln = found.learner.first().filter(|_| has_match).map(|learner| learner.uln.clone());
-    Ok(HttpResponse::Ok().json(result(outcome, found.response_code, uln, found.learner)))
-}
-
-async fn register(lrs: &Lrs, context: &CallContext, registration: &RegisterLearner) -> Result<HttpResponse, Problem> {
-    let response = lrs.call(context, registration).await?;
-    Ok(match RegisterOutcome::from_code(&response.response_code) {
-        RegisterOutcome::Registered => {
-            HttpResponse::Created().json(result(ObtainOutcome::Registered, response.response_code, response.uln, Vec::new()))
-        }
-        RegisterOutcome::Other => HttpResponse::Ok().json(result(ObtainOutcome::Other, response.response_code, response.uln, Vec::new())),
-    })
-}
-
-fn result(outcome: ObtainOutcome, lrs_code: LrsCode, uln: Option<Extensible<Uln>>, learners: Vec<Learner>) -> ObtainResult {
-    ObtainResult { outcome, lrs_code, uln, learners }
+    ObtainResult { outcome, lrs_code: found.response_code, uln, learners: found.learner, warnings: warnings.into_list() }
 }

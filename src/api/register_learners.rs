@@ -15,7 +15,7 @@ use crate::lrs::{CallError, Lrs, LrsError};
 use crate::organisations::CallContext;
 use crate::problem::responses::WriteProblems;
 use crate::problem::{Code, Problem};
-use crate::schema::{Answer, CodeList};
+use crate::schema::{Answer, CodeList, FieldWarning};
 
 /// Outcome of a registration.
 // LRS-CONTRACT 2.6.
@@ -53,6 +53,8 @@ pub struct RegisterResult {
     pub lrs_code: LrsCode,
     /// New ULN of the learner.
     pub uln: Option<Extensible<Uln>>,
+    /// Hints about texts of the request that look like other texts. Absent if there is none.
+    pub warnings: Option<Vec<FieldWarning>>,
 }
 
 /// Result of an update.
@@ -96,16 +98,17 @@ pub async fn register_learner(
     idempotency_key: IdempotencyKey,
     body: Body<RegisterLearner>,
 ) -> Result<HttpResponse, Problem> {
-    let (lrs, context, Body { value: registration, digest }) = (state.lrs.clone(), caller.context().clone(), body);
+    let (lrs, context, Body { value: registration, digest, warnings }) = (state.lrs.clone(), caller.context().clone(), body);
     let work = async move |attempt: WorkAttempt| {
+        let warnings = warnings.into_list();
         if attempt.is_retry
             && let Some(found) = find_registered(&lrs, &context, &registration).await?
         {
-            return Ok(HttpResponse::Created().json(found));
+            return Ok(HttpResponse::Created().json(RegisterResult { warnings, ..found }));
         }
         let response = lrs.call(&context, &registration).await?;
         let outcome = RegisterOutcome::from_code(&response.response_code);
-        let result = RegisterResult { outcome, lrs_code: response.response_code, uln: response.uln };
+        let result = RegisterResult { outcome, lrs_code: response.response_code, uln: response.uln, warnings };
         Ok(match outcome {
             RegisterOutcome::Registered => HttpResponse::Created().json(result),
             RegisterOutcome::Other => HttpResponse::Ok().json(result),
@@ -124,7 +127,7 @@ async fn find_registered(lrs: &Lrs, context: &CallContext, registration: &Regist
         FindOutcome::NoMatch => Ok(None),
         FindOutcome::ExactMatch | FindOutcome::LinkedLearner => {
             let uln = found.learner.into_iter().next().map(|learner| learner.uln);
-            Ok(Some(RegisterResult { outcome: RegisterOutcome::Registered, lrs_code: found.response_code, uln }))
+            Ok(Some(RegisterResult { outcome: RegisterOutcome::Registered, lrs_code: found.response_code, uln, warnings: None }))
         }
         FindOutcome::PossibleMatches | FindOutcome::TooManyMatches | FindOutcome::Other => {
             let detail = "The outcome of the earlier registration is unknown, and the search found candidates. \
@@ -168,7 +171,7 @@ pub async fn update_learner(
     idempotency_key: IdempotencyKey,
     body: Body<UpdateLearner>,
 ) -> Result<HttpResponse, Problem> {
-    let (lrs, context, Body { value: update, digest }) = (state.lrs.clone(), caller.context().clone(), body);
+    let (lrs, context, Body { value: update, digest, .. }) = (state.lrs.clone(), caller.context().clone(), body);
     let work = async move |attempt: WorkAttempt| {
         let result = match lrs.call(&context, &update).await {
             Err(CallError { error: LrsError::Rejected(Rejection::StaleVersion, code), .. })

@@ -5,7 +5,7 @@ use actix_web::web::Json;
 use crate::api::extract::Body;
 use crate::app::State;
 use crate::auth::Caller;
-use crate::auth::scope::LearnersRead;
+use crate::auth::scope::UlnsRetrieve;
 use crate::domain::{Date, Extensible, Gender, Personal, RetrieveUlns, Uln};
 use crate::lrs::response_codes::LrsCode;
 use crate::lrs::services::learner::RetrievedUln;
@@ -44,7 +44,8 @@ pub(crate) struct RetrieveUlnsDocs;
 /// Look up many ULNs
 ///
 /// Returns the learner of each ULN, for up to 200 ULNs, and states which ULNs were merged into others. LRS publishes this operation but does
-/// not list it among those that it approves interfaces for, so LRS may refuse it to your organisation.
+/// not list it among those that it approves interfaces for, so LRS may refuse it to your organisation. It needs the product `retrieve-ulns`, which
+/// the operator must list in the organisation's file.
 #[utoipa::path(post, path = "", impl_for = RetrieveUlnsDocs,
     request_body(content_type = "application/json", example = json!({"ulns": ["3000000126", "3000000258"]})),
     responses(
@@ -57,7 +58,7 @@ pub(crate) struct RetrieveUlnsDocs;
 )]
 pub async fn retrieve_ulns(
     state: State,
-    caller: Caller<LearnersRead>,
+    caller: Caller<UlnsRetrieve>,
     body: Body<RetrieveUlns>,
 ) -> Result<Json<RetrieveUlnsResult>, Problem> {
     let response = state.lrs.call(&caller, &body.value).await?;

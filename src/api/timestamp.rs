@@ -4,7 +4,8 @@ use serde::{Serialize, Serializer};
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type};
 
-use crate::batches::model::EpochMillis;
+use crate::batches::model::{EpochMillis, JobTime};
+use crate::domain::{Extensible, LocalDateTime};
 use crate::schema::openapi::PropertySchema;
 
 /// A timestamp in the format of RFC 3339, with milliseconds.
@@ -28,5 +29,24 @@ impl PropertySchema for Timestamp {
         let format = SchemaFormat::KnownFormat(KnownFormat::DateTime);
         let example = [serde_json::Value::from("2026-09-01T08:15:30.250Z")];
         ObjectBuilder::new().schema_type(Type::String).format(Some(format)).examples(example).into()
+    }
+}
+
+/// A time that LRS stated about a job: a timestamp, or LRS's text if it is not in a documented notation.
+#[derive(Debug, Clone)]
+pub struct JobTimestamp(pub JobTime);
+
+impl Serialize for JobTimestamp {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match &self.0 {
+            JobTime::Known(time) => serializer.collect_str(time),
+            JobTime::Verbatim(text) => serializer.serialize_str(text),
+        }
+    }
+}
+
+impl PropertySchema for JobTimestamp {
+    fn schema() -> RefOr<Schema> {
+        Extensible::<LocalDateTime>::schema()
     }
 }

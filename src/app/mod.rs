@@ -94,7 +94,7 @@ const STORE_ALLOWANCE: Duration = Duration::from_secs(15);
 /// Time that a request may spend in the gateway itself, beside its calls to LRS.
 const OWN_ALLOWANCE: Duration = Duration::from_secs(5);
 
-/// Returns the time after which a request should have been answered: no request makes more than two calls to LRS. With the default
+/// Returns the time after which a request should have been answered: the calls to LRS of a request take no longer than two. With the default
 /// settings, the wait for a batch (`Prefer: wait`) is shorter. Nothing enforces this time while the gateway runs, and the upload of a
 /// large batch can take longer. Shutdown waits for it, and idempotency keys are reserved for it and [`STORE_ALLOWANCE`].
 fn max_request_duration(lrs: &Lrs) -> Duration {

@@ -17,6 +17,14 @@ impl Scope for NoScope {
     const REQUIRED: Option<(&'static str, Product)> = None;
 }
 
+/// Scope to look up many ULNs. It is that of finding learners, but LRS approves the operation for few organisations: it is a product of its own.
+#[derive(Debug, Clone, Copy)]
+pub enum UlnsRetrieve {}
+
+impl Scope for UlnsRetrieve {
+    const REQUIRED: Option<(&'static str, Product)> = Some(("learners:read", Product::RetrieveUlns));
+}
+
 macro_rules! scopes {
     ($($(#[$doc:meta])* $name:ident = $text:literal, $product:ident;)+) => {
         $(
@@ -48,7 +56,7 @@ scopes! {
     /// Scope for registration batches.
     RegistrationBatches = "registration-batches", RegistrationBatches;
     /// Scope for verification batches.
-    VerificationBatches = "verification-batches", Verification;
+    VerificationBatches = "verification-batches", VerificationBatches;
     /// Scope for achievement batches.
     AchievementBatches = "achievement-batches", AchievementBatches;
 }

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::batches::fingerprint::RecordFingerprint;
 use crate::batches::metadata::BatchMetadata;
-use crate::batches::model::{EpochMillis, JobReport, KindTag};
+use crate::batches::model::{EpochMillis, JobReport, JobTime, KindTag};
 use crate::batches::result_matching::RecordResult;
 use crate::domain::{Extensible, LrsTime};
 use crate::lrs::concurrency_limit::ConcurrencyPermit;
@@ -125,12 +125,24 @@ pub fn job_report<T: LrsTime>(status: Option<&str>, started_at: Option<&Extensib
     // Only one or two words are stored. Longer text might contain personal data, and parts are not encrypted.
     let is_word =
         |text: &&str| (1..=40).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphabetic() || b" _-".contains(&byte));
-    let millis = |time: Option<&Extensible<T>>| Some(EpochMillis(time?.known()?.timestamp()?.as_millisecond()));
     JobReport {
         status: status.map(str::trim).filter(is_word).map(str::to_owned),
-        started_at: millis(started_at),
-        finished_at: millis(finished_at),
+        started_at: started_at.and_then(job_time),
+        finished_at: finished_at.and_then(job_time),
     }
+}
+
+/// Returns a time of a job. A text that is not a documented time is kept if it can be a time: parts are not encrypted, and other texts might
+/// contain personal data.
+fn job_time<T: LrsTime>(time: &Extensible<T>) -> Option<JobTime> {
+    let text = match time {
+        Extensible::Known(time) => return time.timestamp().map(|timestamp| JobTime::Known(EpochMillis(timestamp.as_millisecond()))),
+        Extensible::Verbatim(text) => text.trim(),
+    };
+    let is_time_character = |byte: u8| byte.is_ascii_alphanumeric() || b" .:,/+-".contains(&byte);
+    let has_separated_numbers = text.split(|c: char| !c.is_ascii_digit()).filter(|number| !number.is_empty()).count() >= 3;
+    let can_be_time = text.len() <= 40 && text.bytes().all(is_time_character) && has_separated_numbers;
+    can_be_time.then(|| JobTime::Verbatim(text.to_owned()))
 }
 
 /// Returns the counters that LRS has given.

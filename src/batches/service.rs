@@ -228,7 +228,7 @@ impl BatchService {
     /// Returns the expiry time for a batch created now, if it does not finish earlier.
     pub(super) fn latest_expiry(&self, now: EpochMillis) -> EpochMillis {
         // Announced maintenance does not count towards the tracking timeout, and all of it may come before the batch finishes.
-        let maintenance = maintenance_duration(&self.settings.maintenance, now.timestamp(), jiff::Timestamp::MAX);
+        let maintenance = maintenance_duration(&self.settings.maintenance.windows(), now.timestamp(), jiff::Timestamp::MAX);
         now.after(self.settings.tracking_timeout).after(self.settings.retention).after(maintenance)
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::lrs::maintenance::MaintenanceWindow;
+use crate::lrs::maintenance::MaintenanceSchedule;
 
 /// Limits and intervals of batches.
 #[derive(Debug, Clone)]
@@ -30,7 +30,7 @@ pub struct BatchSettings {
     /// Maximum number of batches that a replica works on at the same time. Not in the configuration file.
     pub max_concurrent_batches: usize,
     /// Announced maintenance of LRS.
-    pub maintenance: Vec<MaintenanceWindow>,
+    pub maintenance: MaintenanceSchedule,
 }
 
 impl Default for BatchSettings {
@@ -48,7 +48,7 @@ impl Default for BatchSettings {
             max_concurrent_parts: 8,
             max_concurrent_parts_per_organisation: 2,
             max_concurrent_batches: 32,
-            maintenance: Vec::new(),
+            maintenance: MaintenanceSchedule::default(),
         }
     }
 }

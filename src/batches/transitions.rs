@@ -136,7 +136,8 @@ impl TransitionContext<'_> {
 
     /// Returns `true` if the tracking timeout has passed. Announced maintenance does not count.
     pub fn is_timed_out(&self, part: &Part) -> bool {
-        let maintenance = maintenance_duration(&self.settings.maintenance, part.tracking_started_at.timestamp(), self.now.timestamp());
+        let maintenance =
+            maintenance_duration(&self.settings.maintenance.windows(), part.tracking_started_at.timestamp(), self.now.timestamp());
         self.now.since(part.tracking_started_at) >= self.settings.tracking_timeout + maintenance
     }
 
@@ -357,7 +358,7 @@ mod tests {
         let hours = |count: u64| NOW.after(Duration::from_secs(count * 60 * 60));
         let window = MaintenanceWindow { starts_at: hours(10).timestamp(), ends_at: hours(72).timestamp(), note: None };
         let without_maintenance = BatchSettings::default();
-        let with_maintenance = BatchSettings { maintenance: vec![window], ..BatchSettings::default() };
+        let with_maintenance = BatchSettings { maintenance: vec![window].into(), ..BatchSettings::default() };
         let is_timed_out =
             |after_hours, settings| TransitionContext { now: hours(after_hours), ..context(settings, false) }.is_timed_out(&sending_part());
         assert!(is_timed_out(72, &without_maintenance) && !is_timed_out(71, &without_maintenance));

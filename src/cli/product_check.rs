@@ -5,13 +5,13 @@
 
 use std::sync::Arc;
 
-use crate::domain::{FindByUln, FindType, GetLearningEvents, GetType, Name, Product, Uln, UserName, VerifyLearner};
+use crate::domain::{FindByUln, FindType, GetLearningEvents, GetType, Name, Product, RetrieveUlns, Uln, UserName, VerifyLearner};
 use crate::lrs::response_codes::LrsCode;
 use crate::lrs::services::external::GetAchievementJob;
-use crate::lrs::services::learner::GetRegistrationJob;
+use crate::lrs::services::learner::{GetRegistrationJob, GetVerificationJob};
 use crate::lrs::{CallError, Lrs, LrsError, LrsResponse as _, Operation};
 use crate::organisations::{CallContext, Organisation};
-use crate::schema::Scalar as _;
+use crate::schema::{List, Scalar as _};
 
 /// The user name that LRS records for the calls.
 const USER: &str = "check-config";
@@ -36,6 +36,11 @@ pub async fn check_products(lrs: &Lrs, organisation: Arc<Organisation>) -> Vec<R
             Product::Verification => {
                 call(lrs, &context, &VerifyLearner { uln, given_name, family_name, date_of_birth: None, gender: None }).await
             }
+            Product::VerificationBatches => call(lrs, &context, &GetVerificationJob { job_id: UNUSED_JOB }).await,
+            Product::RetrieveUlns => match List::new(vec![uln]) {
+                Some(ulns) => call(lrs, &context, &RetrieveUlns { ulns }).await,
+                None => continue,
+            },
             Product::RegistrationBatches => call(lrs, &context, &GetRegistrationJob { job_id: UNUSED_JOB }).await,
             Product::AchievementBatches => call(lrs, &context, &GetAchievementJob { job_id: UNUSED_JOB }).await,
         };

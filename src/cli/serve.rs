@@ -48,6 +48,9 @@ async fn serve(parts: GatewayParts) -> CommandResult {
     verify_store(&state).await?;
     let worker = state.batch_worker();
     spawn(parts.organisation_watcher.watch(state.registry.clone()));
+    if let Some(watcher) = parts.maintenance_watcher {
+        spawn(watcher.watch());
+    }
     state.verifier.refresh_keys_periodically();
     let tls = parts.tls.as_ref().map(ServerCertificate::server_config).transpose().map_err(|error| vec![error])?;
     if let Some(certificate) = parts.tls {

@@ -163,9 +163,6 @@ pub struct LrsSection {
     /// User type that is sent with learning-event calls.
     #[setting(default = Vendor::default().user_type)]
     pub user_type: String,
-    /// Language that is sent with learning-event calls.
-    #[setting(default = Vendor::default().language)]
-    pub language: String,
     /// LRS's codes for achievement batches. They are not public: ask LRS. All are required with the environment `live` if an organisation has
     /// the product `achievement-batches`.
     pub achievements: AchievementsSection,
@@ -187,6 +184,9 @@ pub struct LrsSection {
     pub max_retries: u32,
     /// The circuit breaker of each LRS service.
     pub circuit_breaker: CircuitBreakerSection,
+    /// File with [windows of announced maintenance](#a-file-of-maintenance-windows), in addition to those of `[[lrs.maintenance]]`. Read again
+    /// while the gateway runs: a change takes effect within seconds. A file with an error changes nothing.
+    pub maintenance_file: Option<PathBuf>,
     /// Announced maintenance of LRS. Calls are answered 503 `lrs_maintenance`, batches wait.
     #[setting(default = Vec::new())]
     pub maintenance: Vec<MaintenanceSection>,

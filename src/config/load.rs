@@ -10,6 +10,7 @@ use crate::batches::{BatchService, BatchSettings};
 use crate::config::audit::{self, AuditSettings};
 use crate::config::file::{ConfigFile, LrsSection};
 use crate::config::lrs::{lrs_settings, missing_settings};
+use crate::config::maintenance_file::MaintenanceWatcher;
 use crate::config::read::{ReadFile, read_file};
 use crate::config::{issuers, redis, secrets};
 use crate::lrs::Lrs;
@@ -55,6 +56,8 @@ pub struct GatewayParts {
     pub registry: OrganisationRegistry,
     /// Watches the organisations' files.
     pub organisation_watcher: OrganisationWatcher,
+    /// Watches the file of maintenance windows, if there is one.
+    pub maintenance_watcher: Option<MaintenanceWatcher>,
     /// Errors and warnings of the organisations' files. They do not stop the gateway: it serves the organisations that can be used.
     pub organisation_report: LoadReport,
     /// Information and warnings for operators about the gateway's own files.
@@ -71,6 +74,12 @@ impl GatewayParts {
         let mut errors = ConfigErrors(errors);
         let verifier = errors.collect(issuers::verifier(&settings.auth.issuers, &base));
         let lrs = errors.collect_one(lrs_settings(&settings.lrs));
+        let maintenance_file = settings.lrs.maintenance_file.as_ref().map(|file| base.join(file));
+        let schedule = lrs.as_ref().map(|lrs| lrs.maintenance.clone()).unwrap_or_default();
+        let maintenance_watcher = maintenance_file.and_then(|file| {
+            let watcher = MaintenanceWatcher::load(file, schedule);
+            errors.collect(watcher.map_err(|errors| errors.into_iter().map(|error| format!("lrs.maintenance_file: {error}")).collect()))
+        });
         let http_clients = http_clients(&settings.lrs, &base, &mut errors);
         let tls_files = settings.server.tls.as_ref();
         let tls = tls_files.map(|files| ServerCertificate::load(base.join(&files.certificate_file), base.join(&files.key_file)));
@@ -105,6 +114,7 @@ impl GatewayParts {
                     audit,
                     registry: organisations.registry,
                     organisation_watcher: organisations.watcher,
+                    maintenance_watcher,
                     organisation_report: organisations.report,
                 })
             }

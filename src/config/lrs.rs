@@ -23,11 +23,7 @@ pub(super) fn lrs_settings(section: &LrsSection) -> Result<LrsSettings, String> 
         batch_timeout: Duration::from_secs(section.batch_timeout_seconds),
         max_response_bytes: section.max_response_bytes,
         prompt_response: DEFAULT_PROMPT_RESPONSE,
-        vendor: Vendor {
-            id: section.vendor_id.unwrap_or_else(|| Vendor::default().id),
-            user_type: section.user_type.clone(),
-            language: section.language.clone(),
-        },
+        vendor: Vendor { id: section.vendor_id.unwrap_or_else(|| Vendor::default().id), user_type: section.user_type.clone() },
         achievement_codes: (&section.achievements).into(),
         concurrency: ConcurrencySettings {
             max_concurrent_calls: section.max_concurrent_calls,
@@ -37,7 +33,7 @@ pub(super) fn lrs_settings(section: &LrsSection) -> Result<LrsSettings, String> 
         },
         circuit_breaker: (&section.circuit_breaker).into(),
         max_retries: section.max_retries,
-        maintenance: section.maintenance.iter().map(MaintenanceWindow::from).collect(),
+        maintenance: section.maintenance.iter().map(MaintenanceWindow::from).collect::<Vec<_>>().into(),
     })
 }
 

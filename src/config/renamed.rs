@@ -35,11 +35,27 @@ pub const RENAMED_SETTINGS: [RenamedSetting; 18] = [
     renamed("limits", "replicas", "expected_replicas"),
 ];
 
+/// A setting that has moved to another file.
+#[derive(Debug, Clone, Copy)]
+pub struct MovedSetting {
+    /// Section of the setting.
+    pub section: &'static str,
+    /// Key in the section.
+    pub key: &'static str,
+    /// Where the setting is now.
+    pub new_place: &'static str,
+}
+
+/// Every setting that has moved to another file.
+pub const MOVED_SETTINGS: [MovedSetting; 1] =
+    [MovedSetting { section: "lrs", key: "language", new_place: "language in each organisation's file" }];
+
 const fn renamed(section: &'static str, old_key: &'static str, new_key: &'static str) -> RenamedSetting {
     RenamedSetting { section, old_key, new_key }
 }
 
-/// Moves old names in a file to their new names, so that their values are checked as well. Returns an error for each old name.
+/// Moves old names in a file to their new names, so that their values are checked as well, and removes settings that have moved to another
+/// file. Returns an error for each of them.
 pub fn rename_settings(file: &mut Table) -> Vec<String> {
     let mut errors = Vec::new();
     for RenamedSetting { section, old_key, new_key } in RENAMED_SETTINGS {
@@ -51,7 +67,20 @@ pub fn rename_settings(file: &mut Table) -> Vec<String> {
             }
         });
     }
+    for MovedSetting { section, key, new_place } in MOVED_SETTINGS {
+        visit_sections(file, &[section], "", &mut |place, table| {
+            if table.remove(key).is_some() {
+                errors.push(format!("{place}{key}: was moved: use {new_place}"));
+            }
+        });
+    }
     errors
+}
+
+/// Returns the new place of a setting if it has moved to another file.
+pub fn new_place(path: &[String]) -> Option<&'static str> {
+    let moved = MOVED_SETTINGS.iter().find(|setting| matches!(path, [section, key] if setting.section == section && setting.key == key))?;
+    Some(moved.new_place)
 }
 
 /// Returns the new path of a setting if `path` is its old path.

@@ -17,6 +17,10 @@ pub fn apply(file: &mut Table, variables: impl Iterator<Item = (String, String)>
             errors.push(format!("{name}: was renamed: use {}", variable_name(&new_path)));
             path = new_path;
         }
+        if let Some(new_place) = renamed::new_place(&path) {
+            errors.push(format!("{name}: was moved: use {new_place}"));
+            continue;
+        }
         if set(file, &path, text).is_none() {
             errors.push(format!("{name}: {} is not a setting that can be overridden. List items must exist in the file", path.join(".")));
         }

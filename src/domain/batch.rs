@@ -4,15 +4,16 @@ use crate::domain::{
     AbilityToShare, AddressLine, BoundedText, Date, EmailAddress, Extensible, Gender, Name, Nationality, Notes, OptionalName,
     OtherVerificationDescription, Personal, Postcode, SchoolName, ScottishCandidateNumber, Uln, VerificationType,
 };
-use crate::schema::{Answer, Request};
+use crate::schema::deserialize::DeserializeContext;
+use crate::schema::{Answer, Hint, Request};
 use crate::xml::XmlRecord;
 
 /// The caller's own identifier of a record, which LRS repeats in the result: up to 128 characters.
-pub type MisIdentifier = BoundedText<0, 128>;
+pub type MisIdentifier = BoundedText<0, 128, true>;
 
 /// A learner of a registration batch. LRS requires the names. If it requires more data, the learner's result has the code `RC006`.
 #[derive(Debug, Clone, Request, XmlRecord)]
-#[request(stored)]
+#[request(stored, validate = warn_about_uln(uln))]
 pub struct BatchLearner {
     /// The learner's ULN, if known.
     pub uln: Option<Uln>,
@@ -66,6 +67,20 @@ pub struct BatchLearner {
     pub other_verification_description: Option<OtherVerificationDescription>,
     /// Notes, up to 4,000 characters.
     pub notes: Option<Notes>,
+}
+
+/// A batch that registers learners may change the record of a learner who has a ULN.
+pub const MAY_CHANGE_RECORD: Hint = Hint {
+    code: "may_change_record",
+    detail: "the learner has a ULN and other details: a batch with the job type FULL may replace the details of the learner's record with these; \
+             leave the learner out if the record should not change",
+};
+
+/// Warns about a ULN: the record has at least the names beside it. Only a batch that registers learners passes the warning on.
+fn warn_about_uln(uln: Option<&Option<Uln>>, context: &mut DeserializeContext) {
+    if uln.is_some_and(Option::is_some) {
+        context.add_warning_at("uln", &MAY_CHANGE_RECORD);
+    }
 }
 
 /// A learner of a verification batch.
@@ -145,7 +160,8 @@ pub struct BatchLearnerResult {
     pub other_verification_description: Option<Personal<String>>,
     /// Notes.
     pub notes: Option<Personal<String>>,
-    /// LRS's code for this learner: `RC006` (insufficient data), `RC011` (invalid format). Other codes are not public.
+    /// LRS's code for this learner. `RC006` to `RC013` are exceptions, such as `RC006` (insufficient data) and `RC011` (invalid format). Other
+    /// codes are not public.
     // Without its code, a result that a person must process would look like a learner's ULN.
     #[xml(strict)]
     pub return_code: Option<String>,

@@ -2,15 +2,16 @@
 
 use std::borrow::Cow;
 
-use crate::domain::FromLrs;
-use crate::schema::{Constraints, InvalidValue, Scalar, personal_value};
+use crate::domain::{FromLrs, look_alike};
+use crate::schema::{Constraints, Hint, InvalidValue, Scalar, personal_value};
 use crate::xml::is_xml_char;
 
 /// Text of `MIN` to `MAX` characters that XML allows. If `MIN` is not zero, the text must not be blank.
 ///
-/// A character is a Unicode code point, as in XML Schema. The text is not trimmed or normalised: LRS decides what matches.
+/// A character is a Unicode code point, as in XML Schema. The text is in Unicode's normal form C ([`look_alike::normalised`]) unless it is
+/// `VERBATIM`, as identifiers are. It is not changed otherwise: LRS decides what matches.
 #[derive(Clone, PartialEq, Eq, Hash)]
-pub struct BoundedText<const MIN: usize, const MAX: usize>(Box<str>);
+pub struct BoundedText<const MIN: usize, const MAX: usize, const VERBATIM: bool = false>(Box<str>);
 
 /// A required given or family name: 1 to 35 characters.
 pub type Name = BoundedText<1, 35>;
@@ -25,18 +26,24 @@ pub type Nationality = BoundedText<0, 3>;
 /// Notes about a learner: up to 4,000 characters.
 pub type Notes = BoundedText<0, 4000>;
 /// The name of the calling user in a message to LRS: 1 to 35 characters.
-pub type UserName = BoundedText<1, 35>;
+pub type UserName = BoundedText<1, 35, true>;
 
-personal_value!(generic [const MIN: usize, const MAX: usize] BoundedText<MIN, MAX>);
+personal_value!(generic [const MIN: usize, const MAX: usize, const VERBATIM: bool] BoundedText<MIN, MAX, VERBATIM>);
 
-impl<const MIN: usize, const MAX: usize> BoundedText<MIN, MAX> {
+impl<const MIN: usize, const MAX: usize, const VERBATIM: bool> BoundedText<MIN, MAX, VERBATIM> {
     /// Returns the text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// Returns the text with plain apostrophes, hyphens and spaces in place of characters that look like them.
+    #[must_use]
+    pub fn to_plain(&self) -> Self {
+        Self::parse(&look_alike::plain(&self.0)).unwrap_or_else(|_| self.clone())
+    }
 }
 
-impl<const MIN: usize, const MAX: usize> Scalar for BoundedText<MIN, MAX> {
+impl<const MIN: usize, const MAX: usize, const VERBATIM: bool> Scalar for BoundedText<MIN, MAX, VERBATIM> {
     const CONSTRAINTS: Constraints = Constraints {
         min_length: if MIN > 0 { Some(MIN) } else { None },
         max_length: Some(MAX),
@@ -45,6 +52,8 @@ impl<const MIN: usize, const MAX: usize> Scalar for BoundedText<MIN, MAX> {
     };
 
     fn parse(text: &str) -> Result<Self, InvalidValue> {
+        let normalised = if VERBATIM { Cow::Borrowed(text) } else { look_alike::normalised(text) };
+        let text = normalised.as_ref();
         let length = text.chars().count();
         if length > MAX {
             let detail = format!("must have at most {MAX} characters, has {length}");
@@ -67,9 +76,15 @@ impl<const MIN: usize, const MAX: usize> Scalar for BoundedText<MIN, MAX> {
     fn text(&self) -> Cow<'_, str> {
         Cow::Borrowed(&self.0)
     }
+
+    /// Returns hints about names and places, which LRS may compare. Notes and descriptions are prose.
+    fn hints(&self) -> Vec<&'static Hint> {
+        const MIN_PROSE_LENGTH: usize = 255;
+        if VERBATIM || MAX >= MIN_PROSE_LENGTH { Vec::new() } else { look_alike::hints(&self.0) }
+    }
 }
 
-impl<const MIN: usize, const MAX: usize> FromLrs for BoundedText<MIN, MAX> {
+impl<const MIN: usize, const MAX: usize, const VERBATIM: bool> FromLrs for BoundedText<MIN, MAX, VERBATIM> {
     const ALLOWS_BLANK: bool = true;
 }
 
@@ -91,6 +106,13 @@ mod tests {
         assert_eq!(Name::parse(&"é".repeat(36)).unwrap_err().code, "too_long");
         assert!(SchoolName::parse(&"s".repeat(254)).is_ok());
         assert!(SchoolName::parse(&"s".repeat(255)).is_err());
+    }
+
+    #[test]
+    fn text_is_normalised_before_it_is_measured_unless_it_is_verbatim() {
+        let decomposed = "e\u{301}".repeat(35);
+        assert_eq!(Name::parse(&decomposed).expect("35 characters").as_str(), "é".repeat(35));
+        assert_eq!(UserName::parse("Zoe\u{308}").expect("a user name").as_str(), "Zoe\u{308}");
     }
 
     #[test]

@@ -76,7 +76,8 @@ pub enum AbilityToShare {
     /// The learner has seen it and shares the record.
     #[code(lrs = "1")]
     SeenShare,
-    /// The learner has seen it and does not share the record.
+    /// Historical: the learner has seen it and did not share the record. Learners can no longer choose this. Records still hold it; do not send
+    /// it.
     #[code(lrs = "2")]
     SeenNotShared,
 }
@@ -97,7 +98,8 @@ pub enum GetType {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, CodeList)]
 #[code_list(request)]
 pub enum JobType {
-    /// Registers the learners who have no ULN.
+    /// Registers the learners who have no ULN. It may also change records that LRS already holds: it may replace their details with those that
+    /// you send. Send no details that the record should not get.
     #[code(lrs = "FUL")]
     Full,
     /// Only searches for the learners.

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::domain::FromLrs;
+use crate::domain::{FromLrs, is_in_year_1};
 use crate::schema::{Constraints, InvalidValue, Scalar, personal_value};
 
 /// An existing date, `YYYY-MM-DD`, in the years 1800 to 2099.
@@ -44,7 +44,11 @@ fn year_month_day(text: &str) -> Option<(i16, i8, i8)> {
     Some((text[..4].parse().ok()?, text[5..7].parse().ok()?, text[8..].parse().ok()?))
 }
 
-impl FromLrs for Date {}
+impl FromLrs for Date {
+    fn means_no_value(text: &str) -> bool {
+        is_in_year_1(text)
+    }
+}
 
 #[cfg(test)]
 mod tests {

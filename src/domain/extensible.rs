@@ -77,6 +77,10 @@ impl<T: FromLrs> ToXmlText for Extensible<T> {
 }
 
 impl<T: FromLrs> FromXmlText for Extensible<T> {
+    fn means_no_value(text: &str) -> bool {
+        <T as FromLrs>::means_no_value(text)
+    }
+
     fn from_xml_text(text: &str) -> Option<Self> {
         Some(Self::from_lrs(text))
     }

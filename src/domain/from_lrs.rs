@@ -11,6 +11,11 @@ pub trait FromLrs: Scalar {
     /// Whether a text of white space is a value. For dates and codes it means “no value”.
     const ALLOWS_BLANK: bool = false;
 
+    /// Returns `true` if a text that is not empty means “no value”.
+    fn means_no_value(_text: &str) -> bool {
+        false
+    }
+
     /// Parses LRS's notation; `None` if the text is not documented.
     fn from_lrs(text: &str) -> Option<Self> {
         let Some(table) = Self::CONSTRAINTS.code_table else { return Self::parse(text).ok() };
@@ -34,6 +39,10 @@ impl<T: FromLrs> ToXmlText for T {
 
 impl<T: FromLrs> FromXmlText for T {
     const ALLOWS_BLANK: bool = T::ALLOWS_BLANK;
+
+    fn means_no_value(text: &str) -> bool {
+        <T as FromLrs>::means_no_value(text)
+    }
 
     fn from_xml_text(text: &str) -> Option<Self> {
         T::from_lrs(text)

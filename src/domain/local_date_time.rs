@@ -2,23 +2,28 @@
 
 use std::borrow::Cow;
 
+use jiff::Zoned;
 use jiff::civil::DateTime;
-use jiff::tz::TimeZone;
+use jiff::tz::{Offset, TimeZone};
 
 use crate::domain::FromLrs;
 use crate::schema::{Constraints, InvalidValue, Scalar, personal_value};
 
-/// A local time of London, which LRS writes as `YYYY-MM-DD HH:MM:SS`. JSON has it as RFC 3339, with London's offset at that time.
+/// A time as LRS states it: a local time of London, `YYYY-MM-DD HH:MM:SS`. The gateway also reads it with `T`, a fraction and an offset. JSON has
+/// it as RFC 3339, with London's offset at that time.
 ///
-/// When the clocks go back, a repeated time is taken to be its first occurrence. When they go forward, a skipped time is moved one hour
-/// forward.
+/// When the clocks go back, a repeated time without an offset is taken to be its first occurrence. When they go forward, a skipped time is
+/// moved one hour forward.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct LocalDateTime(DateTime);
+pub struct LocalDateTime {
+    local: DateTime,
+    /// London's offset at that time.
+    offset: Offset,
+}
 
 personal_value!(LocalDateTime);
 
-/// A local time of London that LRS writes as `xs:dateTime`: `YYYY-MM-DDTHH:MM:SS`, with or without fractions and an offset (LRS-CONTRACT 5.4).
-/// Without an offset it is London time.
+/// The same, for elements that LRS's schema declares as `xs:dateTime`: LRS writes `YYYY-MM-DDTHH:MM:SS` (LRS-CONTRACT 5.4).
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct XmlDateTime(LocalDateTime);
 
@@ -32,7 +37,7 @@ pub trait LrsTime: FromLrs {
 
 impl LrsTime for LocalDateTime {
     fn timestamp(&self) -> Option<jiff::Timestamp> {
-        self.0.to_zoned(london_time_zone()).ok().map(|zoned| zoned.timestamp())
+        self.offset.to_timestamp(self.local).ok()
     }
 }
 
@@ -48,6 +53,39 @@ pub fn london_time_zone() -> TimeZone {
     TimeZone::get("Europe/London").unwrap_or(TimeZone::UTC)
 }
 
+impl LocalDateTime {
+    /// Reads any of the notations; `None` for another text, and for a time that is too far away to have an offset.
+    fn read(text: &str) -> Option<Self> {
+        let bytes = text.as_bytes();
+        let has_form = text.is_ascii() && bytes.len() >= 19 && matches!(bytes[10], b' ' | b'T') && bytes[13] == b':' && bytes[16] == b':';
+        if !has_form || text.contains('[') {
+            return None;
+        }
+        if let Ok(timestamp) = text.parse::<jiff::Timestamp>() {
+            return Some(Self::in_london(&timestamp.to_zoned(london_time_zone())));
+        }
+        let local: DateTime = text.parse().ok()?;
+        local.to_zoned(london_time_zone()).ok().map(|zoned| Self::in_london(&zoned))
+    }
+
+    fn in_london(zoned: &Zoned) -> Self {
+        Self { local: zoned.datetime(), offset: zoned.offset() }
+    }
+
+    /// Returns the local time, with `separator` between date and time. It has its offset if the local time alone stands for another time.
+    fn lrs_text(&self, separator: char) -> String {
+        let is_implied = self.local.to_zoned(london_time_zone()).is_ok_and(|zoned| zoned.offset() == self.offset);
+        let offset = if is_implied { String::new() } else { self.zoned().strftime("%:z").to_string() };
+        format!("{}{separator}{}{offset}", self.local.strftime("%Y-%m-%d"), self.local.strftime("%H:%M:%S%.f"))
+    }
+
+    /// Returns the time with its offset.
+    fn zoned(&self) -> Zoned {
+        // Every value was made from a time that is in range.
+        self.timestamp().unwrap_or_default().to_zoned(TimeZone::fixed(self.offset))
+    }
+}
+
 impl Scalar for LocalDateTime {
     const CONSTRAINTS: Constraints =
         Constraints { format: Some("date-time"), ..Constraints::new("Date and time (RFC 3339).", "2019-09-30T10:10:07+01:00") };
@@ -55,24 +93,34 @@ impl Scalar for LocalDateTime {
     fn parse(text: &str) -> Result<Self, InvalidValue> {
         let timestamp: jiff::Timestamp =
             text.parse().map_err(|_| InvalidValue::new("invalid_format", "must be a date and time with an offset (RFC 3339)"))?;
-        Ok(Self(timestamp.to_zoned(london_time_zone()).datetime()))
+        Ok(Self::in_london(&timestamp.to_zoned(london_time_zone())))
     }
 
+    /// RFC 3339 knows no seconds in offsets, which London had until 1847. Such a time is in UTC.
     fn text(&self) -> Cow<'_, str> {
-        let zoned = self.0.to_zoned(london_time_zone());
-        Cow::Owned(zoned.map_or_else(|_| self.0.to_string(), |zoned| zoned.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string()))
+        let has_whole_minutes = self.offset.seconds() % 60 == 0;
+        let zoned = if has_whole_minutes { self.zoned() } else { self.zoned().with_time_zone(TimeZone::UTC) };
+        Cow::Owned(zoned.strftime("%Y-%m-%dT%H:%M:%S%.f%:z").to_string())
     }
 }
 
 impl FromLrs for LocalDateTime {
     fn from_lrs(text: &str) -> Option<Self> {
-        let has_format = text.len() == 19 && text.as_bytes()[10] == b' ';
-        has_format.then(|| DateTime::strptime("%Y-%m-%d %H:%M:%S", text).ok()).flatten().map(Self)
+        Self::read(text)
     }
 
     fn to_lrs(&self) -> Cow<'_, str> {
-        Cow::Owned(self.0.strftime("%Y-%m-%d %H:%M:%S").to_string())
+        Cow::Owned(self.lrs_text(' '))
     }
+
+    fn means_no_value(text: &str) -> bool {
+        is_in_year_1(text)
+    }
+}
+
+/// Returns `true` for a date or time in the year 1: programs on .NET write it if they have no value.
+pub fn is_in_year_1(text: &str) -> bool {
+    text.trim_start().starts_with("0001-")
 }
 
 impl Scalar for XmlDateTime {
@@ -83,23 +131,21 @@ impl Scalar for XmlDateTime {
     }
 
     fn text(&self) -> Cow<'_, str> {
-        self.0.text()
+        Cow::Owned(self.0.text().into_owned())
     }
 }
 
 impl FromLrs for XmlDateTime {
     fn from_lrs(text: &str) -> Option<Self> {
-        if text.as_bytes().get(10) != Some(&b'T') {
-            return None;
-        }
-        if let Ok(with_offset) = LocalDateTime::parse(text) {
-            return Some(Self(with_offset));
-        }
-        text.parse().ok().map(|local| Self(LocalDateTime(local)))
+        LocalDateTime::read(text).map(Self)
     }
 
     fn to_lrs(&self) -> Cow<'_, str> {
-        Cow::Owned(self.0.0.strftime("%Y-%m-%dT%H:%M:%S").to_string())
+        Cow::Owned(self.0.lrs_text('T'))
+    }
+
+    fn means_no_value(text: &str) -> bool {
+        is_in_year_1(text)
     }
 }
 
@@ -116,6 +162,7 @@ mod tests {
             ("2024-03-31 02:00:00", "2024-03-31T02:00:00+01:00"),
             ("2024-10-27 01:30:00", "2024-10-27T01:30:00+01:00"), // occurs twice
             ("1970-01-01 12:00:00", "1970-01-01T12:00:00+01:00"), // British Standard Time
+            ("2016-11-04 08:15:30.127", "2016-11-04T08:15:30.127+00:00"),
         ] {
             let time = LocalDateTime::from_lrs(lrs).expect(lrs);
             assert_eq!((time.text().as_ref(), time.to_lrs().as_ref()), (json, lrs));
@@ -124,25 +171,53 @@ mod tests {
     }
 
     #[test]
-    fn xml_date_time_with_or_without_fractions_and_offset_is_read() {
+    fn time_in_every_notation_is_read_by_both_types() {
         for (lrs, json) in [
             ("2025-07-02T11:05:00", "2025-07-02T11:05:00+01:00"),
-            ("2025-07-02T11:05:00.1234567", "2025-07-02T11:05:00+01:00"),
+            ("2025-07-02 11:05:00", "2025-07-02T11:05:00+01:00"),
+            ("2025-07-02T11:05:00.1234567", "2025-07-02T11:05:00.1234567+01:00"),
+            ("2025-07-02 11:05:00.5", "2025-07-02T11:05:00.5+01:00"),
             ("2025-07-02T10:05:00Z", "2025-07-02T11:05:00+01:00"),
+            ("2025-07-02 10:05:00.25Z", "2025-07-02T11:05:00.25+01:00"),
             ("2025-12-02T11:05:00+01:00", "2025-12-02T10:05:00+00:00"),
+            ("2024-10-27T01:30:00+00:00", "2024-10-27T01:30:00+00:00"), // the second occurrence
         ] {
-            assert_eq!(XmlDateTime::from_lrs(lrs).expect(lrs).text(), json);
+            assert_eq!(XmlDateTime::from_lrs(lrs).expect(lrs).text(), json, "{lrs}");
+            let time = LocalDateTime::from_lrs(lrs).expect(lrs);
+            assert_eq!(time.text(), json, "{lrs}");
+            let stored = LocalDateTime::from_lrs(&time.to_lrs()).expect("a time is read back");
+            assert!(stored == time, "{lrs}: {}", time.to_lrs());
         }
-        for text in ["", "2025-07-02", "2025-07-02 11:05:00", "2025-07-32T11:05:00"] {
-            assert!(XmlDateTime::from_lrs(text).is_none(), "{text}");
-        }
-        assert_eq!(XmlDateTime::from_lrs("2025-07-02T11:05:00").expect("a time").to_lrs(), "2025-07-02T11:05:00");
+        assert_eq!(XmlDateTime::from_lrs("2025-07-02 11:05:00").expect("a time").to_lrs(), "2025-07-02T11:05:00");
     }
 
     #[test]
-    fn local_date_time_in_another_notation_is_rejected() {
-        for text in ["", "2019-09-30", "2019-09-30T10:10:07", "2019-02-29 10:10:07", "2019-09-30 25:00:00", "30/09/2019 10:10:07"] {
-            assert!(LocalDateTime::from_lrs(text).is_none(), "{text}");
+    fn time_before_1848_has_no_offset_with_seconds() {
+        for (lrs, json) in [
+            ("1840-06-01 10:00:00", "1840-06-01T10:01:15+00:00"),
+            ("1753-01-01T00:00:00", "1753-01-01T00:01:15+00:00"),
+            ("1899-12-30 00:00:00", "1899-12-30T00:00:00+00:00"),
+        ] {
+            let time = LocalDateTime::from_lrs(lrs).expect(lrs);
+            assert_eq!(time.text(), json);
+            assert_eq!(time.to_lrs(), lrs.replace('T', " "));
+        }
+    }
+
+    #[test]
+    fn time_in_another_notation_is_rejected() {
+        for text in [
+            "",
+            "2019-09-30",
+            "2019-02-29 10:10:07",
+            "2019-09-30 25:00:00",
+            "30/09/2019 10:10:07",
+            "2019-09-30 10:10",
+            "2019-09-30T10:10:07[Europe/London]",
+            "2019-09-30 10:10:07 GMT",
+            "9999-12-31T23:59:59",
+        ] {
+            assert!(LocalDateTime::from_lrs(text).is_none() && XmlDateTime::from_lrs(text).is_none(), "{text}");
         }
     }
 }

@@ -14,6 +14,7 @@ mod from_lrs;
 mod learner;
 mod learning_event;
 mod local_date_time;
+mod look_alike;
 mod personal;
 mod postcode;
 mod product;

@@ -12,8 +12,12 @@ pub enum Product {
     RegistrationBatches,
     /// Learning events (PLR).
     LearningEvents,
-    /// Verification of learners, singly and in batches.
+    /// Verification of single learners.
     Verification,
+    /// Verification batches.
+    VerificationBatches,
     /// Achievement batches.
     AchievementBatches,
+    /// Looking up many ULNs. LRS approves it for few organisations.
+    RetrieveUlns,
 }

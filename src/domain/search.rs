@@ -1,6 +1,6 @@
 //! Searches for learners (LRS-CONTRACT 2.4, 2.5, 2.9).
 
-use crate::domain::{Date, EmailAddress, FindType, Gender, LearnerDetails, Name, OptionalName, Postcode, SchoolName, Uln};
+use crate::domain::{BoundedText, Date, EmailAddress, FindType, Gender, LearnerDetails, Name, OptionalName, Postcode, SchoolName, Uln};
 use crate::schema::{List, Request};
 use crate::xml::XmlRecord;
 
@@ -20,7 +20,7 @@ pub struct FindByUln {
 }
 
 /// The details of the learner to find. The more are given, the better LRS can distinguish learners.
-#[derive(Debug, Clone, Request, XmlRecord)]
+#[derive(Debug, Clone, PartialEq, Request, XmlRecord)]
 #[xml(order(
     find_type, family_name, given_name, date_of_birth, gender, last_known_post_code, previous_family_name, school_at_age16, place_of_birth,
     email_address
@@ -51,6 +51,21 @@ pub struct FindByDemographics {
     /// How much LRS returns.
     #[request(default = FindType::Full)]
     pub find_type: FindType,
+}
+
+impl FindByDemographics {
+    /// Returns the search for the same learner with plain apostrophes, hyphens and spaces; `None` if it is the same search.
+    pub fn to_plain(&self) -> Option<Self> {
+        let plain = Self {
+            given_name: self.given_name.to_plain(),
+            family_name: self.family_name.to_plain(),
+            previous_family_name: self.previous_family_name.as_ref().map(BoundedText::to_plain),
+            school_at_age16: self.school_at_age16.as_ref().map(BoundedText::to_plain),
+            place_of_birth: self.place_of_birth.as_ref().map(BoundedText::to_plain),
+            ..self.clone()
+        };
+        (plain != *self).then_some(plain)
+    }
 }
 
 /// The ULNs to look up.

@@ -84,7 +84,20 @@ impl Lrs {
     /// # Errors
     /// Returns [`CallError`] if there is no valid response to this request.
     pub async fn call<O: Operation>(&self, context: &CallContext, operation: &O) -> Result<O::Response, CallError> {
-        self.call_single(context, operation).await.map_err(|error| CallError::new(error, operation.effect()))
+        self.call_before(context, operation, Instant::now() + self.settings.timeout).await
+    }
+
+    /// Calls an operation like [`Lrs::call`], but with a deadline of the caller's. Calls that belong together can share one.
+    ///
+    /// # Errors
+    /// Returns [`CallError`] if there is no valid response to this request.
+    pub async fn call_before<O: Operation>(
+        &self,
+        context: &CallContext,
+        operation: &O,
+        deadline: Instant,
+    ) -> Result<O::Response, CallError> {
+        self.call_single(context, operation, deadline).await.map_err(|error| CallError::new(error, operation.effect()))
     }
 
     /// Acquires the permit for a call about a part of a batch: its submission or a poll. Waits up to `lrs.timeout_seconds`. The caller can
@@ -114,8 +127,7 @@ impl Lrs {
         result.map_err(|error| CallError::new(error, operation.effect()))
     }
 
-    async fn call_single<O: Operation>(&self, context: &CallContext, operation: &O) -> Result<O::Response, LrsError> {
-        let deadline = Instant::now() + self.settings.timeout;
+    async fn call_single<O: Operation>(&self, context: &CallContext, operation: &O, deadline: Instant) -> Result<O::Response, LrsError> {
         self.health.ensure_callable(O::SERVICE)?;
         let permit = self.limiter.acquire(context.organisation.ukprn(), Priority::Single).await;
         let _permit = permit.ok_or(LrsError::QueueFull)?;

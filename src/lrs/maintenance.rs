@@ -1,10 +1,12 @@
 //! Maintenance windows: LRS's published maintenance schedule (LRS-CONTRACT 7.5), as operators configure it.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::civil::DateTime;
+use parking_lot::RwLock;
 
 use crate::domain::london_time_zone;
 use crate::schema::{Constraints, InvalidValue, Scalar};
@@ -29,6 +31,28 @@ impl MaintenanceWindow {
     /// Returns the window that contains the current time. If there are several, returns the one that ends last.
     pub fn current(windows: &[Self], now: Timestamp) -> Option<&Self> {
         windows.iter().filter(|window| window.contains(now)).max_by_key(|window| window.ends_at)
+    }
+}
+
+/// The announced maintenance windows. Clones share them. They may change while the process runs.
+#[derive(Debug, Clone, Default)]
+pub struct MaintenanceSchedule(Arc<RwLock<Arc<[MaintenanceWindow]>>>);
+
+impl MaintenanceSchedule {
+    /// Returns the current windows.
+    pub fn windows(&self) -> Arc<[MaintenanceWindow]> {
+        Arc::clone(&self.0.read())
+    }
+
+    /// Replaces all windows.
+    pub fn replace(&self, windows: Vec<MaintenanceWindow>) {
+        *self.0.write() = windows.into();
+    }
+}
+
+impl From<Vec<MaintenanceWindow>> for MaintenanceSchedule {
+    fn from(windows: Vec<MaintenanceWindow>) -> Self {
+        Self(Arc::new(RwLock::new(windows.into())))
     }
 }
 

@@ -123,12 +123,10 @@ pub struct Vendor {
     pub id: i32,
     /// The kind of user: `ORG`, an organisation.
     pub user_type: String,
-    /// Language of texts: `ENG`.
-    pub language: String,
 }
 
 impl Default for Vendor {
     fn default() -> Self {
-        Self { id: 1, user_type: "ORG".into(), language: "ENG".into() }
+        Self { id: 1, user_type: "ORG".into() }
     }
 }

@@ -44,6 +44,17 @@ pub enum Rejection {
     InvalidUln,
 }
 
+/// What the code of one learner of a registration batch says about the ULN in the learner's row (LRS-CONTRACT 3.4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LearnerReturn {
+    /// LRS has processed the learner: a ULN in the row is the learner's.
+    Processed,
+    /// An exception, which a person must resolve. A ULN in the row may be another learner's.
+    Exception,
+    /// An undocumented code. A ULN in the row may be another learner's.
+    Undocumented,
+}
+
 /// A documented code.
 #[derive(Debug, Clone, Copy)]
 pub struct CodeEntry {
@@ -89,7 +100,7 @@ pub const DOCUMENTED_CODES: &[CodeEntry] = &[
         "WSRC0014",
         CodeKind::Rejected(Rejection::ShareChangeNotAllowed),
         "this change of the ability to share is not allowed",
-        "Leave `abilityToShare` at the value that LRS holds.",
+        "Leave `abilityToShare` at the value that LRS holds, or set it to `SEEN_SHARE` after the learner has seen the privacy notice.",
     ),
     entry(
         "WSRC0015",
@@ -109,8 +120,10 @@ pub const DOCUMENTED_CODES: &[CodeEntry] = &[
     entry(
         "WSRC0021",
         CodeKind::Rejected(Rejection::NotRegistered),
-        "the learner was not registered: a learner with the same details exists, or there was no recent search for them",
-        "Search by demographics, and register only if no learner matches. `obtainUln` does both.",
+        "the learner was not registered: a learner with the same details exists; or there was no recent search for them; or the search gave \
+         possible matches, and LRS's minimum wait after that is not over",
+        "Search by demographics. If the learner is found, use that ULN. If no learner matches, register at once. If there are possible matches, \
+         a person looks at each of them. If it is none of them, register some minutes after the search: LRS does not publish how long it waits.",
     ),
     entry(
         "WSRC0022",
@@ -152,7 +165,8 @@ pub const DOCUMENTED_CODES: &[CodeEntry] = &[
         "WSEC0206",
         CodeKind::Outcome,
         "the learner does not share the learning record",
-        "No action: the record cannot be shown unless the learner decides to share it.",
+        "Give the learner the current privacy notice. Then update the learner's record to the ability to share `SEEN_SHARE`. Learners can no \
+         longer opt out; old refusals stay until an organisation does this.",
     ),
     entry("WSEC0208", CodeKind::Outcome, "the learner could not be verified", "Check the ULN, names, date of birth and gender."),
     entry("WSEC0999", CodeKind::ServiceFailed, "LRS reported an internal error", "Try again later."),
@@ -177,18 +191,33 @@ pub const DOCUMENTED_CODES: &[CodeEntry] = &[
         "Check the ULN: it belongs to another person.",
     ),
     entry("WSVRC006", CodeKind::Outcome, "no learner has this ULN", "Check the ULN."),
-    entry("RC006", CodeKind::Outcome, "there is not enough data to give the learner a ULN", "Provide more of the optional fields."),
+    entry("RC006", CodeKind::Outcome, "an exception: there is not enough data to give the learner a ULN", CORRECT_OR_RESOLVE),
+    entry("RC007", CodeKind::Outcome, UNPUBLISHED_EXCEPTION, RESOLVE_EXCEPTION),
+    entry("RC008", CodeKind::Outcome, UNPUBLISHED_EXCEPTION, RESOLVE_EXCEPTION),
+    entry("RC009", CodeKind::Outcome, UNPUBLISHED_EXCEPTION, RESOLVE_EXCEPTION),
+    entry("RC010", CodeKind::Outcome, UNPUBLISHED_EXCEPTION, RESOLVE_EXCEPTION),
     entry(
         "RC011",
         CodeKind::Outcome,
-        "a field has the wrong format, or the learner is younger than 13 or older than 110",
-        "Check the learner's fields. Start with the date of birth.",
+        "an exception: a field has the wrong format, the ability to share is invalid, or the learner is younger than 13 or older than 110",
+        CORRECT_OR_RESOLVE,
     ),
-    entry("RC013", CodeKind::Outcome, "the learner is younger than 13 or older than 110", "Check the date of birth."),
+    entry("RC012", CodeKind::Outcome, "an exception: an identifier (UCI or UPN) has the wrong format", RESOLVE_EXCEPTION),
+    entry(
+        "RC013",
+        CodeKind::Outcome,
+        "an exception: the learner is younger than 13 or older than 110. In web services the code for this is `RC011`",
+        CORRECT_OR_RESOLVE,
+    ),
 ];
 
 const NOT_OFFERED: &str =
     "No action: the code belongs to an operation that the gateway does not offer, and is passed on if LRS returns it.";
+const UNPUBLISHED_EXCEPTION: &str = "an exception, which LRS has not published the meaning of";
+const RESOLVE_EXCEPTION: &str = "Search for the learner by demographics. A person chooses a candidate, whose ULN you then use, or registers the learner. \
+    Or resolve the exception in the LRS portal.";
+const CORRECT_OR_RESOLVE: &str = "Correct the learner's fields and submit the record again. Or search for the learner by demographics: a person chooses a \
+    candidate or registers the learner. Or resolve the exception in the LRS portal.";
 const REPORT: &str = "Report it to the gateway's maintainers.";
 const CHECK_CREDENTIALS: &str = "Ask the operator to resolve this with LRS.";
 
@@ -227,6 +256,19 @@ impl LrsCode {
             Some(entry) => entry.kind,
             None if normalise(&self.0).0 == "WSEC" => CodeKind::UnknownError,
             None => CodeKind::Outcome,
+        }
+    }
+
+    /// Returns what the code of a learner of a registration batch says about the ULN in the learner's row. LRS numbers results `RC001` to
+    /// `RC005` and exceptions `RC006` to `RC013`. A row without a code is a result: exceptions have one. The simulator's own codes, which
+    /// begin with `SIM-`, are results too.
+    pub fn learner_return(&self) -> LearnerReturn {
+        let (prefix, number) = normalise(&self.0);
+        match (prefix.as_str(), number.parse()) {
+            ("RC", Ok(1..=5_u32)) => LearnerReturn::Processed,
+            ("RC", Ok(6..=13)) => LearnerReturn::Exception,
+            (prefix, _) if (prefix.is_empty() && number.is_empty()) || prefix.starts_with("SIM-") => LearnerReturn::Processed,
+            _ => LearnerReturn::Undocumented,
         }
     }
 
@@ -288,6 +330,19 @@ mod tests {
         assert_eq!(LrsCode::new("WSRC7777").kind(), CodeKind::Outcome);
         assert_eq!(LrsCode::new("WSEC7777").kind(), CodeKind::UnknownError);
         assert_eq!(LrsCode::new("").kind(), CodeKind::Outcome);
+    }
+
+    #[test]
+    fn lrs_code_of_batch_learner_only_known_results_vouch_for_the_uln() {
+        for code in ["", " ", "RC001", "rc5", "RC0005", "SIM-NEW"] {
+            assert_eq!(LrsCode::new(code).learner_return(), LearnerReturn::Processed, "{code:?}");
+        }
+        for code in ["RC006", "RC07", "rc008", "RC009", "RC010", " RC011", "RC012", "RC013"] {
+            assert_eq!(LrsCode::new(code).learner_return(), LearnerReturn::Exception, "{code:?}");
+        }
+        for code in ["RC", "RC000", "RC014", "RC99999999999", "RC001a", "WSRC0003", "WSRC0004", "POSSIBLE", "1"] {
+            assert_eq!(LrsCode::new(code).learner_return(), LearnerReturn::Undocumented, "{code:?}");
+        }
     }
 
     #[test]

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use crate::domain::Ukprn;
 use crate::lrs::circuit_breaker::{BreakerPermit, CallResult, CircuitBreaker, CircuitBreakerSettings, StateChange};
 use crate::lrs::error::LrsError;
-use crate::lrs::maintenance::MaintenanceWindow;
+use crate::lrs::maintenance::{MaintenanceSchedule, MaintenanceWindow};
 use crate::lrs::operation::Service;
 use crate::schema::CodeList;
 
@@ -55,17 +55,17 @@ pub struct ServiceState {
 /// The observed health of all services.
 #[derive(Debug)]
 pub struct ServiceHealth {
-    maintenance_windows: Vec<MaintenanceWindow>,
+    maintenance: MaintenanceSchedule,
     services: [Mutex<ServiceTracker>; 3],
     clock_origin: ClockOrigin,
 }
 
 impl ServiceHealth {
     /// Creates the initial state: only announced maintenance is known.
-    pub fn new(settings: CircuitBreakerSettings, maintenance_windows: Vec<MaintenanceWindow>) -> Self {
+    pub fn new(settings: CircuitBreakerSettings, maintenance: MaintenanceSchedule) -> Self {
         let clock_origin = ClockOrigin { instant: Instant::now(), timestamp: Timestamp::now() };
         let services = SERVICES.map(|_| Mutex::new(ServiceTracker::new(settings, clock_origin.instant)));
-        Self { maintenance_windows, services, clock_origin }
+        Self { maintenance, services, clock_origin }
     }
 
     /// Verifies that a call is possible now, before it waits in a queue.
@@ -74,7 +74,7 @@ impl ServiceHealth {
     /// Returns [`LrsError::PlannedMaintenance`] within a maintenance window, and [`LrsError::CircuitOpen`] if the circuit breaker permits
     /// no call.
     pub fn ensure_callable(&self, service: Service) -> Result<(), LrsError> {
-        if let Some(window) = MaintenanceWindow::current(&self.maintenance_windows, Timestamp::now()) {
+        if let Some(window) = MaintenanceWindow::current(&self.maintenance.windows(), Timestamp::now()) {
             return Err(LrsError::PlannedMaintenance { ends_at: window.ends_at });
         }
         let retry_after = self.tracker(service).breaker.retry_after(Instant::now());
@@ -105,7 +105,8 @@ impl ServiceHealth {
     /// Returns the state of each service. An announced maintenance window applies to all of them.
     pub fn service_states(&self) -> [ServiceState; 3] {
         let now = Timestamp::now();
-        if let Some(window) = MaintenanceWindow::current(&self.maintenance_windows, now) {
+        let windows = self.maintenance.windows();
+        if let Some(window) = MaintenanceWindow::current(&windows, now) {
             return SERVICES.map(|service| ServiceState {
                 service,
                 status: ServiceStatus::Maintenance,
@@ -115,7 +116,7 @@ impl ServiceHealth {
             });
         }
         // Services became available again at the end of the last window, or later.
-        let last_window_end = self.maintenance_windows.iter().map(|window| window.ends_at).filter(|ends_at| *ends_at <= now).max();
+        let last_window_end = windows.iter().map(|window| window.ends_at).filter(|ends_at| *ends_at <= now).max();
         SERVICES.map(|service| {
             let (status, since) = self.tracker(service).status(Instant::now());
             let mut since = self.clock_origin.timestamp_of(since);
@@ -291,7 +292,7 @@ mod tests {
         let note = Some("yearly maintenance".to_owned());
         let (starts_at, ends_at) = (now - SignedDuration::from_secs(60), now + SignedDuration::from_secs(60));
         let window = MaintenanceWindow { starts_at, ends_at, note: note.clone() };
-        let health = ServiceHealth::new(CircuitBreakerSettings::default(), vec![window]);
+        let health = ServiceHealth::new(CircuitBreakerSettings::default(), vec![window].into());
         for state in health.service_states() {
             assert_eq!(
                 (state.status, state.since, state.until, &state.note),

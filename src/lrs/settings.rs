@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::lrs::circuit_breaker::CircuitBreakerSettings;
 use crate::lrs::concurrency_limit::ConcurrencySettings;
-use crate::lrs::maintenance::MaintenanceWindow;
+use crate::lrs::maintenance::MaintenanceSchedule;
 use crate::lrs::operation::Vendor;
 use crate::lrs::retry::DEFAULT_MAX_RETRIES;
 use crate::lrs::services::external::AchievementCodes;
@@ -43,7 +43,7 @@ pub struct LrsSettings {
     /// Maximum number of retries of a read-only call after connection failures.
     pub max_retries: u32,
     /// Announced maintenance.
-    pub maintenance: Vec<MaintenanceWindow>,
+    pub maintenance: MaintenanceSchedule,
 }
 
 impl LrsSettings {
@@ -60,7 +60,7 @@ impl LrsSettings {
             concurrency: ConcurrencySettings::default(),
             circuit_breaker: CircuitBreakerSettings::default(),
             max_retries: DEFAULT_MAX_RETRIES,
-            maintenance: Vec::new(),
+            maintenance: MaintenanceSchedule::default(),
         }
     }
 }

@@ -6,26 +6,37 @@ use std::path::{Path, PathBuf};
 use aws_lc_rs::digest::Digest;
 
 use super::certificate::ClientCertificate;
-use super::organisation::{ConnectionFactory, Organisation, OrganisationPassword, OrganisationSettings};
+use super::organisation::{
+    ConnectionFactory, IdentifyBy, Language, MessageOptions, Organisation, OrganisationPassword, OrganisationSettings,
+};
 use super::rate_overrides::{LimitOverride, RateOverrides};
 use super::registry::LoadReport;
 use super::requirements::{LrsRequirements, secret_warning};
 use crate::domain::{OrganisationRef, Product, Ukprn};
 use crate::file_watch::{ContentDigest, FileContent, read};
-use crate::schema::Settings;
+use crate::schema::deserialize::DeserializeContext;
 use crate::schema::toml::{from_table_partial, parse_table};
+use crate::schema::{InvalidValue, Settings};
 
 /// Content of an organisation's file. Paths are relative to the file.
 #[derive(Debug, Settings)]
-#[setting(page)]
+#[setting(page, validate = require_reference(identify_by, organisation_ref))]
 pub struct OrganisationFile {
-    /// UKPRN, which tokens contain.
+    /// UKPRN, which tokens contain, also if LRS knows the organisation by its reference only.
     ukprn: Ukprn,
     /// Name, shown by `GET /v1/organisation`.
     name: String,
-    /// LRS organisation reference. Achievement batches require it.
+    /// LRS organisation reference. Achievement batches require it, and `identify_by` other than `ukprn`.
     organisation_ref: Option<OrganisationRef>,
-    /// Products that LRS has switched on. [AUTHENTICATION.md](AUTHENTICATION.md#scopes) lists the operations of each product.
+    /// How LRS's services for learners know the organisation: `ukprn`, `organisation_ref` or `both`. Achievement batches always state the
+    /// reference.
+    #[setting(default = IdentifyBy::default())]
+    identify_by: IdentifyBy,
+    /// Language of texts in learning events: `ENG` (English) or `CYM` (Welsh).
+    #[setting(default = Language::default())]
+    language: Language,
+    /// Products that LRS has switched on. [AUTHENTICATION.md](AUTHENTICATION.md#scopes) lists the operations of each product. LRS approves
+    /// `retrieve-ulns` for few organisations.
     products: Vec<Product>,
     /// File with the LRS password, 16 characters.
     password_file: PathBuf,
@@ -72,6 +83,19 @@ struct CertificateFiles {
     pfx_file: Option<PathBuf>,
     /// File with the archive's password, if it has one.
     pfx_password_file: Option<PathBuf>,
+}
+
+/// Requires the reference if messages state it.
+fn require_reference(
+    identify_by: Option<&IdentifyBy>,
+    organisation_ref: Option<&Option<OrganisationRef>>,
+    context: &mut DeserializeContext,
+) {
+    let needs_reference = identify_by.is_some_and(|identify_by| *identify_by != IdentifyBy::Ukprn);
+    if needs_reference && organisation_ref.is_some_and(Option::is_none) {
+        let detail = "needs organisation_ref, the reference by which LRS knows the organisation";
+        context.add_error_at("identify_by", InvalidValue::new("contradiction", detail));
+    }
 }
 
 impl OrganisationFile {
@@ -185,6 +209,7 @@ impl OrganisationSource {
             return None;
         };
         let rate_overrides = file.limits.overrides();
+        let message_options = MessageOptions { identify_by: file.identify_by, language: file.language };
         let settings = OrganisationSettings {
             ukprn: file.ukprn,
             name: file.name,
@@ -194,7 +219,7 @@ impl OrganisationSource {
             client_certificate,
         };
         Organisation::new(settings, clients)
-            .map(|organisation| organisation.with_rate_overrides(rate_overrides))
+            .map(|organisation| organisation.with_rate_overrides(rate_overrides).with_message_options(message_options))
             .map_err(|error| report.errors.push(format!("{}: client_certificate: {error}", path.display())))
             .ok()
     }

@@ -14,7 +14,7 @@ mod watch;
 pub use call_context::{CallContext, CallOrigin, PartReference};
 pub use certificate::ClientCertificate;
 pub use file::OrganisationFile;
-pub use organisation::{ConnectionFactory, Organisation, OrganisationPassword, OrganisationSettings};
+pub use organisation::{ConnectionFactory, IdentifyBy, Language, MessageOptions, Organisation, OrganisationPassword, OrganisationSettings};
 pub use rate_overrides::{LimitOverride, RateOverrides};
 pub use registry::{LoadReport, OrganisationRegistry};
 pub use requirements::{LrsRequirements, secret_warning};

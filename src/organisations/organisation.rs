@@ -5,9 +5,43 @@ use secrecy::{ExposeSecret as _, SecretString};
 use super::certificate::ClientCertificate;
 use super::rate_overrides::RateOverrides;
 use crate::domain::{OrganisationRef, Product, Ukprn};
-use crate::schema::InvalidValue;
+use crate::schema::{CodeList, InvalidValue};
 use crate::tls::Validity;
 use crate::xml::is_xml_char;
+
+/// How an organisation is identified in messages to LRS's services `LearnerService` and `LearnerServiceR9`. `ExternalService` knows
+/// organisations by their reference only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, CodeList)]
+#[code_list(case = "snake_case")]
+pub enum IdentifyBy {
+    /// By its UKPRN.
+    #[default]
+    Ukprn,
+    /// By its LRS reference.
+    OrganisationRef,
+    /// By both.
+    Both,
+}
+
+/// The language of texts in learning events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, CodeList)]
+#[code_list(name = "EventLanguage")]
+pub enum Language {
+    /// English.
+    #[default]
+    Eng,
+    /// Welsh.
+    Cym,
+}
+
+/// What messages to LRS say about an organisation, beside its password.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct MessageOptions {
+    /// How the organisation is identified. Its reference is required unless this is by UKPRN.
+    pub identify_by: IdentifyBy,
+    /// The language of its learning events.
+    pub language: Language,
+}
 
 /// An organisation that is configured here, with what LRS has registered of it.
 #[derive(Debug)]
@@ -20,6 +54,7 @@ pub struct Organisation {
     http_client: reqwest::Client,
     certificate_validity: Option<Validity>,
     rate_overrides: RateOverrides,
+    message_options: MessageOptions,
 }
 
 /// Settings that an [`Organisation`] is created from.
@@ -57,14 +92,20 @@ impl Organisation {
         let OrganisationSettings { ukprn, name, organisation_ref, products, password, client_certificate } = settings;
         let certificate_validity = client_certificate.as_ref().map(|certificate| certificate.details.validity);
         let http_client = clients.client(client_certificate)?;
-        let rate_overrides = RateOverrides::default();
-        Ok(Self { ukprn, name, organisation_ref, products, password, http_client, certificate_validity, rate_overrides })
+        let (rate_overrides, message_options) = (RateOverrides::default(), MessageOptions::default());
+        Ok(Self { ukprn, name, organisation_ref, products, password, http_client, certificate_validity, rate_overrides, message_options })
     }
 
     /// Returns the organisation with other rate limits.
     #[must_use]
     pub fn with_rate_overrides(self, rate_overrides: RateOverrides) -> Self {
         Self { rate_overrides, ..self }
+    }
+
+    /// Returns the organisation with other options of its messages.
+    #[must_use]
+    pub fn with_message_options(self, message_options: MessageOptions) -> Self {
+        Self { message_options, ..self }
     }
 
     /// Returns the rate limits that replace the configured ones.
@@ -85,6 +126,22 @@ impl Organisation {
     /// Returns the LRS reference.
     pub const fn organisation_ref(&self) -> Option<&OrganisationRef> {
         self.organisation_ref.as_ref()
+    }
+
+    /// Returns the UKPRN for a message to `LearnerService` or `LearnerServiceR9`; `None` if the reference alone identifies the organisation.
+    pub fn message_ukprn(&self) -> Option<&Ukprn> {
+        let has_reference_only = self.message_options.identify_by == IdentifyBy::OrganisationRef && self.organisation_ref.is_some();
+        (!has_reference_only).then_some(&self.ukprn)
+    }
+
+    /// Returns the LRS reference for a message to `LearnerService` or `LearnerServiceR9`; `None` if the UKPRN alone identifies the organisation.
+    pub fn message_organisation_ref(&self) -> Option<&OrganisationRef> {
+        self.organisation_ref.as_ref().filter(|_| self.message_options.identify_by != IdentifyBy::Ukprn)
+    }
+
+    /// Returns LRS's code of the language of learning events.
+    pub fn language(&self) -> &'static str {
+        self.message_options.language.word()
     }
 
     /// Returns `true` if LRS has enabled the product for the organisation.

@@ -73,7 +73,8 @@ catalogue! {
     NotAcceptable "not_acceptable" 406 false "Not acceptable"
         "Accept `application/json`, `application/x-ndjson` or `text/csv`.",
     LearnerNotRegistered "learner_not_registered" 409 false "Learner not registered by LRS"
-        "Search by demographics first. A learner with the same details may exist, and LRS registers only after a recent search.",
+        "Search by demographics. If the learner is found, use that ULN. If no learner matches, register at once. After possible matches that a \
+         person has rejected, wait some minutes between search and registration.",
     StaleVersion "stale_version" 409 false "Record changed since it was read"
         "Read the record again, apply your changes to the new version, and send it with its `versionNumber`.",
     PartNotAwaitingDecision "part_not_awaiting_decision" 409 false "Part not awaiting a decision"

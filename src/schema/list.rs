@@ -11,6 +11,11 @@ use crate::schema::openapi::{PropertySchema, SchemaOrRef, Schemas, bounded_array
 pub struct List<T, const MIN: usize, const MAX: usize>(Vec<T>);
 
 impl<T, const MIN: usize, const MAX: usize> List<T, MIN, MAX> {
+    /// Returns a list; `None` if the number of items is out of bounds.
+    pub fn new(items: Vec<T>) -> Option<Self> {
+        (MIN..=MAX).contains(&items.len()).then_some(Self(items))
+    }
+
     /// Returns the items.
     pub fn items(&self) -> &[T] {
         &self.0
@@ -20,12 +25,13 @@ impl<T, const MIN: usize, const MAX: usize> List<T, MIN, MAX> {
 impl<T: FromDocument, const MIN: usize, const MAX: usize> FromDocument for List<T, MIN, MAX> {
     fn read<'de, D: Deserializer<'de>>(input: D, context: &mut DeserializeContext) -> Result<Option<Self>, D::Error> {
         let Some(items) = Vec::read(input, context)? else { return Ok(None) };
-        if (MIN..=MAX).contains(&items.len()) {
-            return Ok(Some(Self(items)));
+        let count = items.len();
+        let list = Self::new(items);
+        if list.is_none() {
+            let code = if count < MIN { "too_few" } else { "too_many" };
+            context.add_error(InvalidValue { code, detail: format!("must have {MIN} to {MAX} items, has {count}").into() });
         }
-        let code = if items.len() < MIN { "too_few" } else { "too_many" };
-        context.add_error(InvalidValue { code, detail: format!("must have {MIN} to {MAX} items, has {}", items.len()).into() });
-        Ok(None)
+        Ok(list)
     }
 }
 

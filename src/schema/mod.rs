@@ -20,12 +20,14 @@ mod scalar;
 mod serialize;
 mod setting_type;
 pub mod toml;
+mod warnings;
 
 pub use code_list::{CodeList, CodeListEntry, CodeListWithOther, CodeTable};
 pub use field_error::FieldError;
 pub use list::List;
 pub use lrs_gateway_derive::{Answer, CodeList, Request, Settings};
 pub(crate) use scalar::personal_value;
-pub use scalar::{Constraints, InvalidValue, Scalar};
+pub use scalar::{Constraints, Hint, InvalidValue, Scalar};
 pub use serialize::json_object;
 pub use setting_type::{SettingDescription, SettingType, SettingValues, default_text};
+pub use warnings::{FieldWarning, MAX_LISTED_WARNINGS, Warnings};

@@ -17,6 +17,11 @@ pub trait Scalar: Sized {
 
     /// Returns the text that [`Scalar::parse`] parses to the same value.
     fn text(&self) -> Cow<'_, str>;
+
+    /// Returns hints about a valid value: the caller gets them as warnings.
+    fn hints(&self) -> Vec<&'static Hint> {
+        Vec::new()
+    }
 }
 
 /// A word of a code list.
@@ -75,6 +80,15 @@ impl InvalidValue {
     pub const fn new(code: &'static str, detail: &'static str) -> Self {
         Self { code, detail: Cow::Borrowed(detail) }
     }
+}
+
+/// What a warning says, for any field. It never quotes a value, which may be personal data.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Hint {
+    /// Machine-readable reason, stable and in `snake_case`.
+    pub code: &'static str,
+    /// Human-readable reason, and what to do.
+    pub detail: &'static str,
 }
 
 /// Implements `Serialize` and `Debug` for a scalar that holds personal data: JSON contains its text, `{:?}` prints `[personal]`.

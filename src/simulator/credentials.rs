@@ -1,6 +1,6 @@
 //! Validation and authentication of requests: message form, organisation, password and product.
 
-use crate::domain::Product;
+use crate::domain::{OrganisationRef, Product};
 use crate::simulator::schema::{Sequence, Violation, validate};
 use crate::simulator::simulated_organisation::SimulatedOrganisation;
 use crate::simulator::state::Simulator;
@@ -104,14 +104,14 @@ pub fn check_credentials<'s>(
     Ok(organisation.ukprn.as_str())
 }
 
-/// Finds the organisation with the UKPRN or the LRS reference.
+/// Finds the organisation with the UKPRN or the LRS reference. If the request has both, both must be the organisation's.
 fn find_organisation<'s>(simulator: &'s Simulator, credentials: &Credentials<'_>) -> Option<&'s SimulatedOrganisation> {
     let Credentials { ukprn, organisation_ref, .. } = *credentials;
-    simulator.organisations().iter().find(|organisation| {
-        organisation.ukprn.as_str() == ukprn
-            || organisation
-                .organisation_ref
-                .as_ref()
-                .is_some_and(|known| !organisation_ref.is_empty() && known.as_str() == organisation_ref)
+    let mut organisations = simulator.organisations().iter();
+    organisations.find(|organisation| {
+        let known_ref = organisation.organisation_ref.as_ref().map(OrganisationRef::as_str);
+        let has_ukprn = ukprn.is_empty() || organisation.ukprn.as_str() == ukprn;
+        let has_ref = organisation_ref.is_empty() || known_ref == Some(organisation_ref);
+        has_ukprn && has_ref && !(ukprn.is_empty() && organisation_ref.is_empty())
     })
 }

@@ -17,7 +17,7 @@ pub struct PortalJob {
     pub job_id: i32,
     /// The UKPRN of the job's organisation.
     pub organisation: Ukprn,
-    /// `registration-batches`, `verification` or `achievement-batches`.
+    /// `registration-batches`, `verification-batches` or `achievement-batches`.
     pub kind: Product,
     /// The learners of a registration or verification job.
     #[setting(default = Vec::new())]
@@ -61,15 +61,15 @@ impl PortalJob {
                 let request = self.request().ok_or(NOT_ALLOWED)?;
                 JobOutput::Registration(process_registrations(register, &request).map_err(|_| NOT_ALLOWED)?)
             }
-            Product::Verification if self.learners.iter().any(|learner| learner.uln.is_none()) => {
+            Product::VerificationBatches if self.learners.iter().any(|learner| learner.uln.is_none()) => {
                 return Err("must have the uln of every learner to verify");
             }
-            Product::Verification => JobOutput::Verification(process_verifications(register, &self.request().ok_or(NOT_ALLOWED)?)),
+            Product::VerificationBatches => JobOutput::Verification(process_verifications(register, &self.request().ok_or(NOT_ALLOWED)?)),
             Product::AchievementBatches => {
                 let batch: Vec<SubmittedAchievement> = self.achievements.iter().map(SubmittedAchievement::from).collect();
                 jobs.process_portal_achievements(organisation, register, &batch)
             }
-            _ => return Err("kind must be registration-batches, verification or achievement-batches"),
+            _ => return Err("kind must be registration-batches, verification-batches or achievement-batches"),
         };
         let is_added = jobs.add_portal_job(self.job_id.into(), organisation, output);
         if is_added { Ok(()) } else { Err("job_id belongs to another job: give each job its own") }

@@ -51,7 +51,7 @@ pub struct SimulatorSettings {
     /// Learners to add to the register.
     #[setting(default = Vec::new())]
     pub learners: Vec<NewLearner>,
-    /// Portal jobs. Each has `job_id`, `organisation` (UKPRN), `kind` (`registration-batches`, `verification` or `achievement-batches`), and a
+    /// Portal jobs. Each has `job_id`, `organisation` (UKPRN), `kind` (`registration-batches`, `verification-batches` or `achievement-batches`), and a
     /// list `[[portal_jobs.learners]]` or `[[portal_jobs.achievements]]` with the fields of the JSON batches in `snake_case`.
     #[setting(
         shown_default = "the demonstration's three, if there are invented learners",

@@ -48,9 +48,21 @@ impl SimulatedOrganisation {
                 "10088881",
                 "DEMO01",
                 "demo-password-01",
-                &[Product::UlnManagement, Product::RegistrationBatches, Product::LearningEvents, Product::Verification],
+                &[
+                    Product::UlnManagement,
+                    Product::RegistrationBatches,
+                    Product::LearningEvents,
+                    Product::Verification,
+                    Product::VerificationBatches,
+                    Product::RetrieveUlns,
+                ],
             ),
-            organisation("10088882", "DEMO02", "demo-password-02", &[Product::Verification, Product::AchievementBatches]),
+            organisation(
+                "10088882",
+                "DEMO02",
+                "demo-password-02",
+                &[Product::Verification, Product::VerificationBatches, Product::AchievementBatches],
+            ),
         ]
     }
 

@@ -106,7 +106,7 @@ impl<T: FromXmlText> XmlField for Option<T> {
 
 /// Parses the text of an optional value; `None` if the text means “no value”.
 fn parse_optional<T: FromXmlText>(text: &str, name: &'static str) -> Result<Option<T>, XmlError> {
-    let is_absent = text.is_empty() || (!T::ALLOWS_BLANK && text.trim_ascii().is_empty());
+    let is_absent = text.is_empty() || (!T::ALLOWS_BLANK && text.trim_ascii().is_empty()) || T::means_no_value(text);
     if is_absent { Ok(None) } else { T::from_xml_text(text).map(Some).ok_or(XmlError::Value(name)) }
 }
 

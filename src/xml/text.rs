@@ -13,6 +13,11 @@ pub trait FromXmlText: ToXmlText + Sized {
     /// Whether a text of white space is a value. For dates, codes and numbers it means “no value”.
     const ALLOWS_BLANK: bool = false;
 
+    /// Returns `true` if a text that is not empty means “no value”, where a value is optional.
+    fn means_no_value(_text: &str) -> bool {
+        false
+    }
+
     /// Parses the text; `None` if it is not such a value.
     fn from_xml_text(text: &str) -> Option<Self>;
 }

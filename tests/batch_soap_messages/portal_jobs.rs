@@ -53,7 +53,7 @@ fn portal_jobs_with_contradictory_settings_are_rejected() {
     for (portal_jobs, expected) in [
         (PORTAL_JOB.replace("900001", "0"), "1 or more"),
         (PORTAL_JOB.replace("registration-batches", "uln-management"), "kind must be"),
-        (PORTAL_JOB.replace("registration-batches", "verification"), "the uln of every learner"),
+        (PORTAL_JOB.replace("registration-batches", "verification-batches"), "the uln of every learner"),
         (PORTAL_JOB.replace("registration-batches", "achievement-batches"), "must have achievements"),
         (PORTAL_JOB.repeat(2), "job 900001: job_id belongs to another job"),
     ] {

@@ -77,6 +77,8 @@ fn simulator_settings() -> SimulatorSettings {
             Product::RegistrationBatches,
             Product::LearningEvents,
             Product::Verification,
+            Product::VerificationBatches,
+            Product::RetrieveUlns,
             Product::AchievementBatches,
         ];
         if organisation.ukprn.as_str() == ORGANISATION {
@@ -105,7 +107,7 @@ fn config(lrs_url: &str, redis_url: &str) -> ConfigDirectory {
         &format!("organisations/{ORGANISATION}.toml"),
         &format!(
             "ukprn = \"{ORGANISATION}\"\nname = \"A\"\norganisation_ref = \"DEMO01\"\npassword_file = \"{ORGANISATION}.password\"\n\
-             products = [\"uln-management\", \"registration-batches\", \"learning-events\", \"verification\", \"achievement-batches\"]\n"
+             products = [\"uln-management\", \"registration-batches\", \"learning-events\", \"verification\", \"verification-batches\", \"retrieve-ulns\", \"achievement-batches\"]\n"
         ),
     );
     directory

@@ -30,6 +30,18 @@ const MEANINGS: [(&str, &str); 17] = [
     (TOO_MANY_MISTAKES, "Last of 1,001 entries: `detail` states the total number of errors."),
 ];
 
+/// Every code of a warning, with its meaning, in the order of the page.
+const WARNINGS: [(&str, &str); 8] = [
+    ("typographic_apostrophe", "The text has an apostrophe other than U+0027, such as U+2019 or U+02BC."),
+    ("typographic_hyphen", "The text has a hyphen or dash other than U+002D, such as U+2011 or U+2013."),
+    ("unusual_space", "The text has white space other than U+0020, such as the no-break space U+00A0."),
+    ("repeated_space", "The text has several spaces in a row."),
+    ("surrounding_space", "The text begins or ends with a space."),
+    ("invisible_character", "The text has an invisible character, such as the soft hyphen U+00AD."),
+    ("found_with_plain_text", "`obtainUln` found the learner, or candidates, with the plain text. Compare the names."),
+    ("may_change_record", "The learner has a ULN: the batch may change details of the learner's record."),
+];
+
 /// The code of the entry that follows a list of 1,000 errors.
 const TOO_MANY_MISTAKES: &str = "too_many_mistakes";
 
@@ -50,6 +62,15 @@ fn problems_page_has_the_codes_of_field_errors() {
 }
 
 #[test]
+fn problems_page_has_the_codes_of_warnings() {
+    let mut table = String::from("\n| code | meaning |\n|---|---|\n");
+    for (code, meaning) in WARNINGS {
+        writeln!(table, "| `{code}` | {meaning} |").expect("text");
+    }
+    assert_generated("docs/PROBLEMS.md", "warnings", &format!("{table}\n"));
+}
+
+#[test]
 fn field_error_codes_in_the_source_are_documented() {
     let mut source = String::new();
     for directory in ["src/schema", "src/domain", "src/api", "src/batches"] {
@@ -59,9 +80,10 @@ fn field_error_codes_in_the_source_are_documented() {
     let used: BTreeSet<&str> = pattern.captures_iter(&source).map(|found| found.extract::<1>().1[0]).collect();
     assert!(used.len() > 10, "{used:?}");
     for code in used {
-        assert!(MEANINGS.iter().any(|(documented, _)| *documented == code) || UNUSED.contains(&code), "{code}");
+        let mut documented = MEANINGS.iter().chain(&WARNINGS).map(|(documented, _)| *documented);
+        assert!(documented.any(|documented| documented == code) || UNUSED.contains(&code), "{code}");
     }
-    for (code, _) in MEANINGS {
+    for (code, _) in MEANINGS.into_iter().chain(WARNINGS) {
         assert!(source.contains(&format!("\"{code}\"")), "{code} is not used any more");
     }
 }

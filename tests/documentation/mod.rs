@@ -10,6 +10,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use lrs_gateway::config::GatewayParts;
+use lrs_gateway::domain::Product;
 use lrs_gateway::problem::CATALOGUE;
 use lrs_gateway::schema::CodeList as _;
 use lrs_gateway::server::openapi::document_3_1;
@@ -70,8 +71,12 @@ fn authentication_page_has_the_product_and_the_operations_of_every_scope() {
     let paths = document["paths"].as_object().expect("paths");
     let operations: Vec<&Value> = paths.values().flat_map(|item| item.as_object().expect("an object").values()).collect();
     let mut table = String::from("\n| scope | product | operations |\n|---|---|---|\n");
-    for (scope, product) in lrs_gateway::auth::scope::PRODUCTS {
-        let with_scope = operations.iter().filter(|operation| operation.pointer("/security/0/bearer/0") == Some(&json!(scope)));
+    let of_ulns = ("learners:read", Product::RetrieveUlns);
+    for (scope, product) in lrs_gateway::auth::scope::PRODUCTS.iter().chain([&of_ulns]) {
+        // The scope of finding learners has two products.
+        let of_product = |operation: &&&Value| (operation["operationId"] == "retrieveUlns") == (*product == Product::RetrieveUlns);
+        let has_scope = |operation: &&&Value| operation.pointer("/security/0/bearer/0") == Some(&json!(scope));
+        let with_scope = operations.iter().filter(has_scope).filter(of_product);
         let names: Vec<String> = with_scope.map(|operation| format!("`{}`", operation["operationId"].as_str().expect("a name"))).collect();
         writeln!(table, "| `{scope}` | `{}` | {} |", product.word(), names.join(", ")).expect("text");
     }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use lrs_gateway::config::ConfigFile;
+use lrs_gateway::config::{ConfigFile, MaintenanceFile};
 use lrs_gateway::organisations::OrganisationFile;
 use lrs_gateway::schema::{SettingDescription, SettingType, SettingValues};
 use lrs_gateway::simulator::SimulatorSettings;
@@ -52,7 +52,9 @@ fn with_unit(name: &str, default: String) -> String {
 fn settings_page_has_every_setting_of_gateway_and_organisations() {
     let gateway = tables(settings_of::<ConfigFile>(), "");
     let organisation = tables(settings_of::<OrganisationFile>(), "");
-    let expected = format!("\n## gateway.toml\n{gateway}\n## An organisation's file\n{organisation}");
+    let maintenance = tables(settings_of::<MaintenanceFile>(), "");
+    let expected =
+        format!("\n## gateway.toml\n{gateway}\n## An organisation's file\n{organisation}\n## A file of maintenance windows\n{maintenance}");
     assert_generated("docs/SETTINGS.md", "settings", &expected);
 }
 
@@ -73,13 +75,14 @@ fn paths(settings: Vec<SettingDescription>, path: &str) -> Vec<String> {
 
 /// Settings that are not values of the Helm chart: the chart sets them itself, from secrets or from the configuration of Kubernetes, or the
 /// image does not support them.
-const NOT_IN_CHART: [&str; 12] = [
+const NOT_IN_CHART: [&str; 13] = [
     "server.listen",
     "server.admin_listen",
     "server.tls.certificate_file",
     "server.tls.key_file",
     "lrs.ca_certificate_file",
     "lrs.tls_backend",
+    "lrs.maintenance_file",
     "store.redis_url",
     "store.redis_ca_certificate_file",
     "store.encryption_key_file",

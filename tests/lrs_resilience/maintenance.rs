@@ -98,7 +98,7 @@ async fn maintenance_window_batch_is_accepted_kept_longer_and_sent_after_it() {
     // The window is longer than the tracking timeout: maintenance does not count towards the timeout.
     let (window, tracking_timeout) = (window_ending_in(Duration::from_secs(3)), Duration::from_secs(2));
     let options = with_maintenance(&window);
-    let batches = BatchSettings { tracking_timeout, maintenance: options.maintenance.clone(), ..options.batches };
+    let batches = BatchSettings { tracking_timeout, maintenance: options.maintenance.clone().into(), ..options.batches };
     let lifetime_without_maintenance = tracking_timeout + batches.retention;
     let gateway = TestGateway::with(&lrs.url(), Options { batches, ..options });
     let caller = gateway.caller();

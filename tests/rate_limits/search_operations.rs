@@ -5,6 +5,7 @@
 
 use futures_util::future::join_all;
 use lrs_gateway::domain::Product;
+use lrs_gateway::schema::CodeList as _;
 use lrs_gateway::server::openapi::document_3_1;
 use serde_json::Value;
 
@@ -17,8 +18,7 @@ use crate::support::{Caller, FakeServer, TestGateway, wait_until};
 const SEARCH_ELEMENT: &str = "FindLearnerByDemographics";
 const NO_MATCH: &str = "<n:FindLearnerResponse xmlns:n=\"http://api.lrs.miap.gov.uk/findmsg\"><ResponseCode>WSRC0001</ResponseCode>\
     </n:FindLearnerResponse>";
-const PRODUCTS: [Product; 5] =
-    [Product::UlnManagement, Product::LearningEvents, Product::Verification, Product::RegistrationBatches, Product::AchievementBatches];
+const PRODUCTS: &[Product] = Product::ALL;
 
 /// Operations that search only to determine the unknown outcome of an earlier attempt with the same `Idempotency-Key`.
 ///
@@ -89,7 +89,7 @@ async fn path_of_part_awaiting_decision(caller: &Caller, operations: &[Operation
 /// Calls an operation twice with the same `Idempotency-Key`, at its own gateway and LRS, so that every request belongs to this operation.
 async fn observe(operations: &[Operation], operation: &Operation) -> Observation {
     let lrs = start_lrs();
-    let organisations = vec![organisation(PROVIDER, "demo-password-01", &PRODUCTS)];
+    let organisations = vec![organisation(PROVIDER, "demo-password-01", PRODUCTS)];
     let gateway = TestGateway::with(&lrs.url(), Options { organisations, ..Options::default() });
     let caller = gateway.caller().with_header("Idempotency-Key", "the-same-key");
     let path = if operation.path.contains("{batchId}") {

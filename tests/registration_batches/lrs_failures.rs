@@ -5,28 +5,12 @@ use std::sync::Mutex;
 use lrs_gateway::domain::Product;
 use serde_json::json;
 
-use super::register;
+use super::{lrs_with_output, output_learner, register};
 use crate::support::batches::{batch_output_response, learners, mis_identifiers, submit_batch_response};
 use crate::support::caller::PROVIDER;
 use crate::support::fake_server::{Reply, http};
 use crate::support::gateway::{Options, organisation};
 use crate::support::{FakeServer, SimulatedLrs, TestGateway};
-
-/// Starts an LRS that accepts every submission as job 7, and responds to every poll with these child elements.
-fn lrs_with_output(submit_children: &str, output_children: &str) -> FakeServer {
-    let (submitted, output) = (submit_batch_response(submit_children), batch_output_response(output_children));
-    FakeServer::start(move |request| {
-        Reply::Bytes(if request.body.contains("GetSubmitBatchOutput") { output.clone() } else { submitted.clone() })
-    })
-}
-
-/// Returns a learner in LRS's output.
-fn output_learner(mis_identifier: &str, given_name: &str, uln: &str, return_code: &str) -> String {
-    format!(
-        "<Learner><MISIdentifier>{mis_identifier}</MISIdentifier><GivenName>{given_name}</GivenName><FamilyName>Quillfeather</FamilyName>\
-         <DateOfBirth>1990-09-17</DateOfBirth><ULN>{uln}</ULN>{return_code}</Learner>"
-    )
-}
 
 #[tokio::test]
 async fn rejected_part_fails_with_the_lrs_code() {
@@ -65,7 +49,7 @@ async fn part_is_sent_again_after_lrs_maintenance() {
     assert_eq!(state["parts"][0]["lrsJobId"], "7");
     let submissions = lrs.received().iter().filter(|request| request.body.contains("SubmitBatch ")).count();
     assert_eq!(submissions, 2, "one during maintenance and one after it");
-    assert_eq!(batch.results().await[0]["uln"], "3000000126", "an undocumented code with a ULN");
+    assert_eq!(batch.results().await[0]["uln"], "3000000126", "a result without a public meaning, with a ULN");
 }
 
 #[tokio::test]

@@ -92,8 +92,8 @@ async fn each_learner_has_the_outcome_that_lrs_returned() {
             ["ULN_RETURNED", "SIM-NEW"],
             ["ULN_RETURNED", "SIM-EXISTS"],
             ["OTHER", "SIM-POSSIBLE"],
-            ["INCORRECT_FORMAT", "RC011"],
-            ["INSUFFICIENT_DATA", "RC006"],
+            ["EXCEPTION", "RC011"],
+            ["EXCEPTION", "RC006"],
             ["OTHER", "SIM-EXISTS"],
         ]
     );

@@ -61,9 +61,20 @@ impl Default for Options {
                 organisation(
                     PROVIDER,
                     "demo-password-01",
-                    &[Product::UlnManagement, Product::LearningEvents, Product::Verification, Product::RegistrationBatches],
+                    &[
+                        Product::UlnManagement,
+                        Product::LearningEvents,
+                        Product::Verification,
+                        Product::VerificationBatches,
+                        Product::RegistrationBatches,
+                        Product::RetrieveUlns,
+                    ],
                 ),
-                organisation(AWARDING, "demo-password-02", &[Product::Verification, Product::AchievementBatches]),
+                organisation(
+                    AWARDING,
+                    "demo-password-02",
+                    &[Product::Verification, Product::VerificationBatches, Product::AchievementBatches],
+                ),
             ],
             storage: Storage::in_memory().expect("random numbers are available"),
             batch_repository: None,
@@ -175,7 +186,7 @@ impl TestGateway {
             concurrency: options.concurrency,
             circuit_breaker: options.circuit_breaker,
             max_retries: options.max_retries,
-            maintenance: options.maintenance,
+            maintenance: options.maintenance.into(),
         };
         let (verifier, registry) = (Verifier::new(options.issuers), OrganisationRegistry::new(options.organisations));
         let lrs = Lrs::new(lrs).with_audit(options.audit);

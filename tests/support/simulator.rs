@@ -13,7 +13,14 @@ use super::{ANY_PORT, RunningServer};
 /// Returns settings of a simulator at which both organisations have every product.
 pub fn settings_for_both_organisations() -> SimulatorSettings {
     let mut settings = SimulatorSettings::default();
-    let products = [Product::UlnManagement, Product::RegistrationBatches, Product::LearningEvents, Product::Verification];
+    let products = [
+        Product::UlnManagement,
+        Product::RegistrationBatches,
+        Product::LearningEvents,
+        Product::Verification,
+        Product::VerificationBatches,
+        Product::RetrieveUlns,
+    ];
     for organisation in &mut settings.organisations {
         organisation.products.extend(products);
     }

@@ -148,10 +148,10 @@ pub async fn submit_batch(
     wait: PreferWait,
     body: Body<AchievementBatch, MAX_BYTES>,
 ) -> Result<HttpResponse, Problem> {
-    let Body { value: AchievementBatch { submission_type, notify_email, achievements }, digest } = body;
+    let Body { value: AchievementBatch { submission_type, notify_email, achievements }, digest, .. } = body;
     let notify_email = notify_email.filter(|address| !address.text().is_empty());
     let metadata = BatchMetadata { submission_type: Some(submission_type), notify_email, ..BatchMetadata::submitted_by(&caller) };
-    let submission = Submission { context: caller.context().clone(), metadata, records: achievements };
+    let submission = Submission { context: caller.context().clone(), metadata, records: achievements, warnings: None };
     let service = state.batches.clone();
     let work = async move |attempt: WorkAttempt| submit(&service, submission, attempt, wait).await;
     idempotency_key.run(&state, &caller, digest, work).await

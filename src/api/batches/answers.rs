@@ -6,10 +6,10 @@ use utoipa::IntoResponses;
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 
-use crate::api::timestamp::Timestamp;
+use crate::api::timestamp::{JobTimestamp, Timestamp};
 use crate::batches::model::{Batch, BatchStatus, EpochMillis, Part, PartReason, PartState};
 use crate::schema::openapi::PropertySchema;
-use crate::schema::{Answer, CodeList};
+use crate::schema::{Answer, CodeList, FieldWarning};
 
 /// State of a batch.
 #[derive(Debug, Answer)]
@@ -35,6 +35,9 @@ pub struct BatchState {
     pub expires_at: Timestamp,
     /// Time to wait before you read the batch again, in seconds. Absent if the batch will not change without your action.
     pub retry_after_seconds: Option<u64>,
+    /// Hints about records of the submission: texts that look like other texts, and learners whose records may change. Only in the answer to
+    /// the submission of a registration batch, and absent if there is none.
+    pub warnings: Option<Vec<FieldWarning>>,
 }
 
 /// Response to a submission.
@@ -83,9 +86,9 @@ pub struct BatchPart {
     /// Status of the job, as returned by LRS. The statuses of registration and verification jobs are not public.
     pub job_status: Option<String>,
     /// Time at which LRS started the job.
-    pub job_started_date_time: Option<Timestamp>,
+    pub job_started_date_time: Option<JobTimestamp>,
     /// Time at which LRS finished the job.
-    pub job_finished_date_time: Option<Timestamp>,
+    pub job_finished_date_time: Option<JobTimestamp>,
     /// Counters of LRS, by their names in LRS. LRS returns them with the results.
     pub counts: Option<BTreeMap<String, i32>>,
     /// Time at which LRS accepted the part. Absent for an adopted job.
@@ -148,6 +151,7 @@ impl From<&Batch> for BatchState {
             updated_at: Timestamp(batch.updated_at()),
             expires_at: Timestamp(batch.expires_at),
             retry_after_seconds: retry_after_seconds(batch),
+            warnings: None,
         }
     }
 }
@@ -163,8 +167,8 @@ impl BatchPart {
             lrs_code: part.lrs_code.clone(),
             reason: part.reason,
             job_status: part.job_report.status.clone(),
-            job_started_date_time: part.job_report.started_at.map(Timestamp),
-            job_finished_date_time: part.job_report.finished_at.map(Timestamp),
+            job_started_date_time: part.job_report.started_at.clone().map(JobTimestamp),
+            job_finished_date_time: part.job_report.finished_at.clone().map(JobTimestamp),
             counts: Some(part.counters.clone()).filter(|counters| !counters.is_empty()),
             submitted_at: part.submitted_at.map(Timestamp),
             updated_at: Timestamp(part.updated_at),

@@ -61,7 +61,7 @@ pub async fn track_job<K: BatchResource>(
         return Err(Problem::from_field_error("/lrsJobId", "out_of_range", detail));
     }
     let batch = state.batches.track::<K>(&caller, job_id).await.map_err(Problem::batch_not_accepted)?;
-    Ok(answer_accepted::<K>(&state.batches, batch, wait).await)
+    Ok(answer_accepted::<K>(&state.batches, batch, wait, None).await)
 }
 
 pub(crate) struct GetBatchDocs;

@@ -14,6 +14,7 @@ use crate::batches::model::{Batch, BatchId};
 use crate::batches::partition::Parts;
 use crate::organisations::CallContext;
 use crate::problem::{Code, Problem};
+use crate::schema::FieldWarning;
 
 /// The response header that states the applied preference (RFC 7240).
 const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
@@ -26,6 +27,8 @@ pub struct Submission<K: BatchKind> {
     pub metadata: BatchMetadata,
     /// The records, divided into parts.
     pub records: Parts<K>,
+    /// Hints about the records, for the answer.
+    pub warnings: Option<Vec<FieldWarning>>,
 }
 
 /// Accepts a batch, and waits for it if the caller prefers to. A retry answers with the batch that the earlier attempt accepted, if there is
@@ -39,7 +42,7 @@ pub async fn submit<K: BatchResource>(
     attempt: WorkAttempt,
     wait: PreferWait,
 ) -> Result<HttpResponse, Problem> {
-    let Submission { context, metadata, records } = submission;
+    let Submission { context, metadata, records, warnings } = submission;
     require_organisation_ref::<K>(&context)?;
     let (count, max) = (records.record_count(), K::max_records(service.settings()));
     if count > max {
@@ -51,7 +54,7 @@ pub async fn submit<K: BatchResource>(
         Some(batch) => batch,
         None => service.submit(id, &context, &metadata, records).await.map_err(Problem::batch_not_accepted)?,
     };
-    Ok(answer_accepted::<K>(service, batch, wait).await)
+    Ok(answer_accepted::<K>(service, batch, wait, warnings).await)
 }
 
 /// Finds a batch of the caller's organisation.
@@ -78,14 +81,26 @@ pub fn require_organisation_ref<K: BatchResource>(context: &CallContext) -> Resu
 }
 
 /// Answers that a batch was accepted, after waiting if the caller prefers to.
-pub async fn answer_accepted<K: BatchResource>(service: &BatchService, batch: Batch, wait: PreferWait) -> HttpResponse {
+pub async fn answer_accepted<K: BatchResource>(
+    service: &BatchService,
+    batch: Batch,
+    wait: PreferWait,
+    warnings: Option<Vec<FieldWarning>>,
+) -> HttpResponse {
     let mut response = HttpResponse::Accepted();
     response.insert_header((LOCATION, format!("/v1/{}/{}", K::PATH, batch.id)));
-    answer_state(service, response, batch, wait).await
+    let state = wait_and_describe(service, &mut response, batch, wait).await;
+    response.json(BatchState { warnings, ..state })
 }
 
 /// Answers with the state of a batch, after waiting if the caller prefers to.
-pub async fn answer_state(service: &BatchService, mut response: HttpResponseBuilder, mut batch: Batch, wait: PreferWait) -> HttpResponse {
+pub async fn answer_state(service: &BatchService, mut response: HttpResponseBuilder, batch: Batch, wait: PreferWait) -> HttpResponse {
+    let state = wait_and_describe(service, &mut response, batch, wait).await;
+    response.json(state)
+}
+
+/// Returns the state of a batch, after waiting if the caller prefers to, and sets the headers that belong to it.
+async fn wait_and_describe(service: &BatchService, response: &mut HttpResponseBuilder, mut batch: Batch, wait: PreferWait) -> BatchState {
     if let Some(duration) = wait.0 {
         response.insert_header((PREFERENCE_APPLIED, format!("wait={}", duration.as_secs())));
         // The batch is accepted even if the store fails now, so the answer must not be a problem.
@@ -101,5 +116,5 @@ pub async fn answer_state(service: &BatchService, mut response: HttpResponseBuil
     if let Some(seconds) = state.retry_after_seconds {
         response.insert_header((RETRY_AFTER, seconds));
     }
-    response.json(state)
+    state
 }

@@ -11,7 +11,6 @@ use crate::api::batches::resource::{BatchResource, is_processed};
 use crate::api::extract::Body;
 use crate::api::extract::idempotency::{IdempotencyKey, WorkAttempt};
 use crate::api::extract::prefer::PreferWait;
-use crate::api::outcome::Outcome as _;
 use crate::app::State;
 use crate::auth::Caller;
 use crate::auth::scope::RegistrationBatches;
@@ -21,8 +20,8 @@ use crate::batches::metadata::BatchMetadata;
 use crate::batches::model::{Batch, BatchStatus, Part};
 use crate::batches::partition::Parts;
 use crate::batches::result_matching::RecordResult;
-use crate::domain::{BatchLearnerResult, Extensible, JobType, Personal, Uln};
-use crate::lrs::response_codes::LrsCode;
+use crate::domain::{BatchLearnerResult, Extensible, JobType, MAY_CHANGE_RECORD, Personal, Uln};
+use crate::lrs::response_codes::{LearnerReturn, LrsCode};
 use crate::problem::Problem;
 use crate::problem::responses::SubmitProblems;
 use crate::schema::{Answer, CodeList, Request};
@@ -33,7 +32,7 @@ const MAX_BYTES: usize = 32 * 1024 * 1024;
 /// Learners to register or to search for.
 #[derive(Debug, Request)]
 pub struct RegistrationBatch {
-    /// Job type.
+    /// Job type. `FULL` may change existing records: the answer has a warning for each learner that you send with a `uln`.
     pub job_type: JobType,
     /// Learners. The operator sets the maximum number; the default is 20,000.
     pub learners: Parts<Registrations>,
@@ -52,7 +51,8 @@ pub struct RegistrationResult {
     pub lrs_code: Option<String>,
     /// ULN that LRS returned for a learner submitted without one. A ULN that you submitted and LRS repeats is in `learner`.
     pub uln: Option<Extensible<Uln>>,
-    /// Learner as returned by LRS.
+    /// Learner as returned by LRS. Its `uln` is absent with the outcome `EXCEPTION` and with an undocumented code: it might be another
+    /// learner's.
     pub learner: Option<BatchLearnerResult>,
 }
 
@@ -69,35 +69,29 @@ pub struct RegistrationResults {
     pub next: Option<String>,
 }
 
-/// Outcome for one learner of a registration batch. LRS has published three codes.
+/// Outcome for one learner of a registration batch. LRS has published the meanings of some codes only.
 // LRS-CONTRACT 3.4.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, CodeList)]
 pub enum RegistrationOutcome {
     /// LRS returned a ULN for a learner submitted without one.
     UlnReturned,
-    /// The record has too little data.
-    #[code(lrs = "RC006")]
-    InsufficientData,
-    /// A field has an incorrect format.
-    #[code(lrs = "RC011")]
-    IncorrectFormat,
-    /// The learner's age is outside the range that LRS accepts.
-    #[code(lrs = "RC013")]
-    AgeOutOfRange,
+    /// LRS could not decide (`RC006` to `RC013`). There is no ULN: a person searches for the learner and chooses or registers, or resolves the
+    /// exception in the LRS portal.
+    Exception,
     /// LRS created a job for the part, but returned no result for this record.
     NoResult,
     /// The gateway knows of no job for the part. The part's `reason` states the cause: after `DISCARDED`, LRS may have the records.
     NotProcessed,
-    /// An undocumented code. The answer states it in `lrsCode`.
-    #[code(other)]
+    /// Another code, or a learner submitted with a ULN. The answer states the code in `lrsCode`.
     Other,
 }
 
 impl RegistrationOutcome {
-    fn of_learner(learner: &BatchLearnerResult, was_sent_with_uln: bool) -> Self {
-        match Self::from_code(&LrsCode::new(learner.return_code.as_deref().unwrap_or_default())) {
-            Self::Other if learner.uln.is_some() && !was_sent_with_uln => Self::UlnReturned,
-            outcome => outcome,
+    const fn of_learner(learner: &BatchLearnerResult, learner_return: LearnerReturn, was_sent_with_uln: bool) -> Self {
+        match learner_return {
+            LearnerReturn::Exception => Self::Exception,
+            LearnerReturn::Processed if learner.uln.is_some() && !was_sent_with_uln => Self::UlnReturned,
+            LearnerReturn::Processed | LearnerReturn::Undocumented => Self::Other,
         }
     }
 
@@ -121,11 +115,16 @@ impl BatchResource for Registrations {
 
     fn result_answer(result: RecordResult<BatchLearnerResult>, part: &Part) -> RegistrationResult {
         let RecordResult { position, mis_identifier, has_uln, result } = result;
-        let Some(learner) = result else {
+        let Some(mut learner) = result else {
             let outcome = RegistrationOutcome::without_result(part);
             return RegistrationResult { position, mis_identifier, outcome, lrs_code: part.lrs_code.clone(), uln: None, learner: None };
         };
-        let outcome = RegistrationOutcome::of_learner(&learner, has_uln);
+        let learner_return = LrsCode::new(learner.return_code.as_deref().unwrap_or_default()).learner_return();
+        if learner_return != LearnerReturn::Processed {
+            // It may be a candidate's. The caller knows a ULN that it submitted itself.
+            learner.uln = None;
+        }
+        let outcome = RegistrationOutcome::of_learner(&learner, learner_return, has_uln);
         let uln = learner.uln.clone().filter(|_| outcome == RegistrationOutcome::UlnReturned);
         RegistrationResult { position, mis_identifier, outcome, lrs_code: learner.return_code.clone(), uln, learner: Some(learner) }
     }
@@ -162,7 +161,8 @@ pub(crate) struct SubmitBatchDocs;
 /// If LRS's response to a job is lost, a `CHECK` is sent again automatically. A `FULL` is never sent twice without your decision, because a
 /// second registration can give a learner two ULNs: the part becomes `UNCONFIRMED`, and you decide with `resubmit` or `discard`.
 ///
-/// LRS intends batches for obtaining ULNs, not for updating learners. With `Prefer: wait=N`, the gateway answers when the batch is finished,
+/// LRS intends batches for obtaining ULNs, not for updating learners. A `FULL` may nevertheless change records that LRS holds: the answer has a
+/// warning for each learner that you send with a `uln`. It also has warnings for texts that look like other texts. With `Prefer: wait=N`, the gateway answers when the batch is finished,
 /// but after N seconds at the latest.
 #[utoipa::path(post, path = "", impl_for = SubmitBatchDocs,
     request_body(content_type = "application/json", example = json!({"jobType": "FULL", "learners": [{
@@ -178,9 +178,10 @@ pub async fn submit_batch(
     wait: PreferWait,
     body: Body<RegistrationBatch, MAX_BYTES>,
 ) -> Result<HttpResponse, Problem> {
-    let Body { value: RegistrationBatch { job_type, learners }, digest } = body;
+    let Body { value: RegistrationBatch { job_type, learners }, digest, warnings } = body;
     let metadata = BatchMetadata { job_type: Some(job_type), ..BatchMetadata::submitted_by(&caller) };
-    let submission = Submission { context: caller.context().clone(), metadata, records: learners };
+    let warnings = if job_type == JobType::Full { warnings } else { warnings.without(&MAY_CHANGE_RECORD) };
+    let submission = Submission { context: caller.context().clone(), metadata, records: learners, warnings: warnings.into_list() };
     let service = state.batches.clone();
     let work = async move |attempt: WorkAttempt| submit(&service, submission, attempt, wait).await;
     idempotency_key.run(&state, &caller, digest, work).await

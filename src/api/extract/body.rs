@@ -15,7 +15,8 @@ use crate::api::extract::idempotency::IDEMPOTENCY_KEY;
 use crate::api::handler::Input;
 use crate::auth::AdmittedRequest;
 use crate::problem::{Code, Problem};
-use crate::schema::deserialize::{FromDocument, from_json};
+use crate::schema::Warnings;
+use crate::schema::deserialize::{FromDocument, from_json_with_warnings};
 
 /// Default for the maximum size of a body, in bytes. It suits requests about a single learner.
 pub const DEFAULT_MAX_BYTES: usize = 64 * 1024;
@@ -39,6 +40,8 @@ pub struct Body<T, const MAX_BYTES: usize = DEFAULT_MAX_BYTES> {
     pub value: T,
     /// The digest of the bytes, if the request has an `Idempotency-Key`.
     pub digest: Option<Digest>,
+    /// Hints about fields, which the answer may state.
+    pub warnings: Warnings,
 }
 
 impl<T, const MAX_BYTES: usize> Deref for Body<T, MAX_BYTES> {
@@ -67,7 +70,10 @@ impl<T: FromDocument + ToSchema + Send + 'static, const MAX_BYTES: usize> Input 
         let max_transfer_time = BASE_TRANSFER_TIME + Duration::from_secs((MAX_BYTES / MIN_BYTES_PER_SECOND) as u64);
         let bytes = tokio::time::timeout(max_transfer_time, read).await.map_err(too_slow)??;
         let is_large = bytes.len() >= OFFLOAD_THRESHOLD_BYTES;
-        let parse = move || from_json(&bytes).map(|value| Self { value, digest: has_idempotency_key.then(|| digest(&SHA256, &bytes)) });
+        let parse = move || {
+            let digest = has_idempotency_key.then(|| digest(&SHA256, &bytes));
+            from_json_with_warnings(&bytes).map(|(value, warnings)| Self { value, digest, warnings })
+        };
         let parsed = if is_large {
             actix_web::web::block(parse).await.map_err(|error| Problem::new(Code::InternalError).cause(error))?
         } else {

@@ -7,5 +7,5 @@ mod time;
 
 pub use batch::{Batch, BatchHeader, BatchStatus, KindTag};
 pub use id::BatchId;
-pub use part::{BlobName, JobReport, Part, PartReason, PartState};
+pub use part::{BlobName, JobReport, JobTime, Part, PartReason, PartState};
 pub use time::EpochMillis;

@@ -182,10 +182,20 @@ pub struct JobReport {
     pub status: Option<String>,
     /// Time at which LRS started the job.
     #[serde(rename = "started")]
-    pub started_at: Option<EpochMillis>,
+    pub started_at: Option<JobTime>,
     /// Time at which LRS finished the job.
     #[serde(rename = "finished")]
-    pub finished_at: Option<EpochMillis>,
+    pub finished_at: Option<JobTime>,
+}
+
+/// A time that LRS stated about a job.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum JobTime {
+    /// A point in time.
+    Known(EpochMillis),
+    /// A text that is not in a documented notation.
+    Verbatim(String),
 }
 
 /// The name of an encrypted blob, stored separately from the parts. [`Display`](fmt::Display) writes the stored name.

@@ -26,14 +26,14 @@ impl Operation for GetLearningEvents {
     fn write(&self, context: &MessageContext<'_>, writer: &mut XmlWriter) {
         let MessageContext { caller, vendor } = context;
         writer.element("tem:invokingOrganisation", "", |writer| {
-            writer.nillable::<String>("r10:OrganisationRef", None);
+            writer.nillable("r10:OrganisationRef", caller.organisation.message_organisation_ref());
             writer.value("r10:Password", caller.organisation.password());
-            writer.value("r10:Ukprn", caller.organisation.ukprn());
+            writer.nillable("r10:Ukprn", caller.organisation.message_ukprn());
             writer.value("r10:Username", &caller.user);
         });
         writer.value("tem:userType", &vendor.user_type);
         writer.value("tem:vendorID", &vendor.id);
-        writer.value("tem:language", &vendor.language);
+        writer.value("tem:language", caller.organisation.language());
         XmlRecord::write(self, writer);
     }
 

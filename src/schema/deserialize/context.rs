@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use serde::de::{IgnoredAny, MapAccess};
 
-use crate::schema::{FieldError, InvalidValue};
+use crate::schema::{FieldError, Hint, InvalidValue, Warnings};
 
 /// Maximum number of field errors that are listed. The others are counted.
 pub const MAX_LISTED_ERRORS: usize = 1000;
@@ -30,17 +30,19 @@ pub struct DeserializeContext {
     pub(super) naming: NamingConvention,
     errors: Vec<FieldError>,
     unlisted_errors: usize,
+    warnings: Warnings,
 }
 
 impl DeserializeContext {
     /// Starts at the root of a document.
-    pub(super) const fn new(naming: NamingConvention) -> Self {
-        Self { naming, errors: Vec::new(), unlisted_errors: 0 }
+    pub(super) fn new(naming: NamingConvention) -> Self {
+        Self { naming, errors: Vec::new(), unlisted_errors: 0, warnings: Warnings::default() }
     }
 
-    /// Returns the document's value, or the errors if there are any.
-    pub(super) fn finish<T>(self, value: Option<T>) -> Result<T, Vec<FieldError>> {
-        value.filter(|_| self.errors.is_empty()).ok_or_else(|| self.into_errors())
+    /// Returns the document's value and the warnings about it, or the errors if there are any.
+    pub(super) fn finish<T>(mut self, value: Option<T>) -> Result<(T, Warnings), Vec<FieldError>> {
+        let warnings = std::mem::take(&mut self.warnings);
+        value.filter(|_| self.errors.is_empty()).map(|value| (value, warnings)).ok_or_else(|| self.into_errors())
     }
 
     /// Returns the errors.
@@ -63,6 +65,16 @@ impl DeserializeContext {
         self.errors.push(FieldError { pointer: String::new(), code: invalid.code, detail: invalid.detail });
     }
 
+    /// Records a warning about the value that is being read.
+    pub fn add_warning(&mut self, hint: &'static Hint) {
+        self.warnings.add(hint);
+    }
+
+    /// Records a warning about a field of the value that is being read.
+    pub fn add_warning_at(&mut self, field: impl Display, hint: &'static Hint) {
+        self.descend(field, |context| context.add_warning(hint));
+    }
+
     /// Records an error at a field of the value that is being read.
     pub fn add_error_at(&mut self, field: impl Display, invalid: InvalidValue) {
         self.descend(field, |context| context.add_error(invalid));
@@ -70,11 +82,11 @@ impl DeserializeContext {
 
     /// Runs `read` one level deeper, at this key or index. The key costs nothing unless there are errors below it.
     pub fn descend<T>(&mut self, segment: impl Display, read: impl FnOnce(&mut Self) -> T) -> T {
-        let errors_before = self.errors.len();
+        let (errors_before, warnings_before) = (self.errors.len(), self.warnings.len());
         let result = read(self);
-        for error in &mut self.errors[errors_before..] {
-            error.pointer.insert_str(0, &format!("/{segment}"));
-        }
+        let errors = self.errors[errors_before..].iter_mut().map(|error| &mut error.pointer);
+        let warnings = self.warnings.pointers_from(warnings_before);
+        errors.chain(warnings).for_each(|pointer| pointer.insert_str(0, &format!("/{segment}")));
         result
     }
 

@@ -2,13 +2,21 @@
 
 use super::context::{DeserializeContext, NamingConvention};
 use super::from_document::FromDocument;
-use crate::schema::FieldError;
+use crate::schema::{FieldError, Warnings};
 
 /// Reads a whole JSON document.
 ///
 /// # Errors
 /// Returns every field error, in the order of the document; or, for text that is not JSON, one error with the line and column.
 pub fn from_json<T: FromDocument>(body: &[u8]) -> Result<T, Vec<FieldError>> {
+    from_json_with_warnings(body).map(|(value, _)| value)
+}
+
+/// Reads a whole JSON document, and returns the warnings about it.
+///
+/// # Errors
+/// Returns the errors of [`from_json`].
+pub fn from_json_with_warnings<T: FromDocument>(body: &[u8]) -> Result<(T, Warnings), Vec<FieldError>> {
     let mut context = DeserializeContext::new(NamingConvention::Json);
     let mut json = serde_json::Deserializer::from_slice(body);
     match T::read(&mut json, &mut context).and_then(|value| json.end().map(|()| value)) {

@@ -17,7 +17,7 @@ mod value;
 pub use context::{DeserializeContext, MAX_LISTED_ERRORS, TOO_MANY_ERRORS};
 pub use field_state::FieldState;
 pub use from_document::FromDocument;
-pub use json::from_json;
+pub use json::{from_json, from_json_with_warnings};
 pub use list::for_each_item;
 pub use object::{FieldKey, ReadFields, next_key, read_object};
 pub use range::{Ranged, check_range, range_text};

@@ -17,7 +17,11 @@ impl<T: Scalar> FromDocument for T {
             Found::String(text) => T::parse(text),
             other => Err(other.wrong_type("must be a string")),
         };
-        read_scalar(input, context, parse)
+        let value: Option<Self> = read_scalar(input, context, parse)?;
+        for hint in value.iter().flat_map(T::hints) {
+            context.add_warning(hint);
+        }
+        Ok(value)
     }
 }
 

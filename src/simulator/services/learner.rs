@@ -157,7 +157,7 @@ fn verify(simulator: &Simulator, request: &Element) -> Result<String, Refusal> {
 }
 
 fn retrieve_ulns(simulator: &Simulator, request: &Element) -> Result<String, Refusal> {
-    admit(simulator, request, schema::RETRIEVE, Product::UlnManagement)?;
+    admit(simulator, request, schema::RETRIEVE, Product::RetrieveUlns)?;
     let register = simulator.register();
     let ulns = request.child("ULNsToRetrieve").map_or(&[][..], |list| &list.children);
     let rows = ulns.iter().filter_map(|uln| {
@@ -189,7 +189,7 @@ fn submit_registration_batch(simulator: &Simulator, request: &Element) -> Result
 }
 
 fn submit_verification_batch(simulator: &Simulator, request: &Element) -> Result<String, Refusal> {
-    let organisation = admit(simulator, request, schema::SUBMIT_VERIFICATION_BATCH, Product::Verification)?;
+    let organisation = admit(simulator, request, schema::SUBMIT_VERIFICATION_BATCH, Product::VerificationBatches)?;
     let (code, job_id) = if record_count_matches(request) {
         ("WSRC0026", simulator.jobs().submit_verification(organisation, &simulator.register(), request))
     } else {
@@ -214,7 +214,7 @@ fn get_registration_batch(simulator: &Simulator, request: &Element) -> Result<St
 }
 
 fn get_verification_batch(simulator: &Simulator, request: &Element) -> Result<String, Refusal> {
-    let organisation = admit(simulator, request, schema::GET_BATCH, Product::Verification)?;
+    let organisation = admit(simulator, request, schema::GET_BATCH, Product::VerificationBatches)?;
     let output = simulator.jobs().verification_output(organisation, requested_job_id(request));
     envelope("ns2:GetVerifyBatchOutputResponse", "xmlns:ns2=\"http://api.lrs.miap.gov.uk/vldmsg\"", &output)
 }

@@ -20,11 +20,11 @@ use crate::lrs::operation::MessageContext;
 use crate::lrs::response_codes::LrsCode;
 use crate::xml::{FromXmlText, ToXmlText, XmlWriter};
 
-/// Writes the four elements that identify the sender (LRS-CONTRACT 4.1). The organisation is identified by its UKPRN.
+/// Writes the four elements that identify the sender (LRS-CONTRACT 4.1). The organisation is identified as LRS knows it.
 fn credentials(context: &MessageContext<'_>, writer: &mut XmlWriter) {
     let organisation = &context.caller.organisation;
-    writer.nillable::<String>("OrganisationRef", None);
-    writer.value("UKPRN", organisation.ukprn());
+    writer.nillable("OrganisationRef", organisation.message_organisation_ref());
+    writer.nillable("UKPRN", organisation.message_ukprn());
     writer.value("OrgPassword", organisation.password());
     writer.value("UserName", &context.caller.user);
 }
