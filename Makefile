@@ -22,7 +22,7 @@ test: compiler tools check ## check formatting and lints, run every test, and co
 test-native-tls: compiler tools ## lint and test the build with the system's TLS (docs/TLS.md): connections only
 	@pkg-config --exists openssl 2>/dev/null || { $(APT) update -qq && $(APT) install -y -qq libssl-dev pkg-config; }
 	$(CARGO) clippy --locked --all-targets --features native-tls -- --deny warnings
-	$(CARGO) test --locked --features native-tls -- connect:: renegotiation:: organisations:: tls_alert::
+	$(CARGO) test --locked --features native-tls -- connect:: proxy:: renegotiation:: organisations:: tls_alert::
 
 test-deploy: ## test the Helm chart and the container image; install what the tests need, and report the tests that could not run
 	./tests/deploy/run.sh
@@ -63,7 +63,8 @@ sbom: compiler ## write a software bill of materials of the program (CycloneDX, 
 compiler: ## install a C compiler, for the cryptography library
 	@command -v cc >/dev/null || { $(APT) update -qq && $(APT) install -y -qq gcc libc6-dev; }
 
-tools: ## install the programs that tests use: Redis, OpenSSL (a TLS server that renegotiates), xmllint (messages against XSD)
+tools: ## install the programs that tests use: Redis, OpenSSL (a TLS server that renegotiates), tinyproxy, xmllint (messages against XSD)
 	@command -v redis-server >/dev/null || { $(APT) update -qq && $(APT) install -y -qq redis-server; }
 	@command -v openssl >/dev/null || { $(APT) update -qq && $(APT) install -y -qq openssl; }
+	@command -v tinyproxy >/dev/null || { $(APT) update -qq && $(APT) install -y -qq tinyproxy; }
 	@[ -z "$$LRS_CONTRACT_DIR" ] || command -v xmllint >/dev/null || { $(APT) update -qq && $(APT) install -y -qq libxml2-utils; }

@@ -53,7 +53,7 @@ fn connect_succeeds_reports_tls_and_status() {
     let lrs = start_lrs(&authority);
     let config = config_for(&lrs.url(), &authority.ca_file(), Some(authority.issue("college")));
     let url = lrs.url().replace("http:", "https:");
-    let line = format!("organisation {UKPRN}: {url}/LearnerService.svc: connected, TLS works, HTTP status 405");
+    let line = format!("organisation {UKPRN}: {url}/LearnerService.svc: connected, TLS works, HTTP status 200");
     assert_eq!(check_connections(&config, &[UKPRN]), (true, line.clone()));
     assert_eq!(check_connections(&config, &["all"]), (true, line));
 }
@@ -62,7 +62,7 @@ fn connect_succeeds_reports_tls_and_status() {
 fn connect_without_tls_succeeds_and_reports_it() {
     let lrs = SimulatedLrs::start();
     let (is_success, line) = check_connections(&ConfigDirectory::new(&lrs.url()), &[UKPRN]);
-    assert!(is_success && line.ends_with("connected, without TLS, HTTP status 405"), "{line}");
+    assert!(is_success && line.ends_with("connected, without TLS, HTTP status 200"), "{line}");
 }
 
 #[test]
@@ -134,7 +134,24 @@ fn connect_status_403_reports_certificate_problem_or_doubt() {
 
     let unclear = FakeServer::with_response(http(403, "text/html", b"<h2>403 - Forbidden: Access is denied.</h2>"));
     let (is_success, line) = check_connections(&ConfigDirectory::new(&unclear.url()), &[UKPRN]);
-    assert!(is_success && line.ends_with("HTTP status 403: LRS may not know this certificate"), "{line}");
+    assert!(
+        is_success && line.ends_with("HTTP status 403: LRS may not know this certificate, or a firewall may block this machine's address"),
+        "{line}"
+    );
+}
+
+#[test]
+fn connect_permanent_redirect_reports_the_new_host() {
+    for (status, location, host) in [
+        (301, "https://new.lrs.example/LearnerService.svc", "https://new.lrs.example (HTTP status 301)"),
+        (308, "https://new.lrs.example:8443/x", "https://new.lrs.example:8443 (HTTP status 308)"),
+    ] {
+        let lrs =
+            FakeServer::with_response(format!("HTTP/1.1 {status} X\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n").into_bytes());
+        assert_connection_fails(&ConfigDirectory::new(&lrs.url()), &["LRS has moved to", host, "lrs.base_url"]);
+    }
+    let without_location = FakeServer::with_response(b"HTTP/1.1 301 X\r\nContent-Length: 0\r\n\r\n".to_vec());
+    assert_connection_fails(&ConfigDirectory::new(&without_location.url()), &["an address that it does not state"]);
 }
 
 #[test]

@@ -182,7 +182,7 @@ async fn learning_event_date_loaded_is_read_as_london_time() {
 }
 
 #[tokio::test]
-async fn learning_event_invalid_number_returns_lrs_bad_response_and_no_event() {
+async fn learning_event_invalid_number_is_left_out_and_the_other_events_are_returned() {
     let found = event("<a:Credits> 9007199254740993 </a:Credits><a:ID>-2147483648</a:ID>").await;
     assert_eq!(found, json!({"credits": 9_007_199_254_740_993_i64, "id": -2_147_483_648}));
     for invalid in [
@@ -190,15 +190,25 @@ async fn learning_event_invalid_number_returns_lrs_bad_response_and_no_event() {
         "<a:Credits>1.5</a:Credits>",
         "<a:Credits>9223372036854775808</a:Credits>",
         "<a:Credits><a:Value>1</a:Value></a:Credits>",
-        "<a:Credits>1</a:Credits><a:Credits>2</a:Credits>",
         "<a:ID>Quillfeather</a:ID>",
         "<a:ID>2147483648</a:ID>",
     ] {
-        let answer = search(exact_match(&format!("{EVENT}<a:LearningEvent>{invalid}</a:LearningEvent>"))).await;
+        let record = exact_match(&format!("{EVENT}<a:LearningEvent>{invalid}<a:Grade>B</a:Grade></a:LearningEvent>"));
 
-        answer.problem(502, "lrs_bad_response");
-        assert!(!answer.text.contains("Quill"), "{}", answer.text);
+        let found = search(record).await.expect_success();
+
+        assert_eq!(found["events"].as_array().map(Vec::len), Some(2), "{invalid}: {found}");
+        assert_eq!(found["events"][1], json!({"grade": "B"}), "{invalid}");
     }
+}
+
+#[tokio::test]
+async fn learning_event_number_twice_returns_lrs_bad_response_and_no_event() {
+    let answer =
+        search(exact_match(&format!("{EVENT}<a:LearningEvent><a:Credits>1</a:Credits><a:Credits>2</a:Credits></a:LearningEvent>"))).await;
+
+    answer.problem(502, "lrs_bad_response");
+    assert!(!answer.text.contains("Quill"), "{}", answer.text);
 }
 
 #[tokio::test]

@@ -37,6 +37,7 @@ mod organisation_identity;
 mod organisation_reload;
 mod organisations;
 mod products;
+mod proxy;
 mod rate_limits;
 mod register_learners;
 mod registration_batches;

@@ -21,7 +21,7 @@ use crate::auth::jwk::Jwks;
 use crate::error_chain::root_cause;
 use crate::io_runtime;
 use crate::lrs::http_client::{BodyError, HttpClientFactory, read_body};
-use crate::organisations::ConnectionFactory as _;
+use crate::organisations::{ConnectionFactory as _, Connections};
 
 /// Maximum size of a key set, in bytes.
 const MAX_JWKS_BYTES: usize = 256 * 1024;
@@ -76,7 +76,7 @@ pub struct VersionedJwks {
 #[derive(Debug)]
 pub struct JwksClient {
     settings: JwksSettings,
-    http: reqwest::Client,
+    connections: Connections,
     state: RwLock<JwksState>,
     /// The last completed fetch. The lock is held during a fetch, so that there is only one at a time.
     last_fetch: Arc<Mutex<Option<Fetch>>>,
@@ -105,8 +105,8 @@ impl JwksClient {
     /// # Errors
     /// Returns a message if the HTTP client cannot be built.
     pub fn new(settings: JwksSettings, http: &HttpClientFactory) -> Result<Self, String> {
-        let http = http.client(None)?;
-        Ok(Self { settings, http, state: RwLock::default(), last_fetch: Arc::default() })
+        let connections = http.connections(None)?;
+        Ok(Self { settings, connections, state: RwLock::default(), last_fetch: Arc::default() })
     }
 
     /// Returns the last valid set.
@@ -180,7 +180,7 @@ impl JwksClient {
     }
 
     async fn get(&self) -> Result<Jwks, String> {
-        let request = self.http.get(self.settings.url.clone()).timeout(self.settings.timeout);
+        let request = self.connections.client().http.get(self.settings.url.clone()).timeout(self.settings.timeout);
         let request = request.header(ACCEPT, "application/jwk-set+json, application/json");
         let mut response = request.send().await.map_err(|error| fetch_error(&error))?;
         match response.status() {

@@ -8,7 +8,7 @@ use crate::cli::command::{CommandResult, block_on};
 use crate::cli::connection_check::check_connection;
 use crate::cli::product_check::check_products;
 use crate::cli::serve::UNKNOWN_ENCRYPTION_KEY;
-use crate::config::GatewayParts;
+use crate::config::{GatewayParts, unused_proxy_variables};
 use crate::domain::Ukprn;
 use crate::organisations::{LoadReport, Organisation, OrganisationRegistry};
 use crate::schema::Scalar as _;
@@ -24,6 +24,7 @@ pub fn run(path: &Path, connect: &[String], verify: &[String]) -> CommandResult 
     let LoadReport { errors: organisation_errors, warnings, remarks: organisation_remarks, .. } = &parts.organisation_report;
     let mut errors: Vec<String> = parts.tls_error.iter().chain(organisation_errors).chain(warnings).cloned().collect();
     let mut remarks: Vec<String> = parts.remarks.iter().chain(organisation_remarks).cloned().collect();
+    remarks.extend(unused_proxy_variables());
     check_issuers(&parts, &mut errors, &mut remarks);
     check_store(&parts, &mut errors, &mut remarks);
     if errors.is_empty() {

@@ -3,19 +3,20 @@
 //! The request is a GET of the learner service's path. It contains no personal data. Any HTTP response to it proves that there is a
 //! connection.
 
-use std::io::ErrorKind;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use reqwest::{Response, Url};
-use rustls::{AlertDescription, CertificateError};
+use rustls::AlertDescription;
 
-use crate::error_chain::{causes, root_cause};
-use crate::lrs::http_client::tls_alert::{is_certificate_alert, received_alert, rustls_error};
-use crate::lrs::{Lrs, Service};
+use crate::error_chain::root_cause;
+use crate::lrs::http_client::connect_failure::ConnectFailure;
+use crate::lrs::http_client::read_body;
+use crate::lrs::http_client::tls_alert::{is_certificate_alert, received_alert};
+use crate::lrs::{Lrs, Service, iis_certificate_code, location_origin};
 use crate::organisations::Organisation;
 
-/// Number of bytes of a response that are searched for IIS' error codes.
-const MAX_PAGE_BYTES: usize = 64 * 1024;
+/// Maximum size of a page that is searched for IIS' error codes.
+const MAX_PAGE_BYTES: usize = 1024 * 1024;
 
 /// Text about an LRS that requests the client certificate by renegotiation, with its solution.
 const RENEGOTIATION: &str = if cfg!(feature = "native-tls") {
@@ -34,82 +35,104 @@ pub async fn check_connection(lrs: &Lrs, organisation: &Organisation) -> Result<
     let address = lrs.service_url(Service::Learner);
     let report = |text: String| format!("organisation {}: {address}: {text}", organisation.ukprn());
     let url = Url::parse(&address).map_err(|error| report(error.to_string()))?;
-    let host = url.host_str().unwrap_or_default();
-    url.socket_addrs(|| None).map_err(|error| {
-        report(format!("the name {host} cannot be resolved ({error}). Check lrs.environment or lrs.base_url, and this machine's DNS"))
-    })?;
     RENEGOTIATION_DETECTOR.start();
-    let result = match organisation.http_client().get(url.clone()).timeout(lrs.timeout()).send().await {
-        Ok(response) => Ok((response.status().as_u16(), read_page(response).await)),
-        Err(error) => Err(explain_error(&error, organisation.certificate_validity().is_some())),
+    let client = organisation.connections().client().http;
+    let result = match client.get(url.clone()).timeout(lrs.timeout()).send().await {
+        Ok(response) => Ok((response.status().as_u16(), location_origin(response.url(), response.headers()), read_page(response).await)),
+        Err(error) => Err(explain_error(&error, &url, organisation.certificate_validity().is_some())),
     };
     // A server can react to the refused renegotiation with any error or with a response. The detector is more certain than either.
     if RENEGOTIATION_DETECTOR.was_refused() {
         return Err(report(RENEGOTIATION.into()));
     }
-    let (status, page) = result.map_err(report)?;
+    let (status, new_address, page) = result.map_err(report)?;
+    if matches!(status, 301 | 308) {
+        let target = new_address.unwrap_or_else(|| "an address that it does not state".to_owned());
+        return Err(report(format!(
+            "TLS works, but LRS has moved to {target} (HTTP status {status}). Ask LRS for its address, and check lrs.environment or \
+             lrs.base_url"
+        )));
+    }
+    if status == 407 {
+        return Err(report(explain_connect_failure(ConnectFailure::ProxyLoginRequired, &url)));
+    }
     if let Some(error) = explain_iis_error(status, &page) {
         return Err(report(format!("TLS works, but LRS's web server {error} (HTTP status {status})")));
     }
     let connection = if url.scheme() == "https" { "connected, TLS works" } else { "connected, without TLS" };
-    let remark = if matches!(status, 401 | 403) { ": LRS may not know this certificate" } else { "" };
+    let remark = match status {
+        401 => ": LRS may not know this certificate",
+        403 => ": LRS may not know this certificate, or a firewall may block this machine's address",
+        _ => "",
+    };
     Ok(report(format!("{connection}, HTTP status {status}{remark}")))
 }
 
-async fn read_page(mut response: Response) -> String {
-    let mut page = Vec::new();
-    while page.len() < MAX_PAGE_BYTES
-        && let Ok(Some(chunk)) = response.chunk().await
-    {
-        page.extend_from_slice(&chunk);
-    }
-    String::from_utf8_lossy(&page).into_owned()
+async fn read_page(mut response: Response) -> Vec<u8> {
+    read_body(&mut response, MAX_PAGE_BYTES).await.unwrap_or_default()
 }
 
-/// Explains an error page of IIS about the client certificate. IIS accepts every certificate in the handshake, then rejects it with a page.
-fn explain_iis_error(status: u16, page: &str) -> Option<&'static str> {
-    const EXPLANATIONS: [(&str, &str); 5] = [
-        ("403.7", "received no client certificate. Check the organisation's client_certificate, and ask LRS"),
-        ("403.12", "cannot assign the client certificate to an account. Ask LRS to register the certificate"),
-        ("403.13", "reports that the client certificate was revoked, or that this cannot be checked. Ask LRS"),
-        ("403.16", "does not trust the client certificate. The issuers must follow it in its file, and LRS must know them"),
-        ("403.17", "reports that the client certificate has expired, or is not valid yet"),
-    ];
-    // The code must end where the number ends: 403.70 is another error.
-    let has_code = |code: &str| page.match_indices(code).any(|(at, _)| !page[at + code.len()..].starts_with(|c: char| c.is_ascii_digit()));
-    EXPLANATIONS.iter().find(|(code, _)| status == 403 && has_code(code)).map(|(_, explanation)| *explanation)
+/// Explains an error page of IIS about the client certificate.
+fn explain_iis_error(status: u16, page: &[u8]) -> Option<&'static str> {
+    Some(match iis_certificate_code(status, page)? {
+        "403.7" => "received no client certificate. Check the organisation's client_certificate, and ask LRS",
+        "403.12" => "cannot assign the client certificate to an account. Ask LRS to register the certificate",
+        "403.13" => "reports that the client certificate was revoked, or that this cannot be checked. Ask LRS",
+        "403.16" => "does not trust the client certificate. The issuers must follow it in its file, and LRS must know them",
+        _ => "reports that the client certificate has expired, or is not valid yet",
+    })
 }
 
 /// Explains why there was no response.
-fn explain_error(error: &reqwest::Error, has_certificate: bool) -> String {
+fn explain_error(error: &reqwest::Error, url: &Url, has_certificate: bool) -> String {
     if let Some(alert) = received_alert(error) {
         return explain_alert(alert, error.is_connect(), has_certificate);
     }
-    if let Some(explanation) = explain_untrusted_server(error) {
-        return explanation;
+    if error.is_connect() {
+        let failure = ConnectFailure::of(error);
+        let explanation = explain_connect_failure(failure, url);
+        let is_explained_by_cause =
+            matches!(failure, ConnectFailure::TimedOut | ConnectFailure::Refused | ConnectFailure::TlsFailed | ConnectFailure::Closed);
+        return if is_explained_by_cause { explanation } else { format!("{explanation} ({})", root_cause(error)) };
     }
-    let kind = causes(error).find_map(|cause| cause.downcast_ref::<std::io::Error>()).map(std::io::Error::kind);
-    match (error.is_connect(), error.is_timeout(), kind) {
-        (true, true, _) => {
-            "no connection within lrs.connect_timeout_seconds. A firewall or a proxy may block it: the gateway connects to LRS \
-             directly, on the port of the address"
-                .into()
+    if error.is_timeout() {
+        return "connected, but no response within lrs.timeout_seconds".into();
+    }
+    format!("TLS works, but the connection ended without a response: {}", root_cause(error))
+}
+
+fn explain_connect_failure(failure: ConnectFailure, url: &Url) -> String {
+    let explanation = match failure {
+        ConnectFailure::NameNotResolved => {
+            let host = url.host_str().unwrap_or_default();
+            return format!("the name {host} cannot be resolved. Check lrs.environment or lrs.base_url, and this machine's DNS");
         }
-        (false, true, _) => "connected, but no response within lrs.timeout_seconds".into(),
-        (true, _, Some(ErrorKind::ConnectionRefused)) => {
-            "the connection is refused. No server listens at this address, or a firewall refuses the connection".into()
+        ConnectFailure::TimedOut => {
+            "no connection within lrs.connect_timeout_seconds. A firewall may block it. If this network requires a proxy, set lrs.proxy_url"
         }
-        (true, ..) if matches!(rustls_error(error), Some(rustls::Error::InvalidMessage(_))) => {
-            "the server does not speak TLS. Check the port of lrs.base_url".into()
+        ConnectFailure::Refused => "the connection is refused. No server listens at this address, or a firewall refuses the connection",
+        ConnectFailure::CertificateForAnotherName => "LRS's certificate is for another name. Check lrs.base_url",
+        ConnectFailure::CertificateNotCurrent => {
+            "LRS's certificate is not valid today. Check this machine's clock. If it is right, report the problem to LRS"
         }
-        (true, _, Some(ErrorKind::ConnectionReset | ErrorKind::UnexpectedEof)) => {
+        ConnectFailure::CertificateUntrusted => {
+            "LRS's certificate is not trusted. If an authority of your own has issued it, set lrs.ca_certificate_file"
+        }
+        ConnectFailure::TlsFailed => "the server does not speak TLS, or its TLS is not supported. Check the port of lrs.base_url",
+        ConnectFailure::Closed => {
             "the server closed the connection during the TLS handshake, without an alert. It may require another client certificate, or a \
              firewall may block this machine's address"
-                .into()
         }
-        (true, ..) => format!("no connection: {}", root_cause(error)),
-        (false, ..) => format!("TLS works, but the connection ended without a response: {}", root_cause(error)),
-    }
+        ConnectFailure::ProxyLoginRequired => {
+            "the proxy requires a login. Set the user name in lrs.proxy_url, and lrs.proxy_password_file. If both are set, they are wrong"
+        }
+        ConnectFailure::ProxyRefused => {
+            "the proxy did not open a connection to LRS. It must allow CONNECT to this address and port. If it requires a login, check it"
+        }
+        ConnectFailure::ProxyUnreachable => "the proxy cannot be reached. Check lrs.proxy_url",
+        ConnectFailure::TlsAlert(_) | ConnectFailure::Other => "no connection",
+    };
+    explanation.into()
 }
 
 /// Explains the server's TLS alert. An alert arrives in the handshake or, with TLS 1.3, after the client has completed it.
@@ -130,37 +153,6 @@ fn explain_alert(alert: AlertDescription, in_handshake: bool, has_certificate: b
         ),
         _ => format!("LRS rejects the organisation's client certificate ({name}). Ask LRS whether it is registered and not revoked"),
     }
-}
-
-/// Explains why the server's certificate is not accepted.
-fn explain_untrusted_server(error: &reqwest::Error) -> Option<String> {
-    const WRONG_NAME: &str = "LRS's certificate is for another name. Check lrs.base_url";
-    const NOT_CURRENT: &str = "LRS's certificate is not valid today. Check this machine's clock. If it is right, report the problem to LRS";
-    const UNTRUSTED: &str = "LRS's certificate is not trusted. If an authority of your own has issued it, set lrs.ca_certificate_file";
-    let (explanation, cause) = match rustls_error(error) {
-        Some(rustls::Error::InvalidCertificate(cause)) => {
-            use CertificateError as Cause;
-            let explanation = match cause {
-                Cause::NotValidForName | Cause::NotValidForNameContext { .. } => WRONG_NAME,
-                Cause::Expired | Cause::ExpiredContext { .. } | Cause::NotValidYet | Cause::NotValidYetContext { .. } => NOT_CURRENT,
-                _ => UNTRUSTED,
-            };
-            (explanation, cause.to_string())
-        }
-        Some(_) => return None,
-        // The system's TLS (OpenSSL) gives the cause as text only. tests/renegotiation/native.rs fails if OpenSSL changes this text.
-        None => {
-            let cause = causes(error).map(ToString::to_string).find(|text| text.contains("certificate verify failed"))?;
-            let has_any = |texts: [&str; 2]| texts.iter().any(|text| cause.contains(text));
-            let explanation = match () {
-                () if has_any(["hostname mismatch", "IP address mismatch"]) => WRONG_NAME,
-                () if has_any(["has expired", "not yet valid"]) => NOT_CURRENT,
-                () => UNTRUSTED,
-            };
-            (explanation, cause)
-        }
-    };
-    Some(format!("{explanation} ({cause})"))
 }
 
 static RENEGOTIATION_DETECTOR: RenegotiationDetector = RenegotiationDetector { refused: AtomicBool::new(false) };
@@ -203,19 +195,4 @@ impl log::Log for RenegotiationDetector {
     }
 
     fn flush(&self) {}
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn iis_error_page_known_codes_only_are_explained() {
-        let page = |code: &str| format!("<h2>HTTP Error {code} - Forbidden</h2>");
-        assert!(explain_iis_error(403, &page("403.7")).is_some_and(|text| text.contains("no client certificate")));
-        assert!(explain_iis_error(403, &page("403.16")).is_some_and(|text| text.contains("does not trust")));
-        for (status, code) in [(403, "403.1"), (403, "403.70"), (403, "403"), (200, "403.7")] {
-            assert_eq!(explain_iis_error(status, &page(code)), None, "{status} {code}");
-        }
-    }
 }

@@ -13,7 +13,7 @@ use crate::app::readiness::Readiness;
 use crate::batches::BatchError;
 use crate::batches::worker::WorkerHandle;
 use crate::cli::command::{CommandResult, block_on};
-use crate::config::GatewayParts;
+use crate::config::{GatewayParts, trace_proxy};
 use crate::observability::logging;
 use crate::observability::metrics::Metrics;
 use crate::server::certificate::ServerCertificate;
@@ -29,7 +29,7 @@ pub const UNKNOWN_ENCRYPTION_KEY: &str = "store.encryption_key_file: the store w
 
 /// Runs the gateway.
 pub fn run(config: &Path) -> CommandResult {
-    let trace_exporter = logging::init("info");
+    let trace_exporter = logging::init("info", trace_proxy(config));
     let parts = GatewayParts::load(config)?;
     parts.organisation_report.log();
     if let Some(error) = &parts.tls_error {

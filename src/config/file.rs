@@ -10,7 +10,7 @@ use crate::auth::{Algorithm, ClaimNames, JwksSettings};
 use crate::batches::BatchSettings;
 use crate::config::validate;
 use crate::lrs::concurrency_limit::ConcurrencySettings;
-use crate::lrs::http_client::TlsBackend;
+use crate::lrs::http_client::{DEFAULT_MAX_CONNECTION_AGE, TlsBackend};
 use crate::lrs::maintenance::WindowBoundary;
 use crate::lrs::services::external::AchievementCodes;
 use crate::lrs::{CircuitBreakerSettings, DEFAULT_BATCH_TIMEOUT, DEFAULT_MAX_RESPONSE_BYTES, DEFAULT_MAX_RETRIES, DEFAULT_TIMEOUT, Vendor};
@@ -144,6 +144,19 @@ pub struct LrsSection {
     /// `--features native-tls`.
     #[setting(default = TlsBackend::default())]
     pub tls_backend: TlsBackend,
+    /// Forward proxy for connections to LRS, such as `http://proxy.example:3128`, with a user name if it requires a login:
+    /// `http://gateway@proxy.example:3128`. Also used for `https` addresses of issuers' key sets and of the collector of traces, except on this
+    /// machine ([TLS.md](TLS.md#forward-proxy)). Never taken from the environment.
+    #[setting(shown_default = "none: connections are direct")]
+    pub proxy_url: Option<String>,
+    /// File with the password for the proxy.
+    pub proxy_password_file: Option<PathBuf>,
+    /// Hosts that are called without the proxy, with their subdomains, such as `["idp.college.example"]`. Also IP addresses and networks.
+    #[setting(default = Vec::new())]
+    pub proxy_bypass: Vec<String>,
+    /// Maximum age of a connection to LRS. After it, DNS is asked again.
+    #[setting(default = DEFAULT_MAX_CONNECTION_AGE.as_secs(), range = 1..=24 * 60 * 60)]
+    pub max_connection_age_seconds: u64,
     /// Timeout for connecting to LRS.
     #[setting(default = 5, range = 1..=600)]
     pub connect_timeout_seconds: u64,

@@ -9,9 +9,9 @@ use secrecy::SecretBox;
 
 use crate::auth::{Algorithm, ClaimNames, Issuer, IssuerKey, JwksClient, JwksSettings, Verifier};
 use crate::config::file::IssuerSection;
-use crate::config::read::read_file;
+use crate::config::read::{read_file, read_secret};
 use crate::config::url::{check_no_credentials, is_loopback};
-use crate::lrs::http_client::HttpClientFactory;
+use crate::lrs::http_client::{ForwardProxy, HttpClientFactory};
 
 /// An issuer with a shared secret, which can sign development tokens.
 #[derive(Debug)]
@@ -54,11 +54,11 @@ impl DevTokenIssuer {
     }
 }
 
-/// Builds the verifier for the tokens of every issuer.
+/// Builds the verifier for the tokens of every issuer. Key sets outside this machine are fetched through the proxy, if there is one.
 ///
 /// # Errors
 /// Returns every error, at most one for each issuer's key.
-pub(super) fn verifier(sections: &[IssuerSection], base: &Path) -> Result<Verifier, Vec<String>> {
+pub(super) fn verifier(sections: &[IssuerSection], base: &Path, proxy: Option<&ForwardProxy>) -> Result<Verifier, Vec<String>> {
     let mut errors = Vec::new();
     let mut issuers = Vec::new();
     let mut names = HashSet::new();
@@ -66,7 +66,7 @@ pub(super) fn verifier(sections: &[IssuerSection], base: &Path) -> Result<Verifi
         if !names.insert(section.issuer.as_str()) {
             errors.push(format!("auth.issuers.{number}.issuer: {} is used in another section already", section.issuer));
         }
-        match issuer(section, base) {
+        match issuer(section, base, proxy) {
             Ok(issuer) => issuers.push(issuer),
             Err(error) => errors.push(format!("auth.issuers.{number}.{error}")),
         }
@@ -77,9 +77,9 @@ pub(super) fn verifier(sections: &[IssuerSection], base: &Path) -> Result<Verifi
     if errors.is_empty() { Ok(Verifier::new(issuers)) } else { Err(errors) }
 }
 
-fn issuer(section: &IssuerSection, base: &Path) -> Result<Issuer, String> {
+fn issuer(section: &IssuerSection, base: &Path, proxy: Option<&ForwardProxy>) -> Result<Issuer, String> {
     let (key, algorithms) = match (&section.jwks_url, &section.public_key_file, &section.hmac_secret_file) {
-        (Some(url), None, None) => (jwks_key(section, url, base)?, section.algorithms.clone()),
+        (Some(url), None, None) => (jwks_key(section, url, base, proxy)?, section.algorithms.clone()),
         (None, Some(file), None) => (public_key(section, &base.join(file))?, section.algorithms.clone()),
         (None, None, Some(file)) => (hmac_key(section, &base.join(file))?, vec![Algorithm::HS256]),
         _ => return Err("issuer: exactly one of jwks_url, public_key_file and hmac_secret_file is required".into()),
@@ -112,7 +112,7 @@ fn hmac_key(section: &IssuerSection, path: &Path) -> Result<IssuerKey, String> {
     IssuerKey::from_hmac_secret(&read_secret(path).map_err(with_setting)?).map_err(with_setting)
 }
 
-fn jwks_key(section: &IssuerSection, url: &str, base: &Path) -> Result<IssuerKey, String> {
+fn jwks_key(section: &IssuerSection, url: &str, base: &Path, proxy: Option<&ForwardProxy>) -> Result<IssuerKey, String> {
     if required_algorithms(section, "jwks_url")?.contains(&Algorithm::HS256) {
         return Err("algorithms: HS256 is allowed with hmac_secret_file only: published keys are not secret".into());
     }
@@ -125,6 +125,8 @@ fn jwks_key(section: &IssuerSection, url: &str, base: &Path) -> Result<IssuerKey
     let ca_file = section.jwks_ca_certificate_file.as_ref().map(|file| base.join(file));
     let http_clients =
         HttpClientFactory::new(ca_file.as_deref(), JwksSettings::TIMEOUT).map_err(|error| format!("jwks_ca_certificate_file: {error}"))?;
+    let proxy = proxy.map(ForwardProxy::for_other_servers).transpose().map_err(|error| format!("jwks_url: lrs.proxy_url {error}"))?;
+    let http_clients = http_clients.with_proxy(proxy);
     Ok(IssuerKey::from_jwks(JwksClient::new(settings, &http_clients).map_err(|error| format!("jwks_url: {error}"))?))
 }
 
@@ -144,13 +146,4 @@ fn required_algorithms<'s>(section: &'s IssuerSection, key_setting: &str) -> Res
         return Err(format!("algorithms: is required with {key_setting}: RS256, PS256, ES256 or EdDSA"));
     }
     Ok(&section.algorithms)
-}
-
-/// Reads a secret, without the line end that editors add.
-fn read_secret(path: &Path) -> Result<Vec<u8>, String> {
-    let mut bytes = std::fs::read(path).map_err(|error| format!("{}: cannot be read: {error}", path.display()))?;
-    while bytes.last().is_some_and(|byte| matches!(byte, b'\n' | b'\r')) {
-        bytes.pop();
-    }
-    Ok(bytes)
 }

@@ -11,10 +11,11 @@ use crate::config::audit::{self, AuditSettings};
 use crate::config::file::{ConfigFile, LrsSection};
 use crate::config::lrs::{lrs_settings, missing_settings};
 use crate::config::maintenance_file::MaintenanceWatcher;
+use crate::config::proxy::forward_proxy;
 use crate::config::read::{ReadFile, read_file};
 use crate::config::{issuers, redis, secrets};
 use crate::lrs::Lrs;
-use crate::lrs::http_client::HttpClientFactory;
+use crate::lrs::http_client::{ForwardProxy, HttpClientFactory};
 use crate::organisations::{LoadReport, LrsRequirements, OrganisationRegistry, OrganisationWatcher};
 use crate::rate_limit::{RateLimiter, Rates};
 use crate::server::certificate::ServerCertificate;
@@ -72,7 +73,8 @@ impl GatewayParts {
     pub fn load(path: &Path) -> Result<Self, Vec<String>> {
         let ReadFile { settings, base, errors } = read_file(path)?;
         let mut errors = ConfigErrors(errors);
-        let verifier = errors.collect(issuers::verifier(&settings.auth.issuers, &base));
+        let proxy = errors.collect_one(forward_proxy(&settings.lrs, &base)).flatten();
+        let verifier = errors.collect(issuers::verifier(&settings.auth.issuers, &base, proxy.as_ref()));
         let lrs = errors.collect_one(lrs_settings(&settings.lrs));
         let maintenance_file = settings.lrs.maintenance_file.as_ref().map(|file| base.join(file));
         let schedule = lrs.as_ref().map(|lrs| lrs.maintenance.clone()).unwrap_or_default();
@@ -80,7 +82,7 @@ impl GatewayParts {
             let watcher = MaintenanceWatcher::load(file, schedule);
             errors.collect(watcher.map_err(|errors| errors.into_iter().map(|error| format!("lrs.maintenance_file: {error}")).collect()))
         });
-        let http_clients = http_clients(&settings.lrs, &base, &mut errors);
+        let http_clients = http_clients(&settings.lrs, &base, proxy.as_ref(), &mut errors);
         let tls_files = settings.server.tls.as_ref();
         let tls = tls_files.map(|files| ServerCertificate::load(base.join(&files.certificate_file), base.join(&files.key_file)));
         let tls = tls.and_then(|tls| errors.collect_one(tls));
@@ -144,13 +146,16 @@ impl ConfigErrors {
 
 /// Builds the HTTP client factory for LRS. If the CA file cannot be used, the factory trusts the default authorities, so that the
 /// organisations' files can still be checked.
-fn http_clients(section: &LrsSection, base: &Path, errors: &mut ConfigErrors) -> Option<HttpClientFactory> {
+fn http_clients(section: &LrsSection, base: &Path, proxy: Option<&ForwardProxy>, errors: &mut ConfigErrors) -> Option<HttpClientFactory> {
+    let proxy = errors.collect_one(proxy.map(ForwardProxy::for_lrs).transpose().map_err(|error| format!("lrs.proxy_url: {error}")))?;
+    let max_connection_age = Duration::from_secs(section.max_connection_age_seconds);
     let connect_timeout = Duration::from_secs(section.connect_timeout_seconds);
     let ca_file = section.ca_certificate_file.as_ref().map(|file| base.join(file));
     let factory = |ca_file: Option<&Path>| HttpClientFactory::with_backend(section.tls_backend, ca_file, connect_timeout);
     errors
         .collect_one(factory(ca_file.as_deref()).map_err(|error| format!("lrs.ca_certificate_file: {error}")))
         .or_else(|| errors.collect_one(factory(None)))
+        .map(|factory| factory.with_proxy(proxy).with_max_connection_age(max_connection_age))
 }
 
 /// The organisations that were loaded from their directory.

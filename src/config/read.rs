@@ -57,3 +57,15 @@ fn check_organisations(directory: PathBuf) -> Vec<String> {
         OrganisationWatcher::new(directory, Arc::new(http_clients), LrsRequirements::default()).load(&OrganisationRegistry::default());
     loaded.map_or_else(|error| vec![error], |report| [report.errors, report.warnings].concat())
 }
+
+/// Reads a secret, without the line end that editors add.
+///
+/// # Errors
+/// Returns the file's name and the error if the file cannot be read.
+pub(super) fn read_secret(path: &Path) -> Result<Vec<u8>, String> {
+    let mut bytes = std::fs::read(path).map_err(|error| format!("{}: cannot be read: {error}", path.display()))?;
+    while bytes.last().is_some_and(|byte| matches!(byte, b'\n' | b'\r')) {
+        bytes.pop();
+    }
+    Ok(bytes)
+}

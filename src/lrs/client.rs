@@ -11,6 +11,7 @@ use tracing::{Instrument as _, Span};
 
 use crate::io_runtime;
 use crate::lrs::audit::AuditLog;
+use crate::lrs::call_log;
 use crate::lrs::concurrency_limit::{ConcurrencyLimiter, ConcurrencyPermit, Priority};
 use crate::lrs::error::{CallError, LrsError};
 use crate::lrs::exchange::{ExchangeLimits, exchange};
@@ -164,6 +165,9 @@ impl Lrs {
             }
             result = self.send_once(context, operation, &envelope, deadline).await;
         }
+        if let Err(error) = &result {
+            call_log::log_failure(context.organisation.ukprn(), O::NAME, error);
+        }
         result
     }
 
@@ -184,28 +188,35 @@ impl Lrs {
         let mut entry = self.audit.start_entry(context, O::NAME, envelope);
         let span = tracing::info_span!("call", otel.kind = "client");
         let LrsSettings { max_response_bytes, prompt_response, .. } = *self.settings;
-        let post = exchange(self.http_request::<O>(context, envelope, &span), ExchangeLimits { max_response_bytes, prompt_response });
+        let client = context.organisation.connections().client();
+        let post = exchange(self.http_request::<O>(&client.http, envelope, &span), ExchangeLimits { max_response_bytes, prompt_response });
         let response = tokio::time::timeout_at(deadline, io_runtime::run(post.instrument(span.clone()))).await;
-        let result = response.map_err(|_| LrsError::Timeout).flatten().and_then(|response| {
+        let response = response.map_err(|_| LrsError::Timeout).flatten();
+        let status = response.as_ref().ok().map(|response| response.status);
+        let result = response.and_then(|response| {
             entry.response_received(&response.body);
             classify_response(operation, &response)
         });
         let outcome = result.as_ref().err().map_or("ANSWERED", LrsError::label);
         trace_context::describe_span(&span, || (O::NAME.to_owned(), [("rpc.method", O::NAME.into()), ("lrs.outcome", outcome.into())]));
+        if let Some(status) = status {
+            trace_context::record_status(&span, status);
+        }
+        if result.as_ref().is_err_and(LrsError::is_from_another_server) {
+            // DNS may lead to LRS again.
+            context.organisation.connections().close(&client);
+        }
         if result.as_ref().is_err_and(|error| !matches!(error, LrsError::Rejected(..))) {
             trace_context::record_error(&span, outcome);
         }
-        metrics::record_lrs_call(O::NAME, outcome, started_at.elapsed());
+        metrics::record_lrs_call(O::NAME, outcome, status, started_at.elapsed());
         entry.complete(outcome, result.as_ref().map_or_else(LrsError::lrs_code, LrsResponse::code).and_then(LrsCode::loggable));
         self.health.record_result(O::SERVICE, &permit, organisation, result.as_ref().err());
         result
     }
 
-    fn http_request<O: Operation>(&self, context: &CallContext, envelope: &Bytes, span: &Span) -> RequestBuilder {
-        context
-            .organisation
-            .http_client()
-            .post(self.service_url(O::SERVICE))
+    fn http_request<O: Operation>(&self, http: &reqwest::Client, envelope: &Bytes, span: &Span) -> RequestBuilder {
+        http.post(self.service_url(O::SERVICE))
             .header(CONTENT_TYPE, "text/xml; charset=utf-8")
             .header("SOAPAction", format!("\"{}\"", O::SOAP_ACTION))
             .headers(trace_context::trace_headers(span))

@@ -198,6 +198,36 @@ impl LrsError {
         }
     }
 
+    /// Returns the HTTP status of the response, if the error is a status.
+    pub const fn http_status(&self) -> Option<u16> {
+        match self {
+            Self::Throttled { status, .. }
+            | Self::IntermediaryFailed { status }
+            | Self::Moved { status, .. }
+            | Self::AccessBlocked { status }
+            | Self::IntermediaryMaintenance { status, .. }
+            | Self::UnexpectedHttpResponse { status, .. } => Some(*status),
+            Self::CertificateRejected(CertificateRejection::IisPage(_)) => Some(403),
+            Self::CertificateRejected(CertificateRejection::Unauthorised) => Some(401),
+            _ => None,
+        }
+    }
+
+    /// Returns `true` if the response came from a server in LRS's place, so that its connection must not be used again.
+    pub const fn is_from_another_server(&self) -> bool {
+        matches!(
+            self,
+            Self::Maintenance(None)
+                | Self::IntermediaryMaintenance { .. }
+                | Self::Moved { .. }
+                | Self::AccessBlocked { .. }
+                | Self::IntermediaryFailed { .. }
+                | Self::Throttled { status: 500.., .. }
+                | Self::CertificateRejected(CertificateRejection::IisPage(_))
+                | Self::UnexpectedHttpResponse { .. }
+        )
+    }
+
     /// Returns the label of the error in metrics, traces and the audit trail, where it is the `outcome` of the call. Two labels
     /// differ from the variant: [`Self::Rejected`] has the older name `REFUSED`, and [`Self::UnknownError`] is counted as
     /// `REQUEST_REJECTED`.

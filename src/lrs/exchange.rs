@@ -50,10 +50,9 @@ impl RawResponse {
         if self.status == 200 {
             return head;
         }
-        let location = Some(self.header(&LOCATION)).filter(|location| !location.is_empty());
         ResponseHead {
             retry_after: parse_retry_after(self.header(&RETRY_AFTER), Timestamp::now()),
-            location_origin: location.and_then(|location| origin(&self.url, location)),
+            location_origin: location_origin(&self.url, &self.headers),
             is_late: self.is_late,
             ..head
         }
@@ -65,9 +64,10 @@ impl RawResponse {
     }
 }
 
-/// Returns scheme, host and port of an address that is relative to another one; `None` if it is not an address of a web server.
-fn origin(base: &Url, location: &str) -> Option<String> {
-    let url = base.join(location).ok()?;
+/// Returns scheme, host and port of the address in the header `Location`, which may be relative to the request's; `None` if it is missing or
+/// not the address of a web server.
+pub fn location_origin(requested: &Url, headers: &HeaderMap) -> Option<String> {
+    let url = requested.join(headers.get(LOCATION)?.to_str().ok()?).ok()?;
     (url.host_str()?.len() <= MAX_HOST_LENGTH).then(|| url.origin().ascii_serialization())
 }
 

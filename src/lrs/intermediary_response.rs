@@ -40,7 +40,7 @@ pub fn intermediary_error(head: &ResponseHead<'_>, body: &[u8]) -> Option<LrsErr
         // A temporary redirect leads to a maintenance page; a page that has replaced LRS rejects POST.
         300..=399 | 405 => return Some(LrsError::IntermediaryMaintenance { status, retry_after, may_be_executed: false }),
         // Only a proxy of the gateway's own side asks for a login this way.
-        407 => return Some(LrsError::Unreachable(ConnectFailure::ProxyLoginRejected)),
+        407 => return Some(LrsError::Unreachable(ConnectFailure::ProxyLoginRequired)),
         _ => {}
     }
     if !is_web_page(head.content_type, body) {

@@ -9,6 +9,7 @@
 //! circuit breaker for each service, and retries of reads. [`ServiceState`] is the resulting state of a service.
 
 pub mod audit;
+mod call_log;
 mod circuit_breaker;
 mod client;
 pub mod concurrency_limit;
@@ -31,6 +32,8 @@ pub mod soap;
 pub use circuit_breaker::CircuitBreakerSettings;
 pub use client::Lrs;
 pub use error::{CallError, CertificateRejection, LrsError};
+pub use exchange::location_origin;
+pub use intermediary_response::iis_certificate_code;
 pub use operation::{Effect, LrsResponse, MessageContext, Operation, Service, Vendor};
 pub use response_classification::parse_response;
 pub use retry::DEFAULT_MAX_RETRIES;

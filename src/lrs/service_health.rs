@@ -92,7 +92,13 @@ impl ServiceHealth {
 
     /// Records the result of a call; `None` is a call without error.
     pub fn record_result(&self, service: Service, permit: &BreakerPermit, organisation: &Ukprn, error: Option<&LrsError>) {
-        let change = self.tracker(service).record_result(permit, organisation, error, Instant::now());
+        let mut tracker = self.tracker(service);
+        let change = tracker.record_result(permit, organisation, error, Instant::now());
+        let is_new_address = tracker.record_address(error);
+        drop(tracker);
+        if let (true, Some(LrsError::Moved { status, origin })) = (is_new_address, error) {
+            tracing::error!(?service, status, origin, "LRS has moved: the configured address is out of date");
+        }
         match change {
             Some(StateChange::Opened) => {
                 tracing::warn!(?service, "circuit breaker opened: LRS does not respond, calls fail immediately");
@@ -152,11 +158,13 @@ struct ServiceTracker {
     started_at: Instant,
     degraded: Option<Period>,
     maintenance: Option<Period>,
+    /// The last redirect to another address, until LRS responds.
+    moved: Option<LrsError>,
 }
 
 impl ServiceTracker {
     fn new(settings: CircuitBreakerSettings, now: Instant) -> Self {
-        Self { breaker: CircuitBreaker::new(settings), started_at: now, degraded: None, maintenance: None }
+        Self { breaker: CircuitBreaker::new(settings), started_at: now, degraded: None, maintenance: None, moved: None }
     }
 
     fn record_result(
@@ -178,6 +186,19 @@ impl ServiceTracker {
             (CallResult::Ignored, _) => {}
         }
         self.breaker.record_result(permit, organisation, result, now)
+    }
+
+    /// Records that LRS has moved, or that it responds. Returns `true` if it has moved to an address that was not reported before.
+    fn record_address(&mut self, error: Option<&LrsError>) -> bool {
+        match error {
+            Some(moved @ LrsError::Moved { .. }) => self.moved.replace(moved.clone()).as_ref() != Some(moved),
+            error => {
+                if CallResult::of(error) == CallResult::Responded {
+                    self.moved = None;
+                }
+                false
+            }
+        }
     }
 
     /// Returns the status and its start.

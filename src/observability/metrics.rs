@@ -95,7 +95,7 @@ fn describe() {
     describe_counter!(REQUESTS, "Requests, by operation and HTTP status.");
     describe_histogram!(REQUEST_DURATION, Unit::Seconds, "Duration of requests.");
     describe_gauge!(REQUESTS_IN_FLIGHT, "Requests in progress.");
-    describe_counter!(LRS_CALLS, "Calls to LRS, by LRS operation and outcome.");
+    describe_counter!(LRS_CALLS, "Calls to LRS, by LRS operation, outcome and HTTP status.");
     describe_histogram!(LRS_CALL_DURATION, Unit::Seconds, "Duration of calls to LRS.");
     describe_gauge!(LRS_CALLS_IN_FLIGHT, "Calls to LRS in progress.");
     describe_counter!(
@@ -153,9 +153,9 @@ impl Drop for InFlight {
     }
 }
 
-/// Records a finished call to LRS and its duration.
-pub fn record_lrs_call(operation: &'static str, outcome: &'static str, duration: Duration) {
-    counter!(LRS_CALLS, "operation" => operation, "outcome" => outcome).increment(1);
+/// Records a finished call to LRS, the HTTP status of its response if there is one, and its duration.
+pub fn record_lrs_call(operation: &'static str, outcome: &'static str, status: Option<u16>, duration: Duration) {
+    counter!(LRS_CALLS, "operation" => operation, "outcome" => outcome, "status" => status_label(status)).increment(1);
     histogram!(LRS_CALL_DURATION, "operation" => operation).record(duration.as_secs_f64());
 }
 
@@ -172,6 +172,33 @@ pub fn record_lost_value(operation: &'static str, element: &'static str) {
 /// Records a response of LRS with an element that the gateway does not know. The caller limits the number of names.
 pub fn record_unknown_element(operation: &'static str, element: &str) {
     counter!(UNKNOWN_ELEMENTS, "operation" => operation, "element" => element.to_owned()).increment(1);
+}
+
+/// Returns the label of an HTTP status: the status itself if it is one that LRS or a server in front of it is known to send. Others share a
+/// label, so that no server can create any number of series.
+const fn status_label(status: Option<u16>) -> &'static str {
+    match status {
+        None => "none",
+        Some(200) => "200",
+        Some(301) => "301",
+        Some(302) => "302",
+        Some(303) => "303",
+        Some(307) => "307",
+        Some(308) => "308",
+        Some(400) => "400",
+        Some(401) => "401",
+        Some(403) => "403",
+        Some(404) => "404",
+        Some(405) => "405",
+        Some(407) => "407",
+        Some(408) => "408",
+        Some(429) => "429",
+        Some(500) => "500",
+        Some(502) => "502",
+        Some(503) => "503",
+        Some(504) => "504",
+        Some(_) => "other",
+    }
 }
 
 /// Sets the number of calls that wait for a permit.

@@ -3,6 +3,7 @@
 //! A trace that a caller has started (W3C Trace Context) is continued, and its context is sent to LRS. Traces contain spans and events
 //! of this program only, none of its libraries, and no personal data.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -20,6 +21,7 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::registry::LookupSpan;
 
+use crate::observability::USER_AGENT;
 use crate::tls;
 
 /// OpenTelemetry's variable for the collector's base URL.
@@ -41,13 +43,13 @@ impl TraceExporter {
         Self(None)
     }
 
-    /// Creates the exporter that `OTEL_EXPORTER_OTLP_ENDPOINT` asks for.
+    /// Creates the exporter that `OTEL_EXPORTER_OTLP_ENDPOINT` asks for. It connects through the proxy, if there is one.
     ///
     /// # Errors
     /// Returns a text if the HTTP client or the exporter cannot be built.
-    pub(super) fn from_environment() -> Result<Self, String> {
+    pub(super) fn from_environment(proxy: Option<reqwest::Proxy>) -> Result<Self, String> {
         let endpoint = std::env::var(ENDPOINT_VARIABLE).ok().filter(|endpoint| !endpoint.is_empty());
-        endpoint.map(|endpoint| tracer_provider(&endpoint)).transpose().map(Self)
+        endpoint.map(|endpoint| tracer_provider(&endpoint, proxy)).transpose().map(Self)
     }
 
     /// Returns the layer that records spans of this program; `None` without a collector.
@@ -74,12 +76,19 @@ impl TraceExporter {
 }
 
 /// Creates a tracer provider that sends spans to the collector from its own thread.
-fn tracer_provider(endpoint: &str) -> Result<SdkTracerProvider, String> {
+fn tracer_provider(endpoint: &str, proxy: Option<reqwest::Proxy>) -> Result<SdkTracerProvider, String> {
     let config = tls::client_config_builder(Arc::new(tls::public_root_certificates()))?.with_no_client_auth();
-    let client = reqwest::blocking::Client::builder().no_proxy().tls_backend_preconfigured(config).build();
+    let builder = reqwest::blocking::Client::builder().user_agent(USER_AGENT).tls_backend_preconfigured(config);
+    let client = match proxy {
+        None => builder.no_proxy(),
+        Some(proxy) => builder.proxy(proxy),
+    };
+    let client = client.build();
     let exporter = SpanExporter::builder()
         .with_http()
         .with_http_client(client.map_err(|error| error.to_string())?)
+        // The exporter would send its own name.
+        .with_headers(HashMap::from([("User-Agent".to_owned(), USER_AGENT.to_owned())]))
         .with_endpoint(format!("{}/v1/traces", endpoint.trim_end_matches('/')))
         .build()
         .map_err(|error| error.to_string())?;
@@ -126,6 +135,13 @@ pub fn describe_span<const N: usize>(span: &Span, name_and_attributes: impl FnOn
         for (key, value) in attributes {
             span.set_attribute(key, value);
         }
+    }
+}
+
+/// Records the HTTP status of a response in its span.
+pub fn record_status(span: &Span, status: u16) {
+    if is_active() {
+        span.set_attribute("http.response.status_code", i64::from(status));
     }
 }
 

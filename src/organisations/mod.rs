@@ -1,9 +1,10 @@
 //! The organisations that the gateway serves: their names, products, passwords and client certificates.
 //!
-//! Each organisation has its own HTTP client, so a connection never carries calls of two organisations.
+//! Each organisation has its own connections, so a connection never carries calls of two organisations.
 
 mod call_context;
 mod certificate;
+mod connections;
 mod file;
 mod organisation;
 mod rate_overrides;
@@ -13,6 +14,7 @@ mod watch;
 
 pub use call_context::{CallContext, CallOrigin, PartReference};
 pub use certificate::ClientCertificate;
+pub use connections::{Connections, PooledClient};
 pub use file::OrganisationFile;
 pub use organisation::{ConnectionFactory, IdentifyBy, Language, MessageOptions, Organisation, OrganisationPassword, OrganisationSettings};
 pub use rate_overrides::{LimitOverride, RateOverrides};

@@ -1,8 +1,9 @@
-//! An organisation with its LRS credentials and its HTTP client.
+//! An organisation with its LRS credentials and its connections.
 
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::certificate::ClientCertificate;
+use super::connections::Connections;
 use super::rate_overrides::RateOverrides;
 use crate::domain::{OrganisationRef, Product, Ukprn};
 use crate::schema::{CodeList, InvalidValue};
@@ -51,7 +52,7 @@ pub struct Organisation {
     organisation_ref: Option<OrganisationRef>,
     products: Vec<Product>,
     password: OrganisationPassword,
-    http_client: reqwest::Client,
+    connections: Connections,
     certificate_validity: Option<Validity>,
     rate_overrides: RateOverrides,
     message_options: MessageOptions,
@@ -74,26 +75,26 @@ pub struct OrganisationSettings {
     pub client_certificate: Option<ClientCertificate>,
 }
 
-/// Creates the HTTP client that presents an organisation's client certificate.
+/// Creates the connections that present an organisation's client certificate.
 pub trait ConnectionFactory: std::fmt::Debug + Send + Sync {
-    /// Returns a client with its own connections.
+    /// Returns connections that are not shared with anyone else.
     ///
     /// # Errors
     /// Returns a text if the certificate cannot be used.
-    fn client(&self, certificate: Option<ClientCertificate>) -> Result<reqwest::Client, String>;
+    fn connections(&self, certificate: Option<ClientCertificate>) -> Result<Connections, String>;
 }
 
 impl Organisation {
-    /// Creates an organisation with its own HTTP client.
+    /// Creates an organisation with its own connections.
     ///
     /// # Errors
-    /// Returns a text if the HTTP client cannot be created.
+    /// Returns a text if no HTTP client can be created.
     pub fn new(settings: OrganisationSettings, clients: &dyn ConnectionFactory) -> Result<Self, String> {
         let OrganisationSettings { ukprn, name, organisation_ref, products, password, client_certificate } = settings;
         let certificate_validity = client_certificate.as_ref().map(|certificate| certificate.details.validity);
-        let http_client = clients.client(client_certificate)?;
+        let connections = clients.connections(client_certificate)?;
         let (rate_overrides, message_options) = (RateOverrides::default(), MessageOptions::default());
-        Ok(Self { ukprn, name, organisation_ref, products, password, http_client, certificate_validity, rate_overrides, message_options })
+        Ok(Self { ukprn, name, organisation_ref, products, password, connections, certificate_validity, rate_overrides, message_options })
     }
 
     /// Returns the organisation with other rate limits.
@@ -164,9 +165,9 @@ impl Organisation {
         self.password.0.expose_secret()
     }
 
-    /// Returns the HTTP client with the organisation's own connections.
-    pub const fn http_client(&self) -> &reqwest::Client {
-        &self.http_client
+    /// Returns the organisation's own connections.
+    pub const fn connections(&self) -> &Connections {
+        &self.connections
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::batches::BatchError;
 use crate::idempotency::IdempotencyError;
 use crate::lrs::maintenance::time_until;
-use crate::lrs::response_codes::Rejection;
+use crate::lrs::response_codes::{LrsCode, Rejection};
 use crate::lrs::{ASSUMED_MAINTENANCE_DURATION, CallError, LrsError};
 use crate::problem::{Code, Problem, SHORT_RETRY_SECONDS};
 use crate::storage::StoreError;
@@ -62,9 +62,13 @@ impl From<CallError> for Problem {
         let advice = if outcome_unknown { OUTCOME_UNKNOWN_ADVICE } else { code.entry().advice };
         let detail = format!("{error}. {advice}");
         let lrs = error.lrs_code().cloned();
+        let cause = match lrs.as_ref().and_then(LrsCode::loggable) {
+            Some(code) => format!("{error} ({code})"),
+            None => error.to_string(),
+        };
         // Many clients retry automatically if there is a `Retry-After`. A request with an unknown outcome must not be repeated that way.
         let retry_after_seconds = retry_after_seconds.filter(|_| !outcome_unknown);
-        Self { retry_after_seconds, lrs, outcome_unknown, ..Self::new(code).detail(detail).cause(format!("{error:?}")) }
+        Self { retry_after_seconds, lrs, outcome_unknown, ..Self::new(code).detail(detail).cause(cause) }
     }
 }
 
@@ -134,7 +138,6 @@ mod tests {
     use super::*;
     use crate::lrs::CertificateRejection;
     use crate::lrs::http_client::connect_failure::ConnectFailure;
-    use crate::lrs::response_codes::LrsCode;
 
     #[test]
     fn lrs_error_problem_agrees_on_retryable_and_status() {

@@ -1,6 +1,7 @@
 //! An element as a tree in memory, for messages whose type is not known before they are read.
 
-use super::reader::{StartTag, XmlError, XmlEvent, XmlReader};
+use super::error::XmlError;
+use super::reader::{StartTag, XmlEvent, XmlReader};
 use super::record::XmlRecord;
 use super::writer::XmlWriter;
 

@@ -1,6 +1,7 @@
 //! The fields of a record: how often an element may occur, and what it contains.
 
-use super::reader::{StartTag, XmlError, XmlEvent, XmlReader};
+use super::error::XmlError;
+use super::reader::{StartTag, XmlEvent, XmlReader};
 use super::record::XmlRecord;
 use super::text::FromXmlText;
 use super::writer::XmlWriter;

@@ -5,6 +5,7 @@
 
 mod characters;
 mod element;
+mod error;
 mod field;
 mod irregularities;
 mod reader;
@@ -14,10 +15,11 @@ mod writer;
 
 pub use characters::is_xml_char;
 pub use element::Element;
+pub use error::XmlError;
 pub use field::{Wrapped, XmlField, read_value_list};
 pub use irregularities::{Irregularities, OTHER_ELEMENT};
 pub use lrs_gateway_derive::XmlRecord;
-pub use reader::{StartTag, XmlError, XmlEvent, XmlNode, XmlReader, decode};
+pub use reader::{StartTag, XmlEvent, XmlNode, XmlReader, decode};
 pub use record::{FieldMapping, XmlRecord};
 pub use text::{FromXmlText, ToXmlText};
 pub use writer::{IllegalCharacter, XmlWriter};

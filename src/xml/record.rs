@@ -2,7 +2,8 @@
 
 use std::ops::Range;
 
-use super::reader::{XmlError, XmlReader};
+use super::error::XmlError;
+use super::reader::XmlReader;
 use super::writer::XmlWriter;
 
 /// LRS's element names and the JSON names of the fields that they map to. The documentation is generated from it.

@@ -58,7 +58,8 @@ impl SoapClient {
     /// Sends a message. Returns the HTTP status and the body of the response.
     async fn send(&self, service: Service, message: String) -> reqwest::Result<(u16, String)> {
         let url = format!("{}{}", self.lrs.url(), service.path());
-        let response = soap_post(self.request_context.organisation.http_client(), url, message).send().await?;
+        let client = self.request_context.organisation.connections().client();
+        let response = soap_post(&client.http, url, message).send().await?;
         Ok((response.status().as_u16(), response.text().await?))
     }
 

@@ -80,7 +80,7 @@ async fn serve_over_tls_with_unusable_organisation_serves_the_others() {
     assert!(event["error"].as_str().is_some_and(|text| text.contains("10088882.toml")), "{event}");
     let url = format!("https://{}", gateway.wait_for_log("serving")["api"].as_str().expect("an address"));
     let http_clients = HttpClientFactory::new(Some(&directory.path("server.pem")), Duration::from_secs(5)).expect("a root certificate");
-    let caller = Caller::new(url).with_client(http_clients.client(None).expect("a client"));
+    let caller = Caller::new(url).with_client(http_clients.connections(None).expect("a client").client().http);
     let caller = caller.with_token(&development_token(&directory, &[]));
     assert_eq!(caller.post(FIND, &search()).await.expect_success()["outcome"], "EXACT_MATCH");
 }

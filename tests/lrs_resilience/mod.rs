@@ -1,6 +1,8 @@
 //! The gateway while LRS fails: the problems that callers get, automatic recovery, and the load that LRS is spared.
 
+mod call_log;
 mod circuit_breaker;
+mod connections;
 mod maintenance;
 mod queue;
 mod retries;

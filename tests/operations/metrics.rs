@@ -77,7 +77,7 @@ fn assert_values(metrics: &str) {
     for line in [
         "lrs_gateway_requests_total{operation=\"findLearnerByUln\",status=\"200\"} 1",
         "lrs_gateway_requests_total{operation=\"findLearnerByUln\",status=\"422\"} 1",
-        "lrs_gateway_lrs_calls_total{operation=\"learnerByULN\",outcome=\"ANSWERED\"} 1",
+        "lrs_gateway_lrs_calls_total{operation=\"learnerByULN\",outcome=\"ANSWERED\",status=\"200\"} 1",
         "lrs_gateway_lrs_call_duration_seconds_count{operation=\"learnerByULN\"} 1",
         "lrs_gateway_limited_total{limit=\"person\"} 1",
         "lrs_gateway_batch_parts_total{kind=\"registration\",state=\"complete\"} 1",

@@ -146,7 +146,7 @@ async fn server_certificate_renewed_under_load_is_presented_within_seconds_and_n
     let token = lrs_gateway::auth::sign_token(secret, claims.as_object().expect("claims are an object")).expect("the token is signed");
     let new_caller = || {
         let factory = HttpClientFactory::new(Some(&ca_file), Duration::from_secs(5));
-        let client = factory.and_then(|factory| factory.client(None)).expect("the client is created");
+        let client = factory.and_then(|factory| factory.connections(None)).expect("the client is created").client().http;
         Caller::new(format!("https://{address}")).with_client(client).with_token(&token)
     };
 

@@ -80,7 +80,7 @@ async fn strict_transport_security_is_sent_by_server_with_tls_and_not_by_admin_l
     let authority = CertificateAuthority::new();
     let (_program, event) = start_program(&config_with_tls(UNREACHABLE_LRS, &authority));
     let factory = HttpClientFactory::new(Some(&authority.ca_file()), Duration::from_secs(5));
-    let client = factory.and_then(|factory| factory.client(None)).expect("the client is created");
+    let client = factory.and_then(|factory| factory.connections(None)).expect("the client is created").client().http;
     let caller = Caller::new(format!("https://{}", api_address(&event))).with_client(client);
     for path in ["/health/live", "/nothing", "/docs/", FIND] {
         assert_eq!(caller.request("GET", path).await.header("strict-transport-security"), "max-age=31536000", "{path}");

@@ -17,11 +17,12 @@ apt() { $([ "$(id -u)" = 0 ] || echo sudo) apt-get "$@"; }
 # Starts a simulator on a free port. Sets `simulator` to its process and `url` to its address.
 start_simulator() {
     printf 'job_seconds = 0\n' >"$tools/simulator.toml"
+    rm -f "$tools/simulator.log" # the address in it is that of the client before
     "$program" simulate --config "$tools/simulator.toml" --listen 127.0.0.1:0 --wsdl "$LRS_CONTRACT_DIR/wsdl" 2>"$tools/simulator.log" &
     simulator=$!
     url=
     while kill -0 "$simulator" 2>/dev/null && [ -z "$url" ]; do
-        url=$(sed -n 's/.*"address":"\([^"]*\)".*/\1/p' "$tools/simulator.log")
+        url=$(sed -n 's/.*"address":"\([^"]*\)".*/\1/p' "$tools/simulator.log" 2>/dev/null || true)
         [ -n "$url" ] || sleep 0.1
     done
     [ -n "$url" ] || { cat "$tools/simulator.log" && exit 1; }
@@ -49,8 +50,9 @@ run() { # NAME COMMAND...
 if [ -z "${LRS_CONTRACT_DIR:-}" ]; then
     not_run "all clients: LRS_CONTRACT_DIR does not name a directory with LRS's wsdl/*.wsdl, and the clients start from the WSDLs"
 else
-    if [ -x "$tools/python/bin/python" ] || python3 -m venv "$tools/python" 2>/dev/null &&
-        "$tools/python/bin/pip" install --quiet zeep==4.3.3 2>"$tools/pip.log"; then
+    has_zeep() { "$tools/python/bin/python" -c 'import zeep' 2>/dev/null; }
+    has_zeep || { python3 -m venv "$tools/python" && "$tools/python/bin/pip" install --quiet zeep==4.3.3; } >"$tools/pip.log" 2>&1 || true
+    if has_zeep; then
         run "zeep (Python)" "$tools/python/bin/python" "$here/zeep_client.py"
     else
         not_run "zeep: could not be installed, see target/soap-clients/pip.log. It needs python3 with venv, and PyPI"
@@ -64,7 +66,9 @@ else
         not_run "PHP's SoapClient: could not be installed, see target/soap-clients/apt.log. It is in the Debian packages php-cli and php-soap"
     fi
 
-    if command -v npm >/dev/null && npm install --silent --no-save --prefix "$tools/node" strong-soap@5.0.10 >"$tools/npm.log" 2>&1; then
+    has_strong_soap() { [ -d "$tools/node/node_modules/strong-soap" ]; }
+    has_strong_soap || npm install --silent --no-save --prefix "$tools/node" strong-soap@5.0.10 >"$tools/npm.log" 2>&1 || true
+    if has_strong_soap; then
         run "strong-soap (Node.js)" env NODE_PATH="$tools/node/node_modules" node "$here/strong_soap_client.cjs"
     else
         not_run "strong-soap: could not be installed, see target/soap-clients/npm.log. It needs node, npm and the npm registry"

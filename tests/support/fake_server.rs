@@ -2,7 +2,7 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -43,6 +43,7 @@ pub enum Reply {
 pub struct FakeServer {
     address: SocketAddr,
     received: Arc<Mutex<Vec<ReceivedRequest>>>,
+    connection_count: Arc<AtomicUsize>,
     stopped: Arc<AtomicBool>,
 }
 
@@ -68,17 +69,20 @@ impl FakeServer {
         let address = listener.local_addr().expect("the listener is bound");
         let received = Arc::new(Mutex::new(Vec::new()));
         let stopped = Arc::new(AtomicBool::new(false));
+        let connection_count = Arc::new(AtomicUsize::new(0));
+        let counter = Arc::clone(&connection_count);
         let (log, stop, reply) = (Arc::clone(&received), Arc::clone(&stopped), Arc::new(reply));
         std::thread::spawn(move || {
             for (connection, stream) in listener.incoming().enumerate() {
                 if stop.load(Ordering::SeqCst) {
                     return;
                 }
+                counter.fetch_add(1, Ordering::SeqCst);
                 let (Ok(stream), log, reply) = (stream, Arc::clone(&log), Arc::clone(&reply)) else { continue };
                 std::thread::spawn(move || serve(connection, stream, &log, &*reply));
             }
         });
-        Self { address, received, stopped }
+        Self { address, received, connection_count, stopped }
     }
 
     /// Starts a server that replies to every request with these bytes.
@@ -89,6 +93,16 @@ impl FakeServer {
     /// Returns its URL.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// Returns its address.
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Returns the number of connections accepted so far.
+    pub fn connection_count(&self) -> usize {
+        self.connection_count.load(Ordering::SeqCst)
     }
 
     /// Returns the requests received so far.

@@ -124,6 +124,11 @@ pub fn hmac_issuer() -> Issuer {
 /// Returns an organisation without a client certificate.
 pub fn organisation(ukprn: &str, password: &str, products: &[Product]) -> Organisation {
     let http_clients = HttpClientFactory::new(None, Duration::from_secs(2)).expect("the web's root certificates are available");
+    organisation_from(&http_clients, ukprn, password, products)
+}
+
+/// Returns an organisation without a client certificate, whose connections this factory creates.
+pub fn organisation_from(http_clients: &HttpClientFactory, ukprn: &str, password: &str, products: &[Product]) -> Organisation {
     // The simulator has these references for the organisations of the demonstration.
     let references = [(PROVIDER, "DEMO01"), (AWARDING, "DEMO02")];
     let reference = references.iter().find(|(organisation, _)| *organisation == ukprn).map(|(_, reference)| *reference);
@@ -135,7 +140,7 @@ pub fn organisation(ukprn: &str, password: &str, products: &[Product]) -> Organi
         password: OrganisationPassword::new(password).expect("the password is valid"),
         client_certificate: None,
     };
-    Organisation::new(settings, &http_clients).expect("the client is created")
+    Organisation::new(settings, http_clients).expect("the client is created")
 }
 
 /// Returns an organisation with the product for finding learners. It trusts an LRS with a certificate of this authority, and has a client

@@ -8,6 +8,7 @@ pub mod contract;
 pub mod expected_problems;
 pub mod fake_server;
 pub mod fields;
+pub mod forward_proxy;
 pub mod gateway;
 pub mod identity_provider;
 pub mod program;

@@ -25,7 +25,7 @@ mod xml {
         pub fn next_node(&mut self) -> Result<XmlNode<'x>, XmlError> {
             todo!()
         }
-        pub fn skip(&mut self) -> Result<(), XmlError> {
+        pub fn skip_unknown(&mut self, _: &XmlReader) -> Result<(), XmlError> {
             todo!()
         }
         pub fn name(&self) -> &str {

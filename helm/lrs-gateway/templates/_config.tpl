@@ -68,6 +68,7 @@
   {{- $_ = set $config.lrs "allow_plain_http" true -}}
 {{- end -}}
 {{- if $values.authorities.lrsKey -}}{{- $_ = set $config.lrs "ca_certificate_file" (printf "%s/authorities/%s" $directory $values.authorities.lrsKey) -}}{{- end -}}
+{{- if $config.lrs.proxy_password_file -}}{{- $_ = set $config.lrs "proxy_password_file" (printf "%s/organisations/%s" $directory $config.lrs.proxy_password_file) -}}{{- end -}}
 {{- if $values.authorities.redisKey -}}{{- $_ = set $config.store "redis_ca_certificate_file" (printf "%s/authorities/%s" $directory $values.authorities.redisKey) -}}{{- end -}}
 {{- if $values.encryptionKey.existingSecret -}}{{- $_ = set $config.store "encryption_key_file" (printf "%s/store/store.key" $directory) -}}{{- end -}}
 {{- if $values.auditKey.existingSecret -}}{{- $_ = set $config.audit "key_file" (printf "%s/audit/audit.key" $directory) -}}{{- end -}}

@@ -37,10 +37,10 @@ pub enum ConnectFailure {
     /// The server closed the connection during the TLS handshake, without an alert.
     #[error("it closed the connection before the TLS handshake was complete")]
     Closed,
-    /// The proxy requires a user name and a password, or rejects them.
-    #[error("the proxy rejected the gateway's user name or password")]
-    ProxyLoginRejected,
-    /// The proxy refused to connect to LRS, or could not.
+    /// The proxy requires a user name and a password.
+    #[error("the proxy requires a user name and a password")]
+    ProxyLoginRequired,
+    /// The proxy refused to connect to LRS, could not, or rejected the login: some proxies do not say that it is wrong.
     #[error("the proxy did not open a connection to it")]
     ProxyRefused,
     /// No connection to the proxy was established.
@@ -99,7 +99,7 @@ impl ConnectFailure {
             Self::TlsAlert(_) => "TLS_ALERT",
             Self::TlsFailed => "TLS_FAILED",
             Self::Closed => "CLOSED",
-            Self::ProxyLoginRejected => "PROXY_LOGIN_REJECTED",
+            Self::ProxyLoginRequired => "PROXY_LOGIN_REQUIRED",
             Self::ProxyRefused => "PROXY_REFUSED",
             Self::ProxyUnreachable => "PROXY_UNREACHABLE",
             Self::Other => "OTHER",
@@ -112,7 +112,7 @@ impl ConnectFailure {
 fn proxy_failure(error: &reqwest::Error) -> Option<ConnectFailure> {
     let text = causes(error).map(ToString::to_string).find(|text| text.starts_with("tunnel error: "))?;
     Some(match text.trim_start_matches("tunnel error: ") {
-        "proxy authorization required" => ConnectFailure::ProxyLoginRejected,
+        "proxy authorization required" => ConnectFailure::ProxyLoginRequired,
         "failed to create underlying connection" => ConnectFailure::ProxyUnreachable,
         _ => ConnectFailure::ProxyRefused,
     })

@@ -2,27 +2,34 @@
 
 mod body;
 pub mod connect_failure;
+mod dns;
 #[cfg(feature = "native-tls")]
 mod native_tls;
+mod proxy;
 pub(crate) mod tls_alert;
 
 pub use body::{BodyError, read_body};
+pub use proxy::ForwardProxy;
 
 use std::borrow::Cow;
+use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use reqwest::dns::Resolve;
 use reqwest::header::{ACCEPT_ENCODING, HeaderMap, HeaderValue};
 use rustls::{ClientConfig, RootCertStore};
 
 use crate::error_chain::error_chain;
-use crate::organisations::{ClientCertificate, ConnectionFactory};
+use crate::lrs::http_client::dns::SystemResolver;
+use crate::observability::USER_AGENT;
+use crate::organisations::{ClientCertificate, ConnectionFactory, Connections};
 use crate::schema::{Constraints, InvalidValue, Scalar};
 use crate::tls;
 
-/// The gateway's name in requests (RFC 9110, 10.1.5).
-pub const USER_AGENT: &str = concat!("lrs-gateway/", env!("CARGO_PKG_VERSION"));
+/// Default time for which a connection is used. After it, DNS is asked again.
+pub const DEFAULT_MAX_CONNECTION_AGE: Duration = Duration::from_secs(300);
 
 /// Maximum number of headers of a response. Proxies and firewalls add many.
 const MAX_RESPONSE_HEADERS: usize = 512;
@@ -65,19 +72,29 @@ impl Scalar for TlsBackend {
 }
 
 /// Creates HTTP clients with a TLS backend, trusted root certificates and a connect timeout.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct HttpClientFactory {
     backend: Backend,
     connect_timeout: Duration,
+    max_connection_age: Duration,
+    proxy: Option<reqwest::Proxy>,
+    resolver: Arc<dyn Resolve>,
 }
 
 /// A TLS backend with its trusted root certificates.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 enum Backend {
     Rustls(Arc<RootCertStore>),
     /// Trusts these root certificates only. `None` trusts those of the system: the public ones of rustls cannot be passed on.
     #[cfg(feature = "native-tls")]
-    Native(Option<Vec<reqwest::Certificate>>),
+    Native(Option<Vec<::native_tls::Certificate>>),
+}
+
+/// The TLS settings of a client, with its client certificate.
+enum ClientTls {
+    Rustls(ClientConfig),
+    #[cfg(feature = "native-tls")]
+    Native(::native_tls::TlsConnector),
 }
 
 impl HttpClientFactory {
@@ -103,25 +120,55 @@ impl HttpClientFactory {
             #[cfg(feature = "native-tls")]
             TlsBackend::Native => Backend::Native(ca_file.map(native_tls::read_root_certificates).transpose()?),
         };
-        Ok(Self { backend, connect_timeout })
+        let max_connection_age = DEFAULT_MAX_CONNECTION_AGE;
+        Ok(Self { backend, connect_timeout, max_connection_age, proxy: None, resolver: Arc::new(SystemResolver) })
     }
-}
 
-impl ConnectionFactory for HttpClientFactory {
-    /// Returns an HTTP client that follows no redirects, uses no proxy and does not retry.
-    fn client(&self, certificate: Option<ClientCertificate>) -> Result<reqwest::Client, String> {
-        let builder = reqwest::Client::builder();
-        let builder = match &self.backend {
-            Backend::Rustls(roots) => builder.tls_backend_preconfigured(rustls_config(Arc::clone(roots), certificate)?),
+    /// Sets the time for which a connection is used.
+    #[must_use]
+    pub fn with_max_connection_age(self, max_connection_age: Duration) -> Self {
+        Self { max_connection_age, ..self }
+    }
+
+    /// Makes connections through a proxy. Without one, connections are direct: proxies in environment variables are not used.
+    #[must_use]
+    pub fn with_proxy(self, proxy: Option<reqwest::Proxy>) -> Self {
+        Self { proxy, ..self }
+    }
+
+    /// Resolves names with this resolver instead of the operating system's.
+    #[must_use]
+    pub fn with_resolver(self, resolver: Arc<dyn Resolve>) -> Self {
+        Self { resolver, ..self }
+    }
+
+    fn client_tls(&self, certificate: Option<ClientCertificate>) -> Result<ClientTls, String> {
+        Ok(match &self.backend {
+            Backend::Rustls(roots) => ClientTls::Rustls(rustls_config(Arc::clone(roots), certificate)?),
             #[cfg(feature = "native-tls")]
-            Backend::Native(roots) => native_tls::configure(builder, roots.as_deref(), certificate)?,
+            Backend::Native(roots) => ClientTls::Native(native_tls::connector(roots.as_deref(), certificate)?),
+        })
+    }
+
+    /// Builds an HTTP client that follows no redirects and does not retry.
+    fn build(&self, tls: &ClientTls) -> Result<reqwest::Client, String> {
+        let builder = reqwest::Client::builder();
+        let builder = match tls {
+            // Clones share the sessions that the server has offered to resume.
+            ClientTls::Rustls(config) => builder.tls_backend_preconfigured(config.clone()),
+            #[cfg(feature = "native-tls")]
+            ClientTls::Native(connector) => builder.tls_backend_preconfigured(connector.clone()),
+        };
+        let builder = match &self.proxy {
+            None => builder.no_proxy(),
+            Some(proxy) => builder.proxy(proxy.clone()),
         };
         builder
             .user_agent(USER_AGENT)
-            .default_headers(HeaderMap::from_iter([(ACCEPT_ENCODING, HeaderValue::from_static("gzip"))]))
-            // `read_body` decompresses.
+            // `read_body` decompresses. Other users of the HTTP library may have switched on its own decompression.
             .no_gzip()
-            .no_proxy()
+            .default_headers(HeaderMap::from_iter([(ACCEPT_ENCODING, HeaderValue::from_static("gzip"))]))
+            .dns_resolver(Arc::clone(&self.resolver))
             .http1_only()
             .http1_allow_obsolete_multiline_headers_in_responses(true)
             .http1_max_headers(MAX_RESPONSE_HEADERS)
@@ -133,6 +180,19 @@ impl ConnectionFactory for HttpClientFactory {
             .pool_max_idle_per_host(32)
             .build()
             .map_err(|error| format!("the HTTP client cannot be created: {}", error_chain(&error)))
+    }
+}
+
+impl fmt::Debug for HttpClientFactory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("HttpClientFactory")
+    }
+}
+
+impl ConnectionFactory for HttpClientFactory {
+    fn connections(&self, certificate: Option<ClientCertificate>) -> Result<Connections, String> {
+        let (factory, tls) = (self.clone(), self.client_tls(certificate)?);
+        Connections::new(self.max_connection_age, move || factory.build(&tls))
     }
 }
 

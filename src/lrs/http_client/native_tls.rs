@@ -2,13 +2,12 @@
 
 use std::path::Path;
 
+use ::native_tls::{Certificate, Identity, Protocol, TlsConnector};
 use aws_lc_rs::encoding::{AsDer as _, Pkcs8V1Der};
 use aws_lc_rs::rsa;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P384_SHA384_ASN1_SIGNING, ECDSA_P521_SHA512_ASN1_SIGNING, EcdsaKeyPair};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use reqwest::tls::Version;
-use reqwest::{Certificate, ClientBuilder, Identity};
 use rustls::pki_types::PrivateKeyDer;
 
 use crate::error_chain::error_chain;
@@ -23,29 +22,35 @@ const PEM_LINE_LENGTH: usize = 64;
 /// # Errors
 /// Returns the file's name and the error if the file cannot be used.
 pub(super) fn read_root_certificates(file: &Path) -> Result<Vec<Certificate>, String> {
-    let with_file = |error: reqwest::Error| format!("{}: {}", file.display(), error_chain(&error));
+    let with_file = |error: ::native_tls::Error| format!("{}: {}", file.display(), error_chain(&error));
     tls::read_certificates(file)?.iter().map(|certificate| Certificate::from_der(certificate).map_err(with_file)).collect()
 }
 
-/// Configures a client for the system's TLS 1.2 or newer. It trusts these root certificates, or those of the system if there are none.
+/// Creates the settings of connections: the system's TLS 1.2 or newer, these root certificates, or those of the system if there are none. This
+/// takes long, because OpenSSL reads the system's authorities: it is done once for all clients of an organisation.
 ///
 /// # Errors
 /// Returns the reason if the client certificate or its key cannot be used.
-pub(super) fn configure(
-    builder: ClientBuilder,
-    roots: Option<&[Certificate]>,
-    certificate: Option<ClientCertificate>,
-) -> Result<ClientBuilder, String> {
-    let builder = builder.tls_backend_native().tls_version_min(Version::TLS_1_2);
-    let builder = match roots {
-        None => builder,
-        Some(roots) => builder.tls_certs_only(roots.iter().cloned()),
-    };
-    let Some(certificate) = certificate else { return Ok(builder) };
+pub(super) fn connector(roots: Option<&[Certificate]>, certificate: Option<ClientCertificate>) -> Result<TlsConnector, String> {
+    let mut builder = TlsConnector::builder();
+    builder.min_protocol_version(Some(Protocol::Tlsv12));
+    if let Some(roots) = roots {
+        builder.disable_built_in_roots(true);
+        for root in roots {
+            builder.add_root_certificate(root.clone());
+        }
+    }
+    if let Some(certificate) = certificate {
+        builder.identity(identity(&certificate)?);
+    }
+    builder.build().map_err(|error| format!("the system's TLS cannot be used: {}", error_chain(&error)))
+}
+
+/// Converts a client certificate for the system's TLS.
+fn identity(certificate: &ClientCertificate) -> Result<Identity, String> {
     let chain: String = certificate.chain.iter().map(|certificate| to_pem("CERTIFICATE", certificate)).collect();
-    let identity = Identity::from_pkcs8_pem(chain.as_bytes(), to_pem("PRIVATE KEY", &to_pkcs8(&certificate.key)?).as_bytes());
-    let identity = identity.map_err(|error| format!("the system's TLS cannot use the client certificate: {}", error_chain(&error)))?;
-    Ok(builder.identity(identity))
+    let identity = Identity::from_pkcs8(chain.as_bytes(), to_pem("PRIVATE KEY", &to_pkcs8(&certificate.key)?).as_bytes());
+    identity.map_err(|error| format!("the system's TLS cannot use the client certificate: {}", error_chain(&error)))
 }
 
 /// Converts a key to PKCS#8, the only format that the system's TLS accepts. Older formats are PKCS#1 for RSA and SEC1 for elliptic curves.
