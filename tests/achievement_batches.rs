@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
+use lrs_gateway::batches::BatchSettings;
 use lrs_gateway::domain::Product;
 use lrs_gateway::lrs::services::external::AchievementCodes;
 use serde_json::{Value, json};
 
 use crate::support::batches::{SubmittedBatch, expect_accepted, mis_identifiers, submit};
 use crate::support::caller::PROVIDER;
-use crate::support::gateway::{AWARDING, Options, organisation};
+use crate::support::gateway::{AWARDING, Options, fast_batches, organisation};
 use crate::support::{Caller, SimulatedLrs, TestGateway};
 
 /// Returns a user of the awarding organisation.
@@ -160,6 +161,26 @@ async fn part_with_lost_response_is_not_sent_again_and_its_job_can_be_adopted() 
     batch.wait_for_status("FAILED").await;
     assert_eq!(mis_identifiers(&batch.results().await), ["CAND-0", "CAND-1"]);
     assert_eq!(lrs.simulator.jobs().submissions().len(), 1);
+}
+
+#[tokio::test]
+async fn part_whose_job_lrs_does_not_finish_in_time_can_be_resubmitted_as_a_new_job() {
+    let lrs = SimulatedLrs::start();
+    lrs.simulator.set_job_duration(Duration::from_secs(3600));
+    let batches = BatchSettings { result_timeout: Duration::from_millis(400), ..fast_batches() };
+    let gateway = TestGateway::with(&lrs.url(), Options { batches, ..Options::default() });
+    let caller = awarding_caller(&gateway);
+    let batch = submit_achievements(&caller, &achievements(2)).await;
+    let state = batch.wait_for_status("FAILED").await;
+    assert_eq!(state["parts"][0]["reason"], "TIMED_OUT");
+
+    lrs.simulator.set_job_duration(Duration::ZERO);
+    assert_eq!(batch.decide(1, "resubmit").await.status, 202);
+    // LRS has the achievements already: the caller should have asked about the first job.
+    let state = batch.wait_for_state("another reason", |state| state["parts"][0]["reason"] == "JOB_FAILED").await;
+
+    let jobs: Vec<String> = lrs.simulator.jobs().submissions().iter().map(|submission| submission.job_id.to_string()).collect();
+    assert_eq!((jobs.len(), &state["parts"][0]["lrsJobId"]), (2, &json!(jobs[1])));
 }
 
 #[tokio::test]

@@ -54,8 +54,8 @@ async fn assert_listed(caller: &Caller, resource: &str, ids: &[&Value]) {
 }
 
 async fn unconfirmed_registration_batch_is_not_found_as_another_kind_of_batch(backend: BatchBackend) {
-    let lrs = SimulatedLrs::start();
-    lrs.simulator.lose_answers("SubmitBatch", 1);
+    let lrs = SimulatedLrs::with_instant_jobs();
+    lrs.lose_requests("SubmitBatch", 1);
     let gateway = start_gateway(&lrs, &backend);
     let caller = gateway.caller();
     let batch = submit(&caller, "registration-batches", &full_registration(&learners(1))).await;

@@ -48,29 +48,33 @@ fn personal_data(learners: &[Value], results: &[Value]) -> Vec<String> {
     texts
 }
 
-/// A batch of two parts: LRS processes one, and the other is unconfirmed.
-struct UnconfirmedBatch<'c> {
+/// A batch of two parts: LRS processes one, and did not receive the other, which is reconciled.
+struct ReconcilingBatch<'c> {
     batch: SubmittedBatch<'c>,
     learners: Vec<Value>,
-    state: Value,
-    unconfirmed: u32,
+    /// Number of the part that is reconciled.
+    lost: u32,
 }
 
-async fn submit_with_unconfirmed_part<'c>(lrs: &SimulatedLrs, caller: &'c Caller) -> UnconfirmedBatch<'c> {
+async fn submit_with_lost_part<'c>(lrs: &SimulatedLrs, caller: &'c Caller) -> ReconcilingBatch<'c> {
     lrs.simulator.set_job_duration(Duration::from_secs(3600));
-    lrs.simulator.lose_answers("SubmitBatch", 1);
+    lrs.lose_requests("SubmitBatch", 1);
     let learners = learners(201);
     let batch = register(caller, &learners).await;
     let state = batch.wait_for_status("PROCESSING").await;
-    let unconfirmed = 1 + u32::from(part_statuses(&state)[1] == "UNCONFIRMED");
-    UnconfirmedBatch { batch, learners, state, unconfirmed }
+    let lost = 1 + u32::from(part_statuses(&state)[1] == "RECONCILING");
+    ReconcilingBatch { batch, learners, lost }
 }
 
-/// Discards the unconfirmed part, and waits until the batch is finished.
-async fn finish(lrs: &SimulatedLrs, UnconfirmedBatch { batch, unconfirmed, .. }: &UnconfirmedBatch<'_>) {
+/// Lets LRS finish its jobs, and waits until only the lost part remains.
+async fn pause(lrs: &SimulatedLrs, ReconcilingBatch { batch, .. }: &ReconcilingBatch<'_>) {
     lrs.simulator.set_job_duration(Duration::ZERO);
     batch.wait_for_status("PAUSED").await;
-    assert_eq!(batch.decide(*unconfirmed, "discard").await.status, 202);
+}
+
+/// Discards the lost part, and waits until the batch is finished.
+async fn discard(ReconcilingBatch { batch, lost, .. }: &ReconcilingBatch<'_>) {
+    assert_eq!(batch.decide(*lost, "discard").await.status, 202);
     batch.wait_for_status("PARTIALLY_COMPLETE").await;
 }
 
@@ -81,29 +85,32 @@ async fn redis_contains_no_personal_data_in_plain_text() {
     let gateway = start_replica(&lrs, &redis, KEY);
     let caller = gateway.caller();
 
-    let unconfirmed = submit_with_unconfirmed_part(&lrs, &caller).await;
-    redis.assert_contains_none_of(&personal_data(&unconfirmed.learners, &[]));
+    let reconciling = submit_with_lost_part(&lrs, &caller).await;
+    redis.assert_contains_none_of(&personal_data(&reconciling.learners, &[]));
 
-    finish(&lrs, &unconfirmed).await;
-    let results = unconfirmed.batch.results().await;
+    pause(&lrs, &reconciling).await;
+    discard(&reconciling).await;
+    let results = reconciling.batch.results().await;
     assert_eq!(results.len(), 201);
-    redis.assert_contains_none_of(&personal_data(&unconfirmed.learners, &results));
+    redis.assert_contains_none_of(&personal_data(&reconciling.learners, &results));
 }
 
 #[tokio::test]
-async fn records_are_stored_only_while_they_may_be_sent() {
+async fn records_are_stored_until_their_results_are_there() {
     let redis = TestRedis::start();
     let lrs = SimulatedLrs::start();
     let gateway = start_replica(&lrs, &redis, KEY);
     let caller = gateway.caller();
     let has_records = |part: u32| redis.keys().iter().any(|key| key.ends_with(&format!(":records:{part}")));
 
-    let unconfirmed = submit_with_unconfirmed_part(&lrs, &caller).await;
-    for (number, status) in (1..).zip(part_statuses(&unconfirmed.state)) {
-        assert_eq!(has_records(number), status == "UNCONFIRMED", "part {number}: {}", unconfirmed.state);
-    }
+    let reconciling = submit_with_lost_part(&lrs, &caller).await;
+    assert!(has_records(1) && has_records(2), "LRS may lose the part that it processes: {:?}", redis.keys());
 
-    finish(&lrs, &unconfirmed).await;
+    pause(&lrs, &reconciling).await;
+    let (lost, complete) = (reconciling.lost, 3 - reconciling.lost);
+    assert!(has_records(lost) && !has_records(complete), "{:?}", redis.keys());
+
+    discard(&reconciling).await;
     assert!(!has_records(1) && !has_records(2), "{:?}", redis.keys());
 }
 
@@ -205,12 +212,12 @@ async fn age_key_registrations(backend: &BatchBackend, hours: u64) {
 /// Returns the time in hours for which a batch is stored if it does not finish.
 fn max_storage_hours() -> u64 {
     let settings = BatchSettings::default();
-    (settings.tracking_timeout + settings.retention).as_secs() / (60 * 60)
+    (settings.submission_timeout + settings.result_timeout + settings.retention).as_secs() / (60 * 60)
 }
 
 async fn key_registration_is_extended_by_a_decision(backend: BatchBackend) {
     let lrs = SimulatedLrs::with_instant_jobs();
-    lrs.simulator.lose_answers("SubmitBatch", 1);
+    lrs.lose_requests("SubmitBatch", 1);
     let gateway = TestGateway::with(&lrs.url(), backend.options(KEY));
     let caller = gateway.caller();
     let batch = register(&caller, &learners(1)).await;

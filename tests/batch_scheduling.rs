@@ -87,8 +87,8 @@ async fn overdue_batch_without_queue_entry_is_woken_when_read(backend: BatchBack
 }
 
 async fn paused_batch_is_due_again_after_six_hours(backend: BatchBackend) {
-    let lrs = SimulatedLrs::start();
-    lrs.simulator.lose_answers("SubmitBatch", 1);
+    let lrs = SimulatedLrs::with_instant_jobs();
+    lrs.lose_requests("SubmitBatch", 1);
     let gateway = TestGateway::with(&lrs.url(), backend.options(KEY));
     let caller = gateway.caller();
     let batch = submit(&caller, "registration-batches", &full_registration(&learners(1))).await;

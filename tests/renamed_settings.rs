@@ -1,5 +1,7 @@
 //! Old names of settings are rejected, in the configuration file and as environment variables. The error states the new name.
 
+use std::collections::BTreeSet;
+
 use lrs_gateway::config::{RENAMED_SETTINGS, RenamedSetting};
 
 use crate::support::program::{ConfigDirectory, run, run_with, stderr};
@@ -25,7 +27,9 @@ fn value(setting: &RenamedSetting) -> &'static str {
 fn settings(key: impl Fn(&RenamedSetting) -> &'static str) -> String {
     let in_section = |name: &str| {
         let settings = RENAMED_SETTINGS.iter().filter(|setting| setting.section == name);
-        settings.map(|setting| format!("{} = \"{}\"\n", key(setting), value(setting))).collect::<String>()
+        let lines = settings.map(|setting| format!("{} = \"{}\"\n", key(setting), value(setting)));
+        // A setting that was renamed twice has two old names.
+        lines.collect::<BTreeSet<_>>().into_iter().collect::<String>()
     };
     let sections = ["[batches]\n", &in_section("batches"), "[limits]\n", &in_section("limits")].concat();
     format!("{}[[lrs.maintenance]]\n{}{sections}", in_section("lrs"), in_section("lrs.maintenance.*"))

@@ -142,3 +142,27 @@ async fn output_without_codes_completes_the_part() {
     let submissions = lrs.received().iter().filter(|request| request.body.contains("SubmitVerifyBatch ")).count();
     assert_eq!(submissions, 1, "the job id of the first submission is used");
 }
+
+#[tokio::test]
+async fn job_with_the_status_failed_ends() {
+    let namespace = "http://api.lrs.miap.gov.uk/batchmsg";
+    for (status, is_failed) in [("Failed", true), (" FAILED ", true), ("Cancelled", true), ("Completed", false)] {
+        let lrs = FakeServer::start(move |request| {
+            Reply::Bytes(if request.body.contains("GetVerifyBatchOutput") {
+                let job = format!("<JobStatus>{status}</JobStatus><JobFinishedDateTime>2026-07-01 10:05:00</JobFinishedDateTime>");
+                soap(200, &format!("<n:GetVerifyBatchOutputResponse xmlns:n=\"{namespace}\">{job}</n:GetVerifyBatchOutputResponse>"))
+            } else {
+                soap(200, &format!("<n:SubmitVerifyBatchResponse xmlns:n=\"{namespace}\"><JobID>7</JobID></n:SubmitVerifyBatchResponse>"))
+            })
+        });
+        let gateway = TestGateway::to(&lrs.url());
+        let caller = gateway.caller();
+        let batch = submit(&caller, "verification-batches", &json!({"learners": matching_learners(2)})).await;
+
+        let state = batch.wait_for_status(if is_failed { "FAILED" } else { "COMPLETE" }).await;
+
+        let part = &state["parts"][0];
+        let reason = if is_failed { json!("JOB_FAILED") } else { Value::Null };
+        assert_eq!((&part["jobStatus"], &part["reason"]), (&json!(status.trim()), &reason), "{status}");
+    }
+}

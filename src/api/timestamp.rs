@@ -40,7 +40,7 @@ impl Serialize for JobTimestamp {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match &self.0 {
             JobTime::Known(time) => serializer.collect_str(time),
-            JobTime::Verbatim(text) => serializer.serialize_str(text),
+            JobTime::Verbatim(text) => serializer.serialize_str(text.plain().unwrap_or_default()),
         }
     }
 }

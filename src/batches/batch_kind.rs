@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::batches::fingerprint::RecordFingerprint;
 use crate::batches::metadata::BatchMetadata;
-use crate::batches::model::{EpochMillis, JobReport, JobTime, KindTag};
+use crate::batches::model::{EpochMillis, JobTime, KindTag, LrsText};
 use crate::batches::result_matching::RecordResult;
 use crate::domain::{Extensible, LrsTime};
 use crate::lrs::concurrency_limit::ConcurrencyPermit;
@@ -57,7 +57,7 @@ pub trait BatchKind: 'static {
     fn lrs_code(output: &Self::Output) -> Option<&LrsCode>;
 
     /// Returns LRS's own status and times of the job.
-    fn report(output: &Self::Output) -> JobReport;
+    fn report(output: &Self::Output) -> ReportedJob;
 
     /// Returns the number of results.
     fn result_count(output: &Self::Output) -> usize;
@@ -106,6 +106,8 @@ pub struct SubmitResponse {
 pub enum JobProgress {
     /// LRS is still processing the job.
     Working,
+    /// LRS returned results. It states neither that the job has ended nor that it is still being processed, and more results may follow.
+    Unfinished,
     /// The job is done and the response has its results.
     Done,
     /// The job failed.
@@ -114,38 +116,89 @@ pub enum JobProgress {
     NoSuchJob,
 }
 
-/// Returns the progress of a job for which LRS gives an undocumented code or none: done if LRS gives an end time, or has returned a
-/// result for every record and the number of records is known (LRS-CONTRACT 6.2).
-pub const fn progress_from_results(result_count: usize, record_count: usize, is_finished: bool) -> JobProgress {
-    if is_finished || (record_count > 0 && result_count >= record_count) { JobProgress::Done } else { JobProgress::Working }
+/// LRS's own status and times of a job.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ReportedJob {
+    /// LRS's word for the job's status.
+    pub status: Option<String>,
+    /// Time at which LRS started the job.
+    pub started_at: Option<JobTime>,
+    /// Time at which LRS finished the job.
+    pub finished_at: Option<JobTime>,
 }
 
-/// Creates a job report from LRS's status word, start time and end time.
-pub fn job_report<T: LrsTime>(status: Option<&str>, started_at: Option<&Extensible<T>>, finished_at: Option<&Extensible<T>>) -> JobReport {
-    // Only one or two words are stored. Longer text might contain personal data, and parts are not encrypted.
-    let is_word =
-        |text: &&str| (1..=40).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphabetic() || b" _-".contains(&byte));
-    JobReport {
-        status: status.map(str::trim).filter(is_word).map(str::to_owned),
+/// What a response says about a job for which LRS gives an undocumented code or none.
+#[derive(Debug, Clone, Copy)]
+pub struct JobSigns<'a> {
+    /// LRS's word for the job's status.
+    pub status: Option<&'a str>,
+    /// `true` if LRS gives an end time.
+    pub is_finished: bool,
+    /// Number of results.
+    pub result_count: usize,
+    /// Number of records; 0 if it is unknown.
+    pub record_count: usize,
+}
+
+impl JobSigns<'_> {
+    /// Returns the progress (LRS-CONTRACT 6.2). A status is a failure if it is one of the documented words of achievement jobs for it. A
+    /// job is done if LRS gives an end time, or has returned a result for every record.
+    pub fn progress(&self) -> JobProgress {
+        let has_status = |word: &str| self.status.is_some_and(|status| status.trim().eq_ignore_ascii_case(word));
+        if has_status("Failed") || has_status("Cancelled") {
+            JobProgress::Failed
+        } else if self.is_finished || (self.record_count > 0 && self.result_count >= self.record_count) {
+            JobProgress::Done
+        } else if self.result_count > 0 {
+            JobProgress::Unfinished
+        } else {
+            JobProgress::Working
+        }
+    }
+}
+
+/// Creates the report of a job from LRS's status word, start time and end time.
+pub fn reported_job<T: LrsTime>(
+    status: Option<&str>,
+    started_at: Option<&Extensible<T>>,
+    finished_at: Option<&Extensible<T>>,
+) -> ReportedJob {
+    ReportedJob {
+        status: status.map(str::to_owned),
         started_at: started_at.and_then(job_time),
         finished_at: finished_at.and_then(job_time),
     }
 }
 
-/// Returns a time of a job. A text that is not a documented time is kept if it can be a time: parts are not encrypted, and other texts might
-/// contain personal data.
+/// Returns a time of a job, verbatim if its notation is not documented.
 fn job_time<T: LrsTime>(time: &Extensible<T>) -> Option<JobTime> {
-    let text = match time {
-        Extensible::Known(time) => return time.timestamp().map(|timestamp| JobTime::Known(EpochMillis(timestamp.as_millisecond()))),
-        Extensible::Verbatim(text) => text.trim(),
-    };
-    let is_time_character = |byte: u8| byte.is_ascii_alphanumeric() || b" .:,/+-".contains(&byte);
-    let has_separated_numbers = text.split(|c: char| !c.is_ascii_digit()).filter(|number| !number.is_empty()).count() >= 3;
-    let can_be_time = text.len() <= 40 && text.bytes().all(is_time_character) && has_separated_numbers;
-    can_be_time.then(|| JobTime::Verbatim(text.to_owned()))
+    match time {
+        Extensible::Known(time) => time.timestamp().map(|timestamp| JobTime::Known(EpochMillis(timestamp.as_millisecond()))),
+        Extensible::Verbatim(text) => Some(JobTime::Verbatim(LrsText::Plain(text.to_string()))),
+    }
 }
 
 /// Returns the counters that LRS has given.
 pub fn present_counters<const N: usize>(counters: [(&str, Option<i32>); N]) -> BTreeMap<String, i32> {
     counters.into_iter().filter_map(|(name, count)| Some((name.to_owned(), count?))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn job_progress_follows_from_status_end_time_and_results() {
+        let progress =
+            |status, is_finished, result_count, record_count| JobSigns { status, is_finished, result_count, record_count }.progress();
+        assert_eq!(progress(None, false, 0, 2), JobProgress::Working);
+        assert_eq!(progress(Some("In Progress"), false, 1, 2), JobProgress::Unfinished);
+        assert_eq!(progress(Some("In Progress"), false, 2, 2), JobProgress::Done);
+        assert_eq!(progress(None, true, 0, 2), JobProgress::Done);
+        assert_eq!(progress(None, false, 2, 0), JobProgress::Unfinished, "the number of records is unknown");
+        for failed in ["Failed", " FAILED ", "cancelled"] {
+            assert_eq!(progress(Some(failed), true, 2, 2), JobProgress::Failed, "{failed}");
+        }
+        assert_eq!(progress(Some("Completed with failed records"), true, 1, 2), JobProgress::Done);
+    }
 }

@@ -1,6 +1,9 @@
-//! Encryption of the blobs of batches.
+//! Encryption of the blobs of batches, and of short texts in their parts.
 
 use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 
 use crate::batches::model::{BatchId, BlobName};
 use crate::storage::encryption::{CipherError, KeyRing};
@@ -30,6 +33,24 @@ impl BlobCipher {
     pub fn encrypt_compressed(&self, id: BatchId, name: BlobName, compressed: Vec<u8>) -> Result<(BlobName, Vec<u8>), CipherError> {
         Ok((name, self.0.encrypt_compressed(&associated_data(id, name), compressed)?))
     }
+
+    /// Encrypts a short text of a part. Returns it in base64.
+    ///
+    /// # Errors
+    /// Returns [`CipherError`] if there is no key or encryption fails.
+    pub fn encrypt_text(&self, id: BatchId, part: u32, text: &str) -> Result<String, CipherError> {
+        Ok(STANDARD.encode(self.0.encrypt(&text_associated_data(id, part), text.as_bytes())?))
+    }
+
+    /// Decrypts a short text of a part.
+    ///
+    /// # Errors
+    /// Returns [`CipherError`] if the key is unknown, or the text was changed or belongs elsewhere.
+    pub fn decrypt_text(&self, id: BatchId, part: u32, encrypted: &str) -> Result<String, CipherError> {
+        let ciphertext = STANDARD.decode(encrypted).map_err(|_| CipherError::Damaged)?;
+        let text = self.0.decrypt(&text_associated_data(id, part), &ciphertext)?;
+        String::from_utf8(text).map_err(|_| CipherError::Damaged)
+    }
 }
 
 /// An encrypted blob as it is stored.
@@ -50,6 +71,10 @@ impl EncryptedBlob {
     pub fn decrypt(&self, cipher: &BlobCipher) -> Result<Vec<u8>, CipherError> {
         cipher.0.decrypt(&associated_data(self.id, self.name), &self.bytes)
     }
+}
+
+fn text_associated_data(id: BatchId, part: u32) -> String {
+    format!("{id}:text:{part}")
 }
 
 fn associated_data(id: BatchId, name: BlobName) -> String {

@@ -1,15 +1,15 @@
-//! Decisions of callers about unconfirmed parts.
+//! Decisions of callers about parts: unconfirmed ones, and ones that LRS has lost or that could not be sent.
 
 use crate::batches::error::BatchError;
 use crate::batches::metadata::BatchMetadata;
-use crate::batches::model::{Batch, BlobName, PartState};
+use crate::batches::model::{Batch, BlobName};
 use crate::batches::repository::{BlobChanges, PartUpdate};
 use crate::batches::service::BatchService;
 use crate::batches::transitions::{discarded, resubmitted};
 use crate::observability::metrics;
 use crate::organisations::CallContext;
 
-/// A caller's decision about an unconfirmed part.
+/// A caller's decision about a part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Decision {
     /// Send the part again.
@@ -25,12 +25,14 @@ pub enum DecisionOutcome {
     Applied,
     /// The batch has no part with this number.
     NoSuchPart,
-    /// The part is not unconfirmed.
+    /// The decision is not possible in the part's state.
     NotAwaitingDecision,
+    /// The records of the part are no longer stored.
+    RecordsDeleted,
 }
 
 impl BatchService {
-    /// Applies a decision to an unconfirmed part.
+    /// Applies a decision to a part.
     ///
     /// # Errors
     /// Returns [`BatchError`] if the store fails or an encryption key is missing.
@@ -42,8 +44,13 @@ impl BatchService {
         decision: Decision,
     ) -> Result<DecisionOutcome, BatchError> {
         let Some(part) = batch.part(number) else { return Ok(DecisionOutcome::NoSuchPart) };
-        if part.state != PartState::Unconfirmed {
+        // The gateway never had the records of an adopted job.
+        if !part.awaits_decision() || batch.header.adopted {
             return Ok(DecisionOutcome::NotAwaitingDecision);
+        }
+        // Earlier versions deleted the records as soon as LRS had accepted them.
+        if decision == Decision::Resubmit && self.encrypted_blob(batch.id, BlobName::Records(number)).await?.is_none() {
+            return Ok(DecisionOutcome::RecordsDeleted);
         }
         let now = self.prepare().await?;
         // A resubmitted part keeps the batch longer than planned at its acceptance, so the keys that encrypted it are needed longer, too. A
@@ -54,7 +61,8 @@ impl BatchService {
                 let user = BatchMetadata::submitted_by(context);
                 let json = serde_json::to_vec(&user).map_err(|_| BatchError::Malformed("metadata of a resubmission"))?;
                 let blob = self.cipher.encrypt(batch.id, BlobName::ResubmittedBy(number), &json)?;
-                (resubmitted(part, now), BlobChanges { put: vec![blob], delete: Vec::new() })
+                // Results that LRS has returned so far are those of the lost job.
+                (resubmitted(part, now), BlobChanges { put: vec![blob], delete: vec![BlobName::JobOutput(number)] })
             }
             Decision::Discard => (discarded(part, now), BlobChanges { put: Vec::new(), delete: vec![BlobName::Records(number)] }),
         };

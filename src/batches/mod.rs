@@ -6,8 +6,10 @@
 //! 3. The [worker] of any replica then processes the batch: it sends waiting parts, polls submitted ones, and stores each new state. The
 //!    states of a part and their [transitions] are a pure state machine.
 //! 4. The state `sending` is stored before a part is sent. If LRS's response is lost, the part is sent again only if that has no side
-//!    effect. Otherwise it is unconfirmed and awaits the caller's [`Decision`].
-//! 5. When LRS has accepted a part, its records are deleted. [Fingerprints](fingerprint) stay, by which LRS's results are
+//!    effect. Otherwise it is reconciled, or it is unconfirmed and awaits the caller's [`Decision`].
+//! 5. If LRS may have executed a registration although its response was lost, the part is reconciled: a `CHECK` job of the same records
+//!    shows whether LRS has them.
+//! 6. When LRS has returned the results of a part, its records are deleted. [Fingerprints](fingerprint) stay, by which LRS's results are
 //!    [matched](result_matching) to the records.
 //!
 //! [`BatchService`] has the operations of the API. [`model`] has the stored state of a batch, [`batch_kind`] the interface of the three
@@ -31,6 +33,8 @@ mod error;
 pub mod fingerprint;
 mod job_output;
 pub mod kinds;
+mod listing;
+mod lrs_texts;
 pub mod metadata;
 pub mod model;
 pub mod partition;
@@ -45,5 +49,6 @@ pub mod worker;
 
 pub use decision::{Decision, DecisionOutcome};
 pub use error::BatchError;
-pub use service::{BatchPage, BatchService};
+pub use listing::BatchPage;
+pub use service::BatchService;
 pub use settings::BatchSettings;

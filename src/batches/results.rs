@@ -3,11 +3,11 @@
 use crate::batches::batch_kind::BatchKind;
 use crate::batches::blob_cipher::BlobCipher;
 use crate::batches::error::BatchError;
-use crate::batches::fingerprint::RecordFingerprint;
 use crate::batches::job_output::parse_output;
 use crate::batches::model::{Batch, BlobName, PartState};
 use crate::batches::result_matching::RecordResult;
 use crate::batches::service::BatchService;
+use crate::batches::stored_data::parse_fingerprints;
 
 impl BatchService {
     /// Returns the results of a part's records, in their order; `None` if the part is neither complete nor failed.
@@ -27,8 +27,7 @@ impl BatchService {
         let output = self.encrypted_blob(batch.id, BlobName::JobOutput(number)).await?;
         let read = move |cipher: &BlobCipher| {
             let json = fingerprints.map(|encrypted| encrypted.decrypt(cipher)).transpose()?;
-            let fingerprints: Option<Vec<RecordFingerprint>> =
-                json.map(|json| serde_json::from_slice(&json).map_err(|_| BatchError::Malformed("fingerprints"))).transpose()?;
+            let fingerprints = json.map(|json| parse_fingerprints(&json)).transpose()?;
             // Only an adopted job has none. For any other part, results could not be matched to records.
             if fingerprints.is_none() && !is_adopted {
                 return Err(BatchError::Malformed("part without fingerprints"));

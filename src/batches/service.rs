@@ -1,7 +1,7 @@
-//! The batch service: accepts, finds, lists and erases batches.
+//! The batch service: accepts, finds and erases batches.
 //!
-//! More methods of [`BatchService`] are in `decision.rs` (decisions of callers), `stored_data.rs` (reading of encrypted data),
-//! `job_output.rs` and `results.rs` (LRS's responses to polls, and the results of records).
+//! More methods of [`BatchService`] are in `listing.rs` (lists of batches), `decision.rs` (decisions of callers), `stored_data.rs` and
+//! `lrs_texts.rs` (reading of encrypted data), `job_output.rs` and `results.rs` (LRS's responses to polls, and the results of records).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,15 +37,6 @@ pub struct BatchService {
     settings: BatchSettings,
     /// Wakes this replica's worker.
     pub(super) new_work: Notify,
-}
-
-/// A page of batches.
-#[derive(Debug)]
-pub struct BatchPage {
-    /// The batches, newest first.
-    pub batches: Vec<Batch>,
-    /// The id after which the next page starts; `None` on the last page.
-    pub next: Option<BatchId>,
 }
 
 impl BatchService {
@@ -168,37 +159,6 @@ impl BatchService {
         Ok(batch)
     }
 
-    /// Returns up to `limit` batches of the caller's organisation, newest first, starting after `after`.
-    ///
-    /// # Errors
-    /// Returns [`BatchError`] if the store fails or an encryption key is missing.
-    pub async fn list(
-        &self,
-        kind: KindTag,
-        context: &CallContext,
-        mut after: Option<BatchId>,
-        limit: usize,
-    ) -> Result<BatchPage, BatchError> {
-        self.verify_encryption_keys().await?;
-        let ukprn = context.organisation.ukprn();
-        let mut batches: Vec<Batch> = Vec::new();
-        // Lists contain ids of deleted batches, so a page may need several reads.
-        loop {
-            let ids = self.repository.list_ids(ukprn, kind, after, limit + 1).await?;
-            let is_end_of_list = ids.len() <= limit;
-            for id in ids {
-                if batches.len() == limit {
-                    return Ok(BatchPage { batches, next: after });
-                }
-                batches.extend(self.repository.load(id).await?);
-                after = Some(id);
-            }
-            if is_end_of_list {
-                return Ok(BatchPage { batches, next: None });
-            }
-        }
-    }
-
     /// Erases a batch and all its stored data. LRS keeps what it has received.
     ///
     /// # Errors
@@ -225,11 +185,24 @@ impl BatchService {
         })
     }
 
-    /// Returns the expiry time for a batch created now, if it does not finish earlier.
+    /// Returns the expiry time for a batch that starts now, if it does not finish earlier.
     pub(super) fn latest_expiry(&self, now: EpochMillis) -> EpochMillis {
-        // Announced maintenance does not count towards the tracking timeout, and all of it may come before the batch finishes.
-        let maintenance = maintenance_duration(&self.settings.maintenance.windows(), now.timestamp(), jiff::Timestamp::MAX);
-        now.after(self.settings.tracking_timeout).after(self.settings.retention).after(maintenance)
+        let BatchSettings { submission_timeout, result_timeout, retention, ref maintenance, .. } = self.settings;
+        // Announced maintenance does not count towards the timeouts, and all of it may come before the batch finishes.
+        let maintenance = maintenance_duration(&maintenance.windows(), now.timestamp(), jiff::Timestamp::MAX);
+        now.after(submission_timeout).after(result_timeout).after(retention).after(maintenance)
+    }
+
+    /// Extends the expiry of an unfinished batch that would expire before its parts can finish: a part was resubmitted, or a slow worker has
+    /// stored late that LRS created a job.
+    pub(super) async fn extend_expiry(&self, batch: &Batch, now: EpochMillis) -> Result<(), BatchError> {
+        let unsettled = batch.parts.iter().filter(|part| !part.is_settled());
+        let needed = unsettled.map(|part| self.latest_expiry(part.tracking_started_at)).max();
+        if let Some(needed) = needed.filter(|needed| batch.expires_at < *needed) {
+            self.key_registry.extend_all(now, needed).await?;
+            self.repository.set_expiry(batch, needed).await?;
+        }
+        Ok(())
     }
 
     async fn accept(&self, batch: Batch, metadata: &BatchMetadata, mut blobs: Vec<(BlobName, Vec<u8>)>) -> Result<Batch, BatchError> {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::batches::batch_kind::BatchKind;
 use crate::batches::blob_cipher::{BlobCipher, EncryptedBlob};
 use crate::batches::error::BatchError;
+use crate::batches::fingerprint::RecordFingerprint;
 use crate::batches::metadata::BatchMetadata;
 use crate::batches::model::{Batch, BatchId, BlobName};
 use crate::batches::service::BatchService;
@@ -54,6 +55,12 @@ impl BatchService {
         self.spawn_blocking_if_large(record_count, read).await.map(Some)
     }
 
+    /// Returns the fingerprints of a part's records; `None` if there are none.
+    pub(super) async fn fingerprints(&self, id: BatchId, number: u32) -> Result<Option<Vec<RecordFingerprint>>, BatchError> {
+        let Some(encrypted) = self.encrypted_blob(id, BlobName::Fingerprints(number)).await? else { return Ok(None) };
+        parse_fingerprints(&encrypted.decrypt(&self.cipher)?).map(Some)
+    }
+
     pub(super) async fn encrypted_blob(&self, id: BatchId, name: BlobName) -> Result<Option<EncryptedBlob>, BatchError> {
         let bytes = self.repository.load_blob(id, name).await?;
         Ok(bytes.map(|bytes| EncryptedBlob { id, name, bytes }))
@@ -71,4 +78,9 @@ impl BatchService {
         let cipher = self.cipher.clone();
         tokio::task::spawn_blocking(move || work(&cipher)).await.map_err(|_| BatchError::Malformed("records: the reader panicked"))?
     }
+}
+
+/// Parses stored fingerprints.
+pub(super) fn parse_fingerprints(json: &[u8]) -> Result<Vec<RecordFingerprint>, BatchError> {
+    serde_json::from_slice(json).map_err(|_| BatchError::Malformed("fingerprints"))
 }

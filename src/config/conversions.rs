@@ -52,7 +52,9 @@ impl From<&BatchesSection> for BatchSettings {
         Self {
             max_learners: section.max_learners,
             max_achievements: section.max_achievements,
-            tracking_timeout: Duration::from_secs(section.tracking_timeout_seconds),
+            submission_timeout: Duration::from_secs(section.submission_timeout_seconds),
+            result_timeout: Duration::from_secs(section.result_timeout_seconds),
+            reconciliation_delay: Duration::from_secs(section.reconciliation_delay_seconds),
             retention: Duration::from_secs(section.retention_seconds),
             initial_poll_interval: Duration::from_secs(section.initial_poll_interval_seconds),
             max_poll_interval: Duration::from_secs(section.max_poll_interval_seconds),

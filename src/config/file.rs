@@ -278,7 +278,7 @@ pub struct StoreSection {
 #[derive(Debug, Settings)]
 #[setting(page)]
 #[setting(validate = validate::poll_intervals(initial_poll_interval_seconds, max_poll_interval_seconds))]
-#[setting(validate = validate::batch_lifetime(tracking_timeout_seconds, retention_seconds))]
+#[setting(validate = validate::batch_lifetime(submission_timeout_seconds, result_timeout_seconds, retention_seconds))]
 pub struct BatchesSection {
     /// Maximum number of learners in a request. The size of a request in bytes is limited too.
     #[setting(default = BatchSettings::default().max_learners, range = 1..)]
@@ -286,10 +286,17 @@ pub struct BatchesSection {
     /// Maximum number of achievements in a request. The size of a request in bytes is limited too.
     #[setting(default = BatchSettings::default().max_achievements, range = 1..)]
     pub max_achievements: usize,
-    /// Maximum time from acceptance to LRS's results. It starts again if a part is resubmitted. Announced maintenance does not count. Together
-    /// with `retention_seconds` at most 400 days.
-    #[setting(default = BatchSettings::default().tracking_timeout.as_secs(), range = 1..)]
-    pub tracking_timeout_seconds: u64,
+    /// Maximum time for which a part waits to be sent to LRS. It starts again if the part is resubmitted. Announced maintenance does not count.
+    /// Together with `result_timeout_seconds` and `retention_seconds` at most 400 days.
+    #[setting(default = BatchSettings::default().submission_timeout.as_secs(), range = 1..)]
+    pub submission_timeout_seconds: u64,
+    /// Maximum time from the submission of a part to LRS's results. Announced maintenance does not count.
+    #[setting(default = BatchSettings::default().result_timeout.as_secs(), range = 1..)]
+    pub result_timeout_seconds: u64,
+    /// Time between a lost response to a `FULL` registration and the `CHECK` job that shows whether LRS has it. LRS needs time to process the
+    /// registration: a `CHECK` job that comes too early finds nothing.
+    #[setting(default = BatchSettings::default().reconciliation_delay.as_secs(), range = 1..=7 * 24 * 60 * 60)]
+    pub reconciliation_delay_seconds: u64,
     /// Time for which the results of a finished batch are kept. With less than the minimum, callers could not read the results in time.
     #[setting(default = BatchSettings::default().retention.as_secs(), range = 60..)]
     pub retention_seconds: u64,

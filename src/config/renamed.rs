@@ -14,7 +14,7 @@ pub struct RenamedSetting {
 }
 
 /// Every setting whose name has changed.
-pub const RENAMED_SETTINGS: [RenamedSetting; 18] = [
+pub const RENAMED_SETTINGS: [RenamedSetting; 19] = [
     renamed("lrs", "calls_at_once", "max_concurrent_calls"),
     renamed("lrs", "calls_at_once_per_organisation", "max_concurrent_calls_per_organisation"),
     renamed("lrs", "longest_queue_milliseconds", "queue_timeout_ms"),
@@ -27,7 +27,8 @@ pub const RENAMED_SETTINGS: [RenamedSetting; 18] = [
     renamed("lrs.maintenance.*", "until", "ends_at"),
     renamed("batches", "most_learners", "max_learners"),
     renamed("batches", "most_achievements", "max_achievements"),
-    renamed("batches", "horizon_seconds", "tracking_timeout_seconds"),
+    renamed("batches", "horizon_seconds", "submission_timeout_seconds"),
+    renamed("batches", "tracking_timeout_seconds", "submission_timeout_seconds"),
     renamed("batches", "first_poll_seconds", "initial_poll_interval_seconds"),
     renamed("batches", "longest_poll_seconds", "max_poll_interval_seconds"),
     renamed("batches", "parts_at_once", "max_concurrent_parts"),

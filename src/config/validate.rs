@@ -57,9 +57,11 @@ pub fn poll_intervals(initial: Option<&u64>, max: Option<&u64>, context: &mut De
     }
 }
 
-pub fn batch_lifetime(tracking: Option<&u64>, retention: Option<&u64>, context: &mut DeserializeContext) {
-    if tracking.zip(retention).is_some_and(|(tracking, retention)| tracking.saturating_add(*retention) > MAX_BATCH_LIFETIME_SECONDS) {
-        let detail = format!("together with retention_seconds, must be at most {MAX_BATCH_LIFETIME_SECONDS}").into();
-        context.add_error_at("tracking_timeout_seconds", InvalidValue { code: "contradiction", detail });
+pub fn batch_lifetime(submission: Option<&u64>, result: Option<&u64>, retention: Option<&u64>, context: &mut DeserializeContext) {
+    let (Some(submission), Some(result), Some(retention)) = (submission, result, retention) else { return };
+    if submission.saturating_add(*result).saturating_add(*retention) > MAX_BATCH_LIFETIME_SECONDS {
+        let detail =
+            format!("together with result_timeout_seconds and retention_seconds, must be at most {MAX_BATCH_LIFETIME_SECONDS}").into();
+        context.add_error_at("submission_timeout_seconds", InvalidValue { code: "contradiction", detail });
     }
 }

@@ -78,7 +78,7 @@ catalogue! {
     StaleVersion "stale_version" 409 false "Record changed since it was read"
         "Read the record again, apply your changes to the new version, and send it with its `versionNumber`.",
     PartNotAwaitingDecision "part_not_awaiting_decision" 409 false "Part not awaiting a decision"
-        "Read the status of the batch. Only parts with the status `UNCONFIRMED` can be resubmitted or discarded.",
+        "Read the status of the batch. Only parts with the status `UNCONFIRMED`, and `FAILED` parts that LRS has lost or that could not be sent, can be resubmitted or discarded.",
     IdempotencyKeyInUse "idempotency_key_in_use" 409 true "Request with this Idempotency-Key in progress"
         "Try again after the time in `Retry-After` to get the answer to that request.",
     BodyTooLarge "body_too_large" 413 false "Request body too large"

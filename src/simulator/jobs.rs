@@ -42,6 +42,8 @@ pub struct Submission {
     pub organisation: String,
     /// The user name of the message.
     pub user: String,
+    /// The job type of a registration, such as `FUL`; empty for other batches.
+    pub job_type: String,
     /// The job's number.
     pub job_id: i64,
     /// The MIS identifiers of the records, in their order. An identifier is empty if the record has none.
@@ -137,6 +139,7 @@ impl BatchJobs {
             operation: request.name.clone(),
             organisation: organisation.to_owned(),
             user: request.text_of("UserName").to_owned(),
+            job_type: request.text_of("JobType").to_owned(),
             job_id,
             mis_identifiers,
         });
@@ -160,6 +163,7 @@ impl BatchJobs {
             operation: "SubmitAchievementBatchJob".to_owned(),
             organisation: organisation.to_owned(),
             user: user.to_owned(),
+            job_type: String::new(),
             job_id,
             mis_identifiers: batch.iter().map(|achievement| achievement.mis_identifier.clone()).collect(),
         });

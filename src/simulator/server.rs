@@ -1,6 +1,7 @@
 //! The simulator's HTTP server.
 
 use std::net::{SocketAddr, TcpListener};
+use std::time::Duration;
 
 use actix_web::dev::Server;
 use actix_web::web::{self, Data, PayloadConfig};
@@ -11,6 +12,9 @@ use crate::simulator::{connection, control, endpoints, pages};
 
 /// Maximum size of a message in bytes. LRS's own limit is not public; 10,000 achievements are 4 MB.
 const MAX_MESSAGE_BYTES: usize = 32 * 1024 * 1024;
+
+/// Time for which an idle connection stays open, as with IIS.
+const KEEP_ALIVE: Duration = Duration::from_secs(120);
 
 /// Binds the simulator to an address, with TLS if a TLS configuration is given. Returns the bound address and the server.
 ///
@@ -28,6 +32,7 @@ pub fn bind(listen: SocketAddr, tls: Option<rustls::ServerConfig>, simulator: Da
             .default_service(web::to(endpoints::handle))
     })
     .workers(1)
+    .keep_alive(KEEP_ALIVE)
     .on_connect(connection::on_connect);
     let server = match tls {
         None => server.listen(listener)?,

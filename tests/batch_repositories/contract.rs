@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use lrs_gateway::batches::model::{BatchId, BlobName, EpochMillis, KindTag, Part, PartState};
+use lrs_gateway::batches::model::{BatchId, BlobName, EpochMillis, KindTag, LrsText, Part, PartState, Reconciliation};
 use lrs_gateway::batches::repository::{BatchRepository, BlobChanges, PartUpdate};
 
 use super::{LEASE, claim, claim_leases, claim_one, create, load, new_batch, ukprn};
@@ -36,7 +36,14 @@ pub async fn part_update_needs_the_expected_part(repository: &dyn BatchRepositor
     assert_eq!(update(&waiting, &sending_elsewhere, &no_blobs).await, Ok(false), "another worker has changed the part");
     assert_eq!(update(&waiting, &sending, &no_blobs).await, Ok(true), "the same update is idempotent");
 
-    let submitted = Part { state: PartState::Submitted, job_id: Some(900_001), lrs_code: Some("WSRC0007".into()), ..sending.clone() };
+    let submitted = Part {
+        state: PartState::Submitted,
+        job_id: Some(900_001),
+        lrs_code: Some(LrsText::Sealed { sealed: "AQID".to_owned() }),
+        sent_at: Some(EpochMillis(1)),
+        reconciliation: Some(Reconciliation::starting(EpochMillis(2))),
+        ..sending.clone()
+    };
     let blobs = BlobChanges {
         put: vec![(BlobName::JobOutput(2), vec![0, 255, 10])],
         delete: vec![BlobName::Records(2), BlobName::ResubmittedBy(2)],
@@ -203,6 +210,35 @@ pub async fn lists_are_by_organisation_and_kind_and_newest_first(repository: &dy
 
     repository.erase(&load(repository, ids[2]).await).await.expect("the batch is erased");
     assert_eq!(list(KindTag::Registration, None, 10).await, [ids[3], ids[0]]);
+}
+
+pub async fn lists_start_at_the_time_of_a_batch(repository: &dyn BatchRepository) {
+    let organisation = ukprn("10077773");
+    let now = repository.now().await.expect("the repository has a clock");
+    let time = |minutes: i64| EpochMillis(now.0 - minutes * 60_000);
+    // The bits of version and variant make the ids UUIDs of version 7.
+    let id_at = |time: EpochMillis, number: u128| {
+        let bits = (u128::try_from(time.0).expect("a time after 1970") << 80) | (7 << 76) | (2 << 62) | number;
+        BatchId::from_uuid(uuid::Uuid::from_u128(bits))
+    };
+    let ids: Vec<BatchId> = [(30, 0), (20, 0), (20, 1), (10, 0)].map(|(minutes, number)| id_at(time(minutes), number)).into();
+    for id in &ids {
+        let mut new = new_batch(repository, KindTag::Registration, organisation.as_str()).await;
+        new.batch.id = *id;
+        repository.create(&new).await.expect("the batch is created");
+    }
+    for lease in claim_leases(repository).await {
+        repository.release(lease, None).await.expect("the lease is released");
+    }
+    let before = async |minutes, limit| {
+        let listed = repository.list_ids(&organisation, KindTag::Registration, Some(BatchId::min_at(time(minutes))), limit).await;
+        listed.expect("the repository responds")
+    };
+    assert_eq!(before(5, 10).await, [ids[3], ids[2], ids[1], ids[0]]);
+    assert_eq!(before(10, 10).await, [ids[2], ids[1], ids[0]], "the time itself is not included");
+    assert_eq!(before(15, 2).await, [ids[2], ids[1]]);
+    assert_eq!(before(20, 10).await, [ids[0]]);
+    assert!(before(30, 10).await.is_empty());
 }
 
 pub async fn expired_batch_is_deleted_with_its_blobs(repository: &dyn BatchRepository) {

@@ -48,6 +48,7 @@ contract_tests!(
     woken_batch_is_due_immediately,
     expired_lease_is_taken_over,
     lists_are_by_organisation_and_kind_and_newest_first,
+    lists_start_at_the_time_of_a_batch,
     expired_batch_is_deleted_with_its_blobs,
     shared_values_are_stored_by_name,
 );

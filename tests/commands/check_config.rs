@@ -103,6 +103,25 @@ fn check_config_with_setting_that_contradicts_a_default_still_checks_the_rest() 
 }
 
 #[test]
+fn check_config_with_batches_that_are_kept_longer_than_400_days_reports_an_error() {
+    let day = 24 * 60 * 60;
+    // The default of the third is seven days.
+    for (submission_days, result_days, is_valid) in [(300, 93, true), (301, 93, false), (393, 1, false)] {
+        let directory = ConfigDirectory::new(NO_LRS);
+        let [submission, result] = [submission_days, result_days].map(|days| days * day);
+        let batches = format!("[batches]\nsubmission_timeout_seconds = {submission}\nresult_timeout_seconds = {result}\n");
+        directory.configure(|config| config + &batches);
+        let error = "gateway.toml: batches.submission_timeout_seconds: together with result_timeout_seconds and retention_seconds, \
+                     must be at most 34560000";
+        if is_valid {
+            assert!(check_config(&directory).0);
+        } else {
+            assert_only_errors(&directory, &[error]);
+        }
+    }
+}
+
+#[test]
 fn check_config_with_setting_of_wrong_type_still_checks_organisations() {
     let directory = ConfigDirectory::new(NO_LRS);
     directory.configure(|config| config.replace("workers = 1", "workers = true"));

@@ -126,3 +126,24 @@ async fn moved_lrs_is_logged_once_per_address_with_its_host_only() {
     assert_eq!(origins, [(error, Some("https://a.lrs.example")), (error, Some("https://b.lrs.example:8443"))], "{log}");
     assert!(!log.contains("Path.svc") && !log.contains("Zebedee"), "{log}");
 }
+
+#[tokio::test]
+async fn metric_of_calls_has_http_status_as_bounded_label() {
+    let replies = std::sync::Mutex::new(vec![299, 418, 503]);
+    let lrs = FakeServer::start(move |_| {
+        let status = replies.lock().expect("no thread panicked").pop().expect("three requests");
+        Reply::Bytes(http(status, "text/plain", b"no"))
+    });
+    let config = ConfigDirectory::new(&lrs.url());
+    config.add_lrs_settings("max_retries = 0");
+    let gateway = ServingProgram::start(&config);
+    let caller = caller_of(&gateway.api, UKPRN);
+    for _ in 0..3 {
+        assert!([502, 503].contains(&caller.post(FIND, &search()).await.status));
+    }
+    let metrics = caller_of(&gateway.admin, UKPRN).request("GET", "/metrics").await.text;
+    for (outcome, status, count) in [("THROTTLED", "503", 1), ("BAD_RESPONSE", "other", 2)] {
+        let line = format!("lrs_gateway_lrs_calls_total{{operation=\"learnerByULN\",outcome=\"{outcome}\",status=\"{status}\"}} {count}");
+        assert!(metrics.lines().any(|found| found == line), "{line}: {metrics}");
+    }
+}

@@ -95,11 +95,11 @@ async fn maintenance_window_in_past_or_future_has_no_effect() {
 async fn maintenance_window_batch_is_accepted_kept_longer_and_sent_after_it() {
     let lrs = SimulatedLrs::start();
     lrs.simulator.set_job_duration(Duration::ZERO);
-    // The window is longer than the tracking timeout: maintenance does not count towards the timeout.
-    let (window, tracking_timeout) = (window_ending_in(Duration::from_secs(3)), Duration::from_secs(2));
+    // The window is longer than the submission timeout: maintenance does not count towards the timeout.
+    let (window, submission_timeout) = (window_ending_in(Duration::from_secs(3)), Duration::from_secs(2));
     let options = with_maintenance(&window);
-    let batches = BatchSettings { tracking_timeout, maintenance: options.maintenance.clone().into(), ..options.batches };
-    let lifetime_without_maintenance = tracking_timeout + batches.retention;
+    let batches = BatchSettings { submission_timeout, maintenance: options.maintenance.clone().into(), ..options.batches };
+    let lifetime_without_maintenance = submission_timeout + batches.result_timeout + batches.retention;
     let gateway = TestGateway::with(&lrs.url(), Options { batches, ..options });
     let caller = gateway.caller();
 

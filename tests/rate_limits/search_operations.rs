@@ -3,16 +3,19 @@
 //! A handler states its class in its type (`Caller<S, Search>`), so a new operation can forget it. This test finds out which operations
 //! send `learnerByDemographics` to LRS, and compares them with the limits that they count against.
 
+use std::time::Duration;
+
 use futures_util::future::join_all;
+use lrs_gateway::batches::BatchSettings;
 use lrs_gateway::domain::Product;
 use lrs_gateway::schema::CodeList as _;
 use lrs_gateway::server::openapi::document_3_1;
 use serde_json::Value;
 
-use crate::support::batches::expect_accepted;
+use crate::support::batches::{expect_accepted, submit_batch_response};
 use crate::support::caller::{Answer, PROVIDER};
 use crate::support::fake_server::{Reply, soap};
-use crate::support::gateway::{Options, organisation};
+use crate::support::gateway::{Options, fast_batches, organisation};
 use crate::support::{Caller, FakeServer, TestGateway, wait_until};
 
 const SEARCH_ELEMENT: &str = "FindLearnerByDemographics";
@@ -65,8 +68,14 @@ struct Observation {
 /// Starts an LRS that finds no learner, and whose responses to all other requests are lost. So the outcome of every write is unknown.
 fn start_lrs() -> FakeServer {
     FakeServer::start(|request| {
-        let is_search = request.body.contains(SEARCH_ELEMENT);
-        if is_search { Reply::Bytes(soap(200, NO_MATCH)) } else { Reply::ThenClose(Vec::new()) }
+        if request.body.contains(SEARCH_ELEMENT) {
+            Reply::Bytes(soap(200, NO_MATCH))
+        } else if request.body.contains(">CHK<") {
+            // The reconciliation of a registration ends without evidence.
+            Reply::Bytes(submit_batch_response("<ResponseCode>WSRC0007</ResponseCode><JobID>0</JobID>"))
+        } else {
+            Reply::ThenClose(Vec::new())
+        }
     })
 }
 
@@ -82,7 +91,8 @@ async fn path_of_part_awaiting_decision(caller: &Caller, operations: &[Operation
     let (resource, rest) = path.split_once("/{batchId}").expect("the path has a batch id");
     let submission = operations.iter().find(|operation| operation.path == resource).expect("the resource accepts batches");
     let batch = expect_accepted(caller, &post(caller, resource, submission.example.as_ref()).await);
-    batch.wait_for_status("PAUSED").await;
+    // A verification is sent again until its time is over.
+    batch.wait_for_state("a decision", |state| ["PAUSED", "FAILED"].contains(&state["status"].as_str().unwrap_or_default())).await;
     format!("{}{}", batch.path, rest.replace("{part}", "1"))
 }
 
@@ -90,7 +100,8 @@ async fn path_of_part_awaiting_decision(caller: &Caller, operations: &[Operation
 async fn observe(operations: &[Operation], operation: &Operation) -> Observation {
     let lrs = start_lrs();
     let organisations = vec![organisation(PROVIDER, "demo-password-01", PRODUCTS)];
-    let gateway = TestGateway::with(&lrs.url(), Options { organisations, ..Options::default() });
+    let batches = BatchSettings { submission_timeout: Duration::from_secs(1), ..fast_batches() };
+    let gateway = TestGateway::with(&lrs.url(), Options { organisations, batches, ..Options::default() });
     let caller = gateway.caller().with_header("Idempotency-Key", "the-same-key");
     let path = if operation.path.contains("{batchId}") {
         path_of_part_awaiting_decision(&gateway.caller(), operations, &operation.path).await

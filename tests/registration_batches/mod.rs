@@ -4,12 +4,17 @@
 mod exceptions;
 mod job_times;
 mod listing;
+mod lost_jobs;
 mod lrs_failures;
+mod reconciliation;
 mod results;
 mod submission;
 mod tracking;
 mod unconfirmed_parts;
+mod unreadable_output;
 mod validation;
+mod verbatim_texts;
+mod waiting;
 
 use serde_json::Value;
 

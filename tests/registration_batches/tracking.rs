@@ -1,12 +1,16 @@
 //! Jobs that were submitted outside the gateway, for example in LRS's portal, and adopted with `track`.
 
+use std::time::Duration;
+
+use lrs_gateway::batches::BatchSettings;
 use serde_json::json;
 
 use super::{BATCHES, submissions};
 use crate::support::batches::{batch_output_response, expect_accepted};
 use crate::support::caller::Answer;
 use crate::support::fake_server::Reply;
-use crate::support::{Caller, FakeServer, SimulatedLrs, TestGateway};
+use crate::support::gateway::{Options, fast_batches};
+use crate::support::{Caller, FakeServer, SimulatedLrs, TestGateway, wait_until};
 
 async fn track(caller: &Caller, job_id: &str) -> Answer {
     caller.post(&format!("{BATCHES}/track"), &json!({"lrsJobId": job_id})).await
@@ -78,4 +82,41 @@ async fn adopted_job_without_codes_completes_at_its_end_time() {
     let [header, row] = [0, 1].map(|index| csv.lines().nth(index).expect("a header and a row").split(',').collect::<Vec<_>>());
     let uln = header.iter().position(|name| *name == "learnerUln").expect("the column exists");
     assert_eq!(row[uln], "3000000126", "{csv}");
+}
+
+#[tokio::test]
+async fn adopted_job_without_end_time_completes_when_its_results_stay_the_same() {
+    let row = |number: usize| format!("<Learner><MISIdentifier>STU-{number}</MISIdentifier><GivenName>Zeb</GivenName></Learner>");
+    let polls = std::sync::atomic::AtomicUsize::new(0);
+    // LRS adds rows during the first polls.
+    let lrs = FakeServer::start(move |_| {
+        let poll = polls.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        let rows: String = (0..(poll + 1).min(5)).map(row).collect();
+        Reply::Bytes(batch_output_response(&format!("<JobStatus>In Progress</JobStatus>{rows}")))
+    });
+    let gateway = TestGateway::to(&lrs.url());
+    let caller = gateway.caller();
+    let started_at = std::time::Instant::now();
+
+    let batch = expect_accepted(&caller, &track(&caller, "7").await);
+    let state = batch.wait_for_status("COMPLETE").await;
+
+    assert!(started_at.elapsed() >= fast_batches().unfinished_job_grace, "{:?}", started_at.elapsed());
+    assert_eq!((&state["records"], batch.results().await.len()), (&json!(5), 5));
+}
+
+#[tokio::test]
+async fn adopted_job_that_lrs_says_is_not_complete_is_not_taken_as_done() {
+    let lrs = FakeServer::start(|_| {
+        let row = "<Learner><MISIdentifier>STU-0</MISIdentifier><GivenName>Zeb</GivenName></Learner>";
+        Reply::Bytes(batch_output_response(&format!("<ResponseCode>WSRC0008</ResponseCode>{row}")))
+    });
+    let batches = BatchSettings { unfinished_job_grace: Duration::from_millis(100), ..fast_batches() };
+    let gateway = TestGateway::with(&lrs.url(), Options { batches, ..Options::default() });
+    let caller = gateway.caller();
+
+    let batch = expect_accepted(&caller, &track(&caller, "7").await);
+    wait_until(|| lrs.received().len() >= 12, || format!("{} polls", lrs.received().len())).await;
+
+    assert_eq!(batch.state().await["status"], "PROCESSING");
 }

@@ -1,8 +1,8 @@
-//! Parts whose response was lost: LRS may have them, so the caller decides whether they are sent again.
+//! Parts that LRS may have, although a `CHECK` job does not show it: the caller decides whether they are sent again.
 
 use serde_json::{Value, json};
 
-use super::{register, submissions};
+use super::register;
 use crate::support::batches::{SubmittedBatch, learners, mis_identifiers};
 use crate::support::{Caller, SimulatedLrs, TestGateway};
 
@@ -20,7 +20,7 @@ fn part(state: &Value, number: u32) -> &Value {
 }
 
 async fn pause<'c>(lrs: &SimulatedLrs, caller: &'c Caller) -> PausedBatch<'c> {
-    lrs.simulator.lose_answers("SubmitBatch", 2);
+    lrs.lose_requests("SubmitBatch", 2);
     let batch = register(caller, &learners(600)).await;
     let state = batch.wait_for_status("PAUSED").await;
     let (unconfirmed, others): (Vec<u32>, Vec<u32>) = (1..=3).partition(|number| part(&state, *number)["status"] == "UNCONFIRMED");
@@ -29,7 +29,7 @@ async fn pause<'c>(lrs: &SimulatedLrs, caller: &'c Caller) -> PausedBatch<'c> {
 }
 
 #[tokio::test]
-async fn lost_response_pauses_the_batch_and_nothing_is_sent_again() {
+async fn lost_request_pauses_the_batch_and_nothing_is_sent_again() {
     let lrs = SimulatedLrs::with_instant_jobs();
     let gateway = TestGateway::to(&lrs.url());
     let caller = gateway.caller();
@@ -38,12 +38,18 @@ async fn lost_response_pauses_the_batch_and_nothing_is_sent_again() {
 
     let state = &paused.state;
     for number in paused.unconfirmed {
-        assert_eq!(part(state, number)["reason"], "ANSWER_LOST");
+        let part = part(state, number);
+        assert_eq!((&part["reason"], part.get("lrsJobId")), (&json!("ANSWER_LOST"), None));
+        let first = part["firstPosition"].as_u64().expect("a part has a position");
+        let reconciliation = &part["reconciliation"];
+        assert_eq!(reconciliation["notRegisteredPositions"], json!((first..first + 200).collect::<Vec<_>>()));
+        assert_eq!((&reconciliation["registered"], &reconciliation["unclearPositions"]), (&json!(0), &json!([])));
+        assert!(reconciliation["lrsJobId"].is_string() && reconciliation["checkedAt"].is_string(), "{part}");
     }
     assert_eq!(part(state, paused.complete)["status"], "COMPLETE");
     assert_eq!(state["progress"], json!({"submitted": 200, "returned": 200, "failed": 0}));
     assert!(state.get("retryAfterSeconds").is_none(), "the batch does not change without a decision: {state}");
-    assert_eq!(submissions(&lrs).len(), 3);
+    assert_eq!((lrs.registration_jobs("FUL").len(), lrs.registration_jobs("CHK").len()), (1, 2));
     assert_eq!(paused.batch.results().await.len(), 200);
 }
 
@@ -62,10 +68,11 @@ async fn resubmitted_part_is_sent_for_the_deciding_user_and_discarded_part_fails
 
     let failed = part(&state, discarded);
     assert_eq!((&failed["status"], &failed["reason"]), (&json!("FAILED"), &json!("DISCARDED")));
-    assert_eq!(part(&state, resubmitted)["status"], "COMPLETE");
+    let complete = part(&state, resubmitted);
+    assert_eq!((&complete["status"], complete.get("reconciliation")), (&json!("COMPLETE"), None));
     assert_eq!(state["progress"], json!({"submitted": 400, "returned": 400, "failed": 200}));
-    let users: Vec<String> = lrs.simulator.jobs().submissions().iter().map(|submission| submission.user.clone()).collect();
-    assert_eq!(users, ["j.bloggs", "j.bloggs", "j.bloggs", "a.decider"]);
+    let registrations = lrs.simulator.jobs().submissions().iter().filter(|job| job.job_type == "FUL").cloned().collect::<Vec<_>>();
+    assert_eq!(registrations.iter().map(|job| job.user.as_str()).collect::<Vec<_>>(), ["j.bloggs", "a.decider"]);
 
     let results = batch.results().await;
     let positions: Vec<u64> = results.iter().map(|row| row["position"].as_u64().expect("a result has a position")).collect();

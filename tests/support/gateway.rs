@@ -98,6 +98,8 @@ pub fn fast_batches() -> BatchSettings {
     BatchSettings {
         initial_poll_interval: Duration::from_millis(20),
         max_poll_interval: Duration::from_millis(100),
+        reconciliation_delay: Duration::from_millis(50),
+        unfinished_job_grace: Duration::from_millis(500),
         lease: Duration::from_secs(1),
         idle_poll_interval: Duration::from_millis(100),
         ..BatchSettings::default()

@@ -6,7 +6,7 @@ use std::time::Duration;
 use actix_web::web::Data;
 use lrs_gateway::domain::Product;
 use lrs_gateway::schema::deserialize::from_json;
-use lrs_gateway::simulator::{self, NewLearner, Simulator, SimulatorSettings};
+use lrs_gateway::simulator::{self, Fault, FaultStep, NewLearner, Simulator, SimulatorSettings};
 
 use super::{ANY_PORT, RunningServer};
 
@@ -75,6 +75,18 @@ impl SimulatedLrs {
             from_json::<NewLearner>(learner.to_string().as_bytes()).unwrap_or_else(|errors| panic!("{learner}: {errors:?}"))
         });
         Self::with(&SimulatorSettings { invented_learners: 0, learners: learners.collect(), ..SimulatorSettings::default() })
+    }
+
+    /// Loses the next requests with this element: their connections are reset, and nothing is executed. Replaces all other faults.
+    pub fn lose_requests(&self, element: &str, count: usize) {
+        self.simulator.inject_faults(vec![FaultStep::new(Fault::ResetBefore).for_operation(element).times(count)]);
+    }
+
+    /// Returns the MIS identifiers of the records in each registration job of this type: `FUL` or `CHK`.
+    pub fn registration_jobs(&self, job_type: &str) -> Vec<Vec<String>> {
+        let jobs = self.simulator.jobs();
+        let of_type = jobs.submissions().iter().filter(|submission| submission.job_type == job_type);
+        of_type.map(|submission| submission.mis_identifiers.clone()).collect()
     }
 
     /// Stops listening and closes every connection.

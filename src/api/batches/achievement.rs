@@ -109,7 +109,7 @@ impl BatchResource for Achievements {
             position: result.position,
             mis_identifier: result.mis_identifier,
             outcome,
-            lrs_code: part.lrs_code.clone(),
+            lrs_code: part.plain_code().map(str::to_owned),
             errors,
         }
     }

@@ -7,7 +7,8 @@ use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 
 use crate::api::timestamp::{JobTimestamp, Timestamp};
-use crate::batches::model::{Batch, BatchStatus, EpochMillis, Part, PartReason, PartState};
+use crate::batches::BatchService;
+use crate::batches::model::{Batch, BatchStatus, EpochMillis, LrsText, Part, PartReason, PartState, Reconciliation, SubmissionPeriod};
 use crate::schema::openapi::PropertySchema;
 use crate::schema::{Answer, CodeList, FieldWarning};
 
@@ -25,7 +26,8 @@ pub struct BatchState {
     pub records: u32,
     /// Progress of the records.
     pub progress: BatchProgress,
-    /// Parts of the batch, in the order of the records. Each part is one LRS job. Absent in lists.
+    /// Parts of the batch, in the order of the records. Each part is one LRS job. Lists have them only with `submittedAfter` or
+    /// `submittedBefore`: the parts that were sent to LRS in that period.
     pub parts: Option<Vec<BatchPart>>,
     /// Time at which the batch was accepted.
     pub created_at: Timestamp,
@@ -73,9 +75,9 @@ pub struct BatchPart {
     pub first_position: u32,
     /// Number of records.
     pub records: u32,
-    /// `WAITING`: not sent yet. `SUBMITTED`: sent to LRS. `COMPLETE`: results available. `FAILED`: no results, and none will follow.
-    /// `UNCONFIRMED`: sent, but LRS's response was lost or is an undocumented error, so it is not known whether LRS has the part. Decide
-    /// with `resubmit` or `discard`.
+    /// `WAITING`: not sent yet. `SUBMITTED`: sent to LRS. `COMPLETE`: results available. `FAILED`: no results, and none will follow unless
+    /// you resubmit the part. `RECONCILING`: sent, but LRS's response was lost or is an undocumented error; a `CHECK` job will show whether LRS
+    /// has the part. `UNCONFIRMED`: it is not known whether LRS has the part. Decide with `resubmit` or `discard`.
     pub status: PartStatus,
     /// Number of the LRS job.
     pub lrs_job_id: Option<String>,
@@ -91,16 +93,36 @@ pub struct BatchPart {
     pub job_finished_date_time: Option<JobTimestamp>,
     /// Counters of LRS, by their names in LRS. LRS returns them with the results.
     pub counts: Option<BTreeMap<String, i32>>,
+    /// Reconciliation of a `FULL` registration whose response was lost.
+    pub reconciliation: Option<PartReconciliation>,
+    /// Time at which the gateway last started to send the part. Absent if LRS certainly does not have the part.
+    pub sent_at: Option<Timestamp>,
     /// Time at which LRS accepted the part. Absent for an adopted job.
     pub submitted_at: Option<Timestamp>,
     /// Time of the last change.
     pub updated_at: Timestamp,
 }
 
+/// Reconciliation of a part: a job that only searched for its learners, after LRS's response to their registration was lost.
+#[derive(Debug, Answer)]
+pub struct PartReconciliation {
+    /// Number of the `CHECK` job. Absent until LRS has accepted it.
+    pub lrs_job_id: Option<String>,
+    /// Time at which the gateway read the results of the `CHECK` job.
+    pub checked_at: Option<Timestamp>,
+    /// Number of records whose learner is registered. Some of them may have been registered before.
+    pub registered: Option<u32>,
+    /// Positions of the records whose learner LRS did not find.
+    pub not_registered_positions: Option<Vec<u32>>,
+    /// Positions of the records about which the results are not clear: LRS reports an exception, returned no or another learner, or the record
+    /// was submitted with a ULN.
+    pub unclear_positions: Option<Vec<u32>>,
+}
+
 /// Page of the organisation's batches, newest first.
 #[derive(Debug, Answer)]
 pub struct BatchList {
-    /// Batches, without their parts.
+    /// Batches. With `submittedAfter` or `submittedBefore`, a page can have fewer than `limit`, or none, although it is not the last one.
     pub batches: Vec<BatchState>,
     /// `cursor` of the next page. Absent on the last page.
     pub next: Option<String>,
@@ -118,6 +140,8 @@ pub enum PartStatus {
     Complete,
     /// No results, and none will follow.
     Failed,
+    /// Sent, with an unknown outcome that a `CHECK` job will show.
+    Reconciling,
     /// Sent, with an unknown outcome.
     Unconfirmed,
 }
@@ -129,24 +153,41 @@ impl From<PartState> for PartStatus {
             PartState::Submitted => Self::Submitted,
             PartState::Complete => Self::Complete,
             PartState::Failed => Self::Failed,
+            PartState::Reconciling => Self::Reconciling,
             PartState::Unconfirmed => Self::Unconfirmed,
         }
     }
 }
 
-impl From<&Batch> for BatchState {
-    fn from(batch: &Batch) -> Self {
+impl BatchState {
+    /// Describes a batch with all its parts.
+    pub fn new(service: &BatchService, batch: &Batch) -> Self {
+        Self::with_parts(service, batch, |_| true)
+    }
+
+    /// Describes a batch in a list. In a period, it has the parts that were sent in it.
+    pub fn in_list(service: &BatchService, batch: &Batch, period: SubmissionPeriod) -> Self {
+        if period.is_limited() {
+            return Self::with_parts(service, batch, |part| period.contains_submission(part));
+        }
+        Self { parts: None, ..Self::with_parts(service, batch, |_| false) }
+    }
+
+    fn with_parts(service: &BatchService, batch: &Batch, is_shown: impl Fn(&Part) -> bool) -> Self {
         let records_in =
             |states: &[PartState]| batch.parts.iter().filter(|part| states.contains(&part.state)).map(|part| part.record_count).sum();
-        // A failed part that has a job counts as submitted too.
-        let submitted = batch.parts.iter().filter(|part| part.job_id.is_some()).map(|part| part.record_count).sum();
+        // A failed part that has a job counts as submitted too, and so does a part that was completed without knowing its job.
+        let is_submitted = |part: &&Part| part.job_id.is_some() || part.state == PartState::Complete;
+        let submitted = batch.parts.iter().filter(is_submitted).map(|part| part.record_count).sum();
+        let shown = batch.numbered_parts().filter(|(_, part)| is_shown(part));
+        let parts = shown.map(|(number, part)| BatchPart::new(number, &service.decrypted_part(batch.id, number, part)));
         let progress = BatchProgress { submitted, returned: records_in(&[PartState::Complete]), failed: records_in(&[PartState::Failed]) };
         Self {
             batch_id: batch.id.to_string(),
             status: batch.status(),
             records: batch.record_count(),
             progress,
-            parts: Some(batch.numbered_parts().map(|(number, part)| BatchPart::new(number, part)).collect()),
+            parts: Some(parts.collect()),
             created_at: Timestamp(batch.header.created_at),
             updated_at: Timestamp(batch.updated_at()),
             expires_at: Timestamp(batch.expires_at),
@@ -164,14 +205,29 @@ impl BatchPart {
             records: part.record_count,
             status: part.state.into(),
             lrs_job_id: part.job_id.map(|job_id| job_id.to_string()),
-            lrs_code: part.lrs_code.clone(),
+            lrs_code: part.plain_code().map(str::to_owned),
             reason: part.reason,
-            job_status: part.job_report.status.clone(),
+            job_status: part.job_report.status.as_ref().and_then(LrsText::plain).map(str::to_owned),
             job_started_date_time: part.job_report.started_at.clone().map(JobTimestamp),
             job_finished_date_time: part.job_report.finished_at.clone().map(JobTimestamp),
             counts: Some(part.counters.clone()).filter(|counters| !counters.is_empty()),
+            reconciliation: part.reconciliation.as_ref().map(PartReconciliation::from),
+            sent_at: part.sent_at.map(Timestamp),
             submitted_at: part.submitted_at.map(Timestamp),
             updated_at: Timestamp(part.updated_at),
+        }
+    }
+}
+
+impl From<&Reconciliation> for PartReconciliation {
+    fn from(reconciliation: &Reconciliation) -> Self {
+        let evidence = reconciliation.evidence.as_ref();
+        Self {
+            lrs_job_id: reconciliation.job_id.map(|job_id| job_id.to_string()),
+            checked_at: evidence.map(|evidence| Timestamp(evidence.checked_at)),
+            registered: evidence.map(|evidence| evidence.registered),
+            not_registered_positions: evidence.map(|evidence| evidence.not_registered.clone()),
+            unclear_positions: evidence.map(|evidence| evidence.unclear.clone()),
         }
     }
 }

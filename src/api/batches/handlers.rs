@@ -9,12 +9,12 @@ use crate::api::batches::requests::TrackJob;
 use crate::api::batches::resource::BatchResource;
 use crate::api::batches::results::{PreferredFormat, ResultCursor, read_results};
 use crate::api::extract::Body;
+use crate::api::extract::batch_list::BatchListQuery;
 use crate::api::extract::pagination::Pagination;
 use crate::api::extract::path::{BatchPath, PartPath, part_not_found};
 use crate::api::extract::prefer::PreferWait;
 use crate::app::State;
 use crate::auth::Caller;
-use crate::batches::model::BatchId;
 use crate::batches::{BatchService, Decision, DecisionOutcome};
 use crate::organisations::CallContext;
 use crate::problem::responses::{BatchProblems, DecisionProblems, ResultProblems, TrackProblems};
@@ -24,17 +24,20 @@ pub(crate) struct ListBatchesDocs;
 
 /// List batches
 ///
-/// Returns the organisation's batches, newest first, in pages.
+/// Returns the organisation's batches, newest first, in pages. With `submittedAfter` or `submittedBefore`, it returns the batches that you
+/// submitted in that period or that the gateway sent to LRS in it, with the parts that it sent then. So you find what LRS received between two
+/// times.
 #[utoipa::path(get, path = "", impl_for = ListBatchesDocs,
     responses((status = 200, description = "Page of batches.", body = BatchList), BatchProblems)
 )]
 pub async fn list_batches<K: BatchResource>(
     state: State,
     caller: Caller<K::Scope>,
-    pagination: Pagination<BatchId>,
+    query: BatchListQuery,
 ) -> Result<Json<BatchList>, Problem> {
-    let page = state.batches.list(K::KIND, &caller, pagination.cursor, pagination.limit()).await?;
-    let batches = page.batches.iter().map(|batch| BatchState { parts: None, ..BatchState::from(batch) }).collect();
+    let BatchListQuery { pagination, period } = query;
+    let page = state.batches.list(K::KIND, &caller, pagination.cursor, pagination.limit(), period).await?;
+    let batches = page.batches.iter().map(|batch| BatchState::in_list(&state.batches, batch, period)).collect();
     Ok(Json(BatchList { batches, next: page.next.map(|id| id.to_string()) }))
 }
 
@@ -107,10 +110,11 @@ pub async fn get_results<K: BatchResource>(
 
 pub(crate) struct ResubmitPartDocs;
 
-/// Resubmit an unconfirmed part
+/// Resubmit a part
 ///
-/// Sends the part to LRS again, under your user name. Resubmit a part only if you know that LRS does not have it, or that processing it
-/// twice has no adverse effect: LRS may have processed it already.
+/// Sends a part to LRS again, under your user name: a part with the status `UNCONFIRMED`, or a `FAILED` part with the reason `JOB_UNKNOWN`,
+/// `TIMED_OUT` or `SUBMISSION_TIMED_OUT`. Resubmit a part only if you know that LRS does not have it, or that processing it twice has no
+/// adverse effect: except after `SUBMISSION_TIMED_OUT`, LRS may have processed it already.
 #[utoipa::path(post, path = "", impl_for = ResubmitPartDocs,
     responses((status = 202, description = "The part will be sent again.", body = BatchState), DecisionProblems)
 )]
@@ -120,9 +124,10 @@ pub async fn resubmit_part<K: BatchResource>(state: State, caller: Caller<K::Sco
 
 pub(crate) struct DiscardPartDocs;
 
-/// Discard an unconfirmed part
+/// Discard a part
 ///
-/// Deletes the records of the part and does not send it again. If LRS has the part after all, adopt its job with `track`.
+/// Deletes the records of a part that you could also resubmit, and does not send it again. If LRS has the part after all, adopt its job with
+/// `track`.
 #[utoipa::path(post, path = "", impl_for = DiscardPartDocs,
     responses((status = 202, description = "The part was discarded.", body = BatchState), DecisionProblems)
 )]
@@ -145,7 +150,7 @@ pub async fn erase_batch<K: BatchResource>(state: State, caller: Caller<K::Scope
     Ok(HttpResponse::NoContent().finish())
 }
 
-/// Applies the caller's decision about an unconfirmed part.
+/// Applies the caller's decision about a part.
 async fn decide<K: BatchResource>(
     service: &BatchService,
     context: &CallContext,
@@ -156,9 +161,13 @@ async fn decide<K: BatchResource>(
     match service.decide(context, &batch, path.part, decision).await? {
         DecisionOutcome::Applied => {
             let batch = find::<K>(service, context, path.batch_id).await?;
-            Ok(HttpResponse::Accepted().json(BatchState::from(&batch)))
+            Ok(HttpResponse::Accepted().json(BatchState::new(service, &batch)))
         }
         DecisionOutcome::NoSuchPart => Err(part_not_found()),
         DecisionOutcome::NotAwaitingDecision => Err(Problem::new(Code::PartNotAwaitingDecision)),
+        DecisionOutcome::RecordsDeleted => {
+            let detail = "The gateway no longer has the records of this part. Submit them as a new batch.";
+            Err(Problem::new(Code::PartNotAwaitingDecision).detail(detail))
+        }
     }
 }

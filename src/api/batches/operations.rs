@@ -112,7 +112,7 @@ async fn wait_and_describe(service: &BatchService, response: &mut HttpResponseBu
             }
         };
     }
-    let state = BatchState::from(&batch);
+    let state = BatchState::new(service, &batch);
     if let Some(seconds) = state.retry_after_seconds {
         response.insert_header((RETRY_AFTER, seconds));
     }

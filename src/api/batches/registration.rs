@@ -117,7 +117,14 @@ impl BatchResource for Registrations {
         let RecordResult { position, mis_identifier, has_uln, result } = result;
         let Some(mut learner) = result else {
             let outcome = RegistrationOutcome::without_result(part);
-            return RegistrationResult { position, mis_identifier, outcome, lrs_code: part.lrs_code.clone(), uln: None, learner: None };
+            return RegistrationResult {
+                position,
+                mis_identifier,
+                outcome,
+                lrs_code: part.plain_code().map(str::to_owned),
+                uln: None,
+                learner: None,
+            };
         };
         let learner_return = LrsCode::new(learner.return_code.as_deref().unwrap_or_default()).learner_return();
         if learner_return != LearnerReturn::Processed {
@@ -159,7 +166,9 @@ pub(crate) struct SubmitBatchDocs;
 /// is stored and will be processed even if a gateway process stops.
 ///
 /// If LRS's response to a job is lost, a `CHECK` is sent again automatically. A `FULL` is never sent twice without your decision, because a
-/// second registration can give a learner two ULNs: the part becomes `UNCONFIRMED`, and you decide with `resubmit` or `discard`.
+/// second registration can give a learner two ULNs: the part becomes `RECONCILING`. After a pause, a `CHECK` job of the same records shows
+/// whether LRS has them. If all learners are registered, the part is `COMPLETE`; otherwise it is `UNCONFIRMED`, and you decide with `resubmit`
+/// or `discard`.
 ///
 /// LRS intends batches for obtaining ULNs, not for updating learners. A `FULL` may nevertheless change records that LRS holds: the answer has a
 /// warning for each learner that you send with a `uln`. It also has warnings for texts that look like other texts. With `Prefer: wait=N`, the gateway answers when the batch is finished,

@@ -124,7 +124,7 @@ impl BatchResource for Verifications {
                 position,
                 mis_identifier,
                 outcome,
-                lrs_code: part.lrs_code.clone(),
+                lrs_code: part.plain_code().map(str::to_owned),
                 uln: None,
                 verification: None,
             };

@@ -1,5 +1,6 @@
 //! Extractors: the arguments that handlers take from a request.
 
+pub mod batch_list;
 pub mod body;
 pub mod idempotency;
 pub mod pagination;

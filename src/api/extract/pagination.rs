@@ -49,26 +49,47 @@ impl<C: Cursor> Pagination<C> {
     }
 
     fn parse(query: &str) -> Result<Self, Problem> {
-        let malformed = |detail: &str| Problem::new(Code::MalformedRequest).detail(detail);
-        let pairs = Query::<Vec<(String, String)>>::from_query(query)
-            .map_err(|_| malformed("The query string is malformed. Encode its parameters as `name=value`."))?
-            .into_inner();
         let mut pagination = Self { limit: None, cursor: None };
-        for (name, value) in pairs {
-            match name.as_str() {
-                "limit" => match value.parse() {
-                    Ok(limit) if limit > 0 && !value.starts_with('+') => pagination.limit = Some(limit),
-                    _ => return Err(malformed("The query parameter `limit` must be an integer of at least 1.")),
-                },
-                "cursor" => match C::parse(&value) {
-                    Some(cursor) => pagination.cursor = Some(cursor),
-                    None => return Err(malformed("The query parameter `cursor` must be the `next` of the previous page.")),
-                },
-                _ => return Err(malformed("The query string has an unknown parameter. Only `limit` and `cursor` are allowed.")),
+        for (name, value) in parse_query(query)? {
+            if !pagination.set(&name, &value)? {
+                return Err(malformed("The query string has an unknown parameter. Only `limit` and `cursor` are allowed."));
             }
         }
         Ok(pagination)
     }
+
+    /// Sets a parameter. Returns `false` if pagination has none with this name.
+    ///
+    /// # Errors
+    /// Returns a problem if the value is invalid.
+    pub fn set(&mut self, name: &str, value: &str) -> Result<bool, Problem> {
+        match name {
+            "limit" => match value.parse() {
+                Ok(limit) if limit > 0 && !value.starts_with('+') => self.limit = Some(limit),
+                _ => return Err(malformed("The query parameter `limit` must be an integer of at least 1.")),
+            },
+            "cursor" => match C::parse(value) {
+                Some(cursor) => self.cursor = Some(cursor),
+                None => return Err(malformed("The query parameter `cursor` must be the `next` of the previous page.")),
+            },
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+}
+
+/// Splits a query string into names and values.
+///
+/// # Errors
+/// Returns a problem if the query string is malformed.
+pub fn parse_query(query: &str) -> Result<Vec<(String, String)>, Problem> {
+    let pairs = Query::<Vec<(String, String)>>::from_query(query);
+    Ok(pairs.map_err(|_| malformed("The query string is malformed. Encode its parameters as `name=value`."))?.into_inner())
+}
+
+/// Creates the problem of an invalid query string.
+pub fn malformed(detail: impl Into<String>) -> Problem {
+    Problem::new(Code::MalformedRequest).detail(detail)
 }
 
 impl<C: Cursor> HeadInput for Pagination<C> {

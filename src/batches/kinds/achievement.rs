@@ -6,10 +6,10 @@
 use std::collections::BTreeMap;
 
 use super::achievement_error_file::lines_by_achievement;
-use crate::batches::batch_kind::{BatchKind, JobProgress, PartRequest, SubmitResponse, job_report, present_counters};
+use crate::batches::batch_kind::{BatchKind, JobProgress, PartRequest, ReportedJob, SubmitResponse, present_counters, reported_job};
 use crate::batches::fingerprint::{RecordFingerprint, hash_texts};
 use crate::batches::metadata::BatchMetadata;
-use crate::batches::model::{JobReport, KindTag};
+use crate::batches::model::KindTag;
 use crate::batches::result_matching::RecordResult;
 use crate::domain::{Achievement, AchievementJob, AchievementJobStatus, BoundedText, Extensible, Personal, SubmissionType};
 use crate::lrs::response_codes::LrsCode;
@@ -84,9 +84,9 @@ impl BatchKind for Achievements {
         output.code()
     }
 
-    fn report(output: &AchievementBatchResponse) -> JobReport {
-        let Some(job) = &output.job else { return JobReport::default() };
-        job_report(job.status.as_ref().map(Extensible::to_lrs).as_deref(), job.start_date.as_ref(), job.end_date.as_ref())
+    fn report(output: &AchievementBatchResponse) -> ReportedJob {
+        let Some(job) = &output.job else { return ReportedJob::default() };
+        reported_job(job.status.as_ref().map(Extensible::to_lrs).as_deref(), job.start_date.as_ref(), job.end_date.as_ref())
     }
 
     fn result_count(output: &AchievementBatchResponse) -> usize {

@@ -3,4 +3,5 @@
 pub mod achievement;
 mod achievement_error_file;
 pub mod registration;
+pub mod registration_check;
 pub mod verification;

@@ -4,11 +4,11 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use crate::batches::batch_kind::{
-    BatchKind, JobProgress, PartRequest, SubmitResponse, job_report, present_counters, progress_from_results,
+    BatchKind, JobProgress, JobSigns, PartRequest, ReportedJob, SubmitResponse, present_counters, reported_job,
 };
 use crate::batches::fingerprint::{RecordFingerprint, hash_texts};
 use crate::batches::metadata::BatchMetadata;
-use crate::batches::model::{JobReport, KindTag};
+use crate::batches::model::KindTag;
 use crate::batches::result_matching::{RecordResult, match_results};
 use crate::domain::{BatchLearner, BatchLearnerResult, BoundedText, Extensible, FromLrs, JobType, Personal};
 use crate::lrs::response_codes::LrsCode;
@@ -70,7 +70,15 @@ impl BatchKind for Registrations {
             Some(code) if code.matches("WSRC0009") => JobProgress::Done,
             Some(code) if code.matches("WSRC0010") => JobProgress::Failed,
             Some(code) if code.matches("WSRC0018") => JobProgress::NoSuchJob,
-            _ => progress_from_results(output.learner.len(), record_count, output.job_finished_date_time.is_some()),
+            _ => {
+                let signs = JobSigns {
+                    status: output.job_status.as_deref(),
+                    is_finished: output.job_finished_date_time.is_some(),
+                    result_count: output.learner.len(),
+                    record_count,
+                };
+                signs.progress()
+            }
         }
     }
 
@@ -78,8 +86,8 @@ impl BatchKind for Registrations {
         output.response_code.as_ref()
     }
 
-    fn report(output: &RegistrationBatchOutput) -> JobReport {
-        job_report(output.job_status.as_deref(), output.job_started_date_time.as_ref(), output.job_finished_date_time.as_ref())
+    fn report(output: &RegistrationBatchOutput) -> ReportedJob {
+        reported_job(output.job_status.as_deref(), output.job_started_date_time.as_ref(), output.job_finished_date_time.as_ref())
     }
 
     fn result_count(output: &RegistrationBatchOutput) -> usize {
@@ -105,8 +113,19 @@ impl BatchKind for Registrations {
     }
 }
 
+impl Registrations {
+    /// Submits learners to LRS as a job that only searches for them. LRS registers and changes none.
+    ///
+    /// # Errors
+    /// Returns [`CallError`] if LRS returned no valid response to this request.
+    pub async fn submit_check(request: PartRequest<'_>, learners: &[BatchLearner]) -> Result<SubmitResponse, CallError> {
+        let response = request.call(&SubmitRegistrationJob { job_type: JobType::Check, learners }).await?;
+        Ok(SubmitResponse { job_id: response.accepted_job_id(), lrs_code: response.response_code })
+    }
+}
+
 /// Returns the fingerprint of a learner that LRS returned.
-fn result_fingerprint(learner: &BatchLearnerResult) -> RecordFingerprint {
+pub(super) fn result_fingerprint(learner: &BatchLearnerResult) -> RecordFingerprint {
     fn text(value: Option<&Personal<String>>) -> Cow<'_, str> {
         value.map(|text| Cow::Borrowed(text.reveal().as_str())).unwrap_or_default()
     }

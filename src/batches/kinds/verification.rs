@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::batches::batch_kind::{BatchKind, JobProgress, PartRequest, SubmitResponse, job_report, progress_from_results};
+use crate::batches::batch_kind::{BatchKind, JobProgress, JobSigns, PartRequest, ReportedJob, SubmitResponse, reported_job};
 use crate::batches::fingerprint::{RecordFingerprint, hash_texts};
 use crate::batches::metadata::BatchMetadata;
-use crate::batches::model::{JobReport, KindTag};
+use crate::batches::model::KindTag;
 use crate::batches::result_matching::{RecordResult, match_results};
 use crate::domain::{BatchLearnerToVerify, BoundedText, Extensible, FromLrs, Personal};
 use crate::lrs::response_codes::LrsCode;
@@ -62,7 +62,15 @@ impl BatchKind for Verifications {
         match &output.response_code {
             Some(code) if code.matches("WSRC0010") => JobProgress::Failed,
             Some(code) if code.matches("WSRC0018") => JobProgress::NoSuchJob,
-            _ => progress_from_results(output.verified_learner.len(), record_count, output.job_finished_date_time.is_some()),
+            _ => {
+                let signs = JobSigns {
+                    status: output.job_status.as_deref(),
+                    is_finished: output.job_finished_date_time.is_some(),
+                    result_count: output.verified_learner.len(),
+                    record_count,
+                };
+                signs.progress()
+            }
         }
     }
 
@@ -70,8 +78,8 @@ impl BatchKind for Verifications {
         output.response_code.as_ref()
     }
 
-    fn report(output: &VerificationBatchOutput) -> JobReport {
-        job_report(output.job_status.as_deref(), output.job_started_date_time.as_ref(), output.job_finished_date_time.as_ref())
+    fn report(output: &VerificationBatchOutput) -> ReportedJob {
+        reported_job(output.job_status.as_deref(), output.job_started_date_time.as_ref(), output.job_finished_date_time.as_ref())
     }
 
     fn result_count(output: &VerificationBatchOutput) -> usize {

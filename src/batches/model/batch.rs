@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::id::BatchId;
 use super::part::{Part, PartState};
+use super::period::SubmissionPeriod;
 use super::time::EpochMillis;
 use crate::domain::Ukprn;
 use crate::schema::{CodeList, Scalar as _};
@@ -45,7 +46,7 @@ impl Batch {
             BatchStatus::Accepted
         } else if any(&[PartState::Waiting, PartState::Sending]) {
             BatchStatus::Submitting
-        } else if any(&[PartState::Submitted]) {
+        } else if any(&[PartState::Submitted, PartState::Reconciling]) {
             BatchStatus::Processing
         } else if any(&[PartState::Unconfirmed]) {
             BatchStatus::Paused
@@ -66,6 +67,11 @@ impl Batch {
     /// Returns the time of the last change.
     pub fn updated_at(&self) -> EpochMillis {
         self.parts.iter().map(|part| part.updated_at).max().unwrap_or(self.header.created_at)
+    }
+
+    /// Returns `true` if the batch was accepted in a period, or one of its parts was sent to LRS in it.
+    pub fn is_submitted_in(&self, period: SubmissionPeriod) -> bool {
+        period.contains(self.header.created_at) || self.parts.iter().any(|part| period.contains_submission(part))
     }
 
     /// Returns the next due time; `None` if the batch is finished or awaits a decision.
@@ -155,7 +161,7 @@ pub enum BatchStatus {
     Accepted,
     /// Some parts have been sent.
     Submitting,
-    /// LRS has all parts, and not all results are available.
+    /// All parts have been sent, and not all results are available.
     Processing,
     /// All results are available.
     Complete,
@@ -206,13 +212,15 @@ mod tests {
 
     #[test]
     fn batch_status_follows_from_part_states() {
-        use PartState::{Complete, Failed, Sending, Submitted, Unconfirmed, Waiting};
+        use PartState::{Complete, Failed, Reconciling, Sending, Submitted, Unconfirmed, Waiting};
         for (states, status) in [
             (&[Waiting, Waiting][..], BatchStatus::Accepted),
             (&[Waiting, Sending], BatchStatus::Submitting),
             (&[Waiting, Complete], BatchStatus::Submitting),
             (&[Submitted, Submitted], BatchStatus::Processing),
             (&[Submitted, Unconfirmed, Complete], BatchStatus::Processing),
+            (&[Reconciling, Unconfirmed, Complete], BatchStatus::Processing),
+            (&[Reconciling, Waiting], BatchStatus::Submitting),
             (&[Complete, Unconfirmed], BatchStatus::Paused),
             (&[Failed, Unconfirmed], BatchStatus::Paused),
             (&[Complete, Complete], BatchStatus::Complete),

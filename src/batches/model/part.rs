@@ -5,12 +5,15 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::lrs_text::LrsText;
+use super::reconciliation::Reconciliation;
 use super::time::EpochMillis;
 use crate::schema::CodeList;
 
 /// A part of a batch. LRS receives each part as one job.
 ///
-/// Stored as JSON. The names in `serde(rename)` are those of the stored JSON: batches written by earlier versions use them.
+/// Stored as JSON. The names in `serde(rename)` are those of the stored JSON: batches written by earlier versions use them. A new field must
+/// be left out of the JSON while it has its default: a repository compares a part with the stored one by their JSON.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Part {
     /// Position of the part's first record in the batch, from 0.
@@ -29,14 +32,14 @@ pub struct Part {
     /// Random token of the worker that started sending last. A late worker recognises its own attempt by it.
     #[serde(rename = "sender")]
     pub sender_token: u64,
-    /// While the part is sent: number of consecutive attempts that did not succeed. While it is polled: number of consecutive polls in
-    /// which LRS did not know the job; a failed poll sets it to 0.
+    /// While the part or its `CHECK` job is sent: number of consecutive attempts that did not succeed. While a job is polled: number of
+    /// consecutive polls in which LRS did not know the job; a failed poll sets it to 0.
     #[serde(rename = "tries")]
     pub failed_attempts: u32,
     /// Number of times that LRS's response to the submission was lost.
     #[serde(rename = "lost")]
     pub lost_responses: u32,
-    /// Start of the tracking timeout: acceptance of the batch, or the last decision to resubmit.
+    /// Start of the submission timeout: acceptance of the batch, or the last decision to resubmit.
     #[serde(rename = "begun")]
     pub tracking_started_at: EpochMillis,
     /// Time of the next action.
@@ -47,7 +50,10 @@ pub struct Part {
     pub job_id: Option<i64>,
     /// LRS's last code for the part.
     #[serde(rename = "code")]
-    pub lrs_code: Option<String>,
+    pub lrs_code: Option<LrsText>,
+    /// Time at which the gateway last started to send the part; `None` if LRS certainly does not have it.
+    #[serde(rename = "sent_at", default, skip_serializing_if = "Option::is_none")]
+    pub sent_at: Option<EpochMillis>,
     /// Time at which LRS accepted the part; unknown for adopted jobs.
     #[serde(rename = "submitted")]
     pub submitted_at: Option<EpochMillis>,
@@ -63,6 +69,12 @@ pub struct Part {
     /// `true` if a caller resubmitted the part: LRS then receives that caller's name ([`BlobName::ResubmittedBy`]).
     #[serde(rename = "other_user")]
     pub resubmitted: bool,
+    /// The reconciliation of a lost response.
+    #[serde(rename = "check", default, skip_serializing_if = "Option::is_none")]
+    pub reconciliation: Option<Reconciliation>,
+    /// Results of an adopted job that has no end time.
+    #[serde(rename = "steady", default, skip_serializing_if = "Option::is_none")]
+    pub steady_results: Option<SteadyResults>,
 }
 
 impl Part {
@@ -81,11 +93,14 @@ impl Part {
             due_at: now,
             job_id: None,
             lrs_code: None,
+            sent_at: None,
             submitted_at: None,
             updated_at: now,
             counters: BTreeMap::new(),
             job_report: JobReport { status: None, started_at: None, finished_at: None },
             resubmitted: false,
+            reconciliation: None,
+            steady_results: None,
         }
     }
 
@@ -97,6 +112,33 @@ impl Part {
     /// Returns `true` if the part needs no further automatic action.
     pub const fn is_settled(&self) -> bool {
         matches!(self.state, PartState::Complete | PartState::Failed | PartState::Unconfirmed)
+    }
+
+    /// Returns `true` if the caller may decide whether the part is sent again: it is unconfirmed, or LRS has lost it, or it could not be sent.
+    pub const fn awaits_decision(&self) -> bool {
+        match self.state {
+            PartState::Unconfirmed => true,
+            PartState::Failed => {
+                matches!(self.reason, Some(PartReason::JobUnknown | PartReason::TimedOut | PartReason::SubmissionTimedOut))
+            }
+            _ => false,
+        }
+    }
+
+    /// Returns `true` if the part's records may be needed again. They are stored until LRS has returned the results.
+    pub const fn needs_records(&self) -> bool {
+        matches!(self.state, PartState::Waiting | PartState::Sending | PartState::Submitted | PartState::Reconciling)
+            || self.awaits_decision()
+    }
+
+    /// Returns the time at which LRS accepted the part, or otherwise was sent it; `None` if LRS certainly does not have it.
+    pub fn sent_to_lrs_at(&self) -> Option<EpochMillis> {
+        self.submitted_at.or(self.sent_at)
+    }
+
+    /// Returns LRS's last code, unless it is encrypted.
+    pub fn plain_code(&self) -> Option<&str> {
+        self.lrs_code.as_ref().and_then(LrsText::plain)
     }
 }
 
@@ -112,12 +154,15 @@ pub enum PartState {
     Submitted,
     /// LRS returned the results.
     Complete,
-    /// Needs no further action: LRS rejected the part or the job failed, the tracking timeout has passed, the caller discarded the part, or
-    /// its records are unreadable. Only a worker that stores late that LRS created a job changes it.
+    /// Needs no further action: LRS rejected the part or the job failed, a timeout has passed, the caller discarded the part, or its records
+    /// are unreadable. Only the caller's decision to resubmit it changes it, or a worker that stores late that LRS created a job.
     Failed,
     /// Sent, but LRS's response was lost or reported an undocumented error. The caller must decide, unless a worker stores the
     /// response late.
     Unconfirmed,
+    /// Sent, but LRS's response was lost or reported an undocumented error. After a pause, a `CHECK` job of the same records shows whether
+    /// LRS has them.
+    Reconciling,
 }
 
 impl PartState {
@@ -130,6 +175,7 @@ impl PartState {
             Self::Complete => "complete",
             Self::Failed => "failed",
             Self::Unconfirmed => "unconfirmed",
+            Self::Reconciling => "reconciling",
         }
     }
 }
@@ -140,10 +186,14 @@ impl PartState {
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 #[code_list(name = "BatchPartReason")]
 pub enum PartReason {
-    /// LRS cannot be reached, the gateway's queue is full, or the audit trail cannot be written. The gateway retries.
+    /// LRS cannot be reached or has no capacity, the gateway's queue is full, or the audit trail cannot be written. The gateway retries.
     LrsUnavailable,
     /// LRS is closed for maintenance. The gateway retries.
     LrsMaintenance,
+    /// LRS has moved to another address, which the operator must set. The gateway retries.
+    LrsMoved,
+    /// A firewall in front of LRS blocks the gateway. The gateway retries.
+    LrsAccessBlocked,
     /// LRS rejected the organisation's credentials.
     LrsCredentialsRejected,
     /// LRS rejected the message.
@@ -151,15 +201,19 @@ pub enum PartReason {
     /// LRS processed the message but created no job. The part's LRS code says why.
     #[serde(alias = "LRS_REFUSED")]
     LrsRejected,
-    /// LRS's response was lost or is invalid, or LRS reported an internal error: it may have executed the request.
+    /// LRS's response was lost, or LRS reported an internal error: it may have executed the request.
     #[serde(rename = "ANSWER_LOST")]
     #[code(word = "ANSWER_LOST")]
     ResponseLost,
+    /// LRS's response cannot be read, or contradicts itself.
+    LrsBadResponse,
     /// LRS does not know the job.
     JobUnknown,
     /// LRS reports that the job failed.
     JobFailed,
-    /// LRS returned no results within the tracking timeout.
+    /// The part could not be sent to LRS in time.
+    SubmissionTimedOut,
+    /// LRS returned no results in time.
     #[serde(alias = "NOT_IN_TIME")]
     TimedOut,
     /// The caller decided not to resubmit the part.
@@ -179,7 +233,7 @@ impl fmt::Display for PartReason {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JobReport {
     /// LRS's word for the job's status.
-    pub status: Option<String>,
+    pub status: Option<LrsText>,
     /// Time at which LRS started the job.
     #[serde(rename = "started")]
     pub started_at: Option<JobTime>,
@@ -195,7 +249,16 @@ pub enum JobTime {
     /// A point in time.
     Known(EpochMillis),
     /// A text that is not in a documented notation.
-    Verbatim(String),
+    Verbatim(LrsText),
+}
+
+/// The results of an adopted job that has no end time. If their number stays the same for long enough, the job is taken as done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SteadyResults {
+    /// Number of results.
+    pub count: u32,
+    /// Time at which LRS first returned this number.
+    pub since: EpochMillis,
 }
 
 /// The name of an encrypted blob, stored separately from the parts. [`Display`](fmt::Display) writes the stored name.
@@ -203,7 +266,7 @@ pub enum JobTime {
 pub enum BlobName {
     /// Metadata of the whole batch: submitter, job type. Belongs to no part.
     Metadata,
-    /// Records of a part. Deleted when LRS has accepted them or the part has failed.
+    /// Records of a part. Deleted when LRS has returned the results, or the part has failed for good ([`Part::needs_records`]).
     Records(u32),
     /// Fingerprints of a part's records.
     Fingerprints(u32),

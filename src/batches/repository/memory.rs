@@ -1,6 +1,7 @@
 //! Batches in the memory of one process. They are lost when it stops.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::ops::Bound;
 use std::time::Duration;
 
 use parking_lot::{Mutex, MutexGuard};
@@ -189,8 +190,9 @@ impl BatchRepository for MemoryRepository {
         let mut inner = self.inner();
         inner.delete_expired();
         let is_listed = |stored: &&StoredBatch| stored.batch.header.kind == kind && stored.batch.header.belongs_to(organisation);
-        let is_after = |id: &BatchId| after.is_none_or(|after| *id < after);
-        ready(inner.batches.values().rev().filter(is_listed).map(|stored| stored.batch.id).filter(is_after).take(limit).collect())
+        let end = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let newest_first = inner.batches.range((Bound::Unbounded, end)).rev().map(|(_, stored)| stored);
+        ready(newest_first.filter(is_listed).map(|stored| stored.batch.id).take(limit).collect())
     }
 
     fn claim(&self, lease_duration: Duration, limit: usize) -> BoxFuture<'_, Claim> {

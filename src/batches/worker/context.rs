@@ -1,6 +1,7 @@
 //! The services and limits that all visits of a worker use, and the clock of a visit.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
@@ -12,8 +13,8 @@ use crate::batches::service::BatchService;
 use crate::lrs::Lrs;
 use crate::organisations::OrganisationRegistry;
 
-/// Maximum number of deferred batches to remember, so that their number does not use up memory.
-const MAX_LOGGED_BATCHES: usize = 10_000;
+/// Maximum number of batches or parts to remember, so that their number does not use up memory.
+const MAX_LOGGED_ITEMS: usize = 10_000;
 
 /// The services and limits that all visits of a worker use.
 #[derive(Debug)]
@@ -27,7 +28,9 @@ pub struct WorkerContext {
     /// Limits of concurrency.
     pub permits: WorkerPermits,
     /// Reasons why batches are deferred.
-    pub deferrals: DeferralLog,
+    pub deferrals: ReasonLog<BatchId>,
+    /// Reasons why LRS's responses about parts cannot be read.
+    pub bad_responses: ReasonLog<(BatchId, u32)>,
 }
 
 /// The clock of the store, read once and continued by the local clock.
@@ -49,23 +52,29 @@ impl Clock {
     }
 }
 
-/// The reasons why batches are deferred, remembered so that each reason is logged once.
-#[derive(Debug, Default)]
-pub struct DeferralLog(Mutex<HashMap<BatchId, String>>);
+/// The reasons why batches or parts do not proceed, remembered so that each reason is logged once.
+#[derive(Debug)]
+pub struct ReasonLog<I>(Mutex<HashMap<I, String>>);
 
-impl DeferralLog {
-    /// Returns `true` if this reason was not the last one reported for the batch.
-    pub fn should_log(&self, id: BatchId, reason: String) -> bool {
+impl<I> Default for ReasonLog<I> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<I: Eq + Hash> ReasonLog<I> {
+    /// Returns `true` if this reason was not the last one reported for the item.
+    pub fn should_log(&self, item: I, reason: String) -> bool {
         let mut reasons = self.0.lock();
         // Entries of batches that have expired stay until then.
-        if reasons.len() >= MAX_LOGGED_BATCHES {
+        if reasons.len() >= MAX_LOGGED_ITEMS {
             reasons.clear();
         }
-        reasons.insert(id, reason.clone()) != Some(reason)
+        reasons.insert(item, reason.clone()) != Some(reason)
     }
 
-    /// Forgets a batch that is no longer deferred.
-    pub fn clear(&self, id: BatchId) {
-        self.0.lock().remove(&id);
+    /// Forgets an item that proceeds.
+    pub fn clear(&self, item: &I) {
+        self.0.lock().remove(item);
     }
 }

@@ -4,12 +4,14 @@
 //! If the worker stops, the lease expires, and the next worker continues from the stored state. If it did not stop but was only slow, it
 //! finds the parts changed, and changes nothing that is not its own.
 //!
-//! `run` claims batches, `visit` visits one batch, `part_processor` decides what is due for a part, polls it and stores its new state,
-//! `send` sends it, and `permits` limits concurrency.
+//! `run` claims batches, `visit` visits one batch, `part_processor` decides what is due for a part and stores its new state, `send` sends
+//! it, `poll` polls it, `reconcile` finds out what LRS has of it after a lost response, and `permits` limits concurrency.
 
 mod context;
 mod part_processor;
 mod permits;
+mod poll;
+mod reconcile;
 mod run;
 mod send;
 mod shutdown;

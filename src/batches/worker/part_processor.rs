@@ -1,20 +1,21 @@
-//! Processes the due parts of one batch: decides what is due, polls submitted parts, and stores each new state. More methods of
-//! [`PartProcessor`] are in [`send`](super::send): they send waiting parts.
+//! Processes the due parts of one batch: decides what is due, and stores each new state. More methods of [`PartProcessor`] are in
+//! [`send`](super::send), [`poll`](super::poll) and [`reconcile`](super::reconcile).
 
 use std::sync::Arc;
 
 use super::context::{Clock, WorkerContext};
 use super::permits::PartPermit;
 use super::shutdown::ShutdownSignal;
-use crate::batches::batch_kind::{BatchKind, JobProgress, PartRequest};
+use crate::batches::batch_kind::{BatchKind, PartRequest};
 use crate::batches::error::BatchError;
 use crate::batches::kinds::achievement::Achievements;
 use crate::batches::kinds::registration::Registrations;
 use crate::batches::kinds::verification::Verifications;
 use crate::batches::metadata::BatchMetadata;
-use crate::batches::model::{Batch, BlobName, KindTag, Part, PartState};
+use crate::batches::model::{Batch, BlobName, KindTag, Part, PartReason, PartState};
 use crate::batches::repository::{BlobChanges, PartUpdate};
-use crate::batches::transitions::TransitionContext;
+use crate::batches::transitions::{TransitionContext, reason_of};
+use crate::lrs::{LrsError, Service};
 use crate::observability::metrics;
 use crate::organisations::{CallContext, Organisation};
 
@@ -52,53 +53,17 @@ impl PartProcessor<'_> {
         let transitions = self.transitions();
         let updated = match part.state {
             // This visit has the lease and has not sent anything yet, so another worker was sending when it stopped or lost its lease. If
-            // it is only slow, it stores LRS's response later (`SendAttempt::may_replace`).
+            // it is only slow, it stores LRS's response later (`SendAttempt::replacement`).
             PartState::Sending => transitions.interrupted(part),
-            PartState::Waiting | PartState::Submitted if transitions.is_timed_out(part) => transitions.timed_out(part),
+            PartState::Waiting | PartState::Submitted | PartState::Reconciling if transitions.is_timed_out(part) => {
+                transitions.timed_out(part)
+            }
             PartState::Waiting => return self.send::<K>(number, part).await,
             PartState::Submitted => return self.poll::<K>(number, part).await,
+            PartState::Reconciling => return self.reconcile(number, part).await,
             PartState::Complete | PartState::Failed | PartState::Unconfirmed => return Ok(()),
         };
         self.update(number, part, &updated, Vec::new()).await?;
-        Ok(())
-    }
-
-    /// Polls LRS for the progress of a part.
-    async fn poll<K: BatchKind>(&self, number: u32, part: &Part) -> Result<(), BatchError> {
-        let Some(_part_permit) = self.acquire_part_permit().await else { return Ok(()) };
-        let Some(job_id) = part.job_id else { return Ok(()) };
-        let call_context = self.call_context(number).await?;
-        let lrs = &self.context.lrs;
-        let Some(acquired) = self.shutdown.unless_requested(lrs.acquire_permit(K::SERVICE, &call_context)).await else {
-            return Ok(());
-        };
-        let polled = match acquired {
-            Ok(lrs_permit) => {
-                K::poll(PartRequest { lrs, context: &call_context, permit: lrs_permit }, job_id).await.map_err(|failed| failed.error)
-            }
-            Err(error) => Err(error),
-        };
-        let output = match polled {
-            Ok(output) => output,
-            Err(error) => {
-                self.update(number, part, &self.transitions().after_failed_poll(part, &error), Vec::new()).await?;
-                return Ok(());
-            }
-        };
-        let progress = K::progress(&output, part.record_count as usize);
-        let mut updated = self.transitions().after_poll(part, progress, K::lrs_code(&output));
-        let mut blobs = Vec::new();
-        if progress != JobProgress::NoSuchJob {
-            updated.job_report = K::report(&output);
-            blobs.push(self.context.service.encrypt_output::<K>(self.batch.id, number, &output)?);
-        }
-        if matches!(progress, JobProgress::Done | JobProgress::Failed) {
-            updated.counters = K::counters(&output);
-            if self.batch.header.adopted {
-                updated.record_count = u32::try_from(K::result_count(&output)).unwrap_or(u32::MAX);
-            }
-        }
-        self.update(number, part, &updated, blobs).await?;
         Ok(())
     }
 
@@ -115,31 +80,47 @@ impl PartProcessor<'_> {
         self.context.service.call_context(self.organisation, self.batch, number, self.metadata).await
     }
 
+    /// Waits for LRS's permit for a call; `None` if shutdown is requested first.
+    pub async fn acquire_request<'c>(&'c self, service: Service, context: &'c CallContext) -> Option<Result<PartRequest<'c>, LrsError>> {
+        let lrs = &self.context.lrs;
+        let acquired = self.shutdown.unless_requested(lrs.acquire_permit(service, context)).await?;
+        Some(acquired.map(|permit| PartRequest { lrs, context, permit }))
+    }
+
     /// Returns the transitions at the current time.
     pub fn transitions(&self) -> TransitionContext<'_> {
+        let header = &self.batch.header;
         TransitionContext {
             now: self.clock.now(),
             settings: self.context.service.settings(),
-            repeatable: self.batch.header.repeatable,
-            adopted: self.batch.header.adopted,
+            repeatable: header.repeatable,
+            reconcilable: header.kind == KindTag::Registration && !header.repeatable,
+            adopted: header.adopted,
+        }
+    }
+
+    /// Logs an error if it means that LRS's response about a part cannot be read, once per cause.
+    pub fn log_bad_response(&self, number: u32, job: Option<i64>, error: &LrsError) {
+        let id = self.batch.id;
+        if reason_of(error) == PartReason::LrsBadResponse && self.context.bad_responses.should_log((id, number), error.to_string()) {
+            tracing::warn!(batch = %id, part = number, job, %error, "LRS response about a part cannot be read");
         }
     }
 
     /// Stores a changed part with new blobs. Returns `false` if the stored part is not as expected.
     ///
-    /// The records of a part are deleted as soon as LRS has them or the part is final.
+    /// The records of a part are deleted as soon as they can no longer be needed.
     ///
     /// # Errors
     /// Returns [`BatchError::Store`] if the store fails.
     pub async fn update(&self, number: u32, expected: &Part, updated: &Part, put: Vec<(BlobName, Vec<u8>)>) -> Result<bool, BatchError> {
-        let needs_records = matches!(updated.state, PartState::Waiting | PartState::Sending | PartState::Unconfirmed);
-        let delete = if needs_records { Vec::new() } else { vec![BlobName::Records(number)] };
+        let delete = if updated.needs_records() { Vec::new() } else { vec![BlobName::Records(number)] };
         let update = PartUpdate { number, expected, updated, blobs: &BlobChanges { put, delete } };
         let is_updated = self.context.service.repository.update_part(self.batch.id, update).await?;
         if is_updated && expected.state != updated.state {
             let (state, reason) = (updated.state.name(), updated.reason.map(tracing::field::display));
             metrics::record_part_state(self.batch.header.kind.name(), state);
-            let (job, code) = (updated.job_id, updated.lrs_code.as_deref());
+            let (job, code) = (updated.job_id, updated.plain_code());
             tracing::info!(batch = %self.batch.id, part = number, state, reason, job, code, "part state changed");
         }
         Ok(is_updated)

@@ -7,7 +7,7 @@ use tokio::sync::{Notify, watch};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::Instant;
 
-use super::context::{Clock, DeferralLog, WorkerContext};
+use super::context::{Clock, ReasonLog, WorkerContext};
 use super::permits::WorkerPermits;
 use super::shutdown::ShutdownSignal;
 use super::visit::visit;
@@ -52,7 +52,14 @@ impl BatchWorker {
     /// Creates a worker for the batches of this service.
     pub fn new(service: Arc<BatchService>, registry: Arc<OrganisationRegistry>, lrs: Arc<Lrs>) -> Self {
         let permits = WorkerPermits::new(service.settings());
-        Self(Arc::new(WorkerContext { service, registry, lrs, permits, deferrals: DeferralLog::default() }))
+        Self(Arc::new(WorkerContext {
+            service,
+            registry,
+            lrs,
+            permits,
+            deferrals: ReasonLog::default(),
+            bad_responses: ReasonLog::default(),
+        }))
     }
 
     /// Starts the worker on the current runtime.

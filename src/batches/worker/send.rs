@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use super::part_processor::PartProcessor;
-use crate::batches::batch_kind::{BatchKind, PartRequest};
+use crate::batches::batch_kind::BatchKind;
 use crate::batches::error::BatchError;
 use crate::batches::model::{Part, PartState};
 use crate::batches::repository::{BlobChanges, PartUpdate, StoreError};
+use crate::lrs::LrsError;
 
 /// Delay before the first retry to store an outcome. Each further delay is twice as long.
 const MIN_STORE_RETRY_DELAY: Duration = Duration::from_millis(10);
@@ -17,7 +18,7 @@ const MAX_STORE_RETRY_DELAY: Duration = Duration::from_secs(2);
 ///
 /// 1. [`store_start`](PartProcessor::store_start) replaces `before` by `sending`, before the first byte is sent.
 /// 2. [`store_outcome`](PartProcessor::store_outcome) replaces `sending` by the part after the attempt. If another worker or the caller has
-///    changed the part meanwhile, [`may_replace`](SendAttempt::may_replace) decides whether the outcome still counts.
+///    changed the part meanwhile, [`replacement`](SendAttempt::replacement) decides whether the outcome still counts.
 #[derive(Clone, Copy)]
 struct SendAttempt<'a> {
     /// Number of the part.
@@ -37,13 +38,12 @@ impl PartProcessor<'_> {
             return Ok(());
         };
         let call_context = self.call_context(number).await?;
-        // The LRS permit comes before the state `sending`: a part that waits in the queue is not being sent.
-        let lrs = &self.context.lrs;
-        let lrs_permit = match self.shutdown.unless_requested(lrs.acquire_permit(K::SERVICE, &call_context)).await {
+        // LRS's permit comes before the state `sending`: a part that waits in the queue is not being sent.
+        let request = match self.acquire_request(K::SERVICE, &call_context).await {
             None => return Ok(()),
-            Some(Ok(lrs_permit)) => lrs_permit,
+            Some(Ok(request)) => request,
             Some(Err(error)) => {
-                self.update(number, part, &self.transitions().after_send(part, Err(&error)), Vec::new()).await?;
+                self.update(number, part, &self.transitions().after_send(part, Err(&error), None), Vec::new()).await?;
                 return Ok(());
             }
         };
@@ -52,11 +52,15 @@ impl PartProcessor<'_> {
         if !self.store_start(attempt).await? {
             return Ok(());
         }
-        let request = PartRequest { lrs, context: &call_context, permit: lrs_permit };
         let outcome = K::submit(request, self.metadata, &records).await;
         drop(records);
         let outcome = outcome.as_ref().map_err(|failed| &failed.error);
-        let after = self.transitions().after_send(&sending, outcome);
+        let code = outcome.map_or_else(LrsError::lrs_code, |response| response.lrs_code.as_ref());
+        let code = self.context.service.stored_code(self.batch.id, number, code);
+        let after = self.transitions().after_send(&sending, outcome, code);
+        if let Err(error) = outcome {
+            self.log_bad_response(number, None, error);
+        }
         self.store_outcome(attempt, &after).await;
         Ok(())
     }
@@ -78,11 +82,12 @@ impl PartProcessor<'_> {
     /// Stores the outcome of an attempt. It cannot be obtained a second time, so this is repeated until it succeeds or can never succeed.
     async fn store_outcome(&self, attempt: SendAttempt<'_>, after: &Part) {
         let (id, number, job) = (self.batch.id, attempt.number, after.job_id);
-        let (mut expected, mut delay, mut was_changed) = (Box::new(attempt.sending.clone()), MIN_STORE_RETRY_DELAY, false);
+        let mut change = Box::new(PartChange { expected: attempt.sending.clone(), updated: after.clone() });
+        let (mut delay, mut was_changed) = (MIN_STORE_RETRY_DELAY, false);
         loop {
-            match self.try_store_outcome(attempt, &expected, after).await {
+            match self.try_store_outcome(attempt, &change, after).await {
                 Ok(StoreResult::Stored) => break,
-                Ok(StoreResult::Changed(stored)) => (expected, was_changed) = (stored, true),
+                Ok(StoreResult::Changed(next)) => (change, was_changed) = (next, true),
                 Ok(StoreResult::Superseded) => {
                     tracing::warn!(batch = %id, part = number, job, "LRS response discarded: part has changed");
                     return;
@@ -105,40 +110,55 @@ impl PartProcessor<'_> {
     }
 
     /// Stores the outcome if the stored part is as expected. Otherwise reads the part.
-    async fn try_store_outcome(&self, attempt: SendAttempt<'_>, expected: &Part, after: &Part) -> Result<StoreResult, BatchError> {
-        if self.update(attempt.number, expected, after, Vec::new()).await? {
+    async fn try_store_outcome(&self, attempt: SendAttempt<'_>, change: &PartChange, after: &Part) -> Result<StoreResult, BatchError> {
+        if self.update(attempt.number, &change.expected, &change.updated, Vec::new()).await? {
             return Ok(StoreResult::Stored);
         }
         let batch = self.context.service.repository.load(self.batch.id).await?;
         let stored = batch.as_ref().and_then(|batch| batch.part(attempt.number));
-        let replaceable = stored.filter(|part| attempt.may_replace(part, after));
-        Ok(replaceable.map_or(StoreResult::Superseded, |part| StoreResult::Changed(Box::new(part.clone()))))
+        let change = stored.and_then(|stored| Some(PartChange { expected: stored.clone(), updated: attempt.replacement(stored, after)? }));
+        Ok(change.map_or(StoreResult::Superseded, |change| StoreResult::Changed(Box::new(change))))
     }
 }
 
 /// Result of an attempt to store an outcome.
 enum StoreResult {
     Stored,
-    /// The stored part is another one than expected. The outcome may replace it.
-    Changed(Box<Part>),
+    /// The stored part is another one than expected. This change replaces it.
+    Changed(Box<PartChange>),
     /// The batch is gone, or the stored part must not be replaced.
     Superseded,
 }
 
+/// A change of a part.
+struct PartChange {
+    expected: Part,
+    updated: Part,
+}
+
 impl SendAttempt<'_> {
-    /// Returns `true` if the outcome `after` may replace the stored part.
+    /// Returns what replaces the stored part after the outcome `after`; `None` if nothing may replace it.
     ///
-    /// A new job always replaces it: the gateway must not lose a job that LRS has created. Any other outcome does not replace what another
-    /// worker or the caller has decided in the meantime.
-    fn may_replace(&self, stored: &Part, after: &Part) -> bool {
+    /// A new job always replaces it: the gateway must not lose a job that LRS has created. Any other outcome does not replace what the caller
+    /// has decided in the meantime.
+    fn replacement(&self, stored: &Part, after: &Part) -> Option<Part> {
         if stored == self.before {
-            return true; // The store has lost the state `sending`.
+            return Some(after.clone()); // The store has lost the state `sending`.
         }
-        stored.sender_token == self.sending.sender_token
-            && match after.state {
-                PartState::Submitted => !matches!(stored.state, PartState::Submitted | PartState::Complete),
-                PartState::Failed => matches!(stored.state, PartState::Sending | PartState::Unconfirmed),
-                _ => stored.state == PartState::Sending,
+        if stored.sender_token != self.sending.sender_token {
+            return None;
+        }
+        let is_replaced = match (after.state, stored.state) {
+            // A `CHECK` job has completed the part. Its results stay, and now the job is known as well.
+            (PartState::Submitted, PartState::Complete) if stored.job_id.is_none() => {
+                return Some(Part { job_id: after.job_id, submitted_at: after.submitted_at, ..stored.clone() });
             }
+            (PartState::Submitted, state) => !matches!(state, PartState::Submitted | PartState::Complete),
+            // LRS certainly did not execute the request. So it need not be reconciled, and can be sent again.
+            (PartState::Waiting, PartState::Reconciling) => after.sent_at.is_none(),
+            (PartState::Failed, state) => matches!(state, PartState::Sending | PartState::Unconfirmed | PartState::Reconciling),
+            (_, state) => state == PartState::Sending,
+        };
+        is_replaced.then(|| after.clone())
     }
 }

@@ -87,7 +87,7 @@ async fn process_batch(context: &WorkerContext, id: BatchId, clock: Clock, shutd
         return Ok(NextVisit::At(clock.now().after(PERMIT_RETRY_INTERVAL)));
     };
     let metadata = service.metadata(batch.id, BlobName::Metadata).await?;
-    context.deferrals.clear(id);
+    context.deferrals.clear(&id);
     // Parts that are due soon are processed as well. That saves a visit.
     let due_parts = due_parts(&batch, clock.now().after(service.settings().initial_poll_interval / 4));
     let processor = PartProcessor { context, batch: &batch, metadata: &metadata, organisation: &organisation, clock, shutdown };
@@ -114,6 +114,7 @@ async fn conclude_visit(context: &WorkerContext, id: BatchId, clock: Clock) -> R
     let service = &context.service;
     let Some(batch) = service.repository.load(id).await? else { return Ok(NextVisit::BatchMissing) };
     if !batch.is_finished() {
+        service.extend_expiry(&batch, clock.now()).await?;
         return Ok(NextVisit::At(batch.next_due_at().unwrap_or_else(|| clock.now().after(IDLE_RECHECK_INTERVAL))));
     }
     service.repository.set_expiry(&batch, clock.now().after(service.settings().retention)).await?;

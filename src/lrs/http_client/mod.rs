@@ -92,7 +92,7 @@ enum Backend {
 
 /// The TLS settings of a client, with its client certificate.
 enum ClientTls {
-    Rustls(ClientConfig),
+    Rustls(Box<ClientConfig>),
     #[cfg(feature = "native-tls")]
     Native(::native_tls::TlsConnector),
 }
@@ -144,7 +144,7 @@ impl HttpClientFactory {
 
     fn client_tls(&self, certificate: Option<ClientCertificate>) -> Result<ClientTls, String> {
         Ok(match &self.backend {
-            Backend::Rustls(roots) => ClientTls::Rustls(rustls_config(Arc::clone(roots), certificate)?),
+            Backend::Rustls(roots) => ClientTls::Rustls(Box::new(rustls_config(Arc::clone(roots), certificate)?)),
             #[cfg(feature = "native-tls")]
             Backend::Native(roots) => ClientTls::Native(native_tls::connector(roots.as_deref(), certificate)?),
         })
@@ -155,7 +155,7 @@ impl HttpClientFactory {
         let builder = reqwest::Client::builder();
         let builder = match tls {
             // Clones share the sessions that the server has offered to resume.
-            ClientTls::Rustls(config) => builder.tls_backend_preconfigured(config.clone()),
+            ClientTls::Rustls(config) => builder.tls_backend_preconfigured(config.as_ref().clone()),
             #[cfg(feature = "native-tls")]
             ClientTls::Native(connector) => builder.tls_backend_preconfigured(connector.clone()),
         };

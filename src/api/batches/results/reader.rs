@@ -50,5 +50,6 @@ pub async fn part_results<K: BatchResource>(
 ) -> Result<Vec<K::ResultAnswer>, BatchError> {
     let Some(part) = batch.part(cursor.part) else { return Ok(Vec::new()) };
     let results = service.record_results::<K>(batch, cursor.part).await?.unwrap_or_default();
-    Ok(results.into_iter().skip(cursor.offset).map(|result| K::result_answer(result, part)).collect())
+    let part = service.decrypted_part(batch.id, cursor.part, part);
+    Ok(results.into_iter().skip(cursor.offset).map(|result| K::result_answer(result, &part)).collect())
 }
