@@ -15,7 +15,7 @@ use crate::support::{ANY_PORT, FakeServer, RunningServer, SimulatedLrs};
 const UKPRN: &str = "10088881";
 const FIND: &str = "/v1/learners/find-by-uln";
 const AGENT: &str = concat!("lrs-gateway/", env!("CARGO_PKG_VERSION"));
-const PASSWORD: &str = "p@ss/word: with signs";
+const PASSWORD: &str = "p@ss/word: %41 with signs";
 
 /// An LRS that requires client certificates, and the configuration of a gateway with one.
 struct Fixture {
@@ -236,6 +236,8 @@ fn proxy_settings_with_errors_are_reported() {
             "proxy_url = \"http://proxy.example\"\nproxy_bypass = [\"https://idp.example\"]",
             "lrs.proxy_bypass: \"https://idp.example\" must be",
         ),
+        ("proxy_url = \"http://proxy.example\"\nproxy_bypass = [\"idp.example:443\"]", "lrs.proxy_bypass: \"idp.example:443\" must be"),
+        ("proxy_url = \"http://proxy.example\"\nproxy_bypass = [\"::1\", \"10.0.0.0/33\"]", "lrs.proxy_bypass: \"10.0.0.0/33\" must be"),
         ("max_connection_age_seconds = 0", "max_connection_age_seconds"),
     ] {
         let config = ConfigDirectory::new("http://127.0.0.1:1");

@@ -228,13 +228,21 @@ fn late_503() -> Vec<Case> {
         ("503 without a body", Reply::Bytes(http(503, "", b"")), TIMEOUT),
         ("503 with a page", Reply::Bytes(http(503, "text/html", b"<html>Service Unavailable</html>")), TIMEOUT),
         ("503 with a page about maintenance", Reply::Bytes(http(503, "text/html", MAINTENANCE_PAGE)), MAINTENANCE),
+        ("200 with a page about maintenance", Reply::Bytes(http(200, "text/html", MAINTENANCE_PAGE)), MAINTENANCE),
     ]
 }
 
 #[tokio::test]
-async fn write_answered_503_late_has_unknown_outcome() {
+async fn write_answered_late_by_a_server_in_front_of_lrs_has_unknown_outcome() {
     let every_response_is_late = || Options { prompt_response: Duration::ZERO, ..Options::default() };
     assert_problems(writes(), every_response_is_late, late_503, true).await;
+}
+
+#[tokio::test]
+async fn write_answered_503_because_the_connection_to_lrs_broke_has_unknown_outcome() {
+    const TEXT: &[u8] = b"upstream connect error or disconnect/reset before headers. reset reason: connection termination";
+    let reply = || vec![("503 of Envoy", Reply::Bytes(http(503, "text/plain", TEXT)), TIMEOUT)];
+    assert_problems(writes(), Options::default, reply, true).await;
 }
 
 #[tokio::test]

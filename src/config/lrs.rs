@@ -69,6 +69,10 @@ fn base_url(section: &LrsSection) -> Result<String, String> {
     }
 }
 
+fn is_same_host(url: &Url, other: &str) -> bool {
+    Url::parse(other).is_ok_and(|other| other.host_str() == url.host_str())
+}
+
 /// Checks the address of a custom LRS. Requests contain passwords and learners' data, so they use TLS or stay on this machine.
 fn custom_url(text: &str, allow_plain_http: bool) -> Result<String, &'static str> {
     let url = Url::parse(text).map_err(|_| "must be an address such as https://lrs.example")?;
@@ -81,6 +85,13 @@ fn custom_url(text: &str, allow_plain_http: bool) -> Result<String, &'static str
             );
         }
         _ => return Err("must be an https address"),
+    }
+    // Their rules would not apply: the certificate and the codes that they require.
+    if [Environment::Live, Environment::Compatibility]
+        .iter()
+        .any(|environment| environment.base_url().is_some_and(|lrs| is_same_host(&url, lrs)))
+    {
+        return Err("must not be an address of LRS: set environment to \"live\" or \"compatibility\" instead");
     }
     check_no_credentials(&url)?;
     if url.query().is_some() || url.fragment().is_some() {

@@ -1,5 +1,6 @@
 //! The forward proxy, from `lrs.proxy_url` and the settings beside it.
 
+use std::net::IpAddr;
 use std::path::Path;
 
 use reqwest::Url;
@@ -34,7 +35,8 @@ pub(super) fn forward_proxy(section: &LrsSection, base: &Path) -> Result<Option<
             return Err(format!("lrs.proxy_password_file: {}: is empty", file.display()));
         }
         let password = String::from_utf8(password).map_err(|_| "lrs.proxy_password_file: must be UTF-8".to_owned())?;
-        url.set_password(Some(&password)).map_err(|()| "lrs.proxy_url: cannot have a password".to_owned())?;
+        // A URL would take a percent sign for the start of an encoded character.
+        url.set_password(Some(&password.replace('%', "%25"))).map_err(|()| "lrs.proxy_url: cannot have a password".to_owned())?;
     }
     if let Some(host) = section.proxy_bypass.iter().find(|host| !is_host(host)) {
         return Err(format!("lrs.proxy_bypass: {host:?} must be a host name or an IP address, without scheme and port"));
@@ -56,8 +58,13 @@ fn proxy_url(text: &str) -> Result<Url, &'static str> {
     Ok(url)
 }
 
+/// Returns `true` for a host name, an IP address and a network such as `10.0.0.0/8`.
 fn is_host(text: &str) -> bool {
-    !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '/')) && !text.contains("//")
+    let (address, prefix) = text.split_once('/').map_or((text, None), |(address, prefix)| (address, Some(prefix)));
+    match address.parse::<IpAddr>() {
+        Ok(ip) => prefix.is_none_or(|prefix| prefix.parse::<u8>().is_ok_and(|bits| bits <= if ip.is_ipv4() { 32 } else { 128 })),
+        Err(_) => !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_')),
+    }
 }
 
 /// Returns the proxy for traces, which are set up before the configuration is checked. Errors are reported with the others, by that check.

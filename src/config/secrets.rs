@@ -7,12 +7,13 @@ use crate::organisations::secret_warning;
 
 /// Returns a warning for each file with a secret that every user of this machine can read.
 pub(super) fn warnings(config_file: &Path, settings: &ConfigFile, base: &Path) -> Vec<String> {
-    let ConfigFile { server, auth, store, audit, .. } = settings;
+    let ConfigFile { server, auth, lrs, store, audit, .. } = settings;
     let issuers = auth.issuers.iter().enumerate();
     let shared_secrets =
         issuers.map(|(number, issuer)| (format!("auth.issuers.{number}.hmac_secret_file"), issuer.hmac_secret_file.as_ref()));
     let others = [
         ("server.tls.key_file", server.tls.as_ref().map(|tls| &tls.key_file)),
+        ("lrs.proxy_password_file", lrs.proxy_password_file.as_ref()),
         ("store.encryption_key_file", store.encryption_key_file.as_ref()),
         ("audit.key_file", audit.key_file.as_ref()),
     ];

@@ -109,6 +109,8 @@ pub struct BatchLearnerToVerify {
 #[xml(tolerant)]
 pub struct BatchLearnerResult {
     /// The learner's ULN.
+    // A lost ULN would look like a learner without one, whom a caller registers again.
+    #[xml(strict)]
     pub uln: Option<Extensible<Uln>>,
     /// Your own identifier of the record.
     pub mis_identifier: Option<Personal<String>>,

@@ -46,14 +46,14 @@ pub struct RawResponse {
 impl RawResponse {
     /// Returns what the head says about who responded and why. Only errors need the headers about time and place.
     pub fn head(&self) -> ResponseHead<'_> {
-        let head = ResponseHead { status: self.status, content_type: self.header(&CONTENT_TYPE), ..ResponseHead::default() };
+        let (status, content_type, is_late) = (self.status, self.header(&CONTENT_TYPE), self.is_late);
+        let head = ResponseHead { status, content_type, is_late, ..ResponseHead::default() };
         if self.status == 200 {
             return head;
         }
         ResponseHead {
             retry_after: parse_retry_after(self.header(&RETRY_AFTER), Timestamp::now()),
             location_origin: location_origin(&self.url, &self.headers),
-            is_late: self.is_late,
             ..head
         }
     }

@@ -47,7 +47,7 @@ pub fn intermediary_error(head: &ResponseHead<'_>, body: &[u8]) -> Option<LrsErr
         return None;
     }
     if iis_certificate_code(status, body).is_none() && mentions_maintenance(status, body) {
-        let is_refusal = matches!(status, 200 | 401 | 403 | 429) || is_prompt_503(head);
+        let is_refusal = !head.is_late && matches!(status, 200 | 401 | 403 | 429 | 503);
         return Some(LrsError::IntermediaryMaintenance { status, retry_after, may_be_executed: !is_refusal });
     }
     Some(status_error(head, body).unwrap_or(LrsError::UnexpectedHttpResponse { status, body: WEB_PAGE }))
@@ -63,7 +63,7 @@ pub fn status_error(head: &ResponseHead<'_>, body: &[u8]) -> Option<LrsError> {
         403 => iis_certificate_code(status, body)
             .map_or(LrsError::AccessBlocked { status }, |code| LrsError::CertificateRejected(CertificateRejection::IisPage(code))),
         429 => LrsError::Throttled { status, retry_after },
-        503 if is_prompt_503(head) => LrsError::Throttled { status, retry_after },
+        503 if is_prompt_503(head) && !lost_connection_to_lrs(body) => LrsError::Throttled { status, retry_after },
         408 | 502..=504 => LrsError::IntermediaryFailed { status },
         _ => LrsError::UnexpectedHttpResponse { status, body: NOT_SOAP },
     })
@@ -88,6 +88,12 @@ pub fn iis_certificate_code(status: u16, page: &[u8]) -> Option<&'static str> {
 /// vain.
 const fn is_prompt_503(head: &ResponseHead<'_>) -> bool {
     head.status == 503 && !head.is_late
+}
+
+/// Returns `true` for the text with which Envoy reports that its connection to LRS broke after it had passed the request on.
+fn lost_connection_to_lrs(body: &[u8]) -> bool {
+    let text = lowercase_start(body, HTML_DETECTION_BYTES);
+    text.contains("disconnect/reset before headers") && !text.contains("connection failure")
 }
 
 fn is_web_page(content_type: &str, body: &[u8]) -> bool {

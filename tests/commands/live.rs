@@ -74,6 +74,14 @@ fn live_without_products_that_need_a_code_starts_with_defaults() {
 }
 
 #[test]
+fn custom_environment_at_an_address_of_lrs_is_an_error() {
+    for host in ["ws.lrs.education.gov.uk", "cmp-ws.dev.lrs.education.gov.uk"] {
+        let (is_success, output) = run_with("check-config", &ConfigDirectory::new(&format!("https://{host}:443/")));
+        assert!(!is_success && output.contains("lrs.base_url: must not be an address of LRS: set environment"), "{output}");
+    }
+}
+
+#[test]
 fn compatibility_needs_no_code() {
     let directory = live("[\"learning-events\", \"achievement-batches\"]");
     directory.configure(|config| config.replace("\"live\"", "\"compatibility\""));
@@ -113,8 +121,14 @@ fn client_certificate_details_are_printed_and_a_missing_purpose_is_a_warning() {
 fn secret_that_every_user_can_read_is_a_warning() {
     use std::os::unix::fs::PermissionsExt as _;
     let directory = ConfigDirectory::new(NO_LRS);
+    directory.write("proxy.password", "an invented password");
+    for file in ["store.key", "audit.key"] {
+        directory.write(file, &"01".repeat(32));
+    }
+    directory.add_lrs_settings("proxy_url = \"http://me@proxy.example\"\nproxy_password_file = \"proxy.password\"");
+    directory.configure(|config| config + "[store]\nencryption_key_file = \"store.key\"\n[audit]\nkey_file = \"audit.key\"\n");
     let set_mode = |mode| {
-        for file in ["secret", "organisations/10088881.password"] {
+        for file in ["secret", "proxy.password", "store.key", "audit.key", "organisations/10088881.password"] {
             std::fs::set_permissions(directory.path(file), std::fs::Permissions::from_mode(mode)).expect("own file");
         }
     };
@@ -123,10 +137,11 @@ fn secret_that_every_user_can_read_is_a_warning() {
     assert!(is_success && !output.contains("warning:"), "{output}");
     set_mode(0o644);
     let (is_success, output) = run_with("check-config", &directory);
-    assert!(is_success, "{output}");
-    for text in
-        ["warning: auth.issuers.0.hmac_secret_file: every user", "10088881.toml: password_file: every user of this machine can read"]
+    assert!(is_success, "a warning is no error: {output}");
+    for setting in
+        ["auth.issuers.0.hmac_secret_file", "lrs.proxy_password_file", "store.encryption_key_file", "audit.key_file", "password_file"]
     {
-        assert!(output.contains(text), "{text}: {output}");
+        let text = format!("{setting}: every user of this machine can read");
+        assert!(output.contains(&text), "{text}: {output}");
     }
 }

@@ -28,7 +28,7 @@ fn config_for(lrs: &SimulatedLrs, college: &str, awarding_organisation: &str) ->
 #[test]
 fn verify_every_product_is_accepted_and_nothing_is_changed() {
     let lrs = SimulatedLrs::start();
-    let college = "\"uln-management\", \"registration-batches\", \"learning-events\", \"verification\"";
+    let college = r#""uln-management", "registration-batches", "learning-events", "verification", "verification-batches", "retrieve-ulns""#;
     let directory = config_for(&lrs, college, "\"verification\", \"achievement-batches\"");
     directory.configure(|config| config + "[audit]\nfile = \"audit.jsonl\"\n");
     let (is_success, output) = verify(&directory, "all");
@@ -38,17 +38,18 @@ fn verify_every_product_is_accepted_and_nothing_is_changed() {
         ("10088881", "registration-batches", "WSRC0018"),
         ("10088881", "learning-events", "WSEC0208"),
         ("10088881", "verification", "WSVRC006"),
+        ("10088881", "verification-batches", "WSRC0018"),
         ("10088882", "verification", "WSVRC006"),
     ] {
         let line = format!("organisation {ukprn}: product {product}: LRS accepts organisation, password and product ({code})");
         assert!(output.contains(&line), "{line}: {output}");
     }
-    assert!(
-        output.contains("organisation 10088882: product achievement-batches: LRS accepts organisation, password and product"),
-        "{output}"
-    );
+    for (ukprn, product) in [("10088882", "achievement-batches"), ("10088881", "retrieve-ulns")] {
+        let line = format!("organisation {ukprn}: product {product}: LRS accepts organisation, password and product");
+        assert!(output.contains(&line), "{line}: {output}");
+    }
     let audit = read_to_string(directory.path("audit.jsonl")).expect("the audit trail");
-    assert_eq!(audit.lines().count(), 6, "{audit}");
+    assert_eq!(audit.lines().count(), 8, "{audit}");
     assert!(audit.lines().all(|line| line.contains("check-config") && !line.contains("Register")), "{audit}");
 }
 

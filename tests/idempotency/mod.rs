@@ -24,7 +24,7 @@ const ENCRYPTION_KEY: &str = "00000000000000000000000000000000000000000000000000
 /// Returns the registration of Nia, who is not registered.
 fn nia() -> Value {
     json!({"learner": {
-        "givenName": "Nia", "familyName": "Thistlewood", "dateOfBirth": "2007-11-30", "gender": "FEMALE", "lastKnownPostCode": "ZZ7 7JJ",
+        "givenName": "Niamh-Rose", "familyName": "Thistlewood", "dateOfBirth": "2007-11-30", "gender": "FEMALE", "lastKnownPostCode": "ZZ7 7JJ",
         "verificationType": "PASSPORT", "abilityToShare": "SEEN_SHARE",
     }})
 }

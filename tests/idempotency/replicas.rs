@@ -34,7 +34,7 @@ async fn idempotency_key_at_another_replica_replays_answer_and_redis_contains_no
     let uln = first.json()["uln"].as_str().expect("the result has a ULN").to_owned();
     let dump = String::from_utf8_lossy(&redis.dump()).into_owned();
     assert!(dump.contains("once:"), "Redis contains the entries of the keys");
-    for personal in ["Nia", "Thistlewood", "2007-11-30", "ZZ7 7JJ", KEY, "j.bloggs", uln.as_str()] {
+    for personal in ["Niamh-Rose", "Thistlewood", "2007-11-30", "ZZ7 7JJ", KEY, "j.bloggs", uln.as_str()] {
         assert!(!dump.contains(personal), "{personal}");
     }
 }

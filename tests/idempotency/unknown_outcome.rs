@@ -26,7 +26,7 @@ async fn idempotency_key_registration_executed_but_response_lost_is_found_and_no
     assert_eq!(fixture.lrs.simulator.register().len(), learners_before + 1);
     assert_eq!(fixture.registrations_received_and_executed(), (1, 1));
     let uln = result["uln"].as_str().expect("the result has a ULN");
-    let search = json!({"uln": uln, "givenName": "Nia", "familyName": "Thistlewood"});
+    let search = json!({"uln": uln, "givenName": "Niamh-Rose", "familyName": "Thistlewood"});
     assert_eq!(fixture.gateway.caller().post(FIND, &search).await.expect_success()["outcome"], "EXACT_MATCH");
 
     let replayed = fixture.caller_with_key().post(REGISTER, &nia()).await;

@@ -299,6 +299,7 @@ async fn invalid_http_response_returns_bad_response_that_names_http() {
         ("gzip that ends within its header", coded("GZIP", &[0x1F, 0x8B, 8, 0])),
         ("a coding that the gateway does not ask for", coded("br", RESPONSE.as_bytes())),
         ("two codings of which one is unknown", coded("br, gzip", RESPONSE.as_bytes())),
+        ("gzip within gzip", coded("gzip, gzip", RESPONSE.as_bytes())),
     ];
     let (descriptions, replies): (Vec<_>, Vec<_>) = replies.into_iter().unzip();
     let script = ScriptedLrs::new(Options::default(), replies);

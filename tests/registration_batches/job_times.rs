@@ -30,7 +30,7 @@ async fn job_times_in_every_notation_reach_the_caller() {
         ("1 Jul 2026 10:00", Some("1 Jul 2026 10:00")),
         ("0001-01-01 00:00:00", None),
         ("0001-01-01T00:00:00", None),
-        ("Quillfeather", None),
+        ("Quillfeather", Some("Quillfeather")),
         ("", None),
     ] {
         let expected = expected.map(|text| json!(text));

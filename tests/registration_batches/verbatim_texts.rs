@@ -33,16 +33,19 @@ async fn code_and_status_reach_the_caller_verbatim_and_are_not_stored_in_plain_t
     let redis = TestRedis::start();
     let code = "Zeitüberschreitung bei Quillfeather-Straße";
     let status = "Fertig: 1 von 1 (Quillfeather)";
+    let started = "gestern, für Quillfeather";
     let output = format!(
-        "<ResponseCode>{code}</ResponseCode><JobStatus>{status}</JobStatus><JobFinishedDateTime>2026-07-01 10:05:00</JobFinishedDateTime>"
+        "<ResponseCode>{code}</ResponseCode><JobStatus>{status}</JobStatus>\
+         <JobStartedDateTime>{started}</JobStartedDateTime><JobFinishedDateTime>2026-07-01 10:05:00</JobFinishedDateTime>"
     );
     let lrs = lrs("<ResponseCode>WSRC0007</ResponseCode><JobID>7</JobID>", &output);
 
     let (part, result) = part_and_result(&lrs, &redis, "COMPLETE").await;
 
     assert_eq!((&part["lrsCode"], &part["jobStatus"]), (&json!(code), &json!(status)));
+    assert_eq!(part["jobStartedDateTime"], started);
     assert_eq!((&result["outcome"], &result["lrsCode"]), (&json!("NO_RESULT"), &json!(code)));
-    redis.assert_contains_none_of(&["Quillfeather", "Zeit", "Fertig"].map(str::to_owned));
+    redis.assert_contains_none_of(&["Quillfeather", "Zeitüber", "Fertig", "gestern"].map(str::to_owned));
 }
 
 #[tokio::test]

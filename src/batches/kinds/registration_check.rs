@@ -89,6 +89,10 @@ fn has_uln(result: &RecordResult<BatchLearnerResult>) -> bool {
 fn not_found_count(output: &RegistrationBatchOutput) -> Option<usize> {
     let counters =
         [output.new_learners_count, output.possible_match_learners_count, output.learners_not_found_count, output.rejected_learners_count];
+    // A counter that is missing beside others may be one that could not be read.
+    if counters.iter().any(Option::is_some) && counters.iter().any(Option::is_none) {
+        return None;
+    }
     counters.into_iter().flatten().try_fold(0, |sum: usize, count| sum.checked_add(usize::try_from(count).ok()?))
 }
 

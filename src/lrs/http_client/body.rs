@@ -35,18 +35,16 @@ pub async fn read_body(response: &mut Response, max_bytes: usize) -> Result<Vec<
     if body.is_empty() {
         return Ok(body);
     }
-    // The last coding was applied last.
-    for coding in codings(response.headers()).rev() {
-        body = match coding {
-            coding if coding.eq_ignore_ascii_case("identity") || coding.is_empty() => body,
-            coding if coding.eq_ignore_ascii_case("gzip") || coding.eq_ignore_ascii_case("x-gzip") => decompress(&body, max_bytes)?,
-            _ => return Err(BodyError::Coding("its body has a content coding other than gzip")),
-        };
+    let mut codings = codings(response.headers()).filter(|coding| !coding.is_empty() && !coding.eq_ignore_ascii_case("identity"));
+    match (codings.next(), codings.next()) {
+        (None, _) => Ok(body),
+        // A second coding could be a third and a thousandth.
+        (Some(coding), None) if ["gzip", "x-gzip"].iter().any(|gzip| coding.eq_ignore_ascii_case(gzip)) => decompress(&body, max_bytes),
+        _ => Err(BodyError::Coding("its body has another content coding than gzip, or several")),
     }
-    Ok(body)
 }
 
-fn codings(headers: &HeaderMap) -> impl DoubleEndedIterator<Item = &str> {
+fn codings(headers: &HeaderMap) -> impl Iterator<Item = &str> {
     headers.get_all(CONTENT_ENCODING).into_iter().flat_map(|value| value.to_str().unwrap_or("?").split(',')).map(str::trim)
 }
 

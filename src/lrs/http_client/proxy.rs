@@ -17,12 +17,13 @@ impl ForwardProxy {
         Self { url, bypass: bypass.join(",") }
     }
 
-    /// Returns the proxy for connections to LRS: all but those to the hosts that are called directly.
+    /// Returns the proxy for connections to LRS: all `https` but those to the hosts that are called directly. Messages without TLS contain the
+    /// organisation's password in plain text, so they never go through a proxy.
     ///
     /// # Errors
     /// Returns a text if the URL cannot be used.
     pub fn for_lrs(&self) -> Result<reqwest::Proxy, String> {
-        let proxy = reqwest::Proxy::all(self.url.clone()).map_err(|_| "is not the address of a proxy".to_owned())?;
+        let proxy = reqwest::Proxy::https(self.url.clone()).map_err(|_| "is not the address of a proxy".to_owned())?;
         Ok(proxy.no_proxy(NoProxy::from_string(&self.bypass)))
     }
 
