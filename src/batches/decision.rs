@@ -4,7 +4,7 @@ use crate::batches::error::BatchError;
 use crate::batches::metadata::BatchMetadata;
 use crate::batches::model::{Batch, BlobName};
 use crate::batches::repository::{BlobChanges, PartUpdate};
-use crate::batches::service::BatchService;
+use crate::batches::service::{BatchService, SCHEDULED_VISIT_DELAY};
 use crate::batches::transitions::{discarded, resubmitted};
 use crate::observability::metrics;
 use crate::organisations::CallContext;
@@ -66,14 +66,22 @@ impl BatchService {
             }
             Decision::Discard => (discarded(part, now), BlobChanges { put: Vec::new(), delete: vec![BlobName::Records(number)] }),
         };
+        if decision == Decision::Resubmit {
+            // No worker visits a finished batch. So the next visit is stored before the part: this process may stop before it wakes the batch.
+            self.repository.schedule(batch.id, now.after(SCHEDULED_VISIT_DELAY)).await?;
+        }
         let update = PartUpdate { number, expected: part, updated: &updated, blobs: &blobs };
         if !self.repository.update_part(batch.id, update).await? {
             return Ok(DecisionOutcome::NotAwaitingDecision);
         }
         metrics::record_part_state(batch.header.kind.name(), updated.state.name());
         tracing::info!(batch = %batch.id, part = number, ?decision, "part decision applied");
-        // The decision is stored, even if these steps fail: a worker rechecks the batch after some hours in any case.
-        let mut follow_up = self.repository.wake(batch.id).await;
+        // The decision is stored, even if these steps fail: a worker visits the batch later in any case. A finished batch stays finished when
+        // one of its parts is discarded: it has its expiry already.
+        let mut follow_up = Ok(());
+        if decision == Decision::Resubmit || !batch.is_finished() {
+            follow_up = self.repository.wake(batch.id).await;
+        }
         if decision == Decision::Resubmit {
             follow_up = self.repository.set_expiry(batch, self.latest_expiry(now)).await.and(follow_up);
         }

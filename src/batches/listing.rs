@@ -48,7 +48,7 @@ impl BatchService {
             let ids = self.repository.list_ids(ukprn, kind, after, limit + 1).await?;
             let is_end_of_list = ids.len() <= limit;
             for id in ids {
-                if batches.len() == limit || read_count == MAX_READ_PER_PAGE {
+                if batches.len() == limit || (period.is_limited() && read_count == MAX_READ_PER_PAGE) {
                     return Ok(BatchPage { batches, next: after });
                 }
                 let batch = self.repository.load(id).await?;

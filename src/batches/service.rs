@@ -28,6 +28,9 @@ use crate::storage::encryption::KeyRing;
 /// Time after which a due batch that no worker has visited counts as lost from the queue, in addition to the lease.
 const QUEUE_ENTRY_GRACE: Duration = Duration::from_secs(10 * 60);
 
+/// Delay of the visit that is stored before a finished batch gets work again. Usually the batch is woken earlier.
+pub(super) const SCHEDULED_VISIT_DELAY: Duration = Duration::from_secs(60);
+
 /// Accepts, finds and erases batches. The worker processes them.
 #[derive(Debug)]
 pub struct BatchService {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use lrs_gateway::batches::model::{BatchId, BlobName, EpochMillis, KindTag, LrsText, Part, PartState, Reconciliation};
 use lrs_gateway::batches::repository::{BatchRepository, BlobChanges, PartUpdate};
 
-use super::{LEASE, claim, claim_leases, claim_one, create, load, new_batch, ukprn};
+use super::{LEASE, claim, claim_leases, claim_one, create, id_at, load, new_batch, ukprn};
 
 pub async fn created_batch_is_stored_with_all_blobs_and_due(repository: &dyn BatchRepository) {
     let new = new_batch(repository, KindTag::Verification, "10088882").await;
@@ -160,6 +160,35 @@ pub async fn woken_batch_is_due_immediately(repository: &dyn BatchRepository) {
     assert_eq!(claim(repository, LEASE).await.next, None);
 }
 
+pub async fn scheduled_batch_is_due_at_that_time_or_earlier(repository: &dyn BatchRepository) {
+    let batch = create(repository).await;
+    let lease = claim_one(repository).await;
+    let now = repository.now().await.expect("the repository has a clock");
+    let (soon, later) = (now.after(Duration::from_secs(60)), now.after(Duration::from_secs(120)));
+    let schedule = async |time| repository.schedule(batch.id, time).await.expect("the batch is scheduled");
+    schedule(soon).await;
+    repository.release(lease, None).await.expect("the lease is released");
+    assert_eq!(claim(repository, LEASE).await.next, Some(soon), "the end of the lease does not remove the visit");
+    schedule(later).await;
+    assert_eq!(claim(repository, LEASE).await.next, Some(soon), "a later time changes nothing");
+
+    schedule(now).await;
+    let lease = claim_one(repository).await;
+    schedule(soon).await;
+    repository.release(lease, Some(later)).await.expect("the lease is released");
+    assert_eq!(claim(repository, LEASE).await.next, Some(soon));
+
+    schedule(now).await;
+    let lease = claim_one(repository).await;
+    schedule(now).await;
+    assert!(claim_leases(repository).await.is_empty(), "a leased batch is not leased twice");
+    repository.release(lease, Some(later)).await.expect("the lease is released");
+    let lease = claim_one(repository).await;
+    repository.release(lease, None).await.expect("the lease is released");
+    assert_eq!(claim(repository, LEASE).await.next, None);
+    repository.erase(&batch).await.expect("the batch is erased");
+}
+
 pub async fn expired_lease_is_taken_over(repository: &dyn BatchRepository) {
     let batch = create(repository).await;
     let [expired] = claim(repository, Duration::from_millis(1)).await.leases[..] else { panic!("exactly one batch is due") };
@@ -216,11 +245,6 @@ pub async fn lists_start_at_the_time_of_a_batch(repository: &dyn BatchRepository
     let organisation = ukprn("10077773");
     let now = repository.now().await.expect("the repository has a clock");
     let time = |minutes: i64| EpochMillis(now.0 - minutes * 60_000);
-    // The bits of version and variant make the ids UUIDs of version 7.
-    let id_at = |time: EpochMillis, number: u128| {
-        let bits = (u128::try_from(time.0).expect("a time after 1970") << 80) | (7 << 76) | (2 << 62) | number;
-        BatchId::from_uuid(uuid::Uuid::from_u128(bits))
-    };
     let ids: Vec<BatchId> = [(30, 0), (20, 0), (20, 1), (10, 0)].map(|(minutes, number)| id_at(time(minutes), number)).into();
     for id in &ids {
         let mut new = new_batch(repository, KindTag::Registration, organisation.as_str()).await;

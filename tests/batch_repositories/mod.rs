@@ -6,7 +6,7 @@ mod redis;
 
 use std::time::Duration;
 
-use lrs_gateway::batches::model::{Batch, BatchHeader, BatchId, BlobName, KindTag, Part};
+use lrs_gateway::batches::model::{Batch, BatchHeader, BatchId, BlobName, EpochMillis, KindTag, Part};
 use lrs_gateway::batches::repository::{BatchRepository, Claim, Lease, NewBatch};
 use lrs_gateway::domain::Ukprn;
 use lrs_gateway::schema::Scalar as _;
@@ -46,6 +46,7 @@ contract_tests!(
     released_batch_is_due_at_its_next_time,
     backlog_counts_unfinished_and_overdue_batches,
     woken_batch_is_due_immediately,
+    scheduled_batch_is_due_at_that_time_or_earlier,
     expired_lease_is_taken_over,
     lists_are_by_organisation_and_kind_and_newest_first,
     lists_start_at_the_time_of_a_batch,
@@ -55,6 +56,13 @@ contract_tests!(
 
 fn ukprn(text: &str) -> Ukprn {
     Ukprn::parse(text).expect("the UKPRN is valid")
+}
+
+/// Returns an id of this time.
+fn id_at(time: EpochMillis, number: u128) -> BatchId {
+    // The bits of version and variant make it a UUID of version 7.
+    let bits = (u128::try_from(time.0).expect("a time after 1970") << 80) | (7 << 76) | (2 << 62) | number;
+    BatchId::from_uuid(uuid::Uuid::from_u128(bits))
 }
 
 /// Returns a batch of three parts, which is not stored yet.

@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use lrs_gateway::batches::model::KindTag;
+use lrs_gateway::batches::model::{EpochMillis, KindTag};
 use lrs_gateway::batches::repository::{BatchRepository as _, StoreError};
 
-use super::{LEASE, assert_contract, claim, claim_one, create, new_batch};
+use super::{LEASE, assert_contract, claim, claim_one, create, id_at, new_batch, ukprn};
 use crate::support::redis::{RedisCluster, SentinelRedis, TestRedis, free_port, repository_at};
 use crate::support::reply_cutting_proxy::ReplyCuttingProxy;
 
@@ -135,6 +135,26 @@ async fn lost_reply_to_the_preparation_is_reported_as_not_accepted() {
 
     assert!(matches!(outcome, Err(StoreError::Unavailable(_))), "{outcome:?}");
     assert_eq!(direct.load(new.batch.id).await, Ok(None));
+}
+
+#[tokio::test]
+async fn list_keeps_a_batch_that_lives_several_times_as_long_as_planned() {
+    let redis = TestRedis::start();
+    let repository = redis.repository();
+    let mut old = new_batch(&*repository, KindTag::Registration, "10088881").await;
+    let created_at = old.batch.header.created_at;
+    let lifetime = old.batch.expires_at.since(created_at);
+    // Its parts were resubmitted again and again, each time shortly before its end.
+    old.batch.id = id_at(EpochMillis(created_at.0 - i64::try_from(lifetime.as_millis() * 5).expect("the time is short")), 1);
+    repository.create(&old).await.expect("the batch is created");
+
+    let new = create(&*repository).await;
+
+    let organisation = ukprn("10088881");
+    let listed = repository.list_ids(&organisation, KindTag::Registration, None, 10).await;
+    assert_eq!(listed, Ok(vec![new.id, old.batch.id]));
+    let expires_in_ms: u64 = redis.query(&["PTTL", "test:list:10088881:registration"]);
+    assert!(Duration::from_millis(expires_in_ms) > lifetime * 5);
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use lrs_gateway::batches::model::{Batch, BatchHeader, BatchId, EpochMillis, KindTag, Part};
-use lrs_gateway::batches::repository::NewBatch;
+use lrs_gateway::batches::repository::{BatchRepository, NewBatch};
 use lrs_gateway::domain::Ukprn;
 use lrs_gateway::schema::Scalar as _;
 use serde_json::{Value, json};
@@ -14,6 +14,8 @@ use super::{BATCHES, register, register_and_complete};
 use crate::support::batch_backend::{BatchBackend, KEY, test_each_backend};
 use crate::support::batches::learners;
 use crate::support::caller::PROVIDER;
+use crate::support::gateway::Options;
+use crate::support::redis::TestRedis;
 use crate::support::{Caller, SimulatedLrs, TestGateway};
 
 test_each_backend!(
@@ -158,21 +160,45 @@ async fn list_of_a_period_has_batches_that_were_sent_to_lrs_in_it(backend: Batch
     assert_eq!(before[0]["parts"], json!([]), "it was accepted before, and sent after");
 }
 
+/// Maximum number of batches that are read for one page of a period.
+const MAX_READ_PER_PAGE: usize = 500;
+
+/// Stores a batch that was accepted ten seconds before `now`, and whose only part was sent at this time.
+async fn create_batch(repository: &dyn BatchRepository, now: EpochMillis, sent_at: Option<EpochMillis>) -> BatchId {
+    let later = now.after(Duration::from_secs(3600));
+    let part = Part { due_at: later, sent_at, ..Part::waiting(0, 1, now) };
+    let ukprn = Ukprn::parse(PROVIDER).expect("the UKPRN is valid");
+    let header = BatchHeader::new(KindTag::Registration, &ukprn, 1, EpochMillis(now.0 - 10_000));
+    let batch = Batch { id: BatchId::new(), header, parts: vec![part], expires_at: later };
+    let id = batch.id;
+    repository.create(&NewBatch { batch, blobs: Vec::new() }).await.expect("the batch is created");
+    id
+}
+
+#[tokio::test]
+async fn list_without_a_period_skips_any_number_of_batches_that_are_gone() {
+    let redis = TestRedis::start();
+    let repository = redis.repository();
+    let now = repository.now().await.expect("Redis has a clock");
+    let oldest = create_batch(&*repository, now, None).await;
+    for _ in 0..=MAX_READ_PER_PAGE {
+        let id = create_batch(&*repository, now, None).await;
+        let _: i64 = redis.query(&["DEL", &format!("test:{{{id}}}")]);
+    }
+    let gateway = TestGateway::with("http://127.0.0.1:1", Options { storage: redis.storage(KEY), ..Options::default() });
+
+    let page = gateway.caller().request("GET", &format!("{BATCHES}?limit=5")).await.expect_success();
+
+    assert_eq!((&page["batches"][0]["batchId"], page.get("next")), (&json!(oldest.to_string()), None), "{page}");
+}
+
 async fn list_of_a_period_reads_a_limited_number_of_batches_for_a_page(backend: BatchBackend) {
-    const MAX_READ_PER_PAGE: usize = 500;
     let gateway = TestGateway::with("http://127.0.0.1:1", backend.options(KEY));
     let now = backend.repository.now().await.expect("the repository responds");
-    let ukprn = Ukprn::parse(PROVIDER).expect("the UKPRN is valid");
-    let later = now.after(Duration::from_secs(3600));
     let mut oldest = None;
     for number in 0..=MAX_READ_PER_PAGE {
-        let sent_at = (number == 0).then_some(now);
-        let part = Part { due_at: later, sent_at, ..Part::waiting(0, 1, now) };
-        let created_at = EpochMillis(now.0 - 10_000);
-        let header = BatchHeader::new(KindTag::Registration, &ukprn, 1, created_at);
-        let batch = Batch { id: BatchId::new(), header, parts: vec![part], expires_at: later };
-        oldest = oldest.or(Some(batch.id));
-        backend.repository.create(&NewBatch { batch, blobs: Vec::new() }).await.expect("the batch is created");
+        let id = create_batch(&*backend.repository, now, (number == 0).then_some(now)).await;
+        oldest = oldest.or(Some(id));
     }
 
     let caller = gateway.caller();

@@ -5,14 +5,14 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use lrs_gateway::batches::BatchSettings;
-use lrs_gateway::batches::model::{BatchId, BlobName, EpochMillis, Part};
+use lrs_gateway::batches::model::{BatchId, BlobName, EpochMillis, Part, PartState, Reconciliation};
 use lrs_gateway::batches::repository::{BlobChanges, PartUpdate};
 use serde_json::json;
 
 use super::BATCHES;
 use crate::support::batch_backend::{BatchBackend, KEY, test_each_backend};
 use crate::support::batches::{
-    SubmittedBatch, batch_output_response, expect_accepted, full_registration, learners, submit, submit_batch_response,
+    SubmittedBatch, batch_output_response, check_counters, expect_accepted, full_registration, learners, submit, submit_batch_response,
 };
 use crate::support::fake_server::Reply;
 use crate::support::gateway::{Options, fast_batches};
@@ -24,6 +24,8 @@ test_each_backend!(
     resubmission_without_records_is_rejected,
     discarded_part_that_lrs_lost_leaves_no_records,
     batch_expires_after_both_timeouts_and_the_retention,
+    results_that_are_ready_after_the_timeout_complete_the_part,
+    discarded_part_of_a_finished_batch_does_not_move_its_expiry,
 );
 
 /// An LRS that returns nothing about its jobs until it is back, and then completes every job.
@@ -41,10 +43,11 @@ impl ForgetfulLrs {
                 let job = jobs.fetch_add(1, Ordering::SeqCst);
                 submit_batch_response(&format!("<ResponseCode>WSRC0007</ResponseCode><JobID>{job}</JobID>"))
             } else if seen.load(Ordering::SeqCst) {
-                batch_output_response(
-                    "<ResponseCode>WSRC0009</ResponseCode><Learner><ULN>3000000126</ULN><MISIdentifier>STU-0</MISIdentifier>\
+                let counters = check_counters(1, 0);
+                batch_output_response(&format!(
+                    "<ResponseCode>WSRC0009</ResponseCode>{counters}<Learner><ULN>3000000126</ULN><MISIdentifier>STU-0</MISIdentifier>\
                      <GivenName>Zebaaaaa</GivenName><FamilyName>Quillfeather</FamilyName><DateOfBirth>1990-09-17</DateOfBirth></Learner>",
-                )
+                ))
             } else {
                 batch_output_response(lost_output)
             })
@@ -197,9 +200,68 @@ async fn batch_expires_after_both_timeouts_and_the_retention(backend: BatchBacke
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 
-    lrs.is_back.store(true, Ordering::SeqCst);
+    // The test holds the batch, so that no worker finishes it before its expiry is read.
+    loop {
+        backend.repository.wake(batch_id(&batch)).await.expect("the repository responds");
+        let claim = backend.repository.claim(Duration::from_secs(60), 10).await.expect("the repository responds");
+        if !claim.leases.is_empty() {
+            break;
+        }
+        assert!(started_at.elapsed() < Duration::from_secs(20), "only the gateway gets the batch");
+    }
     assert_eq!(batch.decide(1, "resubmit").await.status, 202);
-    let stored = backend.repository.load(batch_id(&batch)).await.expect("the repository responds").expect("the batch exists");
-    let is_finished = stored.is_finished();
-    assert!(is_finished || (lifetime().await - unfinished.as_secs_f64()).abs() < 20.0, "{}", lifetime().await);
+    assert!((lifetime().await - unfinished.as_secs_f64()).abs() < 20.0, "{}", lifetime().await);
+}
+
+/// Nothing polls a job for eight days: the gateway is not running, for example. Then LRS's results count, not the timeout.
+async fn results_that_are_ready_after_the_timeout_complete_the_part(backend: BatchBackend) {
+    const EIGHT_DAYS_MS: i64 = 8 * 24 * 60 * 60 * 1000;
+    let long_ago = |time: EpochMillis| EpochMillis(time.0 - EIGHT_DAYS_MS);
+    for is_check in [false, true] {
+        let lrs = ForgetfulLrs::start("<ResponseCode>WSRC0008</ResponseCode>");
+        let gateway = TestGateway::with(&lrs.server.url(), backend.options(KEY));
+        let caller = gateway.caller();
+        let batch = submit(&caller, "registration-batches", &full_registration(&learners(1))).await;
+        batch.wait_for_status("PROCESSING").await;
+        let path = batch.path.clone();
+        drop(gateway);
+        change_part(&backend, &batch, BlobChanges::default(), |part| {
+            part.submitted_at = part.submitted_at.map(long_ago);
+            if is_check {
+                let (started_at, submitted_at) = (long_ago(part.updated_at), part.submitted_at.take());
+                let check = Reconciliation { job_id: part.job_id.take(), submitted_at, ..Reconciliation::starting(started_at) };
+                (part.state, part.reconciliation) = (PartState::Reconciling, Some(check));
+            }
+        })
+        .await;
+        lrs.is_back.store(true, Ordering::SeqCst);
+
+        let gateway = TestGateway::with(&lrs.server.url(), backend.options(KEY));
+        let state = gateway.caller().with_header("Prefer", "wait=30").request("GET", &path).await.expect_success();
+
+        assert_eq!((&state["status"], state["parts"][0].get("reason")), (&json!("COMPLETE"), None), "{state}");
+        assert_eq!(lrs.registrations(), 1);
+    }
+}
+
+async fn discarded_part_of_a_finished_batch_does_not_move_its_expiry(backend: BatchBackend) {
+    let lrs = ForgetfulLrs::start("<ResponseCode>WSRC0008</ResponseCode>");
+    let batches = BatchSettings { result_timeout: Duration::from_millis(300), ..fast_batches() };
+    let gateway = TestGateway::with(&lrs.server.url(), Options { batches, ..backend.options(KEY) });
+    let caller = gateway.caller();
+    let batch = submit(&caller, "registration-batches", &full_registration(&learners(1))).await;
+    batch.wait_for_status("FAILED").await;
+    let started_at = std::time::Instant::now();
+    while backend.repository.backlog().await.expect("the repository responds").unfinished > 0 {
+        assert!(started_at.elapsed() < Duration::from_secs(10), "the batch is not finished");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let expiry = async || backend.repository.load(batch_id(&batch)).await.expect("the repository responds").map(|stored| stored.expires_at);
+    let before = expiry().await;
+
+    assert_eq!(batch.decide(1, "discard").await.status, 202);
+    // If the decision had woken the batch, it would be visited before this one.
+    submit(&caller, "registration-batches", &full_registration(&learners(1))).await.wait_for_status("FAILED").await;
+
+    assert_eq!((expiry().await, before.is_some()), (before, true));
 }

@@ -7,9 +7,9 @@ use std::time::Duration;
 use lrs_gateway::batches::BatchSettings;
 use serde_json::{Value, json};
 
-use super::register;
+use super::{output_learner, register};
 use crate::support::batch_backend::{BatchBackend, KEY, test_each_backend};
-use crate::support::batches::{batch_output_response, learners, submit_batch_response};
+use crate::support::batches::{batch_output_response, check_counters, learners, submit_batch_response};
 use crate::support::fake_server::Reply;
 use crate::support::gateway::{Options, fast_batches};
 use crate::support::{FakeServer, SimulatedLrs, TestGateway};
@@ -87,14 +87,17 @@ async fn check_job_with_an_exception_or_a_possible_match_does_not_complete_the_p
              <DateOfBirth>1990-09-17</DateOfBirth><ReturnCode>{code}</ReturnCode></Learner>"
         )
     };
+    let found = |row: String| check_counters(1, 0) + &row;
     for (children, is_complete) in [
-        (row("RC001", "3000000126"), true),
-        (row("RC008", "3000000126"), false),
-        (row("RC012", "3000000126"), false),
-        (row("RC001", ""), false),
-        (row("RC001", "3000000127"), false),
-        (row("RC001", "3000000126").replace("Zebaaaaa", "Another"), false),
-        (format!("<PossibleMatchLearnersCount>1</PossibleMatchLearnersCount>{}", row("RC001", "3000000126")), false),
+        (found(row("RC001", "3000000126")), true),
+        (found(row("RC008", "3000000126")), false),
+        (found(row("RC012", "3000000126")), false),
+        (found(row("RC001", "")), false),
+        (found(row("RC001", "3000000127")), false),
+        (found(row("RC001", "3000000126").replace("Zebaaaaa", "Another")), false),
+        (check_counters(1, 1) + &row("RC001", "3000000126"), false),
+        (check_counters(0, 0) + &row("RC001", "3000000126"), false),
+        (row("RC001", "3000000126"), false),
         (String::new(), false),
     ] {
         let lrs = lrs_with_check_output(&children);
@@ -178,4 +181,30 @@ async fn undocumented_error_of_a_registration_is_reconciled_too() {
 
     assert_eq!((&part["reason"], &part["lrsCode"]), (&json!("LRS_REJECTED_REQUEST"), &json!("WSEC4711")));
     assert_eq!(part["reconciliation"]["unclearPositions"], json!([0]), "LRS returned no row: {part}");
+}
+
+#[tokio::test]
+async fn accepted_registration_without_a_job_number_is_reconciled() {
+    let learner = output_learner("STU-0", "Zebaaaaa", "3000000126", "");
+    let output = batch_output_response(&format!("<ResponseCode>WSRC0009</ResponseCode>{}{learner}", check_counters(1, 0)));
+    let lrs = FakeServer::start(move |request| {
+        Reply::Bytes(if request.body.contains("GetSubmitBatchOutput") {
+            output.clone()
+        } else {
+            let job = if request.body.contains(">FUL<") { 0 } else { 8 };
+            submit_batch_response(&format!("<ResponseCode>WSRC0007</ResponseCode><JobID>{job}</JobID>"))
+        })
+    });
+    let batches = BatchSettings { reconciliation_delay: Duration::from_millis(500), ..fast_batches() };
+    let gateway = TestGateway::with(&lrs.url(), Options { batches, ..Options::default() });
+    let caller = gateway.caller();
+    let batch = register(&caller, &learners(1)).await;
+
+    let state = batch.wait_for_state("reconciling", |state| state["parts"][0]["status"] == "RECONCILING").await;
+    assert_eq!((&state["parts"][0]["reason"], &state["parts"][0]["lrsCode"]), (&json!("LRS_BAD_RESPONSE"), &json!("WSRC0007")));
+    let state = batch.wait_for_status("COMPLETE").await;
+
+    let part = &state["parts"][0];
+    assert_eq!((part.get("reason"), part.get("lrsCode")), (None, None), "the code belongs to the lost response: {part}");
+    assert_eq!(lrs.received().iter().filter(|request| request.body.contains(">FUL<")).count(), 1);
 }

@@ -43,6 +43,15 @@ pub fn batch_output_response(children: &str) -> Vec<u8> {
     soap(200, &format!("<n:GetSubmitBatchOutputResponse xmlns:n=\"{namespace}\">{children}</n:GetSubmitBatchOutputResponse>"))
 }
 
+/// Returns the counters of a `CHECK` job, as elements of a response to a poll: LRS has found `found` learners, and not found `not_found`.
+pub fn check_counters(found: usize, not_found: usize) -> String {
+    format!(
+        "<NewLearnersCount>0</NewLearnersCount><ExistsUpdatedLearnersCount>{found}</ExistsUpdatedLearnersCount>\
+         <PossibleMatchLearnersCount>0</PossibleMatchLearnersCount><LearnersNotFoundCount>{not_found}</LearnersNotFoundCount>\
+         <RejectedLearnersCount>0</RejectedLearnersCount>"
+    )
+}
+
 /// An accepted batch.
 pub struct SubmittedBatch<'c> {
     caller: &'c Caller,

@@ -95,7 +95,8 @@ pub struct BatchPart {
     pub counts: Option<BTreeMap<String, i32>>,
     /// Reconciliation of a `FULL` registration whose response was lost.
     pub reconciliation: Option<PartReconciliation>,
-    /// Time at which the gateway last started to send the part. Absent if LRS certainly does not have the part.
+    /// Time at which the gateway started to send the part; after lost responses, that of the first attempt that LRS may have received. Absent
+    /// if the part was not sent, was resubmitted, or was stored by an earlier version.
     pub sent_at: Option<Timestamp>,
     /// Time at which LRS accepted the part. Absent for an adopted job.
     pub submitted_at: Option<Timestamp>,
@@ -112,7 +113,8 @@ pub struct PartReconciliation {
     pub checked_at: Option<Timestamp>,
     /// Number of records whose learner is registered. Some of them may have been registered before.
     pub registered: Option<u32>,
-    /// Positions of the records whose learner LRS did not find.
+    /// Positions of the records whose learner LRS did not find. That does not prove that LRS does not have the registration job: it may still
+    /// be waiting, and LRS would process both if you resubmit the part.
     pub not_registered_positions: Option<Vec<u32>>,
     /// Positions of the records about which the results are not clear: LRS reports an exception, returned no or another learner, or the record
     /// was submitted with a ULN.

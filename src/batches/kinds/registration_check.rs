@@ -31,10 +31,10 @@ impl Registrations {
         sent: &[RecordFingerprint],
         checked_at: EpochMillis,
     ) -> CheckEvidence {
-        let (row_count, not_found) = (output.learner.len(), not_found_count(&output));
+        let (row_count, counts) = (output.learner.len(), Counts::of(&output));
         let results = Self::match_output(output, first_position, Some(sent));
         let found_count = results.iter().filter(|result| !result.has_uln && has_uln(result)).count();
-        let contradicts = not_found.is_none_or(|not_found| found_count + not_found > row_count);
+        let is_confirmed = counts.is_some_and(|counts| found_count <= counts.found && found_count + counts.not_found <= row_count);
         let has_strangers = results.iter().any(|result| result.position.is_none());
         let owners = ulns(&results);
         let mut evidence = CheckEvidence { checked_at, registered: 0, not_registered: Vec::new(), unclear: Vec::new() };
@@ -45,7 +45,7 @@ impl Registrations {
             };
             match finding {
                 // A job that counts other results than its rows show, or returns learners who were not sent, proves nothing.
-                Finding::Registered if contradicts || has_strangers => evidence.unclear.push(position),
+                Finding::Registered if !is_confirmed || has_strangers => evidence.unclear.push(position),
                 Finding::Registered => evidence.registered += 1,
                 Finding::NotRegistered => evidence.not_registered.push(position),
                 Finding::Unclear => evidence.unclear.push(position),
@@ -84,16 +84,28 @@ fn has_uln(result: &RecordResult<BatchLearnerResult>) -> bool {
     result.result.as_ref().is_some_and(|learner| learner.uln.is_some())
 }
 
-/// Returns the number of learners that LRS, by its counters, did not find or has just registered; `None` if the counters make no sense. If
-/// LRS returns ULNs for them all the same, its rows do not mean what they seem to mean.
-fn not_found_count(output: &RegistrationBatchOutput) -> Option<usize> {
-    let counters =
-        [output.new_learners_count, output.possible_match_learners_count, output.learners_not_found_count, output.rejected_learners_count];
-    // A counter that is missing beside others may be one that could not be read.
-    if counters.iter().any(Option::is_some) && counters.iter().any(Option::is_none) {
-        return None;
+/// Numbers of learners by LRS's counters. If the rows of learners whom LRS did not find have ULNs, they do not mean what they seem to mean.
+#[derive(Clone, Copy)]
+struct Counts {
+    /// Learners whom LRS found.
+    found: usize,
+    /// Learners whom LRS did not find, has just registered, or rejected.
+    not_found: usize,
+}
+
+impl Counts {
+    /// Reads the counters; `None` if they make no sense, or if one is missing: it may be one that could not be read.
+    fn of(output: &RegistrationBatchOutput) -> Option<Self> {
+        let count = |counter: Option<i32>| usize::try_from(counter?).ok();
+        let not_found = [
+            output.new_learners_count,
+            output.possible_match_learners_count,
+            output.learners_not_found_count,
+            output.rejected_learners_count,
+        ];
+        let not_found = not_found.into_iter().try_fold(0, |sum: usize, counter| sum.checked_add(count(counter)?))?;
+        Some(Self { found: count(output.exists_updated_learners_count)?, not_found })
     }
-    counters.into_iter().flatten().try_fold(0, |sum: usize, count| sum.checked_add(usize::try_from(count).ok()?))
 }
 
 #[cfg(test)]
@@ -106,7 +118,7 @@ mod tests {
     /// A row of LRS's output: the person's name, ULN and return code; empty for none.
     struct Row(&'static str, &'static str, &'static str);
 
-    /// Returns LRS's output with these rows. A learner's identifier is the name, without the `Not` of another person.
+    /// Returns LRS's output with these rows, and with the counters that belong to them. A learner's identifier is the name, without the `Not` of another person.
     fn output(rows: &[Row]) -> RegistrationBatchOutput {
         let learner = |Row(name, uln, code): &Row| {
             format!(
@@ -115,9 +127,16 @@ mod tests {
                 name.trim_start_matches("Not")
             )
         };
+        let found_count = rows.iter().filter(|row| !row.1.is_empty()).count();
+        let counters = format!(
+            "<NewLearnersCount>0</NewLearnersCount><ExistsUpdatedLearnersCount>{found_count}</ExistsUpdatedLearnersCount>\
+             <PossibleMatchLearnersCount>0</PossibleMatchLearnersCount><LearnersNotFoundCount>{}</LearnersNotFoundCount>\
+             <RejectedLearnersCount>0</RejectedLearnersCount>",
+            rows.len() - found_count
+        );
         let rows: String = rows.iter().map(learner).collect();
         let xml = format!(
-            "<e:Envelope xmlns:e=\"http://schemas.xmlsoap.org/soap/envelope/\"><e:Body><Output>{rows}</Output></e:Body></e:Envelope>"
+            "<e:Envelope xmlns:e=\"http://schemas.xmlsoap.org/soap/envelope/\"><e:Body><Output>{counters}{rows}</Output></e:Body></e:Envelope>"
         );
         parse_output::<Registrations>(xml.as_bytes()).expect("the output is valid")
     }
@@ -169,9 +188,14 @@ mod tests {
             change(&mut output);
             Registrations::check_evidence(output, 10, &records, EpochMillis(1)).is_complete()
         };
-        assert!(is_complete(|output| output.exists_updated_learners_count = Some(1)));
-        assert!(is_complete(|output| output.learners_not_found_count = Some(0)));
-        let contradictions: [fn(&mut RegistrationBatchOutput); 5] = [
+        assert!(is_complete(|_| {}));
+        assert!(is_complete(|output| output.exists_updated_learners_count = Some(2)));
+        let contradictions: [fn(&mut RegistrationBatchOutput); 10] = [
+            |output| output.exists_updated_learners_count = None,
+            |output| output.exists_updated_learners_count = Some(0),
+            |output| output.exists_updated_learners_count = Some(-1),
+            |output| output.learners_not_found_count = None,
+            |output| output.rejected_learners_count = None,
             |output| output.new_learners_count = Some(1),
             |output| output.possible_match_learners_count = Some(1),
             |output| output.learners_not_found_count = Some(1),

@@ -1,4 +1,4 @@
--- Makes batches with an expired lease due again, then leases due batches.
+-- Makes batches with an expired lease due again, then leases due batches. A leased batch that was scheduled is woken instead.
 -- KEYS:    due, leased, woken, tokens
 -- ARGV:    lease duration (milliseconds), maximum number of batches, token
 -- Returns: now, next due time or end of a lease ('' if none), ids of the leased batches...
@@ -14,9 +14,13 @@ end
 local reply = {text(now), ''}
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', text(now), 'LIMIT', 0, ARGV[2])) do
     redis.call('ZREM', KEYS[1], id)
-    redis.call('ZADD', KEYS[2], text(now + ARGV[1]), id)
-    redis.call('HSET', KEYS[4], id, ARGV[3])
-    table.insert(reply, id)
+    if redis.call('ZSCORE', KEYS[2], id) then
+        redis.call('SADD', KEYS[3], id)
+    else
+        redis.call('ZADD', KEYS[2], text(now + ARGV[1]), id)
+        redis.call('HSET', KEYS[4], id, ARGV[3])
+        table.insert(reply, id)
+    end
 end
 local next_due = redis.call('ZRANGE', KEYS[1], 0, 0, 'WITHSCORES')[2]
 local next_expiry = redis.call('ZRANGE', KEYS[2], 0, 0, 'WITHSCORES')[2]

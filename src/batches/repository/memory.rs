@@ -94,6 +94,13 @@ impl TimeQueue {
         self.order.insert((time, id));
     }
 
+    /// Inserts a batch, unless it is in the queue with an earlier time.
+    fn insert_earlier(&mut self, id: BatchId, time: EpochMillis) {
+        if self.times.get(&id).is_none_or(|current| time < *current) {
+            self.insert(id, time);
+        }
+    }
+
     fn remove(&mut self, id: BatchId) {
         if let Some(time) = self.times.remove(&id) {
             self.order.remove(&(time, id));
@@ -203,7 +210,9 @@ impl BatchRepository for MemoryRepository {
             inner.due.insert(id, now);
         }
         let token = fastrand::u64(..);
-        let ids = inner.due.take_until(now, limit);
+        // A leased batch that was scheduled is woken instead.
+        let (scheduled, ids): (Vec<_>, Vec<_>) = inner.due.take_until(now, limit).into_iter().partition(|id| inner.leased.contains(*id));
+        inner.woken.extend(scheduled);
         for id in &ids {
             inner.leased.insert(*id, now.after(lease_duration));
             inner.tokens.insert(*id, token);
@@ -240,7 +249,7 @@ impl BatchRepository for MemoryRepository {
             inner.tokens.remove(&lease.id);
             let due_at = if inner.woken.remove(&lease.id) { Some(EpochMillis::now()) } else { due_at };
             if let Some(due_at) = due_at {
-                inner.due.insert(lease.id, due_at);
+                inner.due.insert_earlier(lease.id, due_at);
             }
         }
         ready(())
@@ -248,6 +257,11 @@ impl BatchRepository for MemoryRepository {
 
     fn release_missing(&self, lease: Lease) -> BoxFuture<'_, ()> {
         self.release(lease, None)
+    }
+
+    fn schedule(&self, id: BatchId, due_at: EpochMillis) -> BoxFuture<'_, ()> {
+        self.inner().due.insert_earlier(id, due_at);
+        ready(())
     }
 
     fn wake(&self, id: BatchId) -> BoxFuture<'_, ()> {

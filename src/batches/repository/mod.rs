@@ -58,11 +58,17 @@ pub trait BatchRepository: Send + Sync + std::fmt::Debug {
 
     /// Ends a lease and sets the batch's next due time; `None` if it needs no further visit.
     ///
-    /// A batch that was woken during the lease is due immediately.
+    /// A batch that was woken during the lease is due immediately, and one that was [scheduled](Self::schedule) earlier keeps that time.
     fn release(&self, lease: Lease, due_at: Option<EpochMillis>) -> BoxFuture<'_, ()>;
 
     /// Ends the lease of a batch that does not exist: it has expired, was erased, or was never accepted.
     fn release_missing(&self, lease: Lease) -> BoxFuture<'_, ()>;
+
+    /// Makes a batch due at this time, unless it is due earlier. If it is leased then, it is due at the end of the lease.
+    ///
+    /// Call this before a write that gives a finished batch work again: if the process stops before it can [wake](Self::wake) the batch, a
+    /// worker finds the work nevertheless.
+    fn schedule(&self, id: BatchId, due_at: EpochMillis) -> BoxFuture<'_, ()>;
 
     /// Makes a batch due immediately, or at the end of its current lease.
     fn wake(&self, id: BatchId) -> BoxFuture<'_, ()>;

@@ -24,6 +24,9 @@ const PREPARED_EXPIRY: Duration = Duration::from_secs(10 * 60);
 /// Time after which a batch that is still not accepted is discarded.
 const DISCARD_AFTER: Duration = Duration::from_secs(60);
 
+/// Time for which the list keeps the id of a batch, as a multiple of the time for which the batch is stored unless a part is resubmitted.
+const LIST_RETENTION_FACTOR: u32 = 6;
+
 static ACCEPT: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("accept.lua")));
 static DISCARD_UNACCEPTED: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("discard_unaccepted.lua")));
 static UPDATE_PART: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("update_part.lua")));
@@ -80,9 +83,9 @@ impl RedisRepository {
     async fn enqueue(&self, batch: &Batch) -> Result<(), StoreError> {
         let id = batch.id.to_string();
         let created_at = batch.header.created_at;
-        // The list outlives its newest batch, and keeps no ids of batches that expired long ago.
+        // The list outlives its batches, also those that were resubmitted, and keeps no ids of batches that expired long ago.
         let list = self.keys().list_of(&batch.header);
-        let list_retention = batch.expires_at.since(created_at) * 2;
+        let list_retention = batch.expires_at.since(created_at) * LIST_RETENTION_FACTOR;
         let list_retention_ms = i64::try_from(list_retention.as_millis()).unwrap_or(i64::MAX);
         let oldest_id = BatchId::min_at(EpochMillis(created_at.0.saturating_sub(list_retention_ms)));
         let mut add_to_list = redis::pipe();
@@ -252,6 +255,13 @@ impl BatchRepository for RedisRepository {
             let discarded: i64 = self.redis.run_script(&DISCARD_UNACCEPTED, &[self.keys().batch(lease.id)], &[]).await?;
             // 0 if the batch has just been accepted. It is due now.
             self.release(lease, (discarded == 0).then_some(EpochMillis(0))).await
+        })
+    }
+
+    fn schedule(&self, id: BatchId, due_at: EpochMillis) -> BoxFuture<'_, ()> {
+        Box::pin(async move {
+            let [due, ..] = self.keys().queue();
+            self.run_command(redis::cmd("ZADD").arg(&due).arg("LT").arg(due_at.0).arg(id.to_string())).await
         })
     }
 

@@ -1,4 +1,5 @@
--- Ends a lease, if its holder still has it, and sets the next due time. A batch that was woken meanwhile is due immediately.
+-- Ends a lease, if its holder still has it, and sets the next due time. A batch that was woken meanwhile is due immediately, and one that
+-- was scheduled for an earlier time is due then.
 -- KEYS:    due, leased, woken, tokens
 -- ARGV:    batch id, token, next due time (milliseconds since 1970; '' for none)
 -- Returns: 1 if the lease is ended; 0 if it had expired
@@ -9,6 +10,6 @@ redis.call('ZREM', KEYS[2], ARGV[1])
 if redis.call('SREM', KEYS[3], ARGV[1]) == 1 then
     redis.call('ZADD', KEYS[1], 0, ARGV[1])
 elseif ARGV[3] ~= '' then
-    redis.call('ZADD', KEYS[1], ARGV[3], ARGV[1])
+    redis.call('ZADD', KEYS[1], 'LT', ARGV[3], ARGV[1])
 end
 return 1

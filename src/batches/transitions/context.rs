@@ -50,6 +50,11 @@ impl TransitionContext<'_> {
         Part { state, reason, updated_at: self.now, ..part.clone() }
     }
 
+    /// Returns the part after a poll: `polled`, or the part after its timeout if the poll has not changed its state.
+    pub fn unless_timed_out(&self, part: &Part, polled: Part) -> Part {
+        if polled.state == part.state && self.is_timed_out(&polled) { self.timed_out(&polled) } else { polled }
+    }
+
     /// Returns the part after its records turned out to be missing. Without them, it can be neither sent nor reconciled.
     pub fn unreadable(&self, part: &Part) -> Part {
         if part.state == PartState::Reconciling {

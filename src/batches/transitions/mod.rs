@@ -7,7 +7,7 @@
 //! | sending | submitted | LRS created a job |
 //! | sending | waiting | the start could not be stored with certainty, so nothing was sent and it is undone |
 //! | sending | waiting | LRS did not execute the request and a retry can succeed; or its response was lost and the batch is repeatable |
-//! | sending | reconciling | LRS's response to a registration was lost, or LRS reported an undocumented error about it |
+//! | sending | reconciling | LRS's response to a registration was lost, or LRS reported an undocumented error about it, or accepted it without a job |
 //! | sending | unconfirmed | the same for a batch that is neither repeatable nor a registration |
 //! | sending | failed | LRS rejected the part, or reported an undocumented error about a repeatable batch |
 //! | reconciling | reconciling | the pause is over and LRS created a `CHECK` job, or sending or polling that job failed and is repeated |

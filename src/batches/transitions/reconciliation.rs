@@ -55,7 +55,15 @@ impl TransitionContext<'_> {
                 let is_complete = evidence.is_complete();
                 let reconciliation = Some(Reconciliation { evidence: Some(evidence), ..reconciliation.clone() });
                 if is_complete {
-                    return Part { state: PartState::Complete, reason: None, reconciliation, updated_at: self.now, ..polled };
+                    // The code belongs to the lost response.
+                    return Part {
+                        state: PartState::Complete,
+                        reason: None,
+                        lrs_code: None,
+                        reconciliation,
+                        updated_at: self.now,
+                        ..polled
+                    };
                 }
                 Part { reconciliation, ..self.unconfirmed(&polled) }
             }

@@ -5,12 +5,15 @@ use std::time::Duration;
 use super::context::{TransitionContext, jittered, requested_delay};
 use super::reasons::{lost_reason_of, reason_of};
 use crate::batches::batch_kind::SubmitResponse;
-use crate::batches::model::{LrsText, Part, PartReason, PartState};
+use crate::batches::model::{EpochMillis, LrsText, Part, PartReason, PartState};
 use crate::lrs::LrsError;
 
 /// Maximum delay after a lost response, as a multiple of the maximum poll interval. LRS may create a job each time, so it is longer than the
 /// maximum delay of a request that LRS did not receive.
 const LOST_RESPONSE_DELAY_FACTOR: u32 = 4;
+
+/// LRS's code for a registration batch that it has accepted. Without a job's number beside it, LRS may have the part nevertheless.
+const ACCEPTED: &str = "WSRC0007";
 
 impl TransitionContext<'_> {
     /// Returns the part after a worker has started to send it. Persisted before the first byte is written.
@@ -20,7 +23,8 @@ impl TransitionContext<'_> {
             reason: None,
             send_attempts: part.send_attempts.saturating_add(1),
             sender_token,
-            sent_at: Some(self.now),
+            // After a lost response, LRS may have the earlier attempt, even if it does not receive this one.
+            sent_at: earlier_attempt(part).or(Some(self.now)),
             updated_at: self.now,
             ..part.clone()
         }
@@ -28,6 +32,8 @@ impl TransitionContext<'_> {
 
     /// Returns the part after its worker stopped while sending it.
     pub fn interrupted(&self, part: &Part) -> Part {
+        // An earlier version did not store when it started to send the part, except as its last change.
+        let part = &Part { sent_at: part.sent_at.or(Some(part.updated_at)), ..part.clone() };
         self.response_lost(part, PartReason::ResponseLost, None)
     }
 
@@ -46,6 +52,9 @@ impl TransitionContext<'_> {
                 updated_at: self.now,
                 ..part.clone()
             },
+            Ok(SubmitResponse { lrs_code: Some(lrs_code), .. }) if lrs_code.matches(ACCEPTED) => {
+                self.response_lost(part, PartReason::LrsBadResponse, code)
+            }
             Ok(SubmitResponse { job_id: None, .. }) => self.rejected(part, PartReason::LrsRejected, code),
             Err(error) if !error.is_not_executed() && (error.is_transient() || !self.repeatable) => {
                 self.response_lost(part, lost_reason_of(error), code)
@@ -55,9 +64,9 @@ impl TransitionContext<'_> {
         }
     }
 
-    /// Fails a part that LRS certainly does not have.
+    /// Fails a part that LRS has rejected.
     fn rejected(&self, part: &Part, reason: PartReason, code: Option<LrsText>) -> Part {
-        Part { sent_at: None, ..self.failed(part, reason, code) }
+        Part { sent_at: earlier_attempt(part), ..self.failed(part, reason, code) }
     }
 
     /// Handles a lost response. LRS may have executed the request, so the part is sent again only if that has no side effect.
@@ -77,15 +86,14 @@ impl TransitionContext<'_> {
         self.backoff(lost_responses.saturating_sub(1), self.settings.max_poll_interval * LOST_RESPONSE_DELAY_FACTOR)
     }
 
-    /// Schedules another attempt to send a part that LRS certainly does not have. There is no limit to their number.
+    /// Schedules another attempt after one that LRS certainly did not execute. There is no limit to their number.
     fn retry_later(&self, part: &Part, error: &LrsError, code: Option<LrsText>) -> Part {
         Part {
             state: PartState::Waiting,
             reason: Some(reason_of(error)),
             lrs_code: code,
             failed_attempts: part.failed_attempts.saturating_add(1),
-            // An earlier attempt may have reached LRS. This one did not.
-            sent_at: part.sent_at.filter(|_| part.lost_responses > 0),
+            sent_at: earlier_attempt(part),
             due_at: self.now.after(self.retry_delay(part.failed_attempts, error)),
             updated_at: self.now,
             ..part.clone()
@@ -97,8 +105,15 @@ impl TransitionContext<'_> {
         if let LrsError::PlannedMaintenance { ends_at } = error {
             // Until the end of the window, but not longer than a poll interval: announcements can change.
             let until_end = Duration::try_from(ends_at.duration_since(self.now.timestamp())).unwrap_or_default();
-            return jittered(until_end.min(self.settings.max_poll_interval));
+            // The store's clock may be ahead: then the window seems to be over, and this process still waits for its end.
+            let min_delay = self.backoff(0, self.settings.max_poll_interval);
+            return jittered(until_end.min(self.settings.max_poll_interval).max(min_delay));
         }
         jittered(self.backoff(failed_attempts, self.settings.max_poll_interval)).max(requested_delay(error))
     }
+}
+
+/// Returns the time of an earlier attempt to send the part that LRS may have received.
+fn earlier_attempt(part: &Part) -> Option<EpochMillis> {
+    part.sent_at.filter(|_| part.lost_responses > 0)
 }

@@ -117,6 +117,22 @@ fn rejection_is_final_and_keeps_its_code() {
 }
 
 #[test]
+fn accepted_part_without_a_job_number_may_be_at_lrs() {
+    let settings = BatchSettings::default();
+    let accepted = SubmitResponse { lrs_code: Some(LrsCode::new("WSRC0007")), job_id: None };
+    for (context, state) in [
+        (registration(&settings), PartState::Reconciling),
+        (context(&settings, false), PartState::Unconfirmed),
+        (context(&settings, true), PartState::Waiting),
+    ] {
+        let sending = context.begin_sending(&Part::waiting(0, 200, NOW), 7);
+        let part = context.after_send(&sending, Ok(&accepted), Some(code("WSRC0007")));
+        assert_eq!((part.state, part.reason, part.plain_code()), (state, Some(PartReason::LrsBadResponse), Some("WSRC0007")));
+        assert_eq!((part.lost_responses, part.sent_to_lrs_at()), (1, Some(NOW)));
+    }
+}
+
+#[test]
 fn undocumented_error_may_have_been_executed() {
     let settings = BatchSettings::default();
     let unknown = LrsError::UnknownError(LrsCode::new("WSEC4711"));
@@ -180,6 +196,33 @@ fn timeouts_are_counted_from_acceptance_and_from_submission() {
     let reconciling = Part { state: PartState::Reconciling, reconciliation: Some(Reconciliation::starting(days(13))), ..waiting };
     assert!(!at(19).is_timed_out(&reconciling) && at(20).is_timed_out(&reconciling));
     assert_eq!(at(20).timed_out(&reconciling).state, PartState::Unconfirmed, "LRS may have it");
+}
+
+#[test]
+fn timeout_applies_only_if_the_poll_has_not_changed_the_state() {
+    let settings = BatchSettings::default();
+    let context = TransitionContext { now: NOW.after(settings.submission_timeout), ..registration(&settings) };
+    let submitted = Part { state: PartState::Submitted, job_id: Some(7), submitted_at: Some(NOW), ..Part::waiting(0, 200, NOW) };
+    let after = |progress| {
+        let part = context.unless_timed_out(&submitted, context.after_poll(&submitted, poll_result(progress, 0, Some(code("WSRC0008")))));
+        assert_eq!(part.plain_code(), Some("WSRC0008"));
+        (part.state, part.reason)
+    };
+    assert_eq!(after(JobProgress::Done), (PartState::Complete, None));
+    assert_eq!(after(JobProgress::Failed), (PartState::Failed, Some(PartReason::JobFailed)));
+    assert_eq!(after(JobProgress::Working), (PartState::Failed, Some(PartReason::TimedOut)));
+    let in_time = TransitionContext { now: NOW, ..context };
+    let polled = in_time.after_poll(&submitted, poll_result(JobProgress::Working, 0, None));
+    assert_eq!(in_time.unless_timed_out(&submitted, polled.clone()), polled);
+}
+
+#[test]
+fn planned_maintenance_that_is_over_by_the_stores_clock_still_delays_the_part() {
+    let settings = BatchSettings::default();
+    let ends_at = NOW.timestamp() - Duration::from_secs(5);
+    let part = context(&settings, false).after_send(&sending_part(), Err(&LrsError::PlannedMaintenance { ends_at }), None);
+    assert_eq!((part.state, part.reason), (PartState::Waiting, Some(PartReason::LrsMaintenance)));
+    assert!(part.due_at.since(NOW) >= Duration::from_secs(1), "{:?}", part.due_at.since(NOW));
 }
 
 #[test]
@@ -263,7 +306,10 @@ fn adopted_job_without_end_completes_when_its_results_stay_the_same() {
 
 /// A registration whose response was lost, after the pause.
 fn reconciling_part(settings: &BatchSettings) -> Part {
-    let part = registration(settings).interrupted(&sending_part());
+    let undocumented = LrsError::UnknownError(LrsCode::new("WSEC4711"));
+    let with_code = registration(settings).after_send(&sending_part(), Err(&undocumented), Some(code("WSEC4711")));
+    assert_eq!((with_code.state, with_code.plain_code()), (PartState::Reconciling, Some("WSEC4711")));
+    let part = Part { lrs_code: with_code.lrs_code, ..registration(settings).interrupted(&sending_part()) };
     assert_eq!((part.state, part.reason), (PartState::Reconciling, Some(PartReason::ResponseLost)));
     let pause = part.due_at.since(NOW);
     assert!(pause >= settings.reconciliation_delay.mul_f64(0.83) && pause <= settings.reconciliation_delay.mul_f64(1.17), "{pause:?}");
@@ -284,6 +330,7 @@ fn reconciliation_completes_only_if_every_learner_is_registered() {
     };
     let complete = found(200, &[], &[]);
     assert_eq!((complete.state, complete.reason, complete.needs_records()), (PartState::Complete, None, false));
+    assert_eq!(complete.lrs_code, None, "the code is that of the lost response");
     for (registered, not_registered, unclear) in [(199, &[7][..], &[][..]), (199, &[], &[7]), (0, &[], &[])] {
         let part = found(registered, not_registered, unclear);
         assert_eq!((part.state, part.reason), (PartState::Unconfirmed, Some(PartReason::ResponseLost)));
@@ -320,11 +367,31 @@ fn reconciliation_that_fails_leaves_the_part_to_the_caller_and_that_is_delayed_g
 #[test]
 fn sent_time_is_kept_only_if_lrs_may_have_the_part() {
     let settings = BatchSettings::default();
-    let sending = context(&settings, true).begin_sending(&Part::waiting(0, 200, NOW), 7);
-    assert_eq!(sending.sent_to_lrs_at(), Some(NOW));
-    let refused = context(&settings, true).after_send(&sending, Err(&UNREACHABLE), None);
+    let at = |seconds| TransitionContext { now: NOW.after(Duration::from_secs(seconds)), ..context(&settings, true) };
+    let time = |seconds| Some(NOW.after(Duration::from_secs(seconds)));
+    let sending = at(1).begin_sending(&Part::waiting(0, 200, NOW), 7);
+    assert_eq!(sending.sent_to_lrs_at(), time(1));
+    let refused = at(2).after_send(&sending, Err(&UNREACHABLE), None);
     assert_eq!(refused.sent_to_lrs_at(), None);
-    let lost = context(&settings, true).after_send(&sending, Err(&LrsError::Timeout), None);
-    assert_eq!(lost.sent_to_lrs_at(), Some(NOW));
-    assert_eq!(context(&settings, true).after_send(&lost, Err(&UNREACHABLE), None).sent_to_lrs_at(), Some(NOW));
+    let again = at(3).begin_sending(&refused, 8);
+    assert_eq!(again.sent_to_lrs_at(), time(3));
+    let lost = at(4).after_send(&again, Err(&LrsError::Timeout), None);
+    assert_eq!(lost.sent_to_lrs_at(), time(3));
+    let repeated = at(5).begin_sending(&lost, 9);
+    let rejected = LrsError::CredentialsRejected(LrsCode::new("WSEC0005"));
+    for error in [UNREACHABLE, rejected] {
+        let part = at(6).after_send(&repeated, Err(&error), None);
+        assert_eq!(part.sent_to_lrs_at(), time(3), "LRS may have the attempt before {error:?}");
+    }
+    let accepted = at(7).after_send(&repeated, Ok(&SubmitResponse { lrs_code: None, job_id: Some(7) }), None);
+    assert_eq!(accepted.sent_to_lrs_at(), time(7));
+}
+
+#[test]
+fn interrupted_part_of_an_earlier_version_has_the_time_of_its_last_change() {
+    let settings = BatchSettings::default();
+    let stored = sending_part();
+    assert_eq!((stored.sent_at, stored.updated_at), (None, NOW));
+    let later = TransitionContext { now: NOW.after(Duration::from_secs(60)), ..context(&settings, false) };
+    assert_eq!(later.interrupted(&stored).sent_to_lrs_at(), Some(NOW));
 }

@@ -55,7 +55,10 @@ impl PartProcessor<'_> {
             // This visit has the lease and has not sent anything yet, so another worker was sending when it stopped or lost its lease. If
             // it is only slow, it stores LRS's response later (`SendAttempt::replacement`).
             PartState::Sending => transitions.interrupted(part),
-            PartState::Waiting | PartState::Submitted | PartState::Reconciling if transitions.is_timed_out(part) => {
+            // A job is polled first, then the timeout applies: it may be the first poll after days.
+            PartState::Waiting | PartState::Submitted | PartState::Reconciling
+                if part.polled_job().is_none() && transitions.is_timed_out(part) =>
+            {
                 transitions.timed_out(part)
             }
             PartState::Waiting => return self.send::<K>(number, part).await,

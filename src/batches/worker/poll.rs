@@ -29,7 +29,8 @@ impl PartProcessor<'_> {
         let progress = K::progress(output, part.record_count as usize);
         let result_count = u32::try_from(K::result_count(output)).unwrap_or(u32::MAX);
         let code = service.stored_code(self.batch.id, number, K::lrs_code(output));
-        let mut updated = self.transitions().after_poll(part, PollResult { progress, result_count, code });
+        let transitions = self.transitions();
+        let mut updated = transitions.unless_timed_out(part, transitions.after_poll(part, PollResult { progress, result_count, code }));
         let mut blobs = Vec::new();
         if progress != JobProgress::NoSuchJob {
             updated.job_report = service.stored_report(self.batch.id, number, K::report(output));
@@ -49,7 +50,8 @@ impl PartProcessor<'_> {
 
     async fn store_failed_poll(&self, number: u32, part: &Part, error: &LrsError) -> Result<(), BatchError> {
         let code = self.context.service.stored_code(self.batch.id, number, error.lrs_code());
-        let updated = self.transitions().after_failed_poll(part, error, code);
+        let transitions = self.transitions();
+        let updated = transitions.unless_timed_out(part, transitions.after_failed_poll(part, error, code));
         self.log_bad_response(number, part.job_id, error);
         self.update(number, part, &updated, Vec::new()).await?;
         Ok(())

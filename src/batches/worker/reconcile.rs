@@ -14,7 +14,7 @@ use crate::lrs::response_codes::LrsCode;
 impl PartProcessor<'_> {
     /// Does the next step of a part's reconciliation.
     pub(super) async fn reconcile(&self, number: u32, part: &Part) -> Result<(), BatchError> {
-        match part.reconciliation.as_ref().and_then(|reconciliation| reconciliation.job_id) {
+        match part.polled_job() {
             None => self.send_check(number, part).await,
             Some(job_id) => self.poll_check(number, part, job_id).await,
         }
@@ -63,7 +63,9 @@ impl PartProcessor<'_> {
             Ok(output) => output,
             Err(error) => {
                 self.log_bad_response(number, Some(job_id), &error);
-                self.update(number, part, &self.transitions().after_failed_check_poll(part, &error), Vec::new()).await?;
+                let transitions = self.transitions();
+                let updated = transitions.unless_timed_out(part, transitions.after_failed_check_poll(part, &error));
+                self.update(number, part, &updated, Vec::new()).await?;
                 return Ok(());
             }
         };
@@ -75,7 +77,8 @@ impl PartProcessor<'_> {
             let sent = self.context.service.fingerprints(self.batch.id, number).await?.unwrap_or_default();
             evidence = Some(Registrations::check_evidence(output, part.first_position, &sent, self.clock.now()));
         }
-        let updated = self.transitions().after_check_polled(part, progress, evidence);
+        let transitions = self.transitions();
+        let updated = transitions.unless_timed_out(part, transitions.after_check_polled(part, progress, evidence));
         if updated.state != PartState::Complete {
             blobs.clear();
         }

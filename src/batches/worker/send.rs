@@ -7,6 +7,7 @@ use crate::batches::batch_kind::BatchKind;
 use crate::batches::error::BatchError;
 use crate::batches::model::{Part, PartState};
 use crate::batches::repository::{BlobChanges, PartUpdate, StoreError};
+use crate::batches::service::SCHEDULED_VISIT_DELAY;
 use crate::lrs::LrsError;
 
 /// Delay before the first retry to store an outcome. Each further delay is twice as long.
@@ -83,11 +84,11 @@ impl PartProcessor<'_> {
     async fn store_outcome(&self, attempt: SendAttempt<'_>, after: &Part) {
         let (id, number, job) = (self.batch.id, attempt.number, after.job_id);
         let mut change = Box::new(PartChange { expected: attempt.sending.clone(), updated: after.clone() });
-        let (mut delay, mut was_changed) = (MIN_STORE_RETRY_DELAY, false);
+        let (mut delay, mut needs_visit) = (MIN_STORE_RETRY_DELAY, false);
         loop {
             match self.try_store_outcome(attempt, &change, after).await {
                 Ok(StoreResult::Stored) => break,
-                Ok(StoreResult::Changed(next)) => (change, was_changed) = (next, true),
+                Ok(StoreResult::Changed { next, needs_visit: needs_visit_now }) => (change, needs_visit) = (next, needs_visit_now),
                 Ok(StoreResult::Superseded) => {
                     tracing::warn!(batch = %id, part = number, job, "LRS response discarded: part has changed");
                     return;
@@ -104,7 +105,7 @@ impl PartProcessor<'_> {
             }
         }
         // Another worker may have decided in the meantime that the batch needs no further visit.
-        if was_changed && let Err(error) = self.context.service.repository.wake(id).await {
+        if needs_visit && let Err(error) = self.context.service.repository.wake(id).await {
             tracing::warn!(batch = %id, %error, "batch not woken: next visit delayed");
         }
     }
@@ -117,15 +118,26 @@ impl PartProcessor<'_> {
         let batch = self.context.service.repository.load(self.batch.id).await?;
         let stored = batch.as_ref().and_then(|batch| batch.part(attempt.number));
         let change = stored.and_then(|stored| Some(PartChange { expected: stored.clone(), updated: attempt.replacement(stored, after)? }));
-        Ok(change.map_or(StoreResult::Superseded, |change| StoreResult::Changed(Box::new(change))))
+        let (Some(batch), Some(next)) = (&batch, change) else { return Ok(StoreResult::Superseded) };
+        let needs_visit = !batch.is_finished() || !next.updated.is_settled();
+        if needs_visit {
+            // No worker visits a finished batch. So the next visit is stored first: this process may stop before it wakes the batch.
+            self.context.service.repository.schedule(batch.id, self.clock.now().after(SCHEDULED_VISIT_DELAY)).await?;
+        }
+        Ok(StoreResult::Changed { next: Box::new(next), needs_visit })
     }
 }
 
 /// Result of an attempt to store an outcome.
 enum StoreResult {
     Stored,
-    /// The stored part is another one than expected. This change replaces it.
-    Changed(Box<PartChange>),
+    /// The stored part is another one than expected.
+    Changed {
+        /// Replaces the stored part.
+        next: Box<PartChange>,
+        /// `false` if the batch stays finished.
+        needs_visit: bool,
+    },
     /// The batch is gone, or the stored part must not be replaced.
     Superseded,
 }

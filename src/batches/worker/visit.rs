@@ -16,8 +16,8 @@ use crate::observability::metrics;
 
 /// Maximum number of parts that one visit processes, so that a large batch does not delay the others.
 const MAX_PARTS_PER_VISIT: usize = 32;
-/// Delay of a batch whose visit failed, for example because its stored data cannot be decrypted. Maximum delay of a batch whose
-/// organisation is not registered.
+/// Delay of a batch whose visit failed, for example because its stored data cannot be decrypted, or changed nothing. Maximum delay of a
+/// batch whose organisation is not registered.
 const BLOCKED_RETRY_INTERVAL: Duration = Duration::from_secs(60);
 /// Delay of a batch whose organisation has no free permit for a visit.
 const PERMIT_RETRY_INTERVAL: Duration = Duration::from_secs(1);
@@ -91,11 +91,11 @@ async fn process_batch(context: &WorkerContext, id: BatchId, clock: Clock, shutd
     // Parts that are due soon are processed as well. That saves a visit.
     let due_parts = due_parts(&batch, clock.now().after(service.settings().initial_poll_interval / 4));
     let processor = PartProcessor { context, batch: &batch, metadata: &metadata, organisation: &organisation, clock, shutdown };
-    let steps = futures_util::stream::iter(due_parts).map(|(number, part)| async move { processor.process(number, &part).await });
+    let steps = futures_util::stream::iter(due_parts.clone()).map(|(number, part)| async move { processor.process(number, &part).await });
     let results: Vec<Result<(), BatchError>> =
         steps.buffer_unordered(service.settings().max_concurrent_parts_per_organisation).collect().await;
     // Also after an error of a part: the others may have finished the batch, and then this may be its last visit.
-    let next_visit = conclude_visit(context, id, clock).await?;
+    let next_visit = conclude_visit(context, id, clock, &due_parts, shutdown).await?;
     results.into_iter().collect::<Result<(), _>>()?;
     Ok(next_visit)
 }
@@ -110,11 +110,26 @@ fn due_parts(batch: &Batch, time: EpochMillis) -> Vec<(u32, Part)> {
 }
 
 /// Reads a batch again after its parts were processed, and returns its next visit. A batch that is finished gets its expiry and is counted.
-async fn conclude_visit(context: &WorkerContext, id: BatchId, clock: Clock) -> Result<NextVisit, BatchError> {
+///
+/// `visited` has the parts as they were before.
+async fn conclude_visit(
+    context: &WorkerContext,
+    id: BatchId,
+    clock: Clock,
+    visited: &[(u32, Part)],
+    shutdown: &ShutdownSignal,
+) -> Result<NextVisit, BatchError> {
     let service = &context.service;
     let Some(batch) = service.repository.load(id).await? else { return Ok(NextVisit::BatchMissing) };
     if !batch.is_finished() {
         service.extend_expiry(&batch, clock.now()).await?;
+        // Every visit changes a part or its due time. If the store has not accepted that, the part was stored by a later version, with
+        // fields that this version does not know. A replica of that version continues it.
+        let unchanged = visited.iter().find(|(number, part)| batch.part(*number) == Some(part));
+        if let Some((part, _)) = unchanged.filter(|_| !shutdown.is_requested()) {
+            tracing::warn!(batch = %id, part, "batch deferred: part not changed by its visit");
+            return Ok(NextVisit::At(clock.now().after(BLOCKED_RETRY_INTERVAL)));
+        }
         return Ok(NextVisit::At(batch.next_due_at().unwrap_or_else(|| clock.now().after(IDLE_RECHECK_INTERVAL))));
     }
     service.repository.set_expiry(&batch, clock.now().after(service.settings().retention)).await?;

@@ -1,6 +1,10 @@
 //! Batches in a real Redis: shared by replicas, refused while Redis is down, and cheap while they wait.
 
-use std::sync::{Arc, Mutex};
+mod late_responses;
+mod scheduled_visits;
+mod slow_lrs;
+
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;
@@ -10,15 +14,13 @@ use lrs_gateway::batches::repository::{BatchRepository as _, NewBatch};
 use lrs_gateway::domain::Ukprn;
 use lrs_gateway::schema::Scalar as _;
 use serde_json::json;
-use tokio::sync::Notify;
 
 use crate::support::batch_backend::{KEY, key_ring};
-use crate::support::batches::{batch_output_response, full_registration, learners, submit, submit_batch_response};
+use crate::support::batches::{full_registration, learners, submit};
 use crate::support::caller::PROVIDER;
-use crate::support::fake_server::{Reply, http};
 use crate::support::gateway::{Options, fast_batches};
 use crate::support::redis::TestRedis;
-use crate::support::{Caller, FakeServer, SimulatedLrs, TestGateway};
+use crate::support::{Caller, SimulatedLrs, TestGateway};
 
 const BATCHES: &str = "/v1/registration-batches";
 
@@ -30,6 +32,13 @@ fn start_replica(lrs_url: &str, redis: &TestRedis) -> TestGateway {
 /// Starts a gateway with this Redis and these settings of batches.
 fn start_replica_with(lrs_url: &str, redis: &TestRedis, batches: BatchSettings) -> TestGateway {
     TestGateway::with(lrs_url, Options { storage: redis.storage(KEY), batches, ..Options::default() })
+}
+
+/// Ends the lease of a batch, as if its worker had stopped.
+fn lose_lease(redis: &TestRedis, id: &str) {
+    let _: i64 = redis.query(&["ZREM", "test:{queue}:leased", id]);
+    let _: i64 = redis.query(&["HDEL", "test:{queue}:tokens", id]);
+    let _: i64 = redis.query(&["ZADD", "test:{queue}:due", "0", id]);
 }
 
 #[tokio::test]
@@ -101,141 +110,6 @@ async fn redis_restarted_batches_are_kept_and_accepted_again() {
     let batch = submit(&caller, "registration-batches", &full_registration(&learners(2))).await;
     batch.wait_for_status("COMPLETE").await;
     assert_eq!(lrs.simulator.jobs().submissions().len(), 2);
-}
-
-/// An LRS that responds to the submission of a registration only when the test allows it. It returns the same learners for every job.
-struct SlowLrs {
-    server: FakeServer,
-    submission_received: Arc<Notify>,
-    /// Receives the HTTP status of the next response: 200 for job 77.
-    allow_response: std::sync::mpsc::Sender<u16>,
-}
-
-impl SlowLrs {
-    fn start(learners: &'static str) -> Self {
-        let submission_received = Arc::new(Notify::new());
-        let received = Arc::clone(&submission_received);
-        let (allow_response, allowed) = std::sync::mpsc::channel();
-        let allowed = Mutex::new(allowed);
-        let server = FakeServer::start(move |request| {
-            if request.body.contains("GetSubmitBatchOutput") {
-                return Reply::Bytes(batch_output_response(&format!("<ResponseCode>WSRC0009</ResponseCode>{learners}")));
-            }
-            if request.body.contains("CHK") {
-                return Reply::Bytes(submit_batch_response("<ResponseCode>WSRC0007</ResponseCode><JobID>78</JobID>"));
-            }
-            received.notify_one();
-            let status = allowed.lock().expect("no thread panicked").recv();
-            if status == Ok(503) {
-                return Reply::Bytes(http(503, "text/html", b"<html>Service Unavailable</html>"));
-            }
-            Reply::Bytes(submit_batch_response("<ResponseCode>WSRC0007</ResponseCode><JobID>77</JobID>"))
-        });
-        Self { server, submission_received, allow_response }
-    }
-
-    /// Returns the number of registrations that LRS received.
-    fn registrations(&self) -> usize {
-        self.server.received().iter().filter(|request| request.body.contains(">FUL<")).count()
-    }
-}
-
-/// Ends the lease of a batch, as if its worker had stopped.
-fn lose_lease(redis: &TestRedis, id: &str) {
-    let _: i64 = redis.query(&["ZREM", "test:{queue}:leased", id]);
-    let _: i64 = redis.query(&["HDEL", "test:{queue}:tokens", id]);
-    let _: i64 = redis.query(&["ZADD", "test:{queue}:due", "0", id]);
-}
-
-#[tokio::test]
-async fn late_lrs_response_confirms_a_part_that_another_worker_gave_up() {
-    let redis = TestRedis::start();
-    let lrs = SlowLrs::start("");
-    let gateway = start_replica(&lrs.server.url(), &redis);
-    let caller = gateway.caller();
-    let batch = submit(&caller, "registration-batches", &full_registration(&learners(1))).await;
-    lrs.submission_received.notified().await;
-
-    // Another worker takes over, and cannot know that LRS will respond.
-    lose_lease(&redis, batch.id());
-    let _other_replica = start_replica(&lrs.server.url(), &redis);
-    let state = batch.wait_for_status("PAUSED").await;
-    assert_eq!(state["parts"][0]["status"], "UNCONFIRMED");
-
-    // The late response wakes the batch, although the other worker has ended its processing.
-    lrs.allow_response.send(200).expect("LRS waits");
-    let state = batch.wait_for_status("COMPLETE").await;
-
-    assert_eq!((&state["parts"][0]["status"], &state["parts"][0]["lrsJobId"]), (&json!("COMPLETE"), &json!("77")));
-    assert_eq!(lrs.registrations(), 1);
-}
-
-#[tokio::test]
-async fn late_lrs_response_wins_over_a_reconciliation() {
-    let redis = TestRedis::start();
-    let lrs = SlowLrs::start("");
-    // The `CHECK` job would be sent long after the late response.
-    let batches = BatchSettings { reconciliation_delay: Duration::from_secs(3600), ..fast_batches() };
-    let gateway = start_replica_with(&lrs.server.url(), &redis, batches.clone());
-    let caller = gateway.caller();
-    let batch = submit(&caller, "registration-batches", &full_registration(&learners(1))).await;
-    lrs.submission_received.notified().await;
-    lose_lease(&redis, batch.id());
-    let _other_replica = start_replica_with(&lrs.server.url(), &redis, batches);
-    batch.wait_for_state("reconciling", |state| state["parts"][0]["status"] == "RECONCILING").await;
-
-    lrs.allow_response.send(200).expect("LRS waits");
-    let part = &batch.wait_for_status("COMPLETE").await["parts"][0];
-
-    assert_eq!((&part["lrsJobId"], part.get("reconciliation")), (&json!("77"), None));
-    assert!(lrs.server.received().iter().all(|request| !request.body.contains("CHK")), "no CHECK job was sent");
-    assert_eq!(lrs.registrations(), 1);
-}
-
-#[tokio::test]
-async fn late_refusal_ends_a_reconciliation_and_the_part_is_sent_again() {
-    let redis = TestRedis::start();
-    let lrs = SlowLrs::start("");
-    let batches = BatchSettings { reconciliation_delay: Duration::from_secs(3600), ..fast_batches() };
-    let gateway = start_replica_with(&lrs.server.url(), &redis, batches.clone());
-    let caller = gateway.caller();
-    let batch = submit(&caller, "registration-batches", &full_registration(&learners(1))).await;
-    lrs.submission_received.notified().await;
-    lose_lease(&redis, batch.id());
-    let _other_replica = start_replica_with(&lrs.server.url(), &redis, batches);
-    batch.wait_for_state("reconciling", |state| state["parts"][0]["status"] == "RECONCILING").await;
-
-    for status in [503, 200] {
-        lrs.allow_response.send(status).expect("LRS waits");
-    }
-    let part = &batch.wait_for_status("COMPLETE").await["parts"][0];
-
-    assert_eq!((&part["lrsJobId"], part.get("reconciliation")), (&json!("77"), None));
-    assert_eq!(lrs.registrations(), 2, "LRS did not process the first one");
-}
-
-#[tokio::test]
-async fn late_lrs_response_adds_the_job_to_a_part_that_a_check_job_completed() {
-    let redis = TestRedis::start();
-    let lrs = SlowLrs::start(
-        "<Learner><ULN>3000000126</ULN><MISIdentifier>STU-0</MISIdentifier><GivenName>Zebaaaaa</GivenName>\
-         <FamilyName>Quillfeather</FamilyName><DateOfBirth>1990-09-17</DateOfBirth></Learner>",
-    );
-    let gateway = start_replica(&lrs.server.url(), &redis);
-    let caller = gateway.caller();
-    let batch = submit(&caller, "registration-batches", &full_registration(&learners(1))).await;
-    lrs.submission_received.notified().await;
-    lose_lease(&redis, batch.id());
-    let _other_replica = start_replica(&lrs.server.url(), &redis);
-    let part = &batch.wait_for_status("COMPLETE").await["parts"][0];
-    assert_eq!((part.get("lrsJobId"), &part["reconciliation"]["lrsJobId"]), (None, &json!("78")));
-
-    lrs.allow_response.send(200).expect("LRS waits");
-    let state = batch.wait_for_state("the job", |state| state["parts"][0]["lrsJobId"] == "77").await;
-
-    assert_eq!((&state["status"], &state["parts"][0]["status"]), (&json!("COMPLETE"), &json!("COMPLETE")));
-    assert_eq!(batch.results().await[0]["uln"], "3000000126");
-    assert_eq!(lrs.registrations(), 1);
 }
 
 /// Stores batches that are due in an hour.
