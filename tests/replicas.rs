@@ -131,7 +131,7 @@ async fn random_kills_leave_to_a_person_only_what_lrs_does_not_have() {
         let state = wait_for_settled_parts(&caller, &path).await;
         let unconfirmed = assert_only_what_lrs_does_not_have_is_unconfirmed(&lrs, &state);
 
-        // Nobody is registered twice if the person sends these parts again.
+        // No learner is registered twice if the person sends these parts again.
         for index in &unconfirmed {
             let answer = caller.request("POST", &format!("{path}/parts/{}/resubmit", index + 1)).await;
             assert_eq!(answer.status, 202, "{}", answer.text);

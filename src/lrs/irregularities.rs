@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use crate::observability::metrics;
 use crate::xml::{Irregularities, OTHER_ELEMENT};
 
-/// Maximum number of elements that are told apart: by operation and name, of one process.
+/// Maximum number of elements that are counted by operation and name, in one process.
 const MAX_ELEMENTS: usize = 200;
 
 /// The causes that were logged since the start of the process.

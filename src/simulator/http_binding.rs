@@ -52,7 +52,7 @@ pub fn requested_action(request: &HttpRequest) -> String {
 
 /// Checks that a service dispatches a message with this action and this element in its body. The element of an unreadable message is empty.
 ///
-/// The operations of the learner service share the empty action, except `verifyLearner`, so its messages are told apart by their element.
+/// The operations of the learner service share the empty action, except `verifyLearner`, so their element distinguishes its messages.
 ///
 /// # Errors
 /// Returns a [`DispatchError`] if the service does not dispatch it.

@@ -95,7 +95,7 @@ async fn irregular_response_forbidden_character_in_the_identity_of_the_learner_r
     for (case, document) in &cases[1..] {
         assert_failures(vec![((*case).to_owned(), xml_reply(document), BAD_RESPONSE, None)]).await;
     }
-    // A code that nobody documented is an outcome of its own, never that of the code it resembles.
+    // An undocumented code is an outcome of its own, never that of the code it resembles.
     let answer = ScriptedLrs::new(Options::default(), [xml_reply(&cases[0].1)]).search().await;
     assert_ne!(answer.json()["outcome"], "EXACT_MATCH", "{}", answer.text);
 }

@@ -1,4 +1,4 @@
-//! Reconciliation: after the response to a registration is lost, a `CHECK` job of the same records shows what LRS has. Nobody is registered
+//! Reconciliation: after the response to a registration is lost, a `CHECK` job of the same records shows what LRS has. No learner is registered
 //! by it.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
