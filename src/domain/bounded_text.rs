@@ -52,9 +52,11 @@ impl<const MIN: usize, const MAX: usize, const VERBATIM: bool> Scalar for Bounde
     };
 
     fn parse(text: &str) -> Result<Self, InvalidValue> {
-        let normalised = if VERBATIM { Cow::Borrowed(text) } else { look_alike::normalised(text) };
+        // Nearly every text is printable ASCII: it is normalised, its bytes are its characters, and XML allows all of them.
+        let is_printable_ascii = text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+        let normalised = if VERBATIM || is_printable_ascii { Cow::Borrowed(text) } else { look_alike::normalised(text) };
         let text = normalised.as_ref();
-        let length = text.chars().count();
+        let length = if is_printable_ascii { text.len() } else { text.chars().count() };
         if length > MAX {
             let detail = format!("must have at most {MAX} characters, has {length}");
             return Err(InvalidValue { code: "too_long", detail: detail.into() });
@@ -66,7 +68,8 @@ impl<const MIN: usize, const MAX: usize, const VERBATIM: bool> Scalar for Bounde
             let detail = format!("must have at least {MIN} characters, has {length}");
             return Err(InvalidValue { code: "too_short", detail: detail.into() });
         }
-        if let Some(c) = text.chars().find(|&c| !is_xml_char(c)) {
+        let forbidden = if is_printable_ascii { None } else { text.chars().find(|&c| !is_xml_char(c)) };
+        if let Some(c) = forbidden {
             let detail = format!("must not contain the character U+{:04X}, which XML does not allow; remove it", u32::from(c));
             return Err(InvalidValue { code: "invalid_character", detail: detail.into() });
         }

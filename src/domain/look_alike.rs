@@ -84,8 +84,16 @@ pub fn plain(text: &str) -> Cow<'_, str> {
 
 /// Returns `true` for most texts: ASCII that needs no hint.
 fn is_plain(text: &str) -> bool {
-    let is_usual = |byte: u8| byte.is_ascii_graphic() && byte != b'`' || byte == b' ';
-    text.bytes().all(is_usual) && !text.contains("  ") && !text.starts_with(' ') && !text.ends_with(' ')
+    // A space is usual between two other characters only.
+    let mut is_space_before = true;
+    for byte in text.bytes() {
+        let is_usual = if byte == b' ' { !is_space_before } else { byte.is_ascii_graphic() && byte != b'`' };
+        if !is_usual {
+            return false;
+        }
+        is_space_before = byte == b' ';
+    }
+    !is_space_before || text.is_empty()
 }
 
 /// Returns the plain character in place of one that looks like it; without a character for one that is invisible.
