@@ -15,6 +15,11 @@ pub fn causes<'e>(error: &'e (dyn Error + 'static)) -> impl Iterator<Item = &'e 
     })
 }
 
+/// Returns the kind of the input or output error among an error and its causes, if there is one.
+pub fn io_error_kind(error: &(dyn Error + 'static)) -> Option<io::ErrorKind> {
+    causes(error).find_map(|cause| cause.downcast_ref::<io::Error>()).map(io::Error::kind)
+}
+
 /// Returns an error and its causes in one line, separated by colons.
 pub fn error_chain(error: &(dyn Error + 'static)) -> String {
     causes(error).map(ToString::to_string).collect::<Vec<_>>().join(": ")

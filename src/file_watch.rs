@@ -70,6 +70,13 @@ impl Default for ContentDigest {
     }
 }
 
+/// Returns the digest of the content of files.
+pub fn content_digest<'c>(contents: impl IntoIterator<Item = &'c FileContent>) -> Vec<u8> {
+    let mut digest = ContentDigest::new();
+    contents.into_iter().for_each(|content| digest.update(content));
+    digest.finish().as_ref().to_vec()
+}
+
 /// Polls files periodically until the future is dropped.
 ///
 /// `reload` reads the files on the blocking pool, so that no thread that serves requests waits for a disk. `report` receives its result.

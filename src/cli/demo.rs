@@ -49,7 +49,7 @@ struct Tokens {
 
 /// Runs the demonstration until it is stopped. Writes the tokens to `token_file`, if given.
 pub fn run(listen: SocketAddr, token_file: Option<&Path>) -> CommandResult {
-    let _trace_exporter = logging::init("warn", None);
+    let _trace_exporter = logging::init("warn", || None);
     block_on(serve(listen, token_file)).map_err(|error| vec![error])
 }
 

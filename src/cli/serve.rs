@@ -29,7 +29,7 @@ pub const UNKNOWN_ENCRYPTION_KEY: &str = "store.encryption_key_file: the store w
 
 /// Runs the gateway.
 pub fn run(config: &Path) -> CommandResult {
-    let trace_exporter = logging::init("info", trace_proxy(config));
+    let trace_exporter = logging::init("info", || trace_proxy(config));
     let parts = GatewayParts::load(config)?;
     parts.organisation_report.log();
     if let Some(error) = &parts.tls_error {

@@ -11,7 +11,7 @@ use crate::simulator::{self, SimulatorSettings, TlsFiles};
 
 /// Runs the simulator until it is stopped.
 pub fn run(config: Option<&Path>, listen: Option<SocketAddr>, wsdl_directory: Option<PathBuf>) -> CommandResult {
-    let _trace_exporter = logging::init("info", None);
+    let _trace_exporter = logging::init("info", || None);
     let mut settings = config.map_or_else(|| Ok(SimulatorSettings::default()), SimulatorSettings::load)?;
     settings.wsdl_directory = wsdl_directory.or(settings.wsdl_directory);
     let simulator = Data::new(settings.build_simulator().map_err(|error| vec![error])?);

@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::config::file::MaintenanceSection;
-use crate::file_watch::{self, ContentDigest, FileContent};
+use crate::file_watch::{self, FileContent, content_digest};
 use crate::lrs::maintenance::{MaintenanceSchedule, MaintenanceWindow};
 use crate::schema::Settings;
-use crate::schema::toml::{from_table, parse_table};
+use crate::schema::toml::{from_table, parse_content};
 
 /// Content of the file of maintenance windows.
 #[derive(Debug, Settings)]
@@ -36,7 +36,7 @@ impl MaintenanceWatcher {
     pub fn load(path: PathBuf, schedule: MaintenanceSchedule) -> Result<Self, Vec<String>> {
         let content = file_watch::read(&path);
         let configured = schedule.windows();
-        let watcher = Self { digest: digest(&content), configured, path, schedule };
+        let watcher = Self { digest: content_digest([&content]), configured, path, schedule };
         watcher.apply(content)?;
         Ok(watcher)
     }
@@ -49,7 +49,7 @@ impl MaintenanceWatcher {
     /// Reads the file. Returns the number of windows in it, or its errors; `None` if it has not changed.
     fn reload(&mut self) -> Option<Result<usize, Vec<String>>> {
         let content = file_watch::read(&self.path);
-        let digest = digest(&content);
+        let digest = content_digest([&content]);
         if digest == self.digest {
             return None;
         }
@@ -66,17 +66,8 @@ impl MaintenanceWatcher {
     }
 }
 
-fn digest(content: &FileContent) -> Vec<u8> {
-    let mut digest = ContentDigest::new();
-    digest.update(content);
-    digest.finish().as_ref().to_vec()
-}
-
 fn parse(path: &Path, content: FileContent) -> Result<Vec<MaintenanceWindow>, Vec<String>> {
-    let file_error = |error: &str| vec![format!("{}: {error}", path.display())];
-    let text = String::from_utf8(content.map_err(|error| file_error(&error))?);
-    let table = parse_table(path, &text.map_err(|_| file_error("not well-formed TOML: must be UTF-8"))?)?;
-    let file: MaintenanceFile = from_table(path, table)?;
+    let file: MaintenanceFile = from_table(path, parse_content(path, content)?)?;
     Ok(file.maintenance.iter().map(MaintenanceWindow::from).collect())
 }
 

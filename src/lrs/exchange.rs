@@ -1,6 +1,6 @@
 //! One HTTP exchange with LRS, and the errors of its transport.
 
-use std::io::{self, ErrorKind};
+use std::io::ErrorKind;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -8,7 +8,7 @@ use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, LOCATION, RETRY_AFTER
 use reqwest::{RequestBuilder, Url};
 use tokio::time::Instant;
 
-use crate::error_chain::causes;
+use crate::error_chain::{causes, io_error_kind};
 use crate::lrs::error::{CertificateRejection, LrsError};
 use crate::lrs::http_client::connect_failure::ConnectFailure;
 use crate::lrs::http_client::tls_alert::{is_certificate_alert, received_alert, rustls_error};
@@ -113,8 +113,7 @@ fn classify_transport_error(error: &reqwest::Error) -> LrsError {
         return LrsError::InvalidHttp("its head cannot be parsed or is too large");
     }
     // hyper reports invalid chunks this way; so does rustls a broken TLS record, which is a broken connection.
-    let io_kind = causes(error).find_map(|cause| cause.downcast_ref::<io::Error>()).map(io::Error::kind);
-    match io_kind {
+    match io_error_kind(error) {
         Some(ErrorKind::InvalidInput | ErrorKind::InvalidData) if rustls_error(error).is_none() => {
             LrsError::InvalidHttp("its chunks cannot be parsed")
         }

@@ -63,7 +63,8 @@ pub fn status_error(head: &ResponseHead<'_>, body: &[u8]) -> Option<LrsError> {
         403 => iis_certificate_code(status, body)
             .map_or(LrsError::AccessBlocked { status }, |code| LrsError::CertificateRejected(CertificateRejection::IisPage(code))),
         429 => LrsError::Throttled { status, retry_after },
-        503 if is_prompt_503(head) && !lost_connection_to_lrs(body) => LrsError::Throttled { status, retry_after },
+        // By RFC 9110 the request was not processed. A late one may mean that a proxy waited for LRS in vain.
+        503 if !head.is_late && !lost_connection_to_lrs(body) => LrsError::Throttled { status, retry_after },
         408 | 502..=504 => LrsError::IntermediaryFailed { status },
         _ => LrsError::UnexpectedHttpResponse { status, body: NOT_SOAP },
     })
@@ -82,12 +83,6 @@ pub fn iis_certificate_code(status: u16, page: &[u8]) -> Option<&'static str> {
             .any(|(at, _)| !page[..at].ends_with(is_part_of_number) && !page[at + code.len()..].starts_with(|c: char| c.is_ascii_digit()))
     };
     IIS_CERTIFICATE_CODES.into_iter().find(|code| has_code(code))
-}
-
-/// Returns `true` for a 503 that came at once: by RFC 9110 the request was not processed. A late one may mean that a proxy waited for LRS in
-/// vain.
-const fn is_prompt_503(head: &ResponseHead<'_>) -> bool {
-    head.status == 503 && !head.is_late
 }
 
 /// Returns `true` for the text with which Envoy reports that its connection to LRS broke after it had passed the request on.

@@ -7,12 +7,12 @@ use tracing_subscriber::{EnvFilter, Layer as _};
 
 use super::trace_context::TraceExporter;
 
-/// Installs the log subscriber, the panic hook and the trace exporter for the whole process. Traces are sent through the proxy, if there is
-/// one.
+/// Installs the log subscriber, the panic hook and the trace exporter for the whole process. Traces are sent through the proxy that
+/// `proxy` returns, if any; it is called only if traces are exported.
 ///
 /// `RUST_LOG` sets the level, also per module: `info,lrs_gateway::lrs=debug`. Targets that `RUST_LOG` does not name use the default
 /// level; so do all targets if `RUST_LOG` is invalid. Must be called outside an async runtime: the trace exporter has a blocking client.
-pub fn init(default_level: &str, proxy: Option<reqwest::Proxy>) -> TraceExporter {
+pub fn init(default_level: &str, proxy: impl FnOnce() -> Option<reqwest::Proxy>) -> TraceExporter {
     let directives = std::env::var("RUST_LOG").unwrap_or_default();
     let (filter, filter_error) = match EnvFilter::try_new(format!("{default_level},{directives}")) {
         Ok(filter) => (filter, None),

@@ -47,9 +47,9 @@ impl TraceExporter {
     ///
     /// # Errors
     /// Returns a text if the HTTP client or the exporter cannot be built.
-    pub(super) fn from_environment(proxy: Option<reqwest::Proxy>) -> Result<Self, String> {
+    pub(super) fn from_environment(proxy: impl FnOnce() -> Option<reqwest::Proxy>) -> Result<Self, String> {
         let endpoint = std::env::var(ENDPOINT_VARIABLE).ok().filter(|endpoint| !endpoint.is_empty());
-        endpoint.map(|endpoint| tracer_provider(&endpoint, proxy)).transpose().map(Self)
+        endpoint.map(|endpoint| tracer_provider(&endpoint, proxy())).transpose().map(Self)
     }
 
     /// Returns the layer that records spans of this program; `None` without a collector.

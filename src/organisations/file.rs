@@ -15,7 +15,7 @@ use super::requirements::{LrsRequirements, secret_warning};
 use crate::domain::{OrganisationRef, Product, Ukprn};
 use crate::file_watch::{ContentDigest, FileContent, read};
 use crate::schema::deserialize::DeserializeContext;
-use crate::schema::toml::{from_table_partial, parse_table};
+use crate::schema::toml::{from_table_partial, parse_content};
 use crate::schema::{InvalidValue, Settings};
 
 /// Content of an organisation's file. Paths are relative to the file.
@@ -161,12 +161,8 @@ impl OrganisationSource {
         let content = read(path);
         let mut digest = ContentDigest::new();
         digest.update(&content);
-        let file_error = |error: &str| vec![format!("{}: {error}", path.display())];
-        let table = content.map_err(|error| file_error(&error)).and_then(|bytes| {
-            let text = String::from_utf8(bytes).map_err(|_| file_error("not well-formed TOML: must be UTF-8"))?;
-            parse_table(path, &text)
-        });
-        let (file, errors) = table.map_or_else(|errors| (None, errors), |table| from_table_partial::<OrganisationFile>(path, table));
+        let (file, errors) =
+            parse_content(path, content).map_or_else(|errors| (None, errors), |table| from_table_partial::<OrganisationFile>(path, table));
         let mut referenced = HashMap::new();
         for name in file.iter().flat_map(OrganisationFile::referenced_files) {
             let content = read(&resolve(path, name));

@@ -24,11 +24,20 @@ pub fn read_table(path: &Path) -> Result<Table, Vec<String>> {
     parse_table(path, &text)
 }
 
+/// Parses the content of a file that was read before, or returns why it was not read; `path` is used in errors.
+///
+/// # Errors
+/// Returns one error if the content is not TOML.
+pub fn parse_content(path: &Path, content: Result<Vec<u8>, String>) -> Result<Table, Vec<String>> {
+    let text = content.and_then(|bytes| String::from_utf8(bytes).map_err(|_| "not well-formed TOML: must be UTF-8".to_owned()));
+    parse_table(path, &text.map_err(|error| vec![format!("{}: {error}", path.display())])?)
+}
+
 /// Parses the text of a file as a table; `path` is used in errors.
 ///
 /// # Errors
 /// Returns one error if the text is not TOML.
-pub fn parse_table(path: &Path, text: &str) -> Result<Table, Vec<String>> {
+fn parse_table(path: &Path, text: &str) -> Result<Table, Vec<String>> {
     text.parse().map_err(|error: toml::de::Error| {
         let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);

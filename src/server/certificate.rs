@@ -11,7 +11,7 @@ use rustls::ServerConfig;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 
-use crate::file_watch::{self, ContentDigest, FileContent};
+use crate::file_watch::{self, FileContent, content_digest};
 use crate::tls::{self, Validity};
 
 /// Certificate and key of the server, with the files that they come from.
@@ -47,7 +47,7 @@ impl ServerCertificate {
         let content = read_files(&certificate_file, &key_file);
         let (certified_key, validity) = parse(&content)?;
         Ok(Self {
-            content_digest: digest(&content),
+            content_digest: content_digest(&content),
             resolver: Arc::new(CertificateResolver(RwLock::new(Arc::new(certified_key)))),
             validity,
             certificate_file,
@@ -97,7 +97,7 @@ impl ServerCertificate {
     /// Returns the error if the new files cannot be used. The pair in use stays.
     pub fn reload(&mut self) -> Option<Result<(), String>> {
         let content = read_files(&self.certificate_file, &self.key_file);
-        let content_digest = digest(&content);
+        let content_digest = content_digest(&content);
         if content_digest == self.content_digest {
             return None;
         }
@@ -111,14 +111,6 @@ impl ServerCertificate {
 
 fn read_files(certificate_file: &Path, key_file: &Path) -> CertificateAndKey {
     [certificate_file, key_file].map(|file| file_watch::read(file).map_err(|error| format!("{}: {error}", file.display())))
-}
-
-fn digest(content: &CertificateAndKey) -> Vec<u8> {
-    let mut digest = ContentDigest::new();
-    for file in content {
-        digest.update(file);
-    }
-    digest.finish().as_ref().to_vec()
 }
 
 fn parse([certificates, key]: &CertificateAndKey) -> Result<(CertifiedKey, Validity), String> {

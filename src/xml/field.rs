@@ -68,13 +68,7 @@ impl<T: FromXmlText> XmlField for Option<T> {
         start: &StartTag<'_>,
         name: &'static str,
     ) -> Result<(), XmlError> {
-        reject_repeated(field.as_ref(), name)?;
-        if start.nil {
-            *field = Some(None);
-            return reader.skip();
-        }
-        *field = Some(parse_optional(&reader.text()?, name)?);
-        Ok(())
+        read_optional(field, reader, start, name, |reader| parse_optional(&reader.text()?, name))
     }
 
     fn read_tolerantly(
@@ -83,17 +77,13 @@ impl<T: FromXmlText> XmlField for Option<T> {
         start: &StartTag<'_>,
         name: &'static str,
     ) -> Result<(), XmlError> {
-        reject_repeated(field.as_ref(), name)?;
-        if start.nil {
-            *field = Some(None);
-            return reader.skip();
-        }
-        let value = reader.text_if_simple()?.and_then(|text| parse_optional(&text, name).ok());
-        if value.is_none() {
-            reader.report_lost_value(name);
-        }
-        *field = Some(value.flatten());
-        Ok(())
+        read_optional(field, reader, start, name, |reader| {
+            let value = reader.text_if_simple()?.and_then(|text| parse_optional(&text, name).ok());
+            if value.is_none() {
+                reader.report_lost_value(name);
+            }
+            Ok(value.flatten())
+        })
     }
 
     fn absent(_: &'static str) -> Result<Self, XmlError> {
@@ -103,6 +93,19 @@ impl<T: FromXmlText> XmlField for Option<T> {
     fn write_elements(&self, writer: &mut XmlWriter, name: &'static str) {
         writer.optional(name, self.as_ref());
     }
+}
+
+/// Reads the element of an optional value: with `read`, unless it is nil and so stands for the default, “no value”.
+fn read_optional<'x, V: Default>(
+    field: &mut Option<V>,
+    reader: &mut XmlReader<'x>,
+    start: &StartTag<'_>,
+    name: &'static str,
+    read: impl FnOnce(&mut XmlReader<'x>) -> Result<V, XmlError>,
+) -> Result<(), XmlError> {
+    reject_repeated(field.as_ref(), name)?;
+    *field = Some(if start.nil { reader.skip().map(|()| V::default())? } else { read(reader)? });
+    Ok(())
 }
 
 /// Parses the text of an optional value; `None` if the text means “no value”.

@@ -7,9 +7,10 @@ use serde_json::json;
 
 use super::slow_lrs::SlowLrs;
 use super::{lose_lease, start_replica, start_replica_with};
-use crate::support::batches::{full_registration, learners, submit};
+use crate::support::batches::{SubmittedBatch, full_registration, learners, submit};
 use crate::support::gateway::fast_batches;
 use crate::support::redis::TestRedis;
+use crate::support::{Caller, TestGateway};
 
 #[tokio::test]
 async fn late_lrs_response_confirms_a_part_that_another_worker_gave_up() {
@@ -34,19 +35,28 @@ async fn late_lrs_response_confirms_a_part_that_another_worker_gave_up() {
     assert_eq!(lrs.registrations(), 1);
 }
 
+/// Settings with which the `CHECK` job would be sent long after the late response.
+fn late_reconciliation() -> BatchSettings {
+    BatchSettings { reconciliation_delay: Duration::from_secs(3600), ..fast_batches() }
+}
+
+/// Submits a batch whose worker stops while LRS processes the part, and waits until another replica reconciles it. Returns both.
+async fn reconciling_batch<'c>(lrs: &SlowLrs, redis: &TestRedis, caller: &'c Caller) -> (SubmittedBatch<'c>, TestGateway) {
+    let batch = submit(caller, "registration-batches", &full_registration(&learners(1))).await;
+    lrs.submission_received.notified().await;
+    lose_lease(redis, batch.id());
+    let other_replica = start_replica_with(&lrs.server.url(), redis, late_reconciliation());
+    batch.wait_for_state("reconciling", |state| state["parts"][0]["status"] == "RECONCILING").await;
+    (batch, other_replica)
+}
+
 #[tokio::test]
 async fn late_lrs_response_wins_over_a_reconciliation() {
     let redis = TestRedis::start();
     let lrs = SlowLrs::start("");
-    // The `CHECK` job would be sent long after the late response.
-    let batches = BatchSettings { reconciliation_delay: Duration::from_secs(3600), ..fast_batches() };
-    let gateway = start_replica_with(&lrs.server.url(), &redis, batches.clone());
+    let gateway = start_replica_with(&lrs.server.url(), &redis, late_reconciliation());
     let caller = gateway.caller();
-    let batch = submit(&caller, "registration-batches", &full_registration(&learners(1))).await;
-    lrs.submission_received.notified().await;
-    lose_lease(&redis, batch.id());
-    let _other_replica = start_replica_with(&lrs.server.url(), &redis, batches);
-    batch.wait_for_state("reconciling", |state| state["parts"][0]["status"] == "RECONCILING").await;
+    let (batch, _other_replica) = reconciling_batch(&lrs, &redis, &caller).await;
 
     lrs.allow_response.send(200).expect("LRS waits");
     let part = &batch.wait_for_status("COMPLETE").await["parts"][0];
@@ -60,14 +70,9 @@ async fn late_lrs_response_wins_over_a_reconciliation() {
 async fn late_refusal_ends_a_reconciliation_and_the_part_is_sent_again() {
     let redis = TestRedis::start();
     let lrs = SlowLrs::start("");
-    let batches = BatchSettings { reconciliation_delay: Duration::from_secs(3600), ..fast_batches() };
-    let gateway = start_replica_with(&lrs.server.url(), &redis, batches.clone());
+    let gateway = start_replica_with(&lrs.server.url(), &redis, late_reconciliation());
     let caller = gateway.caller();
-    let batch = submit(&caller, "registration-batches", &full_registration(&learners(1))).await;
-    lrs.submission_received.notified().await;
-    lose_lease(&redis, batch.id());
-    let _other_replica = start_replica_with(&lrs.server.url(), &redis, batches);
-    batch.wait_for_state("reconciling", |state| state["parts"][0]["status"] == "RECONCILING").await;
+    let (batch, _other_replica) = reconciling_batch(&lrs, &redis, &caller).await;
 
     for status in [503, 200] {
         lrs.allow_response.send(status).expect("LRS waits");

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use lrs_gateway::domain::Product;
 use lrs_gateway::simulator::SimulatorSettings;
 use serde_json::{Value, json};
 
@@ -12,6 +11,7 @@ use crate::support::caller::{Answer, Caller, claims};
 use crate::support::fake_server::http;
 use crate::support::program::{ConfigDirectory, ServingProgram, TestProgram};
 use crate::support::redis::TestRedis;
+use crate::support::simulator::settings_for_both_organisations;
 use crate::support::{FakeServer, SimulatedLrs};
 
 /// A serving gateway, and the systems that it connects to.
@@ -70,17 +70,8 @@ impl Fixture {
 
 /// Settings of an LRS at which every organisation has every product.
 fn simulator_settings() -> SimulatorSettings {
-    let mut settings = SimulatorSettings::default();
+    let mut settings = settings_for_both_organisations();
     for organisation in &mut settings.organisations {
-        organisation.products = vec![
-            Product::UlnManagement,
-            Product::RegistrationBatches,
-            Product::LearningEvents,
-            Product::Verification,
-            Product::VerificationBatches,
-            Product::RetrieveUlns,
-            Product::AchievementBatches,
-        ];
         if organisation.ukprn.as_str() == ORGANISATION {
             organisation.password = PASSWORD.into();
         }

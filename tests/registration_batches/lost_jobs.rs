@@ -9,11 +9,9 @@ use lrs_gateway::batches::model::{BatchId, BlobName, EpochMillis, Part, PartStat
 use lrs_gateway::batches::repository::{BlobChanges, PartUpdate};
 use serde_json::json;
 
-use super::BATCHES;
+use super::{BATCHES, register};
 use crate::support::batch_backend::{BatchBackend, KEY, test_each_backend};
-use crate::support::batches::{
-    SubmittedBatch, batch_output_response, check_counters, expect_accepted, full_registration, learners, submit, submit_batch_response,
-};
+use crate::support::batches::{SubmittedBatch, batch_output_response, check_counters, expect_accepted, learners, submit_batch_response};
 use crate::support::fake_server::Reply;
 use crate::support::gateway::{Options, fast_batches};
 use crate::support::{FakeServer, TestGateway};
@@ -73,7 +71,7 @@ async fn timed_out_part_keeps_its_records_and_is_resubmitted_as_a_new_job(backen
     let batches = BatchSettings { result_timeout: Duration::from_millis(800), ..fast_batches() };
     let gateway = TestGateway::with(&lrs.server.url(), Options { batches, ..backend.options(KEY) });
     let caller = gateway.caller();
-    let batch = submit(&caller, "registration-batches", &full_registration(&learners(1))).await;
+    let batch = register(&caller, &learners(1)).await;
     batch.wait_for_status("PROCESSING").await;
     assert!(has_records(&backend, &batch).await, "LRS has accepted the part, and may lose it");
 
@@ -99,7 +97,7 @@ async fn unknown_job_keeps_its_records_and_is_resubmitted_as_a_new_job(backend: 
     let lrs = ForgetfulLrs::start("<ResponseCode>WSRC0018</ResponseCode>");
     let gateway = TestGateway::with(&lrs.server.url(), backend.options(KEY));
     let caller = gateway.caller();
-    let batch = submit(&caller, "registration-batches", &full_registration(&learners(1))).await;
+    let batch = register(&caller, &learners(1)).await;
     batch.wait_for_status("PROCESSING").await;
     // LRS has a quarter of an hour to register a new job. It is over now.
     change_part(&backend, &batch, BlobChanges::default(), |part| {
@@ -123,7 +121,7 @@ async fn discarded_part_that_lrs_lost_leaves_no_records(backend: BatchBackend) {
     let batches = BatchSettings { result_timeout: Duration::from_millis(300), ..fast_batches() };
     let gateway = TestGateway::with(&lrs.server.url(), Options { batches, ..backend.options(KEY) });
     let caller = gateway.caller();
-    let batch = submit(&caller, "registration-batches", &full_registration(&learners(1))).await;
+    let batch = register(&caller, &learners(1)).await;
     batch.wait_for_status("FAILED").await;
     assert!(has_records(&backend, &batch).await);
 
@@ -155,7 +153,7 @@ async fn resubmission_without_records_is_rejected(backend: BatchBackend) {
     let batches = BatchSettings { result_timeout: Duration::from_millis(300), ..fast_batches() };
     let gateway = TestGateway::with(&lrs.server.url(), Options { batches, ..backend.options(KEY) });
     let caller = gateway.caller();
-    let batch = submit(&caller, "registration-batches", &full_registration(&learners(1))).await;
+    let batch = register(&caller, &learners(1)).await;
     batch.wait_for_status("FAILED").await;
     // Earlier versions deleted the records as soon as LRS had accepted them.
     let blobs = BlobChanges { put: Vec::new(), delete: vec![BlobName::Records(1)] };
@@ -186,7 +184,7 @@ async fn batch_expires_after_both_timeouts_and_the_retention(backend: BatchBacke
     let retention = batches.retention;
     let gateway = TestGateway::with(&lrs.server.url(), Options { batches, ..backend.options(KEY) });
     let caller = gateway.caller();
-    let batch = submit(&caller, "registration-batches", &full_registration(&learners(1))).await;
+    let batch = register(&caller, &learners(1)).await;
     let lifetime = async || {
         let stored = backend.repository.load(batch_id(&batch)).await.expect("the repository responds").expect("the batch exists");
         let now = backend.repository.now().await.expect("the repository has a clock");
@@ -221,7 +219,7 @@ async fn results_that_are_ready_after_the_timeout_complete_the_part(backend: Bat
         let lrs = ForgetfulLrs::start("<ResponseCode>WSRC0008</ResponseCode>");
         let gateway = TestGateway::with(&lrs.server.url(), backend.options(KEY));
         let caller = gateway.caller();
-        let batch = submit(&caller, "registration-batches", &full_registration(&learners(1))).await;
+        let batch = register(&caller, &learners(1)).await;
         batch.wait_for_status("PROCESSING").await;
         let path = batch.path.clone();
         drop(gateway);
@@ -249,7 +247,7 @@ async fn discarded_part_of_a_finished_batch_does_not_move_its_expiry(backend: Ba
     let batches = BatchSettings { result_timeout: Duration::from_millis(300), ..fast_batches() };
     let gateway = TestGateway::with(&lrs.server.url(), Options { batches, ..backend.options(KEY) });
     let caller = gateway.caller();
-    let batch = submit(&caller, "registration-batches", &full_registration(&learners(1))).await;
+    let batch = register(&caller, &learners(1)).await;
     batch.wait_for_status("FAILED").await;
     let started_at = std::time::Instant::now();
     while backend.repository.backlog().await.expect("the repository responds").unfinished > 0 {
@@ -261,7 +259,7 @@ async fn discarded_part_of_a_finished_batch_does_not_move_its_expiry(backend: Ba
 
     assert_eq!(batch.decide(1, "discard").await.status, 202);
     // If the decision had woken the batch, it would be visited before this one.
-    submit(&caller, "registration-batches", &full_registration(&learners(1))).await.wait_for_status("FAILED").await;
+    register(&caller, &learners(1)).await.wait_for_status("FAILED").await;
 
     assert_eq!((expiry().await, before.is_some()), (before, true));
 }

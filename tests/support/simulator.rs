@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use actix_web::web::Data;
 use lrs_gateway::domain::Product;
+use lrs_gateway::schema::CodeList as _;
 use lrs_gateway::schema::deserialize::from_json;
 use lrs_gateway::simulator::{self, Fault, FaultStep, NewLearner, Simulator, SimulatorSettings};
 
@@ -13,16 +14,8 @@ use super::{ANY_PORT, RunningServer};
 /// Returns settings of a simulator at which both organisations have every product.
 pub fn settings_for_both_organisations() -> SimulatorSettings {
     let mut settings = SimulatorSettings::default();
-    let products = [
-        Product::UlnManagement,
-        Product::RegistrationBatches,
-        Product::LearningEvents,
-        Product::Verification,
-        Product::VerificationBatches,
-        Product::RetrieveUlns,
-    ];
     for organisation in &mut settings.organisations {
-        organisation.products.extend(products);
+        organisation.products = Product::ALL.to_vec();
     }
     settings
 }

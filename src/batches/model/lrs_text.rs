@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 /// Maximum length of a text from LRS, in characters.
 const MAX_CHARS: usize = 64;
 
-/// A text from LRS. Parts are not encrypted. So a text that could be personal data is encrypted by itself.
+/// A text from LRS. Parts are not encrypted. So a text that could be personal data is encrypted separately.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum LrsText {

@@ -75,6 +75,18 @@ impl PartProcessor<'_> {
         self.shutdown.unless_requested(self.context.permits.acquire_part(self.organisation.ukprn())).await
     }
 
+    /// Returns the records of a part. If they are missing, the part ends, and this returns `None`.
+    ///
+    /// # Errors
+    /// Returns [`BatchError`] if the store fails or the records cannot be read.
+    pub async fn records<K: BatchKind>(&self, number: u32, part: &Part) -> Result<Option<Vec<K::Record>>, BatchError> {
+        let records = self.context.service.records::<K>(self.batch, number).await?;
+        if records.is_none() {
+            self.update(number, part, &self.transitions().unreadable(part), Vec::new()).await?;
+        }
+        Ok(records)
+    }
+
     /// Returns the call context for calls about a part.
     ///
     /// # Errors

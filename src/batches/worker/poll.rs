@@ -12,16 +12,21 @@ impl PartProcessor<'_> {
     pub(super) async fn poll<K: BatchKind>(&self, number: u32, part: &Part) -> Result<(), BatchError> {
         let Some(_part_permit) = self.acquire_part_permit().await else { return Ok(()) };
         let Some(job_id) = part.job_id else { return Ok(()) };
-        let call_context = self.call_context(number).await?;
-        let polled = match self.acquire_request(K::SERVICE, &call_context).await {
-            None => return Ok(()),
-            Some(Ok(request)) => K::poll(request, job_id).await.map_err(|failed| failed.error),
-            Some(Err(error)) => Err(error),
-        };
-        match polled {
-            Ok(output) => self.store_poll::<K>(number, part, &output).await,
-            Err(error) => self.store_failed_poll(number, part, &error).await,
+        match self.poll_job::<K>(number, job_id).await? {
+            None => Ok(()),
+            Some(Ok(output)) => self.store_poll::<K>(number, part, &output).await,
+            Some(Err(error)) => self.store_failed_poll(number, part, &error).await,
         }
+    }
+
+    /// Asks LRS for the output of a job; `None` if shutdown is requested first.
+    pub(super) async fn poll_job<K: BatchKind>(&self, number: u32, job_id: i64) -> Result<Option<Result<K::Output, LrsError>>, BatchError> {
+        let call_context = self.call_context(number).await?;
+        Ok(match self.acquire_request(K::SERVICE, &call_context).await {
+            None => None,
+            Some(Ok(request)) => Some(K::poll(request, job_id).await.map_err(|failed| failed.error)),
+            Some(Err(error)) => Some(Err(error)),
+        })
     }
 
     async fn store_poll<K: BatchKind>(&self, number: u32, part: &Part, output: &K::Output) -> Result<(), BatchError> {

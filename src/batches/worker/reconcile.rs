@@ -22,10 +22,7 @@ impl PartProcessor<'_> {
 
     async fn send_check(&self, number: u32, part: &Part) -> Result<(), BatchError> {
         let Some(_part_permit) = self.acquire_part_permit().await else { return Ok(()) };
-        let Some(records) = self.context.service.records::<Registrations>(self.batch, number).await? else {
-            self.update(number, part, &self.transitions().unreadable(part), Vec::new()).await?;
-            return Ok(());
-        };
+        let Some(records) = self.records::<Registrations>(number, part).await? else { return Ok(()) };
         let call_context = self.call_context(number).await?;
         let outcome = match self.acquire_request(Registrations::SERVICE, &call_context).await {
             None => return Ok(()),
@@ -53,15 +50,10 @@ impl PartProcessor<'_> {
 
     async fn poll_check(&self, number: u32, part: &Part, job_id: i64) -> Result<(), BatchError> {
         let Some(_part_permit) = self.acquire_part_permit().await else { return Ok(()) };
-        let call_context = self.call_context(number).await?;
-        let polled = match self.acquire_request(Registrations::SERVICE, &call_context).await {
+        let output = match self.poll_job::<Registrations>(number, job_id).await? {
             None => return Ok(()),
-            Some(Ok(request)) => Registrations::poll(request, job_id).await.map_err(|failed| failed.error),
-            Some(Err(error)) => Err(error),
-        };
-        let output = match polled {
-            Ok(output) => output,
-            Err(error) => {
+            Some(Ok(output)) => output,
+            Some(Err(error)) => {
                 self.log_bad_response(number, Some(job_id), &error);
                 let transitions = self.transitions();
                 let updated = transitions.unless_timed_out(part, transitions.after_failed_check_poll(part, &error));

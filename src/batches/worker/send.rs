@@ -34,10 +34,7 @@ impl PartProcessor<'_> {
     /// Sends a waiting part.
     pub(super) async fn send<K: BatchKind>(&self, number: u32, part: &Part) -> Result<(), BatchError> {
         let Some(_part_permit) = self.acquire_part_permit().await else { return Ok(()) };
-        let Some(records) = self.context.service.records::<K>(self.batch, number).await? else {
-            self.update(number, part, &self.transitions().unreadable(part), Vec::new()).await?;
-            return Ok(());
-        };
+        let Some(records) = self.records::<K>(number, part).await? else { return Ok(()) };
         let call_context = self.call_context(number).await?;
         // LRS's permit comes before the state `sending`: a part that waits in the queue is not being sent.
         let request = match self.acquire_request(K::SERVICE, &call_context).await {

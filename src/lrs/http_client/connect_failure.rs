@@ -1,10 +1,10 @@
 //! Why a connection was not established, in words for callers and operators.
 
-use std::io::{self, ErrorKind};
+use std::io::ErrorKind;
 
 use rustls::{AlertDescription, CertificateError};
 
-use crate::error_chain::causes;
+use crate::error_chain::{causes, io_error_kind};
 use crate::lrs::http_client::tls_alert::{received_alert, rustls_error};
 
 /// The reason why a connection was not established. The text is a clause that contains no address and no personal data.
@@ -76,8 +76,7 @@ impl ConnectFailure {
         if let Some(failure) = untrusted_server(error) {
             return failure;
         }
-        let io_kind = causes(error).find_map(|cause| cause.downcast_ref::<io::Error>()).map(io::Error::kind);
-        match io_kind {
+        match io_error_kind(error) {
             _ if error.is_timeout() => Self::TimedOut,
             _ if rustls_error(error).is_some() => Self::TlsFailed,
             Some(ErrorKind::ConnectionRefused) => Self::Refused,

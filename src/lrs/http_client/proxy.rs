@@ -23,8 +23,7 @@ impl ForwardProxy {
     /// # Errors
     /// Returns a text if the URL cannot be used.
     pub fn for_lrs(&self) -> Result<reqwest::Proxy, String> {
-        let proxy = reqwest::Proxy::https(self.url.clone()).map_err(|_| "is not the address of a proxy".to_owned())?;
-        Ok(proxy.no_proxy(NoProxy::from_string(&self.bypass)))
+        self.except_for(&self.bypass)
     }
 
     /// Returns the proxy for connections to issuers and to the collector of traces. Only `https` addresses of other machines are outside:
@@ -33,8 +32,13 @@ impl ForwardProxy {
     /// # Errors
     /// Returns a text if the URL cannot be used.
     pub fn for_other_servers(&self) -> Result<reqwest::Proxy, String> {
+        self.except_for(&format!("localhost,127.0.0.0/8,::1,{}", self.bypass))
+    }
+
+    /// Returns the proxy for `https` addresses except those of these hosts.
+    fn except_for(&self, hosts: &str) -> Result<reqwest::Proxy, String> {
         let proxy = reqwest::Proxy::https(self.url.clone()).map_err(|_| "is not the address of a proxy".to_owned())?;
-        Ok(proxy.no_proxy(NoProxy::from_string(&format!("localhost,127.0.0.0/8,::1,{}", self.bypass))))
+        Ok(proxy.no_proxy(NoProxy::from_string(hosts)))
     }
 }
 
