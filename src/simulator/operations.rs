@@ -3,9 +3,6 @@
 use crate::lrs::Service;
 use crate::schema::InvalidValue;
 
-/// The three services.
-pub const SERVICES: [Service; 3] = [Service::Learner, Service::LearnerR9, Service::External];
-
 /// The request elements of all operations that the simulator executes, with their services.
 pub const OPERATIONS: [(&str, Service); 13] = [
     ("FindLearnerByULN", Service::Learner),

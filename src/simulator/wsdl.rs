@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use regex::{Captures, Regex};
 
 use crate::lrs::Service;
-use crate::simulator::operations::SERVICES;
+use crate::schema::CodeList as _;
 
 /// Maximum number of directory levels that are searched for files.
 const MAX_DEPTH: usize = 3;
@@ -41,9 +41,9 @@ impl WsdlFiles {
     pub fn read(directory: &Path) -> Result<Self, String> {
         let mut files = BTreeMap::new();
         read_directory(directory, MAX_DEPTH, &mut files)?;
-        let wsdls: Vec<_> = SERVICES.into_iter().filter_map(|service| Some((service, wsdl_of(service, &files)?))).collect();
+        let wsdls: Vec<_> = Service::ALL.iter().filter_map(|service| Some((*service, wsdl_of(*service, &files)?))).collect();
         if wsdls.is_empty() {
-            let paths = SERVICES.map(Service::path).join(", ");
+            let paths = Service::ALL.iter().map(|service| service.path()).collect::<Vec<_>>().join(", ");
             return Err(format!("{}: no file *.wsdl with the address of one of LRS's services ({paths})", directory.display()));
         }
         Ok(Self { files, wsdls })
@@ -92,7 +92,7 @@ impl WsdlFiles {
 
 /// Returns the service with this path, in upper or lower case.
 pub fn service_at(path: &str) -> Option<Service> {
-    SERVICES.into_iter().find(|service| service.path().eq_ignore_ascii_case(path))
+    Service::ALL.iter().copied().find(|service| service.path().eq_ignore_ascii_case(path))
 }
 
 /// Returns the last segment of a path.

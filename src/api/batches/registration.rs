@@ -171,8 +171,8 @@ pub(crate) struct SubmitBatchDocs;
 /// or `discard`.
 ///
 /// LRS intends batches for obtaining ULNs, not for updating learners. A `FULL` may nevertheless change records that LRS holds: the answer has a
-/// warning for each learner that you send with a `uln`. It also has warnings for texts that look like other texts. With `Prefer: wait=N`, the gateway answers when the batch is finished,
-/// but after N seconds at the latest.
+/// warning for each learner that you send with a `uln`. It also has warnings for texts that look like other texts. With
+/// `Prefer: wait=N`, the gateway answers when the batch is finished, but after N seconds at the latest.
 #[utoipa::path(post, path = "", impl_for = SubmitBatchDocs,
     request_body(content_type = "application/json", example = json!({"jobType": "FULL", "learners": [{
         "misIdentifier": "STU-17", "givenName": "Gwenllian", "familyName": "Ó Briain-Price", "dateOfBirth": "2005-07-21",
