@@ -1,5 +1,6 @@
 """Tests of the Helm chart: accepted and rejected values, the rendered objects for each switch, and the references between objects."""
 
+import base64
 import json
 import re
 import shutil
@@ -13,12 +14,15 @@ from pathlib import Path
 import kubernetes_validate
 import yaml
 
+from cluster import Cluster
+
 CHART = Path("helm/lrs-gateway")
 HELM = Path(sys.executable).parent / "helm"
-VALID_VALUES = [CHART / "values.yaml", *sorted((CHART / "ci").glob("*-values.yaml"))]
+IMAGE = CHART / "ci/image.yaml"  # The repository of the image, which has no default.
+VALID_VALUES = [IMAGE, *sorted((CHART / "ci").glob("*-values.yaml"))]
 INVALID_VALUES = sorted((CHART / "ci/wrong").glob("*.yaml"))
 KUBERNETES_VERSIONS = ["1.25", "1.34"]  # The oldest version that the chart supports, and a recent one.
-CUSTOM_RESOURCES = {"ServiceMonitor", "PrometheusRule"}  # Of the Prometheus operator: there is no schema to validate them with.
+CUSTOM_RESOURCES = {"ServiceMonitor", "PrometheusRule", "HTTPRoute"}  # There is no schema to validate them with.
 
 # All metrics of the gateway. The gateway's own tests compare this page with a scrape.
 METRICS = set(re.findall(r"^\| `lrs_gateway_(\w+)`", Path("docs/METRICS.md").read_text(), re.M))
@@ -28,15 +32,25 @@ def helm(*arguments):
     return subprocess.run([HELM, *map(str, arguments)], capture_output=True, text=True)
 
 
-def render(*arguments, values=None, chart=CHART):
+def render(*arguments, values=None, chart=CHART, options=()):
     """Returns the rendered objects by kind and name. The arguments are for --set."""
-    files = ["-f", values] if values else []
     sets = [part for argument in arguments for part in ("--set", argument)]
-    rendered = helm("template", "try", chart, "--namespace", "lrs", *files, *sets)
+    rendered = helm("template", "try", chart, "--namespace", "lrs", "-f", values or IMAGE, *sets, *options)
     if rendered.returncode:
         raise AssertionError(rendered.stderr)
-    objects = [each for each in yaml.safe_load_all(rendered.stdout) if each]
+    objects = [each for each in yaml.load_all(rendered.stdout, UniqueKeyLoader) if each]
     return {(each["kind"], each["metadata"]["name"]): each for each in objects}
+
+
+class UniqueKeyLoader(yaml.SafeLoader):
+    """Rejects a key that is written twice, which Kubernetes' tools reject or resolve in different ways."""
+
+    def construct_mapping(self, node, deep=False):
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        twice = {key for key in keys if keys.count(key) > 1}
+        if twice:
+            raise AssertionError(f"written twice: {twice}, {node.start_mark}")
+        return super().construct_mapping(node, deep)
 
 
 def config(objects, name="try-lrs-gateway"):
@@ -45,6 +59,10 @@ def config(objects, name="try-lrs-gateway"):
 
 def gateway(objects, name="try-lrs-gateway"):
     return objects["Deployment", name]["spec"]["template"]
+
+
+def containers(pod):
+    return [*pod.get("initContainers", []), *pod["containers"]]
 
 
 def pods(objects):
@@ -71,7 +89,7 @@ class Values(unittest.TestCase):
         for values in INVALID_VALUES:
             with self.subTest(values.name):
                 reason = values.read_text().splitlines()[0].removeprefix("# Refused with: ")
-                result = helm("template", "try", CHART, "-f", values)
+                result = helm("template", "try", CHART, "-f", IMAGE, "-f", values)
                 self.assertNotEqual(result.returncode, 0, "the values were accepted")
                 self.assertIn(reason, result.stderr)
                 self.assertLess(len(result.stderr.splitlines()), 10, result.stderr)
@@ -79,6 +97,23 @@ class Values(unittest.TestCase):
     def test_schema_and_defaults_have_the_same_values(self):
         schema, values = json.loads((CHART / "values.schema.json").read_text()), yaml.safe_load((CHART / "values.yaml").read_text())
         self.assertEqual(set(schema["properties"]) - {"global"}, set(values))
+        for name, value in values.items():
+            properties = schema["properties"][name].get("properties")
+            if properties and name != "config":
+                self.assertEqual(set(properties), set(value) | ({"claims"} & set(properties)), name)
+
+    def test_full_values_set_every_value(self):
+        # So that each switch is rendered, validated and scanned. The exceptions contradict a value that is set, or belong to a sandbox.
+        exceptions = {"nameOverride", "simulator", "topologySpread", "podDisruptionBudget", "listenAddress", "resources", "terminationGracePeriodSeconds",
+                      "restartOnReferenceChange", "test"}
+        defaults, values = (yaml.safe_load((CHART / name).read_text()) for name in ("values.yaml", "ci/full-values.yaml"))
+        self.assertEqual(set(defaults) - set(values), exceptions)
+
+    def test_chart_rendered_twice_has_the_same_bytes(self):
+        for values in VALID_VALUES:
+            rendered = [helm("template", "try", CHART, "--namespace", "lrs", "-f", values).stdout for _ in range(2)]
+            self.assertIn("kind: Deployment", rendered[0])
+            self.assertEqual(rendered[0], rendered[1], values.name)
 
 
 class Switches(unittest.TestCase):
@@ -98,7 +133,13 @@ class Switches(unittest.TestCase):
         (("simulator.enabled=true",), (), ("Service", "try-lrs-gateway-simulator")),
         (("simulator.enabled=true",), (), ("Secret", "try-lrs-gateway-sandbox-organisations")),
         (("simulator.enabled=true",), (), ("Secret", "try-lrs-gateway-sandbox-token")),
+        (("simulator.enabled=true",), ("simulator.enabled=true", "simulator.existingTokenSecret=s"), ("Secret", "try-lrs-gateway-sandbox-token")),
         (("simulator.enabled=true",), ("simulator.enabled=true", "networkPolicy.enabled=false"), ("NetworkPolicy", "try-lrs-gateway-simulator")),
+        (("ingress.enabled=true", "ingress.hosts[0].host=h", "networkPolicy.enabled=false"), (), ("Ingress", "try-lrs-gateway")),
+        (("httpRoute.enabled=true", "httpRoute.parentRefs[0].name=g", "networkPolicy.enabled=false"), (), ("HTTPRoute", "try-lrs-gateway")),
+        (("auditFile.enabled=true",), (), ("PersistentVolumeClaim", "try-lrs-gateway-audit")),
+        (("auditFile.enabled=true",), ("auditFile.enabled=true", "auditFile.existingClaim=c"), ("PersistentVolumeClaim", "try-lrs-gateway-audit")),
+        (("auditFile.enabled=true",), ("auditFile.enabled=true", "auditFile.emptyDir=true"), ("PersistentVolumeClaim", "try-lrs-gateway-audit")),
     ]
 
     def test_switch_adds_object(self):
@@ -145,6 +186,110 @@ class Switches(unittest.TestCase):
         self.assertEqual(ports(*self.REDIS, "networkPolicy.redisPorts={6380}"), [[53, 53], [443], [6380]])
         self.assertEqual(ports("simulator.enabled=true"), [[53, 53], [8081], [443]])
 
+    def test_security_contexts_can_be_replaced_and_removed(self):
+        contexts = lambda *values: [(pod.get("securityContext"), [each.get("securityContext") for each in pod["containers"]])
+                                    for _, _, pod in pods(render("simulator.enabled=true", *values))]
+        pod = {"runAsNonRoot": True, "runAsUser": 65532, "runAsGroup": 65532, "fsGroup": 65532, "seccompProfile": {"type": "RuntimeDefault"}}
+        container = {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}}
+        self.assertEqual(contexts(), [(pod, [container])] * 3)
+        openshift = {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
+        removed = [f"podSecurityContext.{field}=null" for field in ("runAsUser", "runAsGroup", "fsGroup")]
+        self.assertEqual(contexts(*removed), [(openshift, [container])] * 3)
+        changed = contexts("podSecurityContext.fsGroup=7", "securityContext.runAsUser=8")
+        self.assertEqual(changed, [({**pod, "fsGroup": 7}, [{**container, "runAsUser": 8}])] * 3)
+        self.assertEqual(contexts("podSecurityContext=null", "securityContext=null"), [(None, [None])] * 3)
+
+    def test_additions_are_in_the_gateway_pod(self):
+        spec = gateway(render(values=CHART / "ci/full-values.yaml"), "lrs")["spec"]
+        values = yaml.safe_load((CHART / "ci/full-values.yaml").read_text())
+        own = spec["containers"][0]
+        self.assertEqual([each["name"] for each in spec["containers"]], ["gateway", "audit-shipper"])
+        self.assertEqual(spec["containers"][1:], values["extraContainers"])
+        self.assertEqual(spec["initContainers"], values["initContainers"])
+        self.assertEqual(own["envFrom"], values["extraEnvFrom"])
+        self.assertLessEqual({"name": "TZ", "value": "Europe/London"}.items(), own["env"][-1].items())
+        self.assertIn(values["extraVolumes"][0], spec["volumes"])
+        self.assertIn(values["extraVolumeMounts"][0], own["volumeMounts"])
+        for field in ("hostAliases", "dnsPolicy", "dnsConfig"):
+            self.assertEqual(spec[field], values[field])
+            self.assertNotIn(field, gateway(render())["spec"])
+
+    def test_common_labels_are_on_every_object_and_pod_and_in_no_selector(self):
+        full = CHART / "ci/full-values.yaml"
+        common = yaml.safe_load(full.read_text())["commonLabels"]
+        for objects, common in ((render(values=full), common), (render("simulator.enabled=true", "commonLabels.team=mis"), {"team": "mis"})):
+            labelled = [each["metadata"]["labels"] for each in objects.values()] + [labels for _, labels, _ in pods(objects)]
+            self.assertGreater(len(labelled), 10)
+            for labels in labelled:
+                self.assertLessEqual(common.items(), labels.items())
+            for (kind, name), each in objects.items():
+                self.assertFalse(set(common) & set(re.findall(r'[^"]+', json.dumps(each.get("spec", {}).get("selector", "")))), f"{kind} {name}")
+        self.assertEqual(gateway(render())["metadata"]["labels"]["app.kubernetes.io/part-of"], "lrs-gateway")
+
+    def test_deployment_annotations_are_on_the_deployment_only(self):
+        deployment = render(values=CHART / "ci/full-values.yaml")["Deployment", "lrs"]
+        self.assertEqual(deployment["metadata"]["annotations"], {"reloader.stakater.com/auto": "true"})
+        self.assertNotIn("reloader.stakater.com/auto", deployment["spec"]["template"]["metadata"]["annotations"])
+        self.assertNotIn("annotations", render()["Deployment", "try-lrs-gateway"]["metadata"])
+
+    def test_ingress_and_route_lead_to_the_api_port(self):
+        objects = render(values=CHART / "ci/full-values.yaml")
+        ports = {(port["name"], port["port"]) for port in objects["Service", "lrs"]["spec"]["ports"]}
+        ingress, route = objects["Ingress", "lrs"], objects["HTTPRoute", "lrs"]
+        values = yaml.safe_load((CHART / "ci/full-values.yaml").read_text())
+        self.assertEqual(ingress["spec"]["ingressClassName"], "nginx")
+        self.assertEqual(ingress["spec"]["tls"], values["ingress"]["tls"])
+        self.assertEqual(ingress["metadata"]["annotations"], values["ingress"]["annotations"])
+        paths = {(rule["host"], path["path"], path["pathType"]) for rule in ingress["spec"]["rules"] for path in rule["http"]["paths"]}
+        self.assertEqual(paths, {("lrs.supplier.example", "/", "Prefix"), ("api.supplier.example", "/lrs", "ImplementationSpecific"), ("api.supplier.example", "/v1", "Prefix")})
+        for rule in ingress["spec"]["rules"]:
+            for path in rule["http"]["paths"]:
+                self.assertEqual(path["backend"]["service"], {"name": "lrs", "port": {"name": "api"}})
+        self.assertEqual([(each["name"], each["port"]) for each in route["spec"]["rules"][0]["backendRefs"]], [("lrs", 443)])
+        self.assertIn(("api", 443), ports)
+        for field in ("parentRefs", "hostnames"):
+            self.assertEqual(route["spec"][field], values["httpRoute"][field])
+        for field in ("matches", "filters"):
+            self.assertEqual(route["spec"]["rules"][0][field], values["httpRoute"][field])
+        self.assertEqual(route["metadata"]["annotations"], values["httpRoute"]["annotations"])
+        protocol = lambda *values: render(*values)["Service", "try-lrs-gateway"]["spec"]["ports"][0]["appProtocol"]
+        self.assertEqual((protocol(), protocol("tls.existingSecret=t")), ("http", "https"))
+
+    def test_audit_file_is_one_per_pod_on_a_volume(self):
+        volume = lambda *values: next((each for each in gateway(render(*values))["spec"]["volumes"] if each["name"] == "audit-file"), None)
+        enabled = ("auditFile.enabled=true",)
+        self.assertEqual(volume(*enabled)["persistentVolumeClaim"], {"claimName": "try-lrs-gateway-audit"})
+        self.assertEqual(volume(*enabled, "auditFile.existingClaim=c")["persistentVolumeClaim"], {"claimName": "c"})
+        self.assertEqual(volume(*enabled, "auditFile.emptyDir=true")["emptyDir"], {"sizeLimit": "10Gi"})
+        self.assertIsNone(volume())
+        container = gateway(render(*enabled))["spec"]["containers"][0]
+        names = [each["name"] for each in container["env"]]
+        file = container["env"][names.index("LRS_GATEWAY__AUDIT__FILE")]["value"]
+        mount = next(each for each in container["volumeMounts"] if each["name"] == "audit-file")
+        self.assertEqual(file, mount["mountPath"] + "/$(POD_NAME).jsonl")
+        self.assertNotIn("readOnly", mount)
+        self.assertLess(names.index("POD_NAME"), names.index("LRS_GATEWAY__AUDIT__FILE"), "Kubernetes replaces variables that are defined before")
+        self.assertNotIn("POD_NAME", str(gateway(render())))
+        claim = render(*enabled, "auditFile.storageClassName=fast", "auditFile.size=1Gi")["PersistentVolumeClaim", "try-lrs-gateway-audit"]
+        self.assertEqual(claim["spec"], {"accessModes": ["ReadWriteMany"], "storageClassName": "fast", "resources": {"requests": {"storage": "1Gi"}}})
+        self.assertEqual(claim["metadata"]["annotations"], {"helm.sh/resource-policy": "keep"})
+
+    def test_volume_for_one_pod_is_released_before_the_next_pod_starts(self):
+        strategy = lambda *values: render(*values)["Deployment", "try-lrs-gateway"]["spec"]["strategy"]["type"]
+        one = ("auditFile.enabled=true", "auditFile.accessMode=ReadWriteOnce")
+        self.assertEqual(strategy(*one), "Recreate")
+        self.assertEqual(strategy(*one, "auditFile.emptyDir=true"), "RollingUpdate")
+        self.assertEqual(strategy("auditFile.enabled=true"), "RollingUpdate")
+        self.assertEqual(strategy("auditFile.accessMode=ReadWriteOnce"), "RollingUpdate")
+
+    def test_autoscaler_uses_each_metric_that_has_a_target(self):
+        def targets(*values):
+            metrics = render(*self.REDIS, "autoscaling.enabled=true", *values)["HorizontalPodAutoscaler", "try-lrs-gateway"]["spec"]["metrics"]
+            return {each["resource"]["name"]: each["resource"]["target"]["averageUtilization"] for each in metrics}
+        self.assertEqual(targets(), {"cpu": 70})
+        self.assertEqual(targets("autoscaling.targetMemoryUtilizationPercentage=300"), {"cpu": 70, "memory": 300})
+        self.assertEqual(targets("autoscaling.targetMemoryUtilizationPercentage=300", "autoscaling.targetCPUUtilizationPercentage=0"), {"memory": 300})
+
     def test_secrets_are_rendered_for_a_sandbox_only(self):
         for values in VALID_VALUES:
             is_sandbox = "sandbox" in values.name
@@ -167,6 +312,7 @@ class Configuration(unittest.TestCase):
     def test_changed_configuration_restarts_pods_and_changed_secret_does_not(self):
         checksum = lambda *values: gateway(render(*values))["metadata"]["annotations"]["checksum/config"]
         self.assertEqual(checksum(), checksum("image.tag=v9", "organisations.existingSecrets={a,b}"))
+        self.assertNotIn("checksum/references", gateway(render("restartOnReferenceChange=false"))["metadata"]["annotations"])
         self.assertNotEqual(checksum(), checksum("config.lrs.timeout_seconds=9"))
         organisations = next(each for each in gateway(render())["spec"]["volumes"] if each["name"] == "organisations")
         self.assertEqual(organisations["projected"]["sources"], [{"secret": {"name": "lrs-gateway-organisations"}}])
@@ -175,8 +321,32 @@ class Configuration(unittest.TestCase):
         # Kubernetes updates the files of a mounted directory, but not a file that is mounted with subPath.
         for values in VALID_VALUES:
             for name, _, pod in pods(render(values=values)):
-                for container in pod["containers"]:
+                for container in containers(pod):
                     self.assertFalse([each for each in container.get("volumeMounts", []) if "subPath" in each], name)
+
+
+class InCluster(unittest.TestCase):
+    """Rendering with a cluster, whose Secrets and ConfigMaps the chart looks up."""
+
+    def render(self, objects, *values):
+        with tempfile.TemporaryDirectory() as directory, Cluster(objects, Path(directory) / "kubeconfig") as cluster:
+            return render(*values, options=("--dry-run=server", "--kubeconfig", cluster.kubeconfig))
+
+    def test_changed_reference_restarts_pods_and_reloaded_secret_does_not(self):
+        values = ("issuers.existingSecret=i", "redis.existingSecret=r", "encryptionKey.existingSecret=e", "auditKey.existingSecret=a", "tls.existingSecret=t",
+                  "authorities.existingConfigMap=c", "organisations.existingSecrets={o}")
+        objects = {("secrets", name): {"metadata": {"resourceVersion": "1"}} for name in "ireato"} | {("configmaps", "c"): {"metadata": {"resourceVersion": "1"}}}
+        checksum = lambda objects: gateway(self.render(objects, *values))["metadata"]["annotations"]["checksum/references"]
+        first = checksum(objects)
+        self.assertEqual(first, checksum(objects))
+        for key in objects:
+            changed = checksum({**objects, key: {"metadata": {"resourceVersion": "2"}}})
+            (self.assertEqual if key[1] in "to" else self.assertNotEqual)(first, changed, f"{key} was changed")
+
+    def test_existing_key_of_a_sandbox_is_kept(self):
+        key = lambda objects: self.render(objects, "simulator.enabled=true")["Secret", "try-lrs-gateway-sandbox-token"]["data"]["sandbox-token.secret"]
+        self.assertEqual(key({("secrets", "try-lrs-gateway-sandbox-token"): {"data": {"sandbox-token.secret": "b2xk"}}}), "b2xk")
+        self.assertGreaterEqual(len(base64.b64decode(key({}))), 32)
 
 
 class Objects(unittest.TestCase):
@@ -187,9 +357,13 @@ class Objects(unittest.TestCase):
             for name, _, pod in pods(render(values=values)):
                 with self.subTest(values=values.name, pod=name):
                     self.assertFalse(pod["automountServiceAccountToken"] or pod["enableServiceLinks"])
-                    self.assertTrue(pod["securityContext"]["runAsNonRoot"] and pod["securityContext"]["runAsUser"] > 10000)
+                    self.assertTrue(pod["securityContext"]["runAsNonRoot"])
+                    if "openshift" in values.name:
+                        self.assertFalse({"runAsUser", "runAsGroup", "fsGroup"} & set(pod["securityContext"]), "OpenShift assigns them")
+                    else:
+                        self.assertGreater(pod["securityContext"]["runAsUser"], 10000)
                     self.assertEqual(pod["securityContext"]["seccompProfile"], {"type": "RuntimeDefault"})
-                    for container in pod["containers"]:
+                    for container in containers(pod):
                         security = container["securityContext"]
                         self.assertTrue(security["readOnlyRootFilesystem"])
                         self.assertFalse(security["allowPrivilegeEscalation"])
@@ -211,9 +385,10 @@ class Objects(unittest.TestCase):
     def test_every_volume_is_mounted_and_every_mount_has_a_volume(self):
         for values in VALID_VALUES:
             for name, _, pod in pods(render(values=values)):
-                volumes = sorted(each["name"] for each in pod.get("volumes", []))
-                mounts = sorted(each["name"] for container in pod["containers"] for each in container.get("volumeMounts", []))
-                self.assertEqual(volumes, mounts, f"{values.name}: {name}")
+                volumes = [each["name"] for each in pod.get("volumes", [])]
+                self.assertEqual(len(volumes), len(set(volumes)))
+                mounts = {each["name"] for container in containers(pod) for each in container.get("volumeMounts", [])}
+                self.assertEqual(set(volumes), mounts, f"{values.name}: {name}")
 
     def test_selectors_match_the_pods_of_their_component(self):
         for values in VALID_VALUES:
@@ -296,6 +471,21 @@ class Notes(unittest.TestCase):
         for part in ["STILL MISSING: config.auth.issuers", "create secret generic lrs-gateway-organisations", "Without Redis"]:
             self.assertIn(part, notes)
         self.assertIn("curl -sk https://", self.notes("tls.existingSecret=t"))
+
+    def test_notes_warn_of_a_key_that_is_not_secret_and_an_audit_file_that_is_lost(self):
+        for warning, on, off in [
+            ("signing key of this sandbox is not secret", ("simulator.enabled=true",), ("simulator.enabled=true", "simulator.existingTokenSecret=s")),
+            ("WARNING: the audit trail", ("auditFile.enabled=true", "auditFile.emptyDir=true"), ("auditFile.enabled=true",)),
+        ]:
+            self.assertIn(warning, self.notes(*on))
+            self.assertNotIn(warning, self.notes(*off))
+            self.assertNotIn(warning, self.notes())
+
+    def test_notes_have_the_hosts_of_ingress_and_route(self):
+        open_policy = "networkPolicy.enabled=false"
+        notes = self.notes(open_policy, "ingress.enabled=true", "ingress.hosts[0].host=a.example", "ingress.hosts[1].host=b.example")
+        self.assertIn("The Ingress leads a.example to the API.\nThe Ingress leads b.example to the API.\n", notes)
+        self.assertIn("HTTPRoute leads every host name", self.notes(open_policy, "httpRoute.enabled=true", "httpRoute.parentRefs[0].name=g"))
 
 
 class Versions(unittest.TestCase):

@@ -15,21 +15,28 @@ if [ "$part" != image ]; then
     "$bin/python" tests/deploy/chart.py
 
     echo "chart: rendered and checked, but not installed, because there is no cluster (helm install, helm test, scaling, network policies)" >>target/deploy/not-run
-    echo "ServiceMonitor and PrometheusRule: checked by tests and promtool, but not against schemas, which belong to the Prometheus operator" >>target/deploy/not-run
+    echo "ServiceMonitor, PrometheusRule and HTTPRoute: checked by tests, but not against schemas, which belong to the Prometheus operator and the Gateway API" >>target/deploy/not-run
 
     step "Security scan of the rendered chart and the Dockerfile"
     rendered=target/deploy/rendered
-    rm -rf $rendered && mkdir -p $rendered/release $rendered/test
-    for values in helm/lrs-gateway/ci/*-values.yaml helm/lrs-gateway/values.yaml; do
+    rm -rf $rendered && mkdir -p $rendered/release $rendered/test $rendered/openshift
+    for values in helm/lrs-gateway/ci/*-values.yaml helm/lrs-gateway/ci/image.yaml; do
         template=("$bin/helm" template release helm/lrs-gateway --namespace lrs -f "$values")
-        "${template[@]}" --skip-tests >"$rendered/release/$(basename "$values")"
-        "${template[@]}" -s templates/tests/answers.yaml >"$rendered/test/$(basename "$values")"
+        case $values in
+        *openshift*) "${template[@]}" --skip-tests >"$rendered/openshift/$(basename "$values")" ;;
+        *)
+            "${template[@]}" --skip-tests >"$rendered/release/$(basename "$values")"
+            "${template[@]}" -s templates/tests/answers.yaml >"$rendered/test/$(basename "$values")"
+            ;;
+        esac
     done
     scan() { "$bin/checkov" --config-file tests/deploy/checkov.yaml "$@"; }
     scan --framework kubernetes -d $rendered/release
     # The pod of `helm test` runs once and serves no requests, so it needs no probes and no network policy.
     exceptions=$(sed -n 's/^  - //p' tests/deploy/checkov.yaml | paste -sd,)
     scan --framework kubernetes -d $rendered/test --skip-check "$exceptions,CKV_K8S_8,CKV_K8S_9,CKV2_K8S_6"
+    # OpenShift assigns a user with a high number. The values must not set one.
+    scan --framework kubernetes -d $rendered/openshift --skip-check "$exceptions,CKV_K8S_40"
     scan --framework dockerfile -f Dockerfile
 
     step "Dockerfile"

@@ -102,6 +102,45 @@ fn helm_chart_has_a_value_for_every_setting() {
     }
 }
 
+/// Returns the bounds of the numbers that a setting accepts, from the text of its page, such as `at least 60` or `from 1 to 86400`.
+fn bounds(values: &str) -> Option<[Option<u64>; 2]> {
+    let number = |text: &str| text.parse().ok();
+    if let Some(minimum) = values.strip_prefix("at least ") {
+        return Some([number(minimum), None]);
+    }
+    if let Some(maximum) = values.strip_prefix("at most ") {
+        return Some([Some(0), number(maximum)]);
+    }
+    let (minimum, maximum) = values.strip_prefix("from ")?.split_once(" to ")?;
+    Some([number(minimum), number(maximum)])
+}
+
+/// Returns the paths of a section's numbers, as JSON pointers into the chart's schema, with their bounds.
+fn bounded_numbers(settings: Vec<SettingDescription>, pointer: &str) -> Vec<(String, [Option<u64>; 2])> {
+    let numbers_of_setting = |SettingDescription { name, values, .. }| match values {
+        SettingValues::Text(values) => bounds(&values).map(|bounds| (format!("{pointer}/{name}"), bounds)).into_iter().collect(),
+        SettingValues::Section(settings) => bounded_numbers(settings, &format!("{pointer}/{name}/properties")),
+        SettingValues::Sections(settings) => bounded_numbers(settings, &format!("{pointer}/{name}/items/properties")),
+    };
+    settings.into_iter().flat_map(numbers_of_setting).collect()
+}
+
+#[test]
+fn helm_chart_has_the_bounds_of_every_number() {
+    let schema: Value = serde_json::from_str(&page("helm/lrs-gateway/values.schema.json")).expect("JSON");
+    let numbers = bounded_numbers(settings_of::<ConfigFile>(), "/properties/config/properties");
+    assert!(numbers.len() > 30, "{numbers:?}");
+    let mut differences = String::new();
+    for (pointer, bounds) in numbers {
+        let Some(value) = schema.pointer(&pointer) else { continue };
+        let in_chart = ["minimum", "maximum"].map(|bound| value[bound].as_u64());
+        if in_chart != bounds {
+            writeln!(differences, "{pointer}: {in_chart:?} in the chart's schema, {bounds:?} in the program").expect("text");
+        }
+    }
+    assert!(differences.is_empty(), "{differences}");
+}
+
 #[test]
 fn examples_name_existing_settings_only_even_in_comments() {
     let line_pattern = Regex::new(r"(?m)^[# ]*(?:\[+([a-z_.]+)\]+$|([a-z_]+) = )").expect("a pattern");

@@ -1,7 +1,10 @@
 {{/* Checks that the schema cannot express: values that contradict each other. Each message says how to solve the problem. */}}
 {{- define "lrs-gateway.checks" -}}
 {{- $values := .Values -}}
-{{- $problems := list -}}
+{{- $problems := concat (include "lrs-gateway.checks.pods" . | fromJsonArray) (include "lrs-gateway.checks.exposure" . | fromJsonArray) -}}
+{{- if not $values.image.repository -}}
+  {{- $problems = append $problems "image.repository: name the repository of your image, such as registry.example/lrs-gateway: there is no public image (docs/OPERATIONS.md, \"Run as a container\", says how to build one)" -}}
+{{- end -}}
 {{- if and (not $values.redis.existingSecret) (gt (int (include "lrs-gateway.maxReplicas" .)) 1) -}}
   {{- $problems = append $problems "redis.existingSecret: more than one replica needs Redis, because without Redis each replica has its own batches: name a secret with the address of Redis, or set replicaCount to 1 and disable autoscaling" -}}
 {{- end -}}
@@ -10,6 +13,17 @@
 {{- end -}}
 {{- if and $values.autoscaling.enabled (gt (int $values.autoscaling.minReplicas) (int $values.autoscaling.maxReplicas)) -}}
   {{- $problems = append $problems "autoscaling.minReplicas: must not be more than maxReplicas" -}}
+{{- end -}}
+{{- if $values.autoscaling.enabled -}}
+  {{- $metrics := dict "cpu" $values.autoscaling.targetCPUUtilizationPercentage "memory" $values.autoscaling.targetMemoryUtilizationPercentage -}}
+  {{- if not (compact (values $metrics)) -}}
+    {{- $problems = append $problems "autoscaling: needs targetCPUUtilizationPercentage, targetMemoryUtilizationPercentage or both" -}}
+  {{- end -}}
+  {{- range $resource, $target := $metrics -}}
+    {{- if and $target (not (dig "requests" $resource "" $values.resources)) -}}
+      {{- $problems = append $problems (printf "resources.requests.%s: is required, because the autoscaler's target is a percentage of it" $resource) -}}
+    {{- end -}}
+  {{- end -}}
 {{- end -}}
 {{- if not (or $values.organisations.existingSecrets $values.simulator.enabled) -}}
   {{- $problems = append $problems "organisations.existingSecrets: name at least one secret with organisations' files" -}}
@@ -20,7 +34,7 @@
   {{- if ne $keys 1 -}}
     {{- $problems = append $problems (printf "%s: needs exactly one of jwks_url, public_key_file and hmac_secret_file" $place) -}}
   {{- end -}}
-  {{- if and (or $issuer.public_key_file $issuer.hmac_secret_file) (not $values.issuers.existingSecret) -}}
+  {{- if and (or $issuer.public_key_file $issuer.hmac_secret_file $issuer.jwks_ca_certificate_file) (not $values.issuers.existingSecret) -}}
     {{- $problems = append $problems (printf "issuers.existingSecret: %s names a file: name the secret that contains it" $place) -}}
   {{- end -}}
 {{- end -}}
@@ -42,4 +56,65 @@
 {{- if $problems -}}
   {{- fail (printf "\n\nThese values contradict each other:\n  * %s\n" (join "\n  * " $problems)) -}}
 {{- end -}}
+{{- end }}
+
+{{/* Checks of what the values add to pods. Returns a JSON list of problems. */}}
+{{- define "lrs-gateway.checks.pods" -}}
+{{- $values := .Values -}}
+{{- $problems := list -}}
+{{- $own := list "app.kubernetes.io/name" "app.kubernetes.io/instance" "app.kubernetes.io/component" "app.kubernetes.io/version" "app.kubernetes.io/managed-by" "helm.sh/chart" -}}
+{{- range $key, $_ := $values.commonLabels -}}
+  {{- if has $key $own -}}{{- $problems = append $problems (printf "commonLabels: the chart sets %s itself" $key) -}}{{- end -}}
+{{- end -}}
+{{- range $key, $_ := $values.podLabels -}}
+  {{- if or (has $key $own) (hasKey $values.commonLabels $key) (eq $key "app.kubernetes.io/part-of") -}}
+    {{- $problems = append $problems (printf "podLabels: the chart or commonLabels sets %s" $key) -}}
+  {{- end -}}
+{{- end -}}
+{{- range $key, $_ := $values.podAnnotations -}}
+  {{- if has $key (list "checksum/config" "checksum/references") -}}{{- $problems = append $problems (printf "podAnnotations: the chart sets %s itself" $key) -}}{{- end -}}
+{{- end -}}
+{{- $taken := list "config" "organisations" "issuers" "store" "audit" "audit-file" "tls" "authorities" -}}
+{{- range $values.extraVolumes -}}
+  {{- if has .name $taken -}}{{- $problems = append $problems (printf "extraVolumes: %s is the name of another volume: choose another name" .name) -}}{{- end -}}
+  {{- $taken = append $taken .name -}}
+{{- end -}}
+{{- range $values.extraVolumeMounts -}}
+  {{- if not (has .name $taken) -}}{{- $problems = append $problems (printf "extraVolumeMounts: there is no volume %s: add it to extraVolumes" .name) -}}{{- end -}}
+{{- end -}}
+{{- $names := list "gateway" -}}
+{{- range concat $values.initContainers $values.extraContainers -}}
+  {{- if has .name $names -}}{{- $problems = append $problems (printf "initContainers and extraContainers: %s is the name of another container: choose another name" .name) -}}{{- end -}}
+  {{- $names = append $names .name -}}
+{{- end -}}
+{{- with $values.auditFile -}}
+{{- if .enabled -}}
+  {{- if eq (toString $values.config.audit.enabled) "false" -}}
+    {{- $problems = append $problems "auditFile.enabled: config.audit.enabled is false, so there is no audit trail: remove one of them" -}}
+  {{- end -}}
+  {{- if and .emptyDir .existingClaim -}}
+    {{- $problems = append $problems "auditFile.emptyDir: must be false with auditFile.existingClaim" -}}
+  {{- end -}}
+  {{- if and (include "lrs-gateway.auditFile.singlePod" $) (gt (int (include "lrs-gateway.maxReplicas" $)) 1) -}}
+    {{- $problems = append $problems (printf "auditFile.accessMode: more than one replica needs ReadWriteMany, because pods on other nodes cannot mount a volume that is %s" .accessMode) -}}
+  {{- end -}}
+{{- end -}}
+{{- end -}}
+{{- toJson $problems -}}
+{{- end }}
+
+{{/* Checks of Ingress and HTTPRoute. Returns a JSON list of problems. */}}
+{{- define "lrs-gateway.checks.exposure" -}}
+{{- $values := .Values -}}
+{{- $problems := list -}}
+{{- if and $values.ingress.enabled (not $values.ingress.hosts) -}}
+  {{- $problems = append $problems "ingress.hosts: name at least one host" -}}
+{{- end -}}
+{{- if and $values.httpRoute.enabled (not $values.httpRoute.parentRefs) -}}
+  {{- $problems = append $problems "httpRoute.parentRefs: name at least one Gateway" -}}
+{{- end -}}
+{{- if and (or $values.ingress.enabled $values.httpRoute.enabled) $values.networkPolicy.enabled (not $values.networkPolicy.apiFrom) -}}
+  {{- $problems = append $problems "networkPolicy.apiFrom: name the pods or addresses of your ingress controller or gateway: the network policy would block them" -}}
+{{- end -}}
+{{- toJson $problems -}}
 {{- end }}

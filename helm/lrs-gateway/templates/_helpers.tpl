@@ -15,7 +15,7 @@
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
-app.kubernetes.io/part-of: lrs-gateway
+{{ merge (dict) .Values.commonLabels (dict "app.kubernetes.io/part-of" "lrs-gateway") | toYaml }}
 {{- end }}
 
 {{/* Selector labels of the pods of a component: include with (list . "gateway"). */}}
@@ -35,19 +35,38 @@ app.kubernetes.io/component: {{ index . 1 }}
 {{ ternary (printf "%s@%s" $tag .Values.image.digest) $tag (not (empty .Values.image.digest)) }}
 {{- end }}
 
-{{/* Security contexts: no privileges. */}}
-{{- define "lrs-gateway.podSecurity" -}}
-runAsNonRoot: true
-runAsUser: 65532
-runAsGroup: 65532
-fsGroup: 65532
-seccompProfile: {type: RuntimeDefault}
+{{/* Fields that all pods of the chart have. */}}
+{{- define "lrs-gateway.pod" -}}
+serviceAccountName: {{ include "lrs-gateway.serviceAccount" . }}
+automountServiceAccountToken: false
+# Otherwise Kubernetes sets environment variables for every Service of the namespace.
+enableServiceLinks: false
+{{- with .Values.imagePullSecrets }}
+imagePullSecrets: {{ toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.podSecurityContext }}
+securityContext: {{ toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.hostAliases }}
+hostAliases: {{ toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.dnsPolicy }}
+dnsPolicy: {{ . }}
+{{- end }}
+{{- with .Values.dnsConfig }}
+dnsConfig: {{ toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.nodeSelector }}
+nodeSelector: {{ toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.tolerations }}
+tolerations: {{ toYaml . | nindent 2 }}
+{{- end }}
 {{- end }}
 
-{{- define "lrs-gateway.containerSecurity" -}}
-allowPrivilegeEscalation: false
-readOnlyRootFilesystem: true
-capabilities: {drop: [ALL]}
+{{/* Secret with the signing key for tokens of a sandbox. */}}
+{{- define "lrs-gateway.sandboxToken" -}}
+{{ default (printf "%s-sandbox-token" (include "lrs-gateway.fullname" .)) .Values.simulator.existingTokenSecret }}
 {{- end }}
 
 {{/* Maximum number of replicas. */}}
