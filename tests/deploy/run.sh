@@ -6,7 +6,7 @@ cd "$(dirname "$0")/../.."
 part=${1:-all}
 mkdir -p target/deploy
 : >target/deploy/not-run
-tests/deploy/tools.sh
+tests/deploy/tools.sh "$part"
 bin=$PWD/target/deploy/python/bin
 step() { printf '\n== %s\n' "$*"; }
 
