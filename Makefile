@@ -2,12 +2,15 @@
 # other programs that they need.
 
 CARGO ?= cargo
+VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -1)
+# Address of the repository, without a login.
+SOURCE = git config --get remote.origin.url | sed 's,//[^/@]*@,//,'
 APT := $(shell [ "$$(id -u)" = 0 ] || echo sudo) apt-get
 # Directory of LRS's interface files (WSDL and XSD), if you have them (see README.md). The tests then check messages against them.
 export LRS_CONTRACT_DIR ?= $(shell [ -d ../shared/lrs/wsdl ] && cd ../shared/lrs && pwd)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-native-tls test-deploy test-soap-clients check format bench openapi docs compiler tools audit sbom
+.PHONY: help run test test-native-tls test-chart test-deploy test-soap-clients check format bench openapi docs compiler tools audit cargo-deny image licences sbom
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-18s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -23,6 +26,9 @@ test-native-tls: compiler tools ## lint and test the build with the system's TLS
 	@pkg-config --exists openssl 2>/dev/null || { $(APT) update -qq && $(APT) install -y -qq libssl-dev pkg-config; }
 	$(CARGO) clippy --locked --all-targets --features native-tls -- --deny warnings
 	$(CARGO) test --locked --features native-tls -- connect:: proxy:: renegotiation:: organisations:: tls_alert::
+
+test-chart: ## test the Helm chart, the Dockerfile, compose.yaml and the alerts, but build no image; install what the tests need
+	./tests/deploy/run.sh chart
 
 test-deploy: ## test the Helm chart and the container image; install what the tests need, and report the tests that could not run
 	./tests/deploy/run.sh
@@ -51,12 +57,21 @@ bench: tools ## measure time, allocations and instructions of the hot path, of r
 	$(CARGO) bench --bench batch_acceptance
 	@if command -v valgrind >/dev/null; then ./benches/instructions.sh; else echo "valgrind is not installed: instructions are not counted"; fi
 
-audit: compiler ## check advisories, licences and sources of every dependency (deny.toml)
-	@command -v cargo-deny >/dev/null || $(CARGO) install --locked cargo-deny
+image: ## build the container image lrs-gateway:VERSION with its labels (docs/OPERATIONS.md)
+	docker build --tag lrs-gateway:$(VERSION) --build-arg VERSION=$(VERSION) --build-arg REVISION=$$(git rev-parse HEAD) \
+		--build-arg CREATED=$$(git log -1 --format=%cI) --build-arg SOURCE="$$($(SOURCE))" .
+
+audit: compiler cargo-deny ## check advisories, licences and sources of every dependency (deny.toml)
 	$(CARGO) deny --locked check
 
-sbom: compiler ## write a software bill of materials of the program (CycloneDX, JSON)
-	@command -v cargo-cyclonedx >/dev/null || $(CARGO) install --locked cargo-cyclonedx
+licences: compiler cargo-deny ## check licences, sources and banned crates of every dependency (deny.toml), without the database of advisories
+	$(CARGO) deny --locked check licenses sources bans
+
+cargo-deny: # the debug build is enough, and is compiled sooner
+	@$(CARGO) deny --version >/dev/null 2>&1 || $(CARGO) install --locked --debug --version 0.20.2 cargo-deny
+
+sbom: compiler ## write a software bill of materials of the program (CycloneDX, JSON); the image has its own
+	@$(CARGO) cyclonedx --version >/dev/null 2>&1 || $(CARGO) install --locked --debug --version 0.5.9 cargo-cyclonedx
 	$(CARGO) cyclonedx --format json --spec-version 1.5 --target all --override-filename lrs-gateway.cdx
 	@rm -f derive/lrs-gateway.cdx.json # the derives are in the program's own bill
 
