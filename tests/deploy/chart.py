@@ -499,7 +499,18 @@ class Versions(unittest.TestCase):
         services = yaml.safe_load(Path("compose.yaml").read_text())["services"]
         self.assertEqual({services[name]["image"] for name in ("gateway", "simulator")}, {f"lrs-gateway:{version}"})
         toolchain = tomllib.loads(Path("rust-toolchain.toml").read_text())["toolchain"]["channel"]
-        self.assertIn(f"FROM rust:{toolchain}-bookworm AS build\n", dockerfile)
+        self.assertRegex(dockerfile, rf"(?m)^FROM rust:{re.escape(toolchain)}-bookworm@sha256:[0-9a-f]{{64}} AS base$")
+        stages = re.findall(r"(?m)^FROM (\S+)(?: AS (\w+))?$", dockerfile)
+        known = {"scratch"} | {name for _, name in stages}
+        self.assertEqual([image for image, _ in stages if image not in known and "@sha256:" not in image], [], "base images without a digest")
+
+    def test_dockerfile_names_no_processor(self):
+        self.assertNotRegex(Path("Dockerfile").read_text(), "x86_64|aarch64|lib/[a-z0-9_]+-linux-gnu|--platform")
+
+    def test_compose_redis_keeps_what_it_confirmed(self):
+        command = yaml.safe_load(Path("compose.yaml").read_text())["services"]["redis"]["command"]
+        settings = dict(zip(command[1::2], command[2::2]))
+        self.assertEqual(settings, {"--appendonly": "yes", "--maxmemory-policy": "noeviction"})
 
 
 if __name__ == "__main__":

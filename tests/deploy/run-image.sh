@@ -13,7 +13,7 @@ ok() { echo "  ok: $*"; }
 background=()
 
 clean_up() {
-    podman rm --force --ignore --time 2 lrs-demo lrs-simulator lrs-served lrs-one lrs-two >/dev/null 2>&1 || true
+    podman rm --force --ignore --time 2 lrs-demo lrs-any-user lrs-simulator lrs-served lrs-one lrs-two >/dev/null 2>&1 || true
     for process in "${background[@]}"; do kill "$process" 2>/dev/null || true; done
     ip netns delete $network 2>/dev/null || true
     ip link delete lrs-outside 2>/dev/null || true
@@ -58,15 +58,23 @@ stops_within() { # NAME SECONDS
     ok "$1: exited with code 0, $((SECONDS - started)) s after SIGTERM"
 }
 
-# 1. `docker run IMAGE`: the demonstration.
-run lrs-demo "$image" || { cat "$work/lrs-demo.err"; touch "$work/no-containers"; exit 1; }
+# 1. `docker run IMAGE`: help. `docker run IMAGE demo`: the demonstration, also with a user that OpenShift could assign.
+run lrs-demo "$image" demo --listen 0.0.0.0:8080 || { cat "$work/lrs-demo.err"; touch "$work/no-containers"; exit 1; }
 wait_for http://$inside:8080/health/ready || { podman logs lrs-demo; fail "the demonstration is not ready"; }
 check_restrictions lrs-demo
 token=$(podman logs lrs-demo 2>/dev/null | sed -n '/^Token of a learning provider/{n;p}')
 answer=$(find_ana http://$inside:8080 "$token")
 grep -q '"outcome":"EXACT_MATCH"' <<<"$answer" || fail "the first call returned: $answer"
-ok "without arguments, the image runs the demonstration, and the first call from outside returns EXACT_MATCH"
+ok "the image runs the demonstration, and the first call from outside returns EXACT_MATCH"
 stops_within lrs-demo 45
+code=0
+help=$(podman run --pull never --rm --network none --read-only --read-only-tmpfs=false --cap-drop ALL "$image" 2>&1) || code=$?
+[ $code = 2 ] && grep -q '^Usage: lrs-gateway <COMMAND>' <<<"$help" || fail "without arguments, the exit code is $code: $help"
+ok "without arguments, the image lists its commands and exits with code 2"
+run lrs-any-user --user 1000680000:0 "$image" demo --listen 0.0.0.0:8080 || { cat "$work/lrs-any-user.err"; fail "the image does not start with another user"; }
+wait_for http://$inside:8080/health/ready || { podman logs lrs-any-user; fail "the image does not run with another user"; }
+ok "the image runs with user 1000680000 of group 0, as on OpenShift"
+stops_within lrs-any-user 45
 
 # 2. The chart's sandbox: its ConfigMap and Secrets, mounted at the same paths.
 target/deploy/python/bin/python tests/deploy/unpack_sandbox.py "$work/sandbox"
@@ -76,6 +84,9 @@ for directory in config organisations issuers; do mounts+=(--volume "$work/sandb
 with_sandbox() { "$@" --add-host try-lrs-gateway-simulator:127.0.0.1 "${mounts[@]}" --env LRS_GATEWAY_CONFIG=/etc/lrs-gateway/config/gateway.toml "$image" "${arguments[@]}"; }
 arguments=(check-config)
 with_sandbox podman run --pull never --rm --network none --read-only --read-only-tmpfs=false --cap-drop ALL || fail "check-config rejects the chart's configuration"
+# The audit trail is in a file of the pod on a volume of fsGroup, as with auditFile.enabled.
+rm -rf "$work/audit" && mkdir -p "$work/audit" && chgrp 65532 "$work/audit" && chmod 2770 "$work/audit"
+mounts+=(--volume "$work/audit:/var/log/lrs-gateway" --env LRS_GATEWAY__AUDIT__FILE=/var/log/lrs-gateway/pod-1.jsonl)
 arguments=(serve --config /etc/lrs-gateway/config/gateway.toml)
 with_sandbox run lrs-served || { cat "$work/lrs-served.err"; fail "the gateway does not start with the chart's configuration"; }
 wait_for http://$inside:9090/health/ready || { podman logs lrs-served; fail "the admin port cannot be reached from outside"; }
@@ -89,6 +100,8 @@ token=$(podman exec lrs-served lrs-gateway token --organisation 10088881 --user 
 answer=$(find_ana http://$inside:8080 "$token")
 grep -q '"outcome":"EXACT_MATCH"' <<<"$answer" || { podman logs --tail 5 lrs-served; fail "a call in the chart's sandbox returned: $answer"; }
 ok "the chart's configuration and secrets: check-config accepts them, and a call returns EXACT_MATCH"
+[ "$(stat -c '%u %a' "$work/audit/pod-1.jsonl")" = "65532 600" ] && grep -q '"operation":"learnerByULN"' "$work/audit/pod-1.jsonl" || fail "the audit file is missing, empty or open: $(ls -l "$work/audit")"
+ok "the audit trail is in a file of the pod, which only its user can read"
 # An organisation is removed without a restart.
 rm "$work/sandbox/organisations/10088881.toml"
 refused=
@@ -107,7 +120,9 @@ redis=$(command -v redis-server) && proxy=$PWD/target/deploy/debian/usr/sbin/hap
 }
 echo "compose.yaml: its configuration was run with Redis and HAProxy from Debian packages instead of their public images" >>"$work/not-run"
 in_network() { ip netns exec $network "$@" >"$work/${1##*/}.log" 2>&1 & background+=($!); }
-in_network "$redis" --port 6379 --save '' --appendonly no
+# The settings of Redis are those of compose.yaml.
+rm -rf "$work/redis" && mkdir -p "$work/redis"
+in_network "$redis" --port 6379 --dir "$work/redis" --appendonly yes --maxmemory-policy noeviction
 mkdir -p "$work/keys" && for key in store.key audit.key token.secret; do head -c 32 /dev/urandom | base64 >"$work/keys/$key"; done
 chown -R 65532:65532 "$work/keys" && chmod 500 "$work/keys" && chmod 400 "$work"/keys/*
 gateway() { # NAME PORT ADMIN_PORT
