@@ -103,7 +103,7 @@
 {{- toJson $problems -}}
 {{- end }}
 
-{{/* Checks of Ingress and HTTPRoute. Returns a JSON list of problems. */}}
+{{/* Checks of how callers outside the cluster reach the API. Returns a JSON list of problems. */}}
 {{- define "lrs-gateway.checks.exposure" -}}
 {{- $values := .Values -}}
 {{- $problems := list -}}
@@ -115,6 +115,9 @@
 {{- end -}}
 {{- if and (or $values.ingress.enabled $values.httpRoute.enabled) $values.networkPolicy.enabled (not $values.networkPolicy.apiFrom) -}}
   {{- $problems = append $problems "networkPolicy.apiFrom: name the pods or addresses of your ingress controller or gateway: the network policy would block them" -}}
+{{- end -}}
+{{- if and $values.simulator.enabled (not $values.simulator.existingTokenSecret) (or $values.ingress.enabled $values.httpRoute.enabled (ne $values.service.type "ClusterIP")) -}}
+  {{- $problems = append $problems "simulator.existingTokenSecret: is required for a sandbox that can be called from outside the cluster, because its own key is not secret" -}}
 {{- end -}}
 {{- toJson $problems -}}
 {{- end }}
