@@ -1,7 +1,10 @@
 {{/* Checks that the schema cannot express: values that contradict each other. Each message says how to solve the problem. */}}
 {{- define "lrs-gateway.checks" -}}
 {{- $values := .Values -}}
-{{- $problems := concat (include "lrs-gateway.checks.pods" . | fromJsonArray) (include "lrs-gateway.checks.exposure" . | fromJsonArray) -}}
+{{- $problems := list -}}
+{{- range list "issuers" "pods" "exposure" -}}
+  {{- $problems = concat $problems (include (printf "lrs-gateway.checks.%s" .) $ | fromJsonArray) -}}
+{{- end -}}
 {{- if not $values.image.repository -}}
   {{- $problems = append $problems "image.repository: name the repository of your image, such as registry.example/lrs-gateway: there is no public image (docs/OPERATIONS.md, \"Run as a container\", says how to build one)" -}}
 {{- end -}}
@@ -28,21 +31,14 @@
 {{- if not (or $values.organisations.existingSecrets $values.simulator.enabled) -}}
   {{- $problems = append $problems "organisations.existingSecrets: name at least one secret with organisations' files" -}}
 {{- end -}}
-{{- range $number, $issuer := $values.config.auth.issuers -}}
-  {{- $place := printf "config.auth.issuers[%d]" $number -}}
-  {{- $keys := len (compact (list $issuer.jwks_url $issuer.public_key_file $issuer.hmac_secret_file)) -}}
-  {{- if ne $keys 1 -}}
-    {{- $problems = append $problems (printf "%s: needs exactly one of jwks_url, public_key_file and hmac_secret_file" $place) -}}
-  {{- end -}}
-  {{- if and (or $issuer.public_key_file $issuer.hmac_secret_file $issuer.jwks_ca_certificate_file) (not $values.issuers.existingSecret) -}}
-    {{- $problems = append $problems (printf "issuers.existingSecret: %s names a file: name the secret that contains it" $place) -}}
-  {{- end -}}
-{{- end -}}
 {{- if and $values.simulator.enabled (or $values.config.lrs.environment $values.config.lrs.base_url) -}}
   {{- $problems = append $problems "simulator.enabled: the simulator is the LRS of this release: remove config.lrs.environment and config.lrs.base_url" -}}
 {{- end -}}
 {{- if and (eq (default "" $values.config.lrs.environment) "custom") (not $values.config.lrs.base_url) -}}
   {{- $problems = append $problems "config.lrs.base_url: is required with environment custom" -}}
+{{- end -}}
+{{- if and $values.config.lrs.base_url (ne (default "" $values.config.lrs.environment) "custom") -}}
+  {{- $problems = append $problems "config.lrs.base_url: is allowed with environment custom only" -}}
 {{- end -}}
 {{- if and (or $values.authorities.lrsKey $values.authorities.redisKey) (not $values.authorities.existingConfigMap) -}}
   {{- $problems = append $problems "authorities.existingConfigMap: name the ConfigMap that contains lrsKey and redisKey" -}}
@@ -56,6 +52,41 @@
 {{- if $problems -}}
   {{- fail (printf "\n\nThese values contradict each other:\n  * %s\n" (join "\n  * " $problems)) -}}
 {{- end -}}
+{{- end }}
+
+{{/* Checks of identity providers, by the rules of the gateway, which would not start. Returns a JSON list of problems. */}}
+{{- define "lrs-gateway.checks.issuers" -}}
+{{- $values := .Values -}}
+{{- $problems := list -}}
+{{- $names := list -}}
+{{- range $number, $issuer := $values.config.auth.issuers -}}
+  {{- $place := printf "config.auth.issuers[%d]" $number -}}
+  {{- if has $issuer.issuer $names -}}
+    {{- $problems = append $problems (printf "%s: %s is another item's issuer already" $place $issuer.issuer) -}}
+  {{- end -}}
+  {{- $names = append $names $issuer.issuer -}}
+  {{- $keys := len (compact (list $issuer.jwks_url $issuer.public_key_file $issuer.hmac_secret_file)) -}}
+  {{- if ne $keys 1 -}}
+    {{- $problems = append $problems (printf "%s: needs exactly one of jwks_url, public_key_file and hmac_secret_file" $place) -}}
+  {{- else if $issuer.hmac_secret_file -}}
+    {{- if without (default list $issuer.algorithms) "HS256" -}}
+      {{- $problems = append $problems (printf "%s.algorithms: with hmac_secret_file the only algorithm is HS256" $place) -}}
+    {{- end -}}
+  {{- else if not $issuer.algorithms -}}
+    {{- $problems = append $problems (printf "%s.algorithms: is required with jwks_url and public_key_file" $place) -}}
+  {{- else if has "HS256" $issuer.algorithms -}}
+    {{- $problems = append $problems (printf "%s.algorithms: HS256 is allowed with hmac_secret_file only" $place) -}}
+  {{- end -}}
+  {{- range $setting := list "jwks_ca_certificate_file" "jwks_refresh_seconds" "jwks_cooldown_seconds" -}}
+    {{- if and (hasKey $issuer $setting) (not $issuer.jwks_url) -}}
+      {{- $problems = append $problems (printf "%s.%s: is allowed with jwks_url only" $place $setting) -}}
+    {{- end -}}
+  {{- end -}}
+  {{- if and (or $issuer.public_key_file $issuer.hmac_secret_file $issuer.jwks_ca_certificate_file) (not $values.issuers.existingSecret) -}}
+    {{- $problems = append $problems (printf "issuers.existingSecret: %s names a file: name the secret that contains it" $place) -}}
+  {{- end -}}
+{{- end -}}
+{{- toJson $problems -}}
 {{- end }}
 
 {{/* Checks of what the values add to pods. Returns a JSON list of problems. */}}
