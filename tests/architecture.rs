@@ -55,7 +55,7 @@ const LAYERS: [Layer; 7] = [
     Layer {
         folder: "simulator",
         exceptions: &[],
-        allowed_modules: Some(&["domain", "file_watch.rs", "lrs", "schema", "simulator", "tls.rs", "xml"]),
+        allowed_modules: Some(&["domain", "file_watch", "lrs", "schema", "simulator", "tls.rs", "xml"]),
         forbidden_crates: &["quick_xml", "redis", "reqwest", "utoipa"],
     },
 ];

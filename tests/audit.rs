@@ -23,6 +23,8 @@ use crate::support::{SimulatedLrs, TestGateway, wait_until};
 const KEY: &str = "0101010101010101010101010101010101010101010101010101010101010101";
 const FIND: &str = "/v1/learners/find-by-uln";
 const FIND_ELEMENT: &str = "FindLearnerByULN";
+const REGISTER: &str = "/v1/learners/register";
+const REGISTER_ELEMENT: &str = "RegisterLearner";
 
 fn key_ring() -> KeyRing {
     KeyRing::parse(KEY.as_bytes()).expect("the key is valid")
@@ -140,8 +142,11 @@ async fn audit_line_of_batch_call_contains_batch_part_and_submitter() {
     let caller = fixture.gateway.caller().with_claims(json!({"azp": "nightly"}));
     let submitted = submit(&caller, "registration-batches", &full_registration(&learners(3))).await;
     let batch = submitted.wait_for_status("COMPLETE").await;
-    let lines = wait_for_lines(&fixture.file(), 2).await;
-    for (line, operation) in lines.iter().zip(["submitBatchRegistration", "getBatchRegistrationOutput"]) {
+    let lines = wait_for_lines(&fixture.file(), 3).await;
+    let outcomes: Vec<&Value> = lines.iter().map(|line| &line["outcome"]).collect();
+    assert_eq!(outcomes, ["STARTED", "ANSWERED", "ANSWERED"], "a batch that changes data has a line before it is sent");
+    let operations = ["submitBatchRegistration", "submitBatchRegistration", "getBatchRegistrationOutput"];
+    for (line, operation) in lines.iter().zip(operations) {
         assert_eq!(
             (line["operation"].as_str(), &line["batchId"], &line["part"]),
             (Some(operation), &batch["batchId"], &json!(1)),
@@ -192,6 +197,8 @@ async fn audit_queue_full_returns_audit_unavailable_and_sends_nothing_until_line
         drop(fixture.audit.start_entry(&context, "test", b""));
     }
 
+    let not_ready = fixture.gateway.caller().request("GET", "/health/ready").await.problem(503, "not_ready");
+    assert!(not_ready["detail"].as_str().is_some_and(|detail| detail.contains("audit trail")), "{not_ready}");
     let requests_before = fixture.lrs.simulator.request_count(FIND_ELEMENT);
     let problem = caller.post(FIND, &ana()).await.problem(503, "audit_unavailable");
     assert_eq!((&problem["retryable"], problem["retryAfterSeconds"].is_u64()), (&json!(true), true));
@@ -202,6 +209,49 @@ async fn audit_queue_full_returns_audit_unavailable_and_sends_nothing_until_line
     assert_eq!(lines[0]["operation"], "learnerByULN", "the lines are in the order of the calls");
     wait_until(|| fixture.audit.has_capacity(), || "a queue with capacity".into()).await;
     caller.post(FIND, &ana()).await.expect_success();
+}
+
+/// Returns a valid registration.
+fn registration() -> Value {
+    json!({"learner": {
+        "givenName": "Zoe", "familyName": "Invented", "lastKnownPostCode": "ZZ7 7JJ", "dateOfBirth": "2005-07-21", "gender": "NOT_SPECIFIED",
+        "verificationType": "PASSPORT", "abilityToShare": "SEEN_SHARE",
+    }})
+}
+
+#[tokio::test]
+async fn audit_line_of_write_is_written_before_it_is_sent_and_survives_a_kill() {
+    let lrs = SimulatedLrs::start();
+    let config = ConfigDirectory::new(&lrs.url());
+    config.configure(|text| text + "[audit]\nfile = \"audit.jsonl\"\n");
+    let ServingProgram { program, api, .. } = ServingProgram::start(&config);
+    lrs.simulator.inject_faults(vec![FaultStep::new(Fault::Latency).with_milliseconds(20_000).times(1)]);
+    let call = tokio::spawn(async move { caller_of(&api, PROVIDER).post(REGISTER, &registration()).await });
+    wait_until(|| lrs.simulator.request_count(REGISTER_ELEMENT) == 1, || "the request at LRS".into()).await;
+    program.kill();
+    call.abort();
+    let lines = wait_for_lines(&config.path("audit.jsonl"), 1).await;
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    assert_eq!((&lines[0]["operation"], &lines[0]["outcome"]), (&json!("registerSingleLearner"), &json!("STARTED")), "{lines:?}");
+    assert_eq!((&lines[0]["user"], lines[0]["requestId"].as_str().map(str::len)), (&json!("j.bloggs"), Some(36)), "{lines:?}");
+}
+
+#[tokio::test]
+async fn audit_line_of_write_that_cannot_be_written_prevents_the_write() {
+    let fixture = Fixture::new(Options { timeout: Duration::from_secs(20), ..Options::default() });
+    fixture.block_writes();
+    let caller = fixture.gateway.caller();
+    caller.post(REGISTER, &registration()).await.problem(503, "audit_unavailable");
+    assert_eq!(fixture.lrs.simulator.request_count(REGISTER_ELEMENT), 0, "nothing was sent");
+    fixture.unblock_writes();
+    // LRS requires a search before a registration. For the audit trail it does not matter.
+    let answer = caller.post(REGISTER, &registration()).await;
+    answer.problem(409, "learner_not_registered");
+    let lines = wait_for_lines(&fixture.file(), 4).await;
+    let outcomes: Vec<&Value> = lines.iter().map(|line| &line["outcome"]).collect();
+    assert_eq!(outcomes, ["STARTED", "NOT_SENT", "STARTED", "REFUSED"]);
+    let request_ids: BTreeSet<&str> = lines[2..].iter().filter_map(|line| line["requestId"].as_str()).collect();
+    assert_eq!(request_ids.into_iter().collect::<Vec<_>>(), [answer.header("x-request-id")], "the two lines have the id of the request");
 }
 
 /// Returns what `audit-hash` prints for a ULN.

@@ -17,6 +17,7 @@ mod connect;
 mod contract;
 mod deployment;
 mod documentation;
+mod files;
 mod find_learners;
 mod idempotency;
 mod invalid_learner_fields;

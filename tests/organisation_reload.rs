@@ -114,7 +114,7 @@ async fn organisation_file_broken_leaves_the_organisation_unchanged_and_is_logge
     // When another organisation is registered, the gateway has read the broken file once more.
     write_organisation(&fixture.directory, SECOND, "demo-password-02");
     fixture.wait_for_status(SECOND, 502).await;
-    let log = fixture.program.kill_and_read_log();
+    let log = fixture.program.end_and_read_log();
     assert!(log.contains("organisation added") && !log.contains(FILE_ERROR), "{log}");
 }
 
@@ -162,12 +162,35 @@ async fn organisation_password_changed_takes_effect() {
 #[tokio::test]
 async fn organisation_file_removed_removes_the_organisation() {
     let lrs = SimulatedLrs::start();
-    let mut fixture = Fixture::start(ConfigDirectory::new(&lrs.url()));
+    let directory = ConfigDirectory::new(&lrs.url());
+    write_organisation(&directory, SECOND, "demo-password-02");
+    let mut fixture = Fixture::start(directory);
     fixture.find(FIRST).await.expect_success();
     fixture.remove_organisation_file(FIRST);
     fixture.wait_for_status(FIRST, 403).await.problem(403, "organisation_not_registered");
     assert_eq!(fixture.unusable_organisations().await, "0");
     assert_eq!(fixture.program.wait_for_log("organisation removed")["organisation"], FIRST);
+}
+
+#[tokio::test]
+async fn organisation_directory_empty_for_a_moment_removes_no_organisation_until_a_reload_is_requested() {
+    let lrs = SimulatedLrs::start();
+    let mut fixture = Fixture::start(ConfigDirectory::new(&lrs.url()));
+    fixture.find(FIRST).await.expect_success();
+    fixture.remove_organisation_file(FIRST);
+    let event = fixture.program.wait_for_log("organisation files disappeared together: organisations stay unchanged for a limited time");
+    assert_eq!((&event["level"], &event["files"]), (&json!("ERROR"), &json!(1)), "{event}");
+    fixture.find(FIRST).await.expect_success();
+
+    fixture.replace_organisation_file(FIRST, &organisation_file(FIRST));
+    fixture.program.wait_for_log("organisation files that had disappeared are back");
+    fixture.find(FIRST).await.expect_success();
+
+    fixture.remove_organisation_file(FIRST);
+    fixture.program.wait_for_log("organisation files disappeared together: organisations stay unchanged for a limited time");
+    fixture.program.signal("HUP");
+    assert_eq!(fixture.program.wait_for_log("organisation removed")["organisation"], FIRST);
+    fixture.find(FIRST).await.problem(403, "organisation_not_registered");
 }
 
 #[tokio::test]
@@ -180,6 +203,7 @@ async fn batch_of_removed_organisation_is_deferred_until_the_organisation_is_add
     directory.configure(|config| config + "[batches]\ninitial_poll_interval_seconds = 1\nmax_poll_interval_seconds = 1\n");
     let file = organisation_file(FIRST).replace("[\"uln", "[\"registration-batches\", \"uln");
     directory.write(&format!("organisations/{FIRST}.toml"), &file);
+    write_organisation(&directory, SECOND, "demo-password-02");
     let mut fixture = Fixture::start(directory);
     let accepted = fixture.caller(FIRST).post("/v1/registration-batches", &full_registration(&learners(3))).await;
     assert_eq!(accepted.status, 202, "{}", accepted.text);

@@ -84,7 +84,7 @@ async fn proxy_with_login_needs_user_name_and_password_file() {
     assert!(is_success && line.contains("connected, TLS works"), "{line}");
     let gateway = ServingProgram::start(&fixture.config);
     caller_of(&gateway.api, UKPRN).post(FIND, &search()).await.expect_success();
-    let log = gateway.program.kill_and_read_log();
+    let log = gateway.program.end_and_read_log();
     assert!(!log.contains("s3cretOfTheProxy"), "{log}");
 }
 
@@ -229,7 +229,7 @@ fn proxy_settings_with_errors_are_reported() {
             "lrs.proxy_password_file: needs the user name in proxy_url",
         ),
         ("proxy_url = \"http://me@proxy.example\"\nproxy_password_file = \"none\"", "lrs.proxy_password_file: "),
-        ("proxy_url = \"http://me@proxy.example\"\nproxy_password_file = \"/dev/null\"", "is empty"),
+        ("proxy_url = \"http://me@proxy.example\"\nproxy_password_file = \"empty\"", "is empty"),
         ("proxy_password_file = \"secret\"", "lrs.proxy_password_file: is allowed with proxy_url only"),
         ("proxy_bypass = [\"idp.example\"]", "lrs.proxy_bypass: is allowed with proxy_url only"),
         (
@@ -241,6 +241,7 @@ fn proxy_settings_with_errors_are_reported() {
         ("max_connection_age_seconds = 0", "max_connection_age_seconds"),
     ] {
         let config = ConfigDirectory::new("http://127.0.0.1:1");
+        config.write("empty", "");
         config.add_lrs_settings(settings);
         let output = run(&["check-config", "--config", &config.config_path()]);
         let text = stderr(&output);

@@ -225,7 +225,7 @@ async fn simulator_serves_wsdls_of_option_and_logs_the_element_of_a_refused_requ
         let event = program.wait_for_log("request refused");
         assert_eq!((&event["operation"], &event["refusal"], &event["element"]), (operation, &json!(refusal), &json!(element)), "{event}");
     }
-    let log = program.kill_and_read_log();
+    let log = program.end_and_read_log();
     for value in ["30000001", "demo-password", "O'Neill"] {
         assert!(!log.contains(value), "{value}: {log}");
     }

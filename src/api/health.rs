@@ -3,6 +3,7 @@
 use actix_web::web::Json;
 
 use crate::app::State;
+use crate::app::readiness::DegradedReason;
 use crate::problem::responses::ReadinessProblems;
 use crate::problem::{Code, Problem};
 use crate::schema::{Answer, CodeList};
@@ -10,8 +11,10 @@ use crate::schema::{Answer, CodeList};
 /// State of the gateway.
 #[derive(Debug, Answer)]
 pub struct Health {
-    /// `ALIVE` or `READY`.
+    /// `ALIVE`, `READY` or `DEGRADED`.
     pub status: HealthStatus,
+    /// Reasons for `DEGRADED`. Absent otherwise.
+    pub reasons: Option<Vec<DegradedReason>>,
 }
 
 /// State of the gateway.
@@ -21,6 +24,8 @@ pub enum HealthStatus {
     Alive,
     /// The gateway is ready for calls.
     Ready,
+    /// The gateway is ready for calls, but refuses a part of them, or can lose stored data.
+    Degraded,
 }
 
 pub(crate) struct LiveDocs;
@@ -32,19 +37,21 @@ pub(crate) struct LiveDocs;
     responses((status = 200, description = "The process is alive.", body = Health, example = json!({"status": "ALIVE"})))
 )]
 pub async fn live(_: State) -> Json<Health> {
-    Json(Health { status: HealthStatus::Alive })
+    Json(Health { status: HealthStatus::Alive, reasons: None })
 }
 
 pub(crate) struct ReadyDocs;
 
 /// Check readiness
 ///
-/// Succeeds if the gateway has the issuers' keys, can use its store (Redis, if configured) and is not shutting down. Send it no calls if this check fails. The
-/// gateway is ready even if LRS is unavailable.
+/// Succeeds if the gateway has the issuers' keys, reaches its store (Redis, if configured), can write its audit trail and is not shutting down. Send it no calls
+/// if this check fails. The gateway is ready even if LRS is unavailable. With the status `DEGRADED` it answers calls, but refuses batches and writes with an
+/// `Idempotency-Key`, or can lose them: `reasons` says why.
 #[utoipa::path(get, path = "", impl_for = ReadyDocs,
     responses((status = 200, description = "The gateway is ready for calls.", body = Health, example = json!({"status": "READY"})), ReadinessProblems)
 )]
 pub async fn ready(state: State) -> Result<Json<Health>, Problem> {
-    state.check_readiness().await.map_err(|reason| Problem::new(Code::NotReady).detail(reason).retry_soon())?;
-    Ok(Json(Health { status: HealthStatus::Ready }))
+    let reasons = state.check_readiness().await.map_err(|reason| Problem::new(Code::NotReady).detail(reason).retry_soon())?;
+    let status = if reasons.is_empty() { HealthStatus::Ready } else { HealthStatus::Degraded };
+    Ok(Json(Health { status, reasons: Some(reasons).filter(|reasons| !reasons.is_empty()) }))
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::app::gauges::Gauges;
-use crate::app::readiness::Readiness;
+use crate::app::readiness::{DegradedReason, Readiness};
 use crate::auth::Verifier;
 use crate::batches::BatchService;
 use crate::batches::worker::BatchWorker;
@@ -68,17 +68,18 @@ impl AppState {
         max_request_duration(&self.lrs)
     }
 
-    /// Checks whether the gateway can take requests.
+    /// Checks whether the gateway can take requests. Returns the reasons for which it refuses a part of them.
     ///
     /// # Errors
     /// Returns the reason if the gateway is not ready.
-    pub async fn check_readiness(&self) -> Result<(), &'static str> {
-        self.readiness.check(&self.verifier, &self.batches).await
+    pub async fn check_readiness(&self) -> Result<Vec<DegradedReason>, &'static str> {
+        self.readiness.check(&self.verifier, &self.lrs, &self.batches).await
     }
 
     /// Updates the gauges that are read on demand, not counted at the event.
     pub async fn update_gauges(&self) {
         self.gauges.update(&self.lrs, &self.verifier, &self.registry, &self.batches).await;
+        self.readiness.update_gauges(&self.batches).await;
     }
 
     /// Creates the worker that processes batches.

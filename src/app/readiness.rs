@@ -1,18 +1,70 @@
 //! Readiness of the gateway.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+use tokio::sync::Mutex;
 
 use crate::auth::Verifier;
 use crate::batches::BatchService;
+use crate::lrs::Lrs;
+use crate::observability::metrics;
+use crate::schema::CodeList;
+use crate::storage::{StoreProbe, WriteRefusal};
 
 /// Timeout of a store operation within a readiness check or an update of the gauges.
 pub(super) const STORE_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Minimum time between two probes of the store. Anyone can ask for the readiness, so a request must not mean a write.
+const PROBE_INTERVAL: Duration = Duration::from_secs(2);
+
+/// Time after an eviction for which the store counts as evicting.
+const EVICTION_MEMORY: Duration = Duration::from_secs(10 * 60);
+
+/// Reason for which a gateway that is ready refuses a part of the calls, or can lose stored data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, CodeList)]
+pub enum DegradedReason {
+    /// Redis is a read-only replica. Batches and writes with an `Idempotency-Key` are refused.
+    StoreReadOnly,
+    /// Redis has reached its memory limit. Batches and writes with an `Idempotency-Key` are refused.
+    StoreFull,
+    /// Redis cannot write its files and refuses writes. Batches and writes with an `Idempotency-Key` are refused.
+    StoreNotPersisting,
+    /// Redis has too few replicas and refuses writes. Batches and writes with an `Idempotency-Key` are refused.
+    StoreWithoutReplicas,
+    /// Redis refuses writes for another reason. Batches and writes with an `Idempotency-Key` are refused.
+    StoreRefusesWrites,
+    /// Redis has removed data in the last ten minutes to make room. It may have been data of batches or idempotency keys.
+    StoreEvicting,
+}
+
+impl From<WriteRefusal> for DegradedReason {
+    fn from(refusal: WriteRefusal) -> Self {
+        match refusal {
+            WriteRefusal::ReadOnly => Self::StoreReadOnly,
+            WriteRefusal::Full => Self::StoreFull,
+            WriteRefusal::NotPersisting => Self::StoreNotPersisting,
+            WriteRefusal::TooFewReplicas => Self::StoreWithoutReplicas,
+            WriteRefusal::Other => Self::StoreRefusesWrites,
+        }
+    }
+}
 
 /// Readiness of the gateway.
 #[derive(Debug, Default)]
 pub struct Readiness {
     draining: AtomicBool,
+    /// The last probe of the store. The lock is held during a probe, so that there is only one at a time.
+    store: Mutex<StoreState>,
+}
+
+/// What the last probes of the store have found.
+#[derive(Debug, Default)]
+struct StoreState {
+    probed_at: Option<Instant>,
+    refusal: Option<WriteRefusal>,
+    evicted_keys: Option<u64>,
+    evicted_at: Option<Instant>,
 }
 
 impl Readiness {
@@ -26,20 +78,72 @@ impl Readiness {
         self.draining.load(Ordering::Relaxed)
     }
 
-    /// Checks whether the gateway can take requests. The state of LRS does not count: the gateway can answer while LRS is down.
+    /// Checks whether the gateway can take requests. The state of LRS does not count: the gateway can answer while LRS is down. Returns the
+    /// reasons for which it refuses a part of the requests.
     ///
     /// # Errors
     /// Returns the reason, a sentence for callers, if the gateway is not ready.
-    pub async fn check(&self, verifier: &Verifier, batches: &BatchService) -> Result<(), &'static str> {
+    pub async fn check(&self, verifier: &Verifier, lrs: &Lrs, batches: &BatchService) -> Result<Vec<DegradedReason>, &'static str> {
         if self.is_draining() {
             return Err("The gateway is shutting down.");
         }
         if !verifier.is_ready() {
             return Err("The keys of a token issuer are not available.");
         }
-        match tokio::time::timeout(STORE_TIMEOUT, batches.ping()).await {
-            Ok(true) => Ok(()),
+        if !lrs.audit().has_capacity() {
+            return Err("The audit trail cannot be written, so every call is refused.");
+        }
+        let store = async { if batches.ping().await { self.degraded_reasons(batches).await } else { None } };
+        match tokio::time::timeout(STORE_TIMEOUT, store).await {
+            Ok(Some(reasons)) => Ok(reasons),
             _ => Err("The store is not available."),
         }
+    }
+
+    /// Updates the gauges of the reasons. They stay as they are if the store does not respond.
+    pub(super) async fn update_gauges(&self, batches: &BatchService) {
+        if let Ok(Some(reasons)) = tokio::time::timeout(STORE_TIMEOUT, self.degraded_reasons(batches)).await {
+            for reason in DegradedReason::ALL {
+                metrics::set_degraded(reason.word(), reasons.contains(reason));
+            }
+        }
+    }
+
+    /// Returns the reasons for which the gateway is degraded, by a probe of the last seconds; `None` if the store does not respond.
+    async fn degraded_reasons(&self, batches: &BatchService) -> Option<Vec<DegradedReason>> {
+        let mut state = self.store.lock().await;
+        if state.probed_at.is_none_or(|probed_at| probed_at.elapsed() >= PROBE_INTERVAL) {
+            state.update(batches.probe_store().await.ok()?);
+        }
+        Some(state.reasons())
+    }
+}
+
+impl StoreState {
+    /// Records the result of a probe, and logs a change.
+    fn update(&mut self, probe: StoreProbe) {
+        let before = self.reasons();
+        let now = Instant::now();
+        // A smaller number is that of a server that was restarted.
+        if self.evicted_keys.zip(probe.evicted_keys).is_some_and(|(before, after)| after > before) {
+            self.evicted_at = Some(now);
+        }
+        (self.probed_at, self.refusal) = (Some(now), probe.refusal);
+        self.evicted_keys = probe.evicted_keys.or(self.evicted_keys);
+        let after = self.reasons();
+        if before != after {
+            let reasons: Vec<&str> = after.iter().map(|reason| reason.word()).collect();
+            if reasons.is_empty() {
+                tracing::info!("store no longer degraded");
+            } else {
+                tracing::error!(reasons = reasons.join(","), "store degraded: batches and idempotent writes are refused, or can be lost");
+            }
+        }
+    }
+
+    fn reasons(&self) -> Vec<DegradedReason> {
+        let is_evicting = self.evicted_at.is_some_and(|evicted_at| evicted_at.elapsed() < EVICTION_MEMORY);
+        let evicting = is_evicting.then_some(DegradedReason::StoreEvicting);
+        self.refusal.map(DegradedReason::from).into_iter().chain(evicting).collect()
     }
 }

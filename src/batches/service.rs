@@ -18,7 +18,7 @@ use crate::batches::model::{Batch, BatchHeader, BatchId, BlobName, EpochMillis, 
 use crate::batches::partition::Parts;
 use crate::batches::repository::memory::MemoryRepository;
 use crate::batches::repository::redis::RedisRepository;
-use crate::batches::repository::{Backlog, BatchRepository, NewBatch, StoreError};
+use crate::batches::repository::{Backlog, BatchRepository, NewBatch, StoreError, StoreProbe};
 use crate::batches::settings::BatchSettings;
 use crate::lrs::maintenance::maintenance_duration;
 use crate::organisations::CallContext;
@@ -83,6 +83,14 @@ impl BatchService {
     /// Returns `true` if the store responds.
     pub async fn ping(&self) -> bool {
         self.repository.now().await.is_ok()
+    }
+
+    /// Looks whether the store takes writes.
+    ///
+    /// # Errors
+    /// Returns [`BatchError::Store`] if the store does not respond.
+    pub async fn probe_store(&self) -> Result<StoreProbe, BatchError> {
+        Ok(self.repository.probe().await?)
     }
 
     /// Returns the numbers of unfinished and claimable batches of all replicas.

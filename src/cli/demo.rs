@@ -14,13 +14,13 @@ use crate::app::AppState;
 use crate::auth::{Algorithm, ClaimNames, Claims, Issuer, IssuerKey, Verifier, scope, sign_token};
 use crate::batches::{BatchService, BatchSettings};
 use crate::cli::command::{CommandResult, block_on};
+use crate::cli::signals::{Hangup, Signals};
 use crate::file_watch;
 use crate::lrs::http_client::HttpClientFactory;
 use crate::lrs::{Lrs, LrsSettings};
 use crate::observability::logging;
 use crate::organisations::{Organisation, OrganisationPassword, OrganisationRegistry, OrganisationSettings};
 use crate::rate_limit::{RateLimiter, Rates};
-use crate::server::shutdown::shutdown_signal;
 use crate::server::{self, ServerOptions};
 use crate::simulator::{self, SimulatedOrganisation, SimulatorSettings};
 use crate::storage::Storage;
@@ -54,6 +54,7 @@ pub fn run(listen: SocketAddr, token_file: Option<&Path>) -> CommandResult {
 }
 
 async fn serve(listen: SocketAddr, token_file: Option<&Path>) -> Result<(), String> {
+    let mut signals = Signals::catch(Hangup::ShutsDown);
     let settings = SimulatorSettings { organisations: SimulatedOrganisation::demonstration(), ..SimulatorSettings::default() };
     let simulator = Data::new(settings.build_simulator()?);
     let any_port = SocketAddr::from(([127, 0, 0, 1], 0));
@@ -69,11 +70,12 @@ async fn serve(listen: SocketAddr, token_file: Option<&Path>) -> Result<(), Stri
         let json = serde_json::to_vec_pretty(&tokens).map_err(|error| error.to_string())?;
         write_secret(file, &json).map_err(|error| format!("{}: {error}", file.display()))?;
     }
-    print!("{}", welcome(api.address, lrs_address, &tokens));
+    // A closed standard output does not end the demonstration.
+    let _ = write!(std::io::stdout(), "{}", welcome(api.address, lrs_address, &tokens));
     tokio::select! {
         result = api.server => result.map_err(|error| error.to_string()),
         result = lrs_server => result.map_err(|error| error.to_string()),
-        () = shutdown_signal() => Ok(()),
+        _ = signals.shutdown() => Ok(()),
     }
 }
 

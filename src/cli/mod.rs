@@ -1,5 +1,5 @@
 //! The commands of the program.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "commands print for the person who runs them")]
+#![expect(clippy::print_stdout, reason = "commands print for the person who runs them")]
 
 mod audit_hash;
 mod check_config;
@@ -9,6 +9,7 @@ mod demo;
 mod openapi;
 mod product_check;
 mod serve;
+mod signals;
 mod simulate;
 mod token;
 
@@ -17,6 +18,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+
+use crate::observability::log_writer::{FlushOnDrop, print_error};
 
 /// A JSON gateway to the SOAP web services of the Learning Records Service (LRS).
 #[derive(Debug, Parser)]
@@ -105,6 +108,7 @@ enum Command {
 
 /// Runs the command of the command line. Prints errors on standard error, one per line, and then returns exit code 1.
 pub fn run() -> ExitCode {
+    let _flush = FlushOnDrop;
     let result = match Cli::parse().command {
         Command::Serve { config } => serve::run(&config),
         Command::Demo { listen, token_file } => demo::run(listen, token_file.as_deref()),
@@ -122,7 +126,7 @@ pub fn run() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(errors) => {
             for error in errors {
-                eprintln!("error: {error}");
+                print_error(&format!("error: {error}"));
             }
             ExitCode::FAILURE
         }

@@ -10,15 +10,17 @@ use actix_web::rt::spawn;
 
 use crate::app::AppState;
 use crate::app::readiness::Readiness;
+use crate::auth::Verifier;
 use crate::batches::BatchError;
 use crate::batches::worker::WorkerHandle;
 use crate::cli::command::{CommandResult, block_on};
+use crate::cli::signals::{Hangup, SignalEvent, Signals};
 use crate::config::{GatewayParts, trace_proxy};
+use crate::file_watch::ReloadTrigger;
 use crate::observability::logging;
 use crate::observability::metrics::Metrics;
 use crate::server::certificate::ServerCertificate;
 use crate::server::connection_limits::ConnectionLimits;
-use crate::server::shutdown::shutdown_signal;
 use crate::server::{self, ServerOptions};
 use crate::storage::encryption::CipherError;
 
@@ -30,44 +32,48 @@ pub const UNKNOWN_ENCRYPTION_KEY: &str = "store.encryption_key_file: the store w
 /// Runs the gateway.
 pub fn run(config: &Path) -> CommandResult {
     let trace_exporter = logging::init("info", || trace_proxy(config));
-    let parts = GatewayParts::load(config)?;
-    parts.organisation_report.log();
-    if let Some(error) = &parts.tls_error {
-        tracing::error!(error, "server certificate not valid: clients will refuse to connect");
-    }
-    let result = block_on(serve(parts));
+    let result = block_on(async {
+        // First, so that no signal ends the process while the configuration is loaded.
+        let signals = Signals::catch(Hangup::Reloads);
+        let parts = GatewayParts::load(config)?;
+        parts.organisation_report.log();
+        if let Some(error) = &parts.tls_error {
+            tracing::error!(error, "server certificate not valid: clients will refuse to connect");
+        }
+        serve(parts, signals).await
+    });
     trace_exporter.shutdown();
     result
 }
 
-async fn serve(parts: GatewayParts) -> CommandResult {
+async fn serve(parts: GatewayParts, mut signals: Signals) -> CommandResult {
     let organisations = parts.registry.len();
     let audit = parts.audit.start();
     let lrs = parts.lrs.with_audit(audit.clone());
     let state = AppState::new(parts.verifier, parts.registry, lrs, parts.batches, parts.rate_limits, &parts.storage);
     verify_store(&state).await?;
     let worker = state.batch_worker();
-    spawn(parts.organisation_watcher.watch(state.registry.clone()));
+    let reload_trigger = ReloadTrigger::new();
+    spawn(parts.organisation_watcher.watch(state.registry.clone(), reload_trigger.requests()));
     if let Some(watcher) = parts.maintenance_watcher {
-        spawn(watcher.watch());
+        spawn(watcher.watch(reload_trigger.requests()));
     }
     state.verifier.refresh_keys_periodically();
     let tls = parts.tls.as_ref().map(ServerCertificate::server_config).transpose().map_err(|error| vec![error])?;
     if let Some(certificate) = parts.tls {
-        spawn(certificate.watch());
+        spawn(certificate.watch(reload_trigger.requests()));
     }
     let connection_limits = ConnectionLimits { max_connections: parts.max_connections, ..ConnectionLimits::default() };
     let options = ServerOptions { workers: parts.workers, tls, cors: parts.cors, connection_limits };
     let metrics = Metrics::install().map_err(|error| vec![error])?;
     spawn(metrics.clone().run_upkeep());
-    let readiness = state.readiness.clone();
+    let (readiness, verifier) = (state.readiness.clone(), state.verifier.clone());
     let max_request_duration = state.max_request_duration();
     let admin = server::bind_admin(parts.admin_listen, state.clone(), metrics).map_err(|error| bind_error(parts.admin_listen, &error))?;
     let api = server::bind(parts.listen, options, state).map_err(|error| bind_error(parts.listen, &error))?;
     if parts.storage.redis.is_none() {
         tracing::warn!("batches kept in memory: they are lost when this process ends. Set store.redis_url to keep them");
     }
-    let signal = shutdown_signal();
     tracing::info!(api = %api.address, admin = %admin.address, organisations, store = parts.storage.backend_name(), "serving");
     let shutdown = GracefulShutdown {
         readiness,
@@ -78,13 +84,28 @@ async fn serve(parts: GatewayParts) -> CommandResult {
         admin: admin.server.handle(),
     };
     spawn(async move {
-        signal.await;
-        shutdown.run().await;
+        let signal = loop {
+            match signals.next().await {
+                SignalEvent::Shutdown(signal) => break signal,
+                SignalEvent::Reload => {
+                    tracing::info!("SIGHUP: organisations, maintenance windows, server certificate and issuer key sets are read again");
+                    reload_trigger.request();
+                    spawn(fetch_key_sets(verifier.clone()));
+                }
+            }
+        };
+        shutdown.run(signal).await;
     });
     tokio::try_join!(api.server, admin.server).map_err(|error| vec![error.to_string()])?;
     audit.shut_down();
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Fetches the issuers' key sets. Changes and errors are logged by their clients.
+async fn fetch_key_sets(verifier: Arc<Verifier>) {
+    let fetched = verifier.fetch_key_sets().await.len();
+    tracing::info!(fetched, "issuer key sets reloaded");
 }
 
 /// Checks the store and its encryption keys. The gateway starts even if the store is unavailable: it answers single calls without it.
@@ -116,8 +137,8 @@ struct GracefulShutdown {
 
 impl GracefulShutdown {
     /// Drains, then stops the worker and the API, and the admin listener last, so that operators can watch the shutdown.
-    async fn run(self) {
-        tracing::info!("shutdown requested: no longer ready, draining");
+    async fn run(self, signal: &'static str) {
+        tracing::info!(signal, "shutdown requested: no longer ready, draining");
         self.readiness.start_draining();
         tokio::time::sleep(self.drain).await;
         tokio::join!(self.worker.stop(self.max_request_duration), self.api.stop(true));

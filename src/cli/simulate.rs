@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use actix_web::web::Data;
 
 use crate::cli::command::{CommandResult, block_on};
+use crate::cli::signals::{Hangup, Signals};
 use crate::observability::logging;
 use crate::simulator::{self, SimulatorSettings, TlsFiles};
 
@@ -18,10 +19,14 @@ pub fn run(config: Option<&Path>, listen: Option<SocketAddr>, wsdl_directory: Op
     let tls = settings.tls.as_ref().map(TlsFiles::server_config).transpose().map_err(|error| vec![format!("tls: {error}")])?;
     let listen = listen.unwrap_or(settings.listen);
     block_on(async {
+        let mut signals = Signals::catch(Hangup::ShutsDown);
         let learners = simulator.register().len();
         let scheme = if tls.is_some() { "https" } else { "http" };
         let (address, server) = simulator::bind(listen, tls, simulator).map_err(|error| vec![format!("{listen}: {error}")])?;
         tracing::info!(address = %format!("{scheme}://{address}"), learners, "simulating LRS");
-        server.await.map_err(|error| vec![error.to_string()])
+        tokio::select! {
+            result = server => result.map_err(|error| vec![error.to_string()]),
+            _ = signals.shutdown() => Ok(()),
+        }
     })
 }

@@ -11,6 +11,7 @@ use crate::auth::{Algorithm, ClaimNames, Issuer, IssuerKey, JwksClient, JwksSett
 use crate::config::file::IssuerSection;
 use crate::config::read::{read_file, read_secret};
 use crate::config::url::{check_no_credentials, is_loopback};
+use crate::file_watch;
 use crate::lrs::http_client::{ForwardProxy, HttpClientFactory};
 
 /// An issuer with a shared secret, which can sign development tokens.
@@ -100,7 +101,7 @@ fn issuer(section: &IssuerSection, base: &Path, proxy: Option<&ForwardProxy>) ->
 fn public_key(section: &IssuerSection, path: &Path) -> Result<IssuerKey, String> {
     let with_setting = |error: String| format!("public_key_file: {}: {error}", path.display());
     let algorithms = required_algorithms(section, "public_key_file")?;
-    let pem = std::fs::read(path).map_err(|error| with_setting(format!("cannot be read: {error}")))?;
+    let pem = file_watch::read(path).map_err(with_setting)?;
     IssuerKey::from_public_pem(&pem, algorithms).map_err(with_setting)
 }
 

@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::config::file::MaintenanceSection;
-use crate::file_watch::{self, FileContent, content_digest};
+use crate::file_watch::{self, FileContent, Poll, ReloadRequests, WatchedFiles};
 use crate::lrs::maintenance::{MaintenanceSchedule, MaintenanceWindow};
 use crate::schema::Settings;
-use crate::schema::toml::{from_table, parse_content};
+use crate::schema::toml::from_content;
 
 /// Content of the file of maintenance windows.
 #[derive(Debug, Settings)]
@@ -22,10 +22,10 @@ pub struct MaintenanceFile {
 #[derive(Debug)]
 pub struct MaintenanceWatcher {
     path: PathBuf,
+    files: WatchedFiles,
     schedule: MaintenanceSchedule,
     /// The windows of the configuration file, which always apply.
     configured: Arc<[MaintenanceWindow]>,
-    digest: Vec<u8>,
 }
 
 impl MaintenanceWatcher {
@@ -34,32 +34,26 @@ impl MaintenanceWatcher {
     /// # Errors
     /// Returns every error of the file.
     pub fn load(path: PathBuf, schedule: MaintenanceSchedule) -> Result<Self, Vec<String>> {
-        let content = file_watch::read(&path);
+        let (files, contents) = WatchedFiles::read([path.clone()]);
         let configured = schedule.windows();
-        let watcher = Self { digest: content_digest([&content]), configured, path, schedule };
-        watcher.apply(content)?;
+        let watcher = Self { path, files, schedule, configured };
+        watcher.apply(contents)?;
         Ok(watcher)
     }
 
     /// Updates the schedule when the file changes, until the future is dropped.
-    pub async fn watch(self) {
-        file_watch::watch("maintenance windows", self, Self::reload, |_, changes| log_change(changes)).await;
+    pub async fn watch(self, requests: ReloadRequests) {
+        file_watch::watch("maintenance windows", self, requests, Self::reload, |_, changes| log_change(changes)).await;
     }
 
-    /// Reads the file. Returns the number of windows in it, or its errors; `None` if it has not changed.
-    fn reload(&mut self) -> Option<Result<usize, Vec<String>>> {
-        let content = file_watch::read(&self.path);
-        let digest = content_digest([&content]);
-        if digest == self.digest {
-            return None;
-        }
-        self.digest = digest;
-        Some(self.apply(content))
+    /// Reads the file if it has changed. Returns the number of windows in it, or its errors; `None` if it has not changed.
+    fn reload(&mut self, poll: Poll) -> Option<Result<usize, Vec<String>>> {
+        self.files.read_if_changed(poll).map(|contents| self.apply(contents))
     }
 
     /// Replaces the windows of the schedule, unless the file has an error. Returns the number of windows in the file.
-    fn apply(&self, content: FileContent) -> Result<usize, Vec<String>> {
-        let announced = parse(&self.path, content)?;
+    fn apply(&self, contents: Vec<FileContent>) -> Result<usize, Vec<String>> {
+        let announced = contents.into_iter().map(|content| parse(&self.path, content)).collect::<Result<Vec<_>, _>>()?.concat();
         let count = announced.len();
         self.schedule.replace(self.configured.iter().cloned().chain(announced).collect());
         Ok(count)
@@ -67,7 +61,7 @@ impl MaintenanceWatcher {
 }
 
 fn parse(path: &Path, content: FileContent) -> Result<Vec<MaintenanceWindow>, Vec<String>> {
-    let file: MaintenanceFile = from_table(path, parse_content(path, content)?)?;
+    let file: MaintenanceFile = from_content(path, content)?;
     Ok(file.maintenance.iter().map(MaintenanceWindow::from).collect())
 }
 

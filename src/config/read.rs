@@ -8,9 +8,10 @@ use toml::Table;
 
 use crate::config::file::{ConfigFile, Environment};
 use crate::config::{renamed, variables};
+use crate::file_watch;
 use crate::lrs::http_client::HttpClientFactory;
 use crate::organisations::{LrsRequirements, OrganisationRegistry, OrganisationWatcher};
-use crate::schema::toml::{from_table_partial, read_table};
+use crate::schema::toml::{from_table_partial, parse_content};
 
 /// A configuration file that has been read.
 pub struct ReadFile {
@@ -27,7 +28,7 @@ pub struct ReadFile {
 /// # Errors
 /// Returns every error if the file cannot be read, or if too little of it is valid to check the rest.
 pub fn read_file(path: &Path) -> Result<ReadFile, Vec<String>> {
-    let mut table = read_table(path)?;
+    let mut table = parse_content(path, file_watch::read(path))?;
     let renames = renamed::rename_settings(&mut table);
     let mut errors: Vec<String> = renames.into_iter().map(|error| format!("{}: {error}", path.display())).collect();
     errors.extend(variables::apply(&mut table, std::env::vars()));
@@ -63,7 +64,7 @@ fn check_organisations(directory: PathBuf) -> Vec<String> {
 /// # Errors
 /// Returns the file's name and the error if the file cannot be read.
 pub(super) fn read_secret(path: &Path) -> Result<Vec<u8>, String> {
-    let mut bytes = std::fs::read(path).map_err(|error| format!("{}: cannot be read: {error}", path.display()))?;
+    let mut bytes = file_watch::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
     while bytes.last().is_some_and(|byte| matches!(byte, b'\n' | b'\r')) {
         bytes.pop();
     }

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::config::file::StoreSection;
+use crate::file_watch;
 use crate::storage::encryption::KeyRing;
 use crate::storage::{Redis, Storage};
 
@@ -15,7 +16,7 @@ pub(super) fn open(section: &StoreSection, base: &Path) -> Result<Storage, Vec<S
     let mut errors = Vec::new();
     let mut read = |setting: &str, file: &Path| {
         let path = base.join(file);
-        std::fs::read(&path).map_err(|error| errors.push(format!("store.{setting}: {}: cannot be read: {error}", path.display()))).ok()
+        file_watch::read(&path).map_err(|error| errors.push(format!("store.{setting}: {}: {error}", path.display()))).ok()
     };
     let key_file = section.encryption_key_file.as_ref().map(|file| read("encryption_key_file", file));
     let ca_certificates = section.redis_ca_certificate_file.as_ref().map(|file| read("redis_ca_certificate_file", file));

@@ -2,14 +2,14 @@
 //!
 //! LRS's guide requires that the person who triggered a request can be identified. The audit trail holds that information. Lines go to
 //! standard output or to a file, apart from logs. No line is dropped: lines that cannot be written are queued and retried, and when too
-//! many are queued, the gateway makes no more calls. ULNs are recorded as keyed hashes only, so that the holder of the key can find the
+//! many are queued, the gateway makes no more calls. A call that can change data at LRS has a line before it is sent, too: if the process
+//! is killed during the call, that line is the evidence. ULNs are recorded as keyed hashes only, so that the holder of the key can find the
 //! calls about a learner in a dispute.
 
 use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, mpsc};
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -19,16 +19,27 @@ use serde::Serialize;
 
 use crate::domain::Uln;
 use crate::file_watch;
+use crate::observability::line_queue::{LineQueue, Urgency};
 use crate::organisations::{CallContext, CallOrigin};
 use crate::schema::Scalar as _;
 use crate::storage::encryption::KeyRing;
 
 /// Maximum number of queued lines. When it is reached, the gateway makes no more calls.
 const MAX_QUEUED_LINES: usize = 10_000;
+/// Maximum size of the queued lines in bytes: those of batches have many ULN hashes.
+const MAX_QUEUED_BYTES: usize = 64 * 1024 * 1024;
+/// Maximum time for which a call waits until the line of its start is written.
+const START_TIMEOUT: Duration = Duration::from_secs(2);
 /// Time between a failed write and the next one.
 const WRITE_RETRY_INTERVAL: Duration = Duration::from_millis(500);
 /// Maximum number of ULN hashes in a line. Batches have thousands of ULNs.
 const MAX_ULNS_PER_LINE: usize = 1_000;
+/// Outcome of the line before a call is sent that can change data at LRS.
+const STARTED: &str = "STARTED";
+/// Outcome of a call that was not sent after all.
+const NOT_SENT: &str = "NOT_SENT";
+/// Outcome of a call that was cancelled.
+const ABANDONED: &str = "ABANDONED";
 /// Digits of a ULN.
 const ULN_LENGTH: usize = 10;
 
@@ -61,8 +72,7 @@ pub struct AuditEntry {
 #[derive(Debug)]
 struct AuditWriter {
     keys: Option<KeyRing>,
-    lines: Mutex<Option<mpsc::Sender<String>>>,
-    queued_lines: Arc<AtomicUsize>,
+    queue: Arc<LineQueue>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -104,21 +114,20 @@ impl AuditLog {
 
     /// Starts the writer thread. Without keys, lines contain no ULN hashes.
     pub fn start(sink: AuditSink, keys: Option<KeyRing>) -> Self {
-        let (sender, receiver) = mpsc::channel();
-        let queued_lines = Arc::new(AtomicUsize::new(0));
-        let counter = Arc::clone(&queued_lines);
-        let thread = std::thread::spawn(move || write_lines(&sink, &receiver, &counter));
-        Self(Some(Arc::new(AuditWriter { keys, lines: Mutex::new(Some(sender)), queued_lines, thread: Mutex::new(Some(thread)) })))
+        let queue = Arc::new(LineQueue::new(MAX_QUEUED_LINES, MAX_QUEUED_BYTES));
+        let lines = Arc::clone(&queue);
+        let thread = std::thread::spawn(move || write_lines(&sink, &lines));
+        Self(Some(Arc::new(AuditWriter { keys, queue, thread: Mutex::new(Some(thread)) })))
     }
 
     /// Returns `true` if a call can be recorded.
     pub fn has_capacity(&self) -> bool {
-        self.queued_lines() < MAX_QUEUED_LINES
+        self.0.as_ref().is_none_or(|writer| writer.queue.has_capacity())
     }
 
     /// Returns the number of lines that are not written yet.
     pub fn queued_lines(&self) -> usize {
-        self.0.as_ref().map_or(0, |writer| writer.queued_lines.load(Ordering::Relaxed))
+        self.0.as_ref().map_or(0, |writer| writer.queue.waiting_lines())
     }
 
     /// Starts the entry of a call that sends this message.
@@ -129,7 +138,7 @@ impl AuditLog {
             operation,
             started_at: Instant::now(),
             ulns: if self.records_ulns() { find_ulns(message) } else { BTreeSet::new() },
-            outcome: "ABANDONED",
+            outcome: ABANDONED,
             code: None,
         }
     }
@@ -141,8 +150,8 @@ impl AuditLog {
         if waiting > 0 {
             tracing::info!(waiting, "audit trail shutting down: writing queued lines");
         }
-        // Without a sender, the thread ends after the last line.
-        drop(writer.lines.lock().take());
+        // The thread ends after the last line.
+        writer.queue.close();
         if let Some(thread) = writer.thread.lock().take()
             && thread.join().is_err()
         {
@@ -164,6 +173,20 @@ impl AuditEntry {
         }
     }
 
+    /// Writes a line that says that the call is about to be sent, and waits until it is written. Returns `false` if it is not written in
+    /// time: the call must then not be sent.
+    pub async fn record_start(&mut self) -> bool {
+        let Some(writer) = self.audit.0.clone() else { return true };
+        // Also if the caller disconnects meanwhile: then nothing is sent.
+        self.outcome = NOT_SENT;
+        let Some(number) = self.queue_line(STARTED, Urgency::Immediate) else { return false };
+        if tokio::time::timeout(START_TIMEOUT, writer.queue.written(number)).await.is_err() {
+            return false;
+        }
+        self.outcome = ABANDONED;
+        true
+    }
+
     /// Writes the line with the call's outcome and LRS's code.
     pub fn complete(mut self, outcome: &'static str, code: Option<&str>) {
         self.outcome = outcome;
@@ -171,9 +194,10 @@ impl AuditEntry {
     }
 }
 
-impl Drop for AuditEntry {
-    fn drop(&mut self) {
-        let (Some(writer), Some(context)) = (&self.audit.0, &self.context) else { return };
+impl AuditEntry {
+    /// Queues a line with this outcome. Returns its number; `None` if there is no audit trail, or if it is shut down.
+    fn queue_line(&self, outcome: &'static str, urgency: Urgency) -> Option<u64> {
+        let (Some(writer), Some(context)) = (&self.audit.0, &self.context) else { return None };
         let CallOrigin { request_id, issuer, client, part } = &*context.origin;
         let ulns = self.ulns.iter().take(MAX_ULNS_PER_LINE);
         let hashes = ulns.filter_map(|uln| Some(writer.keys.as_ref()?.pseudonym(std::str::from_utf8(uln).ok()?)));
@@ -187,19 +211,25 @@ impl Drop for AuditEntry {
             organisation: context.organisation.ukprn().as_str(),
             user: context.user.as_str(),
             operation: self.operation,
-            outcome: self.outcome,
+            outcome,
             lrs_code: self.code.as_deref(),
             duration_ms: u64::try_from(self.started_at.elapsed().as_millis()).unwrap_or(u64::MAX),
             uln_hashes: hashes.collect(),
             ulns_left_out: self.ulns.len().saturating_sub(MAX_ULNS_PER_LINE),
         };
-        let Ok(mut json) = serde_json::to_string(&line) else { return };
-        json.push('\n');
-        writer.queued_lines.fetch_add(1, Ordering::Relaxed);
-        let lines = writer.lines.lock();
-        if lines.as_ref().is_none_or(|lines| lines.send(json).is_err()) {
+        let mut json = serde_json::to_vec(&line).ok()?;
+        json.push(b'\n');
+        let queued = writer.queue.push(&json, urgency);
+        if queued.is_err() {
             tracing::error!(request_id, operation = self.operation, "audit record lost: audit trail already shut down");
         }
+        queued.ok()
+    }
+}
+
+impl Drop for AuditEntry {
+    fn drop(&mut self) {
+        self.queue_line(self.outcome, Urgency::Gathered);
     }
 }
 
@@ -210,16 +240,11 @@ fn find_ulns(xml: &[u8]) -> BTreeSet<[u8; ULN_LENGTH]> {
     texts.filter(|text| std::str::from_utf8(*text).is_ok_and(|text| Uln::parse(text).is_ok())).copied().collect()
 }
 
-/// Writes lines until all senders are dropped. Each write takes all queued lines.
-fn write_lines(sink: &AuditSink, lines: &mpsc::Receiver<String>, queued_lines: &AtomicUsize) {
+/// Writes lines until the queue is closed. Each write takes all queued lines.
+fn write_lines(sink: &AuditSink, queue: &LineQueue) {
     let mut is_blocked = false;
-    while let Ok(mut text) = lines.recv() {
-        let mut count = 1;
-        for line in lines.try_iter().take(MAX_QUEUED_LINES) {
-            text.push_str(&line);
-            count += 1;
-        }
-        let mut remaining = text.as_bytes();
+    while let Some(lines) = queue.take() {
+        let mut remaining = lines.text.as_slice();
         while !remaining.is_empty() {
             match write(sink, remaining) {
                 Ok(written_bytes) => {
@@ -236,23 +261,33 @@ fn write_lines(sink: &AuditSink, lines: &mpsc::Receiver<String>, queued_lines: &
                 }
             }
         }
-        queued_lines.fetch_sub(count, Ordering::Relaxed);
+        queue.complete();
     }
 }
 
 /// Writes a part of the text and returns its length in bytes.
 fn write(sink: &AuditSink, text: &[u8]) -> std::io::Result<usize> {
     let written_bytes = match sink {
-        AuditSink::Stdout => {
-            let mut stdout = std::io::stdout().lock();
-            stdout.write_all(text)?;
-            stdout.flush()?;
-            text.len()
-        }
+        AuditSink::Stdout => write_to_stdout(text)?,
         // Only the owner may read the file: user names are personal data.
         AuditSink::File(path) => file_watch::owner_only_options().create(true).append(true).open(path)?.write(text)?,
     };
     if written_bytes == 0 { Err(std::io::ErrorKind::WriteZero.into()) } else { Ok(written_bytes) }
+}
+
+/// Writes a part of the text without the buffer of [`std::io::stdout`], which would hide how much was written before an error.
+#[cfg(unix)]
+fn write_to_stdout(text: &[u8]) -> std::io::Result<usize> {
+    let descriptor = std::os::fd::AsFd::as_fd(&std::io::stdout()).try_clone_to_owned()?;
+    std::fs::File::from(descriptor).write(text)
+}
+
+#[cfg(not(unix))]
+fn write_to_stdout(text: &[u8]) -> std::io::Result<usize> {
+    let mut stdout = std::io::stdout().lock();
+    stdout.write_all(text)?;
+    stdout.flush()?;
+    Ok(text.len())
 }
 
 #[cfg(test)]

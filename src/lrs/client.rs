@@ -186,6 +186,9 @@ impl Lrs {
         let permit = self.health.acquire_breaker_permit(O::SERVICE, organisation)?;
         let (_in_flight, started_at) = (InFlight::call(), Instant::now());
         let mut entry = self.audit.start_entry(context, O::NAME, envelope);
+        if operation.effect() == Effect::Write && !entry.record_start().await {
+            return Err(LrsError::AuditUnavailable);
+        }
         let span = tracing::info_span!("call", otel.kind = "client");
         let LrsSettings { max_response_bytes, prompt_response, .. } = *self.settings;
         let client = context.organisation.connections().client();

@@ -1,10 +1,11 @@
-//! Logging: JSON lines on standard error (`docs/LOGGING.md`).
+//! Logging: JSON lines on standard error (`docs/LOGGING.md`). `log_writer.rs` writes them.
 
 use std::panic::PanicHookInfo;
 
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::{EnvFilter, Layer as _};
 
+use super::log_writer::LogWriter;
 use super::trace_context::TraceExporter;
 
 /// Installs the log subscriber, the panic hook and the trace exporter for the whole process. Traces are sent through the proxy that
@@ -18,12 +19,13 @@ pub fn init(default_level: &str, proxy: impl FnOnce() -> Option<reqwest::Proxy>)
         Ok(filter) => (filter, None),
         Err(error) => (EnvFilter::new(default_level), Some(error.to_string())),
     };
+    let writer = LogWriter::of_process();
     let logs = tracing_subscriber::fmt::layer()
         .json()
         .flatten_event(true)
         .with_current_span(true)
         .with_span_list(false)
-        .with_writer(std::io::stderr)
+        .with_writer(move || writer.clone())
         .with_filter(filter);
     let (exporter, exporter_error) = match TraceExporter::from_environment(proxy) {
         Ok(exporter) => (exporter, None),

@@ -40,6 +40,8 @@ const UNUSABLE_ORGANISATIONS: &str = "lrs_gateway_organisations_unusable";
 const ISSUER_KEYS_AGE: &str = "lrs_gateway_issuer_keys_age_seconds";
 const STORE_ERRORS: &str = "lrs_gateway_store_errors_total";
 const AUDIT_QUEUE_LENGTH: &str = "lrs_gateway_audit_waiting";
+const DEGRADED: &str = "lrs_gateway_degraded";
+const DROPPED_LOG_LINES: &str = "lrs_gateway_log_lines_dropped_total";
 
 /// Recorder of all metrics of the process.
 #[derive(Clone)]
@@ -65,6 +67,7 @@ impl Metrics {
         gauge!(BUILD_INFO, "version" => env!("CARGO_PKG_VERSION")).set(1.0);
         // Series whose labels are known exist from the start, so that alerts see 0 and not a missing series.
         counter!(STORE_ERRORS).absolute(0);
+        counter!(DROPPED_LOG_LINES).absolute(0);
         gauge!(LIMITS_SHARED).set(1.0);
         gauge!(REQUESTS_IN_FLIGHT).set(0.0);
         gauge!(LRS_CALLS_IN_FLIGHT).set(0.0);
@@ -118,6 +121,8 @@ fn describe() {
     describe_gauge!(ISSUER_KEYS_AGE, Unit::Seconds, "Time since an issuer's keys were last fetched.");
     describe_counter!(STORE_ERRORS, "Failed Redis commands.");
     describe_gauge!(AUDIT_QUEUE_LENGTH, "Audit trail lines that wait to be written.");
+    describe_gauge!(DEGRADED, "1 for each reason for which a part of the gateway's calls is refused, else 0.");
+    describe_counter!(DROPPED_LOG_LINES, "Log lines that were dropped because standard error was not read or could not be written.");
 }
 
 /// Records an answered request and its duration.
@@ -259,6 +264,16 @@ pub fn set_unusable_organisations(files: usize) {
 /// Sets the time since an issuer's keys were last fetched.
 pub fn set_issuer_keys_age(issuer: &str, age: Duration) {
     gauge!(ISSUER_KEYS_AGE, "issuer" => issuer.to_owned()).set(age.as_secs_f64());
+}
+
+/// Sets whether the gateway is degraded for a reason.
+pub fn set_degraded(reason: &'static str, is_degraded: bool) {
+    gauge!(DEGRADED, "reason" => reason).set(if is_degraded { 1.0 } else { 0.0 });
+}
+
+/// Records log lines that were dropped.
+pub fn record_dropped_log_lines(lines: usize) {
+    counter!(DROPPED_LOG_LINES).increment(lines as u64);
 }
 
 /// Sets the number of audit trail lines that wait to be written.

@@ -1,5 +1,7 @@
 //! Logs, traces and metrics.
 
+pub mod line_queue;
+pub mod log_writer;
 pub mod logging;
 pub mod metrics;
 pub mod trace_context;

@@ -13,7 +13,7 @@ use super::rate_overrides::{LimitOverride, RateOverrides};
 use super::registry::LoadReport;
 use super::requirements::{LrsRequirements, secret_warning};
 use crate::domain::{OrganisationRef, Product, Ukprn};
-use crate::file_watch::{ContentDigest, FileContent, read};
+use crate::file_watch::{ContentDigest, FileContent, FileStamp, read_with_stamp};
 use crate::schema::deserialize::DeserializeContext;
 use crate::schema::toml::{from_table_partial, parse_content};
 use crate::schema::{InvalidValue, Settings};
@@ -151,6 +151,8 @@ pub(super) struct OrganisationSource {
     file: Option<OrganisationFile>,
     errors: Vec<String>,
     referenced: HashMap<PathBuf, FileContent>,
+    /// Stamps of all files; `None` if one of them must be read to see whether it has changed.
+    pub stamps: Option<Vec<(PathBuf, FileStamp)>>,
     /// Digest of all files.
     pub digest: Digest,
 }
@@ -158,18 +160,21 @@ pub(super) struct OrganisationSource {
 impl OrganisationSource {
     /// Reads an organisation's file and the files that it references.
     pub(super) fn read(path: &Path) -> Self {
-        let content = read(path);
+        let (content, stamp) = read_with_stamp(path);
+        let mut stamps = vec![stamp.map(|stamp| (path.to_owned(), stamp))];
         let mut digest = ContentDigest::new();
         digest.update(&content);
         let (file, errors) =
             parse_content(path, content).map_or_else(|errors| (None, errors), |table| from_table_partial::<OrganisationFile>(path, table));
         let mut referenced = HashMap::new();
         for name in file.iter().flat_map(OrganisationFile::referenced_files) {
-            let content = read(&resolve(path, name));
+            let file = resolve(path, name);
+            let (content, stamp) = read_with_stamp(&file);
+            stamps.push(stamp.map(|stamp| (file, stamp)));
             digest.update(&content);
             referenced.insert(name.clone(), content);
         }
-        Self { path: path.to_owned(), file, errors, referenced, digest: digest.finish() }
+        Self { path: path.to_owned(), file, errors, referenced, stamps: stamps.into_iter().collect(), digest: digest.finish() }
     }
 
     /// Returns the organisation's UKPRN if it can be read.

@@ -5,6 +5,7 @@
 mod call_context;
 mod certificate;
 mod connections;
+mod disappearance;
 mod file;
 mod organisation;
 mod rate_overrides;

@@ -7,21 +7,12 @@ use toml::{Table, Value};
 use crate::schema::FieldError;
 use crate::schema::deserialize::{FromDocument, from_toml, from_toml_partial};
 
-/// Reads a record from a file.
+/// Reads a record from the content of a file that was read before; `path` is used in errors.
 ///
 /// # Errors
-/// Returns every error if the file cannot be read, is not TOML or has invalid fields.
-pub fn from_file<T: FromDocument>(path: &Path) -> Result<T, Vec<String>> {
-    from_table(path, read_table(path)?)
-}
-
-/// Reads a file as a table.
-///
-/// # Errors
-/// Returns one error if the file cannot be read or is not TOML.
-pub fn read_table(path: &Path) -> Result<Table, Vec<String>> {
-    let text = std::fs::read_to_string(path).map_err(|error| vec![format!("{}: cannot be read: {error}", path.display())])?;
-    parse_table(path, &text)
+/// Returns every error if the file was not read, is not TOML or has invalid fields.
+pub fn from_content<T: FromDocument>(path: &Path, content: Result<Vec<u8>, String>) -> Result<T, Vec<String>> {
+    from_table(path, parse_content(path, content)?)
 }
 
 /// Parses the content of a file that was read before, or returns why it was not read; `path` is used in errors.
@@ -50,7 +41,7 @@ fn parse_table(path: &Path, text: &str) -> Result<Table, Vec<String>> {
 ///
 /// # Errors
 /// Returns every error if the table has invalid fields.
-pub fn from_table<T: FromDocument>(path: &Path, table: Table) -> Result<T, Vec<String>> {
+fn from_table<T: FromDocument>(path: &Path, table: Table) -> Result<T, Vec<String>> {
     from_toml(table).map_err(|errors| error_lines(path, &errors))
 }
 

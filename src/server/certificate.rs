@@ -1,9 +1,9 @@
 //! The server's own certificate, reloaded without a restart.
 //!
-//! The files' content decides whether they have changed, not their times, as for organisations' files. If the key does not match the
+//! The files are watched as organisations' files are. If the key does not match the
 //! certificate, the old pair stays in use: this is the case while one of the two files has been renewed and the other has not.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use parking_lot::RwLock;
@@ -11,16 +11,14 @@ use rustls::ServerConfig;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 
-use crate::file_watch::{self, FileContent, content_digest};
+use crate::file_watch::{self, FileContent, Poll, ReloadRequests, WatchedFiles};
 use crate::tls::{self, Validity};
 
 /// Certificate and key of the server, with the files that they come from.
 #[derive(Debug)]
 pub struct ServerCertificate {
-    certificate_file: PathBuf,
-    key_file: PathBuf,
-    /// Digest of the content that was read last, whether it was usable or not.
-    content_digest: Vec<u8>,
+    paths: [PathBuf; 2],
+    files: WatchedFiles,
     resolver: Arc<CertificateResolver>,
     validity: Validity,
 }
@@ -35,24 +33,17 @@ impl ResolvesServerCert for CertificateResolver {
     }
 }
 
-/// Content of the certificate file and of the key file.
-type CertificateAndKey = [FileContent; 2];
-
 impl ServerCertificate {
     /// Loads certificate and key from PEM files.
     ///
     /// # Errors
     /// Returns the error if a file cannot be read or used, or if the key does not match the certificate.
     pub fn load(certificate_file: PathBuf, key_file: PathBuf) -> Result<Self, String> {
-        let content = read_files(&certificate_file, &key_file);
-        let (certified_key, validity) = parse(&content)?;
-        Ok(Self {
-            content_digest: content_digest(&content),
-            resolver: Arc::new(CertificateResolver(RwLock::new(Arc::new(certified_key)))),
-            validity,
-            certificate_file,
-            key_file,
-        })
+        let paths = [certificate_file, key_file];
+        let (files, contents) = WatchedFiles::read(paths.clone());
+        let (certified_key, validity) = parse(&paths, &contents)?;
+        let resolver = Arc::new(CertificateResolver(RwLock::new(Arc::new(certified_key))));
+        Ok(Self { paths, files, resolver, validity })
     }
 
     /// Returns a remark about the certificate's expiry.
@@ -78,7 +69,7 @@ impl ServerCertificate {
     }
 
     /// Watches the files and reloads them when they change. Runs until it is dropped.
-    pub async fn watch(self) {
+    pub async fn watch(self, requests: ReloadRequests) {
         let log = |certificate: &mut Self, change: Option<Result<(), String>>| match change {
             None => {}
             Some(Ok(())) => match certificate.check_validity() {
@@ -87,36 +78,33 @@ impl ServerCertificate {
             },
             Some(Err(error)) => tracing::error!(error, "server certificate not replaced: the new files cannot be used"),
         };
-        file_watch::watch("server certificate", self, Self::reload, log).await;
+        file_watch::watch("server certificate", self, requests, Self::reload, log).await;
     }
 
-    /// Reads the files once. Returns `None` if they have not changed since they were read last. [`ServerCertificate::watch`] does this
+    /// Reads the files once, if they have changed. Returns `None` if they have not changed since they were read last. [`ServerCertificate::watch`] does this
     /// periodically, and logs each result once.
     ///
     /// # Errors
     /// Returns the error if the new files cannot be used. The pair in use stays.
-    pub fn reload(&mut self) -> Option<Result<(), String>> {
-        let content = read_files(&self.certificate_file, &self.key_file);
-        let content_digest = content_digest(&content);
-        if content_digest == self.content_digest {
-            return None;
-        }
-        self.content_digest = content_digest;
-        Some(parse(&content).map(|(certified_key, validity)| {
+    pub fn reload(&mut self, poll: Poll) -> Option<Result<(), String>> {
+        let contents = self.files.read_if_changed(poll)?;
+        Some(parse(&self.paths, &contents).map(|(certified_key, validity)| {
             self.validity = validity;
             *self.resolver.0.write() = Arc::new(certified_key);
         }))
     }
 }
 
-fn read_files(certificate_file: &Path, key_file: &Path) -> CertificateAndKey {
-    [certificate_file, key_file].map(|file| file_watch::read(file).map_err(|error| format!("{}: {error}", file.display())))
-}
-
-fn parse([certificates, key]: &CertificateAndKey) -> Result<(CertifiedKey, Validity), String> {
-    let certificates = certificates.as_ref().map_err(Clone::clone).and_then(|pem| tls::parse_certificates(pem));
+/// Reads certificate and key from the contents of their files.
+fn parse(paths: &[PathBuf; 2], contents: &[FileContent]) -> Result<(CertifiedKey, Validity), String> {
+    let content = |index: usize| match contents.get(index) {
+        Some(Ok(content)) => Ok(content.as_slice()),
+        Some(Err(error)) => Err(format!("{}: {error}", paths[index].display())),
+        None => Err("was not read".into()),
+    };
+    let certificates = content(0).and_then(tls::parse_certificates);
     let certificates = certificates.map_err(|error| format!("server.tls: certificate_file: {error}"))?;
-    let key = key.as_ref().map_err(Clone::clone).and_then(|pem| tls::parse_private_key(pem));
+    let key = content(1).and_then(tls::parse_private_key);
     let key = key.map_err(|error| format!("server.tls: key_file: {error}"))?;
     let validity = tls::certificate_validity(&certificates[0]).map_err(|error| format!("server.tls: certificate_file: {error}"))?;
     let certified_key = CertifiedKey::from_der(certificates, key, &tls::crypto_provider()).map_err(|error| match error {

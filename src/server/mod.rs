@@ -10,7 +10,6 @@ pub mod middleware;
 pub mod openapi;
 mod route;
 pub mod router;
-pub mod shutdown;
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use rustls::ServerConfig;
 
+use crate::file_watch;
 use crate::schema::Settings;
 use crate::schema::deserialize::from_toml;
-use crate::schema::toml::from_file;
+use crate::schema::toml::from_content;
 use crate::simulator::jobs::DEFAULT_JOB_DURATION;
 use crate::simulator::learner_record::NewLearner;
 use crate::simulator::learner_register::{DEFAULT_REGISTRATION_WINDOW, LearnerRegister};
@@ -19,6 +20,9 @@ use crate::simulator::simulated_organisation::SimulatedOrganisation;
 use crate::simulator::state::Simulator;
 use crate::simulator::wsdl::WsdlFiles;
 use crate::tls;
+
+/// Maximum size of the settings file, which may contain a register of many learners.
+const MAX_SETTINGS_BYTES: u64 = 64 * 1024 * 1024;
 
 /// The settings of a simulator.
 #[derive(Debug, Settings)]
@@ -91,7 +95,7 @@ impl SimulatorSettings {
     /// # Errors
     /// Returns every error of the file.
     pub fn load(path: &Path) -> Result<Self, Vec<String>> {
-        let mut settings: Self = from_file(path)?;
+        let mut settings: Self = from_content(path, file_watch::read_up_to(path, MAX_SETTINGS_BYTES))?;
         let directory = path.parent().unwrap_or(Path::new(""));
         settings.scenario_file = settings.scenario_file.map(|file| directory.join(file));
         settings.wsdl_directory = settings.wsdl_directory.map(|wsdls| directory.join(wsdls));
@@ -119,7 +123,7 @@ impl SimulatorSettings {
         }
         self.add_portal_jobs(&simulator)?;
         if let Some(file) = &self.scenario_file {
-            let Scenario { steps } = from_file(file).map_err(|errors| errors.join("\n"))?;
+            let Scenario { steps } = from_content(file, file_watch::read(file)).map_err(|errors| errors.join("\n"))?;
             simulator.inject_faults(steps);
         }
         Ok(simulator)

@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 
 use regex::{Captures, Regex};
 
+use crate::file_watch;
 use crate::lrs::Service;
 use crate::schema::CodeList as _;
 
@@ -132,7 +133,9 @@ fn read_directory(directory: &Path, depth: usize, files: &mut BTreeMap<String, S
                 read_directory(&path, depth - 1, files)?;
             }
         } else if has_extension(&name, "wsdl") || has_extension(&name, "xsd") {
-            let text = std::fs::read_to_string(&path).map_err(|error| failed(&path, error))?;
+            let failed = |error: &str| format!("{}: {error}", path.display());
+            let content = file_watch::read(&path).map_err(|error| failed(&error))?;
+            let text = String::from_utf8(content).map_err(|_| failed("must be UTF-8"))?;
             if files.insert(name.clone(), text).is_some() {
                 return Err(format!("{}: another file has the name {name}: give each file its own", path.display()));
             }

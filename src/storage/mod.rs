@@ -6,6 +6,7 @@
 mod connection;
 pub mod encryption;
 mod error;
+mod probe;
 mod redis;
 mod topology;
 
@@ -14,6 +15,7 @@ use std::sync::Arc;
 
 pub use connection::RedisHandle;
 pub use error::StoreError;
+pub use probe::{StoreProbe, WriteRefusal};
 pub use redis::{Redis, invoke_script};
 
 use encryption::KeyRing;

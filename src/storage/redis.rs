@@ -9,7 +9,7 @@ use crate::observability::metrics;
 /// A Redis deployment, and the prefix of the gateway's keys in it.
 #[derive(Debug)]
 pub struct Redis {
-    connection: Connection,
+    pub(super) connection: Connection,
     prefix: String,
 }
 

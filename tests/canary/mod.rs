@@ -200,7 +200,7 @@ async fn personal_data_and_secrets_are_not_in_log_of_demo_at_level_trace() {
 
     let uln = call_every_learner_operation(&Caller::new(url).with_token(token)).await;
 
-    let log = demo.kill_and_read_log();
+    let log = demo.end_and_read_log();
     assert!(log.lines().count() > 5 && log.contains("\"request_id\""), "the requests are not in the log: {log}");
     let personal =
         ["Zebedee", "Quillfeather", "2001-09-17", "ZZ42", "Marzipan", "Nowhereville", "3000000258", "demo-password", "demo.registrar"];

@@ -21,7 +21,7 @@ async fn failed_call(config: &ConfigDirectory) -> (Value, Value) {
     let line = gateway.program.wait_for_log("LRS call failed");
     let request = gateway.program.wait_for_log("request");
     assert_eq!(request["cause"].as_str().map(|cause| cause.split(" (WSEC").next()), line["cause"].as_str().map(Some), "{request} {line}");
-    let log = gateway.program.kill_and_read_log();
+    let log = gateway.program.end_and_read_log();
     assert!(!log.contains("LRS call failed"), "one line for one call: {log}");
     (line, problem)
 }
@@ -115,7 +115,7 @@ async fn moved_lrs_is_logged_once_per_address_with_its_host_only() {
         let answer = caller_of(&gateway.api, UKPRN).post(FIND, &search()).await;
         assert!(!answer.problem(502, "lrs_moved").to_string().contains("lrs.example"), "{}", answer.text);
     }
-    let log = gateway.program.kill_and_read_log();
+    let log = gateway.program.end_and_read_log();
     let moved: Vec<Value> = log
         .lines()
         .map(|line| serde_json::from_str::<Value>(line).expect("log lines are JSON"))

@@ -196,7 +196,7 @@ async fn irregular_response_is_counted_by_element_and_logged_once() {
     assert_eq!(event["element"], "Title");
     let event = gateway.program.wait_for_log("LRS response has an element that the gateway does not know: ignored");
     assert_eq!(event["element"], "ConsentDate");
-    let rest = gateway.program.kill_and_read_log();
+    let rest = gateway.program.end_and_read_log();
     assert_eq!(rest.matches("LRS response has").count(), 1, "only the element with another name, once: {rest}");
 }
 

@@ -1,8 +1,10 @@
 //! The gateway as a process that operators run: readiness, graceful shutdown and metrics.
 
+mod log;
 mod metrics;
 mod readiness;
 mod shutdown;
+mod signals;
 
 use serde_json::{Value, json};
 

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use serde_json::{Value, json};
+
 use super::{admin, config_with, readiness_status, redis_section};
 use crate::support::FakeServer;
 use crate::support::caller::Caller;
@@ -35,6 +37,50 @@ async fn readiness_follows_redis_and_does_not_depend_on_lrs() {
 
     redis.restart();
     wait_for_readiness_status(&gateway, 200).await;
+}
+
+/// Waits until the body of `/health/ready` is this one, with status 200.
+async fn wait_for_health(gateway: &ServingProgram, expected: Value) {
+    let started_at = Instant::now();
+    loop {
+        let answer = admin(gateway).request("GET", "/health/ready").await;
+        if answer.status == 200 && answer.json() == expected {
+            return;
+        }
+        assert!(started_at.elapsed() < Duration::from_secs(10), "{expected}: {}", answer.text);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// Returns the value of the gauge of this reason.
+async fn degraded_gauge(gateway: &ServingProgram, reason: &str) -> String {
+    let metrics = admin(gateway).request("GET", "/metrics").await.text;
+    let name = format!("lrs_gateway_degraded{{reason=\"{reason}\"}} ");
+    metrics.lines().find_map(|line| line.strip_prefix(&name)).expect("the metric").to_owned()
+}
+
+#[tokio::test]
+async fn readiness_with_store_full_read_only_or_evicting_is_degraded_with_the_reason() {
+    let redis = TestRedis::start();
+    let gateway = ServingProgram::start(&config_with(UNREACHABLE_LRS, &redis_section(&redis)));
+    wait_for_health(&gateway, json!({"status": "READY"})).await;
+
+    redis.query::<()>(&["CONFIG", "SET", "maxmemory", "1"]);
+    wait_for_health(&gateway, json!({"status": "DEGRADED", "reasons": ["STORE_FULL"]})).await;
+    assert_eq!(degraded_gauge(&gateway, "STORE_FULL").await, "1");
+    redis.query::<()>(&["CONFIG", "SET", "maxmemory", "0"]);
+    wait_for_health(&gateway, json!({"status": "READY"})).await;
+    assert_eq!(degraded_gauge(&gateway, "STORE_FULL").await, "0");
+
+    redis.query::<()>(&["REPLICAOF", "127.0.0.1", "1"]);
+    wait_for_health(&gateway, json!({"status": "DEGRADED", "reasons": ["STORE_READ_ONLY"]})).await;
+    redis.query::<()>(&["REPLICAOF", "NO", "ONE"]);
+    wait_for_health(&gateway, json!({"status": "READY"})).await;
+
+    redis.query::<()>(&["CONFIG", "SET", "maxmemory-policy", "allkeys-random"]);
+    redis.query::<()>(&["SET", "large", &"x".repeat(4_000_000)]);
+    redis.query::<()>(&["CONFIG", "SET", "maxmemory", "2000000"]);
+    wait_for_health(&gateway, json!({"status": "DEGRADED", "reasons": ["STORE_EVICTING"]})).await;
 }
 
 #[tokio::test]

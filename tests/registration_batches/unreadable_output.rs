@@ -84,7 +84,7 @@ async fn unreadable_output_is_logged_once_with_batch_part_and_job() {
     let batch = caller.post(BATCHES, &full_registration(&learners(1))).await.json();
     wait_until(|| lrs.polls() >= 4, || format!("{} polls", lrs.polls())).await;
 
-    let log = program.kill_and_read_log();
+    let log = program.end_and_read_log();
 
     let events = log.lines().map(|line| serde_json::from_str::<Value>(line).expect("log lines are JSON"));
     let events: Vec<Value> = events.filter(|event| event["message"] == "LRS response about a part cannot be read").collect();

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use lrs_gateway::file_watch::Poll;
 use lrs_gateway::lrs::http_client::HttpClientFactory;
 use lrs_gateway::organisations::ConnectionFactory as _;
 use lrs_gateway::server::ServerOptions;
@@ -75,10 +76,10 @@ impl ReloadFixture {
     /// Reloads several times, as the file watch does. The first reload must return an error that contains this text, and the next ones
     /// nothing: the file watch logs the error once.
     fn assert_reload_reports_error_once(&mut self, expected: &str) {
-        let error = self.certificate.reload().expect("the files have changed").expect_err("the files cannot be used");
+        let error = self.certificate.reload(Poll::Changed).expect("the files have changed").expect_err("the files cannot be used");
         assert!(error.contains(expected), "{error}");
         for _ in 0..3 {
-            assert_eq!(self.certificate.reload(), None, "the error is reported once");
+            assert_eq!(self.certificate.reload(Poll::Changed), None, "the error is reported once");
         }
     }
 
@@ -98,9 +99,9 @@ fn server_certificate_reload_key_mismatch_keeps_old_pair_and_reports_error_once(
     fixture.assert_presents(&old_certificate);
 
     fixture.write("server.key", &key);
-    assert_eq!(fixture.certificate.reload(), Some(Ok(())));
+    assert_eq!(fixture.certificate.reload(Poll::Changed), Some(Ok(())));
     fixture.assert_presents(&certificate);
-    assert_eq!(fixture.certificate.reload(), None, "the replacement is reported once");
+    assert_eq!(fixture.certificate.reload(Poll::Changed), None, "the replacement is reported once");
 }
 
 #[test]

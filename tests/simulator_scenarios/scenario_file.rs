@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
+use lrs_gateway::file_watch;
 use lrs_gateway::schema::CodeList as _;
-use lrs_gateway::schema::toml::from_file;
+use lrs_gateway::schema::toml::from_content;
 use lrs_gateway::simulator::{Fault, Scenario, SimulatorSettings};
 
 use super::FaultyLrs;
@@ -65,7 +66,7 @@ fn scenario_file_missing_fails_start() {
 fn scenario_example_has_a_commented_step_for_each_fault() {
     let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/scenario.toml");
 
-    let Scenario { steps } = from_file(&example).expect("a valid scenario");
+    let Scenario { steps } = from_content(&example, file_watch::read(&example)).expect("a valid scenario");
 
     let faults: Vec<Fault> = steps.iter().map(|step| step.fault).collect();
     for &fault in Fault::ALL {

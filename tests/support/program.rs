@@ -63,14 +63,26 @@ impl TestProgram {
 
     /// Sends SIGTERM.
     pub fn terminate(&self) {
-        let kill = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().expect("the command `kill` exists");
+        self.signal("TERM");
+    }
+
+    /// Sends the signal with this name, without `SIG`.
+    pub fn signal(&self, name: &str) {
+        let arguments = [format!("-{name}"), self.child.id().to_string()];
+        let kill = Command::new("kill").args(arguments).status().expect("the command `kill` exists");
         assert!(kill.success());
     }
 
-    /// Kills the program and returns the rest of the log.
-    pub fn kill_and_read_log(mut self) -> String {
+    /// Ends the program and returns the rest of the log. A program that is killed loses its last lines.
+    pub fn end_and_read_log(self) -> String {
+        self.terminate();
+        self.wait_for_exit().1
+    }
+
+    /// Kills the program, as the system does when there is no memory left.
+    pub fn kill(mut self) {
         self.child.kill().expect("the program runs");
-        self.log.iter().collect::<Vec<_>>().join("\n")
+        self.child.wait().expect("the program was started");
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use parking_lot::{Mutex, MutexGuard};
 
 use crate::batches::model::{Batch, BatchId, BlobName, EpochMillis, KindTag};
-use crate::batches::repository::{Backlog, BatchRepository, BoxFuture, Claim, Lease, NewBatch, PartUpdate};
+use crate::batches::repository::{Backlog, BatchRepository, BoxFuture, Claim, Lease, NewBatch, PartUpdate, StoreProbe};
 use crate::domain::Ukprn;
 
 /// Batches in memory.
@@ -142,6 +142,10 @@ fn ready<'a, T: Send + 'a>(value: T) -> BoxFuture<'a, T> {
 impl BatchRepository for MemoryRepository {
     fn now(&self) -> BoxFuture<'_, EpochMillis> {
         ready(EpochMillis::now())
+    }
+
+    fn probe(&self) -> BoxFuture<'_, StoreProbe> {
+        ready(StoreProbe::default())
     }
 
     fn create<'a>(&'a self, NewBatch { batch, blobs }: &'a NewBatch) -> BoxFuture<'a, ()> {

@@ -17,12 +17,15 @@ use std::time::Duration;
 
 use crate::batches::model::{Batch, BatchId, BlobName, EpochMillis, KindTag, Part};
 use crate::domain::Ukprn;
-pub use crate::storage::{BoxFuture, StoreError};
+pub use crate::storage::{BoxFuture, StoreError, StoreProbe};
 
 /// Storage of batches.
 pub trait BatchRepository: Send + Sync + std::fmt::Debug {
     /// Returns the current time by the clock that all replicas use.
     fn now(&self) -> BoxFuture<'_, EpochMillis>;
+
+    /// Looks whether the store takes writes: writes a small value that expires.
+    fn probe(&self) -> BoxFuture<'_, StoreProbe>;
 
     /// Stores a batch, lists it and makes it due.
     ///

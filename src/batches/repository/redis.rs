@@ -15,7 +15,7 @@ use serde::de::DeserializeOwned;
 
 use crate::batches::model::{Batch, BatchHeader, BatchId, BlobName, EpochMillis, KindTag};
 use crate::batches::repository::keys::BatchKeys;
-use crate::batches::repository::{Backlog, BatchRepository, BoxFuture, Claim, Lease, NewBatch, PartUpdate, StoreError};
+use crate::batches::repository::{Backlog, BatchRepository, BoxFuture, Claim, Lease, NewBatch, PartUpdate, StoreError, StoreProbe};
 use crate::domain::Ukprn;
 use crate::storage::{Redis, invoke_script};
 
@@ -111,6 +111,10 @@ impl BatchRepository for RedisRepository {
             let now: String = self.redis.run_script(&NOW, &self.keys().queue()[..1], &[]).await?;
             parse_millis(&now).ok_or_else(|| StoreError::Malformed("time".into()))
         })
+    }
+
+    fn probe(&self) -> BoxFuture<'_, StoreProbe> {
+        Box::pin(self.redis.probe())
     }
 
     fn create<'a>(&'a self, new: &'a NewBatch) -> BoxFuture<'a, ()> {

@@ -1,0 +1,150 @@
+//! Lines on their way to a thread that writes them, so that no thread that serves requests waits for a disk or for the reader of a pipe.
+
+use std::time::{Duration, Instant};
+
+use parking_lot::{Condvar, Mutex};
+use tokio::sync::watch;
+
+/// Minimum time between two writes, in which lines gather. To wake a thread for each line costs more than to write the line. A line that
+/// comes alone is written at once.
+const GATHER_TIME: Duration = Duration::from_millis(5);
+
+/// A queue of lines, which many threads fill and one thread empties.
+#[derive(Debug)]
+pub struct LineQueue {
+    max_lines: usize,
+    max_bytes: usize,
+    state: Mutex<State>,
+    /// Notified when the first line is queued, when a line is urgent, and when the queue is closed.
+    changed: Condvar,
+    /// Number of lines written so far.
+    written_lines: watch::Sender<u64>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// The lines that the writing thread has not taken.
+    text: Vec<u8>,
+    lines: usize,
+    /// Lines and bytes that the writing thread has taken and not yet written.
+    taken_lines: usize,
+    taken_bytes: usize,
+    /// Time at which the writing thread took lines last.
+    taken_at: Option<Instant>,
+    /// Number of lines queued so far.
+    queued_so_far: u64,
+    is_urgent: bool,
+    is_closed: bool,
+}
+
+/// When a line must be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Urgency {
+    /// With the lines of the next milliseconds.
+    Gathered,
+    /// At once, with the lines before it.
+    Immediate,
+}
+
+/// The queue is closed: no thread writes its lines any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct QueueClosed;
+
+/// Lines that the writing thread has taken.
+#[derive(Debug)]
+pub struct Lines {
+    /// The lines, each with its line end.
+    pub text: Vec<u8>,
+    /// Their number.
+    pub count: usize,
+}
+
+impl LineQueue {
+    /// Creates a queue that is full at this number of lines or bytes.
+    pub fn new(max_lines: usize, max_bytes: usize) -> Self {
+        Self { max_lines, max_bytes, state: Mutex::default(), changed: Condvar::new(), written_lines: watch::Sender::new(0) }
+    }
+
+    /// Returns `true` if the queue is not full.
+    pub fn has_capacity(&self) -> bool {
+        let state = self.state.lock();
+        state.lines + state.taken_lines < self.max_lines && state.text.len() + state.taken_bytes < self.max_bytes
+    }
+
+    /// Returns the number of lines that are not written yet.
+    pub fn waiting_lines(&self) -> usize {
+        let state = self.state.lock();
+        state.lines + state.taken_lines
+    }
+
+    /// Queues a line, even if the queue is full. Returns its number, for [`LineQueue::written`].
+    ///
+    /// # Errors
+    /// Returns [`QueueClosed`] if the line will not be written.
+    pub fn push(&self, line: &[u8], urgency: Urgency) -> Result<u64, QueueClosed> {
+        let mut state = self.state.lock();
+        if state.is_closed {
+            return Err(QueueClosed);
+        }
+        let wakes = state.text.is_empty() || (urgency == Urgency::Immediate && !state.is_urgent);
+        state.is_urgent |= urgency == Urgency::Immediate;
+        state.text.extend_from_slice(line);
+        state.lines += 1;
+        state.queued_so_far += 1;
+        let number = state.queued_so_far;
+        drop(state);
+        if wakes {
+            self.changed.notify_one();
+        }
+        Ok(number)
+    }
+
+    /// Returns when the line with this number, and all lines before it, are written.
+    pub async fn written(&self, number: u64) {
+        // The sender is a part of the queue, so it cannot be gone.
+        let _ = self.written_lines.subscribe().wait_for(|written| *written >= number).await;
+    }
+
+    /// Waits until all lines that are queued now are written, but at most for this time.
+    pub fn flush(&self, timeout: Duration) {
+        const INTERVAL: Duration = Duration::from_millis(2);
+        let (deadline, number) = (Instant::now() + timeout, self.state.lock().queued_so_far);
+        while *self.written_lines.borrow() < number && Instant::now() < deadline {
+            std::thread::sleep(INTERVAL);
+        }
+    }
+
+    /// Closes the queue. The writing thread still gets the lines that are queued.
+    pub fn close(&self) {
+        self.state.lock().is_closed = true;
+        self.changed.notify_one();
+    }
+
+    /// Waits for lines and takes all of them; `None` when the queue is closed and empty. Called by the writing thread, which calls
+    /// [`LineQueue::complete`] when it has written them.
+    pub fn take(&self) -> Option<Lines> {
+        let mut state = self.state.lock();
+        while state.text.is_empty() {
+            if state.is_closed {
+                return None;
+            }
+            self.changed.wait(&mut state);
+        }
+        let deadline = state.taken_at.map_or_else(Instant::now, |taken_at| taken_at + GATHER_TIME);
+        while !state.is_urgent && !state.is_closed && !self.changed.wait_until(&mut state, deadline).timed_out() {}
+        state.is_urgent = false;
+        let lines = Lines { text: std::mem::take(&mut state.text), count: std::mem::take(&mut state.lines) };
+        (state.taken_lines, state.taken_bytes) = (lines.count, lines.text.len());
+        state.taken_at = Some(Instant::now());
+        Some(lines)
+    }
+
+    /// Records that the lines that were taken last are written.
+    pub fn complete(&self) {
+        let mut state = self.state.lock();
+        let count = std::mem::take(&mut state.taken_lines);
+        state.taken_bytes = 0;
+        drop(state);
+        self.written_lines.send_modify(|written| *written += count as u64);
+    }
+}
