@@ -7,11 +7,11 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use divan::{AllocProfiler, Bencher, black_box};
-use lrs_gateway::idempotency::{Acquisition, Completion, IdempotencyStore, IdempotentRequest};
+use lrs_gateway::idempotency::{Acquisition, Completion, IdempotencyStore, IdempotentRequest, ReservationTimes};
 use lrs_gateway::organisations::RateOverrides;
 use lrs_gateway::rate_limit::{Limit, RateLimitKey, RateLimiter, Rates};
 use lrs_gateway::storage::encryption::KeyRing;
-use lrs_gateway::storage::{Redis, Storage};
+use lrs_gateway::storage::{LrsIdentity, Redis, Storage};
 use tokio::runtime::Runtime;
 
 #[global_allocator]
@@ -52,7 +52,11 @@ fn runtime() -> Runtime {
 
 fn storage(server: Option<&RedisServer>) -> Storage {
     let key_ring = Arc::new(KeyRing::generate().expect("random numbers"));
-    Storage { redis: server.map(|server| Arc::new(Redis::new(&server.url, None, "bench").expect("a Redis URL"))), key_ring }
+    Storage {
+        redis: server.map(|server| Arc::new(Redis::new(&server.url, None, "bench").expect("a Redis URL").accept_volatile(true))),
+        key_ring,
+        lrs: LrsIdentity::new("https://lrs.test"),
+    }
 }
 
 /// Creates a limiter that never rejects a call of a benchmark.
@@ -104,7 +108,7 @@ fn ping_redis(bencher: Bencher<'_, '_>) {
 /// Reserves a new key and stores its answer.
 fn store_answers(bencher: Bencher<'_, '_>, server: Option<&RedisServer>) {
     let (runtime, mut number) = (runtime(), 0);
-    let store = IdempotencyStore::new(&storage(server), Duration::from_secs(60));
+    let store = IdempotencyStore::new(&storage(server), ReservationTimes::default());
     let answer = br#"{"status":201,"headers":[],"body":"{\"outcome\":\"REGISTERED\",\"lrsCode\":\"WSRC0005\",\"uln\":\"3000000258\"}"}"#;
     bencher.bench_local(|| {
         number += 1;

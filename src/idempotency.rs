@@ -13,13 +13,19 @@
 //!                └─ complete: OutcomeUnknown ─▶ OutcomeUnknown
 //! ```
 //!
-//! A reservation that has timed out counts as `OutcomeUnknown`. The stored entries in Redis have other names: `first` and `again`
+//! A reservation is a lease, which its holder renews while it works. When a process stops, its leases expire within seconds. A lease can
+//! also expire because the store was unavailable. So a request that finds a lease expired waits before it takes over: with the store, the
+//! holder's renewal comes back. A reservation that is taken over counts as `OutcomeUnknown`, and its token is the fencing token: the former
+//! holder can neither renew nor complete it.
+//!
+//! The stored entries in Redis have other names: `first` and `again`
 //! (`InProgress`, without and with `is_retry`), `done` (`Answered`) and `unknown` (`OutcomeUnknown`). `acquire` returns the
 //! answer of an entry that is `Answered` as [`Acquisition::Completed`].
 //!
 //! Neither the key nor the body is stored: entries are named by pseudonyms. Answers are stored encrypted.
 
 use std::collections::HashMap;
+use std::convert::Infallible;
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
@@ -31,7 +37,25 @@ use tokio::time::error::Elapsed;
 use uuid::Uuid;
 
 use crate::storage::encryption::{CipherError, KeyRing, to_hex};
-use crate::storage::{Redis, Storage, StoreError};
+use crate::storage::{LrsIdentity, Redis, Storage, StoreError};
+
+/// Times of a reservation.
+#[derive(Debug, Clone, Copy)]
+pub struct ReservationTimes {
+    /// Time from the last renewal to the end of the reservation.
+    pub lease: Duration,
+    /// Time between two renewals.
+    pub renewal_interval: Duration,
+    /// Time that the holder of an expired lease gets to renew it, before another request takes over. Longer than two renewals.
+    pub takeover_delay: Duration,
+}
+
+impl Default for ReservationTimes {
+    /// Returns times with which a key is free again nine seconds after its process has stopped.
+    fn default() -> Self {
+        Self { lease: Duration::from_secs(6), renewal_interval: Duration::from_millis(1_200), takeover_delay: Duration::from_secs(3) }
+    }
+}
 
 /// Time for which an idempotency key is stored.
 pub const KEY_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
@@ -109,7 +133,8 @@ pub enum IdempotencyError {
 pub struct IdempotencyStore {
     entries: Entries,
     key_ring: Arc<KeyRing>,
-    reservation_timeout: Duration,
+    lrs: LrsIdentity,
+    times: ReservationTimes,
 }
 
 #[derive(Debug)]
@@ -148,6 +173,8 @@ enum Lookup {
         is_retry: bool,
     },
     InProgress,
+    /// The lease has expired. After a delay it can be taken over.
+    Expired,
     BodyMismatch,
     /// Contains the encrypted answer.
     Completed(Vec<u8>),
@@ -161,13 +188,14 @@ struct ReservationIds {
 }
 
 static ACQUIRE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("idempotency/acquire.lua")));
+static RENEW: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("idempotency/renew.lua")));
 static COMPLETE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("idempotency/complete.lua")));
 
 impl IdempotencyStore {
-    /// Creates a store. `reservation_timeout` is the maximum duration of the work: a reservation that is older counts as abandoned.
-    pub fn new(storage: &Storage, reservation_timeout: Duration) -> Self {
+    /// Creates a store.
+    pub fn new(storage: &Storage, times: ReservationTimes) -> Self {
         let entries = storage.redis.as_ref().map_or_else(|| Entries::Memory(Mutex::default()), |redis| Entries::Redis(Arc::clone(redis)));
-        Self { entries, key_ring: Arc::clone(&storage.key_ring), reservation_timeout }
+        Self { entries, key_ring: Arc::clone(&storage.key_ring), lrs: storage.lrs.clone(), times }
     }
 
     /// Looks up a request's key, and reserves the work if no other request holds it.
@@ -177,19 +205,28 @@ impl IdempotencyStore {
     /// requests get [`Acquisition::InProgress`], and after the timeout a reservation with `is_retry`.
     pub async fn acquire(&self, request: IdempotentRequest<'_>) -> Result<Acquisition, IdempotencyError> {
         let IdempotentRequest { organisation, issuer, client, operation, key, body_digest } = request;
-        let identity = serde_json::to_string(&[organisation, issuer, client, operation, key]).unwrap_or_default();
+        let identity = serde_json::to_string(&[organisation, issuer, client, operation, key, self.lrs.as_str()]).unwrap_or_default();
+        // Earlier versions named entries without the LRS.
+        let earlier_identity = serde_json::to_string(&[organisation, issuer, client, operation, key]).unwrap_or_default();
         // One name per encryption key: entries named with older keys are found too.
-        let names: Vec<String> =
-            self.key_ring.pseudonyms(&identity).map(|pseudonym| format!("once:{{{organisation}}}:{pseudonym}")).collect();
+        let names = [identity, earlier_identity].map(|identity| self.key_ring.pseudonyms(&identity).collect::<Vec<_>>()).concat();
+        let names: Vec<String> = names.into_iter().map(|pseudonym| format!("once:{{{organisation}}}:{pseudonym}")).collect();
         let body_pseudonyms: Vec<String> = self.key_ring.pseudonyms(&to_hex(body_digest)).collect();
+        let body_pseudonyms = [body_pseudonyms.clone(), body_pseudonyms].concat();
         let ids = ReservationIds { token: Uuid::now_v7(), work_id: Uuid::now_v7() };
-        let (lookup, name) = match &self.entries {
-            Entries::Redis(redis) => self.acquire_shared(redis, &names, &body_pseudonyms, ids).await?,
-            Entries::Memory(entries) => (self.acquire_local(entries, &names[0], &body_pseudonyms[0], ids), names[0].clone()),
+        let lookup = async || match &self.entries {
+            Entries::Redis(redis) => self.acquire_shared(redis, &names, &body_pseudonyms, ids).await,
+            Entries::Memory(entries) => Ok((self.acquire_local(entries, &names[0], &body_pseudonyms[0], ids), names[0].clone())),
         };
+        let (mut lookup_result, mut name) = lookup().await?;
+        if matches!(lookup_result, Lookup::Expired) {
+            tokio::time::sleep(self.times.takeover_delay).await;
+            (lookup_result, name) = lookup().await?;
+        }
+        let lookup = lookup_result;
         Ok(match lookup {
             Lookup::Acquired { work_id, is_retry } => Acquisition::Acquired(Reservation { name, token: ids.token, work_id, is_retry }),
-            Lookup::InProgress => Acquisition::InProgress,
+            Lookup::InProgress | Lookup::Expired => Acquisition::InProgress,
             Lookup::BodyMismatch => Acquisition::BodyMismatch,
             Lookup::Completed(ciphertext) => Acquisition::Completed(self.key_ring.decrypt(&name, &ciphertext)?),
         })
@@ -205,10 +242,14 @@ impl IdempotencyStore {
     ) -> Result<(Lookup, String), StoreError> {
         let keys: Vec<String> = names.iter().map(|name| format!("{}:{name}", redis.prefix())).collect();
         let milliseconds = |duration: Duration| duration.as_millis().to_string();
-        let mut arguments =
-            vec![ids.token.to_string(), ids.work_id.to_string(), milliseconds(self.reservation_timeout), milliseconds(KEY_LIFETIME)];
+        let times = [self.times.lease, KEY_LIFETIME, self.times.takeover_delay].map(milliseconds);
+        let mut arguments = vec![ids.token.to_string(), ids.work_id.to_string()];
+        arguments.extend(times);
         arguments.extend_from_slice(body_pseudonyms);
-        let acquire = redis.run_script::<[String; 4]>(&ACQUIRE, &keys, &arguments);
+        let acquire = async {
+            redis.ensure_durable().await?;
+            redis.run_script::<[String; 4]>(&ACQUIRE, &keys, &arguments).await
+        };
         let [status, work_id, answer, index] = tokio::time::timeout(STORE_TIMEOUT, acquire).await.map_err(timed_out)??;
         let malformed = || StoreError::Malformed("the entry of an Idempotency-Key".into());
         // Lua counts from 1.
@@ -218,6 +259,7 @@ impl IdempotencyStore {
                 Lookup::Acquired { work_id: Uuid::parse_str(&work_id).map_err(|_| malformed())?, is_retry: status == "again" }
             }
             "in_progress" => Lookup::InProgress,
+            "expired" => Lookup::Expired,
             "body_mismatch" => Lookup::BodyMismatch,
             "done" => Lookup::Completed(STANDARD.decode(&answer).map_err(|_| malformed())?),
             _ => return Err(malformed()),
@@ -238,7 +280,7 @@ impl IdempotencyStore {
         if entries.len() > SWEEP_THRESHOLD {
             entries.retain(|_, entry| now < entry.expires_at);
         }
-        let state = State::InProgress { until: now + self.reservation_timeout };
+        let state = State::InProgress { until: now + self.times.lease };
         match entries.get_mut(name).filter(|entry| now < entry.expires_at) {
             None => {
                 let body_pseudonym = body_pseudonym.to_owned();
@@ -251,6 +293,44 @@ impl IdempotencyStore {
             Some(entry) => {
                 (entry.state, entry.token) = (state, token);
                 Lookup::Acquired { work_id: entry.work_id, is_retry: true }
+            }
+        }
+    }
+
+    /// Renews a reservation until the future is dropped.
+    ///
+    /// The work goes on if its reservation is lost: LRS may have its request already. The loss is logged.
+    pub async fn renew_periodically(&self, reservation: &Reservation) -> Infallible {
+        loop {
+            tokio::time::sleep(self.times.renewal_interval).await;
+            match self.renew(reservation).await {
+                Ok(true) => {}
+                Ok(false) => {
+                    tracing::error!("idempotency reservation lost during its request: another request with the key may have started");
+                    return std::future::pending().await;
+                }
+                // The next renewal can still be in time.
+                Err(error) => tracing::warn!(%error, "idempotency reservation not renewed"),
+            }
+        }
+    }
+
+    /// Extends the lease of a reservation. Returns `false` if another request holds it now.
+    async fn renew(&self, reservation: &Reservation) -> Result<bool, StoreError> {
+        match &self.entries {
+            Entries::Redis(redis) => {
+                let keys = [format!("{}:{}", redis.prefix(), reservation.name)];
+                let arguments = [reservation.token.to_string(), self.times.lease.as_millis().to_string()];
+                let renew = redis.run_script::<i64>(&RENEW, &keys, &arguments);
+                Ok(tokio::time::timeout(self.times.renewal_interval, renew).await.map_err(timed_out)?? == 1)
+            }
+            Entries::Memory(entries) => {
+                let mut entries = entries.lock();
+                let held = entries.get_mut(&reservation.name).filter(|entry| entry.token == reservation.token);
+                Ok(held.is_some_and(|entry| {
+                    entry.state = State::InProgress { until: Instant::now() + self.times.lease };
+                    true
+                }))
             }
         }
     }

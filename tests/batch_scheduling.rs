@@ -28,6 +28,7 @@ test_each_backend!(
     overdue_batch_without_queue_entry_is_woken_when_read,
     paused_batch_is_due_again_after_six_hours,
     retry_after_follows_the_due_time_within_its_limits,
+    small_batch_does_not_wait_for_large_batches_of_its_organisation,
 );
 
 /// Stores an adopted job that became due at this time, without an entry in the queue: no worker visits it.
@@ -155,4 +156,27 @@ async fn slow_batches_of_one_organisation_do_not_delay_another_organisation() {
     let started_at = Instant::now();
     batch.wait_for_status("FAILED").await;
     assert!(started_at.elapsed() < Duration::from_secs(3), "{:?}", started_at.elapsed());
+}
+
+async fn small_batch_does_not_wait_for_large_batches_of_its_organisation(backend: BatchBackend) {
+    let lrs = SimulatedLrs::with(&SimulatorSettings { latency_milliseconds: 150, ..SimulatorSettings::default() });
+    let gateway = TestGateway::with(&lrs.url(), backend.options(KEY));
+    let caller = gateway.caller();
+    let jobs = || lrs.simulator.request_count("SubmitBatch");
+    // 48 parts of 200 learners at most.
+    let large = full_registration(&learners(801));
+    let mut large_batches = Vec::new();
+    for _ in 0..8 {
+        large_batches.push(submit(&caller, "registration-batches", &large).await);
+    }
+    let jobs_before = jobs();
+    let small = submit(&caller, "registration-batches", &full_registration(&learners(1))).await;
+    small.wait_for_state("sent", |state| state["status"] != "ACCEPTED" && state["status"] != "SUBMITTING").await;
+    let jobs_between = jobs() - jobs_before;
+    assert!(jobs_before < 30, "the large batches are not sent yet: {jobs_before} of 40 parts");
+    assert!(jobs_between <= 8, "{jobs_between} parts were sent before the small batch");
+    // Every large batch has its turn, too.
+    for batch in &large_batches {
+        batch.wait_for_state("sent", |state| state["status"] != "ACCEPTED" && state["status"] != "SUBMITTING").await;
+    }
 }

@@ -40,6 +40,7 @@ mod organisations;
 mod products;
 mod proxy;
 mod rate_limits;
+mod redis_requirements;
 mod register_learners;
 mod registration_batches;
 mod renamed_settings;

@@ -11,7 +11,7 @@ use crate::app::readiness::{DegradedReason, Readiness};
 use crate::auth::Verifier;
 use crate::batches::BatchService;
 use crate::batches::worker::BatchWorker;
-use crate::idempotency::IdempotencyStore;
+use crate::idempotency::{IdempotencyStore, ReservationTimes};
 use crate::lrs::Lrs;
 use crate::organisations::OrganisationRegistry;
 use crate::rate_limit::RateLimiter;
@@ -50,9 +50,8 @@ impl AppState {
         rate_limits: RateLimiter,
         storage: &Storage,
     ) -> Self {
-        let max_work_duration = max_request_duration(&lrs) + STORE_ALLOWANCE;
         Self {
-            idempotency: Arc::new(IdempotencyStore::new(storage, max_work_duration)),
+            idempotency: Arc::new(IdempotencyStore::new(storage, ReservationTimes::default())),
             readiness: Arc::default(),
             gauges: Arc::default(),
             verifier: Arc::new(verifier),
@@ -89,15 +88,12 @@ impl AppState {
     }
 }
 
-/// Time that an idempotent request may spend in a slow store, beside its calls to LRS.
-const STORE_ALLOWANCE: Duration = Duration::from_secs(15);
-
 /// Time that a request may spend in the gateway itself, beside its calls to LRS.
 const OWN_ALLOWANCE: Duration = Duration::from_secs(5);
 
 /// Returns the time after which a request should have been answered: the calls to LRS of a request take no longer than two. With the default
 /// settings, the wait for a batch (`Prefer: wait`) is shorter. Nothing enforces this time while the gateway runs, and the upload of a
-/// large batch can take longer. Shutdown waits for it, and idempotency keys are reserved for it and [`STORE_ALLOWANCE`].
+/// large batch can take longer. Shutdown waits for it.
 fn max_request_duration(lrs: &Lrs) -> Duration {
     lrs.timeout() * 2 + OWN_ALLOWANCE
 }

@@ -10,7 +10,7 @@ use crate::batches::BatchService;
 use crate::lrs::Lrs;
 use crate::observability::metrics;
 use crate::schema::CodeList;
-use crate::storage::{StoreProbe, WriteRefusal};
+use crate::storage::{Durability, StoreProbe, WriteRefusal};
 
 /// Timeout of a store operation within a readiness check or an update of the gauges.
 pub(super) const STORE_TIMEOUT: Duration = Duration::from_secs(1);
@@ -34,6 +34,9 @@ pub enum DegradedReason {
     StoreWithoutReplicas,
     /// Redis refuses writes for another reason. Batches and writes with an `Idempotency-Key` are refused.
     StoreRefusesWrites,
+    /// Redis can lose what it confirms, and `store.accept_volatile` does not allow that. Batches and writes with an `Idempotency-Key` are
+    /// refused.
+    StoreNotDurable,
     /// Redis has removed data in the last ten minutes to make room. It may have been data of batches or idempotency keys.
     StoreEvicting,
 }
@@ -63,6 +66,7 @@ pub struct Readiness {
 struct StoreState {
     probed_at: Option<Instant>,
     refusal: Option<WriteRefusal>,
+    is_not_durable: bool,
     evicted_keys: Option<u64>,
     evicted_at: Option<Instant>,
 }
@@ -113,7 +117,8 @@ impl Readiness {
     async fn degraded_reasons(&self, batches: &BatchService) -> Option<Vec<DegradedReason>> {
         let mut state = self.store.lock().await;
         if state.probed_at.is_none_or(|probed_at| probed_at.elapsed() >= PROBE_INTERVAL) {
-            state.update(batches.probe_store().await.ok()?);
+            let probe = batches.probe_store().await.ok()?;
+            state.update(probe, is_rejected(&batches.durability().await.ok()?));
         }
         Some(state.reasons())
     }
@@ -121,14 +126,14 @@ impl Readiness {
 
 impl StoreState {
     /// Records the result of a probe, and logs a change.
-    fn update(&mut self, probe: StoreProbe) {
+    fn update(&mut self, probe: StoreProbe, is_not_durable: bool) {
         let before = self.reasons();
         let now = Instant::now();
         // A smaller number is that of a server that was restarted.
         if self.evicted_keys.zip(probe.evicted_keys).is_some_and(|(before, after)| after > before) {
             self.evicted_at = Some(now);
         }
-        (self.probed_at, self.refusal) = (Some(now), probe.refusal);
+        (self.probed_at, self.refusal, self.is_not_durable) = (Some(now), probe.refusal, is_not_durable);
         self.evicted_keys = probe.evicted_keys.or(self.evicted_keys);
         let after = self.reasons();
         if before != after {
@@ -143,7 +148,13 @@ impl StoreState {
 
     fn reasons(&self) -> Vec<DegradedReason> {
         let is_evicting = self.evicted_at.is_some_and(|evicted_at| evicted_at.elapsed() < EVICTION_MEMORY);
+        let not_durable = self.is_not_durable.then_some(DegradedReason::StoreNotDurable);
         let evicting = is_evicting.then_some(DegradedReason::StoreEvicting);
-        self.refusal.map(DegradedReason::from).into_iter().chain(evicting).collect()
+        self.refusal.map(DegradedReason::from).into_iter().chain(not_durable).chain(evicting).collect()
     }
+}
+
+/// Returns `true` if the gateway refuses to keep data in a store of this durability.
+fn is_rejected(durability: &Durability) -> bool {
+    matches!(durability, Durability::Faulty { fault, accepted: false, .. } if fault.is_volatile())
 }

@@ -52,6 +52,9 @@ impl BatchService {
         if decision == Decision::Resubmit && self.encrypted_blob(batch.id, BlobName::Records(number)).await?.is_none() {
             return Ok(DecisionOutcome::RecordsDeleted);
         }
+        if decision == Decision::Resubmit {
+            self.ensure_durable().await?;
+        }
         let now = self.prepare().await?;
         // A resubmitted part keeps the batch longer than planned at its acceptance, so the keys that encrypted it are needed longer, too. A
         // discarded part does not: extending the keys does no harm then.

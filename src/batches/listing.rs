@@ -52,7 +52,7 @@ impl BatchService {
                     return Ok(BatchPage { batches, next: after });
                 }
                 let batch = self.repository.load(id).await?;
-                batches.extend(batch.filter(|batch| batch.is_submitted_in(period)));
+                batches.extend(batch.filter(|batch| self.is_own(batch) && batch.is_submitted_in(period)));
                 (after, read_count) = (Some(id), read_count + 1);
             }
             if is_end_of_list {

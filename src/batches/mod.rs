@@ -34,6 +34,7 @@ pub mod fingerprint;
 mod job_output;
 pub mod kinds;
 mod listing;
+mod lrs_registry;
 mod lrs_texts;
 pub mod metadata;
 pub mod model;

@@ -13,17 +13,17 @@ use crate::batches::batch_kind::BatchKind;
 use crate::batches::blob_cipher::BlobCipher;
 use crate::batches::encryption_keys::KeyRegistry;
 use crate::batches::error::BatchError;
+use crate::batches::lrs_registry::LrsRegistry;
 use crate::batches::metadata::BatchMetadata;
 use crate::batches::model::{Batch, BatchHeader, BatchId, BlobName, EpochMillis, KindTag, Part};
 use crate::batches::partition::Parts;
 use crate::batches::repository::memory::MemoryRepository;
 use crate::batches::repository::redis::RedisRepository;
-use crate::batches::repository::{Backlog, BatchRepository, NewBatch, StoreError, StoreProbe};
+use crate::batches::repository::{Backlog, BatchRepository, Durability, NewBatch, StoreError, StoreProbe};
 use crate::batches::settings::BatchSettings;
 use crate::lrs::maintenance::maintenance_duration;
 use crate::organisations::CallContext;
 use crate::storage::Storage;
-use crate::storage::encryption::KeyRing;
 
 /// Time after which a due batch that no worker has visited counts as lost from the queue, in addition to the lease.
 const QUEUE_ENTRY_GRACE: Duration = Duration::from_secs(10 * 60);
@@ -37,25 +37,28 @@ pub struct BatchService {
     pub(super) repository: Arc<dyn BatchRepository>,
     pub(super) cipher: BlobCipher,
     pub(super) key_registry: KeyRegistry,
+    lrs_registry: LrsRegistry,
     settings: BatchSettings,
     /// Wakes this replica's worker.
     pub(super) new_work: Notify,
 }
 
 impl BatchService {
-    /// Creates a service with this repository and these keys.
-    pub fn new(repository: Arc<dyn BatchRepository>, key_ring: Arc<KeyRing>, settings: BatchSettings) -> Self {
-        let key_registry = KeyRegistry::new(Arc::clone(&repository), Arc::clone(&key_ring));
-        Self { repository, cipher: BlobCipher::new(key_ring), key_registry, settings, new_work: Notify::new() }
+    /// Creates a service with this repository, and the keys and the LRS of this storage.
+    pub fn new(repository: Arc<dyn BatchRepository>, storage: &Storage, settings: BatchSettings) -> Self {
+        let key_registry = KeyRegistry::new(Arc::clone(&repository), Arc::clone(&storage.key_ring));
+        let lrs_registry = LrsRegistry::new(Arc::clone(&repository), storage.lrs.clone());
+        let cipher = BlobCipher::new(Arc::clone(&storage.key_ring));
+        Self { repository, cipher, key_registry, lrs_registry, settings, new_work: Notify::new() }
     }
 
     /// Creates a service with a repository in Redis, if configured, or else in memory.
     pub fn with_storage(storage: &Storage, settings: BatchSettings) -> Self {
         let repository: Arc<dyn BatchRepository> = match &storage.redis {
-            Some(redis) => Arc::new(RedisRepository::new(Arc::clone(redis))),
+            Some(redis) => Arc::new(RedisRepository::new(Arc::clone(redis), &storage.lrs)),
             None => Arc::new(MemoryRepository::default()),
         };
-        Self::new(repository, Arc::clone(&storage.key_ring), settings)
+        Self::new(repository, storage, settings)
     }
 
     /// Returns the limits and intervals.
@@ -80,6 +83,19 @@ impl BatchService {
         self.key_registry.verify_without_registering().await.map(|_| ())
     }
 
+    /// Returns the other LRSs that batches in the store belong to. The gateway leaves those batches alone.
+    ///
+    /// # Errors
+    /// Returns [`BatchError::Store`] if the store fails.
+    pub async fn other_lrs(&self) -> Result<Vec<String>, BatchError> {
+        self.lrs_registry.others().await
+    }
+
+    /// Returns `true` if the batch was accepted for the LRS that this gateway calls.
+    pub(super) fn is_own(&self, batch: &Batch) -> bool {
+        batch.header.is_for(self.lrs_registry.lrs())
+    }
+
     /// Returns `true` if the store responds.
     pub async fn ping(&self) -> bool {
         self.repository.now().await.is_ok()
@@ -91,6 +107,22 @@ impl BatchService {
     /// Returns [`BatchError::Store`] if the store does not respond.
     pub async fn probe_store(&self) -> Result<StoreProbe, BatchError> {
         Ok(self.repository.probe().await?)
+    }
+
+    /// Returns how far the store keeps what it confirms. The store is asked at most once a minute, and after each reconnection.
+    ///
+    /// # Errors
+    /// Returns [`BatchError::Store`] if the store fails.
+    pub async fn durability(&self) -> Result<Durability, BatchError> {
+        Ok(self.repository.durability().await?)
+    }
+
+    /// Checks that the store keeps what it confirms, or that the operator accepts that it does not.
+    ///
+    /// # Errors
+    /// Returns [`StoreError::NotDurable`] in [`BatchError::Store`] if not, and [`BatchError::Store`] if the store fails.
+    pub(super) async fn ensure_durable(&self) -> Result<(), BatchError> {
+        Ok(self.repository.ensure_durable().await?)
     }
 
     /// Returns the numbers of unfinished and claimable batches of all replicas.
@@ -112,6 +144,7 @@ impl BatchService {
         metadata: &BatchMetadata,
         records: Parts<K>,
     ) -> Result<Batch, BatchError> {
+        self.ensure_durable().await?;
         let now = self.prepare().await?;
         let (mut parts, mut blobs, mut first_position) = (Vec::new(), Vec::new(), 0);
         for (number, part) in (1..).zip(records.into_parts()) {
@@ -121,6 +154,7 @@ impl BatchService {
             blobs.push(self.cipher.encrypt_compressed(id, BlobName::Fingerprints(number), part.compressed_fingerprints)?);
         }
         let header = BatchHeader::new(K::KIND, context.organisation.ukprn(), parts.len(), now).repeatable(K::is_repeatable(metadata));
+        let header = header.accepted_for(self.lrs_registry.lrs());
         self.accept(Batch { id, header, parts, expires_at: self.latest_expiry(now) }, metadata, blobs).await
     }
 
@@ -129,8 +163,9 @@ impl BatchService {
     /// # Errors
     /// The same as [`Self::submit`].
     pub async fn track<K: BatchKind>(&self, context: &CallContext, job_id: i64) -> Result<Batch, BatchError> {
+        self.ensure_durable().await?;
         let now = self.prepare().await?;
-        let header = BatchHeader::new(K::KIND, context.organisation.ukprn(), 1, now).adopted();
+        let header = BatchHeader::new(K::KIND, context.organisation.ukprn(), 1, now).adopted().accepted_for(self.lrs_registry.lrs());
         let batch = Batch { id: BatchId::new(), header, parts: vec![Part::adopted(job_id, now)], expires_at: self.latest_expiry(now) };
         self.accept(batch, &BatchMetadata::submitted_by(context), Vec::new()).await
     }
@@ -142,7 +177,9 @@ impl BatchService {
     pub async fn find(&self, kind: KindTag, context: &CallContext, id: BatchId) -> Result<Option<Batch>, BatchError> {
         self.verify_encryption_keys().await?;
         let batch = self.repository.load(id).await?;
-        let batch = batch.filter(|batch| batch.header.kind == kind && batch.header.belongs_to(context.organisation.ukprn()));
+        let is_visible =
+            |batch: &Batch| batch.header.kind == kind && batch.header.belongs_to(context.organisation.ukprn()) && self.is_own(batch);
+        let batch = batch.filter(is_visible);
         if let Some(lost) = batch.as_ref().filter(|batch| self.is_queue_entry_lost(batch)) {
             // Waking a batch once too often has no side effect.
             self.repository.wake(lost.id).await?;
@@ -188,6 +225,7 @@ impl BatchService {
             self.verify_encryption_keys().await?;
             let now = self.repository.now().await?;
             self.key_registry.register_until(self.latest_expiry(now)).await?;
+            self.lrs_registry.register_until(self.latest_expiry(now)).await?;
             Ok(now)
         };
         prepared.await.map_err(|error| match error {

@@ -12,6 +12,7 @@ use crate::config::{GatewayParts, unused_proxy_variables};
 use crate::domain::Ukprn;
 use crate::organisations::{LoadReport, Organisation, OrganisationRegistry};
 use crate::schema::Scalar as _;
+use crate::storage::StoreFault;
 use crate::storage::encryption::CipherError;
 
 /// Name that stands for every organisation in `--connect` and `--verify`.
@@ -66,8 +67,21 @@ fn check_store(parts: &GatewayParts, errors: &mut Vec<String>, remarks: &mut Vec
     if parts.storage.redis.is_none() {
         return;
     }
+    if let Some(redis) = &parts.storage.redis
+        && let Ok(inspection) = block_on(redis.inspect())
+    {
+        let accepted = |fault: StoreFault| fault.is_volatile() && redis.accepts_volatile();
+        errors.extend(inspection.sentences(|fault| !accepted(fault)).into_iter().map(|sentence| format!("store.redis_url: {sentence}")));
+        remarks.extend(inspection.sentences(accepted).into_iter().map(|sentence| format!("store: accepted: {sentence}")));
+        remarks.extend(inspection.unchecked.iter().map(|reason| format!("store: {reason}")));
+        remarks.push(format!("store: Redis {}", inspection.summary));
+    }
     match block_on(parts.batches.inspect_encryption_keys()) {
-        Ok(()) => remarks.push("store: Redis is available, and the encryption keys match".into()),
+        Ok(()) => {
+            remarks.push("store: Redis is available, and the encryption keys match".into());
+            let others = block_on(parts.batches.other_lrs()).unwrap_or_default();
+            remarks.extend(others.iter().map(|lrs| format!("store: also has batches for {lrs}, which this gateway leaves alone")));
+        }
         Err(BatchError::Cipher(CipherError::UnknownKey)) => errors.push(UNKNOWN_ENCRYPTION_KEY.into()),
         Err(error) => errors.push(format!("store.redis_url: {error}")),
     }

@@ -23,6 +23,7 @@ use crate::server::certificate::ServerCertificate;
 use crate::server::connection_limits::ConnectionLimits;
 use crate::server::{self, ServerOptions};
 use crate::storage::encryption::CipherError;
+use crate::storage::{INSPECTION_INTERVAL, Storage, StoreFault};
 
 /// Error if the store was written with a key that is not in the key file. The gateway does not start: it would write records with another
 /// key, and no gateway could read them all.
@@ -51,6 +52,7 @@ async fn serve(parts: GatewayParts, mut signals: Signals) -> CommandResult {
     let audit = parts.audit.start();
     let lrs = parts.lrs.with_audit(audit.clone());
     let state = AppState::new(parts.verifier, parts.registry, lrs, parts.batches, parts.rate_limits, &parts.storage);
+    inspect_store(&parts.storage).await?;
     verify_store(&state).await?;
     let worker = state.batch_worker();
     let reload_trigger = ReloadTrigger::new();
@@ -108,10 +110,38 @@ async fn fetch_key_sets(verifier: Arc<Verifier>) {
     tracing::info!(fetched, "issuer key sets reloaded");
 }
 
+/// Checks that Redis takes writes, and goes on to look at its settings: they can change while the gateway runs.
+///
+/// The gateway starts with a Redis that can lose data, because single calls do not need it.
+async fn inspect_store(storage: &Storage) -> CommandResult {
+    let Some(redis) = storage.redis.clone() else { return Ok(()) };
+    if let Ok(inspection) = redis.inspect().await {
+        let faults = inspection.sentences(StoreFault::is_fatal);
+        if !faults.is_empty() {
+            return Err(faults.into_iter().map(|sentence| format!("store.redis_url: {sentence}")).collect());
+        }
+    }
+    spawn(async move {
+        loop {
+            tokio::time::sleep(INSPECTION_INTERVAL).await;
+            // The result is logged, and an unavailable store by its users.
+            let _ = redis.inspect().await;
+        }
+    });
+    Ok(())
+}
+
 /// Checks the store and its encryption keys. The gateway starts even if the store is unavailable: it answers single calls without it.
 async fn verify_store(state: &AppState) -> CommandResult {
     match state.batches.verify_encryption_keys().await {
-        Ok(()) => Ok(()),
+        Ok(()) => {
+            if let Ok(others) = state.batches.other_lrs().await
+                && !others.is_empty()
+            {
+                tracing::warn!(others = others.join(" "), "store shared with gateways of another LRS: their batches are left alone");
+            }
+            Ok(())
+        }
         Err(BatchError::Cipher(CipherError::UnknownKey)) => Err(vec![UNKNOWN_ENCRYPTION_KEY.into()]),
         Err(error) => {
             tracing::error!(%error, "store unavailable: batches are not accepted until it is available");

@@ -263,12 +263,26 @@ pub struct StoreSection {
     /// `rediss-cluster://`.
     #[setting(shown_default = "in memory")]
     pub redis_url: Option<String>,
+    /// User name for the sentinels, if they have logins of their own. The login in `redis_url` is for Redis itself.
+    #[setting(shown_default = "none")]
+    pub sentinel_username: Option<String>,
+    /// File with the password for the sentinels. Without it they are asked without a login.
+    #[setting(shown_default = "none")]
+    pub sentinel_password_file: Option<PathBuf>,
+    /// Uses a Redis that can lose what it has confirmed: one that deletes data when its memory is full, or that has no append-only file.
+    /// Otherwise batches and idempotency keys are refused with such a Redis. LRS may then get registrations twice.
+    #[setting(default = false)]
+    pub accept_volatile: bool,
     /// PEM file of the authorities to trust for Redis instead.
     #[setting(shown_default = "public authorities")]
     pub redis_ca_certificate_file: Option<PathBuf>,
     /// Prefix of all keys in Redis: letters, digits, and `-`, `_`, `:`, `.`.
     #[setting(default = "lrs-gateway".to_owned())]
     pub key_prefix: String,
+    /// The LRS that batches and idempotency keys in Redis belong to. Set it to LRS's former address if LRS has moved and the gateway must
+    /// continue the batches that it accepted before.
+    #[setting(shown_default = "LRS's address")]
+    pub lrs_identity: Option<String>,
     /// File with the keys that encrypt learners' data, one per line. The first key encrypts, every key decrypts.
     #[setting(shown_default = "required with Redis")]
     pub encryption_key_file: Option<PathBuf>,

@@ -87,7 +87,7 @@ impl GatewayParts {
         let tls = tls_files.map(|files| ServerCertificate::load(base.join(&files.certificate_file), base.join(&files.key_file)));
         let tls = tls.and_then(|tls| errors.collect_one(tls));
         let tls_validity = tls.as_ref().map(ServerCertificate::check_validity).transpose();
-        let storage = errors.collect(redis::open(&settings.store, &base));
+        let storage = errors.collect(redis::open(&settings.store, lrs.as_ref().map_or("", |lrs| &lrs.base_url), &base));
         let audit = errors.collect(audit::read(&settings.audit, &base));
         let organisations = http_clients.and_then(|clients| errors.collect_one(load_organisations(&settings, &base, clients)));
         // Not even one organisation may be served with a guessed value.

@@ -15,6 +15,7 @@ pub(super) fn warnings(config_file: &Path, settings: &ConfigFile, base: &Path) -
         ("server.tls.key_file", server.tls.as_ref().map(|tls| &tls.key_file)),
         ("lrs.proxy_password_file", lrs.proxy_password_file.as_ref()),
         ("store.encryption_key_file", store.encryption_key_file.as_ref()),
+        ("store.sentinel_password_file", store.sentinel_password_file.as_ref()),
         ("audit.key_file", audit.key_file.as_ref()),
     ];
     let files = shared_secrets.chain(others.map(|(setting, file)| (setting.to_owned(), file)));

@@ -125,6 +125,8 @@ catalogue! {
         "Call another replica, or try again later.",
     StoreUnavailable "store_unavailable" 503 true "Gateway store unavailable"
         "Try again after the time in `Retry-After`.",
+    StoreNotDurable "store_not_durable" 503 true "Gateway store can lose data"
+        "Nothing was accepted or executed. Give the operator the `requestId`: Redis is not set up to keep what it stores. Single writes without `Idempotency-Key` are possible.",
     IssuerUnavailable "issuer_unavailable" 503 true "Identity provider's keys unavailable"
         "Try again after the time in `Retry-After`.",
     LrsTimeout "lrs_timeout" 504 true "No response from LRS in time"

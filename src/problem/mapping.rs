@@ -92,6 +92,7 @@ impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         match &error {
             StoreError::Unavailable(_) | StoreError::ReplyLost(_) => Self::new(Code::StoreUnavailable).retry_soon(),
+            StoreError::NotDurable(_) => Self { retry_after_seconds: Some(PERSON_RETRY_SECONDS), ..Self::new(Code::StoreNotDurable) },
             StoreError::Malformed(_) => Self::new(Code::StoreUnreadable),
         }
         .cause(error)

@@ -79,6 +79,14 @@ impl Connection {
         Ok(Self { topology, hosts, state: Mutex::default() })
     }
 
+    /// Sets the login for the sentinels.
+    ///
+    /// # Errors
+    /// Returns a text if the topology has no sentinels, or the password is empty.
+    pub fn with_sentinel_login(self, username: Option<&str>, password: &str) -> Result<Self, String> {
+        Ok(Self { topology: self.topology.with_sentinel_login(username, password)?, ..self })
+    }
+
     /// Returns the open connection, or opens a new one, with its generation.
     ///
     /// # Errors
@@ -102,7 +110,7 @@ impl Connection {
             }
             failed => {
                 let reason = match failed {
-                    Ok(result) => result.err().map_or_else(String::new, |error| connect_failure_reason(&error)),
+                    Ok(result) => result.err().unwrap_or_default(),
                     Err(_) => "connection timed out".to_owned(),
                 };
                 let reason = format!("{}: {reason}", self.hosts);
@@ -126,13 +134,41 @@ impl Connection {
     }
 }
 
-async fn connect(topology: Topology) -> Result<RedisHandle, RedisError> {
+/// Opens a connection.
+///
+/// # Errors
+/// Returns why that failed. The text says whether a sentinel or Redis itself has refused.
+async fn connect(topology: Topology) -> Result<RedisHandle, String> {
     let config = AsyncConnectionConfig::new().set_connection_timeout(Some(CONNECT_TIMEOUT)).set_response_timeout(Some(RESPONSE_TIMEOUT));
+    let redis_failure = |error| connect_failure_reason(&error);
     Ok(match topology {
-        Topology::Single(client) => RedisHandle::Server(client.get_multiplexed_async_connection_with_config(&config).await?),
-        Topology::Sentinel(settings) => RedisHandle::Server(settings.client()?.get_async_connection_with_config(&config).await?),
-        Topology::Cluster(client) => RedisHandle::Cluster(client.get_async_connection().await?),
+        Topology::Single(client) => {
+            RedisHandle::Server(client.get_multiplexed_async_connection_with_config(&config).await.map_err(redis_failure)?)
+        }
+        Topology::Sentinel(settings) => {
+            let mut sentinels = settings.client().map_err(redis_failure)?;
+            let master = sentinels.async_get_client().await.map_err(|error| sentinel_failure_reason(&error))?;
+            RedisHandle::Server(
+                master
+                    .get_multiplexed_async_connection_with_config(&config)
+                    .await
+                    .map_err(|error| format!("the master that the sentinels name: {}", connect_failure_reason(&error)))?,
+            )
+        }
+        Topology::Cluster(client) => RedisHandle::Cluster(client.get_async_connection().await.map_err(redis_failure)?),
     })
+}
+
+/// Returns why the sentinels did not name a master.
+fn sentinel_failure_reason(error: &RedisError) -> String {
+    let reason = connect_failure_reason(error);
+    let remedy = match error.code() {
+        Some("NOAUTH") => ". The sentinels require a login: set store.sentinel_password_file",
+        Some("WRONGPASS" | "NOPERM") => ". Check store.sentinel_username and store.sentinel_password_file",
+        _ if error.kind() == redis::ErrorKind::AuthenticationFailed => ". Check store.sentinel_username and store.sentinel_password_file",
+        _ => "",
+    };
+    format!("the sentinel: {reason}{remedy}")
 }
 
 /// Returns why connecting failed: in full for network errors; by kind and code for errors of the server, which may quote the login.

@@ -11,6 +11,9 @@ pub enum StoreError {
     /// The connection broke before the reply arrived. The operation may have taken effect.
     #[error("store reply lost: {0}")]
     ReplyLost(String),
+    /// The store can lose what it confirms, and that is not accepted. The operation was not attempted.
+    #[error("store not durable: {0}")]
+    NotDurable(String),
     /// Stored data cannot be parsed.
     #[error("store contains unreadable data: {0}")]
     Malformed(String),

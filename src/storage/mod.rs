@@ -6,6 +6,8 @@
 mod connection;
 pub mod encryption;
 mod error;
+mod inspection;
+mod lrs_identity;
 mod probe;
 mod redis;
 mod topology;
@@ -15,8 +17,10 @@ use std::sync::Arc;
 
 pub use connection::RedisHandle;
 pub use error::StoreError;
+pub use inspection::{Durability, Finding, Inspection, StoreFault};
+pub use lrs_identity::LrsIdentity;
 pub use probe::{StoreProbe, WriteRefusal};
-pub use redis::{Redis, invoke_script};
+pub use redis::{INSPECTION_INTERVAL, Redis, invoke_script};
 
 use encryption::KeyRing;
 
@@ -30,15 +34,17 @@ pub struct Storage {
     pub redis: Option<Arc<Redis>>,
     /// Keys that encrypt stored data.
     pub key_ring: Arc<KeyRing>,
+    /// The LRS that the gateway's data belongs to.
+    pub lrs: LrsIdentity,
 }
 
 impl Storage {
-    /// Returns the storage of a process that shares no data.
+    /// Returns the storage of a process that shares no data, so that its LRS needs no name.
     ///
     /// # Errors
     /// Returns a text if the operating system provides no random numbers.
     pub fn in_memory() -> Result<Self, String> {
-        Ok(Self { redis: None, key_ring: Arc::new(KeyRing::generate()?) })
+        Ok(Self { redis: None, key_ring: Arc::new(KeyRing::generate()?), lrs: LrsIdentity::new("") })
     }
 
     /// Returns the name of the backend for log lines.

@@ -1,16 +1,36 @@
 //! Commands and scripts on Redis, with one retry where an operation is idempotent.
 
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
 use redis::{FromRedisValue, RedisResult, Script};
+use tokio::sync::Mutex;
 
 use super::connection::{Connection, RedisHandle};
 use super::error::{StoreError, describe_redis_error};
+use super::inspection::{Durability, Inspection, StoreFault, inspect};
 use crate::observability::metrics;
+
+/// Time after which an inspection is repeated. It is also repeated after the connection was opened anew: Redis may have restarted with
+/// other settings.
+pub const INSPECTION_INTERVAL: Duration = Duration::from_secs(60);
 
 /// A Redis deployment, and the prefix of the gateway's keys in it.
 #[derive(Debug)]
 pub struct Redis {
     pub(super) connection: Connection,
     prefix: String,
+    accept_volatile: bool,
+    /// The last inspection.
+    inspected: Mutex<Option<Inspected>>,
+}
+
+/// An inspection, with the time and the generation of the connection.
+#[derive(Debug)]
+struct Inspected {
+    generation: u64,
+    at: Instant,
+    inspection: Arc<Inspection>,
 }
 
 impl Redis {
@@ -21,7 +41,97 @@ impl Redis {
     /// # Errors
     /// Returns a text without the password if the URL or a certificate is invalid.
     pub fn new(url: &str, ca: Option<Vec<u8>>, prefix: &str) -> Result<Self, String> {
-        Ok(Self { connection: Connection::new(url, ca)?, prefix: prefix.to_owned() })
+        let connection = Connection::new(url, ca)?;
+        Ok(Self { connection, prefix: prefix.to_owned(), accept_volatile: false, inspected: Mutex::default() })
+    }
+
+    /// Sets the login for the sentinels.
+    ///
+    /// # Errors
+    /// Returns a text if the URL names no sentinels, or the password is empty.
+    pub fn with_sentinel_login(self, username: Option<&str>, password: &str) -> Result<Self, String> {
+        Ok(Self { connection: self.connection.with_sentinel_login(username, password)?, ..self })
+    }
+
+    /// Sets whether a Redis that can lose confirmed data is used for batches and idempotency keys.
+    #[must_use]
+    pub fn accept_volatile(self, accept_volatile: bool) -> Self {
+        Self { accept_volatile, ..self }
+    }
+
+    /// Returns `true` if a Redis that can lose confirmed data is used nevertheless.
+    pub const fn accepts_volatile(&self) -> bool {
+        self.accept_volatile
+    }
+
+    /// Inspects Redis, or returns the last inspection if it is recent and the connection is still the same. Logs what has changed.
+    ///
+    /// # Errors
+    /// Returns [`StoreError`] if Redis does not reply.
+    pub async fn inspect(&self) -> Result<Arc<Inspection>, StoreError> {
+        let mut inspected = self.inspected.lock().await;
+        let (generation, handle) = self.connection.handle().await.inspect_err(|_| metrics::record_store_error())?;
+        if let Some(last) = &*inspected
+            && last.generation == generation
+            && last.at.elapsed() < INSPECTION_INTERVAL
+        {
+            return Ok(Arc::clone(&last.inspection));
+        }
+        let inspection = match inspect(handle).await {
+            Ok(inspection) => Arc::new(inspection),
+            Err(error) => {
+                metrics::record_store_error();
+                self.connection.report_failure(generation, &error).await;
+                return Err(StoreError::Unavailable(describe_redis_error(&error)));
+            }
+        };
+        let last = inspected.replace(Inspected { generation, at: Instant::now(), inspection: Arc::clone(&inspection) });
+        self.log_changes(last.as_ref().map(|last| &*last.inspection), &inspection);
+        Ok(inspection)
+    }
+
+    /// Returns how far Redis keeps what it confirms.
+    ///
+    /// # Errors
+    /// Returns [`StoreError`] if Redis does not reply.
+    pub async fn durability(&self) -> Result<Durability, StoreError> {
+        Ok(Durability::of(&*self.inspect().await?, self.accept_volatile))
+    }
+
+    /// Checks that Redis keeps what it confirms, as far as that is known and required.
+    ///
+    /// # Errors
+    /// Returns [`StoreError::NotDurable`] if Redis can lose data and that is not accepted, [`StoreError::Unavailable`] if it does not reply.
+    pub async fn ensure_durable(&self) -> Result<(), StoreError> {
+        let inspection = self.inspect().await?;
+        let volatile = inspection.sentences(StoreFault::is_volatile);
+        if volatile.is_empty() || self.accept_volatile { Ok(()) } else { Err(StoreError::NotDurable(volatile.join(" "))) }
+    }
+
+    fn log_changes(&self, last: Option<&Inspection>, current: &Inspection) {
+        let volatile = current.sentences(StoreFault::is_volatile).join(" ");
+        let unusable = current.sentences(|fault| !fault.is_volatile()).join(" ");
+        let unchecked = current.unchecked.join(" ");
+        let changed = |text: &str, of_last: fn(&Inspection) -> String| last.map(of_last).unwrap_or_default() != text;
+        if changed(&volatile, |last| last.sentences(StoreFault::is_volatile).join(" ")) {
+            if volatile.is_empty() {
+                tracing::info!("store durable again");
+            } else if self.accept_volatile {
+                tracing::warn!(fault = volatile, "store not durable: accepted by store.accept_volatile");
+            } else {
+                tracing::error!(fault = volatile, "store not durable: batches and idempotency keys are refused");
+            }
+        }
+        if changed(&unusable, |last| last.sentences(|fault| !fault.is_volatile()).join(" ")) {
+            if unusable.is_empty() {
+                tracing::info!("store takes writes again");
+            } else {
+                tracing::error!(fault = unusable, "store takes no writes");
+            }
+        }
+        if !unchecked.is_empty() && changed(&unchecked, |last| last.unchecked.join(" ")) {
+            tracing::warn!(reason = unchecked, "store not fully checked");
+        }
     }
 
     /// Returns the prefix of all keys.

@@ -29,6 +29,8 @@ pub(super) struct SentinelSettings {
     db: i64,
     tls: bool,
     certificates: Option<TlsCertificates>,
+    /// User name and password for the sentinels themselves.
+    sentinel_login: Option<(Option<String>, String)>,
 }
 
 impl std::fmt::Debug for Topology {
@@ -68,6 +70,25 @@ impl Topology {
     }
 }
 
+impl Topology {
+    /// Sets the login for the sentinels.
+    ///
+    /// # Errors
+    /// Returns a text if the topology has no sentinels, or the password is empty.
+    pub(super) fn with_sentinel_login(self, username: Option<&str>, password: &str) -> Result<Self, String> {
+        if password.is_empty() {
+            return Err("contains no password".into());
+        }
+        match self {
+            Self::Sentinel(settings) => {
+                let sentinel_login = Some((username.map(str::to_owned), password.to_owned()));
+                Ok(Self::Sentinel(SentinelSettings { sentinel_login, ..settings }))
+            }
+            Self::Single(_) | Self::Cluster(_) => Err("is allowed with redis-sentinel:// in store.redis_url only".into()),
+        }
+    }
+}
+
 impl SentinelSettings {
     fn parse(rest: &str, tls: bool, certificates: Option<TlsCertificates>) -> Result<Self, String> {
         let (nodes, path) = parse_nodes(rest, tls)?;
@@ -76,7 +97,7 @@ impl SentinelSettings {
         if master.is_empty() {
             return Err("must name the master after the sentinels: redis-sentinel://host:port,host:port/master".into());
         }
-        let settings = Self { nodes, master: master.to_owned(), db, tls, certificates };
+        let settings = Self { nodes, master: master.to_owned(), db, tls, certificates, sentinel_login: None };
         settings.client().map_err(|error| describe_redis_error(&error))?;
         Ok(settings)
     }
@@ -94,6 +115,12 @@ impl SentinelSettings {
         }
         if let Some(password) = login.and_then(|login| login.password()) {
             builder = builder.set_client_to_redis_password(password);
+        }
+        if let Some((username, password)) = &self.sentinel_login {
+            builder = builder.set_client_to_sentinel_password(password);
+            if let Some(username) = username {
+                builder = builder.set_client_to_sentinel_username(username);
+            }
         }
         if self.tls {
             builder = builder.set_client_to_redis_tls_mode(TlsMode::Secure);

@@ -19,7 +19,7 @@ use crate::support::batch_backend::{KEY, key_ring};
 use crate::support::batches::{full_registration, learners, submit};
 use crate::support::caller::PROVIDER;
 use crate::support::gateway::{Options, fast_batches};
-use crate::support::redis::TestRedis;
+use crate::support::redis::{TestRedis, queue_key};
 use crate::support::{Caller, SimulatedLrs, TestGateway};
 
 const BATCHES: &str = "/v1/registration-batches";
@@ -36,9 +36,9 @@ fn start_replica_with(lrs_url: &str, redis: &TestRedis, batches: BatchSettings) 
 
 /// Ends the lease of a batch, as if its worker had stopped.
 fn lose_lease(redis: &TestRedis, id: &str) {
-    let _: i64 = redis.query(&["ZREM", "test:{queue}:leased", id]);
-    let _: i64 = redis.query(&["HDEL", "test:{queue}:tokens", id]);
-    let _: i64 = redis.query(&["ZADD", "test:{queue}:due", "0", id]);
+    let _: i64 = redis.query(&["ZREM", &queue_key("leased"), id]);
+    let _: i64 = redis.query(&["HDEL", &queue_key("tokens"), id]);
+    let _: i64 = redis.query(&["ZADD", &queue_key("due"), "0", id]);
 }
 
 #[tokio::test]
@@ -130,12 +130,12 @@ async fn create_waiting_batches(redis: &TestRedis, count: usize) {
     assert!(created.all(|created| std::future::ready(created.is_ok())).await);
 
     // New batches are due immediately. After their first visit they would be due at the time of their parts.
-    let ids: Vec<String> = redis.query(&["ZRANGE", "test:{queue}:due", "0", "-1"]);
+    let ids: Vec<String> = redis.query(&["ZRANGE", &queue_key("due"), "0", "-1"]);
     assert_eq!(ids.len(), count);
     let due_at = later.0.to_string();
     for chunk in ids.chunks(1000) {
         let scores_and_ids: Vec<&str> = chunk.iter().flat_map(|id| [due_at.as_str(), id.as_str()]).collect();
-        let _: i64 = redis.query(&[&["ZADD", "test:{queue}:due", "XX"], &scores_and_ids[..]].concat());
+        let _: i64 = redis.query(&[&["ZADD", &queue_key("due"), "XX"], &scores_and_ids[..]].concat());
     }
 }
 

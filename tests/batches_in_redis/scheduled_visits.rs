@@ -12,7 +12,7 @@ use crate::support::batch_backend::KEY;
 use crate::support::batches::{batch_output_response, full_registration, learners, submit, submit_batch_response};
 use crate::support::fake_server::Reply;
 use crate::support::gateway::{Options, fast_batches};
-use crate::support::redis::{TestRedis, redis_client};
+use crate::support::redis::{TestRedis, queue_key, redis_client};
 use crate::support::reply_cutting_proxy::ReplyCuttingProxy;
 use crate::support::{FakeServer, TestGateway, wait_until};
 
@@ -45,14 +45,14 @@ fn lrs_without_results() -> FakeServer {
 
 /// Waits until no batch has an entry in the queue.
 async fn wait_for_empty_queue(redis: &TestRedis) {
-    let entries = || ["due", "leased"].map(|name| redis.query::<i64>(&["ZCARD", &format!("test:{{queue}}:{name}")]));
+    let entries = || ["due", "leased"].map(|name| redis.query::<i64>(&["ZCARD", &queue_key(name)]));
     wait_until(|| entries() == [0, 0], || format!("the queue has entries: {:?}", entries())).await;
 }
 
 /// Returns the time until the next visit of a batch that is not leased; `None` if it has none.
 fn until_next_visit(redis: &TestRedis, id: &str) -> Option<Duration> {
     let time: (u64, u64) = redis.query(&["TIME"]);
-    let due_at: Option<f64> = redis.query(&["ZSCORE", "test:{queue}:due", id]);
+    let due_at: Option<f64> = redis.query(&["ZSCORE", &queue_key("due"), id]);
     due_at.map(|due_at| Duration::from_secs_f64(due_at / 1000.0).saturating_sub(Duration::from_micros(time.0 * 1_000_000 + time.1)))
 }
 
@@ -60,7 +60,7 @@ fn until_next_visit(redis: &TestRedis, id: &str) -> Option<Duration> {
 fn assert_scheduled(redis: &TestRedis, id: &str) {
     let until_visit = until_next_visit(redis, id).expect("the batch has an entry in the queue");
     assert!(until_visit > Duration::from_secs(20) && until_visit <= Duration::from_secs(60), "{until_visit:?}");
-    let _: i64 = redis.query(&["ZADD", "test:{queue}:due", "XX", "0", id]);
+    let _: i64 = redis.query(&["ZADD", &queue_key("due"), "XX", "0", id]);
 }
 
 fn stored_part(redis: &TestRedis, id: &str) -> Value {

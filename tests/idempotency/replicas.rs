@@ -2,13 +2,16 @@
 
 use std::time::{Duration, Instant};
 
+use lrs_gateway::idempotency::ReservationTimes;
+use lrs_gateway::simulator::{Fault, FaultStep};
 use serde_json::json;
 
 use super::{BATCHES, ENCRYPTION_KEY, KEY, OBTAIN, batch, is_replayed, nia};
-use crate::support::caller::Caller;
+use crate::support::caller::{Caller, PROVIDER};
 use crate::support::gateway::Options;
+use crate::support::program::{ConfigDirectory, ServingProgram, caller_of};
 use crate::support::redis::TestRedis;
-use crate::support::{SimulatedLrs, TestGateway};
+use crate::support::{SimulatedLrs, TestGateway, wait_until};
 
 fn start_replica(lrs: &SimulatedLrs, redis: &TestRedis) -> TestGateway {
     TestGateway::with(&lrs.url(), Options { storage: redis.storage(ENCRYPTION_KEY), ..Options::default() })
@@ -71,4 +74,38 @@ async fn idempotency_key_without_redis_returns_store_unavailable_and_writes_with
         answer = caller_with_key(&gateway).post(OBTAIN, &nia()).await;
     }
     assert_eq!(answer.expect_success()["outcome"], "EXISTING");
+}
+
+#[test]
+fn idempotency_key_stays_in_progress_while_its_request_runs_and_is_free_within_ten_seconds_of_a_kill() {
+    let (redis, lrs) = (TestRedis::start(), SimulatedLrs::start());
+    lrs.simulator.inject_faults(vec![FaultStep::new(Fault::Latency).for_operation("RegisterLearner").with_milliseconds(30_000).times(1)]);
+    let directory = ConfigDirectory::new(&lrs.url());
+    directory.write("store.key", ENCRYPTION_KEY);
+    let store = format!("[store]\nredis_url = \"{}\"\nencryption_key_file = \"store.key\"\n", redis.url());
+    directory.configure(|config| config.replace("[lrs]", &format!("{store}[lrs]\ntimeout_seconds = 40")));
+    let (killed, other) = (ServingProgram::start(&directory), ServingProgram::start(&directory));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("the runtime starts");
+    runtime.block_on(async {
+        let first = caller_of(&killed.api, PROVIDER).with_header("Idempotency-Key", KEY);
+        let first = tokio::spawn(async move { first.post(OBTAIN, &nia()).await });
+        wait_until(|| lrs.simulator.executed_count("RegisterLearner") > 0, || "the registration at LRS".into()).await;
+        let caller = caller_of(&other.api, PROVIDER).with_header("Idempotency-Key", KEY);
+        // Without a renewal, the reservation would have expired, and this request would take it over.
+        tokio::time::sleep(ReservationTimes::default().lease + Duration::from_millis(500)).await;
+        caller.post(OBTAIN, &nia()).await.problem(409, "idempotency_key_in_use");
+
+        killed.program.kill();
+        let killed_at = Instant::now();
+        let mut answer = caller.post(OBTAIN, &nia()).await;
+        while answer.status == 409 {
+            tokio::time::sleep(Duration::from_millis(700)).await;
+            answer = caller.post(OBTAIN, &nia()).await;
+        }
+        assert!(killed_at.elapsed() < Duration::from_secs(10), "{:?}", killed_at.elapsed());
+        // The other replica has searched first: LRS had carried out the registration.
+        assert_eq!(answer.expect_success()["outcome"], "EXISTING");
+        assert_eq!(lrs.simulator.executed_count("RegisterLearner"), 1);
+        first.abort();
+    });
 }

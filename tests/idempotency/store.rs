@@ -2,20 +2,25 @@
 
 use std::time::{Duration, Instant};
 
-use lrs_gateway::idempotency::{Acquisition, Completion, IdempotencyStore, IdempotentRequest, Reservation};
-use lrs_gateway::storage::Storage;
+use lrs_gateway::idempotency::{Acquisition, Completion, IdempotencyStore, IdempotentRequest, Reservation, ReservationTimes};
+use lrs_gateway::storage::{LrsIdentity, Storage};
 
 use super::ENCRYPTION_KEY;
 use crate::support::caller::PROVIDER;
 use crate::support::redis::TestRedis;
 
-/// A reservation timeout that no test reaches.
-const LONG_TIMEOUT: Duration = Duration::from_secs(60);
+/// A lease that no test outlasts.
+const LONG_LEASE: Duration = Duration::from_secs(60);
+
+/// Returns times with this lease.
+fn times(lease: Duration) -> ReservationTimes {
+    ReservationTimes { lease, renewal_interval: Duration::from_millis(50), takeover_delay: Duration::from_millis(150) }
+}
 
 /// Returns a store in memory and a store in Redis.
-fn stores(redis: &TestRedis, reservation_timeout: Duration) -> [IdempotencyStore; 2] {
+fn stores(redis: &TestRedis, lease: Duration) -> [IdempotencyStore; 2] {
     let in_memory = Storage::in_memory().expect("the system has random numbers");
-    [in_memory, redis.storage(ENCRYPTION_KEY)].map(|storage| IdempotencyStore::new(&storage, reservation_timeout))
+    [in_memory, redis.storage(ENCRYPTION_KEY)].map(|storage| IdempotencyStore::new(&storage, times(lease)))
 }
 
 fn request<'a>(key: &'a str, body: &'a str) -> IdempotentRequest<'a> {
@@ -55,7 +60,7 @@ async fn acquire_after_timeout(store: &IdempotencyStore) -> Reservation {
 #[tokio::test]
 async fn idempotency_key_reserved_is_in_progress_and_other_body_is_mismatch() {
     let redis = TestRedis::start();
-    for store in stores(&redis, LONG_TIMEOUT) {
+    for store in stores(&redis, LONG_LEASE) {
         let reservation = acquire(&store).await;
         assert!(!reservation.is_retry);
         assert!(matches!(try_acquire(&store, "body").await, Acquisition::InProgress), "{store:?}");
@@ -80,7 +85,7 @@ async fn idempotency_key_reservation_timed_out_is_retried_with_same_work_id_and_
 #[tokio::test]
 async fn idempotency_key_outcome_unknown_is_retried_with_same_work_id() {
     let redis = TestRedis::start();
-    for store in stores(&redis, LONG_TIMEOUT) {
+    for store in stores(&redis, LONG_LEASE) {
         let first = acquire(&store).await;
         complete(&store, &first, Completion::OutcomeUnknown).await;
         let second = acquire(&store).await;
@@ -95,7 +100,7 @@ async fn idempotency_key_outcome_unknown_is_retried_with_same_work_id() {
 #[tokio::test]
 async fn idempotency_key_answered_returns_answer_and_other_body_is_mismatch() {
     let redis = TestRedis::start();
-    for store in stores(&redis, LONG_TIMEOUT) {
+    for store in stores(&redis, LONG_LEASE) {
         let first = acquire(&store).await;
         complete(&store, &first, Completion::OutcomeUnknown).await;
         let retry = acquire(&store).await;
@@ -108,7 +113,7 @@ async fn idempotency_key_answered_returns_answer_and_other_body_is_mismatch() {
 #[tokio::test]
 async fn idempotency_key_not_executed_is_forgotten() {
     let redis = TestRedis::start();
-    for store in stores(&redis, LONG_TIMEOUT) {
+    for store in stores(&redis, LONG_LEASE) {
         let first = acquire(&store).await;
         complete(&store, &first, Completion::NotExecuted).await;
         let second = acquire(&store).await;
@@ -119,12 +124,12 @@ async fn idempotency_key_not_executed_is_forgotten() {
 #[tokio::test]
 async fn idempotency_key_answered_before_key_rotation_returns_answer_after_it() {
     let redis = TestRedis::start();
-    let before = IdempotencyStore::new(&redis.storage(ENCRYPTION_KEY), LONG_TIMEOUT);
+    let before = IdempotencyStore::new(&redis.storage(ENCRYPTION_KEY), times(LONG_LEASE));
     let reservation = acquire(&before).await;
     complete(&before, &reservation, Completion::Answered(b"an answer".to_vec())).await;
 
     let rotated_keys = format!("{}\n{ENCRYPTION_KEY}", "08".repeat(32));
-    let after = IdempotencyStore::new(&redis.storage(&rotated_keys), LONG_TIMEOUT);
+    let after = IdempotencyStore::new(&redis.storage(&rotated_keys), times(LONG_LEASE));
     assert!(matches!(try_acquire(&after, "body").await, Acquisition::Completed(answer) if answer == b"an answer"));
 
     // New answers are encrypted with the new key.
@@ -132,4 +137,60 @@ async fn idempotency_key_answered_before_key_rotation_returns_answer_after_it() 
     complete(&after, &reservation, Completion::Answered(b"a new answer".to_vec())).await;
     assert!(matches!(before.acquire(request("new", "body")).await, Ok(Acquisition::Acquired(_))), "the old key does not find them");
     assert!(redis.keys().iter().filter(|key| key.contains(":once:")).count() >= 2);
+}
+
+#[tokio::test]
+async fn idempotency_key_of_another_lrs_is_another_key_and_entry_of_an_earlier_version_is_found() {
+    let redis = TestRedis::start();
+    let store_for = |lrs: &str| {
+        let storage = Storage { lrs: LrsIdentity::new(lrs), ..redis.storage(ENCRYPTION_KEY) };
+        IdempotencyStore::new(&storage, times(LONG_LEASE))
+    };
+    let [live, test] = ["https://lrs.example", "https://test.lrs.example"].map(store_for);
+    let reservation = acquire(&live).await;
+    complete(&live, &reservation, Completion::Answered(b"an answer".to_vec())).await;
+    assert!(matches!(try_acquire(&live, "body").await, Acquisition::Completed(answer) if answer == b"an answer"));
+    assert!(matches!(try_acquire(&test, "body").await, Acquisition::Acquired(_)), "the other LRS has not got the request");
+
+    // An earlier version named entries without the LRS.
+    let identity = serde_json::to_string(&[PROVIDER, "https://idp.example", "desk", "x", "earlier"]).expect("JSON");
+    let keys = redis.storage(ENCRYPTION_KEY).key_ring;
+    let body = keys.pseudonym(&lrs_gateway::storage::encryption::to_hex(b"body"));
+    let entry = format!("test:once:{{{PROVIDER}}}:{}", keys.pseudonym(&identity));
+    let until = "99999999999999";
+    let _: i64 = redis.query(&["HSET", &entry, "fingerprint", &body, "state", "first", "until", until, "token", "t", "work", "w"]);
+    let found = live.acquire(request("earlier", "body")).await.expect("the store is available");
+    assert!(matches!(found, Acquisition::InProgress), "{found:?}");
+}
+
+#[tokio::test]
+async fn idempotency_key_renewed_stays_in_progress_and_expired_lease_that_is_renewed_is_not_taken_over() {
+    let redis = TestRedis::start();
+    for store in stores(&redis, Duration::from_millis(300)) {
+        let reservation = acquire(&store).await;
+        let renewed = async {
+            tokio::select! {
+                never = store.renew_periodically(&reservation) => match never {},
+                () = tokio::time::sleep(Duration::from_millis(900)) => {}
+            }
+        };
+        let taken = async {
+            let started_at = Instant::now();
+            while started_at.elapsed() < Duration::from_millis(800) {
+                assert!(matches!(try_acquire(&store, "body").await, Acquisition::InProgress), "{store:?}");
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::join!(renewed, taken);
+    }
+    // The store was unavailable for longer than the lease. Then the holder's renewals come back.
+    let store = IdempotencyStore::new(&redis.storage(ENCRYPTION_KEY), times(Duration::from_millis(300)));
+    let Ok(Acquisition::Acquired(reservation)) = store.acquire(request("outage", "body")).await else { panic!("the key is new") };
+    tokio::time::sleep(Duration::from_millis(400)).await;
+    let retry = tokio::select! {
+        biased;
+        never = store.renew_periodically(&reservation) => match never {},
+        retry = store.acquire(request("outage", "body")) => retry,
+    };
+    assert!(matches!(retry, Ok(Acquisition::InProgress)), "{retry:?}");
 }

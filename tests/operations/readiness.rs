@@ -84,6 +84,16 @@ async fn readiness_with_store_full_read_only_or_evicting_is_degraded_with_the_re
 }
 
 #[tokio::test]
+async fn readiness_with_store_that_is_not_durable_is_degraded_unless_that_is_accepted() {
+    let redis = TestRedis::volatile();
+    let refusing = ServingProgram::start(&config_with(UNREACHABLE_LRS, &redis_section(&redis)));
+    wait_for_health(&refusing, json!({"status": "DEGRADED", "reasons": ["STORE_NOT_DURABLE"]})).await;
+    let section = redis_section(&redis);
+    let accepting = ServingProgram::start(&config_with(UNREACHABLE_LRS, &format!("{section}\naccept_volatile = true")));
+    wait_for_health(&accepting, json!({"status": "READY"})).await;
+}
+
+#[tokio::test]
 async fn readiness_without_keys_of_an_issuer_returns_not_ready() {
     let identity_provider = FakeServer::with_response(http(500, "text/plain", b"out of order"));
     let config = config_with(UNREACHABLE_LRS, "");

@@ -9,7 +9,7 @@ use lrs_gateway::storage::Storage;
 use lrs_gateway::storage::encryption::KeyRing;
 
 use super::gateway::Options;
-use super::redis::TestRedis;
+use super::redis::{TestRedis, lrs_identity};
 
 /// An encryption key.
 pub const KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
@@ -39,7 +39,7 @@ impl BatchBackend {
         match &self.redis {
             Some(redis) => Options { storage: redis.storage(key_file), ..Options::default() },
             None => Options {
-                storage: Storage { redis: None, key_ring: Arc::new(key_ring(key_file)) },
+                storage: Storage { redis: None, key_ring: Arc::new(key_ring(key_file)), lrs: lrs_identity() },
                 batch_repository: Some(Arc::clone(&self.repository)),
                 ..Options::default()
             },

@@ -198,7 +198,7 @@ impl TestGateway {
         let (verifier, registry) = (Verifier::new(options.issuers), OrganisationRegistry::new(options.organisations));
         let lrs = Lrs::new(lrs).with_audit(options.audit);
         let batches = match options.batch_repository {
-            Some(repository) => BatchService::new(repository, Arc::clone(&options.storage.key_ring), options.batches),
+            Some(repository) => BatchService::new(repository, &options.storage, options.batches),
             None => BatchService::with_storage(&options.storage, options.batches),
         };
         let rate_limits = RateLimiter::new(options.rates, options.expected_replicas, &options.storage);

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use lrs_gateway::batches::repository::redis::RedisRepository;
-use lrs_gateway::storage::{self, Storage};
+use lrs_gateway::storage::{self, LrsIdentity, Storage};
 use redis::{Connection, FromRedisValue, Value};
 use tempfile::TempDir;
 
@@ -30,7 +30,17 @@ pub fn redis_client(url: &str, ca: Option<Vec<u8>>) -> Arc<storage::Redis> {
 
 /// Returns a batch repository in the Redis at this URL.
 pub fn repository_at(url: &str, ca: Option<Vec<u8>>) -> RedisRepository {
-    RedisRepository::new(redis_client(url, ca))
+    RedisRepository::new(redis_client(url, ca), &lrs_identity())
+}
+
+/// Returns the LRS that the tests' batches belong to.
+pub fn lrs_identity() -> LrsIdentity {
+    LrsIdentity::new("https://lrs.test")
+}
+
+/// Returns the name of a key of the queue: `due`, `leased`, `woken` or `tokens`.
+pub fn queue_key(name: &str) -> String {
+    format!("test:{{queue}}:{}:{name}", lrs_identity().tag())
 }
 
 /// Returns a port that is free now.
@@ -39,8 +49,13 @@ pub fn free_port() -> u16 {
 }
 
 impl TestRedis {
-    /// Starts a server that stores nothing on disk.
+    /// Starts a server that the gateway accepts as durable. It leaves the time of each write to disk to the system, so it is fast.
     pub fn start() -> Self {
+        Self::with(free_port(), &["--save", "", "--appendonly", "yes", "--appendfsync", "no"])
+    }
+
+    /// Starts a server that stores nothing on disk.
+    pub fn volatile() -> Self {
         Self::with(free_port(), &["--save", "", "--appendonly", "no"])
     }
 
@@ -71,7 +86,7 @@ impl TestRedis {
 
     /// Returns the storage of a gateway that uses this Redis and these encryption keys.
     pub fn storage(&self, key_file: &str) -> Storage {
-        Storage { redis: Some(redis_client(&self.url(), None)), key_ring: Arc::new(key_ring(key_file)) }
+        Storage { redis: Some(redis_client(&self.url(), None)), key_ring: Arc::new(key_ring(key_file)), lrs: lrs_identity() }
     }
 
     /// Returns a batch repository in it.
@@ -287,6 +302,15 @@ impl SentinelRedis {
         let replicas: redis::RedisResult<Vec<Value>> = redis::cmd("SENTINEL").arg("REPLICAS").arg("gateway").query(&mut connection);
         let linked = self.replica.query::<String>(&["INFO", "replication"]).contains("master_link_status:up");
         linked && replicas.is_ok_and(|replicas| !replicas.is_empty())
+    }
+
+    /// Makes the sentinel require this password.
+    pub fn require_password(&self, password: &str) {
+        let client = redis::Client::open(format!("redis://127.0.0.1:{}/", self.port)).expect("the URL is valid");
+        let mut connection = client.get_connection().expect("the sentinel accepts connections");
+        let mut set_user = redis::cmd("ACL");
+        set_user.arg("SETUSER").arg("default").arg("resetpass").arg(format!(">{password}"));
+        set_user.exec(&mut connection).expect("the sentinel has an access list");
     }
 
     /// Returns its URL.

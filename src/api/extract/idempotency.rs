@@ -117,7 +117,14 @@ impl IdempotencyKey {
         };
         let attempt = WorkAttempt { work_id: reservation.work_id, is_retry: reservation.is_retry };
         let (store, work) = (state.idempotency.clone(), work(attempt));
-        let task = async move { complete(&store, &reservation, work.await).await };
+        let task = async move {
+            let result = tokio::select! {
+                biased;
+                result = work => result,
+                never = store.renew_periodically(&reservation) => match never {},
+            };
+            complete(&store, &reservation, result).await
+        };
         let result = actix_web::rt::spawn(task.in_current_span()).await;
         // The panic's message is not logged because it can quote personal data.
         result.unwrap_or_else(|_| Err(Problem::new(Code::InternalError).cause("a handler panicked")))
@@ -131,11 +138,11 @@ async fn complete(
     result: Result<HttpResponse, Problem>,
 ) -> Result<HttpResponse, Problem> {
     let (completion, result) = match result {
-        Ok(response) => {
-            // Fails only for answers that no handler has. Nothing is recorded then, so the key stays in use until the reservation expires.
-            let (stored, response) = into_stored(response)?;
-            (Completion::Answered(stored), Ok(response))
-        }
+        Ok(response) => match into_stored(response) {
+            Ok((stored, response)) => (Completion::Answered(stored), Ok(response)),
+            // Only for answers that no handler has. The next request finds out what was executed.
+            Err(problem) => (Completion::OutcomeUnknown, Err(problem)),
+        },
         // A failed retry says nothing about the outcome of the earlier attempt.
         Err(problem) if reservation.is_retry || problem.is_outcome_unknown() => (Completion::OutcomeUnknown, Err(problem)),
         Err(problem) => (Completion::NotExecuted, Err(problem)),

@@ -8,6 +8,7 @@ use super::period::SubmissionPeriod;
 use super::time::EpochMillis;
 use crate::domain::Ukprn;
 use crate::schema::{CodeList, Scalar as _};
+use crate::storage::LrsIdentity;
 
 /// A batch as the repository stores it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -99,13 +100,16 @@ pub struct BatchHeader {
     /// Time of acceptance.
     #[serde(rename = "created")]
     pub created_at: EpochMillis,
+    /// The LRS that the batch was accepted for. Earlier versions did not store it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    lrs: Option<String>,
 }
 
 impl BatchHeader {
     /// Creates the header of a batch that is neither adopted nor repeatable.
     pub fn new(kind: KindTag, organisation: &Ukprn, part_count: usize, created_at: EpochMillis) -> Self {
         let part_count = u32::try_from(part_count).unwrap_or(u32::MAX);
-        Self { kind, organisation: organisation.as_str().to_owned(), part_count, adopted: false, repeatable: false, created_at }
+        Self { kind, organisation: organisation.as_str().to_owned(), part_count, adopted: false, repeatable: false, created_at, lrs: None }
     }
 
     /// Sets whether sending the batch twice has no side effect.
@@ -118,6 +122,22 @@ impl BatchHeader {
     #[must_use]
     pub fn adopted(self) -> Self {
         Self { adopted: true, repeatable: true, ..self }
+    }
+
+    /// Sets the LRS that the batch is accepted for.
+    #[must_use]
+    pub fn accepted_for(self, lrs: &LrsIdentity) -> Self {
+        Self { lrs: Some(lrs.as_str().to_owned()), ..self }
+    }
+
+    /// Returns `true` if the batch was accepted for this LRS, or by an earlier version that did not store that.
+    pub fn is_for(&self, lrs: &LrsIdentity) -> bool {
+        self.lrs.as_deref().is_none_or(|accepted_for| accepted_for == lrs.as_str())
+    }
+
+    /// Returns the LRS that the batch was accepted for, if it is known.
+    pub fn lrs(&self) -> Option<&str> {
+        self.lrs.as_deref()
     }
 
     /// Returns `true` if the batch belongs to this organisation.
@@ -208,6 +228,10 @@ mod tests {
         let header = BatchHeader::new(KindTag::Registration, &ukprn, 1, EpochMillis(1)).adopted();
         assert_eq!(serde_json::from_str::<BatchHeader>(stored).expect("a header"), header);
         assert_eq!(serde_json::to_string(&header).expect("JSON"), stored);
+        let [own, other] = ["https://lrs.example", "https://test.lrs.example"].map(LrsIdentity::new);
+        assert!(header.is_for(&own) && header.is_for(&other), "it belongs to every LRS");
+        let header = header.accepted_for(&own);
+        assert!(header.is_for(&own) && !header.is_for(&other));
     }
 
     #[test]

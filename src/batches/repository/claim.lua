@@ -1,5 +1,6 @@
 -- Makes batches with an expired lease due again, then leases due batches. A leased batch that was scheduled is woken instead.
--- KEYS:    due, leased, woken, tokens
+-- Takes over batches of the earlier queue that are due, unless they are leased there.
+-- KEYS:    due, leased, woken, tokens, and the same of the queue of earlier versions
 -- ARGV:    lease duration (milliseconds), maximum number of batches, token
 -- Returns: now, next due time or end of a lease ('' if none), ids of the leased batches...
 
@@ -10,6 +11,19 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', text(now), 'LIM
     redis.call('ZREM', KEYS[2], id)
     redis.call('HDEL', KEYS[4], id)
     redis.call('ZADD', KEYS[1], text(now), id)
+end
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[6], '-inf', text(now), 'LIMIT', 0, 1000)) do
+    redis.call('ZREM', KEYS[6], id)
+    redis.call('HDEL', KEYS[8], id)
+    redis.call('ZADD', KEYS[1], text(now), id)
+end
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[5], '-inf', text(now), 'LIMIT', 0, 1000)) do
+    redis.call('ZREM', KEYS[5], id)
+    if redis.call('ZSCORE', KEYS[6], id) then
+        redis.call('SADD', KEYS[7], id)
+    else
+        redis.call('ZADD', KEYS[1], 'LT', text(now), id)
+    end
 end
 local reply = {text(now), ''}
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', text(now), 'LIMIT', 0, ARGV[2])) do

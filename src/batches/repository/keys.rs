@@ -4,10 +4,15 @@
 
 use crate::batches::model::{Batch, BatchHeader, BatchId, BlobName, KindTag};
 
+/// The names of a queue's keys.
+const QUEUE_NAMES: [&str; 4] = ["due", "leased", "woken", "tokens"];
+
 /// Builds the Redis keys of batches. Every key starts with the prefix.
 pub struct BatchKeys<'a> {
     /// Prefix of all keys of this installation.
     pub prefix: &'a str,
+    /// Hash of the LRS that the queue is for.
+    pub lrs_tag: &'a str,
 }
 
 impl BatchKeys<'_> {
@@ -27,12 +32,17 @@ impl BatchKeys<'_> {
         std::iter::once(self.batch(batch.id)).chain(blobs).collect()
     }
 
-    /// Returns the keys of the queue: due, leased, woken, tokens.
+    /// Returns the keys of the queue of the batches for one LRS: due, leased, woken, tokens.
     ///
     /// `due` and `leased` are sorted sets of batch ids by time, `woken` is the set of batches woken during a lease, and `tokens` is the
     /// hash of the leases' tokens.
     pub fn queue(&self) -> [String; 4] {
-        ["due", "leased", "woken", "tokens"].map(|name| format!("{}:{{queue}}:{name}", self.prefix))
+        QUEUE_NAMES.map(|name| format!("{}:{{queue}}:{}:{name}", self.prefix, self.lrs_tag))
+    }
+
+    /// Returns the keys of the queue of earlier versions, which was the same for every LRS.
+    pub fn earlier_queue(&self) -> [String; 4] {
+        QUEUE_NAMES.map(|name| format!("{}:{{queue}}:{name}", self.prefix))
     }
 
     /// Returns the key of an organisation's list of batches.

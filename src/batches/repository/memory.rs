@@ -7,8 +7,11 @@ use std::time::Duration;
 use parking_lot::{Mutex, MutexGuard};
 
 use crate::batches::model::{Batch, BatchId, BlobName, EpochMillis, KindTag};
-use crate::batches::repository::{Backlog, BatchRepository, BoxFuture, Claim, Lease, NewBatch, PartUpdate, StoreProbe};
+use crate::batches::repository::{Backlog, BatchRepository, BoxFuture, Claim, Durability, Lease, NewBatch, PartUpdate, StoreProbe};
 use crate::domain::Ukprn;
+
+/// Due time of a woken batch: before all others.
+const WOKEN: EpochMillis = EpochMillis(0);
 
 /// Batches in memory.
 #[derive(Debug, Default)]
@@ -140,6 +143,15 @@ fn ready<'a, T: Send + 'a>(value: T) -> BoxFuture<'a, T> {
 }
 
 impl BatchRepository for MemoryRepository {
+    /// The operator has chosen to keep batches in memory by not naming a Redis.
+    fn durability(&self) -> BoxFuture<'_, Durability> {
+        ready(Durability::Durable)
+    }
+
+    fn ensure_durable(&self) -> BoxFuture<'_, ()> {
+        ready(())
+    }
+
     fn now(&self) -> BoxFuture<'_, EpochMillis> {
         ready(EpochMillis::now())
     }
@@ -251,7 +263,7 @@ impl BatchRepository for MemoryRepository {
         if inner.is_held(lease) {
             inner.leased.remove(lease.id);
             inner.tokens.remove(&lease.id);
-            let due_at = if inner.woken.remove(&lease.id) { Some(EpochMillis::now()) } else { due_at };
+            let due_at = if inner.woken.remove(&lease.id) { Some(WOKEN) } else { due_at };
             if let Some(due_at) = due_at {
                 inner.due.insert_earlier(lease.id, due_at);
             }
@@ -273,7 +285,7 @@ impl BatchRepository for MemoryRepository {
         if inner.leased.contains(id) {
             inner.woken.insert(id);
         } else {
-            inner.due.insert(id, EpochMillis::now());
+            inner.due.insert(id, WOKEN);
         }
         ready(())
     }

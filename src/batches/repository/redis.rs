@@ -15,9 +15,9 @@ use serde::de::DeserializeOwned;
 
 use crate::batches::model::{Batch, BatchHeader, BatchId, BlobName, EpochMillis, KindTag};
 use crate::batches::repository::keys::BatchKeys;
-use crate::batches::repository::{Backlog, BatchRepository, BoxFuture, Claim, Lease, NewBatch, PartUpdate, StoreError, StoreProbe};
+use crate::batches::repository::{Backlog, BatchRepository, BoxFuture, Claim, Durability, Lease, NewBatch, PartUpdate, StoreError, StoreProbe};
 use crate::domain::Ukprn;
-use crate::storage::{Redis, invoke_script};
+use crate::storage::{LrsIdentity, Redis, invoke_script};
 
 /// Expiry of a batch's data before the batch is accepted.
 const PREPARED_EXPIRY: Duration = Duration::from_secs(10 * 60);
@@ -41,16 +41,17 @@ static WAKE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("wake.
 #[derive(Debug)]
 pub struct RedisRepository {
     redis: Arc<Redis>,
+    lrs_tag: String,
 }
 
 impl RedisRepository {
-    /// Creates a repository in this Redis.
-    pub const fn new(redis: Arc<Redis>) -> Self {
-        Self { redis }
+    /// Creates a repository in this Redis, of batches for this LRS.
+    pub fn new(redis: Arc<Redis>, lrs: &LrsIdentity) -> Self {
+        Self { redis, lrs_tag: lrs.tag() }
     }
 
     fn keys(&self) -> BatchKeys<'_> {
-        BatchKeys { prefix: self.redis.prefix() }
+        BatchKeys { prefix: self.redis.prefix(), lrs_tag: &self.lrs_tag }
     }
 
     async fn run_command<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, StoreError> {
@@ -106,6 +107,14 @@ impl RedisRepository {
 }
 
 impl BatchRepository for RedisRepository {
+    fn durability(&self) -> BoxFuture<'_, Durability> {
+        Box::pin(self.redis.durability())
+    }
+
+    fn ensure_durable(&self) -> BoxFuture<'_, ()> {
+        Box::pin(self.redis.ensure_durable())
+    }
+
     fn now(&self) -> BoxFuture<'_, EpochMillis> {
         Box::pin(async move {
             let now: String = self.redis.run_script(&NOW, &self.keys().queue()[..1], &[]).await?;
@@ -222,7 +231,8 @@ impl BatchRepository for RedisRepository {
     fn claim(&self, lease_duration: Duration, limit: usize) -> BoxFuture<'_, Claim> {
         Box::pin(async move {
             let token = fastrand::u64(..);
-            let (keys, arguments) = (self.keys().queue(), [lease_duration.as_millis().to_string(), limit.to_string(), token.to_string()]);
+            let keys = [self.keys().queue(), self.keys().earlier_queue()].concat();
+            let arguments = [lease_duration.as_millis().to_string(), limit.to_string(), token.to_string()];
             // Not repeated: a second claim would lease other batches. The leases of a lost reply expire.
             let reply: Vec<String> = self.redis.run_once(|handle| invoke_script(handle, &CLAIM, &keys, &arguments)).await?;
             let unreadable = || StoreError::Malformed("reply to a claim".into());
@@ -234,7 +244,8 @@ impl BatchRepository for RedisRepository {
 
     fn backlog(&self) -> BoxFuture<'_, Backlog> {
         Box::pin(async move {
-            let (unfinished, claimable, oldest_ms) = self.redis.run_script(&BACKLOG, &self.keys().queue()[..2], &[]).await?;
+            let keys = [&self.keys().queue()[..2], &self.keys().earlier_queue()[..2]].concat();
+            let (unfinished, claimable, oldest_ms) = self.redis.run_script(&BACKLOG, &keys, &[]).await?;
             Ok(Backlog { unfinished, claimable, oldest_claimable_age: Duration::from_millis(oldest_ms) })
         })
     }

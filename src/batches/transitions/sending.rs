@@ -16,6 +16,11 @@ const LOST_RESPONSE_DELAY_FACTOR: u32 = 4;
 const ACCEPTED: &str = "WSRC0007";
 
 impl TransitionContext<'_> {
+    /// Returns a waiting part that is not sent before a delay has passed.
+    pub fn postponed(&self, part: &Part, delay: Duration) -> Part {
+        Part { due_at: self.now.after(jittered(delay.min(self.settings.max_poll_interval))), ..part.clone() }
+    }
+
     /// Returns the part after a worker has started to send it. Persisted before the first byte is written.
     pub fn begin_sending(&self, part: &Part, sender_token: u64) -> Part {
         Part {

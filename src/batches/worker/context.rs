@@ -8,6 +8,7 @@ use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use super::permits::WorkerPermits;
+use super::turns::Turns;
 use crate::batches::model::{BatchId, EpochMillis};
 use crate::batches::service::BatchService;
 use crate::lrs::Lrs;
@@ -27,6 +28,8 @@ pub struct WorkerContext {
     pub lrs: Arc<Lrs>,
     /// Limits of concurrency.
     pub permits: WorkerPermits,
+    /// Order of the batches that wait for a permit of their organisation.
+    pub turns: Turns,
     /// Reasons why batches are deferred.
     pub deferrals: ReasonLog<BatchId>,
     /// Reasons why LRS's responses about parts cannot be read.

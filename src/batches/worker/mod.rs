@@ -5,7 +5,8 @@
 //! finds the parts changed, and changes nothing that is not its own.
 //!
 //! `run` claims batches, `visit` visits one batch, `part_processor` decides what is due for a part and stores its new state, `send` sends
-//! it, `poll` polls it, `reconcile` finds out what LRS has of it after a lost response, and `permits` limits concurrency.
+//! it, `poll` polls it, `reconcile` finds out what LRS has of it after a lost response, `permits` limits
+//! concurrency, and `turns` orders the batches of an organisation.
 
 mod context;
 mod part_processor;
@@ -15,6 +16,7 @@ mod reconcile;
 mod run;
 mod send;
 mod shutdown;
+mod turns;
 mod visit;
 
 pub use run::{BatchWorker, WorkerHandle};

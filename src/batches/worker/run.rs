@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use super::context::{Clock, ReasonLog, WorkerContext};
 use super::permits::WorkerPermits;
 use super::shutdown::ShutdownSignal;
+use super::turns::Turns;
 use super::visit::visit;
 use crate::batches::error::BatchError;
 use crate::batches::model::EpochMillis;
@@ -57,6 +58,7 @@ impl BatchWorker {
             registry,
             lrs,
             permits,
+            turns: Turns::default(),
             deferrals: ReasonLog::default(),
             bad_responses: ReasonLog::default(),
         }))

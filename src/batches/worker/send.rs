@@ -15,6 +15,9 @@ const MIN_STORE_RETRY_DELAY: Duration = Duration::from_millis(10);
 /// Maximum delay between two attempts to store an outcome.
 const MAX_STORE_RETRY_DELAY: Duration = Duration::from_secs(2);
 
+/// Delay of a part that waits until the store is durable.
+const STORE_RECHECK_INTERVAL: Duration = Duration::from_secs(60);
+
 /// One attempt to send a part. It is stored twice, each time only if the stored part is as expected:
 ///
 /// 1. [`store_start`](PartProcessor::store_start) replaces `before` by `sending`, before the first byte is sent.
@@ -33,6 +36,13 @@ struct SendAttempt<'a> {
 impl PartProcessor<'_> {
     /// Sends a waiting part.
     pub(super) async fn send<K: BatchKind>(&self, number: u32, part: &Part) -> Result<(), BatchError> {
+        // A store that loses the state `sending` would have the part sent again. That must have no side effect.
+        if !self.batch.header.repeatable
+            && let Err(BatchError::Store(StoreError::NotDurable(_))) = self.context.service.ensure_durable().await
+        {
+            self.update(number, part, &self.transitions().postponed(part, STORE_RECHECK_INTERVAL), Vec::new()).await?;
+            return Ok(());
+        }
         let Some(_part_permit) = self.acquire_part_permit().await else { return Ok(()) };
         let Some(records) = self.records::<K>(number, part).await? else { return Ok(()) };
         let call_context = self.call_context(number).await?;

@@ -13,14 +13,16 @@ use crate::batches::error::BatchError;
 use crate::batches::model::{Batch, BatchId, BlobName, EpochMillis, Part};
 use crate::batches::repository::Lease;
 use crate::observability::metrics;
+use crate::organisations::Organisation;
 
 /// Maximum number of parts that one visit processes, so that a large batch does not delay the others.
 const MAX_PARTS_PER_VISIT: usize = 32;
 /// Delay of a batch whose visit failed, for example because its stored data cannot be decrypted, or changed nothing. Maximum delay of a
 /// batch whose organisation is not registered.
 const BLOCKED_RETRY_INTERVAL: Duration = Duration::from_secs(60);
-/// Delay of a batch whose organisation has no free permit for a visit.
-const PERMIT_RETRY_INTERVAL: Duration = Duration::from_secs(1);
+/// Delay of a batch that waits for its organisation's permit for a visit. It is woken when its turn has come; this is for the case that
+/// the replica that would wake it stops, or has forgotten it.
+const TURN_RECHECK_INTERVAL: Duration = Duration::from_secs(15);
 /// Delay of a batch that awaits a decision. The decision wakes the batch; this is for the case that waking failed.
 const IDLE_RECHECK_INTERVAL: Duration = Duration::from_secs(6 * 60 * 60);
 
@@ -76,6 +78,11 @@ async fn renew_periodically(context: &WorkerContext, lease: Lease) -> Infallible
 async fn process_batch(context: &WorkerContext, id: BatchId, clock: Clock, shutdown: &ShutdownSignal) -> Result<NextVisit, BatchError> {
     let service = &context.service;
     let Some(batch) = service.repository.load(id).await? else { return Ok(NextVisit::BatchMissing) };
+    // The queue has batches of this LRS only. This is for a queue that was changed by hand: nothing may reach another LRS.
+    if !service.is_own(&batch) {
+        tracing::error!(batch = %id, lrs = batch.header.lrs(), "batch left alone: accepted for another LRS");
+        return Ok(NextVisit::Never);
+    }
     let Some(organisation) = batch.header.organisation().and_then(|ukprn| context.registry.find(&ukprn)) else {
         if context.deferrals.should_log(id, "organisation not registered".to_owned()) {
             tracing::warn!(batch = %id, "batch deferred: organisation not registered");
@@ -83,19 +90,57 @@ async fn process_batch(context: &WorkerContext, id: BatchId, clock: Clock, shutd
         let delay = BLOCKED_RETRY_INTERVAL.min(service.settings().max_poll_interval);
         return Ok(NextVisit::At(clock.now().after(delay)));
     };
-    let Some(_permit) = context.permits.try_acquire_visit(organisation.ukprn()) else {
-        return Ok(NextVisit::At(clock.now().after(PERMIT_RETRY_INTERVAL)));
+    let ukprn = organisation.ukprn();
+    let mut permit = context.permits.try_acquire_visit(ukprn);
+    if permit.is_none() {
+        context.turns.wait(ukprn, id, due_parts(&batch, clock.now()).len());
+        // Another visit may have ended before this batch waited, and no visit would give it a turn.
+        permit = context.permits.try_acquire_visit(ukprn);
+    }
+    let Some(permit) = permit else {
+        return Ok(NextVisit::At(clock.now().after(TURN_RECHECK_INTERVAL)));
     };
+    context.turns.begin(ukprn, id);
+    let next_visit = process_parts(context, &batch, &organisation, clock, shutdown).await;
+    drop(permit);
+    if let Some(next) = context.turns.next(ukprn)
+        && let Err(error) = service.repository.wake(next).await
+    {
+        tracing::warn!(batch = %next, %error, "batch not woken: next visit delayed");
+    }
+    next_visit
+}
+
+/// Processes the due parts of a batch, and returns its next visit. Other batches of the organisation that wait get their turn: the visit
+/// then ends when it has processed as many parts as the organisation may have at the same time.
+async fn process_parts(
+    context: &WorkerContext,
+    batch: &Batch,
+    organisation: &Arc<Organisation>,
+    clock: Clock,
+    shutdown: &ShutdownSignal,
+) -> Result<NextVisit, BatchError> {
+    let service = &context.service;
+    let max_concurrent_parts = service.settings().max_concurrent_parts_per_organisation;
     let metadata = service.metadata(batch.id, BlobName::Metadata).await?;
-    context.deferrals.clear(&id);
+    context.deferrals.clear(&batch.id);
     // Parts that are due soon are processed as well. That saves a visit.
-    let due_parts = due_parts(&batch, clock.now().after(service.settings().initial_poll_interval / 4));
-    let processor = PartProcessor { context, batch: &batch, metadata: &metadata, organisation: &organisation, clock, shutdown };
-    let steps = futures_util::stream::iter(due_parts.clone()).map(|(number, part)| async move { processor.process(number, &part).await });
-    let results: Vec<Result<(), BatchError>> =
-        steps.buffer_unordered(service.settings().max_concurrent_parts_per_organisation).collect().await;
+    let due_parts = due_parts(batch, clock.now().after(service.settings().initial_poll_interval / 4));
+    let processor = PartProcessor { context, batch, metadata: &metadata, organisation, clock, shutdown };
+    let is_turn = |index: usize| index < max_concurrent_parts || !context.turns.is_contended(organisation.ukprn());
+    let processed: Vec<((u32, Part), Result<(), BatchError>)> = futures_util::stream::iter(due_parts.into_iter().take(MAX_PARTS_PER_VISIT))
+        .enumerate()
+        .take_while(|(index, _)| std::future::ready(is_turn(*index)))
+        .map(|(_, (number, part))| async move {
+            let result = processor.process(number, &part).await;
+            ((number, part), result)
+        })
+        .buffer_unordered(max_concurrent_parts)
+        .collect()
+        .await;
+    let (visited, results): (Vec<_>, Vec<_>) = processed.into_iter().unzip();
     // Also after an error of a part: the others may have finished the batch, and then this may be its last visit.
-    let next_visit = conclude_visit(context, id, clock, &due_parts, shutdown).await?;
+    let next_visit = conclude_visit(context, batch.id, clock, &visited, shutdown).await?;
     results.into_iter().collect::<Result<(), _>>()?;
     Ok(next_visit)
 }
@@ -105,7 +150,6 @@ fn due_parts(batch: &Batch, time: EpochMillis) -> Vec<(u32, Part)> {
     let due = batch.numbered_parts().filter(|(_, part)| !part.is_settled() && part.due_at <= time);
     let mut due: Vec<(u32, Part)> = due.map(|(number, part)| (number, part.clone())).collect();
     due.sort_by_key(|(_, part)| part.due_at);
-    due.truncate(MAX_PARTS_PER_VISIT);
     due
 }
 
