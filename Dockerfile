@@ -65,7 +65,11 @@ COPY --from=build /image /
 # A numeric user lets Kubernetes verify that it is not root.
 USER 65532:65532
 WORKDIR /etc/lrs-gateway
+# The allocator gives the memory of large request bodies back (docs/SERVER.md, "Memory").
 ENV PATH=/usr/local/bin \
+    MALLOC_ARENA_MAX=2 \
+    MALLOC_MMAP_THRESHOLD_=131072 \
+    MALLOC_TRIM_THRESHOLD_=131072 \
     LRS_GATEWAY_CONFIG=/etc/lrs-gateway/gateway.toml
 # API and admin listener.
 EXPOSE 8080 9090

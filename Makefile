@@ -82,8 +82,10 @@ sbom: compiler ## write a software bill of materials of the program (CycloneDX, 
 compiler: ## install a C compiler, for the cryptography library
 	@command -v cc >/dev/null || { $(APT) update -qq && $(APT) install -y -qq gcc libc6-dev; }
 
-tools: ## install the programs that tests use: Redis, OpenSSL (a TLS server that renegotiates), tinyproxy, xmllint (messages against XSD)
+tools: ## install the programs that tests use: Redis, OpenSSL (a TLS server that renegotiates), tinyproxy, nginx, xmllint (messages against XSD)
 	@command -v redis-server >/dev/null || { $(APT) update -qq && $(APT) install -y -qq redis-server; }
 	@command -v openssl >/dev/null || { $(APT) update -qq && $(APT) install -y -qq openssl; }
 	@command -v tinyproxy >/dev/null || { $(APT) update -qq && $(APT) install -y -qq tinyproxy; }
+	@# Tests run nginx with a configuration of their own. The variable keeps the package from starting its service.
+	@[ -x /usr/sbin/nginx ] || { $(APT) update -qq && $(patsubst %apt-get,env RUNLEVEL=1 apt-get,$(APT)) install -y -qq --no-install-recommends nginx; }
 	@[ -z "$$LRS_CONTRACT_DIR" ] || command -v xmllint >/dev/null || { $(APT) update -qq && $(APT) install -y -qq libxml2-utils; }

@@ -105,4 +105,8 @@ async fn batch_of_another_organisation_is_not_found(backend: BatchBackend) {
     assert_not_found(&caller, "/v1/registration-batches/1").await;
 
     assert_eq!(batch.results().await.len(), 1, "the batch still exists");
+    let upper_case = batch.path.replace(batch.id(), &batch.id().to_uppercase());
+    let state = caller.request("GET", &upper_case).await.expect_success();
+    assert_eq!(state["batchId"], batch.initial_state["batchId"], "an id in upper case is the same id");
+    assert_not_found(&caller_of_another_organisation, &upper_case).await;
 }

@@ -46,6 +46,7 @@ mod registration_batches;
 mod renamed_settings;
 mod renegotiation;
 mod replicas;
+mod request_bodies;
 mod retrieve_ulns;
 mod round_trip;
 mod server;

@@ -207,7 +207,7 @@ async fn batch_of_removed_organisation_is_deferred_until_the_organisation_is_add
     let mut fixture = Fixture::start(directory);
     let accepted = fixture.caller(FIRST).post("/v1/registration-batches", &full_registration(&learners(3))).await;
     assert_eq!(accepted.status, 202, "{}", accepted.text);
-    let path = accepted.header("location").to_owned();
+    let path = accepted.location();
 
     fixture.remove_organisation_file(FIRST);
     fixture.program.wait_for_log("batch deferred: organisation not registered");

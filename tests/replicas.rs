@@ -69,7 +69,7 @@ fn create_token(setup: &ConfigDirectory) -> String {
 async fn submit(caller: &Caller, learners: &[Value]) -> String {
     let answer = caller.post(BATCHES, &full_registration(learners)).await;
     assert_eq!(answer.status, 202, "{}", answer.text);
-    answer.header("location").to_owned()
+    answer.location()
 }
 
 async fn sleep_at_random(milliseconds: Range<u64>) {

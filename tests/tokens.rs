@@ -247,7 +247,7 @@ async fn organisation_claim_invalid_or_unregistered_returns_organisation_not_reg
     let lrs = lrs();
     let gateway = TestGateway::to(&lrs.url());
     let unregistered = json!("10012345");
-    for organisation in [unregistered, json!(null), json!(["10088881"]), json!(10_088_881), json!("1008888"), json!("")] {
+    for organisation in [unregistered, json!(null), json!(["10088881", "10012345"]), json!(10_012_345), json!("1008888"), json!("")] {
         let answer = gateway.caller().with_claims(json!({"org": organisation})).post(FIND, &search()).await;
         answer.problem(403, "organisation_not_registered");
     }
@@ -331,4 +331,54 @@ async fn docs_page_without_token_returns_swagger_ui_without_external_resources()
     for line in resources {
         assert!(!line.contains("://"), "a resource of another server: {line}");
     }
+}
+
+/// Returns a token with these claims as JSON text, in addition to those that make it valid.
+fn token_with_claims_text(text: &str) -> String {
+    let usual = claims(json!({"org": null, "preferred_username": null})).to_string();
+    let part = |text: &str| URL_SAFE_NO_PAD.encode(text);
+    let message = format!("{}.{}", part(r#"{"alg":"HS256","typ":"JWT"}"#), part(&usual.replacen('{', &format!("{{{text},"), 1)));
+    let signature = jsonwebtoken::crypto::sign(message.as_bytes(), &EncodingKey::from_secret(SECRET), jsonwebtoken::Algorithm::HS256);
+    format!("{message}.{}", signature.expect("the token is signed"))
+}
+
+#[tokio::test]
+async fn token_with_a_claim_twice_is_refused() {
+    let lrs = lrs();
+    let gateway = TestGateway::to(&lrs.url());
+    let post = async |text: &str| gateway.caller().with_token(&token_with_claims_text(text)).post(FIND, &search()).await;
+    post(r#""org":"10088881","preferred_username":"j.bloggs""#).await.expect_success();
+    for twice in [
+        r#""org":"10088882","org":"10088881","preferred_username":"j.bloggs""#,
+        r#""org":"10088881","preferred_username":"j.bloggs","realm":{"org":"10088881","org":"10088882"}"#,
+        r#""org":"10088881","preferred_username":"j.bloggs","preferred_username":"j.bloggs""#,
+    ] {
+        let problem = post(twice).await.problem(401, "invalid_token");
+        assert!(problem["detail"].as_str().is_some_and(|detail| detail.contains("a claim more than once")), "{problem}");
+    }
+    assert_eq!(lrs.received().len(), 1);
+}
+
+#[tokio::test]
+async fn token_organisation_may_be_a_number_or_a_list_of_one() {
+    let lrs = lrs();
+    let gateway = TestGateway::to(&lrs.url());
+    for one in [json!("10088881"), json!(10_088_881), json!(["10088881"]), json!([10_088_881])] {
+        gateway.caller().with_claims(json!({"org": one})).post(FIND, &search()).await.expect_success();
+    }
+    for other in [json!([]), json!(["10088881", "10088882"]), json!({"ukprn": "10088881"}), json!(10_088_881.5)] {
+        gateway.caller().with_claims(json!({"org": other})).post(FIND, &search()).await.problem(403, "organisation_not_registered");
+    }
+}
+
+#[tokio::test]
+async fn user_name_with_control_bidirectional_or_only_invisible_characters_is_refused_and_not_quoted() {
+    let lrs = lrs();
+    let gateway = TestGateway::to(&lrs.url());
+    for name in ["j.bloggs\u{202E}", "\u{2066}j.bloggs\u{2069}", "j.bloggs\n", "j\u{9F}bloggs", "\u{200B}", "\u{3164}\u{FEFF}"] {
+        let answer = gateway.caller().with_claims(json!({"preferred_username": name})).post(FIND, &search()).await;
+        answer.problem(403, "user_name_unusable");
+        assert!(answer.text.contains("preferred_username") && !answer.text.contains("bloggs"), "{}", answer.text);
+    }
+    assert!(lrs.received().is_empty(), "the gateway called LRS");
 }

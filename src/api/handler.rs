@@ -47,7 +47,7 @@ pub trait Input: Sized {
     ///
     /// # Errors
     /// Returns a problem if the request does not have the input, or not in the required form.
-    fn read(request: AdmittedRequest) -> impl Future<Output = Result<Self, Problem>>;
+    fn read(request: AdmittedRequest, state: &State) -> impl Future<Output = Result<Self, Problem>>;
 }
 
 impl<T: HeadInput> Input for T {
@@ -55,7 +55,7 @@ impl<T: HeadInput> Input for T {
         <T as HeadInput>::describe(description);
     }
 
-    async fn read(request: AdmittedRequest) -> Result<Self, Problem> {
+    async fn read(request: AdmittedRequest, _state: &State) -> Result<Self, Problem> {
         Self::from_head(&request)
     }
 }
@@ -97,7 +97,7 @@ macro_rules! handler_with_caller {
                 let answer = async {
                     #[allow(unused_variables, reason = "not every handler has inputs")]
                     let (caller, request) = Caller::admit(request, &state.verifier, &state.registry, &state.rate_limits).await?;
-                    Ok::<_, Problem>(self(state, caller, $($head::from_head(&request)?,)* $($last::read(request).await?)?).await)
+                    Ok::<_, Problem>(self(state.clone(), caller, $($head::from_head(&request)?,)* $($last::read(request, &state).await?)?).await)
                 };
                 respond(answer.await, &head)
             }

@@ -94,7 +94,7 @@ pub async fn obtain_uln(
     idempotency_key: IdempotencyKey,
     body: Body<RegisterLearner>,
 ) -> Result<HttpResponse, Problem> {
-    let (lrs, context, Body { value: registration, digest, warnings }) = (state.lrs.clone(), caller.context().clone(), body);
+    let (lrs, context, Body { value: registration, digest, warnings, .. }) = (state.lrs.clone(), caller.context().clone(), body);
     // A retry after an unknown outcome needs no special case because the work starts with a search.
     idempotency_key.run(&state, &caller, digest, async move |_| search_and_register(&lrs, &context, &registration, warnings).await).await
 }

@@ -98,7 +98,7 @@ pub async fn register_learner(
     idempotency_key: IdempotencyKey,
     body: Body<RegisterLearner>,
 ) -> Result<HttpResponse, Problem> {
-    let (lrs, context, Body { value: registration, digest, warnings }) = (state.lrs.clone(), caller.context().clone(), body);
+    let (lrs, context, Body { value: registration, digest, warnings, .. }) = (state.lrs.clone(), caller.context().clone(), body);
     let work = async move |attempt: WorkAttempt| {
         let warnings = warnings.into_list();
         if attempt.is_retry

@@ -2,17 +2,20 @@
 
 mod gauges;
 pub mod readiness;
+pub mod request_memory;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::app::gauges::Gauges;
 use crate::app::readiness::{DegradedReason, Readiness};
+use crate::app::request_memory::RequestMemory;
 use crate::auth::Verifier;
 use crate::batches::BatchService;
 use crate::batches::worker::BatchWorker;
 use crate::idempotency::{IdempotencyStore, ReservationTimes};
 use crate::lrs::Lrs;
+use crate::observability::metrics;
 use crate::organisations::OrganisationRegistry;
 use crate::rate_limit::RateLimiter;
 use crate::storage::Storage;
@@ -35,6 +38,8 @@ pub struct AppState {
     pub rate_limits: Arc<RateLimiter>,
     /// Idempotency keys and the answers stored for them.
     pub idempotency: Arc<IdempotencyStore>,
+    /// Memory for request bodies.
+    pub request_memory: Arc<RequestMemory>,
     /// Whether the gateway takes requests.
     pub readiness: Arc<Readiness>,
     gauges: Arc<Gauges>,
@@ -52,6 +57,7 @@ impl AppState {
     ) -> Self {
         Self {
             idempotency: Arc::new(IdempotencyStore::new(storage, ReservationTimes::default())),
+            request_memory: Arc::default(),
             readiness: Arc::default(),
             gauges: Arc::default(),
             verifier: Arc::new(verifier),
@@ -60,6 +66,12 @@ impl AppState {
             batches: Arc::new(batches),
             rate_limits: Arc::new(rate_limits),
         }
+    }
+
+    /// Sets the memory for request bodies.
+    #[must_use]
+    pub fn with_request_memory(self, memory: RequestMemory) -> Self {
+        Self { request_memory: Arc::new(memory), ..self }
     }
 
     /// Returns the time that requests get to finish at shutdown: see [`max_request_duration`].
@@ -77,6 +89,7 @@ impl AppState {
 
     /// Updates the gauges that are read on demand, not counted at the event.
     pub async fn update_gauges(&self) {
+        metrics::set_request_memory(self.request_memory.reserved_bytes());
         self.gauges.update(&self.lrs, &self.verifier, &self.registry, &self.batches).await;
         self.readiness.update_gauges(&self.batches).await;
     }

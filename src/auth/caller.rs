@@ -12,7 +12,7 @@ use crate::auth::error::{InvalidToken, TokenError};
 use crate::auth::rate_limit_class::{RateLimitClass, Standard};
 use crate::auth::scope::Scope;
 use crate::auth::verifier::Verifier;
-use crate::domain::{Ukprn, UserName};
+use crate::domain::{Ukprn, parse_user_name};
 use crate::observability::metrics;
 use crate::organisations::{CallContext, CallOrigin, OrganisationRegistry};
 use crate::problem::{Code, Problem};
@@ -39,7 +39,10 @@ pub struct IncomingRequest {
 
 /// A request whose caller is authenticated and counted. Only [`Caller::admit`] creates one, and a handler's inputs are read from nothing
 /// else: unauthenticated callers learn nothing about their paths, headers and bodies, and the gateway reads no body for them.
-pub struct AdmittedRequest(IncomingRequest);
+pub struct AdmittedRequest {
+    request: IncomingRequest,
+    organisation: Ukprn,
+}
 
 impl<S, C> Caller<S, C> {
     /// Returns the organisation and the person.
@@ -70,24 +73,30 @@ impl<S: Scope, C: RateLimitClass> Caller<S, C> {
     ) -> Result<(Self, AdmittedRequest), Problem> {
         let context = authenticate::<S>(&request.head, verifier, registry).await?;
         count::<C>(&request.head, &context, rate_limits).await?;
-        Ok((Self { context, requirements: PhantomData }, AdmittedRequest(request)))
+        let request = AdmittedRequest { request, organisation: context.organisation.ukprn().clone() };
+        Ok((Self { context, requirements: PhantomData }, request))
     }
 }
 
 impl AdmittedRequest {
     /// Returns the operation.
     pub const fn operation_id(&self) -> &'static str {
-        self.0.operation_id
+        self.request.operation_id
     }
 
     /// Returns the path, the query and the headers.
     pub const fn head(&self) -> &HttpRequest {
-        &self.0.head
+        &self.request.head
+    }
+
+    /// Returns the caller's organisation.
+    pub const fn organisation(&self) -> &Ukprn {
+        &self.organisation
     }
 
     /// Returns the body.
     pub fn into_payload(self) -> Payload {
-        self.0.payload
+        self.request.payload
     }
 }
 
@@ -122,8 +131,11 @@ async fn authenticate<S: Scope>(
             .challenge(format!("Bearer error=\"insufficient_scope\", scope=\"{scope}\"")));
     }
     let unregistered = |detail: &str| Problem::new(Code::OrganisationNotRegistered).detail(detail);
-    let ukprn = issuer.claim_names.organisation(&claims).and_then(|text| Ukprn::parse(text).ok()).ok_or_else(|| {
-        unregistered(&format!("The token names no organisation. Its claim `{}` must be one UKPRN.", issuer.claim_names.organisation))
+    let ukprn = issuer.claim_names.organisation(&claims).and_then(|text| Ukprn::parse(&text).ok()).ok_or_else(|| {
+        unregistered(&format!(
+            "The token names no organisation. Its claim `{}` must be one UKPRN: a text, a number, or a list of one.",
+            issuer.claim_names.organisation
+        ))
     })?;
     let organisation = registry.find(&ukprn).ok_or_else(|| {
         unregistered(&format!("Organisation {ukprn} is not registered with this gateway. Ask the operator to register it."))
@@ -135,7 +147,7 @@ async fn authenticate<S: Scope>(
         let detail = format!("Organisation {ukprn} does not have the product {name}. {advice}");
         return Err(Problem::new(Code::ProductNotEnabled).detail(detail));
     }
-    let user = issuer.claim_names.user(&claims).map(UserName::parse);
+    let user = issuer.claim_names.user(&claims).map(parse_user_name);
     let Some(Ok(user)) = user else {
         let reason = user.and_then(Result::err).map_or_else(|| "is missing or not a string".into(), |invalid| invalid.detail);
         let detail =

@@ -1,11 +1,14 @@
 //! Claims of access tokens (RFC 7519).
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value};
 
 /// The claims of a verified token.
 pub type Claims = Map<String, Value>;
 
-/// The names of the claims that an issuer uses. A dot leads into a nested object: `realm.organisation`.
+/// The names of the claims that an issuer uses. A dot leads into a nested object: `realm.organisation`. Without such an object, the name is
+/// that of one claim, dots included.
 #[derive(Debug, Clone)]
 pub struct ClaimNames {
     /// Claim with the organisation's UKPRN.
@@ -24,9 +27,15 @@ impl Default for ClaimNames {
 }
 
 impl ClaimNames {
-    /// Returns the organisation; `None` if the token does not name exactly one.
-    pub fn organisation<'c>(&self, claims: &'c Claims) -> Option<&'c str> {
-        find(claims, &self.organisation)?.as_str()
+    /// Returns the organisation: a text, a number, or a list with one of them. `None` if the token does not name exactly one.
+    pub fn organisation<'c>(&self, claims: &'c Claims) -> Option<Cow<'c, str>> {
+        match find(claims, &self.organisation)? {
+            Value::Array(list) => match list.as_slice() {
+                [one] => text_or_number(one),
+                _ => None,
+            },
+            other => text_or_number(other),
+        }
     }
 
     /// Returns the person's user name.
@@ -56,18 +65,32 @@ impl ClaimNames {
     }
 }
 
-/// Returns a claim by its full name, which may be a URI with dots in it, or by a path of names.
-fn find<'c>(claims: &'c Claims, path: &str) -> Option<&'c Value> {
-    if let Some(claim) = claims.get(path) {
-        return Some(claim);
+/// Returns a text, or an integer as text.
+fn text_or_number(value: &Value) -> Option<Cow<'_, str>> {
+    match value {
+        Value::String(text) => Some(Cow::Borrowed(text)),
+        Value::Number(number) => number.as_u64().map(|number| Cow::Owned(number.to_string())),
+        _ => None,
     }
-    let (first, rest) = path.split_once('.')?;
-    find(claims.get(first)?.as_object()?, rest)
+}
+
+/// Returns a claim by a path of names or by its full name. The path comes first: the setting states a path, and an issuer whose users can
+/// add claims must not let them replace the nested one. Only a URI, which may have dots in it, is first of all a name.
+fn find<'c>(claims: &'c Claims, name: &str) -> Option<&'c Value> {
+    let nested = || {
+        let (first, rest) = name.split_once('.')?;
+        find(claims.get(first)?.as_object()?, rest)
+    };
+    if is_uri(name) { claims.get(name).or_else(nested) } else { nested().or_else(|| claims.get(name)) }
+}
+
+fn is_uri(name: &str) -> bool {
+    name.contains("://")
 }
 
 fn insert(claims: &mut Claims, path: &str, text: &str) {
     match path.split_once('.') {
-        Some((first, rest)) if !path.contains("://") => {
+        Some((first, rest)) if !is_uri(path) => {
             if let Value::Object(inner) = claims.entry(first).or_insert_with(|| Value::Object(Map::new())) {
                 insert(inner, rest, text);
             }
@@ -93,15 +116,33 @@ mod tests {
     #[test]
     fn claim_name_with_dots_finds_nested_claim() {
         let nested = claims(r#"{"realm":{"org":{"ukprn":"10012345"}},"https://x.example/org":"10054321"}"#);
-        assert_eq!(names("realm.org.ukprn").organisation(&nested), Some("10012345"));
-        assert_eq!(names("https://x.example/org").organisation(&nested), Some("10054321"));
+        assert_eq!(names("realm.org.ukprn").organisation(&nested).as_deref(), Some("10012345"));
+        assert_eq!(names("https://x.example/org").organisation(&nested).as_deref(), Some("10054321"));
         assert_eq!(names("realm.org").organisation(&nested), None);
         assert_eq!(names("realm.none.ukprn").organisation(&nested), None);
     }
 
     #[test]
-    fn organisation_list_is_not_accepted() {
-        assert_eq!(names("org").organisation(&claims(r#"{"org":["10012345","10054321"]}"#)), None);
+    fn claim_name_with_dots_means_the_path_before_the_literal_name() {
+        let both = claims(r#"{"realm.org":"10054321","realm":{"org":"10012345"}}"#);
+        assert_eq!(names("realm.org").organisation(&both).as_deref(), Some("10012345"));
+        let literal = claims(r#"{"realm.org":"10054321","realm":{"other":"10012345"}}"#);
+        assert_eq!(names("realm.org").organisation(&literal).as_deref(), Some("10054321"));
+        let uri = claims(r#"{"https://x.example/org":"10054321","https://x":{"example/org":"10012345"}}"#);
+        assert_eq!(names("https://x.example/org").organisation(&uri).as_deref(), Some("10054321"));
+    }
+
+    #[test]
+    fn organisation_is_one_text_or_number_or_a_list_of_one() {
+        let organisation = |value: &str| names("org").organisation(&claims(&format!("{{\"org\":{value}}}"))).map(Cow::into_owned);
+        for one in ["\"10012345\"", "10012345", "[\"10012345\"]", "[10012345]"] {
+            assert_eq!(organisation(one).as_deref(), Some("10012345"), "{one}");
+        }
+        for other in
+            ["[\"10012345\",\"10054321\"]", "[]", "[[\"10012345\"]]", "-1", "10012345.5", "true", "null", "{\"ukprn\":\"10012345\"}"]
+        {
+            assert_eq!(organisation(other), None, "{other}");
+        }
     }
 
     #[test]

@@ -14,6 +14,7 @@ use crate::auth::error::{InvalidToken, TokenError};
 use crate::auth::jwk::{Jwks, KeySelectionError};
 use crate::auth::jwks::{JwksClient, VersionedJwks};
 use crate::auth::key::{IssuerKey, KeySource};
+use crate::auth::unique_claims::UniqueClaims;
 
 /// Accepted difference between the clocks of an issuer and the gateway, in seconds.
 const LEEWAY_SECONDS: u64 = 30;
@@ -94,7 +95,7 @@ impl Issuer {
         }
         let client = match &self.key.0 {
             KeySource::Configured(key) => {
-                let claims = self.decode(token, header, key).map_err(|error| invalid_token(error.kind()))?;
+                let claims = self.decode(token, header, key).map_err(|error| invalid_token(error.kind()))?.into_claims()?;
                 return Ok(VerifiedToken { claims, key_set_version: CONFIGURED_KEY_VERSION });
             }
             KeySource::Jwks(client) => client,
@@ -125,13 +126,14 @@ impl Issuer {
             kind @ ErrorKind::InvalidSignature if header.kid.is_none() => VerifyError::KeySetOutdated(invalid_token(kind)),
             kind => VerifyError::Invalid(invalid_token(kind)),
         })?;
+        let claims = claims.into_claims().map_err(VerifyError::Invalid)?;
         Ok(VerifiedToken { claims, key_set_version: *version })
     }
 
-    fn decode(&self, token: &str, header: &Header, key: &DecodingKey) -> jsonwebtoken::errors::Result<Claims> {
+    fn decode(&self, token: &str, header: &Header, key: &DecodingKey) -> jsonwebtoken::errors::Result<UniqueClaims> {
         let mut validation = self.validation.clone();
         validation.algorithms = vec![header.alg];
-        Ok(jsonwebtoken::decode::<Claims>(token, key, &validation)?.claims)
+        Ok(jsonwebtoken::decode::<UniqueClaims>(token, key, &validation)?.claims)
     }
 }
 

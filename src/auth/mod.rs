@@ -20,6 +20,7 @@ mod key;
 mod rate_limit_class;
 pub mod scope;
 mod token_cache;
+mod unique_claims;
 mod verifier;
 
 pub use algorithm::Algorithm;

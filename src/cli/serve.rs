@@ -51,7 +51,8 @@ async fn serve(parts: GatewayParts, mut signals: Signals) -> CommandResult {
     let organisations = parts.registry.len();
     let audit = parts.audit.start();
     let lrs = parts.lrs.with_audit(audit.clone());
-    let state = AppState::new(parts.verifier, parts.registry, lrs, parts.batches, parts.rate_limits, &parts.storage);
+    let state = AppState::new(parts.verifier, parts.registry, lrs, parts.batches, parts.rate_limits, &parts.storage)
+        .with_request_memory(parts.request_memory);
     inspect_store(&parts.storage).await?;
     verify_store(&state).await?;
     let worker = state.batch_worker();
@@ -66,7 +67,7 @@ async fn serve(parts: GatewayParts, mut signals: Signals) -> CommandResult {
         spawn(certificate.watch(reload_trigger.requests()));
     }
     let connection_limits = ConnectionLimits { max_connections: parts.max_connections, ..ConnectionLimits::default() };
-    let options = ServerOptions { workers: parts.workers, tls, cors: parts.cors, connection_limits };
+    let options = ServerOptions { workers: parts.workers, tls, cors: parts.cors, public_url: parts.public_url, connection_limits };
     let metrics = Metrics::install().map_err(|error| vec![error])?;
     spawn(metrics.clone().run_upkeep());
     let (readiness, verifier) = (state.readiness.clone(), state.verifier.clone());

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use toml::{Table, Value};
 
+use crate::app::request_memory::DEFAULT_REQUEST_MEMORY_MIB;
 use crate::auth::{Algorithm, ClaimNames, JwksSettings};
 use crate::batches::BatchSettings;
 use crate::config::validate;
@@ -18,6 +19,7 @@ use crate::rate_limit::Rates;
 use crate::schema::{CodeList, Scalar as _, Settings};
 use crate::server::connection_limits::ConnectionLimits;
 use crate::server::cors::Origin;
+use crate::server::public_url::PublicUrl;
 
 /// The whole file.
 #[derive(Debug, Settings)]
@@ -61,6 +63,15 @@ pub struct ServerSection {
     /// Maximum number of connections to the API. Further connections wait. Each one takes two file descriptors.
     #[setting(default = ConnectionLimits::default().max_connections, range = 1..)]
     pub max_connections: usize,
+    /// Memory for request bodies that are read or held at the same time, in MiB. One organisation gets at most half of it, so no body may be
+    /// larger than that half. Beyond it, requests are answered 503 `request_memory_full`. Bodies up to 64 KiB have a reserve of their own
+    /// ([SERVER.md](SERVER.md#memory)).
+    #[setting(default = DEFAULT_REQUEST_MEMORY_MIB, range = 2..=65_536)]
+    pub max_request_memory_mib: usize,
+    /// Address at which callers reach the API, such as `https://mis.example/lrs`. `Location`, the `type` of problems and the OpenAPI document
+    /// start with it ([SERVER.md](SERVER.md#behind-a-proxy)).
+    #[setting(shown_default = "none: references are relative")]
+    pub public_url: Option<PublicUrl>,
     /// Origins whose web pages may call the API from a browser, such as `["https://mis.example"]`.
     #[setting(default = Vec::new())]
     pub cors_origins: Vec<Origin>,
@@ -114,10 +125,12 @@ pub struct IssuerSection {
     pub public_key_file: Option<PathBuf>,
     /// File with a shared secret of at least 32 bytes.
     pub hmac_secret_file: Option<PathBuf>,
-    /// Claim with the organisation's UKPRN. Dots separate the names of nested objects.
+    /// Claim with the organisation's UKPRN: a text, a number, or a list of one. Dots separate the names of nested objects, here and in the next
+    /// two settings. If a token has no such objects, the name is that of one claim with dots in it. A name with `://` is first of all a claim.
     #[setting(default = ClaimNames::default().organisation)]
     pub organisation_claim: String,
-    /// Claim with the person's user name, 1 to 35 characters. The gateway sends it to LRS.
+    /// Claim with the person's user name, 1 to 35 characters, without control and bidirectional characters, and not only invisible ones. The
+    /// gateway sends it to LRS.
     #[setting(default = ClaimNames::default().user)]
     pub user_claim: String,
     /// Claim with the scopes: a text or a list.

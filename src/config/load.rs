@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::app::request_memory::RequestMemory;
 use crate::auth::Verifier;
 use crate::batches::{BatchService, BatchSettings};
 use crate::config::audit::{self, AuditSettings};
@@ -20,6 +21,7 @@ use crate::organisations::{LoadReport, LrsRequirements, OrganisationRegistry, Or
 use crate::rate_limit::{RateLimiter, Rates};
 use crate::server::certificate::ServerCertificate;
 use crate::server::cors::Cors;
+use crate::server::public_url::PublicUrl;
 use crate::storage::Storage;
 
 /// The parts of the gateway, as configured and checked.
@@ -41,6 +43,10 @@ pub struct GatewayParts {
     pub max_connections: usize,
     /// Origins that may call the API from a browser.
     pub cors: Cors,
+    /// Address at which callers reach the API.
+    pub public_url: Option<PublicUrl>,
+    /// Memory for request bodies.
+    pub request_memory: RequestMemory,
     /// Verifies bearer tokens.
     pub verifier: Verifier,
     /// LRS client.
@@ -108,6 +114,8 @@ impl GatewayParts {
                     tls_error,
                     max_connections: server.max_connections,
                     cors: Cors::new(server.cors_origins),
+                    public_url: server.public_url,
+                    request_memory: RequestMemory::new(server.max_request_memory_mib * 1024 * 1024),
                     verifier,
                     batches: BatchService::with_storage(&storage, batch_settings),
                     lrs: Lrs::new(lrs),

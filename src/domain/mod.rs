@@ -22,6 +22,7 @@ mod scottish_candidate_number;
 mod search;
 mod ukprn;
 mod uln;
+mod user_name;
 mod verification;
 
 pub use achievement::*;
@@ -42,4 +43,5 @@ pub use scottish_candidate_number::*;
 pub use search::*;
 pub use ukprn::*;
 pub use uln::*;
+pub use user_name::*;
 pub use verification::*;

@@ -20,6 +20,8 @@ const BUILD_INFO: &str = "lrs_gateway_build_info";
 const REQUESTS: &str = "lrs_gateway_requests_total";
 const REQUEST_DURATION: &str = "lrs_gateway_request_duration_seconds";
 const REQUESTS_IN_FLIGHT: &str = "lrs_gateway_requests_in_flight";
+const REQUEST_MEMORY: &str = "lrs_gateway_request_memory_bytes";
+const REQUEST_MEMORY_FULL: &str = "lrs_gateway_request_memory_full_total";
 const LRS_CALLS: &str = "lrs_gateway_lrs_calls_total";
 const LRS_CALL_DURATION: &str = "lrs_gateway_lrs_call_duration_seconds";
 const LRS_CALLS_IN_FLIGHT: &str = "lrs_gateway_lrs_calls_in_flight";
@@ -74,6 +76,9 @@ impl Metrics {
         for limit in ["organisation", "person", "searches"] {
             counter!(RATE_LIMITED, "limit" => limit).absolute(0);
         }
+        for limit in ["organisation", "process"] {
+            counter!(REQUEST_MEMORY_FULL, "limit" => limit).absolute(0);
+        }
         Ok(Self(handle))
     }
 
@@ -98,6 +103,8 @@ fn describe() {
     describe_counter!(REQUESTS, "Requests, by operation and HTTP status.");
     describe_histogram!(REQUEST_DURATION, Unit::Seconds, "Duration of requests.");
     describe_gauge!(REQUESTS_IN_FLIGHT, "Requests in progress.");
+    describe_gauge!(REQUEST_MEMORY, Unit::Bytes, "Memory that is reserved for request bodies.");
+    describe_counter!(REQUEST_MEMORY_FULL, "Requests refused because there was no memory for their body, by the exceeded limit.");
     describe_counter!(LRS_CALLS, "Calls to LRS, by LRS operation, outcome and HTTP status.");
     describe_histogram!(LRS_CALL_DURATION, Unit::Seconds, "Duration of calls to LRS.");
     describe_gauge!(LRS_CALLS_IN_FLIGHT, "Calls to LRS in progress.");
@@ -129,6 +136,16 @@ fn describe() {
 pub fn record_request(operation: &str, status: u16, duration: Duration) {
     counter!(REQUESTS, "operation" => operation.to_owned(), "status" => status.to_string()).increment(1);
     histogram!(REQUEST_DURATION, "operation" => operation.to_owned()).record(duration.as_secs_f64());
+}
+
+/// Sets the memory that is reserved for request bodies, in bytes.
+pub fn set_request_memory(bytes: usize) {
+    gauge!(REQUEST_MEMORY).set(as_f64(bytes));
+}
+
+/// Records a request that was refused because there was no memory for its body.
+pub fn record_memory_full(limit: &'static str) {
+    counter!(REQUEST_MEMORY_FULL, "limit" => limit).increment(1);
 }
 
 /// Guard that counts a request or a call to LRS as in progress until it is dropped.

@@ -84,7 +84,7 @@ catalogue! {
     BodyTooLarge "body_too_large" 413 false "Request body too large"
         "Send a smaller body. `detail` states the limit.",
     UnsupportedMediaType "unsupported_media_type" 415 false "Request body not JSON"
-        "Send uncompressed JSON in UTF-8 with `Content-Type: application/json`.",
+        "Send JSON in UTF-8 with `Content-Type: application/json`, uncompressed or with `Content-Encoding: gzip`. `detail` names the header at fault.",
     ValidationFailed "validation_failed" 422 false "Invalid field values"
         "Correct the fields listed in `errors`. Nothing was sent to LRS.",
     InsufficientData "insufficient_data" 422 false "Not enough data for LRS"
@@ -119,6 +119,8 @@ catalogue! {
         "Try again after the time in `Retry-After`.",
     LrsQueueFull "lrs_queue_full" 503 true "Queue for calls to LRS full"
         "Nothing was sent to LRS. Try again after the time in `Retry-After`, with fewer concurrent calls.",
+    RequestMemoryFull "request_memory_full" 503 true "Memory for request bodies full"
+        "Nothing was carried out. Try again after the time in `Retry-After`, with fewer large requests at the same time.",
     AuditUnavailable "audit_unavailable" 503 true "Audit trail not writable"
         "Nothing was sent to LRS. Try again after the time in `Retry-After`.",
     NotReady "not_ready" 503 true "Gateway not ready"

@@ -7,14 +7,16 @@
 mod catalogue;
 mod mapping;
 pub mod responses;
+mod type_uri;
 
 use std::fmt;
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use actix_web::http::header::{ACCEPT_ENCODING, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::{HttpResponse, ResponseError};
 
 pub use catalogue::{CATALOGUE, CatalogueEntry, Code};
+pub use type_uri::TypeUris;
 
 use crate::lrs::response_codes::LrsCode;
 use crate::schema::deserialize::TOO_MANY_ERRORS;
@@ -23,7 +25,7 @@ use crate::schema::{Answer, FieldError};
 /// Problem details (RFC 9457). They contain no personal data.
 #[derive(Debug, Clone, Answer)]
 pub struct ProblemBody {
-    /// URI that identifies the type of problem. It is as stable as `code`.
+    /// URI that identifies the type of problem: the address of a page that explains it, or a URN. It ends with `code`, which programs use.
     pub r#type: String,
     /// Summary of the type of problem.
     pub title: String,
@@ -35,7 +37,7 @@ pub struct ProblemBody {
     pub instance: String,
     /// Type of problem for programs.
     pub code: Code,
-    /// Identifier of the request in the operator's logs. The header `X-Request-Id` has the same value.
+    /// Identifier of the request in the operator's logs. The header `Gateway-Request-Id` has the same value.
     pub request_id: String,
     /// `true` if the same request, unchanged, can succeed later.
     pub retryable: bool,
@@ -70,6 +72,8 @@ pub struct Problem {
     lrs: Option<LrsCode>,
     outcome_unknown: bool,
     challenge: Option<String>,
+    /// Whether the response lists the codings that a body may have.
+    lists_codings: bool,
     /// Details for operators, who find them in the log. They contain no personal data.
     pub cause: Option<String>,
 }
@@ -88,6 +92,7 @@ impl Problem {
             lrs: None,
             outcome_unknown: false,
             challenge: None,
+            lists_codings: false,
             cause: None,
         }
     }
@@ -95,7 +100,7 @@ impl Problem {
     /// Creates the problem of a body with these errors. Errors of form outrank errors of content.
     pub fn from_field_errors(errors: Vec<FieldError>) -> Self {
         let has_any = |codes: &[&str]| errors.iter().any(|error| codes.contains(&error.code));
-        let code = if has_any(&["malformed_json", "wrong_type", "null_not_allowed", "duplicate_field"]) {
+        let code = if has_any(&["malformed_json", "not_utf8", "wrong_type", "null_not_allowed", "duplicate_field"]) {
             Code::MalformedRequest
         } else if has_any(&["unknown_field"]) {
             Code::UnknownField
@@ -141,6 +146,13 @@ impl Problem {
         self
     }
 
+    /// Adds the header `Accept-Encoding`: the coding of a body that is accepted (RFC 9110, 15.5.16).
+    #[must_use]
+    pub const fn with_accepted_coding(mut self) -> Self {
+        self.lists_codings = true;
+        self
+    }
+
     /// Sets the time to wait before a retry.
     #[must_use]
     pub const fn retry_after(mut self, seconds: u64) -> Self {
@@ -173,7 +185,7 @@ impl Problem {
     }
 
     /// Builds the response to the request with this id.
-    pub fn response(&self, request_id: &str) -> HttpResponse {
+    pub fn response(&self, request_id: &str, types: &TypeUris) -> HttpResponse {
         let mut response = HttpResponse::build(self.status_code());
         response.insert_header((CONTENT_TYPE, "application/problem+json"));
         if let Some(seconds) = self.retry_after_seconds {
@@ -182,18 +194,21 @@ impl Problem {
         if let Some(challenge) = &self.challenge {
             response.insert_header((WWW_AUTHENTICATE, challenge.as_str()));
         }
-        response.body(serde_json::to_vec(&self.body(request_id)).unwrap_or_default())
+        if self.lists_codings {
+            response.insert_header((ACCEPT_ENCODING, "gzip"));
+        }
+        response.body(serde_json::to_vec(&self.body(request_id, types)).unwrap_or_default())
     }
 
     /// Builds the body of the response to the request with this id.
-    pub fn body(&self, request_id: &str) -> ProblemBody {
+    pub fn body(&self, request_id: &str, types: &TypeUris) -> ProblemBody {
         let entry = self.code.entry();
         let lrs = self.lrs.as_ref().and_then(|code| {
             let description = code.entry().map_or("LRS has not published the meaning of this code", |entry| entry.meaning);
             Some(LrsErrorBody { code: code.loggable()?.to_owned(), description: description.to_owned() })
         });
         ProblemBody {
-            r#type: type_uri(entry),
+            r#type: types.uri(entry),
             title: entry.title.to_owned(),
             status: entry.status,
             detail: self.detail.clone().unwrap_or_else(|| entry.advice.to_owned()),
@@ -207,11 +222,6 @@ impl Problem {
             lrs,
         }
     }
-}
-
-/// Returns the `type` of a problem: a URN, which cannot be resolved (RFC 9457, 3.1.1).
-pub fn type_uri(entry: &CatalogueEntry) -> String {
-    format!("urn:lrs-gateway:problem:{}", entry.code)
 }
 
 impl fmt::Display for Problem {

@@ -29,7 +29,7 @@ struct Operation {
 impl AllowedMethods {
     /// Returns the methods of the API, and of its documentation.
     pub fn for_api(routes: &[Route]) -> Self {
-        Self::new(&["/openapi.json", "/openapi-3.0.json", "/docs"], routes)
+        Self::new(&["/openapi.json", "/openapi-3.0.json", "/docs", "/docs/problems/{code}"], routes)
     }
 
     /// Returns the methods of the admin listener.

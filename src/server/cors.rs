@@ -87,11 +87,12 @@ impl CorsHeaders {
 }
 
 /// Request headers that callers need.
-const REQUEST_HEADERS: HeaderValue = HeaderValue::from_static("Authorization, Content-Type, Idempotency-Key, Prefer, Accept");
+const REQUEST_HEADERS: HeaderValue =
+    HeaderValue::from_static("Authorization, Content-Type, Content-Encoding, Idempotency-Key, Prefer, Accept, X-Request-Id, Traceparent");
 
 /// Response headers that pages may read.
 const EXPOSED_HEADERS: HeaderValue = HeaderValue::from_static(
-    "X-Request-Id, Retry-After, RateLimit, RateLimit-Policy, Location, Idempotency-Replayed, Preference-Applied, Batch-Status",
+    "X-Request-Id, Gateway-Request-Id, Retry-After, RateLimit, RateLimit-Policy, Location, Idempotency-Replayed, Preference-Applied, Batch-Status, Traceparent",
 );
 
 /// Time for which browsers may cache a preflight response, in seconds.

@@ -8,6 +8,7 @@ pub mod docs;
 pub mod metrics;
 pub mod middleware;
 pub mod openapi;
+pub mod public_url;
 mod route;
 pub mod router;
 
@@ -24,11 +25,13 @@ use actix_web::{App, HttpRequest, HttpServer, web};
 use crate::app::readiness::Readiness;
 use crate::app::{AppState, State};
 use crate::observability::metrics::Metrics;
+use crate::problem::TypeUris;
 use crate::server::allowed_methods::AllowedMethods;
 use crate::server::connection_limits::{ConnectionLimits, Connections, MAX_CONCURRENT_HANDSHAKES};
 use crate::server::cors::Cors;
 use crate::server::docs::Documents;
 use crate::server::middleware::{ServerContext, around_request};
+use crate::server::public_url::PublicUrl;
 use crate::server::route::Route;
 
 /// A server that has bound its address. It runs while [`BoundServer::server`] is awaited.
@@ -48,13 +51,15 @@ pub struct ServerOptions {
     pub tls: Option<rustls::ServerConfig>,
     /// Origins that may call the API from a browser.
     pub cors: Cors,
+    /// Address at which callers reach the server; `None` for relative references.
+    pub public_url: Option<PublicUrl>,
     /// Limits and timeouts of client connections.
     pub connection_limits: ConnectionLimits,
 }
 
 impl Default for ServerOptions {
     fn default() -> Self {
-        Self { workers: 1, tls: None, cors: Cors::default(), connection_limits: ConnectionLimits::default() }
+        Self { workers: 1, tls: None, cors: Cors::default(), public_url: None, connection_limits: ConnectionLimits::default() }
     }
 }
 
@@ -69,7 +74,7 @@ const ADMIN_SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(2);
 /// # Errors
 /// Returns the I/O error if the address cannot be bound.
 pub fn bind(listen: SocketAddr, options: ServerOptions, state: AppState) -> std::io::Result<BoundServer> {
-    let documents = Arc::new(Documents::new(&openapi::document()));
+    let documents = Arc::new(Documents::new(openapi::document(), options.public_url.as_ref()));
     let methods = AllowedMethods::for_api(&router::api());
     let (shutdown_timeout, state) = (state.max_request_duration(), Arc::new(state));
     serve(listen, options, shutdown_timeout, state.readiness.clone(), methods, move |services| {
@@ -109,8 +114,9 @@ fn serve(
     methods: AllowedMethods,
     routes: impl Fn(&mut ServiceConfig) + Clone + Send + 'static,
 ) -> std::io::Result<BoundServer> {
-    let ServerOptions { workers, tls, cors, connection_limits: limits } = options;
-    let context = Arc::new(ServerContext { readiness, methods, cors });
+    let ServerOptions { workers, tls, cors, public_url, connection_limits: limits } = options;
+    let problem_types = TypeUris::below(public_url.as_ref().map(PublicUrl::as_str));
+    let context = Arc::new(ServerContext { readiness, methods, cors, public_url, problem_types });
     let listener = TcpListener::bind(listen)?;
     let address = listener.local_addr()?;
     let application = move || {

@@ -64,7 +64,7 @@ async fn call_with_success(fixture: &mut Fixture) -> String {
     for (resource, body) in batch_requests(&uln) {
         let accepted = fixture.post(&format!("/v1/{resource}"), &body).await;
         assert_eq!(accepted.status, 202, "{}", accepted.text);
-        let (path, started_at) = (accepted.header("location").to_owned(), Instant::now());
+        let (path, started_at) = (accepted.location(), Instant::now());
         while fixture.caller.request("GET", &path).await.expect_success()["status"] != "COMPLETE" {
             assert!(started_at.elapsed() < Duration::from_secs(20), "{resource} is not complete");
             tokio::time::sleep(Duration::from_millis(50)).await;

@@ -10,8 +10,9 @@ use regex::Regex;
 use super::assert_generated;
 
 /// Every code that callers can get, with its meaning, in the order of the page.
-const MEANINGS: [(&str, &str); 17] = [
+const MEANINGS: [(&str, &str); 18] = [
     ("malformed_json", "The body is not JSON."),
+    ("not_utf8", "The body is not UTF-8. `detail` states the position of the first byte that is not."),
     ("wrong_type", "The value has another JSON type."),
     ("null_not_allowed", "The value is null. Leave the field out instead."),
     ("duplicate_field", "The object has the field twice."),

@@ -4,6 +4,7 @@
 mod field_errors;
 mod field_mapping;
 mod lrs_codes;
+mod request_memory;
 mod settings;
 
 use std::fmt::Write as _;

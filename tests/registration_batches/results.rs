@@ -118,6 +118,29 @@ async fn csv_results_have_a_header_and_escape_special_values() {
 }
 
 #[tokio::test]
+async fn csv_results_for_spreadsheets_have_escaped_formulas_and_a_byte_order_mark() {
+    let fixture = Fixture::start();
+    let mut records = learners(2);
+    records[0]["misIdentifier"] = json!("=cmd|'/c calc'!A1");
+    records[1]["misIdentifier"] = json!("-7");
+    let batch = register_and_complete(&fixture.caller, &records).await;
+    let read = async |query: &str| {
+        let caller = fixture.caller.clone().with_header("Accept", "text/csv");
+        caller.request("GET", &format!("{}/results{query}", batch.path)).await
+    };
+
+    let plain = read("").await;
+    let escaped = read("?formulas=escaped&bom=true").await;
+
+    assert!(plain.text.starts_with("position,"), "{}", plain.text);
+    assert!(plain.text.contains("\r\n0,=cmd|'/c calc'!A1,") && plain.text.contains("\r\n1,-7,"), "{}", plain.text);
+    assert!(escaped.text.starts_with("\u{FEFF}position,"), "{}", escaped.text);
+    assert!(escaped.text.contains("\r\n0,'=cmd|'/c calc'!A1,") && escaped.text.contains("\r\n1,'-7,"), "{}", escaped.text);
+    assert_eq!(read("?formulas=verbatim&bom=false").await.text, plain.text);
+    read("?formulas=yes").await.problem(400, "malformed_request");
+}
+
+#[tokio::test]
 async fn accept_header_selects_the_format_or_is_not_acceptable() {
     let fixture = Fixture::start();
     let batch = register_and_complete(&fixture.caller, &learners(1)).await;

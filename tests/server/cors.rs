@@ -34,8 +34,8 @@ async fn send_preflight(gateway: &TestGateway, origin: &str, path: &str) -> Answ
         .header("Access-Control-Request-Method", "POST")
         .header("Access-Control-Request-Headers", "authorization,content-type");
     let response = request.send().await.expect("the gateway answers");
-    let (status, headers) = (response.status().as_u16(), response.headers().clone());
-    Answer { status, headers, text: response.text().await.expect("the answer is complete") }
+    let (url, status, headers) = (response.url().clone(), response.status().as_u16(), response.headers().clone());
+    Answer { url, status, headers, text: response.text().await.expect("the answer is complete") }
 }
 
 /// Returns the names of the CORS headers of an answer.
@@ -62,7 +62,10 @@ async fn cors_preflight_of_configured_origin_is_allowed_without_token_and_rate_l
         assert_eq!(answer.status, 200, "{answer:?}");
         assert_eq!(answer.header("access-control-allow-origin"), ORIGIN);
         assert_eq!(answer.header("access-control-allow-methods"), "POST");
-        assert_eq!(answer.header("access-control-allow-headers"), "Authorization, Content-Type, Idempotency-Key, Prefer, Accept");
+        assert_eq!(
+            answer.header("access-control-allow-headers"),
+            "Authorization, Content-Type, Content-Encoding, Idempotency-Key, Prefer, Accept, X-Request-Id, Traceparent"
+        );
         assert_eq!((answer.header("access-control-max-age"), answer.header("vary")), ("3600", "Origin"));
         assert_eq!(answer.header("access-control-allow-credentials"), "");
         assert_eq!((answer.header("ratelimit"), answer.header("x-content-type-options")), ("", "nosniff"));

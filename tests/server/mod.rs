@@ -4,6 +4,9 @@ mod certificate;
 mod connection_limits;
 mod cors;
 mod headers;
+mod public_url;
+mod request_ids;
+mod request_memory;
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};

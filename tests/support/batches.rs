@@ -69,7 +69,7 @@ pub async fn submit<'c>(caller: &'c Caller, resource: &str, body: &Value) -> Sub
 pub fn expect_accepted<'c>(caller: &'c Caller, answer: &Answer) -> SubmittedBatch<'c> {
     assert_eq!(answer.status, 202, "{}", answer.text);
     let initial_state = answer.json();
-    let path = answer.header("location").to_owned();
+    let path = answer.location();
     assert!(path.ends_with(initial_state["batchId"].as_str().expect("the answer has a batch id")), "{path}");
     SubmittedBatch { caller, path, initial_state }
 }

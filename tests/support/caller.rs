@@ -106,10 +106,10 @@ impl Caller {
             request = request.header(name, value);
         }
         let response = request.send().await.expect("the gateway answers");
-        let status = response.status().as_u16();
+        let (status, url) = (response.status().as_u16(), response.url().clone());
         let headers = response.headers().clone();
         let text = response.text().await.expect("the answer is complete");
-        let answer = Answer { status, headers, text };
+        let answer = Answer { url, status, headers, text };
         answer.assert_common_rules();
         answer
     }
@@ -118,6 +118,7 @@ impl Caller {
 /// An answer of the gateway.
 #[derive(Debug)]
 pub struct Answer {
+    pub url: reqwest::Url,
     pub status: u16,
     pub headers: reqwest::header::HeaderMap,
     pub text: String,
@@ -127,6 +128,11 @@ impl Answer {
     /// Returns the value of a header; empty if it is absent.
     pub fn header(&self, name: &str) -> &str {
         self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    }
+
+    /// Returns the path that the header `Location` refers to.
+    pub fn location(&self) -> String {
+        self.url.join(self.header("location")).expect("the header is a reference").path().to_owned()
     }
 
     /// Parses the body.
@@ -159,6 +165,7 @@ impl Answer {
     fn assert_common_rules(&self) {
         let request_id = self.header("x-request-id");
         assert!(request_id.len() == 36, "every answer has a request id: {self:?}");
+        assert_eq!(self.header("gateway-request-id"), request_id, "the caller sends no id of its own");
         for (name, value) in [("x-content-type-options", "nosniff"), ("referrer-policy", "no-referrer"), ("x-frame-options", "DENY")] {
             assert_eq!(self.header(name), value, "{name}: {self:?}");
         }

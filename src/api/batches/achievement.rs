@@ -25,7 +25,7 @@ use crate::problem::{Code, Problem};
 use crate::schema::{Answer, CodeList, Request, Scalar as _};
 
 /// Maximum size of a submission, in bytes: 100,000 achievements.
-const MAX_BYTES: usize = 64 * 1024 * 1024;
+pub const MAX_BYTES: usize = 64 * 1024 * 1024;
 
 /// Achievements to create, update, withdraw or reinstate.
 #[derive(Debug, Request)]
@@ -148,10 +148,10 @@ pub async fn submit_batch(
     wait: PreferWait,
     body: Body<AchievementBatch, MAX_BYTES>,
 ) -> Result<HttpResponse, Problem> {
-    let Body { value: AchievementBatch { submission_type, notify_email, achievements }, digest, .. } = body;
+    let Body { value: AchievementBatch { submission_type, notify_email, achievements }, digest, memory, .. } = body;
     let notify_email = notify_email.filter(|address| !address.text().is_empty());
     let metadata = BatchMetadata { submission_type: Some(submission_type), notify_email, ..BatchMetadata::submitted_by(&caller) };
-    let submission = Submission { context: caller.context().clone(), metadata, records: achievements, warnings: None };
+    let submission = Submission { context: caller.context().clone(), metadata, records: achievements, memory, warnings: None };
     let service = state.batches.clone();
     let work = async move |attempt: WorkAttempt| submit(&service, submission, attempt, wait).await;
     idempotency_key.run(&state, &caller, digest, work).await

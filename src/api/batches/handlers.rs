@@ -7,10 +7,9 @@ use crate::api::batches::answers::{BatchList, BatchState};
 use crate::api::batches::operations::{answer_accepted, answer_state, find, require_organisation_ref};
 use crate::api::batches::requests::TrackJob;
 use crate::api::batches::resource::BatchResource;
-use crate::api::batches::results::{PreferredFormat, ResultCursor, read_results};
+use crate::api::batches::results::{PreferredFormat, ResultsQuery, read_results};
 use crate::api::extract::Body;
 use crate::api::extract::batch_list::BatchListQuery;
-use crate::api::extract::pagination::Pagination;
 use crate::api::extract::path::{BatchPath, PartPath, part_not_found};
 use crate::api::extract::prefer::PreferWait;
 use crate::app::State;
@@ -64,7 +63,8 @@ pub async fn track_job<K: BatchResource>(
         return Err(Problem::from_field_error("/lrsJobId", "out_of_range", detail));
     }
     let batch = state.batches.track::<K>(&caller, job_id).await.map_err(Problem::batch_not_accepted)?;
-    Ok(answer_accepted::<K>(&state.batches, batch, wait, None).await)
+    let location = batch.id.to_string();
+    Ok(answer_accepted(&state.batches, batch, location, wait, None).await)
 }
 
 pub(crate) struct GetBatchDocs;
@@ -102,10 +102,10 @@ pub async fn get_results<K: BatchResource>(
     caller: Caller<K::Scope>,
     path: BatchPath,
     preferred: PreferredFormat<K>,
-    pagination: Pagination<ResultCursor>,
+    query: ResultsQuery,
 ) -> Result<HttpResponse, Problem> {
     let batch = find::<K>(&state.batches, &caller, path.batch_id).await?;
-    read_results::<K>(state.batches.clone(), batch, preferred.format, pagination).await
+    read_results::<K>(state.batches.clone(), batch, preferred.format, query).await
 }
 
 pub(crate) struct ResubmitPartDocs;

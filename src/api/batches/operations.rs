@@ -7,6 +7,7 @@ use crate::api::batches::answers::BatchState;
 use crate::api::batches::resource::BatchResource;
 use crate::api::extract::idempotency::WorkAttempt;
 use crate::api::extract::prefer::PreferWait;
+use crate::app::request_memory::Reservation;
 use crate::batches::BatchService;
 use crate::batches::batch_kind::BatchKind;
 use crate::batches::metadata::BatchMetadata;
@@ -27,6 +28,8 @@ pub struct Submission<K: BatchKind> {
     pub metadata: BatchMetadata,
     /// The records, divided into parts.
     pub records: Parts<K>,
+    /// The memory that is reserved for the records.
+    pub memory: Option<Reservation>,
     /// Hints about the records, for the answer.
     pub warnings: Option<Vec<FieldWarning>>,
 }
@@ -42,7 +45,7 @@ pub async fn submit<K: BatchResource>(
     attempt: WorkAttempt,
     wait: PreferWait,
 ) -> Result<HttpResponse, Problem> {
-    let Submission { context, metadata, records, warnings } = submission;
+    let Submission { context, metadata, records, memory, warnings } = submission;
     require_organisation_ref::<K>(&context)?;
     let (count, max) = (records.record_count(), K::max_records(service.settings()));
     if count > max {
@@ -54,7 +57,10 @@ pub async fn submit<K: BatchResource>(
         Some(batch) => batch,
         None => service.submit(id, &context, &metadata, records).await.map_err(Problem::batch_not_accepted)?,
     };
-    Ok(answer_accepted::<K>(service, batch, wait, warnings).await)
+    // The records are in the store now. The wait for the batch needs no memory for them.
+    drop(memory);
+    let location = format!("{}/{}", K::PATH, batch.id);
+    Ok(answer_accepted(service, batch, location, wait, warnings).await)
 }
 
 /// Finds a batch of the caller's organisation.
@@ -80,15 +86,16 @@ pub fn require_organisation_ref<K: BatchResource>(context: &CallContext) -> Resu
     Err(Problem::new(Code::ProductNotEnabled).detail(detail))
 }
 
-/// Answers that a batch was accepted, after waiting if the caller prefers to.
-pub async fn answer_accepted<K: BatchResource>(
+/// Answers that a batch was accepted, after waiting if the caller prefers to. `location` refers to the batch, relative to the request.
+pub async fn answer_accepted(
     service: &BatchService,
     batch: Batch,
+    location: String,
     wait: PreferWait,
     warnings: Option<Vec<FieldWarning>>,
 ) -> HttpResponse {
     let mut response = HttpResponse::Accepted();
-    response.insert_header((LOCATION, format!("/v1/{}/{}", K::PATH, batch.id)));
+    response.insert_header((LOCATION, location));
     let state = wait_and_describe(service, &mut response, batch, wait).await;
     response.json(BatchState { warnings, ..state })
 }

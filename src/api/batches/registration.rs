@@ -27,7 +27,7 @@ use crate::problem::responses::SubmitProblems;
 use crate::schema::{Answer, CodeList, Request};
 
 /// Maximum size of a submission, in bytes: 20,000 learners with all commonly used fields.
-const MAX_BYTES: usize = 32 * 1024 * 1024;
+pub const MAX_BYTES: usize = 32 * 1024 * 1024;
 
 /// Learners to register or to search for.
 #[derive(Debug, Request)]
@@ -187,10 +187,11 @@ pub async fn submit_batch(
     wait: PreferWait,
     body: Body<RegistrationBatch, MAX_BYTES>,
 ) -> Result<HttpResponse, Problem> {
-    let Body { value: RegistrationBatch { job_type, learners }, digest, warnings } = body;
+    let Body { value: RegistrationBatch { job_type, learners }, digest, warnings, memory } = body;
     let metadata = BatchMetadata { job_type: Some(job_type), ..BatchMetadata::submitted_by(&caller) };
     let warnings = if job_type == JobType::Full { warnings } else { warnings.without(&MAY_CHANGE_RECORD) };
-    let submission = Submission { context: caller.context().clone(), metadata, records: learners, warnings: warnings.into_list() };
+    let (context, warnings) = (caller.context().clone(), warnings.into_list());
+    let submission = Submission { context, metadata, records: learners, memory, warnings };
     let service = state.batches.clone();
     let work = async move |attempt: WorkAttempt| submit(&service, submission, attempt, wait).await;
     idempotency_key.run(&state, &caller, digest, work).await

@@ -25,7 +25,7 @@ use crate::problem::responses::SubmitProblems;
 use crate::schema::{Answer, CodeList, Request, Scalar as _};
 
 /// Maximum size of a submission, in bytes: far more than 20,000 learners need.
-const MAX_BYTES: usize = 16 * 1024 * 1024;
+pub const MAX_BYTES: usize = 16 * 1024 * 1024;
 
 /// Learners to verify.
 #[derive(Debug, Request)]
@@ -176,10 +176,10 @@ pub async fn submit_batch(
     wait: PreferWait,
     body: Body<VerificationBatch, MAX_BYTES>,
 ) -> Result<HttpResponse, Problem> {
-    let Body { value: VerificationBatch { learners, notify_email }, digest, .. } = body;
+    let Body { value: VerificationBatch { learners, notify_email }, digest, memory, .. } = body;
     let notify_email = notify_email.filter(|address| !address.text().is_empty());
     let metadata = BatchMetadata { notify_email, ..BatchMetadata::submitted_by(&caller) };
-    let submission = Submission { context: caller.context().clone(), metadata, records: learners, warnings: None };
+    let submission = Submission { context: caller.context().clone(), metadata, records: learners, memory, warnings: None };
     let service = state.batches.clone();
     let work = async move |attempt: WorkAttempt| submit(&service, submission, attempt, wait).await;
     idempotency_key.run(&state, &caller, digest, work).await

@@ -179,8 +179,10 @@ fn replay(stored: &[u8]) -> Result<HttpResponse, Problem> {
     let unreadable = |_| Problem::new(Code::StoreUnreadable).cause("stored idempotent answer is malformed");
     let StoredAnswer { status, headers, body } = serde_json::from_slice(stored).map_err(unreadable)?;
     let mut response = HttpResponse::build(StatusCode::from_u16(status).unwrap_or(StatusCode::OK));
-    for header in headers {
-        response.insert_header(header);
+    for (name, value) in headers {
+        // Answers that an earlier version stored have the path of the batch instead of a reference relative to the path of the request.
+        let value = if name == LOCATION.as_str() { value.strip_prefix("/v1/").map_or(value.clone(), str::to_owned) } else { value };
+        response.insert_header((name, value));
     }
     Ok(response.insert_header((IDEMPOTENCY_REPLAYED, "true")).body(body))
 }

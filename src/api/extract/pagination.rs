@@ -10,11 +10,18 @@ use crate::batches::model::BatchId;
 use crate::problem::{Code, Problem};
 
 /// The page that a query requests.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 pub struct Pagination<C> {
     limit: Option<usize>,
     /// The start of the page; `None` for the first page.
     pub cursor: Option<C>,
+}
+
+/// The first page, with the default number of items.
+impl<C> Default for Pagination<C> {
+    fn default() -> Self {
+        Self { limit: None, cursor: None }
+    }
 }
 
 /// The start of a page.
@@ -49,7 +56,7 @@ impl<C: Cursor> Pagination<C> {
     }
 
     fn parse(query: &str) -> Result<Self, Problem> {
-        let mut pagination = Self { limit: None, cursor: None };
+        let mut pagination = Self::default();
         for (name, value) in parse_query(query)? {
             if !pagination.set(&name, &value)? {
                 return Err(malformed("The query string has an unknown parameter. Only `limit` and `cursor` are allowed."));

@@ -27,10 +27,11 @@ impl BatchId {
         Self(Uuid::from_u128(u128::from(milliseconds) << 80))
     }
 
-    /// Parses an id; `None` unless the text has exactly the form that the gateway writes.
+    /// Parses an id; `None` unless the text has the form that the gateway writes, in upper or lower case. Clients that parse a UUID write it
+    /// in either case.
     pub fn parse(text: &str) -> Option<Self> {
         let id = Uuid::try_parse(text).ok().map(Self)?;
-        (id.to_string() == text).then_some(id)
+        id.to_string().eq_ignore_ascii_case(text).then_some(id)
     }
 }
 
@@ -63,10 +64,11 @@ mod tests {
     }
 
     #[test]
-    fn batch_id_parse_accepts_written_form_only() {
+    fn batch_id_parse_accepts_written_form_only_in_any_case() {
         let id = BatchId::new();
         assert_eq!(BatchId::parse(&id.to_string()), Some(id));
-        for other in ["", "1", "../etc", &id.to_string().to_uppercase(), &id.to_string().replace('-', "")] {
+        assert_eq!(BatchId::parse(&id.to_string().to_uppercase()), Some(id));
+        for other in ["", "1", "../etc", &format!("{{{id}}}"), &format!("urn:uuid:{id}"), &id.to_string().replace('-', "")] {
             assert_eq!(BatchId::parse(other), None, "{other}");
         }
     }

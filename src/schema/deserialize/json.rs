@@ -4,10 +4,13 @@ use super::context::{DeserializeContext, NamingConvention};
 use super::from_document::FromDocument;
 use crate::schema::{FieldError, Warnings};
 
-/// Reads a whole JSON document.
+/// The byte order mark in UTF-8. Readers may ignore it (RFC 8259, 8.1); editors and scripts on Windows write it.
+const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
+
+/// Reads a whole JSON document, with or without a byte order mark.
 ///
 /// # Errors
-/// Returns every field error, in the order of the document; or, for text that is not JSON, one error with the line and column.
+/// Returns every field error, in the order of the document; or, for bytes that are not UTF-8 or not JSON, one error with the place.
 pub fn from_json<T: FromDocument>(body: &[u8]) -> Result<T, Vec<FieldError>> {
     from_json_with_warnings(body).map(|(value, _)| value)
 }
@@ -18,7 +21,8 @@ pub fn from_json<T: FromDocument>(body: &[u8]) -> Result<T, Vec<FieldError>> {
 /// Returns the errors of [`from_json`].
 pub fn from_json_with_warnings<T: FromDocument>(body: &[u8]) -> Result<(T, Warnings), Vec<FieldError>> {
     let mut context = DeserializeContext::new(NamingConvention::Json);
-    let mut json = serde_json::Deserializer::from_slice(body);
+    let Ok(text) = std::str::from_utf8(body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body)) else { return Err(vec![not_utf8(body)]) };
+    let mut json = serde_json::Deserializer::from_str(text);
     match T::read(&mut json, &mut context).and_then(|value| json.end().map(|()| value)) {
         Ok(value) => context.finish(value),
         Err(error) => {
@@ -26,6 +30,16 @@ pub fn from_json_with_warnings<T: FromDocument>(body: &[u8]) -> Result<(T, Warni
             Err(vec![FieldError { pointer: String::new(), code: "malformed_json", detail: detail.into() }])
         }
     }
+}
+
+/// Returns the error of a body that is not UTF-8, with the position of the first byte that is not.
+fn not_utf8(body: &[u8]) -> FieldError {
+    let position = std::str::from_utf8(body).map_or_else(|error| error.valid_up_to(), str::len);
+    let detail = format!(
+        "is not UTF-8: the byte at position {position}, counted from 0, is not part of a character. Encode the body in UTF-8, whatever the \
+         system's own encoding is"
+    );
+    FieldError { pointer: String::new(), code: "not_utf8", detail: detail.into() }
 }
 
 #[cfg(test)]
@@ -125,6 +139,27 @@ mod tests {
         assert_eq!(errors::<Search>("[]"), [(String::new(), "wrong_type")]);
         assert_eq!(errors::<Search>("null"), [(String::new(), "null_not_allowed")]);
         assert_eq!(errors::<Search>(&"[".repeat(100_000)).len(), 1);
+    }
+
+    #[test]
+    fn document_may_start_with_one_byte_order_mark() {
+        let json = "{\"uln\":\"3000000126\",\"givenName\":\"Ana\"}";
+        from_json::<Search>(format!("\u{FEFF}{json}").as_bytes()).expect("a valid document");
+        assert_eq!(errors::<Search>(&format!("\u{FEFF}\u{FEFF}{json}")), [(String::new(), "malformed_json")]);
+        assert_eq!(errors::<Search>("\u{FEFF}"), [(String::new(), "malformed_json")]);
+    }
+
+    #[test]
+    fn document_in_another_encoding_is_not_utf8_and_the_position_is_stated() {
+        for (body, position) in [
+            (&b"{\"uln\":\"3000000126\",\"givenName\":\"Zo\xEB\"}"[..], "position 35,"),
+            (b"\xEF\xBB\xBF{\"givenName\":\"\xD1\"}", "position 17,"),
+            (b"\xFF\xFE{\0}\0", "position 0,"),
+            (b"{} \xC3", "position 3,"),
+        ] {
+            let found = from_json::<Search>(body).expect_err("not UTF-8");
+            assert!(found.len() == 1 && found[0].code == "not_utf8" && found[0].detail.contains(position), "{found:?}");
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod draining;
 mod early_response;
 mod head_limit;
 mod head_method;
+mod location;
 mod panic;
 mod problem;
 mod rate_limit_headers;
@@ -28,9 +29,11 @@ use tracing::Instrument as _;
 
 use crate::app::readiness::Readiness;
 use crate::observability::metrics::InFlight;
+use crate::problem::TypeUris;
 use crate::server::allowed_methods::AllowedMethods;
 use crate::server::connection_limits::ActiveRequest;
 use crate::server::cors::Cors;
+use crate::server::public_url::PublicUrl;
 
 use response_headers::ResponseHeaders;
 
@@ -43,6 +46,10 @@ pub struct ServerContext {
     pub methods: AllowedMethods,
     /// Origins that may call the server from a browser.
     pub cors: Cors,
+    /// Address at which callers reach the server.
+    pub public_url: Option<PublicUrl>,
+    /// URIs of the types of problems.
+    pub problem_types: TypeUris,
 }
 
 /// Handles a request; `next` is the router.
@@ -58,8 +65,9 @@ pub async fn around_request(
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let active = ActiveRequest::start(&request);
     let request_id = request_id::generate();
-    let headers = ResponseHeaders::for_request(&request, &request_id, &server.cors);
-    let span = trace::request_span(&request, &request_id);
+    let client = trace::ClientIds::of(&request);
+    let span = trace::request_span(&request, &request_id, client);
+    let headers = ResponseHeaders::for_request(&request, &request_id, client, &server.cors);
     let method = request_method::name(request.method());
     head_method::replace_with_get(&mut request);
     let started = Instant::now();
@@ -78,12 +86,12 @@ pub async fn around_request(
         let problem = panic::problem();
         access_log::write(method, "", started, panic::STATUS, Some(&problem));
         request_metrics::record_panic(panic::STATUS, started);
-        return Err(panic::error(problem, &request_id, headers));
+        return Err(panic::error(problem, &request_id, &server.problem_types, headers));
     };
     let mut response = routed?;
     let problem = problem::of_response(&response);
     if let Some(problem) = &problem {
-        response = problem::replace_response(&response, problem, &request_id);
+        response = problem::replace_response(&response, problem, &request_id, &server.problem_types);
     }
     let route = response.request().match_pattern().unwrap_or_default();
     access_log::write(method, &route, started, response.status(), problem.as_ref());
@@ -92,6 +100,7 @@ pub async fn around_request(
     draining::close_connection(&mut response, &server.readiness);
     headers.apply(response.headers_mut());
     rate_limit_headers::apply(&mut response);
+    location::make_absolute(&mut response, server.public_url.as_ref());
     Ok(response.map_body(|_, body| active.limit_body(body)))
 }
 

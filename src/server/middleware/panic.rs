@@ -8,7 +8,7 @@ use actix_web::error::InternalError;
 use actix_web::http::StatusCode;
 use futures_util::FutureExt as _;
 
-use crate::problem::{Code, Problem};
+use crate::problem::{Code, Problem, TypeUris};
 use crate::server::middleware::response_headers::ResponseHeaders;
 
 /// Status of the response after a panic.
@@ -27,8 +27,8 @@ pub fn problem() -> Problem {
 /// Returns the problem's response as an error: the request was consumed by its handler, so no [`ServiceResponse`] can be made.
 ///
 /// [`ServiceResponse`]: actix_web::dev::ServiceResponse
-pub fn error(problem: Problem, request_id: &str, headers: ResponseHeaders) -> Error {
-    let mut response = problem.response(request_id);
+pub fn error(problem: Problem, request_id: &str, types: &TypeUris, headers: ResponseHeaders) -> Error {
+    let mut response = problem.response(request_id, types);
     headers.apply(response.headers_mut());
     InternalError::from_response(problem, response).into()
 }

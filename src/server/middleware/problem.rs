@@ -4,7 +4,7 @@ use actix_web::body::BoxBody;
 use actix_web::dev::ServiceResponse;
 use actix_web::http::header::ALLOW;
 
-use crate::problem::Problem;
+use crate::problem::{Problem, TypeUris};
 
 /// Returns the problem of an error response: the handler's problem, or one for the status if the error comes from the framework.
 pub fn of_response(response: &ServiceResponse<BoxBody>) -> Option<Problem> {
@@ -17,8 +17,13 @@ pub fn of_response(response: &ServiceResponse<BoxBody>) -> Option<Problem> {
 }
 
 /// Replaces an error response by the response of its problem. Keeps the `Allow` header.
-pub fn replace_response(response: &ServiceResponse<BoxBody>, problem: &Problem, request_id: &str) -> ServiceResponse<BoxBody> {
-    let mut replacement = problem.response(request_id);
+pub fn replace_response(
+    response: &ServiceResponse<BoxBody>,
+    problem: &Problem,
+    request_id: &str,
+    types: &TypeUris,
+) -> ServiceResponse<BoxBody> {
+    let mut replacement = problem.response(request_id, types);
     if let Some(allow) = response.headers().get(ALLOW) {
         replacement.headers_mut().insert(ALLOW, allow.clone());
     }

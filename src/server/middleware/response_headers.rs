@@ -1,26 +1,29 @@
 //! Headers of every response, whether a handler answered, failed or panicked.
 
 use actix_web::dev::ServiceRequest;
-use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
+use actix_web::http::header::{HeaderMap, HeaderValue};
 
 use crate::server::cors::{Cors, CorsHeaders};
+use crate::server::middleware::request_id::{OWN_REQUEST_ID, REQUEST_ID};
 use crate::server::middleware::security_headers::SecurityHeaders;
-
-/// Header of the request id.
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+use crate::server::middleware::trace::{ClientIds, TRACE_PARENT};
 
 /// Headers of the response to one request. They depend on the request alone, which the handler consumes.
 pub struct ResponseHeaders {
     request_id: Option<HeaderValue>,
+    own_request_id: Option<HeaderValue>,
+    trace_parent: Option<HeaderValue>,
     security: SecurityHeaders,
     cors: CorsHeaders,
 }
 
 impl ResponseHeaders {
     /// Returns the headers for the response to this request.
-    pub fn for_request(request: &ServiceRequest, request_id: &str, cors: &Cors) -> Self {
+    pub fn for_request(request: &ServiceRequest, request_id: &str, client: ClientIds<'_>, cors: &Cors) -> Self {
         Self {
-            request_id: HeaderValue::from_str(request_id).ok(),
+            own_request_id: HeaderValue::from_str(request_id).ok(),
+            trace_parent: client.trace_parent.and_then(|parent| HeaderValue::from_str(parent.header).ok()),
+            request_id: HeaderValue::from_str(client.request_id.unwrap_or(request_id)).ok(),
             security: SecurityHeaders::for_request(request),
             cors: CorsHeaders::for_request(request, cors),
         }
@@ -30,6 +33,12 @@ impl ResponseHeaders {
     pub fn apply(self, headers: &mut HeaderMap) {
         if let Some(request_id) = self.request_id {
             headers.insert(REQUEST_ID, request_id);
+        }
+        if let Some(own_request_id) = self.own_request_id {
+            headers.insert(OWN_REQUEST_ID, own_request_id);
+        }
+        if let Some(trace_parent) = self.trace_parent {
+            headers.insert(TRACE_PARENT, trace_parent);
         }
         self.security.apply(headers);
         self.cors.apply(headers);

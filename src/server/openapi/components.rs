@@ -9,7 +9,7 @@ use utoipa::openapi::{
 };
 
 use crate::problem::responses::{component_name, problem_statuses};
-use crate::problem::{CATALOGUE, CatalogueEntry, Problem, ProblemBody};
+use crate::problem::{CATALOGUE, CatalogueEntry, Problem, ProblemBody, TypeUris};
 use crate::schema::openapi::{Schemas, collect_schema};
 
 const DESCRIPTION: &str = "\
@@ -22,6 +22,9 @@ password and client certificate, and with that person's user name.
 * A search result is never an error. No match, several matches and linked learners are HTTP 200 with an `outcome`. LRS's own code is in \
 `lrsCode`, even if LRS has not documented it.
 * Errors are `application/problem+json` (RFC 9457). Their `code` is from a list, which this document gives for each status.
+* Request bodies are JSON in UTF-8, as they are or compressed with `Content-Encoding: gzip`. Size limits count the bytes without compression.
+* Every answer has the gateway's own id of the request in `Gateway-Request-Id`. `X-Request-Id` repeats the caller's id, or has the gateway's own one. \
+`traceparent` is repeated too.
 * Learners' data is in request bodies only, never in an address.
 * Rate limits apply per organisation and per person. Every response to a call that was counted has the headers `RateLimit-Policy` (the \
 limits) and `RateLimit` (what is left of them), as in draft-ietf-httpapi-ratelimit-headers-11.";
@@ -38,6 +41,10 @@ const TAGS: [(&str, &str); 6] = [
 
 /// Request id in the examples of problems.
 const EXAMPLE_REQUEST_ID: &str = "01a206e9-1f29-728e-8c05-c7b61af44332";
+
+/// Meaning of the header `X-Request-Id` of answers.
+const REQUEST_ID_MEANING: &str = "Identifies the request in the operator's logs: the `X-Request-Id` of the request if it has 1 to 128 letters, \
+    digits, or characters of `-_.:/+=~`, otherwise a new one.";
 
 /// Returns the document without its paths.
 pub fn document_without_paths() -> OpenApi {
@@ -80,16 +87,25 @@ fn components() -> Components {
 /// Returns the response of a status, with every problem that has this status.
 fn problem_response(status: u16) -> Response {
     let entries: Vec<&CatalogueEntry> = CATALOGUE.iter().filter(|entry| entry.status == status).collect();
-    let example: Option<Value> =
-        entries.first().and_then(|entry| serde_json::to_value(Problem::new(entry.variant).body(EXAMPLE_REQUEST_ID)).ok());
+    let example: Option<Value> = entries
+        .first()
+        .and_then(|entry| serde_json::to_value(Problem::new(entry.variant).body(EXAMPLE_REQUEST_ID, &TypeUris::default())).ok());
     let descriptions: Vec<String> = entries.iter().map(|entry| format!("* `{}`: {}. {}", entry.code, entry.title, entry.advice)).collect();
     let content = ContentBuilder::new().schema(Some(Ref::from_schema_name(ProblemBody::name()))).example(example).build();
     let mut response = ResponseBuilder::new()
         .description(descriptions.join("\n"))
         .content("application/problem+json", content)
-        .header("X-Request-Id", text_header("Identifies the request in the operator's logs."));
+        .header("X-Request-Id", text_header(REQUEST_ID_MEANING))
+        .header(
+            "Gateway-Request-Id",
+            text_header("The gateway's own id of the request: the `requestId` of the problem and of the audit trail."),
+        );
     if matches!(status, 401 | 403) {
         response = response.header("WWW-Authenticate", text_header("What the token lacks (RFC 6750)."));
+    }
+    if status == 415 {
+        response =
+            response.header("Accept-Encoding", text_header("Codings that a body may have. Only if its `Content-Encoding` is the fault."));
     }
     if matches!(status, 429 | 503) {
         response = response.header("Retry-After", text_header("Seconds to wait before the next attempt."));

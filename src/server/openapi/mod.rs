@@ -8,6 +8,7 @@ mod v3_0;
 use serde_json::Value;
 use utoipa::openapi::OpenApi;
 
+use crate::server::public_url::PublicUrl;
 use crate::server::route::operation_of;
 use crate::server::router;
 
@@ -24,6 +25,14 @@ pub fn document() -> OpenApi {
         components.headers.extend(description.components.headers);
     }
     document
+}
+
+/// Sets the address of the API in a document that the gateway serves: its public address, or the directory of the document.
+pub fn set_server(document: &mut OpenApi, public_url: Option<&PublicUrl>) {
+    let url = public_url.map_or(".", PublicUrl::as_str);
+    for server in document.servers.iter_mut().flatten() {
+        url.clone_into(&mut server.url);
+    }
 }
 
 /// Generates the document as OpenAPI 3.1 in JSON.

@@ -3,15 +3,35 @@
 use serde::Serialize;
 use serde_json::Value;
 
-/// Returns the header row for columns that are given as paths in the JSON of a result.
-pub fn header_row(columns: &[String]) -> Vec<u8> {
-    csv_line(column_names(columns).into_iter())
+/// The byte order mark of UTF-8, by which spreadsheets recognise the encoding.
+const BYTE_ORDER_MARK: &str = "\u{FEFF}";
+
+/// How CSV is written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct CsvOptions {
+    /// Whether a cell that spreadsheets would take for a formula gets an apostrophe before it.
+    pub escapes_formulas: bool,
+    /// Whether the text starts with a byte order mark.
+    pub has_byte_order_mark: bool,
 }
 
-/// Returns the row of a result.
-pub fn row(result: &impl Serialize, columns: &[String]) -> Vec<u8> {
-    let value = serde_json::to_value(result).unwrap_or_default();
-    csv_line(columns.iter().map(|path| cell(&value, path)))
+impl CsvOptions {
+    /// Returns what comes before the first result: the byte order mark, and the header row for columns that are given as paths in the JSON of
+    /// a result.
+    pub fn header(self, columns: &[String]) -> Vec<u8> {
+        let mark = if self.has_byte_order_mark { BYTE_ORDER_MARK } else { "" };
+        [mark.as_bytes(), &csv_line(column_names(columns).into_iter())].concat()
+    }
+
+    /// Returns the row of a result.
+    pub fn row(self, result: &impl Serialize, columns: &[String]) -> Vec<u8> {
+        let value = serde_json::to_value(result).unwrap_or_default();
+        csv_line(columns.iter().map(|path| cell(&value, path)).map(|cell| self.escape(cell)))
+    }
+
+    fn escape(self, cell: String) -> String {
+        if self.escapes_formulas && cell.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{cell}") } else { cell }
+    }
 }
 
 /// Returns the names of the columns: the last name of each path. If another column has that name, the parent's name comes before it.
@@ -55,6 +75,16 @@ mod tests {
     fn csv_cell_with_special_characters_is_quoted() {
         let line = csv_line(["a", "b,c", "d \"e\"", "f\ng", ""].map(str::to_owned).into_iter());
         assert_eq!(String::from_utf8(line).expect("text"), "a,\"b,c\",\"d \"\"e\"\"\",\"f\ng\",\r\n");
+    }
+
+    #[test]
+    fn csv_formulas_are_escaped_only_on_request_and_only_at_the_start_of_a_cell() {
+        let result = serde_json::json!({"a": "=1+1", "b": ["-2", "+3"], "c": "\t=1", "d": "\r=1", "e": "1=1", "f": "@A", "g": -1});
+        let columns = ["a", "b", "c", "d", "e", "f", "g"].map(str::to_owned);
+        let row = |options: CsvOptions| String::from_utf8(options.row(&result, &columns)).expect("text");
+        assert_eq!(row(CsvOptions::default()), "=1+1,\"-2\n+3\",\t=1,\"\r=1\",1=1,@A,-1\r\n");
+        let escaped = CsvOptions { escapes_formulas: true, ..CsvOptions::default() };
+        assert_eq!(row(escaped), "'=1+1,\"'-2\n+3\",'\t=1,\"'\r=1\",1=1,'@A,'-1\r\n");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 mod csv;
 mod cursor;
 mod format;
+mod query;
 mod reader;
 mod stream;
 
@@ -11,13 +12,13 @@ use std::sync::Arc;
 use actix_web::HttpResponse;
 use actix_web::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE, HeaderName};
 
-pub use cursor::ResultCursor;
+use cursor::ResultCursor;
 pub use format::{PreferredFormat, ResultFormat};
+pub use query::ResultsQuery;
 use reader::read_page;
 use stream::{StreamFormat, stream};
 
 use crate::api::batches::resource::BatchResource;
-use crate::api::extract::pagination::Pagination;
 use crate::batches::BatchService;
 use crate::batches::model::Batch;
 use crate::problem::Problem;
@@ -34,8 +35,9 @@ pub async fn read_results<K: BatchResource>(
     service: Arc<BatchService>,
     batch: Batch,
     format: ResultFormat,
-    pagination: Pagination<ResultCursor>,
+    query: ResultsQuery,
 ) -> Result<HttpResponse, Problem> {
+    let ResultsQuery { pagination, csv } = query;
     let start = pagination.cursor.unwrap_or(ResultCursor::START);
     let stream_format = match format {
         ResultFormat::Json => {
@@ -44,7 +46,7 @@ pub async fn read_results<K: BatchResource>(
             return Ok(HttpResponse::Ok().json(K::results_page(&batch, page.results, next)));
         }
         ResultFormat::Ndjson => StreamFormat::Ndjson,
-        ResultFormat::Csv => StreamFormat::Csv { columns: K::csv_columns() },
+        ResultFormat::Csv => StreamFormat::Csv { columns: K::csv_columns(), options: csv },
     };
     let mut response = HttpResponse::Ok();
     response.insert_header((CONTENT_TYPE, stream_format.content_type()));

@@ -7,7 +7,7 @@ use futures_util::Stream;
 use serde::Serialize;
 
 use crate::api::batches::resource::BatchResource;
-use crate::api::batches::results::csv;
+use crate::api::batches::results::csv::CsvOptions;
 use crate::api::batches::results::cursor::ResultCursor;
 use crate::api::batches::results::reader::part_results;
 use crate::batches::model::Batch;
@@ -21,6 +21,8 @@ pub enum StreamFormat {
     Csv {
         /// Paths of the columns.
         columns: Vec<String>,
+        /// How the cells are written.
+        options: CsvOptions,
     },
 }
 
@@ -37,7 +39,7 @@ impl StreamFormat {
     fn header(&self) -> Vec<u8> {
         match self {
             Self::Ndjson => Vec::new(),
-            Self::Csv { columns } => csv::header_row(columns),
+            Self::Csv { columns, options } => options.header(columns),
         }
     }
 
@@ -48,7 +50,7 @@ impl StreamFormat {
                 line.push(b'\n');
                 line
             }
-            Self::Csv { columns } => csv::row(result, columns),
+            Self::Csv { columns, options } => options.row(result, columns),
         }
     }
 

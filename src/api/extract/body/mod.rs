@@ -1,0 +1,96 @@
+//! JSON request bodies: reading, size limit, validation.
+
+mod media_type;
+mod transfer;
+
+use std::ops::Deref;
+use std::time::Duration;
+
+use actix_web::http::header::CONTENT_LENGTH;
+use aws_lc_rs::digest::{Digest, SHA256, digest};
+use utoipa::ToSchema;
+
+use crate::api::description::Description;
+use crate::api::extract::body::media_type::coding_of_json;
+use crate::api::extract::body::transfer::{ReceivedBody, Transfer};
+use crate::api::extract::idempotency::IDEMPOTENCY_KEY;
+use crate::api::handler::Input;
+use crate::app::State;
+use crate::app::request_memory::{Reservation, SMALL_BODY_BYTES};
+use crate::auth::AdmittedRequest;
+use crate::problem::{Code, Problem};
+use crate::schema::Warnings;
+use crate::schema::deserialize::{FromDocument, from_json_with_warnings};
+
+/// Default for the maximum size of a body, in bytes. It suits requests about a single learner.
+pub const DEFAULT_MAX_BYTES: usize = SMALL_BODY_BYTES;
+
+/// Time for the transfer of a body of any size. Large bodies get more, see [`MIN_BYTES_PER_SECOND`].
+const BASE_TRANSFER_TIME: Duration = Duration::from_secs(20);
+/// Transfer rate that determines how much longer the transfer of a large body may take, in bytes per second.
+const MIN_BYTES_PER_SECOND: usize = 512 * 1024;
+
+/// Size from which a body is parsed on the blocking pool, in bytes, so that it does not delay other requests.
+const OFFLOAD_THRESHOLD_BYTES: usize = 256 * 1024;
+
+/// A valid JSON body of at most `MAX_BYTES` bytes.
+#[derive(Debug)]
+pub struct Body<T, const MAX_BYTES: usize = DEFAULT_MAX_BYTES> {
+    /// The parsed body.
+    pub value: T,
+    /// The digest of the bytes, if the request has an `Idempotency-Key`.
+    pub digest: Option<Digest>,
+    /// Hints about fields, which the answer may state.
+    pub warnings: Warnings,
+    /// The memory that is reserved for a large body. It must be held as long as anything that was made of the body.
+    pub memory: Option<Reservation>,
+}
+
+impl<T, const MAX_BYTES: usize> Deref for Body<T, MAX_BYTES> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.value
+    }
+}
+
+impl<T: FromDocument + ToSchema + Send + 'static, const MAX_BYTES: usize> Input for Body<T, MAX_BYTES> {
+    fn describe(description: &mut Description) {
+        description.set_request_body::<T>();
+    }
+
+    async fn read(request: AdmittedRequest, state: &State) -> Result<Self, Problem> {
+        let coding = coding_of_json(request.head())?;
+        let headers = request.head().headers();
+        let content_length = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+        let has_idempotency_key = headers.contains_key(IDEMPOTENCY_KEY);
+        let limit = MAX_BYTES.min(state.request_memory.max_body_bytes());
+        let memory = state.request_memory.reserve(request.organisation());
+        let mut payload = request.into_payload();
+        let mut transfer = Transfer::new(coding, content_length, limit, memory);
+        let max_transfer_time = BASE_TRANSFER_TIME + Duration::from_secs((MAX_BYTES / MIN_BYTES_PER_SECOND) as u64);
+        let received = tokio::time::timeout(max_transfer_time, transfer.receive(&mut payload)).await;
+        let Ok(received) = received else {
+            let too_slow = || Problem::new(Code::MalformedRequest).detail("The request body did not arrive in time. Send it faster.");
+            return Err(transfer.refusal().unwrap_or_else(too_slow));
+        };
+        received?;
+        let ReceivedBody { bytes, memory } = transfer.finish()?;
+        let is_large = bytes.len() >= OFFLOAD_THRESHOLD_BYTES;
+        // If the client disconnects, the closure still holds the body, and its memory.
+        let parse = move || {
+            let digest = has_idempotency_key.then(|| digest(&SHA256, &bytes));
+            let parsed = from_json_with_warnings(&bytes);
+            drop(bytes);
+            // What is made of a small body is small.
+            let memory = Some(memory).filter(Reservation::is_large);
+            parsed.map(|(value, warnings)| Self { value, digest, warnings, memory })
+        };
+        let parsed = if is_large {
+            actix_web::web::block(parse).await.map_err(|error| Problem::new(Code::InternalError).cause(error))?
+        } else {
+            parse()
+        };
+        parsed.map_err(Problem::from_field_errors)
+    }
+}
