@@ -10,7 +10,7 @@ APT := $(shell [ "$$(id -u)" = 0 ] || echo sudo) apt-get
 export LRS_CONTRACT_DIR ?= $(shell [ -d ../shared/lrs/wsdl ] && cd ../shared/lrs && pwd)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-native-tls test-chart test-deploy test-soap-clients durability check format bench openapi docs compiler tools audit cargo-deny image licences sbom
+.PHONY: help run test test-native-tls test-chart test-deploy test-soap-clients durability check format bench fuzz soak openapi docs compiler tools audit cargo-deny image licences sbom
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-18s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -43,10 +43,12 @@ durability: compiler ## kill replicas and Redis in each persistence mode, and pr
 
 check: ## check formatting and lints
 	$(CARGO) fmt --all --check
+	$(CARGO) fmt --all --check --manifest-path fuzz/Cargo.toml
 	$(CARGO) clippy --locked --workspace --all-targets -- --deny warnings
 
 format: ## format the code
 	$(CARGO) fmt --all
+	$(CARGO) fmt --all --manifest-path fuzz/Cargo.toml
 
 openapi: ## write the OpenAPI documents
 	$(CARGO) run --quiet -- openapi > openapi/openapi.json.new && mv openapi/openapi.json.new openapi/openapi.json
@@ -64,6 +66,16 @@ bench: tools ## measure time, allocations and instructions of the hot path, of r
 image: ## build the container image lrs-gateway:VERSION with its labels (docs/OPERATIONS.md)
 	docker build --tag lrs-gateway:$(VERSION) --build-arg VERSION=$(VERSION) --build-arg REVISION=$$(git rev-parse HEAD) \
 		--build-arg CREATED=$$(git log -1 --format=%cI) --build-arg SOURCE="$$($(SOURCE))" .
+
+fuzz: compiler ## fuzz each target for FUZZ_SECONDS (60), and report executions, coverage and findings (docs/ARCHITECTURE.md, "Fuzzing")
+	@command -v c++ >/dev/null || { $(APT) update -qq && $(APT) install -y -qq g++; }
+	@command -v cargo-fuzz >/dev/null || $(CARGO) install --locked cargo-fuzz
+	$(CARGO) clippy --locked --manifest-path fuzz/Cargo.toml --all-targets --target-dir target -- --deny warnings
+	./fuzz/run.sh
+
+soak: compiler tools ## soak the program for SOAK_SECONDS (600) with good, bad and hostile traffic (docs/PERFORMANCE.md, "Soak")
+	$(CARGO) build --quiet --locked --release
+	PYTHONDONTWRITEBYTECODE=1 python3 tests/soak/soak.py target/release/lrs-gateway
 
 audit: compiler cargo-deny ## check advisories, licences and sources of every dependency (deny.toml)
 	$(CARGO) deny --locked check

@@ -9,7 +9,7 @@ use actix_web::rt::net::TcpStream;
 use jiff::Timestamp;
 use rustls::client::WantsClientCert;
 use rustls::crypto::CryptoProvider;
-use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::pem::{self, PemObject as _};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{ClientConfig, ConfigBuilder, RootCertStore, ServerConfig, WantsVerifier};
@@ -82,7 +82,7 @@ pub fn read_certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, St
 /// Returns a text if the PEM is invalid or contains no certificate.
 pub fn parse_certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
     let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
-    let certificates = certificates.map_err(|error| format!("a certificate cannot be parsed: {error}"))?;
+    let certificates = certificates.map_err(|error| format!("a certificate cannot be parsed: {}", pem_error(&error)))?;
     if certificates.is_empty() {
         Err("contains no certificate: must be PEM text that begins with -----BEGIN CERTIFICATE-----".into())
     } else {
@@ -104,8 +104,21 @@ pub fn read_private_key(file: &Path) -> Result<PrivateKeyDer<'static>, String> {
 /// Returns a text if the PEM is invalid, or the key is missing or encrypted.
 pub fn parse_private_key(pem: &[u8]) -> Result<PrivateKeyDer<'static>, String> {
     PrivateKeyDer::from_pem_slice(pem).map_err(|error| {
-        format!("contains no usable private key: must be PEM without a password (`openssl pkey` removes the password): {error}")
+        let reason = pem_error(&error);
+        format!("contains no usable private key: must be PEM without a password (`openssl pkey` removes the password): {reason}")
     })
+}
+
+/// Returns the reason why a text is not PEM. The library's own text repeats a line of the file. A key that has lost its line ends is one
+/// line, and would be in the log.
+const fn pem_error(error: &pem::Error) -> &'static str {
+    match error {
+        pem::Error::NoItemsFound => "it contains none",
+        pem::Error::MissingSectionEnd { .. } => "the line -----END is missing. The file may have lost its line ends",
+        pem::Error::IllegalSectionStart { .. } => "the line -----BEGIN does not end with -----. The file may have lost its line ends",
+        pem::Error::Base64Decode(_) => "the lines between -----BEGIN and -----END are not base64",
+        _ => "it is too large or cannot be read",
+    }
 }
 
 fn read_pem<T>(file: &Path, parse: impl FnOnce(&[u8]) -> Result<T, String>) -> Result<T, String> {
@@ -208,4 +221,30 @@ pub fn server_config(certificate_file: &Path, key_file: &Path, client_ca_file: O
 pub fn tcp_stream(connection: &dyn Any) -> Option<&TcpStream> {
     let below_tls = || connection.downcast_ref::<TlsStream<TcpStream>>().map(|tls| tls.get_ref().0);
     connection.downcast_ref::<TcpStream>().or_else(below_tls)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A key file as it is after it was copied without its line ends, or cut, or changed.
+    const DAMAGED_KEYS: [&str; 4] = [
+        "-----BEGIN PRIVATE KEY----- c2VjcmV0IHNlY3JldCBzZWNyZXQ= -----END PRIVATE KEY-----",
+        "-----BEGIN PRIVATE KEY-----c2VjcmV0IHNlY3JldCBzZWNyZXQ=-----END PRIVATE KEY-",
+        "-----BEGIN PRIVATE KEY-----\nc2VjcmV0IHNlY3JldCBzZWNyZXQ=\n",
+        "-----BEGIN PRIVATE KEY-----\nc2VjcmV0IHNlY3JldCBzZWNyZXQ!\n-----END PRIVATE KEY-----\n",
+    ];
+
+    #[test]
+    fn pem_error_does_not_repeat_the_file() {
+        for pem in DAMAGED_KEYS {
+            let certificate = pem.replace("PRIVATE KEY", "CERTIFICATE");
+            let errors = [parse_private_key(pem.as_bytes()).err(), parse_certificates(certificate.as_bytes()).err()];
+            for error in errors {
+                let error = error.unwrap_or_else(|| panic!("{pem} is not PEM"));
+                // The start of the key, as text and as a list of numbers.
+                assert!(!error.contains("c2Vj") && !error.contains("99, 50, 86, 106"), "{error}");
+            }
+        }
+    }
 }

@@ -36,13 +36,18 @@ impl Jwks {
     /// # Errors
     /// Returns a message if the document is not a key set, or has more than 100 keys.
     pub fn parse(json: &[u8]) -> Result<Self, &'static str> {
-        let KeySetDocument { keys } = serde_json::from_slice(json).map_err(|_| "is not a JSON Web Key Set")?;
+        const NOT_A_KEY_SET: &str = "is not a JSON Web Key Set";
+        // Serde also reads a list as a structure, with the fields by position: `[[]]` as a set without keys.
+        if !json.trim_ascii_start().starts_with(b"{") {
+            return Err(NOT_A_KEY_SET);
+        }
+        let KeySetDocument { keys } = serde_json::from_slice(json).map_err(|_| NOT_A_KEY_SET)?;
         if keys.len() > MAX_KEYS {
             return Err("has more than 100 keys");
         }
         let published = keys.len();
         // Each key is parsed on its own, so that one bad key does not invalidate the others (RFC 7517, 5).
-        let keys: Vec<_> = keys.into_iter().filter_map(|key| serde_json::from_value::<Jwk>(key).ok()?.into_verification_key()).collect();
+        let keys: Vec<_> = keys.into_iter().filter_map(verification_key).collect();
         tracing::debug!(published, usable = keys.len(), "key set parsed");
         Ok(Self(keys))
     }
@@ -118,6 +123,14 @@ struct Jwk {
     y: Option<String>,
     /// The private half.
     d: Option<IgnoredAny>,
+}
+
+/// Returns a published key if it can verify tokens.
+fn verification_key(key: serde_json::Value) -> Option<VerificationKey> {
+    if !key.is_object() {
+        return None;
+    }
+    serde_json::from_value::<Jwk>(key).ok()?.into_verification_key()
 }
 
 impl Jwk {
@@ -214,6 +227,8 @@ mod tests {
             json!({"kty": "RSA"}),
             json!({"kid": "1"}),
             json!("key"),
+            // The parameters by position, not by name.
+            json!(["OKP", "1", null, null, null, "Ed25519", null, null, URL_SAFE_NO_PAD.encode([7; 32]), null, null]),
             ed(&json!({"kty": "okp"})),
             ed(&json!({"use": "enc"})),
             ed(&json!({"use": 1})),
@@ -241,7 +256,7 @@ mod tests {
 
     #[test]
     fn jwks_document_invalid_is_rejected() {
-        for body in ["", "{}", "[]", "{\"keys\": {}}", "<html>", "{\"keys\": [}"] {
+        for body in ["", "{}", "[]", "[[]]", "{\"keys\": {}}", "<html>", "{\"keys\": [}"] {
             assert_eq!(Jwks::parse(body.as_bytes()), Err("is not a JSON Web Key Set"), "{body}");
         }
         let many = |count: usize| json!({"keys": vec![ed(&json!({})); count]}).to_string();

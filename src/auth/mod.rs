@@ -29,6 +29,7 @@ pub use claims::{ClaimNames, Claims};
 pub use dev_token::sign_token;
 pub use error::{InvalidToken, TokenError};
 pub use issuer::Issuer;
+pub use jwk::{Jwks, KeySelectionError};
 pub use jwks::{JwksClient, JwksSettings};
 pub use key::IssuerKey;
 pub use rate_limit_class::{RateLimitClass, Search, Standard};

@@ -198,7 +198,7 @@ impl Lrs {
         let status = response.as_ref().ok().map(|response| response.status);
         let result = response.and_then(|response| {
             entry.response_received(&response.body);
-            classify_response(operation, &response)
+            classify_response(operation, &response.head(), &response.body)
         });
         let outcome = result.as_ref().err().map_or("ANSWERED", LrsError::label);
         trace_context::describe_span(&span, || (O::NAME.to_owned(), [("rpc.method", O::NAME.into()), ("lrs.outcome", outcome.into())]));

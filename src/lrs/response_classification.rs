@@ -1,7 +1,6 @@
 //! Classifies HTTP responses: a typed response of LRS, a SOAP fault, or a response of an intermediary such as a maintenance page.
 
 use crate::lrs::error::LrsError;
-use crate::lrs::exchange::RawResponse;
 use crate::lrs::intermediary_response::{ResponseHead, intermediary_error, status_error};
 use crate::lrs::irregularities;
 use crate::lrs::operation::{LrsResponse as _, Operation};
@@ -15,9 +14,9 @@ const NOT_A_FAULT: &str = "the body is a SOAP response instead of a fault";
 ///
 /// # Errors
 /// Returns the classified error if the body is not the operation's response, reports an error, or contradicts the request.
-pub fn classify_response<O: Operation>(operation: &O, raw: &RawResponse) -> Result<O::Response, LrsError> {
+pub fn classify_response<O: Operation>(operation: &O, head: &ResponseHead<'_>, body: &[u8]) -> Result<O::Response, LrsError> {
     let effect = operation.effect();
-    let response = read_response::<O>(&raw.head(), &raw.body).map_err(|error| match error {
+    let response = read_response::<O>(head, body).map_err(|error| match error {
         // LRS can reject a read for few reasons only. Any other code in a fault is an error of LRS.
         LrsError::Rejected(rejection, code) if !effect.can_be_rejected_for(rejection) => LrsError::ServiceFailed(Some(code)),
         error => error,

@@ -118,6 +118,14 @@ fn refused_by_binding(service: Service, request: &HttpRequest, message: &Result<
     Some(fault.into_http())
 }
 
+/// Executes a message as a service does, but without HTTP: without its media type, latency and injected faults. Returns the status and the
+/// XML of the response.
+pub fn execute_message(simulator: &Simulator, service: Service, message: &[u8]) -> (u16, String) {
+    let message = SoapRequest::read(message);
+    let response = execute(simulator, service, message.as_ref().map(|message| &message.payload).map_err(Clone::clone));
+    (response.status.as_u16(), response.xml)
+}
+
 /// Executes a message.
 ///
 /// The learner service responds to an unreadable message with a fault that has a code. Those of the other services are faults of their
