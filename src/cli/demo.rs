@@ -65,13 +65,13 @@ async fn serve(listen: SocketAddr, token_file: Option<&Path>) -> Result<(), Stri
     let state = app_state(lrs_address, &secret, &settings.organisations)?;
     let _worker = state.batch_worker().start();
     let options = ServerOptions { workers: WORKERS, ..ServerOptions::default() };
-    let api = server::bind(listen, options, state).map_err(|error| format!("{listen}: {error}"))?;
+    let api = server::bind(&[listen], options, state).map_err(|error| error.to_string())?;
     if let Some(file) = token_file {
         let json = serde_json::to_vec_pretty(&tokens).map_err(|error| error.to_string())?;
         write_secret(file, &json).map_err(|error| format!("{}: {error}", file.display()))?;
     }
     // A closed standard output does not end the demonstration.
-    let _ = write!(std::io::stdout(), "{}", welcome(api.address, lrs_address, &tokens));
+    let _ = write!(std::io::stdout(), "{}", welcome(api.addresses[0], lrs_address, &tokens));
     tokio::select! {
         result = api.server => result.map_err(|error| error.to_string()),
         result = lrs_server => result.map_err(|error| error.to_string()),

@@ -1,6 +1,5 @@
 //! `serve`: the composition root. It builds the gateway from its configuration, and runs it until a signal ends it.
 
-use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +19,6 @@ use crate::file_watch::ReloadTrigger;
 use crate::observability::logging;
 use crate::observability::metrics::Metrics;
 use crate::server::certificate::ServerCertificate;
-use crate::server::connection_limits::ConnectionLimits;
 use crate::server::{self, ServerOptions};
 use crate::storage::encryption::CipherError;
 use crate::storage::{INSPECTION_INTERVAL, Storage, StoreFault};
@@ -66,18 +64,24 @@ async fn serve(parts: GatewayParts, mut signals: Signals) -> CommandResult {
     if let Some(certificate) = parts.tls {
         spawn(certificate.watch(reload_trigger.requests()));
     }
-    let connection_limits = ConnectionLimits { max_connections: parts.max_connections, ..ConnectionLimits::default() };
-    let options = ServerOptions { workers: parts.workers, tls, cors: parts.cors, public_url: parts.public_url, connection_limits };
+    let options = ServerOptions {
+        workers: parts.workers,
+        tls,
+        cors: parts.cors,
+        public_url: parts.public_url,
+        connection_limits: parts.connection_limits,
+        trusted_proxies: parts.trusted_proxies,
+    };
     let metrics = Metrics::install().map_err(|error| vec![error])?;
     spawn(metrics.clone().run_upkeep());
     let (readiness, verifier) = (state.readiness.clone(), state.verifier.clone());
     let max_request_duration = state.max_request_duration();
-    let admin = server::bind_admin(parts.admin_listen, state.clone(), metrics).map_err(|error| bind_error(parts.admin_listen, &error))?;
-    let api = server::bind(parts.listen, options, state).map_err(|error| bind_error(parts.listen, &error))?;
+    let admin = server::bind_admin(&parts.admin_listen, state.clone(), metrics).map_err(|error| vec![error.to_string()])?;
+    let api = server::bind(&parts.listen, options, state).map_err(|error| vec![error.to_string()])?;
     if parts.storage.redis.is_none() {
         tracing::warn!("batches kept in memory: they are lost when this process ends. Set store.redis_url to keep them");
     }
-    tracing::info!(api = %api.address, admin = %admin.address, organisations, store = parts.storage.backend_name(), "serving");
+    tracing::info!(api = api.address_list(), admin = admin.address_list(), organisations, store = parts.storage.backend_name(), "serving");
     let shutdown = GracefulShutdown {
         readiness,
         drain: parts.drain,
@@ -149,10 +153,6 @@ async fn verify_store(state: &AppState) -> CommandResult {
             Ok(())
         }
     }
-}
-
-fn bind_error(address: SocketAddr, error: &std::io::Error) -> Vec<String> {
-    vec![format!("{address}: {error}")]
 }
 
 /// The parts of the gateway that take part in a graceful shutdown.

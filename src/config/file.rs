@@ -16,7 +16,9 @@ use crate::lrs::maintenance::WindowBoundary;
 use crate::lrs::services::external::AchievementCodes;
 use crate::lrs::{CircuitBreakerSettings, DEFAULT_BATCH_TIMEOUT, DEFAULT_MAX_RESPONSE_BYTES, DEFAULT_MAX_RETRIES, DEFAULT_TIMEOUT, Vendor};
 use crate::rate_limit::Rates;
+use crate::schema::deserialize::OneOrMore;
 use crate::schema::{CodeList, Scalar as _, Settings};
+use crate::server::client_address::{ForwardedHeader, Network};
 use crate::server::connection_limits::ConnectionLimits;
 use crate::server::cors::Origin;
 use crate::server::public_url::PublicUrl;
@@ -47,22 +49,34 @@ pub struct ConfigFile {
 #[derive(Debug, Settings)]
 #[setting(page, validate = validate::listeners(listen, admin_listen))]
 pub struct ServerSection {
-    /// Address of the API.
-    #[setting(default = SocketAddr::from(([127, 0, 0, 1], 8080)))]
-    pub listen: SocketAddr,
-    /// Address of the admin listener: [`/metrics`](METRICS.md), `/health/live` and `/health/ready`. The API has the two health paths too. Must
-    /// not be the address of `listen`.
-    #[setting(default = SocketAddr::from(([127, 0, 0, 1], 9090)))]
-    pub admin_listen: SocketAddr,
+    /// Addresses of the API. `[::]:8080` is all addresses of the machine, IPv4 and IPv6 ([SERVER.md](SERVER.md#listening-addresses)).
+    #[setting(default = OneOrMore::one(SocketAddr::from(([127, 0, 0, 1], 8080))))]
+    pub listen: OneOrMore<SocketAddr>,
+    /// Addresses of the admin listener: [`/metrics`](METRICS.md), `/health/live` and `/health/ready`. The API has the two health paths too. Must
+    /// not be an address of `listen`.
+    #[setting(default = OneOrMore::one(SocketAddr::from(([127, 0, 0, 1], 9090))))]
+    pub admin_listen: OneOrMore<SocketAddr>,
     /// Time after SIGTERM in which the gateway reports that it is not ready, but still serves requests.
     #[setting(default = 5, range = ..=600)]
     pub drain_seconds: u64,
     /// Threads that serve the API.
     #[setting(default = available_cores(), shown_default = "number of cores", range = 1..)]
     pub workers: usize,
-    /// Maximum number of connections to the API. Further connections wait. Each one takes two file descriptors.
+    /// Maximum number of connections to the API. The longest idle connection is closed for a new one; if none is idle, new ones wait. Each one
+    /// takes a file descriptor ([SERVER.md](SERVER.md#connections)).
     #[setting(default = ConnectionLimits::default().max_connections, range = 1..)]
     pub max_connections: usize,
+    /// Maximum number of connections of one client address, and of requests of one client behind a trusted proxy. `0`: no limit, for a proxy
+    /// or load balancer that is not in `trusted_proxies`.
+    #[setting(shown_default = "half of `max_connections`")]
+    pub max_connections_per_client: Option<usize>,
+    /// Proxies and load balancers in front of the gateway, such as `["10.0.0.0/8"]`. For their connections, the client is the one that they name
+    /// in `forwarded_header`.
+    #[setting(default = Vec::new())]
+    pub trusted_proxies: Vec<Network>,
+    /// Header in which trusted proxies name the client.
+    #[setting(default = ForwardedHeader::default())]
+    pub forwarded_header: ForwardedHeader,
     /// Memory for request bodies that are read or held at the same time, in MiB. One organisation gets at most half of it, so no body may be
     /// larger than that half. Beyond it, requests are answered 503 `request_memory_full`. Bodies up to 64 KiB have a reserve of their own
     /// ([SERVER.md](SERVER.md#memory)).

@@ -9,7 +9,7 @@ use crate::app::request_memory::RequestMemory;
 use crate::auth::Verifier;
 use crate::batches::{BatchService, BatchSettings};
 use crate::config::audit::{self, AuditSettings};
-use crate::config::file::{ConfigFile, LrsSection};
+use crate::config::file::{ConfigFile, LrsSection, ServerSection};
 use crate::config::lrs::{lrs_settings, missing_settings};
 use crate::config::maintenance_file::MaintenanceWatcher;
 use crate::config::proxy::forward_proxy;
@@ -19,7 +19,10 @@ use crate::lrs::Lrs;
 use crate::lrs::http_client::{ForwardProxy, HttpClientFactory};
 use crate::organisations::{LoadReport, LrsRequirements, OrganisationRegistry, OrganisationWatcher};
 use crate::rate_limit::{RateLimiter, Rates};
+use crate::schema::deserialize::OneOrMore;
 use crate::server::certificate::ServerCertificate;
+use crate::server::client_address::TrustedProxies;
+use crate::server::connection_limits::ConnectionLimits;
 use crate::server::cors::Cors;
 use crate::server::public_url::PublicUrl;
 use crate::storage::Storage;
@@ -27,10 +30,10 @@ use crate::storage::Storage;
 /// The parts of the gateway, as configured and checked.
 #[derive(Debug)]
 pub struct GatewayParts {
-    /// Address of the API.
-    pub listen: SocketAddr,
-    /// Address of the admin listener.
-    pub admin_listen: SocketAddr,
+    /// Addresses of the API.
+    pub listen: OneOrMore<SocketAddr>,
+    /// Addresses of the admin listener.
+    pub admin_listen: OneOrMore<SocketAddr>,
     /// Time after a shutdown request in which the gateway still takes requests, but is no longer ready.
     pub drain: Duration,
     /// Number of threads that serve the API.
@@ -39,8 +42,10 @@ pub struct GatewayParts {
     pub tls: Option<ServerCertificate>,
     /// Error of a certificate that can be used, but that clients will refuse.
     pub tls_error: Option<String>,
-    /// Maximum number of connections to the API.
-    pub max_connections: usize,
+    /// Limits of connections to the API.
+    pub connection_limits: ConnectionLimits,
+    /// Proxies whose header for the client's address is believed.
+    pub trusted_proxies: TrustedProxies,
     /// Origins that may call the API from a browser.
     pub cors: Cors,
     /// Address at which callers reach the API.
@@ -102,6 +107,7 @@ impl GatewayParts {
         match (verifier, lrs, storage, audit, organisations) {
             (Some(verifier), Some(lrs), Some(storage), Some(audit), Some(organisations)) if errors.0.is_empty() => {
                 let ConfigFile { server, batches, limits, .. } = settings;
+                let connection_limits = connection_limits(&server);
                 let batch_settings = BatchSettings { maintenance: lrs.maintenance.clone(), ..BatchSettings::from(&batches) };
                 let (tls_remark, tls_error) = tls_validity.map_or_else(|error| (None, Some(error)), |remark| (remark, None));
                 Ok(Self {
@@ -112,7 +118,8 @@ impl GatewayParts {
                     tls,
                     remarks: tls_remark.into_iter().chain(secret_warnings).collect(),
                     tls_error,
-                    max_connections: server.max_connections,
+                    connection_limits,
+                    trusted_proxies: TrustedProxies { networks: server.trusted_proxies, header: server.forwarded_header },
                     cors: Cors::new(server.cors_origins),
                     public_url: server.public_url,
                     request_memory: RequestMemory::new(server.max_request_memory_mib * 1024 * 1024),
@@ -137,6 +144,12 @@ impl GatewayParts {
             }
         }
     }
+}
+
+fn connection_limits(server: &ServerSection) -> ConnectionLimits {
+    let max_connections = server.max_connections;
+    let max_connections_per_client = server.max_connections_per_client.unwrap_or(max_connections.div_ceil(2));
+    ConnectionLimits { max_connections, max_connections_per_client, ..ConnectionLimits::default() }
 }
 
 /// The errors found so far. Checking goes on after an error, so that every error is reported in the same run.

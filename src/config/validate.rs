@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use crate::lrs::maintenance::WindowBoundary;
 use crate::lrs::services::external::AchievementCodes;
 use crate::schema::InvalidValue;
-use crate::schema::deserialize::DeserializeContext;
+use crate::schema::deserialize::{DeserializeContext, OneOrMore};
 
 /// Maximum time for which data of a batch is kept, in seconds. Personal data must not become an archive.
 const MAX_BATCH_LIFETIME_SECONDS: u64 = 400 * 24 * 60 * 60;
@@ -14,9 +14,12 @@ const fn contradiction(detail: &'static str) -> InvalidValue {
     InvalidValue::new("contradiction", detail)
 }
 
-pub fn listeners(listen: Option<&SocketAddr>, admin_listen: Option<&SocketAddr>, context: &mut DeserializeContext) {
-    if listen.is_some_and(|listen| Some(listen) == admin_listen && listen.port() != 0) {
-        context.add_error_at("admin_listen", contradiction("must not be the address of server.listen"));
+type Addresses = OneOrMore<SocketAddr>;
+
+pub fn listeners(listen: Option<&Addresses>, admin_listen: Option<&Addresses>, context: &mut DeserializeContext) {
+    let is_shared = |address: &SocketAddr| address.port() != 0 && admin_listen.is_some_and(|admin_listen| admin_listen.contains(address));
+    if listen.is_some_and(|listen| listen.iter().any(is_shared)) {
+        context.add_error_at("admin_listen", contradiction("must not be an address of server.listen"));
     }
 }
 

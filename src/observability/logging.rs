@@ -8,6 +8,10 @@ use tracing_subscriber::{EnvFilter, Layer as _};
 use super::log_writer::LogWriter;
 use super::trace_context::TraceExporter;
 
+/// Targets that are silent by default. The HTTP library logs an error for each request that is not well-formed: anyone can send them, so
+/// they are counted (`lrs_gateway_malformed_requests_total`).
+const QUIET_TARGETS: &str = "actix_http::h1::dispatcher=off";
+
 /// Installs the log subscriber, the panic hook and the trace exporter for the whole process. Traces are sent through the proxy that
 /// `proxy` returns, if any; it is called only if traces are exported.
 ///
@@ -15,9 +19,9 @@ use super::trace_context::TraceExporter;
 /// level; so do all targets if `RUST_LOG` is invalid. Must be called outside an async runtime: the trace exporter has a blocking client.
 pub fn init(default_level: &str, proxy: impl FnOnce() -> Option<reqwest::Proxy>) -> TraceExporter {
     let directives = std::env::var("RUST_LOG").unwrap_or_default();
-    let (filter, filter_error) = match EnvFilter::try_new(format!("{default_level},{directives}")) {
+    let (filter, filter_error) = match EnvFilter::try_new(format!("{default_level},{QUIET_TARGETS},{directives}")) {
         Ok(filter) => (filter, None),
-        Err(error) => (EnvFilter::new(default_level), Some(error.to_string())),
+        Err(error) => (EnvFilter::new(format!("{default_level},{QUIET_TARGETS}")), Some(error.to_string())),
     };
     let writer = LogWriter::of_process();
     let logs = tracing_subscriber::fmt::layer()

@@ -20,6 +20,10 @@ const BUILD_INFO: &str = "lrs_gateway_build_info";
 const REQUESTS: &str = "lrs_gateway_requests_total";
 const REQUEST_DURATION: &str = "lrs_gateway_request_duration_seconds";
 const REQUESTS_IN_FLIGHT: &str = "lrs_gateway_requests_in_flight";
+const CONNECTIONS: &str = "lrs_gateway_connections";
+const CONNECTIONS_LIMIT: &str = "lrs_gateway_connections_limit";
+const CONNECTIONS_CLOSED: &str = "lrs_gateway_connections_closed_total";
+const MALFORMED_REQUESTS: &str = "lrs_gateway_malformed_requests_total";
 const REQUEST_MEMORY: &str = "lrs_gateway_request_memory_bytes";
 const REQUEST_MEMORY_FULL: &str = "lrs_gateway_request_memory_full_total";
 const LRS_CALLS: &str = "lrs_gateway_lrs_calls_total";
@@ -73,6 +77,7 @@ impl Metrics {
         gauge!(LIMITS_SHARED).set(1.0);
         gauge!(REQUESTS_IN_FLIGHT).set(0.0);
         gauge!(LRS_CALLS_IN_FLIGHT).set(0.0);
+        counter!(MALFORMED_REQUESTS).absolute(0);
         for limit in ["organisation", "person", "searches"] {
             counter!(RATE_LIMITED, "limit" => limit).absolute(0);
         }
@@ -103,6 +108,10 @@ fn describe() {
     describe_counter!(REQUESTS, "Requests, by operation and HTTP status.");
     describe_histogram!(REQUEST_DURATION, Unit::Seconds, "Duration of requests.");
     describe_gauge!(REQUESTS_IN_FLIGHT, "Requests in progress.");
+    describe_gauge!(CONNECTIONS, "Open client connections, by listener.");
+    describe_gauge!(CONNECTIONS_LIMIT, "Maximum number of client connections, by listener.");
+    describe_counter!(CONNECTIONS_CLOSED, "Client connections that a limit or a timeout has closed or refused, by listener and reason.");
+    describe_counter!(MALFORMED_REQUESTS, "Requests that are not well-formed HTTP, or with a head that is far too large.");
     describe_gauge!(REQUEST_MEMORY, Unit::Bytes, "Memory that is reserved for request bodies.");
     describe_counter!(REQUEST_MEMORY_FULL, "Requests refused because there was no memory for their body, by the exceeded limit.");
     describe_counter!(LRS_CALLS, "Calls to LRS, by LRS operation, outcome and HTTP status.");
@@ -173,6 +182,50 @@ impl Drop for InFlight {
     fn drop(&mut self) {
         gauge!(self.0).decrement(1.0);
     }
+}
+
+/// Sets the number of open connections of a listener.
+pub fn set_connections(listener: &'static str, connections: usize) {
+    gauge!(CONNECTIONS, "listener" => listener).set(as_f64(connections));
+}
+
+/// Sets the maximum number of connections of a listener. From now on, its counters of closed connections exist.
+pub fn set_connection_limit(listener: &'static str, connections: usize) {
+    gauge!(CONNECTIONS_LIMIT, "listener" => listener).set(as_f64(connections));
+    for end in [ConnectionEnd::Room, ConnectionEnd::ClientLimit, ConnectionEnd::Timeout] {
+        counter!(CONNECTIONS_CLOSED, "listener" => listener, "reason" => end.label()).absolute(0);
+    }
+}
+
+/// The limit that has ended a connection.
+#[derive(Debug, Clone, Copy)]
+pub enum ConnectionEnd {
+    /// The longest idle connection was closed for a new one.
+    Room,
+    /// A new connection was refused: its client has too many.
+    ClientLimit,
+    /// The client took too long to send a request or to take an answer.
+    Timeout,
+}
+
+impl ConnectionEnd {
+    const fn label(self) -> &'static str {
+        match self {
+            Self::Room => "room",
+            Self::ClientLimit => "client_limit",
+            Self::Timeout => "timeout",
+        }
+    }
+}
+
+/// Records a connection that a limit has ended.
+pub fn record_connection_end(listener: &'static str, end: ConnectionEnd) {
+    counter!(CONNECTIONS_CLOSED, "listener" => listener, "reason" => end.label()).increment(1);
+}
+
+/// Records a request that is not well-formed.
+pub fn record_malformed_request() {
+    counter!(MALFORMED_REQUESTS).increment(1);
 }
 
 /// Records a finished call to LRS, the HTTP status of its response if there is one, and its duration.

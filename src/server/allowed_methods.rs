@@ -51,8 +51,9 @@ impl AllowedMethods {
         Self(paths)
     }
 
-    /// Returns the operation id of a method and route pattern, or [`NO_OPERATION`].
+    /// Returns the operation id of a method and route pattern, or [`NO_OPERATION`]. `HEAD` is the operation of `GET`.
     pub fn operation_id(&self, method: &str, pattern: &str) -> &str {
+        let method = if method == "HEAD" { "GET" } else { method };
         let path = self.0.iter().find(|path| path.pattern == pattern);
         let mut operations = path.iter().flat_map(|path| &path.operations);
         operations.find(|operation| operation.method == method).map_or(NO_OPERATION, |operation| operation.id)
@@ -62,6 +63,8 @@ impl AllowedMethods {
     pub fn allow_header(&self, path: &str) -> Option<HeaderValue> {
         let path = self.0.iter().find(|known| known.matches(path))?;
         let mut methods: Vec<&str> = path.operations.iter().map(|operation| &*operation.method).collect();
+        // The middleware answers `HEAD` wherever there is `GET`.
+        methods.extend(methods.contains(&"GET").then_some("HEAD"));
         methods.sort_unstable();
         HeaderValue::from_str(&methods.join(", ")).ok()
     }

@@ -2,9 +2,13 @@
 
 pub mod allowed_methods;
 pub mod certificate;
+pub mod client_address;
 pub mod connection_limits;
+pub mod connections;
 pub mod cors;
 pub mod docs;
+mod http_service;
+mod listener;
 pub mod metrics;
 pub mod middleware;
 pub mod openapi;
@@ -20,26 +24,37 @@ use actix_web::body::BoxBody;
 use actix_web::dev::{Server, ServiceRequest};
 use actix_web::middleware::{Next, from_fn};
 use actix_web::web::ServiceConfig;
-use actix_web::{App, HttpRequest, HttpServer, web};
+use actix_web::{App, HttpRequest, web};
 
 use crate::app::readiness::Readiness;
 use crate::app::{AppState, State};
 use crate::observability::metrics::Metrics;
 use crate::problem::TypeUris;
 use crate::server::allowed_methods::AllowedMethods;
-use crate::server::connection_limits::{ConnectionLimits, Connections, MAX_CONCURRENT_HANDSHAKES};
+use crate::server::client_address::TrustedProxies;
+use crate::server::connection_limits::ConnectionLimits;
+use crate::server::connections::Connections;
+use crate::server::connections::forwarded_requests::ForwardedRequests;
 use crate::server::cors::Cors;
 use crate::server::docs::Documents;
+use crate::server::http_service::HttpSettings;
 use crate::server::middleware::{ServerContext, around_request};
 use crate::server::public_url::PublicUrl;
 use crate::server::route::Route;
 
 /// A server that has bound its address. It runs while [`BoundServer::server`] is awaited.
 pub struct BoundServer {
-    /// The bound address, with the port that the system chose if port 0 was requested.
-    pub address: SocketAddr,
+    /// The bound addresses, each with the port that the system chose if port 0 was requested.
+    pub addresses: Vec<SocketAddr>,
     /// The server.
     pub server: Server,
+}
+
+impl BoundServer {
+    /// Returns the bound addresses as a text.
+    pub fn address_list(&self) -> String {
+        self.addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+    }
 }
 
 /// Options of the API server.
@@ -55,11 +70,20 @@ pub struct ServerOptions {
     pub public_url: Option<PublicUrl>,
     /// Limits and timeouts of client connections.
     pub connection_limits: ConnectionLimits,
+    /// Proxies whose header for the client's address is believed.
+    pub trusted_proxies: TrustedProxies,
 }
 
 impl Default for ServerOptions {
     fn default() -> Self {
-        Self { workers: 1, tls: None, cors: Cors::default(), public_url: None, connection_limits: ConnectionLimits::default() }
+        Self {
+            workers: 1,
+            tls: None,
+            cors: Cors::default(),
+            public_url: None,
+            connection_limits: ConnectionLimits::default(),
+            trusted_proxies: TrustedProxies::default(),
+        }
     }
 }
 
@@ -72,12 +96,12 @@ const ADMIN_SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(2);
 /// Binds the API. Must be called within a runtime.
 ///
 /// # Errors
-/// Returns the I/O error if the address cannot be bound.
-pub fn bind(listen: SocketAddr, options: ServerOptions, state: AppState) -> std::io::Result<BoundServer> {
+/// Returns the I/O error, with the address, if an address cannot be bound.
+pub fn bind(listen: &[SocketAddr], options: ServerOptions, state: AppState) -> std::io::Result<BoundServer> {
     let documents = Arc::new(Documents::new(openapi::document(), options.public_url.as_ref()));
     let methods = AllowedMethods::for_api(&router::api());
     let (shutdown_timeout, state) = (state.max_request_duration(), Arc::new(state));
-    serve(listen, options, shutdown_timeout, state.readiness.clone(), methods, move |services| {
+    serve("api", listen, options, shutdown_timeout, state.readiness.clone(), methods, move |services| {
         mount(router::api(), &state, services);
         docs::routes(&documents, services);
     })
@@ -86,12 +110,13 @@ pub fn bind(listen: SocketAddr, options: ServerOptions, state: AppState) -> std:
 /// Binds the admin listener: health and metrics, for operators. Must be called within a runtime.
 ///
 /// # Errors
-/// Returns the I/O error if the address cannot be bound.
-pub fn bind_admin(listen: SocketAddr, state: AppState, metrics: Metrics) -> std::io::Result<BoundServer> {
-    let connection_limits = ConnectionLimits { max_connections: MAX_ADMIN_CONNECTIONS, ..ConnectionLimits::default() };
+/// Returns the I/O error, with the address, if an address cannot be bound.
+pub fn bind_admin(listen: &[SocketAddr], state: AppState, metrics: Metrics) -> std::io::Result<BoundServer> {
+    let connection_limits =
+        ConnectionLimits { max_connections: MAX_ADMIN_CONNECTIONS, max_connections_per_client: 0, ..ConnectionLimits::default() };
     let options = ServerOptions { connection_limits, ..ServerOptions::default() };
     let (methods, state) = (AllowedMethods::for_admin(&router::health()), Arc::new(state));
-    serve(listen, options, ADMIN_SHUTDOWN_TIMEOUT, state.readiness.clone(), methods, move |services| {
+    serve("admin", listen, options, ADMIN_SHUTDOWN_TIMEOUT, state.readiness.clone(), methods, move |services| {
         mount(router::health(), &state, services);
         let (state, metrics) = (state.clone(), metrics.clone());
         services.route("/metrics", web::get().to(move || metrics::get_metrics(state.clone(), metrics.clone())));
@@ -107,18 +132,22 @@ fn mount(routes: Vec<Route>, state: &State, services: &mut ServiceConfig) {
 
 /// Binds a server with these routes.
 fn serve(
-    listen: SocketAddr,
+    name: &'static str,
+    listen: &[SocketAddr],
     options: ServerOptions,
     shutdown_timeout: Duration,
     readiness: Arc<Readiness>,
     methods: AllowedMethods,
     routes: impl Fn(&mut ServiceConfig) + Clone + Send + 'static,
 ) -> std::io::Result<BoundServer> {
-    let ServerOptions { workers, tls, cors, public_url, connection_limits: limits } = options;
+    let ServerOptions { workers, tls, cors, public_url, connection_limits: limits, trusted_proxies } = options;
     let problem_types = TypeUris::below(public_url.as_ref().map(PublicUrl::as_str));
-    let context = Arc::new(ServerContext { readiness, methods, cors, public_url, problem_types });
-    let listener = TcpListener::bind(listen)?;
-    let address = listener.local_addr()?;
+    let is_tls = tls.is_some();
+    let listeners = listener::listen(listen)?;
+    let addresses = listeners.iter().map(TcpListener::local_addr).collect::<std::io::Result<_>>()?;
+    let forwarded_requests = ForwardedRequests::new(trusted_proxies.clone(), limits.max_connections_per_client);
+    let connections = Connections::new(name, limits, trusted_proxies);
+    let context = Arc::new(ServerContext { readiness, methods, cors, public_url, problem_types, forwarded_requests, is_tls });
     let application = move || {
         let (around, fallback) = (context.clone(), context.clone());
         App::new()
@@ -129,23 +158,7 @@ fn serve(
                 async { response }
             }))
     };
-    let connections = Connections::new(limits);
-    let server = HttpServer::new(application)
-        .workers(workers)
-        // The framework's limit is per worker. It gives connections to workers in turn, so each worker gets its share.
-        .max_connections(limits.max_connections.div_ceil(workers))
-        .max_connection_rate(MAX_CONCURRENT_HANDSHAKES)
-        .tls_handshake_timeout(limits.handshake_timeout)
-        // Only for connections that the reaper cannot close: it closes a connection without a request earlier, and without a response.
-        .client_request_timeout(limits.header_timeout * 2)
-        .keep_alive(limits.keep_alive)
-        .disable_signals()
-        .on_connect(move |connection, data| connections.register(connection, data))
-        .shutdown_timeout(shutdown_timeout.as_secs());
-    let server = match tls {
-        None => server.listen(listener)?,
-        Some(tls) => server.listen_rustls_0_23(listener, tls)?,
-    };
-    let server = server.run();
-    Ok(BoundServer { address, server })
+    let settings = HttpSettings { workers, tls, limits, shutdown_timeout };
+    let server = http_service::serve(listeners, settings, &connections, application)?;
+    Ok(BoundServer { addresses, server })
 }

@@ -10,7 +10,7 @@ use lrs_gateway::server::connection_limits::ConnectionLimits;
 use lrs_gateway::simulator::SimulatorSettings;
 use lrs_gateway::tls;
 
-use super::{FIND, LIVE, READ_TIMEOUT, assert_live, connect, connect_tls, search, start_gateway, start_gateway_with_limits};
+use super::{FIND, READ_TIMEOUT, assert_live, connect, connect_tls, search, start_gateway, start_gateway_with_limits};
 use crate::support::certificates::CertificateAuthority;
 use crate::support::gateway::Options;
 use crate::support::program::{ConfigDirectory, run, stderr};
@@ -162,29 +162,6 @@ fn headers_larger_than_limit_of_framework_return_status_431() {
         assert!(answer.starts_with("HTTP/1.1 431 "), "{answer}");
     }
     assert_live(&mut connect(address));
-}
-
-#[test]
-fn max_connections_reached_further_connections_wait() {
-    let (_gateway, address) = start_gateway_with_limits(ConnectionLimits { max_connections: 2, ..ConnectionLimits::default() });
-    let mut open: Vec<TcpStream> = (0..2).map(|_| connect(address)).collect();
-    open.iter_mut().for_each(assert_live);
-    let mut waiting: Vec<TcpStream> = (0..20).map(|_| connect(address)).collect();
-    for socket in &mut waiting {
-        socket.write_all(LIVE).expect("the request is sent");
-        // An accepted request would be answered at once, so a short wait is enough to show that it waits.
-        socket.set_read_timeout(Some(Duration::from_millis(20))).expect("the timeout is set");
-        assert!(socket.read(&mut [0; 1]).is_err(), "the request is not answered yet");
-    }
-    open.iter_mut().for_each(assert_live);
-
-    drop(open);
-    for mut socket in waiting {
-        socket.set_read_timeout(Some(READ_TIMEOUT)).expect("the timeout is set");
-        let mut status_line = [0; 13];
-        socket.read_exact(&mut status_line).expect("the server answers");
-        assert_eq!(&status_line, b"HTTP/1.1 200 ");
-    }
 }
 
 /// Number of requests for a large answer. Together the answers are much larger than the buffers of a connection.

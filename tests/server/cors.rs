@@ -71,7 +71,7 @@ async fn cors_preflight_of_configured_origin_is_allowed_without_token_and_rate_l
         assert_eq!((answer.header("ratelimit"), answer.header("x-content-type-options")), ("", "nosniff"));
     }
     let batch = "/v1/registration-batches/018f0000-0000-7000-8000-000000000000";
-    assert_eq!(send_preflight(&gateway, ORIGIN, batch).await.header("access-control-allow-methods"), "DELETE, GET");
+    assert_eq!(send_preflight(&gateway, ORIGIN, batch).await.header("access-control-allow-methods"), "DELETE, GET, HEAD");
     assert_eq!(send_preflight(&gateway, ORIGIN, "/nothing").await.status, 404);
 }
 

@@ -2,13 +2,14 @@
 //!
 //! `Caller` asserts the headers of every answer (`Answer::assert_common_rules`). These tests make calls of every kind.
 
+use std::io::{Read as _, Write as _};
 use std::time::Duration;
 
 use lrs_gateway::lrs::http_client::HttpClientFactory;
 use lrs_gateway::organisations::ConnectionFactory as _;
 use lrs_gateway::server::connection_limits::ConnectionLimits;
 
-use super::{FIND, UNREACHABLE_LRS, api_address, config_with_tls, search, start_gateway_with_limits, start_program};
+use super::{FIND, UNREACHABLE_LRS, api_address, config_with_tls, connect, search, start_gateway_with_limits, start_program};
 use crate::support::caller::Caller;
 use crate::support::certificates::CertificateAuthority;
 
@@ -43,11 +44,38 @@ async fn cache_control_of_learner_data_is_no_store_also_for_percent_encoded_path
 }
 
 #[tokio::test]
-async fn head_request_returns_status_without_body() {
+async fn head_request_has_the_status_and_headers_of_get_without_body() {
     let (gateway, _) = start_gateway_with_limits(ConnectionLimits::default());
-    for path in ["/health/live", "/health/ready", "/openapi.json"] {
-        let answer = gateway.caller().request("HEAD", path).await;
-        assert_eq!((answer.status, answer.text.as_str()), (200, ""), "{path}");
+    let caller = gateway.caller();
+    for path in
+        ["/health/live", "/health/ready", "/openapi.json", "/docs/", "/v1/organisation", "/v1/lrs/status", "/v1/registration-batches"]
+    {
+        let (get, head) = (caller.request("GET", path).await, caller.request("HEAD", path).await);
+        assert_eq!((head.status, head.text.as_str()), (200, ""), "{path}");
+        for name in ["content-length", "content-type"] {
+            assert_eq!(head.header(name), get.header(name), "{path}");
+        }
+    }
+    let refused = caller.request("PUT", "/v1/organisation").await;
+    assert_eq!((refused.status, refused.header("allow")), (405, "GET, HEAD"));
+}
+
+#[test]
+fn header_names_are_written_in_the_usual_case() {
+    let (_gateway, address) = start_gateway_with_limits(ConnectionLimits::default());
+    for request in ["GET /health/live", "POST /v1/learners/find-by-uln", "GET /openapi.json", "DELETE /docs"] {
+        let mut socket = connect(address);
+        socket
+            .write_all(format!("{request} HTTP/1.1\r\nHost: gateway\r\nConnection: close\r\n\r\n").as_bytes())
+            .expect("the request is sent");
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer).expect("the answer is UTF-8");
+        let (head, _) = answer.split_once("\r\n\r\n").expect("the head is complete");
+        assert!(head.contains("\r\nX-Request-Id: ") && head.contains("\r\nContent-Type: "), "{head}");
+        for line in head.lines().skip(1) {
+            let name = line.split(':').next().unwrap_or_default();
+            assert!(name.split('-').all(|word| word.starts_with(|letter: char| letter.is_ascii_uppercase())), "{line}");
+        }
     }
 }
 

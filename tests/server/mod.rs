@@ -3,7 +3,13 @@
 mod certificate;
 mod connection_limits;
 mod cors;
+mod fairness;
+mod forwarded_clients;
 mod headers;
+mod hostile_clients;
+mod java_client;
+mod listen_addresses;
+mod pipelining;
 mod public_url;
 mod request_ids;
 mod request_memory;

@@ -206,7 +206,7 @@ impl TestGateway {
         Self(RunningServer::start(move || {
             state.verifier.refresh_keys_periodically();
             state.batch_worker().start();
-            server::bind(ANY_PORT, options.server, state).map(|bound| (bound.address, bound.server))
+            server::bind(&[ANY_PORT], options.server, state).map(|bound| (bound.addresses[0], bound.server))
         }))
     }
 

@@ -15,7 +15,9 @@ use serde::de::DeserializeOwned;
 
 use crate::batches::model::{Batch, BatchHeader, BatchId, BlobName, EpochMillis, KindTag};
 use crate::batches::repository::keys::BatchKeys;
-use crate::batches::repository::{Backlog, BatchRepository, BoxFuture, Claim, Durability, Lease, NewBatch, PartUpdate, StoreError, StoreProbe};
+use crate::batches::repository::{
+    Backlog, BatchRepository, BoxFuture, Claim, Durability, Lease, NewBatch, PartUpdate, StoreError, StoreProbe,
+};
 use crate::domain::Ukprn;
 use crate::storage::{LrsIdentity, Redis, invoke_script};
 

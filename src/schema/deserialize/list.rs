@@ -27,11 +27,18 @@ pub fn for_each_item<'de, T: FromDocument, D: Deserializer<'de>>(
     context: &mut DeserializeContext,
     consume: impl FnMut(T),
 ) -> Result<bool, D::Error> {
-    let is_valid = read_value(input, context, Items(consume, PhantomData))?;
+    let is_valid = read_value(input, context, Items::new(consume))?;
     Ok(is_valid.unwrap_or(false))
 }
 
-struct Items<T, F>(F, PhantomData<T>);
+/// Reads the items of a list and passes each valid one to a function.
+pub(super) struct Items<T, F>(F, PhantomData<T>);
+
+impl<T, F: FnMut(T)> Items<T, F> {
+    pub(super) const fn new(consume: F) -> Self {
+        Self(consume, PhantomData)
+    }
+}
 
 impl<'de, T: FromDocument, F: FnMut(T)> Accept<'de> for Items<T, F> {
     /// Whether all items are valid.

@@ -3,9 +3,11 @@
 use actix_web::dev::ServiceRequest;
 use actix_web::http::Method;
 
-/// Treats `HEAD` as `GET` outside the API: monitors use `HEAD`. The framework omits the body.
-pub fn replace_with_get(request: &mut ServiceRequest) {
-    if request.method() == Method::HEAD && !request.path().starts_with("/v1/") {
+/// Treats a `HEAD` request as `GET`: every path that takes `GET` takes `HEAD`. Returns `true` if it is one.
+pub fn replace_with_get(request: &mut ServiceRequest) -> bool {
+    let is_head = request.method() == Method::HEAD;
+    if is_head {
         request.head_mut().method = Method::GET;
     }
+    is_head
 }

@@ -7,6 +7,7 @@ mod draining;
 mod early_response;
 mod head_limit;
 mod head_method;
+mod header_case;
 mod location;
 mod panic;
 mod problem;
@@ -21,17 +22,18 @@ mod trace;
 use std::sync::Arc;
 use std::time::Instant;
 
-use actix_web::Error;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::middleware::Next;
+use actix_web::{Error, ResponseError as _};
 use tracing::Instrument as _;
 
 use crate::app::readiness::Readiness;
 use crate::observability::metrics::InFlight;
 use crate::problem::TypeUris;
 use crate::server::allowed_methods::AllowedMethods;
-use crate::server::connection_limits::ActiveRequest;
+use crate::server::connections::active_request::ActiveRequest;
+use crate::server::connections::forwarded_requests::ForwardedRequests;
 use crate::server::cors::Cors;
 use crate::server::public_url::PublicUrl;
 
@@ -50,6 +52,10 @@ pub struct ServerContext {
     pub public_url: Option<PublicUrl>,
     /// URIs of the types of problems.
     pub problem_types: TypeUris,
+    /// Requests of clients behind trusted proxies.
+    pub forwarded_requests: Arc<ForwardedRequests>,
+    /// `true` if the server itself speaks TLS.
+    pub is_tls: bool,
 }
 
 /// Handles a request; `next` is the router.
@@ -63,18 +69,21 @@ pub async fn around_request(
     mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
-    let active = ActiveRequest::start(&request);
+    let mut active = ActiveRequest::start(&mut request);
     let request_id = request_id::generate();
     let client = trace::ClientIds::of(&request);
     let span = trace::request_span(&request, &request_id, client);
-    let headers = ResponseHeaders::for_request(&request, &request_id, client, &server.cors);
+    let headers = ResponseHeaders::for_request(&request, &request_id, client, &server.cors, server.is_tls);
     let method = request_method::name(request.method());
-    head_method::replace_with_get(&mut request);
+    let is_head = head_method::replace_with_get(&mut request);
     let started = Instant::now();
     let _in_flight = InFlight::request();
     request_id::attach(&request, &request_id);
     // The outer error is a panic of the handler, the inner one an error of the router.
-    let handled = match early_response::find(&request, &server.cors, &server.methods) {
+    let early_response = active
+        .count(&request, &server.forwarded_requests)
+        .map_or_else(|problem| Some(problem.error_response()), |()| early_response::find(&request, &server.cors, &server.methods));
+    let handled = match early_response {
         Some(response) => Ok(Ok(request.into_response(response))),
         None => {
             panic::catch(next.call(request)).instrument(span.clone()).await.map(|result| result.map(ServiceResponse::map_into_boxed_body))
@@ -101,7 +110,8 @@ pub async fn around_request(
     headers.apply(response.headers_mut());
     rate_limit_headers::apply(&mut response);
     location::make_absolute(&mut response, server.public_url.as_ref());
-    Ok(response.map_body(|_, body| active.limit_body(body)))
+    header_case::apply(response.response_mut().head_mut());
+    Ok(response.map_body(|_, body| if is_head { active.omit_body(&body) } else { active.limit_body(body) }))
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use actix_web::http::StatusCode;
 use futures_util::FutureExt as _;
 
 use crate::problem::{Code, Problem, TypeUris};
+use crate::server::middleware::header_case;
 use crate::server::middleware::response_headers::ResponseHeaders;
 
 /// Status of the response after a panic.
@@ -30,5 +31,6 @@ pub fn problem() -> Problem {
 pub fn error(problem: Problem, request_id: &str, types: &TypeUris, headers: ResponseHeaders) -> Error {
     let mut response = problem.response(request_id, types);
     headers.apply(response.headers_mut());
+    header_case::apply(response.head_mut());
     InternalError::from_response(problem, response).into()
 }

@@ -30,11 +30,11 @@ pub struct SecurityHeaders {
 
 impl SecurityHeaders {
     /// Returns the headers for the response to this request.
-    pub fn for_request(request: &ServiceRequest) -> Self {
+    pub fn for_request(request: &ServiceRequest, is_tls: bool) -> Self {
         let path = request.path();
         Self {
             content_security_policy: if path.starts_with("/docs/") { DOCS_CONTENT_SECURITY_POLICY } else { API_CONTENT_SECURITY_POLICY },
-            is_tls: request.app_config().secure(),
+            is_tls,
             is_public: PUBLIC_PATHS.iter().any(|public| path.starts_with(public)),
         }
     }

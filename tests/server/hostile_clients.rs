@@ -1,0 +1,119 @@
+//! Clients that take as much memory as they can: the real program, as operators run it.
+
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
+
+use super::fairness::{metrics_of, value_of};
+use super::{UNREACHABLE_LRS, api_address, assert_live, config_with_tls, connect, connect_tls, start_program};
+use crate::support::certificates::CertificateAuthority;
+use crate::support::program::ConfigDirectory;
+
+/// Number of connections of the hostile client.
+const CONNECTIONS: usize = 300;
+
+/// What docs/SERVER.md promises: the memory of a connection whose client does not read its answer, in KiB.
+const MAX_KIB_PER_CONNECTION: usize = 96;
+
+/// Returns the resident memory of a process in KiB.
+#[cfg(target_os = "linux")]
+fn resident_kib(process: u32) -> usize {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).expect("the process runs");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("the line exists");
+    line.trim_end_matches("kB").trim().parse().expect("a number")
+}
+
+/// Opens a connection with a small receive buffer, sends as much of these bytes as the gateway takes, and reads nothing.
+fn send_and_read_nothing(address: SocketAddr, bytes: &[u8]) -> TcpStream {
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).expect("the socket is created");
+    socket.set_recv_buffer_size(4096).expect("the size is set");
+    socket.connect(&address.into()).expect("the gateway listens");
+    let mut socket = TcpStream::from(socket);
+    socket.set_write_timeout(Some(Duration::from_millis(20))).expect("the timeout is set");
+    let _ = socket.write_all(bytes);
+    socket
+}
+
+#[test]
+fn malformed_requests_are_counted_and_not_logged() {
+    let (program, event) = start_program(&ConfigDirectory::new(UNREACHABLE_LRS));
+    let address = api_address(&event);
+    let too_large = format!("GET / HTTP/1.1\r\nHost: gateway\r\nX-Large: {}", "x".repeat(60 * 1024));
+    let requests = [
+        ("\u{16}\u{3}\u{1}\u{0}\u{1}\r\n\r\n", "400"),
+        ("GET /health/live HTTP/1.1\r\n\r\n", "400"),
+        ("GET / HTTP/1.1\r\nHost: gateway\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n", "400"),
+        ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "400"),
+        (&*too_large, "431"),
+    ];
+    for (request, status) in requests {
+        let mut socket = connect(address);
+        socket.write_all(request.as_bytes()).expect("the request is sent");
+        let mut status_line = [0; 13];
+        socket.read_exact(&mut status_line).expect(request);
+        assert_eq!(String::from_utf8_lossy(&status_line), format!("HTTP/1.1 {status} "), "{request}");
+    }
+    assert_live(&mut connect(address));
+    let metrics = metrics_of(event["admin"].as_str().expect("the event has the address"));
+    assert_eq!(value_of(&metrics, "lrs_gateway_malformed_requests_total"), requests.len() as u64);
+    let log = program.end_and_read_log();
+    assert!(!log.contains("ERROR") && !log.contains("WARN"), "{log}");
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn memory_of_tls_connections_that_read_nothing_is_within_the_documented_limit() {
+    let authority = CertificateAuthority::new();
+    let (program, event) = start_program(&config_with_tls(UNREACHABLE_LRS, &authority));
+    let (address, process, ca_file) = (api_address(&event), program.child.id(), authority.ca_file());
+    let requests = b"GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nHost: gateway\r\n\r\n".repeat(16);
+    let attack = || {
+        let mut stream = connect_tls(address, &ca_file, rustls::ALL_VERSIONS);
+        stream.write_all(&requests).expect("the requests are sent");
+        stream
+    };
+    assert_live(&mut connect_tls(address, &ca_file, rustls::ALL_VERSIONS));
+    let before = resident_kib(process);
+    let open: Vec<_> = (0..CONNECTIONS / 3).map(|_| attack()).collect();
+    assert_live(&mut connect_tls(address, &ca_file, rustls::ALL_VERSIONS));
+    let per_connection = resident_kib(process).saturating_sub(before) / open.len();
+    assert!(per_connection <= MAX_KIB_PER_CONNECTION, "{per_connection} KiB for each connection");
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn memory_of_connections_that_read_nothing_is_within_the_documented_limit() {
+    let config = ConfigDirectory::new(UNREACHABLE_LRS);
+    config.configure(|text| text.replace("workers = 1", "workers = 2"));
+    let (program, event) = start_program(&config);
+    let (address, process) = (api_address(&event), program.child.id());
+    let get = |path: &str, headers: &str| format!("GET {path} HTTP/1.1\r\nHost: gateway\r\n{headers}\r\n");
+    let attacks = [
+        get("/docs/swagger-ui-bundle.js", "").repeat(16),
+        get("/openapi.json", "Accept-Encoding: gzip\r\n").repeat(16),
+        get("/openapi-3.0.json", "").repeat(16),
+        // Small requests with large heads in memory: the framework needs 200 bytes for each header.
+        get("/health/live", &"a:b\r\n".repeat(90)).repeat(16),
+        // A head that never ends, and one that is just not too large.
+        get("/health/live", "").trim_end().to_owned() + "\r\nX-Large: " + &"x".repeat(200 * 1024),
+        get("/health/live", &format!("X-Large: {}\r\n", "x".repeat(40 * 1024))).repeat(16),
+        "POST /v1/learners/find-by-uln HTTP/1.1\r\nHost: gateway\r\nContent-Length: 1000000\r\n\r\n".to_owned() + &"x".repeat(200 * 1024),
+    ];
+    // The first answers of a process take memory that later ones use again.
+    assert_live(&mut connect(address));
+    drop(send_and_read_nothing(address, attacks[0].as_bytes()));
+    for attack in attacks {
+        let before = resident_kib(process);
+        let open: Vec<TcpStream> = (0..CONNECTIONS).map(|_| send_and_read_nothing(address, attack.as_bytes())).collect();
+        // Another client is served meanwhile.
+        assert_live(&mut connect(address));
+        let started_at = Instant::now();
+        let mut used = 0;
+        while started_at.elapsed() < Duration::from_millis(500) {
+            used = used.max(resident_kib(process).saturating_sub(before));
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        let per_connection = used / open.len();
+        assert!(per_connection <= MAX_KIB_PER_CONNECTION, "{per_connection} KiB for each connection: {}", &attack[..60]);
+    }
+}
