@@ -41,7 +41,7 @@ fn parse_table(path: &Path, text: &str) -> Result<Table, Vec<String>> {
 ///
 /// # Errors
 /// Returns every error if the table has invalid fields.
-fn from_table<T: FromDocument>(path: &Path, table: Table) -> Result<T, Vec<String>> {
+pub fn from_table<T: FromDocument>(path: &Path, table: Table) -> Result<T, Vec<String>> {
     from_toml(table).map_err(|errors| error_lines(path, &errors))
 }
 
