@@ -13,7 +13,7 @@ use crate::support::program::ConfigDirectory;
 const CONNECTIONS: usize = 300;
 
 /// What docs/SERVER.md promises: the memory of a connection whose client does not read its answer, in KiB.
-const MAX_KIB_PER_CONNECTION: usize = 96;
+pub const MAX_KIB_PER_CONNECTION: usize = 96;
 
 /// Returns the resident memory of a process in KiB.
 #[cfg(target_os = "linux")]

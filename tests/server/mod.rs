@@ -6,7 +6,7 @@ mod cors;
 mod fairness;
 mod forwarded_clients;
 mod headers;
-mod hostile_clients;
+pub mod hostile_clients;
 mod java_client;
 mod listen_addresses;
 mod pipelining;

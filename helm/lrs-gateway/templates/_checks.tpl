@@ -43,6 +43,16 @@
 {{- if and (or $values.authorities.lrsKey $values.authorities.redisKey) (not $values.authorities.existingConfigMap) -}}
   {{- $problems = append $problems "authorities.existingConfigMap: name the ConfigMap that contains lrsKey and redisKey" -}}
 {{- end -}}
+{{- $limit := dig "limits" "memory" "" $values.resources | toString -}}
+{{- if regexMatch "^[0-9]+[MG]i$" $limit -}}
+  {{- $limitMib := ternary (mul 1024 (trimSuffix "Gi" $limit | int)) (trimSuffix "Mi" $limit | int) (hasSuffix "Gi" $limit) -}}
+  {{- $bodiesMib := div (mul 5 (add 16 ($values.config.server.max_request_memory_mib | default 128 | int))) 2 -}}
+  {{- $connectionsMib := div (mul 224 ($values.config.server.max_connections | default 2000 | int)) 1024 -}}
+  {{- $neededMib := add 128 $bodiesMib $connectionsMib -}}
+  {{- if lt (int $limitMib) (int $neededMib) -}}
+    {{- $problems = append $problems (printf "resources.limits.memory: the gateway may need %d MiB with this config.server (docs/SERVER.md, \"Memory\"): raise the limit, or lower max_connections or max_request_memory_mib" (int $neededMib)) -}}
+  {{- end -}}
+{{- end -}}
 {{- $drain := $values.config.server.drain_seconds | default 5 | int -}}
 {{- if hasKey $values.config.server "drain_seconds" -}}{{- $drain = int $values.config.server.drain_seconds -}}{{- end -}}
 {{- $shutdownSeconds := add $drain (mul 2 ($values.config.lrs.timeout_seconds | default 30 | int)) 10 -}}
