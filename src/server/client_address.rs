@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
-use actix_web::http::header::{FORWARDED, HeaderMap, HeaderName, X_FORWARDED_FOR};
+use actix_web::http::header::{FORWARDED, HeaderMap, HeaderName, HeaderValue, X_FORWARDED_FOR};
 
 use crate::schema::{CodeList, Constraints, InvalidValue, Scalar};
 
@@ -28,6 +28,9 @@ impl fmt::Debug for Client {
         f.write_str("Client")
     }
 }
+
+/// Number of bits that come before an IPv4 address that is mapped to IPv6 (`::ffff:0:0/96`).
+const MAPPED_PREFIX_LENGTH: u32 = 96;
 
 /// An IP address, or the addresses that begin with the same bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,8 +57,18 @@ impl Scalar for Network {
         let (address, prefix_length) = text.split_once('/').map_or((text, None), |(address, length)| (address, Some(length)));
         let address: IpAddr = address.parse().map_err(|_| INVALID)?;
         let bits = if address.is_ipv4() { 32 } else { 128 };
-        let prefix_length = prefix_length.map_or(Ok(bits), str::parse).map_err(|_| INVALID)?;
-        if prefix_length <= bits { Ok(Self { address, prefix_length }) } else { Err(INVALID) }
+        let prefix_length: u32 = prefix_length.map_or(Ok(bits), str::parse).map_err(|_| INVALID)?;
+        if prefix_length > bits {
+            return Err(INVALID);
+        }
+        // Addresses are compared as IPv4 addresses if they are mapped to IPv6, so such a network must be one too.
+        match address.to_canonical() {
+            mapped @ IpAddr::V4(_) if address.is_ipv6() => {
+                let prefix_length = prefix_length.checked_sub(MAPPED_PREFIX_LENGTH).ok_or(INVALID)?;
+                Ok(Self { address: mapped, prefix_length })
+            }
+            _ => Ok(Self { address, prefix_length }),
+        }
     }
 
     fn text(&self) -> Cow<'_, str> {
@@ -105,8 +118,10 @@ impl TrustedProxies {
         if !self.contains(peer.ip()) {
             return None;
         }
-        let values: Vec<&str> = headers.get_all(self.header.name()).map(|value| value.to_str().unwrap_or_default()).collect();
-        for element in values.iter().rev().flat_map(|value| value.rsplit(',')) {
+        let values: Vec<&[u8]> = headers.get_all(self.header.name()).map(HeaderValue::as_bytes).collect();
+        for element in values.iter().rev().flat_map(|value| value.rsplit(|&byte| byte == b',')) {
+            // Elements before the one that counts can have any bytes: the client can have sent them.
+            let element = std::str::from_utf8(element).ok()?;
             let address = match self.header {
                 ForwardedHeader::XForwardedFor => parse_address(element)?,
                 ForwardedHeader::Forwarded => parse_address(for_parameter(element)?)?,
@@ -136,8 +151,6 @@ fn parse_address(text: &str) -> Option<IpAddr> {
 
 #[cfg(test)]
 mod tests {
-    use actix_web::http::header::HeaderValue;
-
     use super::*;
 
     fn proxies(header: ForwardedHeader) -> TrustedProxies {
@@ -173,6 +186,18 @@ mod tests {
     }
 
     #[test]
+    fn forwarded_client_is_found_after_bytes_that_are_no_text() {
+        let forwarded = |value: &[u8]| {
+            let mut headers = HeaderMap::new();
+            headers.append(X_FORWARDED_FOR, HeaderValue::from_bytes(value).expect("a header"));
+            proxies(ForwardedHeader::XForwardedFor).forwarded_client("10.1.2.3:4".parse().expect("an address"), &headers)
+        };
+        assert_eq!(forwarded(b"\xff, 192.0.2.7"), Some(client("192.0.2.7")));
+        assert_eq!(forwarded(b"\xff, 192.0.2.7, 10.9.9.9"), Some(client("192.0.2.7")));
+        assert_eq!(forwarded(b"192.0.2.7, \xff"), None);
+    }
+
+    #[test]
     fn forwarded_client_is_read_from_the_for_parameter() {
         let header = ForwardedHeader::Forwarded;
         let value = "for=198.51.100.1, proto=https;For=\"[2a00::1]:443\";by=10.0.0.1, for=10.4.4.4";
@@ -183,7 +208,12 @@ mod tests {
     #[test]
     fn network_contains_ipv4_addresses_that_are_mapped_to_ipv6() {
         assert!(proxies(ForwardedHeader::default()).contains("::ffff:10.1.2.3".parse().expect("an address")));
-        for text in ["10.0.0.0/33", "::1/129", "10.0.0/8", "proxy.example", ""] {
+        for text in ["::ffff:10.0.0.0/104", "::ffff:a01:203", "::ffff:0.0.0.0/96"] {
+            assert!(Network::parse(text).expect(text).contains(IpAddr::from([10, 1, 2, 3])), "{text}");
+        }
+        let network = Network::parse("::ffff:10.0.0.0/104").expect("a network");
+        assert!(!network.contains(IpAddr::from([11, 1, 2, 3])));
+        for text in ["::ffff:10.0.0.0/95", "10.0.0.0/33", "::1/129", "10.0.0/8", "proxy.example", ""] {
             assert!(Network::parse(text).is_err(), "{text}");
         }
         assert!(!format!("{:?}", client("192.0.2.7")).contains("192"), "addresses are never logged");

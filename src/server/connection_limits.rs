@@ -44,10 +44,6 @@ impl ConnectionLimits {
     }
 }
 
-/// Maximum number of TLS handshakes that a worker handles at the same time. Further connections wait. With a small number, a few slow
-/// clients could keep all others out.
-pub const MAX_CONCURRENT_HANDSHAKES: usize = 256;
-
 /// Number of bytes of an answer for which a client has [`ConnectionLimits::chunk_timeout`].
 pub const CHUNK_BYTES: usize = 64 * 1024;
 

@@ -15,7 +15,7 @@ use actix_web::body::MessageBody;
 use actix_web::dev::AppConfig;
 use actix_web::rt::net::TcpStream;
 
-use crate::server::connection_limits::{ConnectionLimits, MAX_CONCURRENT_HANDSHAKES, PIECE_BYTES};
+use crate::server::connection_limits::{ConnectionLimits, PIECE_BYTES};
 use crate::server::connections::{ClientSocket, ClientStream, Connections, RequestStream};
 
 /// Time in which a client must close its side of a connection that the gateway closes.
@@ -56,7 +56,8 @@ where
     B: MessageBody + 'static,
 {
     let HttpSettings { workers, tls, limits, shutdown_timeout } = settings;
-    actix_tls::accept::max_concurrent_tls_connect(MAX_CONCURRENT_HANDSHAKES);
+    // Connections are admitted, counted and closed for others before their handshake. Another limit would let silent ones keep others out.
+    actix_tls::accept::max_concurrent_tls_connect(usize::MAX);
     let mut server = Server::build()
         .workers(workers)
         .max_concurrent_connections(limits.accepted_per_worker(workers))

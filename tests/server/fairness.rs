@@ -5,12 +5,18 @@ use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
+use lrs_gateway::server::ServerOptions;
 use lrs_gateway::server::connection_limits::ConnectionLimits;
 use lrs_gateway::simulator::SimulatorSettings;
+use lrs_gateway::tls;
 use serde_json::json;
 
-use super::{FIND, READ_TIMEOUT, UNREACHABLE_LRS, api_address, assert_live, connect, search, start_gateway_with_limits, start_program};
+use super::{
+    FIND, READ_TIMEOUT, UNREACHABLE_LRS, api_address, assert_live, connect, connect_tls, search, start_gateway, start_gateway_with_limits,
+    start_program,
+};
 use crate::support::caller::{Caller, token};
+use crate::support::certificates::CertificateAuthority;
 use crate::support::gateway::Options;
 use crate::support::program::ConfigDirectory;
 use crate::support::{SimulatedLrs, TestGateway};
@@ -48,6 +54,42 @@ fn max_connections_reached_longest_idle_connection_is_closed_for_a_new_one() {
         assert_live(&mut open[index]);
     }
     assert_live(&mut new);
+}
+
+/// Starts a gateway with TLS, and timeouts that do not end within a test. Returns a function that opens a connection and uses it.
+fn start_tls_gateway(limits: ConnectionLimits) -> (TestGateway, SocketAddr, impl Fn()) {
+    let authority = CertificateAuthority::new();
+    let (certificate, key) = authority.issue("127.0.0.1");
+    let tls = Some(tls::server_config(&certificate, &key, None).expect("the files are valid"));
+    let timeout = Duration::from_secs(60);
+    let connection_limits = ConnectionLimits { handshake_timeout: timeout, header_timeout: timeout, ..limits };
+    let (gateway, address) = start_gateway(ServerOptions { tls, connection_limits, ..ServerOptions::default() });
+    (gateway, address, move || assert_live(&mut connect_tls(address, &authority.ca_file(), rustls::ALL_VERSIONS)))
+}
+
+#[test]
+fn silent_connections_do_not_keep_out_other_clients_of_a_gateway_with_tls() {
+    let limits = ConnectionLimits { max_connections: 300, max_connections_per_client: 0, ..ConnectionLimits::default() };
+    let (_gateway, address, connect_and_use) = start_tls_gateway(limits);
+    let mut silent: Vec<TcpStream> = (0..310).map(|_| connect(address)).collect();
+    let started_at = Instant::now();
+    connect_and_use();
+    assert!(started_at.elapsed() < Duration::from_secs(4), "{:?}", started_at.elapsed());
+    assert!(is_closed(&mut silent[0]), "the longest silent connection");
+}
+
+#[test]
+fn client_limit_counts_silent_connections_of_a_gateway_with_tls() {
+    let limits = ConnectionLimits { max_connections: 100, max_connections_per_client: 2, ..ConnectionLimits::default() };
+    let (_gateway, address, connect_and_use) = start_tls_gateway(limits);
+    let client = Ipv4Addr::new(127, 0, 0, 2);
+    let mut silent: Vec<TcpStream> = (0..2).map(|_| connect_from(client, address)).collect();
+    assert!(is_closed(&mut connect_from(client, address)), "new connections are not closed for others within a second");
+    connect_and_use();
+    std::thread::sleep(Duration::from_millis(1100));
+    let _third = connect_from(client, address);
+    assert!(is_closed(&mut silent[0]), "the longest silent connection of the same client");
+    connect_and_use();
 }
 
 /// A client with many connections that are almost always idle must not keep others out: each of its connections sends a request from time to

@@ -4,8 +4,14 @@ use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
+use lrs_gateway::server::connection_limits::ConnectionLimits;
+use serde_json::json;
+
 use super::fairness::{metrics_of, value_of};
-use super::{UNREACHABLE_LRS, api_address, assert_live, config_with_tls, connect, connect_tls, start_program};
+use super::{
+    FIND, UNREACHABLE_LRS, api_address, assert_live, config_with_tls, connect, connect_tls, start_gateway_with_limits, start_program,
+};
+use crate::support::caller::claims;
 use crate::support::certificates::CertificateAuthority;
 use crate::support::program::ConfigDirectory;
 
@@ -32,6 +38,57 @@ fn send_and_read_nothing(address: SocketAddr, bytes: &[u8]) -> TcpStream {
     socket.set_write_timeout(Some(Duration::from_millis(20))).expect("the timeout is set");
     let _ = socket.write_all(bytes);
     socket
+}
+
+/// Returns the time that a process has spent on the processors.
+#[cfg(target_os = "linux")]
+fn processor_time(process: u32) -> Duration {
+    /// Length of the unit of the file, on every architecture that Linux has.
+    const TICK: Duration = Duration::from_millis(10);
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).expect("the process runs");
+    let (_, fields) = stat.rsplit_once(") ").expect("the name is in brackets");
+    let ticks = |index: usize| fields.split(' ').nth(index).and_then(|field| field.parse::<u32>().ok()).expect("a number");
+    TICK * (ticks(11) + ticks(12))
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn body_that_does_not_arrive_takes_no_processor_time() {
+    let (program, event) = start_program(&ConfigDirectory::new(UNREACHABLE_LRS));
+    let (address, process) = (api_address(&event), program.child.id());
+    let claims = claims(json!({"org": null, "realm": {"ukprn": "10088881"}}));
+    let token =
+        lrs_gateway::auth::sign_token(b"a secret of thirty-two bytes or more", claims.as_object().expect("claims")).expect("a token");
+    let stalled: Vec<TcpStream> = ["", "{"]
+        .into_iter()
+        .map(|start| {
+            let mut socket = connect(address);
+            let head =
+                format!("POST {FIND} HTTP/1.1\r\nHost: gateway\r\nAuthorization: Bearer {token}\r\nContent-Type: application/json\r\n");
+            socket.write_all(format!("{head}Content-Length: 60000\r\n\r\n{start}").as_bytes()).expect("the head is sent");
+            socket.set_read_timeout(Some(Duration::from_millis(300))).expect("the timeout is set");
+            assert!(socket.read(&mut [0]).is_err(), "the gateway waits for the body");
+            socket
+        })
+        .collect();
+    let (started_at, before) = (Instant::now(), processor_time(process));
+    std::thread::sleep(Duration::from_millis(1500));
+    let (elapsed, used) = (started_at.elapsed(), processor_time(process).saturating_sub(before));
+    assert!(used < elapsed / 8, "{used:?} of {elapsed:?} for {} connections", stalled.len());
+}
+
+#[test]
+fn empty_lines_before_a_request_are_limited_as_its_headers_are() {
+    let (_gateway, address) = start_gateway_with_limits(ConnectionLimits::default());
+    for line in ["\n", "\r\n"] {
+        let mut socket = connect(address);
+        socket.write_all(line.repeat(3).as_bytes()).expect("the lines are sent");
+        assert_live(&mut socket);
+        let _ = socket.write_all(line.repeat(60 * 1024 / line.len()).as_bytes());
+        let mut status_line = [0; 13];
+        socket.read_exact(&mut status_line).expect("the gateway refuses the lines");
+        assert_eq!(&status_line, b"HTTP/1.1 431 ");
+    }
 }
 
 #[test]
@@ -116,4 +173,30 @@ fn memory_of_connections_that_read_nothing_is_within_the_documented_limit() {
         let per_connection = used / open.len();
         assert!(per_connection <= MAX_KIB_PER_CONNECTION, "{per_connection} KiB for each connection: {}", &attack[..60]);
     }
+}
+
+/// The bodies are there before the gateway reads: it must not read more of them than it can discard at once.
+#[test]
+#[cfg(target_os = "linux")]
+fn memory_of_refused_bodies_that_arrive_at_once_is_within_the_documented_limit() {
+    let (program, event) = start_program(&ConfigDirectory::new(UNREACHABLE_LRS));
+    let (address, process) = (api_address(&event), program.child.id());
+    assert_live(&mut connect(address));
+    let memory_of = |framing: &str| {
+        let body = "x".repeat(200 * 1024);
+        let attack = format!("POST /v1/learners/find-by-uln HTTP/1.1\r\nHost: gateway\r\n{framing}{body}");
+        let before = resident_kib(process);
+        program.signal("STOP");
+        let open: Vec<TcpStream> = (0..CONNECTIONS).map(|_| send_and_read_nothing(address, attack.as_bytes())).collect();
+        program.signal("CONT");
+        assert_live(&mut connect(address));
+        let (started_at, mut used) = (Instant::now(), 0);
+        while started_at.elapsed() < Duration::from_millis(500) {
+            used = used.max(resident_kib(process).saturating_sub(before));
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        used / open.len()
+    };
+    let per_connection = ["Content-Length: 1000000\r\n\r\n", "Transfer-Encoding: chunked\r\n\r\n1f4000\r\n"].map(memory_of);
+    assert!(per_connection.into_iter().all(|kib| kib <= MAX_KIB_PER_CONNECTION), "{per_connection:?} KiB for each connection");
 }

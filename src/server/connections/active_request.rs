@@ -13,7 +13,7 @@ use actix_web::http::header::CONTENT_LENGTH;
 use actix_web::web::Bytes;
 use futures_util::Stream;
 
-use crate::problem::Problem;
+use crate::problem::{Code, Problem};
 use crate::server::connection_limits::{CHUNK_BYTES, PIECE_BYTES};
 use crate::server::connections::connection::{Connection, RequestBody};
 use crate::server::connections::forwarded_requests::{ForwardedRequest, ForwardedRequests};
@@ -23,6 +23,8 @@ use crate::server::connections::forwarded_requests::{ForwardedRequest, Forwarded
 #[derive(Debug)]
 pub struct ActiveRequest {
     connection: Option<Arc<Connection>>,
+    /// `true` if the connection was closed when the request arrived.
+    is_connection_closed: bool,
     forwarded: Option<ForwardedRequest>,
 }
 
@@ -30,24 +32,34 @@ impl ActiveRequest {
     /// Starts the answer to a request. From now on, its body is read from the connection only when the handler asks for it.
     pub fn start(request: &mut ServiceRequest) -> Self {
         let connection = request.conn_data::<Arc<Connection>>().cloned();
+        let mut is_connection_closed = false;
         if let Some(connection) = &connection {
             let body = request_body(request);
-            connection.start_answer(body.unwrap_or(RequestBody::sized(0)));
+            is_connection_closed = !connection.start_answer(body.unwrap_or(RequestBody::sized(0)));
             if body.is_some() {
                 let payload = BodyOnDemand { payload: request.take_payload(), connection: connection.clone() };
                 request.set_payload(Payload::Stream { payload: Box::pin(payload) });
             }
         }
-        Self { connection, forwarded: None }
+        Self { connection, is_connection_closed, forwarded: None }
     }
 
-    /// Counts the request if its client is behind a trusted proxy.
+    /// Admits the request to its handler. Counts it if its client is behind a trusted proxy.
     ///
     /// # Errors
-    /// Returns a problem if too many requests of the client are being answered.
-    pub fn count(&mut self, request: &ServiceRequest, requests: &Arc<ForwardedRequests>) -> Result<(), Problem> {
+    /// Returns a problem if the connection was closed before the request arrived, or if too many requests of the client are being answered.
+    pub fn admit(&mut self, request: &ServiceRequest, requests: &Arc<ForwardedRequests>) -> Result<(), Problem> {
+        if self.is_connection_closed {
+            // No client receives it: the connection takes no answer.
+            return Err(Problem::new(Code::MalformedRequest).detail("The connection was closed before the request arrived."));
+        }
         self.forwarded = requests.begin(request)?;
         Ok(())
+    }
+
+    /// Returns `true` if the connection must end with the answer: the handler has not read a body in chunks to its end.
+    pub fn must_close(&self) -> bool {
+        self.connection.as_ref().is_some_and(|connection| connection.has_unread_chunks())
     }
 
     /// Limits the time that the client may take for an answer's body, and hands the body to the connection in pieces, so that the buffers
@@ -93,7 +105,7 @@ impl Stream for BodyOnDemand {
         match &polled {
             Poll::Pending => self.connection.want_body(),
             Poll::Ready(None) => self.connection.body_complete(),
-            Poll::Ready(Some(_)) => {}
+            Poll::Ready(Some(_)) => self.connection.body_taken(),
         }
         polled
     }

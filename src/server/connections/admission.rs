@@ -2,7 +2,7 @@
 //!
 //! A connection is idle while no request is being answered on it. When the maximum number of connections is open, the longest idle one is
 //! closed for a new one: clients that hold connections and do little with them cannot keep others out. If none is idle, one whose client does
-//! not take its answer is. If all are busy, new connections wait. A client address has a limit of its own.
+//! not take its answer, or does not send its body, is. If all are busy, new connections wait. A client address has a limit of its own.
 //!
 //! A closed connection gets no answer: clients open spare connections, and a client that sends its first request on one at that moment
 //! would take a 408 for a broken answer.

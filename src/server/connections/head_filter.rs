@@ -15,6 +15,8 @@ pub struct HeadFilter {
     line: Line,
     /// `true` at the start of a line: the next line break is that of an empty line.
     is_line_empty: bool,
+    /// `true` after the first letter of a head. Empty lines before it are no end (RFC 9112, 2.2).
+    has_letters: bool,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -31,25 +33,24 @@ enum Line {
 }
 
 impl HeadFilter {
-    /// Reads bytes up to the first empty line. Returns the number of bytes up to its end; `None` if there is no empty line. With
-    /// `hide_upgrade`, hides requests to change the protocol.
-    pub fn find_end(&mut self, bytes: &mut [u8], hide_upgrade: bool) -> Option<usize> {
+    /// Reads bytes up to the empty line at the end of the head. Returns the number of bytes up to its end; `None` if it is not among them.
+    pub fn find_end(&mut self, bytes: &mut [u8]) -> Option<usize> {
         for (index, byte) in bytes.iter_mut().enumerate() {
             match *byte {
-                b'\n' if self.is_line_empty => {
+                b'\n' if self.is_line_empty && self.has_letters => {
                     *self = Self::default();
                     return Some(index + 1);
                 }
                 b'\n' => (self.line, self.is_line_empty) = (Line::Start, true),
                 b'\r' => {}
                 letter => {
-                    self.is_line_empty = false;
+                    (self.is_line_empty, self.has_letters) = (false, true);
                     self.line = self.line.after(letter);
                     if let Line::Value { header, matched } = self.line
                         && matched == HIDDEN[header].1.len()
                     {
                         self.line = Line::Value { header, matched: 0 };
-                        *byte = if hide_upgrade { REPLACEMENT } else { letter };
+                        *byte = REPLACEMENT;
                     }
                 }
             }
@@ -88,7 +89,7 @@ mod tests {
         let (mut filter, mut seen) = (HeadFilter::default(), Vec::new());
         for bytes in head.as_bytes().chunks(piece) {
             let mut bytes = bytes.to_vec();
-            let end = filter.find_end(&mut bytes, true);
+            let end = filter.find_end(&mut bytes);
             seen.extend_from_slice(&bytes[..end.unwrap_or(bytes.len())]);
             if end.is_some() {
                 break;
@@ -110,9 +111,11 @@ mod tests {
 
     #[test]
     fn head_end_is_found_with_any_line_break() {
-        for head in ["GET / HTTP/1.1\r\nHost: a\r\n\r\n", "GET / HTTP/1.1\nHost: a\n\n", "\r\n\r\n", "0\r\n\r\n"] {
+        for head in ["GET / HTTP/1.1\r\nHost: a\r\n\r\n", "GET / HTTP/1.1\nHost: a\n\n", "\n\r\n\nGET / HTTP/1.1\n\n"] {
             assert_eq!(read(&format!("{head}rest"), 1), head);
         }
-        assert_eq!(HeadFilter::default().find_end(&mut b"GET / HTTP/1.1\r\nHost: a\r\n".to_vec(), true), None);
+        for bytes in ["GET / HTTP/1.1\r\nHost: a\r\n", "\r\n\r\n\n\n"] {
+            assert_eq!(HeadFilter::default().find_end(&mut bytes.as_bytes().to_vec()), None, "{bytes:?}");
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod active_request;
 mod admission;
+mod chunk_filter;
 mod connection;
 pub mod forwarded_requests;
 mod head_filter;

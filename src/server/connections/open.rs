@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use crate::observability::metrics::{self, ConnectionEnd};
 use crate::server::client_address::Client;
 use crate::server::connection_limits::ConnectionLimits;
-use crate::server::connections::connection::{Closing, Connection};
+use crate::server::connections::connection::Connection;
 use crate::server::connections::room::Room;
 
 /// The open connections of a server.
@@ -101,9 +101,10 @@ impl OpenConnections {
     /// Closes the connections whose deadline has passed.
     pub(super) fn close_overdue(&self, now: Instant) {
         let mut set = self.set.lock();
-        let overdue: Vec<u64> = set.connections.iter().filter(|(_, entry)| entry.connection.is_overdue(now)).map(|(id, _)| *id).collect();
-        for id in overdue {
-            set.close(id, Closing::Discard);
+        let closed: Vec<u64> =
+            set.connections.iter().filter(|(_, entry)| entry.connection.close_if_overdue(now)).map(|(id, _)| *id).collect();
+        for id in closed {
+            set.remove(id);
             tracing::debug!("connection closed: the client took too long to send a request or to take an answer");
             metrics::record_connection_end(self.listener, ConnectionEnd::Timeout);
         }
@@ -127,20 +128,19 @@ impl OpenConnections {
 }
 
 impl ConnectionSet {
-    /// Closes one of these connections: the longest idle one, or else the one whose client has not taken its answer for the longest time.
-    /// Returns `false` if none of them can be closed.
+    /// Closes one of these connections: the longest idle one, or else the one whose client has stalled an answer or a body for the longest
+    /// time. Returns `false` if none of them can be closed.
     fn close_one(&mut self, is_eligible: impl Fn(&Entry) -> bool) -> bool {
         let now = Instant::now();
-        let eligible = self.connections.iter().filter(|(_, entry)| is_eligible(entry));
-        let ranked = eligible.filter_map(|(id, entry)| Some((entry.connection.closing_rank(now)?, *id)));
-        let Some((rank, id)) = ranked.min() else { return false };
-        self.close(id, rank.closing());
-        true
-    }
-
-    fn close(&mut self, id: u64, closing: Closing) {
-        if let Some(entry) = self.remove(id) {
-            entry.connection.close(closing);
+        loop {
+            let eligible = self.connections.iter().filter(|(_, entry)| is_eligible(entry));
+            let ranked = eligible.filter_map(|(id, entry)| Some((entry.connection.closing_rank(now)?, *id)));
+            let Some((rank, id)) = ranked.min() else { return false };
+            // If a request has arrived on it meanwhile, another one is chosen.
+            if self.connections.get(&id).is_some_and(|entry| entry.connection.close_at_rank(rank, now)) {
+                self.remove(id);
+                return true;
+            }
         }
     }
 

@@ -14,6 +14,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::observability::metrics;
 use crate::server::connection_limits::{MAX_HEAD_BYTES, READ_BYTES};
+use crate::server::connections::chunk_filter::ChunkFilter;
 use crate::server::connections::connection::{Connection, Readable};
 use crate::server::connections::head_filter::HeadFilter;
 use crate::server::connections::socket::ClientStream;
@@ -26,7 +27,8 @@ const HEAD_TOO_LARGE: &[u8] = b"HTTP/1.1 431 Request Header Fields Too Large\r\n
 pub struct RequestStream<S> {
     stream: S,
     connection: Arc<Connection>,
-    filter: HeadFilter,
+    head: HeadFilter,
+    chunks: ChunkFilter,
     /// Number of bytes of the current head that have been read.
     head_bytes: usize,
     /// Bytes that have been read and that the framework must not have yet.
@@ -46,7 +48,8 @@ impl<S: ClientStream> RequestStream<S> {
         Self {
             stream,
             connection,
-            filter: HeadFilter::default(),
+            head: HeadFilter::default(),
+            chunks: ChunkFilter::default(),
             head_bytes: 0,
             held_back: Vec::new(),
             is_paused: false,
@@ -137,10 +140,17 @@ impl<S: ClientStream> AsyncRead for RequestStream<S> {
         let bytes = &mut buffer.filled_mut()[start..];
         let length = match readable {
             Readable::Body(length) => bytes.len().min(usize::try_from(length).unwrap_or(usize::MAX)),
-            Readable::Head | Readable::RestOfBody | Readable::Chunks(_) | Readable::Nothing => {
-                let is_body = matches!(readable, Readable::Chunks(_));
-                let end = this.filter.find_end(bytes, !is_body);
-                this.is_paused = end.is_some();
+            Readable::Head => {
+                let end = this.head.find_end(bytes);
+                if end.is_some() {
+                    (this.is_paused, this.chunks) = (true, ChunkFilter::default());
+                }
+                end.unwrap_or(bytes.len())
+            }
+            Readable::RestOfBody | Readable::Chunks(_) | Readable::Nothing => {
+                let end = this.chunks.find_end(bytes);
+                // The framework discards the rest of a body, but only when it gets nothing more for the moment.
+                this.is_paused = end.is_some() || readable == Readable::RestOfBody;
                 end.unwrap_or(bytes.len())
             }
         };
@@ -158,7 +168,7 @@ impl<S: ClientStream> AsyncRead for RequestStream<S> {
 impl<S: ClientStream> AsyncWrite for RequestStream<S> {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         // Without a request, only the framework answers: to what it cannot read.
-        if !self.is_refused && self.connection.is_idle() {
+        if !self.is_refused && self.connection.is_idle() && self.connection.closed().is_none() {
             self.is_refused = true;
             metrics::record_malformed_request();
         }

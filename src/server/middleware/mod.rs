@@ -3,7 +3,7 @@
 //! [`around_request`] calls the steps in order. Each step is in a file of its own.
 
 mod access_log;
-mod draining;
+mod connection_end;
 mod early_response;
 mod head_limit;
 mod head_method;
@@ -81,7 +81,7 @@ pub async fn around_request(
     request_id::attach(&request, &request_id);
     // The outer error is a panic of the handler, the inner one an error of the router.
     let early_response = active
-        .count(&request, &server.forwarded_requests)
+        .admit(&request, &server.forwarded_requests)
         .map_or_else(|problem| Some(problem.error_response()), |()| early_response::find(&request, &server.cors, &server.methods));
     let handled = match early_response {
         Some(response) => Ok(Ok(request.into_response(response))),
@@ -95,7 +95,7 @@ pub async fn around_request(
         let problem = panic::problem();
         access_log::write(method, "", started, panic::STATUS, Some(&problem));
         request_metrics::record_panic(panic::STATUS, started);
-        return Err(panic::error(problem, &request_id, &server.problem_types, headers));
+        return Err(panic::error(problem, &request_id, &server.problem_types, headers, active.must_close()));
     };
     let mut response = routed?;
     let problem = problem::of_response(&response);
@@ -106,7 +106,9 @@ pub async fn around_request(
     access_log::write(method, &route, started, response.status(), problem.as_ref());
     request_metrics::record(&server.methods, method, &route, response.status(), started);
     trace::finish(&span, method, &route, response.status());
-    draining::close_connection(&mut response, &server.readiness);
+    if active.must_close() || server.readiness.is_draining() {
+        connection_end::announce(response.response_mut().head_mut());
+    }
     headers.apply(response.headers_mut());
     rate_limit_headers::apply(&mut response);
     location::make_absolute(&mut response, server.public_url.as_ref());

@@ -9,6 +9,7 @@ use actix_web::http::StatusCode;
 use futures_util::FutureExt as _;
 
 use crate::problem::{Code, Problem, TypeUris};
+use crate::server::middleware::connection_end;
 use crate::server::middleware::header_case;
 use crate::server::middleware::response_headers::ResponseHeaders;
 
@@ -25,12 +26,15 @@ pub fn problem() -> Problem {
     Problem::new(Code::InternalError).cause("a handler panicked")
 }
 
-/// Returns the problem's response as an error: the request was consumed by its handler, so no [`ServiceResponse`] can be made.
+/// Returns the problem's response as an error, after which the connection can end: the request was consumed by its handler, so no [`ServiceResponse`] can be made.
 ///
 /// [`ServiceResponse`]: actix_web::dev::ServiceResponse
-pub fn error(problem: Problem, request_id: &str, types: &TypeUris, headers: ResponseHeaders) -> Error {
+pub fn error(problem: Problem, request_id: &str, types: &TypeUris, headers: ResponseHeaders, must_close: bool) -> Error {
     let mut response = problem.response(request_id, types);
     headers.apply(response.headers_mut());
+    if must_close {
+        connection_end::announce(response.head_mut());
+    }
     header_case::apply(response.head_mut());
     InternalError::from_response(problem, response).into()
 }

@@ -4,7 +4,6 @@ mod media_type;
 mod transfer;
 
 use std::ops::Deref;
-use std::time::Duration;
 
 use actix_web::http::header::CONTENT_LENGTH;
 use aws_lc_rs::digest::{Digest, SHA256, digest};
@@ -24,11 +23,6 @@ use crate::schema::deserialize::{FromDocument, from_json_with_warnings};
 
 /// Default for the maximum size of a body, in bytes. It suits requests about a single learner.
 pub const DEFAULT_MAX_BYTES: usize = SMALL_BODY_BYTES;
-
-/// Time for the transfer of a body of any size. Large bodies get more, see [`MIN_BYTES_PER_SECOND`].
-const BASE_TRANSFER_TIME: Duration = Duration::from_secs(20);
-/// Transfer rate that determines how much longer the transfer of a large body may take, in bytes per second.
-const MIN_BYTES_PER_SECOND: usize = 512 * 1024;
 
 /// Size from which a body is parsed on the blocking pool, in bytes, so that it does not delay other requests.
 const OFFLOAD_THRESHOLD_BYTES: usize = 256 * 1024;
@@ -68,13 +62,7 @@ impl<T: FromDocument + ToSchema + Send + 'static, const MAX_BYTES: usize> Input 
         let memory = state.request_memory.reserve(request.organisation());
         let mut payload = request.into_payload();
         let mut transfer = Transfer::new(coding, content_length, limit, memory);
-        let max_transfer_time = BASE_TRANSFER_TIME + Duration::from_secs((MAX_BYTES / MIN_BYTES_PER_SECOND) as u64);
-        let received = tokio::time::timeout(max_transfer_time, transfer.receive(&mut payload)).await;
-        let Ok(received) = received else {
-            let too_slow = || Problem::new(Code::MalformedRequest).detail("The request body did not arrive in time. Send it faster.");
-            return Err(transfer.refusal().unwrap_or_else(too_slow));
-        };
-        received?;
+        transfer.receive(&mut payload).await?;
         let ReceivedBody { bytes, memory } = transfer.finish()?;
         let is_large = bytes.len() >= OFFLOAD_THRESHOLD_BYTES;
         // If the client disconnects, the closure still holds the body, and its memory.

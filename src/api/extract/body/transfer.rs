@@ -1,10 +1,12 @@
 //! The transfer of a request body: unpacking, size limit, reserved memory.
 
 use std::io::{self, Write};
+use std::time::Duration;
 
 use actix_web::dev::Payload;
 use flate2::write::MultiGzDecoder;
 use futures_util::StreamExt as _;
+use tokio::time::Instant;
 
 use crate::api::extract::body::media_type::Coding;
 use crate::app::request_memory::{MemoryFull, Reservation, SMALL_BODY_BYTES};
@@ -13,6 +15,12 @@ use crate::problem::{Code, Problem};
 /// Number of bytes above the maximum that the gateway reads and discards. Clients that read the answer only after they have sent everything
 /// would otherwise not receive it.
 const DRAINED_BYTES: usize = 8 * 1024 * 1024;
+
+/// Time for the transfer of a body of any size. It grows with the bytes that arrive, see [`MIN_BYTES_PER_SECOND`].
+const BASE_TRANSFER_TIME: Duration = Duration::from_secs(20);
+/// Number of bytes for which the time for the transfer grows by one second. A body that does not arrive must not hold its memory for the
+/// time that a body of its length would take.
+const MIN_BYTES_PER_SECOND: u64 = 512 * 1024;
 
 /// Number of compressed bytes that are unpacked at once: a thousand times as many bytes, at most. In between, other requests get their turn.
 const COMPRESSED_STEP_BYTES: usize = 1024;
@@ -33,6 +41,8 @@ pub struct Transfer {
     arrived: usize,
     /// Number of bytes that may arrive, including those that are discarded.
     max_arriving: usize,
+    /// Time for the transfer before any byte has arrived.
+    base_time: Duration,
 }
 
 enum Decoder {
@@ -61,28 +71,34 @@ impl Transfer {
             Coding::Identity => Decoder::Identity(buffer),
             Coding::Gzip => Decoder::Gzip(Box::new(MultiGzDecoder::new(buffer))),
         };
-        Self { decoder, arrived: 0, max_arriving: limit + DRAINED_BYTES }
+        Self { decoder, arrived: 0, max_arriving: limit + DRAINED_BYTES, base_time: BASE_TRANSFER_TIME }
     }
 
     /// Receives the body to its end. A body that is refused is received too, and discarded.
     ///
     /// # Errors
-    /// Returns a problem if the connection is lost.
+    /// Returns a problem if the connection is lost, or if the body does not arrive in time.
     pub async fn receive(&mut self, payload: &mut Payload) -> Result<(), Problem> {
         let incomplete = |error| {
             Problem::new(Code::MalformedRequest).detail("The connection was lost before the request body was complete.").cause(error)
         };
-        while let Some(chunk) = payload.next().await {
+        let started_at = Instant::now();
+        loop {
+            let transfer_time = self.base_time + Duration::from_secs(self.arrived as u64 / MIN_BYTES_PER_SECOND);
+            let Ok(next) = tokio::time::timeout_at(started_at + transfer_time, payload.next()).await else {
+                let too_slow = || Problem::new(Code::MalformedRequest).detail("The request body did not arrive in time. Send it faster.");
+                return Err(self.refusal().unwrap_or_else(too_slow));
+            };
+            let Some(chunk) = next else { return Ok(()) };
             let chunk = chunk.map_err(incomplete)?;
             self.arrived = self.arrived.saturating_add(chunk.len());
             if self.arrived > self.max_arriving {
                 let limit = self.decoder.buffer().limit;
                 self.decoder.buffer().refuse(Refusal::TooLarge { limit });
-                break;
+                return Ok(());
             }
             self.decoder.decode(&chunk).await;
         }
-        Ok(())
     }
 
     /// Returns the body.
@@ -97,7 +113,7 @@ impl Transfer {
     }
 
     /// Returns the problem of a body that was refused before its end.
-    pub fn refusal(&mut self) -> Option<Problem> {
+    fn refusal(&mut self) -> Option<Problem> {
         self.decoder.buffer().refusal.map(Problem::from)
     }
 }
@@ -221,5 +237,41 @@ impl From<Refusal> for Problem {
             // Random, so that the callers do not all retry at the same moment.
             Refusal::MemoryFull(full) => Self::new(Code::RequestMemoryFull).detail(memory_full(full)).retry_after(fastrand::u64(1..=5)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use actix_web::error::PayloadError;
+    use actix_web::web::Bytes;
+    use futures_util::stream;
+
+    use super::*;
+    use crate::app::request_memory::RequestMemory;
+    use crate::domain::Ukprn;
+    use crate::problem::TypeUris;
+    use crate::schema::Scalar as _;
+
+    /// Receives a body of which these chunks arrive, and then nothing. Returns the time after which it ends.
+    async fn receive_stalled(chunks: Vec<usize>) -> Duration {
+        let memory = Arc::new(RequestMemory::new(64 * 1024 * 1024)).reserve(&Ukprn::parse("10088881").expect("a UKPRN"));
+        let mut transfer = Transfer::new(Coding::Identity, Some(30_000_000), 30_000_000, memory);
+        transfer.base_time = Duration::from_millis(100);
+        let arrived = stream::iter(chunks).map(|length| Ok::<_, PayloadError>(Bytes::from(vec![b' '; length])));
+        let mut payload: Payload = Payload::Stream { payload: arrived.chain(stream::pending()).boxed_local() };
+        let started_at = Instant::now();
+        let problem = transfer.receive(&mut payload).await.expect_err("the body is not complete");
+        assert!(problem.body("", &TypeUris::default()).detail.contains("did not arrive in time"));
+        started_at.elapsed()
+    }
+
+    #[actix_web::test]
+    async fn transfer_time_grows_only_with_the_bytes_that_have_arrived() {
+        let without_bytes = receive_stalled(vec![]).await;
+        assert!(without_bytes >= Duration::from_millis(100) && without_bytes < Duration::from_secs(1), "{without_bytes:?}");
+        let with_bytes = receive_stalled(vec![300 * 1024, 300 * 1024]).await;
+        assert!(with_bytes >= Duration::from_secs(1) && with_bytes < Duration::from_secs(2), "{with_bytes:?}");
     }
 }
