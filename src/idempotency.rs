@@ -15,7 +15,7 @@
 //!
 //! A reservation is a lease, which its holder renews while it works. When a process stops, its leases expire within seconds. A lease can
 //! also expire because the store was unavailable. So a request that finds a lease expired waits before it takes over: with the store, the
-//! holder's renewal comes back. A reservation that is taken over counts as `OutcomeUnknown`, and its token is the fencing token: the former
+//! holder's renewal comes back. A holder that could not renew does not start its write: see [`ReservationValidity`]. A reservation that is taken over counts as `OutcomeUnknown`, and its token is the fencing token: the former
 //! holder can neither renew nor complete it.
 //!
 //! The stored entries in Redis have other names: `first` and `again`
@@ -23,6 +23,8 @@
 //! answer of an entry that is `Answered` as [`Acquisition::Completed`].
 //!
 //! Neither the key nor the body is stored: entries are named by pseudonyms. Answers are stored encrypted.
+
+mod validity;
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -36,6 +38,7 @@ use redis::Script;
 use tokio::time::error::Elapsed;
 use uuid::Uuid;
 
+pub use self::validity::ReservationValidity;
 use crate::storage::encryption::{CipherError, KeyRing, to_hex};
 use crate::storage::{LrsIdentity, Redis, Storage, StoreError};
 
@@ -104,6 +107,8 @@ pub struct Reservation {
     pub work_id: Uuid,
     /// `true` if an earlier attempt was made and its outcome is unknown.
     pub is_retry: bool,
+    /// Until when the work may start its write.
+    pub validity: ReservationValidity,
 }
 
 /// Result of the work.
@@ -155,7 +160,11 @@ struct Entry {
 
 #[derive(Debug, Clone)]
 enum State {
-    InProgress { until: Instant },
+    InProgress {
+        until: Instant,
+        /// Time at which a request found the lease expired.
+        expired_at: Option<Instant>,
+    },
     Finished(FinalState),
 }
 
@@ -218,14 +227,18 @@ impl IdempotencyStore {
             Entries::Redis(redis) => self.acquire_shared(redis, &names, &body_pseudonyms, ids).await,
             Entries::Memory(entries) => Ok((self.acquire_local(entries, &names[0], &body_pseudonyms[0], ids), names[0].clone())),
         };
+        let mut asked_at = Instant::now();
         let (mut lookup_result, mut name) = lookup().await?;
         if matches!(lookup_result, Lookup::Expired) {
             tokio::time::sleep(self.times.takeover_delay).await;
+            asked_at = Instant::now();
             (lookup_result, name) = lookup().await?;
         }
-        let lookup = lookup_result;
-        Ok(match lookup {
-            Lookup::Acquired { work_id, is_retry } => Acquisition::Acquired(Reservation { name, token: ids.token, work_id, is_retry }),
+        Ok(match lookup_result {
+            Lookup::Acquired { work_id, is_retry } => {
+                let validity = ReservationValidity::until(asked_at + self.times.lease);
+                Acquisition::Acquired(Reservation { name, token: ids.token, work_id, is_retry, validity })
+            }
             Lookup::InProgress | Lookup::Expired => Acquisition::InProgress,
             Lookup::BodyMismatch => Acquisition::BodyMismatch,
             Lookup::Completed(ciphertext) => Acquisition::Completed(self.key_ring.decrypt(&name, &ciphertext)?),
@@ -280,7 +293,7 @@ impl IdempotencyStore {
         if entries.len() > SWEEP_THRESHOLD {
             entries.retain(|_, entry| now < entry.expires_at);
         }
-        let state = State::InProgress { until: now + self.times.lease };
+        let state = State::InProgress { until: now + self.times.lease, expired_at: None };
         match entries.get_mut(name).filter(|entry| now < entry.expires_at) {
             None => {
                 let body_pseudonym = body_pseudonym.to_owned();
@@ -289,8 +302,14 @@ impl IdempotencyStore {
             }
             Some(entry) if entry.body_pseudonym != body_pseudonym => Lookup::BodyMismatch,
             Some(Entry { state: State::Finished(FinalState::Answered(ciphertext)), .. }) => Lookup::Completed(ciphertext.clone()),
-            Some(Entry { state: State::InProgress { until }, .. }) if now < *until => Lookup::InProgress,
+            Some(Entry { state: State::InProgress { until, .. }, .. }) if now < *until => Lookup::InProgress,
             Some(entry) => {
+                // The holder gets time to renew the lease: its thread may have been busy.
+                if let State::InProgress { expired_at, .. } = &mut entry.state
+                    && now.duration_since(*expired_at.get_or_insert(now)) < self.times.takeover_delay
+                {
+                    return Lookup::Expired;
+                }
                 (entry.state, entry.token) = (state, token);
                 Lookup::Acquired { work_id: entry.work_id, is_retry: true }
             }
@@ -299,13 +318,16 @@ impl IdempotencyStore {
 
     /// Renews a reservation until the future is dropped.
     ///
-    /// The work goes on if its reservation is lost: LRS may have its request already. The loss is logged.
+    /// If the reservation is lost, work that has not started its write must not start it: its [`ReservationValidity`] has ended. Other work
+    /// goes on, because LRS may have its request already. The loss is logged.
     pub async fn renew_periodically(&self, reservation: &Reservation) -> Infallible {
         loop {
             tokio::time::sleep(self.times.renewal_interval).await;
+            let asked_at = Instant::now();
             match self.renew(reservation).await {
-                Ok(true) => {}
+                Ok(true) => reservation.validity.extend(asked_at + self.times.lease),
                 Ok(false) => {
+                    reservation.validity.end();
                     tracing::error!("idempotency reservation lost during its request: another request with the key may have started");
                     return std::future::pending().await;
                 }
@@ -328,7 +350,7 @@ impl IdempotencyStore {
                 let mut entries = entries.lock();
                 let held = entries.get_mut(&reservation.name).filter(|entry| entry.token == reservation.token);
                 Ok(held.is_some_and(|entry| {
-                    entry.state = State::InProgress { until: Instant::now() + self.times.lease };
+                    entry.state = State::InProgress { until: Instant::now() + self.times.lease, expired_at: None };
                     true
                 }))
             }

@@ -32,6 +32,20 @@ where
     }
 }
 
+/// Runs a future on the I/O runtime to its end, even if the caller's future is dropped. Its panic becomes the caller's panic.
+pub async fn run_to_end<F>(future: F) -> F::Output
+where
+    F: Future<Output: Send> + Send + 'static,
+{
+    let Some(runtime) = &*RUNTIME else { return future.await };
+    match runtime.spawn(future).await {
+        Ok(output) => output,
+        Err(error) if error.is_panic() => resume_unwind(error.into_panic()),
+        // The task is cancelled only at the end of the process.
+        Err(_) => std::future::pending().await,
+    }
+}
+
 /// A task that is aborted when this is dropped.
 struct AbortOnDrop<T>(JoinHandle<T>);
 

@@ -242,15 +242,24 @@ async fn audit_line_of_write_that_cannot_be_written_prevents_the_write() {
     fixture.block_writes();
     let caller = fixture.gateway.caller();
     caller.post(REGISTER, &registration()).await.problem(503, "audit_unavailable");
+    // The next one does not wait for the stalled trail, and the gateway is not ready.
+    let started_at = Instant::now();
+    caller.post(REGISTER, &registration()).await.problem(503, "audit_unavailable");
+    assert!(started_at.elapsed() < Duration::from_secs(1), "{:?}", started_at.elapsed());
+    let not_ready = caller.request("GET", "/health/ready").await.problem(503, "not_ready");
+    assert!(not_ready["detail"].as_str().is_some_and(|detail| detail.contains("audit trail")), "{not_ready}");
+    caller.post(FIND, &ana()).await.expect_success();
     assert_eq!(fixture.lrs.simulator.request_count(REGISTER_ELEMENT), 0, "nothing was sent");
     fixture.unblock_writes();
+    wait_until(|| fixture.audit.records_writes(), || "written lines".into()).await;
+    assert_eq!(caller.request("GET", "/health/ready").await.status, 200);
     // LRS requires a search before a registration. For the audit trail it does not matter.
     let answer = caller.post(REGISTER, &registration()).await;
     answer.problem(409, "learner_not_registered");
-    let lines = wait_for_lines(&fixture.file(), 4).await;
+    let lines = wait_for_lines(&fixture.file(), 5).await;
     let outcomes: Vec<&Value> = lines.iter().map(|line| &line["outcome"]).collect();
-    assert_eq!(outcomes, ["STARTED", "NOT_SENT", "STARTED", "REFUSED"]);
-    let request_ids: BTreeSet<&str> = lines[2..].iter().filter_map(|line| line["requestId"].as_str()).collect();
+    assert_eq!(outcomes, ["STARTED", "NOT_SENT", "ANSWERED", "STARTED", "REFUSED"]);
+    let request_ids: BTreeSet<&str> = lines[3..].iter().filter_map(|line| line["requestId"].as_str()).collect();
     assert_eq!(request_ids.into_iter().collect::<Vec<_>>(), [answer.header("x-request-id")], "the two lines have the id of the request");
 }
 

@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 
 use crate::support::batch_backend::{KEY, key_ring};
 use crate::support::batches::{full_registration, learners, submit};
-use crate::support::gateway::Options;
+use crate::support::gateway::{AWARDING, Options};
 use crate::support::program::{ConfigDirectory, TestProgram, run, stderr};
 use crate::support::redis::{SentinelRedis, TestRedis, free_port, queue_key};
-use crate::support::{SimulatedLrs, TestGateway};
+use crate::support::{SimulatedLrs, TestGateway, wait_until};
 
 const BATCHES: &str = "/v1/registration-batches";
 const OBTAIN: &str = "/v1/learners/obtain-uln";
@@ -221,10 +221,8 @@ async fn batch_of_another_lrs_on_the_same_redis_is_neither_sent_nor_shown() {
     assert!(is_valid && others.iter().all(|other| remarks.contains(other)), "{remarks}{errors}");
 }
 
-#[tokio::test]
-async fn batch_queued_by_an_earlier_version_is_continued() {
-    let redis = TestRedis::start();
-    let mut lrs = SimulatedLrs::with_instant_jobs();
+/// Accepts a batch that no gateway has sent, and leaves it in the queue as an earlier version would. Returns its id.
+async fn queue_as_earlier_version(redis: &TestRedis, lrs: &mut SimulatedLrs) -> String {
     lrs.stop();
     let id = {
         let gateway = TestGateway::with(&lrs.url(), options(&redis.url(), false));
@@ -242,14 +240,41 @@ async fn batch_queued_by_an_earlier_version_is_continued() {
     let _: i64 = redis.query(&["DEL", &queue_key("due"), &queue_key("leased"), &queue_key("tokens"), &queue_key("woken")]);
     let _: i64 = redis.query(&["ZADD", "test:{queue}:due", "0", &id]);
     lrs.restart();
+    id
+}
 
-    let gateway = TestGateway::with(&lrs.url(), options(&redis.url(), false));
+/// Waits until a batch is complete.
+async fn wait_until_complete(gateway: &TestGateway, id: &str) {
     let started_at = Instant::now();
     let caller = gateway.caller();
     while caller.request("GET", &format!("{BATCHES}/{id}")).await.expect_success()["status"] != "COMPLETE" {
         assert!(started_at.elapsed() < Duration::from_secs(20), "the batch is not continued");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
+}
+
+#[tokio::test]
+async fn batch_queued_by_an_earlier_version_is_continued() {
+    let redis = TestRedis::start();
+    let mut lrs = SimulatedLrs::with_instant_jobs();
+    let id = queue_as_earlier_version(&redis, &mut lrs).await;
+    let gateway = TestGateway::with(&lrs.url(), options(&redis.url(), false));
+    wait_until_complete(&gateway, &id).await;
+}
+
+#[tokio::test]
+async fn batch_queued_by_an_earlier_version_is_left_to_the_lrs_that_knows_its_organisation() {
+    let redis = TestRedis::start();
+    let mut lrs = SimulatedLrs::with_instant_jobs();
+    let id = queue_as_earlier_version(&redis, &mut lrs).await;
+    let Options { storage, mut organisations, .. } = options(&redis.url(), false);
+    organisations.retain(|organisation| organisation.ukprn().as_str() == AWARDING);
+    let storage = Storage { lrs: LrsIdentity::new("https://other.test"), ..storage };
+    let _of_other_lrs = TestGateway::with(&lrs.url(), Options { organisations, storage, ..Options::default() });
+    let has_been_claimed = || redis.query::<Option<f64>>(&["ZSCORE", "test:{queue}:due", &id]) != Some(0.0);
+    wait_until(has_been_claimed, || "a claim of the other gateway".into()).await;
+    let gateway = TestGateway::with(&lrs.url(), options(&redis.url(), false));
+    wait_until_complete(&gateway, &id).await;
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use actix_web::HttpResponse;
 use tokio::time::Instant;
 
 use crate::api::extract::Body;
-use crate::api::extract::idempotency::IdempotencyKey;
+use crate::api::extract::idempotency::{IdempotencyKey, WorkAttempt};
 use crate::api::find_learners::FindOutcome;
 use crate::api::outcome::Outcome as _;
 use crate::api::register_learners::RegisterOutcome;
@@ -96,7 +96,8 @@ pub async fn obtain_uln(
 ) -> Result<HttpResponse, Problem> {
     let (lrs, context, Body { value: registration, digest, warnings, .. }) = (state.lrs.clone(), caller.context().clone(), body);
     // A retry after an unknown outcome needs no special case because the work starts with a search.
-    idempotency_key.run(&state, &caller, digest, async move |_| search_and_register(&lrs, &context, &registration, warnings).await).await
+    let work = async move |attempt: WorkAttempt| search_and_register(&lrs, &context, &registration, warnings, &attempt).await;
+    idempotency_key.run(&state, &caller, digest, work).await
 }
 
 async fn search_and_register(
@@ -104,6 +105,7 @@ async fn search_and_register(
     context: &CallContext,
     registration: &RegisterLearner,
     mut warnings: Warnings,
+    attempt: &WorkAttempt,
 ) -> Result<HttpResponse, Problem> {
     let search = FindByDemographics::from(&registration.learner);
     // This search comes first: LRS requires that the last search before a registration is for the details that are registered. Both searches
@@ -121,7 +123,7 @@ async fn search_and_register(
     if FindOutcome::from_code(&found.response_code) != FindOutcome::NoMatch {
         return Ok(HttpResponse::Ok().json(found_result(found, warnings)));
     }
-    let response = lrs.call(context, registration).await?;
+    let response = lrs.call_while_reserved(context, registration, attempt.reservation.as_ref()).await?;
     let (outcome, mut answer) = match RegisterOutcome::from_code(&response.response_code) {
         RegisterOutcome::Registered => (ObtainOutcome::Registered, HttpResponse::Created()),
         RegisterOutcome::Other => (ObtainOutcome::Other, HttpResponse::Ok()),

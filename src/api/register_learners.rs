@@ -106,7 +106,7 @@ pub async fn register_learner(
         {
             return Ok(HttpResponse::Created().json(RegisterResult { warnings, ..found }));
         }
-        let response = lrs.call(&context, &registration).await?;
+        let response = lrs.call_while_reserved(&context, &registration, attempt.reservation.as_ref()).await?;
         let outcome = RegisterOutcome::from_code(&response.response_code);
         let result = RegisterResult { outcome, lrs_code: response.response_code, uln: response.uln, warnings };
         Ok(match outcome {
@@ -173,7 +173,7 @@ pub async fn update_learner(
 ) -> Result<HttpResponse, Problem> {
     let (lrs, context, Body { value: update, digest, .. }) = (state.lrs.clone(), caller.context().clone(), body);
     let work = async move |attempt: WorkAttempt| {
-        let result = match lrs.call(&context, &update).await {
+        let result = match lrs.call_while_reserved(&context, &update, attempt.reservation.as_ref()).await {
             Err(CallError { error: LrsError::Rejected(Rejection::StaleVersion, code), .. })
                 if attempt.is_retry && is_updated(&lrs, &context, &update).await? =>
             {

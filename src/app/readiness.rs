@@ -94,7 +94,7 @@ impl Readiness {
         if !verifier.is_ready() {
             return Err("The keys of a token issuer are not available.");
         }
-        if !lrs.audit().has_capacity() {
+        if !lrs.audit().records_writes() {
             return Err("The audit trail cannot be written, so every call is refused.");
         }
         let store = async { if batches.ping().await { self.degraded_reasons(batches).await } else { None } };

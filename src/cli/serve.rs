@@ -103,8 +103,10 @@ async fn serve(parts: GatewayParts, mut signals: Signals) -> CommandResult {
         };
         shutdown.run(signal).await;
     });
-    tokio::try_join!(api.server, admin.server).map_err(|error| vec![error.to_string()])?;
+    let served = tokio::try_join!(api.server, admin.server);
+    // Also after an error: the last lines of the audit trail must be written before the process ends.
     audit.shut_down();
+    served.map_err(|error| vec![error.to_string()])?;
     tracing::info!("stopped");
     Ok(())
 }
@@ -115,7 +117,8 @@ async fn fetch_key_sets(verifier: Arc<Verifier>) {
     tracing::info!(fetched, "issuer key sets reloaded");
 }
 
-/// Checks that Redis takes writes, and goes on to look at its settings: they can change while the gateway runs.
+/// Checks that Redis is a master of a version that has all commands, and goes on to look at its settings: they can change while the gateway
+/// runs.
 ///
 /// The gateway starts with a Redis that can lose data, because single calls do not need it.
 async fn inspect_store(storage: &Storage) -> CommandResult {

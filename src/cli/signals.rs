@@ -65,7 +65,10 @@ fn catch_all(hangup: Hangup, events: &mpsc::UnboundedSender<SignalEvent>) {
     catch(SignalKind::terminate(), "SIGTERM", Some(SignalEvent::Shutdown("SIGTERM")), events);
     catch(SignalKind::interrupt(), "SIGINT", Some(SignalEvent::Shutdown("SIGINT")), events);
     catch(SignalKind::quit(), "SIGQUIT", Some(SignalEvent::Shutdown("SIGQUIT")), events);
-    catch(SignalKind::hangup(), "SIGHUP", Some(on_hangup), events);
+    // A program that was started to outlive its terminal, such as with `nohup`, ignores SIGHUP, and must not end with the terminal.
+    if hangup == Hangup::Reloads || !ignores_hangup() {
+        catch(SignalKind::hangup(), "SIGHUP", Some(on_hangup), events);
+    }
     let others = [
         (libc::SIGUSR1, "SIGUSR1"),
         (libc::SIGUSR2, "SIGUSR2"),
@@ -88,6 +91,15 @@ fn catch_all(hangup: Hangup, events: &mpsc::UnboundedSender<SignalEvent>) {
     for number in libc::SIGRTMIN()..=libc::SIGRTMAX() {
         catch(SignalKind::from_raw(number), "SIGRT", None, events);
     }
+}
+
+/// Returns `true` if the process ignores SIGHUP, as its parent has set. Known on Linux only.
+#[cfg(unix)]
+fn ignores_hangup() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| u64::from_str_radix(line.strip_prefix("SigIgn:")?.trim(), 16).ok());
+    // The first bit is signal 1.
+    ignored.is_some_and(|ignored| ignored >> (libc::SIGHUP - 1) & 1 == 1)
 }
 
 /// Catches a signal. One without an event is logged and has no other effect.

@@ -7,7 +7,7 @@
 //! calls about a learner in a dispute.
 
 use std::collections::BTreeSet;
-use std::io::Write as _;
+use std::io::{ErrorKind, Write as _};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -20,6 +20,7 @@ use serde::Serialize;
 use crate::domain::Uln;
 use crate::file_watch;
 use crate::observability::line_queue::{LineQueue, Urgency};
+use crate::observability::log_writer::FULL_PIPE_PAUSE;
 use crate::organisations::{CallContext, CallOrigin};
 use crate::schema::Scalar as _;
 use crate::storage::encryption::KeyRing;
@@ -125,6 +126,12 @@ impl AuditLog {
         self.0.as_ref().is_none_or(|writer| writer.queue.has_capacity())
     }
 
+    /// Returns `true` if a call that can change data can be recorded before it is sent: lines are written. While they are not, each such call
+    /// would wait in vain.
+    pub fn records_writes(&self) -> bool {
+        self.has_capacity() && self.0.as_ref().is_none_or(|writer| !writer.queue.has_stalled_for(START_TIMEOUT))
+    }
+
     /// Returns the number of lines that are not written yet.
     pub fn queued_lines(&self) -> usize {
         self.0.as_ref().map_or(0, |writer| writer.queue.waiting_lines())
@@ -185,6 +192,11 @@ impl AuditEntry {
         }
         self.outcome = ABANDONED;
         true
+    }
+
+    /// Writes the line of a call that was not sent after all.
+    pub fn not_sent(mut self) {
+        self.outcome = NOT_SENT;
     }
 
     /// Writes the line with the call's outcome and LRS's code.
@@ -249,10 +261,14 @@ fn write_lines(sink: &AuditSink, queue: &LineQueue) {
             match write(sink, remaining) {
                 Ok(written_bytes) => {
                     remaining = &remaining[written_bytes..];
+                    queue.progress();
                     if std::mem::take(&mut is_blocked) {
                         tracing::info!("audit writes resumed");
                     }
                 }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                // Another program that shares the pipe can have made it non-blocking.
+                Err(error) if error.kind() == ErrorKind::WouldBlock => std::thread::sleep(FULL_PIPE_PAUSE),
                 Err(error) => {
                     if !std::mem::replace(&mut is_blocked, true) {
                         tracing::error!(%error, "audit writes blocked: lines are queued and retried");

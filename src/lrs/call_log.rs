@@ -32,6 +32,7 @@ const fn is_not_sent(error: &LrsError) -> bool {
         LrsError::CircuitOpen { .. }
             | LrsError::QueueFull
             | LrsError::AuditUnavailable
+            | LrsError::ReservationExpired
             | LrsError::PlannedMaintenance { .. }
             | LrsError::IllegalCharacter
     )

@@ -9,6 +9,7 @@ use reqwest::header::CONTENT_TYPE;
 use tokio::time::Instant;
 use tracing::{Instrument as _, Span};
 
+use crate::idempotency::ReservationValidity;
 use crate::io_runtime;
 use crate::lrs::audit::AuditLog;
 use crate::lrs::call_log;
@@ -34,6 +35,15 @@ pub struct Lrs {
     health: Arc<ServiceHealth>,
     retry_budget: Arc<RetryBudget>,
     audit: AuditLog,
+}
+
+/// The limits of one call.
+#[derive(Clone, Copy)]
+struct CallLimits<'a> {
+    deadline: Instant,
+    max_retries: u32,
+    /// The reservation that must hold when a request is sent.
+    reservation: Option<&'a ReservationValidity>,
 }
 
 impl Lrs {
@@ -98,7 +108,24 @@ impl Lrs {
         operation: &O,
         deadline: Instant,
     ) -> Result<O::Response, CallError> {
-        self.call_single(context, operation, deadline).await.map_err(|error| CallError::new(error, operation.effect()))
+        let limits = CallLimits { deadline, max_retries: self.settings.max_retries, reservation: None };
+        self.call_single(context, operation, limits).await.map_err(|error| CallError::new(error, operation.effect()))
+    }
+
+    /// Calls an operation like [`Lrs::call`], but sends nothing once the reservation of the request's idempotency key has expired: another
+    /// request may have started the same write. The reservation is checked after all waits, directly before the request is sent.
+    ///
+    /// # Errors
+    /// Returns [`CallError`] if there is no valid response to this request.
+    pub async fn call_while_reserved<O: Operation>(
+        &self,
+        context: &CallContext,
+        operation: &O,
+        reservation: Option<&ReservationValidity>,
+    ) -> Result<O::Response, CallError> {
+        let deadline = Instant::now() + self.settings.timeout;
+        let limits = CallLimits { deadline, max_retries: self.settings.max_retries, reservation };
+        self.call_single(context, operation, limits).await.map_err(|error| CallError::new(error, operation.effect()))
     }
 
     /// Acquires the permit for a call about a part of a batch: its submission or a poll. Waits up to `lrs.timeout_seconds`. The caller can
@@ -108,6 +135,10 @@ impl Lrs {
     /// Returns the reason why the call is not possible now. Nothing was sent.
     pub async fn acquire_permit(&self, service: Service, context: &CallContext) -> Result<ConcurrencyPermit, LrsError> {
         self.health.ensure_callable(service)?;
+        // Calls that only read wait too: the schedule of the batch repeats them.
+        if !self.audit.records_writes() {
+            return Err(LrsError::AuditUnavailable);
+        }
         let permit = self.limiter.acquire_within(context.organisation.ukprn(), Priority::Batch, self.settings.timeout).await;
         permit.ok_or(LrsError::QueueFull)
     }
@@ -122,40 +153,47 @@ impl Lrs {
         context: &CallContext,
         operation: &O,
     ) -> Result<O::Response, CallError> {
-        let deadline = Instant::now() + self.settings.batch_timeout;
-        let result = self.call_until(context, operation, deadline, 0).await;
+        let limits = CallLimits { deadline: Instant::now() + self.settings.batch_timeout, max_retries: 0, reservation: None };
+        let result = self.call_within(context, operation, limits).await;
         drop(permit);
         result.map_err(|error| CallError::new(error, operation.effect()))
     }
 
-    async fn call_single<O: Operation>(&self, context: &CallContext, operation: &O, deadline: Instant) -> Result<O::Response, LrsError> {
-        self.health.ensure_callable(O::SERVICE)?;
-        let permit = self.limiter.acquire(context.organisation.ukprn(), Priority::Single).await;
-        let _permit = permit.ok_or(LrsError::QueueFull)?;
-        self.call_until(context, operation, deadline, self.settings.max_retries).await
-    }
-
-    /// Sends a request, and retries connection failures of reads until the deadline.
-    async fn call_until<O: Operation>(
+    async fn call_single<O: Operation>(
         &self,
         context: &CallContext,
         operation: &O,
-        deadline: Instant,
-        max_retries: u32,
+        limits: CallLimits<'_>,
+    ) -> Result<O::Response, LrsError> {
+        self.health.ensure_callable(O::SERVICE)?;
+        if operation.effect() == Effect::Write && !self.audit.records_writes() {
+            return Err(LrsError::AuditUnavailable);
+        }
+        let permit = self.limiter.acquire(context.organisation.ukprn(), Priority::Single).await;
+        let _permit = permit.ok_or(LrsError::QueueFull)?;
+        self.call_within(context, operation, limits).await
+    }
+
+    /// Sends a request, and retries connection failures of reads until the deadline.
+    async fn call_within<O: Operation>(
+        &self,
+        context: &CallContext,
+        operation: &O,
+        limits: CallLimits<'_>,
     ) -> Result<O::Response, LrsError> {
         let message_context = MessageContext { caller: context, vendor: &self.settings.vendor };
         // All attempts share one buffer: the envelope of a batch has megabytes.
         let envelope = Bytes::from(operation.envelope(&message_context).map_err(|_| LrsError::IllegalCharacter)?);
         self.retry_budget.deposit();
-        let mut result = self.send_once(context, operation, &envelope, deadline).await;
+        let mut result = self.send_once(context, operation, &envelope, limits).await;
         let max_retries = match operation.effect() {
-            Effect::Read => max_retries,
+            Effect::Read => limits.max_retries,
             Effect::Write => 0,
         };
         for retry in 0..max_retries {
             let Err(error) = &result else { break };
             let retry_at = Instant::now() + retry::backoff(retry);
-            if !retry::is_connection_failure(error) || retry_at >= deadline || !self.retry_budget.try_withdraw(Instant::now()) {
+            if !retry::is_connection_failure(error) || retry_at >= limits.deadline || !self.retry_budget.try_withdraw(Instant::now()) {
                 break;
             }
             tokio::time::sleep_until(retry_at).await;
@@ -163,7 +201,7 @@ impl Lrs {
             if self.health.ensure_callable(O::SERVICE).is_err() {
                 break;
             }
-            result = self.send_once(context, operation, &envelope, deadline).await;
+            result = self.send_once(context, operation, &envelope, limits).await;
         }
         if let Err(error) = &result {
             call_log::log_failure(context.organisation.ukprn(), O::NAME, error);
@@ -177,7 +215,7 @@ impl Lrs {
         context: &CallContext,
         operation: &O,
         envelope: &Bytes,
-        deadline: Instant,
+        limits: CallLimits<'_>,
     ) -> Result<O::Response, LrsError> {
         let organisation = context.organisation.ukprn();
         if !self.audit.has_capacity() {
@@ -189,11 +227,15 @@ impl Lrs {
         if operation.effect() == Effect::Write && !entry.record_start().await {
             return Err(LrsError::AuditUnavailable);
         }
+        if limits.reservation.is_some_and(|reservation| !reservation.holds()) {
+            entry.not_sent();
+            return Err(LrsError::ReservationExpired);
+        }
         let span = tracing::info_span!("call", otel.kind = "client");
         let LrsSettings { max_response_bytes, prompt_response, .. } = *self.settings;
         let client = context.organisation.connections().client();
         let post = exchange(self.http_request::<O>(&client.http, envelope, &span), ExchangeLimits { max_response_bytes, prompt_response });
-        let response = tokio::time::timeout_at(deadline, io_runtime::run(post.instrument(span.clone()))).await;
+        let response = tokio::time::timeout_at(limits.deadline, io_runtime::run(post.instrument(span.clone()))).await;
         let response = response.map_err(|_| LrsError::Timeout).flatten();
         let status = response.as_ref().ok().map(|response| response.status);
         let result = response.and_then(|response| {

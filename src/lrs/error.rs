@@ -78,6 +78,9 @@ pub enum LrsError {
     /// The audit trail cannot be written: nothing was sent.
     #[error("The audit trail cannot be written, so the gateway did not call LRS")]
     AuditUnavailable,
+    /// The reservation of the request's idempotency key has expired, and another request may have started the write: nothing was sent.
+    #[error("The reservation of the Idempotency-Key has expired, so the gateway did not call LRS")]
+    ReservationExpired,
     /// LRS did not respond before the timeout.
     #[error("LRS did not respond in time")]
     Timeout,
@@ -250,8 +253,10 @@ impl LrsError {
             | Self::InconsistentResponse(_)
             | Self::UnexpectedHttpResponse { .. }
             | Self::ResponseTooLarge => "BAD_RESPONSE",
-            // Never recorded: these errors occur before a call is started.
-            Self::CircuitOpen { .. } | Self::QueueFull | Self::AuditUnavailable | Self::IllegalCharacter => "NOT_SENT",
+            // A call that was about to be sent has a line with this outcome in the audit trail. The other errors occur before that.
+            Self::CircuitOpen { .. } | Self::QueueFull | Self::AuditUnavailable | Self::ReservationExpired | Self::IllegalCharacter => {
+                "NOT_SENT"
+            }
         }
     }
 
@@ -266,6 +271,7 @@ impl LrsError {
                 | Self::CircuitOpen { .. }
                 | Self::QueueFull
                 | Self::AuditUnavailable
+                | Self::ReservationExpired
                 | Self::IllegalCharacter
                 | Self::PlannedMaintenance { .. }
                 | Self::Maintenance(_)

@@ -31,6 +31,8 @@ struct State {
     taken_bytes: usize,
     /// Time at which the writing thread took lines last.
     taken_at: Option<Instant>,
+    /// Time since which lines wait without progress: the first of them was queued, or a part of them was written, then.
+    waiting_since: Option<Instant>,
     /// Number of lines queued so far.
     queued_so_far: u64,
     is_urgent: bool,
@@ -77,6 +79,11 @@ impl LineQueue {
         state.lines + state.taken_lines
     }
 
+    /// Returns `true` if lines wait, and none has been written for this time.
+    pub fn has_stalled_for(&self, time: Duration) -> bool {
+        self.state.lock().waiting_since.is_some_and(|waiting_since| waiting_since.elapsed() >= time)
+    }
+
     /// Queues a line, even if the queue is full. Returns its number, for [`LineQueue::written`].
     ///
     /// # Errors
@@ -91,6 +98,7 @@ impl LineQueue {
         state.text.extend_from_slice(line);
         state.lines += 1;
         state.queued_so_far += 1;
+        state.waiting_since.get_or_insert_with(Instant::now);
         let number = state.queued_so_far;
         drop(state);
         if wakes {
@@ -139,11 +147,17 @@ impl LineQueue {
         Some(lines)
     }
 
+    /// Records that a part of the lines that were taken last is written.
+    pub fn progress(&self) {
+        self.state.lock().waiting_since = Some(Instant::now());
+    }
+
     /// Records that the lines that were taken last are written.
     pub fn complete(&self) {
         let mut state = self.state.lock();
         let count = std::mem::take(&mut state.taken_lines);
         state.taken_bytes = 0;
+        state.waiting_since = (state.lines > 0).then(Instant::now);
         drop(state);
         self.written_lines.send_modify(|written| *written += count as u64);
     }

@@ -20,7 +20,7 @@ const MAX_WAITING_BYTES: usize = 4 * 1024 * 1024;
 /// Maximum time for which the end of the process waits for its last lines.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(2);
 /// Pause before the next attempt to write to a pipe that is full and does not block.
-const FULL_PIPE_PAUSE: Duration = Duration::from_millis(20);
+pub const FULL_PIPE_PAUSE: Duration = Duration::from_millis(20);
 
 /// The writer of the process, if it has one.
 static WRITER: OnceLock<LogWriter> = OnceLock::new();

@@ -41,6 +41,7 @@ impl From<CallError> for Problem {
                 (Code::LrsMaintenance, Some(whole_seconds(time_until(*ends_at)).min(MAX_MAINTENANCE_RETRY_SECONDS)))
             }
             LrsError::AuditUnavailable => (Code::AuditUnavailable, Some(SHORT_RETRY_SECONDS)),
+            LrsError::ReservationExpired => (Code::IdempotencyKeyInUse, Some(SHORT_RETRY_SECONDS)),
             // Random, so that the callers do not all retry at the same moment.
             LrsError::QueueFull => (Code::LrsQueueFull, Some(fastrand::u64(1..=SHORT_RETRY_SECONDS))),
             LrsError::Maintenance(_) => (Code::LrsMaintenance, Some(MAINTENANCE_RETRY_SECONDS)),

@@ -1,5 +1,7 @@
 //! One shared connection to Redis, opened by the first command and reopened after it broke.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use redis::aio::{ConnectionLike, MultiplexedConnection};
@@ -15,6 +17,9 @@ use crate::io_runtime;
 const OPEN_TIMEOUT: Duration = Duration::from_secs(4);
 /// Time for which a failure to connect is returned to callers without a new attempt, so that callers do not queue for a dead host.
 const FAILURE_CACHE_DURATION: Duration = Duration::from_millis(250);
+/// Time without a reply after which a caller that gives up shows that the connection is broken. The rate limits give up earlier: a slow reply
+/// must not close the connection. Every other caller waits longer.
+const STALL_TIME: Duration = Duration::from_millis(500);
 
 /// An open connection. Clones share it.
 #[derive(Clone)]
@@ -50,7 +55,14 @@ pub struct Connection {
     topology: Topology,
     /// Hosts and ports, for error texts.
     hosts: String,
+    shared: Arc<Shared>,
+}
+
+#[derive(Default)]
+struct Shared {
     state: Mutex<State>,
+    /// The last generation that did not reply to a caller in time.
+    stalled_generation: AtomicU64,
 }
 
 #[derive(Default)]
@@ -76,7 +88,7 @@ impl Connection {
     /// Returns a text without the password if the URL or a certificate is invalid.
     pub fn new(url: &str, ca: Option<Vec<u8>>) -> Result<Self, String> {
         let (topology, hosts) = Topology::parse(url, ca)?;
-        Ok(Self { topology, hosts, state: Mutex::default() })
+        Ok(Self { topology, hosts, shared: Arc::default() })
     }
 
     /// Sets the login for the sentinels.
@@ -92,32 +104,21 @@ impl Connection {
     /// # Errors
     /// Returns [`StoreError::Unavailable`] if no connection can be opened in time.
     pub async fn handle(&self) -> Result<(u64, RedisHandle), StoreError> {
-        let mut state = self.state.lock().await;
-        if let Some(open) = &state.open {
-            return Ok(open.clone());
+        let open = self.shared.usable(&*self.shared.state.lock().await);
+        if let Some(open) = open {
+            return Ok(open);
         }
-        if let Some((failed_at, reason)) = &state.failure
-            && failed_at.elapsed() < FAILURE_CACHE_DURATION
-        {
-            return Err(StoreError::Unavailable(reason.clone()));
-        }
-        match tokio::time::timeout(OPEN_TIMEOUT, io_runtime::run(connect(self.topology.clone()))).await {
-            Ok(Ok(handle)) => {
-                state.generation += 1;
-                state.failure = None;
-                state.open = Some((state.generation, handle.clone()));
-                Ok((state.generation, handle))
-            }
-            failed => {
-                let reason = match failed {
-                    Ok(result) => result.err().unwrap_or_default(),
-                    Err(_) => "connection timed out".to_owned(),
-                };
-                let reason = format!("{}: {reason}", self.hosts);
-                state.failure = Some((Instant::now(), reason.clone()));
-                Err(StoreError::Unavailable(reason))
-            }
-        }
+        // A caller with a short timeout must not stop the attempt: then such callers alone could never reopen the connection.
+        io_runtime::run_to_end(open_shared(self.topology.clone(), self.hosts.clone(), Arc::clone(&self.shared))).await
+    }
+
+    /// Waits for a reply on the connection of a generation. If the caller gives up after [`STALL_TIME`] or later, the connection counts as
+    /// broken: its peer may be gone without a trace, and the client's own timeout, which would show it, is longer than the caller's.
+    pub async fn reply<T>(&self, generation: u64, reply: impl Future<Output = T>) -> T {
+        let mut guard = StallGuard { shared: &self.shared, generation, started_at: Some(Instant::now()) };
+        let output = reply.await;
+        guard.started_at = None;
+        output
     }
 
     /// Closes the connection of a generation if an error shows that it is broken, or that its server is no longer the master. The next
@@ -127,9 +128,66 @@ impl Connection {
             || error.is_connection_dropped()
             || error.is_unrecoverable_error()
             || matches!(error.code(), Some("READONLY" | "LOADING" | "MASTERDOWN"));
-        let mut state = self.state.lock().await;
+        let mut state = self.shared.state.lock().await;
         if is_broken && matches!(&state.open, Some((open, RedisHandle::Server(_))) if *open == generation) {
             state.open = None;
+        }
+    }
+}
+
+impl Shared {
+    /// Returns the open connection unless it has stalled. A cluster client reconnects automatically.
+    fn usable(&self, state: &State) -> Option<(u64, RedisHandle)> {
+        let stalled = self.stalled_generation.load(Ordering::Relaxed);
+        state.open.clone().filter(|(generation, handle)| *generation > stalled || matches!(handle, RedisHandle::Cluster(_)))
+    }
+}
+
+/// Reports a connection as stalled if it is dropped before the reply came.
+struct StallGuard<'a> {
+    shared: &'a Shared,
+    generation: u64,
+    /// `None` after the reply.
+    started_at: Option<Instant>,
+}
+
+impl Drop for StallGuard<'_> {
+    fn drop(&mut self) {
+        if self.started_at.is_some_and(|started_at| started_at.elapsed() >= STALL_TIME) {
+            self.shared.stalled_generation.fetch_max(self.generation, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Opens the shared connection, unless it is open now or an attempt has failed just before.
+///
+/// # Errors
+/// Returns [`StoreError::Unavailable`] if no connection can be opened in time.
+async fn open_shared(topology: Topology, hosts: String, shared: Arc<Shared>) -> Result<(u64, RedisHandle), StoreError> {
+    let mut state = shared.state.lock().await;
+    if let Some(open) = shared.usable(&state) {
+        return Ok(open);
+    }
+    if let Some((failed_at, reason)) = &state.failure
+        && failed_at.elapsed() < FAILURE_CACHE_DURATION
+    {
+        return Err(StoreError::Unavailable(reason.clone()));
+    }
+    match tokio::time::timeout(OPEN_TIMEOUT, connect(topology)).await {
+        Ok(Ok(handle)) => {
+            state.generation += 1;
+            state.failure = None;
+            state.open = Some((state.generation, handle.clone()));
+            Ok((state.generation, handle))
+        }
+        failed => {
+            let reason = match failed {
+                Ok(result) => result.err().unwrap_or_default(),
+                Err(_) => "connection timed out".to_owned(),
+            };
+            let reason = format!("{hosts}: {reason}");
+            state.failure = Some((Instant::now(), reason.clone()));
+            Err(StoreError::Unavailable(reason))
         }
     }
 }

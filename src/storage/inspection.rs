@@ -96,7 +96,8 @@ impl Durability {
 /// Asks a Redis, or each master of a cluster, about itself.
 ///
 /// # Errors
-/// Returns the error of the Redis client if there is no reply. A rejected command is no error: its subject is named as unchecked.
+/// Returns the error of the Redis client if there is no reply, or if Redis cannot execute a command at the moment. A command that the login
+/// may not use, or that does not exist, is no error: its subject is named as unchecked.
 pub(super) async fn inspect(mut handle: RedisHandle) -> Result<Inspection, RedisError> {
     let is_cluster = matches!(handle, RedisHandle::Cluster(_));
     let mut inspection = Inspection::default();
@@ -134,14 +135,23 @@ pub(super) async fn inspect(mut handle: RedisHandle) -> Result<Inspection, Redis
     Ok(inspection)
 }
 
-/// Separates the replies that reject a command from the errors of the connection.
+/// Separates the replies that forbid a command for good from all other errors: those of the connection, and transient refusals, such as
+/// `LOADING` or `BUSY`, which say nothing about the store.
 fn rejected<T>(result: Result<T, RedisError>) -> Result<Result<T, String>, RedisError> {
     match result {
         Ok(reply) => Ok(Ok(reply)),
-        Err(error) if error.is_io_error() || error.is_connection_dropped() || error.is_timeout() || error.is_unrecoverable_error() => {
-            Err(error)
-        }
-        Err(error) => Ok(Err(describe_redis_error(&error))),
+        Err(error) if is_forbidden(&error) => Ok(Err(describe_redis_error(&error))),
+        Err(error) => Err(error),
+    }
+}
+
+/// Returns `true` if the login may not use the command, or if the command does not exist: it can be renamed or disabled.
+fn is_forbidden(error: &RedisError) -> bool {
+    let is_unknown = || error.detail().is_some_and(|detail| detail.to_ascii_lowercase().starts_with("unknown command"));
+    match error.code() {
+        Some("NOPERM") => true,
+        Some("ERR") => is_unknown(),
+        _ => false,
     }
 }
 
@@ -272,5 +282,21 @@ mod tests {
         assert_eq!(faults("", &[("maxmemory-policy", "allkeys-lru")]), [StoreFault::Evicting]);
         assert_eq!(faults("", &[("appendonly", "no"), ("save", "3600 1")]), [StoreFault::NotPersistent]);
         assert_eq!(faults("", &[("appendonly", "yes"), ("maxmemory-policy", "noeviction")]), []);
+    }
+
+    #[test]
+    fn redis_refusal_for_good_is_unchecked_and_transient_refusal_is_error() {
+        let refused = |reply: &[u8]| rejected(redis::parse_redis_value(reply).and_then(Value::extract_error)).map(|reply| reply.is_err());
+        for forbidden in [
+            &b"-NOPERM User gateway has no permissions to run the 'info' command\r\n"[..],
+            b"-ERR unknown command 'CONFIG', with args beginning with: 'GET'\r\n",
+        ] {
+            assert_eq!(refused(forbidden), Ok(true), "{}", String::from_utf8_lossy(forbidden));
+        }
+        let transient = ["LOADING Redis is loading the dataset in memory", "BUSY Redis is busy running a script", "ERR something else"];
+        for error in transient {
+            assert!(refused(format!("-{error}\r\n").as_bytes()).is_err(), "{error}");
+        }
+        assert_eq!(refused(b"+OK\r\n"), Ok(false));
     }
 }

@@ -55,7 +55,7 @@ impl Redis {
     /// Returns [`StoreError`] if Redis does not respond.
     pub async fn probe(&self) -> Result<StoreProbe, StoreError> {
         let (generation, mut handle) = self.connection.handle().await.inspect_err(|_| metrics::record_store_error())?;
-        let refusal = match write_command(self.prefix()).query_async::<()>(&mut handle).await {
+        let refusal = match self.connection.reply(generation, write_command(self.prefix()).query_async::<()>(&mut handle)).await {
             Ok(()) => None,
             Err(error) => {
                 metrics::record_store_error();
@@ -63,7 +63,7 @@ impl Redis {
                 Some(refusal(&error).ok_or_else(|| StoreError::ReplyLost(describe_redis_error(&error)))?)
             }
         };
-        Ok(StoreProbe { refusal, evicted_keys: evicted_keys(&mut handle).await })
+        Ok(StoreProbe { refusal, evicted_keys: self.connection.reply(generation, evicted_keys(&mut handle)).await })
     }
 }
 

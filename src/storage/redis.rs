@@ -77,7 +77,7 @@ impl Redis {
         {
             return Ok(Arc::clone(&last.inspection));
         }
-        let inspection = match inspect(handle).await {
+        let inspection = match self.connection.reply(generation, inspect(handle)).await {
             Ok(inspection) => Arc::new(inspection),
             Err(error) => {
                 metrics::record_store_error();
@@ -115,7 +115,11 @@ impl Redis {
         let changed = |text: &str, of_last: fn(&Inspection) -> String| last.map(of_last).unwrap_or_default() != text;
         if changed(&volatile, |last| last.sentences(StoreFault::is_volatile).join(" ")) {
             if volatile.is_empty() {
-                tracing::info!("store durable again");
+                if unchecked.is_empty() {
+                    tracing::info!("store durable again");
+                } else {
+                    tracing::info!(reason = unchecked, "store fault no longer found: store not fully checked");
+                }
             } else if self.accept_volatile {
                 tracing::warn!(fault = volatile, "store not durable: accepted by store.accept_volatile");
             } else {
@@ -164,7 +168,7 @@ impl Redis {
     pub async fn run_once<T, F: Future<Output = RedisResult<T>>>(&self, operation: impl Fn(RedisHandle) -> F) -> Result<T, StoreError> {
         let (generation, handle) = self.connection.handle().await.inspect_err(|_| metrics::record_store_error())?;
         let is_cluster = matches!(handle, RedisHandle::Cluster(_));
-        match operation(handle).await {
+        match self.connection.reply(generation, operation(handle)).await {
             Ok(output) => Ok(output),
             Err(error) => {
                 metrics::record_store_error();

@@ -14,7 +14,7 @@ use crate::support::fake_server::Reply;
 use crate::support::gateway::{Options, fast_batches};
 use crate::support::redis::{TestRedis, queue_key, redis_client};
 use crate::support::reply_cutting_proxy::ReplyCuttingProxy;
-use crate::support::{FakeServer, TestGateway, wait_until};
+use crate::support::{FakeServer, SimulatedLrs, TestGateway, wait_until};
 
 /// Starts a gateway that loses Redis with the write of a part whose stored JSON, old and new, has all of these texts. Redis executes that
 /// write.
@@ -135,4 +135,20 @@ async fn part_with_fields_of_a_later_version_is_visited_once_a_minute() {
 
     assert_eq!(lrs.received().len() - polls_before, 1);
     assert_eq!(stored_part(&redis, &id), part, "it is not overwritten");
+}
+
+#[tokio::test]
+async fn finished_batch_that_is_visited_again_is_not_concluded_again() {
+    let redis = TestRedis::start();
+    let lrs = SimulatedLrs::with_instant_jobs();
+    let gateway = start_replica(&lrs.url(), &redis);
+    let caller = gateway.caller();
+    let batch = submit(&caller, "registration-batches", &full_registration(&learners(1))).await;
+    batch.wait_for_status("COMPLETE").await;
+    wait_for_empty_queue(&redis).await;
+    let expiry = || redis.query::<String>(&["HGET", &format!("test:{{{}}}", batch.id()), "expires"]);
+    let before = expiry();
+    let _: i64 = redis.query(&["ZADD", &queue_key("due"), "0", batch.id()]);
+    wait_for_empty_queue(&redis).await;
+    assert_eq!(expiry(), before);
 }

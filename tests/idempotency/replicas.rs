@@ -11,6 +11,7 @@ use crate::support::caller::{Caller, PROVIDER};
 use crate::support::gateway::Options;
 use crate::support::program::{ConfigDirectory, ServingProgram, caller_of};
 use crate::support::redis::TestRedis;
+use crate::support::tcp_proxy::TcpProxy;
 use crate::support::{SimulatedLrs, TestGateway, wait_until};
 
 fn start_replica(lrs: &SimulatedLrs, redis: &TestRedis) -> TestGateway {
@@ -74,6 +75,36 @@ async fn idempotency_key_without_redis_returns_store_unavailable_and_writes_with
         answer = caller_with_key(&gateway).post(OBTAIN, &nia()).await;
     }
     assert_eq!(answer.expect_success()["outcome"], "EXISTING");
+}
+
+#[tokio::test]
+async fn idempotency_key_reservation_not_renewed_before_the_write_prevents_the_write() {
+    let (redis, lrs) = (TestRedis::start(), SimulatedLrs::start());
+    let proxy = TcpProxy::in_front_of(&lrs.url());
+    let [lease, renewal_interval, takeover_delay] = [600, 100, 300].map(Duration::from_millis);
+    let reservation_times = ReservationTimes { lease, renewal_interval, takeover_delay };
+    let options = Options { storage: redis.storage(ENCRYPTION_KEY), reservation_times, ..Options::default() };
+    let gateway = TestGateway::with(&proxy.url(), options);
+    proxy.hold_requests("FindLearnerByDemographics");
+    let caller = caller_with_key(&gateway);
+    let call = tokio::spawn(async move { caller.post(OBTAIN, &nia()).await });
+    proxy.wait_until_held("FindLearnerByDemographics", 1).await;
+    let _: String = redis.query(&["CLIENT", "PAUSE", "1500", "ALL"]);
+    tokio::time::sleep(lease + Duration::from_millis(50)).await;
+    proxy.release_all();
+    let problem = call.await.expect("the call ends").problem(409, "idempotency_key_in_use");
+    assert_eq!((&problem["retryable"], problem["retryAfterSeconds"].is_u64()), (&json!(true), true));
+    assert_eq!(problem["outcomeUnknown"], json!(null), "{problem}");
+    assert_eq!(lrs.simulator.request_count("RegisterLearner"), 0, "nothing was sent");
+
+    let started_at = Instant::now();
+    let mut answer = caller_with_key(&gateway).post(OBTAIN, &nia()).await;
+    while answer.status != 201 {
+        assert!(started_at.elapsed() < Duration::from_secs(20), "timed out waiting for the registration: {}", answer.text);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        answer = caller_with_key(&gateway).post(OBTAIN, &nia()).await;
+    }
+    assert_eq!(lrs.simulator.request_count("RegisterLearner"), 1);
 }
 
 #[test]

@@ -7,7 +7,8 @@ use lrs_gateway::storage::{LrsIdentity, Storage};
 
 use super::ENCRYPTION_KEY;
 use crate::support::caller::PROVIDER;
-use crate::support::redis::TestRedis;
+use crate::support::redis::{TestRedis, redis_client};
+use crate::support::stalling_proxy::StallingProxy;
 
 /// A lease that no test outlasts.
 const LONG_LEASE: Duration = Duration::from_secs(60);
@@ -79,6 +80,24 @@ async fn idempotency_key_reservation_timed_out_is_retried_with_same_work_id_and_
         assert!(started_at.elapsed() > Duration::from_millis(200), "not before the timeout: {store:?}");
         complete(&store, &first, Completion::Answered(b"late".to_vec())).await;
         assert!(matches!(try_acquire(&store, "body").await, Acquisition::InProgress), "{store:?}");
+    }
+}
+
+#[tokio::test]
+async fn idempotency_key_reservation_validity_ends_with_the_lease_and_for_good_with_a_takeover() {
+    let redis = TestRedis::start();
+    for store in stores(&redis, Duration::from_millis(300)) {
+        let first = acquire(&store).await;
+        assert!(first.validity.holds(), "{store:?}");
+        let started_at = Instant::now();
+        // An expired lease is not taken over at once, in memory neither.
+        let second = acquire_after_timeout(&store).await;
+        assert!(started_at.elapsed() > Duration::from_millis(400), "not before the takeover delay: {store:?}");
+        assert!(!first.validity.holds() && second.validity.holds(), "{store:?}");
+        for (reservation, holds) in [(&first, false), (&second, true)] {
+            let renewals = tokio::time::timeout(Duration::from_millis(150), store.renew_periodically(reservation));
+            assert!(renewals.await.is_err() && reservation.validity.holds() == holds, "{store:?}");
+        }
     }
 }
 
@@ -193,4 +212,22 @@ async fn idempotency_key_renewed_stays_in_progress_and_expired_lease_that_is_ren
         retry = store.acquire(request("outage", "body")) => retry,
     };
     assert!(matches!(retry, Ok(Acquisition::InProgress)), "{retry:?}");
+}
+
+#[tokio::test]
+async fn idempotency_key_renewal_alone_reopens_a_stalled_connection_within_the_lease() {
+    let redis = TestRedis::start();
+    let proxy = StallingProxy::start(redis.port());
+    let storage = Storage { redis: Some(redis_client(&proxy.redis_url(), None)), ..redis.storage(ENCRYPTION_KEY) };
+    let renewal_interval = Duration::from_millis(600);
+    let times = ReservationTimes { lease: Duration::from_secs(4), renewal_interval, takeover_delay: Duration::from_millis(150) };
+    let lease = times.lease;
+    let store = IdempotencyStore::new(&storage, times);
+    let reservation = acquire(&store).await;
+    proxy.stall_connections();
+    let connections = proxy.accepted();
+    let renewals = tokio::time::timeout(lease + renewal_interval, store.renew_periodically(&reservation));
+    assert!(renewals.await.is_err());
+    assert!(reservation.validity.holds(), "the reservation was renewed on a new connection");
+    assert_eq!(proxy.accepted(), connections + 1);
 }

@@ -4,7 +4,7 @@ use super::{FIND, ana, caller, config_with};
 use crate::support::SimulatedLrs;
 use crate::support::certificates::CertificateAuthority;
 use crate::support::identity_provider::{IdentityProvider, SigningKey};
-use crate::support::program::{ConfigDirectory, ServingProgram};
+use crate::support::program::{ConfigDirectory, ServingProgram, TestProgram};
 
 #[tokio::test]
 async fn sighup_reloads_organisations_maintenance_certificate_and_key_sets_at_once() {
@@ -57,4 +57,23 @@ async fn sigquit_and_sigint_shut_down_gracefully() {
         let (is_success, log) = gateway.program.wait_for_exit();
         assert!(is_success && log.contains("\"stopped\""), "{log}");
     }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn sighup_ends_the_simulator_unless_it_was_ignored_at_start() {
+    let arguments = ["simulate", "--listen", "127.0.0.1:0"];
+    let mut simulator = TestProgram::start(&arguments, &[]);
+    simulator.wait_for_log("simulating LRS");
+    simulator.signal("HUP");
+    simulator.wait_for_exit();
+
+    let mut of_nohup = TestProgram::start_ignoring_hangup(&arguments);
+    of_nohup.wait_for_log("simulating LRS");
+    of_nohup.signal("HUP");
+    // Signals are handled in any order: the log shows that the first one had its time.
+    of_nohup.signal("USR1");
+    of_nohup.wait_for_log("signal ignored");
+    of_nohup.signal("USR2");
+    assert_eq!(of_nohup.wait_for_log("signal ignored")["signal"], "SIGUSR2");
 }

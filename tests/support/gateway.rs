@@ -9,6 +9,7 @@ use lrs_gateway::auth::{Algorithm, ClaimNames, Issuer, IssuerKey, Verifier};
 use lrs_gateway::batches::repository::BatchRepository;
 use lrs_gateway::batches::{BatchService, BatchSettings};
 use lrs_gateway::domain::{OrganisationRef, Product, Ukprn};
+use lrs_gateway::idempotency::{IdempotencyStore, ReservationTimes};
 use lrs_gateway::lrs::audit::AuditLog;
 use lrs_gateway::lrs::concurrency_limit::ConcurrencySettings;
 use lrs_gateway::lrs::http_client::{HttpClientFactory, TlsBackend};
@@ -48,6 +49,7 @@ pub struct Options {
     pub maintenance: Vec<MaintenanceWindow>,
     pub audit: AuditLog,
     pub server: ServerOptions,
+    pub reservation_times: ReservationTimes,
 }
 
 impl Default for Options {
@@ -89,6 +91,7 @@ impl Default for Options {
             maintenance: Vec::new(),
             audit: AuditLog::disabled(),
             server: ServerOptions::default(),
+            reservation_times: ReservationTimes::default(),
         }
     }
 }
@@ -202,7 +205,8 @@ impl TestGateway {
             None => BatchService::with_storage(&options.storage, options.batches),
         };
         let rate_limits = RateLimiter::new(options.rates, options.expected_replicas, &options.storage);
-        let state = AppState::new(verifier, registry, lrs, batches, rate_limits, &options.storage);
+        let mut state = AppState::new(verifier, registry, lrs, batches, rate_limits, &options.storage);
+        state.idempotency = Arc::new(IdempotencyStore::new(&options.storage, options.reservation_times));
         Self(RunningServer::start(move || {
             state.verifier.refresh_keys_periodically();
             state.batch_worker().start();

@@ -17,6 +17,7 @@ pub mod renegotiating_server;
 pub mod reply_cutting_proxy;
 pub mod scripted_lrs;
 pub mod simulator;
+pub mod stalling_proxy;
 pub mod tcp_proxy;
 
 pub use caller::Caller;

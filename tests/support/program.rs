@@ -26,7 +26,18 @@ pub struct TestProgram {
 impl TestProgram {
     /// Starts the program with these arguments and environment variables.
     pub fn start(arguments: &[&str], variables: &[(&str, &str)]) -> Self {
-        let mut child = program(arguments, variables).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts");
+        Self::run(program(arguments, variables))
+    }
+
+    /// Starts the program with these arguments as a process that ignores SIGHUP, as `nohup` does.
+    pub fn start_ignoring_hangup(arguments: &[&str]) -> Self {
+        let mut command = Command::new("sh");
+        command.args(["-c", "trap '' HUP; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_lrs-gateway")]).args(arguments).stdin(Stdio::null());
+        Self::run(command)
+    }
+
+    fn run(mut command: Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts");
         let (log_lines, log) = mpsc::channel();
         let stderr = BufReader::new(child.stderr.take().expect("standard error is piped"));
         let (output_lines, output) = mpsc::channel();

@@ -53,9 +53,11 @@ pub async fn submit<K: BatchResource>(
     }
     let id = BatchId::from_uuid(attempt.work_id);
     let existing = if attempt.is_retry { service.find(K::KIND, &context, id).await? } else { None };
-    let batch = match existing {
-        Some(batch) => batch,
-        None => service.submit(id, &context, &metadata, records).await.map_err(Problem::batch_not_accepted)?,
+    let batch = if let Some(batch) = existing {
+        batch
+    } else {
+        attempt.ensure_reserved()?;
+        service.submit(id, &context, &metadata, records).await.map_err(Problem::batch_not_accepted)?
     };
     // The records are in the store now. The wait for the batch needs no memory for them.
     drop(memory);

@@ -17,7 +17,7 @@ use crate::api::description::{Description, header, parameter, text};
 use crate::api::handler::HeadInput;
 use crate::app::State;
 use crate::auth::AdmittedRequest;
-use crate::idempotency::{Acquisition, Completion, IdempotencyStore, IdempotentRequest, Reservation};
+use crate::idempotency::{Acquisition, Completion, IdempotencyStore, IdempotentRequest, Reservation, ReservationValidity};
 use crate::organisations::CallContext;
 use crate::problem::{Code, Problem};
 
@@ -43,12 +43,28 @@ pub struct IdempotencyKey {
 }
 
 /// One attempt to execute a request.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct WorkAttempt {
     /// Identifier of the work. It is the same for every attempt.
     pub work_id: Uuid,
     /// `true` if the outcome of an earlier attempt is unknown.
     pub is_retry: bool,
+    /// Until when the write may start; `None` without a key. Another request with the key can start afterwards.
+    pub reservation: Option<ReservationValidity>,
+}
+
+impl WorkAttempt {
+    /// Checks that no other request with the key can have started. Must be called directly before a write, unless LRS's client checks it
+    /// ([`Lrs::call_while_reserved`](crate::lrs::Lrs::call_while_reserved)).
+    ///
+    /// # Errors
+    /// Returns [`Code::IdempotencyKeyInUse`] if the reservation has expired.
+    pub fn ensure_reserved(&self) -> Result<(), Problem> {
+        if self.reservation.as_ref().is_none_or(ReservationValidity::holds) {
+            return Ok(());
+        }
+        Err(Problem::new(Code::IdempotencyKeyInUse).retry_soon().cause("idempotency reservation expired before the write"))
+    }
 }
 
 impl HeadInput for IdempotencyKey {
@@ -98,7 +114,7 @@ impl IdempotencyKey {
     where
         F: Future<Output = Result<HttpResponse, Problem>> + 'static,
     {
-        let Some(key) = self.key else { return work(WorkAttempt { work_id: Uuid::now_v7(), is_retry: false }).await };
+        let Some(key) = self.key else { return work(WorkAttempt { work_id: Uuid::now_v7(), is_retry: false, reservation: None }).await };
         // Other replicas must be able to decrypt the stored answer.
         state.batches.verify_encryption_keys().await.map_err(|error| not_executed(Problem::from(error)))?;
         let request = IdempotentRequest {
@@ -115,7 +131,8 @@ impl IdempotencyKey {
             Acquisition::BodyMismatch => return Err(Problem::new(Code::IdempotencyKeyReused)),
             Acquisition::Completed(stored) => return replay(&stored),
         };
-        let attempt = WorkAttempt { work_id: reservation.work_id, is_retry: reservation.is_retry };
+        let validity = reservation.validity.clone();
+        let attempt = WorkAttempt { work_id: reservation.work_id, is_retry: reservation.is_retry, reservation: Some(validity) };
         let (store, work) = (state.idempotency.clone(), work(attempt));
         let task = async move {
             let result = tokio::select! {

@@ -70,6 +70,12 @@ pub trait BatchRepository: Send + Sync + std::fmt::Debug {
     /// A batch that was woken during the lease is due immediately, and one that was [scheduled](Self::schedule) earlier keeps that time.
     fn release(&self, lease: Lease, due_at: Option<EpochMillis>) -> BoxFuture<'_, ()>;
 
+    /// Ends the lease of a batch whose LRS is unknown and whose organisation is not known here: a gateway of another LRS can claim it from then
+    /// on. A repository that has no batches of earlier versions defers it.
+    fn release_to_any_lrs(&self, lease: Lease, due_at: EpochMillis) -> BoxFuture<'_, ()> {
+        self.release(lease, Some(due_at))
+    }
+
     /// Ends the lease of a batch that does not exist: it has expired, was erased, or was never accepted.
     fn release_missing(&self, lease: Lease) -> BoxFuture<'_, ()>;
 

@@ -267,6 +267,14 @@ impl BatchRepository for RedisRepository {
         })
     }
 
+    fn release_to_any_lrs(&self, lease: Lease, due_at: EpochMillis) -> BoxFuture<'_, ()> {
+        Box::pin(async move {
+            let ([_, leased, woken, tokens], [earlier_due, ..]) = (self.keys().queue(), self.keys().earlier_queue());
+            let arguments = [lease.id.to_string(), lease.token.to_string(), due_at.0.to_string()];
+            self.redis.run_script::<i64>(&RELEASE, &[earlier_due, leased, woken, tokens], &arguments).await.map(|_| ())
+        })
+    }
+
     fn release_missing(&self, lease: Lease) -> BoxFuture<'_, ()> {
         Box::pin(async move {
             let discarded: i64 = self.redis.run_script(&DISCARD_UNACCEPTED, &[self.keys().batch(lease.id)], &[]).await?;

@@ -1,6 +1,6 @@
 -- Ends a lease, if its holder still has it, and sets the next due time. A batch that was woken meanwhile is due immediately, and one that
 -- was scheduled for an earlier time is due then.
--- KEYS:    due, leased, woken, tokens
+-- KEYS:    due (of this queue, or of the queue of earlier versions), leased, woken, tokens
 -- ARGV:    batch id, token, next due time (milliseconds since 1970; '' for none)
 -- Returns: 1 if the lease is ended; 0 if it had expired
 

@@ -15,7 +15,8 @@ pub const fn reason_of(error: &LrsError) -> PartReason {
         | LrsError::Throttled { .. }
         | LrsError::CircuitOpen { .. }
         | LrsError::QueueFull
-        | LrsError::AuditUnavailable => PartReason::LrsUnavailable,
+        | LrsError::AuditUnavailable
+        | LrsError::ReservationExpired => PartReason::LrsUnavailable,
         LrsError::Maintenance(_) | LrsError::IntermediaryMaintenance { .. } | LrsError::PlannedMaintenance { .. } => {
             PartReason::LrsMaintenance
         }

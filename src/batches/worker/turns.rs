@@ -2,7 +2,8 @@
 //!
 //! An organisation has as many visits at a time as it may have parts. Its other due batches wait for a turn. Every second turn goes to the
 //! batch with the fewest due parts, so that a small batch does not wait for large ones, and every other turn to the batch that has waited
-//! longest, so that small batches do not hold up a large one. A visit ends early if another batch waits, and goes to the end of the line.
+//! longest, so that small batches do not hold up a large one. A visit ends early if another batch waits, and its batch goes to the end of
+//! the line.
 //!
 //! Each replica keeps turns of the batches that it has claimed itself. A batch whose turn is forgotten becomes due again soon.
 

@@ -31,6 +31,8 @@ const IDLE_RECHECK_INTERVAL: Duration = Duration::from_secs(6 * 60 * 60);
 enum NextVisit {
     /// At this time.
     At(EpochMillis),
+    /// At this time, by a gateway of any LRS.
+    AtAnyLrs(EpochMillis),
     /// The batch is finished.
     Never,
     /// The batch does not exist.
@@ -47,6 +49,7 @@ pub async fn visit(context: Arc<WorkerContext>, lease: Lease, clock: Clock, shut
     let repository = &context.service.repository;
     let released = match next_visit {
         Ok(NextVisit::At(due_at)) => repository.release(lease, Some(due_at)).await,
+        Ok(NextVisit::AtAnyLrs(due_at)) => repository.release_to_any_lrs(lease, due_at).await,
         Ok(NextVisit::Never) => repository.release(lease, None).await,
         Ok(NextVisit::BatchMissing) => repository.release_missing(lease).await,
         Err(error) => {
@@ -78,7 +81,8 @@ async fn renew_periodically(context: &WorkerContext, lease: Lease) -> Infallible
 async fn process_batch(context: &WorkerContext, id: BatchId, clock: Clock, shutdown: &ShutdownSignal) -> Result<NextVisit, BatchError> {
     let service = &context.service;
     let Some(batch) = service.repository.load(id).await? else { return Ok(NextVisit::BatchMissing) };
-    // The queue has batches of this LRS only. This is for a queue that was changed by hand: nothing may reach another LRS.
+    // The queue has batches of this LRS only, except those that came with the queue of earlier versions, or that were put there by hand.
+    // Nothing may reach another LRS.
     if !service.is_own(&batch) {
         tracing::error!(batch = %id, lrs = batch.header.lrs(), "batch left alone: accepted for another LRS");
         return Ok(NextVisit::Never);
@@ -88,7 +92,9 @@ async fn process_batch(context: &WorkerContext, id: BatchId, clock: Clock, shutd
             tracing::warn!(batch = %id, "batch deferred: organisation not registered");
         }
         let delay = BLOCKED_RETRY_INTERVAL.min(service.settings().max_poll_interval);
-        return Ok(NextVisit::At(clock.now().after(delay)));
+        let due_at = clock.now().after(delay);
+        // An earlier version may have accepted the batch for another LRS, whose gateways know the organisation.
+        return Ok(if batch.header.lrs().is_none() { NextVisit::AtAnyLrs(due_at) } else { NextVisit::At(due_at) });
     };
     let ukprn = organisation.ukprn();
     let mut permit = context.permits.try_acquire_visit(ukprn);
@@ -176,7 +182,13 @@ async fn conclude_visit(
         }
         return Ok(NextVisit::At(batch.next_due_at().unwrap_or_else(|| clock.now().after(IDLE_RECHECK_INTERVAL))));
     }
-    service.repository.set_expiry(&batch, clock.now().after(service.settings().retention)).await?;
+    let (retention, now) = (service.settings().retention, clock.now());
+    // A visit that was woken late finds a batch that another visit has concluded: its expiry is set, and it is counted.
+    let expiry_of_finished = batch.updated_at().after(retention)..=now.after(retention);
+    if expiry_of_finished.contains(&batch.expires_at) {
+        return Ok(NextVisit::Never);
+    }
+    service.repository.set_expiry(&batch, now.after(retention)).await?;
     let status = batch.status().name();
     metrics::record_batch(batch.header.kind.name(), status, batch.updated_at().since(batch.header.created_at));
     tracing::info!(batch = %batch.id, status, "batch finished");
