@@ -189,8 +189,12 @@ fn check(answer: &Answer) {
     let header = |name: &str| answer.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
     let status = answer.status;
     assert!((200..600).contains(&status) && status != 500, "{status}: {}", String::from_utf8_lossy(&answer.body));
-    let request_id = header("x-request-id").expect("every answer has a request id");
+    let request_id = header("gateway-request-id").expect("every answer has a request id");
     assert_eq!(request_id.len(), 36);
+    assert!(
+        header("x-request-id").is_some_and(|id| (1..=128).contains(&id.len())),
+        "every answer has the caller's id, or else the gateway's"
+    );
     assert_eq!(header("x-content-type-options"), Some("nosniff"));
     assert!(status != 401 || header("www-authenticate").is_some(), "401 has a challenge");
     if status < 400 {

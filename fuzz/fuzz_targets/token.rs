@@ -21,7 +21,17 @@ const ISSUER: &str = "https://idp.example.ac.uk/";
 const OTHER_ISSUER: &str = "https://login.example.ac.uk/";
 const AUDIENCE: &str = "lrs-gateway";
 const SECRET: &[u8] = b"a secret of thirty-two bytes or more";
-const ALGORITHMS: [Algorithm; 5] = [Algorithm::RS256, Algorithm::PS256, Algorithm::ES256, Algorithm::EdDSA, Algorithm::HS256];
+const ALGORITHMS: [Algorithm; 9] = [
+    Algorithm::RS256,
+    Algorithm::RS384,
+    Algorithm::RS512,
+    Algorithm::PS256,
+    Algorithm::PS384,
+    Algorithm::PS512,
+    Algorithm::ES256,
+    Algorithm::EdDSA,
+    Algorithm::HS256,
+];
 
 /// The public key of the second issuer. Nothing has its private key.
 const PUBLIC_KEY: &str = include_str!("../keys/issuer.pem");
@@ -113,7 +123,7 @@ const CHECKS: [fn(&[u8]); 3] = [
 /// Checks that a key does not verify a signature of zeros.
 fn reject_forged(key: &jsonwebtoken::DecodingKey, algorithm: Algorithm) {
     let header = format!("{{\"alg\":\"{algorithm:?}\"}}");
-    let signature = if matches!(algorithm, Algorithm::RS256 | Algorithm::PS256) { vec![0; 256] } else { vec![0; 64] };
+    let signature = if matches!(algorithm, Algorithm::ES256 | Algorithm::EdDSA) { vec![0; 64] } else { vec![0; 256] };
     let [header, claims, signature] =
         [header.as_bytes(), b"{\"exp\":4000000000}", signature.as_slice()].map(|part| URL_SAFE_NO_PAD.encode(part));
     let mut validation = Validation::new(algorithm);
