@@ -9,6 +9,9 @@ use jsonwebtoken::{Algorithm, AlgorithmFamily, DecodingKey};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
+use crate::auth::Algorithm as AcceptedAlgorithm;
+use crate::schema::Scalar as _;
+
 /// Maximum number of keys in a set.
 const MAX_KEYS: usize = 100;
 /// Accepted sizes of RSA keys, in bits: the minimum of RFC 7518 (3.3), and the maximum of the cryptographic library.
@@ -140,8 +143,11 @@ impl Jwk {
         if !verifies || self.d.is_some() {
             return None;
         }
-        // No issuer is configured with an algorithm that the gateway does not know, so a key for one verifies nothing.
-        let algorithm = self.alg.as_deref().map(|name| name.parse::<Algorithm>().ok()).map_or(Some(None), |known| known.map(Some))?;
+        // No issuer is configured with an algorithm that the gateway does not accept, so a key for one verifies nothing.
+        let algorithm = match self.alg.as_deref() {
+            Some(name) => Some(AcceptedAlgorithm::parse(name).ok()?.0),
+            None => None,
+        };
         let key = self.decoding_key()?;
         if algorithm.is_some_and(|algorithm| algorithm.family() != key.family()) || key.family() == AlgorithmFamily::Hmac {
             return None;
@@ -237,6 +243,7 @@ mod tests {
             ed(&json!({"alg": "ES256"})),
             ed(&json!({"alg": "HS256"})),
             ed(&json!({"alg": "none"})),
+            rsa(256, &json!({"alg": "PS512"})),
             ed(&json!({"crv": "Ed448"})),
             ed(&json!({"x": "AAAA"})),
             ed(&json!({"x": "not base64!"})),
