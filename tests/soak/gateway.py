@@ -19,6 +19,8 @@ PROVIDER, AWARDING = "10088881", "10088882"
 ISSUER, KEYED_ISSUER, AUDIENCE = "https://idp.example.ac.uk/", "https://login.example.ac.uk/", "lrs-gateway"
 SECRET = b"a secret of thirty-two bytes or more"
 SCOPES = ("learners:read learners:write learners:verify learning-events:read registration-batches verification-batches achievement-batches")
+# The settings of the allocator that the image has (docs/SERVER.md, "Memory").
+ALLOCATOR = {"MALLOC_ARENA_MAX": "2", "MALLOC_MMAP_THRESHOLD_": "131072", "MALLOC_TRIM_THRESHOLD_": "131072"}
 PRODUCTS = ["uln-management", "learning-events", "verification", "verification-batches", "registration-batches", "achievement-batches"]
 
 
@@ -109,7 +111,8 @@ class Environment:
         self.start((program, "simulate", "--config", "simulator.toml"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self.wait_for_port(self.redis_port)
         self.wait_for_port(self.lrs_port)
-        self.gateway = self.start((program, "serve", "--config", "gateway.toml"), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        serve = (program, "serve", "--config", "gateway.toml")
+        self.gateway = self.start(serve, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env={**os.environ, **ALLOCATOR})
         threading.Thread(target=self.read_log, daemon=True).start()
         self.wait_for_port(self.api_port)
 

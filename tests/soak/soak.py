@@ -25,7 +25,7 @@ MEMORY_TOLERANCE, MEMORY_TOLERANCE_MIB = 0.10, 12
 THREAD_TOLERANCE = 2
 # Connections come and go with the hostile clients. When all clients have left, only those to LRS and Redis may remain.
 DESCRIPTOR_TOLERANCE = 40
-# The container's limit of the Helm chart.
+# Half of the container's limit in the Helm chart.
 MAX_MEMORY_MIB = 512
 # Idle connections are closed by then.
 QUIET_SECONDS = 15
