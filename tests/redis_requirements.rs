@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use lrs_gateway::storage::{Durability, LrsIdentity, Redis, Storage, StoreFault};
+use lrs_gateway::storage::{LrsIdentity, Redis, Storage, StoreError, StoreFault};
 use regex::Regex;
 use serde_json::{Value, json};
 
@@ -105,23 +105,29 @@ async fn registration_accepted_before_the_store_became_volatile_waits_and_check_
 }
 
 #[tokio::test]
-async fn durability_names_the_worst_fault_of_a_replica_and_of_a_full_store() {
+async fn inspection_names_the_worst_fault_of_a_replica_and_of_a_full_store() {
     let master = TestRedis::start();
     let port = master.port().to_string();
     let replica = TestRedis::with(free_port(), &["--save", "", "--appendonly", "no", "--replicaof", "127.0.0.1", &port]);
-    let durability = async |url: &str, accept_volatile| {
-        let redis = Redis::new(url, None, "test").expect("the URL is valid").accept_volatile(accept_volatile);
-        redis.durability().await.expect("Redis responds")
+    // The worst fault, and whether the operator can accept it.
+    let worst = async |url: &str| {
+        let inspection = Redis::new(url, None, "test").expect("the URL is valid").inspect().await.expect("Redis responds");
+        inspection.findings.first().map(|finding| (finding.fault, finding.fault.is_volatile()))
     };
-    assert_eq!(durability(&master.url(), false).await, Durability::Durable);
-    let of_replica = durability(&replica.url(), true).await;
-    assert!(matches!(of_replica, Durability::Faulty { fault: StoreFault::ReadOnly, accepted: false, .. }), "{of_replica:?}");
+    let ensure_durable = async |url: &str, accept_volatile| {
+        Redis::new(url, None, "test").expect("the URL is valid").accept_volatile(accept_volatile).ensure_durable().await
+    };
+    assert_eq!(worst(&master.url()).await, None);
+    assert_eq!(worst(&replica.url()).await, Some((StoreFault::ReadOnly, false)));
     let _: String = master.query(&["CONFIG", "SET", "maxmemory", "1"]);
-    let of_full = durability(&master.url(), false).await;
-    assert!(matches!(of_full, Durability::Faulty { fault: StoreFault::RejectsWrites, accepted: false, .. }), "{of_full:?}");
+    assert_eq!(worst(&master.url()).await, Some((StoreFault::RejectsWrites, false)));
     let volatile = TestRedis::volatile();
-    let accepted = durability(&volatile.url(), true).await;
-    assert!(matches!(accepted, Durability::Faulty { fault: StoreFault::NotPersistent, accepted: true, .. }), "{accepted:?}");
+    assert_eq!(worst(&volatile.url()).await, Some((StoreFault::NotPersistent, true)));
+    assert_eq!(ensure_durable(&volatile.url(), true).await, Ok(()));
+    // The replica is not durable either: a worse fault does not hide it.
+    for url in [volatile.url(), replica.url()] {
+        assert!(matches!(ensure_durable(&url, false).await, Err(StoreError::NotDurable(_))), "{url}");
+    }
 }
 
 #[test]

@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 use tokio::sync::Mutex;
 
 use crate::auth::Verifier;
-use crate::batches::BatchService;
+use crate::batches::{BatchError, BatchService};
 use crate::lrs::Lrs;
 use crate::observability::metrics;
 use crate::schema::CodeList;
-use crate::storage::{Durability, StoreProbe, WriteRefusal};
+use crate::storage::{StoreError, StoreProbe, WriteRefusal};
 
 /// Timeout of a store operation within a readiness check or an update of the gauges.
 pub(super) const STORE_TIMEOUT: Duration = Duration::from_secs(1);
@@ -118,7 +118,12 @@ impl Readiness {
         let mut state = self.store.lock().await;
         if state.probed_at.is_none_or(|probed_at| probed_at.elapsed() >= PROBE_INTERVAL) {
             let probe = batches.probe_store().await.ok()?;
-            state.update(probe, is_rejected(&batches.durability().await.ok()?));
+            let is_not_durable = match batches.ensure_durable().await {
+                Ok(()) => false,
+                Err(BatchError::Store(StoreError::NotDurable(_))) => true,
+                Err(_) => return None,
+            };
+            state.update(probe, is_not_durable);
         }
         Some(state.reasons())
     }
@@ -152,9 +157,4 @@ impl StoreState {
         let evicting = is_evicting.then_some(DegradedReason::StoreEvicting);
         self.refusal.map(DegradedReason::from).into_iter().chain(not_durable).chain(evicting).collect()
     }
-}
-
-/// Returns `true` if the gateway refuses to keep data in a store of this durability.
-fn is_rejected(durability: &Durability) -> bool {
-    matches!(durability, Durability::Faulty { fault, accepted: false, .. } if fault.is_volatile())
 }

@@ -19,7 +19,7 @@ use crate::batches::model::{Batch, BatchHeader, BatchId, BlobName, EpochMillis, 
 use crate::batches::partition::Parts;
 use crate::batches::repository::memory::MemoryRepository;
 use crate::batches::repository::redis::RedisRepository;
-use crate::batches::repository::{Backlog, BatchRepository, Durability, NewBatch, StoreError, StoreProbe};
+use crate::batches::repository::{Backlog, BatchRepository, NewBatch, StoreError, StoreProbe};
 use crate::batches::settings::BatchSettings;
 use crate::lrs::maintenance::maintenance_duration;
 use crate::organisations::CallContext;
@@ -109,19 +109,12 @@ impl BatchService {
         Ok(self.repository.probe().await?)
     }
 
-    /// Returns how far the store keeps what it confirms. The store is asked at most once a minute, and after each reconnection.
-    ///
-    /// # Errors
-    /// Returns [`BatchError::Store`] if the store fails.
-    pub async fn durability(&self) -> Result<Durability, BatchError> {
-        Ok(self.repository.durability().await?)
-    }
-
-    /// Checks that the store keeps what it confirms, or that the operator accepts that it does not.
+    /// Checks that the store keeps what it confirms, or that the operator accepts that it does not. The store is asked at most once a minute,
+    /// and after each reconnection.
     ///
     /// # Errors
     /// Returns [`StoreError::NotDurable`] in [`BatchError::Store`] if not, and [`BatchError::Store`] if the store fails.
-    pub(super) async fn ensure_durable(&self) -> Result<(), BatchError> {
+    pub async fn ensure_durable(&self) -> Result<(), BatchError> {
         Ok(self.repository.ensure_durable().await?)
     }
 

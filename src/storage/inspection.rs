@@ -66,33 +66,6 @@ impl Inspection {
     }
 }
 
-/// How far a store keeps what it has confirmed, in one value.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Durability {
-    /// No fault is known.
-    Durable,
-    /// A fault is known.
-    Faulty {
-        /// The worst fault.
-        fault: StoreFault,
-        /// The fault and its remedy.
-        sentence: String,
-        /// `true` if the store can lose data and `store.accept_volatile` allows that.
-        accepted: bool,
-    },
-}
-
-impl Durability {
-    /// Returns the durability that an inspection shows.
-    pub fn of(inspection: &Inspection, accept_volatile: bool) -> Self {
-        inspection.findings.first().map_or(Self::Durable, |Finding { fault, sentence }| Self::Faulty {
-            fault: *fault,
-            sentence: sentence.clone(),
-            accepted: fault.is_volatile() && accept_volatile,
-        })
-    }
-}
-
 /// Asks a Redis, or each master of a cluster, about itself.
 ///
 /// # Errors

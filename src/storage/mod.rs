@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 pub use connection::RedisHandle;
 pub use error::StoreError;
-pub use inspection::{Durability, Finding, Inspection, StoreFault};
+pub use inspection::{Finding, Inspection, StoreFault};
 pub use lrs_identity::LrsIdentity;
 pub use probe::{StoreProbe, WriteRefusal};
 pub use redis::{INSPECTION_INTERVAL, Redis, invoke_script};

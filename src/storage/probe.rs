@@ -5,9 +5,8 @@ use std::time::Duration;
 use redis::{Cmd, RedisError};
 
 use super::connection::RedisHandle;
-use super::error::{StoreError, describe_redis_error};
+use super::error::StoreError;
 use super::redis::Redis;
-use crate::observability::metrics;
 
 /// Time after which the value that a probe has written expires.
 const PROBE_EXPIRY: Duration = Duration::from_secs(60);
@@ -54,13 +53,12 @@ impl Redis {
     /// # Errors
     /// Returns [`StoreError`] if Redis does not respond.
     pub async fn probe(&self) -> Result<StoreProbe, StoreError> {
-        let (generation, mut handle) = self.connection.handle().await.inspect_err(|_| metrics::record_store_error())?;
+        let (generation, mut handle) = self.handle().await?;
         let refusal = match self.connection.reply(generation, write_command(self.prefix()).query_async::<()>(&mut handle)).await {
             Ok(()) => None,
             Err(error) => {
-                metrics::record_store_error();
-                self.connection.report_failure(generation, &error).await;
-                Some(refusal(&error).ok_or_else(|| StoreError::ReplyLost(describe_redis_error(&error)))?)
+                let reason = self.record_failure(generation, &error).await;
+                Some(refusal(&error).ok_or(StoreError::ReplyLost(reason))?)
             }
         };
         Ok(StoreProbe { refusal, evicted_keys: self.connection.reply(generation, evicted_keys(&mut handle)).await })

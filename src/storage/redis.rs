@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use redis::{FromRedisValue, RedisResult, Script};
+use redis::{FromRedisValue, RedisError, RedisResult, Script};
 use tokio::sync::Mutex;
 
 use super::connection::{Connection, RedisHandle};
 use super::error::{StoreError, describe_redis_error};
-use super::inspection::{Durability, Inspection, StoreFault, inspect};
+use super::inspection::{Inspection, StoreFault, inspect};
 use crate::observability::metrics;
 
 /// Time after which an inspection is repeated. It is also repeated after the connection was opened anew: Redis may have restarted with
@@ -70,7 +70,7 @@ impl Redis {
     /// Returns [`StoreError`] if Redis does not reply.
     pub async fn inspect(&self) -> Result<Arc<Inspection>, StoreError> {
         let mut inspected = self.inspected.lock().await;
-        let (generation, handle) = self.connection.handle().await.inspect_err(|_| metrics::record_store_error())?;
+        let (generation, handle) = self.handle().await?;
         if let Some(last) = &*inspected
             && last.generation == generation
             && last.at.elapsed() < INSPECTION_INTERVAL
@@ -79,23 +79,11 @@ impl Redis {
         }
         let inspection = match self.connection.reply(generation, inspect(handle)).await {
             Ok(inspection) => Arc::new(inspection),
-            Err(error) => {
-                metrics::record_store_error();
-                self.connection.report_failure(generation, &error).await;
-                return Err(StoreError::Unavailable(describe_redis_error(&error)));
-            }
+            Err(error) => return Err(StoreError::Unavailable(self.record_failure(generation, &error).await)),
         };
         let last = inspected.replace(Inspected { generation, at: Instant::now(), inspection: Arc::clone(&inspection) });
         self.log_changes(last.as_ref().map(|last| &*last.inspection), &inspection);
         Ok(inspection)
-    }
-
-    /// Returns how far Redis keeps what it confirms.
-    ///
-    /// # Errors
-    /// Returns [`StoreError`] if Redis does not reply.
-    pub async fn durability(&self) -> Result<Durability, StoreError> {
-        Ok(Durability::of(&*self.inspect().await?, self.accept_volatile))
     }
 
     /// Checks that Redis keeps what it confirms, as far as that is known and required.
@@ -143,6 +131,21 @@ impl Redis {
         &self.prefix
     }
 
+    /// Returns the open connection, or opens a new one, with its generation. Counts a failure.
+    ///
+    /// # Errors
+    /// Returns [`StoreError::Unavailable`] if no connection can be opened in time.
+    pub(super) async fn handle(&self) -> Result<(u64, RedisHandle), StoreError> {
+        self.connection.handle().await.inspect_err(|_| metrics::record_store_error())
+    }
+
+    /// Counts a failed command, and closes its connection if the error shows that it is broken. Returns the reason without data.
+    pub(super) async fn record_failure(&self, generation: u64, error: &RedisError) -> String {
+        metrics::record_store_error();
+        self.connection.report_failure(generation, error).await;
+        describe_redis_error(error)
+    }
+
     /// Runs an idempotent operation. Repeats it once if the connection breaks.
     ///
     /// # Errors
@@ -166,14 +169,12 @@ impl Redis {
     /// # Errors
     /// Returns [`StoreError::Unavailable`] if the operation had no effect, [`StoreError::ReplyLost`] if it may have taken effect.
     pub async fn run_once<T, F: Future<Output = RedisResult<T>>>(&self, operation: impl Fn(RedisHandle) -> F) -> Result<T, StoreError> {
-        let (generation, handle) = self.connection.handle().await.inspect_err(|_| metrics::record_store_error())?;
+        let (generation, handle) = self.handle().await?;
         let is_cluster = matches!(handle, RedisHandle::Cluster(_));
         match self.connection.reply(generation, operation(handle)).await {
             Ok(output) => Ok(output),
             Err(error) => {
-                metrics::record_store_error();
-                self.connection.report_failure(generation, &error).await;
-                let reason = describe_redis_error(&error);
+                let reason = self.record_failure(generation, &error).await;
                 // Redis does not execute a command that it rejects with an error code. But the cluster client retries internally and
                 // returns only the last error: an earlier attempt may have taken effect.
                 let is_rejected = error.code().is_some() && !error.is_io_error() && !is_cluster;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use parking_lot::{Mutex, MutexGuard};
 
 use crate::batches::model::{Batch, BatchId, BlobName, EpochMillis, KindTag};
-use crate::batches::repository::{Backlog, BatchRepository, BoxFuture, Claim, Durability, Lease, NewBatch, PartUpdate, StoreProbe};
+use crate::batches::repository::{Backlog, BatchRepository, BoxFuture, Claim, Lease, NewBatch, PartUpdate, StoreProbe};
 use crate::domain::Ukprn;
 
 /// Due time of a woken batch: before all others.
@@ -144,10 +144,6 @@ fn ready<'a, T: Send + 'a>(value: T) -> BoxFuture<'a, T> {
 
 impl BatchRepository for MemoryRepository {
     /// The operator has chosen to keep batches in memory by not naming a Redis.
-    fn durability(&self) -> BoxFuture<'_, Durability> {
-        ready(Durability::Durable)
-    }
-
     fn ensure_durable(&self) -> BoxFuture<'_, ()> {
         ready(())
     }

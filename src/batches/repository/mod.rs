@@ -17,14 +17,12 @@ use std::time::Duration;
 
 use crate::batches::model::{Batch, BatchId, BlobName, EpochMillis, KindTag, Part};
 use crate::domain::Ukprn;
-pub use crate::storage::{BoxFuture, Durability, StoreError, StoreProbe};
+pub use crate::storage::{BoxFuture, StoreError, StoreProbe};
 
 /// Storage of batches.
 pub trait BatchRepository: Send + Sync + std::fmt::Debug {
-    /// Returns how far the repository keeps what it confirms. An inspection is repeated at most once a minute.
-    fn durability(&self) -> BoxFuture<'_, Durability>;
-
-    /// Fails with [`StoreError::NotDurable`] if the repository can lose what it confirms, and the operator does not accept that.
+    /// Fails with [`StoreError::NotDurable`] if the repository can lose what it confirms, and the operator does not accept that. An inspection
+    /// is repeated at most once a minute.
     fn ensure_durable(&self) -> BoxFuture<'_, ()>;
 
     /// Returns the current time by the clock that all replicas use.

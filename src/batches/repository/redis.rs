@@ -15,9 +15,7 @@ use serde::de::DeserializeOwned;
 
 use crate::batches::model::{Batch, BatchHeader, BatchId, BlobName, EpochMillis, KindTag};
 use crate::batches::repository::keys::BatchKeys;
-use crate::batches::repository::{
-    Backlog, BatchRepository, BoxFuture, Claim, Durability, Lease, NewBatch, PartUpdate, StoreError, StoreProbe,
-};
+use crate::batches::repository::{Backlog, BatchRepository, BoxFuture, Claim, Lease, NewBatch, PartUpdate, StoreError, StoreProbe};
 use crate::domain::Ukprn;
 use crate::storage::{LrsIdentity, Redis, invoke_script};
 
@@ -109,10 +107,6 @@ impl RedisRepository {
 }
 
 impl BatchRepository for RedisRepository {
-    fn durability(&self) -> BoxFuture<'_, Durability> {
-        Box::pin(self.redis.durability())
-    }
-
     fn ensure_durable(&self) -> BoxFuture<'_, ()> {
         Box::pin(self.redis.ensure_durable())
     }
