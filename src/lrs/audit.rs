@@ -7,7 +7,6 @@
 //! calls about a learner in a dispute.
 
 use std::collections::BTreeSet;
-use std::io::{ErrorKind, Write as _};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -19,8 +18,7 @@ use serde::Serialize;
 
 use crate::domain::Uln;
 use crate::file_watch;
-use crate::observability::line_queue::{LineQueue, Urgency};
-use crate::observability::log_writer::FULL_PIPE_PAUSE;
+use crate::observability::line_queue::{LineQueue, Urgency, write_part};
 use crate::organisations::{CallContext, CallOrigin};
 use crate::schema::Scalar as _;
 use crate::storage::encryption::KeyRing;
@@ -266,9 +264,6 @@ fn write_lines(sink: &AuditSink, queue: &LineQueue) {
                         tracing::info!("audit writes resumed");
                     }
                 }
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                // Another program that shares the pipe can have made it non-blocking.
-                Err(error) if error.kind() == ErrorKind::WouldBlock => std::thread::sleep(FULL_PIPE_PAUSE),
                 Err(error) => {
                     if !std::mem::replace(&mut is_blocked, true) {
                         tracing::error!(%error, "audit writes blocked: lines are queued and retried");
@@ -283,23 +278,23 @@ fn write_lines(sink: &AuditSink, queue: &LineQueue) {
 
 /// Writes a part of the text and returns its length in bytes.
 fn write(sink: &AuditSink, text: &[u8]) -> std::io::Result<usize> {
-    let written_bytes = match sink {
-        AuditSink::Stdout => write_to_stdout(text)?,
+    match sink {
+        AuditSink::Stdout => write_to_stdout(text),
         // Only the owner may read the file: user names are personal data.
-        AuditSink::File(path) => file_watch::owner_only_options().create(true).append(true).open(path)?.write(text)?,
-    };
-    if written_bytes == 0 { Err(std::io::ErrorKind::WriteZero.into()) } else { Ok(written_bytes) }
+        AuditSink::File(path) => write_part(&mut file_watch::owner_only_options().create(true).append(true).open(path)?, text),
+    }
 }
 
 /// Writes a part of the text without the buffer of [`std::io::stdout`], which would hide how much was written before an error.
 #[cfg(unix)]
 fn write_to_stdout(text: &[u8]) -> std::io::Result<usize> {
     let descriptor = std::os::fd::AsFd::as_fd(&std::io::stdout()).try_clone_to_owned()?;
-    std::fs::File::from(descriptor).write(text)
+    write_part(&mut std::fs::File::from(descriptor), text)
 }
 
 #[cfg(not(unix))]
 fn write_to_stdout(text: &[u8]) -> std::io::Result<usize> {
+    use std::io::Write as _;
     let mut stdout = std::io::stdout().lock();
     stdout.write_all(text)?;
     stdout.flush()?;

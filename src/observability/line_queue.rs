@@ -1,5 +1,6 @@
 //! Lines on their way to a thread that writes them, so that no thread that serves requests waits for a disk or for the reader of a pipe.
 
+use std::io::{ErrorKind, Write};
 use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
@@ -8,6 +9,25 @@ use tokio::sync::watch;
 /// Minimum time between two writes, in which lines gather. To wake a thread for each line costs more than to write the line. A line that
 /// comes alone is written at once.
 const GATHER_TIME: Duration = Duration::from_millis(5);
+
+/// Pause before the next attempt to write to a pipe that is full and does not block.
+const FULL_PIPE_PAUSE: Duration = Duration::from_millis(20);
+
+/// Writes a part of the text and returns its length in bytes. Waits while the sink is a full pipe: another program that shares it can have
+/// made it non-blocking.
+///
+/// # Errors
+/// Returns the I/O error if nothing can be written.
+pub fn write_part(sink: &mut impl Write, text: &[u8]) -> std::io::Result<usize> {
+    loop {
+        match sink.write(text) {
+            Ok(0) => return Err(ErrorKind::WriteZero.into()),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == ErrorKind::WouldBlock => std::thread::sleep(FULL_PIPE_PAUSE),
+            written => return written,
+        }
+    }
+}
 
 /// A queue of lines, which many threads fill and one thread empties.
 #[derive(Debug)]

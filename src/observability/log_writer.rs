@@ -3,7 +3,7 @@
 //! A reader of standard error that stalls must not stop the program: a thread that serves requests never writes to it. When too many lines
 //! wait, new ones are dropped and counted, and a line says how many, as soon as lines are written again.
 
-use std::io::{ErrorKind, Write};
+use std::io::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -11,7 +11,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::json;
 
-use crate::observability::line_queue::{LineQueue, Urgency};
+use crate::observability::line_queue::{LineQueue, Urgency, write_part};
 use crate::observability::metrics;
 
 /// Maximum number and size of the lines that wait.
@@ -19,8 +19,6 @@ const MAX_WAITING_LINES: usize = 10_000;
 const MAX_WAITING_BYTES: usize = 4 * 1024 * 1024;
 /// Maximum time for which the end of the process waits for its last lines.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(2);
-/// Pause before the next attempt to write to a pipe that is full and does not block.
-pub const FULL_PIPE_PAUSE: Duration = Duration::from_millis(20);
 
 /// The writer of the process, if it has one.
 static WRITER: OnceLock<LogWriter> = OnceLock::new();
@@ -131,20 +129,14 @@ fn standard_error() -> Box<dyn Write + Send> {
 
 fn write_all(sink: &mut impl Write, mut text: &[u8]) -> std::io::Result<()> {
     while !text.is_empty() {
-        match sink.write(text) {
-            Ok(0) => return Err(ErrorKind::WriteZero.into()),
-            Ok(written_bytes) => text = &text[written_bytes..],
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            // Another program that shares the pipe can have made it non-blocking.
-            Err(error) if error.kind() == ErrorKind::WouldBlock => std::thread::sleep(FULL_PIPE_PAUSE),
-            Err(error) => return Err(error),
-        }
+        text = &text[write_part(sink, text)?..];
     }
     Ok(())
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io::ErrorKind;
     use std::sync::mpsc;
     use std::time::Instant;
 
