@@ -15,12 +15,11 @@
 //!
 //! A reservation is a lease, which its holder renews while it works. When a process stops, its leases expire within seconds. A lease can
 //! also expire because the store was unavailable. So a request that finds a lease expired waits before it takes over: with the store, the
-//! holder's renewal comes back. A holder that could not renew does not start its write: see [`ReservationValidity`]. A reservation that is taken over counts as `OutcomeUnknown`, and its token is the fencing token: the former
-//! holder can neither renew nor complete it.
+//! holder's renewal comes back. A holder that could not renew does not start its write: see [`ReservationValidity`]. A reservation that is
+//! taken over counts as `OutcomeUnknown`, and its token is the fencing token: the former holder can neither renew nor complete it.
 //!
-//! The stored entries in Redis have other names: `first` and `again`
-//! (`InProgress`, without and with `is_retry`), `done` (`Answered`) and `unknown` (`OutcomeUnknown`). `acquire` returns the
-//! answer of an entry that is `Answered` as [`Acquisition::Completed`].
+//! The stored entries in Redis have other names: `first` and `again` (`InProgress`, without and with `is_retry`), `done` (`Answered`) and
+//! `unknown` (`OutcomeUnknown`). `acquire` returns the answer of an entry that is `Answered` as [`Acquisition::Completed`].
 //!
 //! Neither the key nor the body is stored: entries are named by pseudonyms. Answers are stored encrypted.
 

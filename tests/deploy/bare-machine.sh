@@ -3,7 +3,7 @@
 # `debootstrap` installs and `make`. It proves that the install steps of `make` are complete. Needs root and debootstrap.
 #
 #   tests/deploy/bare-machine.sh DIRECTORY COMMAND...      DIRECTORY is kept, and used again by the next run
-#   tests/deploy/bare-machine.sh /tmp/bare tests/deploy/run.sh chart
+#   tests/deploy/bare-machine.sh DIRECTORY tests/deploy/run.sh chart
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 root=$(realpath -m "$1")

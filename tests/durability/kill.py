@@ -32,7 +32,7 @@ MODES = {
     "AOF, `appendfsync everysec`": ["--save", "", "--appendonly", "yes", "--appendfsync", "everysec"],
     "AOF, `appendfsync always`": ["--save", "", "--appendonly", "yes", "--appendfsync", "always"],
 }
-# A part in one of these states waits for a person or for reconciliation. The gateway does not send it again by itself.
+# A part in one of these states waits for a person or for reconciliation. The gateway does not send it again automatically.
 HELD = {"RECONCILING", "UNCONFIRMED"}
 
 

@@ -69,7 +69,7 @@ def soak(environment, seconds):
         thread.join()
     duration = time.monotonic() - started_at
     if environment.gateway.poll() is not None:
-        return [f"the gateway ended by itself, with status {environment.gateway.returncode}"]
+        return [f"the gateway ended without a request to end, with status {environment.gateway.returncode}"]
     time.sleep(QUIET_SECONDS)
     quiet_after = sample(environment.gateway.pid)
     exit_status = environment.stop_gateway()

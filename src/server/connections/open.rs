@@ -70,7 +70,6 @@ impl OpenConnections {
         let mut set = self.set.lock();
         let mut closed_for_room = false;
         if let Some(client) = client
-            && self.limits.max_connections_per_client > 0
             && set.per_client.get(&client).copied().unwrap_or_default() >= self.limits.max_connections_per_client
         {
             closed_for_room = set.close_one(|entry| entry.client == Some(client));

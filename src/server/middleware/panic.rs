@@ -26,7 +26,8 @@ pub fn problem() -> Problem {
     Problem::new(Code::InternalError).cause("a handler panicked")
 }
 
-/// Returns the problem's response as an error, after which the connection can end: the request was consumed by its handler, so no [`ServiceResponse`] can be made.
+/// Returns the problem's response as an error, after which the connection can end: the request was consumed by its handler, so no
+/// [`ServiceResponse`] can be made.
 ///
 /// [`ServiceResponse`]: actix_web::dev::ServiceResponse
 pub fn error(problem: Problem, request_id: &str, types: &TypeUris, headers: ResponseHeaders, must_close: bool) -> Error {
