@@ -10,7 +10,7 @@ APT := $(shell [ "$$(id -u)" = 0 ] || echo sudo) apt-get
 export LRS_CONTRACT_DIR ?= $(shell [ -d ../shared/lrs/wsdl ] && cd ../shared/lrs && pwd)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-native-tls test-chart test-deploy test-soap-clients durability check format bench fuzz soak openapi docs compiler tools audit cargo-deny image licences sbom
+.PHONY: help run test test-native-tls test-chart test-deploy test-soap-clients durability check format bench capacity fuzz soak openapi docs compiler tools audit cargo-deny image licences sbom
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-18s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -57,11 +57,17 @@ openapi: ## write the OpenAPI documents
 docs: ## write the generated parts of the pages in docs/
 	UPDATE_DOCS=1 $(CARGO) test --quiet --test gateway page_has -- --test-threads=1
 
-bench: tools ## measure time, allocations and instructions of the hot path, of rate limits and of batches (docs/PERFORMANCE.md)
+bench: tools ## measure the hot path, rate limits and batches (docs/PERFORMANCE.md), and the constants of the capacity model (docs/CAPACITY.md)
 	$(CARGO) bench --bench hot_path
 	$(CARGO) bench --bench limits
 	$(CARGO) bench --bench batch_acceptance
 	@if command -v valgrind >/dev/null; then ./benches/instructions.sh; else echo "valgrind is not installed: instructions are not counted"; fi
+	$(CARGO) build --quiet --locked --release
+	PYTHONDONTWRITEBYTECODE=1 python3 benches/capacity/measure.py target/release/lrs-gateway
+
+capacity: compiler tools ## check the capacity model with 10,000 simulated organisations and two replicas (docs/CAPACITY.md): three minutes
+	$(CARGO) build --quiet --locked --release
+	PYTHONDONTWRITEBYTECODE=1 python3 benches/capacity/run.py target/release/lrs-gateway
 
 image: ## build the container image lrs-gateway:VERSION with its labels (docs/OPERATIONS.md)
 	docker build --tag lrs-gateway:$(VERSION) --build-arg VERSION=$(VERSION) --build-arg REVISION=$$(git rev-parse HEAD) \
@@ -94,7 +100,8 @@ sbom: compiler ## write a software bill of materials of the program (CycloneDX, 
 compiler: ## install a C compiler, for the cryptography library
 	@command -v cc >/dev/null || { $(APT) update -qq && $(APT) install -y -qq gcc libc6-dev; }
 
-tools: ## install the programs that tests use: Redis, OpenSSL (a TLS server that renegotiates), tinyproxy, nginx, xmllint (messages against XSD)
+tools: ## install the programs that tests use: Redis, OpenSSL (a TLS server that renegotiates), tinyproxy, nginx, Python, xmllint (XSD)
+	@command -v python3 >/dev/null || { $(APT) update -qq && $(APT) install -y -qq python3; }
 	@command -v redis-server >/dev/null || { $(APT) update -qq && $(APT) install -y -qq redis-server; }
 	@command -v openssl >/dev/null || { $(APT) update -qq && $(APT) install -y -qq openssl; }
 	@command -v tinyproxy >/dev/null || { $(APT) update -qq && $(APT) install -y -qq tinyproxy; }

@@ -1,6 +1,7 @@
 //! The documentation agrees with the code. The tests generate the tables of the pages, and require that the pages contain them. `make docs`
 //! writes the tables: it runs the tests whose names contain `page_has` with the variable [`UPDATE`].
 
+mod capacity;
 mod field_errors;
 mod field_mapping;
 mod lrs_codes;
