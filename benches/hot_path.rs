@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use divan::{AllocProfiler, Bencher, black_box};
 use futures_util::FutureExt as _;
-use lrs_gateway::auth::{Algorithm, ClaimNames, Claims, Issuer, IssuerKey, Verifier, sign_token};
+use lrs_gateway::auth::{Algorithm, ClaimNames, Issuer, IssuerKey, Principal, Verifier, sign_token};
 use lrs_gateway::domain::{
     BatchLearner, Date, FindByDemographics, FindByUln, FindType, Gender, Name, Postcode, RegisterLearner, Ukprn, Uln, UserName,
 };
@@ -172,7 +172,7 @@ fn issuer_and_token(algorithm_name: &str) -> (Issuer, String) {
 }
 
 /// Verifies a token with keys that need not be fetched.
-fn verify<'v>(verifier: &'v Verifier, token: &str) -> (Arc<Claims>, &'v Issuer) {
+fn verify<'v>(verifier: &'v Verifier, token: &str) -> (Arc<Principal>, &'v Issuer) {
     verifier.verify(black_box(token)).now_or_never().expect("no wait").expect("a valid token")
 }
 

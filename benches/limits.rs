@@ -9,7 +9,7 @@ use std::time::Duration;
 use divan::{AllocProfiler, Bencher, black_box};
 use lrs_gateway::idempotency::{Acquisition, Completion, IdempotencyStore, IdempotentRequest, ReservationTimes};
 use lrs_gateway::organisations::RateOverrides;
-use lrs_gateway::rate_limit::{Limit, RateLimitKey, RateLimiter, Rates};
+use lrs_gateway::rate_limit::{Limit, RateLimitKeys, RateLimiter, Rates};
 use lrs_gateway::storage::encryption::KeyRing;
 use lrs_gateway::storage::{LrsIdentity, Redis, Storage};
 use tokio::runtime::Runtime;
@@ -67,20 +67,17 @@ fn rate_limiter(storage: &Storage) -> RateLimiter {
 
 static USERS: LazyLock<Vec<String>> = LazyLock::new(|| (0..1000).map(|number| format!("person-{number}")).collect());
 
-fn rate_limit_key(number: usize) -> RateLimitKey<'static> {
-    RateLimitKey {
-        organisation: "10088881",
-        issuer: "https://idp.example",
-        user: &USERS[number % USERS.len()],
-        is_search: number.is_multiple_of(2),
-    }
+/// Returns the keys of each user, as they are prepared when a token is verified.
+fn rate_limit_keys(limiter: &RateLimiter) -> Vec<RateLimitKeys> {
+    USERS.iter().map(|user| limiter.keys("10088881", "https://idp.example", user)).collect()
 }
 
 fn count_calls(bencher: Bencher<'_, '_>, server: Option<&RedisServer>) {
     let (runtime, limiter, mut number) = (runtime(), rate_limiter(&storage(server)), 0);
+    let keys = rate_limit_keys(&limiter);
     bencher.bench_local(|| {
         number += 1;
-        let decision = runtime.block_on(limiter.count(rate_limit_key(number), RateOverrides::default()));
+        let decision = runtime.block_on(limiter.count(&keys[number % keys.len()], number.is_multiple_of(2), RateOverrides::default()));
         assert!(decision.exceeded.is_none());
         (decision.policy_header(), decision.header())
     });

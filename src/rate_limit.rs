@@ -6,8 +6,11 @@
 //! of Redis. A call is counted only if every limit allows it. Without Redis the same algorithm runs in memory. While Redis is
 //! unavailable, each replica enforces its share of the limits in memory.
 
+mod decision;
+mod gcra;
+mod limits;
+
 use std::collections::HashMap;
-use std::fmt::Write as _;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
@@ -15,8 +18,13 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use redis::Script;
 
+pub use decision::{ExceededLimit, RateLimitDecision};
+use gcra::{Bucket, Wait, count_by_gcra};
+use limits::{LIMIT_NAMES, MICROS_PER_SECOND, SECONDS_PER_MINUTE};
+pub use limits::{Limit, Rates};
+
 use crate::observability::metrics;
-use crate::organisations::{LimitOverride, RateOverrides};
+use crate::organisations::RateOverrides;
 use crate::storage::encryption::KeyRing;
 use crate::storage::{Redis, Storage};
 
@@ -24,132 +32,11 @@ use crate::storage::{Redis, Storage};
 const STORE_TIMEOUT: Duration = Duration::from_millis(250);
 /// Number of keys in memory above which idle keys are removed.
 const SWEEP_THRESHOLD: usize = 10_000;
-const SECONDS_PER_MINUTE: u64 = 60;
-const MICROS_PER_SECOND: u64 = 1_000_000;
 
-/// A rate limit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limit {
-    /// Calls per minute, on average.
-    pub per_minute: u32,
-    /// Calls at once, after a pause.
-    pub burst: u32,
-}
-
-impl Limit {
-    /// Returns the emission interval in microseconds: the time between two calls at an even pace.
-    fn emission_interval(self) -> u64 {
-        // The minimum of 1 microsecond applies above 60 million calls per minute.
-        (SECONDS_PER_MINUTE * MICROS_PER_SECOND / u64::from(self.per_minute.max(1))).max(1)
-    }
-
-    /// Returns one replica's share of the limit.
-    fn share(self, replicas: u32) -> Self {
-        Self { per_minute: (self.per_minute / replicas).max(1), burst: (self.burst / replicas).max(1) }
-    }
-
-    fn with_override(self, limit: LimitOverride) -> Self {
-        Self { per_minute: limit.per_minute.unwrap_or(self.per_minute), burst: limit.burst.unwrap_or(self.burst) }
-    }
-}
-
-/// The rate limits of an organisation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Rates {
-    /// Limit of all calls of the organisation.
-    pub organisation: Limit,
-    /// Limit of each person's calls.
-    pub person: Limit,
-    /// Limit of each person's searches by demographics.
-    pub searches: Limit,
-}
-
-impl Rates {
-    /// Returns these limits with an organisation's overrides applied.
-    #[must_use]
-    pub fn with_overrides(self, overrides: RateOverrides) -> Self {
-        Self {
-            organisation: self.organisation.with_override(overrides.organisation),
-            person: self.person.with_override(overrides.person),
-            searches: self.searches.with_override(overrides.searches),
-        }
-    }
-}
-
-impl Default for Rates {
-    fn default() -> Self {
-        Self {
-            organisation: Limit { per_minute: 600, burst: 100 },
-            person: Limit { per_minute: 120, burst: 40 },
-            searches: Limit { per_minute: 60, burst: 20 },
-        }
-    }
-}
-
-/// The caller and the class of a call.
-#[derive(Debug, Clone, Copy)]
-pub struct RateLimitKey<'a> {
-    /// UKPRN of the organisation.
-    pub organisation: &'a str,
-    /// Issuer of the person's token.
-    pub issuer: &'a str,
-    /// User name of the person.
-    pub user: &'a str,
-    /// `true` for a search by demographics.
-    pub is_search: bool,
-}
-
-/// Result of counting a call.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RateLimitDecision {
-    limits: Vec<LimitState>,
-    /// The exceeded limit. `None` if the call is allowed.
-    pub exceeded: Option<ExceededLimit>,
-}
-
-/// A limit that rejects a call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ExceededLimit {
-    /// Name of the limit: `organisation`, `person` or `searches`.
-    pub name: &'static str,
-    /// Seconds until the limit allows the call.
-    pub retry_after_seconds: u64,
-}
-
-/// State of a limit after a call was counted or rejected.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct LimitState {
-    name: &'static str,
-    limit: Limit,
-    remaining_calls: u64,
-    /// Microseconds until the full burst is available.
-    reset: u64,
-}
-
-impl RateLimitDecision {
-    /// Returns the value of the `RateLimit-Policy` header (draft-ietf-httpapi-ratelimit-headers-11, section 3).
-    pub fn policy_header(&self) -> String {
-        self.header_list(|text, state| {
-            let _ = write!(text, "\"{}\";q={};w={SECONDS_PER_MINUTE}", state.name, state.limit.per_minute);
-        })
-    }
-
-    /// Returns the value of the `RateLimit` header (same draft, section 4): remaining calls, and seconds until the full burst is available.
-    pub fn header(&self) -> String {
-        self.header_list(|text, state| {
-            let _ = write!(text, "\"{}\";r={};t={}", state.name, state.remaining_calls, state.reset.div_ceil(MICROS_PER_SECOND));
-        })
-    }
-
-    fn header_list(&self, write_item: impl Fn(&mut String, &LimitState)) -> String {
-        let mut text = String::new();
-        for state in &self.limits {
-            text.push_str(if text.is_empty() { "" } else { ", " });
-            write_item(&mut text, state);
-        }
-        text
-    }
-}
+/// The keys under which the calls of a person are counted, one for each of the [`LIMIT_NAMES`]. They hold a pseudonym of the person, which
+/// takes longer to compute than the rest of the count: keep them for the person's next call.
+#[derive(Debug, Clone)]
+pub struct RateLimitKeys([String; LIMIT_NAMES.len()]);
 
 /// Counts calls against the rate limits.
 #[derive(Debug)]
@@ -158,10 +45,18 @@ pub struct RateLimiter {
     replicas: u32,
     redis: Option<Arc<Redis>>,
     key_ring: Arc<KeyRing>,
-    /// Theoretical arrival times in microseconds since one minute before `started`.
-    local_arrivals: Mutex<HashMap<String, u64>>,
+    local_arrivals: Mutex<LocalArrivals>,
     started: Instant,
     is_redis_unavailable: AtomicBool,
+}
+
+/// Theoretical arrival times in memory.
+#[derive(Debug)]
+struct LocalArrivals {
+    /// The times in microseconds since one minute before the limiter was created, by the key of their limit.
+    times: HashMap<String, u64>,
+    /// Number of keys above which idle keys are removed.
+    sweep_threshold: usize,
 }
 
 impl RateLimiter {
@@ -173,7 +68,7 @@ impl RateLimiter {
             replicas: replicas.max(1),
             redis: storage.redis.clone(),
             key_ring: Arc::clone(&storage.key_ring),
-            local_arrivals: Mutex::default(),
+            local_arrivals: Mutex::new(LocalArrivals { times: HashMap::new(), sweep_threshold: SWEEP_THRESHOLD }),
             started: Instant::now(),
             is_redis_unavailable: AtomicBool::new(false),
         }
@@ -184,11 +79,24 @@ impl RateLimiter {
         self.rates.with_overrides(overrides)
     }
 
-    /// Counts a call if every limit allows it.
-    pub async fn count(&self, call: RateLimitKey<'_>, overrides: RateOverrides) -> RateLimitDecision {
-        let limits = self.limits_of(call, overrides);
-        let Some(redis) = &self.redis else { return self.count_local(&limits, 1) };
-        if let Ok(Some(decision)) = tokio::time::timeout(STORE_TIMEOUT, count_shared(redis, &limits)).await {
+    /// Returns the keys of a person, whose user name is that of an issuer, in an organisation.
+    pub fn keys(&self, organisation: &str, issuer: &str, user: &str) -> RateLimitKeys {
+        let prefix = self.redis.as_ref().map_or(String::new(), |redis| format!("{}:", redis.prefix()));
+        // User names are not stored, not even in key names: keys contain a pseudonym.
+        let person = self.key_ring.pseudonym(&format!("{organisation}\n{issuer}\n{user}"));
+        let person_key = |name: &str| format!("{prefix}rate:{{{organisation}}}:{name}:{person}");
+        RateLimitKeys([format!("{prefix}rate:{{{organisation}}}"), person_key("person"), person_key("searches")])
+    }
+
+    /// Counts a call if every limit allows it. `is_search` says whether the limit for searches by demographics applies too.
+    pub async fn count(&self, keys: &RateLimitKeys, is_search: bool, overrides: RateOverrides) -> RateLimitDecision {
+        let Rates { organisation, person, searches } = self.rates_for(overrides);
+        let applied = if is_search { LIMIT_NAMES.len() } else { LIMIT_NAMES.len() - 1 };
+        let (keys, limits) = (&keys.0[..applied], &[organisation, person, searches][..applied]);
+        let Some(redis) = &self.redis else { return self.count_local(keys, limits, 1) };
+        // On the heap, so that the future of a call stays small where there is no Redis: it is moved several times.
+        let shared = Box::pin(count_shared(redis, keys, limits));
+        if let Ok(Some(decision)) = tokio::time::timeout(STORE_TIMEOUT, shared).await {
             if self.is_redis_unavailable.swap(false, Ordering::Relaxed) {
                 tracing::info!("rate limits shared again: Redis is available");
                 metrics::set_limits_shared(true);
@@ -199,159 +107,71 @@ impl RateLimiter {
             metrics::set_limits_shared(false);
             tracing::error!(replicas = self.replicas, "rate limits not shared: Redis is unavailable, each replica enforces its share");
         }
-        self.count_local(&limits, self.replicas)
-    }
-
-    /// Returns the limits that apply to a call.
-    fn limits_of(&self, call: RateLimitKey<'_>, overrides: RateOverrides) -> Vec<AppliedLimit> {
-        let RateLimitKey { organisation, issuer, user, is_search } = call;
-        let rates = self.rates_for(overrides);
-        // User names are not stored, not even in key names: keys contain a pseudonym.
-        let person = self.key_ring.pseudonym(&format!("{organisation}\n{issuer}\n{user}"));
-        let person_key = |name: &str| format!("rate:{{{organisation}}}:{name}:{person}");
-        let mut limits = vec![
-            AppliedLimit { name: "organisation", limit: rates.organisation, key: format!("rate:{{{organisation}}}") },
-            AppliedLimit { name: "person", limit: rates.person, key: person_key("person") },
-        ];
-        if is_search {
-            limits.push(AppliedLimit { name: "searches", limit: rates.searches, key: person_key("searches") });
-        }
-        limits
+        self.count_local(keys, limits, self.replicas)
     }
 
     /// Counts a call in memory, against one replica's share of the limits.
-    fn count_local(&self, limits: &[AppliedLimit], replicas: u32) -> RateLimitDecision {
+    fn count_local(&self, keys: &[String], limits: &[Limit], replicas: u32) -> RateLimitDecision {
         // One minute is added so that no arrival time lies before 0.
         let elapsed = u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX / 4);
         let now = elapsed + SECONDS_PER_MINUTE * MICROS_PER_SECOND;
-        let limits: Vec<AppliedLimit> =
-            limits.iter().map(|applied| AppliedLimit { limit: applied.limit.share(replicas), ..applied.clone() }).collect();
+        let mut buckets = [Bucket::default(); LIMIT_NAMES.len()];
+        let buckets = &mut buckets[..keys.len()];
         let mut arrivals = self.local_arrivals.lock();
-        if arrivals.len() > SWEEP_THRESHOLD {
-            arrivals.retain(|_, arrival| *arrival > now);
+        arrivals.sweep(now);
+        for ((bucket, key), limit) in buckets.iter_mut().zip(keys).zip(limits) {
+            *bucket = Bucket::new(arrivals.times.get(key).copied().unwrap_or(now), limit.share(replicas));
         }
-        let mut buckets: Vec<Bucket> =
-            limits.iter().map(|applied| Bucket::new(arrivals.get(&applied.key).copied().unwrap_or(now), applied.limit)).collect();
-        let wait = count_by_gcra(now, &mut buckets);
-        for (applied, bucket) in limits.iter().zip(&buckets) {
-            arrivals.insert(applied.key.clone(), bucket.arrival);
+        let wait = count_by_gcra(now, buckets);
+        if wait.is_none() {
+            for (bucket, key) in buckets.iter().zip(keys) {
+                arrivals.set(key, bucket.arrival);
+            }
         }
-        let until_arrival: Vec<u64> = buckets.iter().map(|bucket| bucket.arrival.saturating_sub(now)).collect();
-        decision(&limits, wait, &until_arrival)
+        drop(arrivals);
+        let states = limits.iter().zip(buckets).map(|(limit, bucket)| (limit.share(replicas), bucket.arrival.saturating_sub(now)));
+        RateLimitDecision::new(states, wait)
     }
 }
 
-/// A limit that applies to a call, with the key of its theoretical arrival time.
-#[derive(Debug, Clone)]
-struct AppliedLimit {
-    name: &'static str,
-    limit: Limit,
-    key: String,
+impl LocalArrivals {
+    /// Removes idle keys if there are many. Half of the keys are new when it happens again, so a call costs the same however many keys
+    /// are in use.
+    fn sweep(&mut self, now: u64) {
+        if self.times.len() > self.sweep_threshold {
+            self.times.retain(|_, arrival| *arrival > now);
+            self.sweep_threshold = SWEEP_THRESHOLD.max(self.times.len() * 2);
+        }
+    }
+
+    fn set(&mut self, key: &str, arrival: u64) {
+        match self.times.get_mut(key) {
+            Some(time) => *time = arrival,
+            None => drop(self.times.insert(key.to_owned(), arrival)),
+        }
+    }
 }
 
 /// The script that counts a call in Redis.
 static GCRA: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("rate_limit/gcra.lua")));
 
 /// Counts a call in Redis. Returns `None` if Redis is unavailable.
-async fn count_shared(redis: &Redis, limits: &[AppliedLimit]) -> Option<RateLimitDecision> {
-    let keys: Vec<String> = limits.iter().map(|applied| format!("{}:{}", redis.prefix(), applied.key)).collect();
-    let arguments: Vec<String> =
-        limits.iter().flat_map(|applied| [applied.limit.emission_interval().to_string(), applied.limit.burst.to_string()]).collect();
+async fn count_shared(redis: &Redis, keys: &[String], limits: &[Limit]) -> Option<RateLimitDecision> {
+    let arguments: Vec<String> = limits.iter().flat_map(|limit| [limit.emission_interval().to_string(), limit.burst.to_string()]).collect();
     // A retry may count a call twice. That does less harm than not counting it.
-    let result: Vec<String> = redis.run_script(&GCRA, &keys, &arguments).await.ok()?;
+    let result: Vec<String> = redis.run_script(&GCRA, keys, &arguments).await.ok()?;
     let numbers: Vec<u64> = result.iter().map(|number| number.parse().ok()).collect::<Option<_>>()?;
     let [wait, index, until_arrival @ ..] = &numbers[..] else { return None };
     // Lua counts from 1.
     let wait = (*wait > 0).then(|| Wait { micros: *wait, index: usize::try_from(*index).unwrap_or(1).saturating_sub(1) });
-    (until_arrival.len() == limits.len()).then(|| decision(limits, wait, until_arrival))
-}
-
-/// Returns the decision for limits whose theoretical arrival times lie `until_arrival` microseconds ahead. All times are relative to now,
-/// which is 0.
-fn decision(limits: &[AppliedLimit], wait: Option<Wait>, until_arrival: &[u64]) -> RateLimitDecision {
-    let states = limits.iter().zip(until_arrival).map(|(applied, until_arrival)| LimitState {
-        name: applied.name,
-        limit: applied.limit,
-        remaining_calls: Bucket::new(*until_arrival, applied.limit).remaining_calls(0),
-        reset: *until_arrival,
-    });
-    let exceeded = wait.and_then(|wait| {
-        let retry_after_seconds = wait.micros.div_ceil(MICROS_PER_SECOND).max(1);
-        Some(ExceededLimit { name: limits.get(wait.index)?.name, retry_after_seconds })
-    });
-    RateLimitDecision { limits: states.collect(), exceeded }
-}
-
-/// A limit and its usage, in microseconds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Bucket {
-    /// Theoretical arrival time.
-    arrival: u64,
-    /// Emission interval.
-    interval: u64,
-    burst: u32,
-}
-
-impl Bucket {
-    fn new(arrival: u64, limit: Limit) -> Self {
-        Self { arrival, interval: limit.emission_interval(), burst: limit.burst }
-    }
-
-    /// Returns the number of calls that are allowed at once now.
-    fn remaining_calls(self, now: u64) -> u64 {
-        (now + self.interval * u64::from(self.burst)).saturating_sub(self.arrival.max(now)) / self.interval
-    }
-}
-
-/// The time until a limit allows a call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Wait {
-    micros: u64,
-    /// Index of the limit.
-    index: usize,
-}
-
-/// Counts a call at `now` if every limit allows it; otherwise changes nothing and returns the longest wait.
-fn count_by_gcra(now: u64, buckets: &mut [Bucket]) -> Option<Wait> {
-    let waits = buckets.iter().enumerate().filter_map(|(index, bucket)| {
-        let next_arrival = bucket.arrival.max(now) + bucket.interval;
-        let earliest = next_arrival.saturating_sub(bucket.interval * u64::from(bucket.burst));
-        (earliest > now).then(|| Wait { micros: earliest - now, index })
-    });
-    let longest = waits.max();
-    if longest.is_none() {
-        for bucket in buckets {
-            bucket.arrival = bucket.arrival.max(now) + bucket.interval;
-        }
-    }
-    longest
+    let states = limits.iter().copied().zip(until_arrival.iter().copied());
+    (until_arrival.len() == limits.len()).then(|| RateLimitDecision::new(states, wait))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const SECOND: u64 = MICROS_PER_SECOND;
-
-    #[test]
-    fn rate_limit_burst_is_allowed_then_even_pace() {
-        let mut bucket = [Bucket { arrival: 0, interval: SECOND, burst: 3 }];
-        let mut is_allowed = |now| count_by_gcra(now, &mut bucket).is_none();
-        let burst: Vec<bool> = (0..5).map(|_| is_allowed(100 * SECOND)).collect();
-        assert_eq!(burst, [true, true, true, false, false]);
-        let paced: Vec<bool> = (0..10).map(|half| is_allowed(100 * SECOND + half * SECOND / 2)).collect();
-        assert_eq!(paced, [false, false, true, false, true, false, true, false, true, false]);
-        assert!((0..3).all(|_| is_allowed(200 * SECOND)), "after a pause the full burst is available");
-    }
-
-    #[test]
-    fn rate_limit_one_of_two_exceeded_counts_neither() {
-        let mut buckets = [10, 1].map(|burst| Bucket { arrival: 0, interval: SECOND, burst });
-        assert_eq!(count_by_gcra(50 * SECOND, &mut buckets), None);
-        let before = buckets;
-        assert_eq!(count_by_gcra(50 * SECOND, &mut buckets), Some(Wait { micros: SECOND, index: 1 }));
-        assert_eq!(buckets, before);
-    }
+    use crate::organisations::LimitOverride;
 
     #[tokio::test]
     async fn rate_limit_person_searches_and_organisation_count_separately() {
@@ -359,8 +179,8 @@ mod tests {
         let rates = Rates { organisation: limit(5), person: limit(3), searches: limit(1) };
         let limiter = RateLimiter::new(rates, 1, &Storage::in_memory().expect("random numbers"));
         let exceeded = async |organisation, user, is_search| {
-            let call = RateLimitKey { organisation, issuer: "issuer", user, is_search };
-            limiter.count(call, RateOverrides::default()).await.exceeded.map(|limit| limit.name)
+            let keys = limiter.keys(organisation, "issuer", user);
+            limiter.count(&keys, is_search, RateOverrides::default()).await.exceeded.map(|limit| limit.name)
         };
         assert_eq!(exceeded("10012345", "ana", true).await, None);
         assert_eq!(exceeded("10012345", "ana", true).await, Some("searches"));
@@ -372,16 +192,23 @@ mod tests {
         assert_eq!(exceeded("10012345", "ben", false).await, Some("organisation"));
         assert_eq!(exceeded("10054321", "ana", true).await, None, "another organisation, another person");
         let overrides = RateOverrides { organisation: LimitOverride { per_minute: None, burst: Some(9) }, ..RateOverrides::default() };
-        let call = RateLimitKey { organisation: "10012345", issuer: "issuer", user: "cy", is_search: false };
-        assert_eq!(limiter.count(call, overrides).await.exceeded, None, "the organisation's override applies");
+        let keys = limiter.keys("10012345", "issuer", "cy");
+        assert_eq!(limiter.count(&keys, false, overrides).await.exceeded, None, "the organisation's override applies");
     }
 
-    #[tokio::test]
-    async fn rate_limit_headers_contain_policy_and_remaining_calls() {
-        let limiter = RateLimiter::new(Rates::default(), 1, &Storage::in_memory().expect("random numbers"));
-        let call = RateLimitKey { organisation: "10012345", issuer: "issuer", user: "ana", is_search: true };
-        let decision = limiter.count(call, RateOverrides::default()).await;
-        assert_eq!(decision.policy_header(), "\"organisation\";q=600;w=60, \"person\";q=120;w=60, \"searches\";q=60;w=60");
-        assert_eq!(decision.header(), "\"organisation\";r=99;t=1, \"person\";r=39;t=1, \"searches\";r=19;t=1");
+    #[test]
+    fn rate_limit_keys_in_memory_are_removed_when_idle_and_not_looked_at_for_each_call() {
+        let mut arrivals = LocalArrivals { times: HashMap::new(), sweep_threshold: SWEEP_THRESHOLD };
+        let mut add = |keys: std::ops::Range<usize>, arrival| {
+            for key in keys {
+                arrivals.sweep(10);
+                arrivals.set(&key.to_string(), arrival);
+            }
+            (arrivals.times.len(), arrivals.sweep_threshold)
+        };
+        assert_eq!(add(0..SWEEP_THRESHOLD + 1, 20), (SWEEP_THRESHOLD + 1, SWEEP_THRESHOLD));
+        assert_eq!(add(20_000..20_001, 10), (SWEEP_THRESHOLD + 2, 2 * (SWEEP_THRESHOLD + 1)), "all are in use: the next sweep is far away");
+        assert_eq!(add(30_000..40_001, 10).0, 2 * (SWEEP_THRESHOLD + 1) + 1);
+        assert_eq!(add(0..1, 20), (SWEEP_THRESHOLD + 1, 2 * (SWEEP_THRESHOLD + 1)), "idle keys are removed");
     }
 }

@@ -1,7 +1,6 @@
 //! Liveness and readiness of the gateway. They do not depend on the availability of LRS.
 
-use actix_web::web::Json;
-
+use crate::api::json::Json;
 use crate::app::State;
 use crate::app::readiness::DegradedReason;
 use crate::problem::responses::ReadinessProblems;

@@ -1,8 +1,7 @@
 //! Reading learning events.
 
-use actix_web::web::Json;
-
 use crate::api::extract::Body;
+use crate::api::json::Json;
 use crate::api::outcome::Outcome as _;
 use crate::app::State;
 use crate::auth::Caller;

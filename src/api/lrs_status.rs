@@ -1,7 +1,6 @@
 //! LRS availability as observed by the gateway.
 
-use actix_web::web::Json;
-
+use crate::api::json::Json;
 use crate::api::timestamp::Timestamp;
 use crate::app::State;
 use crate::auth::Caller;

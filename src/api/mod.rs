@@ -7,11 +7,13 @@
 #![allow(clippy::missing_errors_doc, reason = "a handler's documentation is its description in the OpenAPI document")]
 
 pub mod batches;
+pub mod content_coding;
 pub mod description;
 mod extract;
 pub mod find_learners;
 pub mod handler;
 pub mod health;
+mod json;
 pub mod learning_events;
 pub mod lrs_status;
 pub mod obtain_uln;

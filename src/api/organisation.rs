@@ -1,7 +1,6 @@
 //! The caller's own organisation.
 
-use actix_web::web::Json;
-
+use crate::api::json::Json;
 use crate::api::timestamp::Timestamp;
 use crate::app::State;
 use crate::auth::Caller;

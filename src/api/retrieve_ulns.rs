@@ -1,8 +1,7 @@
 //! Looking up many ULNs.
 
-use actix_web::web::Json;
-
 use crate::api::extract::Body;
+use crate::api::json::Json;
 use crate::app::State;
 use crate::auth::Caller;
 use crate::auth::scope::UlnsRetrieve;

@@ -5,19 +5,20 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use actix_web::dev::Payload;
-use actix_web::http::header::AUTHORIZATION;
+use actix_web::http::header::{AUTHORIZATION, HeaderValue};
 use actix_web::{HttpMessage as _, HttpRequest};
 
 use crate::auth::error::{InvalidToken, TokenError};
+use crate::auth::principal::Principal;
 use crate::auth::rate_limit_class::{RateLimitClass, Standard};
 use crate::auth::scope::Scope;
 use crate::auth::verifier::Verifier;
-use crate::domain::{Ukprn, parse_user_name};
+use crate::domain::Ukprn;
 use crate::observability::metrics;
 use crate::organisations::{CallContext, CallOrigin, OrganisationRegistry};
 use crate::problem::{Code, Problem};
-use crate::rate_limit::{ExceededLimit, RateLimitKey, RateLimiter};
-use crate::schema::{CodeList as _, Scalar as _};
+use crate::rate_limit::{ExceededLimit, RateLimiter};
+use crate::schema::CodeList as _;
 
 /// An authenticated person of an organisation. The token has scope `S`, the organisation has the product of that scope, and the call has
 /// been counted in rate-limit class `C`.
@@ -71,8 +72,8 @@ impl<S: Scope, C: RateLimitClass> Caller<S, C> {
         registry: &OrganisationRegistry,
         rate_limits: &RateLimiter,
     ) -> Result<(Self, AdmittedRequest), Problem> {
-        let context = authenticate::<S>(&request.head, verifier, registry).await?;
-        count::<C>(&request.head, &context, rate_limits).await?;
+        let (context, principal) = authenticate::<S>(&request.head, verifier, registry).await?;
+        count::<C>(&request.head, &context, &principal, rate_limits).await?;
         let request = AdmittedRequest { request, organisation: context.organisation.ukprn().clone() };
         Ok((Self { context, requirements: PhantomData }, request))
     }
@@ -108,9 +109,9 @@ pub struct RequestId(pub String);
 #[derive(Debug, Clone)]
 pub struct RateLimitHeaders {
     /// Value of `RateLimit-Policy`.
-    pub policy: String,
+    pub policy: HeaderValue,
     /// Value of `RateLimit`.
-    pub limit: String,
+    pub limit: HeaderValue,
 }
 
 /// Verifies the token and its scope, and finds the organisation and the person that it names. The organisation must have the product.
@@ -118,26 +119,26 @@ async fn authenticate<S: Scope>(
     request: &HttpRequest,
     verifier: &Verifier,
     registry: &OrganisationRegistry,
-) -> Result<CallContext, Problem> {
-    let (claims, issuer) = verifier.verify(bearer_token(request)?).await.map_err(|error| match error {
+) -> Result<(CallContext, Arc<Principal>), Problem> {
+    let (principal, issuer) = verifier.verify(bearer_token(request)?).await.map_err(|error| match error {
         TokenError::Invalid(invalid) => invalid_token(invalid),
         TokenError::KeysUnavailable => Problem::new(Code::IssuerUnavailable).retry_soon(),
     })?;
     if let Some((scope, _)) = S::REQUIRED
-        && !issuer.claim_names.has_scope(&claims, scope)
+        && !principal.has_scope(scope)
     {
         return Err(Problem::new(Code::InsufficientScope)
             .detail(format!("The token lacks the scope {scope}. Request a token with that scope."))
             .challenge(format!("Bearer error=\"insufficient_scope\", scope=\"{scope}\"")));
     }
     let unregistered = |detail: &str| Problem::new(Code::OrganisationNotRegistered).detail(detail);
-    let ukprn = issuer.claim_names.organisation(&claims).and_then(|text| Ukprn::parse(&text).ok()).ok_or_else(|| {
+    let ukprn = principal.organisation.as_ref().ok_or_else(|| {
         unregistered(&format!(
             "The token names no organisation. Its claim `{}` must be one UKPRN: a text, a number, or a list of one.",
             issuer.claim_names.organisation
         ))
     })?;
-    let organisation = registry.find(&ukprn).ok_or_else(|| {
+    let organisation = registry.find(ukprn).ok_or_else(|| {
         unregistered(&format!("Organisation {ukprn} is not registered with this gateway. Ask the operator to register it."))
     })?;
     if let Some((_, product)) = S::REQUIRED
@@ -147,32 +148,32 @@ async fn authenticate<S: Scope>(
         let detail = format!("Organisation {ukprn} does not have the product {name}. {advice}");
         return Err(Problem::new(Code::ProductNotEnabled).detail(detail));
     }
-    let user = issuer.claim_names.user(&claims).map(parse_user_name);
-    let Some(Ok(user)) = user else {
-        let reason = user.and_then(Result::err).map_or_else(|| "is missing or not a string".into(), |invalid| invalid.detail);
-        let detail =
-            format!("The token's claim `{}` {reason}. LRS requires the user name of the person behind each call.", issuer.claim_names.user);
-        return Err(Problem::new(Code::UserNameUnusable).detail(detail));
-    };
+    let user = principal.user.clone().map_err(|reason| {
+        let claim = &issuer.claim_names.user;
+        let detail = format!("The token's claim `{claim}` {reason}. LRS requires the user name of the person behind each call.");
+        Problem::new(Code::UserNameUnusable).detail(detail)
+    })?;
     let origin = CallOrigin {
         request_id: request.extensions().get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default(),
-        issuer: issuer.name().to_owned(),
-        client: issuer.claim_names.client(&claims).unwrap_or_default().to_owned(),
+        issuer: Arc::clone(&principal.issuer),
+        client: Arc::clone(&principal.client),
         part: None,
     };
-    Ok(CallContext { organisation, user, origin: Arc::new(origin) })
+    Ok((CallContext { organisation, user, origin: Arc::new(origin) }, principal))
 }
 
 /// Counts the call if every rate limit of its organisation and person allows it.
-async fn count<C: RateLimitClass>(request: &HttpRequest, context: &CallContext, rate_limits: &RateLimiter) -> Result<(), Problem> {
-    let key = RateLimitKey {
-        organisation: context.organisation.ukprn().as_str(),
-        issuer: &context.origin.issuer,
-        user: context.user.as_str(),
-        is_search: C::IS_SEARCH,
-    };
-    let decision = rate_limits.count(key, context.organisation.rate_overrides()).await;
-    request.extensions_mut().insert(RateLimitHeaders { policy: decision.policy_header(), limit: decision.header() });
+async fn count<C: RateLimitClass>(
+    request: &HttpRequest,
+    context: &CallContext,
+    principal: &Principal,
+    rate_limits: &RateLimiter,
+) -> Result<(), Problem> {
+    let keys = principal.rate_limit_keys(rate_limits, context.organisation.ukprn(), &context.user);
+    let decision = rate_limits.count(keys, C::IS_SEARCH, context.organisation.rate_overrides()).await;
+    if let (Ok(policy), Ok(limit)) = (decision.policy_header().try_into(), decision.header().try_into()) {
+        request.extensions_mut().insert(RateLimitHeaders { policy, limit });
+    }
     let Some(ExceededLimit { name, retry_after_seconds }) = decision.exceeded else { return Ok(()) };
     metrics::record_rate_limited(name);
     let detail = format!("The rate limit \"{name}\" is used up. Try again in {retry_after_seconds} s.");
@@ -186,7 +187,9 @@ fn bearer_token(request: &HttpRequest) -> Result<&str, Problem> {
     if headers.next().is_some() {
         return Err(invalid_token(InvalidToken("the request has more than one Authorization header")));
     }
-    let (scheme, token) = header.to_str().ok().and_then(|text| text.split_once(' ')).ok_or_else(missing)?;
+    // Not `to_str`, which looks at every byte.
+    let text = std::str::from_utf8(header.as_bytes()).ok().filter(|text| text.is_ascii());
+    let (scheme, token) = text.and_then(|text| text.split_once(' ')).ok_or_else(missing)?;
     if scheme.eq_ignore_ascii_case("bearer") { Ok(token.trim()) } else { Err(missing()) }
 }
 

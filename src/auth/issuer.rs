@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use jsonwebtoken::errors::ErrorKind;
-use jsonwebtoken::{AlgorithmFamily, DecodingKey, Header, Validation};
+use jsonwebtoken::{DecodingKey, Header, Validation};
 
 use crate::auth::algorithm::Algorithm;
 use crate::auth::claims::{ClaimNames, Claims};
@@ -14,6 +14,7 @@ use crate::auth::error::{InvalidToken, TokenError};
 use crate::auth::jwk::{Jwks, KeySelectionError};
 use crate::auth::jwks::{JwksClient, VersionedJwks};
 use crate::auth::key::{IssuerKey, KeySource};
+use crate::auth::principal::Principal;
 use crate::auth::unique_claims::UniqueClaims;
 
 /// Accepted difference between the clocks of an issuer and the gateway, in seconds.
@@ -25,7 +26,7 @@ const CONFIGURED_KEY_VERSION: u64 = 0;
 /// A trusted identity provider.
 #[derive(Debug, Clone)]
 pub struct Issuer {
-    name: String,
+    name: Arc<str>,
     key: IssuerKey,
     algorithms: Vec<jsonwebtoken::Algorithm>,
     /// The names of the claims that the issuer uses.
@@ -57,7 +58,7 @@ impl Issuer {
         validation.validate_nbf = true;
         validation.leeway = LEEWAY_SECONDS;
         let algorithms = algorithms.iter().map(|algorithm| algorithm.0).collect();
-        Self { name: name.to_owned(), key, algorithms, claim_names, validation }
+        Self { name: name.into(), key, algorithms, claim_names, validation }
     }
 
     /// Returns the name: the `iss` of its tokens.
@@ -83,9 +84,9 @@ impl Issuer {
         keys.count(&self.algorithms)
     }
 
-    /// Returns `true` if one of the issuer's algorithms uses a public key.
-    pub(super) fn is_asymmetric(&self) -> bool {
-        self.algorithms.iter().any(|algorithm| algorithm.family() != AlgorithmFamily::Hmac)
+    /// Returns the caller that the claims of a verified token name.
+    pub(super) fn principal(&self, claims: &Claims) -> Principal {
+        Principal::new(Arc::clone(&self.name), &self.claim_names, claims)
     }
 
     /// Verifies a token. If a newer key set may verify it, fetches the set and tries again.

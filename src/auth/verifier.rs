@@ -5,12 +5,13 @@ use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jsonwebtoken::{AlgorithmFamily, dangerous};
+use jsonwebtoken::dangerous;
 use serde::Deserialize;
 
 use crate::auth::claims::Claims;
 use crate::auth::error::{InvalidToken, TokenError};
 use crate::auth::issuer::Issuer;
+use crate::auth::principal::Principal;
 use crate::auth::token_cache::{CachedToken, TokenCache};
 
 /// Maximum length of a token, in bytes.
@@ -22,36 +23,34 @@ const STARTUP_KEY_GRACE: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub struct Verifier {
     issuers: Vec<Issuer>,
-    /// `None` if all issuers use HMAC, which is faster to verify than to look up.
-    token_cache: Option<TokenCache>,
+    token_cache: TokenCache,
     started_at: Instant,
 }
 
 impl Verifier {
     /// Creates a verifier that trusts these issuers.
     pub fn new(issuers: Vec<Issuer>) -> Self {
-        let token_cache = issuers.iter().any(Issuer::is_asymmetric).then(TokenCache::default);
-        Self { issuers, token_cache, started_at: Instant::now() }
+        Self { issuers, token_cache: TokenCache::default(), started_at: Instant::now() }
     }
 
-    /// Verifies a token, and returns its claims and its issuer.
+    /// Verifies a token, and returns the caller that it names and its issuer.
     ///
     /// # Errors
     /// Returns [`TokenError::Invalid`] if the token is invalid, and [`TokenError::KeysUnavailable`] if the issuer's key set cannot be
     /// fetched.
-    pub async fn verify(&self, token: &str) -> Result<(Arc<Claims>, &Issuer), TokenError> {
+    pub async fn verify(&self, token: &str) -> Result<(Arc<Principal>, &Issuer), TokenError> {
         const NOT_WELL_FORMED: InvalidToken = InvalidToken("it is not a well-formed JWT");
         if token.len() > MAX_TOKEN_BYTES {
             return Err(InvalidToken("it is longer than 16 KiB").into());
         }
         let now = jiff::Timestamp::now().as_second();
-        let cache = self.token_cache.as_ref().and_then(|cache| Some((cache, TokenCache::hash(token)?)));
-        if let Some((cache, hash)) = &cache
-            && let Some(cached) = cache.get(hash, now)
+        let hash = TokenCache::hash(token);
+        if let Some(hash) = &hash
+            && let Some(cached) = self.token_cache.get(hash, now)
             && let Some(issuer) = self.issuers.get(cached.issuer)
             && issuer.key_set_version() == cached.key_set_version
         {
-            return Ok((cached.claims, issuer));
+            return Ok((cached.principal, issuer));
         }
         let header = jsonwebtoken::decode_header(token).map_err(|_| NOT_WELL_FORMED)?;
         if has_critical_parameters(token) {
@@ -64,15 +63,14 @@ impl Verifier {
         let unverified: UnverifiedClaims = dangerous::insecure_decode_claims(token).map_err(|_| NOT_WELL_FORMED)?;
         let found = self.issuers.iter().enumerate().find(|(_, issuer)| issuer.name() == unverified.iss);
         let (index, issuer) = found.ok_or(InvalidToken("its issuer is not trusted"))?;
-        let verified = issuer.verify(token, &header).await?;
-        let claims = Arc::new(verified.claims);
-        if let Some((cache, hash)) = cache
-            && header.alg.family() != AlgorithmFamily::Hmac
-        {
-            let cached = CachedToken { claims: Arc::clone(&claims), issuer: index, key_set_version: verified.key_set_version };
-            cache.insert(hash, cached, now);
+        // On the heap, so that the future of a call whose token is cached stays small.
+        let verified = Box::pin(issuer.verify(token, &header)).await?;
+        let principal = Arc::new(issuer.principal(&verified.claims));
+        if let Some(hash) = hash {
+            let cached = CachedToken { principal: Arc::clone(&principal), issuer: index, key_set_version: verified.key_set_version };
+            self.token_cache.insert(hash, cached, &verified.claims, now);
         }
-        Ok((claims, issuer))
+        Ok((principal, issuer))
     }
 
     /// Starts the periodic fetch of all key sets on the current runtime. It stops when the runtime ends.
@@ -135,4 +133,31 @@ fn has_critical_parameters(token: &str) -> bool {
 fn is_access_token(typ: &str) -> bool {
     let typ = typ.to_ascii_lowercase();
     matches!(typ.strip_prefix("application/").unwrap_or(&typ), "jwt" | "at+jwt")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::auth::{Algorithm, ClaimNames, IssuerKey, sign_token};
+
+    #[tokio::test]
+    async fn token_signed_with_a_shared_secret_is_verified_once_until_it_expires() {
+        let secret = b"the secret that an issuer shares with the gateway";
+        let key = IssuerKey::from_hmac_secret(secret).expect("a long secret");
+        let issuer = Issuer::new("https://idp.example", "lrs-gateway", &[Algorithm::HS256], key, ClaimNames::default());
+        let verifier = Verifier::new(vec![issuer]);
+        let now = jiff::Timestamp::now().as_second();
+        // Without the tolerance for the issuer's clock, the second token has expired.
+        for (expires_at, is_cached) in [(now + 3600, true), (now - 10, false)] {
+            let claims = json!({"iss": "https://idp.example", "aud": "lrs-gateway", "exp": expires_at, "org": "10012345"});
+            let token = sign_token(secret, claims.as_object().expect("claims")).expect("a token");
+            let (first, issuer) = verifier.verify(&token).await.expect("a valid token");
+            let (second, _) = verifier.verify(&token).await.expect("a valid token");
+            assert_eq!((Arc::ptr_eq(&first, &second), issuer.name()), (is_cached, "https://idp.example"));
+            let other_signature = format!("{}A", &token[..token.len() - 1]);
+            assert!(verifier.verify(&other_signature).await.is_err() || token.ends_with('A'));
+        }
+    }
 }

@@ -29,13 +29,19 @@ impl BatchMetadata {
     /// Creates metadata with the submitter only.
     pub fn submitted_by(context: &CallContext) -> Self {
         let CallOrigin { request_id, issuer, client, .. } = &*context.origin;
-        let [request_id, issuer, client] = [request_id, issuer, client].map(|text| Some(text.clone()).filter(|text| !text.is_empty()));
+        let [request_id, issuer, client] =
+            [&**request_id, &**issuer, &**client].map(|text| Some(text.to_owned()).filter(|text| !text.is_empty()));
         Self { user: context.user.clone(), job_type: None, notify_email: None, submission_type: None, request_id, issuer, client }
     }
 
     /// Returns the origin of calls about a part of the batch.
     pub fn origin(&self, batch: BatchId, part: u32) -> CallOrigin {
-        let [request_id, issuer, client] = [&self.request_id, &self.issuer, &self.client].map(|text| text.clone().unwrap_or_default());
-        CallOrigin { request_id, issuer, client, part: Some(PartReference { batch: batch.to_string(), number: part }) }
+        let [request_id, issuer, client] = [&self.request_id, &self.issuer, &self.client].map(|text| text.as_deref().unwrap_or_default());
+        CallOrigin {
+            request_id: request_id.into(),
+            issuer: issuer.into(),
+            client: client.into(),
+            part: Some(PartReference { batch: batch.to_string(), number: part }),
+        }
     }
 }

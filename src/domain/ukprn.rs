@@ -8,11 +8,11 @@ use crate::schema::{Constraints, InvalidValue, Scalar};
 
 /// A UK Provider Reference Number: eight digits. LRS also accepts letters, which the UKPRNs of test organisations have.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Ukprn(Box<str>);
+pub struct Ukprn([u8; 8]);
 
 /// LRS's own reference of an organisation: six letters or digits. Awarding organisations submit achievements with it.
 #[derive(Clone, PartialEq, Eq, Hash)]
-pub struct OrganisationRef(Box<str>);
+pub struct OrganisationRef([u8; 6]);
 
 /// Implements an identifier of letters and digits. Organisations are not persons, so `Display` and `Debug` print it.
 macro_rules! organisation_identifier {
@@ -20,37 +20,37 @@ macro_rules! organisation_identifier {
         impl $t {
             /// Returns the identifier's text.
             pub fn as_str(&self) -> &str {
-                &self.0
+                // Always `Ok`: all bytes are ASCII.
+                std::str::from_utf8(&self.0).unwrap_or_default()
             }
         }
         impl Scalar for $t {
             const CONSTRAINTS: Constraints = $constraints;
 
             fn parse(text: &str) -> Result<Self, InvalidValue> {
-                if text.len() == $length && text.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
-                    Ok(Self(text.into()))
-                } else {
-                    Err(InvalidValue::new("invalid_format", concat!("must be ", $length, " letters or digits")))
+                match text.as_bytes().try_into() {
+                    Ok(bytes) if text.bytes().all(|byte| byte.is_ascii_alphanumeric()) => Ok(Self(bytes)),
+                    _ => Err(InvalidValue::new("invalid_format", concat!("must be ", $length, " letters or digits"))),
                 }
             }
 
             fn text(&self) -> Cow<'_, str> {
-                Cow::Borrowed(&self.0)
+                Cow::Borrowed(self.as_str())
             }
         }
         impl serde::Serialize for $t {
             fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.serialize_str(&self.0)
+                serializer.serialize_str(self.as_str())
             }
         }
         impl fmt::Display for $t {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(&self.0)
+                f.write_str(self.as_str())
             }
         }
         impl fmt::Debug for $t {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(&self.0)
+                f.write_str(self.as_str())
             }
         }
     };

@@ -29,9 +29,9 @@ pub struct CallOrigin {
     /// Id of the request, or of the request that submitted the batch.
     pub request_id: String,
     /// Issuer of the caller's token.
-    pub issuer: String,
+    pub issuer: Arc<str>,
     /// Name of the calling program at the issuer: the claim `azp` or `client_id` (RFC 9068), else `sub`. Empty if the token has none.
-    pub client: String,
+    pub client: Arc<str>,
     /// The part of a batch that the call is about.
     pub part: Option<PartReference>,
 }

@@ -50,17 +50,17 @@ impl OrganisationRegistry {
 
     /// Returns the organisation with a UKPRN.
     pub fn find(&self, ukprn: &Ukprn) -> Option<Arc<Organisation>> {
-        self.snapshot().get(ukprn).cloned()
+        self.organisations.read().get(ukprn).cloned()
     }
 
     /// Returns the number of organisations.
     pub fn len(&self) -> usize {
-        self.snapshot().len()
+        self.organisations.read().len()
     }
 
     /// Returns `true` if there is no organisation.
     pub fn is_empty(&self) -> bool {
-        self.snapshot().is_empty()
+        self.organisations.read().is_empty()
     }
 }
 

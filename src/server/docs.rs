@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::io::Write as _;
 use std::sync::Arc;
 
-use actix_web::http::header::{AcceptEncoding, CONTENT_ENCODING, CONTENT_TYPE, ETAG, Encoding, Header as _, HeaderValue, LOCATION, VARY};
+use actix_web::http::header::{CONTENT_ENCODING, CONTENT_TYPE, ETAG, LOCATION, VARY};
 use actix_web::web::{self, Bytes};
 use actix_web::{HttpRequest, HttpResponse, ResponseError as _, guard};
 use flate2::Compression;
@@ -15,11 +15,10 @@ use flate2::write::GzEncoder;
 use utoipa::openapi::OpenApi;
 use utoipa_swagger_ui::Config;
 
+use crate::api::content_coding::{GZIP, prefers_gzip};
 use crate::problem::{CATALOGUE, Code, Problem};
 use crate::server::openapi;
 use crate::server::public_url::PublicUrl;
-
-const GZIP: HeaderValue = HeaderValue::from_static("gzip");
 
 /// The OpenAPI documents, rendered and compressed once at startup.
 #[derive(Debug)]
@@ -57,18 +56,12 @@ impl Document {
         let mut response = HttpResponse::Ok();
         response.insert_header((CONTENT_TYPE, "application/json")).insert_header((ETAG, tag));
         response.insert_header((VARY, "accept-encoding"));
-        if accepts_gzip(request) {
+        if prefers_gzip(request) {
             response.insert_header((CONTENT_ENCODING, GZIP)).body(self.compressed.clone())
         } else {
             response.body(self.text.clone())
         }
     }
-}
-
-fn accepts_gzip(request: &HttpRequest) -> bool {
-    let supported = [Encoding::gzip(), Encoding::identity()];
-    let accepted = AcceptEncoding::parse(request).ok();
-    accepted.and_then(|accepted| accepted.negotiate(supported.iter())).is_some_and(|encoding| encoding == Encoding::gzip())
 }
 
 /// Adds the routes of the documentation. Swagger UI needs no other server: its scripts and styles are part of the program.

@@ -26,8 +26,8 @@ use actix_web::middleware::{Next, from_fn};
 use actix_web::web::ServiceConfig;
 use actix_web::{App, HttpRequest, web};
 
+use crate::app::AppState;
 use crate::app::readiness::Readiness;
-use crate::app::{AppState, State};
 use crate::observability::metrics::Metrics;
 use crate::problem::TypeUris;
 use crate::server::allowed_methods::AllowedMethods;
@@ -40,7 +40,7 @@ use crate::server::docs::Documents;
 use crate::server::http_service::HttpSettings;
 use crate::server::middleware::{ServerContext, around_request};
 use crate::server::public_url::PublicUrl;
-use crate::server::route::Route;
+use crate::server::route::mount;
 
 /// A server that has bound its address. It runs while [`BoundServer::server`] is awaited.
 pub struct BoundServer {
@@ -121,13 +121,6 @@ pub fn bind_admin(listen: &[SocketAddr], state: AppState, metrics: Metrics) -> s
         let (state, metrics) = (state.clone(), metrics.clone());
         services.route("/metrics", web::get().to(move || metrics::get_metrics(state.clone(), metrics.clone())));
     })
-}
-
-/// Adds the routes of operations to a server.
-fn mount(routes: Vec<Route>, state: &State, services: &mut ServiceConfig) {
-    for route in routes {
-        services.service(route.into_resource(state.clone()));
-    }
 }
 
 /// Binds a server with these routes.

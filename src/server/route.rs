@@ -3,8 +3,8 @@
 use std::any::{type_name, type_name_of_val};
 
 use actix_web::http::Method;
-use actix_web::web::{self, Payload};
-use actix_web::{HttpRequest, Resource, guard};
+use actix_web::web::{self, Payload, ServiceConfig};
+use actix_web::{HttpRequest, Resource, Scope, guard};
 use utoipa::openapi::PathItem;
 use utoipa::openapi::path::Operation;
 use utoipa_actix_web::OpenApiFactory;
@@ -26,7 +26,7 @@ pub struct Route {
     tag: &'static str,
     docs: &'static dyn OpenApiFactory,
     describe_handler: fn(&mut Description),
-    mount: Box<dyn FnOnce(State) -> Resource>,
+    resource: Box<dyn FnOnce(&str, State) -> Resource>,
 }
 
 /// Creates a `GET` route. `docs` is the part of the description that stands at the handler.
@@ -74,13 +74,13 @@ impl Route {
     ) -> Self {
         debug_assert!(is_described_by(type_name::<H>(), type_name_of_val(docs)), "{operation_id}: the description is of another handler");
         let guard = guard::Method(method.clone());
-        let mount = move |state: State| {
+        let resource = move |path: &str, state: State| {
             web::resource(path).guard(guard).to(move |head: HttpRequest, payload: Payload| {
                 let request = IncomingRequest { operation_id, head, payload: payload.into_inner() };
                 handler.clone().handle(state.clone(), request)
             })
         };
-        Self { method, path, operation_id, tag: "", docs, describe_handler: H::describe, mount: Box::new(mount) }
+        Self { method, path, operation_id, tag: "", docs, describe_handler: H::describe, resource: Box::new(resource) }
     }
 
     /// Returns the description of the operation in the document. A server that only mounts the route does not need it.
@@ -96,9 +96,31 @@ impl Route {
         description
     }
 
-    /// Creates the server's resource.
-    pub fn into_resource(self, state: State) -> Resource {
-        (self.mount)(state)
+    /// Splits the path before its first parameter; `None` if it has no parameters.
+    fn split_path(&self) -> Option<(&'static str, &'static str)> {
+        self.path.split_at_checked(self.path.find("/{")?)
+    }
+}
+
+/// Adds the routes of operations to a server.
+///
+/// The framework tries one resource after the other, and a regular expression for each path with parameters. So paths without parameters
+/// come first, and the others are in a scope for all that have the same beginning.
+pub fn mount(routes: Vec<Route>, state: &State, services: &mut ServiceConfig) {
+    let mut scopes: Vec<(&str, Scope)> = Vec::new();
+    for route in routes {
+        let Some((beginning, rest)) = route.split_path() else {
+            services.service((route.resource)(route.path, state.clone()));
+            continue;
+        };
+        let scope = match scopes.pop_if(|(last, _)| *last == beginning) {
+            Some((_, scope)) => scope,
+            None => web::scope(beginning),
+        };
+        scopes.push((beginning, scope.service((route.resource)(rest, state.clone()))));
+    }
+    for (_, scope) in scopes {
+        services.service(scope);
     }
 }
 

@@ -109,7 +109,8 @@ impl Connection {
             return Ok(open);
         }
         // A caller with a short timeout must not stop the attempt: then such callers alone could never reopen the connection.
-        io_runtime::run_to_end(open_shared(self.topology.clone(), self.hosts.clone(), Arc::clone(&self.shared))).await
+        // On the heap, because the future is large, and moved with every command that uses the connection.
+        Box::pin(io_runtime::run_to_end(open_shared(self.topology.clone(), self.hosts.clone(), Arc::clone(&self.shared)))).await
     }
 
     /// Waits for a reply on the connection of a generation. If the caller gives up after [`STALL_TIME`] or later, the connection counts as

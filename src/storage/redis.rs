@@ -156,7 +156,7 @@ impl Redis {
     ) -> Result<T, StoreError> {
         match self.run_once(&operation).await {
             // The first attempt may have taken effect, even if the second attempt does not reach Redis.
-            Err(StoreError::ReplyLost(_)) => self.run_once(&operation).await.map_err(|error| match error {
+            Err(StoreError::ReplyLost(_)) => Box::pin(self.run_once(&operation)).await.map_err(|error| match error {
                 StoreError::Unavailable(reason) => StoreError::ReplyLost(reason),
                 error => error,
             }),
@@ -171,7 +171,8 @@ impl Redis {
     pub async fn run_once<T, F: Future<Output = RedisResult<T>>>(&self, operation: impl Fn(RedisHandle) -> F) -> Result<T, StoreError> {
         let (generation, handle) = self.handle().await?;
         let is_cluster = matches!(handle, RedisHandle::Cluster(_));
-        match self.connection.reply(generation, operation(handle)).await {
+        // On the heap: a future that is handed on is moved, and takes its size twice.
+        match self.connection.reply(generation, Box::pin(operation(handle))).await {
             Ok(output) => Ok(output),
             Err(error) => {
                 let reason = self.record_failure(generation, &error).await;

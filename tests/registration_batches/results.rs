@@ -1,12 +1,14 @@
 //! Results: pages of JSON, NDJSON and CSV.
 
+use std::io::Read as _;
 use std::time::Duration;
 
+use flate2::read::GzDecoder;
 use serde_json::{Value, json};
 
 use super::{register, register_and_complete};
 use crate::support::batches::{SubmittedBatch, learners};
-use crate::support::caller::Answer;
+use crate::support::caller::{Answer, token};
 use crate::support::fields::assert_same_names;
 use crate::support::{Caller, SimulatedLrs, TestGateway};
 
@@ -138,6 +140,56 @@ async fn csv_results_for_spreadsheets_have_escaped_formulas_and_a_byte_order_mar
     assert!(escaped.text.contains("\r\n0,'=cmd|'/c calc'!A1,") && escaped.text.contains("\r\n1,'-7,"), "{}", escaped.text);
     assert_eq!(read("?formulas=verbatim&bom=false").await.text, plain.text);
     read("?formulas=yes").await.problem(400, "malformed_request");
+}
+
+/// Requests results in this coding, with a client that does not unpack them.
+async fn request_coded(fixture: &Fixture, method: &str, path: &str, accept: &str, coding: &str) -> reqwest::Response {
+    let client = reqwest::Client::builder().no_proxy().no_gzip().build().expect("the client is created");
+    let request = client.request(method.parse().expect("a method"), format!("{}{path}", fixture.gateway.url()));
+    let request = request.bearer_auth(token(json!({}))).header("Accept", accept).header("Accept-Encoding", coding);
+    request.send().await.expect("the gateway answers").error_for_status().expect("results")
+}
+
+#[tokio::test]
+async fn results_are_compressed_in_any_format_for_callers_that_accept_it() {
+    let fixture = Fixture::start();
+    let batch = fixture.complete_batch().await;
+    let path = format!("{}/results", batch.path);
+    for accept in ["application/json", "application/x-ndjson", "text/csv"] {
+        let plain = request_coded(&fixture, "GET", &path, accept, "gzip;q=0, br").await;
+        let compressed = request_coded(&fixture, "GET", &path, accept, "gzip, br").await;
+        let head = request_coded(&fixture, "HEAD", &path, accept, "gzip").await;
+
+        assert_eq!(plain.headers().get("content-encoding"), None, "{accept}");
+        for answer in [&plain, &compressed] {
+            assert_eq!(answer.headers()["vary"], "Accept, Accept-Encoding", "{accept}");
+            assert_eq!(answer.headers().get("batch-status"), plain.headers().get("batch-status"), "{accept}");
+            assert!(
+                answer.headers().contains_key("ratelimit") && answer.headers()["content-type"].as_bytes().starts_with(accept.as_bytes())
+            );
+        }
+        for answer in [&compressed, &head] {
+            assert_eq!((answer.headers()["content-encoding"].as_bytes(), answer.headers().get("content-length")), (&b"gzip"[..], None));
+        }
+        let (plain, compressed) = (plain.text().await.expect("a text"), compressed.bytes().await.expect("bytes"));
+        let mut unpacked = String::new();
+        GzDecoder::new(&compressed[..]).read_to_string(&mut unpacked).expect("gzip");
+        assert_eq!(unpacked, plain, "{accept}");
+        assert!(compressed.len() < plain.len() / 4, "{accept}: {} of {}", compressed.len(), plain.len());
+        assert_eq!(head.bytes().await.expect("no body").len(), 0);
+    }
+}
+
+#[tokio::test]
+async fn results_smaller_than_a_packet_and_answers_about_one_batch_are_not_compressed() {
+    let fixture = Fixture::start();
+    let batch = register_and_complete(&fixture.caller, &learners(1)).await;
+    let small = format!("{}/results?cursor=9-0", batch.path);
+    for (path, accept) in [(&small, "application/json"), (&small, "text/csv"), (&batch.path, "application/json")] {
+        let answer = request_coded(&fixture, "GET", path, accept, "gzip").await;
+        assert_eq!(answer.headers().get("content-encoding"), None, "{path} {accept}");
+        assert!(answer.headers().contains_key("content-length"), "{path} {accept}");
+    }
 }
 
 #[tokio::test]

@@ -13,6 +13,7 @@ mod pipelining;
 mod public_url;
 mod request_ids;
 mod request_memory;
+mod routes;
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};

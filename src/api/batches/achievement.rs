@@ -1,7 +1,6 @@
 //! Achievement batches of awarding organisations.
 
 use actix_web::HttpResponse;
-use actix_web::web::Json;
 
 use crate::api::batches::answers::BatchAccepted;
 use crate::api::batches::operations::{Submission, find, submit};
@@ -10,6 +9,7 @@ use crate::api::extract::Body;
 use crate::api::extract::idempotency::{IdempotencyKey, WorkAttempt};
 use crate::api::extract::path::PartPath;
 use crate::api::extract::prefer::PreferWait;
+use crate::api::json::Json;
 use crate::app::State;
 use crate::auth::Caller;
 use crate::auth::scope::AchievementBatches;

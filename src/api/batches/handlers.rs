@@ -1,17 +1,18 @@
 //! The handlers that all batch resources share, for any kind of batch. Their paths and operation ids are in [`crate::server::router`].
 
 use actix_web::HttpResponse;
-use actix_web::web::Json;
 
 use crate::api::batches::answers::{BatchList, BatchState};
 use crate::api::batches::operations::{answer_accepted, answer_state, find, require_organisation_ref};
 use crate::api::batches::requests::TrackJob;
 use crate::api::batches::resource::BatchResource;
 use crate::api::batches::results::{PreferredFormat, ResultsQuery, read_results};
+use crate::api::content_coding::compress;
 use crate::api::extract::Body;
 use crate::api::extract::batch_list::BatchListQuery;
 use crate::api::extract::path::{BatchPath, PartPath, part_not_found};
 use crate::api::extract::prefer::PreferWait;
+use crate::api::json::Json;
 use crate::app::State;
 use crate::auth::Caller;
 use crate::batches::{BatchService, Decision, DecisionOutcome};
@@ -105,7 +106,8 @@ pub async fn get_results<K: BatchResource>(
     query: ResultsQuery,
 ) -> Result<HttpResponse, Problem> {
     let batch = find::<K>(&state.batches, &caller, path.batch_id).await?;
-    read_results::<K>(state.batches.clone(), batch, preferred.format, query).await
+    let results = read_results::<K>(state.batches.clone(), batch, preferred.format, query).await?;
+    Ok(if preferred.is_compressed { compress(results) } else { results })
 }
 
 pub(crate) struct ResubmitPartDocs;

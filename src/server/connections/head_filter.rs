@@ -3,6 +3,8 @@
 //! RFC 9110 7.8 lets a server ignore `Upgrade`. The framework does not: it answers with `Connection: upgrade` and closes the connection, or
 //! takes everything that follows for a body. So one letter of the option is changed before the framework sees it.
 
+use memchr::memchr;
+
 /// A header and the word of its value that is changed.
 const HIDDEN: [(&[u8], &[u8]); 2] = [(b"connection:", b"upgrade"), (b"upgrade:", b"websocket")];
 
@@ -35,11 +37,17 @@ enum Line {
 impl HeadFilter {
     /// Reads bytes up to the empty line at the end of the head. Returns the number of bytes up to its end; `None` if it is not among them.
     pub fn find_end(&mut self, bytes: &mut [u8]) -> Option<usize> {
-        for (index, byte) in bytes.iter_mut().enumerate() {
+        let mut index = 0;
+        while index < bytes.len() {
+            if matches!(self.line, Line::Other) {
+                index += memchr(b'\n', &bytes[index..])?;
+            }
+            let byte = &mut bytes[index];
+            index += 1;
             match *byte {
                 b'\n' if self.is_line_empty && self.has_letters => {
                     *self = Self::default();
-                    return Some(index + 1);
+                    return Some(index);
                 }
                 b'\n' => (self.line, self.is_line_empty) = (Line::Start, true),
                 b'\r' => {}

@@ -6,6 +6,7 @@
 //! handler asks for it.
 
 use std::io;
+use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -78,8 +79,8 @@ impl<S: ClientStream> RequestStream<S> {
             return Pin::new(&mut self.stream).poll_read(context, buffer);
         }
         // Not more at a time: what follows the request is held back.
-        let mut bytes = [0; READ_BYTES];
-        let mut piece = ReadBuf::new(&mut bytes);
+        let mut bytes = [MaybeUninit::uninit(); READ_BYTES];
+        let mut piece = ReadBuf::uninit(&mut bytes);
         ready!(Pin::new(&mut self.stream).poll_read(context, &mut piece))?;
         buffer.put_slice(piece.filled());
         Poll::Ready(Ok(()))

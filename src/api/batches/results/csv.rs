@@ -1,5 +1,7 @@
 //! Results as CSV (RFC 4180).
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 use serde_json::Value;
 
@@ -16,21 +18,23 @@ pub struct CsvOptions {
 }
 
 impl CsvOptions {
-    /// Returns what comes before the first result: the byte order mark, and the header row for columns that are given as paths in the JSON of
+    /// Writes what comes before the first result: the byte order mark, and the header row for columns that are given as paths in the JSON of
     /// a result.
-    pub fn header(self, columns: &[String]) -> Vec<u8> {
-        let mark = if self.has_byte_order_mark { BYTE_ORDER_MARK } else { "" };
-        [mark.as_bytes(), &csv_line(column_names(columns).into_iter())].concat()
+    pub fn write_header(self, text: &mut Vec<u8>, columns: &[String]) {
+        if self.has_byte_order_mark {
+            text.extend_from_slice(BYTE_ORDER_MARK.as_bytes());
+        }
+        write_line(text, column_names(columns).iter().map(|name| Cow::Borrowed(&**name)));
     }
 
-    /// Returns the row of a result.
-    pub fn row(self, result: &impl Serialize, columns: &[String]) -> Vec<u8> {
+    /// Writes the row of a result.
+    pub fn write_row(self, text: &mut Vec<u8>, result: &impl Serialize, columns: &[String]) {
         let value = serde_json::to_value(result).unwrap_or_default();
-        csv_line(columns.iter().map(|path| cell(&value, path)).map(|cell| self.escape(cell)))
+        write_line(text, columns.iter().map(|path| cell(&value, path)).map(|cell| self.escape(cell)));
     }
 
-    fn escape(self, cell: String) -> String {
-        if self.escapes_formulas && cell.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{cell}") } else { cell }
+    fn escape(self, cell: Cow<'_, str>) -> Cow<'_, str> {
+        if self.escapes_formulas && cell.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{cell}").into() } else { cell }
     }
 }
 
@@ -46,25 +50,31 @@ fn column_names(columns: &[String]) -> Vec<String> {
 }
 
 /// Returns the text at a path. Items of a list are separated by line breaks.
-fn cell(value: &Value, path: &str) -> String {
+fn cell<'v>(value: &'v Value, path: &str) -> Cow<'v, str> {
     let found = path.split('.').fold(value, |value, name| &value[name]);
     match found {
-        Value::Null => String::new(),
-        Value::String(text) => text.clone(),
+        Value::Null => "".into(),
+        Value::String(text) => text.into(),
         Value::Array(items) => {
-            items.iter().map(|item| item["flag"].as_str().or(item.as_str()).unwrap_or_default()).collect::<Vec<_>>().join("\n")
+            let texts = items.iter().map(|item| item["flag"].as_str().or(item.as_str()).unwrap_or_default());
+            texts.collect::<Vec<_>>().join("\n").into()
         }
-        other => other.to_string(),
+        other => other.to_string().into(),
     }
 }
 
-fn csv_line(cells: impl Iterator<Item = String>) -> Vec<u8> {
-    let quoted = |cell: String| {
-        if cell.contains([',', '"', '\r', '\n']) { format!("\"{}\"", cell.replace('"', "\"\"")) } else { cell }
-    };
-    let mut line = cells.map(quoted).collect::<Vec<_>>().join(",").into_bytes();
-    line.extend_from_slice(b"\r\n");
-    line
+fn write_line<'c>(text: &mut Vec<u8>, cells: impl Iterator<Item = Cow<'c, str>>) {
+    for (index, cell) in cells.enumerate() {
+        if index > 0 {
+            text.push(b',');
+        }
+        if cell.contains([',', '"', '\r', '\n']) {
+            text.extend([b"\"", cell.replace('"', "\"\"").as_bytes(), b"\""].concat());
+        } else {
+            text.extend_from_slice(cell.as_bytes());
+        }
+    }
+    text.extend_from_slice(b"\r\n");
 }
 
 #[cfg(test)]
@@ -73,7 +83,8 @@ mod tests {
 
     #[test]
     fn csv_cell_with_special_characters_is_quoted() {
-        let line = csv_line(["a", "b,c", "d \"e\"", "f\ng", ""].map(str::to_owned).into_iter());
+        let mut line = Vec::new();
+        write_line(&mut line, ["a", "b,c", "d \"e\"", "f\ng", ""].map(Cow::Borrowed).into_iter());
         assert_eq!(String::from_utf8(line).expect("text"), "a,\"b,c\",\"d \"\"e\"\"\",\"f\ng\",\r\n");
     }
 
@@ -81,7 +92,11 @@ mod tests {
     fn csv_formulas_are_escaped_only_on_request_and_only_at_the_start_of_a_cell() {
         let result = serde_json::json!({"a": "=1+1", "b": ["-2", "+3"], "c": "\t=1", "d": "\r=1", "e": "1=1", "f": "@A", "g": -1});
         let columns = ["a", "b", "c", "d", "e", "f", "g"].map(str::to_owned);
-        let row = |options: CsvOptions| String::from_utf8(options.row(&result, &columns)).expect("text");
+        let row = |options: CsvOptions| {
+            let mut row = Vec::new();
+            options.write_row(&mut row, &result, &columns);
+            String::from_utf8(row).expect("text")
+        };
         assert_eq!(row(CsvOptions::default()), "=1+1,\"-2\n+3\",\t=1,\"\r=1\",1=1,@A,-1\r\n");
         let escaped = CsvOptions { escapes_formulas: true, ..CsvOptions::default() };
         assert_eq!(row(escaped), "'=1+1,\"'-2\n+3\",'\t=1,\"'\r=1\",1=1,'@A,'-1\r\n");

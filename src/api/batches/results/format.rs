@@ -1,4 +1,4 @@
-//! Content negotiation for results: the header `Accept` (RFC 9110, 12.5.1).
+//! Content negotiation for results: the headers `Accept` and `Accept-Encoding` (RFC 9110, 12.5).
 
 use std::cmp::Reverse;
 use std::marker::PhantomData;
@@ -6,6 +6,7 @@ use std::marker::PhantomData;
 use actix_web::http::header::ACCEPT;
 
 use crate::api::batches::resource::BatchResource;
+use crate::api::content_coding::prefers_gzip;
 use crate::api::description::{Description, JSON, header, text};
 use crate::api::handler::HeadInput;
 use crate::auth::AdmittedRequest;
@@ -28,10 +29,12 @@ struct MediaRange {
     quality: f32,
 }
 
-/// Format that the caller prefers for the results of a kind of batch.
+/// Format and coding that the caller prefers for the results of a kind of batch.
 pub struct PreferredFormat<K> {
     /// The format.
     pub format: ResultFormat,
+    /// `true` if the caller wants the results compressed.
+    pub is_compressed: bool,
     kind: PhantomData<fn() -> K>,
 }
 
@@ -49,7 +52,7 @@ impl<K: BatchResource> HeadInput for PreferredFormat<K> {
         let headers = request.head().headers().get_all(ACCEPT).filter_map(|value| value.to_str().ok());
         let ranges: Vec<_> = headers.flat_map(|value| value.split(',')).filter_map(MediaRange::parse).collect();
         let format = ResultFormat::negotiate(&ranges).ok_or(Problem::new(Code::NotAcceptable))?;
-        Ok(Self { format, kind: PhantomData })
+        Ok(Self { format, is_compressed: prefers_gzip(request.head()), kind: PhantomData })
     }
 }
 

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use actix_web::body::{BodyStream, BoxBody};
 use actix_web::web::Bytes;
-use futures_util::Stream;
+use futures_util::stream::unfold;
 use serde::Serialize;
 
 use crate::api::batches::resource::BatchResource;
@@ -35,27 +36,24 @@ impl StreamFormat {
         }
     }
 
-    /// Returns the bytes that come before the first result.
-    fn header(&self) -> Vec<u8> {
-        match self {
-            Self::Ndjson => Vec::new(),
-            Self::Csv { columns, options } => options.header(columns),
+    /// Writes what comes before the first result.
+    fn write_header(&self, text: &mut Vec<u8>) {
+        if let Self::Csv { columns, options } = self {
+            options.write_header(text, columns);
         }
     }
 
-    fn result(&self, result: &impl Serialize) -> Vec<u8> {
-        match self {
-            Self::Ndjson => {
-                let mut line = serde_json::to_vec(result).unwrap_or_default();
-                line.push(b'\n');
-                line
+    fn write_results(&self, text: &mut Vec<u8>, results: &[impl Serialize]) {
+        for result in results {
+            match self {
+                Self::Ndjson => {
+                    // Writing to memory does not fail.
+                    let _ = serde_json::to_writer(&mut *text, result);
+                    text.push(b'\n');
+                }
+                Self::Csv { columns, options } => options.write_row(text, result, columns),
             }
-            Self::Csv { columns, options } => options.row(result, columns),
         }
-    }
-
-    fn results(&self, results: &[impl Serialize]) -> impl Iterator<Item = u8> {
-        results.iter().flat_map(|result| self.result(result))
     }
 }
 
@@ -68,7 +66,8 @@ struct StreamState {
     next_part: u32,
 }
 
-/// Streams results from a cursor on. If a part cannot be read, the stream ends with the error and the answer is incomplete.
+/// Returns the results from a cursor on: those of one part as they are, those of several as a stream. If a part cannot be read, the stream
+/// ends with the error and the answer is incomplete.
 ///
 /// # Errors
 /// Returns a [`BatchError`] if the first part cannot be read. It is read before the stream starts, so that an unavailable store is still
@@ -78,11 +77,16 @@ pub async fn stream<K: BatchResource>(
     batch: Batch,
     start: ResultCursor,
     format: StreamFormat,
-) -> Result<impl Stream<Item = Result<Bytes, BatchError>>, BatchError> {
+) -> Result<BoxBody, BatchError> {
     let first_results = part_results::<K>(&service, &batch, start).await?;
-    let first_chunk = format.header().into_iter().chain(format.results(&first_results)).collect();
-    let state = StreamState { service, batch, format, first_chunk: Some(first_chunk), next_part: start.part.saturating_add(1) };
-    Ok(futures_util::stream::unfold(state, async |mut state| Some((state.next_chunk::<K>().await?, state))))
+    let mut first_chunk = Vec::new();
+    format.write_header(&mut first_chunk);
+    format.write_results(&mut first_chunk, &first_results);
+    if start.part >= batch.header.part_count {
+        return Ok(BoxBody::new(first_chunk));
+    }
+    let state = StreamState { service, batch, format, first_chunk: Some(first_chunk.into()), next_part: start.part + 1 };
+    Ok(BoxBody::new(BodyStream::new(unfold(state, async |mut state| Some((state.next_chunk::<K>().await?, state))))))
 }
 
 impl StreamState {
@@ -95,6 +99,10 @@ impl StreamState {
         }
         let results = part_results::<K>(&self.service, &self.batch, ResultCursor { part: self.next_part, offset: 0 }).await;
         self.next_part = if results.is_ok() { self.next_part.saturating_add(1) } else { u32::MAX };
-        Some(results.map(|results| self.format.results(&results).collect()))
+        Some(results.map(|results| {
+            let mut chunk = Vec::new();
+            self.format.write_results(&mut chunk, &results);
+            chunk.into()
+        }))
     }
 }

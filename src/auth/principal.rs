@@ -1,0 +1,89 @@
+//! What a verified token says about its caller.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use crate::auth::claims::{ClaimNames, Claims};
+use crate::auth::scope;
+use crate::domain::{Ukprn, UserName, parse_user_name};
+use crate::rate_limit::{RateLimitKeys, RateLimiter};
+use crate::schema::Scalar as _;
+
+/// The caller that a verified token names, read from its claims once: the token of a person comes with each of their requests.
+pub struct Principal {
+    /// Issuer of the token.
+    pub issuer: Arc<str>,
+    /// The client that requested the token; empty if the token does not name it.
+    pub client: Arc<str>,
+    /// The organisation; `None` if the token does not name exactly one.
+    pub organisation: Option<Ukprn>,
+    /// The person's user name; otherwise why LRS cannot be called with the one in the token.
+    pub user: Result<UserName, Cow<'static, str>>,
+    /// The scopes that the gateway knows.
+    scopes: Vec<&'static str>,
+    rate_limit_keys: OnceLock<RateLimitKeys>,
+}
+
+impl Principal {
+    /// Reads the claims of a verified token of an issuer that uses these names.
+    pub fn new(issuer: Arc<str>, names: &ClaimNames, claims: &Claims) -> Self {
+        let user = names.user(claims).map(parse_user_name);
+        Self {
+            issuer,
+            client: names.client(claims).unwrap_or_default().into(),
+            organisation: names.organisation(claims).and_then(|text| Ukprn::parse(&text).ok()),
+            user: user.map_or(Err("is missing or not a string".into()), |user| user.map_err(|invalid| invalid.detail)),
+            scopes: scope::ALL.iter().copied().filter(|scope| names.has_scope(claims, scope)).collect(),
+            rate_limit_keys: OnceLock::new(),
+        }
+    }
+
+    /// Returns `true` if the token has this scope.
+    pub fn has_scope(&self, scope: &str) -> bool {
+        self.scopes.contains(&scope)
+    }
+
+    /// Returns the keys under which the limiter counts the calls of this user in this organisation, which are those of the principal.
+    pub fn rate_limit_keys(&self, limiter: &RateLimiter, organisation: &Ukprn, user: &UserName) -> &RateLimitKeys {
+        self.rate_limit_keys.get_or_init(|| limiter.keys(organisation.as_str(), &self.issuer, user.as_str()))
+    }
+}
+
+/// Omits the principal, who is a person.
+impl fmt::Debug for Principal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[personal]")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn principal(claims: &Value) -> Principal {
+        Principal::new("https://idp.example".into(), &ClaimNames::default(), claims.as_object().expect("claims"))
+    }
+
+    #[test]
+    fn principal_has_the_organisation_user_client_and_scopes_of_its_token() {
+        let scope = "openid learners:read achievement-batches learners:reads";
+        let ana = principal(&json!({"org": 10_012_345, "preferred_username": "ana@college.example", "azp": "mis", "scope": scope}));
+        assert_eq!(ana.organisation.as_ref().map(Ukprn::as_str), Some("10012345"));
+        assert_eq!(ana.user.as_ref().map(UserName::as_str), Ok("ana@college.example"));
+        assert_eq!((&*ana.issuer, &*ana.client), ("https://idp.example", "mis"));
+        let scopes: Vec<_> = scope::ALL.iter().filter(|scope| ana.has_scope(scope)).collect();
+        assert_eq!(scopes, [&"learners:read", &"achievement-batches"]);
+        assert_eq!(format!("{ana:?}"), "[personal]");
+    }
+
+    #[test]
+    fn principal_of_a_token_without_usable_claims_says_why_there_is_no_user_name() {
+        let none = principal(&json!({"org": "1001234", "scope": 1}));
+        assert_eq!((none.organisation.is_none(), &*none.client, none.has_scope("learners:read")), (true, "", false));
+        assert_eq!(none.user.expect_err("no user"), "is missing or not a string");
+        assert_eq!(principal(&json!({"preferred_username": " "})).user.expect_err("blank"), "must not have only invisible characters");
+    }
+}
