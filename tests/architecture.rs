@@ -43,10 +43,9 @@ const LAYERS: [Layer; 7] = [
         allowed_modules: Some(&["domain", "schema", "xml"]),
         forbidden_crates: &["actix_web", "quick_xml", "redis", "reqwest", "serde_json", "utoipa"],
     },
-    // Lines of the audit trail are JSON.
     Layer {
         folder: "lrs",
-        exceptions: &["lrs/audit.rs"],
+        exceptions: &[],
         allowed_modules: None,
         forbidden_crates: &["actix_web", "quick_xml", "redis", "serde_json", "utoipa"],
     },

@@ -6,22 +6,25 @@
 //! is killed during the call, that line is the evidence. ULNs are recorded as keyed hashes only, so that the holder of the key can find the
 //! calls about a learner in a dispute.
 
+mod sink;
+
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::io::Write as _;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use parking_lot::Mutex;
-use serde::Serialize;
 
 use crate::domain::Uln;
-use crate::file_watch;
-use crate::observability::line_queue::{LineQueue, Urgency, write_part};
+use crate::observability::json_line::{write_member, write_text_member};
+use crate::observability::line_queue::{LineQueue, Urgency, with_line_buffer};
 use crate::organisations::{CallContext, CallOrigin};
 use crate::schema::Scalar as _;
 use crate::storage::encryption::KeyRing;
+
+pub use sink::AuditSink;
 
 /// Maximum number of queued lines. When it is reached, the gateway makes no more calls.
 const MAX_QUEUED_LINES: usize = 10_000;
@@ -29,8 +32,6 @@ const MAX_QUEUED_LINES: usize = 10_000;
 const MAX_QUEUED_BYTES: usize = 64 * 1024 * 1024;
 /// Maximum time for which a call waits until the line of its start is written.
 const START_TIMEOUT: Duration = Duration::from_secs(2);
-/// Time between a failed write and the next one.
-const WRITE_RETRY_INTERVAL: Duration = Duration::from_millis(500);
 /// Maximum number of ULN hashes in a line. Batches have thousands of ULNs.
 const MAX_ULNS_PER_LINE: usize = 1_000;
 /// Outcome of the line before a call is sent that can change data at LRS.
@@ -42,29 +43,20 @@ const ABANDONED: &str = "ABANDONED";
 /// Digits of a ULN.
 const ULN_LENGTH: usize = 10;
 
-/// The destination of the audit trail.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum AuditSink {
-    /// Standard output.
-    Stdout,
-    /// Appends to this file. It may be renamed or removed at any time: the next write creates it again.
-    File(PathBuf),
-}
-
 /// The audit trail. Clones share one writer.
 #[derive(Debug, Clone)]
 pub struct AuditLog(Option<Arc<AuditWriter>>);
 
 /// The entry of one call. Dropping it writes its line, with the outcome `ABANDONED` unless the call was completed.
 #[derive(Debug)]
-pub struct AuditEntry {
-    audit: AuditLog,
-    context: Option<CallContext>,
+pub struct AuditEntry<'c> {
+    audit: &'c AuditLog,
+    context: &'c CallContext,
     operation: &'static str,
     started_at: Instant,
     ulns: BTreeSet<[u8; ULN_LENGTH]>,
-    outcome: &'static str,
-    code: Option<String>,
+    /// Outcome of the line that is written when the entry is dropped; `None` after [`AuditEntry::complete`].
+    outcome: Option<&'static str>,
 }
 
 /// The queue of lines and the thread that writes them.
@@ -73,36 +65,6 @@ struct AuditWriter {
     keys: Option<KeyRing>,
     queue: Arc<LineQueue>,
     thread: Mutex<Option<JoinHandle<()>>>,
-}
-
-/// A line of the audit trail.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct AuditLine<'a> {
-    time: String,
-    request_id: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    batch_id: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    part: Option<u32>,
-    issuer: &'a str,
-    client: &'a str,
-    organisation: &'a str,
-    user: &'a str,
-    operation: &'static str,
-    outcome: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    lrs_code: Option<&'a str>,
-    duration_ms: u64,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    uln_hashes: Vec<String>,
-    #[serde(skip_serializing_if = "is_zero")]
-    ulns_left_out: usize,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde requires a reference")]
-const fn is_zero(number: &usize) -> bool {
-    *number == 0
 }
 
 impl AuditLog {
@@ -115,7 +77,7 @@ impl AuditLog {
     pub fn start(sink: AuditSink, keys: Option<KeyRing>) -> Self {
         let queue = Arc::new(LineQueue::new(MAX_QUEUED_LINES, MAX_QUEUED_BYTES));
         let lines = Arc::clone(&queue);
-        let thread = std::thread::spawn(move || write_lines(&sink, &lines));
+        let thread = std::thread::spawn(move || sink::write_lines(sink, &lines));
         Self(Some(Arc::new(AuditWriter { keys, queue, thread: Mutex::new(Some(thread)) })))
     }
 
@@ -136,15 +98,14 @@ impl AuditLog {
     }
 
     /// Starts the entry of a call that sends this message.
-    pub fn start_entry(&self, context: &CallContext, operation: &'static str, message: &[u8]) -> AuditEntry {
+    pub fn start_entry<'c>(&'c self, context: &'c CallContext, operation: &'static str, message: &[u8]) -> AuditEntry<'c> {
         AuditEntry {
-            audit: self.clone(),
-            context: self.0.is_some().then(|| context.clone()),
+            audit: self,
+            context,
             operation,
             started_at: Instant::now(),
             ulns: if self.records_ulns() { find_ulns(message) } else { BTreeSet::new() },
-            outcome: ABANDONED,
-            code: None,
+            outcome: Some(ABANDONED),
         }
     }
 
@@ -170,7 +131,7 @@ impl AuditLog {
     }
 }
 
-impl AuditEntry {
+impl AuditEntry<'_> {
     /// Adds the ULNs of the response.
     pub fn response_received(&mut self, message: &[u8]) {
         if self.audit.records_ulns() {
@@ -181,65 +142,80 @@ impl AuditEntry {
     /// Writes a line that says that the call is about to be sent, and waits until it is written. Returns `false` if it is not written in
     /// time: the call must then not be sent.
     pub async fn record_start(&mut self) -> bool {
-        let Some(writer) = self.audit.0.clone() else { return true };
+        let Some(writer) = &self.audit.0 else { return true };
         // Also if the caller disconnects meanwhile: then nothing is sent.
-        self.outcome = NOT_SENT;
-        let Some(number) = self.queue_line(STARTED, Urgency::Immediate) else { return false };
+        self.outcome = Some(NOT_SENT);
+        let Some(number) = self.queue_line(STARTED, None, Urgency::Immediate) else { return false };
         if tokio::time::timeout(START_TIMEOUT, writer.queue.written(number)).await.is_err() {
             return false;
         }
-        self.outcome = ABANDONED;
+        self.outcome = Some(ABANDONED);
         true
     }
 
     /// Writes the line of a call that was not sent after all.
     pub fn not_sent(mut self) {
-        self.outcome = NOT_SENT;
+        self.outcome = Some(NOT_SENT);
     }
 
     /// Writes the line with the call's outcome and LRS's code.
     pub fn complete(mut self, outcome: &'static str, code: Option<&str>) {
-        self.outcome = outcome;
-        self.code = code.map(str::to_owned);
+        self.outcome = None;
+        self.queue_line(outcome, code, Urgency::Gathered);
     }
-}
 
-impl AuditEntry {
     /// Queues a line with this outcome. Returns its number; `None` if there is no audit trail, or if it is shut down.
-    fn queue_line(&self, outcome: &'static str, urgency: Urgency) -> Option<u64> {
-        let (Some(writer), Some(context)) = (&self.audit.0, &self.context) else { return None };
-        let CallOrigin { request_id, issuer, client, part } = &*context.origin;
-        let ulns = self.ulns.iter().take(MAX_ULNS_PER_LINE);
-        let hashes = ulns.filter_map(|uln| Some(writer.keys.as_ref()?.pseudonym(std::str::from_utf8(uln).ok()?)));
-        let line = AuditLine {
-            time: Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string(),
-            request_id,
-            batch_id: part.as_ref().map(|part| part.batch.as_str()),
-            part: part.as_ref().map(|part| part.number),
-            issuer,
-            client,
-            organisation: context.organisation.ukprn().as_str(),
-            user: context.user.as_str(),
-            operation: self.operation,
-            outcome,
-            lrs_code: self.code.as_deref(),
-            duration_ms: u64::try_from(self.started_at.elapsed().as_millis()).unwrap_or(u64::MAX),
-            uln_hashes: hashes.collect(),
-            ulns_left_out: self.ulns.len().saturating_sub(MAX_ULNS_PER_LINE),
-        };
-        let mut json = serde_json::to_vec(&line).ok()?;
-        json.push(b'\n');
-        let queued = writer.queue.push(&json, urgency);
+    fn queue_line(&self, outcome: &'static str, code: Option<&str>, urgency: Urgency) -> Option<u64> {
+        let writer = self.audit.0.as_ref()?;
+        let queued = with_line_buffer(|line| {
+            self.write_line(line, writer.keys.as_ref(), outcome, code);
+            writer.queue.push(line, urgency)
+        });
         if queued.is_err() {
+            let request_id = &self.context.origin.request_id;
             tracing::error!(request_id, operation = self.operation, "audit record lost: audit trail already shut down");
         }
         queued.ok()
     }
+
+    fn write_line(&self, line: &mut Vec<u8>, keys: Option<&KeyRing>, outcome: &str, code: Option<&str>) {
+        let CallOrigin { request_id, issuer, client, part } = &*self.context.origin;
+        // Writing to a vector does not fail.
+        let _ = write!(line, "{{\"time\":\"{:.3}\",", Timestamp::now());
+        write_text_member(line, "requestId", request_id);
+        if let Some(part) = part {
+            write_text_member(line, "batchId", &part.batch);
+            write_member(line, "part", &part.number);
+        }
+        write_text_member(line, "issuer", issuer);
+        write_text_member(line, "client", client);
+        write_text_member(line, "organisation", self.context.organisation.ukprn().as_str());
+        write_text_member(line, "user", self.context.user.as_str());
+        write_text_member(line, "operation", self.operation);
+        write_text_member(line, "outcome", outcome);
+        if let Some(code) = code {
+            write_text_member(line, "lrsCode", code);
+        }
+        write_member(line, "durationMs", &self.started_at.elapsed().as_millis());
+        let ulns = self.ulns.iter().take(MAX_ULNS_PER_LINE);
+        let hashes: Vec<String> = ulns.filter_map(|uln| Some(keys?.pseudonym(std::str::from_utf8(uln).ok()?))).collect();
+        if !hashes.is_empty() {
+            write_member(line, "ulnHashes", &hashes);
+        }
+        if self.ulns.len() > MAX_ULNS_PER_LINE {
+            write_member(line, "ulnsLeftOut", &(self.ulns.len() - MAX_ULNS_PER_LINE));
+        }
+        // The last member has no comma.
+        line.pop();
+        line.extend_from_slice(b"}\n");
+    }
 }
 
-impl Drop for AuditEntry {
+impl Drop for AuditEntry<'_> {
     fn drop(&mut self) {
-        self.queue_line(self.outcome, Urgency::Gathered);
+        if let Some(outcome) = self.outcome {
+            self.queue_line(outcome, None, Urgency::Gathered);
+        }
     }
 }
 
@@ -248,57 +224,6 @@ fn find_ulns(xml: &[u8]) -> BTreeSet<[u8; ULN_LENGTH]> {
     let starts = xml.iter().enumerate().filter(|(_, byte)| **byte == b'>').map(|(index, _)| index + 1);
     let texts = starts.filter_map(|start| xml[start..].first_chunk::<ULN_LENGTH>().filter(|_| xml.get(start + ULN_LENGTH) == Some(&b'<')));
     texts.filter(|text| std::str::from_utf8(*text).is_ok_and(|text| Uln::parse(text).is_ok())).copied().collect()
-}
-
-/// Writes lines until the queue is closed. Each write takes all queued lines.
-fn write_lines(sink: &AuditSink, queue: &LineQueue) {
-    let mut is_blocked = false;
-    while let Some(lines) = queue.take() {
-        let mut remaining = lines.text.as_slice();
-        while !remaining.is_empty() {
-            match write(sink, remaining) {
-                Ok(written_bytes) => {
-                    remaining = &remaining[written_bytes..];
-                    queue.progress();
-                    if std::mem::take(&mut is_blocked) {
-                        tracing::info!("audit writes resumed");
-                    }
-                }
-                Err(error) => {
-                    if !std::mem::replace(&mut is_blocked, true) {
-                        tracing::error!(%error, "audit writes blocked: lines are queued and retried");
-                    }
-                    std::thread::sleep(WRITE_RETRY_INTERVAL);
-                }
-            }
-        }
-        queue.complete();
-    }
-}
-
-/// Writes a part of the text and returns its length in bytes.
-fn write(sink: &AuditSink, text: &[u8]) -> std::io::Result<usize> {
-    match sink {
-        AuditSink::Stdout => write_to_stdout(text),
-        // Only the owner may read the file: user names are personal data.
-        AuditSink::File(path) => write_part(&mut file_watch::owner_only_options().create(true).append(true).open(path)?, text),
-    }
-}
-
-/// Writes a part of the text without the buffer of [`std::io::stdout`], which would hide how much was written before an error.
-#[cfg(unix)]
-fn write_to_stdout(text: &[u8]) -> std::io::Result<usize> {
-    let descriptor = std::os::fd::AsFd::as_fd(&std::io::stdout()).try_clone_to_owned()?;
-    write_part(&mut std::fs::File::from(descriptor), text)
-}
-
-#[cfg(not(unix))]
-fn write_to_stdout(text: &[u8]) -> std::io::Result<usize> {
-    use std::io::Write as _;
-    let mut stdout = std::io::stdout().lock();
-    stdout.write_all(text)?;
-    stdout.flush()?;
-    Ok(text.len())
 }
 
 #[cfg(test)]

@@ -231,7 +231,7 @@ impl Lrs {
             entry.not_sent();
             return Err(LrsError::ReservationExpired);
         }
-        let span = tracing::info_span!("call", otel.kind = "client");
+        let span = trace_context::call_span();
         let LrsSettings { max_response_bytes, prompt_response, .. } = *self.settings;
         let client = context.organisation.connections().client();
         let post = exchange(self.http_request::<O>(&client.http, envelope, &span), ExchangeLimits { max_response_bytes, prompt_response });

@@ -1,17 +1,37 @@
 //! Lines on their way to a thread that writes them, so that no thread that serves requests waits for a disk or for the reader of a pipe.
 
+use std::cell::Cell;
 use std::io::{ErrorKind, Write};
 use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 use tokio::sync::watch;
 
-/// Minimum time between two writes, in which lines gather. To wake a thread for each line costs more than to write the line. A line that
-/// comes alone is written at once.
+/// Minimum time between two writes, in which lines gather. To wake a thread for each line costs more than to write the line, so the writing
+/// thread looks for lines at this interval while there are any, and sleeps only after an interval without one. A line that comes then is
+/// written at once.
 const GATHER_TIME: Duration = Duration::from_millis(5);
+
+/// Maximum size of a buffer that is kept for the next lines, in bytes.
+const MAX_KEPT_BYTES: usize = 64 * 1024;
 
 /// Pause before the next attempt to write to a pipe that is full and does not block.
 const FULL_PIPE_PAUSE: Duration = Duration::from_millis(20);
+
+thread_local! {
+    static LINE_BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
+/// Lends the thread's buffer, empty, to write a line. If that writes another line, such as a text form that logs, that line gets a new one.
+pub fn with_line_buffer<T>(write: impl FnOnce(&mut Vec<u8>) -> T) -> T {
+    let mut buffer = LINE_BUFFER.take();
+    let result = write(&mut buffer);
+    if buffer.capacity() <= MAX_KEPT_BYTES {
+        buffer.clear();
+        LINE_BUFFER.set(buffer);
+    }
+    result
+}
 
 /// Writes a part of the text and returns its length in bytes. Waits while the sink is a full pipe: another program that shares it can have
 /// made it non-blocking.
@@ -35,7 +55,7 @@ pub struct LineQueue {
     max_lines: usize,
     max_bytes: usize,
     state: Mutex<State>,
-    /// Notified when the first line is queued, when a line is urgent, and when the queue is closed.
+    /// Notified when a line is queued while the writing thread sleeps, when a line is urgent, and when the queue is closed.
     changed: Condvar,
     /// Number of lines written so far.
     written_lines: watch::Sender<u64>,
@@ -46,6 +66,8 @@ struct State {
     /// The lines that the writing thread has not taken.
     text: Vec<u8>,
     lines: usize,
+    /// An empty buffer for the lines after those that the writing thread takes next.
+    spare: Vec<u8>,
     /// Lines and bytes that the writing thread has taken and not yet written.
     taken_lines: usize,
     taken_bytes: usize,
@@ -55,6 +77,8 @@ struct State {
     waiting_since: Option<Instant>,
     /// Number of lines queued so far.
     queued_so_far: u64,
+    /// `true` while the writing thread waits for a line.
+    is_asleep: bool,
     is_urgent: bool,
     is_closed: bool,
 }
@@ -113,7 +137,7 @@ impl LineQueue {
         if state.is_closed {
             return Err(QueueClosed);
         }
-        let wakes = state.text.is_empty() || (urgency == Urgency::Immediate && !state.is_urgent);
+        let wakes = std::mem::take(&mut state.is_asleep) || (urgency == Urgency::Immediate && !state.is_urgent);
         state.is_urgent |= urgency == Urgency::Immediate;
         state.text.extend_from_slice(line);
         state.lines += 1;
@@ -152,16 +176,19 @@ impl LineQueue {
     /// [`LineQueue::complete`] when it has written them.
     pub fn take(&self) -> Option<Lines> {
         let mut state = self.state.lock();
+        let gathered_at = state.taken_at.map_or_else(Instant::now, |taken_at| taken_at + GATHER_TIME);
+        while !state.is_urgent && !state.is_closed && !self.changed.wait_until(&mut state, gathered_at).timed_out() {}
         while state.text.is_empty() {
             if state.is_closed {
                 return None;
             }
+            state.is_asleep = true;
             self.changed.wait(&mut state);
+            state.is_asleep = false;
         }
-        let deadline = state.taken_at.map_or_else(Instant::now, |taken_at| taken_at + GATHER_TIME);
-        while !state.is_urgent && !state.is_closed && !self.changed.wait_until(&mut state, deadline).timed_out() {}
         state.is_urgent = false;
-        let lines = Lines { text: std::mem::take(&mut state.text), count: std::mem::take(&mut state.lines) };
+        let spare = std::mem::take(&mut state.spare);
+        let lines = Lines { text: std::mem::replace(&mut state.text, spare), count: std::mem::take(&mut state.lines) };
         (state.taken_lines, state.taken_bytes) = (lines.count, lines.text.len());
         state.taken_at = Some(Instant::now());
         Some(lines)
@@ -173,12 +200,84 @@ impl LineQueue {
     }
 
     /// Records that the lines that were taken last are written.
-    pub fn complete(&self) {
+    pub fn complete(&self, lines: Lines) {
+        let Lines { mut text, count } = lines;
+        text.clear();
         let mut state = self.state.lock();
-        let count = std::mem::take(&mut state.taken_lines);
-        state.taken_bytes = 0;
+        if text.capacity() <= MAX_KEPT_BYTES {
+            state.spare = text;
+        }
+        (state.taken_lines, state.taken_bytes) = (0, 0);
         state.waiting_since = (state.lines > 0).then(Instant::now);
         drop(state);
         self.written_lines.send_modify(|written| *written += count as u64);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    /// Starts a thread that takes lines and gives each take's text to the returned channel.
+    fn start_taking(queue: &Arc<LineQueue>) -> std::sync::mpsc::Receiver<String> {
+        let (queue, (sender, takes)) = (queue.clone(), std::sync::mpsc::channel());
+        std::thread::spawn(move || {
+            while let Some(lines) = queue.take() {
+                let _ = sender.send(String::from_utf8_lossy(&lines.text).into_owned());
+                queue.complete(lines);
+            }
+        });
+        takes
+    }
+
+    #[test]
+    fn line_buffer_lent_while_a_line_is_written_is_another_one() {
+        for _ in 0..2 {
+            with_line_buffer(|outer| {
+                assert!(outer.is_empty());
+                outer.extend_from_slice(b"outer");
+                with_line_buffer(|inner| {
+                    assert!(inner.is_empty());
+                    inner.extend_from_slice(b"inner");
+                });
+                assert_eq!(outer, b"outer");
+            });
+        }
+        with_line_buffer(|large| large.resize(2 * MAX_KEPT_BYTES, 0));
+        with_line_buffer(|next| assert!(next.is_empty() && next.capacity() <= MAX_KEPT_BYTES));
+    }
+
+    #[test]
+    fn lines_queued_while_writer_gathers_are_taken_together_and_in_order() {
+        let queue = Arc::new(LineQueue::new(1_000, 1_000_000));
+        let takes = start_taking(&queue);
+        for number in 0..100 {
+            queue.push(format!("{number}\n").as_bytes(), Urgency::Gathered).expect("the queue is open");
+        }
+        queue.close();
+        let takes: Vec<String> = takes.iter().collect();
+        assert!(takes.len() < 100, "{takes:?}");
+        assert_eq!(takes.concat(), (0..100).map(|number| format!("{number}\n")).collect::<String>());
+        assert_eq!(queue.push(b"late\n", Urgency::Gathered), Err(QueueClosed));
+    }
+
+    #[test]
+    fn line_of_sleeping_writer_and_urgent_line_of_gathering_writer_are_taken_without_another_line() {
+        let queue = Arc::new(LineQueue::new(1_000, 1_000_000));
+        let takes = start_taking(&queue);
+        let next = || takes.recv_timeout(Duration::from_secs(10)).expect("the line is taken");
+        for round in 0..20 {
+            while !queue.state.lock().is_asleep {
+                std::thread::yield_now();
+            }
+            queue.push(b"alone\n", Urgency::Gathered).expect("the queue is open");
+            assert_eq!(next(), "alone\n", "round {round}");
+            queue.push(b"urgent\n", Urgency::Immediate).expect("the queue is open");
+            assert_eq!(next(), "urgent\n", "round {round}");
+        }
+        queue.close();
+        assert!(takes.recv().is_err(), "the writer ends");
     }
 }

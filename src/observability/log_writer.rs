@@ -47,19 +47,12 @@ impl LogWriter {
         std::thread::spawn(move || writer.write_lines(&mut sink));
         Self(shared)
     }
-}
 
-impl Write for LogWriter {
-    /// Queues the text, which is one line. Never fails, and never waits for the reader of standard error.
-    fn write(&mut self, line: &[u8]) -> std::io::Result<usize> {
+    /// Queues a line. Never waits for the reader of standard error.
+    pub fn write(&self, line: &[u8]) {
         if !self.0.queue.has_capacity() || self.0.queue.push(line, Urgency::Gathered).is_err() {
             self.0.count_dropped(1);
         }
-        Ok(line.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
     }
 }
 
@@ -74,7 +67,7 @@ impl Shared {
             if dropped > 0 && write_all(sink, dropped_line(dropped).as_bytes()).is_err() {
                 self.dropped_lines.fetch_add(dropped, Ordering::Relaxed);
             }
-            self.queue.complete();
+            self.queue.complete(lines);
         }
     }
 
@@ -163,10 +156,10 @@ mod tests {
     #[test]
     fn log_line_while_reader_stalls_is_dropped_beyond_the_limit_and_a_line_states_how_many() {
         let ((permit, permits), (texts, read)) = (mpsc::channel(), mpsc::channel());
-        let mut writer = LogWriter::start(SlowReader { permits, texts });
+        let writer = LogWriter::start(SlowReader { permits, texts });
         let started_at = Instant::now();
         for number in 0..MAX_WAITING_LINES + 25 {
-            writer.write_all(format!("line {number}\n").as_bytes()).expect("never fails");
+            writer.write(format!("line {number}\n").as_bytes());
         }
         assert!(started_at.elapsed() < Duration::from_secs(5), "a stalled reader stops no thread that logs");
         let mut text = String::new();

@@ -1,10 +1,12 @@
-//! Logging: JSON lines on standard error (`docs/LOGGING.md`). `log_writer.rs` writes them.
+//! Logging: JSON lines on standard error (`docs/LOGGING.md`). `log_lines.rs` makes the lines, `log_writer.rs` writes them.
 
 use std::panic::PanicHookInfo;
 
+use tracing::subscriber::set_global_default;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::{EnvFilter, Layer as _};
 
+use super::log_lines::LogLines;
 use super::log_writer::LogWriter;
 use super::trace_context::TraceExporter;
 
@@ -24,19 +26,17 @@ pub fn init(default_level: &str, proxy: impl FnOnce() -> Option<reqwest::Proxy>)
         Err(error) => (EnvFilter::new(format!("{default_level},{QUIET_TARGETS}")), Some(error.to_string())),
     };
     let writer = LogWriter::of_process();
-    let logs = tracing_subscriber::fmt::layer()
-        .json()
-        .flatten_event(true)
-        .with_current_span(true)
-        .with_span_list(false)
-        .with_writer(move || writer.clone())
-        .with_filter(filter);
+    let logs = LogLines::new(move |line: &[u8]| writer.write(line));
     let (exporter, exporter_error) = match TraceExporter::from_environment(proxy) {
         Ok(exporter) => (exporter, None),
         Err(error) => (TraceExporter::disabled(), Some(error)),
     };
-    let subscriber = tracing_subscriber::registry().with(logs).with(exporter.layer());
-    if tracing::subscriber::set_global_default(subscriber).is_ok() {
+    let installed = match exporter.layer() {
+        // Traces have spans that the filter leaves out of the log, so the filter is a part of the log then. That costs more for each span.
+        Some(traces) => set_global_default(tracing_subscriber::registry().with(logs.with_filter(filter)).with(traces)),
+        None => set_global_default(tracing_subscriber::registry().with(filter).with(logs)),
+    };
+    if installed.is_ok() {
         std::panic::set_hook(Box::new(log_panic));
         exporter.activate();
     }

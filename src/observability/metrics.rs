@@ -1,10 +1,15 @@
-//! Prometheus metrics, served at `/metrics` on the admin listener. This file declares every metric; `docs/METRICS.md` describes them.
-//! Label values come from closed lists, from the configuration, or from a limited number of names.
+//! Prometheus metrics, served at `/metrics` on the admin listener. This file declares them, `calls.rs` those of requests and of calls
+//! to LRS; `docs/METRICS.md` describes them. Label values come from closed lists, from the configuration, or from a limited number of names.
+
+mod calls;
+mod series_table;
 
 use std::time::Duration;
 
 use ::metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+
+pub use calls::{InFlight, record_lrs_call, record_request};
 
 /// Upper bounds of duration buckets in seconds: from the gateway's own share of a request to the time that LRS may need for a batch call.
 const DURATION_BUCKETS_SECONDS: [f64; 12] = [0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 120.0];
@@ -17,18 +22,12 @@ const BATCH_BUCKETS_SECONDS: [f64; 10] =
 const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
 
 const BUILD_INFO: &str = "lrs_gateway_build_info";
-const REQUESTS: &str = "lrs_gateway_requests_total";
-const REQUEST_DURATION: &str = "lrs_gateway_request_duration_seconds";
-const REQUESTS_IN_FLIGHT: &str = "lrs_gateway_requests_in_flight";
 const CONNECTIONS: &str = "lrs_gateway_connections";
 const CONNECTIONS_LIMIT: &str = "lrs_gateway_connections_limit";
 const CONNECTIONS_CLOSED: &str = "lrs_gateway_connections_closed_total";
 const MALFORMED_REQUESTS: &str = "lrs_gateway_malformed_requests_total";
 const REQUEST_MEMORY: &str = "lrs_gateway_request_memory_bytes";
 const REQUEST_MEMORY_FULL: &str = "lrs_gateway_request_memory_full_total";
-const LRS_CALLS: &str = "lrs_gateway_lrs_calls_total";
-const LRS_CALL_DURATION: &str = "lrs_gateway_lrs_call_duration_seconds";
-const LRS_CALLS_IN_FLIGHT: &str = "lrs_gateway_lrs_calls_in_flight";
 const REPLACED_CHARACTERS: &str = "lrs_gateway_lrs_replaced_characters_total";
 const LOST_VALUES: &str = "lrs_gateway_lrs_lost_values_total";
 const UNKNOWN_ELEMENTS: &str = "lrs_gateway_lrs_unknown_elements_total";
@@ -75,8 +74,7 @@ impl Metrics {
         counter!(STORE_ERRORS).absolute(0);
         counter!(DROPPED_LOG_LINES).absolute(0);
         gauge!(LIMITS_SHARED).set(1.0);
-        gauge!(REQUESTS_IN_FLIGHT).set(0.0);
-        gauge!(LRS_CALLS_IN_FLIGHT).set(0.0);
+        calls::install();
         counter!(MALFORMED_REQUESTS).absolute(0);
         for limit in ["organisation", "person", "searches"] {
             counter!(RATE_LIMITED, "limit" => limit).absolute(0);
@@ -105,18 +103,12 @@ impl Metrics {
 
 fn describe() {
     describe_gauge!(BUILD_INFO, "Version of the gateway; always 1.");
-    describe_counter!(REQUESTS, "Requests, by operation and HTTP status.");
-    describe_histogram!(REQUEST_DURATION, Unit::Seconds, "Duration of requests.");
-    describe_gauge!(REQUESTS_IN_FLIGHT, "Requests in progress.");
     describe_gauge!(CONNECTIONS, "Open client connections, by listener.");
     describe_gauge!(CONNECTIONS_LIMIT, "Maximum number of client connections, by listener.");
     describe_counter!(CONNECTIONS_CLOSED, "Client connections that a limit or a timeout has closed or refused, by listener and reason.");
     describe_counter!(MALFORMED_REQUESTS, "Requests that are not well-formed HTTP, or with a head that is far too large.");
     describe_gauge!(REQUEST_MEMORY, Unit::Bytes, "Memory that is reserved for request bodies.");
     describe_counter!(REQUEST_MEMORY_FULL, "Requests refused because there was no memory for their body, by the exceeded limit.");
-    describe_counter!(LRS_CALLS, "Calls to LRS, by LRS operation, outcome and HTTP status.");
-    describe_histogram!(LRS_CALL_DURATION, Unit::Seconds, "Duration of calls to LRS.");
-    describe_gauge!(LRS_CALLS_IN_FLIGHT, "Calls to LRS in progress.");
     describe_counter!(
         REPLACED_CHARACTERS,
         "References to characters that XML forbids in LRS's responses, read as U+FFFD, by LRS operation."
@@ -141,12 +133,6 @@ fn describe() {
     describe_counter!(DROPPED_LOG_LINES, "Log lines that were dropped because standard error was not read or could not be written.");
 }
 
-/// Records an answered request and its duration.
-pub fn record_request(operation: &str, status: u16, duration: Duration) {
-    counter!(REQUESTS, "operation" => operation.to_owned(), "status" => status.to_string()).increment(1);
-    histogram!(REQUEST_DURATION, "operation" => operation.to_owned()).record(duration.as_secs_f64());
-}
-
 /// Sets the memory that is reserved for request bodies, in bytes.
 pub fn set_request_memory(bytes: usize) {
     gauge!(REQUEST_MEMORY).set(as_f64(bytes));
@@ -155,33 +141,6 @@ pub fn set_request_memory(bytes: usize) {
 /// Records a request that was refused because there was no memory for its body.
 pub fn record_memory_full(limit: &'static str) {
     counter!(REQUEST_MEMORY_FULL, "limit" => limit).increment(1);
-}
-
-/// Guard that counts a request or a call to LRS as in progress until it is dropped.
-#[derive(Debug)]
-pub struct InFlight(&'static str);
-
-impl InFlight {
-    /// Counts a request.
-    pub fn request() -> Self {
-        Self::new(REQUESTS_IN_FLIGHT)
-    }
-
-    /// Counts a call to LRS.
-    pub fn call() -> Self {
-        Self::new(LRS_CALLS_IN_FLIGHT)
-    }
-
-    fn new(name: &'static str) -> Self {
-        gauge!(name).increment(1.0);
-        Self(name)
-    }
-}
-
-impl Drop for InFlight {
-    fn drop(&mut self) {
-        gauge!(self.0).decrement(1.0);
-    }
 }
 
 /// Sets the number of open connections of a listener.
@@ -228,12 +187,6 @@ pub fn record_malformed_request() {
     counter!(MALFORMED_REQUESTS).increment(1);
 }
 
-/// Records a finished call to LRS, the HTTP status of its response if there is one, and its duration.
-pub fn record_lrs_call(operation: &'static str, outcome: &'static str, status: Option<u16>, duration: Duration) {
-    counter!(LRS_CALLS, "operation" => operation, "outcome" => outcome, "status" => status_label(status)).increment(1);
-    histogram!(LRS_CALL_DURATION, "operation" => operation).record(duration.as_secs_f64());
-}
-
 /// Records references to characters that XML forbids in a response of LRS.
 pub fn record_replaced_characters(operation: &'static str, characters: u64) {
     counter!(REPLACED_CHARACTERS, "operation" => operation).increment(characters);
@@ -247,33 +200,6 @@ pub fn record_lost_value(operation: &'static str, element: &'static str) {
 /// Records a response of LRS with an element that the gateway does not know. The caller limits the number of names.
 pub fn record_unknown_element(operation: &'static str, element: &str) {
     counter!(UNKNOWN_ELEMENTS, "operation" => operation, "element" => element.to_owned()).increment(1);
-}
-
-/// Returns the label of an HTTP status: the status itself if it is one that LRS or a server in front of it is known to send. Others share a
-/// label, so that no server can create any number of series.
-const fn status_label(status: Option<u16>) -> &'static str {
-    match status {
-        None => "none",
-        Some(200) => "200",
-        Some(301) => "301",
-        Some(302) => "302",
-        Some(303) => "303",
-        Some(307) => "307",
-        Some(308) => "308",
-        Some(400) => "400",
-        Some(401) => "401",
-        Some(403) => "403",
-        Some(404) => "404",
-        Some(405) => "405",
-        Some(407) => "407",
-        Some(408) => "408",
-        Some(429) => "429",
-        Some(500) => "500",
-        Some(502) => "502",
-        Some(503) => "503",
-        Some(504) => "504",
-        Some(_) => "other",
-    }
 }
 
 /// Sets the number of calls that wait for a permit.

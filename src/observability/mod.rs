@@ -1,6 +1,8 @@
 //! Logs, traces and metrics.
 
+pub mod json_line;
 pub mod line_queue;
+mod log_lines;
 pub mod log_writer;
 pub mod logging;
 pub mod metrics;

@@ -52,7 +52,7 @@ impl AllowedMethods {
     }
 
     /// Returns the operation id of a method and route pattern, or [`NO_OPERATION`]. `HEAD` is the operation of `GET`.
-    pub fn operation_id(&self, method: &str, pattern: &str) -> &str {
+    pub fn operation_id(&self, method: &str, pattern: &str) -> &'static str {
         let method = if method == "HEAD" { "GET" } else { method };
         let path = self.0.iter().find(|path| path.pattern == pattern);
         let mut operations = path.iter().flat_map(|path| &path.operations);

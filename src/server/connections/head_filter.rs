@@ -40,14 +40,13 @@ impl HeadFilter {
         let mut index = 0;
         while index < bytes.len() {
             if matches!(self.line, Line::Other) {
+                // Only its end matters. Most of a head is in such lines.
                 index += memchr(b'\n', &bytes[index..])?;
             }
-            let byte = &mut bytes[index];
-            index += 1;
-            match *byte {
+            match bytes[index] {
                 b'\n' if self.is_line_empty && self.has_letters => {
                     *self = Self::default();
-                    return Some(index);
+                    return Some(index + 1);
                 }
                 b'\n' => (self.line, self.is_line_empty) = (Line::Start, true),
                 b'\r' => {}
@@ -58,10 +57,11 @@ impl HeadFilter {
                         && matched == HIDDEN[header].1.len()
                     {
                         self.line = Line::Value { header, matched: 0 };
-                        *byte = REPLACEMENT;
+                        bytes[index] = REPLACEMENT;
                     }
                 }
             }
+            index += 1;
         }
         None
     }

@@ -6,12 +6,11 @@
 //! handler asks for it.
 
 use std::io;
-use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
 
 use crate::observability::metrics;
 use crate::server::connection_limits::{MAX_HEAD_BYTES, READ_BYTES};
@@ -75,15 +74,8 @@ impl<S: ClientStream> RequestStream<S> {
             }
             return Poll::Ready(Ok(()));
         }
-        if buffer.remaining() <= READ_BYTES {
-            return Pin::new(&mut self.stream).poll_read(context, buffer);
-        }
         // Not more at a time: what follows the request is held back.
-        let mut bytes = [MaybeUninit::uninit(); READ_BYTES];
-        let mut piece = ReadBuf::uninit(&mut bytes);
-        ready!(Pin::new(&mut self.stream).poll_read(context, &mut piece))?;
-        buffer.put_slice(piece.filled());
-        Poll::Ready(Ok(()))
+        Pin::new(&mut (&mut self.stream).take(READ_BYTES as u64)).poll_read(context, buffer)
     }
 
     /// Leaves the first `length` of the bytes after `start` in the buffer, and holds back the rest.

@@ -6,10 +6,13 @@ use actix_web::http::header::HeaderName;
 
 use crate::auth::RateLimitHeaders;
 
+/// The limits that were applied, and what is left of them (draft-ietf-httpapi-ratelimit-headers).
+const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
+
 /// Adds the headers to the response of a request that was counted against rate limits.
 pub fn apply<B>(response: &mut ServiceResponse<B>) {
     let Some(RateLimitHeaders { policy, limit }) = response.request().extensions_mut().remove() else { return };
-    let headers = response.headers_mut();
-    headers.insert(HeaderName::from_static("ratelimit-policy"), policy);
-    headers.insert(HeaderName::from_static("ratelimit"), limit);
+    response.headers_mut().insert(RATE_LIMIT_POLICY, policy);
+    response.headers_mut().insert(RATE_LIMIT, limit);
 }

@@ -46,6 +46,14 @@ mod tests {
     use super::*;
 
     #[test]
+    fn request_ids_of_several_threads_are_unique_and_increase_in_each() {
+        let threads: Vec<_> = (0..4).map(|_| std::thread::spawn(|| (0..2_000).map(|_| generate()).collect::<Vec<_>>())).collect();
+        let ids: Vec<Vec<String>> = threads.into_iter().map(|thread| thread.join().expect("the thread ends")).collect();
+        assert!(ids.iter().all(|ids| ids.is_sorted()));
+        assert_eq!(ids.concat().into_iter().collect::<std::collections::BTreeSet<_>>().len(), 8_000);
+    }
+
+    #[test]
     fn client_request_id_with_other_characters_or_too_long_is_ignored() {
         let is_accepted = |id: &str| of_client(&TestRequest::get().insert_header((REQUEST_ID, id)).to_srv_request()) == Some(id);
         for good in ["7", "01a206e9-1f29-728e-8c05-c7b61af44332", "7b.1/x_y~z=+:", &"a".repeat(128)] {

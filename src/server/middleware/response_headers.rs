@@ -20,10 +20,11 @@ pub struct ResponseHeaders {
 impl ResponseHeaders {
     /// Returns the headers for the response to this request.
     pub fn for_request(request: &ServiceRequest, request_id: &str, client: ClientIds<'_>, cors: &Cors, is_tls: bool) -> Self {
+        let own_request_id = HeaderValue::from_str(request_id).ok();
         Self {
-            own_request_id: HeaderValue::from_str(request_id).ok(),
+            request_id: client.request_id.map_or_else(|| own_request_id.clone(), |id| HeaderValue::from_str(id).ok()),
+            own_request_id,
             trace_parent: client.trace_parent.and_then(|parent| HeaderValue::from_str(parent.header).ok()),
-            request_id: HeaderValue::from_str(client.request_id.unwrap_or(request_id)).ok(),
             security: SecurityHeaders::for_request(request, is_tls),
             cors: CorsHeaders::for_request(request, cors),
         }

@@ -65,7 +65,7 @@ const MAX_TRACE_PARENT_BYTES: usize = 128;
 pub fn request_span(request: &ServiceRequest, request_id: &str, client: ClientIds<'_>) -> Span {
     let span = tracing::info_span!(
         "request",
-        request_id = %request_id,
+        request_id,
         client_request_id = client.request_id,
         trace_id = client.trace_parent.map(|parent| parent.trace_id),
         otel.kind = "server"
