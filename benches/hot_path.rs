@@ -7,7 +7,7 @@ use divan::{AllocProfiler, Bencher, black_box};
 use futures_util::FutureExt as _;
 use lrs_gateway::auth::{Algorithm, ClaimNames, Issuer, IssuerKey, Principal, Verifier, sign_token};
 use lrs_gateway::domain::{
-    BatchLearner, Date, FindByDemographics, FindByUln, FindType, Gender, Name, Postcode, RegisterLearner, Ukprn, Uln, UserName,
+    Achievement, BatchLearner, Date, FindByDemographics, FindByUln, FindType, Gender, Name, Postcode, RegisterLearner, Ukprn, Uln, UserName,
 };
 use lrs_gateway::lrs::http_client::HttpClientFactory;
 use lrs_gateway::lrs::{MessageContext, Operation as _, Vendor, parse_response};
@@ -104,6 +104,15 @@ fn read_request_registration(bencher: Bencher<'_, '_>) {
 #[divan::bench]
 fn read_request_batch_record(bencher: Bencher<'_, '_>) {
     read_request::<BatchLearner>(bencher, &format!("{{\"misIdentifier\":\"STU-17\",{LEARNER}}}"));
+}
+
+#[divan::bench]
+fn read_request_achievement(bencher: Bencher<'_, '_>) {
+    let json = r#"{"action":"CREATE","actionDate":"2026-08-20","achievementAwardDate":"2026-08-13","uln":"3000000126",
+        "givenName":"Gwenllian","familyName":"Ó Briain-Price","dateOfBirth":"2005-07-21","gender":"FEMALE","learnerPostcode":"ZZ99 9ZZ",
+        "providerUkprn":"10088881","unitOrQualificationReferenceNumber":"600/0001/1","grade":"Pass","languageForAssessment":"English",
+        "misIdentifier":"CAND-17"}"#;
+    read_request::<Achievement>(bencher, json);
 }
 
 /// Returns a response with learners, as LRS writes it.

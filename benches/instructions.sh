@@ -23,5 +23,5 @@ measure() { # FILE BENCHMARK...
         printf '%-40s %s\n' "$benchmark" $(((many - few) / 1000))
     done
 }
-measure hot_path write_find_by_uln write_find_by_demographics read_exact_match read_ten_candidates read_request_find_by_uln read_request_registration read_request_batch_record verify_token_hs256
+measure hot_path write_find_by_uln write_find_by_demographics read_exact_match read_ten_candidates read_request_find_by_uln read_request_registration read_request_batch_record read_request_achievement verify_token_hs256
 measure limits rate_limit_call_in_memory rate_limit_call_in_redis ping_redis idempotency_key_in_memory

@@ -1,5 +1,7 @@
 //! Reading a record from a document, for [`Request`](macro@crate::Request) and [`Settings`](macro@crate::Settings).
 
+use std::collections::BTreeMap;
+
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 use syn::spanned::Spanned as _;
@@ -49,6 +51,21 @@ pub fn absent(field: &Field<'_>) -> TokenStream {
     }
 }
 
+/// Returns the body of a function that finds the position of the field with the name `key`. Few names have the same length.
+fn position<'a>(names: impl Iterator<Item = &'a String>) -> TokenStream {
+    let mut by_length = BTreeMap::<usize, TokenStream>::new();
+    for (position, name) in names.enumerate() {
+        by_length.entry(name.len()).or_default().extend(quote! { #name => Some(#position), });
+    }
+    let (lengths, names): (Vec<_>, Vec<_>) = by_length.into_iter().unzip();
+    quote! {
+        match key.len() {
+            #(#lengths => match key { #names _ => None },)*
+            _ => None,
+        }
+    }
+}
+
 /// Implements `FromDocument`. Fields are matched by name as literals. `absent_record` is the method for an absent record, if it can be absent.
 ///
 /// # Errors
@@ -61,6 +78,7 @@ pub fn from_document(record: &Record<'_>, absent_record: Option<&TokenStream>) -
     let types: Vec<_> = record.fields.iter().map(|field| field.ty).collect();
     let json: Vec<_> = record.fields.iter().map(|field| &field.json_name).collect();
     let settings: Vec<_> = record.fields.iter().map(|field| &field.name).collect();
+    let (json_position, settings_position) = (position(json.iter().copied()), position(settings.iter().copied()));
     let number: Vec<usize> = (0..count).collect();
     let state: Vec<_> = record.fields.iter().zip(&number).map(|(field, number)| field.variable(*number)).collect();
     let read = state.iter().zip(&number).map(|(state, number)| {
@@ -89,10 +107,10 @@ pub fn from_document(record: &Record<'_>, absent_record: Option<&TokenStream>) -
             ) -> Result<Option<Self>, A::Error> {
                 use crate::schema::deserialize::{FieldKey, FieldState, next_key};
                 fn json(key: &str) -> Option<usize> {
-                    match key { #(#json => Some(#number),)* _ => None }
+                    #json_position
                 }
                 fn settings(key: &str) -> Option<usize> {
-                    match key { #(#settings => Some(#number),)* _ => None }
+                    #settings_position
                 }
                 let (position, names): (fn(&str) -> Option<usize>, &[&'static str; #count]) =
                     if context.is_json() { (json, &[#(#json),*]) } else { (settings, &[#(#settings),*]) };
@@ -107,7 +125,8 @@ pub fn from_document(record: &Record<'_>, absent_record: Option<&TokenStream>) -
                 #(let #state = #state.into_value(|| #absent, names[#number], context);)*
                 #(#range_checks)*
                 #(#validations)*
-                Ok((|| Some(Self { #(#fields: #state?,)* }))())
+                #(let Some(#state) = #state else { return Ok(None) };)*
+                Ok(Some(Self { #(#fields: #state,)* }))
             }
         }
     })

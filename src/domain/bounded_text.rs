@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use crate::domain::character_traits::CharacterTraits;
 use crate::domain::{FromLrs, look_alike};
 use crate::schema::{Constraints, Hint, InvalidValue, Scalar, personal_value};
 use crate::xml::is_xml_char;
@@ -52,39 +53,50 @@ impl<const MIN: usize, const MAX: usize, const VERBATIM: bool> Scalar for Bounde
     };
 
     fn parse(text: &str) -> Result<Self, InvalidValue> {
-        // Nearly every text is printable ASCII: it is normalised, its bytes are its characters, and XML allows all of them.
-        let is_printable_ascii = text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
-        let normalised = if VERBATIM || is_printable_ascii { Cow::Borrowed(text) } else { look_alike::normalised(text) };
-        let text = normalised.as_ref();
-        let length = if is_printable_ascii { text.len() } else { text.chars().count() };
-        if length > MAX {
-            let detail = format!("must have at most {MAX} characters, has {length}");
-            return Err(InvalidValue { code: "too_long", detail: detail.into() });
+        Self::parse_with_hints(text, &mut |_| {})
+    }
+
+    /// Adds hints about names and places, which LRS may compare. Notes and descriptions are prose.
+    fn parse_with_hints(text: &str, add_hint: &mut dyn FnMut(&'static Hint)) -> Result<Self, InvalidValue> {
+        const MIN_PROSE_LENGTH: usize = 255;
+        let traits = CharacterTraits::of(text);
+        // Nearly every text. It has at most as many characters as bytes.
+        let has_usual_length = text.len() <= MAX && (MIN == 0 || MIN == 1 && traits.has_visible());
+        let is_usual = has_usual_length && !traits.may_be_denormalised() && !traits.may_be_forbidden();
+        let normalised = if is_usual { Cow::Borrowed(text) } else { check_text(text, MIN, MAX, VERBATIM)? };
+        let is_plain = is_usual && look_alike::is_plain(text, traits);
+        if !is_plain && !VERBATIM && MAX < MIN_PROSE_LENGTH {
+            look_alike::hints(&normalised).into_iter().for_each(add_hint);
         }
-        if MIN > 0 && text.trim().is_empty() {
-            return Err(InvalidValue::new("blank", "must not be empty or only white space"));
-        }
-        if length < MIN {
-            let detail = format!("must have at least {MIN} characters, has {length}");
-            return Err(InvalidValue { code: "too_short", detail: detail.into() });
-        }
-        let forbidden = if is_printable_ascii { None } else { text.chars().find(|&c| !is_xml_char(c)) };
-        if let Some(c) = forbidden {
-            let detail = format!("must not contain the character U+{:04X}, which XML does not allow; remove it", u32::from(c));
-            return Err(InvalidValue { code: "invalid_character", detail: detail.into() });
-        }
-        Ok(Self(text.into()))
+        Ok(Self(normalised.into()))
     }
 
     fn text(&self) -> Cow<'_, str> {
         Cow::Borrowed(&self.0)
     }
+}
 
-    /// Returns hints about names and places, which LRS may compare. Notes and descriptions are prose.
-    fn hints(&self) -> Vec<&'static Hint> {
-        const MIN_PROSE_LENGTH: usize = 255;
-        if VERBATIM || MAX >= MIN_PROSE_LENGTH { Vec::new() } else { look_alike::hints(&self.0) }
+/// Normalises a text unless it is verbatim, and checks its length and its characters.
+fn check_text(text: &str, min: usize, max: usize, is_verbatim: bool) -> Result<Cow<'_, str>, InvalidValue> {
+    let normalised = if is_verbatim { Cow::Borrowed(text) } else { look_alike::normalised(text) };
+    let text = normalised.as_ref();
+    let length = text.chars().count();
+    if length > max {
+        let detail = format!("must have at most {max} characters, has {length}");
+        return Err(InvalidValue { code: "too_long", detail: detail.into() });
     }
+    if min > 0 && text.chars().all(char::is_whitespace) {
+        return Err(InvalidValue::new("blank", "must not be empty or only white space"));
+    }
+    if length < min {
+        let detail = format!("must have at least {min} characters, has {length}");
+        return Err(InvalidValue { code: "too_short", detail: detail.into() });
+    }
+    if let Some(c) = text.chars().find(|&c| !is_xml_char(c)) {
+        let detail = format!("must not contain the character U+{:04X}, which XML does not allow; remove it", u32::from(c));
+        return Err(InvalidValue { code: "invalid_character", detail: detail.into() });
+    }
+    Ok(normalised)
 }
 
 impl<const MIN: usize, const MAX: usize, const VERBATIM: bool> FromLrs for BoundedText<MIN, MAX, VERBATIM> {
@@ -93,7 +105,32 @@ impl<const MIN: usize, const MAX: usize, const VERBATIM: bool> FromLrs for Bound
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    /// Texts whose length is near that of `BoundedText<_, 4>`, with characters of every kind.
+    fn short_text() -> impl Strategy<Value = String> {
+        let unusual = vec!['\0', '\t', '\u{A0}', '\u{301}', '\u{340}', '\u{212A}', '\u{3000}', '\u{FFFE}', '\u{FFFF}'];
+        let character = prop_oneof![
+            3 => prop::char::range(' ', '~'),
+            1 => prop::char::range('\u{C0}', '\u{17F}'),
+            1 => prop::sample::select(unusual),
+            1 => any::<char>(),
+        ];
+        prop::collection::vec(character, 0..7).prop_map(String::from_iter)
+    }
+
+    #[test]
+    fn usual_text_is_read_as_if_each_character_were_checked() {
+        let config = ProptestConfig { cases: 5_000, failure_persistence: None, ..ProptestConfig::default() };
+        proptest!(config, |(text in short_text())| {
+            let required = BoundedText::<1, 4>::parse(&text).map(|value| value.as_str().to_owned());
+            prop_assert_eq!(required, check_text(&text, 1, 4, false).map(Cow::into_owned), "{:?}", text);
+            let verbatim = BoundedText::<0, 4, true>::parse(&text).map(|value| value.as_str().to_owned());
+            prop_assert_eq!(verbatim, check_text(&text, 0, 4, true).map(Cow::into_owned), "{:?}", text);
+        });
+    }
 
     #[test]
     fn name_in_any_script_is_accepted() {

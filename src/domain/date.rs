@@ -5,9 +5,9 @@ use std::borrow::Cow;
 use crate::domain::{FromLrs, is_in_year_1};
 use crate::schema::{Constraints, InvalidValue, Scalar, personal_value};
 
-/// An existing date, `YYYY-MM-DD`, in the years 1800 to 2099.
+/// An existing date, `YYYY-MM-DD`, in the years 1800 to 2099. Its text has the order of the calendar.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Date(jiff::civil::Date);
+pub struct Date([u8; 10]);
 
 personal_value!(Date);
 
@@ -20,28 +20,31 @@ impl Scalar for Date {
 
     fn parse(text: &str) -> Result<Self, InvalidValue> {
         const INVALID_FORMAT: InvalidValue = InvalidValue::new("invalid_format", "must be a date as YYYY-MM-DD");
+        let text = <[u8; 10]>::try_from(text.as_bytes()).map_err(|_| INVALID_FORMAT)?;
         let (year, month, day) = year_month_day(text).ok_or(INVALID_FORMAT)?;
         if !(1800..=2099).contains(&year) {
             return Err(InvalidValue::new("out_of_range", "must be a date in the years 1800 to 2099"));
         }
         jiff::civil::Date::new(year, month, day)
-            .map(Self)
+            .map(|_| Self(text))
             .map_err(|_| InvalidValue::new("not_a_date", "must be a date that is in the calendar"))
     }
 
     fn text(&self) -> Cow<'_, str> {
-        Cow::Owned(self.0.to_string())
+        // The bytes are ASCII digits and hyphens.
+        Cow::Borrowed(std::str::from_utf8(&self.0).unwrap_or_default())
     }
 }
 
 /// Splits `YYYY-MM-DD` into its numbers. Accepts ASCII digits only and no other characters.
-fn year_month_day(text: &str) -> Option<(i16, i8, i8)> {
-    let has_format = text.len() == 10
-        && text.bytes().enumerate().all(|(index, byte)| if index == 4 || index == 7 { byte == b'-' } else { byte.is_ascii_digit() });
-    if !has_format {
+fn year_month_day(text: [u8; 10]) -> Option<(i16, i8, i8)> {
+    let [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2] = text else { return None };
+    if ![y1, y2, y3, y4, m1, m2, d1, d2].iter().all(u8::is_ascii_digit) {
         return None;
     }
-    Some((text[..4].parse().ok()?, text[5..7].parse().ok()?, text[8..].parse().ok()?))
+    let [month, day] = [[m1, m2], [d1, d2]].map(|[tens, ones]| (tens - b'0') * 10 + (ones - b'0'));
+    let year = [y1, y2, y3, y4].iter().fold(0, |year, digit| year * 10 + i16::from(digit - b'0'));
+    Some((year, i8::try_from(month).ok()?, i8::try_from(day).ok()?))
 }
 
 impl FromLrs for Date {
@@ -79,5 +82,24 @@ mod tests {
         ] {
             assert_eq!(Date::parse(text).unwrap_err().code, code, "{text:?}");
         }
+    }
+
+    #[test]
+    fn date_is_accepted_if_the_calendar_has_it() {
+        for (month, day) in (0..=99_i8).flat_map(|month| (0..=99_i8).map(move |day| (month, day))) {
+            for year in [1900, 2004] {
+                let is_accepted = Date::parse(&format!("{year}-{month:02}-{day:02}")).is_ok();
+                assert_eq!(is_accepted, jiff::civil::Date::new(year, month, day).is_ok(), "{year}-{month}-{day}");
+            }
+        }
+        for year in 0..=9999 {
+            assert_eq!(Date::parse(&format!("{year:04}-01-01")).is_ok(), (1800..=2099).contains(&year), "{year}");
+        }
+    }
+
+    #[test]
+    fn dates_have_the_order_of_the_calendar() {
+        let [first, second, third] = ["1999-12-31", "2000-01-09", "2000-01-10"].map(|text| Date::parse(text).expect(text));
+        assert!(first < second && second < third);
     }
 }

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 
 use unicode_normalization::{IsNormalized, UnicodeNormalization as _, is_nfc_quick};
 
+use crate::domain::character_traits::CharacterTraits;
 use crate::schema::Hint;
 
 const TYPOGRAPHIC_APOSTROPHE: Hint = Hint {
@@ -48,9 +49,6 @@ pub fn normalised(text: &str) -> Cow<'_, str> {
 /// Returns what in the text looks like something else, each hint once.
 pub fn hints(text: &str) -> Vec<&'static Hint> {
     let mut hints = Vec::new();
-    if is_plain(text) {
-        return hints;
-    }
     let mut add = |hint| {
         if !hints.contains(&hint) {
             hints.push(hint);
@@ -73,8 +71,8 @@ pub fn hints(text: &str) -> Vec<&'static Hint> {
 
 /// Returns the text as a person would type it on a keyboard, with plain apostrophes, hyphens and single spaces.
 pub fn plain(text: &str) -> Cow<'_, str> {
-    if is_plain(text) {
-        return Cow::Borrowed(text);
+    if is_plain(text, CharacterTraits::of(text)) {
+        return normalised(text);
     }
     let replaced: String =
         text.chars().filter_map(|character| plain_character(character).map_or(Some(character), |(plain, _)| plain)).collect();
@@ -82,22 +80,15 @@ pub fn plain(text: &str) -> Cow<'_, str> {
     Cow::Owned(normalised(&words.join(" ")).into_owned())
 }
 
-/// Returns `true` for most texts: ASCII that needs no hint.
-fn is_plain(text: &str) -> bool {
-    // A space is usual between two other characters only.
-    let mut is_space_before = true;
-    for byte in text.bytes() {
-        let is_usual = if byte == b' ' { !is_space_before } else { byte.is_ascii_graphic() && byte != b'`' };
-        if !is_usual {
-            return false;
-        }
-        is_space_before = byte == b' ';
-    }
-    !is_space_before || text.is_empty()
+/// Returns `true` for most texts, and only for those without [`hints`]: no character looks like another one, and each space is between two
+/// other characters.
+pub fn is_plain(text: &str, traits: CharacterTraits) -> bool {
+    let has_usual_spaces = || !text.starts_with(' ') && !text.ends_with(' ') && !text.as_bytes().windows(2).any(|pair| pair == b"  ");
+    !traits.may_look_alike() && (!traits.has_space() || has_usual_spaces())
 }
 
 /// Returns the plain character in place of one that looks like it; without a character for one that is invisible.
-const fn plain_character(character: char) -> Option<(Option<char>, &'static Hint)> {
+pub const fn plain_character(character: char) -> Option<(Option<char>, &'static Hint)> {
     match character {
         // Acute and grave accent, modifier letters, quotation marks, prime, full-width apostrophe.
         '\u{60}' | '\u{B4}' | '\u{2B9}' | '\u{2BB}' | '\u{2BC}' | '\u{2BD}' | '\u{2C8}' | '\u{2018}' | '\u{2019}' | '\u{201A}'
@@ -114,6 +105,8 @@ const fn plain_character(character: char) -> Option<(Option<char>, &'static Hint
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn codes(text: &str) -> Vec<&'static str> {
@@ -143,6 +136,16 @@ mod tests {
         ] {
             assert_eq!((codes(text), plain(text).as_ref()), (expected.to_vec(), plain_text), "{text:?}");
         }
+    }
+
+    #[test]
+    fn text_is_plain_only_if_it_has_no_hint() {
+        let character = prop_oneof![Just(' '), Just('\t'), Just('\u{A0}'), Just('`'), prop::char::range('a', 'd'), any::<char>()];
+        let config = ProptestConfig { cases: 5_000, failure_persistence: None, ..ProptestConfig::default() };
+        proptest!(config, |(characters in prop::collection::vec(character, 0..6))| {
+            let text = String::from_iter(characters);
+            prop_assert!(!is_plain(&text, CharacterTraits::of(&text)) || hints(&text).is_empty(), "{:?}", text);
+        });
     }
 
     #[test]

@@ -6,6 +6,7 @@
 mod achievement;
 mod batch;
 mod bounded_text;
+mod character_traits;
 mod codes;
 mod date;
 mod email;

@@ -20,7 +20,7 @@ macro_rules! organisation_identifier {
         impl $t {
             /// Returns the identifier's text.
             pub fn as_str(&self) -> &str {
-                // Always `Ok`: all bytes are ASCII.
+                // The bytes are ASCII letters and digits.
                 std::str::from_utf8(&self.0).unwrap_or_default()
             }
         }
@@ -28,8 +28,8 @@ macro_rules! organisation_identifier {
             const CONSTRAINTS: Constraints = $constraints;
 
             fn parse(text: &str) -> Result<Self, InvalidValue> {
-                match text.as_bytes().try_into() {
-                    Ok(bytes) if text.bytes().all(|byte| byte.is_ascii_alphanumeric()) => Ok(Self(bytes)),
+                match <[u8; $length]>::try_from(text.as_bytes()) {
+                    Ok(bytes) if bytes.iter().all(u8::is_ascii_alphanumeric) => Ok(Self(bytes)),
                     _ => Err(InvalidValue::new("invalid_format", concat!("must be ", $length, " letters or digits"))),
                 }
             }

@@ -15,13 +15,16 @@ pub trait Scalar: Sized {
     /// Returns [`InvalidValue`] if the text violates a constraint.
     fn parse(text: &str) -> Result<Self, InvalidValue>;
 
+    /// Parses the text of a caller, who gets the hints about a valid value as warnings.
+    ///
+    /// # Errors
+    /// Returns the error of [`Scalar::parse`].
+    fn parse_with_hints(text: &str, _add_hint: &mut dyn FnMut(&'static Hint)) -> Result<Self, InvalidValue> {
+        Self::parse(text)
+    }
+
     /// Returns the text that [`Scalar::parse`] parses to the same value.
     fn text(&self) -> Cow<'_, str>;
-
-    /// Returns hints about a valid value: the caller gets them as warnings.
-    fn hints(&self) -> Vec<&'static Hint> {
-        Vec::new()
-    }
 }
 
 /// A word of a code list.

@@ -40,9 +40,11 @@ impl DeserializeContext {
     }
 
     /// Returns the document's value and the warnings about it, or the errors if there are any.
-    pub(super) fn finish<T>(mut self, value: Option<T>) -> Result<(T, Warnings), Vec<FieldError>> {
-        let warnings = std::mem::take(&mut self.warnings);
-        value.filter(|_| self.errors.is_empty()).map(|value| (value, warnings)).ok_or_else(|| self.into_errors())
+    pub(super) fn finish<T>(self, value: Option<T>) -> Result<(T, Warnings), Vec<FieldError>> {
+        match value {
+            Some(value) if self.errors.is_empty() => Ok((value, self.warnings)),
+            _ => Err(self.into_errors()),
+        }
     }
 
     /// Returns the errors.
@@ -57,6 +59,7 @@ impl DeserializeContext {
     }
 
     /// Records an error at the value that is being read.
+    #[cold]
     pub fn add_error(&mut self, invalid: InvalidValue) {
         if self.errors.len() >= MAX_LISTED_ERRORS {
             self.unlisted_errors += 1;
@@ -66,6 +69,7 @@ impl DeserializeContext {
     }
 
     /// Records a warning about the value that is being read.
+    #[cold]
     pub fn add_warning(&mut self, hint: &'static Hint) {
         self.warnings.add(hint);
     }
@@ -80,14 +84,22 @@ impl DeserializeContext {
         self.descend(field, |context| context.add_error(invalid));
     }
 
-    /// Runs `read` one level deeper, at this key or index. The key costs nothing unless there are errors below it.
+    /// Runs `read` one level deeper, at this key or index. The key costs nothing unless there are errors or warnings below it.
     pub fn descend<T>(&mut self, segment: impl Display, read: impl FnOnce(&mut Self) -> T) -> T {
         let (errors_before, warnings_before) = (self.errors.len(), self.warnings.len());
         let result = read(self);
+        if self.errors.len() > errors_before || self.warnings.len() > warnings_before {
+            self.prepend_to_pointers(&segment, errors_before, warnings_before);
+        }
+        result
+    }
+
+    #[cold]
+    fn prepend_to_pointers(&mut self, segment: &dyn Display, errors_before: usize, warnings_before: usize) {
+        let segment = format!("/{segment}");
         let errors = self.errors[errors_before..].iter_mut().map(|error| &mut error.pointer);
         let warnings = self.warnings.pointers_from(warnings_before);
-        errors.chain(warnings).for_each(|pointer| pointer.insert_str(0, &format!("/{segment}")));
-        result
+        errors.chain(warnings).for_each(|pointer| pointer.insert_str(0, &segment));
     }
 
     /// Returns `true` if the document is JSON.

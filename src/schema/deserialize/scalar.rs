@@ -1,5 +1,6 @@
 //! Strings, numbers and booleans.
 
+use std::marker::PhantomData;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -13,15 +14,18 @@ use crate::schema::{InvalidValue, Scalar, SettingType, SettingValues};
 
 impl<T: Scalar> FromDocument for T {
     fn read<'de, D: Deserializer<'de>>(input: D, context: &mut DeserializeContext) -> Result<Option<Self>, D::Error> {
-        let parse = |found: Found<'_>, _| match found {
-            Found::String(text) => T::parse(text),
-            other => Err(other.wrong_type("must be a string")),
-        };
-        let value: Option<Self> = read_scalar(input, context, parse)?;
-        for hint in value.iter().flat_map(T::hints) {
-            context.add_warning(hint);
-        }
-        Ok(value)
+        read_value(input, context, Text(PhantomData))
+    }
+}
+
+struct Text<T>(PhantomData<T>);
+
+impl<T: Scalar> Accept<'_> for Text<T> {
+    type Value = T;
+    const EXPECTED: &'static str = "must be a string";
+
+    fn string(self, text: &str, context: &mut DeserializeContext) -> Option<T> {
+        T::parse_with_hints(text, &mut |hint| context.add_warning(hint)).map_err(|invalid| context.add_error(invalid)).ok()
     }
 }
 

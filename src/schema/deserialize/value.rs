@@ -35,6 +35,11 @@ pub(super) trait Accept<'de>: Sized {
     /// The error for other kinds, as a clause.
     const EXPECTED: &'static str;
 
+    /// Converts a string.
+    fn string(self, text: &str, context: &mut DeserializeContext) -> Option<Self::Value> {
+        self.scalar(Found::String(text), context)
+    }
+
     /// Converts a scalar. Rejected lists and objects end here too.
     fn scalar(self, found: Found<'_>, context: &mut DeserializeContext) -> Option<Self::Value> {
         context.add_error(found.wrong_type(Self::EXPECTED));
@@ -72,7 +77,7 @@ impl<'de, T: Accept<'de>> Visitor<'de> for ValueVisitor<'_, T> {
         f.write_str("a value")
     }
     fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
-        Ok(self.0.scalar(Found::String(text), self.1))
+        Ok(self.0.string(text, self.1))
     }
     fn visit_i64<E>(self, number: i64) -> Result<Self::Value, E> {
         Ok(self.0.scalar(Found::Integer(number.into()), self.1))
