@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 seconds=${FUZZ_SECONDS:-60}
-targets=${FUZZ_TARGETS:-lrs_response request_body http_request token certificate settings}
+targets=${FUZZ_TARGETS:-lrs_response request_body http_request token certificate settings xml_tokens}
 # Without a sanitizer, the instrumentation needs only options of the stable compiler. The code has no unsafe block for a sanitizer to look
 # at. `cfg(fuzzing)` would change what some libraries do.
 options=(--sanitizer none --no-cfg-fuzzing)

@@ -57,3 +57,4 @@ mod traces;
 mod verification_batches;
 mod verify_learners;
 mod write_outcomes;
+mod xml_tokens;

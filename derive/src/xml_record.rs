@@ -105,7 +105,7 @@ fn implementation(ident: &Ident, elements: &[&Element<'_>]) -> TokenStream {
     let fields: Vec<_> = elements.iter().map(|element| element.field.ident).collect();
     let json = elements.iter().map(|element| &element.field.json_name);
     let names: Vec<_> = elements.iter().map(|element| &element.name).collect();
-    let number = 0..elements.len();
+    let number: Vec<_> = (0..elements.len()).collect();
     let state: Vec<_> = elements.iter().enumerate().map(|(number, element)| element.field.variable(number)).collect();
     let read = elements.iter().zip(&state).map(|(element, state)| element.read(state));
     let absent = elements.iter().zip(&state).map(|(element, state)| element.absent(state));
@@ -116,9 +116,10 @@ fn implementation(ident: &Ident, elements: &[&Element<'_>]) -> TokenStream {
 
             fn read(reader: &mut crate::xml::XmlReader<'_>) -> Result<Self, crate::xml::XmlError> {
                 #(let mut #state = None;)*
+                let mut fields = crate::xml::FieldOrder::new(Self::FIELDS);
                 while let crate::xml::XmlNode::Element(start) = reader.next_node()? {
-                    match start.name() {
-                        #(#names => #read,)*
+                    match fields.position(start.name()) {
+                        #(Some(#number) => #read,)*
                         _ => reader.skip_unknown(&start)?,
                     }
                 }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::domain::{FromLrs, is_in_year_1};
+use crate::domain::FromLrs;
 use crate::schema::{Constraints, InvalidValue, Scalar, personal_value};
 
 /// An existing date, `YYYY-MM-DD`, in the years 1800 to 2099. Its text has the order of the calendar.
@@ -21,7 +21,7 @@ impl Scalar for Date {
     fn parse(text: &str) -> Result<Self, InvalidValue> {
         const INVALID_FORMAT: InvalidValue = InvalidValue::new("invalid_format", "must be a date as YYYY-MM-DD");
         let text = <[u8; 10]>::try_from(text.as_bytes()).map_err(|_| INVALID_FORMAT)?;
-        let (year, month, day) = year_month_day(text).ok_or(INVALID_FORMAT)?;
+        let (year, month, day) = year_month_day(&text).ok_or(INVALID_FORMAT)?;
         if !(1800..=2099).contains(&year) {
             return Err(InvalidValue::new("out_of_range", "must be a date in the years 1800 to 2099"));
         }
@@ -37,14 +37,20 @@ impl Scalar for Date {
 }
 
 /// Splits `YYYY-MM-DD` into its numbers. Accepts ASCII digits only and no other characters.
-fn year_month_day(text: [u8; 10]) -> Option<(i16, i8, i8)> {
-    let [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2] = text else { return None };
-    if ![y1, y2, y3, y4, m1, m2, d1, d2].iter().all(u8::is_ascii_digit) {
-        return None;
-    }
-    let [month, day] = [[m1, m2], [d1, d2]].map(|[tens, ones]| (tens - b'0') * 10 + (ones - b'0'));
-    let year = [y1, y2, y3, y4].iter().fold(0, |year, digit| year * 10 + i16::from(digit - b'0'));
-    Some((year, i8::try_from(month).ok()?, i8::try_from(day).ok()?))
+pub(super) fn year_month_day(text: &[u8]) -> Option<(i16, i8, i8)> {
+    let [year @ .., b'-', m1, m2, b'-', d1, d2] = text else { return None };
+    let year = <&[u8; 4]>::try_from(year).ok()?;
+    Some((decimal(year)?, decimal(&[*m1, *m2])?.try_into().ok()?, decimal(&[*d1, *d2])?.try_into().ok()?))
+}
+
+/// Returns the number that up to four ASCII digits stand for.
+pub(super) fn decimal(digits: &[u8]) -> Option<i16> {
+    digits.iter().try_fold(0, |number, digit| digit.is_ascii_digit().then(|| number * 10 + i16::from(digit - b'0')))
+}
+
+/// Returns `true` for a date or time in the year 1: programs on .NET write it if they have no value.
+pub(super) fn is_in_year_1(text: &str) -> bool {
+    text.trim_start().starts_with("0001-")
 }
 
 impl FromLrs for Date {

@@ -81,8 +81,8 @@ impl<T: FromLrs> FromXmlText for Extensible<T> {
         <T as FromLrs>::means_no_value(text)
     }
 
-    fn from_xml_text(text: &str) -> Option<Self> {
-        Some(Self::from_lrs(text))
+    fn from_xml_text(text: Cow<'_, str>) -> Option<Self> {
+        Some(Self::from_lrs(&text))
     }
 }
 

@@ -44,7 +44,7 @@ impl<T: FromLrs> FromXmlText for T {
         <T as FromLrs>::means_no_value(text)
     }
 
-    fn from_xml_text(text: &str) -> Option<Self> {
-        T::from_lrs(text)
+    fn from_xml_text(text: Cow<'_, str>) -> Option<Self> {
+        T::from_lrs(&text)
     }
 }

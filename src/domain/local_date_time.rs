@@ -1,12 +1,14 @@
 //! Times as LRS writes them: local times of London, without an offset (LRS-CONTRACT 5.4).
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
 
 use jiff::Zoned;
 use jiff::civil::DateTime;
-use jiff::tz::{Offset, TimeZone};
+use jiff::tz::{AmbiguousOffset, Offset, TimeZone};
 
 use crate::domain::FromLrs;
+use crate::domain::date::{decimal, is_in_year_1, year_month_day};
 use crate::schema::{Constraints, InvalidValue, Scalar, personal_value};
 
 /// A time as LRS states it: a local time of London, `YYYY-MM-DD HH:MM:SS`. The gateway also reads it with `T`, a fraction and an offset. JSON has
@@ -47,15 +49,32 @@ impl LrsTime for XmlDateTime {
     }
 }
 
+// The time zone database is compiled into the program, so the lookup cannot fail. UTC would be wrong by one hour at most.
+static LONDON: LazyLock<TimeZone> = LazyLock::new(|| TimeZone::get("Europe/London").unwrap_or(TimeZone::UTC));
+
 /// Returns LRS's time zone.
 pub fn london_time_zone() -> TimeZone {
-    // The time zone database is compiled into the program, so the lookup cannot fail. UTC would be wrong by one hour at most.
-    TimeZone::get("Europe/London").unwrap_or(TimeZone::UTC)
+    LONDON.clone()
 }
 
 impl LocalDateTime {
     /// Reads any of the notations; `None` for another text, and for a time that is too far away to have an offset.
     fn read(text: &str) -> Option<Self> {
+        Self::read_usual(text).or_else(|| Self::read_any(text))
+    }
+
+    /// Reads the notation that LRS nearly always uses, a few times faster. `None` also for a local time that is skipped or repeated.
+    fn read_usual(text: &str) -> Option<Self> {
+        let [date @ .., b' ' | b'T', h1, h2, b':', m1, m2, b':', s1, s2] = text.as_bytes() else { return None };
+        let (year, month, day) = year_month_day(date)?;
+        let two_digits = |one: &u8, two: &u8| decimal(&[*one, *two])?.try_into().ok();
+        let local = DateTime::new(year, month, day, two_digits(h1, h2)?, two_digits(m1, m2)?, two_digits(s1, s2)?, 0).ok()?;
+        let AmbiguousOffset::Unambiguous { offset } = LONDON.to_ambiguous_timestamp(local).offset() else { return None };
+        let time = Self { local, offset };
+        time.timestamp().map(|_| time)
+    }
+
+    fn read_any(text: &str) -> Option<Self> {
         let bytes = text.as_bytes();
         let has_form = text.is_ascii() && bytes.len() >= 19 && matches!(bytes[10], b' ' | b'T') && bytes[13] == b':' && bytes[16] == b':';
         if !has_form || text.contains('[') {
@@ -66,6 +85,35 @@ impl LocalDateTime {
         }
         let local: DateTime = text.parse().ok()?;
         local.to_zoned(london_time_zone()).ok().map(|zoned| Self::in_london(&zoned))
+    }
+
+    /// Returns the text in JSON of nearly every time, a few times faster: one without a fraction, in Greenwich Mean Time or British Summer Time.
+    fn usual_text(&self) -> Option<String> {
+        let offset = match self.offset.seconds() {
+            0 => "+00:00",
+            3600 => "+01:00",
+            _ => return None,
+        };
+        let year = u8::try_from(self.local.year() / 100).ok().filter(|_| self.local.subsec_nanosecond() == 0)?;
+        let [month, day, hour, minute, second] =
+            [self.local.month(), self.local.day(), self.local.hour(), self.local.minute(), self.local.second()].map(i8::unsigned_abs);
+        let year_of_century = u8::try_from(self.local.year() % 100).ok()?;
+        let mut text = String::with_capacity("YYYY-MM-DDTHH:MM:SS+00:00".len());
+        for (number, separator) in
+            [(year, ""), (year_of_century, "-"), (month, "-"), (day, "T"), (hour, ":"), (minute, ":"), (second, offset)]
+        {
+            text.push(char::from(b'0' + number / 10));
+            text.push(char::from(b'0' + number % 10));
+            text.push_str(separator);
+        }
+        Some(text)
+    }
+
+    /// Returns the text in JSON of any time.
+    fn any_text(&self) -> String {
+        let has_whole_minutes = self.offset.seconds() % 60 == 0;
+        let zoned = if has_whole_minutes { self.zoned() } else { self.zoned().with_time_zone(TimeZone::UTC) };
+        zoned.strftime("%Y-%m-%dT%H:%M:%S%.f%:z").to_string()
     }
 
     fn in_london(zoned: &Zoned) -> Self {
@@ -98,9 +146,7 @@ impl Scalar for LocalDateTime {
 
     /// RFC 3339 knows no seconds in offsets, which London had until 1847. Such a time is in UTC.
     fn text(&self) -> Cow<'_, str> {
-        let has_whole_minutes = self.offset.seconds() % 60 == 0;
-        let zoned = if has_whole_minutes { self.zoned() } else { self.zoned().with_time_zone(TimeZone::UTC) };
-        Cow::Owned(zoned.strftime("%Y-%m-%dT%H:%M:%S%.f%:z").to_string())
+        Cow::Owned(self.usual_text().unwrap_or_else(|| self.any_text()))
     }
 }
 
@@ -116,11 +162,6 @@ impl FromLrs for LocalDateTime {
     fn means_no_value(text: &str) -> bool {
         is_in_year_1(text)
     }
-}
-
-/// Returns `true` for a date or time in the year 1: programs on .NET write it if they have no value.
-pub fn is_in_year_1(text: &str) -> bool {
-    text.trim_start().starts_with("0001-")
 }
 
 impl Scalar for XmlDateTime {
@@ -189,6 +230,21 @@ mod tests {
             assert!(stored == time, "{lrs}: {}", time.to_lrs());
         }
         assert_eq!(XmlDateTime::from_lrs("2025-07-02 11:05:00").expect("a time").to_lrs(), "2025-07-02T11:05:00");
+    }
+
+    #[test]
+    fn time_in_the_usual_notation_is_read_and_written_like_any_other() {
+        let times = ["00:00:00", "00:59:59", "01:00:00", "01:30:00", "02:00:00", "12:34:56", "23:59:59", "23:59:60", "24:00:00"];
+        for year in (0..=9999).step_by(7).chain([1847, 1916, 1968, 1971, 2024, 9999]) {
+            for date in ["01-01", "02-29", "03-31", "06-15", "10-27", "12-31", "13-01"] {
+                for time in times {
+                    let text = format!("{year:04}-{date} {time}");
+                    let read = LocalDateTime::read(&text);
+                    assert!(read == LocalDateTime::read_any(&text), "{text}");
+                    assert_eq!(read.map(|time| time.text().into_owned()), read.map(|time| time.any_text()), "{text}");
+                }
+            }
+        }
     }
 
     #[test]

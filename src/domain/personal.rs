@@ -64,7 +64,7 @@ impl<T: ToXmlText> ToXmlText for Personal<T> {
 impl<T: FromXmlText> FromXmlText for Personal<T> {
     const ALLOWS_BLANK: bool = T::ALLOWS_BLANK;
 
-    fn from_xml_text(text: &str) -> Option<Self> {
+    fn from_xml_text(text: Cow<'_, str>) -> Option<Self> {
         T::from_xml_text(text).map(Self)
     }
 }

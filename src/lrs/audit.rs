@@ -15,6 +15,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
+use memchr::memchr_iter;
 use parking_lot::Mutex;
 
 use crate::domain::Uln;
@@ -221,8 +222,10 @@ impl Drop for AuditEntry<'_> {
 
 /// Returns every ULN that is the whole text of an element: ten digits, of which the last is the check digit.
 fn find_ulns(xml: &[u8]) -> BTreeSet<[u8; ULN_LENGTH]> {
-    let starts = xml.iter().enumerate().filter(|(_, byte)| **byte == b'>').map(|(index, _)| index + 1);
-    let texts = starts.filter_map(|start| xml[start..].first_chunk::<ULN_LENGTH>().filter(|_| xml.get(start + ULN_LENGTH) == Some(&b'<')));
+    let texts = memchr_iter(b'>', xml).filter_map(|end_of_tag| {
+        let (text, next) = xml[end_of_tag + 1..].split_first_chunk::<ULN_LENGTH>()?;
+        (next.first() == Some(&b'<')).then_some(text)
+    });
     texts.filter(|text| std::str::from_utf8(*text).is_ok_and(|text| Uln::parse(text).is_ok())).copied().collect()
 }
 

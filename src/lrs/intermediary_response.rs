@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use memchr::memchr2_iter;
+
 use crate::lrs::error::{CertificateRejection, LrsError};
 use crate::lrs::http_client::connect_failure::ConnectFailure;
 
@@ -92,11 +94,24 @@ fn lost_connection_to_lrs(body: &[u8]) -> bool {
 }
 
 fn is_web_page(content_type: &str, body: &[u8]) -> bool {
-    let start = lowercase_start(body, HTML_DETECTION_BYTES);
-    let start = start.trim_start_matches('\u{feff}').trim_start();
-    start.starts_with("<!doctype html")
-        || start.contains("<html")
-        || (content_type.to_ascii_lowercase().contains("html") && !start.contains("envelope"))
+    let start = &body[..body.len().min(HTML_DETECTION_BYTES)];
+    is_html_document(start) || (contains_ignoring_case(content_type.as_bytes(), b"html") && !contains_ignoring_case(start, b"envelope"))
+}
+
+/// Returns `true` if the text has the tag of HTML, or begins with its document type.
+fn is_html_document(start: &[u8]) -> bool {
+    // Fewer letters are an H than tags begin.
+    let has_tag = memchr2_iter(b'h', b'H', start).any(|at| start[..at].ends_with(b"<") && starts_with_ignoring_case(&start[at..], b"html"));
+    let text = String::from_utf8_lossy(start);
+    has_tag || starts_with_ignoring_case(text.trim_start_matches('\u{feff}').trim_start().as_bytes(), b"<!doctype html")
+}
+
+fn starts_with_ignoring_case(text: &[u8], start: &[u8]) -> bool {
+    text.get(..start.len()).is_some_and(|text| text.eq_ignore_ascii_case(start))
+}
+
+fn contains_ignoring_case(text: &[u8], part: &[u8]) -> bool {
+    text.windows(part.len()).any(|window| window.eq_ignore_ascii_case(part))
 }
 
 /// Returns `true` if a web page is about maintenance. The word “unavailable” counts with status 200 only, because error pages contain it
@@ -116,6 +131,20 @@ fn lowercase_start(body: &[u8], max_bytes: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn web_page_is_recognised_at_its_start_or_by_its_media_type() {
+        let page = |text: &str| is_web_page("text/xml", text.as_bytes());
+        let spaces = " ".repeat(HTML_DETECTION_BYTES - 5);
+        for text in ["<HTML>", "x<html lang='en'>", "\u{feff} \r\n<!DocType HTML>", "\u{a0}<!doctype html", &format!("{spaces}<html")] {
+            assert!(page(text), "{text}");
+        }
+        for text in ["", "<htm", "html>", "x<!doctype html>", "<a/><!doctype html>", "<!doctype xhtml>", &format!("{spaces} <html")] {
+            assert!(!page(text), "{text}");
+        }
+        assert!(is_web_page("Text/HTML; charset=utf-8", b"maintenance"));
+        assert!(!is_web_page("text/html", b"<s:ENVELOPE>"));
+    }
 
     #[test]
     fn iis_certificate_code_whole_numbers_of_status_403_only() {

@@ -247,14 +247,14 @@ impl LrsCode {
 
     /// Returns `true` if this is the documented code, regardless of case and leading zeros (LRS-CONTRACT 3.6).
     pub fn matches(&self, documented: &str) -> bool {
-        normalise(&self.0) == normalise(documented)
+        Spelling::new(&self.0).is_same_code(Spelling::new(documented))
     }
 
     /// Returns the kind of the code. Undocumented `WSEC` codes are errors, all other undocumented codes are outcomes (LRS-CONTRACT 3.2).
     pub fn kind(&self) -> CodeKind {
         match self.entry() {
             Some(entry) => entry.kind,
-            None if normalise(&self.0).0 == "WSEC" => CodeKind::UnknownError,
+            None if Spelling::new(&self.0).prefix.eq_ignore_ascii_case("WSEC") => CodeKind::UnknownError,
             None => CodeKind::Outcome,
         }
     }
@@ -263,18 +263,22 @@ impl LrsCode {
     /// `RC005` and exceptions `RC006` to `RC013`. A row without a code is a result: exceptions have one. The simulator's own codes, which
     /// begin with `SIM-`, are results too.
     pub fn learner_return(&self) -> LearnerReturn {
-        let (prefix, number) = normalise(&self.0);
-        match (prefix.as_str(), number.parse()) {
-            ("RC", Ok(1..=5_u32)) => LearnerReturn::Processed,
-            ("RC", Ok(6..=13)) => LearnerReturn::Exception,
-            (prefix, _) if (prefix.is_empty() && number.is_empty()) || prefix.starts_with("SIM-") => LearnerReturn::Processed,
+        let Spelling { prefix, number } = Spelling::new(&self.0);
+        let is_of_simulator = prefix.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("SIM-"));
+        match number.parse::<u32>() {
+            Ok(1..=5) if prefix.eq_ignore_ascii_case("RC") => LearnerReturn::Processed,
+            Ok(6..=13) if prefix.eq_ignore_ascii_case("RC") => LearnerReturn::Exception,
+            _ if (prefix.is_empty() && number.is_empty()) || is_of_simulator => LearnerReturn::Processed,
             _ => LearnerReturn::Undocumented,
         }
     }
 
     /// Returns the code's entry in [`DOCUMENTED_CODES`].
     pub fn entry(&self) -> Option<&'static CodeEntry> {
-        DOCUMENTED_CODES.iter().find(|entry| self.matches(entry.code))
+        let code = Spelling::new(&self.0);
+        // Most codes differ in the last digit, which no spelling changes.
+        let last = code.number.bytes().last();
+        DOCUMENTED_CODES.iter().find(|entry| entry.code.bytes().last() == last && Spelling::new(entry.code).is_same_code(code))
     }
 }
 
@@ -296,18 +300,33 @@ impl fmt::Debug for LrsCode {
     }
 }
 
-/// Splits a code into prefix and number without leading zeros: `WSRC0004` becomes (`WSRC`, `4`).
-///
-/// LRS's documents differ from each other: one writes three digits, and one `WCEC` for `WSEC`. `WSRC0043` is listed among the codes that
-/// begin with `WSEC` (LRS-CONTRACT 3.1).
-fn normalise(code: &str) -> (String, &str) {
-    let code = code.trim();
-    let (prefix, number) = code.split_at(code.find(|c: char| c.is_ascii_digit()).unwrap_or(code.len()));
-    let (prefix, number) = (prefix.to_ascii_uppercase(), number.trim_start_matches('0'));
-    match (prefix.as_str(), number) {
-        ("WSEC", "43") => ("WSRC".to_owned(), number),
-        ("WCEC", _) => ("WSEC".to_owned(), number),
-        _ => (prefix, number),
+/// A code split into prefix and number without leading zeros: `WSRC0004` becomes `WSRC` and `4`. The case of the prefix does not matter.
+#[derive(Clone, Copy)]
+struct Spelling<'c> {
+    prefix: &'c str,
+    number: &'c str,
+}
+
+impl<'c> Spelling<'c> {
+    /// Splits a code.
+    ///
+    /// LRS's documents differ from each other: one writes three digits, and one `WCEC` for `WSEC`. `WSRC0043` is listed among the codes that
+    /// begin with `WSEC` (LRS-CONTRACT 3.1).
+    fn new(code: &'c str) -> Self {
+        let code = code.trim();
+        let (prefix, number) = code.split_at(code.bytes().position(|byte| byte.is_ascii_digit()).unwrap_or(code.len()));
+        let number = number.trim_start_matches('0');
+        if number == "43" && prefix.eq_ignore_ascii_case("WSEC") {
+            Self { prefix: "WSRC", number }
+        } else if prefix.eq_ignore_ascii_case("WCEC") {
+            Self { prefix: "WSEC", number }
+        } else {
+            Self { prefix, number }
+        }
+    }
+
+    fn is_same_code(self, other: Spelling<'_>) -> bool {
+        self.number == other.number && self.prefix.eq_ignore_ascii_case(other.prefix)
     }
 }
 
@@ -323,6 +342,20 @@ mod tests {
         assert!(!LrsCode::new("WSRC0040").matches("WSRC0004"));
         assert_eq!(LrsCode::new("WCEC0999").kind(), CodeKind::ServiceFailed);
         assert!(LrsCode::new("WSEC0043").matches("WSRC0043") && !LrsCode::new("WSEC0004").matches("WSRC0004"));
+    }
+
+    #[test]
+    fn lrs_code_documented_has_its_entry_in_any_spelling() {
+        for entry in DOCUMENTED_CODES {
+            for spelling in [entry.code.to_owned(), format!(" {} ", entry.code.to_lowercase()), entry.code.replacen('0', "000", 1)] {
+                let found = LrsCode::new(spelling.as_str()).entry().map(|entry| entry.code);
+                assert_eq!(found, Some(entry.code), "{spelling:?}");
+            }
+        }
+        for undocumented in ["", " ", "4", "WSRC", "WSRC0000", "WSRC4", "XSRC0004", "WSRC0004x", "WSRC١"] {
+            let found = LrsCode::new(undocumented).entry().map(|entry| entry.code);
+            assert_eq!(found, (undocumented == "WSRC4").then_some("WSRC0004"), "{undocumented:?}");
+        }
     }
 
     #[test]

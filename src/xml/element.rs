@@ -1,8 +1,9 @@
 //! An element as a tree in memory, for messages whose type is not known before they are read.
 
 use super::error::XmlError;
-use super::reader::{StartTag, XmlEvent, XmlReader};
+use super::reader::{XmlEvent, XmlReader};
 use super::record::XmlRecord;
+use super::start_tag::StartTag;
 use super::writer::XmlWriter;
 
 /// An element with its content.

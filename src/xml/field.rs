@@ -1,8 +1,11 @@
 //! The fields of a record: how often an element may occur, and what it contains.
 
+use std::borrow::Cow;
+
 use super::error::XmlError;
-use super::reader::{StartTag, XmlEvent, XmlReader};
+use super::reader::{XmlEvent, XmlReader};
 use super::record::XmlRecord;
+use super::start_tag::StartTag;
 use super::text::FromXmlText;
 use super::writer::XmlWriter;
 
@@ -47,7 +50,7 @@ impl<T: FromXmlText> XmlField for T {
         if text.trim_ascii().is_empty() {
             return Err(XmlError::Missing(name));
         }
-        *field = Some(T::from_xml_text(&text).ok_or(XmlError::Value(name))?);
+        *field = Some(T::from_xml_text(text).ok_or(XmlError::Value(name))?);
         Ok(())
     }
 
@@ -68,7 +71,7 @@ impl<T: FromXmlText> XmlField for Option<T> {
         start: &StartTag<'_>,
         name: &'static str,
     ) -> Result<(), XmlError> {
-        read_optional(field, reader, start, name, |reader| parse_optional(&reader.text()?, name))
+        read_optional(field, reader, start, name, |reader| parse_optional(reader.text()?, name))
     }
 
     fn read_tolerantly(
@@ -78,7 +81,7 @@ impl<T: FromXmlText> XmlField for Option<T> {
         name: &'static str,
     ) -> Result<(), XmlError> {
         read_optional(field, reader, start, name, |reader| {
-            let value = reader.text_if_simple()?.and_then(|text| parse_optional(&text, name).ok());
+            let value = reader.text_if_simple()?.and_then(|text| parse_optional(text, name).ok());
             if value.is_none() {
                 reader.report_lost_value(name);
             }
@@ -109,8 +112,8 @@ fn read_optional<'x, V: Default>(
 }
 
 /// Parses the text of an optional value; `None` if the text means “no value”.
-fn parse_optional<T: FromXmlText>(text: &str, name: &'static str) -> Result<Option<T>, XmlError> {
-    let is_absent = text.is_empty() || (!T::ALLOWS_BLANK && text.trim_ascii().is_empty()) || T::means_no_value(text);
+fn parse_optional<T: FromXmlText>(text: Cow<'_, str>, name: &'static str) -> Result<Option<T>, XmlError> {
+    let is_absent = text.is_empty() || (!T::ALLOWS_BLANK && text.trim_ascii().is_empty()) || T::means_no_value(&text);
     if is_absent { Ok(None) } else { T::from_xml_text(text).map(Some).ok_or(XmlError::Value(name)) }
 }
 
@@ -210,7 +213,7 @@ pub fn read_value_list<T: FromXmlText>(
             XmlEvent::Element(start) if start.nil => reader.skip()?,
             XmlEvent::Element(_) => match reader.text_if_simple()? {
                 Some(text) if text.trim_ascii().is_empty() => {}
-                text => match text.and_then(|text| T::from_xml_text(&text)) {
+                text => match text.and_then(T::from_xml_text) {
                     Some(item) => list.push(item),
                     None => reader.report_lost_value(item_name),
                 },

@@ -22,9 +22,13 @@ pub struct Irregularities {
 }
 
 impl Irregularities {
+    pub(super) const fn new() -> Self {
+        Self { replaced_characters: 0, lost_values: BTreeSet::new(), unknown_elements: BTreeSet::new() }
+    }
+
     /// Returns `true` if the reader passed over nothing.
     pub fn is_empty(&self) -> bool {
-        *self == Self::default()
+        self.replaced_characters == 0 && self.lost_values.is_empty() && self.unknown_elements.is_empty()
     }
 
     pub(super) fn add_lost_value(&mut self, name: &'static str) {

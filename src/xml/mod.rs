@@ -8,9 +8,12 @@ mod element;
 mod error;
 mod field;
 mod irregularities;
+mod namespaces;
 mod reader;
 mod record;
+mod start_tag;
 mod text;
+mod tokens;
 mod writer;
 
 pub use characters::is_xml_char;
@@ -19,8 +22,9 @@ pub use error::XmlError;
 pub use field::{Wrapped, XmlField, read_value_list};
 pub use irregularities::{Irregularities, OTHER_ELEMENT};
 pub use lrs_gateway_derive::XmlRecord;
-pub use reader::{StartTag, XmlEvent, XmlNode, XmlReader, decode};
-pub use record::{FieldMapping, XmlRecord};
+pub use reader::{XmlEvent, XmlNode, XmlReader, decode};
+pub use record::{FieldMapping, FieldOrder, XmlRecord};
+pub use start_tag::StartTag;
 pub use text::{FromXmlText, ToXmlText};
 pub use writer::{IllegalCharacter, XmlWriter};
 

@@ -12,35 +12,19 @@
 use std::borrow::Cow;
 
 use quick_xml::escape::resolve_predefined_entity;
-use quick_xml::events::{BytesStart, Event};
-use quick_xml::name::{Namespace, NamespaceResolver, ResolveResult};
 
 use super::XSI;
-use super::characters::{REPLACEMENT, is_xml_char, referenced_number, xml_char};
+use super::characters::{REPLACEMENT, referenced_number, xml_char};
 use super::error::{MAX_ATTRIBUTES, MAX_DEPTH, XmlError};
 use super::irregularities::Irregularities;
+use super::namespaces::Namespaces;
+use super::start_tag::StartTag;
+use super::tokens::{Token, Tokens};
 
 type Result<T> = std::result::Result<T, XmlError>;
 
-/// The start tag of an element.
-#[derive(Debug)]
-pub struct StartTag<'x> {
-    tag: BytesStart<'x>,
-    /// `true` if the element has `xsi:nil="true"`: it has no value.
-    pub nil: bool,
-}
-
-impl StartTag<'_> {
-    /// Returns the local name.
-    pub fn name(&self) -> &str {
-        // A name without a colon is its own local name.
-        let name = self.tag.name().0;
-        name.split_once(':').map_or(name, |(_, local)| local)
-    }
-}
-
 /// A part of the content of an element that contains only elements.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub enum XmlNode<'x> {
     /// A child element starts.
     Element(StartTag<'x>),
@@ -49,7 +33,7 @@ pub enum XmlNode<'x> {
 }
 
 /// A part of the content of an element that may contain text.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub enum XmlEvent<'x> {
     /// A child element starts.
     Element(StartTag<'x>),
@@ -61,8 +45,8 @@ pub enum XmlEvent<'x> {
 
 /// An XML document that is being read.
 pub struct XmlReader<'x> {
-    xml: quick_xml::Reader<&'x [u8]>,
-    namespaces: NamespaceResolver,
+    tokens: Tokens<'x>,
+    namespaces: Namespaces,
     depth: usize,
     irregularities: Irregularities,
 }
@@ -83,16 +67,24 @@ impl<'x> XmlReader<'x> {
     /// # Errors
     /// Returns [`XmlError::Malformed`] if the text contains a character that XML does not allow.
     pub fn new(text: &'x str) -> Result<Self> {
-        // Forbidden characters are control characters, or U+FFFE and U+FFFF, whose first byte in UTF-8 is 0xEF. Surrogates cannot occur.
-        let may_be_forbidden = |byte: &u8| (*byte < b' ' && !matches!(byte, b'\t' | b'\n' | b'\r')) || *byte == 0xEF;
-        if text.as_bytes().iter().any(may_be_forbidden) && !text.chars().all(is_xml_char) {
-            return Err(XmlError::Malformed);
-        }
-        let mut xml = quick_xml::Reader::from_str(text);
-        xml.config_mut().expand_empty_elements = true;
-        let mut namespaces = NamespaceResolver::default();
-        namespaces.set_max_namespace_bindings(MAX_DEPTH * 8);
-        Ok(Self { xml, namespaces, depth: 0, irregularities: Irregularities::default() })
+        Tokens::new(text).map(Self::of)
+    }
+
+    /// Starts to read a document with quick-xml alone. Only for tests: the result is that of [`new`](Self::new).
+    ///
+    /// # Errors
+    /// Returns the errors of [`new`](Self::new).
+    pub fn with_quick_xml(text: &'x str) -> Result<Self> {
+        Tokens::with_quick_xml(text).map(Self::of)
+    }
+
+    const fn of(tokens: Tokens<'x>) -> Self {
+        Self { tokens, namespaces: Namespaces::new(), depth: 0, irregularities: Irregularities::new() }
+    }
+
+    /// Returns `true` if the document has been plain so far, so that it is read without quick-xml.
+    pub const fn is_plain(&self) -> bool {
+        self.tokens.is_plain()
     }
 
     /// Returns the next child element, or the end of the current element. Only white space is allowed between elements.
@@ -100,6 +92,10 @@ impl<'x> XmlReader<'x> {
     /// # Errors
     /// Returns an error if the document is not well-formed, contains text, or exceeds a limit.
     pub fn next_node(&mut self) -> Result<XmlNode<'x>> {
+        if let Some(mut start) = self.tokens.plain_child() {
+            self.enter(&mut start)?;
+            return Ok(XmlNode::Element(start));
+        }
         loop {
             match self.next_event()? {
                 XmlEvent::Element(start) => return Ok(XmlNode::Element(start)),
@@ -154,6 +150,11 @@ impl<'x> XmlReader<'x> {
     /// # Errors
     /// Returns an error if the document is not well-formed or exceeds a limit.
     pub fn text_if_simple(&mut self) -> Result<Option<Cow<'x, str>>> {
+        // Most elements have one piece of text.
+        if let Some(text) = self.tokens.plain_text() {
+            self.leave();
+            return Ok(Some(text));
+        }
         let mut text = Cow::Borrowed("");
         let mut is_simple = true;
         loop {
@@ -174,20 +175,28 @@ impl<'x> XmlReader<'x> {
     /// # Errors
     /// Returns an error if the document is not well-formed or exceeds a limit.
     pub fn next_event(&mut self) -> Result<XmlEvent<'x>> {
-        loop {
-            return Ok(match self.next_token()? {
-                Event::Start(tag) => XmlEvent::Element(self.start_tag(tag)?),
-                Event::End(_) => XmlEvent::End,
-                Event::Text(text) => XmlEvent::Text(text.xml10_content()),
-                Event::CData(text) => XmlEvent::Text(text.xml10_content()),
-                Event::GeneralRef(reference) => XmlEvent::Text(match reference.strip_prefix('#') {
-                    Some(number) => Cow::Owned(self.referenced_character(number)?.to_string()),
-                    None => Cow::Borrowed(resolve_predefined_entity(&reference).ok_or(XmlError::Malformed)?),
-                }),
-                Event::Comment(_) | Event::PI(_) | Event::Decl(_) => continue,
-                _ => return Err(XmlError::Malformed),
-            });
-        }
+        Ok(match self.tokens.next()? {
+            Token::Start(mut start) => {
+                self.enter(&mut start)?;
+                XmlEvent::Element(start)
+            }
+            Token::End => {
+                self.leave();
+                XmlEvent::End
+            }
+            Token::Text(text) => XmlEvent::Text(text),
+            Token::Reference(reference) => XmlEvent::Text(match reference.strip_prefix('#') {
+                Some(number) => Cow::Owned(self.referenced_character(number)?.to_string()),
+                None => Cow::Borrowed(resolve_predefined_entity(&reference).ok_or(XmlError::Malformed)?),
+            }),
+        })
+    }
+
+    /// Takes account of the end of the current element.
+    #[inline]
+    fn leave(&mut self) {
+        self.namespaces.leave(self.depth);
+        self.depth -= 1;
     }
 
     /// Returns the character of a numeric reference, or the replacement for a character that XML does not allow.
@@ -201,71 +210,52 @@ impl<'x> XmlReader<'x> {
 
     /// Returns the namespace of an element, if any.
     pub fn namespace(&self, start: &StartTag<'_>) -> Option<String> {
-        match self.namespaces.resolve_element(start.tag.name()).0 {
-            ResolveResult::Bound(Namespace(namespace)) => Some(namespace.to_owned()),
-            _ => None,
-        }
+        self.namespaces.of_element(start.tag.name()).map(str::to_owned)
     }
 
     /// Returns the value of an element's attribute as it is written, with references unresolved.
     pub fn attribute(&self, start: &StartTag<'_>, namespace: &str, local: &str) -> Option<String> {
         let mut attributes = start.tag.attributes().flatten();
         let attribute = attributes.find(|attribute| {
-            attribute.key.local_name().as_ref() == local
-                && matches!(self.namespaces.resolve_attribute(attribute.key).0, ResolveResult::Bound(Namespace(n)) if n == namespace)
+            attribute.key.local_name().as_ref() == local && self.namespaces.of_attribute(attribute.key) == Some(namespace)
         });
         attribute.map(|attribute| attribute.value.into_owned())
     }
 
     /// Returns `true` if the element has this namespace and local name.
     pub fn is_element(&self, start: &StartTag<'_>, namespace: &str, local: &str) -> bool {
-        start.name() == local
-            && matches!(self.namespaces.resolve_element(start.tag.name()).0, ResolveResult::Bound(Namespace(n)) if n == namespace)
+        start.name() == local && self.namespaces.of_element(start.tag.name()) == Some(namespace)
     }
 
-    fn start_tag(&self, tag: BytesStart<'x>) -> Result<StartTag<'x>> {
-        let mut nil = false;
-        if !tag.attributes_raw().trim_ascii().is_empty() {
-            for (count, attribute) in tag.attributes().enumerate() {
-                let attribute = attribute.map_err(|_| XmlError::Malformed)?;
-                if count >= MAX_ATTRIBUTES {
-                    return Err(XmlError::Attributes);
-                }
-                nil |= attribute.key.local_name().as_ref() == "nil"
-                    && matches!(attribute.value.trim_ascii(), "true" | "1")
-                    && matches!(self.namespaces.resolve_attribute(attribute.key).0, ResolveResult::Bound(Namespace(n)) if n == XSI);
-            }
+    /// Takes account of the start of an element, and reads its attributes.
+    #[inline]
+    fn enter(&mut self, start: &mut StartTag<'x>) -> Result<()> {
+        self.depth += 1;
+        if self.depth > MAX_DEPTH {
+            return Err(XmlError::Depth);
         }
-        Ok(StartTag { tag, nil })
+        if start.has_attributes() {
+            start.nil = self.read_attributes(start)?;
+        }
+        Ok(())
     }
 
-    /// Reads the next token, keeps track of depth and namespaces, and rejects what no message may contain.
-    fn next_token(&mut self) -> Result<Event<'x>> {
-        let token = self.xml.read_event()?;
-        match &token {
-            Event::Start(tag) => {
-                self.depth += 1;
-                if self.depth > MAX_DEPTH {
-                    return Err(XmlError::Depth);
-                }
-                self.namespaces.push(tag).map_err(|_| XmlError::Malformed)?;
+    /// Reads the attributes of the current element. Returns `true` if one is `xsi:nil="true"`.
+    fn read_attributes(&mut self, StartTag { tag, .. }: &StartTag<'x>) -> Result<bool> {
+        let mut true_nils = Vec::new();
+        for (count, attribute) in tag.attributes().enumerate() {
+            let attribute = attribute.map_err(|_| XmlError::Malformed)?;
+            if count >= MAX_ATTRIBUTES {
+                return Err(XmlError::Attributes);
             }
-            Event::End(_) => {
-                self.depth -= 1;
-                self.namespaces.pop();
+            if let Some(prefix) = attribute.key.as_namespace_binding() {
+                self.namespaces.declare(self.depth, prefix, &attribute.value)?;
+            } else if attribute.key.0.ends_with("nil") && matches!(attribute.value.trim_ascii(), "true" | "1") {
+                true_nils.push(attribute.key);
             }
-            Event::Decl(declaration) => match declaration.encoding() {
-                Some(Ok(encoding)) if !matches!(encoding.to_ascii_lowercase().as_str(), "utf-8" | "utf8" | "us-ascii") => {
-                    return Err(XmlError::Encoding);
-                }
-                Some(Err(_)) => return Err(XmlError::Malformed),
-                _ => {}
-            },
-            Event::DocType(_) => return Err(XmlError::Doctype),
-            Event::Eof => return Err(XmlError::Malformed),
-            _ => {}
         }
-        Ok(token)
+        // A prefix can be declared after the attribute that has it.
+        Ok(true_nils.into_iter().any(|key| key.local_name().as_ref() == "nil" && self.namespaces.of_attribute(key) == Some(XSI)))
     }
 
     /// Reads to the end of the document. Returns `false` if another element starts before.
@@ -278,13 +268,6 @@ impl<'x> XmlReader<'x> {
                 return Ok(false);
             }
         }
-        loop {
-            match self.xml.read_event()? {
-                Event::Eof => return Ok(true),
-                Event::Text(text) if text.trim_ascii().is_empty() => {}
-                Event::Comment(_) | Event::PI(_) => {}
-                _ => return Err(XmlError::Malformed),
-            }
-        }
+        self.tokens.end().map(|()| true)
     }
 }

@@ -42,3 +42,52 @@ pub trait XmlRecord: Sized {
         self.write_fields(0..Self::FIELDS.len(), writer);
     }
 }
+
+/// Finds the fields of elements. Elements come in the order of the contract, so the search begins after the last one found.
+pub struct FieldOrder {
+    fields: FieldMapping,
+    next: usize,
+}
+
+impl FieldOrder {
+    /// Expects the first of the fields.
+    pub const fn new(fields: FieldMapping) -> Self {
+        Self { fields, next: 0 }
+    }
+
+    /// Returns the position of the field whose element has this name.
+    pub fn position(&mut self, name: &str) -> Option<usize> {
+        let is_named = |(element, _): &(&str, &str)| *element == name;
+        let (before, after) = self.fields.split_at_checked(self.next)?;
+        let position = match after.iter().position(is_named) {
+            Some(position) => self.next + position,
+            None => before.iter().position(is_named)?,
+        };
+        // A list has several elements with the same name.
+        self.next = position;
+        Some(position)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn field_order_any_order_of_elements_finds_each_field() {
+        let mut order = FieldOrder::new(&[("A", "a"), ("B", "b"), ("C", "c")]);
+        for (name, expected) in [
+            ("A", Some(0)),
+            ("C", Some(2)),
+            ("C", Some(2)),
+            ("D", None),
+            ("B", Some(1)),
+            ("", None),
+            ("b", None),
+            ("A", Some(0)),
+            ("B", Some(1)),
+        ] {
+            assert_eq!(order.position(name), expected, "{name}");
+        }
+    }
+}

@@ -19,7 +19,7 @@ pub trait FromXmlText: ToXmlText + Sized {
     }
 
     /// Parses the text; `None` if it is not such a value.
-    fn from_xml_text(text: &str) -> Option<Self>;
+    fn from_xml_text(text: Cow<'_, str>) -> Option<Self>;
 }
 
 impl ToXmlText for str {
@@ -37,8 +37,8 @@ impl ToXmlText for String {
 impl FromXmlText for String {
     const ALLOWS_BLANK: bool = true;
 
-    fn from_xml_text(text: &str) -> Option<Self> {
-        Some(text.to_owned())
+    fn from_xml_text(text: Cow<'_, str>) -> Option<Self> {
+        Some(text.into_owned())
     }
 }
 
@@ -51,7 +51,7 @@ macro_rules! integers {
         }
 
         impl FromXmlText for $t {
-            fn from_xml_text(text: &str) -> Option<Self> {
+            fn from_xml_text(text: Cow<'_, str>) -> Option<Self> {
                 text.trim_ascii().parse().ok()
             }
         }

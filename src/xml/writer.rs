@@ -1,6 +1,8 @@
 //! Writes XML. Values are always escaped; names are constants of the program.
 
-use super::characters::is_xml_char;
+use memchr::memchr3;
+
+use super::characters::{has_only_plain_characters, is_xml_char};
 use super::text::ToXmlText;
 
 /// A character that XML does not allow would have been written. Parsed values never contain one.
@@ -84,6 +86,9 @@ impl XmlWriter {
     /// Writes character data so that a reader receives exactly this text. `\r` is written as a reference, because XML readers
     /// convert it to `\n`.
     pub fn text(&mut self, text: &str) {
+        if memchr3(b'<', b'>', b'&', text.as_bytes()).is_none() && has_only_plain_characters(text) {
+            return self.xml.push_str(text);
+        }
         let mut written = 0;
         for (index, c) in text.char_indices() {
             let escaped = match c {

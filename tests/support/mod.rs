@@ -19,6 +19,7 @@ pub mod scripted_lrs;
 pub mod simulator;
 pub mod stalling_proxy;
 pub mod tcp_proxy;
+pub mod xml_events;
 
 pub use caller::Caller;
 pub use fake_server::FakeServer;

@@ -16,6 +16,15 @@ mod xml {
         fn read(reader: &mut XmlReader<'_>) -> Result<Self, XmlError>;
         fn write_fields(&self, fields: std::ops::Range<usize>, writer: &mut XmlWriter);
     }
+    pub struct FieldOrder;
+    impl FieldOrder {
+        pub fn new(_: FieldMapping) -> Self {
+            Self
+        }
+        pub fn position(&mut self, _: &str) -> Option<usize> {
+            None
+        }
+    }
     pub trait XmlField: Sized {
         fn read_element(field: &mut Option<Self>, reader: &mut XmlReader, start: &XmlReader, name: &str) -> Result<(), XmlError>;
         fn absent(name: &str) -> Result<Self, XmlError>;

@@ -97,7 +97,7 @@ fn find_response(request: &Element, matches: SearchMatches) -> Result<String, Re
 
 /// Returns a value of the search as the request has it.
 fn searched<T: FromXmlText>(request: &Element, name: &str) -> Option<T> {
-    request.child(name).and_then(|child| T::from_xml_text(&child.text))
+    request.child(name).and_then(|child| T::from_xml_text(child.text.as_str().into()))
 }
 
 fn register_learner(simulator: &Simulator, request: &Element) -> Result<String, Refusal> {

@@ -36,7 +36,7 @@ impl ToXmlText for LrsCode {
 }
 
 impl FromXmlText for LrsCode {
-    fn from_xml_text(text: &str) -> Option<Self> {
+    fn from_xml_text(text: Cow<'_, str>) -> Option<Self> {
         Some(Self::new(text.trim()))
     }
 }
