@@ -240,7 +240,7 @@ impl IdempotencyStore {
             }
             Lookup::InProgress | Lookup::Expired => Acquisition::InProgress,
             Lookup::BodyMismatch => Acquisition::BodyMismatch,
-            Lookup::Completed(ciphertext) => Acquisition::Completed(self.key_ring.decrypt(&name, &ciphertext)?),
+            Lookup::Completed(ciphertext) => Acquisition::Completed(self.key_ring.decrypt(&name, ciphertext)?),
         })
     }
 

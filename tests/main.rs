@@ -52,6 +52,7 @@ mod round_trip;
 mod server;
 mod simulator_binding;
 mod simulator_scenarios;
+mod stored_batches;
 mod tokens;
 mod traces;
 mod verification_batches;

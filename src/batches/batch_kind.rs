@@ -3,8 +3,6 @@
 use std::collections::BTreeMap;
 use std::future::Future;
 
-use serde::Serialize;
-
 use crate::batches::fingerprint::RecordFingerprint;
 use crate::batches::metadata::BatchMetadata;
 use crate::batches::model::{EpochMillis, JobTime, KindTag, LrsText};
@@ -16,7 +14,7 @@ use crate::lrs::{CallError, Lrs, Operation, Service};
 use crate::organisations::CallContext;
 use crate::schema::deserialize::FromDocument;
 use crate::schema::openapi::PropertySchema;
-use crate::xml::XmlRecord;
+use crate::xml::{IllegalCharacter, PackedXml, XmlPacker, XmlRecord, XmlWriter};
 
 /// A kind of batch: how its records are sent to LRS, and what LRS's responses mean.
 pub trait BatchKind: 'static {
@@ -28,11 +26,14 @@ pub trait BatchKind: 'static {
     const MAX_RECORDS_PER_JOB: usize;
 
     /// A record as callers send it.
-    type Record: FromDocument + PropertySchema + Serialize + Send + Sync + 'static;
+    type Record: FromDocument + PropertySchema + Send + Sync + 'static;
     /// LRS's response to a poll.
     type Output: XmlRecord + Send + 'static;
     /// LRS's result of one record.
     type Result: Send + 'static;
+
+    /// Writes the element of a record in a message to LRS.
+    fn write_record(record: &Self::Record, writer: &mut XmlWriter);
 
     /// Returns the fingerprint by which results are matched to the record.
     fn fingerprint(record: &Self::Record) -> RecordFingerprint;
@@ -44,7 +45,7 @@ pub trait BatchKind: 'static {
     fn submit(
         request: PartRequest<'_>,
         metadata: &BatchMetadata,
-        records: &[Self::Record],
+        records: &PackedXml,
     ) -> impl Future<Output = Result<SubmitResponse, CallError>> + Send;
 
     /// Polls a job.
@@ -69,6 +70,19 @@ pub trait BatchKind: 'static {
     ///
     /// `sent` has the fingerprints of the part's records; `None` for an adopted job, whose records are unknown.
     fn match_output(output: Self::Output, first_position: u32, sent: Option<&[RecordFingerprint]>) -> Vec<RecordResult<Self::Result>>;
+}
+
+/// Packs records as they are stored.
+///
+/// # Errors
+/// Returns [`IllegalCharacter`] if a record has a character that XML does not allow. Valid records never do.
+pub fn pack<K: BatchKind>(records: &[K::Record]) -> Result<Vec<u8>, IllegalCharacter> {
+    let mut packer = XmlPacker::default();
+    let mut list = Vec::new();
+    for record in records {
+        list.extend_from_slice(packer.add(|writer| K::write_record(record, writer)));
+    }
+    packer.finish().map(|()| list)
 }
 
 /// Everything needed to call LRS once about a part.

@@ -6,6 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::batches::model::{BatchId, BlobName};
+use crate::storage::compression::Compressed;
 use crate::storage::encryption::{CipherError, KeyRing};
 
 /// Encrypts the blobs of batches. A blob can be decrypted only under its own batch and name.
@@ -18,7 +19,7 @@ impl BlobCipher {
         Self(key_ring)
     }
 
-    /// Compresses and encrypts a blob. Returns it with its name.
+    /// Encrypts a small blob. Returns it with its name.
     ///
     /// # Errors
     /// Returns [`CipherError`] if there is no key or encryption fails.
@@ -26,11 +27,11 @@ impl BlobCipher {
         Ok((name, self.0.encrypt(&associated_data(id, name), plaintext)?))
     }
 
-    /// Encrypts a blob that is compressed already. Returns it with its name.
+    /// Encrypts a compressed blob. Returns it with its name.
     ///
     /// # Errors
     /// Returns [`CipherError`] if there is no key or encryption fails.
-    pub fn encrypt_compressed(&self, id: BatchId, name: BlobName, compressed: Vec<u8>) -> Result<(BlobName, Vec<u8>), CipherError> {
+    pub fn encrypt_compressed(&self, id: BatchId, name: BlobName, compressed: Compressed) -> Result<(BlobName, Vec<u8>), CipherError> {
         Ok((name, self.0.encrypt_compressed(&associated_data(id, name), compressed)?))
     }
 
@@ -48,7 +49,7 @@ impl BlobCipher {
     /// Returns [`CipherError`] if the key is unknown, or the text was changed or belongs elsewhere.
     pub fn decrypt_text(&self, id: BatchId, part: u32, encrypted: &str) -> Result<String, CipherError> {
         let ciphertext = STANDARD.decode(encrypted).map_err(|_| CipherError::Damaged)?;
-        let text = self.0.decrypt(&text_associated_data(id, part), &ciphertext)?;
+        let text = self.0.decrypt(&text_associated_data(id, part), ciphertext)?;
         String::from_utf8(text).map_err(|_| CipherError::Damaged)
     }
 }
@@ -68,8 +69,8 @@ impl EncryptedBlob {
     ///
     /// # Errors
     /// Returns [`CipherError`] if the key is unknown, or the content was changed or belongs elsewhere.
-    pub fn decrypt(&self, cipher: &BlobCipher) -> Result<Vec<u8>, CipherError> {
-        cipher.0.decrypt(&associated_data(self.id, self.name), &self.bytes)
+    pub fn decrypt(self, cipher: &BlobCipher) -> Result<Vec<u8>, CipherError> {
+        cipher.0.decrypt(&associated_data(self.id, self.name), self.bytes)
     }
 }
 

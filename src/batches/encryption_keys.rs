@@ -64,7 +64,7 @@ impl KeyRegistry {
     pub async fn verify_without_registering(&self) -> Result<EpochMillis, BatchError> {
         let now = self.repository.now().await?;
         for entry in self.entries(now).await? {
-            self.key_ring.decrypt(CHECK_TEXT, &entry.encrypted)?;
+            self.key_ring.decrypt(CHECK_TEXT, entry.encrypted)?;
         }
         Ok(now)
     }

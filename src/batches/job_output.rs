@@ -5,6 +5,7 @@ use crate::batches::error::BatchError;
 use crate::batches::model::{Batch, BatchId, BlobName};
 use crate::batches::service::BatchService;
 use crate::lrs::soap::{read_body, write_envelope};
+use crate::storage::compression::Compressed;
 use crate::xml::{XmlRecord as _, decode};
 
 impl BatchService {
@@ -26,7 +27,7 @@ impl BatchService {
     ) -> Result<(BlobName, Vec<u8>), BatchError> {
         let xml = write_envelope(|writer| writer.element("Output", "xmlns:a=\"urn:lrs-gateway:kept\"", |writer| output.write(writer)));
         let xml = xml.map_err(|_| BatchError::Malformed("LRS response"))?;
-        Ok(self.cipher.encrypt(id, BlobName::JobOutput(number), xml.as_bytes())?)
+        Ok(self.cipher.encrypt_compressed(id, BlobName::JobOutput(number), Compressed::lz4(xml.as_bytes()))?)
     }
 }
 

@@ -3,16 +3,17 @@
 //! Records are read one by one: each is validated, compressed into its part and dropped. So a request of any size needs little more
 //! memory than its own bytes.
 
-use std::io::Write as _;
 use std::marker::PhantomData;
 
-use serde::{Deserializer, Serialize};
+use serde::Deserializer;
 
 use crate::batches::batch_kind::BatchKind;
+use crate::batches::fingerprint;
 use crate::schema::InvalidValue;
 use crate::schema::deserialize::{DeserializeContext, FromDocument, for_each_item};
 use crate::schema::openapi::{PropertySchema, SchemaOrRef, Schemas, non_empty_array_schema};
-use crate::storage::encryption::Compressor;
+use crate::storage::compression::{Compressed, Compressor};
+use crate::xml::{IllegalCharacter, XmlPacker};
 
 /// The records of a request, at least one, partitioned and compressed.
 pub struct Parts<K> {
@@ -24,10 +25,10 @@ pub struct Parts<K> {
 pub struct CompressedPart {
     /// Number of records.
     pub record_count: u32,
-    /// JSON list of the records, compressed.
-    pub compressed_records: Vec<u8>,
-    /// JSON list of their fingerprints, compressed.
-    pub compressed_fingerprints: Vec<u8>,
+    /// The records as LRS receives them ([`PackedXml`](crate::xml::PackedXml)), compressed.
+    pub records: Compressed,
+    /// Their fingerprints, compressed.
+    pub fingerprints: Compressed,
 }
 
 impl<K: BatchKind> Parts<K> {
@@ -54,7 +55,10 @@ impl<K: BatchKind> FromDocument for Parts<K> {
         if !for_each_item(input, context, |record: K::Record| partitioner.add(&record))? {
             return Ok(None);
         }
-        let parts = partitioner.finish();
+        let Ok(parts) = partitioner.finish() else {
+            context.add_error(InvalidValue::new("invalid_character", "must not contain a character that XML does not allow"));
+            return Ok(None);
+        };
         if parts.is_empty() {
             context.add_error(InvalidValue::new("too_few", "must have at least 1 item"));
             return Ok(None);
@@ -75,7 +79,7 @@ impl<K: BatchKind> PropertySchema for Parts<K> {
 
 /// Distributes records to parts: fills a part, then starts the next.
 struct Partitioner<K> {
-    finished: Vec<CompressedPart>,
+    finished: Vec<Result<CompressedPart, IllegalCharacter>>,
     current: Option<PartWriter>,
     kind: PhantomData<fn() -> K>,
 }
@@ -87,9 +91,7 @@ impl<K: BatchKind> Partitioner<K> {
 
     fn add(&mut self, record: &K::Record) {
         let part = self.current.get_or_insert_with(PartWriter::new);
-        part.records.add(record);
-        part.fingerprints.add(&K::fingerprint(record));
-        part.record_count += 1;
+        part.add::<K>(record);
         if part.record_count as usize >= K::MAX_RECORDS_PER_JOB {
             self.finish_part();
         }
@@ -99,56 +101,39 @@ impl<K: BatchKind> Partitioner<K> {
         self.finished.extend(self.current.take().map(PartWriter::finish));
     }
 
-    fn finish(mut self) -> Vec<CompressedPart> {
+    /// Returns the parts. Valid records have no character that XML does not allow.
+    fn finish(mut self) -> Result<Vec<CompressedPart>, IllegalCharacter> {
         self.finish_part();
-        self.finished
+        self.finished.into_iter().collect()
     }
 }
 
 /// A part that is being written.
 struct PartWriter {
     record_count: u32,
-    records: JsonListWriter,
-    fingerprints: JsonListWriter,
+    packer: XmlPacker,
+    records: Compressor,
+    fingerprint: Vec<u8>,
+    fingerprints: Compressor,
 }
 
 impl PartWriter {
     fn new() -> Self {
-        Self { record_count: 0, records: JsonListWriter::new(), fingerprints: JsonListWriter::new() }
+        let mut fingerprints = Compressor::new();
+        fingerprints.add(fingerprint::LIST_START);
+        Self { record_count: 0, packer: XmlPacker::default(), records: Compressor::new(), fingerprint: Vec::new(), fingerprints }
     }
 
-    fn finish(self) -> CompressedPart {
-        CompressedPart {
-            record_count: self.record_count,
-            compressed_records: self.records.finish(),
-            compressed_fingerprints: self.fingerprints.finish(),
-        }
-    }
-}
-
-/// A JSON list that is compressed while it is written.
-struct JsonListWriter {
-    compressor: Compressor,
-    item: Vec<u8>,
-    is_empty: bool,
-}
-
-impl JsonListWriter {
-    fn new() -> Self {
-        Self { compressor: Compressor::new(), item: Vec::new(), is_empty: true }
+    fn add<K: BatchKind>(&mut self, record: &K::Record) {
+        self.records.add(self.packer.add(|writer| K::write_record(record, writer)));
+        self.fingerprint.clear();
+        fingerprint::append(&K::fingerprint(record), &mut self.fingerprint);
+        self.fingerprints.add(&self.fingerprint);
+        self.record_count += 1;
     }
 
-    /// Appends an item. Results are ignored because writing to memory does not fail.
-    fn add(&mut self, item: &impl Serialize) {
-        self.item.clear();
-        self.item.push(if self.is_empty { b'[' } else { b',' });
-        self.is_empty = false;
-        let _ = serde_json::to_writer(&mut self.item, item);
-        let _ = self.compressor.write_all(&self.item);
-    }
-
-    fn finish(mut self) -> Vec<u8> {
-        let _ = self.compressor.write_all(if self.is_empty { b"[]" } else { b"]" });
-        self.compressor.finish()
+    fn finish(self) -> Result<CompressedPart, IllegalCharacter> {
+        self.packer.finish()?;
+        Ok(CompressedPart { record_count: self.record_count, records: self.records.finish(), fingerprints: self.fingerprints.finish() })
     }
 }

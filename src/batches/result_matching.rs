@@ -158,7 +158,7 @@ mod tests {
     use crate::batches::fingerprint::hash_texts;
 
     fn fingerprints(list: &[(&str, &str)]) -> Vec<RecordFingerprint> {
-        list.iter().map(|(identifier, content)| RecordFingerprint::new(Some(identifier), [hash_texts(&[content])])).collect()
+        list.iter().map(|(identifier, content)| RecordFingerprint::new(Some(identifier), [hash_texts(&[content]); 2])).collect()
     }
 
     #[test]

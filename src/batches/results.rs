@@ -7,7 +7,7 @@ use crate::batches::job_output::parse_output;
 use crate::batches::model::{Batch, BlobName, PartState};
 use crate::batches::result_matching::RecordResult;
 use crate::batches::service::BatchService;
-use crate::batches::stored_data::parse_fingerprints;
+use crate::batches::stored_data::read_fingerprints;
 
 impl BatchService {
     /// Returns the results of a part's records, in their order; `None` if the part is neither complete nor failed.
@@ -26,8 +26,8 @@ impl BatchService {
         let fingerprints = self.encrypted_blob(batch.id, BlobName::Fingerprints(number)).await?;
         let output = self.encrypted_blob(batch.id, BlobName::JobOutput(number)).await?;
         let read = move |cipher: &BlobCipher| {
-            let json = fingerprints.map(|encrypted| encrypted.decrypt(cipher)).transpose()?;
-            let fingerprints = json.map(|json| parse_fingerprints(&json)).transpose()?;
+            let stored = fingerprints.map(|encrypted| encrypted.decrypt(cipher)).transpose()?;
+            let fingerprints = stored.map(|stored| read_fingerprints(&stored)).transpose()?;
             // Only an adopted job has none. For any other part, results could not be matched to records.
             if fingerprints.is_none() && !is_adopted {
                 return Err(BatchError::Malformed("part without fingerprints"));

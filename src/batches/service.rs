@@ -143,8 +143,8 @@ impl BatchService {
         for (number, part) in (1..).zip(records.into_parts()) {
             parts.push(Part::waiting(first_position, part.record_count, now));
             first_position += part.record_count;
-            blobs.push(self.cipher.encrypt_compressed(id, BlobName::Records(number), part.compressed_records)?);
-            blobs.push(self.cipher.encrypt_compressed(id, BlobName::Fingerprints(number), part.compressed_fingerprints)?);
+            blobs.push(self.cipher.encrypt_compressed(id, BlobName::Records(number), part.records)?);
+            blobs.push(self.cipher.encrypt_compressed(id, BlobName::Fingerprints(number), part.fingerprints)?);
         }
         let header = BatchHeader::new(K::KIND, context.organisation.ukprn(), parts.len(), now).repeatable(K::is_repeatable(metadata));
         let header = header.accepted_for(self.lrs_registry.lrs());

@@ -2,15 +2,16 @@
 
 use std::sync::Arc;
 
-use crate::batches::batch_kind::BatchKind;
+use crate::batches::batch_kind::{BatchKind, pack};
 use crate::batches::blob_cipher::{BlobCipher, EncryptedBlob};
 use crate::batches::error::BatchError;
-use crate::batches::fingerprint::RecordFingerprint;
+use crate::batches::fingerprint::{self, RecordFingerprint};
 use crate::batches::metadata::BatchMetadata;
 use crate::batches::model::{Batch, BatchId, BlobName};
 use crate::batches::service::BatchService;
 use crate::organisations::{CallContext, Organisation};
 use crate::schema::deserialize::from_json;
+use crate::xml::PackedXml;
 
 /// Number of records from which decryption and parsing run on the blocking pool.
 const OFFLOAD_THRESHOLD: u32 = 1_000;
@@ -45,12 +46,12 @@ impl BatchService {
     }
 
     /// Returns a part's records; `None` if they are deleted.
-    pub(super) async fn records<K: BatchKind>(&self, batch: &Batch, number: u32) -> Result<Option<Vec<K::Record>>, BatchError> {
+    pub(super) async fn records<K: BatchKind>(&self, batch: &Batch, number: u32) -> Result<Option<PackedXml>, BatchError> {
         let Some(encrypted) = self.encrypted_blob(batch.id, BlobName::Records(number)).await? else { return Ok(None) };
         let record_count = batch.part(number).map_or(0, |part| part.record_count);
         let read = move |cipher: &BlobCipher| {
-            let records: Vec<K::Record> = from_json(&encrypted.decrypt(cipher)?).map_err(|_| BatchError::Malformed("records"))?;
-            if records.len() == record_count as usize { Ok(records) } else { Err(BatchError::Malformed("number of records")) }
+            let records = read_records::<K>(encrypted.decrypt(cipher)?).ok_or(BatchError::Malformed("records"))?;
+            if records.record_count() == record_count as usize { Ok(records) } else { Err(BatchError::Malformed("number of records")) }
         };
         self.spawn_blocking_if_large(record_count, read).await.map(Some)
     }
@@ -58,7 +59,7 @@ impl BatchService {
     /// Returns the fingerprints of a part's records; `None` if there are none.
     pub(super) async fn fingerprints(&self, id: BatchId, number: u32) -> Result<Option<Vec<RecordFingerprint>>, BatchError> {
         let Some(encrypted) = self.encrypted_blob(id, BlobName::Fingerprints(number)).await? else { return Ok(None) };
-        parse_fingerprints(&encrypted.decrypt(&self.cipher)?).map(Some)
+        read_fingerprints(&encrypted.decrypt(&self.cipher)?).map(Some)
     }
 
     pub(super) async fn encrypted_blob(&self, id: BatchId, name: BlobName) -> Result<Option<EncryptedBlob>, BatchError> {
@@ -80,7 +81,16 @@ impl BatchService {
     }
 }
 
-/// Parses stored fingerprints.
-pub(super) fn parse_fingerprints(json: &[u8]) -> Result<Vec<RecordFingerprint>, BatchError> {
-    serde_json::from_slice(json).map_err(|_| BatchError::Malformed("fingerprints"))
+/// Reads stored records, also those of an earlier version, which are a list in JSON.
+fn read_records<K: BatchKind>(stored: Vec<u8>) -> Option<PackedXml> {
+    if !stored.starts_with(b"[") {
+        return PackedXml::new(stored);
+    }
+    let records: Vec<K::Record> = from_json(&stored).ok()?;
+    PackedXml::new(pack::<K>(&records).ok()?)
+}
+
+/// Reads stored fingerprints.
+pub(super) fn read_fingerprints(stored: &[u8]) -> Result<Vec<RecordFingerprint>, BatchError> {
+    fingerprint::read_list(stored).ok_or(BatchError::Malformed("fingerprints"))
 }

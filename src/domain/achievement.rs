@@ -16,7 +16,6 @@ pub type ActionReason = BoundedText<0, 255>;
 
 /// An achievement to create, update, withdraw or reinstate.
 #[derive(Debug, Clone, Request)]
-#[request(stored)]
 pub struct Achievement {
     /// The change to make.
     pub action: AchievementAction,

@@ -13,7 +13,7 @@ pub type MisIdentifier = BoundedText<0, 128, true>;
 
 /// A learner of a registration batch. LRS requires the names. If it requires more data, the learner's result has the code `RC006`.
 #[derive(Debug, Clone, Request, XmlRecord)]
-#[request(stored, validate = warn_about_uln(uln))]
+#[request(validate = warn_about_uln(uln))]
 pub struct BatchLearner {
     /// The learner's ULN, if known.
     pub uln: Option<Uln>,
@@ -85,7 +85,6 @@ fn warn_about_uln(uln: Option<&Option<Uln>>, context: &mut DeserializeContext) {
 
 /// A learner of a verification batch.
 #[derive(Debug, Clone, Request, XmlRecord)]
-#[request(stored)]
 #[xml(order(mis_identifier, uln, family_name, given_name, date_of_birth, gender))]
 pub struct BatchLearnerToVerify {
     /// Your own identifier of this record. The result repeats it.

@@ -1,24 +1,23 @@
 //! Encryption of stored data: compressed, then encrypted with AES-256-GCM. All data about learners leaves the process in this form only.
 //!
-//! A ciphertext consists of the format version (1 byte), the key id (4 bytes), the nonce (12 bytes), the encrypted data and the tag. The
-//! place where it is stored (batch and name) is its associated data, so that one batch's records cannot replace another's. Keys can be
-//! rotated: the first key encrypts, every key decrypts.
+//! A ciphertext consists of the format of the compression (1 byte), the key id (4 bytes), the nonce (12 bytes), the encrypted data and the
+//! tag. The place where it is stored (batch and name) is its associated data, so that one batch's records cannot replace another's. Keys can
+//! be rotated: the first key encrypts, every key decrypts.
 
-use std::io::{Read as _, Write as _};
+use std::borrow::Cow;
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
 use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use flate2::Compression;
-use flate2::read::DeflateDecoder;
-use flate2::write::DeflateEncoder;
+
+use super::compression::{Compressed, Format, decompress};
 
 const KEY_BYTES: usize = 32;
-const FORMAT_VERSION: u8 = 1;
 const KEY_ID_BYTES: usize = 4;
 const HEADER_BYTES: usize = 1 + KEY_ID_BYTES + NONCE_LEN;
+const _: () = assert!(HEADER_BYTES == Compressed::HEADROOM_BYTES);
 
 /// Reason why data cannot be encrypted or decrypted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -92,31 +91,28 @@ impl KeyRing {
         self.0.iter().map(|key| to_hex(&hmac::sign(&key.pseudonym_key, text.as_bytes()).as_ref()[..16]))
     }
 
-    /// Compresses and encrypts data.
+    /// Encrypts data in a format that every version reads.
     ///
     /// # Errors
     /// Returns [`CipherError::UnknownKey`] if the key ring is empty, [`CipherError::Damaged`] if encryption fails.
     pub fn encrypt(&self, associated_data: &str, plaintext: &[u8]) -> Result<Vec<u8>, CipherError> {
-        let mut compressor = Compressor::new();
-        compressor.write_all(plaintext).map_err(|_| CipherError::Damaged)?;
-        self.encrypt_compressed(associated_data, compressor.finish())
+        self.encrypt_compressed(associated_data, Compressed::deflate(plaintext))
     }
 
-    /// Encrypts data that a [`Compressor`] has compressed.
+    /// Encrypts compressed data in place.
     ///
     /// # Errors
     /// Returns [`CipherError::UnknownKey`] if the key ring is empty, [`CipherError::Damaged`] if encryption fails.
-    pub fn encrypt_compressed(&self, associated_data: &str, mut compressed: Vec<u8>) -> Result<Vec<u8>, CipherError> {
+    pub fn encrypt_compressed(&self, associated_data: &str, compressed: Compressed) -> Result<Vec<u8>, CipherError> {
         let key = self.0.first().ok_or(CipherError::UnknownKey)?;
-        let nonce = key
-            .encryption_key
-            .seal_in_place_append_tag(Aad::from(associated_data.as_bytes()), &mut compressed)
-            .map_err(|_| CipherError::Damaged)?;
-        let mut ciphertext = Vec::with_capacity(HEADER_BYTES + compressed.len());
-        ciphertext.push(FORMAT_VERSION);
-        ciphertext.extend_from_slice(&key.id);
-        ciphertext.extend_from_slice(nonce.as_ref());
-        ciphertext.extend_from_slice(&compressed);
+        let Compressed { format, bytes: mut ciphertext } = compressed;
+        let (header, data) = ciphertext.split_at_mut_checked(HEADER_BYTES).ok_or(CipherError::Damaged)?;
+        let (nonce, tag) =
+            key.encryption_key.seal_in_place_separate_tag(aad(format, associated_data), data).map_err(|_| CipherError::Damaged)?;
+        header[0] = format as u8;
+        header[1..=KEY_ID_BYTES].copy_from_slice(&key.id);
+        header[1 + KEY_ID_BYTES..].copy_from_slice(nonce.as_ref());
+        ciphertext.extend_from_slice(tag.as_ref());
         Ok(ciphertext)
     }
 
@@ -125,20 +121,22 @@ impl KeyRing {
     /// # Errors
     /// Returns [`CipherError::UnknownKey`] if the key is not in the key ring, [`CipherError::Damaged`] if the ciphertext or the
     /// associated data differ from those of [`KeyRing::encrypt`].
-    pub fn decrypt(&self, associated_data: &str, ciphertext: &[u8]) -> Result<Vec<u8>, CipherError> {
-        let (header, body) = ciphertext.split_at_checked(HEADER_BYTES).ok_or(CipherError::Damaged)?;
-        if header[0] != FORMAT_VERSION {
-            return Err(CipherError::Damaged);
-        }
+    pub fn decrypt(&self, associated_data: &str, mut ciphertext: Vec<u8>) -> Result<Vec<u8>, CipherError> {
+        let (header, data) = ciphertext.split_at_mut_checked(HEADER_BYTES).ok_or(CipherError::Damaged)?;
+        let format = Format::from_byte(header[0]).ok_or(CipherError::Damaged)?;
         let key = self.0.iter().find(|key| key.id == header[1..=KEY_ID_BYTES]).ok_or(CipherError::UnknownKey)?;
         let nonce = Nonce::try_assume_unique_for_key(&header[1 + KEY_ID_BYTES..]).map_err(|_| CipherError::Damaged)?;
-        let mut body = body.to_vec();
-        let compressed =
-            key.encryption_key.open_in_place(nonce, Aad::from(associated_data.as_bytes()), &mut body).map_err(|_| CipherError::Damaged)?;
-        let mut plaintext = Vec::with_capacity(compressed.len() * 4);
-        DeflateDecoder::new(&*compressed).read_to_end(&mut plaintext).map_err(|_| CipherError::Damaged)?;
-        Ok(plaintext)
+        let compressed = key.encryption_key.open_in_place(nonce, aad(format, associated_data), data).map_err(|_| CipherError::Damaged)?;
+        decompress(format, compressed).ok_or(CipherError::Damaged)
     }
+}
+
+/// Returns the associated data of a ciphertext: also the format, except that of earlier versions, which did not include it.
+fn aad(format: Format, associated_data: &str) -> Aad<Cow<'_, [u8]>> {
+    Aad::from(match format {
+        Format::Deflate => Cow::Borrowed(associated_data.as_bytes()),
+        Format::Lz4 => Cow::Owned(format!("{associated_data}:lz4").into_bytes()),
+    })
 }
 
 struct Key {
@@ -170,38 +168,6 @@ pub fn to_hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Compresses bytes as they are written, so that the uncompressed data is never in memory as a whole.
-pub struct Compressor(DeflateEncoder<Vec<u8>>);
-
-impl Compressor {
-    /// Returns an empty compressor.
-    pub fn new() -> Self {
-        Self(DeflateEncoder::new(Vec::new(), Compression::fast()))
-    }
-
-    /// Returns the compressed data.
-    pub fn finish(self) -> Vec<u8> {
-        // Writing to memory does not fail.
-        self.0.finish().unwrap_or_default()
-    }
-}
-
-impl Default for Compressor {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl std::io::Write for Compressor {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.write(bytes)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        self.0.flush()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -220,29 +186,52 @@ mod tests {
         let ciphertext = keys.encrypt("batch:records:1", plaintext.as_bytes()).expect("encrypted");
         assert!(ciphertext.len() < plaintext.len() / 10, "{} bytes", ciphertext.len());
         assert!(!String::from_utf8_lossy(&ciphertext).contains("Neill"));
-        assert_eq!(keys.decrypt("batch:records:1", &ciphertext).expect("decrypted"), plaintext.as_bytes());
-        assert_eq!(keys.decrypt("batch:records:2", &ciphertext), Err(CipherError::Damaged));
+        assert_eq!(keys.decrypt("batch:records:1", ciphertext.clone()).expect("decrypted"), plaintext.as_bytes());
+        assert_eq!(keys.decrypt("batch:records:2", ciphertext.clone()), Err(CipherError::Damaged));
         for position in [0, 20, ciphertext.len() - 1] {
             let mut changed = ciphertext.clone();
             changed[position] ^= 1;
-            assert_eq!(keys.decrypt("batch:records:1", &changed), Err(CipherError::Damaged), "byte {position}");
+            assert_eq!(keys.decrypt("batch:records:1", changed), Err(CipherError::Damaged), "byte {position}");
         }
         for length in [0, 3, HEADER_BYTES, ciphertext.len() - 1] {
-            assert_eq!(keys.decrypt("batch:records:1", &ciphertext[..length]), Err(CipherError::Damaged), "{length} bytes");
+            assert_eq!(keys.decrypt("batch:records:1", ciphertext[..length].to_vec()), Err(CipherError::Damaged), "{length} bytes");
         }
         assert_ne!(ciphertext, keys.encrypt("batch:records:1", plaintext.as_bytes()).expect("encrypted"), "each nonce is used once");
-        assert_eq!(keys.decrypt("x", &keys.encrypt("x", b"").expect("encrypted")).expect("decrypted"), b"");
+        assert_eq!(keys.decrypt("x", keys.encrypt("x", b"").expect("encrypted")).expect("decrypted"), b"");
+    }
+
+    #[test]
+    fn ciphertext_with_another_format_of_compression_is_damaged() {
+        let keys = KeyRing::generate().expect("random numbers");
+        for (compressed, other) in [(Compressed::lz4(b"Ana"), Format::Deflate), (Compressed::deflate(b"Ana"), Format::Lz4)] {
+            let mut ciphertext = keys.encrypt_compressed("x", compressed).expect("encrypted");
+            assert_eq!(keys.decrypt("x", ciphertext.clone()).expect("decrypted"), b"Ana");
+            ciphertext[0] = other as u8;
+            assert_eq!(keys.decrypt("x", ciphertext), Err(CipherError::Damaged), "{other:?}");
+        }
+    }
+
+    #[test]
+    fn ciphertext_of_an_earlier_version_is_decrypted() {
+        let hex = concat!(
+            "016c9156056465666768696a6b6c6d6e6fc3b5882cb6c51d53cd2993a58fd7388f8e8952d8da26b8be6a1d05ccf15a0eb3318fa62464c75d06fd9db548d4885e30",
+            "a9fe742162ab64db82"
+        );
+        let byte = |start| u8::from_str_radix(&hex[start..start + 2], 16).expect("hexadecimal");
+        let ciphertext = (0..hex.len()).step_by(2).map(byte).collect();
+        let plaintext = key_ring(OLD_KEY).decrypt("x", ciphertext).expect("decrypted");
+        assert_eq!(String::from_utf8_lossy(&plaintext), r#"[{"givenName":"Ana","familyName":"O'Neill"}]"#);
     }
 
     #[test]
     fn key_ring_with_old_and_new_key_decrypts_both_and_encrypts_with_new() {
         let old_ciphertext = key_ring(OLD_KEY).encrypt("x", b"Ana").expect("encrypted");
         let rotated = key_ring(&format!("# the new key first\n{NEW_KEY}\n\n{OLD_KEY}\n"));
-        assert_eq!(rotated.decrypt("x", &old_ciphertext).expect("decrypted"), b"Ana");
+        assert_eq!(rotated.decrypt("x", old_ciphertext.clone()).expect("decrypted"), b"Ana");
         let new_ciphertext = rotated.encrypt("x", b"Ana").expect("encrypted");
-        assert_eq!(key_ring(OLD_KEY).decrypt("x", &new_ciphertext), Err(CipherError::UnknownKey));
-        assert_eq!(key_ring(NEW_KEY).decrypt("x", &new_ciphertext).expect("decrypted"), b"Ana");
-        assert_eq!(key_ring(NEW_KEY).decrypt("x", &old_ciphertext), Err(CipherError::UnknownKey));
+        assert_eq!(key_ring(OLD_KEY).decrypt("x", new_ciphertext.clone()), Err(CipherError::UnknownKey));
+        assert_eq!(key_ring(NEW_KEY).decrypt("x", new_ciphertext).expect("decrypted"), b"Ana");
+        assert_eq!(key_ring(NEW_KEY).decrypt("x", old_ciphertext), Err(CipherError::UnknownKey));
     }
 
     #[test]

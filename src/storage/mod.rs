@@ -3,6 +3,7 @@
 //! Stored in it: batches ([`crate::batches::repository`]), idempotency keys ([`crate::idempotency`]) and rate limits
 //! ([`crate::rate_limit`]).
 
+pub mod compression;
 mod connection;
 pub mod encryption;
 mod error;

@@ -113,6 +113,27 @@ impl XmlWriter {
     pub fn markup(&mut self, markup: &'static str) {
         self.xml.push_str(markup);
     }
+
+    /// Writes XML that a writer has written.
+    pub(super) fn append(&mut self, xml: &str) {
+        self.xml.push_str(xml);
+    }
+
+    /// Reserves space for this many bytes.
+    pub(super) fn reserve(&mut self, bytes: usize) {
+        self.xml.reserve(bytes);
+    }
+
+    /// Removes what was written so far, and returns it.
+    pub(super) fn take(&mut self) -> String {
+        std::mem::take(&mut self.xml)
+    }
+
+    /// Uses the space of a text for what is written from now on.
+    pub(super) fn reuse(&mut self, mut text: String) {
+        text.clear();
+        self.xml = text;
+    }
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use lrs_gateway::lrs::Service;
 use lrs_gateway::lrs::services::external::{AchievementCodes, GetAchievementJob, SubmitAchievementBatchResponse, SubmitAchievementJob};
 use serde_json::json;
 
-use super::achievements::{achievement, awarding_client, code_of, read_job, submission};
+use super::achievements::{achievement, awarding_client, code_of, packed_achievements, read_job, submission};
 use super::{SoapClient, provider_context, request_context};
 
 /// Returns the code with which LRS has rejected a batch. It must not have accepted it.
@@ -16,7 +16,7 @@ pub fn rejection_code(response: &SubmitAchievementBatchResponse) -> &str {
 
 /// Returns a valid message with one achievement.
 fn valid_message(client: &SoapClient) -> String {
-    client.message(&submission(SubmissionType::Final, &[achievement(json!({}))], &AchievementCodes::default()))
+    client.message(&submission(SubmissionType::Final, &packed_achievements(&[achievement(json!({}))]), &AchievementCodes::default()))
 }
 
 /// Replaces text that must occur in a message.
@@ -30,7 +30,7 @@ async fn achievement_with_an_unusable_field_is_rejected_alone() {
     let client = awarding_client(0);
     let codes = AchievementCodes::default();
     let achievements = [achievement(json!({})), achievement(json!({"unitOrQualificationReferenceNumber": "600/0002/2"}))];
-    let message = client.message(&submission(SubmissionType::Final, &achievements, &codes));
+    let message = client.message(&submission(SubmissionType::Final, &packed_achievements(&achievements), &codes));
     for (from, to) in [
         ("<svc:Action>1<", "<svc:Action>5<"),
         ("<svc:ProviderUkprn>10088881</svc:ProviderUkprn>", "<svc:ProviderUkprn></svc:ProviderUkprn>"),
@@ -52,7 +52,10 @@ async fn organisation_with_wrong_credentials_or_product_is_rejected_with_a_code(
         (provider_context(), "WSRC0043"),
     ] {
         client.request_context = context;
-        assert_eq!(rejection_code(&client.call(&submission(SubmissionType::Final, &achievements, &codes)).await), code);
+        assert_eq!(
+            rejection_code(&client.call(&submission(SubmissionType::Final, &packed_achievements(&achievements), &codes)).await),
+            code
+        );
         assert_eq!(code_of(&read_job(&client, 60_001).await), code);
     }
     assert!(client.lrs.simulator.jobs().is_empty());

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use lrs_gateway::batches::kinds::achievement::Achievements;
 use lrs_gateway::domain::{
     Achievement, AchievementJob, AchievementJobStatus, EmailAddress, GetLearningEvents, Personal, Product, SubmissionType,
 };
@@ -9,9 +10,10 @@ use lrs_gateway::lrs::services::external::{AchievementCodes, GetAchievementJob, 
 use lrs_gateway::schema::Scalar as _;
 use lrs_gateway::schema::deserialize::from_json;
 use lrs_gateway::simulator::{SimulatedOrganisation, SimulatorSettings};
+use lrs_gateway::xml::PackedXml;
 use serde_json::{Value, json};
 
-use super::{SoapClient, awarding_context, provider_context};
+use super::{SoapClient, awarding_context, packed, provider_context};
 
 /// Returns an achievement of the learner Ana O'Neill with these changes.
 pub fn achievement(changes: Value) -> Achievement {
@@ -29,10 +31,15 @@ pub fn awarding_client(job_seconds: u64) -> SoapClient {
     SoapClient { request_context: awarding_context(), ..SoapClient::new(job_seconds) }
 }
 
+/// Packs achievements.
+pub fn packed_achievements(achievements: &[Achievement]) -> PackedXml {
+    packed::<Achievements>(achievements)
+}
+
 /// Returns the submission of these achievements.
 pub fn submission<'a>(
     submission_type: SubmissionType,
-    achievements: &'a [Achievement],
+    achievements: &'a PackedXml,
     codes: &'a AchievementCodes,
 ) -> SubmitAchievementJob<'a> {
     SubmitAchievementJob { submission_type, notify_email: None, achievements, codes }
@@ -40,7 +47,7 @@ pub fn submission<'a>(
 
 /// Submits achievements and returns the job.
 pub async fn submit(client: &SoapClient, submission_type: SubmissionType, achievements: &[Achievement]) -> AchievementJob {
-    let submitted = client.call(&submission(submission_type, achievements, &AchievementCodes::default())).await;
+    let submitted = client.call(&submission(submission_type, &packed_achievements(achievements), &AchievementCodes::default())).await;
     read_job(client, submitted.accepted_job_id().expect("LRS accepted the job")).await
 }
 
@@ -82,7 +89,7 @@ async fn submit_with_errors(client: &SoapClient) -> AchievementJob {
         achievement(json!({"action": "UPDATE", "unitOrQualificationReferenceNumber": "600/9999/9", "misIdentifier": ""})),
     ];
     let email = EmailAddress::parse("results@mail.example.com").expect("the address is valid");
-    let codes = AchievementCodes::default();
+    let (achievements, codes) = (packed_achievements(&achievements), AchievementCodes::default());
     let submission = SubmitAchievementJob { notify_email: Some(&email), ..submission(SubmissionType::Final, &achievements, &codes) };
     let submitted = client.call(&submission).await;
     assert_eq!(submitted.accepted_job_id(), Some(70_001));
@@ -205,7 +212,7 @@ async fn achievement_job_waits_then_is_in_progress_then_done() {
     let client = awarding_client(3600);
     let started_at = Instant::now();
     let codes = AchievementCodes::default();
-    let submitted = client.call(&submission(SubmissionType::Provisional, &[achievement(json!({}))], &codes)).await;
+    let submitted = client.call(&submission(SubmissionType::Provisional, &packed_achievements(&[achievement(json!({}))]), &codes)).await;
     let job_id = submitted.accepted_job_id().expect("LRS accepted the job");
 
     let waiting = read_job(&client, job_id).await;
@@ -251,7 +258,7 @@ async fn job_limit_of_ten_thousand_achievements_is_accepted_and_one_more_is_reje
     let mut achievements: Vec<Achievement> =
         (0..10_001).map(|number| achievement(json!({"unitOrQualificationReferenceNumber": format!("U/{number}")}))).collect();
     let codes = AchievementCodes::default();
-    let rejected = client.call(&submission(SubmissionType::Final, &achievements, &codes)).await;
+    let rejected = client.call(&submission(SubmissionType::Final, &packed_achievements(&achievements), &codes)).await;
     assert_eq!(super::achievement_errors::rejection_code(&rejected), "WSEC0046");
 
     achievements.pop();

@@ -11,6 +11,8 @@ mod verification;
 use std::sync::Arc;
 use std::time::Duration;
 
+use lrs_gateway::batches::batch_kind::{BatchKind, pack};
+use lrs_gateway::batches::kinds::registration::Registrations;
 use lrs_gateway::domain::{BatchLearner, OrganisationRef, Ukprn, UserName};
 use lrs_gateway::lrs::http_client::HttpClientFactory;
 use lrs_gateway::lrs::{LrsResponse, MessageContext, Operation, Service, Vendor, parse_response};
@@ -18,6 +20,7 @@ use lrs_gateway::organisations::{CallContext, Organisation, OrganisationPassword
 use lrs_gateway::schema::Scalar as _;
 use lrs_gateway::schema::deserialize::from_json;
 use lrs_gateway::simulator::SimulatorSettings;
+use lrs_gateway::xml::PackedXml;
 use serde_json::{Value, json};
 
 use crate::support::SimulatedLrs;
@@ -104,6 +107,16 @@ fn request_context(ukprn: &str, reference: &str, password: &str) -> CallContext 
     };
     let organisation = Organisation::new(settings, &http_clients).expect("the client is created");
     CallContext::new(Arc::new(organisation), UserName::parse("j.bloggs").expect("the user name is valid"))
+}
+
+/// Packs the records of a batch.
+pub(crate) fn packed<K: BatchKind>(records: &[K::Record]) -> PackedXml {
+    PackedXml::new(pack::<K>(records).expect("the records have only legal characters")).expect("packed records")
+}
+
+/// Packs learners to register.
+fn packed_learners(learners: &[BatchLearner]) -> PackedXml {
+    packed::<Registrations>(learners)
 }
 
 /// Returns learners of whom the simulator returns different outcomes. The MIS identifier of each says why.

@@ -7,7 +7,7 @@ use lrs_gateway::lrs::services::learner::{GetRegistrationJob, GetVerificationJob
 use lrs_gateway::schema::deserialize::from_toml;
 use lrs_gateway::simulator::SimulatorSettings;
 
-use super::{SoapClient, awarding_context, has_code, learners};
+use super::{SoapClient, awarding_context, has_code, learners, packed_learners};
 
 /// A portal job in the simulator's settings.
 const PORTAL_JOB: &str = "[[portal_jobs]]\njob_id = 900001\norganisation = \"10088881\"\nkind = \"registration-batches\"\n\
@@ -43,7 +43,7 @@ async fn portal_jobs_of_the_demonstration_are_done_at_once() {
 #[tokio::test]
 async fn ids_of_portal_jobs_are_not_given_to_submitted_jobs() {
     let client = SoapClient::with(&settings_with(PORTAL_JOB).expect("the settings are valid"));
-    let submitted = client.call(&SubmitRegistrationJob { job_type: JobType::Full, learners: &learners() }).await;
+    let submitted = client.call(&SubmitRegistrationJob { job_type: JobType::Full, learners: &packed_learners(&learners()) }).await;
     assert_eq!(submitted.accepted_job_id(), Some(900_002));
     assert!(has_code(&client.call(&GetRegistrationJob { job_id: 900_001 }).await, "WSRC0009"));
 }

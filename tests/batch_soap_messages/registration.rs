@@ -9,14 +9,14 @@ use lrs_gateway::schema::deserialize::from_json;
 use lrs_gateway::schema::json_object;
 use serde_json::{Value, json};
 
-use super::{SoapClient, awarding_context, has_code, learners, provider_context};
+use super::{SoapClient, awarding_context, has_code, learners, packed_learners, provider_context};
 use crate::support::fields::full_learner;
 
 #[tokio::test]
 async fn full_job_returns_the_outcome_of_each_learner_in_order() {
     let client = SoapClient::new(0);
     let registered_before = client.lrs.simulator.register().len();
-    let submitted = client.call(&SubmitRegistrationJob { job_type: JobType::Full, learners: &learners() }).await;
+    let submitted = client.call(&SubmitRegistrationJob { job_type: JobType::Full, learners: &packed_learners(&learners()) }).await;
     assert!(has_code(&submitted, "WSRC0007"));
 
     let output = client.call(&GetRegistrationJob { job_id: submitted.accepted_job_id().expect("LRS accepted the job") }).await;
@@ -63,7 +63,7 @@ async fn learner_named_as_an_exception_gets_its_code_and_is_not_registered() {
         })
         .collect();
 
-    let submitted = client.call(&SubmitRegistrationJob { job_type: JobType::Full, learners: &learners }).await;
+    let submitted = client.call(&SubmitRegistrationJob { job_type: JobType::Full, learners: &packed_learners(&learners) }).await;
     let output = client.call(&GetRegistrationJob { job_id: submitted.accepted_job_id().expect("LRS accepted the job") }).await;
 
     let rows: Vec<_> = output
@@ -81,7 +81,7 @@ async fn learner_named_as_an_exception_gets_its_code_and_is_not_registered() {
 #[tokio::test]
 async fn full_job_returns_special_characters_unchanged_and_omits_empty_fields() {
     let client = SoapClient::new(0);
-    let submitted = client.call(&SubmitRegistrationJob { job_type: JobType::Full, learners: &learners() }).await;
+    let submitted = client.call(&SubmitRegistrationJob { job_type: JobType::Full, learners: &packed_learners(&learners()) }).await;
 
     let output = client.call(&GetRegistrationJob { job_id: submitted.accepted_job_id().expect("LRS accepted the job") }).await;
 
@@ -94,7 +94,7 @@ async fn full_job_returns_special_characters_unchanged_and_omits_empty_fields() 
 /// Submits a full job of these learners and returns their return codes.
 async fn return_codes(client: &SoapClient, learners: &[Value]) -> Vec<String> {
     let learners: Vec<BatchLearner> = learners.iter().map(|learner| from_json(learner.to_string().as_bytes()).expect("valid")).collect();
-    let submitted = client.call(&SubmitRegistrationJob { job_type: JobType::Full, learners: &learners }).await;
+    let submitted = client.call(&SubmitRegistrationJob { job_type: JobType::Full, learners: &packed_learners(&learners) }).await;
     let output = client.call(&GetRegistrationJob { job_id: submitted.accepted_job_id().expect("LRS accepted the job") }).await;
     output.learner.into_iter().map(|learner| learner.return_code.expect("a return code")).collect()
 }
@@ -130,7 +130,7 @@ async fn full_job_rejects_learner_without_a_value_that_registration_requires() {
 async fn check_job_registers_no_learner() {
     let client = SoapClient::new(0);
     let registered_before = client.lrs.simulator.register().len();
-    let submitted = client.call(&SubmitRegistrationJob { job_type: JobType::Check, learners: &learners()[..1] }).await;
+    let submitted = client.call(&SubmitRegistrationJob { job_type: JobType::Check, learners: &packed_learners(&learners()[..1]) }).await;
 
     let output = client.call(&GetRegistrationJob { job_id: submitted.accepted_job_id().expect("LRS accepted the job") }).await;
 
@@ -141,14 +141,14 @@ async fn check_job_registers_no_learner() {
 #[test]
 fn effect_of_a_check_is_read_and_of_a_full_job_write() {
     let learners = learners();
-    assert_eq!(SubmitRegistrationJob { job_type: JobType::Check, learners: &learners }.effect(), Effect::Read);
-    assert_eq!(SubmitRegistrationJob { job_type: JobType::Full, learners: &learners }.effect(), Effect::Write);
+    assert_eq!(SubmitRegistrationJob { job_type: JobType::Check, learners: &packed_learners(&learners) }.effect(), Effect::Read);
+    assert_eq!(SubmitRegistrationJob { job_type: JobType::Full, learners: &packed_learners(&learners) }.effect(), Effect::Write);
 }
 
 #[tokio::test]
 async fn job_is_known_to_its_organisation_and_kind_only_and_done_after_its_duration() {
     let mut client = SoapClient::new(3600);
-    let submitted = client.call(&SubmitRegistrationJob { job_type: JobType::Full, learners: &learners() }).await;
+    let submitted = client.call(&SubmitRegistrationJob { job_type: JobType::Full, learners: &packed_learners(&learners()) }).await;
     let job_id = submitted.accepted_job_id().expect("LRS accepted the job");
 
     let working = client.call(&GetRegistrationJob { job_id }).await;
@@ -178,7 +178,7 @@ async fn learner_outside_the_age_limits_is_not_registered() {
         from_json(learner.to_string().as_bytes()).expect("the learner is valid")
     };
     let learners = [this_year - 112, this_year - 109, this_year - 14, this_year - 12].map(learner_born_in);
-    let submitted = client.call(&SubmitRegistrationJob { job_type: JobType::Full, learners: &learners }).await;
+    let submitted = client.call(&SubmitRegistrationJob { job_type: JobType::Full, learners: &packed_learners(&learners) }).await;
 
     let output = client.call(&GetRegistrationJob { job_id: submitted.accepted_job_id().expect("LRS accepted the job") }).await;
 
@@ -191,7 +191,7 @@ async fn learner_outside_the_age_limits_is_not_registered() {
 async fn message_with_a_wrong_record_count_is_rejected() {
     let client = SoapClient::new(0);
     let learners = learners();
-    let message = client.message(&SubmitRegistrationJob { job_type: JobType::Full, learners: &learners });
+    let message = client.message(&SubmitRegistrationJob { job_type: JobType::Full, learners: &packed_learners(&learners) });
     let wrong = message.replace("<LearnerRecordCount>6<", "<LearnerRecordCount>5<");
     assert_ne!(wrong, message);
 

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use lrs_gateway::batches::kinds::verification::Verifications;
 use lrs_gateway::domain::{Achievement, BatchLearnerToVerify, JobType, SubmissionType};
 use lrs_gateway::lrs::Service;
 use lrs_gateway::lrs::services::external::AchievementCodes;
@@ -10,8 +11,8 @@ use lrs_gateway::schema::deserialize::from_json;
 use lrs_gateway::simulator::SimulatorSettings;
 use serde_json::{Value, json};
 
-use super::achievements::{achievement, submission};
-use super::{SoapClient, awarding_context, has_code, learners, provider_context};
+use super::achievements::{achievement, packed_achievements, submission};
+use super::{SoapClient, awarding_context, has_code, learners, packed, packed_learners, provider_context};
 use crate::support::simulator::soap_post;
 
 fn achievements() -> [Achievement; 1] {
@@ -22,10 +23,10 @@ fn achievements() -> [Achievement; 1] {
 async fn submit_all_kinds(client: &mut SoapClient) {
     let to_verify: [BatchLearnerToVerify; 1] =
         [from_json(br#"{"uln":"3000000126","givenName":"Ana","familyName":"O'Neill","misIdentifier":"VERIFY-1"}"#).expect("valid")];
-    client.call(&SubmitRegistrationJob { job_type: JobType::Check, learners: &learners() }).await;
-    client.call(&SubmitVerificationJob { notify_email: None, learners: &to_verify }).await;
+    client.call(&SubmitRegistrationJob { job_type: JobType::Check, learners: &packed_learners(&learners()) }).await;
+    client.call(&SubmitVerificationJob { notify_email: None, learners: &packed::<Verifications>(&to_verify) }).await;
     client.request_context = awarding_context();
-    client.call(&submission(SubmissionType::Final, &achievements(), &AchievementCodes::default())).await;
+    client.call(&submission(SubmissionType::Final, &packed_achievements(&achievements()), &AchievementCodes::default())).await;
     client.request_context = provider_context();
 }
 
@@ -67,7 +68,7 @@ async fn request_with_a_lost_response_is_executed() {
     let client = SoapClient::new(0);
     client.lrs.simulator.lose_answers("SubmitBatch", 2);
     let learners = learners();
-    let submission = SubmitRegistrationJob { job_type: JobType::Full, learners: &learners };
+    let submission = SubmitRegistrationJob { job_type: JobType::Full, learners: &packed_learners(&learners) };
     let registered_before = client.lrs.simulator.register().len();
     for lost in 1..=2 {
         assert!(has_code(&client.call(&GetRegistrationJob { job_id: 1 }).await, "WSRC0018"), "other operations are not affected");
@@ -96,10 +97,10 @@ async fn control_endpoints_lose_responses_and_list_submissions() {
 
     let (achievements, codes) = (achievements(), AchievementCodes::default());
     client.request_context = awarding_context();
-    let message = client.message(&submission(SubmissionType::Final, &achievements, &codes));
+    let message = client.message(&submission(SubmissionType::Final, &packed_achievements(&achievements), &codes));
     client.send(Service::External, message).await.expect_err("the response is lost");
     client.request_context = provider_context();
-    client.call(&SubmitRegistrationJob { job_type: JobType::Check, learners: &learners() }).await;
+    client.call(&SubmitRegistrationJob { job_type: JobType::Check, learners: &packed_learners(&learners()) }).await;
 
     let response = http.get(format!("{control}/submissions")).send().await.expect("the simulator responds");
     let submissions: Value = response.json().await.expect("the list is JSON");

@@ -1,12 +1,13 @@
 //! Verification batches.
 
+use lrs_gateway::batches::kinds::verification::Verifications;
 use lrs_gateway::domain::{BatchLearnerToVerify, EmailAddress};
 use lrs_gateway::lrs::response_codes::LrsCode;
 use lrs_gateway::lrs::services::learner::{GetVerificationJob, SubmitVerificationJob};
 use lrs_gateway::schema::Scalar as _;
 use lrs_gateway::schema::deserialize::from_json;
 
-use super::SoapClient;
+use super::{SoapClient, packed};
 
 #[tokio::test]
 async fn verification_job_returns_code_and_failure_flags_of_each_learner_in_order() {
@@ -20,7 +21,7 @@ async fn verification_job_returns_code_and_failure_flags_of_each_learner_in_orde
         learner(r#"{"uln":"3000000258","givenName":"Ana","familyName":"O'Neill"}"#),
     ];
     let email = EmailAddress::parse("results@mail.example.com").expect("the address is valid");
-    let submitted = client.call(&SubmitVerificationJob { notify_email: Some(&email), learners: &learners }).await;
+    let submitted = client.call(&SubmitVerificationJob { notify_email: Some(&email), learners: &packed::<Verifications>(&learners) }).await;
 
     let output = client.call(&GetVerificationJob { job_id: submitted.accepted_job_id().expect("LRS accepted the job") }).await;
 

@@ -1,5 +1,8 @@
 //! The golden messages of batches: the request that each operation writes, byte by byte, and the response that it reads.
 
+use lrs_gateway::batches::kinds::achievement::Achievements;
+use lrs_gateway::batches::kinds::registration::Registrations;
+use lrs_gateway::batches::kinds::verification::Verifications;
 use lrs_gateway::domain::{Achievement, BatchLearner, BatchLearnerToVerify, EmailAddress, Extensible, JobType, Personal, SubmissionType};
 use lrs_gateway::lrs::response_codes::LrsCode;
 use lrs_gateway::lrs::services::external::{AchievementCodes, GetAchievementJob, SubmitAchievementJob};
@@ -12,7 +15,7 @@ use serde_json::json;
 
 use super::golden;
 use super::simulator::SoapClient;
-use crate::batch_soap_messages::{awarding_context, has_code, provider_context};
+use crate::batch_soap_messages::{awarding_context, has_code, packed, provider_context};
 use crate::support::contract::Contract;
 
 /// The names in tests/golden, and the services of LRS.
@@ -59,7 +62,7 @@ fn registration_batch_golden_messages_are_what_the_gateway_writes_and_reads() {
     let submitted = assert_golden(
         "submit-registration-batch",
         &provider_context(),
-        &SubmitRegistrationJob { job_type: JobType::Full, learners: &learners },
+        &SubmitRegistrationJob { job_type: JobType::Full, learners: &packed::<Registrations>(&learners) },
     );
     assert_eq!((submitted.code().map_or("", LrsCode::as_str), submitted.accepted_job_id()), ("WSRC0007", Some(900_123)));
     let output = assert_golden("get-registration-batch", &provider_context(), &GetRegistrationJob { job_id: 900_123 });
@@ -80,7 +83,7 @@ fn verification_batch_golden_messages_are_what_the_gateway_writes_and_reads() {
         record(&json!({"uln": "3000000258", "givenName": "Ana", "familyName": "O'Neill"})),
     ];
     let email = EmailAddress::parse("results@mail.example.com").expect("an address");
-    let submission = SubmitVerificationJob { notify_email: Some(&email), learners: &learners };
+    let submission = SubmitVerificationJob { notify_email: Some(&email), learners: &packed::<Verifications>(&learners) };
     assert_eq!(assert_golden("submit-verification-batch", &provider_context(), &submission).accepted_job_id(), Some(900_124));
     let output = assert_golden("get-verification-batch", &provider_context(), &GetVerificationJob { job_id: 900_124 });
     let results: Vec<_> = output
@@ -108,7 +111,7 @@ fn achievement_batch_golden_messages_are_what_the_gateway_writes_and_reads() {
     let submission = SubmitAchievementJob {
         submission_type: SubmissionType::Provisional,
         notify_email: Some(&email),
-        achievements: &achievements,
+        achievements: &packed::<Achievements>(&achievements),
         codes: &AchievementCodes::default(),
     };
     assert_eq!(assert_golden("submit-achievement-batch", &awarding_context(), &submission).accepted_job_id(), Some(70_123));

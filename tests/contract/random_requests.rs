@@ -3,6 +3,9 @@
 use std::fmt::Debug;
 use std::sync::Arc;
 
+use lrs_gateway::batches::kinds::achievement::Achievements;
+use lrs_gateway::batches::kinds::registration::Registrations;
+use lrs_gateway::batches::kinds::verification::Verifications;
 use lrs_gateway::domain::{
     AbilityToShare, Achievement, AchievementAction, BatchLearner, BatchLearnerToVerify, FindByDemographics, FindByUln, FindType, Gender,
     GetLearningEvents, GetType, JobType, LearnerDetails, MisIdentifier, RegisterLearner, RetrieveUlns, SubmissionType, Uln, UpdateLearner,
@@ -20,6 +23,7 @@ use proptest::strategy::ValueTree as _;
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::json;
 
+use crate::batch_soap_messages::packed;
 use crate::support::gateway::organisation;
 
 /// Messages with their names.
@@ -255,14 +259,14 @@ fn records<T: Debug>(record: impl Strategy<Value = T>) -> impl Strategy<Value = 
 fn submit_registration_batch() -> Messages {
     let batch = (any_of(JobType::ALL), records(batch_learner()));
     messages(SubmitRegistrationJob::NAME, batch, |(job_type, learners), context| {
-        SubmitRegistrationJob { job_type: *job_type, learners }.envelope(context)
+        SubmitRegistrationJob { job_type: *job_type, learners: &packed::<Registrations>(learners) }.envelope(context)
     })
 }
 
 fn submit_verification_batch() -> Messages {
     let batch = (optional(email()), records(batch_learner_to_verify()));
     messages(SubmitVerificationJob::NAME, batch, |(notify_email, learners), context| {
-        SubmitVerificationJob { notify_email: notify_email.as_ref(), learners }.envelope(context)
+        SubmitVerificationJob { notify_email: notify_email.as_ref(), learners: &packed::<Verifications>(learners) }.envelope(context)
     })
 }
 
@@ -270,6 +274,7 @@ fn submit_achievement_batch() -> Messages {
     let batch = (any_of(SubmissionType::ALL), optional(email()), records(achievement()));
     messages(SubmitAchievementJob::NAME, batch, |(submission_type, notify_email, achievements), context| {
         let (submission_type, notify_email) = (*submission_type, notify_email.as_ref());
+        let achievements = &packed::<Achievements>(achievements);
         SubmitAchievementJob { submission_type, notify_email, achievements, codes: &AchievementCodes::default() }.envelope(context)
     })
 }

@@ -13,8 +13,11 @@ use crate::batches::model::KindTag;
 use crate::batches::result_matching::RecordResult;
 use crate::domain::{Achievement, AchievementJob, AchievementJobStatus, BoundedText, Extensible, Personal, SubmissionType};
 use crate::lrs::response_codes::LrsCode;
-use crate::lrs::services::external::{AchievementBatchResponse, GetAchievementJob, MAX_ACHIEVEMENTS_PER_JOB, SubmitAchievementJob};
+use crate::lrs::services::external::{
+    AchievementBatchResponse, GetAchievementJob, MAX_ACHIEVEMENTS_PER_JOB, SubmitAchievementJob, write_achievement,
+};
 use crate::lrs::{CallError, LrsResponse as _, Service};
+use crate::xml::{PackedXml, XmlWriter};
 
 /// The kind of batch that submits achievements.
 #[derive(Debug, Clone, Copy)]
@@ -39,6 +42,10 @@ impl BatchKind for Achievements {
     type Output = AchievementBatchResponse;
     type Result = AchievementAcceptance;
 
+    fn write_record(achievement: &Achievement, writer: &mut XmlWriter) {
+        write_achievement(achievement, writer);
+    }
+
     fn fingerprint(achievement: &Achievement) -> RecordFingerprint {
         let reference = achievement.unit_or_qualification_reference_number.as_str();
         // In the order of the indexes in `achievement_error_file`.
@@ -51,7 +58,7 @@ impl BatchKind for Achievements {
         false
     }
 
-    async fn submit(request: PartRequest<'_>, metadata: &BatchMetadata, achievements: &[Achievement]) -> Result<SubmitResponse, CallError> {
+    async fn submit(request: PartRequest<'_>, metadata: &BatchMetadata, achievements: &PackedXml) -> Result<SubmitResponse, CallError> {
         let operation = SubmitAchievementJob {
             submission_type: metadata.submission_type.unwrap_or(SubmissionType::Provisional),
             notify_email: metadata.notify_email.as_ref(),

@@ -6,15 +6,18 @@ use std::collections::BTreeMap;
 use crate::batches::batch_kind::{
     BatchKind, JobProgress, JobSigns, PartRequest, ReportedJob, SubmitResponse, present_counters, reported_job,
 };
-use crate::batches::fingerprint::{RecordFingerprint, hash_texts};
+use crate::batches::fingerprint::{HashedTexts, RecordFingerprint};
 use crate::batches::metadata::BatchMetadata;
 use crate::batches::model::KindTag;
 use crate::batches::result_matching::{RecordResult, match_results};
 use crate::domain::{BatchLearner, BatchLearnerResult, BoundedText, Extensible, FromLrs, JobType, Personal};
 use crate::lrs::response_codes::LrsCode;
-use crate::lrs::services::learner::{GetRegistrationJob, MAX_LEARNERS_PER_JOB, RegistrationBatchOutput, SubmitRegistrationJob};
+use crate::lrs::services::learner::{
+    GetRegistrationJob, MAX_LEARNERS_PER_JOB, RegistrationBatchOutput, SubmitRegistrationJob, write_batch_learner,
+};
 use crate::lrs::{CallError, Service};
 use crate::schema::Scalar;
+use crate::xml::{PackedXml, XmlWriter};
 
 /// The kind of batch that registers learners, or only searches for them.
 #[derive(Debug, Clone, Copy)]
@@ -27,6 +30,10 @@ impl BatchKind for Registrations {
     type Record = BatchLearner;
     type Output = RegistrationBatchOutput;
     type Result = BatchLearnerResult;
+
+    fn write_record(learner: &BatchLearner, writer: &mut XmlWriter) {
+        write_batch_learner(learner, writer);
+    }
 
     fn fingerprint(learner: &BatchLearner) -> RecordFingerprint {
         fn text<V: Scalar>(value: Option<&V>) -> Cow<'_, str> {
@@ -54,7 +61,7 @@ impl BatchKind for Registrations {
         metadata.job_type == Some(JobType::Check)
     }
 
-    async fn submit(request: PartRequest<'_>, metadata: &BatchMetadata, learners: &[BatchLearner]) -> Result<SubmitResponse, CallError> {
+    async fn submit(request: PartRequest<'_>, metadata: &BatchMetadata, learners: &PackedXml) -> Result<SubmitResponse, CallError> {
         let operation = SubmitRegistrationJob { job_type: metadata.job_type.unwrap_or(JobType::Check), learners };
         let response = request.call(&operation).await?;
         Ok(SubmitResponse { job_id: response.accepted_job_id(), lrs_code: response.response_code })
@@ -118,7 +125,7 @@ impl Registrations {
     ///
     /// # Errors
     /// Returns [`CallError`] if LRS returned no valid response to this request.
-    pub async fn submit_check(request: PartRequest<'_>, learners: &[BatchLearner]) -> Result<SubmitResponse, CallError> {
+    pub async fn submit_check(request: PartRequest<'_>, learners: &PackedXml) -> Result<SubmitResponse, CallError> {
         let response = request.call(&SubmitRegistrationJob { job_type: JobType::Check, learners }).await?;
         Ok(SubmitResponse { job_id: response.accepted_job_id(), lrs_code: response.response_code })
     }
@@ -161,8 +168,8 @@ struct IdentityFields<'a> {
 impl IdentityFields<'_> {
     fn fingerprint(self) -> RecordFingerprint {
         let postcode = self.postcode.replace(' ', ""); // LRS ignores the space in a postcode.
-        let person: Vec<&str> = self.person.iter().map(AsRef::as_ref).collect();
-        let all: Vec<&str> = person.iter().copied().chain([postcode.as_str()]).chain(self.other.iter().map(AsRef::as_ref)).collect();
-        RecordFingerprint::new(self.mis_identifier, [hash_texts(&person), hash_texts(&all)])
+        let person = HashedTexts::default().with_all(&self.person);
+        let person_hash = person.hash();
+        RecordFingerprint::new(self.mis_identifier, [person_hash, person.with(&postcode).with_all(&self.other).hash()])
     }
 }

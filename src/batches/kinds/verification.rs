@@ -3,16 +3,17 @@
 use std::collections::BTreeMap;
 
 use crate::batches::batch_kind::{BatchKind, JobProgress, JobSigns, PartRequest, ReportedJob, SubmitResponse, reported_job};
-use crate::batches::fingerprint::{RecordFingerprint, hash_texts};
+use crate::batches::fingerprint::{HashedTexts, RecordFingerprint};
 use crate::batches::metadata::BatchMetadata;
 use crate::batches::model::KindTag;
 use crate::batches::result_matching::{RecordResult, match_results};
 use crate::domain::{BatchLearnerToVerify, BoundedText, Extensible, FromLrs, Personal};
 use crate::lrs::response_codes::LrsCode;
 use crate::lrs::services::learner::{
-    GetVerificationJob, MAX_LEARNERS_PER_JOB, SubmitVerificationJob, VerificationBatchOutput, VerifiedLearner,
+    GetVerificationJob, MAX_LEARNERS_PER_JOB, SubmitVerificationJob, VerificationBatchOutput, VerifiedLearner, write_batch_learner,
 };
 use crate::lrs::{CallError, Service};
+use crate::xml::{PackedXml, XmlWriter};
 
 /// The kind of batch that verifies learners.
 #[derive(Debug, Clone, Copy)]
@@ -25,6 +26,10 @@ impl BatchKind for Verifications {
     type Record = BatchLearnerToVerify;
     type Output = VerificationBatchOutput;
     type Result = VerifiedLearner;
+
+    fn write_record(learner: &BatchLearnerToVerify, writer: &mut XmlWriter) {
+        write_batch_learner(learner, writer);
+    }
 
     fn fingerprint(learner: &BatchLearnerToVerify) -> RecordFingerprint {
         let fields = IdentityFields {
@@ -43,11 +48,7 @@ impl BatchKind for Verifications {
         true
     }
 
-    async fn submit(
-        request: PartRequest<'_>,
-        metadata: &BatchMetadata,
-        learners: &[BatchLearnerToVerify],
-    ) -> Result<SubmitResponse, CallError> {
+    async fn submit(request: PartRequest<'_>, metadata: &BatchMetadata, learners: &PackedXml) -> Result<SubmitResponse, CallError> {
         let operation = SubmitVerificationJob { notify_email: metadata.notify_email.as_ref(), learners };
         let response = request.call(&operation).await?;
         Ok(SubmitResponse { job_id: response.accepted_job_id(), lrs_code: response.response_code })
@@ -128,8 +129,8 @@ struct IdentityFields<'a> {
 
 impl IdentityFields<'_> {
     fn fingerprint(self) -> RecordFingerprint {
-        let person = [self.uln, self.given_name, self.family_name];
-        let all = [self.uln, self.given_name, self.family_name, self.date_of_birth, self.gender];
-        RecordFingerprint::new(self.mis_identifier, [hash_texts(&person), hash_texts(&all)])
+        let person = HashedTexts::default().with_all(&[self.uln, self.given_name, self.family_name]);
+        let person_hash = person.hash();
+        RecordFingerprint::new(self.mis_identifier, [person_hash, person.with_all(&[self.date_of_birth, self.gender]).hash()])
     }
 }

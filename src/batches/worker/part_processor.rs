@@ -18,6 +18,7 @@ use crate::batches::transitions::{TransitionContext, reason_of};
 use crate::lrs::{LrsError, Service};
 use crate::observability::metrics;
 use crate::organisations::{CallContext, Organisation};
+use crate::xml::PackedXml;
 
 /// Processes the due parts of one batch during a visit.
 #[derive(Clone, Copy)]
@@ -79,7 +80,7 @@ impl PartProcessor<'_> {
     ///
     /// # Errors
     /// Returns [`BatchError`] if the store fails or the records cannot be read.
-    pub async fn records<K: BatchKind>(&self, number: u32, part: &Part) -> Result<Option<Vec<K::Record>>, BatchError> {
+    pub async fn records<K: BatchKind>(&self, number: u32, part: &Part) -> Result<Option<PackedXml>, BatchError> {
         let records = self.context.service.records::<K>(self.batch, number).await?;
         if records.is_none() {
             self.update(number, part, &self.transitions().unreadable(part), Vec::new()).await?;

@@ -4,21 +4,31 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use crate::domain::{Achievement, AchievementAction, AchievementJob, Date, EmailAddress, SubmissionType};
+use crate::domain::{Achievement, AchievementJob, Date, EmailAddress, SubmissionType};
 use crate::lrs::operation::{Effect, LrsResponse, MessageContext, Operation, Service};
 use crate::lrs::response_codes::LrsCode;
 use crate::schema::Scalar as _;
-use crate::xml::{FieldMapping, ToXmlText, Wrapped, XmlError, XmlReader, XmlRecord, XmlWriter};
+use crate::xml::{FieldMapping, PackedXml, ToXmlText, Wrapped, XmlError, XmlReader, XmlRecord, XmlWriter};
 
 const NAMESPACES: &str = "xmlns:svc=\"http://api.lrs.qcf.gov.uk/services\" xmlns:mod=\"http://api.lrs.qcf.gov.uk/model\"";
 
 /// Maximum number of achievements that LRS accepts in one job (LRS-CONTRACT 6.1).
 pub const MAX_ACHIEVEMENTS_PER_JOB: usize = 10_000;
 
+/// What packed achievements have in place of the element `svc:Action`, in the order of [`AchievementCodes::actions`]: the codes are a setting that
+/// can change until an achievement is sent. A placeholder is longer than its element, so that the message fits into the space that is reserved
+/// for the packed achievements.
+const ACTION_PLACEHOLDERS: [&str; 4] = [
+    "<?the element svc:Action with the code of CREATE?>",
+    "<?the element svc:Action with the code of UPDATE?>",
+    "<?the element svc:Action with the code of WITHDRAW?>",
+    "<?the element svc:Action with the code of REINSTATE?>",
+];
+
 /// The codes of achievement batches that LRS does not publish (LRS-CONTRACT 5.5).
 #[derive(Debug, Clone)]
 pub struct AchievementCodes {
-    /// The codes of [`AchievementAction::ALL`], in that order.
+    /// The codes of [`AchievementAction::ALL`](crate::domain::AchievementAction), in that order.
     pub actions: [i32; 4],
     /// The codes of [`SubmissionType::ALL`], in that order.
     pub submission_types: [String; 2],
@@ -32,10 +42,6 @@ impl Default for AchievementCodes {
 }
 
 impl AchievementCodes {
-    const fn action(&self, action: AchievementAction) -> i32 {
-        self.actions[action as usize]
-    }
-
     fn submission_type(&self, submission_type: SubmissionType) -> &str {
         &self.submission_types[submission_type as usize]
     }
@@ -58,8 +64,8 @@ pub struct SubmitAchievementJob<'a> {
     pub submission_type: SubmissionType,
     /// The address that LRS notifies when the job is finished.
     pub notify_email: Option<&'a EmailAddress>,
-    /// 1 to [`MAX_ACHIEVEMENTS_PER_JOB`] achievements.
-    pub achievements: &'a [Achievement],
+    /// 1 to [`MAX_ACHIEVEMENTS_PER_JOB`] achievements, as [`write_achievement`] writes them.
+    pub achievements: &'a PackedXml,
     /// LRS's codes.
     pub codes: &'a AchievementCodes,
 }
@@ -99,18 +105,19 @@ impl Operation for SubmitAchievementJob<'_> {
         writer.optional("svc:emailAddress", self.notify_email);
         writer.value("svc:submissionType", self.codes.submission_type(self.submission_type));
         writer.element("svc:achievements", "", |writer| {
-            for achievement in self.achievements {
-                writer.element("svc:Achievement", "", |writer| self.write_achievement(achievement, writer));
-            }
+            self.achievements.write(writer, |tag| match ACTION_PLACEHOLDERS.iter().position(|placeholder| *placeholder == tag) {
+                Some(action) => Cow::Owned(format!("<svc:Action>{}</svc:Action>", self.codes.actions[action])),
+                None => Cow::Borrowed(tag),
+            });
         });
     }
 }
 
-impl SubmitAchievementJob<'_> {
-    /// Writes the content of `svc:Achievement`. The elements are in alphabetical order; `DateofBirth` is LRS's spelling.
-    fn write_achievement(&self, achievement: &Achievement, writer: &mut XmlWriter) {
+/// Writes an achievement. The elements are in alphabetical order; `DateofBirth` is LRS's spelling. A placeholder stands for the action.
+pub fn write_achievement(achievement: &Achievement, writer: &mut XmlWriter) {
+    writer.element("svc:Achievement", "", |writer| {
         writer.value("svc:AchievementAwardDate", &Midnight(&achievement.achievement_award_date));
-        writer.value("svc:Action", &self.codes.action(achievement.action));
+        writer.markup(ACTION_PLACEHOLDERS[achievement.action as usize]);
         writer.value("svc:ActionDate", &Midnight(&achievement.action_date));
         writer.optional("svc:ActionReason", achievement.action_reason.as_ref());
         writer.optional("svc:DateofBirth", achievement.date_of_birth.as_ref().map(Midnight).as_ref());
@@ -124,7 +131,7 @@ impl SubmitAchievementJob<'_> {
         writer.value("svc:ProviderUkprn", &achievement.provider_ukprn);
         writer.value("svc:Uln", &achievement.uln);
         writer.value("svc:UnitOrQualificationReferenceNumber", &achievement.unit_or_qualification_reference_number);
-    }
+    });
 }
 
 /// A date as `xs:dateTime`, at the start of the day.
@@ -132,7 +139,7 @@ struct Midnight<'a>(&'a Date);
 
 impl ToXmlText for Midnight<'_> {
     fn to_xml_text(&self) -> Cow<'_, str> {
-        Cow::Owned(format!("{}T00:00:00", self.0.text()))
+        Cow::Owned([&self.0.text(), "T00:00:00"].concat())
     }
 }
 

@@ -1,23 +1,30 @@
 //! Registration batches (LRS-CONTRACT 2.10, 2.11).
 
-use crate::domain::{BatchLearner, BatchLearnerResult, Extensible, JobType, LocalDateTime};
+use std::borrow::Cow;
+
+use crate::domain::{BatchLearnerResult, Extensible, JobType, LocalDateTime};
 use crate::lrs::operation::{Effect, LrsResponse, MessageContext, Operation, Service};
 use crate::lrs::response_codes::LrsCode;
 use crate::lrs::services::learner::credentials;
-use crate::xml::{FieldMapping, XmlRecord, XmlWriter};
+use crate::xml::{FieldMapping, PackedXml, XmlRecord, XmlWriter};
 
 const NAMESPACES: &str = "xmlns:bat=\"http://api.lrs.miap.gov.uk/batchmsg\"";
 
 /// Maximum number of learners that LRS accepts in one job (LRS-CONTRACT 6.1).
 pub const MAX_LEARNERS_PER_JOB: usize = 200;
 
+/// Writes a learner of a registration or verification batch.
+pub fn write_batch_learner(learner: &impl XmlRecord, writer: &mut XmlWriter) {
+    writer.element("Learner", "", |writer| learner.write(writer));
+}
+
 /// `submitBatchRegistration` (LRS-CONTRACT 2.10): submits a registration job.
 #[derive(Debug, Clone, Copy)]
 pub struct SubmitRegistrationJob<'a> {
     /// Whether to register learners or only to search for them.
     pub job_type: JobType,
-    /// 1 to [`MAX_LEARNERS_PER_JOB`] learners.
-    pub learners: &'a [BatchLearner],
+    /// 1 to [`MAX_LEARNERS_PER_JOB`] learners, as [`write_batch_learner`] writes them.
+    pub learners: &'a PackedXml,
 }
 
 impl Operation for SubmitRegistrationJob<'_> {
@@ -40,10 +47,8 @@ impl Operation for SubmitRegistrationJob<'_> {
     fn write(&self, context: &MessageContext<'_>, writer: &mut XmlWriter) {
         credentials(context, writer);
         writer.value("JobType", &self.job_type);
-        writer.value("LearnerRecordCount", &self.learners.len());
-        for learner in self.learners {
-            writer.element("Learner", "", |writer| learner.write(writer));
-        }
+        writer.value("LearnerRecordCount", &self.learners.record_count());
+        self.learners.write(writer, Cow::Borrowed);
     }
 }
 

@@ -1,12 +1,14 @@
 //! Verification batches (LRS-CONTRACT 2.12, 2.13).
 
-use crate::domain::{BatchLearnerToVerify, EmailAddress, Extensible, LocalDateTime};
+use std::borrow::Cow;
+
+use crate::domain::{EmailAddress, Extensible, LocalDateTime};
 use crate::lrs::operation::{Effect, LrsResponse, MessageContext, Operation, Service};
 use crate::lrs::response_codes::LrsCode;
 use crate::lrs::services::learner::credentials;
 use crate::lrs::services::learner::registration_batch::SubmitBatchResponse;
 use crate::lrs::services::learner::verify::VerifiedLearner;
-use crate::xml::{FieldMapping, XmlRecord, XmlWriter};
+use crate::xml::{FieldMapping, PackedXml, XmlRecord, XmlWriter};
 
 const NAMESPACES: &str = "xmlns:vld=\"http://api.lrs.miap.gov.uk/vldmsg\"";
 
@@ -15,8 +17,8 @@ const NAMESPACES: &str = "xmlns:vld=\"http://api.lrs.miap.gov.uk/vldmsg\"";
 pub struct SubmitVerificationJob<'a> {
     /// The address that LRS notifies when the job is finished.
     pub notify_email: Option<&'a EmailAddress>,
-    /// 1 to [`MAX_LEARNERS_PER_JOB`](super::MAX_LEARNERS_PER_JOB) learners.
-    pub learners: &'a [BatchLearnerToVerify],
+    /// 1 to [`MAX_LEARNERS_PER_JOB`](super::MAX_LEARNERS_PER_JOB) learners, as [`write_batch_learner`](super::write_batch_learner) writes them.
+    pub learners: &'a PackedXml,
 }
 
 impl Operation for SubmitVerificationJob<'_> {
@@ -32,11 +34,9 @@ impl Operation for SubmitVerificationJob<'_> {
 
     fn write(&self, context: &MessageContext<'_>, writer: &mut XmlWriter) {
         credentials(context, writer);
-        writer.value("LearnerRecordCount", &self.learners.len());
+        writer.value("LearnerRecordCount", &self.learners.record_count());
         writer.nillable("OrgEmail", self.notify_email);
-        for learner in self.learners {
-            writer.element("Learner", "", |writer| learner.write(writer));
-        }
+        self.learners.write(writer, Cow::Borrowed);
     }
 }
 

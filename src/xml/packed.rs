@@ -1,0 +1,287 @@
+//! Packed XML: records whose tags are stored once, and whose texts follow each other.
+//!
+//! Most of a record's XML is tags, and every record repeats those of the record before. Packed, it is cheaper to compress and to store, and
+//! unpacking only copies: no text is escaped or checked again.
+//!
+//! Packed XML is a text of numbers and strings. Each record is the number 0, and then for each tag its number, from 1, and the text up to the
+//! next tag. An element without child elements is one tag: its end follows the text. A tag that occurs for the first time has the next free
+//! number, and its start and its end come before its text. A string is its length in bytes and its content. A number is a sequence of characters
+//! U+0000 to U+007F with 6 bits each, the lowest first; all but the last have the next bit set.
+
+use std::borrow::Cow;
+
+use super::writer::{IllegalCharacter, XmlWriter};
+
+/// The number that starts a record.
+const RECORD: usize = 0;
+/// Number of values of one character of a number.
+const BASE: usize = 64;
+/// Maximum number of digits of a number: more than a text in memory needs.
+const MAX_DIGITS: usize = 5;
+/// Bytes reserved for what follows the records in a message.
+const MESSAGE_END_BYTES: usize = 512;
+
+/// Packs records one by one.
+#[derive(Default)]
+pub struct XmlPacker {
+    writer: XmlWriter,
+    tags: Vec<Tag>,
+    /// Index of the tag that is expected next: records have the same order of tags.
+    expected: usize,
+    packed: Vec<u8>,
+}
+
+struct Tag {
+    start: String,
+    /// The end tag; empty if child elements or nothing follow the text.
+    end: String,
+}
+
+impl XmlPacker {
+    /// Packs the record that `write` writes. Returns what it adds to the packed records before it.
+    pub fn add(&mut self, write: impl FnOnce(&mut XmlWriter)) -> &[u8] {
+        self.packed.clear();
+        push_number(&mut self.packed, RECORD);
+        write(&mut self.writer);
+        let xml = self.writer.take();
+        let mut rest = xml.as_str();
+        while !rest.is_empty() {
+            rest = self.add_tag(rest);
+        }
+        self.writer.reuse(xml);
+        &self.packed
+    }
+
+    /// Ends the packing.
+    ///
+    /// # Errors
+    /// Returns [`IllegalCharacter`] if a character that XML does not allow was written in any record.
+    pub fn finish(self) -> Result<(), IllegalCharacter> {
+        self.writer.finish().map(drop)
+    }
+
+    /// Packs the tag at the start of `xml`, and its text. Returns the rest.
+    fn add_tag<'x>(&mut self, xml: &'x str) -> &'x str {
+        let mut candidates = (self.expected..self.tags.len()).chain(0..self.expected);
+        if let Some((index, (text, rest))) = candidates.find_map(|index| Some((index, self.tags[index].split(xml)?))) {
+            push_number(&mut self.packed, index + 1);
+            push_string(&mut self.packed, text);
+            self.expected = index + 1;
+            return rest;
+        }
+        let start_length = if xml.starts_with('<') { xml.find('>').map_or(xml.len(), |end| end + 1) } else { 0 };
+        let (start, rest) = xml.split_at(start_length);
+        let (text, rest) = split_text(rest);
+        let name = start.trim_matches(['<', '>']).split(' ').next().unwrap_or_default();
+        let end = Some(format!("</{name}>")).filter(|end| rest.starts_with(end)).unwrap_or_default();
+        self.tags.push(Tag { start: start.to_owned(), end: end.clone() });
+        self.expected = self.tags.len();
+        push_number(&mut self.packed, self.tags.len());
+        for string in [start, &end, text] {
+            push_string(&mut self.packed, string);
+        }
+        &rest[end.len()..]
+    }
+}
+
+impl Tag {
+    /// Returns the text after this tag and the rest of the XML; `None` if the XML starts with another tag.
+    #[inline]
+    fn split<'x>(&self, xml: &'x str) -> Option<(&'x str, &'x str)> {
+        let (text, rest) = split_text(xml.strip_prefix(self.start.as_str())?);
+        Some((text, rest.strip_prefix(self.end.as_str())?))
+    }
+}
+
+/// Packed records, ready to be written into a message.
+pub struct PackedXml {
+    packed: String,
+    record_count: usize,
+    unpacked_bytes: usize,
+}
+
+impl std::fmt::Debug for PackedXml {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "[{} records]", self.record_count)
+    }
+}
+
+impl PackedXml {
+    /// Reads everything that an [`XmlPacker`] has returned; `None` if it is something else.
+    pub fn new(packed: Vec<u8>) -> Option<Self> {
+        let mut xml = Self { packed: String::from_utf8(packed).ok()?, record_count: 0, unpacked_bytes: 0 };
+        let (mut record_count, mut unpacked_bytes) = (0, 0);
+        let is_complete = xml.read(Cow::Borrowed, |piece| match piece {
+            Piece::Record => record_count += 1,
+            Piece::Tag { start, text, end } => unpacked_bytes += start.len() + text.len() + end.len(),
+        });
+        is_complete?;
+        (xml.record_count, xml.unpacked_bytes) = (record_count, unpacked_bytes);
+        Some(xml)
+    }
+
+    /// Returns the number of records.
+    pub const fn record_count(&self) -> usize {
+        self.record_count
+    }
+
+    /// Writes the records. `replace` returns what is written for a start tag.
+    pub fn write<'p>(&'p self, writer: &mut XmlWriter, replace: impl Fn(&'p str) -> Cow<'p, str>) {
+        writer.reserve(self.unpacked_bytes + MESSAGE_END_BYTES);
+        // It was complete when it was read.
+        let _ = self.read(replace, |piece| {
+            if let Piece::Tag { start, text, end } = piece {
+                writer.append(start);
+                writer.append(text);
+                writer.append(end);
+            }
+        });
+    }
+
+    /// Reads all pieces; `None` if the text ends early or is not packed XML.
+    fn read<'p>(&'p self, replace: impl Fn(&'p str) -> Cow<'p, str>, mut consume: impl FnMut(Piece<'_>)) -> Option<()> {
+        let mut tags: Vec<(Cow<'p, str>, &'p str)> = Vec::new();
+        let mut rest = self.packed.as_str();
+        while !rest.is_empty() {
+            let number = take_number(&mut rest)?;
+            let Some(index) = number.checked_sub(1) else {
+                consume(Piece::Record);
+                continue;
+            };
+            if index == tags.len() {
+                let start = replace(take_string(&mut rest)?);
+                tags.push((start, take_string(&mut rest)?));
+            }
+            let (start, end) = tags.get(index)?;
+            consume(Piece::Tag { start, text: take_string(&mut rest)?, end });
+        }
+        Some(())
+    }
+}
+
+enum Piece<'p> {
+    Record,
+    Tag { start: &'p str, text: &'p str, end: &'p str },
+}
+
+/// Splits XML before its first tag.
+fn split_text(xml: &str) -> (&str, &str) {
+    xml.split_at(xml.bytes().position(|byte| byte == b'<').unwrap_or(xml.len()))
+}
+
+fn push_number(packed: &mut Vec<u8>, mut number: usize) {
+    while number >= BASE {
+        packed.push((number % BASE + BASE).to_le_bytes()[0]);
+        number /= BASE;
+    }
+    packed.push(number.to_le_bytes()[0]);
+}
+
+fn push_string(packed: &mut Vec<u8>, string: &str) {
+    push_number(packed, string.len());
+    packed.extend_from_slice(string.as_bytes());
+}
+
+fn take_number(rest: &mut &str) -> Option<usize> {
+    let (mut number, mut place) = (0, 1);
+    for (index, digit) in rest.bytes().take(MAX_DIGITS).map(usize::from).enumerate() {
+        number += digit % BASE * place;
+        if digit < BASE {
+            *rest = &rest[index + 1..];
+            return Some(number);
+        }
+        place *= BASE;
+    }
+    None
+}
+
+fn take_string<'p>(rest: &mut &'p str) -> Option<&'p str> {
+    let length = take_number(rest)?;
+    let (string, following) = rest.split_at_checked(length)?;
+    *rest = following;
+    Some(string)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pack(records: &[&dyn Fn(&mut XmlWriter)]) -> Vec<u8> {
+        let mut packer = XmlPacker::default();
+        records.iter().flat_map(|record| packer.add(record).to_vec()).collect()
+    }
+
+    fn unpack(packed: Vec<u8>) -> Option<String> {
+        let mut writer = XmlWriter::default();
+        PackedXml::new(packed)?.write(&mut writer, Cow::Borrowed);
+        writer.finish().ok()
+    }
+
+    fn learner(writer: &mut XmlWriter) {
+        writer.element("Learner", "", |writer| {
+            writer.value("ULN", "3000000126");
+            writer.value("Name", &"Zoë & <Ana> ".repeat(500));
+            writer.nillable::<String>("Gender", None);
+        });
+    }
+
+    fn nested(writer: &mut XmlWriter) {
+        writer.element("Learner", "a=\"b c\"", |writer| {
+            writer.text("text");
+            writer.element("Learner", "", |writer| writer.element("Learner", "", |_| {}));
+            writer.value("Name", "");
+            writer.text("more\n");
+        });
+        writer.text("last");
+    }
+
+    #[test]
+    fn packed_xml_unpacks_to_the_same_xml() {
+        let records: [&dyn Fn(&mut XmlWriter); 6] = [&learner, &|_| {}, &nested, &learner, &|writer| writer.text("only text"), &nested];
+        let mut expected = XmlWriter::default();
+        for record in records {
+            record(&mut expected);
+        }
+        let packed = pack(&records);
+        assert_eq!(PackedXml::new(packed.clone()).expect("packed XML").record_count(), records.len());
+        assert_eq!(unpack(packed), expected.finish().ok());
+    }
+
+    #[test]
+    fn packed_xml_of_equal_records_has_each_tag_once() {
+        let record = |writer: &mut XmlWriter| writer.element("Learner", "", |writer| writer.value("GivenName", "Ana"));
+        let packed = pack(&[&record, &record, &record]);
+        assert_eq!(String::from_utf8_lossy(&packed).matches("GivenName").count(), 2, "one start and one end tag");
+        assert!(packed.len() < 100, "{} bytes", packed.len());
+    }
+
+    #[test]
+    fn packed_xml_replaces_a_start_tag_in_every_record() {
+        let record = |writer: &mut XmlWriter| writer.markup("<?action?>");
+        let packed = PackedXml::new(pack(&[&record, &record])).expect("packed XML");
+        let mut writer = XmlWriter::default();
+        packed.write(&mut writer, |tag| if tag == "<?action?>" { "<A>1</A>".into() } else { tag.into() });
+        assert_eq!(writer.finish().as_deref(), Ok("<A>1</A><A>1</A>"));
+    }
+
+    #[test]
+    fn packed_xml_that_is_cut_or_something_else_is_not_read() {
+        let packed = pack(&[&learner]);
+        let xml = unpack(packed.clone()).expect("packed XML");
+        for length in 0..packed.len() {
+            let cut = unpack(packed[..length].to_vec());
+            assert!(cut.is_none_or(|cut| cut.len() < xml.len() && xml.starts_with(&cut)), "{length} bytes");
+        }
+        for other in [&b"[{\"givenName\":\"Ana\"}]"[..], b"\0\x02", b"\0\x01\x7F\x7F\x7F\x7F\x7F\x7F\x7F\x7F\x7F\x7F\x7F\x7F", b"\xFF"] {
+            assert!(PackedXml::new(other.to_vec()).is_none(), "{other:?}");
+        }
+    }
+
+    #[test]
+    fn packing_an_illegal_character_is_an_error() {
+        let mut packer = XmlPacker::default();
+        packer.add(|writer| writer.value("Name", "\u{1}"));
+        packer.add(learner);
+        assert_eq!(packer.finish(), Err(IllegalCharacter));
+    }
+}
