@@ -16,7 +16,6 @@ pub mod domain;
 pub mod error_chain;
 pub mod file_watch;
 pub mod idempotency;
-pub mod io_runtime;
 pub mod lrs;
 pub mod observability;
 pub mod organisations;

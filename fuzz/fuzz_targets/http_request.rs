@@ -32,7 +32,7 @@ use lrs_gateway::batches::{BatchService, BatchSettings};
 use lrs_gateway::lrs::concurrency_limit::ConcurrencySettings;
 use lrs_gateway::lrs::maintenance::MaintenanceWindow;
 use lrs_gateway::lrs::services::external::AchievementCodes;
-use lrs_gateway::lrs::{CircuitBreakerSettings, DEFAULT_PROMPT_RESPONSE, Lrs, LrsSettings, Vendor};
+use lrs_gateway::lrs::{CircuitBreakerSettings, DEFAULT_PROMPT_RESPONSE, Lrs, LrsAddress, LrsSettings, Vendor};
 use lrs_gateway::organisations::OrganisationRegistry;
 use lrs_gateway::rate_limit::{Limit, RateLimiter, Rates};
 use lrs_gateway::server::allowed_methods::AllowedMethods;
@@ -72,7 +72,7 @@ fn state() -> AppState {
     let at = |text: &str| text.parse::<Timestamp>().expect("a time");
     let window = MaintenanceWindow { starts_at: at("2000-01-01T00:00:00Z"), ends_at: at("2900-01-01T00:00:00Z"), note: None };
     let lrs = Lrs::new(LrsSettings {
-        base_url: "http://127.0.0.1:9".into(),
+        address: LrsAddress::new("http://127.0.0.1:9".into()).expect("an address"),
         timeout: Duration::from_secs(1),
         batch_timeout: Duration::from_secs(1),
         max_response_bytes: 1024,

@@ -11,18 +11,22 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
+use hyper::Method;
+use hyper::header::{ACCEPT, HeaderValue};
 use parking_lot::RwLock;
 use reqwest::Url;
-use reqwest::header::ACCEPT;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::time::Instant;
 
 use crate::auth::jwk::Jwks;
 use crate::error_chain::root_cause;
-use crate::io_runtime;
-use crate::lrs::http_client::{BodyError, HttpClientFactory, read_body};
-use crate::organisations::{ConnectionFactory as _, Connections};
+use crate::lrs::http_client::connect_failure::ConnectFailure;
+use crate::lrs::http_client::{BodyError, Endpoint, HttpClientFactory, read_body};
+use crate::organisations::{ConnectionFactory as _, Connections, SendError};
 
+/// The error of a fetch that takes too long.
+const TOO_SLOW: &str = "does not respond in time";
 /// Maximum size of a key set, in bytes.
 const MAX_JWKS_BYTES: usize = 256 * 1024;
 
@@ -76,6 +80,7 @@ pub struct VersionedJwks {
 #[derive(Debug)]
 pub struct JwksClient {
     settings: JwksSettings,
+    endpoint: Endpoint,
     connections: Connections,
     state: RwLock<JwksState>,
     /// The last completed fetch. The lock is held during a fetch, so that there is only one at a time.
@@ -103,10 +108,10 @@ impl JwksClient {
     /// Creates a client that has not fetched the set yet.
     ///
     /// # Errors
-    /// Returns a message if the HTTP client cannot be built.
+    /// Returns a message if the address or the TLS settings cannot be used.
     pub fn new(settings: JwksSettings, http: &HttpClientFactory) -> Result<Self, String> {
-        let connections = http.connections(None)?;
-        Ok(Self { settings, connections, state: RwLock::default(), last_fetch: Arc::default() })
+        let (endpoint, connections) = (Endpoint::new(settings.url.clone())?, http.connections(None)?);
+        Ok(Self { settings, endpoint, connections, state: RwLock::default(), last_fetch: Arc::default() })
     }
 
     /// Returns the last valid set.
@@ -164,7 +169,7 @@ impl JwksClient {
             if self.version() == known_version && last_fetch.is_none_or(|fetch| fetch.allows_refetch(requested_at, self.settings.cooldown))
             {
                 // A separate task, because other requests need the result too: the fetch continues if this caller disconnects.
-                let _ = tokio::spawn(io_runtime::run(Arc::clone(self).fetch(last_fetch))).await;
+                let _ = tokio::spawn(Arc::clone(self).fetch(last_fetch)).await;
             }
         };
         let is_in_time = tokio::time::timeout(self.settings.max_wait, refresh).await.is_ok();
@@ -174,27 +179,28 @@ impl JwksClient {
 
     async fn fetch(self: Arc<Self>, mut last_fetch: OwnedMutexGuard<Option<Fetch>>) -> Result<Arc<Jwks>, String> {
         let started_at = Instant::now();
-        let fetched = self.get().await;
+        let fetched = tokio::time::timeout(self.settings.timeout, self.get()).await.unwrap_or_else(|_| Err(TOO_SLOW.into()));
         *last_fetch = Some(Fetch { started_at, failed_at: fetched.is_err().then(Instant::now) });
         self.update(fetched)
     }
 
     async fn get(&self) -> Result<Jwks, String> {
-        let request = self.connections.client().http.get(self.settings.url.clone()).timeout(self.settings.timeout);
-        let request = request.header(ACCEPT, "application/jwk-set+json, application/json");
-        let mut response = request.send().await.map_err(|error| fetch_error(&error))?;
-        match response.status() {
+        let mut request = self.endpoint.request(Method::GET, Bytes::new());
+        request.headers_mut().insert(ACCEPT, HeaderValue::from_static("application/jwk-set+json, application/json"));
+        let mut exchange = self.connections.send(self.endpoint.server(), request).await.map_err(|error| fetch_error(&error))?;
+        match exchange.response.status() {
             status if status.is_redirection() => {
                 return Err("responds with a redirect, which the gateway does not follow: set the URL that it redirects to".into());
             }
             status if status != 200 => return Err(format!("responds with status {}", status.as_u16())),
             _ => {}
         }
-        let body = read_body(&mut response, MAX_JWKS_BYTES).await.map_err(|error| match error {
-            BodyError::Transport(error) => fetch_error(&error),
+        let body = read_body(&mut exchange.response, MAX_JWKS_BYTES).await.map_err(|error| match error {
+            BodyError::Transport(error) => fetch_error(&SendError::Exchange(error)),
             BodyError::TooLarge => format!("is larger than {} KiB", MAX_JWKS_BYTES / 1024),
             BodyError::Coding(reason) => format!("responds with invalid HTTP: {reason}"),
         })?;
+        exchange.complete();
         Ok(Jwks::parse(&body)?)
     }
 
@@ -236,9 +242,9 @@ impl Fetch {
 }
 
 /// Describes a failed fetch for operators. The innermost cause is the most specific.
-fn fetch_error(error: &reqwest::Error) -> String {
-    if error.is_timeout() {
-        return "does not respond in time".into();
+fn fetch_error(error: &SendError) -> String {
+    if matches!(error, SendError::Connect(cause) if ConnectFailure::of(&**cause) == ConnectFailure::TimedOut) {
+        return TOO_SLOW.into();
     }
     format!("cannot be reached: {}", root_cause(error))
 }

@@ -5,7 +5,10 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use reqwest::{Response, Url};
+use bytes::Bytes;
+use hyper::body::Incoming;
+use hyper::{Method, Response};
+use reqwest::Url;
 use rustls::AlertDescription;
 
 use crate::error_chain::root_cause;
@@ -13,7 +16,7 @@ use crate::lrs::http_client::connect_failure::ConnectFailure;
 use crate::lrs::http_client::read_body;
 use crate::lrs::http_client::tls_alert::{is_certificate_alert, received_alert};
 use crate::lrs::{Lrs, Service, iis_certificate_code, location_origin};
-use crate::organisations::Organisation;
+use crate::organisations::{Organisation, SendError};
 
 /// Maximum size of a page that is searched for IIS' error codes.
 const MAX_PAGE_BYTES: usize = 1024 * 1024;
@@ -32,14 +35,18 @@ const RENEGOTIATION: &str = if cfg!(feature = "native-tls") {
 /// # Errors
 /// Returns the error and its solution if the organisation cannot connect.
 pub async fn check_connection(lrs: &Lrs, organisation: &Organisation) -> Result<String, String> {
-    let address = lrs.service_url(Service::Learner);
-    let report = |text: String| format!("organisation {}: {address}: {text}", organisation.ukprn());
-    let url = Url::parse(&address).map_err(|error| report(error.to_string()))?;
+    let endpoint = lrs.endpoint(Service::Learner);
+    let url = endpoint.url();
+    let report = |text: String| format!("organisation {}: {url}: {text}", organisation.ukprn());
     RENEGOTIATION_DETECTOR.start();
-    let client = organisation.connections().client().http;
-    let result = match client.get(url.clone()).timeout(lrs.timeout()).send().await {
-        Ok(response) => Ok((response.status().as_u16(), location_origin(response.url(), response.headers()), read_page(response).await)),
-        Err(error) => Err(explain_error(&error, &url, organisation.certificate_validity().is_some())),
+    let get = organisation.connections().send(endpoint.server(), endpoint.request(Method::GET, Bytes::new()));
+    let result = match tokio::time::timeout(lrs.timeout(), get).await {
+        Ok(Ok(exchange)) => {
+            let (status, headers) = (exchange.response.status().as_u16(), exchange.response.headers());
+            Ok((status, location_origin(url, headers), read_page(exchange.response).await))
+        }
+        Ok(Err(error)) => Err(explain_error(&error, url, organisation.certificate_validity().is_some())),
+        Err(_) => Err("connected, but no response within lrs.timeout_seconds".to_owned()),
     };
     // A server can react to the refused renegotiation with any error or with a response. The detector is more certain than either.
     if RENEGOTIATION_DETECTOR.was_refused() {
@@ -54,7 +61,7 @@ pub async fn check_connection(lrs: &Lrs, organisation: &Organisation) -> Result<
         )));
     }
     if status == 407 {
-        return Err(report(explain_connect_failure(ConnectFailure::ProxyLoginRequired, &url)));
+        return Err(report(explain_connect_failure(ConnectFailure::ProxyLoginRequired, url)));
     }
     if let Some(error) = explain_iis_error(status, &page) {
         return Err(report(format!("TLS works, but LRS's web server {error} (HTTP status {status})")));
@@ -68,7 +75,7 @@ pub async fn check_connection(lrs: &Lrs, organisation: &Organisation) -> Result<
     Ok(report(format!("{connection}, HTTP status {status}{remark}")))
 }
 
-async fn read_page(mut response: Response) -> Vec<u8> {
+async fn read_page(mut response: Response<Incoming>) -> Bytes {
     read_body(&mut response, MAX_PAGE_BYTES).await.unwrap_or_default()
 }
 
@@ -84,19 +91,16 @@ fn explain_iis_error(status: u16, page: &[u8]) -> Option<&'static str> {
 }
 
 /// Explains why there was no response.
-fn explain_error(error: &reqwest::Error, url: &Url, has_certificate: bool) -> String {
+fn explain_error(error: &SendError, url: &Url, has_certificate: bool) -> String {
     if let Some(alert) = received_alert(error) {
-        return explain_alert(alert, error.is_connect(), has_certificate);
+        return explain_alert(alert, matches!(error, SendError::Connect(_)), has_certificate);
     }
-    if error.is_connect() {
-        let failure = ConnectFailure::of(error);
+    if let SendError::Connect(cause) = error {
+        let failure = ConnectFailure::of(&**cause);
         let explanation = explain_connect_failure(failure, url);
         let is_explained_by_cause =
             matches!(failure, ConnectFailure::TimedOut | ConnectFailure::Refused | ConnectFailure::TlsFailed | ConnectFailure::Closed);
         return if is_explained_by_cause { explanation } else { format!("{explanation} ({})", root_cause(error)) };
-    }
-    if error.is_timeout() {
-        return "connected, but no response within lrs.timeout_seconds".into();
     }
     format!("TLS works, but the connection ended without a response: {}", root_cause(error))
 }

@@ -17,7 +17,7 @@ use crate::cli::command::{CommandResult, block_on};
 use crate::cli::signals::{Hangup, Signals};
 use crate::file_watch;
 use crate::lrs::http_client::HttpClientFactory;
-use crate::lrs::{Lrs, LrsSettings};
+use crate::lrs::{Lrs, LrsAddress, LrsSettings};
 use crate::observability::logging;
 use crate::organisations::{Organisation, OrganisationPassword, OrganisationRegistry, OrganisationSettings};
 use crate::rate_limit::{RateLimiter, Rates};
@@ -80,7 +80,7 @@ async fn serve(listen: SocketAddr, token_file: Option<&Path>) -> Result<(), Stri
 }
 
 fn app_state(lrs_address: SocketAddr, secret: &[u8], organisations: &[SimulatedOrganisation]) -> Result<AppState, String> {
-    let lrs = Lrs::new(LrsSettings::for_url(format!("http://{lrs_address}")));
+    let lrs = Lrs::new(LrsSettings::for_address(LrsAddress::new(format!("http://{lrs_address}"))?));
     let storage = Storage::in_memory()?;
     let batches = BatchService::with_storage(&storage, batch_settings());
     let rate_limits = RateLimiter::new(Rates::default(), 1, &storage);

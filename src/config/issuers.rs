@@ -126,8 +126,7 @@ fn jwks_key(section: &IssuerSection, url: &str, base: &Path, proxy: Option<&Forw
     let ca_file = section.jwks_ca_certificate_file.as_ref().map(|file| base.join(file));
     let http_clients =
         HttpClientFactory::new(ca_file.as_deref(), JwksSettings::TIMEOUT).map_err(|error| format!("jwks_ca_certificate_file: {error}"))?;
-    let proxy = proxy.map(ForwardProxy::for_other_servers).transpose().map_err(|error| format!("jwks_url: lrs.proxy_url {error}"))?;
-    let http_clients = http_clients.with_proxy(proxy);
+    let http_clients = http_clients.with_proxy(proxy.map(ForwardProxy::for_issuers));
     Ok(IssuerKey::from_jwks(JwksClient::new(settings, &http_clients).map_err(|error| format!("jwks_url: {error}"))?))
 }
 

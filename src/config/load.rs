@@ -98,7 +98,7 @@ impl GatewayParts {
         let tls = tls_files.map(|files| ServerCertificate::load(base.join(&files.certificate_file), base.join(&files.key_file)));
         let tls = tls.and_then(|tls| errors.collect_one(tls));
         let tls_validity = tls.as_ref().map(ServerCertificate::check_validity).transpose();
-        let storage = errors.collect(redis::open(&settings.store, lrs.as_ref().map_or("", |lrs| &lrs.base_url), &base));
+        let storage = errors.collect(redis::open(&settings.store, lrs.as_ref().map_or("", |lrs| lrs.address.base_url()), &base));
         let audit = errors.collect(audit::read(&settings.audit, &base));
         let organisations = http_clients.and_then(|clients| errors.collect_one(load_organisations(&settings, &base, clients)));
         // Not even one organisation may be served with a guessed value.
@@ -168,7 +168,6 @@ impl ConfigErrors {
 /// Builds the HTTP client factory for LRS. If the CA file cannot be used, the factory trusts the default authorities, so that the
 /// organisations' files can still be checked.
 fn http_clients(section: &LrsSection, base: &Path, proxy: Option<&ForwardProxy>, errors: &mut ConfigErrors) -> Option<HttpClientFactory> {
-    let proxy = errors.collect_one(proxy.map(ForwardProxy::for_lrs).transpose().map_err(|error| format!("lrs.proxy_url: {error}")))?;
     let max_connection_age = Duration::from_secs(section.max_connection_age_seconds);
     let connect_timeout = Duration::from_secs(section.connect_timeout_seconds);
     let ca_file = section.ca_certificate_file.as_ref().map(|file| base.join(file));
@@ -176,7 +175,7 @@ fn http_clients(section: &LrsSection, base: &Path, proxy: Option<&ForwardProxy>,
     errors
         .collect_one(factory(ca_file.as_deref()).map_err(|error| format!("lrs.ca_certificate_file: {error}")))
         .or_else(|| errors.collect_one(factory(None)))
-        .map(|factory| factory.with_proxy(proxy).with_max_connection_age(max_connection_age))
+        .map(|factory| factory.with_proxy(proxy.map(ForwardProxy::for_lrs)).with_max_connection_age(max_connection_age))
 }
 
 /// The organisations that were loaded from their directory.

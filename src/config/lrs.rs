@@ -9,7 +9,7 @@ use crate::config::url::{check_no_credentials, is_loopback};
 use crate::domain::Product;
 use crate::lrs::concurrency_limit::ConcurrencySettings;
 use crate::lrs::maintenance::MaintenanceWindow;
-use crate::lrs::{DEFAULT_PROMPT_RESPONSE, LrsSettings, Vendor};
+use crate::lrs::{DEFAULT_PROMPT_RESPONSE, LrsAddress, LrsSettings, Vendor};
 use crate::schema::Scalar as _;
 
 /// Converts the section to settings of the LRS client.
@@ -18,7 +18,7 @@ use crate::schema::Scalar as _;
 /// Returns the error of LRS's address.
 pub(super) fn lrs_settings(section: &LrsSection) -> Result<LrsSettings, String> {
     Ok(LrsSettings {
-        base_url: base_url(section)?,
+        address: LrsAddress::new(base_url(section)?).map_err(|error| format!("lrs.base_url: {error}"))?,
         timeout: Duration::from_secs(section.timeout_seconds),
         batch_timeout: Duration::from_secs(section.batch_timeout_seconds),
         max_response_bytes: section.max_response_bytes,

@@ -41,7 +41,7 @@ pub(super) fn forward_proxy(section: &LrsSection, base: &Path) -> Result<Option<
     if let Some(host) = section.proxy_bypass.iter().find(|host| !is_host(host)) {
         return Err(format!("lrs.proxy_bypass: {host:?} must be a host name or an IP address, without scheme and port"));
     }
-    Ok(Some(ForwardProxy::new(url, &section.proxy_bypass)))
+    ForwardProxy::new(url, &section.proxy_bypass).map(Some).map_err(|error| format!("lrs.proxy_url: {error}"))
 }
 
 fn proxy_url(text: &str) -> Result<Url, &'static str> {
@@ -70,7 +70,7 @@ fn is_host(text: &str) -> bool {
 /// Returns the proxy for traces, which are set up before the configuration is checked. Errors are reported with the others, by that check.
 pub fn trace_proxy(config: &Path) -> Option<reqwest::Proxy> {
     let file = read_file(config).ok()?;
-    forward_proxy(&file.settings.lrs, &file.base).ok()??.for_other_servers().ok()
+    forward_proxy(&file.settings.lrs, &file.base).ok()??.for_traces().ok()
 }
 
 /// Returns a remark for each variable of the environment that names a proxy: the gateway does not use it.

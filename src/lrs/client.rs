@@ -4,18 +4,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use reqwest::RequestBuilder;
-use reqwest::header::CONTENT_TYPE;
+use http_body_util::Full;
+use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+use hyper::{Method, Request};
 use tokio::time::Instant;
-use tracing::{Instrument as _, Span};
+use tracing::Span;
 
 use crate::idempotency::ReservationValidity;
-use crate::io_runtime;
 use crate::lrs::audit::AuditLog;
 use crate::lrs::call_log;
 use crate::lrs::concurrency_limit::{ConcurrencyLimiter, ConcurrencyPermit, Priority};
 use crate::lrs::error::{CallError, LrsError};
 use crate::lrs::exchange::{ExchangeLimits, exchange};
+use crate::lrs::http_client::Endpoint;
 use crate::lrs::operation::{Effect, LrsResponse, MessageContext, Operation, Service};
 use crate::lrs::response_classification::classify_response;
 use crate::lrs::response_codes::LrsCode;
@@ -26,6 +27,8 @@ use crate::lrs::settings::LrsSettings;
 use crate::observability::metrics::{self, InFlight};
 use crate::observability::trace_context;
 use crate::organisations::CallContext;
+
+const SOAP_ACTION: HeaderName = HeaderName::from_static("soapaction");
 
 /// The client of LRS. Each call uses the connections of its organisation.
 #[derive(Debug, Clone)]
@@ -65,9 +68,9 @@ impl Lrs {
         self.settings.timeout
     }
 
-    /// Returns the URL of a service.
-    pub fn service_url(&self, service: Service) -> String {
-        format!("{}{}", self.settings.base_url, service.path())
+    /// Returns the address of a service.
+    pub fn endpoint(&self, service: Service) -> &Endpoint {
+        self.settings.address.service(service)
     }
 
     /// Returns the audit trail.
@@ -233,14 +236,16 @@ impl Lrs {
         }
         let span = trace_context::call_span();
         let LrsSettings { max_response_bytes, prompt_response, .. } = *self.settings;
-        let client = context.organisation.connections().client();
-        let post = exchange(self.http_request::<O>(&client.http, envelope, &span), ExchangeLimits { max_response_bytes, prompt_response });
-        let response = tokio::time::timeout_at(limits.deadline, io_runtime::run(post.instrument(span.clone()))).await;
+        let (endpoint, connections) = (self.endpoint(O::SERVICE), context.organisation.connections());
+        let generation = connections.generation();
+        let request = http_request::<O>(endpoint, envelope, &span);
+        let post = exchange(connections, endpoint, request, ExchangeLimits { max_response_bytes, prompt_response });
+        let response = tokio::time::timeout_at(limits.deadline, post).await;
         let response = response.map_err(|_| LrsError::Timeout).flatten();
         let status = response.as_ref().ok().map(|response| response.status);
         let result = response.and_then(|response| {
             entry.response_received(&response.body);
-            classify_response(operation, &response.head(), &response.body)
+            classify_response(operation, &response.head(endpoint.url()), &response.body)
         });
         let outcome = result.as_ref().err().map_or("ANSWERED", LrsError::label);
         trace_context::describe_span(&span, || (O::NAME.to_owned(), [("rpc.method", O::NAME.into()), ("lrs.outcome", outcome.into())]));
@@ -249,7 +254,7 @@ impl Lrs {
         }
         if result.as_ref().is_err_and(LrsError::is_from_another_server) {
             // DNS may lead to LRS again.
-            context.organisation.connections().close(&client);
+            connections.close(generation);
         }
         if result.as_ref().is_err_and(|error| !matches!(error, LrsError::Rejected(..))) {
             trace_context::record_error(&span, outcome);
@@ -259,12 +264,13 @@ impl Lrs {
         self.health.record_result(O::SERVICE, &permit, organisation, result.as_ref().err());
         result
     }
+}
 
-    fn http_request<O: Operation>(&self, http: &reqwest::Client, envelope: &Bytes, span: &Span) -> RequestBuilder {
-        http.post(self.service_url(O::SERVICE))
-            .header(CONTENT_TYPE, "text/xml; charset=utf-8")
-            .header("SOAPAction", format!("\"{}\"", O::SOAP_ACTION))
-            .headers(trace_context::trace_headers(span))
-            .body(envelope.clone())
-    }
+fn http_request<O: Operation>(endpoint: &Endpoint, envelope: &Bytes, span: &Span) -> Request<Full<Bytes>> {
+    let mut request = endpoint.request(Method::POST, envelope.clone());
+    let headers = request.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/xml; charset=utf-8"));
+    headers.insert(SOAP_ACTION, HeaderValue::from_static(O::SOAP_ACTION));
+    trace_context::add_trace_headers(span, headers);
+    request
 }

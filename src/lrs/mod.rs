@@ -8,6 +8,7 @@
 //! Every call passes the protections against failures of LRS: announced [`maintenance`], the [concurrency limit](concurrency_limit), a
 //! circuit breaker for each service, and retries of reads. [`ServiceState`] is the resulting state of a service.
 
+mod address;
 pub mod audit;
 mod call_log;
 mod circuit_breaker;
@@ -29,6 +30,7 @@ pub mod services;
 mod settings;
 pub mod soap;
 
+pub use address::LrsAddress;
 pub use circuit_breaker::CircuitBreakerSettings;
 pub use client::Lrs;
 pub use error::{CallError, CertificateRejection, LrsError};

@@ -13,8 +13,8 @@ pub trait Operation: Sync {
     const NAME: &'static str;
     /// The service that offers the operation.
     const SERVICE: Service;
-    /// The `SOAPAction` header, without its quotes; most operations have an empty one (LRS-CONTRACT 1.2).
-    const SOAP_ACTION: &'static str = "";
+    /// The `SOAPAction` header with its quotes; most operations have an empty one (LRS-CONTRACT 1.2).
+    const SOAP_ACTION: &'static str = "\"\"";
     /// The request's element, with the prefix that [`Operation::NAMESPACES`] declares.
     const REQUEST_ELEMENT: &'static str;
     /// Namespace declarations for the request's element.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::lrs::address::LrsAddress;
 use crate::lrs::circuit_breaker::CircuitBreakerSettings;
 use crate::lrs::concurrency_limit::ConcurrencySettings;
 use crate::lrs::maintenance::MaintenanceSchedule;
@@ -22,8 +23,8 @@ pub const DEFAULT_PROMPT_RESPONSE: Duration = Duration::from_secs(10);
 /// The address of LRS, and the timeouts and limits of its calls.
 #[derive(Debug, Clone)]
 pub struct LrsSettings {
-    /// Base URL, without a slash at the end. The services' paths are appended to it.
-    pub base_url: String,
+    /// The address.
+    pub address: LrsAddress,
     /// Timeout of a single call, including its retries and its time in the queue.
     pub timeout: Duration,
     /// Timeout of a call that carries a batch.
@@ -47,10 +48,10 @@ pub struct LrsSettings {
 }
 
 impl LrsSettings {
-    /// Returns the default settings for LRS at this base URL.
-    pub fn for_url(base_url: String) -> Self {
+    /// Returns the default settings for LRS at this address.
+    pub fn for_address(address: LrsAddress) -> Self {
         Self {
-            base_url,
+            address,
             timeout: DEFAULT_TIMEOUT,
             batch_timeout: DEFAULT_BATCH_TIMEOUT,
             max_response_bytes: DEFAULT_MAX_RESPONSE_BYTES,

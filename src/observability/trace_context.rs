@@ -102,12 +102,6 @@ fn is_active() -> bool {
     ACTIVE.load(Ordering::Relaxed)
 }
 
-/// Returns the span of a call to another server: one of its own if there is a collector, else the current one. A span costs as much as a
-/// log line, and only traces show what it adds.
-pub fn call_span() -> Span {
-    if is_active() { tracing::info_span!(target: "lrs_gateway::lrs", "call", otel.kind = "client") } else { Span::current() }
-}
-
 /// Makes a span continue the trace in a request's headers, or start a new one, and records its trace id for the span's log lines.
 pub fn continue_trace(span: &Span, headers: &actix_web::http::header::HeaderMap) {
     if !is_active() {
@@ -123,13 +117,17 @@ pub fn continue_trace(span: &Span, headers: &actix_web::http::header::HeaderMap)
     }
 }
 
-/// Returns the headers that propagate a span's trace context to another server; none if traces are off.
-pub fn trace_headers(span: &Span) -> HeaderMap {
-    let mut headers = HeaderMap::new();
+/// Returns the span of a call to another server. If traces are off, it is disabled: a span costs as much as a log line, and only traces show
+/// what this one adds.
+pub fn call_span() -> Span {
+    if is_active() { tracing::info_span!(target: "lrs_gateway::lrs", "call", otel.kind = "client") } else { Span::none() }
+}
+
+/// Adds the headers that propagate a span's trace context to another server; none if traces are off.
+pub fn add_trace_headers(span: &Span, headers: &mut HeaderMap) {
     if is_active() {
-        global::get_text_map_propagator(|propagator| propagator.inject_context(&span.context(), &mut OutgoingHeaders(&mut headers)));
+        global::get_text_map_propagator(|propagator| propagator.inject_context(&span.context(), &mut OutgoingHeaders(headers)));
     }
-    headers
 }
 
 /// Sets a span's name and its attributes of OpenTelemetry's semantic conventions. They do not appear in logs. The closure is called

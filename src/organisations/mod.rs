@@ -15,7 +15,7 @@ mod watch;
 
 pub use call_context::{CallContext, CallOrigin, PartReference};
 pub use certificate::ClientCertificate;
-pub use connections::{Connections, PooledClient};
+pub use connections::{BoxError, Connect, Connections, Exchange, RequestSender, SendError};
 pub use file::OrganisationFile;
 pub use organisation::{ConnectionFactory, IdentifyBy, Language, MessageOptions, Organisation, OrganisationPassword, OrganisationSettings};
 pub use rate_overrides::{LimitOverride, RateOverrides};

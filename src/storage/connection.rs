@@ -1,5 +1,10 @@
-//! One shared connection to Redis, opened by the first command and reopened after it broke.
+//! The connections to Redis: one for each runtime, opened by its first command and reopened after it broke.
+//!
+//! Each thread that serves requests has a runtime of its own. A command needs no other thread, and a thread that stops at shutdown breaks
+//! no connection that others use.
 
+use std::collections::HashMap;
+use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -7,11 +12,11 @@ use std::time::{Duration, Instant};
 use redis::aio::{ConnectionLike, MultiplexedConnection};
 use redis::cluster_async::ClusterConnection;
 use redis::{AsyncConnectionConfig, Cmd, Pipeline, RedisError, RedisFuture, Value};
+use tokio::runtime::{self, Handle};
 use tokio::sync::Mutex;
 
 use super::error::{StoreError, describe_redis_error};
 use super::topology::{CONNECT_TIMEOUT, RESPONSE_TIMEOUT, Topology};
-use crate::io_runtime;
 
 /// Time limit for finding the server and connecting to it.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(4);
@@ -50,16 +55,25 @@ impl ConnectionLike for RedisHandle {
     }
 }
 
-/// Connection to a Redis deployment.
+/// Connections to a Redis deployment.
 pub struct Connection {
+    opener: Arc<Opener>,
+    /// The connection of each runtime that has sent a command.
+    slots: parking_lot::Mutex<HashMap<runtime::Id, Arc<Slot>>>,
+}
+
+/// Opens connections.
+struct Opener {
     topology: Topology,
     /// Hosts and ports, for error texts.
     hosts: String,
-    shared: Arc<Shared>,
+    /// Number of connections opened so far, of all runtimes.
+    opened: AtomicU64,
 }
 
+/// The connection of a runtime.
 #[derive(Default)]
-struct Shared {
+struct Slot {
     state: Mutex<State>,
     /// The last generation that did not reply to a caller in time.
     stalled_generation: AtomicU64,
@@ -69,15 +83,13 @@ struct Shared {
 struct State {
     /// The open connection with its generation.
     open: Option<(u64, RedisHandle)>,
-    /// Number of connections opened so far.
-    generation: u64,
     /// Time and reason of the last failure to connect.
     failure: Option<(Instant, String)>,
 }
 
 impl std::fmt::Debug for Connection {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.topology.fmt(f)
+        self.opener.topology.fmt(f)
     }
 }
 
@@ -88,7 +100,11 @@ impl Connection {
     /// Returns a text without the password if the URL or a certificate is invalid.
     pub fn new(url: &str, ca: Option<Vec<u8>>) -> Result<Self, String> {
         let (topology, hosts) = Topology::parse(url, ca)?;
-        Ok(Self { topology, hosts, shared: Arc::default() })
+        Ok(Self::with(topology, hosts))
+    }
+
+    fn with(topology: Topology, hosts: String) -> Self {
+        Self { opener: Arc::new(Opener { topology, hosts, opened: AtomicU64::new(0) }), slots: parking_lot::Mutex::default() }
     }
 
     /// Sets the login for the sentinels.
@@ -96,27 +112,42 @@ impl Connection {
     /// # Errors
     /// Returns a text if the topology has no sentinels, or the password is empty.
     pub fn with_sentinel_login(self, username: Option<&str>, password: &str) -> Result<Self, String> {
-        Ok(Self { topology: self.topology.with_sentinel_login(username, password)?, ..self })
+        Ok(Self::with(self.opener.topology.clone().with_sentinel_login(username, password)?, self.opener.hosts.clone()))
     }
 
-    /// Returns the open connection, or opens a new one, with its generation.
+    /// Returns the generation of the connection that was opened last, of any runtime.
+    pub fn newest_generation(&self) -> u64 {
+        self.opener.opened.load(Ordering::Relaxed)
+    }
+
+    /// Returns the connection of the current runtime.
+    fn slot(&self) -> Arc<Slot> {
+        Arc::clone(self.slots.lock().entry(Handle::current().id()).or_default())
+    }
+
+    /// Returns the open connection of the current runtime, or opens a new one, with its generation.
     ///
     /// # Errors
     /// Returns [`StoreError::Unavailable`] if no connection can be opened in time.
     pub async fn handle(&self) -> Result<(u64, RedisHandle), StoreError> {
-        let open = self.shared.usable(&*self.shared.state.lock().await);
+        let slot = self.slot();
+        let open = slot.usable(&*slot.state.lock().await);
         if let Some(open) = open {
             return Ok(open);
         }
         // A caller with a short timeout must not stop the attempt: then such callers alone could never reopen the connection.
-        // On the heap, because the future is large, and moved with every command that uses the connection.
-        Box::pin(io_runtime::run_to_end(open_shared(self.topology.clone(), self.hosts.clone(), Arc::clone(&self.shared)))).await
+        match tokio::spawn(open_in(slot, Arc::clone(&self.opener))).await {
+            Ok(result) => result,
+            Err(error) if error.is_panic() => resume_unwind(error.into_panic()),
+            // The task is cancelled only together with its caller, at the end of the runtime.
+            Err(_) => std::future::pending().await,
+        }
     }
 
     /// Waits for a reply on the connection of a generation. If the caller gives up after [`STALL_TIME`] or later, the connection counts as
     /// broken: its peer may be gone without a trace, and the client's own timeout, which would show it, is longer than the caller's.
     pub async fn reply<T>(&self, generation: u64, reply: impl Future<Output = T>) -> T {
-        let mut guard = StallGuard { shared: &self.shared, generation, started_at: Some(Instant::now()) };
+        let mut guard = StallGuard { slot: self.slot(), generation, started_at: Some(Instant::now()) };
         let output = reply.await;
         guard.started_at = None;
         output
@@ -129,14 +160,15 @@ impl Connection {
             || error.is_connection_dropped()
             || error.is_unrecoverable_error()
             || matches!(error.code(), Some("READONLY" | "LOADING" | "MASTERDOWN"));
-        let mut state = self.shared.state.lock().await;
+        let slot = self.slot();
+        let mut state = slot.state.lock().await;
         if is_broken && matches!(&state.open, Some((open, RedisHandle::Server(_))) if *open == generation) {
             state.open = None;
         }
     }
 }
 
-impl Shared {
+impl Slot {
     /// Returns the open connection unless it has stalled. A cluster client reconnects automatically.
     fn usable(&self, state: &State) -> Option<(u64, RedisHandle)> {
         let stalled = self.stalled_generation.load(Ordering::Relaxed);
@@ -145,28 +177,28 @@ impl Shared {
 }
 
 /// Reports a connection as stalled if it is dropped before the reply came.
-struct StallGuard<'a> {
-    shared: &'a Shared,
+struct StallGuard {
+    slot: Arc<Slot>,
     generation: u64,
     /// `None` after the reply.
     started_at: Option<Instant>,
 }
 
-impl Drop for StallGuard<'_> {
+impl Drop for StallGuard {
     fn drop(&mut self) {
         if self.started_at.is_some_and(|started_at| started_at.elapsed() >= STALL_TIME) {
-            self.shared.stalled_generation.fetch_max(self.generation, Ordering::Relaxed);
+            self.slot.stalled_generation.fetch_max(self.generation, Ordering::Relaxed);
         }
     }
 }
 
-/// Opens the shared connection, unless it is open now or an attempt has failed just before.
+/// Opens the connection of a runtime, unless it is open now or an attempt has failed just before.
 ///
 /// # Errors
 /// Returns [`StoreError::Unavailable`] if no connection can be opened in time.
-async fn open_shared(topology: Topology, hosts: String, shared: Arc<Shared>) -> Result<(u64, RedisHandle), StoreError> {
-    let mut state = shared.state.lock().await;
-    if let Some(open) = shared.usable(&state) {
+async fn open_in(slot: Arc<Slot>, opener: Arc<Opener>) -> Result<(u64, RedisHandle), StoreError> {
+    let mut state = slot.state.lock().await;
+    if let Some(open) = slot.usable(&state) {
         return Ok(open);
     }
     if let Some((failed_at, reason)) = &state.failure
@@ -174,19 +206,19 @@ async fn open_shared(topology: Topology, hosts: String, shared: Arc<Shared>) -> 
     {
         return Err(StoreError::Unavailable(reason.clone()));
     }
-    match tokio::time::timeout(OPEN_TIMEOUT, connect(topology)).await {
+    match tokio::time::timeout(OPEN_TIMEOUT, connect(opener.topology.clone())).await {
         Ok(Ok(handle)) => {
-            state.generation += 1;
+            let generation = opener.opened.fetch_add(1, Ordering::Relaxed) + 1;
             state.failure = None;
-            state.open = Some((state.generation, handle.clone()));
-            Ok((state.generation, handle))
+            state.open = Some((generation, handle.clone()));
+            Ok((generation, handle))
         }
         failed => {
             let reason = match failed {
                 Ok(result) => result.err().unwrap_or_default(),
                 Err(_) => "connection timed out".to_owned(),
             };
-            let reason = format!("{hosts}: {reason}");
+            let reason = format!("{}: {reason}", opener.hosts);
             state.failure = Some((Instant::now(), reason.clone()));
             Err(StoreError::Unavailable(reason))
         }

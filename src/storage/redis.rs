@@ -25,10 +25,10 @@ pub struct Redis {
     inspected: Mutex<Option<Inspected>>,
 }
 
-/// An inspection, with the time and the generation of the connection.
+/// An inspection, with the time and the connection that was opened last before it.
 #[derive(Debug)]
 struct Inspected {
-    generation: u64,
+    newest_generation: u64,
     at: Instant,
     inspection: Arc<Inspection>,
 }
@@ -64,15 +64,16 @@ impl Redis {
         self.accept_volatile
     }
 
-    /// Inspects Redis, or returns the last inspection if it is recent and the connection is still the same. Logs what has changed.
+    /// Inspects Redis, or returns the last inspection if it is recent and no connection was opened since. Logs what has changed.
     ///
     /// # Errors
     /// Returns [`StoreError`] if Redis does not reply.
     pub async fn inspect(&self) -> Result<Arc<Inspection>, StoreError> {
         let mut inspected = self.inspected.lock().await;
         let (generation, handle) = self.handle().await?;
+        let newest_generation = self.connection.newest_generation();
         if let Some(last) = &*inspected
-            && last.generation == generation
+            && last.newest_generation == newest_generation
             && last.at.elapsed() < INSPECTION_INTERVAL
         {
             return Ok(Arc::clone(&last.inspection));
@@ -81,7 +82,7 @@ impl Redis {
             Ok(inspection) => Arc::new(inspection),
             Err(error) => return Err(StoreError::Unavailable(self.record_failure(generation, &error).await)),
         };
-        let last = inspected.replace(Inspected { generation, at: Instant::now(), inspection: Arc::clone(&inspection) });
+        let last = inspected.replace(Inspected { newest_generation, at: Instant::now(), inspection: Arc::clone(&inspection) });
         self.log_changes(last.as_ref().map(|last| &*last.inspection), &inspection);
         Ok(inspection)
     }

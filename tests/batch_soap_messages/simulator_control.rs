@@ -12,7 +12,7 @@ use lrs_gateway::simulator::SimulatorSettings;
 use serde_json::{Value, json};
 
 use super::achievements::{achievement, packed_achievements, submission};
-use super::{SoapClient, awarding_context, has_code, learners, packed, packed_learners, provider_context};
+use super::{SoapClient, awarding_context, has_code, http_client, learners, packed, packed_learners, provider_context};
 use crate::support::simulator::soap_post;
 
 fn achievements() -> [Achievement; 1] {
@@ -73,8 +73,7 @@ async fn request_with_a_lost_response_is_executed() {
     for lost in 1..=2 {
         assert!(has_code(&client.call(&GetRegistrationJob { job_id: 1 }).await, "WSRC0018"), "other operations are not affected");
         let url = format!("{}{}", client.lrs.url(), Service::Learner.path());
-        let http = client.request_context.organisation.connections().client().http;
-        let response = soap_post(&http, url, client.message(&submission)).send().await.expect("the response has a head");
+        let response = soap_post(&http_client(), url, client.message(&submission)).send().await.expect("the response has a head");
         assert_eq!(response.status(), 200);
         assert_eq!(response.headers()["content-type"], "text/xml; charset=utf-8");
         assert!(response.content_length().is_some_and(|length| length > 0));
@@ -89,7 +88,7 @@ async fn request_with_a_lost_response_is_executed() {
 #[tokio::test]
 async fn control_endpoints_lose_responses_and_list_submissions() {
     let mut client = SoapClient::new(0);
-    let http = client.request_context.organisation.connections().client().http;
+    let http = http_client();
     let control = format!("{}/control", client.lrs.url());
     let body = json!({"operation": "SubmitAchievementBatchJob", "count": 1}).to_string();
     let response = http.post(format!("{control}/lose-answers")).body(body).send().await.expect("the simulator responds");
@@ -114,7 +113,7 @@ async fn control_endpoints_lose_responses_and_list_submissions() {
 #[tokio::test]
 async fn control_endpoint_reports_every_field_error() {
     let client = SoapClient::new(0);
-    let http = client.request_context.organisation.connections().client().http;
+    let http = http_client();
     let url = format!("{}/control/lose-answers", client.lrs.url());
     for (body, expected) in [
         (json!({"operation": "submitBatchRegistration", "count": 1}), json!(["/operation"])),

@@ -6,10 +6,8 @@ mod openapi;
 mod product_check;
 mod token;
 
-use std::time::Duration;
+use std::path::Path;
 
-use lrs_gateway::lrs::http_client::HttpClientFactory;
-use lrs_gateway::organisations::ConnectionFactory as _;
 use serde_json::{Value, json};
 
 use crate::support::Caller;
@@ -79,8 +77,7 @@ async fn serve_over_tls_with_unusable_organisation_serves_the_others() {
     let event = gateway.wait_for_log("organisation file cannot be used: organisation not loaded, or unchanged");
     assert!(event["error"].as_str().is_some_and(|text| text.contains("10088882.toml")), "{event}");
     let url = format!("https://{}", gateway.wait_for_log("serving")["api"].as_str().expect("an address"));
-    let http_clients = HttpClientFactory::new(Some(&directory.path("server.pem")), Duration::from_secs(5)).expect("a root certificate");
-    let caller = Caller::new(url).with_client(http_clients.connections(None).expect("a client").client().http);
+    let caller = Caller::new(url).trusting(Path::new(&directory.path("server.pem")));
     let caller = caller.with_token(&development_token(&directory, &[]));
     assert_eq!(caller.post(FIND, &search()).await.expect_success()["outcome"], "EXACT_MATCH");
 }

@@ -86,32 +86,38 @@ async fn shutdown_under_load_drains_and_fails_no_call() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn shutdown_during_write_answers_it_first() {
+async fn shutdown_during_writes_of_both_workers_answers_them_first() {
     let lrs = SimulatedLrs::start();
     let config = config_with(&lrs.url(), UNLIMITED);
     config.configure(|text| text.replace("workers = 1", "workers = 2"));
     let gateway = ServingProgram::start(&config);
-    let search = json!({
-        "givenName": "Zebedee", "familyName": "Quillfeather", "dateOfBirth": "1990-09-17", "gender": "MALE",
-        "lastKnownPostCode": "ZZ42 4QX",
-    });
-    let mut learner = search.clone();
-    (learner["verificationType"], learner["abilityToShare"]) = (json!("PASSPORT"), json!("SEEN_SHARE"));
-    // The first worker opens the connection to LRS. The next caller is served by the second worker, which uses that connection.
-    let found = caller(&gateway.api).post("/v1/learners/find-by-demographics", &search).await.expect_success();
-    assert_eq!(found["outcome"], "NO_MATCH");
-    let latency = FaultStep::new(Fault::Latency).for_operation("RegisterLearner").with_milliseconds(1500);
-    lrs.simulator.inject_faults(vec![latency]);
+    let search = |family_name: &str| {
+        json!({
+            "givenName": "Zebedee", "familyName": family_name, "dateOfBirth": "1990-09-17", "gender": "MALE", "lastKnownPostCode": "ZZ42 4QX",
+        })
+    };
+    // Each connection is served by the next worker. Each worker has an idle connection to LRS; that of the first has no caller any more.
+    let (idle_caller, callers) = (caller(&gateway.api), [caller(&gateway.api), caller(&gateway.api)]);
+    for (caller, family_name) in [(&idle_caller, "Quillfeather"), (&callers[0], "Quillfeather"), (&callers[1], "Thistlewood")] {
+        let found = caller.post("/v1/learners/find-by-demographics", &search(family_name)).await.expect_success();
+        assert_eq!(found["outcome"], "NO_MATCH");
+    }
+    drop(idle_caller);
+    let latency = || FaultStep::new(Fault::Latency).for_operation("RegisterLearner").with_milliseconds(2000);
+    lrs.simulator.inject_faults(vec![latency(), latency()]);
 
-    let registration = tokio::spawn({
-        let caller = caller(&gateway.api);
+    let registrations = join_all(callers.into_iter().zip(["Quillfeather", "Thistlewood"]).map(|(caller, family_name)| {
+        let mut learner = search(family_name);
+        (learner["verificationType"], learner["abilityToShare"]) = (json!("PASSPORT"), json!("SEEN_SHARE"));
         async move { caller.post("/v1/learners/register", &json!({"learner": learner})).await }
-    });
-    wait_until(|| lrs.simulator.request_count("RegisterLearner") > 0, || "the registration at LRS".into()).await;
-    gateway.program.terminate();
-
-    let answer = registration.await.expect("the call does not panic");
-    assert_eq!((answer.status, &answer.json()["outcome"]), (201, &json!("REGISTERED")), "{}", answer.text);
+    }));
+    let shutdown = async {
+        wait_until(|| lrs.simulator.request_count("RegisterLearner") == 2, || "the registrations at LRS".into()).await;
+        gateway.program.terminate();
+    };
+    for answer in join(registrations, shutdown).await.0 {
+        assert_eq!((answer.status, &answer.json()["outcome"]), (201, &json!("REGISTERED")), "{}", answer.text);
+    }
     assert_graceful_exit(gateway.program);
 }
 

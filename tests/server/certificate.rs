@@ -6,8 +6,6 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use lrs_gateway::file_watch::Poll;
-use lrs_gateway::lrs::http_client::HttpClientFactory;
-use lrs_gateway::organisations::ConnectionFactory as _;
 use lrs_gateway::server::ServerOptions;
 use lrs_gateway::server::certificate::ServerCertificate;
 use lrs_gateway::simulator::SimulatorSettings;
@@ -145,11 +143,7 @@ async fn server_certificate_renewed_under_load_is_presented_within_seconds_and_n
     let claims = caller::claims(json!({"org": null, "realm": {"ukprn": "10088881"}}));
     let secret = b"a secret of thirty-two bytes or more";
     let token = lrs_gateway::auth::sign_token(secret, claims.as_object().expect("claims are an object")).expect("the token is signed");
-    let new_caller = || {
-        let factory = HttpClientFactory::new(Some(&ca_file), Duration::from_secs(5));
-        let client = factory.and_then(|factory| factory.connections(None)).expect("the client is created").client().http;
-        Caller::new(format!("https://{address}")).with_client(client).with_token(&token)
-    };
+    let new_caller = || Caller::new(format!("https://{address}")).trusting(&ca_file).with_token(&token);
 
     let trusted_ca_file = ca_file.clone();
     let renewals = tokio::task::spawn_blocking(move || {

@@ -3,10 +3,7 @@
 //! `Caller` asserts the headers of every answer (`Answer::assert_common_rules`). These tests make calls of every kind.
 
 use std::io::{Read as _, Write as _};
-use std::time::Duration;
 
-use lrs_gateway::lrs::http_client::HttpClientFactory;
-use lrs_gateway::organisations::ConnectionFactory as _;
 use lrs_gateway::server::connection_limits::ConnectionLimits;
 
 use super::{FIND, UNREACHABLE_LRS, api_address, config_with_tls, connect, search, start_gateway_with_limits, start_program};
@@ -107,9 +104,7 @@ async fn docs_page_loads_only_files_that_its_content_security_policy_allows() {
 async fn strict_transport_security_is_sent_by_server_with_tls_and_not_by_admin_listener() {
     let authority = CertificateAuthority::new();
     let (_program, event) = start_program(&config_with_tls(UNREACHABLE_LRS, &authority));
-    let factory = HttpClientFactory::new(Some(&authority.ca_file()), Duration::from_secs(5));
-    let client = factory.and_then(|factory| factory.connections(None)).expect("the client is created").client().http;
-    let caller = Caller::new(format!("https://{}", api_address(&event))).with_client(client);
+    let caller = Caller::new(format!("https://{}", api_address(&event))).trusting(&authority.ca_file());
     for path in ["/health/live", "/nothing", "/docs/", FIND] {
         assert_eq!(caller.request("GET", path).await.header("strict-transport-security"), "max-age=31536000", "{path}");
     }

@@ -1,8 +1,10 @@
 //! A client of the gateway over HTTP, and the answers that it gets. The rules for all answers are checked on every answer.
 
-use std::sync::LazyLock;
+use std::path::Path;
+use std::sync::{Arc, LazyLock};
 
 use lrs_gateway::auth::{scope, sign_token};
+use lrs_gateway::tls;
 use serde_json::{Value, json};
 
 pub const ISSUER: &str = "https://idp.example.ac.uk/";
@@ -72,6 +74,14 @@ impl Caller {
     /// Sends one more header.
     pub fn with_header(self, name: &'static str, value: &'static str) -> Self {
         Self { header: Some((name, value)), ..self }
+    }
+
+    /// Uses connections of its own that trust the authorities in this PEM file.
+    pub fn trusting(self, ca_file: &Path) -> Self {
+        let roots = Arc::new(tls::read_root_certificates(ca_file).expect("the file has a root certificate"));
+        let config = tls::client_config_builder(roots).expect("the TLS versions are supported").with_no_client_auth();
+        let client = reqwest::Client::builder().no_proxy().tls_backend_preconfigured(config).build();
+        self.with_client(client.expect("the client is created"))
     }
 
     /// Uses this HTTP client instead of one with default settings.

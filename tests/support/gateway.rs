@@ -15,7 +15,7 @@ use lrs_gateway::lrs::concurrency_limit::ConcurrencySettings;
 use lrs_gateway::lrs::http_client::{HttpClientFactory, TlsBackend};
 use lrs_gateway::lrs::maintenance::MaintenanceWindow;
 use lrs_gateway::lrs::services::external::AchievementCodes;
-use lrs_gateway::lrs::{CircuitBreakerSettings, DEFAULT_PROMPT_RESPONSE, Lrs, LrsSettings, Vendor};
+use lrs_gateway::lrs::{CircuitBreakerSettings, DEFAULT_PROMPT_RESPONSE, Lrs, LrsAddress, LrsSettings, Vendor};
 use lrs_gateway::organisations::{ClientCertificate, Organisation, OrganisationPassword, OrganisationRegistry, OrganisationSettings};
 use lrs_gateway::rate_limit::{Limit, RateLimiter, Rates};
 use lrs_gateway::schema::Scalar as _;
@@ -186,7 +186,7 @@ impl TestGateway {
     /// Starts a gateway with these options.
     pub fn with(lrs_url: &str, options: Options) -> Self {
         let lrs = LrsSettings {
-            base_url: lrs_url.to_owned(),
+            address: LrsAddress::new(lrs_url.to_owned()).expect("the address of a web server"),
             timeout: options.timeout,
             batch_timeout: options.timeout,
             max_response_bytes: options.max_response_bytes,

@@ -32,6 +32,7 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use actix_web::dev::{Server, ServerHandle};
+use tokio::runtime::LocalOptions;
 
 /// Any free port of the loopback interface.
 pub const ANY_PORT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
@@ -56,7 +57,9 @@ impl RunningServer {
     pub fn start(bind: impl FnOnce() -> std::io::Result<(SocketAddr, Server)> + Send + 'static) -> Self {
         let (sender, receiver) = mpsc::channel();
         std::thread::spawn(move || {
-            actix_web::rt::System::new().block_on(async {
+            // As the program does.
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build_local(LocalOptions::default());
+            runtime.expect("the runtime is created").block_on(async {
                 let (address, server) = bind().expect("a port is free");
                 sender.send((address, server.handle())).expect("the test waits for the address");
                 server.await.expect("the server stops without an error");

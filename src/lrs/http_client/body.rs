@@ -2,15 +2,18 @@
 
 use std::io::Read as _;
 
+use bytes::Bytes;
 use flate2::read::MultiGzDecoder;
-use reqwest::Response;
-use reqwest::header::{CONTENT_ENCODING, HeaderMap};
+use http_body_util::BodyExt as _;
+use hyper::Response;
+use hyper::body::{Body as _, Incoming};
+use hyper::header::{CONTENT_ENCODING, HeaderMap};
 
 /// The reason why a body cannot be read.
 #[derive(Debug)]
 pub enum BodyError {
     /// The connection failed before the body was complete, or its chunks are invalid.
-    Transport(reqwest::Error),
+    Transport(hyper::Error),
     /// The body is larger than allowed, as it was sent or after decompression.
     TooLarge,
     /// The body does not have the content coding that its header states, or the header states one that the gateway did not ask for.
@@ -24,14 +27,8 @@ pub enum BodyError {
 ///
 /// # Errors
 /// Returns [`BodyError`] if the body is incomplete, larger than `max_bytes` or not decodable.
-pub async fn read_body(response: &mut Response, max_bytes: usize) -> Result<Vec<u8>, BodyError> {
-    let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(BodyError::Transport)? {
-        if body.len() + chunk.len() > max_bytes {
-            return Err(BodyError::TooLarge);
-        }
-        body.extend_from_slice(&chunk);
-    }
+pub async fn read_body(response: &mut Response<Incoming>, max_bytes: usize) -> Result<Bytes, BodyError> {
+    let body = read_bytes(response.body_mut(), max_bytes).await?;
     if body.is_empty() {
         return Ok(body);
     }
@@ -44,17 +41,34 @@ pub async fn read_body(response: &mut Response, max_bytes: usize) -> Result<Vec<
     }
 }
 
+/// Reads a body as it was sent. One that arrives in one piece is not copied.
+async fn read_bytes(incoming: &mut Incoming, max_bytes: usize) -> Result<Bytes, BodyError> {
+    let mut body = Vec::new();
+    while let Some(frame) = incoming.frame().await {
+        // Trailers are ignored.
+        let Ok(chunk) = frame.map_err(BodyError::Transport)?.into_data() else { continue };
+        if body.len() + chunk.len() > max_bytes {
+            return Err(BodyError::TooLarge);
+        }
+        if body.is_empty() && incoming.is_end_stream() {
+            return Ok(chunk);
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body.into())
+}
+
 fn codings(headers: &HeaderMap) -> impl Iterator<Item = &str> {
     headers.get_all(CONTENT_ENCODING).into_iter().flat_map(|value| value.to_str().unwrap_or("?").split(',')).map(str::trim)
 }
 
 /// Decompresses all members of a gzip file.
-fn decompress(gzip: &[u8], max_bytes: usize) -> Result<Vec<u8>, BodyError> {
+fn decompress(gzip: &[u8], max_bytes: usize) -> Result<Bytes, BodyError> {
     let mut body = Vec::new();
     let limit = u64::try_from(max_bytes).unwrap_or(u64::MAX).saturating_add(1);
     MultiGzDecoder::new(gzip)
         .take(limit)
         .read_to_end(&mut body)
         .map_err(|_| BodyError::Coding("its body is not the gzip that its header states"))?;
-    if body.len() > max_bytes { Err(BodyError::TooLarge) } else { Ok(body) }
+    if body.len() > max_bytes { Err(BodyError::TooLarge) } else { Ok(body.into()) }
 }

@@ -1,5 +1,6 @@
 //! Why a connection was not established, in words for callers and operators.
 
+use std::error::Error;
 use std::io::ErrorKind;
 
 use rustls::{AlertDescription, CertificateError};
@@ -61,13 +62,18 @@ pub struct NameNotResolved {
     pub reason: String,
 }
 
+/// The error of a connection that was not complete within the connect timeout.
+#[derive(Debug, thiserror::Error)]
+#[error("no connection within the time limit")]
+pub struct ConnectTimedOut;
+
 impl ConnectFailure {
     /// Returns the reason why there is no connection, from the HTTP client's error.
-    pub fn of(error: &reqwest::Error) -> Self {
+    pub fn of(error: &(dyn Error + 'static)) -> Self {
         if let Some(failure) = proxy_failure(error) {
             return failure;
         }
-        if causes(error).any(<dyn std::error::Error>::is::<NameNotResolved>) {
+        if causes(error).any(<dyn Error>::is::<NameNotResolved>) {
             return Self::NameNotResolved;
         }
         if let Some(alert) = received_alert(error) {
@@ -77,7 +83,7 @@ impl ConnectFailure {
             return failure;
         }
         match io_error_kind(error) {
-            _ if error.is_timeout() => Self::TimedOut,
+            _ if causes(error).any(<dyn Error>::is::<ConnectTimedOut>) => Self::TimedOut,
             _ if rustls_error(error).is_some() => Self::TlsFailed,
             Some(ErrorKind::ConnectionRefused) => Self::Refused,
             Some(ErrorKind::TimedOut) => Self::TimedOut,
@@ -108,7 +114,7 @@ impl ConnectFailure {
 
 /// Returns the failure of a connection through a proxy. The HTTP client's error about it has no public type: only its text tells.
 /// tests/proxy.rs fails if this text changes.
-fn proxy_failure(error: &reqwest::Error) -> Option<ConnectFailure> {
+fn proxy_failure(error: &(dyn Error + 'static)) -> Option<ConnectFailure> {
     let text = causes(error).map(ToString::to_string).find(|text| text.starts_with("tunnel error: "))?;
     Some(match text.trim_start_matches("tunnel error: ") {
         "proxy authorization required" => ConnectFailure::ProxyLoginRequired,
@@ -118,7 +124,7 @@ fn proxy_failure(error: &reqwest::Error) -> Option<ConnectFailure> {
 }
 
 /// Returns why the server's certificate is not accepted; `None` if that is not the reason.
-fn untrusted_server(error: &reqwest::Error) -> Option<ConnectFailure> {
+fn untrusted_server(error: &(dyn Error + 'static)) -> Option<ConnectFailure> {
     use CertificateError as Cause;
     match rustls_error(error) {
         Some(rustls::Error::InvalidCertificate(cause)) => Some(match cause {

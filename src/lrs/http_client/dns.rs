@@ -1,25 +1,51 @@
 //! Name resolution by the operating system, with an error that can be recognised.
 
-use std::net::ToSocketAddrs as _;
+use std::io;
+use std::net::{SocketAddr, ToSocketAddrs as _};
+use std::sync::Arc;
+use std::task::{Context, Poll};
 
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use futures_util::future::BoxFuture;
+use hyper_util::client::legacy::connect::dns::Name;
+use tower_service::Service;
 
 use crate::lrs::http_client::connect_failure::NameNotResolved;
 
+/// Resolves names of servers.
+pub trait Resolve: Send + Sync {
+    /// Returns the addresses of a name. Port 0 stands for the port of the URL.
+    fn resolve(&self, name: String) -> BoxFuture<'static, io::Result<Vec<SocketAddr>>>;
+}
+
 /// Resolves names as the operating system does.
 #[derive(Debug)]
-pub struct SystemResolver;
+pub(super) struct SystemResolver;
 
 impl Resolve for SystemResolver {
-    fn resolve(&self, name: Name) -> Resolving {
-        let name = name.as_str().to_owned();
+    fn resolve(&self, name: String) -> BoxFuture<'static, io::Result<Vec<SocketAddr>>> {
         Box::pin(async move {
-            let host = name.clone();
-            let lookup = tokio::task::spawn_blocking(move || (host.as_str(), 0).to_socket_addrs()).await;
-            let addresses = lookup.map_err(std::io::Error::other).flatten();
-            addresses
-                .map(|addresses| -> Addrs { Box::new(addresses) })
-                .map_err(|error| NameNotResolved { name, reason: error.to_string() }.into())
+            let lookup = tokio::task::spawn_blocking(move || Ok((name.as_str(), 0).to_socket_addrs()?.collect()));
+            lookup.await.map_err(io::Error::other).flatten()
         })
+    }
+}
+
+/// A resolver in the form that the HTTP library requires.
+#[derive(Clone)]
+pub(super) struct NameService(pub Arc<dyn Resolve>);
+
+impl Service<Name> for NameService {
+    type Response = std::vec::IntoIter<SocketAddr>;
+    type Error = NameNotResolved;
+    type Future = BoxFuture<'static, Result<Self::Response, NameNotResolved>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), NameNotResolved>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, name: Name) -> Self::Future {
+        let name = name.as_str().to_owned();
+        let addresses = self.0.resolve(name.clone());
+        Box::pin(async move { addresses.await.map(Vec::into_iter).map_err(|error| NameNotResolved { name, reason: error.to_string() }) })
     }
 }

@@ -2,14 +2,18 @@
 
 mod body;
 pub mod connect_failure;
+mod connector;
 mod dns;
+mod endpoint;
 #[cfg(feature = "native-tls")]
 mod native_tls;
 mod proxy;
 pub(crate) mod tls_alert;
 
 pub use body::{BodyError, read_body};
-pub use proxy::ForwardProxy;
+pub use dns::Resolve;
+pub use endpoint::Endpoint;
+pub use proxy::{ForwardProxy, ProxyRule};
 
 use std::borrow::Cow;
 use std::fmt;
@@ -17,22 +21,16 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::dns::Resolve;
-use reqwest::header::{ACCEPT_ENCODING, HeaderMap, HeaderValue};
 use rustls::{ClientConfig, RootCertStore};
 
-use crate::error_chain::error_chain;
+use crate::lrs::http_client::connector::{ClientTls, Connector};
 use crate::lrs::http_client::dns::SystemResolver;
-use crate::observability::USER_AGENT;
 use crate::organisations::{ClientCertificate, ConnectionFactory, Connections};
 use crate::schema::{Constraints, InvalidValue, Scalar};
 use crate::tls;
 
 /// Default time for which a connection is used. After it, DNS is asked again.
 pub const DEFAULT_MAX_CONNECTION_AGE: Duration = Duration::from_secs(300);
-
-/// Maximum number of headers of a response. Proxies and firewalls add many.
-const MAX_RESPONSE_HEADERS: usize = 512;
 
 /// The TLS implementation for connections to LRS.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -71,13 +69,14 @@ impl Scalar for TlsBackend {
     }
 }
 
-/// Creates HTTP clients with a TLS backend, trusted root certificates and a connect timeout.
+/// Creates connections with a TLS backend, trusted root certificates and a connect timeout. Their user follows no redirects and does not
+/// retry.
 #[derive(Clone)]
 pub struct HttpClientFactory {
     backend: Backend,
     connect_timeout: Duration,
     max_connection_age: Duration,
-    proxy: Option<reqwest::Proxy>,
+    proxy: Option<ProxyRule>,
     resolver: Arc<dyn Resolve>,
 }
 
@@ -88,13 +87,6 @@ enum Backend {
     /// Trusts these root certificates only. `None` trusts those of the system: the public ones of rustls cannot be passed on.
     #[cfg(feature = "native-tls")]
     Native(Option<Vec<::native_tls::Certificate>>),
-}
-
-/// The TLS settings of a client, with its client certificate.
-enum ClientTls {
-    Rustls(Box<ClientConfig>),
-    #[cfg(feature = "native-tls")]
-    Native(::native_tls::TlsConnector),
 }
 
 impl HttpClientFactory {
@@ -132,7 +124,7 @@ impl HttpClientFactory {
 
     /// Makes connections through a proxy. Without one, connections are direct: proxies in environment variables are not used.
     #[must_use]
-    pub fn with_proxy(self, proxy: Option<reqwest::Proxy>) -> Self {
+    pub fn with_proxy(self, proxy: Option<ProxyRule>) -> Self {
         Self { proxy, ..self }
     }
 
@@ -144,42 +136,10 @@ impl HttpClientFactory {
 
     fn client_tls(&self, certificate: Option<ClientCertificate>) -> Result<ClientTls, String> {
         Ok(match &self.backend {
-            Backend::Rustls(roots) => ClientTls::Rustls(Box::new(rustls_config(Arc::clone(roots), certificate)?)),
+            Backend::Rustls(roots) => ClientTls::Rustls(Arc::new(rustls_config(Arc::clone(roots), certificate)?)),
             #[cfg(feature = "native-tls")]
-            Backend::Native(roots) => ClientTls::Native(native_tls::connector(roots.as_deref(), certificate)?),
+            Backend::Native(roots) => ClientTls::Native(native_tls::connector(roots.as_deref(), certificate)?.into()),
         })
-    }
-
-    /// Builds an HTTP client that follows no redirects and does not retry.
-    fn build(&self, tls: &ClientTls) -> Result<reqwest::Client, String> {
-        let builder = reqwest::Client::builder();
-        let builder = match tls {
-            // Clones share the sessions that the server has offered to resume.
-            ClientTls::Rustls(config) => builder.tls_backend_preconfigured(config.as_ref().clone()),
-            #[cfg(feature = "native-tls")]
-            ClientTls::Native(connector) => builder.tls_backend_preconfigured(connector.clone()),
-        };
-        let builder = match &self.proxy {
-            None => builder.no_proxy(),
-            Some(proxy) => builder.proxy(proxy.clone()),
-        };
-        builder
-            .user_agent(USER_AGENT)
-            // `read_body` decompresses. Other users of the HTTP library may have switched on its own decompression.
-            .no_gzip()
-            .default_headers(HeaderMap::from_iter([(ACCEPT_ENCODING, HeaderValue::from_static("gzip"))]))
-            .dns_resolver(Arc::clone(&self.resolver))
-            .http1_only()
-            .http1_allow_obsolete_multiline_headers_in_responses(true)
-            .http1_max_headers(MAX_RESPONSE_HEADERS)
-            .redirect(reqwest::redirect::Policy::none())
-            .referer(false)
-            .retry(reqwest::retry::never())
-            .connect_timeout(self.connect_timeout)
-            .pool_idle_timeout(Duration::from_secs(55))
-            .pool_max_idle_per_host(32)
-            .build()
-            .map_err(|error| format!("the HTTP client cannot be created: {}", error_chain(&error)))
     }
 }
 
@@ -191,8 +151,9 @@ impl fmt::Debug for HttpClientFactory {
 
 impl ConnectionFactory for HttpClientFactory {
     fn connections(&self, certificate: Option<ClientCertificate>) -> Result<Connections, String> {
-        let (factory, tls) = (self.clone(), self.client_tls(certificate)?);
-        Connections::new(self.max_connection_age, move || factory.build(&tls))
+        let tls = self.client_tls(certificate)?;
+        let connector = Connector::new(Arc::clone(&self.resolver), tls, self.proxy.clone(), self.connect_timeout);
+        Ok(Connections::new(self.max_connection_age, connector))
     }
 }
 

@@ -1,16 +1,18 @@
 //! TLS alerts: the reason that the server gives when it ends a connection.
 
+use std::error::Error;
+
 use rustls::AlertDescription;
 
 use crate::error_chain::causes;
 
 /// Returns the rustls error that caused an HTTP error.
-pub(crate) fn rustls_error(error: &reqwest::Error) -> Option<&rustls::Error> {
+pub(crate) fn rustls_error<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e rustls::Error> {
     causes(error).find_map(|cause| cause.downcast_ref())
 }
 
 /// Returns the alert with which the server ended the connection. Alerts that this side sent are not included.
-pub(crate) fn received_alert(error: &reqwest::Error) -> Option<AlertDescription> {
+pub(crate) fn received_alert(error: &(dyn Error + 'static)) -> Option<AlertDescription> {
     match rustls_error(error) {
         Some(rustls::Error::AlertReceived(alert)) => Some(*alert),
         Some(_) => None,

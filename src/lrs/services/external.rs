@@ -73,7 +73,7 @@ pub struct SubmitAchievementJob<'a> {
 impl Operation for SubmitAchievementJob<'_> {
     const NAME: &'static str = "SubmitAchievementBatchJob";
     const SERVICE: Service = Service::External;
-    const SOAP_ACTION: &'static str = "http://api.lrs.qcf.gov.uk/services/IExternalService/SubmitAchievementBatchJob";
+    const SOAP_ACTION: &'static str = "\"http://api.lrs.qcf.gov.uk/services/IExternalService/SubmitAchievementBatchJob\"";
     const REQUEST_ELEMENT: &'static str = "svc:SubmitAchievementBatchJob";
     const NAMESPACES: &'static str = NAMESPACES;
     const RESPONSE_ELEMENT: &'static str = "SubmitAchievementBatchJobResponse";
@@ -189,7 +189,7 @@ pub struct GetAchievementJob {
 impl Operation for GetAchievementJob {
     const NAME: &'static str = "GetAchievementBatchJob";
     const SERVICE: Service = Service::External;
-    const SOAP_ACTION: &'static str = "http://api.lrs.qcf.gov.uk/services/IExternalService/GetAchievementBatchJob";
+    const SOAP_ACTION: &'static str = "\"http://api.lrs.qcf.gov.uk/services/IExternalService/GetAchievementBatchJob\"";
     const REQUEST_ELEMENT: &'static str = "svc:GetAchievementBatchJob";
     const NAMESPACES: &'static str = NAMESPACES;
     const RESPONSE_ELEMENT: &'static str = "GetAchievementBatchJobResponse";

@@ -14,7 +14,7 @@ const NOT_VERIFIED: &str = "WSEC0208";
 impl Operation for GetLearningEvents {
     const NAME: &'static str = "GetLearnerLearningEvents";
     const SERVICE: Service = Service::LearnerR9;
-    const SOAP_ACTION: &'static str = "http://tempuri.org/ILearnerServiceR9/GetLearnerLearningEvents";
+    const SOAP_ACTION: &'static str = "\"http://tempuri.org/ILearnerServiceR9/GetLearnerLearningEvents\"";
     const REQUEST_ELEMENT: &'static str = "tem:GetLearnerLearningEvents";
     const NAMESPACES: &'static str =
         "xmlns:tem=\"http://tempuri.org/\" xmlns:r10=\"http://schemas.datacontract.org/2004/07/Amor.Qcf.Service.Interface\"";

@@ -19,7 +19,7 @@ const CONTRADICTS_MATCH: [&str; 4] = ["VRF1", "VRF5", "VRF7", "VRF8"];
 impl Operation for VerifyLearner {
     const NAME: &'static str = "verifyLearner";
     const SERVICE: Service = Service::Learner;
-    const SOAP_ACTION: &'static str = "http://tempuri.org/LearnerPortType/verifyLearner";
+    const SOAP_ACTION: &'static str = "\"http://tempuri.org/LearnerPortType/verifyLearner\"";
     const REQUEST_ELEMENT: &'static str = "rep:VerifyLearner";
     const NAMESPACES: &'static str = "xmlns:rep=\"http://api.lrs.miap.gov.uk/reportmsg\"";
     const RESPONSE_ELEMENT: &'static str = "VerifyLearnerResponse";
