@@ -2,19 +2,18 @@
 
 use std::time::{Duration, Instant};
 
-use lrs_gateway::batches::metadata::BatchMetadata;
-use lrs_gateway::batches::model::{Batch, BatchHeader, BatchId, BlobName, EpochMillis, KindTag, Part};
-use lrs_gateway::batches::repository::NewBatch;
-use lrs_gateway::domain::{Product, Ukprn, UserName};
-use lrs_gateway::schema::Scalar as _;
+use lrs_gateway::batches::model::{BatchId, EpochMillis, Rank};
+use lrs_gateway::batches::repository::Place;
+use lrs_gateway::domain::Product;
 use lrs_gateway::simulator::SimulatorSettings;
 use serde_json::json;
 
-use crate::support::batch_backend::{BatchBackend, KEY, key_ring, test_each_backend};
-use crate::support::batches::{full_registration, learners, submit};
+use crate::support::batch_backend::{BatchBackend, KEY, adopted_job, claim_limits, test_each_backend};
+use crate::support::batches::{batch_output_response, full_registration, learners, submit, submit_batch_response};
 use crate::support::caller::PROVIDER;
+use crate::support::fake_server::Reply;
 use crate::support::gateway::{AWARDING, Options, fast_batches, organisation};
-use crate::support::{SimulatedLrs, TestGateway};
+use crate::support::{FakeServer, SimulatedLrs, TestGateway, wait_until};
 
 const BATCHES: &str = "/v1/registration-batches";
 /// A registration job of the simulator's portal. Its results are available at once.
@@ -29,29 +28,17 @@ test_each_backend!(
     paused_batch_is_due_again_after_six_hours,
     retry_after_follows_the_due_time_within_its_limits,
     small_batch_does_not_wait_for_large_batches_of_its_organisation,
+    new_batch_does_not_wait_for_polls_of_a_thousand_unfinished_jobs,
 );
 
 /// Stores an adopted job that became due at this time, without an entry in the queue: no worker visits it.
 async fn create_unqueued(backend: &BatchBackend, due_at: EpochMillis) -> BatchId {
     let now = backend.repository.now().await.expect("the repository responds");
-    let header = BatchHeader::new(KindTag::Registration, &Ukprn::parse(PROVIDER).expect("the UKPRN is valid"), 1, now).adopted();
-    let parts = vec![Part { due_at, ..Part::adopted(PORTAL_JOB, now) }];
-    let batch = Batch { id: BatchId::new(), header, parts, expires_at: now.after(Duration::from_secs(3600)) };
-    let id = batch.id;
-    let metadata = BatchMetadata {
-        user: UserName::parse("j.bloggs").expect("the user name is valid"),
-        job_type: None,
-        notify_email: None,
-        submission_type: None,
-        request_id: None,
-        issuer: None,
-        client: None,
-    };
-    let json = serde_json::to_vec(&metadata).expect("metadata is JSON");
-    let encrypted = key_ring(KEY).encrypt(&format!("{id}:{}", BlobName::Metadata), &json).expect("metadata is encrypted");
-    backend.repository.create(&NewBatch { batch, blobs: vec![(BlobName::Metadata, encrypted)] }).await.expect("the batch is created");
-    for lease in backend.repository.claim(Duration::from_secs(30), 10).await.expect("the batch is claimed").leases {
-        backend.repository.release(lease, None).await.expect("the lease is released");
+    let new = adopted_job(PROVIDER, PORTAL_JOB, now, due_at);
+    let id = new.batch.id;
+    backend.repository.create(&new).await.expect("the batch is created");
+    for claimed in backend.repository.claim(Duration::from_secs(30), &claim_limits(10)).await.expect("the batch is claimed").batches {
+        backend.repository.release(claimed.lease, None).await.expect("the lease is released");
     }
     assert_eq!(unfinished_count(backend).await, 0, "the queue is empty");
     id
@@ -179,4 +166,50 @@ async fn small_batch_does_not_wait_for_large_batches_of_its_organisation(backend
     for batch in &large_batches {
         batch.wait_for_state("sent", |state| state["status"] != "ACCEPTED" && state["status"] != "SUBMITTING").await;
     }
+}
+
+/// More polls are due than LRS answers: the jobs of each organisation are polled one after the other, without end.
+async fn new_batch_does_not_wait_for_polls_of_a_thousand_unfinished_jobs(backend: BatchBackend) {
+    const JOBS: usize = 1000;
+    let lrs = FakeServer::start(|request| {
+        std::thread::sleep(Duration::from_millis(5));
+        Reply::Bytes(if request.body.contains("GetSubmitBatchOutput") {
+            batch_output_response("<ResponseCode>WSRC0008</ResponseCode>")
+        } else {
+            submit_batch_response("<ResponseCode>WSRC0007</ResponseCode><JobID>700</JobID>")
+        })
+    });
+    let now = backend.repository.now().await.expect("the repository responds");
+    for index in 0..JOBS {
+        let organisation = if index % 2 == 0 { PROVIDER } else { AWARDING };
+        backend.repository.create(&adopted_job(organisation, PORTAL_JOB, now, now)).await.expect("the batch is created");
+    }
+    let claim = backend.repository.claim(Duration::from_secs(60), &claim_limits(JOBS)).await.expect("the repository responds");
+    assert_eq!(claim.batches.len(), JOBS);
+    for claimed in claim.batches {
+        let organisation = claimed.organisation.expect("the organisation is known");
+        let place = Place { organisation, rank: Rank::of_sending(0) };
+        backend.repository.release_to(claimed.lease, now, &place).await.expect("the batch is released");
+    }
+    let gateway = TestGateway::with(&lrs.url(), backend.options(KEY));
+    let caller = gateway.caller();
+    let received = || lrs.received();
+    wait_until(|| received().len() > 20, || "polls".to_owned()).await;
+
+    for _ in 0..5 {
+        let before = received().len();
+        let batch = submit(&caller, "registration-batches", &full_registration(&learners(1))).await;
+        let before_acceptance = received().len() - before;
+        batch.wait_for_state("sent", |state| state["status"] == "PROCESSING").await;
+        let requests = received();
+        let before_sending = requests[before..].iter().position(|request| !request.body.contains("GetSubmitBatchOutput"));
+        let before_sending = before_sending.expect("the batch was sent");
+        assert!(before_acceptance <= 20, "{before_acceptance} polls before the batch was accepted");
+        // Four polls are in progress. When one of its organisation ends, the turn may be one of those that go to the longest waiting batch.
+        assert!(
+            before_sending <= before_acceptance + 12,
+            "{before_sending} polls before the batch was sent, {before_acceptance} before acceptance"
+        );
+    }
+    assert!(received().len() < JOBS, "the jobs wait still");
 }

@@ -243,7 +243,9 @@ async fn queue_as_earlier_version(redis: &TestRedis, lrs: &mut SimulatedLrs) -> 
     let mut header: Value = serde_json::from_str(&header).expect("JSON");
     assert!(header["lrs"].is_string() && header.as_object_mut().expect("an object").remove("lrs").is_some());
     let _: i64 = redis.query(&["HSET", &key, "header", &header.to_string()]);
-    let _: i64 = redis.query(&["DEL", &queue_key("due"), &queue_key("leased"), &queue_key("tokens"), &queue_key("woken")]);
+    for name in ["scheduled", "lines", "places", "organisations", "turns", "leased", "woken", "tokens"] {
+        let _: i64 = redis.query(&["DEL", &queue_key(name)]);
+    }
     let _: i64 = redis.query(&["ZADD", "test:{queue}:due", "0", &id]);
     lrs.restart();
     id

@@ -1,10 +1,10 @@
-//! The guarantees of every batch repository. Each function expects an empty queue and leaves it empty.
-
-use std::time::{Duration, Instant};
+//! The guarantees of every batch repository. Each function expects an empty queue and leaves it empty. Those of the queue are in
+//! [`super::queue_contract`].
 
 use lrs_gateway::batches::model::{BatchId, BlobName, EpochMillis, KindTag, LrsText, Part, PartState, Reconciliation};
 use lrs_gateway::batches::repository::{BatchRepository, BlobChanges, PartUpdate};
 
+pub use super::queue_contract::*;
 use super::{LEASE, claim, claim_leases, claim_one, create, id_at, load, new_batch, ukprn};
 
 pub async fn created_batch_is_stored_with_all_blobs_and_due(repository: &dyn BatchRepository) {
@@ -75,145 +75,6 @@ pub async fn part_update_of_a_missing_part_or_batch_changes_nothing(repository: 
         assert_eq!(repository.update_part(id, update).await, Ok(false), "part {number}");
     }
     assert_eq!(load(repository, batch.id).await, batch);
-    repository.erase(&batch).await.expect("the batch is erased");
-}
-
-pub async fn due_batch_is_leased_once(repository: &dyn BatchRepository) {
-    let batches = [create(repository).await, create(repository).await];
-    let first = repository.claim(LEASE, 1).await.expect("the repository responds").leases;
-    let second = claim_leases(repository).await;
-
-    let mut ids: Vec<BatchId> = first.iter().chain(&second).map(|lease| lease.id).collect();
-    ids.sort();
-    assert_eq!(ids, batches.each_ref().map(|batch| batch.id));
-    assert_ne!(first[0].token, second[0].token);
-    assert!(claim_leases(repository).await.is_empty());
-
-    for lease in first.into_iter().chain(second) {
-        repository.release(lease, None).await.expect("the lease is released");
-    }
-    assert_eq!(claim(repository, LEASE).await.next, None);
-}
-
-pub async fn released_batch_is_due_at_its_next_time(repository: &dyn BatchRepository) {
-    let batches = [create(repository).await, create(repository).await];
-    let leases = claim_leases(repository).await;
-    let now = claim(repository, LEASE).await.now;
-    let next = now.after(Duration::from_secs(60));
-
-    repository.release(leases[0], Some(next)).await.expect("the lease is released");
-    repository.release(leases[1], None).await.expect("the lease is released");
-
-    let later = claim(repository, LEASE).await;
-    assert!(later.leases.is_empty());
-    assert_eq!(later.next, Some(next), "a claim returns the time until which no batch is due");
-    for batch in &batches {
-        repository.erase(batch).await.expect("the batch is erased");
-    }
-    assert_eq!(claim(repository, LEASE).await.next, None);
-}
-
-pub async fn backlog_counts_unfinished_and_overdue_batches(repository: &dyn BatchRepository) {
-    let count = async || {
-        let backlog = repository.backlog().await.expect("the repository responds");
-        (backlog.unfinished, backlog.claimable, backlog.oldest_claimable_age.as_secs())
-    };
-    assert_eq!(count().await, (0, 0, 0));
-    let batches = [create(repository).await, create(repository).await];
-    assert_eq!(count().await, (2, 2, 0), "new batches are due immediately, not since 1970");
-    let leases = claim_leases(repository).await;
-    assert_eq!(count().await, (2, 0, 0), "leased batches are not overdue");
-
-    let now = repository.now().await.expect("the repository has a clock");
-    repository.release(leases[0], Some(now.after(LEASE))).await.expect("the lease is released");
-    assert_eq!(count().await, (2, 0, 0), "a batch that is due later is not overdue");
-    repository.release(leases[1], Some(EpochMillis(now.0 - 5_000))).await.expect("the lease is released");
-    let (unfinished, overdue, oldest) = count().await;
-    assert_eq!((unfinished, overdue), (2, 1));
-    assert!((5..30).contains(&oldest), "{oldest} seconds");
-
-    let lease = claim_one(repository).await;
-    repository.release(lease, None).await.expect("the lease is released");
-    assert_eq!(count().await, (1, 0, 0), "a finished batch is not counted");
-    for batch in &batches {
-        repository.erase(batch).await.expect("the batch is erased");
-    }
-    assert_eq!(count().await, (0, 0, 0));
-}
-
-pub async fn woken_batch_is_due_immediately(repository: &dyn BatchRepository) {
-    let batch = create(repository).await;
-    let lease = claim_one(repository).await;
-    repository.wake(batch.id).await.expect("the batch is woken");
-    assert!(claim_leases(repository).await.is_empty(), "a batch that is woken during its lease stays leased");
-    let much_later = claim(repository, LEASE).await.now.after(LEASE);
-    repository.release(lease, Some(much_later)).await.expect("the lease is released");
-    let lease = claim_one(repository).await;
-    repository.release(lease, Some(much_later)).await.expect("the lease is released");
-    assert!(claim_leases(repository).await.is_empty(), "the batch was woken once");
-
-    repository.wake(batch.id).await.expect("the batch is woken");
-    let lease = claim_one(repository).await;
-
-    repository.erase(&batch).await.expect("the batch is erased");
-    repository.release_missing(lease).await.expect("the lease is released");
-    assert_eq!(claim(repository, LEASE).await.next, None);
-}
-
-pub async fn scheduled_batch_is_due_at_that_time_or_earlier(repository: &dyn BatchRepository) {
-    let batch = create(repository).await;
-    let lease = claim_one(repository).await;
-    let now = repository.now().await.expect("the repository has a clock");
-    let (soon, later) = (now.after(Duration::from_secs(60)), now.after(Duration::from_secs(120)));
-    let schedule = async |time| repository.schedule(batch.id, time).await.expect("the batch is scheduled");
-    schedule(soon).await;
-    repository.release(lease, None).await.expect("the lease is released");
-    assert_eq!(claim(repository, LEASE).await.next, Some(soon), "the end of the lease does not remove the visit");
-    schedule(later).await;
-    assert_eq!(claim(repository, LEASE).await.next, Some(soon), "a later time changes nothing");
-
-    schedule(now).await;
-    let lease = claim_one(repository).await;
-    schedule(soon).await;
-    repository.release(lease, Some(later)).await.expect("the lease is released");
-    assert_eq!(claim(repository, LEASE).await.next, Some(soon));
-
-    schedule(now).await;
-    let lease = claim_one(repository).await;
-    schedule(now).await;
-    assert!(claim_leases(repository).await.is_empty(), "a leased batch is not leased twice");
-    repository.release(lease, Some(later)).await.expect("the lease is released");
-    let lease = claim_one(repository).await;
-    repository.release(lease, None).await.expect("the lease is released");
-    assert_eq!(claim(repository, LEASE).await.next, None);
-    repository.erase(&batch).await.expect("the batch is erased");
-}
-
-pub async fn expired_lease_is_taken_over(repository: &dyn BatchRepository) {
-    let batch = create(repository).await;
-    let [expired] = claim(repository, Duration::from_millis(1)).await.leases[..] else { panic!("exactly one batch is due") };
-    let started_at = Instant::now();
-    let current = loop {
-        if let [lease] = claim_leases(repository).await[..] {
-            break lease;
-        }
-        assert!(started_at.elapsed() < Duration::from_secs(5), "the expired lease is not taken over");
-        tokio::task::yield_now().await;
-    };
-    assert_eq!(current.id, batch.id);
-
-    assert_eq!(repository.renew(expired, LEASE).await, Ok(false), "another worker holds the batch");
-    repository.release(expired, Some(EpochMillis(0))).await.expect("the release is ignored");
-    assert!(claim_leases(repository).await.is_empty());
-
-    let lease_end = claim(repository, LEASE).await.next.expect("the lease has an end");
-    assert_eq!(repository.renew(current, LEASE * 2).await, Ok(true));
-    assert_eq!(repository.renew(current, LEASE * 2).await, Ok(true), "the holder can renew the lease repeatedly");
-    assert!(claim(repository, LEASE).await.next.expect("the lease has an end") >= lease_end.after(LEASE));
-
-    repository.release(current, None).await.expect("the lease is released");
-    assert_eq!(repository.renew(current, LEASE).await, Ok(false), "a released lease cannot be renewed");
-    assert_eq!(claim(repository, LEASE).await.next, None);
     repository.erase(&batch).await.expect("the batch is erased");
 }
 

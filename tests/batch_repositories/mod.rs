@@ -2,14 +2,18 @@
 //! sentinel, and over TLS.
 
 mod contract;
+mod queue_contract;
 mod redis;
+mod redis_queue;
 
 use std::time::Duration;
 
 use lrs_gateway::batches::model::{Batch, BatchHeader, BatchId, BlobName, EpochMillis, KindTag, Part};
-use lrs_gateway::batches::repository::{BatchRepository, Claim, Lease, NewBatch};
+use lrs_gateway::batches::repository::{BatchRepository, Claim, ClaimLimits, ClaimedBatch, Lease, NewBatch};
 use lrs_gateway::domain::Ukprn;
 use lrs_gateway::schema::Scalar as _;
+
+use crate::support::batch_backend::claim_limits;
 
 const LEASE: Duration = Duration::from_secs(30);
 
@@ -48,6 +52,10 @@ contract_tests!(
     woken_batch_is_due_immediately,
     scheduled_batch_is_due_at_that_time_or_earlier,
     expired_lease_is_taken_over,
+    organisation_at_its_limit_is_left_out,
+    organisations_have_their_turns_one_after_the_other,
+    turns_of_an_organisation_alternate_between_the_lowest_rank_and_the_longest_waiting,
+    batch_of_unknown_place_waits_until_it_gets_one,
     lists_are_by_organisation_and_kind_and_newest_first,
     lists_start_at_the_time_of_a_batch,
     expired_batch_is_deleted_with_its_blobs,
@@ -78,7 +86,12 @@ async fn new_batch(repository: &dyn BatchRepository, kind: KindTag, organisation
 
 /// Stores a new batch.
 async fn create(repository: &dyn BatchRepository) -> Batch {
-    let new = new_batch(repository, KindTag::Registration, "10088881").await;
+    create_of(repository, "10088881").await
+}
+
+/// Stores a new batch of an organisation.
+async fn create_of(repository: &dyn BatchRepository, organisation: &str) -> Batch {
+    let new = new_batch(repository, KindTag::Registration, organisation).await;
     repository.create(&new).await.expect("the batch is created");
     new.batch
 }
@@ -89,12 +102,26 @@ async fn load(repository: &dyn BatchRepository, id: BatchId) -> Batch {
 
 /// Leases every due batch.
 async fn claim(repository: &dyn BatchRepository, lease_duration: Duration) -> Claim {
-    repository.claim(lease_duration, 100).await.expect("the repository responds")
+    repository.claim(lease_duration, &claim_limits(100)).await.expect("the repository responds")
+}
+
+/// Leases due batches within these limits, and returns the organisations and ids.
+async fn claim_within(
+    repository: &dyn BatchRepository,
+    batches: usize,
+    batches_per_organisation: usize,
+    exceptions: &[(&str, usize)],
+) -> (Vec<(String, Lease)>, Claim) {
+    let exceptions = exceptions.iter().map(|(organisation, limit)| (ukprn(organisation), *limit)).collect();
+    let limits = ClaimLimits { batches, batches_per_organisation, exceptions };
+    let claim = repository.claim(LEASE, &limits).await.expect("the repository responds");
+    let organisation = |claimed: &ClaimedBatch| claimed.organisation.as_ref().map(ToString::to_string).unwrap_or_default();
+    (claim.batches.iter().map(|claimed| (organisation(claimed), claimed.lease)).collect(), claim)
 }
 
 /// Leases every due batch for [`LEASE`].
 async fn claim_leases(repository: &dyn BatchRepository) -> Vec<Lease> {
-    claim(repository, LEASE).await.leases
+    claim(repository, LEASE).await.batches.into_iter().map(|claimed| claimed.lease).collect()
 }
 
 /// Leases the only due batch.

@@ -6,6 +6,7 @@ use lrs_gateway::batches::model::{EpochMillis, KindTag};
 use lrs_gateway::batches::repository::{BatchRepository as _, StoreError};
 
 use super::{LEASE, assert_contract, claim, claim_one, create, id_at, new_batch, ukprn};
+use crate::support::batch_backend::claim_limits;
 use crate::support::redis::{RedisCluster, SentinelRedis, TestRedis, free_port, queue_key, repository_at};
 use crate::support::reply_cutting_proxy::ReplyCuttingProxy;
 
@@ -70,7 +71,7 @@ async fn unreachable_redis_accepts_no_batch() {
     redis.kill();
     assert!(matches!(repository.create(&new).await, Err(StoreError::Unavailable(_))));
     assert!(matches!(repository.load(new.batch.id).await, Err(StoreError::Unavailable(_) | StoreError::ReplyLost(_))));
-    assert!(repository.claim(LEASE, 1).await.is_err() && repository.now().await.is_err());
+    assert!(repository.claim(LEASE, &claim_limits(1)).await.is_err() && repository.now().await.is_err());
 
     redis.restart();
     // The client waits a moment after a failed connection before it connects again.
@@ -105,8 +106,8 @@ async fn lost_reply_to_the_acceptance_is_reported_as_unknown_outcome() {
     let direct = redis.repository();
     let first = create(&*direct).await; // Redis has the scripts now, so the next calls are `EVALSHA`.
     let new = new_batch(&*direct, KindTag::Registration, "10088881").await;
-    // The only script about the batch itself is its acceptance.
-    let id = new.batch.id.to_string();
+    // The only script with a key of the batch itself is its acceptance.
+    let id = format!("{{{}}}", new.batch.id);
     let is_acceptance = move |request: &[u8]| {
         let request = String::from_utf8_lossy(request);
         request.contains("EVALSHA") && request.contains(&id)
@@ -165,9 +166,10 @@ async fn redis_keys_expire_and_contain_no_personal_data() {
 
     for key in redis.keys() {
         let expires_in_ms: i64 = redis.query(&["PTTL", &key]);
-        assert!(expires_in_ms > 0 || key == queue_key("due"), "{key} does not expire");
+        let is_of_queue = ["scheduled", "lines", "places", "organisations"].map(queue_key).contains(&key);
+        assert!(expires_in_ms > 0 || is_of_queue, "{key} does not expire");
         let is_of_batch = key.starts_with(&format!("test:{{{}}}", batch.id));
-        assert!(is_of_batch || [queue_key("due").as_str(), "test:list:10088881:registration"].contains(&key.as_str()), "{key}");
+        assert!(is_of_batch || is_of_queue || key == "test:list:10088881:registration", "{key}");
     }
 
     repository.erase(&batch).await.expect("the batch is erased");

@@ -3,21 +3,15 @@
 mod late_responses;
 mod scheduled_visits;
 mod slow_lrs;
+mod waiting_batches;
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures_util::StreamExt as _;
 use lrs_gateway::batches::BatchSettings;
-use lrs_gateway::batches::model::{Batch, BatchHeader, BatchId, BlobName, KindTag, Part};
-use lrs_gateway::batches::repository::{BatchRepository as _, NewBatch};
-use lrs_gateway::domain::Ukprn;
-use lrs_gateway::schema::Scalar as _;
 use serde_json::json;
 
-use crate::support::batch_backend::{KEY, key_ring};
+use crate::support::batch_backend::KEY;
 use crate::support::batches::{full_registration, learners, submit};
-use crate::support::caller::PROVIDER;
 use crate::support::gateway::{Options, fast_batches};
 use crate::support::redis::{TestRedis, queue_key};
 use crate::support::{Caller, SimulatedLrs, TestGateway};
@@ -36,9 +30,8 @@ fn start_replica_with(lrs_url: &str, redis: &TestRedis, batches: BatchSettings) 
 
 /// Ends the lease of a batch, as if its worker had stopped.
 fn lose_lease(redis: &TestRedis, id: &str) {
-    let _: i64 = redis.query(&["ZREM", &queue_key("leased"), id]);
     let _: i64 = redis.query(&["HDEL", &queue_key("tokens"), id]);
-    let _: i64 = redis.query(&["ZADD", &queue_key("due"), "0", id]);
+    let _: i64 = redis.query(&["ZADD", &queue_key("leased"), "XX", "0", id]);
 }
 
 #[tokio::test]
@@ -110,47 +103,4 @@ async fn redis_restarted_batches_are_kept_and_accepted_again() {
     let batch = submit(&caller, "registration-batches", &full_registration(&learners(2))).await;
     batch.wait_for_status("COMPLETE").await;
     assert_eq!(lrs.simulator.jobs().submissions().len(), 2);
-}
-
-/// Stores batches that are due in an hour.
-async fn create_waiting_batches(redis: &TestRedis, count: usize) {
-    let repository = redis.repository();
-    let now = repository.now().await.expect("Redis has a clock");
-    let later = now.after(Duration::from_secs(3600));
-    let part = Part { due_at: later, ..Part::adopted(900_001, now) };
-    let metadata = key_ring(KEY).encrypt("x", b"{}").expect("the metadata is encrypted");
-    let header = BatchHeader::new(KindTag::Registration, &Ukprn::parse(PROVIDER).expect("the UKPRN is valid"), 1, now);
-    let create = |_| {
-        let batch = Batch { id: BatchId::new(), header: header.clone(), parts: vec![part.clone()], expires_at: later };
-        let new = NewBatch { batch, blobs: vec![(BlobName::Metadata, metadata.clone())] };
-        let repository = Arc::clone(&repository);
-        async move { repository.create(&new).await }
-    };
-    let created = futures_util::stream::iter(0..count).map(create).buffer_unordered(64);
-    assert!(created.all(|created| std::future::ready(created.is_ok())).await);
-
-    // New batches are due immediately. After their first visit they would be due at the time of their parts.
-    let ids: Vec<String> = redis.query(&["ZRANGE", &queue_key("due"), "0", "-1"]);
-    assert_eq!(ids.len(), count);
-    let due_at = later.0.to_string();
-    for chunk in ids.chunks(1000) {
-        let scores_and_ids: Vec<&str> = chunk.iter().flat_map(|id| [due_at.as_str(), id.as_str()]).collect();
-        let _: i64 = redis.query(&[&["ZADD", &queue_key("due"), "XX"], &scores_and_ids[..]].concat());
-    }
-}
-
-#[tokio::test]
-async fn waiting_batches_cost_redis_few_commands() {
-    const MAX_COMMANDS_PER_SECOND: u64 = 8; // Those of scripts and of this test included.
-    let redis = TestRedis::start();
-    create_waiting_batches(&redis, 10_000).await;
-    let batches = BatchSettings { idle_poll_interval: BatchSettings::default().idle_poll_interval, ..fast_batches() };
-    let _gateway = TestGateway::with("http://127.0.0.1:1", Options { storage: redis.storage(KEY), batches, ..Options::default() });
-
-    let (commands_before, started_at) = (redis.command_count(), Instant::now());
-    tokio::time::sleep(Duration::from_secs(4)).await; // Two polls of an idle worker: a rate can be measured only over time.
-    let commands = redis.command_count() - commands_before;
-
-    let max_commands = MAX_COMMANDS_PER_SECOND * (started_at.elapsed().as_secs() + 1);
-    assert!(commands < max_commands, "{commands} commands in {:?}", started_at.elapsed());
 }

@@ -3,6 +3,8 @@
 use std::time::{Duration, Instant};
 
 use lrs_gateway::batches::BatchSettings;
+use lrs_gateway::batches::model::BatchId;
+use lrs_gateway::batches::repository::BatchRepository as _;
 use lrs_gateway::storage::Storage;
 use serde_json::{Value, json};
 
@@ -45,22 +47,28 @@ fn lrs_without_results() -> FakeServer {
 
 /// Waits until no batch has an entry in the queue.
 async fn wait_for_empty_queue(redis: &TestRedis) {
-    let entries = || ["due", "leased"].map(|name| redis.query::<i64>(&["ZCARD", &queue_key(name)]));
+    let entries = || ["scheduled", "leased"].map(|name| redis.query::<i64>(&["ZCARD", &queue_key(name)]));
     wait_until(|| entries() == [0, 0], || format!("the queue has entries: {:?}", entries())).await;
 }
 
 /// Returns the time until the next visit of a batch that is not leased; `None` if it has none.
 fn until_next_visit(redis: &TestRedis, id: &str) -> Option<Duration> {
     let time: (u64, u64) = redis.query(&["TIME"]);
-    let due_at: Option<f64> = redis.query(&["ZSCORE", &queue_key("due"), id]);
+    let due_at: Option<f64> = redis.query(&["ZSCORE", &queue_key("scheduled"), id]);
     due_at.map(|due_at| Duration::from_secs_f64(due_at / 1000.0).saturating_sub(Duration::from_micros(time.0 * 1_000_000 + time.1)))
 }
 
+/// Makes a batch due now.
+async fn wake(redis: &TestRedis, id: &str) {
+    let id = BatchId::parse(id).expect("the id is valid");
+    redis.repository().wake(id).await.expect("the batch is woken");
+}
+
 /// Asserts that a batch has a visit within a minute, and makes it due now.
-fn assert_scheduled(redis: &TestRedis, id: &str) {
+async fn assert_scheduled(redis: &TestRedis, id: &str) {
     let until_visit = until_next_visit(redis, id).expect("the batch has an entry in the queue");
     assert!(until_visit > Duration::from_secs(20) && until_visit <= Duration::from_secs(60), "{until_visit:?}");
-    let _: i64 = redis.query(&["ZADD", &queue_key("due"), "XX", "0", id]);
+    wake(redis, id).await;
 }
 
 fn stored_part(redis: &TestRedis, id: &str) -> Value {
@@ -81,7 +89,7 @@ async fn resubmitted_part_of_a_finished_batch_is_sent_although_the_process_stops
     batch.decide(1, "resubmit").await.problem(503, "store_unavailable");
 
     assert_eq!(stored_part(&redis, batch.id())["state"], "WAITING", "the decision was stored, and the batch not woken");
-    assert_scheduled(&redis, batch.id());
+    assert_scheduled(&redis, batch.id()).await;
     let other_replica = start_replica(&lrs.url(), &redis);
     let path = batch.path.clone();
     let other_caller = other_replica.caller();
@@ -109,7 +117,7 @@ async fn late_job_of_a_finished_batch_is_polled_although_the_process_stops() {
     lrs.allow_response.send(200).expect("LRS waits");
     wait_until(|| stored_part(&redis, submitted.id())["job"] == 77, || stored_part(&redis, submitted.id()).to_string()).await;
 
-    assert_scheduled(&redis, submitted.id());
+    assert_scheduled(&redis, submitted.id()).await;
     let other_caller = other_replica.caller().with_header("Prefer", "wait=30");
     let state = other_caller.request("GET", &submitted.path).await.expect_success();
     assert_eq!((&state["status"], &state["parts"][0]["lrsJobId"]), (&json!("COMPLETE"), &json!("77")));
@@ -148,7 +156,7 @@ async fn finished_batch_that_is_visited_again_is_not_concluded_again() {
     wait_for_empty_queue(&redis).await;
     let expiry = || redis.query::<String>(&["HGET", &format!("test:{{{}}}", batch.id()), "expires"]);
     let before = expiry();
-    let _: i64 = redis.query(&["ZADD", &queue_key("due"), "0", batch.id()]);
+    wake(&redis, batch.id()).await;
     wait_for_empty_queue(&redis).await;
     assert_eq!(expiry(), before);
 }

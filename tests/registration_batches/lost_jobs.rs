@@ -10,7 +10,7 @@ use lrs_gateway::batches::repository::{BlobChanges, PartUpdate};
 use serde_json::json;
 
 use super::{BATCHES, register};
-use crate::support::batch_backend::{BatchBackend, KEY, test_each_backend};
+use crate::support::batch_backend::{BatchBackend, KEY, claim_limits, test_each_backend};
 use crate::support::batches::{SubmittedBatch, batch_output_response, check_counters, expect_accepted, learners, submit_batch_response};
 use crate::support::fake_server::Reply;
 use crate::support::gateway::{Options, fast_batches};
@@ -201,8 +201,8 @@ async fn batch_expires_after_both_timeouts_and_the_retention(backend: BatchBacke
     // The test holds the batch, so that no worker finishes it before its expiry is read.
     loop {
         backend.repository.wake(batch_id(&batch)).await.expect("the repository responds");
-        let claim = backend.repository.claim(Duration::from_secs(60), 10).await.expect("the repository responds");
-        if !claim.leases.is_empty() {
+        let claim = backend.repository.claim(Duration::from_secs(60), &claim_limits(10)).await.expect("the repository responds");
+        if !claim.batches.is_empty() {
             break;
         }
         assert!(started_at.elapsed() < Duration::from_secs(20), "only the gateway gets the batch");

@@ -3,8 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use lrs_gateway::batches::metadata::BatchMetadata;
+use lrs_gateway::batches::model::{Batch, BatchHeader, BatchId, BlobName, EpochMillis, KindTag, Part};
 use lrs_gateway::batches::repository::memory::MemoryRepository;
-use lrs_gateway::batches::repository::{BatchRepository, Claim};
+use lrs_gateway::batches::repository::{BatchRepository, Claim, ClaimLimits, NewBatch};
+use lrs_gateway::domain::{Ukprn, UserName};
+use lrs_gateway::schema::Scalar as _;
 use lrs_gateway::storage::Storage;
 use lrs_gateway::storage::encryption::KeyRing;
 
@@ -48,8 +52,35 @@ impl BatchBackend {
 
     /// Reads the time at which the next batch becomes due or the next lease ends. Leases no batch.
     pub async fn peek_queue(&self) -> Claim {
-        self.repository.claim(Duration::ZERO, 0).await.expect("the repository responds")
+        self.repository.claim(Duration::ZERO, &claim_limits(0)).await.expect("the repository responds")
     }
+}
+
+/// Returns limits of a claim: this number of batches, of whichever organisations.
+pub fn claim_limits(batches: usize) -> ClaimLimits {
+    ClaimLimits { batches, batches_per_organisation: batches, exceptions: Vec::new() }
+}
+
+/// Returns a batch that is not stored yet: an adopted registration job whose next poll is due at this time.
+pub fn adopted_job(organisation: &str, job: i64, now: EpochMillis, due_at: EpochMillis) -> NewBatch {
+    let organisation = Ukprn::parse(organisation).expect("the UKPRN is valid");
+    let header = BatchHeader::new(KindTag::Registration, &organisation, 1, now).adopted().accepted_for(&lrs_identity());
+    let parts = vec![Part { due_at, ..Part::adopted(job, now) }];
+    // Later than any expiry that the gateway sets: its first visit changes nothing.
+    let batch = Batch { id: BatchId::new(), header, parts, expires_at: now.after(Duration::from_secs(60 * 24 * 60 * 60)) };
+    let metadata = BatchMetadata {
+        user: UserName::parse("j.bloggs").expect("the user name is valid"),
+        job_type: None,
+        notify_email: None,
+        submission_type: None,
+        request_id: None,
+        issuer: None,
+        client: None,
+    };
+    let json = serde_json::to_vec(&metadata).expect("metadata is JSON");
+    let context = format!("{}:{}", batch.id, BlobName::Metadata);
+    let encrypted = key_ring(KEY).encrypt(&context, &json).expect("metadata is encrypted");
+    NewBatch { batch, blobs: vec![(BlobName::Metadata, encrypted)] }
 }
 
 /// Parses encryption keys.

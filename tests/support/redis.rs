@@ -38,7 +38,7 @@ pub fn lrs_identity() -> LrsIdentity {
     LrsIdentity::new("https://lrs.test")
 }
 
-/// Returns the name of a key of the queue: `due`, `leased`, `woken` or `tokens`.
+/// Returns the name of a key of the queue, for example of `scheduled`.
 pub fn queue_key(name: &str) -> String {
     format!("test:{{queue}}:{}:{name}", lrs_identity().tag())
 }

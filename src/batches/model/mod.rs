@@ -5,6 +5,7 @@ mod id;
 mod lrs_text;
 mod part;
 mod period;
+mod rank;
 mod reconciliation;
 mod time;
 
@@ -13,5 +14,6 @@ pub use id::BatchId;
 pub use lrs_text::{LrsText, bounded_text};
 pub use part::{BlobName, JobReport, JobTime, Part, PartReason, PartState, SteadyResults};
 pub use period::SubmissionPeriod;
+pub use rank::Rank;
 pub use reconciliation::{CheckEvidence, Reconciliation};
 pub use time::EpochMillis;

@@ -1,12 +1,10 @@
 -- Counts the unfinished batches, and the claimable ones (due now and not leased).
--- KEYS:    due, leased, due and leased of the queue of earlier versions
+-- KEYS:    those of queue.lua; due of the queue of the last version; due and leased of the queue before that
 -- ARGV:    none
--- Returns: number of unfinished batches, number of claimable batches, time since the oldest of them became due (milliseconds)
+-- Returns: number of unfinished batches, number of claimable batches, time since the first organisation's turn came (milliseconds)
 
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
--- Woken batches have the score 0. They are due immediately, not since 1970.
-local oldest = redis.call('ZRANGEBYSCORE', KEYS[1], '(0', string.format('%.0f', now), 'WITHSCORES', 'LIMIT', 0, 1)[2]
-local unfinished = redis.call('ZCARD', KEYS[1]) + redis.call('ZCARD', KEYS[2]) + redis.call('ZCARD', KEYS[3]) + redis.call('ZCARD', KEYS[4])
-local claimable = redis.call('ZCOUNT', KEYS[1], '-inf', string.format('%.0f', now))
-return {unfinished, claimable, math.floor(now - (oldest or now))}
+local unfinished = 0
+for _, key in ipairs({ SCHEDULED, LEASED, KEYS[9], KEYS[10], KEYS[11] }) do unfinished = unfinished + call('ZCARD', key) end
+local claimable = call('ZCOUNT', SCHEDULED, '-inf', text(now))
+local first_turn = call('ZRANGE', ORGANISATIONS, 0, 0, 'WITHSCORES')[2] or now
+return { unfinished, claimable, math.max(math.floor(now - first_turn), 0) }

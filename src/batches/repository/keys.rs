@@ -1,11 +1,47 @@
 //! The Redis keys of batches.
 //!
-//! The braces of a key put all keys of one batch into the same slot of a cluster, and the keys of the queue into another.
+//! The braces of a key put all keys of one batch into the same slot of a cluster, and the keys of the queue into another. So each change of the
+//! queue is one script (`queue.lua` and another one), which takes effect as a whole or not at all.
+//!
+//! # The queue
+//!
+//! A batch waits for a visit in a *line*. An organisation has one line for each [rank](crate::batches::model::Rank); a line is in the order of
+//! due times. A claim serves the organisations in the order of their *turns*, and leaves out those of which the worker can take no batch.
+//!
+//! | key | type | content |
+//! |---|---|---|
+//! | `scheduled` | sorted set | id of each waiting batch, by due time |
+//! | `lines` | sorted set, in the order of its text | `organisation:rank:due time:id` of each waiting batch |
+//! | `places` | hash | `organisation:rank` of each waiting or leased batch, by id; none if only an earlier version knew the batch |
+//! | `organisations` | sorted set | each organisation with a waiting batch, by the time of its next turn |
+//! | `turns` | hash | organisations whose next turn goes to the batch that has waited longest, and not to one of the lowest rank |
+//! | `leased` | sorted set | id of each leased batch, by the end of its lease |
+//! | `woken` | set | ids of the batches that were woken during their lease |
+//! | `tokens` | hash | the fencing token of each lease, by batch id |
+//!
+//! Each script keeps these rules:
+//!
+//! 1. An unfinished batch is in `scheduled` or in `leased`, or in both if it was scheduled during its lease. A claim that finds such a batch
+//!    wakes it and leases nothing: a batch has one lease.
+//! 2. A batch is in `lines` if, and only if, it is in `scheduled`, with the same time.
+//! 3. The turn of an organisation is never later than the time of its first batch, or the last claim of one of its batches if that is later.
+//!    So no due batch is hidden from a claim.
+//! 4. Only a claim ends an expired lease. The batch is due then, and its old token worthless.
+//!
+//! A claim reads the first entries of sorted sets and what it leases. So its cost does not depend on how many batches wait.
+//!
+//! # Queues of earlier versions
+//!
+//! The last version had one line for all organisations, `due`, and the same `leased`, `woken` and `tokens`. The version before that had one
+//! queue for every LRS. Claims take over batches from there as they become due, some at a time. Their organisation is not known yet: they wait
+//! under an empty name until a worker has loaded them.
 
 use crate::batches::model::{Batch, BatchHeader, BatchId, BlobName, KindTag};
 
-/// The names of a queue's keys.
-const QUEUE_NAMES: [&str; 4] = ["due", "leased", "woken", "tokens"];
+/// The names of the queue's keys, in the order in which `queue.lua` expects them.
+const QUEUE_NAMES: [&str; 8] = ["scheduled", "lines", "places", "organisations", "turns", "leased", "woken", "tokens"];
+/// The names of the keys of the queue that was the same for every LRS.
+const EARLIER_QUEUE_NAMES: [&str; 4] = ["due", "leased", "woken", "tokens"];
 
 /// Builds the Redis keys of batches. Every key starts with the prefix.
 pub struct BatchKeys<'a> {
@@ -32,17 +68,23 @@ impl BatchKeys<'_> {
         std::iter::once(self.batch(batch.id)).chain(blobs).collect()
     }
 
-    /// Returns the keys of the queue of the batches for one LRS: due, leased, woken, tokens.
-    ///
-    /// `due` and `leased` are sorted sets of batch ids by time, `woken` is the set of batches woken during a lease, and `tokens` is the
-    /// hash of the leases' tokens.
-    pub fn queue(&self) -> [String; 4] {
-        QUEUE_NAMES.map(|name| format!("{}:{{queue}}:{}:{name}", self.prefix, self.lrs_tag))
+    /// Returns the keys of the queue of the batches for one LRS, in the order of `queue.lua`.
+    pub fn queue(&self) -> Vec<String> {
+        QUEUE_NAMES.map(|name| self.queue_key(name)).into()
     }
 
-    /// Returns the keys of the queue of earlier versions, which was the same for every LRS.
+    /// Returns the key `due` of the last version's queue, which was for one LRS.
+    pub fn due_of_last_version(&self) -> String {
+        self.queue_key("due")
+    }
+
+    /// Returns the keys `due`, `leased`, `woken` and `tokens` of the queue before that, which was the same for every LRS.
     pub fn earlier_queue(&self) -> [String; 4] {
-        QUEUE_NAMES.map(|name| format!("{}:{{queue}}:{name}", self.prefix))
+        EARLIER_QUEUE_NAMES.map(|name| format!("{}:{{queue}}:{name}", self.prefix))
+    }
+
+    fn queue_key(&self, name: &str) -> String {
+        format!("{}:{{queue}}:{}:{name}", self.prefix, self.lrs_tag)
     }
 
     /// Returns the key of an organisation's list of batches.

@@ -1,17 +1,16 @@
 //! Batches in the memory of one process. They are lost when it stops.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 use std::ops::Bound;
 use std::time::Duration;
 
 use parking_lot::{Mutex, MutexGuard};
 
-use crate::batches::model::{Batch, BatchId, BlobName, EpochMillis, KindTag};
-use crate::batches::repository::{Backlog, BatchRepository, BoxFuture, Claim, Lease, NewBatch, PartUpdate, StoreProbe};
+use crate::batches::model::{Batch, BatchHeader, BatchId, BlobName, EpochMillis, KindTag};
+use crate::batches::repository::memory_queue::MemoryQueue;
+use crate::batches::repository::time_queue::TimeQueue;
+use crate::batches::repository::{Backlog, BatchRepository, BoxFuture, Claim, ClaimLimits, Lease, NewBatch, PartUpdate, Place, StoreProbe};
 use crate::domain::Ukprn;
-
-/// Due time of a woken batch: before all others.
-const WOKEN: EpochMillis = EpochMillis(0);
 
 /// Batches in memory.
 #[derive(Debug, Default)]
@@ -36,15 +35,12 @@ impl MemoryRepository {
 
 #[derive(Default)]
 struct Inner {
-    batches: BTreeMap<BatchId, StoredBatch>,
-    /// Batches that are not leased, by due time.
-    due: TimeQueue,
-    /// Leased batches, by the end of the lease.
-    leased: TimeQueue,
-    /// Batches that were woken during their lease.
-    woken: HashSet<BatchId>,
-    /// Tokens of the leases.
-    tokens: HashMap<BatchId, u64>,
+    batches: HashMap<BatchId, StoredBatch>,
+    /// The batches by the time at which they expire.
+    expiries: TimeQueue<BatchId>,
+    /// The batches of each organisation and kind.
+    lists: HashMap<(String, KindTag), BTreeSet<BatchId>>,
+    queue: MemoryQueue,
     shared: HashMap<String, Vec<u8>>,
 }
 
@@ -62,79 +58,29 @@ impl std::fmt::Debug for Inner {
 impl Inner {
     /// Deletes expired batches.
     fn delete_expired(&mut self) {
-        let now = EpochMillis::now();
-        let expired = self.batches.values().filter(|stored| stored.batch.expires_at <= now).map(|stored| stored.batch.id);
-        for id in expired.collect::<Vec<_>>() {
+        while let Some(id) = self.expiries.pop_until(EpochMillis::now()) {
             self.delete(id);
         }
     }
 
     fn delete(&mut self, id: BatchId) {
-        self.batches.remove(&id);
-        self.tokens.remove(&id);
-        self.due.remove(id);
-        self.leased.remove(id);
-        self.woken.remove(&id);
-    }
-
-    /// Returns `true` if the lease has not expired.
-    fn is_held(&self, lease: Lease) -> bool {
-        self.leased.contains(lease.id) && self.tokens.get(&lease.id) == Some(&lease.token)
+        self.expiries.remove(&id);
+        self.queue.remove(id, EpochMillis::now());
+        if let Some(StoredBatch { batch, .. }) = self.batches.remove(&id) {
+            let name = list_of(&batch.header);
+            if let Some(list) = self.lists.get_mut(&name) {
+                list.remove(&id);
+                if list.is_empty() {
+                    self.lists.remove(&name);
+                }
+            }
+        }
     }
 }
 
-/// Batches ordered by a time.
-#[derive(Default)]
-struct TimeQueue {
-    times: HashMap<BatchId, EpochMillis>,
-    order: BTreeSet<(EpochMillis, BatchId)>,
-}
-
-impl TimeQueue {
-    fn insert(&mut self, id: BatchId, time: EpochMillis) {
-        self.remove(id);
-        self.times.insert(id, time);
-        self.order.insert((time, id));
-    }
-
-    /// Inserts a batch, unless it is in the queue with an earlier time.
-    fn insert_earlier(&mut self, id: BatchId, time: EpochMillis) {
-        if self.times.get(&id).is_none_or(|current| time < *current) {
-            self.insert(id, time);
-        }
-    }
-
-    fn remove(&mut self, id: BatchId) {
-        if let Some(time) = self.times.remove(&id) {
-            self.order.remove(&(time, id));
-        }
-    }
-
-    fn contains(&self, id: BatchId) -> bool {
-        self.times.contains_key(&id)
-    }
-
-    fn len(&self) -> usize {
-        self.order.len()
-    }
-
-    fn first_time(&self) -> Option<EpochMillis> {
-        self.order.first().map(|(time, _)| *time)
-    }
-
-    /// Returns the times and ids up to `now`, in order.
-    fn until(&self, now: EpochMillis) -> impl Iterator<Item = &(EpochMillis, BatchId)> {
-        self.order.iter().take_while(move |(time, _)| *time <= now)
-    }
-
-    /// Removes and returns up to `limit` batches whose time has come.
-    fn take_until(&mut self, now: EpochMillis, limit: usize) -> Vec<BatchId> {
-        let taken: Vec<BatchId> = self.until(now).take(limit).map(|(_, id)| *id).collect();
-        for id in &taken {
-            self.remove(*id);
-        }
-        taken
-    }
+/// Returns the name of the list that has a batch.
+fn list_of(header: &BatchHeader) -> (String, KindTag) {
+    (header.organisation().map(|ukprn| ukprn.to_string()).unwrap_or_default(), header.kind)
 }
 
 /// Returns a future that is ready.
@@ -160,15 +106,15 @@ impl BatchRepository for MemoryRepository {
         let mut inner = self.inner();
         inner.delete_expired();
         inner.batches.insert(batch.id, StoredBatch { batch: batch.clone(), blobs: blobs.iter().cloned().collect() });
-        inner.due.insert(batch.id, EpochMillis::now());
+        inner.expiries.insert(batch.id, batch.expires_at);
+        inner.lists.entry(list_of(&batch.header)).or_default().insert(batch.id);
+        inner.queue.put(batch.id, EpochMillis::now(), Place::of_new(batch));
         ready(())
     }
 
     fn load(&self, id: BatchId) -> BoxFuture<'_, Option<Batch>> {
         let mut inner = self.inner();
-        if inner.batches.get(&id).is_some_and(|stored| stored.batch.expires_at <= EpochMillis::now()) {
-            inner.delete(id);
-        }
+        inner.delete_expired();
         ready(inner.batches.get(&id).map(|stored| stored.batch.clone()))
     }
 
@@ -199,8 +145,10 @@ impl BatchRepository for MemoryRepository {
     }
 
     fn set_expiry<'a>(&'a self, batch: &'a Batch, expires_at: EpochMillis) -> BoxFuture<'a, ()> {
-        if let Some(stored) = self.inner().batches.get_mut(&batch.id) {
+        let mut inner = self.inner();
+        if let Some(stored) = inner.batches.get_mut(&batch.id) {
             stored.batch.expires_at = expires_at;
+            inner.expiries.insert(batch.id, expires_at);
         }
         ready(())
     }
@@ -208,62 +156,32 @@ impl BatchRepository for MemoryRepository {
     fn list_ids<'a>(&'a self, organisation: &'a Ukprn, kind: KindTag, after: Option<BatchId>, limit: usize) -> BoxFuture<'a, Vec<BatchId>> {
         let mut inner = self.inner();
         inner.delete_expired();
-        let is_listed = |stored: &&StoredBatch| stored.batch.header.kind == kind && stored.batch.header.belongs_to(organisation);
         let end = after.map_or(Bound::Unbounded, Bound::Excluded);
-        let newest_first = inner.batches.range((Bound::Unbounded, end)).rev().map(|(_, stored)| stored);
-        ready(newest_first.filter(is_listed).map(|stored| stored.batch.id).take(limit).collect())
+        let list = inner.lists.get(&(organisation.to_string(), kind)).into_iter();
+        ready(list.flat_map(|list| list.range((Bound::Unbounded, end)).rev()).take(limit).copied().collect())
     }
 
-    fn claim(&self, lease_duration: Duration, limit: usize) -> BoxFuture<'_, Claim> {
+    fn claim<'a>(&'a self, lease_duration: Duration, limits: &'a ClaimLimits) -> BoxFuture<'a, Claim> {
         let mut inner = self.inner();
         inner.delete_expired();
-        let now = EpochMillis::now();
-        for id in inner.leased.take_until(now, usize::MAX) {
-            inner.due.insert(id, now);
-        }
-        let token = fastrand::u64(..);
-        // A leased batch that was scheduled is woken instead.
-        let (scheduled, ids): (Vec<_>, Vec<_>) = inner.due.take_until(now, limit).into_iter().partition(|id| inner.leased.contains(*id));
-        inner.woken.extend(scheduled);
-        for id in &ids {
-            inner.leased.insert(*id, now.after(lease_duration));
-            inner.tokens.insert(*id, token);
-        }
-        let leases = ids.into_iter().map(|id| Lease { id, token }).collect();
-        let next = [inner.due.first_time(), inner.leased.first_time()].into_iter().flatten().min();
-        ready(Claim { now, leases, next })
+        ready(inner.queue.claim(EpochMillis::now(), lease_duration, limits))
     }
 
     fn backlog(&self) -> BoxFuture<'_, Backlog> {
-        let inner = self.inner();
-        let now = EpochMillis::now();
-        let oldest = inner.due.until(now).map(|(time, _)| *time).find(|time| time.0 > 0);
-        ready(Backlog {
-            unfinished: inner.due.len() + inner.leased.len(),
-            claimable: inner.due.until(now).count(),
-            oldest_claimable_age: oldest.map_or(Duration::ZERO, |oldest| now.since(oldest)),
-        })
+        ready(self.inner().queue.backlog(EpochMillis::now()))
     }
 
     fn renew(&self, lease: Lease, lease_duration: Duration) -> BoxFuture<'_, bool> {
-        let mut inner = self.inner();
-        let is_held = inner.is_held(lease);
-        if is_held {
-            inner.leased.insert(lease.id, EpochMillis::now().after(lease_duration));
-        }
-        ready(is_held)
+        ready(self.inner().queue.renew(lease, EpochMillis::now().after(lease_duration)))
     }
 
     fn release(&self, lease: Lease, due_at: Option<EpochMillis>) -> BoxFuture<'_, ()> {
-        let mut inner = self.inner();
-        if inner.is_held(lease) {
-            inner.leased.remove(lease.id);
-            inner.tokens.remove(&lease.id);
-            let due_at = if inner.woken.remove(&lease.id) { Some(WOKEN) } else { due_at };
-            if let Some(due_at) = due_at {
-                inner.due.insert_earlier(lease.id, due_at);
-            }
-        }
+        self.inner().queue.release(lease, due_at, None, EpochMillis::now());
+        ready(())
+    }
+
+    fn release_to<'a>(&'a self, lease: Lease, due_at: EpochMillis, place: &'a Place) -> BoxFuture<'a, ()> {
+        self.inner().queue.release(lease, Some(due_at), Some(place.clone()), EpochMillis::now());
         ready(())
     }
 
@@ -272,17 +190,12 @@ impl BatchRepository for MemoryRepository {
     }
 
     fn schedule(&self, id: BatchId, due_at: EpochMillis) -> BoxFuture<'_, ()> {
-        self.inner().due.insert_earlier(id, due_at);
+        self.inner().queue.put(id, due_at, None);
         ready(())
     }
 
     fn wake(&self, id: BatchId) -> BoxFuture<'_, ()> {
-        let mut inner = self.inner();
-        if inner.leased.contains(id) {
-            inner.woken.insert(id);
-        } else {
-            inner.due.insert(id, WOKEN);
-        }
+        self.inner().queue.wake(id, EpochMillis::now());
         ready(())
     }
 

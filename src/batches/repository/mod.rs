@@ -10,12 +10,15 @@
 
 mod keys;
 pub mod memory;
+mod memory_queue;
 pub mod redis;
+mod redis_queue;
+mod time_queue;
 
 use std::collections::HashMap;
 use std::time::Duration;
 
-use crate::batches::model::{Batch, BatchId, BlobName, EpochMillis, KindTag, Part};
+use crate::batches::model::{Batch, BatchId, BlobName, EpochMillis, KindTag, Part, Rank};
 use crate::domain::Ukprn;
 pub use crate::storage::{BoxFuture, StoreError, StoreProbe};
 
@@ -54,8 +57,11 @@ pub trait BatchRepository: Send + Sync + std::fmt::Debug {
     /// Returns up to `limit` ids of an organisation's batches, newest first, starting after `after`. Some of the batches may be gone.
     fn list_ids<'a>(&'a self, organisation: &'a Ukprn, kind: KindTag, after: Option<BatchId>, limit: usize) -> BoxFuture<'a, Vec<BatchId>>;
 
-    /// Leases up to `limit` due batches for `lease_duration`.
-    fn claim(&self, lease_duration: Duration, limit: usize) -> BoxFuture<'_, Claim>;
+    /// Leases due batches for `lease_duration`, up to these limits.
+    ///
+    /// The organisations have their turns one after the other. Every second batch of an organisation is one of the lowest [rank](Rank), and
+    /// every other one is the batch that has been due longest.
+    fn claim<'a>(&'a self, lease_duration: Duration, limits: &'a ClaimLimits) -> BoxFuture<'a, Claim>;
 
     /// Returns the numbers of unfinished and claimable batches.
     fn backlog(&self) -> BoxFuture<'_, Backlog>;
@@ -63,10 +69,13 @@ pub trait BatchRepository: Send + Sync + std::fmt::Debug {
     /// Extends a lease to `lease_duration` from now. Returns `false` if the lease has expired; another worker may hold the batch.
     fn renew(&self, lease: Lease, lease_duration: Duration) -> BoxFuture<'_, bool>;
 
-    /// Ends a lease and sets the batch's next due time; `None` if it needs no further visit.
+    /// Ends a lease and sets the batch's next due time; `None` if it needs no further visit. The batch keeps its place.
     ///
     /// A batch that was woken during the lease is due immediately, and one that was [scheduled](Self::schedule) earlier keeps that time.
     fn release(&self, lease: Lease, due_at: Option<EpochMillis>) -> BoxFuture<'_, ()>;
+
+    /// Does the same as [`Self::release`], and moves the batch to another place.
+    fn release_to<'a>(&'a self, lease: Lease, due_at: EpochMillis, place: &'a Place) -> BoxFuture<'a, ()>;
 
     /// Ends the lease of a batch whose LRS is unknown and whose organisation is not known here: a gateway of another LRS can claim it from then
     /// on. A repository that has no batches of earlier versions defers it.
@@ -83,7 +92,7 @@ pub trait BatchRepository: Send + Sync + std::fmt::Debug {
     /// worker finds the work nevertheless.
     fn schedule(&self, id: BatchId, due_at: EpochMillis) -> BoxFuture<'_, ()>;
 
-    /// Makes a batch due immediately, or at the end of its current lease.
+    /// Makes a batch due immediately, or at the end of its current lease. It has the [first rank](Rank::FIRST) then.
     fn wake(&self, id: BatchId) -> BoxFuture<'_, ()>;
 
     /// Returns the small values that all replicas share, by name.
@@ -133,15 +142,53 @@ pub struct Lease {
     pub token: u64,
 }
 
+/// Where a batch waits for its visits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The batch's organisation.
+    pub organisation: Ukprn,
+    /// Its rank among the batches of the organisation.
+    pub rank: Rank,
+}
+
+impl Place {
+    /// Returns the place of a new batch; `None` if its organisation is invalid. An adopted job has nothing to send, but is new to its caller.
+    pub fn of_new(batch: &Batch) -> Option<Self> {
+        batch.header.organisation().map(|organisation| Self { organisation, rank: Rank::of_sending(batch.parts.len().max(1)) })
+    }
+}
+
+/// How many batches a worker can take.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClaimLimits {
+    /// Maximum number of batches.
+    pub batches: usize,
+    /// Maximum number of batches of one organisation.
+    pub batches_per_organisation: usize,
+    /// Organisations with another maximum: the worker visits some of their batches already.
+    pub exceptions: Vec<(Ukprn, usize)>,
+}
+
 /// The result of a claim.
 #[derive(Debug)]
 pub struct Claim {
     /// Current time by the repository's clock.
     pub now: EpochMillis,
-    /// Leases of due batches.
-    pub leases: Vec<Lease>,
-    /// Time at which the next batch becomes due, as far as it is known now.
+    /// The leased batches.
+    pub batches: Vec<ClaimedBatch>,
+    /// Time at which the next batch that the worker could take becomes due, or the next lease ends, as far as it is known now.
     pub next: Option<EpochMillis>,
+    /// Organisations that have due batches beyond their limit.
+    pub contended: Vec<Ukprn>,
+}
+
+/// A batch that a claim has leased.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClaimedBatch {
+    /// The lease.
+    pub lease: Lease,
+    /// Its organisation; `None` if an earlier version has queued the batch, or a finished batch was woken.
+    pub organisation: Option<Ukprn>,
 }
 
 /// Numbers of unfinished and claimable batches.
@@ -151,6 +198,6 @@ pub struct Backlog {
     pub unfinished: usize,
     /// Number of batches that are due now and not leased.
     pub claimable: usize,
-    /// Time for which the oldest of these has been due.
+    /// The longest time for which an organisation has had claimable batches and no worker has claimed one of them.
     pub oldest_claimable_age: Duration,
 }

@@ -1,5 +1,5 @@
 -- Reads the clock of the server that holds the queue. Other servers of a cluster may have other clocks.
--- KEYS:    due
+-- KEYS:    scheduled
 -- ARGV:    none
 -- Returns: milliseconds since 1970, as text
 

@@ -1,7 +1,7 @@
 //! Batches in Redis: shared by all replicas, and kept when the replicas stop.
 //!
-//! A batch is one hash and its blobs; a list of each organisation's batches and the queue are separate (`keys.rs`). Changes that
-//! must happen together are one script or one transaction. Scripts declare all their keys.
+//! A batch is one hash and its blobs; a list of each organisation's batches and the [queue](super::redis_queue) are separate (`keys.rs`).
+//! Changes that must happen together are one script or one transaction. Scripts declare all their keys.
 //!
 //! All writes except claims are idempotent. So when the connection breaks and it is unknown whether a write took effect, it is repeated.
 
@@ -15,9 +15,12 @@ use serde::de::DeserializeOwned;
 
 use crate::batches::model::{Batch, BatchHeader, BatchId, BlobName, EpochMillis, KindTag};
 use crate::batches::repository::keys::BatchKeys;
-use crate::batches::repository::{Backlog, BatchRepository, BoxFuture, Claim, Lease, NewBatch, PartUpdate, StoreError, StoreProbe};
+use crate::batches::repository::redis_queue::{RedisQueue, parse_millis};
+use crate::batches::repository::{
+    Backlog, BatchRepository, BoxFuture, Claim, ClaimLimits, Lease, NewBatch, PartUpdate, Place, StoreError, StoreProbe,
+};
 use crate::domain::Ukprn;
-use crate::storage::{LrsIdentity, Redis, invoke_script};
+use crate::storage::{LrsIdentity, Redis};
 
 /// Expiry of a batch's data before the batch is accepted.
 const PREPARED_EXPIRY: Duration = Duration::from_secs(10 * 60);
@@ -30,28 +33,22 @@ const LIST_RETENTION_FACTOR: u32 = 6;
 static ACCEPT: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("accept.lua")));
 static DISCARD_UNACCEPTED: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("discard_unaccepted.lua")));
 static UPDATE_PART: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("update_part.lua")));
-static NOW: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("now.lua")));
-static CLAIM: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("claim.lua")));
-static BACKLOG: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("backlog.lua")));
-static RENEW: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("renew.lua")));
-static RELEASE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("release.lua")));
-static WAKE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("wake.lua")));
 
 /// Batches in Redis.
 #[derive(Debug)]
 pub struct RedisRepository {
     redis: Arc<Redis>,
-    lrs_tag: String,
+    queue: RedisQueue,
 }
 
 impl RedisRepository {
     /// Creates a repository in this Redis, of batches for this LRS.
     pub fn new(redis: Arc<Redis>, lrs: &LrsIdentity) -> Self {
-        Self { redis, lrs_tag: lrs.tag() }
+        Self { queue: RedisQueue::new(Arc::clone(&redis), lrs), redis }
     }
 
     fn keys(&self) -> BatchKeys<'_> {
-        BatchKeys { prefix: self.redis.prefix(), lrs_tag: &self.lrs_tag }
+        self.queue.keys()
     }
 
     async fn run_command<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, StoreError> {
@@ -92,17 +89,9 @@ impl RedisRepository {
         let mut add_to_list = redis::pipe();
         add_to_list.zadd(&list, &id, 0).ignore().pexpire(&list, list_retention_ms).ignore();
         add_to_list.cmd("ZREMRANGEBYLEX").arg(&list).arg("-").arg(format!("({oldest_id}")).ignore();
-        // Due when it can be discarded. Acceptance wakes it earlier.
-        let [due, ..] = self.keys().queue();
-        let mut add_to_queue = redis::cmd("ZADD");
-        add_to_queue.arg(&due).arg("NX").arg(created_at.after(DISCARD_AFTER).0).arg(&id);
-        let (add_to_list, add_to_queue) = (&add_to_list, &add_to_queue);
-        self.redis
-            .run_with_retry(move |mut handle| async move {
-                add_to_list.query_async::<()>(&mut handle).await?;
-                add_to_queue.query_async(&mut handle).await
-            })
-            .await
+        self.run_pipeline::<()>(&add_to_list).await?;
+        // Due when it can be discarded. Acceptance makes it due earlier.
+        self.queue.put(batch.id, Some(created_at.after(DISCARD_AFTER)), Place::of_new(batch)).await
     }
 }
 
@@ -112,10 +101,7 @@ impl BatchRepository for RedisRepository {
     }
 
     fn now(&self) -> BoxFuture<'_, EpochMillis> {
-        Box::pin(async move {
-            let now: String = self.redis.run_script(&NOW, &self.keys().queue()[..1], &[]).await?;
-            parse_millis(&now).ok_or_else(|| StoreError::Malformed("time".into()))
-        })
+        Box::pin(self.queue.now())
     }
 
     fn probe(&self) -> BoxFuture<'_, StoreProbe> {
@@ -140,7 +126,7 @@ impl BatchRepository for RedisRepository {
                 return Err(StoreError::Unavailable("the batch was not accepted in time".into()));
             }
             // If this fails, a worker finds the batch at its due time.
-            let _ = self.wake(batch.id).await;
+            let _ = self.queue.put(batch.id, None, None).await;
             Ok(())
         })
     }
@@ -185,20 +171,9 @@ impl BatchRepository for RedisRepository {
 
     fn erase<'a>(&'a self, batch: &'a Batch) -> BoxFuture<'a, ()> {
         Box::pin(async move {
-            let id = batch.id.to_string();
-            let [due, _, woken, _] = self.keys().queue();
-            let (mut delete, mut unlist, mut dequeue) = (redis::cmd("DEL"), redis::cmd("ZREM"), redis::pipe());
-            delete.arg(self.keys().all_of(batch));
-            unlist.arg(self.keys().list_of(&batch.header)).arg(&id);
-            dequeue.zrem(&due, &id).ignore().srem(&woken, &id).ignore();
-            let (delete, unlist, dequeue) = (&delete, &unlist, &dequeue);
-            self.redis
-                .run_with_retry(move |mut handle| async move {
-                    delete.query_async::<()>(&mut handle).await?;
-                    unlist.query_async::<()>(&mut handle).await?;
-                    dequeue.query_async(&mut handle).await
-                })
-                .await
+            self.run_command::<()>(redis::cmd("DEL").arg(self.keys().all_of(batch))).await?;
+            self.run_command::<()>(redis::cmd("ZREM").arg(self.keys().list_of(&batch.header)).arg(batch.id.to_string())).await?;
+            self.queue.remove(batch.id).await
         })
     }
 
@@ -224,68 +199,47 @@ impl BatchRepository for RedisRepository {
         })
     }
 
-    fn claim(&self, lease_duration: Duration, limit: usize) -> BoxFuture<'_, Claim> {
-        Box::pin(async move {
-            let token = fastrand::u64(..);
-            let keys = [self.keys().queue(), self.keys().earlier_queue()].concat();
-            let arguments = [lease_duration.as_millis().to_string(), limit.to_string(), token.to_string()];
-            // Not repeated: a second claim would lease other batches. The leases of a lost reply expire.
-            let reply: Vec<String> = self.redis.run_once(|handle| invoke_script(handle, &CLAIM, &keys, &arguments)).await?;
-            let unreadable = || StoreError::Malformed("reply to a claim".into());
-            let [now, next, ids @ ..] = &reply[..] else { return Err(unreadable()) };
-            let leases = ids.iter().filter_map(|id| BatchId::parse(id)).map(|id| Lease { id, token }).collect();
-            Ok(Claim { now: parse_millis(now).ok_or_else(unreadable)?, leases, next: parse_millis(next) })
-        })
+    fn claim<'a>(&'a self, lease_duration: Duration, limits: &'a ClaimLimits) -> BoxFuture<'a, Claim> {
+        Box::pin(self.queue.claim(lease_duration, limits))
     }
 
     fn backlog(&self) -> BoxFuture<'_, Backlog> {
-        Box::pin(async move {
-            let keys = [&self.keys().queue()[..2], &self.keys().earlier_queue()[..2]].concat();
-            let (unfinished, claimable, oldest_ms) = self.redis.run_script(&BACKLOG, &keys, &[]).await?;
-            Ok(Backlog { unfinished, claimable, oldest_claimable_age: Duration::from_millis(oldest_ms) })
-        })
+        Box::pin(self.queue.backlog())
     }
 
     fn renew(&self, lease: Lease, lease_duration: Duration) -> BoxFuture<'_, bool> {
-        Box::pin(async move {
-            let arguments = [lease.id.to_string(), lease.token.to_string(), lease_duration.as_millis().to_string()];
-            self.redis.run_script::<i64>(&RENEW, &self.keys().queue(), &arguments).await.map(|renewed| renewed == 1)
-        })
+        Box::pin(self.queue.renew(lease, lease_duration))
     }
 
     fn release(&self, lease: Lease, due_at: Option<EpochMillis>) -> BoxFuture<'_, ()> {
-        Box::pin(async move {
-            let due_at = due_at.map(|due_at| due_at.0.to_string()).unwrap_or_default();
-            let arguments = [lease.id.to_string(), lease.token.to_string(), due_at];
-            self.redis.run_script::<i64>(&RELEASE, &self.keys().queue(), &arguments).await.map(|_| ())
-        })
+        Box::pin(self.queue.release(lease, due_at, None))
+    }
+
+    fn release_to<'a>(&'a self, lease: Lease, due_at: EpochMillis, place: &'a Place) -> BoxFuture<'a, ()> {
+        Box::pin(self.queue.release(lease, Some(due_at), Some(place)))
     }
 
     fn release_to_any_lrs(&self, lease: Lease, due_at: EpochMillis) -> BoxFuture<'_, ()> {
-        Box::pin(async move {
-            let ([_, leased, woken, tokens], [earlier_due, ..]) = (self.keys().queue(), self.keys().earlier_queue());
-            let arguments = [lease.id.to_string(), lease.token.to_string(), due_at.0.to_string()];
-            self.redis.run_script::<i64>(&RELEASE, &[earlier_due, leased, woken, tokens], &arguments).await.map(|_| ())
-        })
+        Box::pin(self.queue.release_to_any_lrs(lease, due_at))
     }
 
     fn release_missing(&self, lease: Lease) -> BoxFuture<'_, ()> {
         Box::pin(async move {
             let discarded: i64 = self.redis.run_script(&DISCARD_UNACCEPTED, &[self.keys().batch(lease.id)], &[]).await?;
-            // 0 if the batch has just been accepted. It is due now.
-            self.release(lease, (discarded == 0).then_some(EpochMillis(0))).await
+            if discarded == 0 {
+                // The batch has just been accepted. It is due at the end of this lease.
+                self.queue.wake(lease.id).await?;
+            }
+            self.queue.release(lease, None, None).await
         })
     }
 
     fn schedule(&self, id: BatchId, due_at: EpochMillis) -> BoxFuture<'_, ()> {
-        Box::pin(async move {
-            let [due, ..] = self.keys().queue();
-            self.run_command(redis::cmd("ZADD").arg(&due).arg("LT").arg(due_at.0).arg(id.to_string())).await
-        })
+        Box::pin(self.queue.put(id, Some(due_at), None))
     }
 
     fn wake(&self, id: BatchId) -> BoxFuture<'_, ()> {
-        Box::pin(async move { self.redis.run_script::<i64>(&WAKE, &self.keys().queue(), &[id.to_string()]).await.map(|_| ()) })
+        Box::pin(self.queue.wake(id))
     }
 
     fn load_shared(&self) -> BoxFuture<'_, HashMap<String, Vec<u8>>> {
@@ -295,10 +249,6 @@ impl BatchRepository for RedisRepository {
     fn store_shared<'a>(&'a self, name: &'a str, value: &'a [u8]) -> BoxFuture<'a, ()> {
         Box::pin(async move { self.run_command(redis::cmd("HSET").arg(self.keys().shared()).arg(name).arg(value)).await })
     }
-}
-
-fn parse_millis(text: &str) -> Option<EpochMillis> {
-    text.parse().ok().map(EpochMillis)
 }
 
 fn to_json(value: &impl Serialize) -> Result<String, StoreError> {

@@ -1,15 +1,20 @@
 -- Ends a lease, if its holder still has it, and sets the next due time. A batch that was woken meanwhile is due immediately, and one that
 -- was scheduled for an earlier time is due then.
--- KEYS:    due (of this queue, or of the queue of earlier versions), leased, woken, tokens
--- ARGV:    batch id, token, next due time (milliseconds since 1970; '' for none)
+-- KEYS:    those of queue.lua; due of an earlier queue, if the batch goes there
+-- ARGV:    batch id, token, next due time (milliseconds since 1970; '' for none), place ('' to keep it)
 -- Returns: 1 if the lease is ended; 0 if it had expired
 
-if redis.call('HGET', KEYS[4], ARGV[1]) ~= ARGV[2] then return 0 end
-redis.call('HDEL', KEYS[4], ARGV[1])
-redis.call('ZREM', KEYS[2], ARGV[1])
-if redis.call('SREM', KEYS[3], ARGV[1]) == 1 then
-    redis.call('ZADD', KEYS[1], 0, ARGV[1])
-elseif ARGV[3] ~= '' then
-    redis.call('ZADD', KEYS[1], 'LT', ARGV[3], ARGV[1])
+local id, due_at, place, earlier_due = ARGV[1], tonumber(ARGV[3]), ARGV[4] ~= '' and ARGV[4], KEYS[9]
+if call('HGET', TOKENS, id) ~= ARGV[2] then return 0 end
+call('HDEL', TOKENS, id)
+call('ZREM', LEASED, id)
+if call('SREM', WOKEN, id) == 1 then
+    wake(id, place)
+elseif earlier_due then
+    call('ZADD', earlier_due, 'LT', text(due_at), id)
+elseif due_at then
+    put(id, due_at, place)
+    return 1
 end
+if not call('ZSCORE', SCHEDULED, id) then call('HDEL', PLACES, id) end
 return 1

@@ -1,11 +1,11 @@
--- Makes a batch due immediately, or at the end of its current lease.
--- KEYS:    due, leased, woken, tokens
+-- Makes a batch due immediately, as one of the first of its organisation, or at the end of its current lease.
+-- KEYS:    those of queue.lua
 -- ARGV:    batch id
 -- Returns: 1
 
-if redis.call('ZSCORE', KEYS[2], ARGV[1]) then
-    redis.call('SADD', KEYS[3], ARGV[1])
+if call('ZSCORE', LEASED, ARGV[1]) then
+    call('SADD', WOKEN, ARGV[1])
 else
-    redis.call('ZADD', KEYS[1], 0, ARGV[1])
+    wake(ARGV[1])
 end
 return 1

@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use super::permits::WorkerPermits;
-use super::turns::Turns;
+use super::visit_limits::VisitLimits;
 use crate::batches::model::{BatchId, EpochMillis};
 use crate::batches::service::BatchService;
 use crate::lrs::Lrs;
@@ -26,10 +26,10 @@ pub struct WorkerContext {
     pub registry: Arc<OrganisationRegistry>,
     /// The LRS client.
     pub lrs: Arc<Lrs>,
-    /// Limits of concurrency.
+    /// Limits of the parts that are processed at the same time.
     pub permits: WorkerPermits,
-    /// Order of the batches that wait for a permit of their organisation.
-    pub turns: Turns,
+    /// Limits of the batches that are visited at the same time.
+    pub visits: VisitLimits,
     /// Reasons why batches are deferred.
     pub deferrals: ReasonLog<BatchId>,
     /// Reasons why LRS's responses about parts cannot be read.

@@ -6,7 +6,7 @@
 //!
 //! `run` claims batches, `visit` visits one batch, `part_processor` decides what is due for a part and stores its new state, `send` sends
 //! it, `poll` polls it, `reconcile` finds out what LRS has of it after a lost response, `permits` limits
-//! concurrency, and `turns` orders the batches of an organisation.
+//! the parts that are processed at the same time, and `visit_limits` the batches of each organisation that are claimed.
 
 mod context;
 mod part_processor;
@@ -16,7 +16,7 @@ mod reconcile;
 mod run;
 mod send;
 mod shutdown;
-mod turns;
 mod visit;
+mod visit_limits;
 
 pub use run::{BatchWorker, WorkerHandle};

@@ -1,4 +1,4 @@
-//! Permits: limit how many batches and parts a worker processes at the same time.
+//! Permits: limit how many parts a worker processes at the same time.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -9,18 +9,12 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 use crate::batches::settings::BatchSettings;
 use crate::domain::Ukprn;
 
-/// Permits of a worker: for parts of all organisations together, and for visits and parts of each organisation.
+/// Permits of a worker for parts: of all organisations together, and of each organisation.
 #[derive(Debug)]
 pub struct WorkerPermits {
     parts: Semaphore,
     max_per_organisation: usize,
-    by_organisation: Mutex<HashMap<Ukprn, OrganisationPermits>>,
-}
-
-#[derive(Debug, Clone)]
-struct OrganisationPermits {
-    visits: Arc<Semaphore>,
-    parts: Arc<Semaphore>,
+    by_organisation: Mutex<HashMap<Ukprn, Arc<Semaphore>>>,
 }
 
 /// The right to send or poll one part.
@@ -40,24 +34,16 @@ impl WorkerPermits {
         }
     }
 
-    /// Returns a permit to visit a batch of an organisation; `None` if the organisation has as many visits as it may have parts.
-    ///
-    /// The limit keeps the batches of one organisation from occupying all of the worker's visits.
-    pub fn try_acquire_visit(&self, organisation: &Ukprn) -> Option<OwnedSemaphorePermit> {
-        self.of_organisation(organisation).visits.try_acquire_owned().ok()
-    }
-
     /// Waits for a permit to send or poll a part of an organisation.
     pub async fn acquire_part(&self, organisation: &Ukprn) -> PartPermit<'_> {
         // The semaphores are never closed, so acquiring cannot fail. Waiting for the organisation's permit first holds up no others.
-        let of_organisation = self.of_organisation(organisation).parts.acquire_owned().await.ok();
+        let of_organisation = self.of_organisation(organisation).acquire_owned().await.ok();
         PartPermit { _of_organisation: of_organisation, _of_worker: self.parts.acquire().await.ok() }
     }
 
-    fn of_organisation(&self, organisation: &Ukprn) -> OrganisationPermits {
-        let semaphore = || Arc::new(Semaphore::new(self.max_per_organisation));
+    fn of_organisation(&self, organisation: &Ukprn) -> Arc<Semaphore> {
         let mut by_organisation = self.by_organisation.lock();
         let permits = by_organisation.entry(organisation.clone());
-        permits.or_insert_with(|| OrganisationPermits { visits: semaphore(), parts: semaphore() }).clone()
+        Arc::clone(permits.or_insert_with(|| Arc::new(Semaphore::new(self.max_per_organisation))))
     }
 }

@@ -10,11 +10,10 @@ use tokio::time::Instant;
 use super::context::{Clock, ReasonLog, WorkerContext};
 use super::permits::WorkerPermits;
 use super::shutdown::ShutdownSignal;
-use super::turns::Turns;
 use super::visit::visit;
+use super::visit_limits::VisitLimits;
 use crate::batches::error::BatchError;
-use crate::batches::model::EpochMillis;
-use crate::batches::repository::Lease;
+use crate::batches::repository::ClaimedBatch;
 use crate::batches::service::BatchService;
 use crate::lrs::Lrs;
 use crate::organisations::OrganisationRegistry;
@@ -53,12 +52,13 @@ impl BatchWorker {
     /// Creates a worker for the batches of this service.
     pub fn new(service: Arc<BatchService>, registry: Arc<OrganisationRegistry>, lrs: Arc<Lrs>) -> Self {
         let permits = WorkerPermits::new(service.settings());
+        let visits = VisitLimits::new(service.settings().max_concurrent_parts_per_organisation);
         Self(Arc::new(WorkerContext {
             service,
             registry,
             lrs,
             permits,
-            turns: Turns::default(),
+            visits,
             deferrals: ReasonLog::default(),
             bad_responses: ReasonLog::default(),
         }))
@@ -78,14 +78,18 @@ async fn run(context: Arc<WorkerContext>, mut shutdown: ShutdownSignal, abort_vi
     let mut visits = JoinSet::new();
     let mut is_paused = false;
     while !shutdown.is_requested() {
+        // All that have ended: each of them may make room in its organisation, and one claim is enough for them.
+        while visits.try_join_next().is_some() {}
         let limit = settings.max_concurrent_batches - visits.len();
         let wait = match claim(&context, limit).await {
             Ok(claimed) => {
                 if std::mem::take(&mut is_paused) {
                     tracing::info!("batch worker resumed");
                 }
-                for lease in claimed.leases {
-                    visits.spawn(visit(Arc::clone(&context), lease, claimed.clock, shutdown.clone()));
+                for batch in claimed.batches {
+                    // It counts from now on: the next claim may come before the visit starts.
+                    let counted = batch.organisation.clone().map(|organisation| context.visits.begin(organisation));
+                    visits.spawn(visit(Arc::clone(&context), batch, counted, claimed.clock, shutdown.clone()));
                 }
                 claimed.wait
             }
@@ -112,9 +116,9 @@ async fn run(context: Arc<WorkerContext>, mut shutdown: ShutdownSignal, abort_vi
 
 /// Claimed batches.
 struct ClaimedWork {
-    leases: Vec<Lease>,
+    batches: Vec<ClaimedBatch>,
     clock: Clock,
-    /// Time until the next batch becomes due.
+    /// Time until the next claim, if no visit ends before.
     wait: Duration,
 }
 
@@ -123,10 +127,12 @@ async fn claim(context: &WorkerContext, limit: usize) -> Result<ClaimedWork, Bat
     let settings = context.service.settings();
     context.service.verify_encryption_keys().await?;
     let read_at = Instant::now();
-    if limit == 0 {
-        return Ok(ClaimedWork { leases: Vec::new(), clock: Clock::new(EpochMillis(0), read_at), wait: settings.idle_poll_interval });
-    }
-    let claim = context.service.repository.claim(settings.lease, limit).await?;
-    let wait = claim.next.map_or(settings.idle_poll_interval, |next| next.since(claim.now));
-    Ok(ClaimedWork { leases: claim.leases, clock: Clock::new(claim.now, read_at), wait })
+    let limits = context.visits.next_claim(limit, &context.registry);
+    // Also if no further batch can be taken: the visits in progress end earlier if others of their organisations wait.
+    let claim = context.service.repository.claim(settings.lease, &limits).await?;
+    context.visits.set_contended(claim.contended);
+    let is_full = claim.batches.len() == limit;
+    let next = claim.next.filter(|_| !is_full);
+    let wait = next.map_or(settings.idle_poll_interval, |next| next.since(claim.now));
+    Ok(ClaimedWork { batches: claim.batches, clock: Clock::new(claim.now, read_at), wait })
 }

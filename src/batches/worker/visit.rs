@@ -9,9 +9,13 @@ use futures_util::StreamExt as _;
 use super::context::{Clock, WorkerContext};
 use super::part_processor::PartProcessor;
 use super::shutdown::ShutdownSignal;
+use super::visit_limits::CountedVisit;
 use crate::batches::error::BatchError;
-use crate::batches::model::{Batch, BatchId, BlobName, EpochMillis, Part};
-use crate::batches::repository::Lease;
+use crate::batches::model::{Batch, BatchId, BlobName, EpochMillis, Part, Rank};
+use crate::batches::repository::{ClaimedBatch, Lease, Place};
+use crate::batches::service::BatchService;
+use crate::batches::settings::BatchSettings;
+use crate::domain::Ukprn;
 use crate::observability::metrics;
 use crate::organisations::Organisation;
 
@@ -20,17 +24,16 @@ const MAX_PARTS_PER_VISIT: usize = 32;
 /// Delay of a batch whose visit failed, for example because its stored data cannot be decrypted, or changed nothing. Maximum delay of a
 /// batch whose organisation is not registered.
 const BLOCKED_RETRY_INTERVAL: Duration = Duration::from_secs(60);
-/// Delay of a batch that waits for its organisation's permit for a visit. It is woken when its turn has come; this is for the case that
-/// the replica that would wake it stops, or has forgotten it.
-const TURN_RECHECK_INTERVAL: Duration = Duration::from_secs(15);
 /// Delay of a batch that awaits a decision. The decision wakes the batch; this is for the case that waking failed.
 const IDLE_RECHECK_INTERVAL: Duration = Duration::from_secs(6 * 60 * 60);
 
 /// The time of a batch's next visit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 enum NextVisit {
-    /// At this time.
+    /// At this time, from the place that the batch has.
     At(EpochMillis),
+    /// At this time, from this place.
+    In(Place, EpochMillis),
     /// At this time, by a gateway of any LRS.
     AtAnyLrs(EpochMillis),
     /// The batch is finished.
@@ -40,15 +43,23 @@ enum NextVisit {
 }
 
 /// Visits a leased batch and ends the lease.
-pub async fn visit(context: Arc<WorkerContext>, lease: Lease, clock: Clock, shutdown: ShutdownSignal) {
+pub async fn visit(
+    context: Arc<WorkerContext>,
+    claimed: ClaimedBatch,
+    _counted: Option<CountedVisit>,
+    clock: Clock,
+    shutdown: ShutdownSignal,
+) {
+    let lease = claimed.lease;
     let next_visit = tokio::select! {
         biased;
-        next_visit = process_batch(&context, lease.id, clock, &shutdown) => next_visit,
+        next_visit = process_batch(&context, &claimed, clock, &shutdown) => next_visit,
         never = renew_periodically(&context, lease) => match never {},
     };
     let repository = &context.service.repository;
     let released = match next_visit {
         Ok(NextVisit::At(due_at)) => repository.release(lease, Some(due_at)).await,
+        Ok(NextVisit::In(place, due_at)) => repository.release_to(lease, due_at, &place).await,
         Ok(NextVisit::AtAnyLrs(due_at)) => repository.release_to_any_lrs(lease, due_at).await,
         Ok(NextVisit::Never) => repository.release(lease, None).await,
         Ok(NextVisit::BatchMissing) => repository.release_missing(lease).await,
@@ -78,8 +89,13 @@ async fn renew_periodically(context: &WorkerContext, lease: Lease) -> Infallible
 }
 
 /// Processes the due parts of a batch.
-async fn process_batch(context: &WorkerContext, id: BatchId, clock: Clock, shutdown: &ShutdownSignal) -> Result<NextVisit, BatchError> {
-    let service = &context.service;
+async fn process_batch(
+    context: &WorkerContext,
+    claimed: &ClaimedBatch,
+    clock: Clock,
+    shutdown: &ShutdownSignal,
+) -> Result<NextVisit, BatchError> {
+    let (service, id) = (&context.service, claimed.lease.id);
     let Some(batch) = service.repository.load(id).await? else { return Ok(NextVisit::BatchMissing) };
     // The queue has batches of this LRS only, except those that came with the queue of earlier versions, or that were put there by hand.
     // Nothing may reach another LRS.
@@ -87,34 +103,45 @@ async fn process_batch(context: &WorkerContext, id: BatchId, clock: Clock, shutd
         tracing::error!(batch = %id, lrs = batch.header.lrs(), "batch left alone: accepted for another LRS");
         return Ok(NextVisit::Never);
     }
-    let Some(organisation) = batch.header.organisation().and_then(|ukprn| context.registry.find(&ukprn)) else {
-        if context.deferrals.should_log(id, "organisation not registered".to_owned()) {
-            tracing::warn!(batch = %id, "batch deferred: organisation not registered");
-        }
-        let delay = BLOCKED_RETRY_INTERVAL.min(service.settings().max_poll_interval);
-        let due_at = clock.now().after(delay);
+    let ukprn = batch.header.organisation();
+    let Some(organisation) = ukprn.as_ref().and_then(|ukprn| context.registry.find(ukprn)) else {
+        return Ok(defer_unregistered(context, &batch, ukprn, clock));
+    };
+    if claimed.organisation.as_ref() != Some(organisation.ukprn()) {
+        // It has not been counted as a visit of its organisation, so it waits in the organisation's line now.
+        return Ok(next_in_line(service, &batch, organisation.ukprn(), clock, clock.now()));
+    }
+    process_parts(context, &batch, &organisation, clock, shutdown).await
+}
+
+/// Defers a batch whose organisation is not registered. As long as it is not, the worker looks at one of its batches at a time.
+fn defer_unregistered(context: &WorkerContext, batch: &Batch, ukprn: Option<Ukprn>, clock: Clock) -> NextVisit {
+    let service = &context.service;
+    if context.deferrals.should_log(batch.id, "organisation not registered".to_owned()) {
+        tracing::warn!(batch = %batch.id, "batch deferred: organisation not registered");
+    }
+    let delay = BLOCKED_RETRY_INTERVAL.min(service.settings().max_poll_interval);
+    let due_at = clock.now().after(delay);
+    if batch.header.lrs().is_none() {
         // An earlier version may have accepted the batch for another LRS, whose gateways know the organisation.
-        return Ok(if batch.header.lrs().is_none() { NextVisit::AtAnyLrs(due_at) } else { NextVisit::At(due_at) });
-    };
-    let ukprn = organisation.ukprn();
-    let mut permit = context.permits.try_acquire_visit(ukprn);
-    if permit.is_none() {
-        context.turns.wait(ukprn, id, due_parts(&batch, clock.now()).len());
-        // Another visit may have ended before this batch waited, and no visit would give it a turn.
-        permit = context.permits.try_acquire_visit(ukprn);
+        return NextVisit::AtAnyLrs(due_at);
     }
-    let Some(permit) = permit else {
-        return Ok(NextVisit::At(clock.now().after(TURN_RECHECK_INTERVAL)));
-    };
-    context.turns.begin(ukprn, id);
-    let next_visit = process_parts(context, &batch, &organisation, clock, shutdown).await;
-    drop(permit);
-    if let Some(next) = context.turns.next(ukprn)
-        && let Err(error) = service.repository.wake(next).await
-    {
-        tracing::warn!(batch = %next, %error, "batch not woken: next visit delayed");
+    match ukprn {
+        Some(ukprn) if context.visits.leave_out(ukprn.clone()) => next_in_line(service, batch, &ukprn, clock, clock.now()),
+        _ => NextVisit::At(due_at),
     }
-    next_visit
+}
+
+/// Returns a visit at this time, with the place that the batch has then. A batch that is due now goes to the end of its line.
+fn next_in_line(service: &BatchService, batch: &Batch, organisation: &Ukprn, clock: Clock, due_at: EpochMillis) -> NextVisit {
+    let due_at = due_at.max(clock.now());
+    let rank = Rank::of(batch, due_at.after(early_visit(service.settings())));
+    NextVisit::In(Place { organisation: organisation.clone(), rank }, due_at)
+}
+
+/// Returns the time by which a part is processed before it is due. That saves visits.
+fn early_visit(settings: &BatchSettings) -> Duration {
+    settings.initial_poll_interval / 4
 }
 
 /// Processes the due parts of a batch, and returns its next visit. Other batches of the organisation that wait get their turn: the visit
@@ -130,10 +157,9 @@ async fn process_parts(
     let max_concurrent_parts = service.settings().max_concurrent_parts_per_organisation;
     let metadata = service.metadata(batch.id, BlobName::Metadata).await?;
     context.deferrals.clear(&batch.id);
-    // Parts that are due soon are processed as well. That saves a visit.
-    let due_parts = due_parts(batch, clock.now().after(service.settings().initial_poll_interval / 4));
+    let due_parts = due_parts(batch, clock.now().after(early_visit(service.settings())));
     let processor = PartProcessor { context, batch, metadata: &metadata, organisation, clock, shutdown };
-    let is_turn = |index: usize| index < max_concurrent_parts || !context.turns.is_contended(organisation.ukprn());
+    let is_turn = |index: usize| index < max_concurrent_parts || !context.visits.is_contended(organisation.ukprn());
     let processed: Vec<((u32, Part), Result<(), BatchError>)> = futures_util::stream::iter(due_parts.into_iter().take(MAX_PARTS_PER_VISIT))
         .enumerate()
         .take_while(|(index, _)| std::future::ready(is_turn(*index)))
@@ -146,7 +172,7 @@ async fn process_parts(
         .await;
     let (visited, results): (Vec<_>, Vec<_>) = processed.into_iter().unzip();
     // Also after an error of a part: the others may have finished the batch, and then this may be its last visit.
-    let next_visit = conclude_visit(context, batch.id, clock, &visited, shutdown).await?;
+    let next_visit = conclude_visit(context, batch.id, organisation.ukprn(), clock, &visited, shutdown).await?;
     results.into_iter().collect::<Result<(), _>>()?;
     Ok(next_visit)
 }
@@ -165,6 +191,7 @@ fn due_parts(batch: &Batch, time: EpochMillis) -> Vec<(u32, Part)> {
 async fn conclude_visit(
     context: &WorkerContext,
     id: BatchId,
+    organisation: &Ukprn,
     clock: Clock,
     visited: &[(u32, Part)],
     shutdown: &ShutdownSignal,
@@ -180,7 +207,8 @@ async fn conclude_visit(
             tracing::warn!(batch = %id, part, "batch deferred: part not changed by its visit");
             return Ok(NextVisit::At(clock.now().after(BLOCKED_RETRY_INTERVAL)));
         }
-        return Ok(NextVisit::At(batch.next_due_at().unwrap_or_else(|| clock.now().after(IDLE_RECHECK_INTERVAL))));
+        let due_at = batch.next_due_at().unwrap_or_else(|| clock.now().after(IDLE_RECHECK_INTERVAL));
+        return Ok(next_in_line(service, &batch, organisation, clock, due_at));
     }
     let (retention, now) = (service.settings().retention, clock.now());
     // A visit that was woken late finds a batch that another visit has concluded: its expiry is set, and it is counted.
