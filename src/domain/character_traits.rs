@@ -84,7 +84,6 @@ mod tests {
     use unicode_normalization::{IsNormalized, is_nfc_quick};
 
     use super::*;
-    use crate::domain::look_alike::plain_character;
     use crate::xml::is_xml_char;
 
     #[test]
@@ -94,7 +93,6 @@ mod tests {
             let traits = CharacterTraits::of(character.encode_utf8(&mut buffer));
             assert!(!traits.has_visible() || !character.is_whitespace(), "{character:?}");
             assert_eq!(traits.has_space(), character == ' ', "{character:?}");
-            assert!(traits.may_look_alike() || plain_character(character).is_none(), "{character:?}");
             assert!(traits.may_look_alike() || character == ' ' || !character.is_whitespace(), "{character:?}");
             assert!(traits.may_be_forbidden() || is_xml_char(character), "{character:?}");
             // Neither alone nor beside others: such a character does not combine.

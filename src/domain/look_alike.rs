@@ -88,7 +88,7 @@ pub fn is_plain(text: &str, traits: CharacterTraits) -> bool {
 }
 
 /// Returns the plain character in place of one that looks like it; without a character for one that is invisible.
-pub const fn plain_character(character: char) -> Option<(Option<char>, &'static Hint)> {
+const fn plain_character(character: char) -> Option<(Option<char>, &'static Hint)> {
     match character {
         // Acute and grave accent, modifier letters, quotation marks, prime, full-width apostrophe.
         '\u{60}' | '\u{B4}' | '\u{2B9}' | '\u{2BB}' | '\u{2BC}' | '\u{2BD}' | '\u{2C8}' | '\u{2018}' | '\u{2019}' | '\u{201A}'
@@ -135,6 +135,15 @@ mod tests {
             ("Zoë\tD\u{2018}Arcy", "Zoë D'Arcy", &["unusual_space", "typographic_apostrophe"]),
         ] {
             assert_eq!((codes(text), plain(text).as_ref()), (expected.to_vec(), plain_text), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn character_that_looks_like_another_has_that_trait() {
+        let mut buffer = [0; 4];
+        for character in '\0'..=char::MAX {
+            let may_look_alike = CharacterTraits::of(character.encode_utf8(&mut buffer)).may_look_alike();
+            assert!(may_look_alike || plain_character(character).is_none(), "{character:?}");
         }
     }
 

@@ -10,6 +10,7 @@ mod field;
 mod irregularities;
 mod namespaces;
 mod packed;
+mod packing;
 mod reader;
 mod record;
 mod start_tag;

@@ -10,46 +10,27 @@
 
 use std::borrow::Cow;
 
+use super::packing::BASE;
 use super::writer::{IllegalCharacter, XmlWriter};
 
-/// The number that starts a record.
-const RECORD: usize = 0;
-/// Number of values of one character of a number.
-const BASE: usize = 64;
 /// Maximum number of digits of a number: more than a text in memory needs.
 const MAX_DIGITS: usize = 5;
 /// Bytes reserved for what follows the records in a message.
 const MESSAGE_END_BYTES: usize = 512;
 
 /// Packs records one by one.
-#[derive(Default)]
-pub struct XmlPacker {
-    writer: XmlWriter,
-    tags: Vec<Tag>,
-    /// Index of the tag that is expected next: records have the same order of tags.
-    expected: usize,
-    packed: Vec<u8>,
-}
+pub struct XmlPacker(XmlWriter);
 
-struct Tag {
-    start: String,
-    /// The end tag; empty if child elements or nothing follow the text.
-    end: String,
+impl Default for XmlPacker {
+    fn default() -> Self {
+        Self(XmlWriter::packing())
+    }
 }
 
 impl XmlPacker {
     /// Packs the record that `write` writes. Returns what it adds to the packed records before it.
     pub fn add(&mut self, write: impl FnOnce(&mut XmlWriter)) -> &[u8] {
-        self.packed.clear();
-        push_number(&mut self.packed, RECORD);
-        write(&mut self.writer);
-        let xml = self.writer.take();
-        let mut rest = xml.as_str();
-        while !rest.is_empty() {
-            rest = self.add_tag(rest);
-        }
-        self.writer.reuse(xml);
-        &self.packed
+        self.0.pack_record(write)
     }
 
     /// Ends the packing.
@@ -57,39 +38,7 @@ impl XmlPacker {
     /// # Errors
     /// Returns [`IllegalCharacter`] if a character that XML does not allow was written in any record.
     pub fn finish(self) -> Result<(), IllegalCharacter> {
-        self.writer.finish().map(drop)
-    }
-
-    /// Packs the tag at the start of `xml`, and its text. Returns the rest.
-    fn add_tag<'x>(&mut self, xml: &'x str) -> &'x str {
-        let mut candidates = (self.expected..self.tags.len()).chain(0..self.expected);
-        if let Some((index, (text, rest))) = candidates.find_map(|index| Some((index, self.tags[index].split(xml)?))) {
-            push_number(&mut self.packed, index + 1);
-            push_string(&mut self.packed, text);
-            self.expected = index + 1;
-            return rest;
-        }
-        let start_length = if xml.starts_with('<') { xml.find('>').map_or(xml.len(), |end| end + 1) } else { 0 };
-        let (start, rest) = xml.split_at(start_length);
-        let (text, rest) = split_text(rest);
-        let name = start.trim_matches(['<', '>']).split(' ').next().unwrap_or_default();
-        let end = Some(format!("</{name}>")).filter(|end| rest.starts_with(end)).unwrap_or_default();
-        self.tags.push(Tag { start: start.to_owned(), end: end.clone() });
-        self.expected = self.tags.len();
-        push_number(&mut self.packed, self.tags.len());
-        for string in [start, &end, text] {
-            push_string(&mut self.packed, string);
-        }
-        &rest[end.len()..]
-    }
-}
-
-impl Tag {
-    /// Returns the text after this tag and the rest of the XML; `None` if the XML starts with another tag.
-    #[inline]
-    fn split<'x>(&self, xml: &'x str) -> Option<(&'x str, &'x str)> {
-        let (text, rest) = split_text(xml.strip_prefix(self.start.as_str())?);
-        Some((text, rest.strip_prefix(self.end.as_str())?))
+        self.0.finish().map(drop)
     }
 }
 
@@ -162,24 +111,6 @@ impl PackedXml {
 enum Piece<'p> {
     Record,
     Tag { start: &'p str, text: &'p str, end: &'p str },
-}
-
-/// Splits XML before its first tag.
-fn split_text(xml: &str) -> (&str, &str) {
-    xml.split_at(xml.bytes().position(|byte| byte == b'<').unwrap_or(xml.len()))
-}
-
-fn push_number(packed: &mut Vec<u8>, mut number: usize) {
-    while number >= BASE {
-        packed.push((number % BASE + BASE).to_le_bytes()[0]);
-        number /= BASE;
-    }
-    packed.push(number.to_le_bytes()[0]);
-}
-
-fn push_string(packed: &mut Vec<u8>, string: &str) {
-    push_number(packed, string.len());
-    packed.extend_from_slice(string.as_bytes());
 }
 
 fn take_number(rest: &mut &str) -> Option<usize> {

@@ -3,6 +3,7 @@
 use memchr::memchr3;
 
 use super::characters::{has_only_plain_characters, is_xml_char};
+use super::packing::{Packing, Tag, nil};
 use super::text::ToXmlText;
 
 /// A character that XML does not allow would have been written. Parsed values never contain one.
@@ -15,12 +16,28 @@ pub struct IllegalCharacter;
 pub struct XmlWriter {
     xml: String,
     has_illegal_character: bool,
+    /// Takes the tags, if records are packed. `xml` is the text after the last tag then.
+    packing: Option<Packing>,
 }
 
 impl XmlWriter {
     /// Creates an empty document with space for this many bytes.
     pub fn with_capacity(bytes: usize) -> Self {
-        Self { xml: String::with_capacity(bytes), has_illegal_character: false }
+        Self { xml: String::with_capacity(bytes), ..Self::default() }
+    }
+
+    /// Creates a writer of packed records.
+    pub(super) fn packing() -> Self {
+        Self { packing: Some(Packing::default()), ..Self::default() }
+    }
+
+    /// Packs the record that `write` writes. Returns it; empty if this writer does not pack.
+    pub(super) fn pack_record(&mut self, write: impl FnOnce(&mut Self)) -> &[u8] {
+        if let Some(packing) = &mut self.packing {
+            packing.start_record();
+        }
+        write(self);
+        self.packing.as_mut().map(|packing| packing.end_record(&mut self.xml)).unwrap_or_default()
     }
 
     /// Returns the document.
@@ -33,7 +50,12 @@ impl XmlWriter {
 
     /// Writes `<name attributes>…</name>`. The attributes are not escaped.
     pub fn element(&mut self, name: &'static str, attributes: &'static str, content: impl FnOnce(&mut Self)) {
-        self.element_from_document(name, attributes, content);
+        let Some(packing) = &mut self.packing else { return self.element_from_document(name, attributes, content) };
+        packing.add(Tag::Start(name, attributes), &mut self.xml);
+        content(self);
+        if let Some(packing) = &mut self.packing {
+            packing.end_element(name, &mut self.xml);
+        }
     }
 
     /// Writes an element whose name was read from a document.
@@ -65,12 +87,10 @@ impl XmlWriter {
 
     /// Writes the value's element, or `<name xsi:nil="true"/>` if there is no value: for elements that LRS always requires.
     pub fn nillable<T: ToXmlText>(&mut self, name: &'static str, value: Option<&T>) {
-        if let Some(value) = value {
-            self.value(name, value);
-        } else {
-            self.markup("<");
-            self.markup(name);
-            self.markup(" xsi:nil=\"true\"/>");
+        match (value, &mut self.packing) {
+            (Some(value), _) => self.value(name, value),
+            (None, Some(packing)) => packing.add(Tag::Nil(name), &mut self.xml),
+            (None, None) => self.xml.push_str(&nil(name)),
         }
     }
 
@@ -111,7 +131,10 @@ impl XmlWriter {
 
     /// Writes markup as it is.
     pub fn markup(&mut self, markup: &'static str) {
-        self.xml.push_str(markup);
+        match &mut self.packing {
+            None => self.xml.push_str(markup),
+            Some(packing) => packing.add(Tag::Markup(markup), &mut self.xml),
+        }
     }
 
     /// Writes XML that a writer has written.
@@ -122,17 +145,6 @@ impl XmlWriter {
     /// Reserves space for this many bytes.
     pub(super) fn reserve(&mut self, bytes: usize) {
         self.xml.reserve(bytes);
-    }
-
-    /// Removes what was written so far, and returns it.
-    pub(super) fn take(&mut self) -> String {
-        std::mem::take(&mut self.xml)
-    }
-
-    /// Uses the space of a text for what is written from now on.
-    pub(super) fn reuse(&mut self, mut text: String) {
-        text.clear();
-        self.xml = text;
     }
 }
 

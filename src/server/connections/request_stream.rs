@@ -63,8 +63,8 @@ impl<S: ClientStream> RequestStream<S> {
         &self.connection
     }
 
-    /// Reads what has been held back, or else from the client.
-    fn poll_bytes(&mut self, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    /// Reads what has been held back, or else at most `limit` bytes from the client.
+    fn poll_bytes(&mut self, limit: u64, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         if !self.held_back.is_empty() {
             let length = self.held_back.len().min(buffer.remaining());
             buffer.put_slice(&self.held_back[..length]);
@@ -74,8 +74,7 @@ impl<S: ClientStream> RequestStream<S> {
             }
             return Poll::Ready(Ok(()));
         }
-        // Not more at a time: what follows the request is held back.
-        Pin::new(&mut (&mut self.stream).take(READ_BYTES as u64)).poll_read(context, buffer)
+        Pin::new(&mut (&mut self.stream).take(limit)).poll_read(context, buffer)
     }
 
     /// Leaves the first `length` of the bytes after `start` in the buffer, and holds back the rest.
@@ -129,7 +128,9 @@ impl<S: ClientStream> AsyncRead for RequestStream<S> {
             return this.poll_client(context);
         }
         let start = buffer.filled().len();
-        ready!(this.poll_bytes(context, buffer))?;
+        // Not more at a time if the end is not known: what follows the request is held back.
+        let limit = if let Readable::Body(length) = readable { length } else { READ_BYTES as u64 };
+        ready!(this.poll_bytes(limit, context, buffer))?;
         let bytes = &mut buffer.filled_mut()[start..];
         let length = match readable {
             Readable::Body(length) => bytes.len().min(usize::try_from(length).unwrap_or(usize::MAX)),

@@ -25,7 +25,9 @@ pub struct ClientSocket {
 
 impl ClientSocket {
     /// Takes the socket of a connection that has been registered.
-    pub(super) const fn new(io: TcpStream, connection: Arc<Connection>, registration: Registration) -> Self {
+    pub(super) fn new(io: TcpStream, connection: Arc<Connection>, registration: Registration) -> Self {
+        // An answer is sent in pieces. With Nagle's algorithm, the last piece would wait for an acknowledgement, which clients delay.
+        let _ = io.set_nodelay(true);
         Self { io, connection, _registration: registration }
     }
 
@@ -123,5 +125,23 @@ impl ClientStream for TlsStream<ClientSocket> {
 
     fn socket(&self) -> &ClientSocket {
         self.get_ref().0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::server::connection_limits::ConnectionLimits;
+    use crate::server::connections::open::{Added, OpenConnections};
+
+    #[actix_web::test]
+    async fn client_socket_sends_the_last_piece_of_an_answer_without_waiting_for_an_acknowledgement() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let (client, accepted) = tokio::join!(TcpStream::connect(address), listener.accept());
+        let (_client, (io, _)) = (client.expect("a connection"), accepted.expect("a connection"));
+        let open = Arc::new(OpenConnections::new("test", ConnectionLimits::default()));
+        let Added::Open { connection, registration, .. } = open.add(None) else { panic!("no connection is open") };
+        assert!(ClientSocket::new(io, connection, registration).io.nodelay().expect("an option"));
     }
 }
