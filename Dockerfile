@@ -14,6 +14,7 @@ FROM rust:1.95.0-bookworm@sha256:6258907abe69656e41cd992e0b705cdcfabcbbe3db374f9
 WORKDIR /build
 # An empty program with the dependencies of the gateway.
 COPY Cargo.toml Cargo.lock ./
+COPY .cargo .cargo
 COPY derive derive
 RUN mkdir src benches \
     && touch benches/hot_path.rs benches/limits.rs benches/batch_acceptance.rs \
@@ -65,11 +66,7 @@ COPY --from=build /image /
 # A numeric user lets Kubernetes verify that it is not root.
 USER 65532:65532
 WORKDIR /etc/lrs-gateway
-# The allocator gives the memory of large request bodies back (docs/SERVER.md, "Memory").
 ENV PATH=/usr/local/bin \
-    MALLOC_ARENA_MAX=2 \
-    MALLOC_MMAP_THRESHOLD_=131072 \
-    MALLOC_TRIM_THRESHOLD_=131072 \
     LRS_GATEWAY_CONFIG=/etc/lrs-gateway/gateway.toml
 # API and admin listener.
 EXPOSE 8080 9090

@@ -10,11 +10,11 @@ import pathlib
 DIRECTORY = pathlib.Path(__file__).parent
 CONSTANTS_FILE, CHECK_FILE = DIRECTORY / "constants.json", DIRECTORY / "check.json"
 MIB, GIB = 1024**2, 1024**3
-# The gateway closes a connection to LRS that has been idle for this time (src/lrs/http_client/mod.rs), and replaces all of an organisation's when
+# The gateway closes a connection to LRS that has been idle for this time (src/organisations/connections.rs), and replaces all of an organisation's when
 # they are this old (lrs.max_connection_age_seconds).
 LRS_IDLE_SECONDS, LRS_CONNECTION_AGE_SECONDS = 55, 300
-# Pools of connections to LRS that a replica has for an organisation: all of its workers share one.
-POOLS = 1
+# Pools of connections to LRS that a replica has for an organisation: each of its threads (server.workers) has its own. Here it has two cores.
+POOLS = 2
 # Defaults of settings (docs/SETTINGS.md).
 CALLS_AT_ONCE, CALLS_AT_ONCE_OF_ORGANISATION, PARTS_AT_ONCE, PARTS_AT_ONCE_OF_ORGANISATION = 64, 4, 8, 2
 CALLS_A_MINUTE, CLIENT_CONNECTIONS, REQUEST_MEMORY_MIB = 600, 2000, 128

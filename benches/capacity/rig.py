@@ -18,8 +18,6 @@ import time
 from callers import AUDIENCE, ISSUER, SECRET, ukprn
 
 PRODUCTS = ["uln-management", "learning-events", "registration-batches", "achievement-batches"]
-# The settings of the allocator that the image has (docs/SERVER.md, "Memory").
-ALLOCATOR = {"MALLOC_ARENA_MAX": "2", "MALLOC_MMAP_THRESHOLD_": "131072", "MALLOC_TRIM_THRESHOLD_": "131072"}
 # For measurements in which limits must not take part.
 NO_LIMITS = {"lrs": "max_concurrent_calls = 1024\nmax_concurrent_calls_per_organisation = 1024\nqueue_capacity = 1024\n",
              "limits": "".join(f"{name}_per_minute = 60000000\n{name}_burst = 1000000\n" for name in ("organisation", "person", "searches"))}
@@ -77,7 +75,7 @@ class Rig:
     def spawn(self, name, *command):
         with open(self.directory / f"{name}.log", "wb") as log:
             child = subprocess.Popen([str(part) for part in command], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=log,
-                                     env={**os.environ, **ALLOCATOR}, cwd=self.directory)
+                                     cwd=self.directory)
         self.children.append(child)
         return child
 

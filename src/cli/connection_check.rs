@@ -134,6 +134,7 @@ fn explain_connect_failure(failure: ConnectFailure, url: &Url) -> String {
             "the proxy did not open a connection to LRS. It must allow CONNECT to this address and port. If it requires a login, check it"
         }
         ConnectFailure::ProxyUnreachable => "the proxy cannot be reached. Check lrs.proxy_url",
+        ConnectFailure::NoFileDescriptor => "this process may open no more files. Raise its limit (`ulimit -n`)",
         ConnectFailure::TlsAlert(_) | ConnectFailure::Other => "no connection",
     };
     explanation.into()

@@ -6,6 +6,7 @@ mod check_config;
 mod command;
 mod connection_check;
 mod demo;
+mod file_limit;
 mod openapi;
 mod product_check;
 mod serve;

@@ -13,6 +13,7 @@ use crate::auth::Verifier;
 use crate::batches::BatchError;
 use crate::batches::worker::WorkerHandle;
 use crate::cli::command::{CommandResult, block_on};
+use crate::cli::file_limit;
 use crate::cli::signals::{Hangup, SignalEvent, Signals};
 use crate::config::{GatewayParts, trace_proxy};
 use crate::file_watch::ReloadTrigger;
@@ -47,6 +48,10 @@ pub fn run(config: &Path) -> CommandResult {
 
 async fn serve(parts: GatewayParts, mut signals: Signals) -> CommandResult {
     let organisations = parts.registry.len();
+    let needed_descriptors = file_limit::needed(parts.connection_limits.max_connections, organisations);
+    if let Some(limit) = file_limit::raise().filter(|limit| *limit < needed_descriptors) {
+        tracing::warn!(limit, needed = needed_descriptors, "limit of open files too low: calls can fail. Raise LimitNOFILE or `ulimit -n`");
+    }
     let audit = parts.audit.start();
     let lrs = parts.lrs.with_audit(audit.clone());
     let state = AppState::new(parts.verifier, parts.registry, lrs, parts.batches, parts.rate_limits, &parts.storage)

@@ -50,6 +50,7 @@ const fn needs_person(error: &LrsError) -> bool {
                     | ConnectFailure::CertificateForAnotherName
                     | ConnectFailure::CertificateUntrusted
                     | ConnectFailure::ProxyLoginRequired
+                    | ConnectFailure::NoFileDescriptor
             )
     )
 }

@@ -26,6 +26,7 @@ use tokio::time::Instant;
 
 use crate::domain::Ukprn;
 use crate::lrs::error::LrsError;
+use crate::lrs::http_client::connect_failure::ConnectFailure;
 
 /// How long failures count, and how long an organisation counts as a caller after its last call.
 const RECENT_PERIOD: Duration = Duration::from_secs(300);
@@ -83,7 +84,7 @@ pub enum CallResult {
     Responded,
     /// LRS did not respond.
     NoResponse,
-    /// Nothing: the cause is the organisation's own, or lies in front of LRS.
+    /// Nothing: the cause is the organisation's own or the gateway's, or lies in front of LRS.
     Ignored,
 }
 
@@ -91,6 +92,7 @@ impl CallResult {
     /// Classifies a call by its error; `None` is a call without error.
     pub const fn of(error: Option<&LrsError>) -> Self {
         match error {
+            Some(LrsError::Unreachable(ConnectFailure::NoFileDescriptor)) => Self::Ignored,
             Some(
                 LrsError::Unreachable(_)
                 | LrsError::ConnectionLost

@@ -38,7 +38,8 @@ impl Tag {
 
     /// Returns the XML before and after the text of the tag.
     fn start_and_end(self) -> (String, String) {
-        let start = |name: &str, attributes: &str| if attributes.is_empty() { format!("<{name}>") } else { format!("<{name} {attributes}>") };
+        let start =
+            |name: &str, attributes: &str| if attributes.is_empty() { format!("<{name}>") } else { format!("<{name} {attributes}>") };
         match self {
             Self::None => Default::default(),
             Self::Start(name, attributes) => (start(name, attributes), String::new()),

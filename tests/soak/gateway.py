@@ -19,8 +19,6 @@ PROVIDER, AWARDING = "10088881", "10088882"
 ISSUER, KEYED_ISSUER, AUDIENCE = "https://idp.example.ac.uk/", "https://login.example.ac.uk/", "lrs-gateway"
 SECRET = b"a secret of thirty-two bytes or more"
 SCOPES = ("learners:read learners:write learners:verify learning-events:read registration-batches verification-batches achievement-batches")
-# The settings of the allocator that the image has (docs/SERVER.md, "Memory").
-ALLOCATOR = {"MALLOC_ARENA_MAX": "2", "MALLOC_MMAP_THRESHOLD_": "131072", "MALLOC_TRIM_THRESHOLD_": "131072"}
 PRODUCTS = ["uln-management", "learning-events", "verification", "verification-batches", "registration-batches", "achievement-batches"]
 
 
@@ -112,7 +110,7 @@ class Environment:
         self.wait_for_port(self.redis_port)
         self.wait_for_port(self.lrs_port)
         serve = (program, "serve", "--config", "gateway.toml")
-        self.gateway = self.start(serve, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env={**os.environ, **ALLOCATOR})
+        self.gateway = self.start(serve, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
         threading.Thread(target=self.read_log, daemon=True).start()
         self.wait_for_port(self.api_port)
 

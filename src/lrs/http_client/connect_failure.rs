@@ -47,6 +47,9 @@ pub enum ConnectFailure {
     /// No connection to the proxy was established.
     #[error("the proxy cannot be reached")]
     ProxyUnreachable,
+    /// The gateway has no file descriptor for another connection.
+    #[error("the gateway has no file descriptor for another connection")]
+    NoFileDescriptor,
     /// Any other reason, such as a network without a route.
     #[error("there is no network connection to it")]
     Other,
@@ -85,6 +88,7 @@ impl ConnectFailure {
         match io_error_kind(error) {
             _ if causes(error).any(<dyn Error>::is::<ConnectTimedOut>) => Self::TimedOut,
             _ if rustls_error(error).is_some() => Self::TlsFailed,
+            _ if lacks_file_descriptor(error) => Self::NoFileDescriptor,
             Some(ErrorKind::ConnectionRefused) => Self::Refused,
             Some(ErrorKind::TimedOut) => Self::TimedOut,
             Some(ErrorKind::ConnectionReset | ErrorKind::UnexpectedEof | ErrorKind::BrokenPipe) => Self::Closed,
@@ -107,9 +111,22 @@ impl ConnectFailure {
             Self::ProxyLoginRequired => "PROXY_LOGIN_REQUIRED",
             Self::ProxyRefused => "PROXY_REFUSED",
             Self::ProxyUnreachable => "PROXY_UNREACHABLE",
+            Self::NoFileDescriptor => "NO_FILE_DESCRIPTOR",
             Self::Other => "OTHER",
         }
     }
+}
+
+/// Returns `true` if the process, or the system, has as many open files as it may have.
+#[cfg(unix)]
+fn lacks_file_descriptor(error: &(dyn Error + 'static)) -> bool {
+    let codes = causes(error).filter_map(|cause| cause.downcast_ref::<std::io::Error>()?.raw_os_error());
+    codes.into_iter().any(|code| matches!(code, libc::EMFILE | libc::ENFILE))
+}
+
+#[cfg(not(unix))]
+const fn lacks_file_descriptor(_: &(dyn Error + 'static)) -> bool {
+    false
 }
 
 /// Returns the failure of a connection through a proxy. The HTTP client's error about it has no public type: only its text tells.
