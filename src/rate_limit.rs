@@ -9,9 +9,9 @@
 mod decision;
 mod gcra;
 mod limits;
+mod sharing;
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
@@ -22,6 +22,7 @@ pub use decision::{ExceededLimit, RateLimitDecision};
 use gcra::{Bucket, Wait, count_by_gcra};
 use limits::{LIMIT_NAMES, MICROS_PER_SECOND, SECONDS_PER_MINUTE};
 pub use limits::{Limit, Rates};
+use sharing::Sharing;
 
 use crate::observability::metrics;
 use crate::organisations::RateOverrides;
@@ -47,7 +48,7 @@ pub struct RateLimiter {
     key_ring: Arc<KeyRing>,
     local_arrivals: Mutex<LocalArrivals>,
     started: Instant,
-    is_redis_unavailable: AtomicBool,
+    sharing: Sharing,
 }
 
 /// Theoretical arrival times in memory.
@@ -70,7 +71,14 @@ impl RateLimiter {
             key_ring: Arc::clone(&storage.key_ring),
             local_arrivals: Mutex::new(LocalArrivals { times: HashMap::new(), sweep_threshold: SWEEP_THRESHOLD }),
             started: Instant::now(),
-            is_redis_unavailable: AtomicBool::new(false),
+            sharing: Sharing::default(),
+        }
+    }
+
+    /// Opens the connection to Redis of a thread that will serve requests. Its first call has little time to wait for that.
+    pub fn connect(&self) {
+        if let Some(redis) = self.redis.clone() {
+            tokio::spawn(async move { redis.connect().await });
         }
     }
 
@@ -97,13 +105,13 @@ impl RateLimiter {
         // On the heap, so that the future of a call stays small where there is no Redis: it is moved several times.
         let shared = Box::pin(count_shared(redis, keys, limits));
         if let Ok(Some(decision)) = tokio::time::timeout(STORE_TIMEOUT, shared).await {
-            if self.is_redis_unavailable.swap(false, Ordering::Relaxed) {
+            if self.sharing.resumes_by_success() {
                 tracing::info!("rate limits shared again: Redis is available");
                 metrics::set_limits_shared(true);
             }
             return decision;
         }
-        if !self.is_redis_unavailable.swap(true, Ordering::Relaxed) {
+        if self.sharing.ends_by_failure() {
             metrics::set_limits_shared(false);
             tracing::error!(replicas = self.replicas, "rate limits not shared: Redis is unavailable, each replica enforces its share");
         }

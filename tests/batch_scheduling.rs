@@ -1,7 +1,10 @@
 //! When a batch is processed next, and when its caller should read it again.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use lrs_gateway::batches::BatchSettings;
 use lrs_gateway::batches::model::{BatchId, EpochMillis, Rank};
 use lrs_gateway::batches::repository::Place;
 use lrs_gateway::domain::Product;
@@ -25,9 +28,11 @@ const RECHECK_INTERVAL_SECONDS: u64 = 6 * 60 * 60;
 
 test_each_backend!(
     overdue_batch_without_queue_entry_is_woken_when_read,
+    overdue_batch_in_the_queue_keeps_its_place_when_read,
     paused_batch_is_due_again_after_six_hours,
     retry_after_follows_the_due_time_within_its_limits,
     small_batch_does_not_wait_for_large_batches_of_its_organisation,
+    small_batch_does_not_wait_for_large_batches_of_other_organisations_that_occupy_the_worker,
     new_batch_does_not_wait_for_polls_of_a_thousand_unfinished_jobs,
 );
 
@@ -72,6 +77,29 @@ async fn overdue_batch_without_queue_entry_is_woken_when_read(backend: BatchBack
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     assert_eq!(read(late).await["status"], "PROCESSING");
+}
+
+async fn overdue_batch_in_the_queue_keeps_its_place_when_read(backend: BatchBackend) {
+    let now = backend.repository.now().await.expect("the repository responds");
+    let due_at = seconds_before(now, 2 * QUEUE_ENTRY_GRACE_SECONDS);
+    let polled = adopted_job(PROVIDER, PORTAL_JOB, now, due_at);
+    let sent = adopted_job(PROVIDER, PORTAL_JOB, now, due_at);
+    for new in [&polled, &sent] {
+        backend.repository.create(new).await.expect("the batch is created");
+    }
+    for claimed in backend.repository.claim(Duration::from_secs(30), &claim_limits(10)).await.expect("the batch is claimed").batches {
+        let (parts_to_send, due_at) = if claimed.lease.id == polled.batch.id { (0, due_at) } else { (1, now) };
+        let organisation = claimed.organisation.expect("the organisation is known");
+        let place = Place { organisation, rank: Rank::of_sending(parts_to_send) };
+        backend.repository.release_to(claimed.lease, due_at, &place).await.expect("the lease is released");
+    }
+    let visits_nothing = BatchSettings { max_concurrent_batches: 0, ..fast_batches() };
+    let gateway = TestGateway::with("http://127.0.0.1:1", Options { batches: visits_nothing, ..backend.options(KEY) });
+
+    gateway.caller().request("GET", &format!("{BATCHES}/{}", polled.batch.id)).await.expect_success();
+
+    let claim = backend.repository.claim(Duration::from_secs(30), &claim_limits(1)).await.expect("the repository responds");
+    assert_eq!(claim.batches[0].lease.id, sent.batch.id, "the batch with a part to send comes first, as before");
 }
 
 async fn paused_batch_is_due_again_after_six_hours(backend: BatchBackend) {
@@ -166,6 +194,39 @@ async fn small_batch_does_not_wait_for_large_batches_of_its_organisation(backend
     for batch in &large_batches {
         batch.wait_for_state("sent", |state| state["status"] != "ACCEPTED" && state["status"] != "SUBMITTING").await;
     }
+}
+
+/// The worker has one visit for each of the other organisations.
+async fn small_batch_does_not_wait_for_large_batches_of_other_organisations_that_occupy_the_worker(backend: BatchBackend) {
+    const SMALL: &str = "10055553";
+    const PARTS: usize = 10;
+    let (is_held, arrived) = (Arc::new(AtomicBool::new(true)), Arc::new(AtomicUsize::new(0)));
+    let (hold, counter) = (Arc::clone(&is_held), Arc::clone(&arrived));
+    let lrs = FakeServer::start(move |_| {
+        counter.fetch_add(1, Ordering::SeqCst);
+        std::thread::sleep(Duration::from_millis(20));
+        while hold.load(Ordering::SeqCst) {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        Reply::Bytes(submit_batch_response("<ResponseCode>WSRC0007</ResponseCode><JobID>700</JobID>"))
+    });
+    let organisations = [PROVIDER, AWARDING, SMALL].map(|ukprn| organisation(ukprn, "demo-password-01", &[Product::RegistrationBatches]));
+    let batches = BatchSettings { max_concurrent_batches: 2, ..fast_batches() };
+    let options = Options { organisations: organisations.into(), batches, ..backend.options(KEY) };
+    let gateway = TestGateway::with(&lrs.url(), options);
+    let callers = [PROVIDER, AWARDING, SMALL].map(|ukprn| gateway.caller().with_claims(json!({"org": ukprn})));
+    let large = full_registration(&learners(200 * PARTS));
+    for (index, caller) in callers[..2].iter().enumerate() {
+        submit(caller, "registration-batches", &large).await;
+        wait_until(|| arrived.load(Ordering::SeqCst) == 2 * (index + 1), || "two parts of the batch".to_owned()).await;
+    }
+
+    let small = submit(&callers[2], "registration-batches", &full_registration(&learners(1))).await;
+    is_held.store(false, Ordering::SeqCst);
+    small.wait_for_state("sent", |state| state["status"] == "PROCESSING").await;
+
+    let sent_before = lrs.received().iter().position(|request| request.body.contains(SMALL)).expect("the batch was sent");
+    assert!(sent_before <= 8, "{sent_before} parts of the large batches were sent before, of {}", 2 * PARTS);
 }
 
 /// More polls are due than LRS answers: the jobs of each organisation are polled one after the other, without end.

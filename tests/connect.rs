@@ -156,10 +156,12 @@ fn connect_permanent_redirect_reports_the_new_host() {
 
 #[test]
 fn connect_response_too_slow_reports_timeout() {
-    let silent = FakeServer::start(|_| Reply::ThenSilence(Vec::new()));
-    let config = ConfigDirectory::new(&silent.url());
-    config.add_lrs_settings("timeout_seconds = 1");
-    assert_connection_fails(&config, &["no response within lrs.timeout_seconds"]);
+    for part in ["", "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n<html>"] {
+        let slow = FakeServer::start(move |_| Reply::ThenSilence(part.into()));
+        let config = ConfigDirectory::new(&slow.url());
+        config.add_lrs_settings("timeout_seconds = 1");
+        assert_connection_fails(&config, &["no complete response within lrs.timeout_seconds"]);
+    }
 }
 
 #[test]

@@ -10,7 +10,7 @@ use crate::support::batch_backend::{KEY, key_ring};
 use crate::support::batches::{full_registration, learners, submit};
 use crate::support::gateway::{AWARDING, Options};
 use crate::support::program::{ConfigDirectory, TestProgram, run, stderr};
-use crate::support::redis::{SentinelRedis, TestRedis, free_port, queue_key};
+use crate::support::redis::{SentinelRedis, TestRedis, free_port, queue_key, redis_client};
 use crate::support::{SimulatedLrs, TestGateway, wait_until};
 
 const BATCHES: &str = "/v1/registration-batches";
@@ -127,6 +127,28 @@ async fn inspection_names_the_worst_fault_of_a_replica_and_of_a_full_store() {
     // The replica is not durable either: a worse fault does not hide it.
     for url in [volatile.url(), replica.url()] {
         assert!(matches!(ensure_durable(&url, false).await, Err(StoreError::NotDurable(_))), "{url}");
+    }
+}
+
+#[test]
+fn inspection_is_made_once_over_each_connection() {
+    let redis = TestRedis::start();
+    let client = redis_client(&redis.url(), None);
+    // Each thread has a runtime and a connection of its own. With Sentinel they can lead to different servers.
+    let runtimes = [(), ()].map(|()| tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime"));
+    let inspections = || {
+        let stats: String = redis.query(&["INFO", "commandstats"]);
+        let count = stats.lines().find_map(|line| line.strip_prefix("cmdstat_config|get:calls=")).and_then(|rest| rest.split_once(','));
+        count.map_or(0, |(number, _)| number.parse().expect("the count is a number"))
+    };
+    for runtime in &runtimes {
+        runtime.block_on(client.connect());
+    }
+    let before: u64 = inspections();
+    for (runtime, expected) in [(0, 1), (0, 1), (1, 2), (1, 2), (0, 2)] {
+        runtimes[runtime].block_on(client.inspect()).expect("Redis replies");
+        // An inspection reads four settings.
+        assert_eq!(inspections() - before, 4 * expected);
     }
 }
 

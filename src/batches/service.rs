@@ -174,8 +174,8 @@ impl BatchService {
             |batch: &Batch| batch.header.kind == kind && batch.header.belongs_to(context.organisation.ukprn()) && self.is_own(batch);
         let batch = batch.filter(is_visible);
         if let Some(lost) = batch.as_ref().filter(|batch| self.is_queue_entry_lost(batch)) {
-            // Waking a batch once too often has no side effect.
-            self.repository.wake(lost.id).await?;
+            // It may only wait in a long queue. Then it keeps its place there.
+            self.repository.enqueue_if_lost(lost.id).await?;
         }
         Ok(batch)
     }
@@ -258,7 +258,7 @@ impl BatchService {
         Ok(new.batch)
     }
 
-    /// Returns `true` if the batch has been due for so long that its queue entry seems to be lost.
+    /// Returns `true` if the batch has been due for so long that its queue entry may be lost.
     fn is_queue_entry_lost(&self, batch: &Batch) -> bool {
         batch.next_due_at().is_some_and(|due_at| EpochMillis::now().since(due_at) > QUEUE_ENTRY_GRACE + self.settings.lease)
     }

@@ -39,14 +39,15 @@ pub async fn check_connection(lrs: &Lrs, organisation: &Organisation) -> Result<
     let url = endpoint.url();
     let report = |text: String| format!("organisation {}: {url}: {text}", organisation.ukprn());
     RENEGOTIATION_DETECTOR.start();
-    let get = organisation.connections().send(endpoint.server(), endpoint.request(Method::GET, Bytes::new()));
+    let get = async {
+        let exchange = organisation.connections().send(endpoint.server(), endpoint.request(Method::GET, Bytes::new())).await?;
+        let (status, headers) = (exchange.response.status().as_u16(), exchange.response.headers());
+        Ok::<_, SendError>((status, location_origin(url, headers), read_page(exchange.response).await))
+    };
     let result = match tokio::time::timeout(lrs.timeout(), get).await {
-        Ok(Ok(exchange)) => {
-            let (status, headers) = (exchange.response.status().as_u16(), exchange.response.headers());
-            Ok((status, location_origin(url, headers), read_page(exchange.response).await))
-        }
+        Ok(Ok(response)) => Ok(response),
         Ok(Err(error)) => Err(explain_error(&error, url, organisation.certificate_validity().is_some())),
-        Err(_) => Err("connected, but no response within lrs.timeout_seconds".to_owned()),
+        Err(_) => Err("connected, but no complete response within lrs.timeout_seconds".to_owned()),
     };
     // A server can react to the refused renegotiation with any error or with a response. The detector is more certain than either.
     if RENEGOTIATION_DETECTOR.was_refused() {
@@ -95,7 +96,10 @@ fn explain_error(error: &SendError, url: &Url, has_certificate: bool) -> String 
     if let Some(alert) = received_alert(error) {
         return explain_alert(alert, matches!(error, SendError::Connect(_)), has_certificate);
     }
-    if let SendError::Connect(cause) = error {
+    // An error of HTTP: the connection was there.
+    if let SendError::Connect(cause) = error
+        && !cause.is::<hyper::Error>()
+    {
         let failure = ConnectFailure::of(&**cause);
         let explanation = explain_connect_failure(failure, url);
         let is_explained_by_cause =

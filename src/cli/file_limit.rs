@@ -23,10 +23,11 @@ pub const fn raise() -> Option<u64> {
     None
 }
 
-/// Returns the number of descriptors with which no call fails: for all connections of clients, and one connection to LRS for each organisation.
-pub fn needed(max_connections: usize, organisations: usize) -> u64 {
+/// Returns the number of descriptors with which no call fails: for all connections of clients, and for each organisation a connection to LRS
+/// of each thread. Only the thread that opened a connection uses it, so even calls that follow each other open one on each thread.
+pub fn needed(max_connections: usize, workers: usize, organisations: usize) -> u64 {
     let connections = max_connections as u64;
-    connections + connections / 8 + organisations as u64 + OTHER_DESCRIPTORS
+    connections + connections / 8 + workers as u64 * organisations as u64 + OTHER_DESCRIPTORS
 }
 
 #[cfg(all(test, unix))]
@@ -42,6 +43,7 @@ mod tests {
 
     #[test]
     fn file_descriptors_are_needed_for_clients_and_organisations() {
-        assert_eq!(needed(2000, 790), 2000 + 250 + 790 + 300);
+        assert_eq!(needed(2000, 1, 790), 2000 + 250 + 790 + 300);
+        assert_eq!(needed(2000, 4, 790), 2000 + 250 + 4 * 790 + 300);
     }
 }

@@ -48,7 +48,7 @@ pub fn run(config: &Path) -> CommandResult {
 
 async fn serve(parts: GatewayParts, mut signals: Signals) -> CommandResult {
     let organisations = parts.registry.len();
-    let needed_descriptors = file_limit::needed(parts.connection_limits.max_connections, organisations);
+    let needed_descriptors = file_limit::needed(parts.connection_limits.max_connections, parts.workers, organisations);
     if let Some(limit) = file_limit::raise().filter(|limit| *limit < needed_descriptors) {
         tracing::warn!(limit, needed = needed_descriptors, "limit of open files too low: calls can fail. Raise LimitNOFILE or `ulimit -n`");
     }

@@ -92,7 +92,14 @@ impl CallResult {
     /// Classifies a call by its error; `None` is a call without error.
     pub const fn of(error: Option<&LrsError>) -> Self {
         match error {
-            Some(LrsError::Unreachable(ConnectFailure::NoFileDescriptor)) => Self::Ignored,
+            // The gateway lacks a file descriptor, or a server in front of LRS rejected the organisation or the request. LRS may be unavailable
+            // behind it.
+            Some(
+                LrsError::Unreachable(ConnectFailure::NoFileDescriptor)
+                | LrsError::CertificateRejected(_)
+                | LrsError::AccessBlocked { .. }
+                | LrsError::Moved { .. },
+            ) => Self::Ignored,
             Some(
                 LrsError::Unreachable(_)
                 | LrsError::ConnectionLost
@@ -101,8 +108,6 @@ impl CallResult {
                 | LrsError::Timeout
                 | LrsError::UnexpectedHttpResponse { status: 500.., .. },
             ) => Self::NoResponse,
-            // A server in front of LRS rejected the organisation or the request. LRS may be unavailable behind it.
-            Some(LrsError::CertificateRejected(_) | LrsError::AccessBlocked { .. } | LrsError::Moved { .. }) => Self::Ignored,
             // Also maintenance, reported by LRS or by an intermediary: `ServiceTracker` records it as such.
             _ => Self::Responded,
         }

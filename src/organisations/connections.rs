@@ -45,7 +45,7 @@ pub trait Connect: Send + Sync {
 /// The reason why there is no response.
 #[derive(Debug, thiserror::Error)]
 pub enum SendError {
-    /// No connection was established. Nothing was sent.
+    /// No connection was established, or it was closed before the request was written. Nothing was sent.
     #[error("no connection")]
     Connect(#[source] BoxError),
     /// The connection failed. The request may have been sent.
@@ -66,8 +66,8 @@ pub struct Connections {
 #[derive(Default)]
 struct IdleConnections {
     connections: Vec<Connection>,
-    /// `true` while a task closes those that have expired.
-    are_watched: bool,
+    /// Alive while a task closes those that expire. It dies with the task, even if the task's runtime ends first.
+    watcher: Weak<()>,
 }
 
 /// An open connection.
@@ -125,7 +125,9 @@ impl Connections {
             };
             match error.take_message() {
                 Some(unsent) if !is_new => request = unsent,
-                _ => return Err(SendError::Exchange(error.into_error())),
+                // hyper hands back only what it has not begun to write.
+                Some(_) => return Err(SendError::Connect(error.into_error().into())),
+                None => return Err(SendError::Exchange(error.into_error())),
             }
             (connection, is_new) = (self.open(server).await?, true);
         }
@@ -167,36 +169,45 @@ impl Connections {
             idle.connections.remove(0);
         }
         idle.connections.push(connection);
-        if !std::mem::replace(&mut idle.are_watched, true) {
-            tokio::spawn(watch(Arc::downgrade(&self.idle)));
+        if idle.watcher.strong_count() == 0 {
+            let watcher = Arc::new(());
+            idle.watcher = Arc::downgrade(&watcher);
+            tokio::spawn(watch(Arc::downgrade(&self.idle), watcher));
         }
     }
 }
 
 impl Connection {
+    fn expires_at(&self) -> Instant {
+        self.used_at + IDLE_TIMEOUT
+    }
+
     fn has_expired(&self) -> bool {
-        self.used_at.elapsed() >= IDLE_TIMEOUT
+        self.expires_at() <= Instant::now()
     }
 }
 
 impl IdleConnections {
-    /// Closes the connections that have expired.
-    fn close_expired(&mut self) {
+    /// Closes the connections that have expired. Returns when the next one expires.
+    fn close_expired(&mut self) -> Option<Instant> {
         self.connections.retain(|connection| !connection.has_expired());
-        self.are_watched = !self.connections.is_empty();
+        self.connections.iter().map(Connection::expires_at).min()
     }
 }
 
 /// Closes idle connections when they expire, until there are none.
-async fn watch(idle: Weak<Mutex<IdleConnections>>) {
+async fn watch(idle: Weak<Mutex<IdleConnections>>, watcher: Arc<()>) {
+    let mut next = Instant::now() + IDLE_TIMEOUT;
     loop {
-        tokio::time::sleep(IDLE_TIMEOUT).await;
+        tokio::time::sleep_until(next).await;
         let Some(idle) = idle.upgrade() else { return };
         let mut idle = idle.lock();
-        idle.close_expired();
-        if !idle.are_watched {
+        let Some(expiry) = idle.close_expired() else {
+            // Before the lock is released: the next idle connection needs another watcher.
+            drop(watcher);
             return;
-        }
+        };
+        next = expiry;
     }
 }
 
@@ -332,6 +343,20 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn request_that_a_new_connection_did_not_take_was_not_sent() {
+        let mut fixture = Fixture::new();
+        let (connections, opened) = (&fixture.connections, &mut fixture.opened);
+        let server = Uri::from_static("http://lrs.example/");
+        // The server closes the connection before the task that drives it has run.
+        let (result, ()) = join(connections.send(&server, Request::new(Full::from("a write"))), async {
+            drop(opened.recv().await.expect("a connection is opened"));
+        })
+        .await;
+        assert!(matches!(result, Err(SendError::Connect(_))), "{result:?}");
+        fixture.assert_nothing_opened();
+    }
+
+    #[tokio::test]
     async fn call_that_is_given_up_closes_its_connection() {
         let mut fixture = Fixture::new();
         let mut server = fixture.make_idle_connection().await;
@@ -381,12 +406,25 @@ mod tests {
         let mut server = fixture.make_idle_connection().await;
         let make_older = |connections: &Connections| connections.idle.lock().connections[0].used_at -= IDLE_TIMEOUT / 2;
         make_older(&fixture.connections);
-        fixture.connections.idle.lock().close_expired();
-        assert!(fixture.connections.idle.lock().are_watched, "the connection is kept");
+        let next = fixture.connections.idle.lock().close_expired().expect("the connection is kept");
+        assert!(next <= Instant::now() + IDLE_TIMEOUT / 2, "the watcher must not sleep for the whole timeout");
         make_older(&fixture.connections);
-        fixture.connections.idle.lock().close_expired();
-        assert!(!fixture.connections.idle.lock().are_watched);
+        assert_eq!(fixture.connections.idle.lock().close_expired(), None);
         assert!(server.read(&mut [0]).await.is_ok_and(|length| length == 0), "the connection is closed");
+    }
+
+    #[test]
+    fn idle_connections_are_watched_again_after_the_runtime_of_their_watcher_ended() {
+        let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let (first, second, mut fixture) = (runtime(), runtime(), Fixture::new());
+        let watchers = |fixture: &Fixture| fixture.connections.idle.lock().watcher.strong_count();
+        drop(first.block_on(fixture.make_idle_connection()));
+        assert_eq!(watchers(&fixture), 1);
+        drop(first);
+        assert_eq!(watchers(&fixture), 0);
+        fixture.connections.close(0);
+        let _server = second.block_on(fixture.make_idle_connection());
+        assert_eq!(watchers(&fixture), 1);
     }
 
     #[tokio::test]

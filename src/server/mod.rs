@@ -102,6 +102,7 @@ pub fn bind(listen: &[SocketAddr], options: ServerOptions, state: AppState) -> s
     let methods = AllowedMethods::for_api(&router::api());
     let (shutdown_timeout, state) = (state.max_request_duration(), Arc::new(state));
     serve("api", listen, options, shutdown_timeout, state.readiness.clone(), methods, move |services| {
+        state.rate_limits.connect();
         mount(router::api(), &state, services);
         docs::routes(&documents, services);
     })

@@ -15,6 +15,9 @@ const MAX_PLAIN_BYTES: usize = 1024;
 /// Start of DEFLATE data that consists of one block that is not compressed (RFC 1951, 3.2.4). The block's length and its complement follow.
 const STORED_BLOCK: u8 = 1;
 
+/// Maximum length of uncompressed data, as a multiple of its length in LZ4: one byte adds at most so much to the length of a repetition.
+const MAX_EXPANSION: usize = 255;
+
 /// How data is compressed. The values are those of stored data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
@@ -39,7 +42,7 @@ impl Format {
 pub struct Compressed {
     /// How the data is compressed.
     pub(super) format: Format,
-    /// Free bytes, then the data.
+    /// Free bytes, then the data. Empty if compression has failed: it cannot be encrypted then, so it is never stored.
     pub(super) bytes: Vec<u8>,
 }
 
@@ -81,12 +84,13 @@ pub struct Compressor {
     /// Space for a compressed block.
     output: Vec<u8>,
     compressed: Vec<u8>,
+    has_failed: bool,
 }
 
 impl Compressor {
     /// Returns an empty compressor.
     pub fn new() -> Self {
-        Self { block: Vec::new(), output: Vec::new(), compressed: vec![0; Compressed::HEADROOM_BYTES] }
+        Self { block: Vec::new(), output: Vec::new(), compressed: vec![0; Compressed::HEADROOM_BYTES], has_failed: false }
     }
 
     /// Adds bytes.
@@ -103,13 +107,16 @@ impl Compressor {
     /// Returns the compressed data.
     pub fn finish(mut self) -> Compressed {
         self.compress_block();
-        Compressed { format: Format::Lz4, bytes: self.compressed }
+        Compressed { format: Format::Lz4, bytes: if self.has_failed { Vec::new() } else { self.compressed } }
     }
 
     fn compress_block(&mut self) {
         self.output.resize(block::get_maximum_output_size(self.block.len()), 0);
         // The output has the maximum size, so this does not fail.
-        let length = block::compress_into(&self.block, &mut self.output).unwrap_or_default();
+        let Ok(length) = block::compress_into(&self.block, &mut self.output) else {
+            self.has_failed = true;
+            return self.block.clear();
+        };
         for length in [self.block.len(), length] {
             self.compressed.extend_from_slice(&u32::try_from(length).unwrap_or_default().to_le_bytes());
         }
@@ -154,7 +161,7 @@ fn decompress_blocks(compressed: &[u8]) -> Option<Vec<u8>> {
     Some(plaintext)
 }
 
-/// Returns the uncompressed length and the data of each block; `None` for a block that is cut, or longer than blocks are.
+/// Returns the uncompressed length and the data of each block; `None` for a block that is cut, or longer than a block of this data can be.
 fn blocks(mut compressed: &[u8]) -> impl Iterator<Item = Option<(usize, &[u8])>> {
     std::iter::from_fn(move || {
         if compressed.is_empty() {
@@ -173,7 +180,8 @@ fn split_block(bytes: &[u8]) -> Option<(usize, &[u8], &[u8])> {
     let (compressed_length, bytes) = bytes.split_first_chunk()?;
     let [length, compressed_length] = [length, compressed_length].map(|number| usize::try_from(u32::from_le_bytes(*number)));
     let (data, following) = bytes.split_at_checked(compressed_length.ok()?)?;
-    Some((length.ok().filter(|length| *length <= BLOCK_BYTES)?, data, following))
+    let max_length = data.len().saturating_mul(MAX_EXPANSION).min(BLOCK_BYTES);
+    Some((length.ok().filter(|length| *length <= max_length)?, data, following))
 }
 
 #[cfg(test)]
@@ -226,5 +234,16 @@ mod tests {
         }
         let too_long = [&u32::MAX.to_le_bytes()[..], &blocks[4..]].concat();
         assert_eq!(decompress(Format::Lz4, &too_long), None);
+    }
+
+    #[test]
+    fn block_that_declares_more_than_its_data_can_contain_needs_no_memory() {
+        let block = |declared: u32, data: &[u8]| {
+            [&declared.to_le_bytes()[..], &u32::try_from(data.len()).expect("little data").to_le_bytes(), data].concat()
+        };
+        assert_eq!(blocks(&block(20 * 255 + 1, &[0; 20])).next(), Some(None));
+        assert_eq!(blocks(&block(20 * 255, &[0; 20])).next(), Some(Some((20 * 255, &[0; 20][..]))));
+        let most_compressed = Compressed::lz4(&[b'a'; BLOCK_BYTES]);
+        assert!(decompress(Format::Lz4, data(&most_compressed)).is_some(), "{} bytes", most_compressed.bytes.len());
     }
 }

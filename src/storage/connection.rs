@@ -22,8 +22,8 @@ use super::topology::{CONNECT_TIMEOUT, RESPONSE_TIMEOUT, Topology};
 const OPEN_TIMEOUT: Duration = Duration::from_secs(4);
 /// Time for which a failure to connect is returned to callers without a new attempt, so that callers do not queue for a dead host.
 const FAILURE_CACHE_DURATION: Duration = Duration::from_millis(250);
-/// Time without a reply after which a caller that gives up shows that the connection is broken. The rate limits give up earlier: a slow reply
-/// must not close the connection. Every other caller waits longer.
+/// Time without a reply after which a caller that gives up shows that the connection is broken. The rate limits give up earlier: one slow
+/// reply must not close the connection. Two calls in a row without a reply show it.
 const STALL_TIME: Duration = Duration::from_millis(500);
 
 /// An open connection. Clones share it.
@@ -77,6 +77,8 @@ struct Slot {
     state: Mutex<State>,
     /// The last generation that did not reply to a caller in time.
     stalled_generation: AtomicU64,
+    /// The generation that owes a reply, and the start of the first command since its last reply whose caller gave up.
+    silent_since: parking_lot::Mutex<Option<(u64, Instant)>>,
 }
 
 #[derive(Default)]
@@ -115,11 +117,6 @@ impl Connection {
         Ok(Self::with(self.opener.topology.clone().with_sentinel_login(username, password)?, self.opener.hosts.clone()))
     }
 
-    /// Returns the generation of the connection that was opened last, of any runtime.
-    pub fn newest_generation(&self) -> u64 {
-        self.opener.opened.load(Ordering::Relaxed)
-    }
-
     /// Returns the connection of the current runtime.
     fn slot(&self) -> Arc<Slot> {
         Arc::clone(self.slots.lock().entry(Handle::current().id()).or_default())
@@ -144,12 +141,13 @@ impl Connection {
         }
     }
 
-    /// Waits for a reply on the connection of a generation. If the caller gives up after [`STALL_TIME`] or later, the connection counts as
-    /// broken: its peer may be gone without a trace, and the client's own timeout, which would show it, is longer than the caller's.
+    /// Waits for a reply on the connection of a generation. If the caller gives up, and there was no reply for [`STALL_TIME`] since its command
+    /// or an earlier one, the connection counts as broken: its peer may be gone without a trace, and the client's own timeout, which would
+    /// show it, is longer than the caller's.
     pub async fn reply<T>(&self, generation: u64, reply: impl Future<Output = T>) -> T {
-        let mut guard = StallGuard { slot: self.slot(), generation, started_at: Some(Instant::now()) };
+        let mut guard = StallGuard { slot: self.slot(), generation, started_at: Instant::now(), is_answered: false };
         let output = reply.await;
-        guard.started_at = None;
+        guard.is_answered = true;
         output
     }
 
@@ -176,18 +174,31 @@ impl Slot {
     }
 }
 
-/// Reports a connection as stalled if it is dropped before the reply came.
+/// Reports a connection as stalled if it is dropped before the reply came, and none came for too long.
 struct StallGuard {
     slot: Arc<Slot>,
     generation: u64,
-    /// `None` after the reply.
-    started_at: Option<Instant>,
+    started_at: Instant,
+    is_answered: bool,
 }
 
 impl Drop for StallGuard {
     fn drop(&mut self) {
-        if self.started_at.is_some_and(|started_at| started_at.elapsed() >= STALL_TIME) {
+        let mut silent_since = self.slot.silent_since.lock();
+        let earlier = silent_since.filter(|(generation, _)| *generation == self.generation);
+        if self.is_answered {
+            if earlier.is_some() {
+                *silent_since = None;
+            }
+            return;
+        }
+        let since = earlier.map_or(self.started_at, |(_, started_at)| started_at.min(self.started_at));
+        if since.elapsed() >= STALL_TIME {
             self.slot.stalled_generation.fetch_max(self.generation, Ordering::Relaxed);
+        }
+        // A call that began on an earlier connection says nothing about this one.
+        if silent_since.is_none_or(|(generation, _)| generation <= self.generation) {
+            *silent_since = Some((self.generation, since));
         }
     }
 }

@@ -212,6 +212,13 @@ mod tests {
     }
 
     #[test]
+    fn data_whose_compression_has_failed_is_not_encrypted() {
+        let keys = KeyRing::generate().expect("random numbers");
+        let failed = Compressed { format: Format::Lz4, bytes: Vec::new() };
+        assert_eq!(keys.encrypt_compressed("x", failed), Err(CipherError::Damaged));
+    }
+
+    #[test]
     fn ciphertext_of_an_earlier_version_is_decrypted() {
         let hex = concat!(
             "016c9156056465666768696a6b6c6d6e6fc3b5882cb6c51d53cd2993a58fd7388f8e8952d8da26b8be6a1d05ccf15a0eb3318fa62464c75d06fd9db548d4885e30",

@@ -1,5 +1,6 @@
 //! Commands and scripts on Redis, with one retry where an operation is idempotent.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -11,8 +12,8 @@ use super::error::{StoreError, describe_redis_error};
 use super::inspection::{Inspection, StoreFault, inspect};
 use crate::observability::metrics;
 
-/// Time after which an inspection is repeated. It is also repeated after the connection was opened anew: Redis may have restarted with
-/// other settings.
+/// Time after which an inspection is repeated. It is also repeated on each other connection: it may lead to another server, or Redis may
+/// have restarted with other settings.
 pub const INSPECTION_INTERVAL: Duration = Duration::from_secs(60);
 
 /// A Redis deployment, and the prefix of the gateway's keys in it.
@@ -21,16 +22,29 @@ pub struct Redis {
     pub(super) connection: Connection,
     prefix: String,
     accept_volatile: bool,
-    /// The last inspection.
-    inspected: Mutex<Option<Inspected>>,
+    inspections: Mutex<Inspections>,
 }
 
-/// An inspection, with the time and the connection that was opened last before it.
+/// The inspections of the last time.
+#[derive(Debug, Default)]
+struct Inspections {
+    /// Those of the last [`INSPECTION_INTERVAL`], by the generation of their connection.
+    recent: HashMap<u64, Inspected>,
+    /// The last one of any connection.
+    last: Option<Arc<Inspection>>,
+}
+
+/// An inspection with its time.
 #[derive(Debug)]
 struct Inspected {
-    newest_generation: u64,
     at: Instant,
     inspection: Arc<Inspection>,
+}
+
+impl Inspected {
+    fn is_recent(&self) -> bool {
+        self.at.elapsed() < INSPECTION_INTERVAL
+    }
 }
 
 impl Redis {
@@ -42,7 +56,7 @@ impl Redis {
     /// Returns a text without the password if the URL or a certificate is invalid.
     pub fn new(url: &str, ca: Option<Vec<u8>>, prefix: &str) -> Result<Self, String> {
         let connection = Connection::new(url, ca)?;
-        Ok(Self { connection, prefix: prefix.to_owned(), accept_volatile: false, inspected: Mutex::default() })
+        Ok(Self { connection, prefix: prefix.to_owned(), accept_volatile: false, inspections: Mutex::default() })
     }
 
     /// Sets the login for the sentinels.
@@ -64,26 +78,24 @@ impl Redis {
         self.accept_volatile
     }
 
-    /// Inspects Redis, or returns the last inspection if it is recent and no connection was opened since. Logs what has changed.
+    /// Inspects Redis, or returns the last inspection over the same connection if it is recent. Logs what has changed.
     ///
     /// # Errors
     /// Returns [`StoreError`] if Redis does not reply.
     pub async fn inspect(&self) -> Result<Arc<Inspection>, StoreError> {
-        let mut inspected = self.inspected.lock().await;
         let (generation, handle) = self.handle().await?;
-        let newest_generation = self.connection.newest_generation();
-        if let Some(last) = &*inspected
-            && last.newest_generation == newest_generation
-            && last.at.elapsed() < INSPECTION_INTERVAL
-        {
-            return Ok(Arc::clone(&last.inspection));
+        let mut inspections = self.inspections.lock().await;
+        if let Some(recent) = inspections.recent.get(&generation).filter(|inspected| inspected.is_recent()) {
+            return Ok(Arc::clone(&recent.inspection));
         }
         let inspection = match self.connection.reply(generation, inspect(handle)).await {
             Ok(inspection) => Arc::new(inspection),
             Err(error) => return Err(StoreError::Unavailable(self.record_failure(generation, &error).await)),
         };
-        let last = inspected.replace(Inspected { newest_generation, at: Instant::now(), inspection: Arc::clone(&inspection) });
-        self.log_changes(last.as_ref().map(|last| &*last.inspection), &inspection);
+        inspections.recent.retain(|_, inspected| inspected.is_recent());
+        inspections.recent.insert(generation, Inspected { at: Instant::now(), inspection: Arc::clone(&inspection) });
+        let last = inspections.last.replace(Arc::clone(&inspection));
+        self.log_changes(last.as_deref(), &inspection);
         Ok(inspection)
     }
 
@@ -130,6 +142,11 @@ impl Redis {
     /// Returns the prefix of all keys.
     pub fn prefix(&self) -> &str {
         &self.prefix
+    }
+
+    /// Opens the connection of the current runtime, so that its first command need not wait for it. A failure is counted; commands report it.
+    pub async fn connect(&self) {
+        let _ = self.handle().await;
     }
 
     /// Returns the open connection, or opens a new one, with its generation. Counts a failure.

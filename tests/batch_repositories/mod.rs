@@ -50,6 +50,7 @@ contract_tests!(
     released_batch_is_due_at_its_next_time,
     backlog_counts_unfinished_and_overdue_batches,
     woken_batch_is_due_immediately,
+    lost_batch_is_enqueued_and_a_queued_one_is_left_as_it_is,
     scheduled_batch_is_due_at_that_time_or_earlier,
     expired_lease_is_taken_over,
     organisation_at_its_limit_is_left_out,

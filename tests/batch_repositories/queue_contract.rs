@@ -90,6 +90,32 @@ pub async fn woken_batch_is_due_immediately(repository: &dyn BatchRepository) {
     assert_eq!(claim(repository, LEASE).await.next, None);
 }
 
+pub async fn lost_batch_is_enqueued_and_a_queued_one_is_left_as_it_is(repository: &dyn BatchRepository) {
+    let (first, second) = (create(repository).await, create(repository).await);
+    let enqueue = async |id| repository.enqueue_if_lost(id).await.expect("the repository responds");
+    let now = repository.now().await.expect("the repository has a clock");
+    for lease in claim_leases(repository).await {
+        // The second one comes first: it has the lower rank, and has been due longer.
+        let (rank, due_at) = if lease.id == first.id { (30, now.0 - 1000) } else { (3, now.0 - 2000) };
+        let place = Place { organisation: ukprn("10088881"), rank: Rank::of_sending(rank) };
+        repository.release_to(lease, EpochMillis(due_at), &place).await.expect("the lease is released");
+    }
+    enqueue(first.id).await;
+    let (leased, _) = claim_within(repository, 1, 1, &[]).await;
+    assert_eq!(leased[0].1.id, second.id, "a waiting batch keeps its place");
+
+    enqueue(second.id).await;
+    repository.release(leased[0].1, None).await.expect("the lease is released");
+    let lease = claim_one(repository).await;
+    assert_eq!(lease.id, first.id, "a leased batch is not woken");
+
+    repository.release(lease, None).await.expect("the lease is released");
+    enqueue(second.id).await;
+    let lease = claim_one(repository).await;
+    assert_eq!(lease.id, second.id, "a lost batch is due");
+    release_all(repository, [lease]).await;
+}
+
 pub async fn scheduled_batch_is_due_at_that_time_or_earlier(repository: &dyn BatchRepository) {
     let batch = create(repository).await;
     let lease = claim_one(repository).await;

@@ -47,6 +47,40 @@ async fn queue_of_the_last_version_is_taken_over_in_steps() {
     assert_eq!(claim_one(&*repository).await.id, held_batch.id, "its entry in the other queue has woken it");
 }
 
+#[tokio::test]
+async fn due_batches_are_claimed_after_the_clock_has_gone_back() {
+    let redis = TestRedis::start();
+    let repository = redis.repository();
+    for organisation in ["10055551", "10055551", "10055551", "10055552"] {
+        create_of(&*repository, organisation).await;
+    }
+    // This is the state after claims of each organisation, and a clock that has then gone back by ten minutes.
+    let ahead = EpochMillis::now().after(Duration::from_secs(600)).0.to_string();
+    let _: i64 = redis.query(&["ZADD", &queue_key("organisations"), &ahead, "10055551", &ahead, "10055552"]);
+    tokio::time::sleep(Duration::from_millis(2)).await;
+    let backlog = repository.backlog().await.expect("the repository responds");
+    assert_eq!(backlog.claimable, 4);
+    assert!((Duration::from_millis(1)..LEASE).contains(&backlog.oldest_claimable_age), "{backlog:?}");
+
+    // Each claim corrects the turn of one organisation.
+    let mut claimed = [claim_leases(&*repository).await.len(), claim_leases(&*repository).await.len()];
+    claimed.sort_unstable();
+    assert_eq!(claimed, [1, 3]);
+}
+
+#[tokio::test]
+async fn batch_in_an_earlier_queue_is_not_lost() {
+    let redis = TestRedis::start();
+    let repository = redis.repository();
+    let later = EpochMillis::now().after(LEASE).0.to_string();
+    for key in [queue_key("due"), "test:{queue}:due".to_owned(), "test:{queue}:leased".to_owned()] {
+        let id = BatchId::new();
+        let _: i64 = redis.query(&["ZADD", &key, &later, &id.to_string()]);
+        repository.enqueue_if_lost(id).await.expect("the repository responds");
+        assert!(claim_leases(&*repository).await.is_empty(), "{key}");
+    }
+}
+
 /// Whatever happens, in whatever order: the queue has each unfinished batch, once, and no batch is leased twice.
 #[tokio::test]
 async fn queue_keeps_each_unfinished_batch_whatever_happens() {

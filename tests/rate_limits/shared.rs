@@ -7,14 +7,16 @@ use std::time::{Duration, Instant};
 use futures_util::StreamExt as _;
 use lrs_gateway::domain::Product;
 use lrs_gateway::organisations::{LimitOverride, RateOverrides};
-use lrs_gateway::rate_limit::{Limit, Rates};
+use lrs_gateway::rate_limit::{Limit, RateLimiter, Rates};
+use lrs_gateway::storage::Storage;
 use serde_json::json;
 
 use super::{ENCRYPTION_KEY, FIND, burst_of, by_uln};
 use crate::support::caller::{Answer, PROVIDER};
 use crate::support::gateway::{AWARDING, Options, organisation, unlimited};
-use crate::support::redis::TestRedis;
+use crate::support::redis::{TestRedis, redis_client};
 use crate::support::simulator::settings_for_both_organisations;
+use crate::support::stalling_proxy::StallingProxy;
 use crate::support::{Caller, SimulatedLrs, TestGateway, wait_until};
 
 /// UKPRN of an organisation whose calls only show how a replica counts.
@@ -126,6 +128,25 @@ async fn rate_limit_without_redis_is_divided_by_replicas_and_with_redis_shared_a
     }
     let (first, second) = (allowed_calls(&replicas[0]).await, allowed_calls(&replicas[1]).await);
     assert_eq!(first + second, 10, "both replicas share the limit");
+}
+
+#[tokio::test]
+async fn rate_limit_calls_alone_reopen_a_stalled_connection() {
+    let redis = TestRedis::start();
+    let proxy = StallingProxy::start(redis.port());
+    let storage = Storage { redis: Some(redis_client(&proxy.redis_url(), None)), ..redis.storage(ENCRYPTION_KEY) };
+    let limiter = RateLimiter::new(unlimited(), 2, &storage);
+    let keys = limiter.keys(PROVIDER, "https://issuer.example", "j.bloggs");
+    let count = async || limiter.count(&keys, false, RateOverrides::default()).await;
+    count().await;
+    proxy.stall_connections();
+    let (scripts, connections) = (script_count(&redis), proxy.accepted());
+    // Each call waits for a quarter of a second; two without a reply show that the connection is broken.
+    for _ in 0..4 {
+        count().await;
+    }
+    assert_eq!(proxy.accepted(), connections + 1);
+    assert!(script_count(&redis) > scripts, "calls are counted in Redis again");
 }
 
 /// Calls that go on until they are stopped.

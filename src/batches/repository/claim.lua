@@ -3,8 +3,8 @@
 -- KEYS:    those of queue.lua; due of the queue of the last version; due, leased, woken, tokens of the queue before that
 -- ARGV:    lease duration (milliseconds), maximum number of batches, the same of each organisation, token, then pairs of an organisation and
 --          the number of its batches that this worker can take
--- Returns: now, time of the next turn or end of a lease ('' if none), ids of the leased batches, their organisations ('' if unknown),
---          organisations that have due batches beyond these limits
+-- Returns: now, time of the next turn or end of a lease ('' if none; now if due batches are left only because of the maximum number), ids
+--          of the leased batches, their organisations ('' if unknown), organisations that have due batches beyond these limits
 
 local MAX_MOVED = 100
 local lease_duration, limit, limit_per_organisation, token = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
@@ -40,6 +40,10 @@ local function take_over(due_of_last_version, earlier_due, earlier_leased, earli
     end
 end
 if call('EXISTS', KEYS[9], KEYS[10], KEYS[11]) > 0 then take_over(unpack(KEYS, 9, 13)) end
+
+-- The clock may have gone back since the turn of this organisation was set. Then it has come nevertheless.
+local first_due = call('ZRANGEBYSCORE', SCHEDULED, '-inf', text(now), 'LIMIT', 0, 1)[1]
+if first_due then call('ZADD', ORGANISATIONS, 'LT', text(now), organisation_of(place_of(first_due))) end
 
 local ids, organisations, waiting = {}, {}, {}
 

@@ -25,7 +25,8 @@
 //!    wakes it and leases nothing: a batch has one lease.
 //! 2. A batch is in `lines` if, and only if, it is in `scheduled`, with the same time.
 //! 3. The turn of an organisation is never later than the time of its first batch, or the last claim of one of its batches if that is later.
-//!    So no due batch is hidden from a claim.
+//!    So no due batch is hidden from a claim. If Redis's clock has gone back, turns can be later than that: each claim corrects the turn of the
+//!    organisation whose batch has been due longest.
 //! 4. Only a claim ends an expired lease. The batch is due then, and its old token worthless.
 //!
 //! A claim reads the first entries of sorted sets and what it leases. So its cost does not depend on how many batches wait.

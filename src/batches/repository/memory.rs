@@ -199,6 +199,11 @@ impl BatchRepository for MemoryRepository {
         ready(())
     }
 
+    fn enqueue_if_lost(&self, id: BatchId) -> BoxFuture<'_, ()> {
+        self.inner().queue.enqueue_if_lost(id, EpochMillis::now());
+        ready(())
+    }
+
     fn load_shared(&self) -> BoxFuture<'_, HashMap<String, Vec<u8>>> {
         ready(self.inner().shared.clone())
     }

@@ -49,6 +49,13 @@ impl MemoryQueue {
         }
     }
 
+    /// Makes a batch due immediately if it is neither waiting nor leased.
+    pub fn enqueue_if_lost(&mut self, id: BatchId, now: EpochMillis) {
+        if self.scheduled.time(&id).is_none() && self.leased.time(&id).is_none() {
+            self.put(id, now, None);
+        }
+    }
+
     fn put_at(&mut self, id: BatchId, due_at: EpochMillis, place: (Organisation, Rank)) {
         let (old_organisation, old_rank) = self.place_of(id);
         let old_due_at = self.scheduled.time(&id);
@@ -105,10 +112,12 @@ impl MemoryQueue {
 
     /// Returns the numbers of unfinished and claimable batches.
     pub fn backlog(&self, now: EpochMillis) -> Backlog {
+        // A turn that is later than now has come nevertheless if the clock has gone back.
+        let first_turn = self.organisations.first_time().filter(|turn| *turn <= now).or_else(|| self.scheduled.first_time());
         Backlog {
             unfinished: self.scheduled.len() + self.leased.len(),
             claimable: self.scheduled.until(now).count(),
-            oldest_claimable_age: self.organisations.first_time().map_or(Duration::ZERO, |first_turn| now.since(first_turn)),
+            oldest_claimable_age: first_turn.map_or(Duration::ZERO, |first_turn| now.since(first_turn)),
         }
     }
 
@@ -117,6 +126,10 @@ impl MemoryQueue {
         while let Some(id) = self.leased.pop_until(now) {
             self.tokens.remove(&id);
             self.put(id, now, None);
+        }
+        if let Some(first) = self.scheduled.until(now).next().copied() {
+            // The clock may have gone back since the turn was set. Then it has come nevertheless.
+            self.organisations.insert_earlier(self.place_of(first).0, now);
         }
         let (token, lease_end) = (fastrand::u64(..), now.after(lease_duration));
         let exceptions: HashMap<&Ukprn, usize> = limits.exceptions.iter().map(|(organisation, limit)| (organisation, *limit)).collect();
@@ -204,5 +217,30 @@ impl MemoryQueue {
     /// Returns `true` if the lease has not expired.
     fn is_held(&self, lease: Lease) -> bool {
         self.leased.time(&lease.id).is_some() && self.tokens.get(&lease.id) == Some(&lease.token)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schema::Scalar as _;
+
+    #[test]
+    fn due_batches_are_claimed_after_the_clock_has_gone_back() {
+        let lease = Duration::from_secs(60);
+        let limits = |batches| ClaimLimits { batches, batches_per_organisation: batches, exceptions: Vec::new() };
+        let place = Place { organisation: Ukprn::parse("10088881").expect("the UKPRN is valid"), rank: Rank::FIRST };
+        let before = EpochMillis(1_000_000_000_000);
+        let ahead = before.after(Duration::from_secs(600));
+        let mut queue = MemoryQueue::default();
+        for _ in 0..3 {
+            queue.put(BatchId::new(), before, Some(place.clone()));
+        }
+        assert_eq!(queue.claim(ahead, lease, &limits(1)).batches.len(), 1);
+
+        let now = before.after(Duration::from_secs(5));
+        let backlog = queue.backlog(now);
+        assert_eq!((backlog.claimable, backlog.oldest_claimable_age.as_secs()), (2, 5));
+        assert_eq!(queue.claim(now, lease, &limits(10)).batches.len(), 2);
     }
 }

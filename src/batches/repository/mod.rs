@@ -95,6 +95,9 @@ pub trait BatchRepository: Send + Sync + std::fmt::Debug {
     /// Makes a batch due immediately, or at the end of its current lease. It has the [first rank](Rank::FIRST) then.
     fn wake(&self, id: BatchId) -> BoxFuture<'_, ()>;
 
+    /// Makes a batch due immediately if it is not in the queue, neither waiting nor leased. Otherwise changes nothing.
+    fn enqueue_if_lost(&self, id: BatchId) -> BoxFuture<'_, ()>;
+
     /// Returns the small values that all replicas share, by name.
     fn load_shared(&self) -> BoxFuture<'_, HashMap<String, Vec<u8>>>;
 
@@ -176,7 +179,8 @@ pub struct Claim {
     pub now: EpochMillis,
     /// The leased batches.
     pub batches: Vec<ClaimedBatch>,
-    /// Time at which the next batch that the worker could take becomes due, or the next lease ends, as far as it is known now.
+    /// Time at which the next batch that the worker could take becomes due, or the next lease ends, as far as it is known now. Not later than
+    /// `now` if due batches were left only because the worker takes no more.
     pub next: Option<EpochMillis>,
     /// Organisations that have due batches beyond their limit.
     pub contended: Vec<Ukprn>,

@@ -242,6 +242,10 @@ impl BatchRepository for RedisRepository {
         Box::pin(self.queue.wake(id))
     }
 
+    fn enqueue_if_lost(&self, id: BatchId) -> BoxFuture<'_, ()> {
+        Box::pin(self.queue.enqueue_if_lost(id))
+    }
+
     fn load_shared(&self) -> BoxFuture<'_, HashMap<String, Vec<u8>>> {
         Box::pin(async move { self.run_command(redis::cmd("HGETALL").arg(self.keys().shared())).await })
     }

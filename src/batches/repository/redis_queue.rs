@@ -19,6 +19,7 @@ static RENEW: LazyLock<Script> = LazyLock::new(|| queue_script(include_str!("ren
 static RELEASE: LazyLock<Script> = LazyLock::new(|| queue_script(include_str!("release.lua")));
 static SCHEDULE: LazyLock<Script> = LazyLock::new(|| queue_script(include_str!("schedule.lua")));
 static WAKE: LazyLock<Script> = LazyLock::new(|| queue_script(include_str!("wake.lua")));
+static ENQUEUE_IF_LOST: LazyLock<Script> = LazyLock::new(|| queue_script(include_str!("enqueue_if_lost.lua")));
 static DEQUEUE: LazyLock<Script> = LazyLock::new(|| queue_script(include_str!("dequeue.lua")));
 
 /// Reply to a claim: now, next time, ids of the leased batches, their organisations, contended organisations.
@@ -46,6 +47,12 @@ impl RedisQueue {
         BatchKeys { prefix: self.redis.prefix(), lrs_tag: &self.lrs_tag }
     }
 
+    /// Returns the keys of the queue, and those of waiting and leased batches of earlier queues.
+    fn all_due_and_leased(&self) -> Vec<String> {
+        let [earlier_due, earlier_leased, ..] = self.keys().earlier_queue();
+        [self.keys().queue(), vec![self.keys().due_of_last_version(), earlier_due, earlier_leased]].concat()
+    }
+
     /// Runs a script that returns a number.
     async fn run(&self, script: &Script, arguments: &[String]) -> Result<i64, StoreError> {
         self.redis.run_script(script, &self.keys().queue(), arguments).await
@@ -65,6 +72,11 @@ impl RedisQueue {
     /// Makes a batch due immediately, or at the end of its current lease.
     pub async fn wake(&self, id: BatchId) -> Result<(), StoreError> {
         self.run(&WAKE, &[id.to_string()]).await.map(|_| ())
+    }
+
+    /// Makes a batch due immediately if it is in no queue.
+    pub async fn enqueue_if_lost(&self, id: BatchId) -> Result<(), StoreError> {
+        self.redis.run_script::<i64>(&ENQUEUE_IF_LOST, &self.all_due_and_leased(), &[id.to_string()]).await.map(|_| ())
     }
 
     /// Takes a batch out of the queue.
@@ -99,10 +111,7 @@ impl RedisQueue {
 
     /// Counts unfinished and claimable batches.
     pub async fn backlog(&self) -> Result<Backlog, StoreError> {
-        let mut keys = self.keys().queue();
-        let [earlier_due, earlier_leased, ..] = self.keys().earlier_queue();
-        keys.extend([self.keys().due_of_last_version(), earlier_due, earlier_leased]);
-        let (unfinished, claimable, oldest_ms) = self.redis.run_script(&BACKLOG, &keys, &[]).await?;
+        let (unfinished, claimable, oldest_ms) = self.redis.run_script(&BACKLOG, &self.all_due_and_leased(), &[]).await?;
         Ok(Backlog { unfinished, claimable, oldest_claimable_age: Duration::from_millis(oldest_ms) })
     }
 

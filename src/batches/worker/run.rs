@@ -128,11 +128,12 @@ async fn claim(context: &WorkerContext, limit: usize) -> Result<ClaimedWork, Bat
     context.service.verify_encryption_keys().await?;
     let read_at = Instant::now();
     let limits = context.visits.next_claim(limit, &context.registry);
-    // Also if no further batch can be taken: the visits in progress end earlier if others of their organisations wait.
+    // Also if no further batch can be taken: the visits in progress end earlier if others wait.
     let claim = context.service.repository.claim(settings.lease, &limits).await?;
-    context.visits.set_contended(claim.contended);
+    context.visits.set_contended(&claim);
     let is_full = claim.batches.len() == limit;
-    let next = claim.next.filter(|_| !is_full);
+    // A full worker takes a batch that is due now when a visit ends. It looks at one that is due later as soon as that waits, too.
+    let next = claim.next.filter(|next| !is_full || *next > claim.now);
     let wait = next.map_or(settings.idle_poll_interval, |next| next.since(claim.now));
     Ok(ClaimedWork { batches: claim.batches, clock: Clock::new(claim.now, read_at), wait })
 }

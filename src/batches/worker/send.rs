@@ -8,7 +8,7 @@ use crate::batches::error::BatchError;
 use crate::batches::model::{Part, PartState};
 use crate::batches::repository::{BlobChanges, PartUpdate, StoreError};
 use crate::batches::service::SCHEDULED_VISIT_DELAY;
-use crate::lrs::LrsError;
+use crate::lrs::{CallError, LrsError};
 
 /// Delay before the first retry to store an outcome. Each further delay is twice as long.
 const MIN_STORE_RETRY_DELAY: Duration = Duration::from_millis(10);
@@ -62,6 +62,11 @@ impl PartProcessor<'_> {
         }
         let outcome = K::submit(request, self.metadata, &records).await;
         drop(records);
+        if let Err(CallError { error: LrsError::IllegalCharacter, .. }) = outcome {
+            // Nothing was sent. Another version may have stored the records: the part waits for a version that can send them.
+            self.store_outcome(attempt, part).await;
+            return Err(BatchError::Malformed("records"));
+        }
         let outcome = outcome.as_ref().map_err(|failed| &failed.error);
         let code = outcome.map_or_else(LrsError::lrs_code, |response| response.lrs_code.as_ref());
         let code = self.context.service.stored_code(self.batch.id, number, code);

@@ -114,7 +114,8 @@ async fn process_batch(
     process_parts(context, &batch, &organisation, clock, shutdown).await
 }
 
-/// Defers a batch whose organisation is not registered. As long as it is not, the worker looks at one of its batches at a time.
+/// Defers a batch whose organisation is not registered. As long as it is not, the next claims leave out the organisation. Batches that were
+/// claimed with this one are deferred in the same way.
 fn defer_unregistered(context: &WorkerContext, batch: &Batch, ukprn: Option<Ukprn>, clock: Clock) -> NextVisit {
     let service = &context.service;
     if context.deferrals.should_log(batch.id, "organisation not registered".to_owned()) {
@@ -144,8 +145,8 @@ fn early_visit(settings: &BatchSettings) -> Duration {
     settings.initial_poll_interval / 4
 }
 
-/// Processes the due parts of a batch, and returns its next visit. Other batches of the organisation that wait get their turn: the visit
-/// then ends when it has processed as many parts as the organisation may have at the same time.
+/// Processes the due parts of a batch, and returns its next visit. Other batches that wait get their turn: if they are of this organisation, or
+/// if the worker is full, the visit ends when it has processed as many parts as the organisation may have at the same time.
 async fn process_parts(
     context: &WorkerContext,
     batch: &Batch,

@@ -9,7 +9,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-use crate::batches::repository::ClaimLimits;
+use crate::batches::repository::{Claim, ClaimLimits};
 use crate::domain::Ukprn;
 use crate::organisations::OrganisationRegistry;
 
@@ -29,8 +29,10 @@ pub struct VisitLimits {
 struct State {
     /// Number of visits of each organisation that has any.
     visits: HashMap<Ukprn, usize>,
-    /// Organisations with due batches that the last claim could not take.
+    /// Organisations with due batches beyond their limit, as of the last claim.
     contended: HashSet<Ukprn>,
+    /// Whether due batches of any organisation waited because the worker was full, as of the last claim.
+    is_full: bool,
     /// Organisations that are not registered here, with the time at which one of their batches was claimed.
     unregistered: HashMap<Ukprn, Instant>,
 }
@@ -79,14 +81,17 @@ impl VisitLimits {
         CountedVisit { state: Arc::clone(&self.state), organisation }
     }
 
-    /// Replaces the organisations with due batches that a claim could not take.
-    pub fn set_contended(&self, organisations: Vec<Ukprn>) {
-        self.state.lock().contended = organisations.into_iter().collect();
+    /// Stores which due batches a claim could not take: those of organisations at their limit, and any others.
+    pub fn set_contended(&self, claim: &Claim) {
+        let mut state = self.state.lock();
+        state.contended = claim.contended.iter().cloned().collect();
+        state.is_full = claim.next.is_some_and(|next| next <= claim.now);
     }
 
-    /// Returns `true` if other due batches of the organisation wait.
+    /// Returns `true` if other due batches wait for a visit of the organisation to end.
     pub fn is_contended(&self, organisation: &Ukprn) -> bool {
-        self.state.lock().contended.contains(organisation)
+        let state = self.state.lock();
+        state.is_full || state.contended.contains(organisation)
     }
 
     /// Leaves an organisation that is not registered out of the next claims. Returns `false` if too many are left out already.

@@ -1,7 +1,7 @@
 //! Why a connection was not established, in words for callers and operators.
 
 use std::error::Error;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 
 use rustls::{AlertDescription, CertificateError};
 
@@ -35,8 +35,8 @@ pub enum ConnectFailure {
     /// The TLS handshake failed for another reason, such as a server that does not speak TLS.
     #[error("the TLS handshake failed")]
     TlsFailed,
-    /// The server closed the connection during the TLS handshake, without an alert.
-    #[error("it closed the connection before the TLS handshake was complete")]
+    /// The server closed the connection during the TLS handshake or directly after it, without an alert.
+    #[error("it closed the connection before the request was sent")]
     Closed,
     /// The proxy requires a user name and a password.
     #[error("the proxy requires a user name and a password")]
@@ -63,6 +63,9 @@ pub struct NameNotResolved {
     pub name: String,
     /// The reason.
     pub reason: String,
+    /// The lack of a file descriptor that may be the real reason: resolvers of operating systems report it as an unknown name.
+    #[source]
+    pub shortage: Option<io::Error>,
 }
 
 /// The error of a connection that was not complete within the connect timeout.
@@ -73,6 +76,10 @@ pub struct ConnectTimedOut;
 impl ConnectFailure {
     /// Returns the reason why there is no connection, from the HTTP client's error.
     pub fn of(error: &(dyn Error + 'static)) -> Self {
+        // Before the others: it is behind a failure to resolve a name or to reach a proxy.
+        if causes(error).filter_map(|cause| cause.downcast_ref::<io::Error>()).any(lacks_file_descriptor) {
+            return Self::NoFileDescriptor;
+        }
         if let Some(failure) = proxy_failure(error) {
             return failure;
         }
@@ -88,10 +95,11 @@ impl ConnectFailure {
         match io_error_kind(error) {
             _ if causes(error).any(<dyn Error>::is::<ConnectTimedOut>) => Self::TimedOut,
             _ if rustls_error(error).is_some() => Self::TlsFailed,
-            _ if lacks_file_descriptor(error) => Self::NoFileDescriptor,
             Some(ErrorKind::ConnectionRefused) => Self::Refused,
             Some(ErrorKind::TimedOut) => Self::TimedOut,
             Some(ErrorKind::ConnectionReset | ErrorKind::UnexpectedEof | ErrorKind::BrokenPipe) => Self::Closed,
+            // The connection was there: HTTP had begun.
+            _ if causes(error).any(<dyn Error>::is::<hyper::Error>) => Self::Closed,
             _ => Self::Other,
         }
     }
@@ -119,13 +127,12 @@ impl ConnectFailure {
 
 /// Returns `true` if the process, or the system, has as many open files as it may have.
 #[cfg(unix)]
-fn lacks_file_descriptor(error: &(dyn Error + 'static)) -> bool {
-    let codes = causes(error).filter_map(|cause| cause.downcast_ref::<std::io::Error>()?.raw_os_error());
-    codes.into_iter().any(|code| matches!(code, libc::EMFILE | libc::ENFILE))
+pub(super) fn lacks_file_descriptor(error: &io::Error) -> bool {
+    error.raw_os_error().is_some_and(|code| matches!(code, libc::EMFILE | libc::ENFILE))
 }
 
 #[cfg(not(unix))]
-const fn lacks_file_descriptor(_: &(dyn Error + 'static)) -> bool {
+pub(super) const fn lacks_file_descriptor(_: &io::Error) -> bool {
     false
 }
 
@@ -161,6 +168,35 @@ fn untrusted_server(error: &(dyn Error + 'static)) -> Option<ConnectFailure> {
                 () if has_any(["has expired", "not yet valid"]) => ConnectFailure::CertificateNotCurrent,
                 () => ConnectFailure::CertificateUntrusted,
             })
+        }
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("tunnel error: failed to create underlying connection")]
+    struct TunnelError(#[source] Box<dyn Error>);
+
+    fn not_resolved(shortage: Option<io::Error>) -> NameNotResolved {
+        NameNotResolved { name: "lrs.example".into(), reason: "Name or service not known".into(), shortage }
+    }
+
+    #[test]
+    fn lack_of_file_descriptors_is_found_behind_the_failures_that_it_causes() {
+        let no_descriptor = || io::Error::from_raw_os_error(libc::EMFILE);
+        for (error, expected) in [
+            (Box::new(no_descriptor()) as Box<dyn Error>, ConnectFailure::NoFileDescriptor),
+            (Box::new(io::Error::other(no_descriptor())), ConnectFailure::NoFileDescriptor),
+            (Box::new(not_resolved(Some(no_descriptor()))), ConnectFailure::NoFileDescriptor),
+            (Box::new(not_resolved(None)), ConnectFailure::NameNotResolved),
+            (Box::new(TunnelError(no_descriptor().into())), ConnectFailure::NoFileDescriptor),
+            (Box::new(TunnelError(not_resolved(Some(no_descriptor())).into())), ConnectFailure::NoFileDescriptor),
+            (Box::new(TunnelError(not_resolved(None).into())), ConnectFailure::ProxyUnreachable),
+        ] {
+            assert_eq!(ConnectFailure::of(&*error), expected, "{error:?}");
         }
     }
 }

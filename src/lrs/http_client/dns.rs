@@ -1,7 +1,7 @@
 //! Name resolution by the operating system, with an error that can be recognised.
 
 use std::io;
-use std::net::{SocketAddr, ToSocketAddrs as _};
+use std::net::{Ipv4Addr, SocketAddr, ToSocketAddrs as _, UdpSocket};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -9,7 +9,7 @@ use futures_util::future::BoxFuture;
 use hyper_util::client::legacy::connect::dns::Name;
 use tower_service::Service;
 
-use crate::lrs::http_client::connect_failure::NameNotResolved;
+use crate::lrs::http_client::connect_failure::{NameNotResolved, lacks_file_descriptor};
 
 /// Resolves names of servers.
 pub trait Resolve: Send + Sync {
@@ -46,6 +46,12 @@ impl Service<Name> for NameService {
     fn call(&mut self, name: Name) -> Self::Future {
         let name = name.as_str().to_owned();
         let addresses = self.0.resolve(name.clone());
-        Box::pin(async move { addresses.await.map(Vec::into_iter).map_err(|error| NameNotResolved { name, reason: error.to_string() }) })
+        let failure = |error: io::Error| NameNotResolved { name, reason: error.to_string(), shortage: file_descriptor_shortage() };
+        Box::pin(async move { addresses.await.map(Vec::into_iter).map_err(failure) })
     }
+}
+
+/// Returns the error if there is no file descriptor for another socket.
+fn file_descriptor_shortage() -> Option<io::Error> {
+    UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).err().filter(lacks_file_descriptor)
 }

@@ -2,6 +2,7 @@
 //! namespace, and the organisation is identified by its LRS reference only.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::ops::Range;
 
 use crate::domain::{Achievement, AchievementJob, Date, EmailAddress, SubmissionType};
@@ -17,13 +18,16 @@ pub const MAX_ACHIEVEMENTS_PER_JOB: usize = 10_000;
 
 /// What packed achievements have in place of the element `svc:Action`, in the order of [`AchievementCodes::actions`]: the codes are a setting that
 /// can change until an achievement is sent. A placeholder is longer than its element, so that the message fits into the space that is reserved
-/// for the packed achievements.
+/// for the packed achievements. Stored batches have these texts: they must not change.
 const ACTION_PLACEHOLDERS: [&str; 4] = [
     "<?the element svc:Action with the code of CREATE?>",
     "<?the element svc:Action with the code of UPDATE?>",
     "<?the element svc:Action with the code of WITHDRAW?>",
     "<?the element svc:Action with the code of REINSTATE?>",
 ];
+
+/// The start of every placeholder. No tag starts like this.
+const PLACEHOLDER_START: &str = "<?";
 
 /// The codes of achievement batches that LRS does not publish (LRS-CONTRACT 5.5).
 #[derive(Debug, Clone)]
@@ -104,12 +108,20 @@ impl Operation for SubmitAchievementJob<'_> {
         invoking_user(context, writer);
         writer.optional("svc:emailAddress", self.notify_email);
         writer.value("svc:submissionType", self.codes.submission_type(self.submission_type));
+        let has_unknown_placeholder = Cell::new(false);
         writer.element("svc:achievements", "", |writer| {
-            self.achievements.write(writer, |tag| match ACTION_PLACEHOLDERS.iter().position(|placeholder| *placeholder == tag) {
-                Some(action) => Cow::Owned(format!("<svc:Action>{}</svc:Action>", self.codes.actions[action])),
-                None => Cow::Borrowed(tag),
+            self.achievements.write(writer, |tag| {
+                if let Some(action) = ACTION_PLACEHOLDERS.iter().position(|placeholder| *placeholder == tag) {
+                    return Cow::Owned(format!("<svc:Action>{}</svc:Action>", self.codes.actions[action]));
+                }
+                has_unknown_placeholder.set(has_unknown_placeholder.get() || tag.starts_with(PLACEHOLDER_START));
+                Cow::Borrowed(tag)
             });
         });
+        if has_unknown_placeholder.get() {
+            // Another version has stored it. A message with an illegal character is never sent: the part waits.
+            writer.text("\0");
+        }
     }
 }
 
