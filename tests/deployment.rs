@@ -101,7 +101,7 @@ impl Fixture {
         let url = if config.contains("\ntls =") { gateway.api.replace("http:", "https:") } else { gateway.api.clone() };
         let root = std::fs::read(authority.ca_file()).expect("the file exists");
         let root = reqwest::Certificate::from_pem(&root).expect("a certificate");
-        let http = reqwest::Client::builder().no_proxy().tls_certs_only([root]).build().expect("a client");
+        let http = crate::support::http_client_builder().tls_certs_only([root]).build().expect("a client");
         Self { url, key, http, _gateway: gateway, _dependencies: (lrs, redis, provider, directory) }
     }
 
@@ -143,7 +143,7 @@ async fn deployment_client_site_serves_one_organisation_over_tls_only() {
     let own = caller.request("GET", ORGANISATION).await.expect_success();
     assert_eq!(own["clientCertificate"]["status"], "VALID", "{own}");
 
-    let http = reqwest::Client::builder().no_proxy().build().expect("a client");
+    let http = crate::support::http_client_builder().build().expect("a client");
     let answer = http.get(fixture.url.replace("https", "http")).send().await;
     assert!(answer.as_ref().map_or(true, |answer| !answer.status().is_success()), "plain HTTP is served: {answer:?}");
 }

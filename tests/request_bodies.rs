@@ -131,8 +131,7 @@ async fn gzip_body_with_an_idempotency_key_is_the_same_request_as_the_plain_body
     let batch = json!({"jobType": "CHECK", "learners": crate::support::batches::learners(1)}).to_string();
     let post = |coding: &'static str, body: Vec<u8>| {
         let caller = fixture.gateway.caller().with_header("Idempotency-Key", "one").with_client(
-            reqwest::Client::builder()
-                .no_proxy()
+            crate::support::http_client_builder()
                 .default_headers(
                     [(reqwest::header::CONTENT_ENCODING, reqwest::header::HeaderValue::from_static(coding))].into_iter().collect(),
                 )

@@ -16,7 +16,7 @@ const FOUND: &str = "<ResponseCode>WSRC0004</ResponseCode>";
 
 fn http() -> reqwest::Client {
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().expect("a client")
+    crate::support::http_client_builder().redirect(reqwest::redirect::Policy::none()).build().expect("a client")
 }
 
 /// Sends a request and returns the status, the media type and the body of the response.

@@ -152,7 +152,7 @@ def peak_of(measured, scenario, of_peak):
 
 
 def organisations(measured, scenarios):
-    """What organisations take that do not call."""
+    """Returns the cost of organisations without calls."""
     of_one, columns = measured["organisations"]["with_certificate"], []
     for scenario in scenarios:
         count = scenario["organisations"]
@@ -184,7 +184,7 @@ def limits(measured, scenario):
     idle, open_ = room / organisation["memory_bytes"], room / (organisation["memory_bytes"] + organisation["connection_bytes"])
     learners = [parts_a_second(scenario, places) * model.LEARNERS_OF_PART for places in (PARTS_AT_ONCE, model.PARTS_AT_ONCE_OF_ORGANISATION)]
     of_results, of_waiting = memory["finished_part_redis_bytes"] / model.LEARNERS_OF_PART, measured["waiting"]["learner_redis_bytes"]
-    few = USUAL_DESCRIPTORS - measured["idle"]["descriptors"] - scenario["client_connections"]
+    few = (USUAL_DESCRIPTORS - measured["idle"]["descriptors"] - scenario["client_connections"]) / model.POOLS
     audit_seconds = 10_000 / use(measured, model.enrolment_peak(scenario), 1, count, 1)["audit_lines"]
     rows = [
         ["processor of a replica",
@@ -216,16 +216,16 @@ def limits(measured, scenario):
          "`lrs_gateway_connections` near `lrs_gateway_connections_limit`",
          "more replicas; pools in the callers"],
         ["file descriptors",
-         "`server.max_connections` and an eighth, one for each open connection to LRS, and a few hundred: "
+         "`server.max_connections` and an eighth, `server.workers` for each organisation that calls, and a few hundred: "
          f"{figure(model.CLIENT_CONNECTIONS * 9 / 8 + count * model.POOLS + 300)}, if all of {plain(count)} organisations call within a minute",
-         "503 `lrs_unavailable` for all organisations although LRS is available; `Too many open files` in the log; then 503 `audit_unavailable`",
-         f"`LimitNOFILE` of systemd, `ulimit -n`: the usual {plain(USUAL_DESCRIPTORS)} are enough for {figure(few)} such organisations"],
+         "`limit of open files too low` at the start; 503 `lrs_unavailable` with the reason `NO_FILE_DESCRIPTOR` in the log; then 503 `audit_unavailable`",
+         f"`LimitNOFILE` of systemd, `ulimit -Hn`: the program raises its limit to that. The usual {plain(USUAL_DESCRIPTORS)} are enough for {figure(few)} such organisations"],
         ["cached tokens",
          f"{plain(model.CACHED_TOKENS)} valid tokens. Beyond, the cache is emptied, and tokens are verified again",
          "processor time",
          "send an organisation's calls to the same replica; RS256 is verified faster than ES256"],
         ["rate limits in memory, without Redis or while it is unavailable",
-         f"{plain(model.RATE_LIMIT_KEYS)} keys of callers in the last seconds. Beyond, each call looks through all keys",
+         f"{plain(model.RATE_LIMIT_KEYS)} keys of callers in the last seconds. Beyond, idle keys are searched for now and then",
          "processor time",
          "use Redis"],
         ["processor of Redis",

@@ -14,7 +14,7 @@ def plain(value):
 
 
 def figure(value):
-    """Returns a number with two digits that count: more would pretend to know."""
+    """Returns a number with two significant digits."""
     if value <= 0:
         return "0"
     digits = 1 - math.floor(math.log10(value))

@@ -243,7 +243,7 @@ mod tests {
         };
         assert_eq!(blocks(&block(20 * 255 + 1, &[0; 20])).next(), Some(None));
         assert_eq!(blocks(&block(20 * 255, &[0; 20])).next(), Some(Some((20 * 255, &[0; 20][..]))));
-        let most_compressed = Compressed::lz4(&[b'a'; BLOCK_BYTES]);
+        let most_compressed = Compressed::lz4("a".repeat(BLOCK_BYTES).as_bytes());
         assert!(decompress(Format::Lz4, data(&most_compressed)).is_some(), "{} bytes", most_compressed.bytes.len());
     }
 }

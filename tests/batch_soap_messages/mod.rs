@@ -86,7 +86,7 @@ impl SoapClient {
 
 /// Returns an HTTP client with connections of its own.
 fn http_client() -> reqwest::Client {
-    reqwest::Client::builder().no_proxy().build().expect("the client is created")
+    crate::support::http_client_builder().build().expect("the client is created")
 }
 
 /// Returns the request context of a user of the demonstration's learning provider.

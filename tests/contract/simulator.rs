@@ -18,7 +18,7 @@ impl SoapClient {
     /// Starts a simulator.
     pub fn start() -> Self {
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-        Self { simulator: SimulatedLrs::start(), http: reqwest::Client::builder().no_proxy().build().expect("a client") }
+        Self { simulator: SimulatedLrs::start(), http: crate::support::http_client_builder().build().expect("a client") }
     }
 
     /// Sends a request, with this `SOAPAction` header. Returns the status and the body of the response.

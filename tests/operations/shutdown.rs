@@ -152,7 +152,7 @@ async fn shutdown_of_replicas_one_after_another_fails_no_call_and_completes_batc
     let batch_path = expect_accepted(&first_caller, &answer).path;
 
     // Each call has its own connection: a load balancer may choose another replica for each call.
-    let client = reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0).build().expect("the client is created");
+    let client = crate::support::http_client_builder().pool_max_idle_per_host(0).build().expect("the client is created");
     let caller_of_replica = |replica: &ServingProgram| Arc::new(caller(&replica.api).with_client(client.clone()));
     let callers = Mutex::new(replicas.each_ref().map(caller_of_replica));
     let next_caller = |number: usize| Arc::clone(&callers.lock().expect("no thread panicked")[number % 2]);

@@ -144,7 +144,7 @@ async fn csv_results_for_spreadsheets_have_escaped_formulas_and_a_byte_order_mar
 
 /// Requests results in this coding, with a client that does not unpack them.
 async fn request_coded(fixture: &Fixture, method: &str, path: &str, accept: &str, coding: &str) -> reqwest::Response {
-    let client = reqwest::Client::builder().no_proxy().no_gzip().build().expect("the client is created");
+    let client = crate::support::http_client_builder().no_gzip().build().expect("the client is created");
     let request = client.request(method.parse().expect("a method"), format!("{}{path}", fixture.gateway.url()));
     let request = request.bearer_auth(token(json!({}))).header("Accept", accept).header("Accept-Encoding", coding);
     request.send().await.expect("the gateway answers").error_for_status().expect("results")

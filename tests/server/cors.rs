@@ -27,7 +27,7 @@ fn start_gateway_with_cors() -> TestGateway {
 
 /// Sends a preflight request without a token, as browsers do.
 async fn send_preflight(gateway: &TestGateway, origin: &str, path: &str) -> Answer {
-    let client = reqwest::Client::builder().no_proxy().build().expect("the client is created");
+    let client = crate::support::http_client_builder().build().expect("the client is created");
     let request = client
         .request(reqwest::Method::OPTIONS, format!("{}{path}", gateway.url()))
         .header("Origin", origin)

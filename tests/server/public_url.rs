@@ -78,8 +78,7 @@ impl Nginx {
 }
 
 fn http() -> reqwest::Client {
-    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    reqwest::Client::builder().no_proxy().build().expect("a client")
+    crate::support::http_client_builder().build().expect("a client")
 }
 
 impl Drop for Nginx {
@@ -139,7 +138,7 @@ async fn references_with_public_url_start_with_it() {
     for path in ["/openapi.json", "/openapi-3.0.json"] {
         assert_eq!(gateway.caller().request("GET", path).await.expect_success()["servers"][0]["url"], url);
     }
-    let http = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().expect("a client");
+    let http = crate::support::http_client_builder().redirect(reqwest::redirect::Policy::none()).build().expect("a client");
     let redirect = http.get(format!("{}/docs", gateway.url())).send().await.expect("an answer");
     assert_eq!(redirect.headers()["location"], format!("{url}/docs/"));
     // The rules of the tests' client are those for problems without a public address.

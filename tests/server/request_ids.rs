@@ -10,7 +10,7 @@ const TRACE_PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7
 #[tokio::test]
 async fn request_id_and_trace_of_the_caller_are_answered_and_logged() {
     let mut gateway = ServingProgram::start(&ConfigDirectory::new(UNREACHABLE_LRS));
-    let http = reqwest::Client::builder().no_proxy().build().expect("a client");
+    let http = crate::support::http_client_builder().build().expect("a client");
     let mut request = async |id: &str, trace_parent: &str| {
         let request = http.get(format!("{}/v1/organisation", gateway.api)).header("X-Request-Id", id).header("Traceparent", trace_parent);
         let response = request.send().await.expect("an answer");

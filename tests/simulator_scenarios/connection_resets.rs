@@ -60,7 +60,7 @@ async fn connection_reset_under_tls_is_a_connection_reset() {
     let tls = TlsFiles { certificate_file, key_file, client_ca_file: None };
     let faulty_lrs = FaultyLrs::with(&SimulatorSettings { tls: Some(tls), ..SimulatorSettings::default() });
     let certificate = reqwest::Certificate::from_pem(generated.cert.pem().as_bytes()).expect("a certificate");
-    let http = reqwest::Client::builder().no_proxy().tls_certs_only([certificate]).build().expect("a client");
+    let http = crate::support::http_client_builder().tls_certs_only([certificate]).build().expect("a client");
     let url = faulty_lrs.url(Service::Learner).replace("http:", "https:");
     let search = || soap_post(&http, url.clone(), FIND_BY_ULN.to_owned()).send();
     assert_eq!(search().await.expect("a response").status(), 200);

@@ -50,7 +50,7 @@ async fn maintenance_redirect_leads_to_maintenance_page() {
     let url = faulty_lrs.url(Service::Learner);
 
     let redirect = soap_post(&faulty_lrs.http, url.clone(), FIND_BY_ULN.to_owned()).send().await.expect("a response");
-    let following_client = reqwest::Client::builder().no_proxy().build().expect("a client");
+    let following_client = crate::support::http_client_builder().build().expect("a client");
     let page = soap_post(&following_client, url, FIND_BY_ULN.to_owned()).send().await.expect("a response");
 
     assert_eq!(redirect.status(), 302);

@@ -43,7 +43,7 @@ impl FaultyLrs {
 
     fn with(settings: &SimulatorSettings) -> Self {
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-        let http = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().expect("a client");
+        let http = crate::support::http_client_builder().redirect(reqwest::redirect::Policy::none()).build().expect("a client");
         Self { lrs: SimulatedLrs::with(settings), http }
     }
 

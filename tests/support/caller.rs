@@ -52,7 +52,7 @@ impl Caller {
     /// Creates a caller of the gateway at this URL: a user of the learning provider with every scope.
     pub fn new(url: String) -> Self {
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-        Self { url, http: reqwest::Client::builder().no_proxy().build().expect("the client is created"), authorization: None, header: None }
+        Self { url, http: crate::support::http_client_builder().build().expect("the client is created"), authorization: None, header: None }
             .with_claims(json!({}))
     }
 
@@ -80,7 +80,7 @@ impl Caller {
     pub fn trusting(self, ca_file: &Path) -> Self {
         let roots = Arc::new(tls::read_root_certificates(ca_file).expect("the file has a root certificate"));
         let config = tls::client_config_builder(roots).expect("the TLS versions are supported").with_no_client_auth();
-        let client = reqwest::Client::builder().no_proxy().tls_backend_preconfigured(config).build();
+        let client = crate::support::http_client_builder().tls_backend_preconfigured(config).build();
         self.with_client(client.expect("the client is created"))
     }
 

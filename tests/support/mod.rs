@@ -37,6 +37,12 @@ use tokio::runtime::LocalOptions;
 /// Any free port of the loopback interface.
 pub const ANY_PORT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
 
+/// Returns the builder of an HTTP client that uses no proxy. No test may depend on another one that has installed the cryptography library.
+pub fn http_client_builder() -> reqwest::ClientBuilder {
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    reqwest::Client::builder().no_proxy()
+}
+
 /// Waits until a condition holds, for up to 20 seconds. `description` completes "timed out waiting for".
 pub async fn wait_until(condition: impl Fn() -> bool, description: impl Fn() -> String) {
     let started_at = Instant::now();
