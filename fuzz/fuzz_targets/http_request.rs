@@ -37,6 +37,7 @@ use lrs_gateway::organisations::OrganisationRegistry;
 use lrs_gateway::rate_limit::{Limit, RateLimiter, Rates};
 use lrs_gateway::server::allowed_methods::AllowedMethods;
 use lrs_gateway::server::middleware::{ServerContext, around_request};
+use lrs_gateway::server::route::mount;
 use lrs_gateway::server::router;
 use lrs_gateway::storage::Storage;
 use lrs_gateway_fuzz::organisations;
@@ -102,11 +103,7 @@ fn gateway() -> Gateway {
         let (around, fallback) = (context.clone(), context);
         let app = App::new()
             .wrap(from_fn(move |request: ServiceRequest, next: Next<BoxBody>| around_request(around.clone(), request, next)))
-            .configure(|services| {
-                for route in router::api() {
-                    services.service(route.into_resource(state.clone()));
-                }
-            })
+            .configure(|services| mount(router::api(), &state, services))
             .default_service(web::to(move |request: HttpRequest| {
                 let response = fallback.methods.fallback(request.path());
                 async { response }

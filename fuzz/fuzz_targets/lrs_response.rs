@@ -25,7 +25,7 @@ use lrs_gateway::lrs::services::external::{AchievementCodes, GetAchievementJob, 
 use lrs_gateway::lrs::services::learner::{GetRegistrationJob, GetVerificationJob, SubmitRegistrationJob, SubmitVerificationJob};
 use lrs_gateway::lrs::soap::write_envelope;
 use lrs_gateway::lrs::{LrsError, Operation, ResponseHead, classify_response, location_origin, parse_response, parse_retry_after};
-use lrs_gateway::xml::XmlRecord as _;
+use lrs_gateway::xml::{PackedXml, XmlRecord as _};
 use lrs_gateway_fuzz::{CANARY, choose, valid};
 use reqwest::Url;
 use reqwest::header::{HeaderMap, HeaderValue, LOCATION};
@@ -75,13 +75,14 @@ const CHECKS: [Check; 15] = [
             json(&LearningEvents::from(response.result.0));
         });
     },
-    |head, body| single(&SubmitRegistrationJob { job_type: JobType::Full, learners: &[] }, head, body, drop),
+    |head, body| single(&SubmitRegistrationJob { job_type: JobType::Full, learners: &no_records() }, head, body, drop),
     |head, body| single(&GetRegistrationJob { job_id: 900_123 }, head, body, |output| results::<Registrations>(output, LEARNERS)),
-    |head, body| single(&SubmitVerificationJob { notify_email: None, learners: &[] }, head, body, drop),
+    |head, body| single(&SubmitVerificationJob { notify_email: None, learners: &no_records() }, head, body, drop),
     |head, body| single(&GetVerificationJob { job_id: 900_123 }, head, body, |output| results::<Verifications>(output, TO_VERIFY)),
     |head, body| {
         let codes = AchievementCodes::default();
-        let job = SubmitAchievementJob { submission_type: SubmissionType::Final, notify_email: None, achievements: &[], codes: &codes };
+        let job =
+            SubmitAchievementJob { submission_type: SubmissionType::Final, notify_email: None, achievements: &no_records(), codes: &codes };
         single(&job, head, body, drop);
     },
     |head, body| single(&GetAchievementJob { job_id: 900_123 }, head, body, |output| results::<Achievements>(output, ACHIEVEMENTS)),
@@ -100,6 +101,10 @@ const CHECKS: [Check; 15] = [
         assert!(!rest.contains(['/', '?', '#', '@']), "{origin}");
     },
 ];
+
+fn no_records() -> PackedXml {
+    PackedXml::new(Vec::new()).expect("no records")
+}
 
 /// Reads the response to an operation. `use_response` does with it what the gateway does.
 fn single<O: Operation>(operation: &O, head: &ResponseHead<'_>, body: &[u8], use_response: impl FnOnce(O::Response)) {

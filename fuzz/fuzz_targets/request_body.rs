@@ -13,11 +13,11 @@ use std::cell::RefCell;
 
 use libfuzzer_sys::fuzz_target;
 use lrs_gateway::api::batches::{achievement, registration, verification};
-use lrs_gateway::batches::batch_kind::BatchKind;
+use lrs_gateway::batches::batch_kind::{BatchKind, pack};
 use lrs_gateway::batches::kinds::achievement::Achievements;
 use lrs_gateway::batches::kinds::registration::Registrations;
 use lrs_gateway::batches::kinds::verification::Verifications;
-use lrs_gateway::domain::{Achievement, BatchLearner, BatchLearnerToVerify, FindByDemographics, FindByUln, GetLearningEvents, JobType};
+use lrs_gateway::domain::{BatchLearnerToVerify, FindByDemographics, FindByUln, GetLearningEvents, JobType};
 use lrs_gateway::domain::{Product, RegisterLearner, RetrieveUlns, SubmissionType, UpdateLearner, VerifyLearner};
 use lrs_gateway::lrs::services::external::{AchievementCodes, SubmitAchievementJob};
 use lrs_gateway::lrs::services::learner::{SubmitRegistrationJob, SubmitVerificationJob};
@@ -26,6 +26,7 @@ use lrs_gateway::organisations::CallContext;
 use lrs_gateway::schema::deserialize::{FromDocument, MAX_LISTED_ERRORS, TOO_MANY_ERRORS, from_json, from_json_with_warnings};
 use lrs_gateway::schema::{CodeList as _, FieldError};
 use lrs_gateway::simulator::{Simulator, SimulatorSettings, execute_message};
+use lrs_gateway::xml::{PackedXml, XmlWriter};
 use lrs_gateway_fuzz::{call_context, choose};
 use serde_json::Value;
 
@@ -39,17 +40,17 @@ const CHECKS: [fn(&[u8]); 11] = [
     single::<GetLearningEvents>,
     |body| {
         let Some(_) = read::<registration::RegistrationBatch>(body) else { return };
-        let learners: Vec<BatchLearner> = records::<Registrations>(body, "learners");
+        let learners = packed::<Registrations>(body, "learners");
         send(&SubmitRegistrationJob { job_type: JobType::Full, learners: &learners });
     },
     |body| {
         let Some(_) = read::<verification::VerificationBatch>(body) else { return };
-        let learners: Vec<BatchLearnerToVerify> = records::<Verifications>(body, "learners");
+        let learners = packed::<Verifications>(body, "learners");
         send(&SubmitVerificationJob { notify_email: None, learners: &learners });
     },
     |body| {
         let Some(batch) = read::<achievement::AchievementBatch>(body) else { return };
-        let achievements: Vec<Achievement> = records::<Achievements>(body, "achievements");
+        let achievements = packed::<Achievements>(body, "achievements");
         let (codes, notify_email) = (AchievementCodes::default(), batch.notify_email.as_ref());
         let job = SubmitAchievementJob { submission_type: SubmissionType::Final, notify_email, achievements: &achievements, codes: &codes };
         send(&job);
@@ -115,16 +116,18 @@ fn check_detail<T: FromDocument>(document: &Value, pointer: &str, detail: &str) 
     assert!(!repeats, "the detail at {pointer} repeats the value: {detail}");
 }
 
-/// Returns the records of a batch that was accepted, after they were stored.
-fn records<K: BatchKind>(body: &[u8], field: &str) -> Vec<K::Record> {
+/// Returns the records of a batch that was accepted, as they are stored.
+fn packed<K: BatchKind>(body: &[u8], field: &str) -> PackedXml {
     let document: Value = serde_json::from_slice(body).expect("a body that was accepted is JSON");
     let records: Vec<K::Record> = from_json(document[field].to_string().as_bytes()).expect("the records were accepted");
-    let stored = serde_json::to_string(&records).expect("records are stored as JSON");
-    let again: Vec<K::Record> = from_json(stored.as_bytes()).unwrap_or_else(|errors| panic!("{errors:?}: {stored}"));
-    assert_eq!(serde_json::to_string(&again).expect("records are stored as JSON"), stored);
-    let fingerprints = |records: &[K::Record]| records.iter().map(K::fingerprint).collect::<Vec<_>>();
-    assert!(fingerprints(&again) == fingerprints(&records), "the fingerprint of a stored record differs");
-    again
+    let packed = pack::<K>(&records).expect("a valid record has no illegal character");
+    let packed = PackedXml::new(packed).expect("what was packed can be unpacked");
+    assert_eq!(packed.record_count(), records.len());
+    let (mut stored, mut written) = (XmlWriter::default(), XmlWriter::default());
+    packed.write(&mut stored, Cow::Borrowed);
+    records.iter().for_each(|record| K::write_record(record, &mut written));
+    assert!(stored.finish() == written.finish(), "a record is another one after it was stored");
+    packed
 }
 
 /// The parties of all calls. The simulator is created anew from time to time, because it remembers every learner.

@@ -13,7 +13,7 @@ pub mod metrics;
 pub mod middleware;
 pub mod openapi;
 pub mod public_url;
-mod route;
+pub mod route;
 pub mod router;
 
 use std::net::{SocketAddr, TcpListener};
