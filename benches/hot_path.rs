@@ -7,7 +7,8 @@ use divan::{AllocProfiler, Bencher, black_box};
 use futures_util::FutureExt as _;
 use lrs_gateway::auth::{Algorithm, ClaimNames, Issuer, IssuerKey, Principal, Verifier, sign_token};
 use lrs_gateway::domain::{
-    Achievement, BatchLearner, Date, FindByDemographics, FindByUln, FindType, Gender, Name, Postcode, RegisterLearner, Ukprn, Uln, UserName,
+    Achievement, BatchLearner, Date, DemographicSearch, FindType, Gender, LearnerRegistration, Name, Postcode, Ukprn, Uln, UlnSearch,
+    UserName,
 };
 use lrs_gateway::lrs::http_client::HttpClientFactory;
 use lrs_gateway::lrs::{MessageContext, Operation as _, Vendor, parse_response};
@@ -41,8 +42,8 @@ fn request_context() -> CallContext {
     CallContext::new(Arc::new(organisation), value::<UserName>("j.bloggs"))
 }
 
-fn find_by_uln() -> FindByUln {
-    FindByUln {
+fn find_by_uln() -> UlnSearch {
+    UlnSearch {
         find_type: FindType::Full,
         uln: value::<Uln>("3000000126"),
         family_name: value::<Name>("O'Neill"),
@@ -59,7 +60,7 @@ fn write_find_by_uln(bencher: Bencher<'_, '_>) {
 
 #[divan::bench]
 fn write_find_by_demographics(bencher: Bencher<'_, '_>) {
-    let operation = FindByDemographics {
+    let operation = DemographicSearch {
         find_type: FindType::Full,
         family_name: value::<Name>("O'Neill & Søn"),
         given_name: value::<Name>("Ana"),
@@ -82,7 +83,7 @@ fn read_request<T: FromDocument>(bencher: Bencher<'_, '_>, json: &str) {
 
 #[divan::bench]
 fn read_request_find_by_uln(bencher: Bencher<'_, '_>) {
-    read_request::<FindByUln>(bencher, r#"{"uln":"3000000126","givenName":"Ana","familyName":"O'Neill","findType":"FULL"}"#);
+    read_request::<UlnSearch>(bencher, r#"{"uln":"3000000126","givenName":"Ana","familyName":"O'Neill","findType":"FULL"}"#);
 }
 
 /// The fields of a learner that registrations commonly have.
@@ -98,7 +99,7 @@ const RARE: &str = r#""familyNameAtAge16":"Price","lastKnownAddressLine2":"Flat 
 
 #[divan::bench]
 fn read_request_registration(bencher: Bencher<'_, '_>) {
-    read_request::<RegisterLearner>(bencher, &format!("{{\"learner\":{{{LEARNER},{RARE}}}}}"));
+    read_request::<LearnerRegistration>(bencher, &format!("{{\"learner\":{{{LEARNER},{RARE}}}}}"));
 }
 
 #[divan::bench]
@@ -134,7 +135,7 @@ fn find_response(learners: usize) -> String {
 
 fn read_learners(bencher: Bencher<'_, '_>, learners: usize) {
     let xml = find_response(learners);
-    bencher.bench(|| parse_response::<FindByUln>(200, "text/xml", black_box(xml.as_bytes())).expect("a response"));
+    bencher.bench(|| parse_response::<UlnSearch>(200, "text/xml", black_box(xml.as_bytes())).expect("a response"));
 }
 
 #[divan::bench]

@@ -151,12 +151,12 @@ async fn obtain_uln_no_match_registers_learner_with_the_data_of_the_search() {
          <EmailAddress>gwen@mail.example.com</EmailAddress></fin:FindLearnerByDemographics>"
     );
     let registration = format!(
-        "<reg:RegisterLearner xmlns:reg=\"http://api.lrs.miap.gov.uk/regmsg\">{credentials}<Learner><Title>Dr</Title>\
+        "<reg:LearnerRegistration xmlns:reg=\"http://api.lrs.miap.gov.uk/regmsg\">{credentials}<Learner><Title>Dr</Title>\
          <GivenName>Gwenllian</GivenName><FamilyName>Tŷ &amp; Co</FamilyName><PreviousFamilyName>Ó Sé &lt;</PreviousFamilyName>\
          <SchoolAtAge16>Ysgol Fictional </SchoolAtAge16><LastKnownPostCode>ZZ7 7JJ</LastKnownPostCode>\
          <DateOfBirth>2005-07-21</DateOfBirth><PlaceOfBirth>Port</PlaceOfBirth><Gender>2</Gender>\
          <EmailAddress>gwen@mail.example.com</EmailAddress><VerificationType>2</VerificationType><AbilityToShare>1</AbilityToShare>\
-         <Notes>Met in person</Notes></Learner></reg:RegisterLearner>"
+         <Notes>Met in person</Notes></Learner></reg:LearnerRegistration>"
     );
     let received = script.received();
     let plain_search = search.replace("Ysgol Fictional ", "Ysgol Fictional");

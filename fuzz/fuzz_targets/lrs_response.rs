@@ -14,13 +14,13 @@ use jiff::Timestamp;
 use libfuzzer_sys::fuzz_target;
 use lrs_gateway::api::learning_events::LearningEvents;
 use lrs_gateway::api::retrieve_ulns::RetrievedLearner;
-use lrs_gateway::api::verify_learners::VerifyResult;
+use lrs_gateway::api::verify_learners::LearnerVerificationResult;
 use lrs_gateway::batches::batch_kind::BatchKind;
 use lrs_gateway::batches::kinds::achievement::Achievements;
 use lrs_gateway::batches::kinds::registration::Registrations;
 use lrs_gateway::batches::kinds::verification::Verifications;
-use lrs_gateway::domain::{FindByDemographics, FindByUln, GetLearningEvents, JobType, RegisterLearner, RetrieveUlns, SubmissionType};
-use lrs_gateway::domain::{UpdateLearner, VerifyLearner};
+use lrs_gateway::domain::{DemographicSearch, UlnSearch, LearningEventsSearch, JobType, LearnerRegistration, UlnRetrieval, SubmissionType};
+use lrs_gateway::domain::{LearnerUpdate, LearnerVerification};
 use lrs_gateway::lrs::services::external::{AchievementCodes, GetAchievementJob, SubmitAchievementJob};
 use lrs_gateway::lrs::services::learner::{GetRegistrationJob, GetVerificationJob, SubmitRegistrationJob, SubmitVerificationJob};
 use lrs_gateway::lrs::soap::write_envelope;
@@ -55,23 +55,23 @@ macro_rules! golden_call {
 }
 
 const CHECKS: [Check; 15] = [
-    |head, body| single::<FindByUln>(&golden_call!("find-by-uln"), head, body, |response| json(&response.learner)),
-    |head, body| single::<FindByDemographics>(&golden_call!("find-by-demographics-full"), head, body, |response| json(&response.learner)),
-    |head, body| single::<RegisterLearner>(&golden_call!("register-full"), head, body, |response| json(&response.uln)),
-    |head, body| single::<UpdateLearner>(&golden_call!("update"), head, body, |response| json(&response.response_code)),
+    |head, body| single::<UlnSearch>(&golden_call!("find-by-uln"), head, body, |response| json(&response.learner)),
+    |head, body| single::<DemographicSearch>(&golden_call!("find-by-demographics-full"), head, body, |response| json(&response.learner)),
+    |head, body| single::<LearnerRegistration>(&golden_call!("register-full"), head, body, |response| json(&response.uln)),
+    |head, body| single::<LearnerUpdate>(&golden_call!("update"), head, body, |response| json(&response.response_code)),
     |head, body| {
-        single::<VerifyLearner>(&golden_call!("verify-full"), head, body, |response| {
-            json(&VerifyResult::from(response.verified_learner.0));
+        single::<LearnerVerification>(&golden_call!("verify-full"), head, body, |response| {
+            json(&LearnerVerificationResult::from(response.verified_learner.0));
         });
     },
     |head, body| {
-        single::<RetrieveUlns>(&golden_call!("retrieve"), head, body, |response| {
+        single::<UlnRetrieval>(&golden_call!("retrieve"), head, body, |response| {
             let rows = response.retrieved_ulns.map(|list| list.0.verified_uln).unwrap_or_default();
             json(&rows.into_iter().map(RetrievedLearner::from).collect::<Vec<_>>());
         });
     },
     |head, body| {
-        single::<GetLearningEvents>(&golden_call!("learning-events-full"), head, body, |response| {
+        single::<LearningEventsSearch>(&golden_call!("learning-events-full"), head, body, |response| {
             json(&LearningEvents::from(response.result.0));
         });
     },

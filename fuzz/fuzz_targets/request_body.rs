@@ -17,8 +17,8 @@ use lrs_gateway::batches::batch_kind::{BatchKind, pack};
 use lrs_gateway::batches::kinds::achievement::Achievements;
 use lrs_gateway::batches::kinds::registration::Registrations;
 use lrs_gateway::batches::kinds::verification::Verifications;
-use lrs_gateway::domain::{BatchLearnerToVerify, FindByDemographics, FindByUln, GetLearningEvents, JobType};
-use lrs_gateway::domain::{Product, RegisterLearner, RetrieveUlns, SubmissionType, UpdateLearner, VerifyLearner};
+use lrs_gateway::domain::{BatchLearnerToVerify, DemographicSearch, UlnSearch, LearningEventsSearch, JobType};
+use lrs_gateway::domain::{Product, LearnerRegistration, UlnRetrieval, SubmissionType, LearnerUpdate, LearnerVerification};
 use lrs_gateway::lrs::services::external::{AchievementCodes, SubmitAchievementJob};
 use lrs_gateway::lrs::services::learner::{SubmitRegistrationJob, SubmitVerificationJob};
 use lrs_gateway::lrs::{LrsError, MessageContext, Operation, ResponseHead, Vendor, classify_response};
@@ -31,13 +31,13 @@ use lrs_gateway_fuzz::{call_context, choose};
 use serde_json::Value;
 
 const CHECKS: [fn(&[u8]); 11] = [
-    single::<FindByUln>,
-    single::<FindByDemographics>,
-    single::<RegisterLearner>,
-    single::<UpdateLearner>,
-    single::<VerifyLearner>,
-    single::<RetrieveUlns>,
-    single::<GetLearningEvents>,
+    single::<UlnSearch>,
+    single::<DemographicSearch>,
+    single::<LearnerRegistration>,
+    single::<LearnerUpdate>,
+    single::<LearnerVerification>,
+    single::<UlnRetrieval>,
+    single::<LearningEventsSearch>,
     |body| {
         let Some(_) = read::<registration::RegistrationBatch>(body) else { return };
         let learners = packed::<Registrations>(body, "learners");

@@ -6,7 +6,7 @@ use crate::api::outcome::Outcome as _;
 use crate::app::State;
 use crate::auth::scope::LearnersRead;
 use crate::auth::{Caller, Search};
-use crate::domain::{Date, Extensible, FindByDemographics, FindByUln, Gender, Learner, Personal, Uln};
+use crate::domain::{Date, DemographicSearch, Extensible, Gender, Learner, Personal, Uln, UlnSearch};
 use crate::lrs::response_codes::LrsCode;
 use crate::lrs::services::learner::FindLearnerResponse;
 use crate::problem::Problem;
@@ -16,7 +16,7 @@ use crate::schema::{Answer, CodeList, FieldWarning, Warnings};
 /// Outcome of a search.
 // LRS-CONTRACT 3.1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, CodeList)]
-pub enum FindOutcome {
+pub enum LearnerSearchOutcome {
     /// No learner matches.
     #[code(lrs = "WSRC0001")]
     NoMatch,
@@ -39,23 +39,23 @@ pub enum FindOutcome {
 
 /// Result of a search.
 #[derive(Debug, Answer)]
-pub struct FindResult {
+pub struct LearnerSearchResult {
     /// Outcome of the search. `EXACT_MATCH` and `LINKED_LEARNER` return one learner. `POSSIBLE_MATCHES` returns candidates, from
     /// which a person must choose. `NO_MATCH` and `TOO_MANY_MATCHES` return no learner.
-    pub outcome: FindOutcome,
+    pub outcome: LearnerSearchOutcome,
     /// Code of the outcome, as returned by LRS.
     pub lrs_code: LrsCode,
     /// Learners found. Empty if `findType` is `CHECK`.
     pub learners: Vec<Learner>,
     /// Search criteria as repeated by LRS.
-    pub searched: SearchedFor,
+    pub searched: SearchCriteria,
     /// Hints about texts of the request that look like other texts. Absent if there is none.
     pub warnings: Option<Vec<FieldWarning>>,
 }
 
 /// Search criteria as repeated by LRS. Criteria that were not used are absent.
 #[derive(Debug, Answer)]
-pub struct SearchedFor {
+pub struct SearchCriteria {
     /// ULN.
     pub uln: Option<Extensible<Uln>>,
     /// Given name.
@@ -87,7 +87,7 @@ pub(crate) struct FindLearnerByUlnDocs;
 #[utoipa::path(post, path = "", impl_for = FindLearnerByUlnDocs,
     request_body(content_type = "application/json", example = json!({"uln": "3000000126", "givenName": "Ana", "familyName": "O'Neill"})),
     responses(
-        (status = 200, description = "Search outcome, including no match.", body = FindResult, example = json!({
+        (status = 200, description = "Search outcome, including no match.", body = LearnerSearchResult, example = json!({
             "outcome": "EXACT_MATCH",
             "lrsCode": "WSRC0004",
             "learners": [{
@@ -101,9 +101,13 @@ pub(crate) struct FindLearnerByUlnDocs;
         ReadProblems
     )
 )]
-pub async fn find_learner_by_uln(state: State, caller: Caller<LearnersRead>, body: Body<FindByUln>) -> Result<Json<FindResult>, Problem> {
+pub async fn find_learner_by_uln(
+    state: State,
+    caller: Caller<LearnersRead>,
+    body: Body<UlnSearch>,
+) -> Result<Json<LearnerSearchResult>, Problem> {
     let response = state.lrs.call(&caller, &body.value).await?;
-    Ok(Json(FindResult::new(response, body.warnings)))
+    Ok(Json(LearnerSearchResult::new(response, body.warnings)))
 }
 
 pub(crate) struct FindLearnersByDemographicsDocs;
@@ -123,7 +127,7 @@ pub(crate) struct FindLearnersByDemographicsDocs;
         "lastKnownPostCode": "ZZ99 9ZZ"
     })),
     responses(
-        (status = 200, description = "Search outcome, including no match.", body = FindResult, example = json!({
+        (status = 200, description = "Search outcome, including no match.", body = LearnerSearchResult, example = json!({
             "outcome": "NO_MATCH",
             "lrsCode": "WSRC0001",
             "learners": [],
@@ -138,19 +142,19 @@ pub(crate) struct FindLearnersByDemographicsDocs;
 pub async fn find_learners_by_demographics(
     state: State,
     caller: Caller<LearnersRead, Search>,
-    body: Body<FindByDemographics>,
-) -> Result<Json<FindResult>, Problem> {
+    body: Body<DemographicSearch>,
+) -> Result<Json<LearnerSearchResult>, Problem> {
     let response = state.lrs.call(&caller, &body.value).await?;
-    Ok(Json(FindResult::new(response, body.warnings)))
+    Ok(Json(LearnerSearchResult::new(response, body.warnings)))
 }
 
-impl FindResult {
+impl LearnerSearchResult {
     fn new(response: FindLearnerResponse, warnings: Warnings) -> Self {
         Self {
-            outcome: FindOutcome::from_code(&response.response_code),
+            outcome: LearnerSearchOutcome::from_code(&response.response_code),
             lrs_code: response.response_code,
             learners: response.learner,
-            searched: SearchedFor {
+            searched: SearchCriteria {
                 uln: response.uln,
                 given_name: response.given_name,
                 family_name: response.family_name,

@@ -6,7 +6,7 @@ use crate::api::outcome::Outcome as _;
 use crate::app::State;
 use crate::auth::Caller;
 use crate::auth::scope::LearningEventsRead;
-use crate::domain::{Extensible, GetLearningEvents, LearningEvent, Uln};
+use crate::domain::{Extensible, LearningEvent, LearningEventsSearch, Uln};
 use crate::lrs::response_codes::LrsCode;
 use crate::lrs::services::learner_r9::LearningEventsResult;
 use crate::problem::Problem;
@@ -79,7 +79,7 @@ pub(crate) struct GetLearningEventsDocs;
 pub async fn get_learning_events(
     state: State,
     caller: Caller<LearningEventsRead>,
-    body: Body<GetLearningEvents>,
+    body: Body<LearningEventsSearch>,
 ) -> Result<Json<LearningEvents>, Problem> {
     Ok(Json(state.lrs.call(&caller, &body.value).await?.result.0.into()))
 }

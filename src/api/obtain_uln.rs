@@ -5,13 +5,13 @@ use tokio::time::Instant;
 
 use crate::api::extract::Body;
 use crate::api::extract::idempotency::{IdempotencyKey, WorkAttempt};
-use crate::api::find_learners::FindOutcome;
+use crate::api::find_learners::LearnerSearchOutcome;
 use crate::api::outcome::Outcome as _;
-use crate::api::register_learners::RegisterOutcome;
+use crate::api::register_learners::LearnerRegistrationOutcome;
 use crate::app::State;
 use crate::auth::scope::LearnersWrite;
 use crate::auth::{Caller, Search};
-use crate::domain::{Extensible, FindByDemographics, Learner, RegisterLearner, Uln};
+use crate::domain::{DemographicSearch, Extensible, Learner, LearnerRegistration, Uln};
 use crate::lrs::Lrs;
 use crate::lrs::response_codes::LrsCode;
 use crate::lrs::services::learner::FindLearnerResponse;
@@ -22,7 +22,7 @@ use crate::schema::{Answer, CodeList, FieldWarning, Hint, Warnings};
 
 /// Outcome of obtaining a ULN.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, CodeList)]
-pub enum ObtainOutcome {
+pub enum UlnRequestOutcome {
     /// The learner already has a ULN.
     Existing,
     /// The learner already has a ULN, and the record was merged into another. The answer has the ULN of the master record.
@@ -39,9 +39,9 @@ pub enum ObtainOutcome {
 
 /// Result of obtaining a ULN.
 #[derive(Debug, Answer)]
-pub struct ObtainResult {
+pub struct UlnRequestResult {
     /// Outcome. `EXISTING`, `LINKED_LEARNER` and `REGISTERED` return a `uln`. With all other outcomes, no learner was registered.
-    pub outcome: ObtainOutcome,
+    pub outcome: UlnRequestOutcome,
     /// Code returned by LRS: of the registration if there was one, otherwise of the search.
     pub lrs_code: LrsCode,
     /// ULN of the learner.
@@ -79,10 +79,10 @@ pub(crate) struct ObtainUlnDocs;
         "lastKnownPostCode": "ZZ7 7JJ", "verificationType": "PASSPORT", "abilityToShare": "SEEN_SHARE"
     }})),
     responses(
-        (status = 201, description = "No learner matched, and the learner was registered.", body = ObtainResult, example = json!({
+        (status = 201, description = "No learner matched, and the learner was registered.", body = UlnRequestResult, example = json!({
             "outcome": "REGISTERED", "lrsCode": "WSRC0005", "uln": "3000000258", "learners": []
         })),
-        (status = 200, description = "The learner already has a ULN, or a person must decide.", body = ObtainResult, example = json!({
+        (status = 200, description = "The learner already has a ULN, or a person must decide.", body = UlnRequestResult, example = json!({
             "outcome": "TOO_MANY_MATCHES", "lrsCode": "WSRC0002", "learners": []
         })),
         WriteProblems
@@ -92,7 +92,7 @@ pub async fn obtain_uln(
     state: State,
     caller: Caller<LearnersWrite, Search>,
     idempotency_key: IdempotencyKey,
-    body: Body<RegisterLearner>,
+    body: Body<LearnerRegistration>,
 ) -> Result<HttpResponse, Problem> {
     let (lrs, context, Body { value: registration, digest, warnings, .. }) = (state.lrs.clone(), caller.context().clone(), body);
     // A retry after an unknown outcome needs no special case because the work starts with a search.
@@ -103,45 +103,45 @@ pub async fn obtain_uln(
 async fn search_and_register(
     lrs: &Lrs,
     context: &CallContext,
-    registration: &RegisterLearner,
+    registration: &LearnerRegistration,
     mut warnings: Warnings,
     attempt: &WorkAttempt,
 ) -> Result<HttpResponse, Problem> {
-    let search = FindByDemographics::from(&registration.learner);
+    let search = DemographicSearch::from(&registration.learner);
     // This search comes first: LRS requires that the last search before a registration is for the details that are registered. Both searches
     // are for one learner, and the first that finds anybody ends the work: they count as one against the rate limit `searches`, and have the
     // time of one call.
     let deadline = Instant::now() + lrs.timeout();
     if let Some(plain_search) = search.to_plain() {
         let found = lrs.call_before(context, &plain_search, deadline).await?;
-        if FindOutcome::from_code(&found.response_code) != FindOutcome::NoMatch {
+        if LearnerSearchOutcome::from_code(&found.response_code) != LearnerSearchOutcome::NoMatch {
             warnings.add(&FOUND_WITH_PLAIN_TEXT);
             return Ok(HttpResponse::Ok().json(found_result(found, warnings)));
         }
     }
     let found = lrs.call_before(context, &search, deadline).await?;
-    if FindOutcome::from_code(&found.response_code) != FindOutcome::NoMatch {
+    if LearnerSearchOutcome::from_code(&found.response_code) != LearnerSearchOutcome::NoMatch {
         return Ok(HttpResponse::Ok().json(found_result(found, warnings)));
     }
     let response = lrs.call_while_reserved(context, registration, attempt.reservation.as_ref()).await?;
-    let (outcome, mut answer) = match RegisterOutcome::from_code(&response.response_code) {
-        RegisterOutcome::Registered => (ObtainOutcome::Registered, HttpResponse::Created()),
-        RegisterOutcome::Other => (ObtainOutcome::Other, HttpResponse::Ok()),
+    let (outcome, mut answer) = match LearnerRegistrationOutcome::from_code(&response.response_code) {
+        LearnerRegistrationOutcome::Registered => (UlnRequestOutcome::Registered, HttpResponse::Created()),
+        LearnerRegistrationOutcome::Other => (UlnRequestOutcome::Other, HttpResponse::Ok()),
     };
     let (lrs_code, uln) = (response.response_code, response.uln);
-    Ok(answer.json(ObtainResult { outcome, lrs_code, uln, learners: Vec::new(), warnings: warnings.into_list() }))
+    Ok(answer.json(UlnRequestResult { outcome, lrs_code, uln, learners: Vec::new(), warnings: warnings.into_list() }))
 }
 
 /// Returns the result if a search decides.
-fn found_result(found: FindLearnerResponse, warnings: Warnings) -> ObtainResult {
-    let outcome = match FindOutcome::from_code(&found.response_code) {
-        FindOutcome::ExactMatch => ObtainOutcome::Existing,
-        FindOutcome::LinkedLearner => ObtainOutcome::LinkedLearner,
-        FindOutcome::PossibleMatches => ObtainOutcome::PossibleMatches,
-        FindOutcome::TooManyMatches => ObtainOutcome::TooManyMatches,
-        FindOutcome::NoMatch | FindOutcome::Other => ObtainOutcome::Other,
+fn found_result(found: FindLearnerResponse, warnings: Warnings) -> UlnRequestResult {
+    let outcome = match LearnerSearchOutcome::from_code(&found.response_code) {
+        LearnerSearchOutcome::ExactMatch => UlnRequestOutcome::Existing,
+        LearnerSearchOutcome::LinkedLearner => UlnRequestOutcome::LinkedLearner,
+        LearnerSearchOutcome::PossibleMatches => UlnRequestOutcome::PossibleMatches,
+        LearnerSearchOutcome::TooManyMatches => UlnRequestOutcome::TooManyMatches,
+        LearnerSearchOutcome::NoMatch | LearnerSearchOutcome::Other => UlnRequestOutcome::Other,
     };
-    let has_match = matches!(outcome, ObtainOutcome::Existing | ObtainOutcome::LinkedLearner);
+    let has_match = matches!(outcome, UlnRequestOutcome::Existing | UlnRequestOutcome::LinkedLearner);
     let uln = found.learner.first().filter(|_| has_match).map(|learner| learner.uln.clone());
-    ObtainResult { outcome, lrs_code: found.response_code, uln, learners: found.learner, warnings: warnings.into_list() }
+    UlnRequestResult { outcome, lrs_code: found.response_code, uln, learners: found.learner, warnings: warnings.into_list() }
 }

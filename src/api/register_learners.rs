@@ -4,12 +4,12 @@ use actix_web::HttpResponse;
 
 use crate::api::extract::Body;
 use crate::api::extract::idempotency::{IdempotencyKey, WorkAttempt};
-use crate::api::find_learners::FindOutcome;
+use crate::api::find_learners::LearnerSearchOutcome;
 use crate::api::outcome::Outcome as _;
 use crate::app::State;
 use crate::auth::Caller;
 use crate::auth::scope::LearnersWrite;
-use crate::domain::{Extensible, FindByDemographics, FindByUln, FindType, RegisterLearner, Uln, UpdateLearner};
+use crate::domain::{DemographicSearch, Extensible, FindType, LearnerRegistration, LearnerUpdate, Uln, UlnSearch};
 use crate::lrs::response_codes::{LrsCode, Rejection};
 use crate::lrs::{CallError, Lrs, LrsError};
 use crate::organisations::CallContext;
@@ -20,7 +20,7 @@ use crate::schema::{Answer, CodeList, FieldWarning};
 /// Outcome of a registration.
 // LRS-CONTRACT 2.6.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, CodeList)]
-pub enum RegisterOutcome {
+pub enum LearnerRegistrationOutcome {
     /// The learner has a new ULN.
     #[code(lrs = "WSRC0005")]
     Registered,
@@ -32,7 +32,7 @@ pub enum RegisterOutcome {
 /// Outcome of an update.
 // LRS-CONTRACT 2.7.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, CodeList)]
-pub enum UpdateOutcome {
+pub enum LearnerUpdateOutcome {
     /// LRS saved the new record.
     #[code(lrs = "WSRC0006")]
     Updated,
@@ -46,9 +46,9 @@ pub enum UpdateOutcome {
 
 /// Result of a registration.
 #[derive(Debug, Answer)]
-pub struct RegisterResult {
+pub struct LearnerRegistrationResult {
     /// Outcome of the registration.
-    pub outcome: RegisterOutcome,
+    pub outcome: LearnerRegistrationOutcome,
     /// Code of the outcome, as returned by LRS.
     pub lrs_code: LrsCode,
     /// New ULN of the learner.
@@ -59,9 +59,9 @@ pub struct RegisterResult {
 
 /// Result of an update.
 #[derive(Debug, Answer)]
-pub struct UpdateResult {
+pub struct LearnerUpdateResult {
     /// Outcome of the update.
-    pub outcome: UpdateOutcome,
+    pub outcome: LearnerUpdateOutcome,
     /// Code of the outcome, as returned by LRS.
     pub lrs_code: LrsCode,
 }
@@ -83,10 +83,10 @@ pub(crate) struct RegisterLearnerDocs;
         "lastKnownPostCode": "ZZ7 7JJ", "verificationType": "PASSPORT", "abilityToShare": "SEEN_SHARE"
     }})),
     responses(
-        (status = 201, description = "The learner was registered.", body = RegisterResult, example = json!({
+        (status = 201, description = "The learner was registered.", body = LearnerRegistrationResult, example = json!({
             "outcome": "REGISTERED", "lrsCode": "WSRC0005", "uln": "3000000258"
         })),
-        (status = 200, description = "LRS returned an undocumented code.", body = RegisterResult, example = json!({
+        (status = 200, description = "LRS returned an undocumented code.", body = LearnerRegistrationResult, example = json!({
             "outcome": "OTHER", "lrsCode": "WSRC0999"
         })),
         WriteProblems
@@ -96,7 +96,7 @@ pub async fn register_learner(
     state: State,
     caller: Caller<LearnersWrite>,
     idempotency_key: IdempotencyKey,
-    body: Body<RegisterLearner>,
+    body: Body<LearnerRegistration>,
 ) -> Result<HttpResponse, Problem> {
     let (lrs, context, Body { value: registration, digest, warnings, .. }) = (state.lrs.clone(), caller.context().clone(), body);
     let work = async move |attempt: WorkAttempt| {
@@ -104,14 +104,14 @@ pub async fn register_learner(
         if attempt.is_retry
             && let Some(found) = find_registered(&lrs, &context, &registration).await?
         {
-            return Ok(HttpResponse::Created().json(RegisterResult { warnings, ..found }));
+            return Ok(HttpResponse::Created().json(LearnerRegistrationResult { warnings, ..found }));
         }
         let response = lrs.call_while_reserved(&context, &registration, attempt.reservation.as_ref()).await?;
-        let outcome = RegisterOutcome::from_code(&response.response_code);
-        let result = RegisterResult { outcome, lrs_code: response.response_code, uln: response.uln, warnings };
+        let outcome = LearnerRegistrationOutcome::from_code(&response.response_code);
+        let result = LearnerRegistrationResult { outcome, lrs_code: response.response_code, uln: response.uln, warnings };
         Ok(match outcome {
-            RegisterOutcome::Registered => HttpResponse::Created().json(result),
-            RegisterOutcome::Other => HttpResponse::Ok().json(result),
+            LearnerRegistrationOutcome::Registered => HttpResponse::Created().json(result),
+            LearnerRegistrationOutcome::Other => HttpResponse::Ok().json(result),
         })
     };
     idempotency_key.run(&state, &caller, digest, work).await
@@ -121,15 +121,24 @@ pub async fn register_learner(
 ///
 /// The search does not count against the rate limit `searches`. A caller cannot cause it at will: LRS's response must have been lost, and
 /// the body must be the same. The answer contains only the ULN of the learner that the caller asked to register, and no candidates.
-async fn find_registered(lrs: &Lrs, context: &CallContext, registration: &RegisterLearner) -> Result<Option<RegisterResult>, Problem> {
-    let found = lrs.call(context, &FindByDemographics::from(&registration.learner)).await?;
-    match FindOutcome::from_code(&found.response_code) {
-        FindOutcome::NoMatch => Ok(None),
-        FindOutcome::ExactMatch | FindOutcome::LinkedLearner => {
+async fn find_registered(
+    lrs: &Lrs,
+    context: &CallContext,
+    registration: &LearnerRegistration,
+) -> Result<Option<LearnerRegistrationResult>, Problem> {
+    let found = lrs.call(context, &DemographicSearch::from(&registration.learner)).await?;
+    match LearnerSearchOutcome::from_code(&found.response_code) {
+        LearnerSearchOutcome::NoMatch => Ok(None),
+        LearnerSearchOutcome::ExactMatch | LearnerSearchOutcome::LinkedLearner => {
             let uln = found.learner.into_iter().next().map(|learner| learner.uln);
-            Ok(Some(RegisterResult { outcome: RegisterOutcome::Registered, lrs_code: found.response_code, uln, warnings: None }))
+            Ok(Some(LearnerRegistrationResult {
+                outcome: LearnerRegistrationOutcome::Registered,
+                lrs_code: found.response_code,
+                uln,
+                warnings: None,
+            }))
         }
-        FindOutcome::PossibleMatches | FindOutcome::TooManyMatches | FindOutcome::Other => {
+        LearnerSearchOutcome::PossibleMatches | LearnerSearchOutcome::TooManyMatches | LearnerSearchOutcome::Other => {
             let detail = "The outcome of the earlier registration is unknown, and the search found candidates. \
                 Search by demographics, and let a person decide.";
             Err(Problem::new(Code::LearnerNotRegistered).detail(detail))
@@ -160,7 +169,7 @@ pub(crate) struct UpdateLearnerDocs;
         "otherVerificationDescription": "Student card", "abilityToShare": "SEEN_SHARE"
     }})),
     responses(
-        (status = 200, description = "The record is as you sent it, or LRS returned an undocumented code.", body = UpdateResult,
+        (status = 200, description = "The record is as you sent it, or LRS returned an undocumented code.", body = LearnerUpdateResult,
             example = json!({"outcome": "UPDATED", "lrsCode": "WSRC0006"})),
         WriteProblems
     )
@@ -169,7 +178,7 @@ pub async fn update_learner(
     state: State,
     caller: Caller<LearnersWrite>,
     idempotency_key: IdempotencyKey,
-    body: Body<UpdateLearner>,
+    body: Body<LearnerUpdate>,
 ) -> Result<HttpResponse, Problem> {
     let (lrs, context, Body { value: update, digest, .. }) = (state.lrs.clone(), caller.context().clone(), body);
     let work = async move |attempt: WorkAttempt| {
@@ -177,11 +186,11 @@ pub async fn update_learner(
             Err(CallError { error: LrsError::Rejected(Rejection::StaleVersion, code), .. })
                 if attempt.is_retry && is_updated(&lrs, &context, &update).await? =>
             {
-                UpdateResult { outcome: UpdateOutcome::Updated, lrs_code: code }
+                LearnerUpdateResult { outcome: LearnerUpdateOutcome::Updated, lrs_code: code }
             }
             response => {
                 let code = response?.response_code;
-                UpdateResult { outcome: UpdateOutcome::from_code(&code), lrs_code: code }
+                LearnerUpdateResult { outcome: LearnerUpdateOutcome::from_code(&code), lrs_code: code }
             }
         };
         Ok(HttpResponse::Ok().json(result))
@@ -190,9 +199,9 @@ pub async fn update_learner(
 }
 
 /// Returns `true` if the record has the details of an update with an unknown outcome.
-async fn is_updated(lrs: &Lrs, context: &CallContext, update: &UpdateLearner) -> Result<bool, Problem> {
+async fn is_updated(lrs: &Lrs, context: &CallContext, update: &LearnerUpdate) -> Result<bool, Problem> {
     let (uln, learner) = (update.uln.clone(), &update.learner);
     let (given_name, family_name) = (learner.given_name.clone(), learner.family_name.clone());
-    let found = lrs.call(context, &FindByUln { uln, given_name, family_name, find_type: FindType::Full }).await?;
+    let found = lrs.call(context, &UlnSearch { uln, given_name, family_name, find_type: FindType::Full }).await?;
     Ok(found.learner.first().is_some_and(|found| found.has_details(learner)))
 }

@@ -5,7 +5,7 @@ use crate::api::json::Json;
 use crate::app::State;
 use crate::auth::Caller;
 use crate::auth::scope::UlnsRetrieve;
-use crate::domain::{Date, Extensible, Gender, Personal, RetrieveUlns, Uln};
+use crate::domain::{Date, Extensible, Gender, Personal, Uln, UlnRetrieval};
 use crate::lrs::response_codes::LrsCode;
 use crate::lrs::services::learner::RetrievedUln;
 use crate::problem::Problem;
@@ -14,7 +14,7 @@ use crate::schema::Answer;
 
 /// Records that LRS holds for the ULNs.
 #[derive(Debug, Answer)]
-pub struct RetrieveUlnsResult {
+pub struct UlnRetrievalResult {
     /// One entry for each ULN that LRS returned, in LRS's order.
     pub learners: Vec<RetrievedLearner>,
 }
@@ -48,7 +48,7 @@ pub(crate) struct RetrieveUlnsDocs;
 #[utoipa::path(post, path = "", impl_for = RetrieveUlnsDocs,
     request_body(content_type = "application/json", example = json!({"ulns": ["3000000126", "3000000258"]})),
     responses(
-        (status = 200, description = "Records that LRS holds for the ULNs.", body = RetrieveUlnsResult, example = json!({"learners": [{
+        (status = 200, description = "Records that LRS holds for the ULNs.", body = UlnRetrievalResult, example = json!({"learners": [{
             "uln": "3000000258", "masterUln": "3000000126", "familyName": "O'Neill", "givenName": "Ana", "dateOfBirth": "2003-04-05",
             "gender": "FEMALE"
         }]})),
@@ -58,11 +58,11 @@ pub(crate) struct RetrieveUlnsDocs;
 pub async fn retrieve_ulns(
     state: State,
     caller: Caller<UlnsRetrieve>,
-    body: Body<RetrieveUlns>,
-) -> Result<Json<RetrieveUlnsResult>, Problem> {
+    body: Body<UlnRetrieval>,
+) -> Result<Json<UlnRetrievalResult>, Problem> {
     let response = state.lrs.call(&caller, &body.value).await?;
     let learners = response.retrieved_ulns.map(|list| list.0.verified_uln).unwrap_or_default();
-    Ok(Json(RetrieveUlnsResult { learners: learners.into_iter().map(RetrievedLearner::from).collect() }))
+    Ok(Json(UlnRetrievalResult { learners: learners.into_iter().map(RetrievedLearner::from).collect() }))
 }
 
 impl From<RetrievedUln> for RetrievedLearner {

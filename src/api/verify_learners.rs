@@ -6,7 +6,7 @@ use crate::api::outcome::Outcome as _;
 use crate::app::State;
 use crate::auth::Caller;
 use crate::auth::scope::LearnersVerify;
-use crate::domain::{Date, Extensible, Gender, Personal, Uln, VerifyLearner};
+use crate::domain::{Date, Extensible, Gender, LearnerVerification, Personal, Uln};
 use crate::lrs::response_codes::LrsCode;
 use crate::lrs::services::learner::{FailureFlag, VerifiedLearner};
 use crate::problem::Problem;
@@ -16,7 +16,7 @@ use crate::schema::{Answer, CodeList};
 /// Outcome of a verification.
 // LRS-CONTRACT 3.3.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, CodeList)]
-pub enum VerifyOutcome {
+pub enum LearnerVerificationOutcome {
     /// All values match the record.
     #[code(lrs = "WSVRC001")]
     Match,
@@ -42,13 +42,13 @@ pub enum VerifyOutcome {
 
 /// Result of a verification.
 #[derive(Debug, Answer)]
-pub struct VerifyResult {
+pub struct LearnerVerificationResult {
     /// Outcome. Only `MATCH` and `LINKED_MATCH` confirm that the ULN belongs to the learner.
-    pub outcome: VerifyOutcome,
+    pub outcome: LearnerVerificationOutcome,
     /// Code of the outcome, as returned by LRS.
     pub lrs_code: LrsCode,
     /// Comparisons that failed.
-    pub failures: Vec<VerifyFailure>,
+    pub failures: Vec<VerificationFailure>,
     /// ULN that LRS verified.
     pub searched_uln: Option<Extensible<Uln>>,
     /// Family name that LRS compared.
@@ -73,7 +73,7 @@ pub struct VerifyResult {
 
 /// A comparison that failed.
 #[derive(Debug, Answer)]
-pub struct VerifyFailure {
+pub struct VerificationFailure {
     /// Name of the comparison in LRS: `VRF1` to `VRF8`.
     pub flag: Personal<String>,
     /// Field of the request. Absent if the flag is undocumented.
@@ -105,7 +105,7 @@ pub(crate) struct VerifyLearnerDocs;
         "uln": "3000000126", "givenName": "Anna", "familyName": "O'Neill", "dateOfBirth": "2003-04-05"
     })),
     responses(
-        (status = 200, description = "Verification outcome, including no match.", body = VerifyResult, example = json!({
+        (status = 200, description = "Verification outcome, including no match.", body = LearnerVerificationResult, example = json!({
             "outcome": "SIMILAR_MATCH",
             "lrsCode": "WSVRC003",
             "failures": [{"flag": "VRF1", "field": "givenName", "comparedWith": "givenName"}],
@@ -117,19 +117,19 @@ pub(crate) struct VerifyLearnerDocs;
 pub async fn verify_learner(
     state: State,
     caller: Caller<LearnersVerify>,
-    body: Body<VerifyLearner>,
-) -> Result<Json<VerifyResult>, Problem> {
+    body: Body<LearnerVerification>,
+) -> Result<Json<LearnerVerificationResult>, Problem> {
     Ok(Json(state.lrs.call(&caller, &body.value).await?.verified_learner.0.into()))
 }
 
-impl From<VerifiedLearner> for VerifyResult {
+impl From<VerifiedLearner> for LearnerVerificationResult {
     fn from(learner: VerifiedLearner) -> Self {
         // In batches, a result without a code is still useful.
         let code = learner.response_code.unwrap_or_else(|| LrsCode::new(""));
         Self {
-            outcome: VerifyOutcome::from_code(&code),
+            outcome: LearnerVerificationOutcome::from_code(&code),
             lrs_code: code,
-            failures: learner.failure_flag.into_iter().filter(|flag| !flag.0.reveal().is_empty()).map(VerifyFailure::from).collect(),
+            failures: learner.failure_flag.into_iter().filter(|flag| !flag.0.reveal().is_empty()).map(VerificationFailure::from).collect(),
             searched_uln: learner.searched_uln,
             searched_family_name: learner.searched_family_name,
             searched_given_name: learner.searched_given_name,
@@ -144,7 +144,7 @@ impl From<VerifiedLearner> for VerifyResult {
     }
 }
 
-impl From<FailureFlag> for VerifyFailure {
+impl From<FailureFlag> for VerificationFailure {
     fn from(FailureFlag(flag): FailureFlag) -> Self {
         let known = FLAGS.iter().find(|(name, ..)| name == flag.reveal());
         Self { field: known.map(|(_, field, _)| (*field).to_owned()), compared_with: known.map(|(.., with)| (*with).to_owned()), flag }

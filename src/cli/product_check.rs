@@ -5,7 +5,9 @@
 
 use std::sync::Arc;
 
-use crate::domain::{FindByUln, FindType, GetLearningEvents, GetType, Name, Product, RetrieveUlns, Uln, UserName, VerifyLearner};
+use crate::domain::{
+    DetailLevel, FindType, LearnerVerification, LearningEventsSearch, Name, Product, Uln, UlnRetrieval, UlnSearch, UserName,
+};
 use crate::lrs::response_codes::LrsCode;
 use crate::lrs::services::external::GetAchievementJob;
 use crate::lrs::services::learner::{GetRegistrationJob, GetVerificationJob};
@@ -28,17 +30,17 @@ pub async fn check_products(lrs: &Lrs, organisation: Arc<Organisation>) -> Vec<R
     for product in organisation.products() {
         let (uln, given_name, family_name) = (uln.clone(), name.clone(), name.clone());
         let result = match product {
-            Product::UlnManagement => call(lrs, &context, &FindByUln { uln, given_name, family_name, find_type: FindType::Check }).await,
+            Product::UlnManagement => call(lrs, &context, &UlnSearch { uln, given_name, family_name, find_type: FindType::Check }).await,
             Product::LearningEvents => {
-                let (date_of_birth, gender, get_type) = (None, None, GetType::Brief);
-                call(lrs, &context, &GetLearningEvents { uln, given_name, family_name, date_of_birth, gender, get_type }).await
+                let (date_of_birth, gender, get_type) = (None, None, DetailLevel::Brief);
+                call(lrs, &context, &LearningEventsSearch { uln, given_name, family_name, date_of_birth, gender, get_type }).await
             }
             Product::Verification => {
-                call(lrs, &context, &VerifyLearner { uln, given_name, family_name, date_of_birth: None, gender: None }).await
+                call(lrs, &context, &LearnerVerification { uln, given_name, family_name, date_of_birth: None, gender: None }).await
             }
             Product::VerificationBatches => call(lrs, &context, &GetVerificationJob { job_id: UNUSED_JOB }).await,
             Product::RetrieveUlns => match List::new(vec![uln]) {
-                Some(ulns) => call(lrs, &context, &RetrieveUlns { ulns }).await,
+                Some(ulns) => call(lrs, &context, &UlnRetrieval { ulns }).await,
                 None => continue,
             },
             Product::RegistrationBatches => call(lrs, &context, &GetRegistrationJob { job_id: UNUSED_JOB }).await,

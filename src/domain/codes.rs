@@ -85,7 +85,7 @@ pub enum AbilityToShare {
 /// How much LRS returns of each learning event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, CodeList)]
 #[code_list(request)]
-pub enum GetType {
+pub enum DetailLevel {
     /// All fields.
     #[code(lrs = "FULL")]
     Full,
@@ -161,7 +161,7 @@ impl FromLrs for Gender {}
 impl FromLrs for FindType {}
 impl FromLrs for VerificationType {}
 impl FromLrs for AbilityToShare {}
-impl FromLrs for GetType {}
+impl FromLrs for DetailLevel {}
 impl FromLrs for JobType {}
 impl FromLrs for AchievementAction {}
 impl FromLrs for SubmissionType {}

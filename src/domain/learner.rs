@@ -163,14 +163,14 @@ fn require_description_of_other(
 
 /// A learner to register.
 #[derive(Debug, Clone, Request)]
-pub struct RegisterLearner {
+pub struct LearnerRegistration {
     /// The learner's details.
     pub learner: LearnerDetails,
 }
 
 /// A learner to update.
 #[derive(Debug, Clone, Request)]
-pub struct UpdateLearner {
+pub struct LearnerUpdate {
     /// The learner's ULN.
     pub uln: Uln,
     /// `versionNumber` of the record that the update is based on, as last read.

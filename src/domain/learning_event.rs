@@ -1,6 +1,6 @@
 //! Learning events: the entries of a learner's Personal Learning Record, PLR (LRS-CONTRACT 2.14).
 
-use crate::domain::{Date, Extensible, Gender, GetType, LocalDateTime, Name, Personal, Uln};
+use crate::domain::{Date, DetailLevel, Extensible, Gender, LocalDateTime, Name, Personal, Uln};
 use crate::schema::{Answer, Request};
 use crate::xml::XmlRecord;
 
@@ -8,7 +8,7 @@ use crate::xml::XmlRecord;
 /// given.
 #[derive(Debug, Clone, Request, XmlRecord)]
 #[xml(prefix = "tem", camel_case)]
-pub struct GetLearningEvents {
+pub struct LearningEventsSearch {
     /// The learner's ULN.
     pub uln: Uln,
     /// The learner's given name.
@@ -22,8 +22,8 @@ pub struct GetLearningEvents {
     #[xml(nil)]
     pub gender: Option<Gender>,
     /// How much LRS returns of each event.
-    #[request(default = GetType::Full)]
-    pub get_type: GetType,
+    #[request(default = DetailLevel::Full)]
+    pub get_type: DetailLevel,
 }
 
 /// An achievement or a participation of the learner. A field is absent if LRS leaves it out, sends it as nil or sends it empty:

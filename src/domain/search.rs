@@ -7,7 +7,7 @@ use crate::xml::XmlRecord;
 /// The learner to find by ULN. LRS compares both names with its record.
 #[derive(Debug, Clone, Request, XmlRecord)]
 #[xml(order(find_type, uln, family_name, given_name))]
-pub struct FindByUln {
+pub struct UlnSearch {
     /// The learner's ULN.
     pub uln: Uln,
     /// The learner's given name, 1 to 35 characters.
@@ -25,7 +25,7 @@ pub struct FindByUln {
     find_type, family_name, given_name, date_of_birth, gender, last_known_post_code, previous_family_name, school_at_age16, place_of_birth,
     email_address
 ))]
-pub struct FindByDemographics {
+pub struct DemographicSearch {
     /// The learner's given name, 1 to 35 characters.
     pub given_name: Name,
     /// The learner's family name, 1 to 35 characters.
@@ -53,7 +53,7 @@ pub struct FindByDemographics {
     pub find_type: FindType,
 }
 
-impl FindByDemographics {
+impl DemographicSearch {
     /// Returns the search for the same learner with plain apostrophes, hyphens and spaces; `None` if it is the same search.
     pub fn to_plain(&self) -> Option<Self> {
         let plain = Self {
@@ -70,13 +70,13 @@ impl FindByDemographics {
 
 /// The ULNs to look up.
 #[derive(Debug, Clone, Request)]
-pub struct RetrieveUlns {
+pub struct UlnRetrieval {
     /// The ULNs, 1 to 200.
     pub ulns: List<Uln, 1, 200>,
 }
 
 /// The search that LRS requires before a registration, with all details that LRS can search by.
-impl From<&LearnerDetails> for FindByDemographics {
+impl From<&LearnerDetails> for DemographicSearch {
     fn from(learner: &LearnerDetails) -> Self {
         Self {
             given_name: learner.given_name.clone(),

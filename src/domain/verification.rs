@@ -7,7 +7,7 @@ use crate::xml::XmlRecord;
 /// A learner's details, to be compared with LRS's record. Date of birth and gender are compared only if given.
 #[derive(Debug, Clone, Request, XmlRecord)]
 #[xml(order(uln, family_name, given_name, date_of_birth, gender))]
-pub struct VerifyLearner {
+pub struct LearnerVerification {
     /// The learner's ULN.
     pub uln: Uln,
     /// The learner's given name.

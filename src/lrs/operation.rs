@@ -7,7 +7,7 @@ use crate::schema::CodeList;
 use crate::xml::{FieldMapping, IllegalCharacter, XmlRecord, XmlWriter};
 
 /// An LRS operation, implemented by the type of its request. If the request is itself an [`XmlRecord`], `FIELDS` and `write` use those of the
-/// record: see `FindByUln` in `services/learner/find.rs`.
+/// record: see `UlnSearch` in `services/learner/find.rs`.
 pub trait Operation: Sync {
     /// LRS's name for the operation.
     const NAME: &'static str;

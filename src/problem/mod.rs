@@ -24,6 +24,7 @@ use crate::schema::{Answer, FieldError};
 
 /// Problem details (RFC 9457). They contain no personal data.
 #[derive(Debug, Clone, Answer)]
+#[answer(name = "Problem")]
 pub struct ProblemBody {
     /// URI that identifies the type of problem: the address of a page that explains it, or a URN. It ends with `code`, which programs use.
     pub r#type: String,

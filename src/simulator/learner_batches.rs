@@ -28,7 +28,7 @@ const WITH_ULN: &str = " ULN";
 const OTHER_LEARNERS_ULN: &str = "3000000126";
 
 /// The result of processing one learner of a registration batch.
-enum RegistrationResult {
+enum RegistrationBatchResult {
     New(Uln),
     Exists(Extensible<Uln>),
     PossibleMatch,
@@ -37,7 +37,7 @@ enum RegistrationResult {
     Rejected(&'static str, Option<Uln>),
 }
 
-impl RegistrationResult {
+impl RegistrationBatchResult {
     const TOO_LITTLE_DATA: Self = Self::Rejected("RC006", None);
     const AGE_OUT_OF_RANGE: Self = Self::Rejected("RC011", None);
 
@@ -83,11 +83,11 @@ pub fn process_registrations(register: &mut LearnerRegister, request: &Element) 
     for (learner, mut learner_result) in learners {
         let result = process_registration(register, &learner, check_only);
         let count = match &result {
-            RegistrationResult::New(_) => &mut output.new_learners_count,
-            RegistrationResult::Exists(_) => &mut output.exists_updated_learners_count,
-            RegistrationResult::PossibleMatch => &mut output.possible_match_learners_count,
-            RegistrationResult::NotFound => &mut output.learners_not_found_count,
-            RegistrationResult::Rejected(..) => &mut output.rejected_learners_count,
+            RegistrationBatchResult::New(_) => &mut output.new_learners_count,
+            RegistrationBatchResult::Exists(_) => &mut output.exists_updated_learners_count,
+            RegistrationBatchResult::PossibleMatch => &mut output.possible_match_learners_count,
+            RegistrationBatchResult::NotFound => &mut output.learners_not_found_count,
+            RegistrationBatchResult::Rejected(..) => &mut output.rejected_learners_count,
         };
         *count = count.map(|count| count + 1);
         learner_result.return_code = Some(result.return_code().to_owned());
@@ -99,24 +99,24 @@ pub fn process_registrations(register: &mut LearnerRegister, request: &Element) 
     Ok(output)
 }
 
-fn process_registration(register: &mut LearnerRegister, learner: &BatchLearner, check_only: bool) -> RegistrationResult {
+fn process_registration(register: &mut LearnerRegister, learner: &BatchLearner, check_only: bool) -> RegistrationBatchResult {
     if let Some(exception) = requested_exception(learner.family_name.as_str()) {
         return exception;
     }
     let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
     if learner.date_of_birth.is_some_and(|date_of_birth| !is_learner_age(date_of_birth, today)) {
-        return RegistrationResult::AGE_OUT_OF_RANGE;
+        return RegistrationBatchResult::AGE_OUT_OF_RANGE;
     }
     if let Some(uln) = &learner.uln {
         let matches = register.find_by_uln(uln.as_str(), learner.given_name.as_str(), learner.family_name.as_str());
         return match matches {
-            SearchMatches::ExactMatch(learner) | SearchMatches::LinkedLearner(learner) => RegistrationResult::Exists(learner.uln),
-            _ => RegistrationResult::NotFound,
+            SearchMatches::ExactMatch(learner) | SearchMatches::LinkedLearner(learner) => RegistrationBatchResult::Exists(learner.uln),
+            _ => RegistrationBatchResult::NotFound,
         };
     }
     let (Some(date_of_birth), Some(gender), Some(post_code)) = (&learner.date_of_birth, &learner.gender, &learner.last_known_post_code)
     else {
-        return RegistrationResult::TOO_LITTLE_DATA;
+        return RegistrationBatchResult::TOO_LITTLE_DATA;
     };
     let (date_of_birth, gender) = (date_of_birth.text(), gender.to_lrs());
     let search = Demographics {
@@ -127,20 +127,20 @@ fn process_registration(register: &mut LearnerRegister, learner: &BatchLearner, 
         post_code: post_code.as_str(),
     };
     match register.find_by_demographics(&search) {
-        SearchMatches::ExactMatch(learner) | SearchMatches::LinkedLearner(learner) => RegistrationResult::Exists(learner.uln),
-        SearchMatches::PossibleMatches(_) | SearchMatches::TooManyMatches => RegistrationResult::PossibleMatch,
-        SearchMatches::NoMatch if check_only => RegistrationResult::NotFound,
+        SearchMatches::ExactMatch(learner) | SearchMatches::LinkedLearner(learner) => RegistrationBatchResult::Exists(learner.uln),
+        SearchMatches::PossibleMatches(_) | SearchMatches::TooManyMatches => RegistrationBatchResult::PossibleMatch,
+        SearchMatches::NoMatch if check_only => RegistrationBatchResult::NotFound,
         SearchMatches::NoMatch => {
-            register.register_from_batch(learner).map_or(RegistrationResult::TOO_LITTLE_DATA, RegistrationResult::New)
+            register.register_from_batch(learner).map_or(RegistrationBatchResult::TOO_LITTLE_DATA, RegistrationBatchResult::New)
         }
     }
 }
 
 /// Returns the exception that a family name asks for, such as `Exception RC007` or `Exception RC007 ULN`.
-fn requested_exception(family_name: &str) -> Option<RegistrationResult> {
+fn requested_exception(family_name: &str) -> Option<RegistrationBatchResult> {
     let request = family_name.strip_prefix(EXCEPTION)?;
     let (code, uln) = request.strip_suffix(WITH_ULN).map_or((request, None), |code| (code, Uln::from_lrs(OTHER_LEARNERS_ULN)));
-    EXCEPTION_CODES.iter().find(|known| **known == code).map(|code| RegistrationResult::Rejected(code, uln))
+    EXCEPTION_CODES.iter().find(|known| **known == code).map(|code| RegistrationBatchResult::Rejected(code, uln))
 }
 
 fn is_learner_age(date_of_birth: Date, today: civil::Date) -> bool {

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use lrs_gateway::batches::kinds::achievement::Achievements;
 use lrs_gateway::domain::{
-    Achievement, AchievementJob, AchievementJobStatus, EmailAddress, GetLearningEvents, Personal, Product, SubmissionType,
+    Achievement, AchievementJob, AchievementJobStatus, EmailAddress, LearningEventsSearch, Personal, Product, SubmissionType,
 };
 use lrs_gateway::lrs::services::external::{AchievementCodes, GetAchievementJob, SubmitAchievementJob};
 use lrs_gateway::schema::Scalar as _;
@@ -68,7 +68,7 @@ fn status_of(job: &AchievementJob) -> Option<&AchievementJobStatus> {
 /// Returns grade and status of the events in Ana O'Neill's record that the awarding organisation has submitted.
 async fn submitted_events(client: &mut SoapClient) -> Vec<(String, String)> {
     let context = std::mem::replace(&mut client.request_context, provider_context());
-    let learner: GetLearningEvents =
+    let learner: LearningEventsSearch =
         from_json(br#"{"uln":"3000000126","givenName":"Ana","familyName":"O'Neill"}"#).expect("the learner is valid");
     let response = client.call(&learner).await;
     client.request_context = context;

@@ -9,8 +9,8 @@ mod simulator;
 mod validation;
 
 use lrs_gateway::domain::{
-    BatchLearner, BatchLearnerResult, BatchLearnerToVerify, FindByDemographics, FindByUln, Learner, LearnerDetails, RegisterLearner,
-    UpdateLearner, VerifyLearner,
+    BatchLearner, BatchLearnerResult, BatchLearnerToVerify, DemographicSearch, Learner, LearnerDetails, LearnerRegistration, LearnerUpdate,
+    LearnerVerification, UlnSearch,
 };
 use lrs_gateway::lrs::services::learner::{SubmitRegistrationJob, SubmitVerificationJob};
 use lrs_gateway::lrs::{Operation, Service};
@@ -79,10 +79,10 @@ fn request_with(name: &str, replacements: &[(&str, &str)]) -> String {
 
 /// The golden messages that have a value in every element of a record.
 const COMPLETE_GOLDEN_MESSAGES: [(&str, FieldMapping); 7] = [
-    ("find-by-demographics-full.request.xml", <FindByDemographics as XmlRecord>::FIELDS),
+    ("find-by-demographics-full.request.xml", <DemographicSearch as XmlRecord>::FIELDS),
     ("find-by-demographics-full.response.xml", Learner::FIELDS),
     ("register-full.request.xml", LearnerDetails::FIELDS),
-    ("verify-full.request.xml", <VerifyLearner as XmlRecord>::FIELDS),
+    ("verify-full.request.xml", <LearnerVerification as XmlRecord>::FIELDS),
     ("submit-registration-batch.request.xml", BatchLearner::FIELDS),
     ("get-registration-batch.response.xml", BatchLearnerResult::FIELDS),
     ("submit-verification-batch.request.xml", BatchLearnerToVerify::FIELDS),
@@ -137,11 +137,11 @@ async fn golden_requests_get_valid_responses_from_the_simulator() {
 
 /// The elements of the requests that are records.
 const REQUEST_ELEMENTS: [(&str, FieldMapping); 7] = [
-    (FindByUln::NAME, <FindByUln as XmlRecord>::FIELDS),
-    (FindByDemographics::NAME, <FindByDemographics as XmlRecord>::FIELDS),
-    (RegisterLearner::NAME, LearnerDetails::FIELDS),
-    (UpdateLearner::NAME, LearnerDetails::FIELDS),
-    (VerifyLearner::NAME, <VerifyLearner as XmlRecord>::FIELDS),
+    (UlnSearch::NAME, <UlnSearch as XmlRecord>::FIELDS),
+    (DemographicSearch::NAME, <DemographicSearch as XmlRecord>::FIELDS),
+    (LearnerRegistration::NAME, LearnerDetails::FIELDS),
+    (LearnerUpdate::NAME, LearnerDetails::FIELDS),
+    (LearnerVerification::NAME, <LearnerVerification as XmlRecord>::FIELDS),
     (SubmitRegistrationJob::NAME, BatchLearner::FIELDS),
     (SubmitVerificationJob::NAME, BatchLearnerToVerify::FIELDS),
 ];

@@ -7,9 +7,9 @@ use lrs_gateway::batches::kinds::achievement::Achievements;
 use lrs_gateway::batches::kinds::registration::Registrations;
 use lrs_gateway::batches::kinds::verification::Verifications;
 use lrs_gateway::domain::{
-    AbilityToShare, Achievement, AchievementAction, BatchLearner, BatchLearnerToVerify, FindByDemographics, FindByUln, FindType, Gender,
-    GetLearningEvents, GetType, JobType, LearnerDetails, MisIdentifier, RegisterLearner, RetrieveUlns, SubmissionType, Uln, UpdateLearner,
-    VerificationType, VerifyLearner,
+    AbilityToShare, Achievement, AchievementAction, BatchLearner, BatchLearnerToVerify, DemographicSearch, DetailLevel, FindType, Gender,
+    JobType, LearnerDetails, LearnerRegistration, LearnerUpdate, LearnerVerification, LearningEventsSearch, MisIdentifier, SubmissionType,
+    Uln, UlnRetrieval, UlnSearch, VerificationType,
 };
 use lrs_gateway::lrs::services::external::{AchievementCodes, GetAchievementJob, SubmitAchievementJob};
 use lrs_gateway::lrs::services::learner::{GetRegistrationJob, GetVerificationJob, SubmitRegistrationJob, SubmitVerificationJob};
@@ -34,8 +34,8 @@ pub fn by_service() -> [(Service, Messages); 3] {
     let learner_service = [
         requests(find_by_uln()),
         requests(find_by_demographics()),
-        requests(learner().prop_map(|learner| RegisterLearner { learner })),
-        requests((uln(), any::<i32>(), learner()).prop_map(|(uln, version_number, learner)| UpdateLearner {
+        requests(learner().prop_map(|learner| LearnerRegistration { learner })),
+        requests((uln(), any::<i32>(), learner()).prop_map(|(uln, version_number, learner)| LearnerUpdate {
             uln,
             version_number,
             learner,
@@ -103,8 +103,8 @@ fn uln() -> impl Strategy<Value = Uln> {
     (100_000_000_u32..=999_999_999).prop_filter_map("a prefix of a ULN", Uln::from_prefix)
 }
 
-fn find_by_uln() -> impl Strategy<Value = FindByUln> {
-    (any_of(FindType::ALL), uln(), value(text(35)), value(text(35))).prop_map(|(find_type, uln, family_name, given_name)| FindByUln {
+fn find_by_uln() -> impl Strategy<Value = UlnSearch> {
+    (any_of(FindType::ALL), uln(), value(text(35)), value(text(35))).prop_map(|(find_type, uln, family_name, given_name)| UlnSearch {
         find_type,
         uln,
         family_name,
@@ -112,13 +112,13 @@ fn find_by_uln() -> impl Strategy<Value = FindByUln> {
     })
 }
 
-fn find_by_demographics() -> impl Strategy<Value = FindByDemographics> {
+fn find_by_demographics() -> impl Strategy<Value = DemographicSearch> {
     let required = (any_of(FindType::ALL), value(text(35)), value(text(35)), value(date()), any_of(Gender::ALL), value(postcode()));
     let others = (optional(text(35)), optional(text(254)), optional(text(35)), optional(email()));
     (required, others).prop_map(|(required, others)| {
         let (find_type, family_name, given_name, date_of_birth, gender, last_known_post_code) = required;
         let (previous_family_name, school_at_age16, place_of_birth, email_address) = others;
-        FindByDemographics {
+        DemographicSearch {
             find_type,
             family_name,
             given_name,
@@ -177,15 +177,15 @@ fn learner() -> impl Strategy<Value = LearnerDetails> {
     })
 }
 
-fn verify_learner() -> impl Strategy<Value = VerifyLearner> {
+fn verify_learner() -> impl Strategy<Value = LearnerVerification> {
     let gender = prop::option::of(any_of(Gender::ALL));
     (uln(), value(text(35)), value(text(35)), optional(date()), gender).prop_map(|(uln, given_name, family_name, date_of_birth, gender)| {
-        VerifyLearner { uln, given_name, family_name, date_of_birth, gender }
+        LearnerVerification { uln, given_name, family_name, date_of_birth, gender }
     })
 }
 
 /// Lists of ULNs. Only the JSON deserialiser can create one.
-fn retrieve_ulns() -> impl Strategy<Value = RetrieveUlns> {
+fn retrieve_ulns() -> impl Strategy<Value = UlnRetrieval> {
     let length = prop_oneof![1..=200_usize, Just(200)];
     length.prop_flat_map(|length| prop::collection::vec(uln(), length)).prop_map(|ulns| {
         let ulns: Vec<&str> = ulns.iter().map(Uln::as_str).collect();
@@ -193,10 +193,10 @@ fn retrieve_ulns() -> impl Strategy<Value = RetrieveUlns> {
     })
 }
 
-fn get_learning_events() -> impl Strategy<Value = GetLearningEvents> {
-    (verify_learner(), any_of(GetType::ALL)).prop_map(|(learner, get_type)| {
-        let VerifyLearner { uln, given_name, family_name, date_of_birth, gender } = learner;
-        GetLearningEvents { uln, given_name, family_name, date_of_birth, gender, get_type }
+fn get_learning_events() -> impl Strategy<Value = LearningEventsSearch> {
+    (verify_learner(), any_of(DetailLevel::ALL)).prop_map(|(learner, get_type)| {
+        let LearnerVerification { uln, given_name, family_name, date_of_birth, gender } = learner;
+        LearningEventsSearch { uln, given_name, family_name, date_of_birth, gender, get_type }
     })
 }
 
@@ -218,7 +218,7 @@ fn batch_learner() -> impl Strategy<Value = BatchLearner> {
 
 fn batch_learner_to_verify() -> impl Strategy<Value = BatchLearnerToVerify> {
     (optional(text(128)), verify_learner()).prop_map(|(mis_identifier, learner)| {
-        let VerifyLearner { uln, given_name, family_name, date_of_birth, gender } = learner;
+        let LearnerVerification { uln, given_name, family_name, date_of_birth, gender } = learner;
         BatchLearnerToVerify { mis_identifier, uln, given_name, family_name, date_of_birth, gender }
     })
 }

@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 
 use lrs_gateway::domain::{
     AbilityToShare, AchievementAction, AchievementJob, AchievementJobStatus, BatchLearner, BatchLearnerResult, BatchLearnerToVerify,
-    FindByDemographics, FindByUln, FindType, Gender, GetLearningEvents, GetType, JobType, Learner, LearnerDetails, LearningEvent,
-    RegisterLearner, RetrieveUlns, SubmissionType, UpdateLearner, VerificationType, VerifyLearner,
+    DemographicSearch, DetailLevel, FindType, Gender, JobType, Learner, LearnerDetails, LearnerRegistration, LearnerUpdate,
+    LearnerVerification, LearningEvent, LearningEventsSearch, SubmissionType, UlnRetrieval, UlnSearch, VerificationType,
 };
 use lrs_gateway::lrs::Operation;
 use lrs_gateway::lrs::services::external::{GetAchievementJob, SubmitAchievementJob};
@@ -165,17 +165,17 @@ fn verification_result_rows() -> Vec<Row> {
 #[test]
 fn field_mapping_page_has_every_field_of_every_operation() {
     let learner_operations = [
-        section::<FindByUln>("findLearnerByUln", &request::<FindByUln>(), &find_answer()),
-        section::<FindByDemographics>("findLearnersByDemographics", &request::<FindByDemographics>(), &find_answer()),
-        section::<RegisterLearner>(
+        section::<UlnSearch>("findLearnerByUln", &request::<UlnSearch>(), &find_answer()),
+        section::<DemographicSearch>("findLearnersByDemographics", &request::<DemographicSearch>(), &find_answer()),
+        section::<LearnerRegistration>(
             "registerLearner",
-            &learner_request::<RegisterLearner>(),
+            &learner_request::<LearnerRegistration>(),
             &rows("", "", RegisterLearnerResponse::FIELDS),
         ),
-        section::<UpdateLearner>("updateLearner", &learner_request::<UpdateLearner>(), &rows("", "", UpdateLearnerResponse::FIELDS)),
-        section::<VerifyLearner>("verifyLearner", &request_in_element::<VerifyLearner>(), &verify_answer()),
-        section::<RetrieveUlns>("retrieveUlns", &request::<RetrieveUlns>(), &retrieve_answer()),
-        section::<GetLearningEvents>("getLearningEvents", &request::<GetLearningEvents>(), &learning_events_answer()),
+        section::<LearnerUpdate>("updateLearner", &learner_request::<LearnerUpdate>(), &rows("", "", UpdateLearnerResponse::FIELDS)),
+        section::<LearnerVerification>("verifyLearner", &request_in_element::<LearnerVerification>(), &verify_answer()),
+        section::<UlnRetrieval>("retrieveUlns", &request::<UlnRetrieval>(), &retrieve_answer()),
+        section::<LearningEventsSearch>("getLearningEvents", &request::<LearningEventsSearch>(), &learning_events_answer()),
     ];
     let page = learner_operations.concat() + &registration_batches() + &verification_batches() + &achievement_batches() + &code_lists();
     assert_generated("docs/FIELD-MAPPING.md", "fields", &page);
@@ -189,7 +189,7 @@ fn code_lists() -> String {
         AchievementJobStatus::TABLE,
         FindType::TABLE,
         Gender::TABLE,
-        GetType::TABLE,
+        DetailLevel::TABLE,
         JobType::TABLE,
         SubmissionType::TABLE,
         VerificationType::TABLE,

@@ -194,7 +194,7 @@ impl Answer {
         assert_eq!(self.header("content-type"), "application/problem+json", "{self:?}");
         let problem = self.json();
         assert_eq!(problem["status"], self.status);
-        let schema = &DOCUMENT["components"]["schemas"]["ProblemBody"];
+        let schema = &DOCUMENT["components"]["schemas"]["Problem"];
         let names: Vec<&String> = problem.as_object().expect("a problem is an object").keys().collect();
         assert!(names.iter().all(|name| schema["properties"].get(name).is_some()), "all of {names:?} are documented");
         let required = schema["required"].as_array().expect("the schema has required properties");

@@ -40,7 +40,7 @@ pub struct AchievementBatch {
 
 /// Result for one achievement. LRS returns no result per achievement, only counters and a file of those that it rejected.
 #[derive(Debug, Answer)]
-pub struct AchievementResult {
+pub struct AchievementBatchResult {
     /// Position of the record in the batch, from 0.
     pub position: Option<u32>,
     /// Your identifier of the record.
@@ -49,7 +49,7 @@ pub struct AchievementResult {
     /// achievement. `UNDETERMINED`: LRS accepted only some achievements, or does not state how many, and no line names this achievement;
     /// read the part's job for the whole file. `NOT_PROCESSED`: the gateway knows of no job for the part;
     /// the part's `reason` states the cause, and after `DISCARDED` LRS may have the records.
-    pub outcome: AchievementOutcome,
+    pub outcome: AchievementBatchOutcome,
     /// Code for the job, as returned by LRS.
     pub lrs_code: Option<String>,
     /// Lines of LRS's error file that name this achievement and no other, as written by LRS.
@@ -58,20 +58,20 @@ pub struct AchievementResult {
 
 /// Page of results.
 #[derive(Debug, Answer)]
-pub struct AchievementResults {
+pub struct AchievementBatchResultPage {
     /// Identifier of the batch.
     pub batch_id: String,
     /// Status of the batch.
     pub status: BatchStatus,
     /// Results that are available, in the order of the submission.
-    pub results: Vec<AchievementResult>,
+    pub results: Vec<AchievementBatchResult>,
     /// `cursor` of the next page. Absent if no more results are available now.
     pub next: Option<String>,
 }
 
 /// Outcome for one achievement of a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, CodeList)]
-pub enum AchievementOutcome {
+pub enum AchievementBatchOutcome {
     /// LRS accepted all achievements of the job.
     Accepted,
     /// LRS's error file names the achievement.
@@ -91,21 +91,21 @@ impl BatchResource for Achievements {
     /// LRS numbers achievement jobs with 32 bits (LRS-CONTRACT 2.16, 8.4).
     const MAX_JOB_ID: i64 = i32::MAX as i64;
 
-    type ResultAnswer = AchievementResult;
-    type ResultsPage = AchievementResults;
+    type ResultAnswer = AchievementBatchResult;
+    type ResultsPage = AchievementBatchResultPage;
 
     fn max_records(settings: &BatchSettings) -> usize {
         settings.max_achievements
     }
 
-    fn result_answer(result: RecordResult<AchievementAcceptance>, part: &Part) -> AchievementResult {
+    fn result_answer(result: RecordResult<AchievementAcceptance>, part: &Part) -> AchievementBatchResult {
         let (outcome, errors) = match result.result {
-            None if part.job_id.is_none() => (AchievementOutcome::NotProcessed, Vec::new()),
-            Some(AchievementAcceptance::Accepted) => (AchievementOutcome::Accepted, Vec::new()),
-            Some(AchievementAcceptance::Rejected(lines)) => (AchievementOutcome::Rejected, lines),
-            Some(AchievementAcceptance::Undetermined) | None => (AchievementOutcome::Undetermined, Vec::new()),
+            None if part.job_id.is_none() => (AchievementBatchOutcome::NotProcessed, Vec::new()),
+            Some(AchievementAcceptance::Accepted) => (AchievementBatchOutcome::Accepted, Vec::new()),
+            Some(AchievementAcceptance::Rejected(lines)) => (AchievementBatchOutcome::Rejected, lines),
+            Some(AchievementAcceptance::Undetermined) | None => (AchievementBatchOutcome::Undetermined, Vec::new()),
         };
-        AchievementResult {
+        AchievementBatchResult {
             position: result.position,
             mis_identifier: result.mis_identifier,
             outcome,
@@ -114,8 +114,8 @@ impl BatchResource for Achievements {
         }
     }
 
-    fn results_page(batch: &Batch, results: Vec<AchievementResult>, next: Option<String>) -> AchievementResults {
-        AchievementResults { batch_id: batch.id.to_string(), status: batch.status(), results, next }
+    fn results_page(batch: &Batch, results: Vec<AchievementBatchResult>, next: Option<String>) -> AchievementBatchResultPage {
+        AchievementBatchResultPage { batch_id: batch.id.to_string(), status: batch.status(), results, next }
     }
 
     fn csv_columns() -> Vec<String> {

@@ -4,7 +4,7 @@ use actix_web::HttpResponse;
 
 use crate::api::batches::answers::{BatchList, BatchState};
 use crate::api::batches::operations::{answer_accepted, answer_state, find, require_organisation_ref};
-use crate::api::batches::requests::TrackJob;
+use crate::api::batches::requests::TrackedJob;
 use crate::api::batches::resource::BatchResource;
 use crate::api::batches::results::{PreferredFormat, ResultsQuery, read_results};
 use crate::api::content_coding::compress;
@@ -55,7 +55,7 @@ pub async fn track_job<K: BatchResource>(
     state: State,
     caller: Caller<K::Scope>,
     wait: PreferWait,
-    body: Body<TrackJob>,
+    body: Body<TrackedJob>,
 ) -> Result<HttpResponse, Problem> {
     require_organisation_ref::<K>(&caller)?;
     let job_id = body.lrs_job_id.0;

@@ -40,13 +40,13 @@ pub struct RegistrationBatch {
 
 /// Result for one learner.
 #[derive(Debug, Answer)]
-pub struct RegistrationResult {
+pub struct RegistrationBatchResult {
     /// Position of the record in the batch, from 0. Absent if LRS returned a learner that cannot be matched to one record.
     pub position: Option<u32>,
     /// Your identifier of the record.
     pub mis_identifier: Option<Personal<String>>,
     /// Outcome, as far as LRS's public codes define it.
-    pub outcome: RegistrationOutcome,
+    pub outcome: RegistrationBatchOutcome,
     /// Code for the learner, as returned by LRS. If the part was not processed, the code for the part.
     pub lrs_code: Option<String>,
     /// ULN that LRS returned for a learner submitted without one. A ULN that you submitted and LRS repeats is in `learner`.
@@ -58,13 +58,13 @@ pub struct RegistrationResult {
 
 /// Page of results.
 #[derive(Debug, Answer)]
-pub struct RegistrationResults {
+pub struct RegistrationBatchResultPage {
     /// Identifier of the batch.
     pub batch_id: String,
     /// Status of the batch.
     pub status: BatchStatus,
     /// Results that are available, in the order of the submission.
-    pub results: Vec<RegistrationResult>,
+    pub results: Vec<RegistrationBatchResult>,
     /// `cursor` of the next page. Absent if no more results are available now.
     pub next: Option<String>,
 }
@@ -72,7 +72,7 @@ pub struct RegistrationResults {
 /// Outcome for one learner of a registration batch. LRS has published the meanings of some codes only.
 // LRS-CONTRACT 3.4.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, CodeList)]
-pub enum RegistrationOutcome {
+pub enum RegistrationBatchOutcome {
     /// LRS returned a ULN for a learner submitted without one.
     UlnReturned,
     /// LRS could not decide (`RC006` to `RC013`). There is no ULN: a person searches for the learner and chooses or registers, or resolves the
@@ -86,7 +86,7 @@ pub enum RegistrationOutcome {
     Other,
 }
 
-impl RegistrationOutcome {
+impl RegistrationBatchOutcome {
     const fn of_learner(learner: &BatchLearnerResult, learner_return: LearnerReturn, was_sent_with_uln: bool) -> Self {
         match learner_return {
             LearnerReturn::Exception => Self::Exception,
@@ -106,18 +106,18 @@ impl BatchResource for Registrations {
     const PATH: &'static str = "registration-batches";
     const RECORDS_POINTER: &'static str = "/learners";
 
-    type ResultAnswer = RegistrationResult;
-    type ResultsPage = RegistrationResults;
+    type ResultAnswer = RegistrationBatchResult;
+    type ResultsPage = RegistrationBatchResultPage;
 
     fn max_records(settings: &BatchSettings) -> usize {
         settings.max_learners
     }
 
-    fn result_answer(result: RecordResult<BatchLearnerResult>, part: &Part) -> RegistrationResult {
+    fn result_answer(result: RecordResult<BatchLearnerResult>, part: &Part) -> RegistrationBatchResult {
         let RecordResult { position, mis_identifier, has_uln, result } = result;
         let Some(mut learner) = result else {
-            let outcome = RegistrationOutcome::without_result(part);
-            return RegistrationResult {
+            let outcome = RegistrationBatchOutcome::without_result(part);
+            return RegistrationBatchResult {
                 position,
                 mis_identifier,
                 outcome,
@@ -131,13 +131,13 @@ impl BatchResource for Registrations {
             // It may be a candidate's. The caller knows a ULN that it submitted itself.
             learner.uln = None;
         }
-        let outcome = RegistrationOutcome::of_learner(&learner, learner_return, has_uln);
-        let uln = learner.uln.clone().filter(|_| outcome == RegistrationOutcome::UlnReturned);
-        RegistrationResult { position, mis_identifier, outcome, lrs_code: learner.return_code.clone(), uln, learner: Some(learner) }
+        let outcome = RegistrationBatchOutcome::of_learner(&learner, learner_return, has_uln);
+        let uln = learner.uln.clone().filter(|_| outcome == RegistrationBatchOutcome::UlnReturned);
+        RegistrationBatchResult { position, mis_identifier, outcome, lrs_code: learner.return_code.clone(), uln, learner: Some(learner) }
     }
 
-    fn results_page(batch: &Batch, results: Vec<RegistrationResult>, next: Option<String>) -> RegistrationResults {
-        RegistrationResults { batch_id: batch.id.to_string(), status: batch.status(), results, next }
+    fn results_page(batch: &Batch, results: Vec<RegistrationBatchResult>, next: Option<String>) -> RegistrationBatchResultPage {
+        RegistrationBatchResultPage { batch_id: batch.id.to_string(), status: batch.status(), results, next }
     }
 
     fn csv_columns() -> Vec<String> {

@@ -6,7 +6,7 @@ use crate::schema::{Constraints, InvalidValue, Request, Scalar};
 
 /// LRS job to track.
 #[derive(Debug, Request)]
-pub struct TrackJob {
+pub struct TrackedJob {
     /// Number of the LRS job, as shown by the LRS portal or another system.
     pub lrs_job_id: LrsJobId,
 }

@@ -8,7 +8,7 @@ use crate::api::batches::resource::{BatchResource, is_processed};
 use crate::api::extract::Body;
 use crate::api::extract::idempotency::{IdempotencyKey, WorkAttempt};
 use crate::api::extract::prefer::PreferWait;
-use crate::api::verify_learners::{VerifyOutcome, VerifyResult};
+use crate::api::verify_learners::{LearnerVerificationOutcome, LearnerVerificationResult};
 use crate::app::State;
 use crate::auth::Caller;
 use crate::auth::scope::VerificationBatches;
@@ -38,37 +38,37 @@ pub struct VerificationBatch {
 
 /// Result for one learner.
 #[derive(Debug, Answer)]
-pub struct VerificationResult {
+pub struct VerificationBatchResult {
     /// Position of the record in the batch, from 0. Absent if LRS returned a learner that cannot be matched to one record.
     pub position: Option<u32>,
     /// Your identifier of the record.
     pub mis_identifier: Option<Personal<String>>,
     /// Outcome. Only `MATCH` and `LINKED_MATCH` confirm that the ULN belongs to the learner.
-    pub outcome: VerificationOutcome,
+    pub outcome: VerificationBatchOutcome,
     /// Code for the learner, as returned by LRS. If the part was not processed, the code for the part.
     pub lrs_code: Option<String>,
     /// ULN of the record. If the ULN was merged into another, the ULN of the master record.
     pub uln: Option<Extensible<Uln>>,
     /// Values that LRS compared.
-    pub verification: Option<VerifyResult>,
+    pub verification: Option<LearnerVerificationResult>,
 }
 
 /// Page of results.
 #[derive(Debug, Answer)]
-pub struct VerificationResults {
+pub struct VerificationBatchResultPage {
     /// Identifier of the batch.
     pub batch_id: String,
     /// Status of the batch.
     pub status: BatchStatus,
     /// Results that are available, in the order of the submission.
-    pub results: Vec<VerificationResult>,
+    pub results: Vec<VerificationBatchResult>,
     /// `cursor` of the next page. Absent if no more results are available now.
     pub next: Option<String>,
 }
 
 /// Outcome for one learner of a verification batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, CodeList)]
-pub enum VerificationOutcome {
+pub enum VerificationBatchOutcome {
     /// All values match the record.
     Match,
     /// All values match the record of a linked learner.
@@ -89,16 +89,16 @@ pub enum VerificationOutcome {
     Other,
 }
 
-impl From<VerifyOutcome> for VerificationOutcome {
-    fn from(outcome: VerifyOutcome) -> Self {
+impl From<LearnerVerificationOutcome> for VerificationBatchOutcome {
+    fn from(outcome: LearnerVerificationOutcome) -> Self {
         match outcome {
-            VerifyOutcome::Match => Self::Match,
-            VerifyOutcome::LinkedMatch => Self::LinkedMatch,
-            VerifyOutcome::SimilarMatch => Self::SimilarMatch,
-            VerifyOutcome::LinkedSimilarMatch => Self::LinkedSimilarMatch,
-            VerifyOutcome::NoMatch => Self::NoMatch,
-            VerifyOutcome::UlnNotFound => Self::UlnNotFound,
-            VerifyOutcome::Other => Self::Other,
+            LearnerVerificationOutcome::Match => Self::Match,
+            LearnerVerificationOutcome::LinkedMatch => Self::LinkedMatch,
+            LearnerVerificationOutcome::SimilarMatch => Self::SimilarMatch,
+            LearnerVerificationOutcome::LinkedSimilarMatch => Self::LinkedSimilarMatch,
+            LearnerVerificationOutcome::NoMatch => Self::NoMatch,
+            LearnerVerificationOutcome::UlnNotFound => Self::UlnNotFound,
+            LearnerVerificationOutcome::Other => Self::Other,
         }
     }
 }
@@ -109,18 +109,18 @@ impl BatchResource for Verifications {
     const PATH: &'static str = "verification-batches";
     const RECORDS_POINTER: &'static str = "/learners";
 
-    type ResultAnswer = VerificationResult;
-    type ResultsPage = VerificationResults;
+    type ResultAnswer = VerificationBatchResult;
+    type ResultsPage = VerificationBatchResultPage;
 
     fn max_records(settings: &BatchSettings) -> usize {
         settings.max_learners
     }
 
-    fn result_answer(result: RecordResult<VerifiedLearner>, part: &Part) -> VerificationResult {
+    fn result_answer(result: RecordResult<VerifiedLearner>, part: &Part) -> VerificationBatchResult {
         let RecordResult { position, mis_identifier, result, .. } = result;
-        let Some(verification) = result.map(VerifyResult::from) else {
-            let outcome = if is_processed(part) { VerificationOutcome::NoResult } else { VerificationOutcome::NotProcessed };
-            return VerificationResult {
+        let Some(verification) = result.map(LearnerVerificationResult::from) else {
+            let outcome = if is_processed(part) { VerificationBatchOutcome::NoResult } else { VerificationBatchOutcome::NotProcessed };
+            return VerificationBatchResult {
                 position,
                 mis_identifier,
                 outcome,
@@ -129,7 +129,7 @@ impl BatchResource for Verifications {
                 verification: None,
             };
         };
-        VerificationResult {
+        VerificationBatchResult {
             position,
             mis_identifier,
             outcome: verification.outcome.into(),
@@ -139,8 +139,8 @@ impl BatchResource for Verifications {
         }
     }
 
-    fn results_page(batch: &Batch, results: Vec<VerificationResult>, next: Option<String>) -> VerificationResults {
-        VerificationResults { batch_id: batch.id.to_string(), status: batch.status(), results, next }
+    fn results_page(batch: &Batch, results: Vec<VerificationBatchResult>, next: Option<String>) -> VerificationBatchResultPage {
+        VerificationBatchResultPage { batch_id: batch.id.to_string(), status: batch.status(), results, next }
     }
 
     fn csv_columns() -> Vec<String> {
@@ -193,10 +193,10 @@ mod tests {
 
     #[test]
     fn verification_outcome_has_word_of_verify_outcome() {
-        for (word, code) in VerifyOutcome::TABLE.lrs_codes() {
-            let outcome = VerifyOutcome::from_code(&LrsCode::new(code));
-            assert_eq!((outcome.word(), VerificationOutcome::from(outcome).word()), (word, word));
+        for (word, code) in LearnerVerificationOutcome::TABLE.lrs_codes() {
+            let outcome = LearnerVerificationOutcome::from_code(&LrsCode::new(code));
+            assert_eq!((outcome.word(), VerificationBatchOutcome::from(outcome).word()), (word, word));
         }
-        assert_eq!(VerificationOutcome::from(VerifyOutcome::Other).word(), VerifyOutcome::Other.word());
+        assert_eq!(VerificationBatchOutcome::from(LearnerVerificationOutcome::Other).word(), LearnerVerificationOutcome::Other.word());
     }
 }

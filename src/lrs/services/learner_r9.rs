@@ -1,6 +1,6 @@
 //! The operation of `LearnerServiceR9.svc`. Unlike in `LearnerService.svc`, every element is in a namespace (LRS-CONTRACT 2.14).
 
-use crate::domain::{Extensible, FromLrs as _, GetLearningEvents, LearningEvent, Uln};
+use crate::domain::{Extensible, FromLrs as _, LearningEvent, LearningEventsSearch, Uln};
 use crate::lrs::operation::{Effect, LrsResponse, MessageContext, Operation, Service};
 use crate::lrs::response_codes::LrsCode;
 use crate::xml::{FieldMapping, Wrapped, XmlRecord, XmlWriter};
@@ -11,7 +11,7 @@ const NOT_SHARED: &str = "WSEC0206";
 const NOT_VERIFIED: &str = "WSEC0208";
 
 /// `GetLearnerLearningEvents` (LRS-CONTRACT 2.14): returns a learner's Personal Learning Record.
-impl Operation for GetLearningEvents {
+impl Operation for LearningEventsSearch {
     const NAME: &'static str = "GetLearnerLearningEvents";
     const SERVICE: Service = Service::LearnerR9;
     const SOAP_ACTION: &'static str = "\"http://tempuri.org/ILearnerServiceR9/GetLearnerLearningEvents\"";

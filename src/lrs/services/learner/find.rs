@@ -1,6 +1,6 @@
 //! Searches for learners (LRS-CONTRACT 2.4, 2.5).
 
-use crate::domain::{Date, Extensible, FindByDemographics, FindByUln, FindType, Gender, Learner, Personal, Uln};
+use crate::domain::{Date, DemographicSearch, Extensible, FindType, Gender, Learner, Personal, Uln, UlnSearch};
 use crate::lrs::operation::{Effect, LrsResponse, MessageContext, Operation, Service};
 use crate::lrs::response_codes::LrsCode;
 use crate::lrs::services::learner::credentials;
@@ -14,7 +14,7 @@ const EXACT_MATCH: &str = "WSRC0004";
 const LINKED_LEARNER: &str = "WSRC0022";
 
 /// `learnerByULN` (LRS-CONTRACT 2.4): finds the learner with this ULN if the names match.
-impl Operation for FindByUln {
+impl Operation for UlnSearch {
     const NAME: &'static str = "learnerByULN";
     const SERVICE: Service = Service::Learner;
     const REQUEST_ELEMENT: &'static str = "fin:FindLearnerByULN";
@@ -42,7 +42,7 @@ impl Operation for FindByUln {
 }
 
 /// `learnerByDemographics` (LRS-CONTRACT 2.5): finds the learners with these details.
-impl Operation for FindByDemographics {
+impl Operation for DemographicSearch {
     const NAME: &'static str = "learnerByDemographics";
     const SERVICE: Service = Service::Learner;
     const REQUEST_ELEMENT: &'static str = "fin:FindLearnerByDemographics";

@@ -1,6 +1,6 @@
 //! Registration and update of learners (LRS-CONTRACT 2.6, 2.7).
 
-use crate::domain::{Extensible, RegisterLearner, Uln, UpdateLearner};
+use crate::domain::{Extensible, LearnerRegistration, LearnerUpdate, Uln};
 use crate::lrs::operation::{Effect, LrsResponse, MessageContext, Operation, Service};
 use crate::lrs::response_codes::LrsCode;
 use crate::lrs::services::learner::credentials;
@@ -11,7 +11,7 @@ const NAMESPACES: &str = "xmlns:reg=\"http://api.lrs.miap.gov.uk/regmsg\"";
 const REGISTERED: &str = "WSRC0005";
 
 /// `registerSingleLearner` (LRS-CONTRACT 2.6): registers a learner and returns the new ULN.
-impl Operation for RegisterLearner {
+impl Operation for LearnerRegistration {
     const NAME: &'static str = "registerSingleLearner";
     const SERVICE: Service = Service::Learner;
     const REQUEST_ELEMENT: &'static str = "reg:RegisterLearner";
@@ -37,7 +37,7 @@ impl Operation for RegisterLearner {
 }
 
 /// `updateSingleLearner` (LRS-CONTRACT 2.7): replaces a learner's record, unless it was changed since the stated version.
-impl Operation for UpdateLearner {
+impl Operation for LearnerUpdate {
     const NAME: &'static str = "updateSingleLearner";
     const SERVICE: Service = Service::Learner;
     const REQUEST_ELEMENT: &'static str = "reg:UpdateLearner";

@@ -1,13 +1,13 @@
 //! Retrieval of several ULNs (LRS-CONTRACT 2.9). The operation is published, but it is not among those that LRS approves interfaces for.
 
-use crate::domain::{Date, Extensible, Gender, Personal, RetrieveUlns, Uln};
+use crate::domain::{Date, Extensible, Gender, Personal, Uln, UlnRetrieval};
 use crate::lrs::operation::{Effect, LrsResponse, MessageContext, Operation, Service};
 use crate::lrs::response_codes::LrsCode;
 use crate::lrs::services::learner::credentials;
 use crate::xml::{FieldMapping, Wrapped, XmlRecord, XmlWriter};
 
 /// `retrieveULNs` (LRS-CONTRACT 2.9).
-impl Operation for RetrieveUlns {
+impl Operation for UlnRetrieval {
     const NAME: &'static str = "retrieveULNs";
     const SERVICE: Service = Service::Learner;
     const REQUEST_ELEMENT: &'static str = "rep:RetrieveULNs";

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::domain::{Date, Extensible, Gender, Personal, Uln, VerifyLearner};
+use crate::domain::{Date, Extensible, Gender, LearnerVerification, Personal, Uln};
 use crate::lrs::operation::{Effect, LrsResponse, MessageContext, Operation, Service};
 use crate::lrs::response_codes::LrsCode;
 use crate::lrs::services::learner::credentials;
@@ -16,7 +16,7 @@ const SIMILAR_NAMES: &str = "WSVRC003";
 const CONTRADICTS_MATCH: [&str; 4] = ["VRF1", "VRF5", "VRF7", "VRF8"];
 
 /// `verifyLearner` (LRS-CONTRACT 2.8): the only operation of its service with a `SOAPAction`.
-impl Operation for VerifyLearner {
+impl Operation for LearnerVerification {
     const NAME: &'static str = "verifyLearner";
     const SERVICE: Service = Service::Learner;
     const SOAP_ACTION: &'static str = "\"http://tempuri.org/LearnerPortType/verifyLearner\"";
