@@ -10,7 +10,7 @@ APT := $(shell [ "$$(id -u)" = 0 ] || echo sudo) apt-get
 export LRS_CONTRACT_DIR ?= $(shell [ -d ../shared/lrs/wsdl ] && cd ../shared/lrs && pwd)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-native-tls test-chart test-deploy test-soap-clients durability check format bench capacity fuzz soak openapi docs compiler tools audit cargo-deny image licences sbom
+.PHONY: help run test test-native-tls test-chart test-deploy test-soap-clients lint-openapi durability check format bench capacity fuzz soak openapi docs compiler tools audit cargo-deny image licences sbom
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-18s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -36,6 +36,10 @@ test-deploy: ## test the Helm chart and the container image; install what the te
 test-soap-clients: compiler ## call the simulator with SOAP clients of other projects, from LRS's WSDLs; report the clients that could not run
 	$(CARGO) build --quiet --locked
 	./tests/soap-clients/run.sh
+
+lint-openapi: ## check the OpenAPI documents with redocly, spectral and vacuum; report the linters that could not run
+	@command -v npm >/dev/null || { $(APT) update -qq && $(APT) install -y -qq --no-install-recommends npm; }
+	./tests/openapi-lint/run.sh
 
 durability: compiler ## kill replicas and Redis in each persistence mode, and print what is kept (docs/BATCHES.md); takes about ten minutes
 	$(CARGO) build --quiet --locked

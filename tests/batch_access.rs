@@ -37,6 +37,8 @@ async fn assert_not_found(caller: &Caller, path: &str) {
     for (method, path) in [
         ("GET", path.to_owned()),
         ("GET", format!("{path}/results")),
+        ("GET", format!("{path}/results.ndjson")),
+        ("GET", format!("{path}/results.csv")),
         ("DELETE", path.to_owned()),
         ("POST", format!("{path}/parts/1/resubmit")),
         ("POST", format!("{path}/parts/1/discard")),

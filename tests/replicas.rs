@@ -188,7 +188,7 @@ fn assert_only_what_lrs_does_not_have_is_unconfirmed(lrs: &SimulatedLrs, state: 
 
 /// Asserts that every learner has exactly one result, in order. Returns the ULNs.
 async fn assert_one_result_per_learner(caller: Caller, path: &str, learners: &[Value], discarded: &[usize]) -> Vec<String> {
-    let answer = caller.with_header("Accept", "application/x-ndjson").request("GET", &format!("{path}/results")).await;
+    let answer = caller.request("GET", &format!("{path}/results.ndjson")).await;
     assert_eq!(answer.header("batch-status"), if discarded.is_empty() { "COMPLETE" } else { "PARTIALLY_COMPLETE" });
     let results: Vec<Value> = answer.text.lines().map(|line| serde_json::from_str(line).expect("a line is JSON")).collect();
     assert_eq!(mis_identifiers(&results), mis_identifiers(learners));

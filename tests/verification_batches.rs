@@ -60,7 +60,7 @@ async fn csv_results_have_one_row_per_learner_with_failure_flags() {
     let batch = submit(&caller, "verification-batches", &json!({"learners": learners_of_two_parts()})).await;
     batch.wait_for_status("COMPLETE").await;
 
-    let answer = gateway.caller().with_header("Accept", "text/csv").request("GET", &format!("{}/results", batch.path)).await;
+    let answer = caller.request("GET", &format!("{}/results.csv", batch.path)).await;
 
     let lines: Vec<&str> = answer.text.split_terminator("\r\n").collect();
     assert_eq!(lines.len(), 1 + 203);

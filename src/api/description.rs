@@ -1,7 +1,8 @@
 //! The description of an operation in the OpenAPI document.
 //!
-//! Texts, examples and responses stand at the handler, in `#[utoipa::path]`. What the handler's signature states is added from there: scope,
-//! parameters and request body. Parameters and headers are components, which operations refer to.
+//! Texts, examples and successful responses stand at the handler, in `#[utoipa::path]`. What the handler's signature states is added from
+//! there: scope, parameters, request body, LRS operations, and the problems of all of these. Parameters and headers are components, which
+//! operations refer to. `server/openapi` makes responses of the problems.
 
 use utoipa::ToSchema;
 use utoipa::openapi::content::Content;
@@ -12,10 +13,15 @@ use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, SchemaFormat, Type};
 use utoipa::openapi::security::SecurityRequirement;
 use utoipa::openapi::{Components, Ref, RefOr, Required, Response};
 
+use crate::domain::Product;
+use crate::problem::Code;
 use crate::schema::openapi::{SchemaOrRef, Schemas, collect_schema, schema_reference};
 
 /// The media type of requests and answers.
 pub const JSON: &str = "application/json";
+
+/// The identifier of the batch in examples.
+pub const EXAMPLE_BATCH_ID: &str = "0198c1d2-7a3b-7c4d-8e5f-001122334455";
 
 /// An operation, with the components that it refers to.
 pub struct Description {
@@ -23,6 +29,14 @@ pub struct Description {
     pub operation: Operation,
     /// The components.
     pub components: Components,
+    /// The problems that the operation can answer, each with what causes it.
+    pub problems: Vec<(&'static str, Code)>,
+    /// The scope of the token and the product of the organisation.
+    pub requirement: Option<(&'static str, Product)>,
+    /// The operations of LRS that the operation causes.
+    pub lrs_operations: Vec<&'static str>,
+    /// `true` if calls are counted for rate limits.
+    pub is_counted: bool,
 }
 
 impl Description {
@@ -35,12 +49,38 @@ impl Description {
                 components.headers.insert(name.clone(), std::mem::replace(header, header_reference(name)));
             }
         }
-        Self { operation, components }
+        Self { operation, components, problems: Vec::new(), requirement: None, lrs_operations: Vec::new(), is_counted: false }
     }
 
-    /// Requires a token: with this scope, or any token of a registered organisation.
-    pub fn require_token(&mut self, scope: Option<&str>) {
-        self.operation.security = Some(vec![SecurityRequirement::new("bearer", scope)]);
+    /// Requires a token: with this scope and product, or any token of a registered organisation.
+    pub fn require_token(&mut self, requirement: Option<(&'static str, Product)>) {
+        self.operation.security = Some(vec![SecurityRequirement::new("bearer", requirement.map(|(scope, _)| scope))]);
+        self.requirement = requirement;
+        self.is_counted = true;
+        let codes = [
+            Code::MissingToken,
+            Code::InvalidToken,
+            Code::OrganisationNotRegistered,
+            Code::UserNameUnusable,
+            Code::RateLimited,
+            Code::IssuerUnavailable,
+        ];
+        self.add_problems("Token", &codes);
+        if requirement.is_some() {
+            self.add_problems("Token", &[Code::InsufficientScope, Code::ProductNotEnabled]);
+        }
+    }
+
+    /// Adds problems that the operation can answer. `source` names their cause in the names of components.
+    pub fn add_problems(&mut self, source: &'static str, codes: &[Code]) {
+        self.problems.extend(codes.iter().map(|code| (source, *code)));
+    }
+
+    /// Adds an operation of LRS that the operation causes.
+    pub fn add_lrs_operation(&mut self, name: &'static str) {
+        if !self.lrs_operations.contains(&name) {
+            self.lrs_operations.push(name);
+        }
     }
 
     /// Adds a parameter, which becomes the component with this name.
@@ -62,6 +102,15 @@ impl Description {
     pub fn add_content(&mut self, media_type: &str, schema: &SchemaOrRef) {
         for response in successful_responses(&mut self.operation) {
             response.content.insert(media_type.to_owned(), RefOr::T(Content::new(Some(schema.clone()))));
+        }
+    }
+
+    /// Sets the example of the successful responses in this media type.
+    pub fn set_example(&mut self, media_type: &str, example: &serde_json::Value) {
+        for response in successful_responses(&mut self.operation) {
+            if let Some(RefOr::T(content)) = response.content.get_mut(media_type) {
+                content.example = Some(example.clone());
+            }
         }
     }
 
@@ -87,19 +136,20 @@ impl Description {
 }
 
 /// Returns the responses that are not problems.
-fn successful_responses(operation: &mut Operation) -> impl Iterator<Item = &mut Response> {
+pub fn successful_responses(operation: &mut Operation) -> impl Iterator<Item = &mut Response> {
     operation.responses.responses.iter_mut().filter_map(|(status, response)| match response {
         RefOr::T(response) if status.starts_with('2') => Some(response),
         _ => None,
     })
 }
 
-fn header_reference(name: &str) -> RefOr<Header> {
+/// Returns a reference to the component of a header.
+pub fn header_reference(name: &str) -> RefOr<Header> {
     RefOr::Ref(Ref::new(format!("#/components/headers/{name}")))
 }
 
 /// Creates a parameter. Only parameters in paths are required.
-pub fn parameter(name: &str, place: ParameterIn, schema: ObjectBuilder, description: &str) -> Parameter {
+pub fn parameter(name: &str, place: ParameterIn, schema: impl Into<SchemaOrRef>, description: &str) -> Parameter {
     let required = if place == ParameterIn::Path { Required::True } else { Required::False };
     let parameter = ParameterBuilder::new().name(name).parameter_in(place).required(required);
     parameter.schema(Some(schema)).description(Some(description)).build()
@@ -113,6 +163,11 @@ pub fn header(schema: ObjectBuilder, description: &str) -> Header {
 /// Returns the schema of a text.
 pub fn text() -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::String)
+}
+
+/// Returns the schema of a UUID.
+pub fn uuid() -> ObjectBuilder {
+    text().format(Some(SchemaFormat::Custom("uuid".to_owned())))
 }
 
 /// Returns the schema of a time.

@@ -3,14 +3,13 @@
 use crate::api::extract::Body;
 use crate::api::json::Json;
 use crate::api::outcome::Outcome as _;
+use crate::api::work::{LrsCall, ProblemOf};
 use crate::app::State;
 use crate::auth::scope::LearnersRead;
 use crate::auth::{Caller, Search};
 use crate::domain::{Date, DemographicSearch, Extensible, Gender, Learner, Personal, Uln, UlnSearch};
 use crate::lrs::response_codes::LrsCode;
 use crate::lrs::services::learner::FindLearnerResponse;
-use crate::problem::Problem;
-use crate::problem::responses::ReadProblems;
 use crate::schema::{Answer, CodeList, FieldWarning, Warnings};
 
 /// Outcome of a search.
@@ -97,15 +96,14 @@ pub(crate) struct FindLearnerByUlnDocs;
                 "linkedUlns": [], "versionNumber": 3
             }],
             "searched": {"uln": "3000000126", "givenName": "Ana", "familyName": "O'Neill"}
-        })),
-        ReadProblems
+        }))
     )
 )]
 pub async fn find_learner_by_uln(
     state: State,
     caller: Caller<LearnersRead>,
     body: Body<UlnSearch>,
-) -> Result<Json<LearnerSearchResult>, Problem> {
+) -> Result<Json<LearnerSearchResult>, ProblemOf<LrsCall<UlnSearch>>> {
     let response = state.lrs.call(&caller, &body.value).await?;
     Ok(Json(LearnerSearchResult::new(response, body.warnings)))
 }
@@ -135,15 +133,14 @@ pub(crate) struct FindLearnersByDemographicsDocs;
                 "givenName": "Ana", "familyName": "O'Neill", "dateOfBirth": "2003-04-05", "gender": "FEMALE",
                 "lastKnownPostCode": "ZZ99 9ZZ"
             }
-        })),
-        ReadProblems
+        }))
     )
 )]
 pub async fn find_learners_by_demographics(
     state: State,
     caller: Caller<LearnersRead, Search>,
     body: Body<DemographicSearch>,
-) -> Result<Json<LearnerSearchResult>, Problem> {
+) -> Result<Json<LearnerSearchResult>, ProblemOf<LrsCall<DemographicSearch>>> {
     let response = state.lrs.call(&caller, &body.value).await?;
     Ok(Json(LearnerSearchResult::new(response, body.warnings)))
 }

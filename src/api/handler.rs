@@ -8,6 +8,7 @@ use actix_web::{HttpRequest, HttpResponse, Responder};
 use utoipa::openapi::security::SecurityRequirement;
 
 use crate::api::description::Description;
+use crate::api::work::HandlerResult;
 use crate::app::State;
 use crate::auth::scope::Scope;
 use crate::auth::{AdmittedRequest, Caller, IncomingRequest, RateLimitClass};
@@ -63,10 +64,11 @@ impl<T: HeadInput> Input for T {
 impl<F, Answer> Handler<()> for F
 where
     F: Fn(State) -> Answer + Clone + 'static,
-    Answer: Future<Output: Responder>,
+    Answer: Future<Output: HandlerResult>,
 {
     fn describe(description: &mut Description) {
         description.operation.security = Some(vec![SecurityRequirement::default()]);
+        Answer::Output::describe(description);
     }
 
     async fn handle(self, state: State, request: IncomingRequest) -> HttpResponse {
@@ -80,16 +82,17 @@ macro_rules! handler_with_caller {
         impl<F, Answer, S, C, $($head,)* $($last)?> Handler<(Caller<S, C>, $($head,)* $($last)?)> for F
         where
             F: Fn(State, Caller<S, C>, $($head,)* $($last)?) -> Answer + Clone + 'static,
-            Answer: Future<Output: Responder>,
+            Answer: Future<Output: HandlerResult>,
             S: Scope,
             C: RateLimitClass,
             $($head: HeadInput,)*
             $($last: Input)?
         {
             fn describe(description: &mut Description) {
-                description.require_token(S::REQUIRED.map(|(scope, _)| scope));
+                description.require_token(S::REQUIRED);
                 $($head::describe(description);)*
                 $($last::describe(description);)?
+                Answer::Output::describe(description);
             }
 
             async fn handle(self, state: State, request: IncomingRequest) -> HttpResponse {

@@ -1,9 +1,10 @@
 //! Liveness and readiness of the gateway. They do not depend on the availability of LRS.
 
+use crate::api::description::Description;
 use crate::api::json::Json;
+use crate::api::work::{ProblemOf, Work};
 use crate::app::State;
 use crate::app::readiness::DegradedReason;
-use crate::problem::responses::ReadinessProblems;
 use crate::problem::{Code, Problem};
 use crate::schema::{Answer, CodeList};
 
@@ -27,6 +28,16 @@ pub enum HealthStatus {
     Degraded,
 }
 
+/// Checks the readiness of the gateway.
+#[derive(Debug, Clone, Copy)]
+pub enum ReadinessCheck {}
+
+impl Work for ReadinessCheck {
+    fn describe(description: &mut Description) {
+        description.add_problems("Readiness", &[Code::NotReady]);
+    }
+}
+
 pub(crate) struct LiveDocs;
 
 /// Check liveness
@@ -47,9 +58,9 @@ pub(crate) struct ReadyDocs;
 /// if this check fails. The gateway is ready even if LRS is unavailable. With the status `DEGRADED` it answers calls, but refuses batches and writes with an
 /// `Idempotency-Key`, or can lose them: `reasons` says why.
 #[utoipa::path(get, path = "", impl_for = ReadyDocs,
-    responses((status = 200, description = "The gateway is ready for calls.", body = Health, example = json!({"status": "READY"})), ReadinessProblems)
+    responses((status = 200, description = "The gateway is ready for calls.", body = Health, example = json!({"status": "READY"})))
 )]
-pub async fn ready(state: State) -> Result<Json<Health>, Problem> {
+pub async fn ready(state: State) -> Result<Json<Health>, ProblemOf<ReadinessCheck>> {
     let reasons = state.check_readiness().await.map_err(|reason| Problem::new(Code::NotReady).detail(reason).retry_soon())?;
     let status = if reasons.is_empty() { HealthStatus::Ready } else { HealthStatus::Degraded };
     Ok(Json(Health { status, reasons: Some(reasons).filter(|reasons| !reasons.is_empty()) }))

@@ -3,14 +3,13 @@
 use crate::api::extract::Body;
 use crate::api::json::Json;
 use crate::api::outcome::Outcome as _;
+use crate::api::work::{LrsCall, ProblemOf};
 use crate::app::State;
 use crate::auth::Caller;
 use crate::auth::scope::LearningEventsRead;
 use crate::domain::{Extensible, LearningEvent, LearningEventsSearch, Uln};
 use crate::lrs::response_codes::LrsCode;
 use crate::lrs::services::learner_r9::LearningEventsResult;
-use crate::problem::Problem;
-use crate::problem::responses::ReadProblems;
 use crate::schema::{Answer, CodeList};
 
 /// Outcome of reading a personal learning record.
@@ -72,15 +71,14 @@ pub(crate) struct GetLearningEventsDocs;
                 "level": "Level 2", "qualificationType": "Vocationally-Related Qualification", "source": "AO", "status": "F",
                 "subject": "Level 2 Certificate in Example Studies", "subjectCode": "600/0000/X", "underDataChallenge": "N"
             }]
-        })),
-        ReadProblems
+        }))
     )
 )]
 pub async fn get_learning_events(
     state: State,
     caller: Caller<LearningEventsRead>,
     body: Body<LearningEventsSearch>,
-) -> Result<Json<LearningEvents>, Problem> {
+) -> Result<Json<LearningEvents>, ProblemOf<LrsCall<LearningEventsSearch>>> {
     Ok(Json(state.lrs.call(&caller, &body.value).await?.result.0.into()))
 }
 

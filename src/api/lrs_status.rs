@@ -6,7 +6,6 @@ use crate::app::State;
 use crate::auth::Caller;
 use crate::auth::scope::NoScope;
 use crate::lrs::{Service, ServiceState, ServiceStatus};
-use crate::problem::responses::StatusProblems;
 use crate::schema::{Answer, CodeList};
 
 /// LRS availability as observed by this gateway.
@@ -62,8 +61,7 @@ pub(crate) struct GetLrsStatusDocs;
                 {"service": "LEARNING_EVENTS", "status": "AVAILABLE", "since": "2026-08-31T17:00:00.000Z"},
                 {"service": "ACHIEVEMENTS", "status": "AVAILABLE", "since": "2026-08-31T17:00:00.000Z"}
             ]
-        })),
-        StatusProblems
+        }))
     )
 )]
 pub async fn get_lrs_status(state: State, _: Caller<NoScope>) -> Json<LrsStatus> {

@@ -20,6 +20,8 @@ pub mod obtain_uln;
 pub mod organisation;
 mod outcome;
 pub mod register_learners;
+pub mod response_headers;
 pub mod retrieve_ulns;
 mod timestamp;
 pub mod verify_learners;
+mod work;

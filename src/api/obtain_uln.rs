@@ -8,6 +8,7 @@ use crate::api::extract::idempotency::{IdempotencyKey, WorkAttempt};
 use crate::api::find_learners::LearnerSearchOutcome;
 use crate::api::outcome::Outcome as _;
 use crate::api::register_learners::LearnerRegistrationOutcome;
+use crate::api::work::{LrsCall, ProblemOf};
 use crate::app::State;
 use crate::auth::scope::LearnersWrite;
 use crate::auth::{Caller, Search};
@@ -17,7 +18,6 @@ use crate::lrs::response_codes::LrsCode;
 use crate::lrs::services::learner::FindLearnerResponse;
 use crate::organisations::CallContext;
 use crate::problem::Problem;
-use crate::problem::responses::WriteProblems;
 use crate::schema::{Answer, CodeList, FieldWarning, Hint, Warnings};
 
 /// Outcome of obtaining a ULN.
@@ -84,8 +84,7 @@ pub(crate) struct ObtainUlnDocs;
         })),
         (status = 200, description = "The learner already has a ULN, or a person must decide.", body = UlnRequestResult, example = json!({
             "outcome": "TOO_MANY_MATCHES", "lrsCode": "WSRC0002", "learners": []
-        })),
-        WriteProblems
+        }))
     )
 )]
 pub async fn obtain_uln(
@@ -93,11 +92,11 @@ pub async fn obtain_uln(
     caller: Caller<LearnersWrite, Search>,
     idempotency_key: IdempotencyKey,
     body: Body<LearnerRegistration>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, ProblemOf<(LrsCall<DemographicSearch>, LrsCall<LearnerRegistration>)>> {
     let (lrs, context, Body { value: registration, digest, warnings, .. }) = (state.lrs.clone(), caller.context().clone(), body);
     // A retry after an unknown outcome needs no special case because the work starts with a search.
     let work = async move |attempt: WorkAttempt| search_and_register(&lrs, &context, &registration, warnings, &attempt).await;
-    idempotency_key.run(&state, &caller, digest, work).await
+    Ok(idempotency_key.run(&state, &caller, digest, work).await?)
 }
 
 async fn search_and_register(

@@ -6,7 +6,6 @@ use crate::app::State;
 use crate::auth::Caller;
 use crate::auth::scope::NoScope;
 use crate::domain::{OrganisationRef, Product, Ukprn};
-use crate::problem::responses::StatusProblems;
 use crate::rate_limit::Limit;
 use crate::schema::{Answer, CodeList};
 use crate::tls::Validity;
@@ -87,8 +86,7 @@ pub(crate) struct GetOrganisationDocs;
             "clientCertificate": {
                 "status": "VALID", "validFrom": "2026-03-01T00:00:00.000Z", "validUntil": "2029-03-01T00:00:00.000Z"
             }
-        })),
-        StatusProblems
+        }))
     )
 )]
 pub async fn get_organisation(state: State, caller: Caller<NoScope>) -> Json<OrganisationState> {

@@ -6,6 +6,7 @@ use crate::api::extract::Body;
 use crate::api::extract::idempotency::{IdempotencyKey, WorkAttempt};
 use crate::api::find_learners::LearnerSearchOutcome;
 use crate::api::outcome::Outcome as _;
+use crate::api::work::{LrsCall, ProblemOf};
 use crate::app::State;
 use crate::auth::Caller;
 use crate::auth::scope::LearnersWrite;
@@ -13,7 +14,6 @@ use crate::domain::{DemographicSearch, Extensible, FindType, LearnerRegistration
 use crate::lrs::response_codes::{LrsCode, Rejection};
 use crate::lrs::{CallError, Lrs, LrsError};
 use crate::organisations::CallContext;
-use crate::problem::responses::WriteProblems;
 use crate::problem::{Code, Problem};
 use crate::schema::{Answer, CodeList, FieldWarning};
 
@@ -88,8 +88,7 @@ pub(crate) struct RegisterLearnerDocs;
         })),
         (status = 200, description = "LRS returned an undocumented code.", body = LearnerRegistrationResult, example = json!({
             "outcome": "OTHER", "lrsCode": "WSRC0999"
-        })),
-        WriteProblems
+        }))
     )
 )]
 pub async fn register_learner(
@@ -97,7 +96,7 @@ pub async fn register_learner(
     caller: Caller<LearnersWrite>,
     idempotency_key: IdempotencyKey,
     body: Body<LearnerRegistration>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, ProblemOf<LrsCall<LearnerRegistration>>> {
     let (lrs, context, Body { value: registration, digest, warnings, .. }) = (state.lrs.clone(), caller.context().clone(), body);
     let work = async move |attempt: WorkAttempt| {
         let warnings = warnings.into_list();
@@ -114,7 +113,7 @@ pub async fn register_learner(
             LearnerRegistrationOutcome::Other => HttpResponse::Ok().json(result),
         })
     };
-    idempotency_key.run(&state, &caller, digest, work).await
+    Ok(idempotency_key.run(&state, &caller, digest, work).await?)
 }
 
 /// Searches for the learner after a registration with an unknown outcome. Returns `None` if no learner matches.
@@ -170,8 +169,7 @@ pub(crate) struct UpdateLearnerDocs;
     }})),
     responses(
         (status = 200, description = "The record is as you sent it, or LRS returned an undocumented code.", body = LearnerUpdateResult,
-            example = json!({"outcome": "UPDATED", "lrsCode": "WSRC0006"})),
-        WriteProblems
+            example = json!({"outcome": "UPDATED", "lrsCode": "WSRC0006"}))
     )
 )]
 pub async fn update_learner(
@@ -179,7 +177,7 @@ pub async fn update_learner(
     caller: Caller<LearnersWrite>,
     idempotency_key: IdempotencyKey,
     body: Body<LearnerUpdate>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, ProblemOf<LrsCall<LearnerUpdate>>> {
     let (lrs, context, Body { value: update, digest, .. }) = (state.lrs.clone(), caller.context().clone(), body);
     let work = async move |attempt: WorkAttempt| {
         let result = match lrs.call_while_reserved(&context, &update, attempt.reservation.as_ref()).await {
@@ -195,7 +193,7 @@ pub async fn update_learner(
         };
         Ok(HttpResponse::Ok().json(result))
     };
-    idempotency_key.run(&state, &caller, digest, work).await
+    Ok(idempotency_key.run(&state, &caller, digest, work).await?)
 }
 
 /// Returns `true` if the record has the details of an update with an unknown outcome.

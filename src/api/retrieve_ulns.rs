@@ -2,14 +2,13 @@
 
 use crate::api::extract::Body;
 use crate::api::json::Json;
+use crate::api::work::{LrsCall, ProblemOf};
 use crate::app::State;
 use crate::auth::Caller;
 use crate::auth::scope::UlnsRetrieve;
 use crate::domain::{Date, Extensible, Gender, Personal, Uln, UlnRetrieval};
 use crate::lrs::response_codes::LrsCode;
 use crate::lrs::services::learner::RetrievedUln;
-use crate::problem::Problem;
-use crate::problem::responses::ReadProblems;
 use crate::schema::Answer;
 
 /// Records that LRS holds for the ULNs.
@@ -51,15 +50,14 @@ pub(crate) struct RetrieveUlnsDocs;
         (status = 200, description = "Records that LRS holds for the ULNs.", body = UlnRetrievalResult, example = json!({"learners": [{
             "uln": "3000000258", "masterUln": "3000000126", "familyName": "O'Neill", "givenName": "Ana", "dateOfBirth": "2003-04-05",
             "gender": "FEMALE"
-        }]})),
-        ReadProblems
+        }]}))
     )
 )]
 pub async fn retrieve_ulns(
     state: State,
     caller: Caller<UlnsRetrieve>,
     body: Body<UlnRetrieval>,
-) -> Result<Json<UlnRetrievalResult>, Problem> {
+) -> Result<Json<UlnRetrievalResult>, ProblemOf<LrsCall<UlnRetrieval>>> {
     let response = state.lrs.call(&caller, &body.value).await?;
     let learners = response.retrieved_ulns.map(|list| list.0.verified_uln).unwrap_or_default();
     Ok(Json(UlnRetrievalResult { learners: learners.into_iter().map(RetrievedLearner::from).collect() }))

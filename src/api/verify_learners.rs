@@ -3,14 +3,13 @@
 use crate::api::extract::Body;
 use crate::api::json::Json;
 use crate::api::outcome::Outcome as _;
+use crate::api::work::{LrsCall, ProblemOf};
 use crate::app::State;
 use crate::auth::Caller;
 use crate::auth::scope::LearnersVerify;
 use crate::domain::{Date, Extensible, Gender, LearnerVerification, Personal, Uln};
 use crate::lrs::response_codes::LrsCode;
 use crate::lrs::services::learner::{FailureFlag, VerifiedLearner};
-use crate::problem::Problem;
-use crate::problem::responses::ReadProblems;
 use crate::schema::{Answer, CodeList};
 
 /// Outcome of a verification.
@@ -110,15 +109,14 @@ pub(crate) struct VerifyLearnerDocs;
             "lrsCode": "WSVRC003",
             "failures": [{"flag": "VRF1", "field": "givenName", "comparedWith": "givenName"}],
             "searchedUln": "3000000126", "searchedFamilyName": "O'Neill", "searchedGivenName": "Anna", "searchedDateOfBirth": "2003-04-05"
-        })),
-        ReadProblems
+        }))
     )
 )]
 pub async fn verify_learner(
     state: State,
     caller: Caller<LearnersVerify>,
     body: Body<LearnerVerification>,
-) -> Result<Json<LearnerVerificationResult>, Problem> {
+) -> Result<Json<LearnerVerificationResult>, ProblemOf<LrsCall<LearnerVerification>>> {
     Ok(Json(state.lrs.call(&caller, &body.value).await?.verified_learner.0.into()))
 }
 

@@ -22,6 +22,10 @@ pub trait BatchKind: 'static {
     const KIND: KindTag;
     /// The LRS service that processes the batch.
     const SERVICE: Service;
+    /// LRS's name for the operation that submits a job.
+    const SUBMIT_OPERATION: &'static str;
+    /// LRS's name for the operation that polls a job.
+    const POLL_OPERATION: &'static str;
     /// Maximum number of records in one LRS job.
     const MAX_RECORDS_PER_JOB: usize;
 

@@ -28,6 +28,9 @@ pub trait Operation: Sync {
     /// The effect on LRS's records.
     const EFFECT: Effect;
 
+    /// Reasons for which LRS rejects such a request, as far as it is known (LRS-CONTRACT 3.1, 3.2). The OpenAPI document lists them.
+    const REJECTIONS: &'static [Rejection] = &[];
+
     /// Returns the effect of this request, if it depends on the request.
     fn effect(&self) -> Effect {
         Self::EFFECT

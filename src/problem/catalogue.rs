@@ -8,7 +8,7 @@ use crate::schema::CodeList;
 macro_rules! catalogue {
     ($($variant:ident $code:literal $status:literal $retryable:literal $title:literal $advice:literal,)+) => {
         /// The type of a problem.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, CodeList)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, CodeList)]
         #[code_list(name = "ProblemCode")]
         pub enum Code {
             $(#[doc = $title] #[code(word = $code)] $variant,)+
@@ -71,7 +71,7 @@ catalogue! {
     MethodNotAllowed "method_not_allowed" 405 false "Method not allowed for this path"
         "Use a method listed in the `Allow` header.",
     NotAcceptable "not_acceptable" 406 false "Not acceptable"
-        "Accept `application/json`, `application/x-ndjson` or `text/csv`.",
+        "Accept the media type of the path, or use the path that `detail` names: results are JSON at `results`, NDJSON at `results.ndjson` and CSV at `results.csv`.",
     LearnerNotRegistered "learner_not_registered" 409 false "Learner not registered by LRS"
         "Search by demographics. If the learner is found, use that ULN. If no learner matches, register at once. After possible matches that a \
          person has rejected, wait some minutes between search and registration.",

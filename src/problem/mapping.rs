@@ -51,7 +51,7 @@ impl From<CallError> for Problem {
             LrsError::Timeout => (Code::LrsTimeout, None),
             LrsError::CredentialsRejected(_) | LrsError::CertificateRejected(_) => (Code::LrsCredentialsRejected, None),
             LrsError::RequestRejected(_) | LrsError::UnknownError(_) => (Code::LrsRejectedRequest, None),
-            LrsError::Rejected(rejection, _) => (rejection_code(*rejection), None),
+            LrsError::Rejected(rejection, _) => ((*rejection).into(), None),
             LrsError::ServiceFailed(_)
             | LrsError::InvalidHttp(_)
             | LrsError::InvalidResponse(_)
@@ -78,14 +78,16 @@ const fn whole_seconds(duration: Duration) -> u64 {
     duration.as_secs() + 1
 }
 
-const fn rejection_code(rejection: Rejection) -> Code {
-    match rejection {
-        Rejection::NotRegistered => Code::LearnerNotRegistered,
-        Rejection::StaleVersion => Code::StaleVersion,
-        Rejection::UlnNotFound => Code::UlnNotFound,
-        Rejection::InsufficientData => Code::InsufficientData,
-        Rejection::ShareChangeNotAllowed => Code::ShareChangeNotAllowed,
-        Rejection::InvalidUln => Code::UlnInvalid,
+impl From<Rejection> for Code {
+    fn from(rejection: Rejection) -> Self {
+        match rejection {
+            Rejection::NotRegistered => Self::LearnerNotRegistered,
+            Rejection::StaleVersion => Self::StaleVersion,
+            Rejection::UlnNotFound => Self::UlnNotFound,
+            Rejection::InsufficientData => Self::InsufficientData,
+            Rejection::ShareChangeNotAllowed => Self::ShareChangeNotAllowed,
+            Rejection::InvalidUln => Self::UlnInvalid,
+        }
     }
 }
 

@@ -5,8 +5,8 @@
 //! the end of the request.
 
 mod catalogue;
+mod example;
 mod mapping;
-pub mod responses;
 mod type_uri;
 
 use std::fmt;

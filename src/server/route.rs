@@ -11,6 +11,7 @@ use utoipa_actix_web::OpenApiFactory;
 
 use crate::api::description::Description;
 use crate::api::handler::Handler;
+use crate::api::response_headers;
 use crate::app::State;
 use crate::auth::IncomingRequest;
 use crate::schema::openapi::Schemas;
@@ -93,6 +94,12 @@ impl Route {
         operation.tags = Some(vec![self.tag.to_owned()]);
         let mut description = Description::new(operation, schemas);
         (self.describe_handler)(&mut description);
+        description.add_header("X-Request-Id", response_headers::x_request_id());
+        description.add_header("Gateway-Request-Id", response_headers::gateway_request_id());
+        if description.is_counted {
+            description.add_header("RateLimit", response_headers::rate_limit());
+            description.add_header("RateLimit-Policy", response_headers::rate_limit_policy());
+        }
         description
     }
 

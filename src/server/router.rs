@@ -1,8 +1,9 @@
 //! The table of contents of the API: every operation with its path, its id, its handler and the handler's description.
 
 use crate::api::batches::handlers::{
-    DiscardPartDocs, EraseBatchDocs, GetBatchDocs, GetResultsDocs, ListBatchesDocs, ResubmitPartDocs, TrackJobDocs, discard_part,
-    erase_batch, get_batch, get_results, list_batches, resubmit_part, track_job,
+    DiscardPartDocs, EraseBatchDocs, GetBatchDocs, GetResultsAsCsvDocs, GetResultsAsNdjsonDocs, GetResultsDocs, ListBatchesDocs,
+    ResubmitPartDocs, TrackJobDocs, discard_part, erase_batch, get_batch, get_results, get_results_as_csv, get_results_as_ndjson,
+    list_batches, resubmit_part, track_job,
 };
 use crate::api::batches::{achievement, registration, verification};
 use crate::api::find_learners::{FindLearnerByUlnDocs, FindLearnersByDemographicsDocs, find_learner_by_uln, find_learners_by_demographics};
@@ -45,6 +46,8 @@ pub fn api() -> Vec<Route> {
             post("/v1/registration-batches/track", "trackRegistrationBatch", track_job::<Registrations>, &TrackJobDocs),
             get("/v1/registration-batches/{batchId}", "getRegistrationBatch", get_batch::<Registrations>, &GetBatchDocs),
             get("/v1/registration-batches/{batchId}/results", "getRegistrationBatchResults", get_results::<Registrations>, &GetResultsDocs),
+            get("/v1/registration-batches/{batchId}/results.ndjson", "getRegistrationBatchResultsAsNdjson", get_results_as_ndjson::<Registrations>, &GetResultsAsNdjsonDocs),
+            get("/v1/registration-batches/{batchId}/results.csv", "getRegistrationBatchResultsAsCsv", get_results_as_csv::<Registrations>, &GetResultsAsCsvDocs),
             post("/v1/registration-batches/{batchId}/parts/{part}/resubmit", "resubmitRegistrationBatchPart", resubmit_part::<Registrations>, &ResubmitPartDocs),
             post("/v1/registration-batches/{batchId}/parts/{part}/discard", "discardRegistrationBatchPart", discard_part::<Registrations>, &DiscardPartDocs),
             delete("/v1/registration-batches/{batchId}", "eraseRegistrationBatch", erase_batch::<Registrations>, &EraseBatchDocs),
@@ -55,6 +58,8 @@ pub fn api() -> Vec<Route> {
             post("/v1/verification-batches/track", "trackVerificationBatch", track_job::<Verifications>, &TrackJobDocs),
             get("/v1/verification-batches/{batchId}", "getVerificationBatch", get_batch::<Verifications>, &GetBatchDocs),
             get("/v1/verification-batches/{batchId}/results", "getVerificationBatchResults", get_results::<Verifications>, &GetResultsDocs),
+            get("/v1/verification-batches/{batchId}/results.ndjson", "getVerificationBatchResultsAsNdjson", get_results_as_ndjson::<Verifications>, &GetResultsAsNdjsonDocs),
+            get("/v1/verification-batches/{batchId}/results.csv", "getVerificationBatchResultsAsCsv", get_results_as_csv::<Verifications>, &GetResultsAsCsvDocs),
             post("/v1/verification-batches/{batchId}/parts/{part}/resubmit", "resubmitVerificationBatchPart", resubmit_part::<Verifications>, &ResubmitPartDocs),
             post("/v1/verification-batches/{batchId}/parts/{part}/discard", "discardVerificationBatchPart", discard_part::<Verifications>, &DiscardPartDocs),
             delete("/v1/verification-batches/{batchId}", "eraseVerificationBatch", erase_batch::<Verifications>, &EraseBatchDocs),
@@ -65,6 +70,8 @@ pub fn api() -> Vec<Route> {
             post("/v1/achievement-batches/track", "trackAchievementBatch", track_job::<Achievements>, &TrackJobDocs),
             get("/v1/achievement-batches/{batchId}", "getAchievementBatch", get_batch::<Achievements>, &GetBatchDocs),
             get("/v1/achievement-batches/{batchId}/results", "getAchievementBatchResults", get_results::<Achievements>, &GetResultsDocs),
+            get("/v1/achievement-batches/{batchId}/results.ndjson", "getAchievementBatchResultsAsNdjson", get_results_as_ndjson::<Achievements>, &GetResultsAsNdjsonDocs),
+            get("/v1/achievement-batches/{batchId}/results.csv", "getAchievementBatchResultsAsCsv", get_results_as_csv::<Achievements>, &GetResultsAsCsvDocs),
             post("/v1/achievement-batches/{batchId}/parts/{part}/resubmit", "resubmitAchievementBatchPart", resubmit_part::<Achievements>, &ResubmitPartDocs),
             post("/v1/achievement-batches/{batchId}/parts/{part}/discard", "discardAchievementBatchPart", discard_part::<Achievements>, &DiscardPartDocs),
             delete("/v1/achievement-batches/{batchId}", "eraseAchievementBatch", erase_batch::<Achievements>, &EraseBatchDocs),

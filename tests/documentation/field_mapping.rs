@@ -206,11 +206,13 @@ fn code_lists() -> String {
     page
 }
 
-/// Operations without fields of LRS: those of the gateway's own resources, and those about a batch as a whole.
+/// Operations without fields of LRS of their own: those of the gateway's own resources, and those about a batch as a whole.
 fn has_fields_of_lrs(id: &str) -> bool {
     let is_of_gateway = ["getOrganisation", "getLrsStatus", "getLiveness", "getReadiness"].contains(&id);
     let is_about_batch = ["list", "track", "resubmit", "discard", "erase"].iter().any(|verb| id.starts_with(verb));
-    !is_of_gateway && !is_about_batch
+    // Results have the same fields in every format.
+    let is_another_format = ["AsNdjson", "AsCsv"].iter().any(|format| id.ends_with(format));
+    !is_of_gateway && !is_about_batch && !is_another_format
 }
 
 #[test]

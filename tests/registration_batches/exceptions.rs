@@ -21,7 +21,7 @@ async fn register_with_code(code: &str, mut learner: Value) -> (Value, String) {
     let caller: Caller = gateway.caller();
     let batch = register(&caller, &[learner]).await;
     batch.wait_for_status("COMPLETE").await;
-    let csv = gateway.caller().with_header("Accept", "text/csv").request("GET", &format!("{}/results", batch.path)).await.text;
+    let csv = caller.request("GET", &format!("{}/results.csv", batch.path)).await.text;
     (batch.results().await[0].clone(), csv)
 }
 

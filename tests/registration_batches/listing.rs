@@ -61,7 +61,7 @@ async fn list_with_invalid_query_is_rejected() {
     let later = "submittedAfter=2026-07-01T15:00:00Z&submittedBefore=2026-07-01T14:00:00Z";
     let times =
         ["submittedAfter=14:00", "submittedBefore=2026-07-01", "submittedAfter=2026-07-01T14:00:00+01:00", "submittedAfter=", later];
-    for query in ["limit=0", "limit=x", "cursor=1", "name=Ana", "limit=-1"].into_iter().chain(times) {
+    for query in ["limit=0", "limit=101", "limit=x", "cursor=1", "name=Ana", "limit=-1"].into_iter().chain(times) {
         gateway.caller().request("GET", &format!("{BATCHES}?{query}")).await.problem(400, "malformed_request");
     }
 }

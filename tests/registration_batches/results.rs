@@ -68,12 +68,15 @@ impl Fixture {
         register_and_complete(&self.caller, &learners).await
     }
 
-    /// Reads the results in this media type.
-    async fn results_as(&self, batch: &SubmittedBatch<'_>, accept: &'static str) -> Answer {
-        let path = format!("{}/results", batch.path);
-        self.gateway.caller().with_header("Accept", accept).request("GET", &path).await
+    /// Reads the results at one of their paths.
+    async fn results_at(&self, batch: &SubmittedBatch<'_>, file: &str) -> Answer {
+        self.caller.request("GET", &format!("{}/{file}", batch.path)).await
     }
 }
+
+/// The last segment of each path of results, and its media type.
+const FORMATS: [(&str, &str); 3] =
+    [("results", "application/json"), ("results.ndjson", "application/x-ndjson"), ("results.csv", "text/csv")];
 
 #[tokio::test]
 async fn json_results_come_in_pages_across_parts() {
@@ -94,7 +97,7 @@ async fn ndjson_results_are_the_same_as_json_results() {
     let fixture = Fixture::start();
     let batch = fixture.complete_batch().await;
 
-    let answer = fixture.results_as(&batch, "application/x-ndjson").await;
+    let answer = fixture.results_at(&batch, "results.ndjson").await;
 
     assert_eq!((answer.header("content-type"), answer.header("batch-status")), ("application/x-ndjson", "COMPLETE"));
     let rows: Vec<Value> = answer.text.lines().map(|line| serde_json::from_str(line).expect("a line is JSON")).collect();
@@ -106,7 +109,7 @@ async fn csv_results_have_a_header_and_escape_special_values() {
     let fixture = Fixture::start();
     let batch = fixture.complete_batch().await;
 
-    let answer = fixture.results_as(&batch, "text/csv").await;
+    let answer = fixture.results_at(&batch, "results.csv").await;
 
     assert_eq!(answer.header("content-type"), "text/csv; charset=utf-8; header=present");
     assert!(answer.header("content-disposition").ends_with(".csv\""));
@@ -126,10 +129,7 @@ async fn csv_results_for_spreadsheets_have_escaped_formulas_and_a_byte_order_mar
     records[0]["misIdentifier"] = json!("=cmd|'/c calc'!A1");
     records[1]["misIdentifier"] = json!("-7");
     let batch = register_and_complete(&fixture.caller, &records).await;
-    let read = async |query: &str| {
-        let caller = fixture.caller.clone().with_header("Accept", "text/csv");
-        caller.request("GET", &format!("{}/results{query}", batch.path)).await
-    };
+    let read = async |query: &str| fixture.results_at(&batch, &format!("results.csv{query}")).await;
 
     let plain = read("").await;
     let escaped = read("?formulas=escaped&bom=true").await;
@@ -154,8 +154,8 @@ async fn request_coded(fixture: &Fixture, method: &str, path: &str, accept: &str
 async fn results_are_compressed_in_any_format_for_callers_that_accept_it() {
     let fixture = Fixture::start();
     let batch = fixture.complete_batch().await;
-    let path = format!("{}/results", batch.path);
-    for accept in ["application/json", "application/x-ndjson", "text/csv"] {
+    for (file, accept) in FORMATS {
+        let path = format!("{}/{file}", batch.path);
         let plain = request_coded(&fixture, "GET", &path, accept, "gzip;q=0, br").await;
         let compressed = request_coded(&fixture, "GET", &path, accept, "gzip, br").await;
         let head = request_coded(&fixture, "HEAD", &path, accept, "gzip").await;
@@ -184,8 +184,9 @@ async fn results_are_compressed_in_any_format_for_callers_that_accept_it() {
 async fn results_smaller_than_a_packet_and_answers_about_one_batch_are_not_compressed() {
     let fixture = Fixture::start();
     let batch = register_and_complete(&fixture.caller, &learners(1)).await;
-    let small = format!("{}/results?cursor=9-0", batch.path);
-    for (path, accept) in [(&small, "application/json"), (&small, "text/csv"), (&batch.path, "application/json")] {
+    let small = |file: &str| format!("{}/{file}?cursor=9-0", batch.path);
+    for (path, accept) in [(&small("results"), "application/json"), (&small("results.csv"), "text/csv"), (&batch.path, "application/json")]
+    {
         let answer = request_coded(&fixture, "GET", path, accept, "gzip").await;
         assert_eq!(answer.headers().get("content-encoding"), None, "{path} {accept}");
         assert!(answer.headers().contains_key("content-length"), "{path} {accept}");
@@ -193,15 +194,64 @@ async fn results_smaller_than_a_packet_and_answers_about_one_batch_are_not_compr
 }
 
 #[tokio::test]
-async fn accept_header_selects_the_format_or_is_not_acceptable() {
+async fn accept_header_that_excludes_the_format_of_the_path_is_answered_with_the_path_of_the_accepted_one() {
     let fixture = Fixture::start();
     let batch = register_and_complete(&fixture.caller, &learners(1)).await;
-    for accept in ["text/html", "application/xml;q=1", "image/*"] {
-        fixture.results_as(&batch, accept).await.problem(406, "not_acceptable");
+    let read = async |file: &str, accept: &'static str| {
+        fixture.gateway.caller().with_header("Accept", accept).request("GET", &format!("{}/{file}", batch.path)).await
+    };
+    for (file, media_type) in FORMATS {
+        for accept in ["text/html", "application/xml;q=1", "image/*", "*/*;q=0"] {
+            let detail = read(file, accept).await.problem(406, "not_acceptable")["detail"].to_string();
+            assert!(FORMATS.iter().all(|(file, _)| detail.contains(&format!("`{file}`"))), "{accept}: {detail}");
+        }
+        for (other, other_media_type) in FORMATS.iter().filter(|(other, _)| *other != file) {
+            let detail = read(file, other_media_type).await.problem(406, "not_acceptable")["detail"].to_string();
+            assert!(detail.contains(&format!("Use the path `{other}` for `{other_media_type}`")), "{detail}");
+        }
+        for accept in ["*/*", media_type, "text/html, */*;q=0.5"] {
+            let answer = read(file, accept).await;
+            assert!(answer.status == 200 && answer.header("content-type").starts_with(media_type), "{accept}: {answer:?}");
+        }
     }
-    for accept in ["*/*", "application/json", "text/html, application/*;q=0.5"] {
-        let answer = fixture.results_as(&batch, accept).await;
-        assert_eq!((answer.status, answer.header("content-type")), (200, "application/json"), "{accept}");
+}
+
+#[tokio::test]
+async fn results_query_parameter_of_another_format_or_out_of_bounds_is_rejected() {
+    let fixture = Fixture::start();
+    let batch = register_and_complete(&fixture.caller, &learners(2)).await;
+    for good in [
+        "results?limit=1",
+        "results?limit=10000",
+        "results?cursor=1-1",
+        "results?cursor=4294967295-999999999",
+        "results.ndjson?cursor=1-1",
+        "results.csv?cursor=1-1&formulas=escaped&bom=false",
+    ] {
+        assert_eq!(fixture.results_at(&batch, good).await.status, 200, "{good}");
+    }
+    for bad in [
+        "results?limit=0",
+        "results?limit=10001",
+        "results?limit=",
+        "results?limit=%2B1",
+        "results?bom=true",
+        "results?formulas=escaped",
+        "results?cursor=",
+        "results?cursor=0-0",
+        "results?cursor=01-0",
+        "results?cursor=4294967296-0",
+        "results?cursor=1-1000000000",
+        "results.ndjson?limit=1",
+        "results.ndjson?bom=true",
+        "results.ndjson?cursor=1",
+        "results.csv?limit=1",
+        "results.csv?bom=yes",
+        "results.csv?formulas=ESCAPED",
+        "results.csv?cursor=-1-0",
+    ] {
+        let problem = fixture.results_at(&batch, bad).await.problem(400, "malformed_request");
+        assert!(problem["detail"].as_str().is_some_and(|detail| detail.starts_with("The query ")), "{bad}: {problem}");
     }
 }
 
@@ -218,8 +268,8 @@ async fn results_are_empty_until_lrs_has_processed_the_batch() {
 
     let page = caller.request("GET", &format!("{}/results", batch.path)).await.expect_success();
     assert_eq!(page, json!({"batchId": state["batchId"], "status": "PROCESSING", "results": []}));
-    for accept in ["text/csv", "application/x-ndjson"] {
-        let answer = gateway.caller().with_header("Accept", accept).request("GET", &format!("{}/results", batch.path)).await;
+    for file in ["results.csv", "results.ndjson"] {
+        let answer = caller.request("GET", &format!("{}/{file}", batch.path)).await;
         assert_eq!((answer.status, answer.header("batch-status")), (200, "PROCESSING"));
     }
 

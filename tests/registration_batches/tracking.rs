@@ -78,7 +78,7 @@ async fn adopted_job_without_codes_completes_at_its_end_time() {
 
     assert_eq!(lrs.received().len(), 3, "polled until the job has an end time");
     assert_eq!((&state["records"], &state["parts"][0]["jobFinishedDateTime"]), (&json!(1), &json!("2026-07-01T09:05:00.000Z")));
-    let csv = gateway.caller().with_header("Accept", "text/csv").request("GET", &format!("{}/results", batch.path)).await.text;
+    let csv = caller.request("GET", &format!("{}/results.csv", batch.path)).await.text;
     let [header, row] = [0, 1].map(|index| csv.lines().nth(index).expect("a header and a row").split(',').collect::<Vec<_>>());
     let uln = header.iter().position(|name| *name == "learnerUln").expect("the column exists");
     assert_eq!(row[uln], "3000000126", "{csv}");

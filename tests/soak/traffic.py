@@ -153,8 +153,8 @@ def batch_caller(environment, recorder, stop):
                 state = caller.call("read a batch", "GET", path, None, (200,), token) or {}
                 status = state.get("status", "")
                 stop.wait(0.5)
-            for accept in (JSON, "application/x-ndjson", "text/csv"):
-                caller.call("read results", "GET", f"{path}/results", None, (200,), token, Accept=accept)
+            for file in ("results", "results.ndjson", "results.csv"):
+                caller.call("read results", "GET", f"{path}/{file}", None, (200,), token)
             if random.random() < 0.5:
                 caller.call("erase a batch", "DELETE", path, None, (204,), token)
     caller.close()

@@ -1,21 +1,19 @@
 //! A client of the gateway over HTTP, and the answers that it gets. The rules for all answers are checked on every answer.
 
 use std::path::Path;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use lrs_gateway::auth::{scope, sign_token};
 use lrs_gateway::tls;
 use serde_json::{Value, json};
+
+use super::documented::{DOCUMENT, assert_documented};
 
 pub const ISSUER: &str = "https://idp.example.ac.uk/";
 pub const AUDIENCE: &str = "lrs-gateway";
 pub const SECRET: &[u8] = b"the HMAC secret of the issuer that the tests use";
 /// UKPRN of the demonstration's learning provider.
 pub const PROVIDER: &str = "10088881";
-
-/// The published OpenAPI document.
-static DOCUMENT: LazyLock<Value> =
-    LazyLock::new(|| serde_json::from_str(include_str!("../../openapi/openapi.json")).expect("the document is JSON"));
 
 /// A client with a token.
 #[derive(Clone)]
@@ -115,12 +113,15 @@ impl Caller {
         if let Some((name, value)) = self.header {
             request = request.header(name, value);
         }
-        let response = request.send().await.expect("the gateway answers");
+        let request = request.build().expect("the request is valid");
+        let method = request.method().clone();
+        let response = self.http.execute(request).await.expect("the gateway answers");
         let (status, url) = (response.status().as_u16(), response.url().clone());
         let headers = response.headers().clone();
         let text = response.text().await.expect("the answer is complete");
         let answer = Answer { url, status, headers, text };
         answer.assert_common_rules();
+        assert_documented(&method, &answer);
         answer
     }
 }

@@ -1,15 +1,18 @@
 //! Achievement batches of awarding organisations.
 
 use actix_web::HttpResponse;
+use serde_json::json;
 
 use crate::api::batches::answers::BatchAccepted;
 use crate::api::batches::operations::{Submission, find, submit};
-use crate::api::batches::resource::BatchResource;
+use crate::api::batches::resource::{BatchExample, BatchResource};
+use crate::api::batches::work::{BatchWork, ReadJob, Submit};
 use crate::api::extract::Body;
 use crate::api::extract::idempotency::{IdempotencyKey, WorkAttempt};
 use crate::api::extract::path::PartPath;
 use crate::api::extract::prefer::PreferWait;
 use crate::api::json::Json;
+use crate::api::work::ProblemOf;
 use crate::app::State;
 use crate::auth::Caller;
 use crate::auth::scope::AchievementBatches;
@@ -20,7 +23,6 @@ use crate::batches::model::{Batch, BatchStatus, Part};
 use crate::batches::partition::Parts;
 use crate::batches::result_matching::RecordResult;
 use crate::domain::{AchievementJob, EmailAddress, Personal, SubmissionType};
-use crate::problem::responses::{BatchProblems, SubmitProblems};
 use crate::problem::{Code, Problem};
 use crate::schema::{Answer, CodeList, Request, Scalar as _};
 
@@ -121,6 +123,14 @@ impl BatchResource for Achievements {
     fn csv_columns() -> Vec<String> {
         ["position", "misIdentifier", "outcome", "lrsCode", "errors"].map(str::to_owned).to_vec()
     }
+
+    fn example() -> BatchExample {
+        BatchExample {
+            lrs_code: None,
+            counts: json!({"numberOfRecords": 1, "achievementsCreated": 1}),
+            results: vec![json!({"position": 0, "misIdentifier": "CAND-7", "outcome": "ACCEPTED", "errors": []})],
+        }
+    }
 }
 
 pub(crate) struct SubmitBatchDocs;
@@ -139,7 +149,7 @@ pub(crate) struct SubmitBatchDocs;
         "familyName": "O'Neill", "dateOfBirth": "2003-04-05", "providerUkprn": "10012345",
         "unitOrQualificationReferenceNumber": "600/0001/1", "grade": "Pass", "misIdentifier": "CAND-7"
     }]})),
-    responses(BatchAccepted, SubmitProblems)
+    responses(BatchAccepted)
 )]
 pub async fn submit_batch(
     state: State,
@@ -147,14 +157,14 @@ pub async fn submit_batch(
     idempotency_key: IdempotencyKey,
     wait: PreferWait,
     body: Body<AchievementBatch, MAX_BYTES>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, ProblemOf<BatchWork<Achievements, Submit>>> {
     let Body { value: AchievementBatch { submission_type, notify_email, achievements }, digest, memory, .. } = body;
     let notify_email = notify_email.filter(|address| !address.text().is_empty());
     let metadata = BatchMetadata { submission_type: Some(submission_type), notify_email, ..BatchMetadata::submitted_by(&caller) };
     let submission = Submission { context: caller.context().clone(), metadata, records: achievements, memory, warnings: None };
     let service = state.batches.clone();
     let work = async move |attempt: WorkAttempt| submit(&service, submission, attempt, wait).await;
-    idempotency_key.run(&state, &caller, digest, work).await
+    Ok(idempotency_key.run(&state, &caller, digest, work).await?)
 }
 
 pub(crate) struct GetJobDocs;
@@ -164,12 +174,16 @@ pub(crate) struct GetJobDocs;
 /// Returns the LRS job of a part: its status, its counters and its file of rejected achievements, as written by LRS when the gateway last
 /// polled the job.
 #[utoipa::path(get, path = "", impl_for = GetJobDocs,
-    responses((status = 200, description = "Achievement job as returned by LRS.", body = AchievementJob), BatchProblems)
+    responses((status = 200, description = "Achievement job as returned by LRS.", body = AchievementJob))
 )]
-pub async fn get_job(state: State, caller: Caller<AchievementBatches>, path: PartPath) -> Result<Json<AchievementJob>, Problem> {
+pub async fn get_job(
+    state: State,
+    caller: Caller<AchievementBatches>,
+    path: PartPath,
+) -> Result<Json<AchievementJob>, ProblemOf<BatchWork<Achievements, ReadJob>>> {
     let batch = find::<Achievements>(&state.batches, &caller, path.batch_id).await?;
     let output = state.batches.job_output::<Achievements>(&batch, path.part).await?;
     let not_found =
         || Problem::new(Code::NotFound).detail("The gateway has not polled the job of this part yet, or there is no such part.");
-    output.and_then(|output| output.job).map(Json).ok_or_else(not_found)
+    Ok(output.and_then(|output| output.job).map(Json).ok_or_else(not_found)?)
 }

@@ -44,15 +44,7 @@ pub struct BatchState {
 
 /// Response to a submission.
 #[derive(IntoResponses)]
-#[response(
-    status = 202,
-    description = "The batch was accepted.",
-    headers(
-        ("Location" = String, description = "Address of the batch, as a reference that is relative to the address of the request (RFC 9110, 10.2.2). Absolute if the operator has set the gateway's address."),
-        ("Retry-After" = u64, description = "Time to wait before you read the batch again, in seconds."),
-        ("Preference-Applied" = String, description = "Preference of `Prefer` that the gateway applied.")
-    )
-)]
+#[response(status = 202, description = "The batch was accepted.")]
 pub struct BatchAccepted(#[expect(dead_code, reason = "only describes the response")] BatchState);
 
 /// Progress of the records of a batch.

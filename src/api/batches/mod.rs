@@ -5,6 +5,7 @@
 
 pub mod achievement;
 mod answers;
+mod examples;
 pub mod handlers;
 mod operations;
 pub mod registration;
@@ -12,3 +13,4 @@ mod requests;
 mod resource;
 mod results;
 pub mod verification;
+mod work;

@@ -1,16 +1,19 @@
 //! Registration batches.
 
 use actix_web::HttpResponse;
+use serde_json::json;
 use utoipa::PartialSchema;
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::Schema;
 
 use crate::api::batches::answers::BatchAccepted;
 use crate::api::batches::operations::{Submission, submit};
-use crate::api::batches::resource::{BatchResource, is_processed};
+use crate::api::batches::resource::{BatchExample, BatchResource, is_processed};
+use crate::api::batches::work::{BatchWork, Submit};
 use crate::api::extract::Body;
 use crate::api::extract::idempotency::{IdempotencyKey, WorkAttempt};
 use crate::api::extract::prefer::PreferWait;
+use crate::api::work::ProblemOf;
 use crate::app::State;
 use crate::auth::Caller;
 use crate::auth::scope::RegistrationBatches;
@@ -22,8 +25,6 @@ use crate::batches::partition::Parts;
 use crate::batches::result_matching::RecordResult;
 use crate::domain::{BatchLearnerResult, Extensible, JobType, MAY_CHANGE_RECORD, Personal, Uln};
 use crate::lrs::response_codes::{LearnerReturn, LrsCode};
-use crate::problem::Problem;
-use crate::problem::responses::SubmitProblems;
 use crate::schema::{Answer, CodeList, Request};
 
 /// Maximum size of a submission, in bytes: 20,000 learners with all commonly used fields.
@@ -147,6 +148,20 @@ impl BatchResource for Registrations {
         let learner = learner_fields().into_iter().filter(|field| !own_of_learner.contains(&field.as_str()));
         own.into_iter().chain(learner.map(|field| format!("learner.{field}"))).collect()
     }
+
+    fn example() -> BatchExample {
+        BatchExample {
+            lrs_code: Some("WSRC0009"),
+            counts: json!({"newLearnersCount": 1}),
+            results: vec![json!({
+                "position": 0, "misIdentifier": "STU-17", "outcome": "ULN_RETURNED", "uln": "3000000258", "learner": {
+                    "uln": "3000000258", "misIdentifier": "STU-17", "givenName": "Gwenllian", "familyName": "Ó Briain-Price",
+                    "lastKnownPostCode": "ZZ7 7JJ", "dateOfBirth": "2005-07-21", "gender": "FEMALE", "abilityToShare": "SEEN_SHARE",
+                    "verificationType": "PASSPORT"
+                }
+            })],
+        }
+    }
 }
 
 /// Returns the names of the fields of a learner in JSON, in the order of the OpenAPI document.
@@ -178,7 +193,7 @@ pub(crate) struct SubmitBatchDocs;
         "misIdentifier": "STU-17", "givenName": "Gwenllian", "familyName": "Ó Briain-Price", "dateOfBirth": "2005-07-21",
         "gender": "FEMALE", "lastKnownPostCode": "ZZ7 7JJ", "verificationType": "PASSPORT", "abilityToShare": "SEEN_SHARE"
     }]})),
-    responses(BatchAccepted, SubmitProblems)
+    responses(BatchAccepted)
 )]
 pub async fn submit_batch(
     state: State,
@@ -186,7 +201,7 @@ pub async fn submit_batch(
     idempotency_key: IdempotencyKey,
     wait: PreferWait,
     body: Body<RegistrationBatch, MAX_BYTES>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, ProblemOf<BatchWork<Registrations, Submit>>> {
     let Body { value: RegistrationBatch { job_type, learners }, digest, warnings, memory } = body;
     let metadata = BatchMetadata { job_type: Some(job_type), ..BatchMetadata::submitted_by(&caller) };
     let warnings = if job_type == JobType::Full { warnings } else { warnings.without(&MAY_CHANGE_RECORD) };
@@ -194,5 +209,5 @@ pub async fn submit_batch(
     let submission = Submission { context, metadata, records: learners, memory, warnings };
     let service = state.batches.clone();
     let work = async move |attempt: WorkAttempt| submit(&service, submission, attempt, wait).await;
-    idempotency_key.run(&state, &caller, digest, work).await
+    Ok(idempotency_key.run(&state, &caller, digest, work).await?)
 }

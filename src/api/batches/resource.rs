@@ -1,6 +1,7 @@
 //! The interface of a batch resource: what a kind of batch adds to the operations that all kinds share.
 
 use serde::Serialize;
+use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::auth::scope::Scope;
@@ -24,7 +25,7 @@ pub trait BatchResource: BatchKind {
     const MAX_JOB_ID: i64 = i64::MAX;
 
     /// The answer for one record.
-    type ResultAnswer: Serialize;
+    type ResultAnswer: Serialize + ToSchema;
     /// A page of such answers.
     type ResultsPage: Serialize + ToSchema;
 
@@ -39,6 +40,20 @@ pub trait BatchResource: BatchKind {
 
     /// Returns the columns of the CSV format, as paths in the JSON of a result.
     fn csv_columns() -> Vec<String>;
+
+    /// Returns an example of a submission and of the results for its records, for the OpenAPI document.
+    fn example() -> BatchExample;
+}
+
+/// An example of a batch with one record for each result.
+#[derive(Debug)]
+pub struct BatchExample {
+    /// LRS's code of the finished job.
+    pub lrs_code: Option<&'static str>,
+    /// LRS's counters, in JSON.
+    pub counts: Value,
+    /// The results, in JSON.
+    pub results: Vec<Value>,
 }
 
 /// Returns `true` if LRS, as far as the gateway knows, processed a finished part as a job. A record without a result is then `NO_RESULT`,

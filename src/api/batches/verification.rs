@@ -1,14 +1,17 @@
 //! Verification batches.
 
 use actix_web::HttpResponse;
+use serde_json::json;
 
 use crate::api::batches::answers::BatchAccepted;
 use crate::api::batches::operations::{Submission, submit};
-use crate::api::batches::resource::{BatchResource, is_processed};
+use crate::api::batches::resource::{BatchExample, BatchResource, is_processed};
+use crate::api::batches::work::{BatchWork, Submit};
 use crate::api::extract::Body;
 use crate::api::extract::idempotency::{IdempotencyKey, WorkAttempt};
 use crate::api::extract::prefer::PreferWait;
 use crate::api::verify_learners::{LearnerVerificationOutcome, LearnerVerificationResult};
+use crate::api::work::ProblemOf;
 use crate::app::State;
 use crate::auth::Caller;
 use crate::auth::scope::VerificationBatches;
@@ -20,8 +23,6 @@ use crate::batches::partition::Parts;
 use crate::batches::result_matching::RecordResult;
 use crate::domain::{EmailAddress, Extensible, Personal, Uln};
 use crate::lrs::services::learner::VerifiedLearner;
-use crate::problem::Problem;
-use crate::problem::responses::SubmitProblems;
 use crate::schema::{Answer, CodeList, Request, Scalar as _};
 
 /// Maximum size of a submission, in bytes: far more than 20,000 learners need.
@@ -151,6 +152,20 @@ impl BatchResource for Verifications {
         ];
         own.into_iter().chain(verification.map(|field| format!("verification.{field}"))).collect()
     }
+
+    fn example() -> BatchExample {
+        BatchExample {
+            lrs_code: Some("WSRC0028"),
+            counts: json!({"verifiedLearnersCount": 1}),
+            results: vec![json!({
+                "position": 0, "misIdentifier": "CAND-7", "outcome": "MATCH", "lrsCode": "WSVRC001", "uln": "3000000126", "verification": {
+                    "outcome": "MATCH", "lrsCode": "WSVRC001", "failures": [], "searchedUln": "3000000126", "searchedFamilyName": "O'Neill",
+                    "searchedGivenName": "Ana", "searchedDateOfBirth": "2003-04-05", "uln": "3000000126", "familyName": "O'Neill",
+                    "givenName": "Ana", "dateOfBirth": "2003-04-05"
+                }
+            })],
+        }
+    }
 }
 
 pub(crate) struct SubmitBatchDocs;
@@ -167,7 +182,7 @@ pub(crate) struct SubmitBatchDocs;
     request_body(content_type = "application/json", example = json!({"learners": [{
         "misIdentifier": "CAND-7", "uln": "3000000126", "givenName": "Ana", "familyName": "O'Neill", "dateOfBirth": "2003-04-05"
     }]})),
-    responses(BatchAccepted, SubmitProblems)
+    responses(BatchAccepted)
 )]
 pub async fn submit_batch(
     state: State,
@@ -175,14 +190,14 @@ pub async fn submit_batch(
     idempotency_key: IdempotencyKey,
     wait: PreferWait,
     body: Body<VerificationBatch, MAX_BYTES>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, ProblemOf<BatchWork<Verifications, Submit>>> {
     let Body { value: VerificationBatch { learners, notify_email }, digest, memory, .. } = body;
     let notify_email = notify_email.filter(|address| !address.text().is_empty());
     let metadata = BatchMetadata { notify_email, ..BatchMetadata::submitted_by(&caller) };
     let submission = Submission { context: caller.context().clone(), metadata, records: learners, memory, warnings: None };
     let service = state.batches.clone();
     let work = async move |attempt: WorkAttempt| submit(&service, submission, attempt, wait).await;
-    idempotency_key.run(&state, &caller, digest, work).await
+    Ok(idempotency_key.run(&state, &caller, digest, work).await?)
 }
 
 #[cfg(test)]

@@ -50,8 +50,8 @@ impl HeadInput for BatchListQuery {
         let after =
             "Only batches that you submitted, or that the gateway sent to LRS, at this time or later. RFC 3339, with `Z` or an offset.";
         let before = "Only batches that you submitted, or that the gateway sent to LRS, before this time. RFC 3339, with `Z` or an offset.";
-        description.add_parameter(AFTER, parameter(AFTER, ParameterIn::Query, timestamp(), after));
-        description.add_parameter(BEFORE, parameter(BEFORE, ParameterIn::Query, timestamp(), before));
+        description.add_parameter(AFTER, parameter(AFTER, ParameterIn::Query, timestamp().examples(["2026-07-01T00:00:00Z"]), after));
+        description.add_parameter(BEFORE, parameter(BEFORE, ParameterIn::Query, timestamp().examples(["2026-08-01T00:00:00Z"]), before));
     }
 
     fn from_head(request: &AdmittedRequest) -> Result<Self, Problem> {

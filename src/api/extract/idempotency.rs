@@ -69,11 +69,21 @@ impl WorkAttempt {
 
 impl HeadInput for IdempotencyKey {
     fn describe(description: &mut Description) {
-        let schema = text().min_length(Some(1)).max_length(Some(MAX_KEY_LENGTH));
+        let example = "7c4d8e5f-0198-4c1d-9a3b-001122334455";
+        let schema = text().min_length(Some(1)).max_length(Some(MAX_KEY_LENGTH)).pattern(Some("^[ -~]*$")).examples([example]);
         description.add_parameter("Idempotency-Key", parameter("Idempotency-Key", ParameterIn::Header, schema, MEANING));
         let replayed =
             header(ObjectBuilder::new().schema_type(Type::Boolean), "`true` if this is the stored answer to an earlier request.");
         description.add_header("Idempotency-Replayed", replayed);
+        let codes = [
+            Code::MalformedRequest,
+            Code::IdempotencyKeyInUse,
+            Code::IdempotencyKeyReused,
+            Code::StoreUnavailable,
+            Code::StoreNotDurable,
+            Code::StoreUnreadable,
+        ];
+        description.add_problems("Key", &codes);
     }
 
     fn from_head(request: &AdmittedRequest) -> Result<Self, Problem> {

@@ -2,8 +2,9 @@
 
 use actix_web::web::Query;
 use utoipa::openapi::path::ParameterIn;
+use utoipa::openapi::schema::ObjectBuilder;
 
-use crate::api::description::{Description, integer, parameter, text};
+use crate::api::description::{Description, EXAMPLE_BATCH_ID, integer, parameter, uuid};
 use crate::api::handler::HeadInput;
 use crate::auth::AdmittedRequest;
 use crate::batches::model::BatchId;
@@ -30,8 +31,25 @@ pub trait Cursor: Sized + 'static {
     const DEFAULT_PAGE_SIZE: usize;
     /// Maximum number of items on a page.
     const MAX_PAGE_SIZE: usize;
-    /// Component name of the parameter `limit`, and its description.
-    const LIMIT: (&'static str, &'static str);
+    /// What a page has, in the plural.
+    const ITEMS: &'static str;
+    /// Component name of the parameter `limit`.
+    const LIMIT: &'static str;
+    /// Component name of the parameter `cursor`.
+    const CURSOR: &'static str;
+    /// An example of a cursor.
+    const EXAMPLE: &'static str;
+
+    /// Returns the schema of the parameter `cursor`.
+    fn schema() -> ObjectBuilder;
+
+    /// Parses the value of the parameter `cursor`.
+    ///
+    /// # Errors
+    /// Returns a problem if the value is invalid.
+    fn parse_parameter(value: &str) -> Result<Self, Problem> {
+        Self::parse(value).ok_or_else(|| malformed("The query parameter `cursor` must be the `next` of the previous page."))
+    }
 
     /// Parses a cursor; `None` if it is invalid.
     fn parse(text: &str) -> Option<Self>;
@@ -41,8 +59,14 @@ pub trait Cursor: Sized + 'static {
 impl Cursor for BatchId {
     const DEFAULT_PAGE_SIZE: usize = 20;
     const MAX_PAGE_SIZE: usize = 100;
-    const LIMIT: (&'static str, &'static str) =
-        ("batchLimit", "Number of batches on the page. Default 20, maximum 100. A higher number is treated as 100.");
+    const ITEMS: &'static str = "batches";
+    const LIMIT: &'static str = "batchLimit";
+    const CURSOR: &'static str = "batchCursor";
+    const EXAMPLE: &'static str = EXAMPLE_BATCH_ID;
+
+    fn schema() -> ObjectBuilder {
+        uuid()
+    }
 
     fn parse(text: &str) -> Option<Self> {
         Self::parse(text)
@@ -52,7 +76,7 @@ impl Cursor for BatchId {
 impl<C: Cursor> Pagination<C> {
     /// Returns the number of items on the page.
     pub fn limit(&self) -> usize {
-        self.limit.unwrap_or(C::DEFAULT_PAGE_SIZE).min(C::MAX_PAGE_SIZE)
+        self.limit.unwrap_or(C::DEFAULT_PAGE_SIZE)
     }
 
     fn parse(query: &str) -> Result<Self, Problem> {
@@ -72,13 +96,10 @@ impl<C: Cursor> Pagination<C> {
     pub fn set(&mut self, name: &str, value: &str) -> Result<bool, Problem> {
         match name {
             "limit" => match value.parse() {
-                Ok(limit) if limit > 0 && !value.starts_with('+') => self.limit = Some(limit),
-                _ => return Err(malformed("The query parameter `limit` must be an integer of at least 1.")),
+                Ok(limit) if (1..=C::MAX_PAGE_SIZE).contains(&limit) && !value.starts_with('+') => self.limit = Some(limit),
+                _ => return Err(malformed(format!("The query parameter `limit` must be an integer from 1 to {}.", C::MAX_PAGE_SIZE))),
             },
-            "cursor" => match C::parse(value) {
-                Some(cursor) => self.cursor = Some(cursor),
-                None => return Err(malformed("The query parameter `cursor` must be the `next` of the previous page.")),
-            },
+            "cursor" => self.cursor = Some(C::parse_parameter(value)?),
             _ => return Ok(false),
         }
         Ok(true)
@@ -99,11 +120,21 @@ pub fn malformed(detail: impl Into<String>) -> Problem {
     Problem::new(Code::MalformedRequest).detail(detail)
 }
 
+/// Describes the parameter `cursor`, and the problem of an invalid query string.
+pub fn describe_cursor<C: Cursor>(description: &mut Description) {
+    let meaning = format!("Start of the page: `next` of the previous page. Absent: the first {}.", C::ITEMS);
+    let schema = C::schema().examples([C::EXAMPLE]);
+    description.add_parameter(C::CURSOR, parameter("cursor", ParameterIn::Query, schema, &meaning));
+    description.add_problems("Query", &[Code::MalformedRequest]);
+}
+
 impl<C: Cursor> HeadInput for Pagination<C> {
     fn describe(description: &mut Description) {
-        let (component, meaning) = C::LIMIT;
-        description.add_parameter(component, parameter("limit", ParameterIn::Query, integer(1), meaning));
-        description.add_parameter("cursor", parameter("cursor", ParameterIn::Query, text(), "`next` of the previous page."));
+        let (default, max) = (C::DEFAULT_PAGE_SIZE, C::MAX_PAGE_SIZE);
+        let meaning = format!("Maximum number of {} on the page, from 1 to {max}. Default {default}.", C::ITEMS);
+        let schema = integer(1).maximum(Some(max)).default(Some(default.into()));
+        description.add_parameter(C::LIMIT, parameter("limit", ParameterIn::Query, schema, &meaning));
+        describe_cursor::<C>(description);
     }
 
     fn from_head(request: &AdmittedRequest) -> Result<Self, Problem> {

@@ -2,7 +2,7 @@
 
 use utoipa::openapi::path::ParameterIn;
 
-use crate::api::description::{Description, integer, parameter, text};
+use crate::api::description::{Description, EXAMPLE_BATCH_ID, integer, parameter, uuid};
 use crate::api::handler::HeadInput;
 use crate::auth::AdmittedRequest;
 use crate::batches::model::BatchId;
@@ -17,7 +17,11 @@ pub struct BatchPath {
 
 impl HeadInput for BatchPath {
     fn describe(description: &mut Description) {
-        description.add_parameter("batchId", parameter("batchId", ParameterIn::Path, text(), "Identifier of the batch."));
+        description.add_parameter(
+            "batchId",
+            parameter("batchId", ParameterIn::Path, uuid().examples([EXAMPLE_BATCH_ID]), "Identifier of the batch."),
+        );
+        description.add_problems("Batch", &[Code::BatchNotFound]);
     }
 
     fn from_head(request: &AdmittedRequest) -> Result<Self, Problem> {
@@ -38,12 +42,13 @@ pub struct PartPath {
 impl HeadInput for PartPath {
     fn describe(description: &mut Description) {
         BatchPath::describe(description);
-        description.add_parameter("part", parameter("part", ParameterIn::Path, integer(0), "Number of the part, from 1."));
+        description.add_parameter("part", parameter("part", ParameterIn::Path, integer(1).examples([1]), "Number of the part, from 1."));
+        description.add_problems("Part", &[Code::NotFound]);
     }
 
     fn from_head(request: &AdmittedRequest) -> Result<Self, Problem> {
         let BatchPath { batch_id } = BatchPath::from_head(request)?;
-        let part = request.head().match_info().get("part").and_then(|text| text.parse().ok());
+        let part = request.head().match_info().get("part").and_then(|text| text.parse().ok()).filter(|part| *part > 0);
         part.map(|part| Self { batch_id, part }).ok_or_else(part_not_found)
     }
 }

@@ -6,6 +6,7 @@ use utoipa::openapi::path::ParameterIn;
 
 use crate::api::description::{Description, parameter, text};
 use crate::api::handler::HeadInput;
+use crate::api::response_headers;
 use crate::auth::AdmittedRequest;
 use crate::problem::Problem;
 
@@ -19,8 +20,9 @@ pub struct PreferWait(pub Option<Duration>);
 
 impl HeadInput for PreferWait {
     fn describe(description: &mut Description) {
-        let meaning = format!("`wait=N`: wait up to N seconds, at most {MAX_WAIT_SECONDS} (RFC 7240).");
-        description.add_parameter("Prefer", parameter("Prefer", ParameterIn::Header, text(), &meaning));
+        let meaning = format!("`wait=N`: wait up to N seconds, at most {MAX_WAIT_SECONDS} (RFC 7240). Other preferences are ignored.");
+        description.add_header("Preference-Applied", response_headers::preference_applied());
+        description.add_parameter("Prefer", parameter("Prefer", ParameterIn::Header, text().examples(["wait=20"]), &meaning));
     }
 
     fn from_head(request: &AdmittedRequest) -> Result<Self, Problem> {

@@ -16,7 +16,7 @@ use crate::lrs::response_codes::LrsCode;
 use crate::lrs::services::external::{
     AchievementBatchResponse, GetAchievementJob, MAX_ACHIEVEMENTS_PER_JOB, SubmitAchievementJob, write_achievement,
 };
-use crate::lrs::{CallError, LrsResponse as _, Service};
+use crate::lrs::{CallError, LrsResponse as _, Operation as _, Service};
 use crate::xml::{PackedXml, XmlWriter};
 
 /// The kind of batch that submits achievements.
@@ -37,6 +37,8 @@ pub enum AchievementAcceptance {
 impl BatchKind for Achievements {
     const KIND: KindTag = KindTag::Achievement;
     const SERVICE: Service = Service::External;
+    const SUBMIT_OPERATION: &'static str = SubmitAchievementJob::NAME;
+    const POLL_OPERATION: &'static str = GetAchievementJob::NAME;
     const MAX_RECORDS_PER_JOB: usize = MAX_ACHIEVEMENTS_PER_JOB;
     type Record = Achievement;
     type Output = AchievementBatchResponse;

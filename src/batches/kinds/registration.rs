@@ -15,7 +15,7 @@ use crate::lrs::response_codes::LrsCode;
 use crate::lrs::services::learner::{
     GetRegistrationJob, MAX_LEARNERS_PER_JOB, RegistrationBatchOutput, SubmitRegistrationJob, write_batch_learner,
 };
-use crate::lrs::{CallError, Service};
+use crate::lrs::{CallError, Operation as _, Service};
 use crate::schema::Scalar;
 use crate::xml::{PackedXml, XmlWriter};
 
@@ -26,6 +26,8 @@ pub enum Registrations {}
 impl BatchKind for Registrations {
     const KIND: KindTag = KindTag::Registration;
     const SERVICE: Service = Service::Learner;
+    const SUBMIT_OPERATION: &'static str = SubmitRegistrationJob::NAME;
+    const POLL_OPERATION: &'static str = GetRegistrationJob::NAME;
     const MAX_RECORDS_PER_JOB: usize = MAX_LEARNERS_PER_JOB;
     type Record = BatchLearner;
     type Output = RegistrationBatchOutput;

@@ -12,7 +12,7 @@ use crate::lrs::response_codes::LrsCode;
 use crate::lrs::services::learner::{
     GetVerificationJob, MAX_LEARNERS_PER_JOB, SubmitVerificationJob, VerificationBatchOutput, VerifiedLearner, write_batch_learner,
 };
-use crate::lrs::{CallError, Service};
+use crate::lrs::{CallError, Operation as _, Service};
 use crate::xml::{PackedXml, XmlWriter};
 
 /// The kind of batch that verifies learners.
@@ -22,6 +22,8 @@ pub enum Verifications {}
 impl BatchKind for Verifications {
     const KIND: KindTag = KindTag::Verification;
     const SERVICE: Service = Service::Learner;
+    const SUBMIT_OPERATION: &'static str = SubmitVerificationJob::NAME;
+    const POLL_OPERATION: &'static str = GetVerificationJob::NAME;
     const MAX_RECORDS_PER_JOB: usize = MAX_LEARNERS_PER_JOB;
     type Record = BatchLearnerToVerify;
     type Output = VerificationBatchOutput;

@@ -2,7 +2,7 @@
 
 use crate::domain::{Extensible, FromLrs as _, LearningEvent, LearningEventsSearch, Uln};
 use crate::lrs::operation::{Effect, LrsResponse, MessageContext, Operation, Service};
-use crate::lrs::response_codes::LrsCode;
+use crate::lrs::response_codes::{LrsCode, Rejection};
 use crate::xml::{FieldMapping, Wrapped, XmlRecord, XmlWriter};
 
 const NO_MATCH: &str = "WSRC0001";
@@ -21,6 +21,7 @@ impl Operation for LearningEventsSearch {
     const RESPONSE_ELEMENT: &'static str = "GetLearnerLearningEventsResponse";
     const FIELDS: FieldMapping = <Self as XmlRecord>::FIELDS;
     const EFFECT: Effect = Effect::Read;
+    const REJECTIONS: &'static [Rejection] = &[Rejection::InvalidUln];
     type Response = LearningEventsResponse;
 
     fn write(&self, context: &MessageContext<'_>, writer: &mut XmlWriter) {

@@ -1,15 +1,13 @@
-//! The parts of the OpenAPI document that are not paths: description, tags, security scheme, and problem responses.
+//! The parts of the OpenAPI document that are not paths: description, tags, security scheme, and what every response refers to.
 
-use serde_json::Value;
-use utoipa::ToSchema as _;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{
-    Components, ComponentsBuilder, ContactBuilder, ContentBuilder, Header, HeaderBuilder, Info, InfoBuilder, LicenseBuilder, ObjectBuilder,
-    OpenApi, OpenApiBuilder, Ref, Response, ResponseBuilder, schema::Type, server::ServerBuilder, tag::TagBuilder,
+    Components, ComponentsBuilder, ContactBuilder, Header, Info, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder,
+    server::ServerBuilder, tag::TagBuilder,
 };
 
-use crate::problem::responses::{component_name, problem_statuses};
-use crate::problem::{CATALOGUE, CatalogueEntry, Problem, ProblemBody, TypeUris};
+use crate::api::response_headers;
+use crate::problem::ProblemBody;
 use crate::schema::openapi::{Schemas, collect_schema};
 
 const DESCRIPTION: &str = "\
@@ -21,12 +19,14 @@ password and client certificate, and with that person's user name.
 `null`. Unknown request fields are rejected.
 * A search result is never an error. No match, several matches and linked learners are HTTP 200 with an `outcome`. LRS's own code is in \
 `lrsCode`, even if LRS has not documented it.
-* Errors are `application/problem+json` (RFC 9457). Their `code` is from a list, which this document gives for each status.
+* Errors are `application/problem+json` (RFC 9457) with a `code`. Each operation lists the codes that it can answer, by status, and for \
+programs in `x-problem-codes`.
 * Request bodies are JSON in UTF-8, as they are or compressed with `Content-Encoding: gzip`. Size limits count the bytes without compression.
+* Each path answers with one media type. Results of batches are JSON at `results`, NDJSON at `results.ndjson` and CSV at `results.csv`.
 * Every answer has the gateway's own id of the request in `Gateway-Request-Id`. `X-Request-Id` repeats the caller's id, or has the gateway's own one. \
 `traceparent` is repeated too.
 * Learners' data is in request bodies only, never in an address.
-* Rate limits apply per organisation and per person. Every response to a call that was counted has the headers `RateLimit-Policy` (the \
+* Rate limits apply per organisation and per person. Every answer to a call that was counted has `RateLimit-Policy` (the \
 limits) and `RateLimit` (what is left of them), as in draft-ietf-httpapi-ratelimit-headers-11.";
 
 /// Tags, each with its description.
@@ -39,12 +39,16 @@ const TAGS: [(&str, &str); 6] = [
     ("Service", "The gateway itself."),
 ];
 
-/// Request id in the examples of problems.
-const EXAMPLE_REQUEST_ID: &str = "01a206e9-1f29-728e-8c05-c7b61af44332";
-
-/// Meaning of the header `X-Request-Id` of answers.
-const REQUEST_ID_MEANING: &str = "Identifies the request in the operator's logs: the `X-Request-Id` of the request if it has 1 to 128 letters, \
-    digits, or characters of `-_.:/+=~`, otherwise a new one.";
+/// The headers that problems have, beside those that operations add.
+const HEADERS: [(&str, fn() -> Header); 7] = [
+    ("X-Request-Id", response_headers::x_request_id),
+    ("Gateway-Request-Id", response_headers::gateway_request_id),
+    ("RateLimit", response_headers::rate_limit),
+    ("RateLimit-Policy", response_headers::rate_limit_policy),
+    ("Retry-After", response_headers::retry_after),
+    ("WWW-Authenticate", response_headers::www_authenticate),
+    ("Accept-Encoding", response_headers::accept_encoding),
+];
 
 /// Returns the document without its paths.
 pub fn document_without_paths() -> OpenApi {
@@ -78,46 +82,8 @@ fn components() -> Components {
     for (name, schema) in schemas {
         components = components.schema(name, schema);
     }
-    for status in problem_statuses() {
-        components = components.response(component_name(status), problem_response(status));
+    for (name, header) in HEADERS {
+        components = components.header(name, header());
     }
     components.build()
-}
-
-/// Returns the response of a status, with every problem that has this status.
-fn problem_response(status: u16) -> Response {
-    let entries: Vec<&CatalogueEntry> = CATALOGUE.iter().filter(|entry| entry.status == status).collect();
-    let example: Option<Value> = entries
-        .first()
-        .and_then(|entry| serde_json::to_value(Problem::new(entry.variant).body(EXAMPLE_REQUEST_ID, &TypeUris::default())).ok());
-    let descriptions: Vec<String> = entries.iter().map(|entry| format!("* `{}`: {}. {}", entry.code, entry.title, entry.advice)).collect();
-    let content = ContentBuilder::new().schema(Some(Ref::from_schema_name(ProblemBody::name()))).example(example).build();
-    let mut response = ResponseBuilder::new()
-        .description(descriptions.join("\n"))
-        .content("application/problem+json", content)
-        .header("X-Request-Id", text_header(REQUEST_ID_MEANING))
-        .header(
-            "Gateway-Request-Id",
-            text_header("The gateway's own id of the request: the `requestId` of the problem and of the audit trail."),
-        );
-    if matches!(status, 401 | 403) {
-        response = response.header("WWW-Authenticate", text_header("What the token lacks (RFC 6750)."));
-    }
-    if status == 415 {
-        response =
-            response.header("Accept-Encoding", text_header("Codings that a body may have. Only if its `Content-Encoding` is the fault."));
-    }
-    if matches!(status, 429 | 503) {
-        response = response.header("Retry-After", text_header("Seconds to wait before the next attempt."));
-    }
-    if status == 429 {
-        response = response
-            .header("RateLimit", text_header("What is left of each limit (draft-ietf-httpapi-ratelimit-headers-11)."))
-            .header("RateLimit-Policy", text_header("The limits."));
-    }
-    response.build()
-}
-
-fn text_header(description: &str) -> Header {
-    HeaderBuilder::new().schema(Some(ObjectBuilder::new().schema_type(Type::String))).description(Some(description)).build()
 }

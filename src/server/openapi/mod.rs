@@ -3,27 +3,37 @@
 //! The document is OpenAPI 3.1. [`v3_0`] converts it for client generators that read 3.0 only.
 
 mod components;
+mod links;
+mod operation_text;
+mod problems;
 mod v3_0;
 
 use serde_json::Value;
-use utoipa::openapi::OpenApi;
+use utoipa::openapi::{OpenApi, RefOr};
 
+use crate::api::description::Description;
 use crate::server::public_url::PublicUrl;
-use crate::server::route::operation_of;
+use crate::server::route::{Route, operation_of};
 use crate::server::router;
 
 /// Generates the document.
 pub fn document() -> OpenApi {
     let mut document = components::document_without_paths();
     let components = document.components.get_or_insert_default();
-    for route in router::api() {
-        let description = route.description();
+    let routes = router::api();
+    let mut descriptions: Vec<Description> = routes.iter().map(Route::description).collect();
+    for (name, response) in problems::add_responses(&mut descriptions) {
+        components.responses.insert(name, RefOr::T(response));
+    }
+    for (route, mut description) in routes.iter().zip(descriptions) {
+        operation_text::add_requirements(&mut description);
         let item = document.paths.paths.entry(route.path.to_owned()).or_default();
         *operation_of(item, &route.method) = Some(description.operation);
         components.schemas.extend(description.components.schemas);
         components.parameters.extend(description.components.parameters);
         components.headers.extend(description.components.headers);
     }
+    links::add(&mut document);
     document
 }
 
@@ -170,7 +180,7 @@ mod tests {
                 if path.starts_with("/v1/") {
                     let scope = operation.pointer("/security/0/bearer/0").is_some();
                     assert_eq!(scope, !["/v1/lrs/status", "/v1/organisation"].contains(&path.as_str()), "{method} {path}: scope");
-                    assert!(operation.pointer("/responses/503/$ref").is_some(), "{method} {path}: no problems");
+                    assert!(operation.pointer("/responses/503").is_some(), "{method} {path}: no problems");
                 }
             }
         }

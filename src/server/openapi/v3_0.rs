@@ -7,6 +7,7 @@ pub fn downgrade(document: &mut Value) {
     document["openapi"] = json!("3.0.3");
     if let Some(license) = document.pointer_mut("/info/license").and_then(Value::as_object_mut) {
         license.shift_remove("identifier");
+        license.insert("url".into(), json!("https://opensource.org/license/mit"));
     }
     rewrite(document);
     remove_bearer_scopes(document);

@@ -39,7 +39,7 @@ impl CsvOptions {
 }
 
 /// Returns the names of the columns: the last name of each path. If another column has that name, the parent's name comes before it.
-fn column_names(columns: &[String]) -> Vec<String> {
+pub fn column_names(columns: &[String]) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
     for path in columns {
         let (parent, name) = path.rsplit_once('.').unwrap_or(("", path));

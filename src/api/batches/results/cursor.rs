@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+use utoipa::openapi::schema::ObjectBuilder;
+
+use crate::api::description::text;
 use crate::api::extract::pagination::Cursor;
 
 /// The start of a page of results.
@@ -21,12 +24,20 @@ impl ResultCursor {
 impl Cursor for ResultCursor {
     const DEFAULT_PAGE_SIZE: usize = 1_000;
     const MAX_PAGE_SIZE: usize = 10_000;
-    const LIMIT: (&'static str, &'static str) =
-        ("resultLimit", "Number of results on the page. Default 1,000, maximum 10,000. A higher number is treated as 10,000.");
+    const ITEMS: &'static str = "results";
+    const LIMIT: &'static str = "resultLimit";
+    const CURSOR: &'static str = "resultCursor";
+    const EXAMPLE: &'static str = "2-1000";
 
+    fn schema() -> ObjectBuilder {
+        text().max_length(Some(20)).pattern(Some("^[1-9][0-9]{0,9}-(0|[1-9][0-9]{0,8})$"))
+    }
+
+    /// Accepts the form that the gateway writes, and no other.
     fn parse(text: &str) -> Option<Self> {
         let (part, offset) = text.split_once('-')?;
-        Some(Self { part: part.parse().ok().filter(|part| *part > 0)?, offset: offset.parse().ok()? })
+        let cursor = Self { part: part.parse().ok().filter(|part| *part > 0)?, offset: offset.parse().ok()? };
+        (offset.len() < 10 && cursor.to_string() == text).then_some(cursor)
     }
 }
 
@@ -44,7 +55,7 @@ mod tests {
     fn result_cursor_display_parses_back_and_other_text_is_rejected() {
         let cursor = ResultCursor { part: 7, offset: 1000 };
         assert_eq!(ResultCursor::parse(&cursor.to_string()), Some(cursor));
-        for other in ["", "7", "0-1", "7-", "-1-1", "7-1-1"] {
+        for other in ["", "7", "0-1", "7-", "-1-1", "7-1-1", "07-1", "+7-1", "7-01", "7-+1", "7-1000000000", "4294967296-0"] {
             assert_eq!(ResultCursor::parse(other), None, "{other}");
         }
     }

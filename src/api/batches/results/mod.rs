@@ -13,13 +13,16 @@ use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE, HeaderName, HeaderValue, VARY};
 
-use cursor::ResultCursor;
-pub use format::{PreferredFormat, ResultFormat};
-pub use query::ResultsQuery;
+pub use csv::CsvOptions;
+pub use cursor::ResultCursor;
+pub use format::{Accepts, Csv, JsonPages, Ndjson, ResultFormat};
+pub use query::{CsvQuery, StreamQuery};
 use reader::read_page;
-use stream::{StreamFormat, stream};
+pub use stream::StreamFormat;
+use stream::stream;
 
 use crate::api::batches::resource::BatchResource;
+use crate::api::extract::pagination::Pagination;
 use crate::api::json::json_response;
 use crate::batches::BatchService;
 use crate::batches::model::Batch;
@@ -29,37 +32,41 @@ use crate::schema::CodeList as _;
 /// The response header with the status of the batch.
 const BATCH_STATUS: HeaderName = HeaderName::from_static("batch-status");
 
-/// The request headers that select format and coding of results.
+/// The request headers that decide whether a format is acceptable, and select the coding.
 const NEGOTIATED: HeaderValue = HeaderValue::from_static("Accept, Accept-Encoding");
 
-/// Answers with the results of a batch, from the cursor on.
+/// Answers with a page of results as JSON.
 ///
 /// # Errors
 /// Returns a problem if the results cannot be read from the store.
-pub async fn read_results<K: BatchResource>(
+pub async fn answer_page<K: BatchResource>(
+    service: &BatchService,
+    batch: &Batch,
+    pagination: Pagination<ResultCursor>,
+) -> Result<HttpResponse, Problem> {
+    let start = pagination.cursor.unwrap_or(ResultCursor::START);
+    let page = read_page::<K>(service, batch, start, pagination.limit()).await?;
+    let next = page.next.map(|next| next.to_string());
+    let mut response = json_response(StatusCode::OK, &K::results_page(batch, page.results, next));
+    response.headers_mut().insert(VARY, NEGOTIATED);
+    Ok(response)
+}
+
+/// Answers with all results from one on, as a stream.
+///
+/// # Errors
+/// Returns a problem if the first results cannot be read from the store.
+pub async fn answer_stream<K: BatchResource>(
     service: Arc<BatchService>,
     batch: Batch,
-    format: ResultFormat,
-    query: ResultsQuery,
+    start: ResultCursor,
+    format: StreamFormat,
 ) -> Result<HttpResponse, Problem> {
-    let ResultsQuery { pagination, csv } = query;
-    let start = pagination.cursor.unwrap_or(ResultCursor::START);
-    let stream_format = match format {
-        ResultFormat::Json => {
-            let page = read_page::<K>(&service, &batch, start, pagination.limit()).await?;
-            let next = page.next.map(|next| next.to_string());
-            let mut response = json_response(StatusCode::OK, &K::results_page(&batch, page.results, next));
-            response.headers_mut().insert(VARY, NEGOTIATED);
-            return Ok(response);
-        }
-        ResultFormat::Ndjson => StreamFormat::Ndjson,
-        ResultFormat::Csv => StreamFormat::Csv { columns: K::csv_columns(), options: csv },
-    };
     let mut response = HttpResponse::Ok();
-    response.insert_header((CONTENT_TYPE, stream_format.content_type())).insert_header((VARY, NEGOTIATED));
+    response.insert_header((CONTENT_TYPE, format.content_type())).insert_header((VARY, NEGOTIATED));
     response.insert_header((BATCH_STATUS, batch.status().word()));
-    if format == ResultFormat::Csv {
+    if matches!(format, StreamFormat::Csv { .. }) {
         response.insert_header((CONTENT_DISPOSITION, format!("attachment; filename=\"{}.csv\"", batch.id)));
     }
-    Ok(response.body(stream::<K>(service, batch, start, stream_format).await?))
+    Ok(response.body(stream::<K>(service, batch, start, format).await?))
 }

@@ -1,61 +1,103 @@
-//! The query of results: `limit`, `cursor`, and the options of CSV.
+//! The queries of results: `cursor` for every format, `limit` for JSON, and the options of CSV.
 
 use utoipa::openapi::path::ParameterIn;
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 
 use crate::api::batches::results::csv::CsvOptions;
 use crate::api::batches::results::cursor::ResultCursor;
-use crate::api::description::{Description, parameter, text};
-use crate::api::extract::pagination::{Pagination, malformed, parse_query};
+use crate::api::description::{Description, parameter};
+use crate::api::extract::pagination::{Cursor as _, describe_cursor, malformed, parse_query};
 use crate::api::handler::HeadInput;
 use crate::auth::AdmittedRequest;
 use crate::problem::Problem;
+use crate::schema::openapi::PropertySchema as _;
+use crate::schema::{CodeList, Scalar as _};
 
+const CURSOR: &str = "cursor";
 const FORMULAS: &str = "formulas";
 const BYTE_ORDER_MARK: &str = "bom";
 
-/// The results that a query requests.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct ResultsQuery {
-    /// The page.
-    pub pagination: Pagination<ResultCursor>,
-    /// How CSV is written.
-    pub csv: CsvOptions,
+/// The query of results as NDJSON.
+#[derive(Debug, Clone, Copy)]
+pub struct StreamQuery {
+    /// The first result.
+    pub start: ResultCursor,
 }
 
-impl ResultsQuery {
+/// The query of results as CSV.
+#[derive(Debug, Clone, Copy)]
+pub struct CsvQuery {
+    /// The first result.
+    pub start: ResultCursor,
+    /// How CSV is written.
+    pub options: CsvOptions,
+}
+
+/// How CSV has cells that spreadsheets take for formulas.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, CodeList)]
+#[code_list(name = "CsvFormulas", case = "lowercase", request)]
+pub enum FormulaStyle {
+    /// The cell as it is.
+    Verbatim,
+    /// An apostrophe before the cell.
+    Escaped,
+}
+
+impl StreamQuery {
     fn parse(query: &str) -> Result<Self, Problem> {
-        let mut parsed = Self::default();
+        let mut start = ResultCursor::START;
+        for (name, value) in parse_query(query)? {
+            if name != CURSOR {
+                return Err(unknown_parameter("Only `cursor` is allowed."));
+            }
+            start = ResultCursor::parse_parameter(&value)?;
+        }
+        Ok(Self { start })
+    }
+}
+
+impl CsvQuery {
+    fn parse(query: &str) -> Result<Self, Problem> {
+        let mut parsed = Self { start: ResultCursor::START, options: CsvOptions::default() };
         for (name, value) in parse_query(query)? {
             match (name.as_str(), value.as_str()) {
-                (FORMULAS, "verbatim") => parsed.csv.escapes_formulas = false,
-                (FORMULAS, "escaped") => parsed.csv.escapes_formulas = true,
-                (FORMULAS, _) => return Err(malformed("The query parameter `formulas` must be `verbatim` or `escaped`.")),
-                (BYTE_ORDER_MARK, "false") => parsed.csv.has_byte_order_mark = false,
-                (BYTE_ORDER_MARK, "true") => parsed.csv.has_byte_order_mark = true,
+                (CURSOR, cursor) => parsed.start = ResultCursor::parse_parameter(cursor)?,
+                (FORMULAS, style) => match FormulaStyle::parse(style) {
+                    Ok(style) => parsed.options.escapes_formulas = style == FormulaStyle::Escaped,
+                    Err(_) => return Err(malformed("The query parameter `formulas` must be `verbatim` or `escaped`.")),
+                },
+                (BYTE_ORDER_MARK, "false") => parsed.options.has_byte_order_mark = false,
+                (BYTE_ORDER_MARK, "true") => parsed.options.has_byte_order_mark = true,
                 (BYTE_ORDER_MARK, _) => return Err(malformed("The query parameter `bom` must be `true` or `false`.")),
-                _ if parsed.pagination.set(&name, &value)? => {}
-                _ => {
-                    let allowed = "Only `limit`, `cursor`, `formulas` and `bom` are allowed.";
-                    return Err(malformed(format!("The query string has an unknown parameter. {allowed}")));
-                }
+                _ => return Err(unknown_parameter("Only `cursor`, `formulas` and `bom` are allowed.")),
             }
         }
         Ok(parsed)
     }
 }
 
-impl HeadInput for ResultsQuery {
+impl HeadInput for StreamQuery {
     fn describe(description: &mut Description) {
-        Pagination::<ResultCursor>::describe(description);
-        let formulas = text().default(Some("verbatim".into()));
-        let meaning = "`verbatim` or `escaped`. Only with CSV. `escaped`: a cell that starts with `=`, `+`, `-`, `@`, a tab or a carriage return gets an apostrophe before \
-            it, so that no spreadsheet takes it for a formula. Use it for files that people open; the apostrophe is then part of the value. \
-            `verbatim`, the default: cells are as they are.";
-        description.add_parameter(FORMULAS, parameter(FORMULAS, ParameterIn::Query, formulas, meaning));
+        describe_cursor::<ResultCursor>(description);
+    }
+
+    fn from_head(request: &AdmittedRequest) -> Result<Self, Problem> {
+        Self::parse(request.head().query_string())
+    }
+}
+
+impl HeadInput for CsvQuery {
+    fn describe(description: &mut Description) {
+        describe_cursor::<ResultCursor>(description);
+        let mut schemas = Vec::new();
+        FormulaStyle::collect(&mut schemas);
+        description.components.schemas.extend(schemas);
+        let meaning = "How cells are written that spreadsheets take for formulas: those that start with `=`, `+`, `-`, `@`, a tab or a carriage \
+            return. Default `verbatim`: as they are. `escaped`: with an apostrophe before them. Use it for files that people open; the \
+            apostrophe is then part of the value.";
+        description.add_parameter(FORMULAS, parameter(FORMULAS, ParameterIn::Query, FormulaStyle::schema(), meaning));
         let mark = ObjectBuilder::new().schema_type(Type::Boolean).default(Some(false.into()));
-        let meaning = "Only with CSV. `true`: the text starts with a byte order mark (U+FEFF), by which spreadsheets recognise UTF-8. Default \
-            `false`.";
+        let meaning = "`true`: the text starts with a byte order mark (U+FEFF), by which spreadsheets recognise UTF-8. Default `false`.";
         description.add_parameter(BYTE_ORDER_MARK, parameter(BYTE_ORDER_MARK, ParameterIn::Query, mark, meaning));
     }
 
@@ -64,18 +106,32 @@ impl HeadInput for ResultsQuery {
     }
 }
 
+fn unknown_parameter(allowed: &str) -> Problem {
+    malformed(format!("The query string has an unknown parameter. {allowed}"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn results_query_with_an_unknown_csv_option_is_rejected() {
-        let csv = |query: &str| ResultsQuery::parse(query).map(|query| query.csv).ok();
-        assert_eq!(csv("limit=1&cursor=1-0"), Some(CsvOptions::default()));
-        assert_eq!(csv("formulas=escaped&bom=true"), Some(CsvOptions { escapes_formulas: true, has_byte_order_mark: true }));
-        assert_eq!(csv("formulas=verbatim&bom=false"), Some(CsvOptions::default()));
-        for query in ["formulas=", "formulas=ESCAPED", "bom=1", "bom", "escaped=true"] {
-            assert_eq!(csv(query), None, "{query}");
+    fn csv_query_with_an_unknown_option_is_rejected() {
+        let options = |query: &str| CsvQuery::parse(query).map(|query| query.options).ok();
+        assert_eq!(options("cursor=1-0"), Some(CsvOptions::default()));
+        assert_eq!(options("formulas=escaped&bom=true"), Some(CsvOptions { escapes_formulas: true, has_byte_order_mark: true }));
+        assert_eq!(options("formulas=verbatim&bom=false"), Some(CsvOptions::default()));
+        for query in ["formulas=", "formulas=ESCAPED", "bom=1", "bom", "escaped=true", "limit=1", "cursor=0-0"] {
+            assert_eq!(options(query), None, "{query}");
+        }
+    }
+
+    #[test]
+    fn ndjson_query_has_only_a_cursor() {
+        let start = |query: &str| StreamQuery::parse(query).map(|query| query.start).ok();
+        assert_eq!(start(""), Some(ResultCursor::START));
+        assert_eq!(start("cursor=2-7"), Some(ResultCursor { part: 2, offset: 7 }));
+        for query in ["limit=1", "formulas=escaped", "bom=true", "cursor=", "cursor=0-0"] {
+            assert_eq!(start(query), None, "{query}");
         }
     }
 }

@@ -28,6 +28,19 @@ pub enum StreamFormat {
 }
 
 impl StreamFormat {
+    /// Returns CSV with the columns of a kind of batch.
+    pub fn csv<K: BatchResource>(options: CsvOptions) -> Self {
+        Self::Csv { columns: K::csv_columns(), options }
+    }
+
+    /// Returns the text of these results.
+    pub fn example(&self, results: &[impl Serialize]) -> String {
+        let mut text = Vec::new();
+        self.write_header(&mut text);
+        self.write_results(&mut text, results);
+        String::from_utf8_lossy(&text).into_owned()
+    }
+
     /// Returns the media type.
     pub const fn content_type(&self) -> &'static str {
         match self {

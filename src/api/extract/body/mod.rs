@@ -51,6 +51,15 @@ impl<T, const MAX_BYTES: usize> Deref for Body<T, MAX_BYTES> {
 impl<T: FromDocument + ToSchema + Send + 'static, const MAX_BYTES: usize> Input for Body<T, MAX_BYTES> {
     fn describe(description: &mut Description) {
         description.set_request_body::<T>();
+        let codes = [
+            Code::MalformedRequest,
+            Code::UnknownField,
+            Code::BodyTooLarge,
+            Code::UnsupportedMediaType,
+            Code::ValidationFailed,
+            Code::RequestMemoryFull,
+        ];
+        description.add_problems("Body", &codes);
     }
 
     async fn read(request: AdmittedRequest, state: &State) -> Result<Self, Problem> {

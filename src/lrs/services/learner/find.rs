@@ -2,7 +2,7 @@
 
 use crate::domain::{Date, DemographicSearch, Extensible, FindType, Gender, Learner, Personal, Uln, UlnSearch};
 use crate::lrs::operation::{Effect, LrsResponse, MessageContext, Operation, Service};
-use crate::lrs::response_codes::LrsCode;
+use crate::lrs::response_codes::{LrsCode, Rejection};
 use crate::lrs::services::learner::credentials;
 use crate::xml::{FieldMapping, XmlRecord, XmlWriter};
 
@@ -22,6 +22,7 @@ impl Operation for UlnSearch {
     const RESPONSE_ELEMENT: &'static str = "FindLearnerResponse";
     const FIELDS: FieldMapping = <Self as XmlRecord>::FIELDS;
     const EFFECT: Effect = Effect::Read;
+    const REJECTIONS: &'static [Rejection] = &[Rejection::InvalidUln];
     type Response = FindLearnerResponse;
 
     fn write(&self, context: &MessageContext<'_>, writer: &mut XmlWriter) {

@@ -2,7 +2,7 @@
 
 use crate::domain::{Extensible, LearnerRegistration, LearnerUpdate, Uln};
 use crate::lrs::operation::{Effect, LrsResponse, MessageContext, Operation, Service};
-use crate::lrs::response_codes::LrsCode;
+use crate::lrs::response_codes::{LrsCode, Rejection};
 use crate::lrs::services::learner::credentials;
 use crate::xml::{FieldMapping, XmlRecord, XmlWriter};
 
@@ -19,6 +19,7 @@ impl Operation for LearnerRegistration {
     const RESPONSE_ELEMENT: &'static str = "RegisterLearnerResponse";
     const FIELDS: FieldMapping = &[("Learner", "learner")];
     const EFFECT: Effect = Effect::Write;
+    const REJECTIONS: &'static [Rejection] = &[Rejection::NotRegistered, Rejection::InsufficientData];
     type Response = RegisterLearnerResponse;
 
     fn write(&self, context: &MessageContext<'_>, writer: &mut XmlWriter) {
@@ -45,6 +46,13 @@ impl Operation for LearnerUpdate {
     const RESPONSE_ELEMENT: &'static str = "UpdateLearnerResponse";
     const FIELDS: FieldMapping = &[("Learner", "learner"), ("Learner/ULN", "uln"), ("Learner/VersionNumber", "versionNumber")];
     const EFFECT: Effect = Effect::Write;
+    const REJECTIONS: &'static [Rejection] = &[
+        Rejection::StaleVersion,
+        Rejection::UlnNotFound,
+        Rejection::InsufficientData,
+        Rejection::ShareChangeNotAllowed,
+        Rejection::InvalidUln,
+    ];
     type Response = UpdateLearnerResponse;
 
     fn write(&self, context: &MessageContext<'_>, writer: &mut XmlWriter) {

@@ -2,7 +2,7 @@
 
 use crate::domain::{Date, Extensible, Gender, Personal, Uln, UlnRetrieval};
 use crate::lrs::operation::{Effect, LrsResponse, MessageContext, Operation, Service};
-use crate::lrs::response_codes::LrsCode;
+use crate::lrs::response_codes::{LrsCode, Rejection};
 use crate::lrs::services::learner::credentials;
 use crate::xml::{FieldMapping, Wrapped, XmlRecord, XmlWriter};
 
@@ -15,6 +15,7 @@ impl Operation for UlnRetrieval {
     const RESPONSE_ELEMENT: &'static str = "RetrieveULNsResponse";
     const FIELDS: FieldMapping = &[("ULNsToRetrieve/ULN", "ulns")];
     const EFFECT: Effect = Effect::Read;
+    const REJECTIONS: &'static [Rejection] = &[Rejection::InvalidUln];
     type Response = RetrieveUlnsResponse;
 
     fn write(&self, context: &MessageContext<'_>, writer: &mut XmlWriter) {

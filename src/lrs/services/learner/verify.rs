@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use crate::domain::{Date, Extensible, Gender, LearnerVerification, Personal, Uln};
 use crate::lrs::operation::{Effect, LrsResponse, MessageContext, Operation, Service};
-use crate::lrs::response_codes::LrsCode;
+use crate::lrs::response_codes::{LrsCode, Rejection};
 use crate::lrs::services::learner::credentials;
 use crate::xml::{FieldMapping, Wrapped, XmlError, XmlReader, XmlRecord, XmlWriter};
 
@@ -25,6 +25,7 @@ impl Operation for LearnerVerification {
     const RESPONSE_ELEMENT: &'static str = "VerifyLearnerResponse";
     const FIELDS: FieldMapping = &[("LearnerToVerify", "")];
     const EFFECT: Effect = Effect::Read;
+    const REJECTIONS: &'static [Rejection] = &[Rejection::InvalidUln];
     type Response = VerifyLearnerResponse;
 
     fn write(&self, context: &MessageContext<'_>, writer: &mut XmlWriter) {
