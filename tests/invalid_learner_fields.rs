@@ -387,7 +387,7 @@ async fn verify_and_learning_events_with_invalid_field_return_error() {
 }
 
 #[tokio::test]
-async fn learning_events_with_invalid_get_type_returns_error() {
+async fn learning_events_with_invalid_detail_level_returns_error() {
     let lrs = UncalledLrs::new();
     for (value, status, code) in [
         (json!("full"), 422, "unknown_value"),
@@ -396,12 +396,12 @@ async fn learning_events_with_invalid_get_type_returns_error() {
         (Value::Null, 400, "null_not_allowed"),
         (json!(1), 400, "wrong_type"),
     ] {
-        lrs.assert_rejected(LEARNING_EVENTS, &with(identity(), "getType", value), status, &[("/getType", code)]).await;
+        lrs.assert_rejected(LEARNING_EVENTS, &with(identity(), "detailLevel", value), status, &[("/detailLevel", code)]).await;
     }
 }
 
 #[tokio::test]
-async fn verify_with_get_type_returns_unknown_field() {
+async fn verify_with_detail_level_returns_unknown_field() {
     let lrs = UncalledLrs::new();
-    lrs.assert_rejected(VERIFY, &with(identity(), "getType", json!("FULL")), 400, &[("/getType", "unknown_field")]).await;
+    lrs.assert_rejected(VERIFY, &with(identity(), "detailLevel", json!("FULL")), 400, &[("/detailLevel", "unknown_field")]).await;
 }

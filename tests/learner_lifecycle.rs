@@ -236,7 +236,7 @@ async fn learning_events_of_sample_learner_are_returned_in_full_and_brief() {
     let fixture = Fixture::new();
     let search = json!({"uln": "3000000126", "givenName": "Ana", "familyName": "O'Neill"});
     let mut brief_search = search.clone();
-    brief_search["getType"] = json!("BRIEF");
+    brief_search["detailLevel"] = json!("BRIEF");
 
     let full = fixture.post(SEARCH_EVENTS, search).await.expect_success();
     let brief = fixture.post(SEARCH_EVENTS, brief_search).await.expect_success();

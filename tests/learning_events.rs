@@ -59,7 +59,7 @@ async fn learning_events_request_has_organisation_vendor_and_learner_in_contract
     for (changes, elements) in [
         (json!({}), "<tem:dateOfBirth xsi:nil=\"true\"/><tem:gender xsi:nil=\"true\"/><tem:getType>FULL</tem:getType>"),
         (
-            json!({"dateOfBirth": "2001-09-09", "gender": "MALE", "getType": "BRIEF"}),
+            json!({"dateOfBirth": "2001-09-09", "gender": "MALE", "detailLevel": "BRIEF"}),
             "<tem:dateOfBirth>2001-09-09</tem:dateOfBirth><tem:gender>1</tem:gender><tem:getType>BRIEF</tem:getType>",
         ),
     ] {
@@ -216,7 +216,7 @@ async fn learning_event_in_brief_record_returns_fields_that_lrs_sends() {
     let brief = "<a:LearningEvent><a:AchievementAwardDate>2019-08-22</a:AchievementAwardDate><a:AchievementProviderUkprn/>\
         <a:Credits>12</a:Credits><a:Grade i:nil=\"true\"/><a:ID>7</a:ID><a:Level>Entry Level</a:Level><a:Source>QCFU</a:Source>\
         <a:Subject>Quillcraft</a:Subject><a:SubjectCode i:nil=\"true\"/></a:LearningEvent>";
-    let body = json!({"uln": "3000000126", "givenName": "Idris", "familyName": "Quillfeather", "getType": "BRIEF"});
+    let body = json!({"uln": "3000000126", "givenName": "Idris", "familyName": "Quillfeather", "detailLevel": "BRIEF"});
     let found = ScriptedLrs::new(Options::default(), [exact_match(brief)]).post(SEARCH, &body).await.expect_success();
     let expected = json!({
         "achievementAwardDate": "2019-08-22", "credits": 12, "id": 7, "level": "Entry Level", "source": "QCFU", "subject": "Quillcraft",

@@ -33,6 +33,7 @@ mod lrs_responses;
 mod maintenance_file;
 mod obtain_uln;
 mod openapi_document;
+mod openapi_schemas;
 mod operations;
 mod organisation_identity;
 mod organisation_reload;

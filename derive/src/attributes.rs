@@ -64,7 +64,8 @@ impl Attributes {
     }
 }
 
-/// Returns the text of the doc comment, without the space at the start of each line.
+/// Returns the text of the doc comment. The lines of a paragraph and of a list item are joined: a line break in a description would be one in
+/// generated code and in pages that keep line breaks.
 ///
 /// # Errors
 /// Returns an error at `place` if there is none: the OpenAPI document and the page of settings need a description.
@@ -78,10 +79,31 @@ pub fn doc(attributes: &[Attribute], place: &Ident) -> Result<String> {
         let Expr::Lit(ExprLit { lit: Lit::Str(line), .. }) = value else { return None };
         Some(line.value().strip_prefix(' ').map_or_else(|| line.value(), str::to_owned))
     });
-    match lines.collect::<Vec<_>>().join("\n").trim() {
+    match join_lines(lines).trim() {
         "" => Err(Error::new(place.span(), "needs a doc comment: it is the description in the documentation")),
         text => Ok(text.to_owned()),
     }
+}
+
+/// Joins each line to the one before it, unless one of them is empty or the line starts a list item.
+fn join_lines(lines: impl Iterator<Item = String>) -> String {
+    let mut text = String::new();
+    for line in lines {
+        let line = line.trim();
+        if line.is_empty() {
+            text.push_str(if text.ends_with('\n') { "" } else { "\n\n" });
+        } else if !text.is_empty() && !text.ends_with('\n') {
+            text.push(if starts_item(line) { '\n' } else { ' ' });
+        }
+        text.push_str(line);
+    }
+    text
+}
+
+/// Returns `true` for the first line of a list item: `* …`, `- …` or `1. …`.
+fn starts_item(line: &str) -> bool {
+    let after_number = line.trim_start_matches(|c: char| c.is_ascii_digit());
+    line.starts_with("* ") || line.starts_with("- ") || (after_number.len() < line.len() && after_number.starts_with(". "))
 }
 
 /// Requires that no two texts are equal. `what` has the text; each stands at its place.
@@ -117,4 +139,20 @@ pub fn collect<T>(results: impl IntoIterator<Item = Result<T>>) -> Result<Vec<T>
         });
     }
     all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn doc_comment_lines_of_a_paragraph_and_an_item_are_joined() {
+        let join = |text: &str| join_lines(text.lines().map(str::to_owned));
+        assert_eq!(join("One\nparagraph.\n\nAnother\none."), "One paragraph.\n\nAnother one.");
+        assert_eq!(
+            join("Words:\n* `A`: one\n  word\n* `B`\n\n1. First\n2. Second"),
+            "Words:\n* `A`: one word\n* `B`\n\n1. First\n2. Second"
+        );
+        assert_eq!(join("In\n2003 or\n*later*"), "In 2003 or *later*");
+    }
 }

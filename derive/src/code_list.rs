@@ -8,7 +8,7 @@ use crate::attributes::{Attributes, both, collect, doc, require_unique};
 use crate::naming::word;
 
 const AT_ENUM: &[&str] = &["request", "personal", "name = \"…\"", "answer = \"…\"", "case = \"…\""];
-const AT_VARIANT: &[&str] = &["lrs = \"…\"", "word = \"…\"", "other"];
+const AT_VARIANT: &[&str] = &["lrs = \"…\"", "word = \"…\"", "example", "other"];
 
 /// One value.
 struct Entry<'a> {
@@ -16,6 +16,7 @@ struct Entry<'a> {
     doc: String,
     word: String,
     lrs: Option<LitStr>,
+    example: bool,
     other: bool,
 }
 
@@ -31,6 +32,8 @@ pub fn expand(input: &DeriveInput) -> Result<TokenStream> {
     require_unique("variant has the code", codes.map(|code| (code.value(), code.span())))?;
     let others = entries.iter().filter(|entry| entry.other);
     require_unique("variant is marked", others.map(|entry| ("other".to_owned(), entry.variant.span())))?;
+    let examples = entries.iter().filter(|entry| entry.example);
+    require_unique("variant is marked", examples.map(|entry| ("example".to_owned(), entry.variant.span())))?;
     let name = list.text("name")?.map_or_else(|| input.ident.to_string(), |name| name.value());
     let answer_name = list.text("answer")?.map_or_else(|| name.clone(), |name| name.value());
     let implementation = implementation(&input.ident, [&name, &answer_name, &description], list.has("request"), &entries);
@@ -51,7 +54,14 @@ impl<'a> Entry<'a> {
         };
         let word = attributes.text("word")?.map_or_else(own_word, |word| Ok(word.value()))?;
         let doc = doc(&variant.attrs, ident)?;
-        Ok(Self { variant: ident, doc, word, lrs: attributes.text("lrs")?, other: attributes.has("other") })
+        Ok(Self {
+            variant: ident,
+            doc,
+            word,
+            lrs: attributes.text("lrs")?,
+            example: attributes.has("example"),
+            other: attributes.has("other"),
+        })
     }
 }
 
@@ -61,6 +71,7 @@ fn implementation(ident: &Ident, [name, answer_name, description]: [&str; 3], cl
         let lrs = lrs.as_ref().map_or_else(|| quote! { None }, |code| quote! { Some(#code) });
         quote! { crate::schema::CodeListEntry { word: #word, lrs: #lrs, description: #doc } }
     });
+    let example = entries.iter().position(|entry| entry.example).unwrap_or_default();
     let other = entries.iter().filter(|entry| entry.other).map(|entry| entry.variant);
     quote! {
         impl crate::schema::CodeList for #ident {
@@ -70,6 +81,7 @@ fn implementation(ident: &Ident, [name, answer_name, description]: [&str; 3], cl
                 closed: #closed,
                 description: #description,
                 entries: &[#(#codes),*],
+                example: #example,
             };
             const ALL: &'static [Self] = &[#(Self::#variants),*];
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 use syn::spanned::Spanned as _;
-use syn::{Error, Expr, ExprCall, ExprRange, Ident, RangeLimits, Result};
+use syn::{BinOp, Error, Expr, ExprBinary, ExprCall, ExprRange, Ident, RangeLimits, Result};
 
 use crate::attributes::{both, collect};
 use crate::record::{Field, Record};
@@ -16,6 +16,34 @@ pub const VALIDATE: &str = "validate = <function>(<field>, …)";
 pub const DEFAULT: &str = "default = <expression>";
 /// The form of the attribute for the numbers that a field may have.
 pub const RANGE: &str = "range = <first>..=<last>";
+
+/// The form of the attribute for an optional field that another field's value makes required.
+pub const REQUIRED_IF: &str = "required_if = <field> == <value>";
+
+/// Returns the position of the field, and its value, that make a field required.
+///
+/// # Errors
+/// Returns an error if the attribute has another form or there is no such field.
+pub fn required_if<'a>(record: &Record<'_>, field: &'a Field<'_>) -> Result<Option<(usize, &'a Expr)>> {
+    let Some(condition) = field.attributes.values("required_if").next() else { return Ok(None) };
+    let Expr::Binary(ExprBinary { left, op: BinOp::Eq(_), right, .. }) = condition else {
+        return Err(Error::new(condition.span(), format!("expected `{REQUIRED_IF}`")));
+    };
+    Ok(Some((record.position(&syn::parse2::<Ident>(quote! { #left })?)?, right)))
+}
+
+/// Returns the check that a field is present if the value of another field requires it.
+fn required_if_check(record: &Record<'_>, number: usize) -> Result<Option<TokenStream>> {
+    let field = &record.fields[number];
+    Ok(required_if(record, field)?.map(|(position, value)| {
+        let (state, other) = (field.variable(number), record.fields[position].variable(position));
+        quote_spanned! { state.span()=>
+            crate::schema::deserialize::require_if(
+                (names[#position], #other.as_ref(), &#value), (names[#number], #state.as_ref()), context,
+            );
+        }
+    }))
+}
 
 /// Returns the call of a function after all fields are read.
 fn validation(record: &Record<'_>, value: &Expr) -> Result<TokenStream> {
@@ -74,6 +102,7 @@ pub fn from_document(record: &Record<'_>, absent_record: Option<&TokenStream>) -
     let validations = collect(record.attributes.values("validate").map(|value| validation(record, value)));
     let (validations, ranges) = both(validations, collect(record.fields.iter().map(range)))?;
     let (ident, count) = (record.ident, record.fields.len());
+    let required_if_checks = collect((0..count).map(|number| required_if_check(record, number)))?.into_iter().flatten();
     let fields: Vec<_> = record.fields.iter().map(|field| field.ident).collect();
     let types: Vec<_> = record.fields.iter().map(|field| field.ty).collect();
     let json: Vec<_> = record.fields.iter().map(|field| &field.json_name).collect();
@@ -124,6 +153,7 @@ pub fn from_document(record: &Record<'_>, absent_record: Option<&TokenStream>) -
                 }
                 #(let #state = #state.into_value(|| #absent, names[#number], context);)*
                 #(#range_checks)*
+                #(#required_if_checks)*
                 #(#validations)*
                 #(let Some(#state) = #state else { return Ok(None) };)*
                 Ok(Some(Self { #(#fields: #state,)* }))

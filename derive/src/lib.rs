@@ -30,7 +30,10 @@ use syn::{DeriveInput, parse_macro_input};
 /// * `#[request(validate = function(field, …))]` at the struct calls `function(Option<&Field>, …, &mut DeserializeContext)` after all fields
 ///   are read. A field that cannot be used is `None`.
 /// * `#[request(stored)]` at the struct implements `Serialize`: the JSON that the record was read from.
-/// * `#[request(default = expression)]` at a field.
+/// * `#[request(default = expression)]` at a field: its value if it is absent.
+/// * `#[request(required_if = field == value)]` at an optional text: it must be there, and not be blank, if another field, a word of a code list
+///   that is required, has this value. The schema has the same rule.
+/// * `#[request(example = value)]` at a field, `#[request(examples = table)]` at the struct: as for [`Answer`](macro@Answer).
 #[proc_macro_derive(Request, attributes(request))]
 pub fn derive_request(input: TokenStream) -> TokenStream {
     expand(request::expand, &parse_macro_input!(input))
@@ -53,6 +56,9 @@ pub fn derive_settings(input: TokenStream) -> TokenStream {
 /// Declares a record that the gateway returns: JSON without `null`, described by the OpenAPI document.
 ///
 /// * `#[answer(name = "…")]` at the struct names the schema component. Without it, the component has the struct's name.
+/// * `#[answer(example = value)]` at a field: its example in the OpenAPI document, a literal or an array of literals.
+/// * `#[answer(examples = table)]` at the struct: a `&[(&str, &str)]` of JSON names and examples, for records that show the same learner. Fields
+///   that it does not name have the example of their type.
 #[proc_macro_derive(Answer, attributes(answer))]
 pub fn derive_answer(input: TokenStream) -> TokenStream {
     expand(answer::expand, &parse_macro_input!(input))
@@ -84,6 +90,7 @@ pub fn derive_xml_record(input: TokenStream) -> TokenStream {
 /// * `#[code_list(case = "…")]` at the enum: the case of the words, `SCREAMING_SNAKE_CASE` by default.
 /// * `#[code(lrs = "…")]` at a variant: LRS's code.
 /// * `#[code(word = "…")]` at a variant: the word, if it does not follow from the variant's name.
+/// * `#[code(example)]` at a variant: its word is the example of the component. Without it, the first word is.
 /// * `#[code(other)]` at a variant: stands for every code that no other variant has.
 #[proc_macro_derive(CodeList, attributes(code_list, code))]
 pub fn derive_code_list(input: TokenStream) -> TokenStream {

@@ -5,7 +5,13 @@ use quote::{quote, quote_spanned};
 use syn::Result;
 use syn::spanned::Spanned as _;
 
-use crate::record::Record;
+use crate::from_document::required_if;
+use crate::record::{Field, Record};
+
+/// The form of the attribute for the example of a field.
+pub const EXAMPLE: &str = "example = <value>";
+/// The form of the attribute for the table with the examples of a record's fields.
+pub const EXAMPLES: &str = "examples = <table>";
 
 /// Implements the OpenAPI schema of a record: a named component. Requests are `closed`: they have no other fields.
 ///
@@ -13,11 +19,7 @@ use crate::record::Record;
 /// Returns an error at each name without a doc comment.
 pub fn schema(record: &Record<'_>, component: &str, closed: bool) -> Result<TokenStream> {
     let (ident, (doc, docs)) = (record.ident, record.docs()?);
-    let properties = record.fields.iter().zip(docs).map(|(field, doc)| {
-        let (ty, name) = (field.ty, &field.json_name);
-        let default = field.attributes.values("default").map(|default| quote! { .default(&crate::schema::Scalar::text(&#default)) });
-        quote_spanned! { ty.span()=> crate::schema::openapi::Property::new::<#ty>(#name, #doc)#(#default)* }
-    });
+    let properties = record.fields.iter().zip(docs).map(|(field, doc)| property(record, field, &doc));
     let types = record.fields.iter().map(|field| field.ty);
     Ok(quote! {
         impl crate::schema::openapi::PartialSchema for #ident {
@@ -46,6 +48,22 @@ pub fn schema(record: &Record<'_>, component: &str, closed: bool) -> Result<Toke
             }
         }
     })
+}
+
+/// Returns the property of a field. An example of the field replaces that of the record's table, which replaces that of the type. A condition with
+/// a wrong form is an error of the reader.
+fn property(record: &Record<'_>, field: &Field<'_>, doc: &str) -> TokenStream {
+    let (ty, name) = (field.ty, &field.json_name);
+    let default = field.attributes.values("default").map(|default| quote! { .default(&crate::schema::Scalar::text(&#default)) });
+    let condition = required_if(record, field).ok().flatten().map(|(position, value)| {
+        let other = &record.fields[position].json_name;
+        quote! { .required_if(#other, &crate::schema::Scalar::text(&#value)) }
+    });
+    let of_record = record.attributes.values("examples").map(|table| quote! { .example_from(#table) });
+    let of_field = field.attributes.values("example").map(|example| quote! { .example(serde_json::json!(#example)) });
+    quote_spanned! { ty.span()=>
+        crate::schema::openapi::Property::new::<#ty>(#name, #doc)#(#default)* #condition #(#of_record)* #(#of_field)*
+    }
 }
 
 /// Implements `Serialize`: an object without the absent fields.

@@ -7,7 +7,7 @@ use crate::api::work::{LrsCall, ProblemOf};
 use crate::app::State;
 use crate::auth::scope::LearnersRead;
 use crate::auth::{Caller, Search};
-use crate::domain::{Date, DemographicSearch, Extensible, Gender, Learner, Personal, Uln, UlnSearch};
+use crate::domain::{Date, DemographicSearch, EXAMPLE_LEARNER, Extensible, Gender, Learner, Personal, Uln, UlnSearch};
 use crate::lrs::response_codes::LrsCode;
 use crate::lrs::services::learner::FindLearnerResponse;
 use crate::schema::{Answer, CodeList, FieldWarning, Warnings};
@@ -16,19 +16,19 @@ use crate::schema::{Answer, CodeList, FieldWarning, Warnings};
 // LRS-CONTRACT 3.1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, CodeList)]
 pub enum LearnerSearchOutcome {
-    /// No learner matches.
+    /// No learner matches. The answer has none.
     #[code(lrs = "WSRC0001")]
     NoMatch,
-    /// More learners match than LRS returns.
+    /// More learners match than LRS returns. The answer has none.
     #[code(lrs = "WSRC0002")]
     TooManyMatches,
-    /// One or more learners may match. A person must decide.
+    /// One or more learners may match. The answer has these candidates, from which a person must choose.
     #[code(lrs = "WSRC0003")]
     PossibleMatches,
-    /// One learner matches.
-    #[code(lrs = "WSRC0004")]
+    /// One learner matches, whom the answer has.
+    #[code(lrs = "WSRC0004", example)]
     ExactMatch,
-    /// One learner matches, whose record was merged into another.
+    /// One learner matches, whose record was merged into another. The answer has the learner with the master record.
     #[code(lrs = "WSRC0022")]
     LinkedLearner,
     /// An undocumented code. The answer states it in `lrsCode`.
@@ -39,10 +39,10 @@ pub enum LearnerSearchOutcome {
 /// Result of a search.
 #[derive(Debug, Answer)]
 pub struct LearnerSearchResult {
-    /// Outcome of the search. `EXACT_MATCH` and `LINKED_LEARNER` return one learner. `POSSIBLE_MATCHES` returns candidates, from
-    /// which a person must choose. `NO_MATCH` and `TOO_MANY_MATCHES` return no learner.
+    /// Outcome of the search.
     pub outcome: LearnerSearchOutcome,
     /// Code of the outcome, as returned by LRS.
+    #[answer(example = "WSRC0004")]
     pub lrs_code: LrsCode,
     /// Learners found. Empty if `findType` is `CHECK`.
     pub learners: Vec<Learner>,
@@ -54,6 +54,7 @@ pub struct LearnerSearchResult {
 
 /// Search criteria as repeated by LRS. Criteria that were not used are absent.
 #[derive(Debug, Answer)]
+#[answer(examples = EXAMPLE_LEARNER)]
 pub struct SearchCriteria {
     /// ULN.
     pub uln: Option<Extensible<Uln>>,

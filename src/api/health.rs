@@ -11,7 +11,7 @@ use crate::schema::{Answer, CodeList};
 /// State of the gateway.
 #[derive(Debug, Answer)]
 pub struct Health {
-    /// `ALIVE`, `READY` or `DEGRADED`.
+    /// State of the process or, for the readiness check, of the gateway with its store and its audit trail.
     pub status: HealthStatus,
     /// Reasons for `DEGRADED`. Absent otherwise.
     pub reasons: Option<Vec<DegradedReason>>,

@@ -40,6 +40,7 @@ pub struct LearningEvents {
     /// has no events.
     pub outcome: LearningEventsOutcome,
     /// Code of the outcome, as returned by LRS.
+    #[answer(example = "WSRC0004")]
     pub lrs_code: LrsCode,
     /// ULN in the request, as repeated by LRS.
     pub incoming_uln: Option<Extensible<Uln>>,
@@ -57,7 +58,7 @@ pub(crate) struct GetLearningEventsDocs;
 /// Pupil Database and other sources. The ULN and the names must match the register.
 #[utoipa::path(post, path = "", impl_for = GetLearningEventsDocs,
     request_body(content_type = "application/json", example = json!({
-        "uln": "3000000126", "givenName": "Ana", "familyName": "O'Neill", "getType": "FULL"
+        "uln": "3000000126", "givenName": "Ana", "familyName": "O'Neill", "detailLevel": "FULL"
     })),
     responses(
         (status = 200, description = "Personal learning record, or the reason why LRS does not return one.", body = LearningEvents, example = json!({

@@ -11,7 +11,7 @@ use crate::schema::{Answer, CodeList};
 /// LRS availability as observed by this gateway.
 #[derive(Debug, Answer)]
 pub struct LrsStatus {
-    /// Worst status of the services, in the order `AVAILABLE`, `DEGRADED`, `MAINTENANCE`, `UNAVAILABLE`.
+    /// Worst status of the services.
     pub status: ServiceStatus,
     /// Status of each service.
     pub services: Vec<LrsServiceStatus>,
@@ -20,25 +20,25 @@ pub struct LrsStatus {
 /// Availability of one LRS service.
 #[derive(Debug, Answer)]
 pub struct LrsServiceStatus {
-    /// `LEARNER`: finding, registering, updating and verifying learners, singly or in batches. `LEARNING_EVENTS`: personal learning
-    /// records. `ACHIEVEMENTS`: achievement batches.
+    /// Name of the service.
     pub service: ServiceName,
-    /// `AVAILABLE`: no known problem. `DEGRADED`: some recent calls failed. `MAINTENANCE`: LRS reports maintenance, or maintenance was
-    /// announced. `UNAVAILABLE`: LRS does not respond; calls fail immediately until it responds again.
+    /// Status of the service.
     pub status: ServiceStatus,
     /// Start of this status, or the start of this gateway if the status has not changed since.
     pub since: Timestamp,
     /// Announced end of this status.
+    #[answer(example = "2026-09-01T12:00:00.000Z")]
     pub until: Option<Timestamp>,
     /// Note of the operator.
+    #[answer(example = "LRS has announced a release.")]
     pub note: Option<String>,
 }
 
-/// Name of an LRS service.
+/// Name of an LRS service: what it is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, CodeList)]
 #[code_list(name = "LrsServiceName")]
 pub enum ServiceName {
-    /// Finding, registering, updating and verifying learners.
+    /// Finding, registering, updating and verifying learners, singly or in batches.
     Learner,
     /// Personal learning records.
     LearningEvents,

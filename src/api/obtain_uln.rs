@@ -40,9 +40,10 @@ pub enum UlnRequestOutcome {
 /// Result of obtaining a ULN.
 #[derive(Debug, Answer)]
 pub struct UlnRequestResult {
-    /// Outcome. `EXISTING`, `LINKED_LEARNER` and `REGISTERED` return a `uln`. With all other outcomes, no learner was registered.
+    /// Outcome. With `EXISTING`, `LINKED_LEARNER` and `REGISTERED`, the answer has a `uln`.
     pub outcome: UlnRequestOutcome,
     /// Code returned by LRS: of the registration if there was one, otherwise of the search.
+    #[answer(example = "WSRC0004")]
     pub lrs_code: LrsCode,
     /// ULN of the learner.
     pub uln: Option<Extensible<Uln>>,

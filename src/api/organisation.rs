@@ -13,9 +13,10 @@ use crate::tls::Validity;
 /// The organisation named in the token, as registered with this gateway.
 #[derive(Debug, Answer)]
 pub struct OrganisationState {
-    /// UKPRN.
+    /// The organisation's UKPRN.
     pub ukprn: Ukprn,
     /// Name.
+    #[answer(example = "Example College")]
     pub name: String,
     /// LRS organisation reference, if it is configured. Achievement batches require it.
     pub organisation_ref: Option<OrganisationRef>,
@@ -42,19 +43,23 @@ pub struct OrganisationLimits {
 #[derive(Debug, Answer)]
 pub struct CallLimit {
     /// Sustained number of calls per minute.
+    #[answer(example = 600)]
     pub per_minute: u32,
     /// Number of calls allowed in a burst.
+    #[answer(example = 100)]
     pub burst: u32,
 }
 
 /// The client certificate for LRS.
 #[derive(Debug, Answer)]
 pub struct CertificateState {
-    /// `VALID`, `EXPIRES_SOON` (within 30 days) or `NOT_VALID` (LRS rejects the certificate).
+    /// Whether the certificate is valid now.
     pub status: CertificateStatus,
     /// Start of the validity period.
+    #[answer(example = "2026-03-01T00:00:00.000Z")]
     pub valid_from: Timestamp,
     /// End of the validity period.
+    #[answer(example = "2029-03-01T00:00:00.000Z")]
     pub valid_until: Timestamp,
 }
 
@@ -65,7 +70,7 @@ pub enum CertificateStatus {
     Valid,
     /// Valid, but for at most 30 days.
     ExpiresSoon,
-    /// Expired or not yet valid.
+    /// Expired or not yet valid. LRS rejects it.
     NotValid,
 }
 

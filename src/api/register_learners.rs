@@ -50,6 +50,7 @@ pub struct LearnerRegistrationResult {
     /// Outcome of the registration.
     pub outcome: LearnerRegistrationOutcome,
     /// Code of the outcome, as returned by LRS.
+    #[answer(example = "WSRC0005")]
     pub lrs_code: LrsCode,
     /// New ULN of the learner.
     pub uln: Option<Extensible<Uln>>,
@@ -63,6 +64,7 @@ pub struct LearnerUpdateResult {
     /// Outcome of the update.
     pub outcome: LearnerUpdateOutcome,
     /// Code of the outcome, as returned by LRS.
+    #[answer(example = "WSRC0006")]
     pub lrs_code: LrsCode,
 }
 

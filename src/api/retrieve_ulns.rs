@@ -6,7 +6,7 @@ use crate::api::work::{LrsCall, ProblemOf};
 use crate::app::State;
 use crate::auth::Caller;
 use crate::auth::scope::UlnsRetrieve;
-use crate::domain::{Date, Extensible, Gender, Personal, Uln, UlnRetrieval};
+use crate::domain::{Date, EXAMPLE_LEARNER, Extensible, Gender, Personal, Uln, UlnRetrieval};
 use crate::lrs::response_codes::LrsCode;
 use crate::lrs::services::learner::RetrievedUln;
 use crate::schema::Answer;
@@ -20,12 +20,16 @@ pub struct UlnRetrievalResult {
 
 /// Record that LRS holds for a ULN.
 #[derive(Debug, Answer)]
+#[answer(examples = EXAMPLE_LEARNER)]
 pub struct RetrievedLearner {
     /// ULN. Absent if LRS returned only a code.
+    #[answer(example = "3000000258")]
     pub uln: Option<Extensible<Uln>>,
     /// ULN of the master record, if the ULN was merged into another. Use this ULN from now on, and keep the other as its alias.
+    #[answer(example = "3000000126")]
     pub master_uln: Option<Extensible<Uln>>,
     /// Code for this ULN, as returned by LRS. These codes are not public.
+    #[answer(example = "WSRC0022")]
     pub lrs_code: Option<LrsCode>,
     /// Family name.
     pub family_name: Option<Personal<String>>,

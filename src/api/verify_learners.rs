@@ -7,7 +7,7 @@ use crate::api::work::{LrsCall, ProblemOf};
 use crate::app::State;
 use crate::auth::Caller;
 use crate::auth::scope::LearnersVerify;
-use crate::domain::{Date, Extensible, Gender, LearnerVerification, Personal, Uln};
+use crate::domain::{Date, EXAMPLE_LEARNER, Extensible, Gender, LearnerVerification, Personal, Uln};
 use crate::lrs::response_codes::LrsCode;
 use crate::lrs::services::learner::{FailureFlag, VerifiedLearner};
 use crate::schema::{Answer, CodeList};
@@ -41,18 +41,22 @@ pub enum LearnerVerificationOutcome {
 
 /// Result of a verification.
 #[derive(Debug, Answer)]
+#[answer(examples = EXAMPLE_LEARNER)]
 pub struct LearnerVerificationResult {
     /// Outcome. Only `MATCH` and `LINKED_MATCH` confirm that the ULN belongs to the learner.
     pub outcome: LearnerVerificationOutcome,
     /// Code of the outcome, as returned by LRS.
+    #[answer(example = "WSVRC001")]
     pub lrs_code: LrsCode,
     /// Comparisons that failed.
     pub failures: Vec<VerificationFailure>,
     /// ULN that LRS verified.
     pub searched_uln: Option<Extensible<Uln>>,
     /// Family name that LRS compared.
+    #[answer(example = "O'Neill")]
     pub searched_family_name: Option<Personal<String>>,
     /// Given name that LRS compared.
+    #[answer(example = "Ana")]
     pub searched_given_name: Option<Personal<String>>,
     /// Date of birth that LRS compared.
     pub searched_date_of_birth: Option<Extensible<Date>>,
@@ -74,10 +78,13 @@ pub struct LearnerVerificationResult {
 #[derive(Debug, Answer)]
 pub struct VerificationFailure {
     /// Name of the comparison in LRS: `VRF1` to `VRF8`.
+    #[answer(example = "VRF1")]
     pub flag: Personal<String>,
     /// Field of the request. Absent if the flag is undocumented.
+    #[answer(example = "givenName")]
     pub field: Option<String>,
     /// Field of the record that LRS compared it with. LRS also compares given names with family names, to detect swapped names.
+    #[answer(example = "previousFamilyName")]
     pub compared_with: Option<String>,
 }
 

@@ -32,8 +32,8 @@ pub async fn check_products(lrs: &Lrs, organisation: Arc<Organisation>) -> Vec<R
         let result = match product {
             Product::UlnManagement => call(lrs, &context, &UlnSearch { uln, given_name, family_name, find_type: FindType::Check }).await,
             Product::LearningEvents => {
-                let (date_of_birth, gender, get_type) = (None, None, DetailLevel::Brief);
-                call(lrs, &context, &LearningEventsSearch { uln, given_name, family_name, date_of_birth, gender, get_type }).await
+                let (date_of_birth, gender, detail_level) = (None, None, DetailLevel::Brief);
+                call(lrs, &context, &LearningEventsSearch { uln, given_name, family_name, date_of_birth, gender, detail_level }).await
             }
             Product::Verification => {
                 call(lrs, &context, &LearnerVerification { uln, given_name, family_name, date_of_birth: None, gender: None }).await

@@ -1,8 +1,8 @@
 //! The learners of registration and verification batches (LRS-CONTRACT 2.3, 2.10, 2.12).
 
 use crate::domain::{
-    AbilityToShare, AddressLine, BoundedText, Date, EmailAddress, Extensible, Gender, Name, Nationality, Notes, OptionalName,
-    OtherVerificationDescription, Personal, Postcode, SchoolName, ScottishCandidateNumber, Uln, VerificationType,
+    AbilityToShare, AddressLine, BoundedText, Date, EXAMPLE_LEARNER, EmailAddress, Extensible, Gender, Name, Nationality, Notes,
+    OptionalName, OtherVerificationDescription, Personal, Postcode, SchoolName, ScottishCandidateNumber, Uln, VerificationType,
 };
 use crate::schema::deserialize::DeserializeContext;
 use crate::schema::{Answer, Hint, Request};
@@ -13,7 +13,7 @@ pub type MisIdentifier = BoundedText<0, 128, true>;
 
 /// A learner of a registration batch. LRS requires the names. If it requires more data, the learner's result has the code `RC006`.
 #[derive(Debug, Clone, Request, XmlRecord)]
-#[request(validate = warn_about_uln(uln))]
+#[request(examples = EXAMPLE_LEARNER, validate = warn_about_uln(uln))]
 pub struct BatchLearner {
     /// The learner's ULN, if known.
     pub uln: Option<Uln>,
@@ -85,6 +85,7 @@ fn warn_about_uln(uln: Option<&Option<Uln>>, context: &mut DeserializeContext) {
 
 /// A learner of a verification batch.
 #[derive(Debug, Clone, Request, XmlRecord)]
+#[request(examples = EXAMPLE_LEARNER)]
 #[xml(order(mis_identifier, uln, family_name, given_name, date_of_birth, gender))]
 pub struct BatchLearnerToVerify {
     /// Your own identifier of this record. The result repeats it.
@@ -105,6 +106,7 @@ pub struct BatchLearnerToVerify {
 
 /// LRS's result for a learner of a registration batch: the details that were sent, and the ULN if there is one now.
 #[derive(Debug, Clone, PartialEq, Answer, XmlRecord)]
+#[answer(examples = EXAMPLE_LEARNER)]
 #[xml(tolerant)]
 pub struct BatchLearnerResult {
     /// The learner's ULN.
@@ -165,5 +167,6 @@ pub struct BatchLearnerResult {
     /// codes are not public.
     // Without its code, a result that a person must process would look like a learner's ULN.
     #[xml(strict)]
+    #[answer(example = "RC006")]
     pub return_code: Option<String>,
 }

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use crate::domain::character_traits::CharacterTraits;
 use crate::domain::{FromLrs, look_alike};
+use crate::schema::openapi::NOT_BLANK;
 use crate::schema::{Constraints, Hint, InvalidValue, Scalar, personal_value};
 use crate::xml::is_xml_char;
 
@@ -48,8 +49,8 @@ impl<const MIN: usize, const MAX: usize, const VERBATIM: bool> Scalar for Bounde
     const CONSTRAINTS: Constraints = Constraints {
         min_length: if MIN > 0 { Some(MIN) } else { None },
         max_length: Some(MAX),
-        pattern: if MIN > 0 { Some(r"\S") } else { None },
-        ..Constraints::new("Any characters that XML allows.", "Zoë")
+        pattern: if MIN > 0 { Some(NOT_BLANK) } else { None },
+        ..Constraints::new("", "")
     };
 
     fn parse(text: &str) -> Result<Self, InvalidValue> {

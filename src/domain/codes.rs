@@ -14,7 +14,7 @@ pub enum Gender {
     #[code(lrs = "1")]
     Male,
     /// Female.
-    #[code(lrs = "2")]
+    #[code(lrs = "2", example)]
     Female,
     /// Not specified.
     #[code(lrs = "9")]
@@ -62,7 +62,7 @@ pub enum VerificationType {
     #[code(lrs = "7")]
     BankCard,
     /// Another proof, described in `otherVerificationDescription`.
-    #[code(lrs = "999")]
+    #[code(lrs = "999", example)]
     Other,
 }
 
@@ -74,7 +74,7 @@ pub enum AbilityToShare {
     #[code(lrs = "0")]
     NotSeen,
     /// The learner has seen it and shares the record.
-    #[code(lrs = "1")]
+    #[code(lrs = "1", example)]
     SeenShare,
     /// Historical: the learner has seen it and did not share the record. Learners can no longer choose this. Records still hold it; do not send
     /// it.
@@ -144,7 +144,7 @@ pub enum AchievementJobStatus {
     #[code(lrs = "Failed")]
     Failed,
     /// Completed.
-    #[code(lrs = "Successful")]
+    #[code(lrs = "Successful", example)]
     Successful,
     /// Not started.
     #[code(lrs = "Waiting")]

@@ -25,7 +25,7 @@ impl Scalar for EmailAddress {
         pattern: Some(PATTERN),
         ..Constraints::new(
             "LRS accepts only addresses without `&` whose domain labels have at least 2 characters and whose last label has 2 to 6 letters.",
-            "zoe.oneill@example.com",
+            "ana.oneill@example.org",
         )
     };
 

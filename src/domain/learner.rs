@@ -1,11 +1,10 @@
 //! Learners: as LRS records them, and as callers register and update them (LRS-CONTRACT 2.3).
 
 use crate::domain::{
-    AbilityToShare, AddressLine, BoundedText, Date, EmailAddress, Extensible, Gender, Name, Nationality, Notes, OptionalName, Personal,
-    Postcode, SchoolName, ScottishCandidateNumber, Uln, VerificationType,
+    AbilityToShare, AddressLine, BoundedText, Date, EXAMPLE_LEARNER, EmailAddress, Extensible, Gender, Name, Nationality, Notes,
+    OptionalName, Personal, Postcode, SchoolName, ScottishCandidateNumber, Uln, VerificationType,
 };
-use crate::schema::deserialize::DeserializeContext;
-use crate::schema::{Answer, InvalidValue, Request, json_object};
+use crate::schema::{Answer, Request, json_object};
 use crate::xml::XmlRecord;
 
 /// The description of another proof of identity: up to 255 characters.
@@ -15,15 +14,19 @@ pub type OtherVerificationDescription = BoundedText<0, 255>;
 ///
 /// An undocumented date or code from LRS is passed on unchanged.
 #[derive(Debug, Clone, PartialEq, Answer, XmlRecord)]
+#[answer(examples = EXAMPLE_LEARNER)]
 #[xml(tolerant)]
 pub struct Learner {
     /// Date when the record was created.
+    #[answer(example = "2019-09-02")]
     pub created_date: Option<Extensible<Date>>,
     /// Date when the record was last changed.
+    #[answer(example = "2023-01-16")]
     pub last_updated_date: Option<Extensible<Date>>,
     /// The learner's ULN. If the record was merged, the ULN of the master record.
     pub uln: Extensible<Uln>,
     /// `Y` if the requested record was merged and this is its master record.
+    #[answer(example = "Y")]
     pub master_substituted: Option<Personal<String>>,
     /// Title, free text.
     pub title: Option<Personal<String>>,
@@ -70,17 +73,21 @@ pub struct Learner {
     /// Description of the proof, if `verificationType` is `OTHER`.
     pub other_verification_description: Option<Personal<String>>,
     /// LRS's tier level, `0` to `2`. Its meaning is not public.
+    #[answer(example = "0")]
     pub tier_level: Option<Personal<String>>,
     /// Consent to share the learning record.
     pub ability_to_share: Option<Extensible<AbilityToShare>>,
     /// LRS's learner status, `0` to `2`. Only `1` has been observed.
+    #[answer(example = "1")]
     pub learner_status: Option<Personal<String>>,
     /// ULNs that were merged into this record. Store the master ULN and keep these for reference.
     #[xml(items("ULN", "xmlns=\"http://api.lrs.miap.gov.uk/learner\"", "xmlns=\"\""))]
+    #[answer(example = ["3000000258"])]
     pub linked_ulns: Vec<Extensible<Uln>>,
     /// Notes.
     pub notes: Option<Personal<String>>,
     /// Version of the record. An update must state the version that it is based on.
+    #[answer(example = 3)]
     pub version_number: i32,
 }
 
@@ -95,7 +102,7 @@ impl Learner {
 
 /// The details of a learner to register, or the complete new record of a learner to update. An empty text means “no value”.
 #[derive(Debug, Clone, Request, XmlRecord)]
-#[request(stored, validate = require_description_of_other(verification_type, other_verification_description))]
+#[request(examples = EXAMPLE_LEARNER, stored)]
 pub struct LearnerDetails {
     /// Title, free text.
     pub title: Option<OptionalName>,
@@ -139,26 +146,13 @@ pub struct LearnerDetails {
     pub scottish_candidate_number: Option<ScottishCandidateNumber>,
     /// Proof of identity.
     pub verification_type: VerificationType,
-    /// Description of the proof, up to 255 characters. Required if `verificationType` is `OTHER`.
+    /// Description of the proof, up to 255 characters.
+    #[request(required_if = verification_type == VerificationType::Other)]
     pub other_verification_description: Option<OtherVerificationDescription>,
     /// Consent to share the learning record.
     pub ability_to_share: AbilityToShare,
     /// Notes, up to 4,000 characters.
     pub notes: Option<Notes>,
-}
-
-/// Requires the description if the verification type is `OTHER`.
-fn require_description_of_other(
-    verification_type: Option<&VerificationType>,
-    description: Option<&Option<OtherVerificationDescription>>,
-    context: &mut DeserializeContext,
-) {
-    let Some(description) = description else { return }; // invalid, which is already recorded
-    let is_described = description.as_ref().is_some_and(|text| !text.as_str().trim().is_empty());
-    if verification_type == Some(&VerificationType::Other) && !is_described {
-        let missing = InvalidValue::new("required", "is required if verificationType is OTHER");
-        context.add_error_at("otherVerificationDescription", missing);
-    }
 }
 
 /// A learner to register.
@@ -174,6 +168,7 @@ pub struct LearnerUpdate {
     /// The learner's ULN.
     pub uln: Uln,
     /// `versionNumber` of the record that the update is based on, as last read.
+    #[request(example = 3)]
     pub version_number: i32,
     /// The complete new record: all fields, not only those that change.
     pub learner: LearnerDetails,

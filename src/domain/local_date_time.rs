@@ -136,7 +136,7 @@ impl LocalDateTime {
 
 impl Scalar for LocalDateTime {
     const CONSTRAINTS: Constraints =
-        Constraints { format: Some("date-time"), ..Constraints::new("Date and time (RFC 3339).", "2019-09-30T10:10:07+01:00") };
+        Constraints { format: Some("date-time"), ..Constraints::new("RFC 3339, with the offset of London.", "2019-09-30T10:10:07+01:00") };
 
     fn parse(text: &str) -> Result<Self, InvalidValue> {
         let timestamp: jiff::Timestamp =

@@ -27,7 +27,7 @@ impl Scalar for Postcode {
     const CONSTRAINTS: Constraints = Constraints {
         max_length: Some(MAX_LENGTH),
         pattern: Some(PATTERN),
-        ..Constraints::new("UK postcode; `ZZ99 9ZZ` for unknown or overseas.", "ZZ99 9ZZ")
+        ..Constraints::new("A UK postcode; `ZZ99 9ZZ` for unknown or overseas.", "ZZ99 9ZZ")
     };
 
     fn parse(text: &str) -> Result<Self, InvalidValue> {

@@ -1,11 +1,14 @@
 //! Searches for learners (LRS-CONTRACT 2.4, 2.5, 2.9).
 
-use crate::domain::{BoundedText, Date, EmailAddress, FindType, Gender, LearnerDetails, Name, OptionalName, Postcode, SchoolName, Uln};
+use crate::domain::{
+    BoundedText, Date, EXAMPLE_LEARNER, EmailAddress, FindType, Gender, LearnerDetails, Name, OptionalName, Postcode, SchoolName, Uln,
+};
 use crate::schema::{List, Request};
 use crate::xml::XmlRecord;
 
 /// The learner to find by ULN. LRS compares both names with its record.
 #[derive(Debug, Clone, Request, XmlRecord)]
+#[request(examples = EXAMPLE_LEARNER)]
 #[xml(order(find_type, uln, family_name, given_name))]
 pub struct UlnSearch {
     /// The learner's ULN.
@@ -21,6 +24,7 @@ pub struct UlnSearch {
 
 /// The details of the learner to find. The more are given, the better LRS can distinguish learners.
 #[derive(Debug, Clone, PartialEq, Request, XmlRecord)]
+#[request(examples = EXAMPLE_LEARNER)]
 #[xml(order(
     find_type, family_name, given_name, date_of_birth, gender, last_known_post_code, previous_family_name, school_at_age16, place_of_birth,
     email_address
@@ -72,6 +76,7 @@ impl DemographicSearch {
 #[derive(Debug, Clone, Request)]
 pub struct UlnRetrieval {
     /// The ULNs, 1 to 200.
+    #[request(example = ["3000000126", "3000000258"])]
     pub ulns: List<Uln, 1, 200>,
 }
 

@@ -59,12 +59,22 @@ macro_rules! organisation_identifier {
 organisation_identifier!(
     Ukprn,
     8,
-    Constraints { pattern: Some("^[0-9A-Za-z]{8}$"), ..Constraints::new("UK Provider Reference Number.", "10012345") }
+    Constraints {
+        pattern: Some("^[0-9A-Za-z]{8}$"),
+        min_length: Some(8),
+        max_length: Some(8),
+        ..Constraints::new("UK Provider Reference Number: eight digits. That of a test organisation can have letters.", "10012345")
+    }
 );
 organisation_identifier!(
     OrganisationRef,
     6,
-    Constraints { pattern: Some("^[0-9A-Za-z]{6}$"), ..Constraints::new("LRS's reference of the organisation.", "ABC123") }
+    Constraints {
+        pattern: Some("^[0-9A-Za-z]{6}$"),
+        min_length: Some(6),
+        max_length: Some(6),
+        ..Constraints::new("Six letters or digits.", "ABC123")
+    }
 );
 
 impl FromLrs for Ukprn {}

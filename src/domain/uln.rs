@@ -47,7 +47,7 @@ impl Scalar for Uln {
         pattern: Some("^[1-9][0-9]{9}$"),
         min_length: Some(10),
         max_length: Some(10),
-        ..Constraints::new("Unique Learner Number: ten digits, the last a check digit.", "3000000126")
+        ..Constraints::new("Ten digits, the last a check digit.", "3000000126")
     };
 
     fn parse(text: &str) -> Result<Self, InvalidValue> {

@@ -1,11 +1,12 @@
 //! Verification of a learner's details against a ULN (LRS-CONTRACT 2.8).
 
-use crate::domain::{Date, Gender, Name, Uln};
+use crate::domain::{Date, EXAMPLE_LEARNER, Gender, Name, Uln};
 use crate::schema::Request;
 use crate::xml::XmlRecord;
 
 /// A learner's details, to be compared with LRS's record. Date of birth and gender are compared only if given.
 #[derive(Debug, Clone, Request, XmlRecord)]
+#[request(examples = EXAMPLE_LEARNER)]
 #[xml(order(uln, family_name, given_name, date_of_birth, gender))]
 pub struct LearnerVerification {
     /// The learner's ULN.

@@ -23,7 +23,7 @@ pub const ASSUMED_MAINTENANCE_DURATION: Duration = Duration::from_secs(300);
 /// All services, in the order of their declaration.
 const SERVICES: [Service; 3] = [Service::Learner, Service::LearnerR9, Service::External];
 
-/// Availability of an LRS service. Later values are worse.
+/// Availability of an LRS service. Each value is worse than the one before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, CodeList)]
 #[code_list(name = "LrsAvailability")]
 pub enum ServiceStatus {
@@ -33,7 +33,7 @@ pub enum ServiceStatus {
     Degraded,
     /// LRS reports maintenance, or maintenance is announced.
     Maintenance,
-    /// The circuit breaker is not closed: calls fail immediately.
+    /// LRS does not respond. Calls fail immediately until it responds again.
     Unavailable,
 }
 

@@ -27,27 +27,36 @@ use crate::schema::{Answer, FieldError};
 #[answer(name = "Problem")]
 pub struct ProblemBody {
     /// URI that identifies the type of problem: the address of a page that explains it, or a URN. It ends with `code`, which programs use.
+    #[answer(example = "urn:lrs-gateway:problem:malformed_request")]
     pub r#type: String,
     /// Summary of the type of problem.
+    #[answer(example = "Malformed request")]
     pub title: String,
     /// HTTP status.
+    #[answer(example = 400)]
     pub status: u16,
     /// Explanation of this occurrence and the action to take.
+    #[answer(example = "1 error to correct. Nothing was sent to LRS.")]
     pub detail: String,
     /// URI that identifies this occurrence.
+    #[answer(example = "urn:uuid:01a206e9-1f29-728e-8c05-c7b61af44332")]
     pub instance: String,
     /// Type of problem for programs.
     pub code: Code,
     /// Identifier of the request in the operator's logs. The header `Gateway-Request-Id` has the same value.
+    #[answer(example = "01a206e9-1f29-728e-8c05-c7b61af44332")]
     pub request_id: String,
     /// `true` if the same request, unchanged, can succeed later.
+    #[answer(example = false)]
     pub retryable: bool,
     /// Time to wait before a retry, in seconds.
-    pub retry_after_seconds: Option<u64>,
+    #[answer(example = 30)]
+    pub retry_after_seconds: Option<u32>,
     /// Every field that has an error.
     pub errors: Option<Vec<FieldError>>,
     /// `true` if LRS may have carried out the request although its response was lost. Check the outcome before you retry: otherwise
     /// the request may be carried out twice.
+    #[answer(example = true)]
     pub outcome_unknown: Option<bool>,
     /// Error that LRS returned, if it returned one.
     pub lrs: Option<LrsErrorBody>,
@@ -58,8 +67,10 @@ pub struct ProblemBody {
 #[answer(name = "LrsError")]
 pub struct LrsErrorBody {
     /// Code as returned by LRS.
+    #[answer(example = "WSEC0001")]
     pub code: String,
     /// Meaning of the code. LRS's own text is omitted because it may quote personal data.
+    #[answer(example = "the message does not conform to LRS's schema, or contains a value that LRS prohibits")]
     pub description: String,
 }
 
@@ -79,6 +90,8 @@ pub struct Problem {
     pub cause: Option<String>,
 }
 
+/// Maximum retry time in a problem: 68 years, because the field is a signed number of 32 bits for generated clients.
+const MAX_RETRY_SECONDS: u32 = i32::MAX.unsigned_abs();
 /// Retry time if a dependency of the gateway is unavailable, such as the store or an issuer's keys.
 const SHORT_RETRY_SECONDS: u64 = 5;
 
@@ -218,7 +231,9 @@ impl Problem {
             request_id: request_id.to_owned(),
             retryable: entry.retryable && !self.outcome_unknown,
             outcome_unknown: self.outcome_unknown.then_some(true),
-            retry_after_seconds: self.retry_after_seconds,
+            retry_after_seconds: self
+                .retry_after_seconds
+                .map(|seconds| u32::try_from(seconds).map_or(MAX_RETRY_SECONDS, |s| s.min(MAX_RETRY_SECONDS))),
             errors: (!self.errors.is_empty()).then(|| self.errors.clone()),
             lrs,
         }

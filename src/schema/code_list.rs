@@ -35,6 +35,8 @@ pub struct CodeTable {
     pub description: &'static str,
     /// The values, in the order of the declaration.
     pub entries: &'static [CodeListEntry],
+    /// Position of the value that is the example of the component.
+    pub example: usize,
 }
 
 /// One value of a code list.

@@ -46,19 +46,19 @@ impl<T: CodeList> Scalar for T {
 /// The constraints of a scalar's text.
 #[derive(Debug, Clone, Copy)]
 pub struct Constraints {
-    /// The meaning of the value, in one sentence.
+    /// What the schema's keywords do not say about the value, in one sentence. Empty if that is nothing.
     pub description: &'static str,
     /// Minimum length in characters (Unicode code points).
     pub min_length: Option<usize>,
     /// Maximum length in characters (Unicode code points).
     pub max_length: Option<usize>,
-    /// Regular expression for the text (ECMA-262).
+    /// Regular expression for the text (ECMA-262), anchored. A text that has a format has none.
     pub pattern: Option<&'static str>,
     /// JSON Schema format.
     pub format: Option<&'static str>,
     /// The code list whose words are the allowed texts, if the value is of one.
     pub code_table: Option<&'static CodeTable>,
-    /// An invented example.
+    /// An invented example. Empty if values of the type have too little in common: then each field has its own.
     pub example: &'static str,
 }
 

@@ -48,9 +48,13 @@ pub fn default_text<T: SettingType>(default: Option<&T>) -> String {
 
 impl<T: Scalar> SettingType for T {
     fn values() -> SettingValues {
-        let Constraints { code_table, description, .. } = T::CONSTRAINTS;
+        let Constraints { code_table, description, min_length, max_length, .. } = T::CONSTRAINTS;
         let words = code_table.map(|table| table.words().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", "));
-        SettingValues::Text(words.unwrap_or_else(|| description.trim_end_matches('.').to_owned()))
+        let text = words.unwrap_or_else(|| match (description, max_length) {
+            ("", Some(max_length)) => format!("text of {} to {max_length} characters", min_length.unwrap_or_default()),
+            _ => description.trim_end_matches('.').to_owned(),
+        });
+        SettingValues::Text(text)
     }
 
     fn toml_text(&self) -> Option<String> {

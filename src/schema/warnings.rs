@@ -12,10 +12,15 @@ pub const MAX_LISTED_WARNINGS: usize = 100;
 #[derive(Debug, Clone, PartialEq, Eq, Answer)]
 pub struct FieldWarning {
     /// JSON Pointer (RFC 6901) to the field in the request body. Empty for the whole body.
+    #[answer(example = "/learner/familyName")]
     pub pointer: String,
     /// Machine-readable reason, stable: `typographic_apostrophe`, `unusual_space`, `may_change_record`, …
+    #[answer(example = "typographic_apostrophe")]
     pub code: &'static str,
     /// Human-readable reason, and what to do.
+    #[answer(
+        example = "has an apostrophe other than U+0027, such as U+2019; LRS may regard the text as different from the one with U+0027: search for that text too before you register the learner"
+    )]
     pub detail: Cow<'static, str>,
 }
 

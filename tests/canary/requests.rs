@@ -83,7 +83,7 @@ pub fn learner_requests(uln: &str) -> Vec<LearnerRequest> {
         request("/v1/learners/update", json!({"uln": uln, "versionNumber": 1, "learner": learner()}), "UpdateLearner"),
         request("/v1/learners/verify", verification(uln), "VerifyLearner"),
         request("/v1/learners/retrieve-ulns", json!({"ulns": [uln]}), "RetrieveULNs"),
-        request("/v1/learning-events/search", with(verification(uln), &[("getType", "FULL")]), "GetLearnerLearningEvents"),
+        request("/v1/learning-events/search", with(verification(uln), &[("detailLevel", "FULL")]), "GetLearnerLearningEvents"),
     ]
 }
 

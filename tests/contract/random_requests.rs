@@ -194,9 +194,9 @@ fn retrieve_ulns() -> impl Strategy<Value = UlnRetrieval> {
 }
 
 fn get_learning_events() -> impl Strategy<Value = LearningEventsSearch> {
-    (verify_learner(), any_of(DetailLevel::ALL)).prop_map(|(learner, get_type)| {
+    (verify_learner(), any_of(DetailLevel::ALL)).prop_map(|(learner, detail_level)| {
         let LearnerVerification { uln, given_name, family_name, date_of_birth, gender } = learner;
-        LearningEventsSearch { uln, given_name, family_name, date_of_birth, gender, get_type }
+        LearningEventsSearch { uln, given_name, family_name, date_of_birth, gender, detail_level }
     })
 }
 

@@ -23,6 +23,17 @@ struct Undocumented {
     number: i32,
 }
 
+/// Conditions that are not one value of one field.
+#[derive(Request)]
+struct Conditions {
+    /// A text.
+    #[request(required_if = kind)]
+    text: Option<String>,
+    /// Another text.
+    #[request(required_if = kinds == 1)]
+    other: Option<String>,
+}
+
 #[derive(Request)]
 struct Tuple(i32);
 

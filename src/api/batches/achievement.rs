@@ -22,7 +22,7 @@ use crate::batches::metadata::BatchMetadata;
 use crate::batches::model::{Batch, BatchStatus, Part};
 use crate::batches::partition::Parts;
 use crate::batches::result_matching::RecordResult;
-use crate::domain::{AchievementJob, EmailAddress, Personal, SubmissionType};
+use crate::domain::{AchievementJob, EXAMPLE_LEARNER, EmailAddress, Personal, SubmissionType};
 use crate::problem::{Code, Problem};
 use crate::schema::{Answer, CodeList, Request, Scalar as _};
 
@@ -42,19 +42,21 @@ pub struct AchievementBatch {
 
 /// Result for one achievement. LRS returns no result per achievement, only counters and a file of those that it rejected.
 #[derive(Debug, Answer)]
+#[answer(examples = EXAMPLE_LEARNER)]
 pub struct AchievementBatchResult {
     /// Position of the record in the batch, from 0.
+    #[answer(example = 0)]
     pub position: Option<u32>,
     /// Your identifier of the record.
+    #[answer(example = "CAND-7")]
     pub mis_identifier: Option<Personal<String>>,
-    /// `ACCEPTED`: by LRS's counters, LRS accepted all achievements of the job. `REJECTED`: lines of LRS's error file name this
-    /// achievement. `UNDETERMINED`: LRS accepted only some achievements, or does not state how many, and no line names this achievement;
-    /// read the part's job for the whole file. `NOT_PROCESSED`: the gateway knows of no job for the part;
-    /// the part's `reason` states the cause, and after `DISCARDED` LRS may have the records.
+    /// Outcome for the achievement.
     pub outcome: AchievementBatchOutcome,
     /// Code for the job, as returned by LRS.
+    #[answer(example = "WSRC9999")]
     pub lrs_code: Option<String>,
     /// Lines of LRS's error file that name this achievement and no other, as written by LRS.
+    #[answer(example = ["1,3000000126,no such learner"])]
     pub errors: Vec<Personal<String>>,
 }
 
@@ -62,25 +64,28 @@ pub struct AchievementBatchResult {
 #[derive(Debug, Answer)]
 pub struct AchievementBatchResultPage {
     /// Identifier of the batch.
+    #[answer(example = "01a206e9-2b40-7c11-9d5e-5a1f0c7e3b62")]
     pub batch_id: String,
     /// Status of the batch.
     pub status: BatchStatus,
     /// Results that are available, in the order of the submission.
     pub results: Vec<AchievementBatchResult>,
     /// `cursor` of the next page. Absent if no more results are available now.
+    #[answer(example = "1-1000")]
     pub next: Option<String>,
 }
 
 /// Outcome for one achievement of a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, CodeList)]
 pub enum AchievementBatchOutcome {
-    /// LRS accepted all achievements of the job.
+    /// By LRS's counters, LRS accepted all achievements of the job.
     Accepted,
-    /// LRS's error file names the achievement.
+    /// Lines of LRS's error file name this achievement.
     Rejected,
-    /// LRS does not state whether it accepted the achievement.
+    /// LRS accepted only some achievements, or does not state how many, and no line of its error file names this achievement. Read the part's
+    /// job for the whole file.
     Undetermined,
-    /// The gateway knows of no job for the part. After `DISCARDED`, LRS may have the records.
+    /// The gateway knows of no job for the part. The part's `reason` states the cause: after `DISCARDED`, LRS may have the records.
     NotProcessed,
 }
 

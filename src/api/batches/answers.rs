@@ -16,13 +16,12 @@ use crate::schema::{Answer, CodeList, FieldWarning};
 #[derive(Debug, Answer)]
 pub struct BatchState {
     /// Identifier of the batch.
+    #[answer(example = "01a206e9-2b40-7c11-9d5e-5a1f0c7e3b62")]
     pub batch_id: String,
-    /// `ACCEPTED`: no part has been sent to LRS. `SUBMITTING`: some parts have been sent. `PROCESSING`: all parts have been sent.
-    /// `PAUSED`: the gateway waits for your decision about the parts with the status `UNCONFIRMED`. `COMPLETE`: all results are
-    /// available. `PARTIALLY_COMPLETE`: some results are available, and no more will follow. `FAILED`: there are no results, and none
-    /// will follow.
+    /// Status of the batch.
     pub status: BatchStatus,
     /// Number of records. For an adopted job, the number is known only when the job is complete.
+    #[answer(example = 200)]
     pub records: u32,
     /// Progress of the records.
     pub progress: BatchProgress,
@@ -32,11 +31,14 @@ pub struct BatchState {
     /// Time at which the batch was accepted.
     pub created_at: Timestamp,
     /// Time of the last change.
+    #[answer(example = "2026-09-01T09:20:00.000Z")]
     pub updated_at: Timestamp,
     /// Time at which the batch and its results expire, unless you erase it earlier.
+    #[answer(example = "2026-09-08T09:20:00.000Z")]
     pub expires_at: Timestamp,
     /// Time to wait before you read the batch again, in seconds. Absent if the batch will not change without your action.
-    pub retry_after_seconds: Option<u64>,
+    #[answer(example = 30)]
+    pub retry_after_seconds: Option<u32>,
     /// Hints about records of the submission: texts that look like other texts, and learners whose records may change. Only in the answer to
     /// the submission of a registration batch, and absent if there is none.
     pub warnings: Option<Vec<FieldWarning>>,
@@ -51,10 +53,13 @@ pub struct BatchAccepted(#[expect(dead_code, reason = "only describes the respon
 #[derive(Debug, Answer)]
 pub struct BatchProgress {
     /// Number of records that LRS has accepted for processing.
+    #[answer(example = 200)]
     pub submitted: u32,
     /// Number of records in parts with available results.
+    #[answer(example = 0)]
     pub returned: u32,
     /// Number of records that LRS did not accept, or returned no results for.
+    #[answer(example = 0)]
     pub failed: u32,
 }
 
@@ -62,26 +67,32 @@ pub struct BatchProgress {
 #[derive(Debug, Answer)]
 pub struct BatchPart {
     /// Number of the part, from 1.
+    #[answer(example = 1)]
     pub part: u32,
     /// Position of the part's first record in the batch, from 0.
+    #[answer(example = 0)]
     pub first_position: u32,
     /// Number of records.
+    #[answer(example = 200)]
     pub records: u32,
-    /// `WAITING`: not sent yet. `SUBMITTED`: sent to LRS. `COMPLETE`: results available. `FAILED`: no results, and none will follow unless
-    /// you resubmit the part. `RECONCILING`: sent, but LRS's response was lost or is an undocumented error; a `CHECK` job will show whether LRS
-    /// has the part. `UNCONFIRMED`: it is not known whether LRS has the part. Decide with `resubmit` or `discard`.
+    /// Status of the part.
     pub status: PartStatus,
     /// Number of the LRS job.
+    #[answer(example = "900123")]
     pub lrs_job_id: Option<String>,
     /// Last code for the part, as returned by LRS.
+    #[answer(example = "WSRC0008")]
     pub lrs_code: Option<String>,
     /// Reason why the part has not progressed.
     pub reason: Option<PartReason>,
     /// Status of the job, as returned by LRS. The statuses of registration and verification jobs are not public.
+    #[answer(example = "InProgress")]
     pub job_status: Option<String>,
     /// Time at which LRS started the job.
+    #[answer(example = "2026-09-01T09:16:00+01:00")]
     pub job_started_date_time: Option<JobTimestamp>,
     /// Time at which LRS finished the job.
+    #[answer(example = "2026-09-01T09:19:00+01:00")]
     pub job_finished_date_time: Option<JobTimestamp>,
     /// Counters of LRS, by their names in LRS. LRS returns them with the results.
     pub counts: Option<BTreeMap<String, i32>>,
@@ -89,10 +100,13 @@ pub struct BatchPart {
     pub reconciliation: Option<PartReconciliation>,
     /// Time at which the gateway started to send the part; after lost responses, that of the first attempt that LRS may have received. Absent
     /// if the part was not sent, was resubmitted, or was stored by an earlier version.
+    #[answer(example = "2026-09-01T08:15:31.000Z")]
     pub sent_at: Option<Timestamp>,
     /// Time at which LRS accepted the part. Absent for an adopted job.
+    #[answer(example = "2026-09-01T08:15:32.500Z")]
     pub submitted_at: Option<Timestamp>,
     /// Time of the last change.
+    #[answer(example = "2026-09-01T08:20:00.000Z")]
     pub updated_at: Timestamp,
 }
 
@@ -100,16 +114,20 @@ pub struct BatchPart {
 #[derive(Debug, Answer)]
 pub struct PartReconciliation {
     /// Number of the `CHECK` job. Absent until LRS has accepted it.
+    #[answer(example = "900124")]
     pub lrs_job_id: Option<String>,
     /// Time at which the gateway read the results of the `CHECK` job.
     pub checked_at: Option<Timestamp>,
     /// Number of records whose learner is registered. Some of them may have been registered before.
+    #[answer(example = 198)]
     pub registered: Option<u32>,
     /// Positions of the records whose learner LRS did not find. That does not prove that LRS does not have the registration job: it may still
     /// be waiting, and LRS would process both if you resubmit the part.
+    #[answer(example = [17])]
     pub not_registered_positions: Option<Vec<u32>>,
     /// Positions of the records about which the results are not clear: LRS reports an exception, returned no or another learner, or the record
     /// was submitted with a ULN.
+    #[answer(example = [4])]
     pub unclear_positions: Option<Vec<u32>>,
 }
 
@@ -119,6 +137,7 @@ pub struct BatchList {
     /// Batches. With `submittedAfter` or `submittedBefore`, a page can have fewer than `limit`, or none, although it is not the last one.
     pub batches: Vec<BatchState>,
     /// `cursor` of the next page. Absent on the last page.
+    #[answer(example = "01a206e9-1d02-7a55-8c1e-0f6b2f1f9a34")]
     pub next: Option<String>,
 }
 
@@ -132,11 +151,11 @@ pub enum PartStatus {
     Submitted,
     /// Results available.
     Complete,
-    /// No results, and none will follow.
+    /// No results, and none will follow unless you resubmit the part.
     Failed,
-    /// Sent, with an unknown outcome that a `CHECK` job will show.
+    /// Sent, but LRS's response was lost or is an undocumented error. A `CHECK` job will show whether LRS has the part.
     Reconciling,
-    /// Sent, with an unknown outcome.
+    /// Sent, and it is not known whether LRS has the part. Decide with `resubmit` or `discard`.
     Unconfirmed,
 }
 
@@ -228,17 +247,22 @@ impl From<&Reconciliation> for PartReconciliation {
 
 /// Returns the time until the next change is likely: shortly after the next action is due, or after a few seconds if it is overdue. `None` if
 /// no action is due.
-fn retry_after_seconds(batch: &Batch) -> Option<u64> {
-    const OVERDUE_RETRY_SECONDS: u64 = 5;
-    const MAX_RETRY_SECONDS: u64 = 300;
+fn retry_after_seconds(batch: &Batch) -> Option<u32> {
+    const OVERDUE_RETRY_SECONDS: u32 = 5;
+    const MAX_RETRY_SECONDS: u32 = 300;
     let now = EpochMillis(jiff::Timestamp::now().as_millisecond());
     let due_at = batch.next_due_at()?;
-    Some(if due_at > now { (due_at.since(now).as_secs() + 1).min(MAX_RETRY_SECONDS) } else { OVERDUE_RETRY_SECONDS })
+    Some(if due_at > now {
+        u32::try_from(due_at.since(now).as_secs() + 1).map_or(MAX_RETRY_SECONDS, |seconds| seconds.min(MAX_RETRY_SECONDS))
+    } else {
+        OVERDUE_RETRY_SECONDS
+    })
 }
 
 /// The counters of LRS, by name.
 impl PropertySchema for BTreeMap<String, i32> {
     fn schema() -> RefOr<Schema> {
-        ObjectBuilder::new().schema_type(Type::Object).additional_properties(Some(i32::schema())).into()
+        let example = [serde_json::json!({"newLearnersCount": 198, "possibleMatchLearnersCount": 2})];
+        ObjectBuilder::new().schema_type(Type::Object).additional_properties(Some(i32::schema())).examples(example).into()
     }
 }

@@ -23,7 +23,7 @@ use crate::batches::metadata::BatchMetadata;
 use crate::batches::model::{Batch, BatchStatus, Part};
 use crate::batches::partition::Parts;
 use crate::batches::result_matching::RecordResult;
-use crate::domain::{BatchLearnerResult, Extensible, JobType, MAY_CHANGE_RECORD, Personal, Uln};
+use crate::domain::{BatchLearnerResult, EXAMPLE_LEARNER, Extensible, JobType, MAY_CHANGE_RECORD, Personal, Uln};
 use crate::lrs::response_codes::{LearnerReturn, LrsCode};
 use crate::schema::{Answer, CodeList, Request};
 
@@ -41,14 +41,17 @@ pub struct RegistrationBatch {
 
 /// Result for one learner.
 #[derive(Debug, Answer)]
+#[answer(examples = EXAMPLE_LEARNER)]
 pub struct RegistrationBatchResult {
     /// Position of the record in the batch, from 0. Absent if LRS returned a learner that cannot be matched to one record.
+    #[answer(example = 0)]
     pub position: Option<u32>,
     /// Your identifier of the record.
     pub mis_identifier: Option<Personal<String>>,
     /// Outcome, as far as LRS's public codes define it.
     pub outcome: RegistrationBatchOutcome,
     /// Code for the learner, as returned by LRS. If the part was not processed, the code for the part.
+    #[answer(example = "RC001")]
     pub lrs_code: Option<String>,
     /// ULN that LRS returned for a learner submitted without one. A ULN that you submitted and LRS repeats is in `learner`.
     pub uln: Option<Extensible<Uln>>,
@@ -61,12 +64,14 @@ pub struct RegistrationBatchResult {
 #[derive(Debug, Answer)]
 pub struct RegistrationBatchResultPage {
     /// Identifier of the batch.
+    #[answer(example = "01a206e9-2b40-7c11-9d5e-5a1f0c7e3b62")]
     pub batch_id: String,
     /// Status of the batch.
     pub status: BatchStatus,
     /// Results that are available, in the order of the submission.
     pub results: Vec<RegistrationBatchResult>,
     /// `cursor` of the next page. Absent if no more results are available now.
+    #[answer(example = "1-1000")]
     pub next: Option<String>,
 }
 

@@ -17,7 +17,7 @@ pub struct LrsJobId(pub(super) i64);
 
 impl Scalar for LrsJobId {
     const CONSTRAINTS: Constraints =
-        Constraints { pattern: Some("^[1-9][0-9]{0,18}$"), ..Constraints::new("A number, as a string.", "900123") };
+        Constraints { pattern: Some("^[1-9][0-9]{0,18}$"), max_length: Some(19), ..Constraints::new("A number, as a string.", "900123") };
 
     fn parse(text: &str) -> Result<Self, InvalidValue> {
         let is_number = (1..=19).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit()) && !text.starts_with('0');

@@ -21,7 +21,7 @@ use crate::batches::metadata::BatchMetadata;
 use crate::batches::model::{Batch, BatchStatus, Part};
 use crate::batches::partition::Parts;
 use crate::batches::result_matching::RecordResult;
-use crate::domain::{EmailAddress, Extensible, Personal, Uln};
+use crate::domain::{EXAMPLE_LEARNER, EmailAddress, Extensible, Personal, Uln};
 use crate::lrs::services::learner::VerifiedLearner;
 use crate::schema::{Answer, CodeList, Request, Scalar as _};
 
@@ -39,14 +39,17 @@ pub struct VerificationBatch {
 
 /// Result for one learner.
 #[derive(Debug, Answer)]
+#[answer(examples = EXAMPLE_LEARNER)]
 pub struct VerificationBatchResult {
     /// Position of the record in the batch, from 0. Absent if LRS returned a learner that cannot be matched to one record.
+    #[answer(example = 0)]
     pub position: Option<u32>,
     /// Your identifier of the record.
     pub mis_identifier: Option<Personal<String>>,
     /// Outcome. Only `MATCH` and `LINKED_MATCH` confirm that the ULN belongs to the learner.
     pub outcome: VerificationBatchOutcome,
     /// Code for the learner, as returned by LRS. If the part was not processed, the code for the part.
+    #[answer(example = "WSVRC001")]
     pub lrs_code: Option<String>,
     /// ULN of the record. If the ULN was merged into another, the ULN of the master record.
     pub uln: Option<Extensible<Uln>>,
@@ -58,12 +61,14 @@ pub struct VerificationBatchResult {
 #[derive(Debug, Answer)]
 pub struct VerificationBatchResultPage {
     /// Identifier of the batch.
+    #[answer(example = "01a206e9-2b40-7c11-9d5e-5a1f0c7e3b62")]
     pub batch_id: String,
     /// Status of the batch.
     pub status: BatchStatus,
     /// Results that are available, in the order of the submission.
     pub results: Vec<VerificationBatchResult>,
     /// `cursor` of the next page. Absent if no more results are available now.
+    #[answer(example = "1-1000")]
     pub next: Option<String>,
 }
 

@@ -177,7 +177,7 @@ impl KindTag {
 /// Status of a batch, derived from its parts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, CodeList)]
 pub enum BatchStatus {
-    /// No part has been sent.
+    /// No part has been sent to LRS.
     Accepted,
     /// Some parts have been sent.
     Submitting,
@@ -185,11 +185,11 @@ pub enum BatchStatus {
     Processing,
     /// All results are available.
     Complete,
-    /// Some results are available. The rest failed.
+    /// Some results are available, and no more will follow.
     PartiallyComplete,
-    /// All parts failed.
+    /// There are no results, and none will follow.
     Failed,
-    /// Only unconfirmed parts remain: the caller must decide about them.
+    /// The gateway waits for your decision about the parts with the status `UNCONFIRMED`.
     Paused,
 }
 

@@ -33,7 +33,7 @@ pub fn verbatim_component(table: &CodeTable) -> Component {
 fn open_schema(table: &CodeTable, others: &str) -> SchemaOrRef {
     let words: Vec<_> = table.words().collect();
     let extensions = ExtensionsBuilder::new().add("x-extensible-enum", words).build();
-    string(table, others).examples(table.words().next()).extensions(Some(extensions)).into()
+    string(table, others).extensions(Some(extensions)).into()
 }
 
 /// Returns a string whose description has the meaning of the list and of each word, with LRS's code.
@@ -44,5 +44,6 @@ fn string(table: &CodeTable, others: &str) -> ObjectBuilder {
     });
     let entries = entries.collect::<Vec<_>>().join("\n");
     let description = format!("{}\n\n{entries}\n\n{others}", table.description);
-    ObjectBuilder::new().schema_type(Type::String).description(Some(description.trim_end()))
+    let example = table.words().nth(table.example);
+    ObjectBuilder::new().schema_type(Type::String).description(Some(description.trim_end())).examples(example)
 }

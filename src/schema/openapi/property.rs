@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ArrayBuilder, KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type};
 
 use super::code_list::{self, VERBATIM};
@@ -53,7 +54,7 @@ impl<T: PropertySchema> PropertySchema for Option<T> {
 
 impl<T: PropertySchema> PropertySchema for Vec<T> {
     fn schema() -> SchemaOrRef {
-        ArrayBuilder::new().items(T::schema()).into()
+        array::<T>().into()
     }
 
     fn collect(schemas: &mut Schemas) {
@@ -77,23 +78,32 @@ property_schemas! {
     Cow<'static, str> => ObjectBuilder::new().schema_type(Type::String),
     i32 => integer(KnownFormat::Int32).minimum(Some(i32::MIN)).maximum(Some(i32::MAX)),
     u16 => integer(KnownFormat::Int32).minimum(Some(u16::MIN)).maximum(Some(u16::MAX)),
+    u32 => integer(KnownFormat::Int32).minimum(Some(0)),
     i64 => integer(KnownFormat::Int64),
-    u32 => integer(KnownFormat::Int64),
-    u64 => integer(KnownFormat::Int64),
 }
 
 fn integer(format: KnownFormat) -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::Integer).format(Some(SchemaFormat::KnownFormat(format)))
 }
 
+/// Returns an array whose example has the example of an item.
+fn array<T: PropertySchema>() -> ArrayBuilder {
+    let items = T::schema();
+    let example = match &items {
+        RefOr::T(Schema::Object(item)) => item.examples.first().map(|example| serde_json::json!([example])),
+        _ => None,
+    };
+    ArrayBuilder::new().items(items).examples(example)
+}
+
 /// Returns the schema of an array with a minimum and a maximum length.
 pub fn bounded_array_schema<T: PropertySchema>(min_items: usize, max_items: usize) -> SchemaOrRef {
-    ArrayBuilder::new().items(T::schema()).min_items(Some(min_items)).max_items(Some(max_items)).into()
+    array::<T>().min_items(Some(min_items)).max_items(Some(max_items)).into()
 }
 
 /// Returns the schema of an array with at least one item.
 pub fn non_empty_array_schema<T: PropertySchema>() -> SchemaOrRef {
-    ArrayBuilder::new().items(T::schema()).min_items(Some(1)).into()
+    array::<T>().min_items(Some(1)).into()
 }
 
 /// Returns the schema of a value that LRS sent: one that meets the constraints, or any other text.
@@ -102,8 +112,7 @@ pub fn extensible_string_schema(constraints: &Constraints) -> SchemaOrRef {
         return code_list::reference(table.answer_name);
     }
     let description = format!("{} {VERBATIM}", constraints.description);
-    let example = [serde_json::Value::from(constraints.example)];
-    ObjectBuilder::new().schema_type(Type::String).description(Some(description)).examples(example).into()
+    ObjectBuilder::new().schema_type(Type::String).description(Some(description)).examples(example(constraints)).into()
 }
 
 /// Adds the named schema that [`extensible_string_schema`] refers to, if it does.
@@ -114,13 +123,17 @@ pub fn collect_extensible_string(constraints: &Constraints, schemas: &mut Schema
 fn scalar_schema(constraints: &Constraints) -> Schema {
     let mut schema = ObjectBuilder::new()
         .schema_type(Type::String)
-        .description(Some(constraints.description))
+        .description(Some(constraints.description).filter(|description| !description.is_empty()))
         .min_length(constraints.min_length)
         .max_length(constraints.max_length)
         .pattern(constraints.pattern)
-        .examples([serde_json::Value::from(constraints.example)]);
+        .examples(example(constraints));
     if let Some(format) = constraints.format {
         schema = schema.format(Some(SchemaFormat::Custom(format.to_owned())));
     }
     schema.into()
+}
+
+fn example(constraints: &Constraints) -> Option<serde_json::Value> {
+    Some(constraints.example).filter(|example| !example.is_empty()).map(serde_json::Value::from)
 }

@@ -12,6 +12,7 @@ use serde_json::Value;
 use utoipa::openapi::{OpenApi, RefOr};
 
 use crate::api::description::Description;
+use crate::schema::openapi::{expand_conditions, remove_conditions};
 use crate::server::public_url::PublicUrl;
 use crate::server::route::{Route, operation_of};
 use crate::server::router;
@@ -57,12 +58,15 @@ pub fn document_3_0() -> String {
 
 /// Renders a document as OpenAPI 3.1 in JSON.
 pub fn to_json_3_1(document: &OpenApi) -> String {
-    to_pretty_json(&to_value(document))
+    let mut document = to_value(document);
+    expand_conditions(&mut document);
+    to_pretty_json(&document)
 }
 
 /// Renders a document as OpenAPI 3.0 in JSON.
 pub fn to_json_3_0(document: &OpenApi) -> String {
     let mut document = to_value(document);
+    remove_conditions(&mut document);
     v3_0::downgrade(&mut document);
     to_pretty_json(&document)
 }
