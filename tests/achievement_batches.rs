@@ -106,7 +106,8 @@ async fn error_file_lines_are_matched_to_their_achievements() {
     );
     let results = batch.results().await;
     let outcomes: Vec<&str> = results.iter().map(|row| row["outcome"].as_str().expect("a result has an outcome")).collect();
-    assert_eq!(outcomes, ["UNDETERMINED", "REJECTED", "UNDETERMINED", "REJECTED", "REJECTED"]);
+    assert_eq!(outcomes, ["ACCEPTED", "REJECTED", "ACCEPTED", "REJECTED", "REJECTED"]);
+    assert_eq!(state["progress"], json!({"submitted": 5, "returned": 5, "failed": 0, "rejected": 3, "undetermined": 0}));
     let job = read_job(&caller, &batch, 1).await;
     let file = job["achievementBatchErrorFile"].as_str().expect("the job has an error file");
     for (row, achievement) in results.iter().zip(&achievements).filter(|(row, _)| row["outcome"] == "REJECTED") {
@@ -117,19 +118,63 @@ async fn error_file_lines_are_matched_to_their_achievements() {
 }
 
 #[tokio::test]
+async fn three_mistakes_in_12_000_achievements_leave_11_997_accepted() {
+    let lrs = SimulatedLrs::with_instant_jobs();
+    let gateway = TestGateway::with(&lrs.url(), options_for_large_batches());
+    let caller = awarding_caller(&gateway);
+    let mut achievements = achievements(12_000);
+    achievements[7]["familyName"] = json!("Smith");
+    achievements[9_999]["action"] = json!("UPDATE");
+    achievements[11_000]["uln"] = json!("3000000371");
+    let batch = submit_achievements(&caller, &achievements).await;
+    assert_eq!(batch.initial_state["progress"].get("rejected"), None, "LRS has not returned anything yet");
+
+    let state = batch.wait_for_status("COMPLETE").await;
+
+    let progress = json!({"submitted": 12_000, "returned": 12_000, "failed": 0, "rejected": 3, "undetermined": 0});
+    assert_eq!(state["progress"], progress, "{}", state["parts"]);
+    let results = batch.results().await;
+    let with_outcome = |outcome| results.iter().filter(|row| row["outcome"] == outcome).count();
+    assert_eq!((with_outcome("ACCEPTED"), with_outcome("REJECTED")), (11_997, 3));
+    assert!([7, 9_999, 11_000].iter().all(|position: &usize| results[*position]["outcome"] == "REJECTED"));
+}
+
+#[tokio::test]
+async fn rejected_achievement_that_the_error_file_does_not_name_alone_leaves_the_others_undetermined() {
+    let lrs = SimulatedLrs::with_instant_jobs();
+    let gateway = TestGateway::to(&lrs.url());
+    let caller = awarding_caller(&gateway);
+    let mut achievements = achievements(3);
+    achievements[0]["familyName"] = json!("Smith");
+    // LRS rejects the second of two equal achievements. Its line fits both.
+    achievements[1].as_object_mut().expect("an achievement is an object").remove("misIdentifier");
+    achievements[2] = achievements[1].clone();
+    let batch = submit_achievements(&caller, &achievements).await;
+
+    let state = batch.wait_for_status("COMPLETE").await;
+
+    assert_eq!(state["progress"], json!({"submitted": 3, "returned": 3, "failed": 0, "rejected": 1, "undetermined": 2}));
+    let results = batch.results().await;
+    let outcomes: Vec<&str> = results.iter().map(|row| row["outcome"].as_str().expect("a result has an outcome")).collect();
+    assert_eq!(outcomes, ["REJECTED", "UNDETERMINED", "UNDETERMINED"]);
+}
+
+/// Returns options for an LRS whose jobs are large.
+fn options_for_large_batches() -> Options {
+    Options { max_response_bytes: 16 * 1024 * 1024, timeout: Duration::from_secs(60), ..Options::default() }
+}
+
+#[tokio::test]
 async fn batch_over_the_job_limit_is_sent_as_several_jobs() {
     let lrs = SimulatedLrs::with_instant_jobs();
-    let gateway = TestGateway::with(
-        &lrs.url(),
-        Options { max_response_bytes: 16 * 1024 * 1024, timeout: Duration::from_secs(60), ..Options::default() },
-    );
+    let gateway = TestGateway::with(&lrs.url(), options_for_large_batches());
     let caller = awarding_caller(&gateway);
     let batch = submit_achievements(&caller, &achievements(10_001)).await;
     assert_eq!(batch.initial_state["parts"].as_array().map(Vec::len), Some(2));
 
     let state = batch.wait_for_status("COMPLETE").await;
 
-    assert_eq!(state["progress"], json!({"submitted": 10_001, "returned": 10_001, "failed": 0}));
+    assert_eq!(state["progress"], json!({"submitted": 10_001, "returned": 10_001, "failed": 0, "rejected": 0, "undetermined": 0}));
     let mut sizes: Vec<usize> = lrs.simulator.jobs().submissions().iter().map(|submission| submission.mis_identifiers.len()).collect();
     sizes.sort_unstable();
     assert_eq!(sizes, [1, 10_000]);
@@ -155,7 +200,8 @@ async fn part_with_lost_response_is_not_sent_again_and_its_job_can_be_adopted() 
     let job_id = lrs.simulator.jobs().submissions()[0].job_id.to_string();
     let answer = caller.post("/v1/achievement-batches/track", &json!({"lrsJobId": job_id})).await;
     let adopted = expect_accepted(&caller, &answer);
-    assert_eq!(adopted.wait_for_status("COMPLETE").await["records"], 2);
+    let adopted_state = adopted.wait_for_status("COMPLETE").await;
+    assert_eq!((&adopted_state["records"], adopted_state["progress"].get("rejected")), (&json!(2), None));
     assert_eq!(read_job(&caller, &adopted, 1).await["achievementsCreated"], 2);
     assert_eq!(batch.decide(1, "discard").await.status, 202);
     batch.wait_for_status("FAILED").await;

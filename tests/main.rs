@@ -20,6 +20,7 @@ mod documentation;
 mod files;
 mod find_learners;
 mod idempotency;
+mod identity_providers;
 mod invalid_learner_fields;
 mod invalid_requests;
 mod jwks;

@@ -9,6 +9,10 @@ use crate::support::program::{ConfigDirectory, run, run_with, stderr};
 /// A maintenance window with the new names.
 const MAINTENANCE: &str = "\n[[lrs.maintenance]]\nstarts_at = \"2026-12-24T18:00:00\"\nends_at = \"2026-12-27T08:00:00\"\n";
 
+/// An issuer, without the settings that were renamed.
+const ISSUER: &str =
+    "[[auth.issuers]]\nissuer = \"https://idp.example.ac.uk/\"\naudience = \"lrs-gateway\"\nhmac_secret_file = \"secret\"\n";
+
 /// The section of a setting in the file. In a list, it is the section of the first item.
 fn section(setting: &RenamedSetting) -> String {
     setting.section.replace('*', "0")
@@ -32,12 +36,19 @@ fn settings(key: impl Fn(&RenamedSetting) -> &'static str) -> String {
         lines.collect::<BTreeSet<_>>().into_iter().collect::<String>()
     };
     let sections = ["[batches]\n", &in_section("batches"), "[limits]\n", &in_section("limits")].concat();
-    format!("{}[[lrs.maintenance]]\n{}{sections}", in_section("lrs"), in_section("lrs.maintenance.*"))
+    let issuer = in_section("auth.issuers.*");
+    format!("{}[[lrs.maintenance]]\n{}{sections}{ISSUER}{issuer}", in_section("lrs"), in_section("lrs.maintenance.*"))
 }
 
 /// Runs `check-config` with these settings. Returns whether it succeeded, and the errors.
 fn check_config(settings: &str) -> (bool, String) {
     let directory = ConfigDirectory::new("http://127.0.0.1:1");
+    if settings.contains(ISSUER) {
+        directory.configure(|config| {
+            let (before, rest) = config.split_once("[[auth.issuers]]").expect("the configuration has an issuer");
+            format!("{before}{}", &rest[rest.find("[lrs]").expect("the section of LRS follows")..])
+        });
+    }
     directory.add_lrs_settings(settings);
     let output = run(&["check-config", "--config", &directory.config_path()]);
     (output.status.success(), stderr(&output))

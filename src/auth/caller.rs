@@ -148,11 +148,8 @@ async fn authenticate<S: Scope>(
         let detail = format!("Organisation {ukprn} does not have the product {name}. {advice}");
         return Err(Problem::new(Code::ProductNotEnabled).detail(detail));
     }
-    let user = principal.user.clone().map_err(|reason| {
-        let claim = &issuer.claim_names.user;
-        let detail = format!("The token's claim `{claim}` {reason}. LRS requires the user name of the person behind each call.");
-        Problem::new(Code::UserNameUnusable).detail(detail)
-    })?;
+    let user = principal.user.clone();
+    let user = user.map_err(|error| Problem::new(Code::UserNameUnusable).detail(error.detail(&issuer.claim_names)))?;
     let origin = CallOrigin {
         request_id: request.extensions().get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default(),
         issuer: Arc::clone(&principal.issuer),

@@ -13,16 +13,25 @@ pub type Claims = Map<String, Value>;
 pub struct ClaimNames {
     /// Claim with the organisation's UKPRN.
     pub organisation: String,
-    /// Claim with the person's user name for LRS.
-    pub user: String,
-    /// Claim with the scopes: a string separated by spaces, or a list.
-    pub scope: String,
+    /// Claims with the person's user name for LRS. The first that can be used counts.
+    pub user: Vec<String>,
+    /// Claims with the scopes: a string separated by spaces, or a list. The first that the token has counts.
+    pub scope: Vec<String>,
+    /// Claims with the id of the client that requested the token. The first that is a text counts.
+    pub client: Vec<String>,
 }
 
 /// The names that most issuers use.
 impl Default for ClaimNames {
     fn default() -> Self {
-        Self { organisation: "org".into(), user: "preferred_username".into(), scope: "scope".into() }
+        let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        Self {
+            organisation: "org".into(),
+            user: names(&["preferred_username"]),
+            // Entra writes what a person has allowed a client into `scp`, and the permissions of a client of its own into `roles`.
+            scope: names(&["scope", "scp", "roles"]),
+            client: names(&["azp", "client_id", "appid"]),
+        }
     }
 }
 
@@ -38,19 +47,25 @@ impl ClaimNames {
         }
     }
 
-    /// Returns the person's user name.
-    pub fn user<'c>(&self, claims: &'c Claims) -> Option<&'c str> {
-        find(claims, &self.user)?.as_str()
+    /// Returns the user claims that are texts, with their names.
+    pub fn users<'c>(&'c self, claims: &'c Claims) -> impl Iterator<Item = (&'c str, &'c str)> {
+        self.user.iter().filter_map(|name| Some((name.as_str(), find(claims, name)?.as_str()?)))
     }
 
-    /// Returns the client that requested the token, if the token names it.
+    /// Returns the id of the client that requested the token, if the token names it.
+    pub fn client_id<'c>(&self, claims: &'c Claims) -> Option<&'c str> {
+        self.client.iter().find_map(|name| find(claims, name)?.as_str())
+    }
+
+    /// Returns the calling program: the client's id, otherwise the subject, if the token names one of them.
     pub fn client<'c>(&self, claims: &'c Claims) -> Option<&'c str> {
-        ["azp", "client_id", "sub"].iter().find_map(|name| claims.get(*name)?.as_str())
+        self.client_id(claims).or_else(|| claims.get("sub")?.as_str())
     }
 
     /// Returns `true` if the token has this scope.
     pub fn has_scope(&self, claims: &Claims, scope: &str) -> bool {
-        match find(claims, &self.scope) {
+        let present = |name: &String| find(claims, name).filter(|value| !value.is_null());
+        match self.scope.iter().find_map(present) {
             Some(Value::String(text)) => text.split(' ').any(|one| one == scope),
             Some(Value::Array(list)) => list.iter().any(|one| one == scope),
             _ => false,
@@ -59,7 +74,8 @@ impl ClaimNames {
 
     /// Adds the three claims to a development token.
     pub fn insert(&self, claims: &mut Claims, organisation: &str, user: &str, scope: &str) {
-        for (path, text) in [(&self.organisation, organisation), (&self.user, user), (&self.scope, scope)] {
+        insert(claims, &self.organisation, organisation);
+        for (path, text) in self.user.first().map(|path| (path, user)).into_iter().chain(self.scope.first().map(|path| (path, scope))) {
             insert(claims, path, text);
         }
     }
@@ -106,7 +122,7 @@ mod tests {
     use super::*;
 
     fn names(organisation: &str) -> ClaimNames {
-        ClaimNames { organisation: organisation.into(), user: "user".into(), scope: "scope".into() }
+        ClaimNames { organisation: organisation.into(), ..ClaimNames::default() }
     }
 
     fn claims(json: &str) -> Claims {
@@ -152,5 +168,23 @@ mod tests {
         assert!(names("org").has_scope(&text, "learners:write") && names("org").has_scope(&list, "learners:read"));
         assert!(!names("org").has_scope(&text, "learners") && !names("org").has_scope(&list, "learners:write"));
         assert!(!names("org").has_scope(&claims("{}"), "learners:read"));
+    }
+
+    #[test]
+    fn scope_claim_that_is_present_hides_the_next_one() {
+        let has_scope = |json: &str| names("org").has_scope(&claims(json), "learners:read");
+        assert!(has_scope(r#"{"scp":"learners:read openid"}"#) && has_scope(r#"{"roles":["learners:read"]}"#));
+        assert!(has_scope(r#"{"scope":null,"scp":["learners:read"]}"#));
+        assert!(!has_scope(r#"{"scp":"openid","roles":["learners:read"]}"#), "a person's role does not widen what they allowed a client");
+        assert!(!has_scope(r#"{"scope":"","scp":"learners:read"}"#));
+    }
+
+    #[test]
+    fn client_is_the_first_client_claim_and_otherwise_the_subject() {
+        let client = |json: &str| names("org").client(&claims(json)).map(str::to_owned);
+        assert_eq!(client(r#"{"appid":"3","client_id":"2","azp":"1","sub":"4"}"#).as_deref(), Some("1"));
+        assert_eq!(client(r#"{"appid":"3","azp":7,"sub":"4"}"#).as_deref(), Some("3"));
+        assert_eq!(client(r#"{"sub":"4"}"#).as_deref(), Some("4"));
+        assert_eq!(names("org").client_id(&claims(r#"{"sub":"4"}"#)), None);
     }
 }

@@ -16,6 +16,7 @@ use crate::auth::jwks::{JwksClient, VersionedJwks};
 use crate::auth::key::{IssuerKey, KeySource};
 use crate::auth::principal::Principal;
 use crate::auth::unique_claims::UniqueClaims;
+use crate::auth::user_name::UserNameRules;
 
 /// Accepted difference between the clocks of an issuer and the gateway, in seconds.
 const LEEWAY_SECONDS: u64 = 30;
@@ -23,7 +24,7 @@ const LEEWAY_SECONDS: u64 = 30;
 /// Version of a configured key, which never changes.
 const CONFIGURED_KEY_VERSION: u64 = 0;
 
-/// A trusted identity provider.
+/// A trusted identity provider, with the audience of its tokens. One provider can stand for several, with different audiences.
 #[derive(Debug, Clone)]
 pub struct Issuer {
     name: Arc<str>,
@@ -31,6 +32,8 @@ pub struct Issuer {
     algorithms: Vec<jsonwebtoken::Algorithm>,
     /// The names of the claims that the issuer uses.
     pub claim_names: ClaimNames,
+    user_names: UserNameRules,
+    audience: String,
     validation: Validation,
 }
 
@@ -58,7 +61,19 @@ impl Issuer {
         validation.validate_nbf = true;
         validation.leeway = LEEWAY_SECONDS;
         let algorithms = algorithms.iter().map(|algorithm| algorithm.0).collect();
-        Self { name: name.into(), key, algorithms, claim_names, validation }
+        let (name, audience) = (name.into(), audience.to_owned());
+        Self { name, key, algorithms, claim_names, user_names: UserNameRules::default(), audience, validation }
+    }
+
+    /// Sets how the user names of its tokens are used.
+    #[must_use]
+    pub fn with_user_names(self, user_names: UserNameRules) -> Self {
+        Self { user_names, ..self }
+    }
+
+    /// Returns the audience: the `aud` of its tokens.
+    pub(super) fn audience(&self) -> &str {
+        &self.audience
     }
 
     /// Returns the name: the `iss` of its tokens.
@@ -86,7 +101,7 @@ impl Issuer {
 
     /// Returns the caller that the claims of a verified token name.
     pub(super) fn principal(&self, claims: &Claims) -> Principal {
-        Principal::new(Arc::clone(&self.name), &self.claim_names, claims)
+        Principal::new(Arc::clone(&self.name), &self.claim_names, &self.user_names, claims)
     }
 
     /// Verifies a token. If a newer key set may verify it, fetches the set and tries again.

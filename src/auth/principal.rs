@@ -1,12 +1,12 @@
 //! What a verified token says about its caller.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use crate::auth::claims::{ClaimNames, Claims};
 use crate::auth::scope;
-use crate::domain::{Ukprn, UserName, parse_user_name};
+use crate::auth::user_name::{UserNameError, UserNameRules};
+use crate::domain::{Ukprn, UserName};
 use crate::rate_limit::{RateLimitKeys, RateLimiter};
 use crate::schema::Scalar as _;
 
@@ -18,22 +18,21 @@ pub struct Principal {
     pub client: Arc<str>,
     /// The organisation; `None` if the token does not name exactly one.
     pub organisation: Option<Ukprn>,
-    /// The person's user name; otherwise why LRS cannot be called with the one in the token.
-    pub user: Result<UserName, Cow<'static, str>>,
+    /// The user name for LRS, or the reason why there is none.
+    pub user: Result<UserName, UserNameError>,
     /// The scopes that the gateway knows.
     scopes: Vec<&'static str>,
     rate_limit_keys: OnceLock<RateLimitKeys>,
 }
 
 impl Principal {
-    /// Reads the claims of a verified token of an issuer that uses these names.
-    pub fn new(issuer: Arc<str>, names: &ClaimNames, claims: &Claims) -> Self {
-        let user = names.user(claims).map(parse_user_name);
+    /// Reads the claims of a verified token of an issuer that uses these names and rules.
+    pub fn new(issuer: Arc<str>, names: &ClaimNames, user_names: &UserNameRules, claims: &Claims) -> Self {
         Self {
             issuer,
             client: names.client(claims).unwrap_or_default().into(),
             organisation: names.organisation(claims).and_then(|text| Ukprn::parse(&text).ok()),
-            user: user.map_or(Err("is missing or not a string".into()), |user| user.map_err(|invalid| invalid.detail)),
+            user: user_names.user_name(names, claims),
             scopes: scope::ALL.iter().copied().filter(|scope| names.has_scope(claims, scope)).collect(),
             rate_limit_keys: OnceLock::new(),
         }
@@ -64,7 +63,7 @@ mod tests {
     use super::*;
 
     fn principal(claims: &Value) -> Principal {
-        Principal::new("https://idp.example".into(), &ClaimNames::default(), claims.as_object().expect("claims"))
+        Principal::new("https://idp.example".into(), &ClaimNames::default(), &UserNameRules::default(), claims.as_object().expect("claims"))
     }
 
     #[test]
@@ -83,7 +82,9 @@ mod tests {
     fn principal_of_a_token_without_usable_claims_says_why_there_is_no_user_name() {
         let none = principal(&json!({"org": "1001234", "scope": 1}));
         assert_eq!((none.organisation.is_none(), &*none.client, none.has_scope("learners:read")), (true, "", false));
-        assert_eq!(none.user.expect_err("no user"), "is missing or not a string");
-        assert_eq!(principal(&json!({"preferred_username": " "})).user.expect_err("blank"), "must not have only invisible characters");
+        let detail = |user: Result<UserName, UserNameError>| user.expect_err("no user name").detail(&ClaimNames::default());
+        assert!(detail(none.user).contains("claim `preferred_username` is missing or not a string"));
+        let blank = principal(&json!({"preferred_username": " "})).user;
+        assert!(detail(blank).contains("claim `preferred_username` must not have only invisible characters"));
     }
 }

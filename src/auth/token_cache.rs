@@ -25,7 +25,7 @@ pub type TokenHash = [u8; 32];
 pub struct CachedToken {
     /// The caller that it names.
     pub principal: Arc<Principal>,
-    /// Index of its issuer.
+    /// Index of its issuer's section. The token's own issuer and audience select it, so it is the same for equal tokens.
     pub issuer: usize,
     /// Version of the issuer's key set that verified it. The verification proves nothing for another version.
     pub key_set_version: u64,
@@ -94,10 +94,11 @@ mod tests {
 
     use super::*;
     use crate::auth::claims::ClaimNames;
+    use crate::auth::user_name::UserNameRules;
 
     fn insert(cache: &TokenCache, token: TokenHash, claims: &Value, now: i64) {
         let claims = claims.as_object().expect("claims");
-        let principal = Arc::new(Principal::new("https://idp.example".into(), &ClaimNames::default(), claims));
+        let principal = Arc::new(Principal::new("https://idp.example".into(), &ClaimNames::default(), &UserNameRules::default(), claims));
         cache.insert(token, CachedToken { principal, issuer: 0, key_set_version: 1 }, claims, now);
     }
 

@@ -7,15 +7,18 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::dangerous;
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::auth::claims::Claims;
 use crate::auth::error::{InvalidToken, TokenError};
 use crate::auth::issuer::Issuer;
+use crate::auth::jwks::JwksClient;
 use crate::auth::principal::Principal;
 use crate::auth::token_cache::{CachedToken, TokenCache};
 
 /// Maximum length of a token, in bytes.
 const MAX_TOKEN_BYTES: usize = 16 * 1024;
+const NOT_WELL_FORMED: InvalidToken = InvalidToken("it is not a well-formed JWT");
 /// Time after the start in which the gateway is ready only if it has the keys of every issuer.
 const STARTUP_KEY_GRACE: Duration = Duration::from_secs(30);
 
@@ -39,7 +42,6 @@ impl Verifier {
     /// Returns [`TokenError::Invalid`] if the token is invalid, and [`TokenError::KeysUnavailable`] if the issuer's key set cannot be
     /// fetched.
     pub async fn verify(&self, token: &str) -> Result<(Arc<Principal>, &Issuer), TokenError> {
-        const NOT_WELL_FORMED: InvalidToken = InvalidToken("it is not a well-formed JWT");
         if token.len() > MAX_TOKEN_BYTES {
             return Err(InvalidToken("it is longer than 16 KiB").into());
         }
@@ -59,10 +61,7 @@ impl Verifier {
         if !header.typ.as_deref().is_none_or(is_access_token) {
             return Err(InvalidToken("its type is neither JWT nor at+jwt").into());
         }
-        // The unverified issuer only selects the key. No claim is used before that key has verified the token.
-        let unverified: UnverifiedClaims = dangerous::insecure_decode_claims(token).map_err(|_| NOT_WELL_FORMED)?;
-        let found = self.issuers.iter().enumerate().find(|(_, issuer)| issuer.name() == unverified.iss);
-        let (index, issuer) = found.ok_or(InvalidToken("its issuer is not trusted"))?;
+        let (index, issuer) = self.select_issuer(token)?;
         // On the heap, so that the future of a call whose token is cached stays small.
         let verified = Box::pin(issuer.verify(token, &header)).await?;
         let principal = Arc::new(issuer.principal(&verified.claims));
@@ -73,10 +72,36 @@ impl Verifier {
         Ok((principal, issuer))
     }
 
+    /// Returns the issuer of a token, and its index. If the issuer stands more than once, the audience decides.
+    ///
+    /// The unverified claims only select the issuer. No claim is used before the issuer's key has verified the token, and both claims are then
+    /// checked again.
+    fn select_issuer(&self, token: &str) -> Result<(usize, &Issuer), InvalidToken> {
+        let unverified: UnverifiedClaims = dangerous::insecure_decode_claims(token).map_err(|_| NOT_WELL_FORMED)?;
+        let mut candidates = self.issuers.iter().enumerate().filter(|(_, issuer)| issuer.name() == unverified.iss);
+        let first = candidates.next().ok_or(InvalidToken("its issuer is not trusted"))?;
+        let others: Vec<_> = candidates.collect();
+        if others.is_empty() {
+            return Ok(first);
+        }
+        let unverified: UnverifiedAudience = dangerous::insecure_decode_claims(token).map_err(|_| NOT_WELL_FORMED)?;
+        let mut matching = std::iter::once(first).chain(others).filter(|(_, issuer)| unverified.contains(issuer.audience()));
+        match (matching.next(), matching.next()) {
+            (Some(issuer), None) => Ok(issuer),
+            (Some(_), Some(_)) => Err(InvalidToken("it is for several of the audiences that this gateway distinguishes")),
+            // Its verification fails: it also tells whether the signature is valid.
+            (None, _) => Ok(first),
+        }
+    }
+
     /// Starts the periodic fetch of all key sets on the current runtime. It stops when the runtime ends.
     pub fn refresh_keys_periodically(&self) {
+        let mut started: Vec<&Arc<JwksClient>> = Vec::new();
         for client in self.issuers.iter().filter_map(Issuer::jwks) {
-            tokio::spawn(Arc::clone(client).refresh_periodically());
+            if !started.iter().any(|other| Arc::ptr_eq(other, client)) {
+                started.push(client);
+                tokio::spawn(Arc::clone(client).refresh_periodically());
+            }
         }
     }
 
@@ -106,7 +131,7 @@ impl Verifier {
         if is_starting { self.issuers.iter().all(has_keys) } else { self.issuers.iter().any(has_keys) }
     }
 
-    /// Returns the name of each issuer with a key set, and the time since the last successful fetch, or since the start if there is none.
+    /// Returns the name of each issuer with a key set, once for each section, and the time since the last successful fetch, or since the start if there is none.
     pub fn key_set_ages(&self) -> impl Iterator<Item = (&str, Duration)> {
         let since_start = self.started_at.elapsed();
         self.issuers.iter().filter_map(move |issuer| Some((issuer.name(), issuer.jwks()?.age().unwrap_or(since_start))))
@@ -116,6 +141,21 @@ impl Verifier {
 #[derive(Deserialize)]
 struct UnverifiedClaims {
     iss: String,
+}
+
+#[derive(Deserialize)]
+struct UnverifiedAudience {
+    #[serde(default)]
+    aud: Value,
+}
+
+impl UnverifiedAudience {
+    fn contains(&self, audience: &str) -> bool {
+        match &self.aud {
+            Value::Array(list) => list.iter().any(|one| one == audience),
+            one => one == audience,
+        }
+    }
 }
 
 /// Returns `true` if the header has `crit` (RFC 7515, 4.1.11). The gateway supports no extension.

@@ -5,7 +5,7 @@ use std::future::Future;
 
 use crate::batches::fingerprint::RecordFingerprint;
 use crate::batches::metadata::BatchMetadata;
-use crate::batches::model::{EpochMillis, JobTime, KindTag, LrsText};
+use crate::batches::model::{EpochMillis, JobTime, KindTag, LrsText, OutcomeCounts};
 use crate::batches::result_matching::RecordResult;
 use crate::domain::{Extensible, LrsTime};
 use crate::lrs::concurrency_limit::ConcurrencyPermit;
@@ -28,6 +28,8 @@ pub trait BatchKind: 'static {
     const POLL_OPERATION: &'static str;
     /// Maximum number of records in one LRS job.
     const MAX_RECORDS_PER_JOB: usize;
+    /// Whether the outcomes of the records are counted when a job is done: LRS returns no result for each record.
+    const COUNTS_OUTCOMES: bool = false;
 
     /// A record as callers send it.
     type Record: FromDocument + PropertySchema + Send + Sync + 'static;
@@ -74,6 +76,11 @@ pub trait BatchKind: 'static {
     ///
     /// `sent` has the fingerprints of the part's records; `None` for an adopted job, whose records are unknown.
     fn match_output(output: Self::Output, first_position: u32, sent: Option<&[RecordFingerprint]>) -> Vec<RecordResult<Self::Result>>;
+
+    /// Counts the outcomes of a part's records. Only called if the kind counts them ([`Self::COUNTS_OUTCOMES`]).
+    fn count_outcomes(_: &[RecordResult<Self::Result>]) -> OutcomeCounts {
+        OutcomeCounts::default()
+    }
 }
 
 /// Packs records as they are stored.

@@ -4,7 +4,7 @@ use crate::batches::batch_kind::BatchKind;
 use crate::batches::blob_cipher::BlobCipher;
 use crate::batches::error::BatchError;
 use crate::batches::job_output::parse_output;
-use crate::batches::model::{Batch, BlobName, PartState};
+use crate::batches::model::{Batch, BatchId, BlobName, OutcomeCounts, PartState};
 use crate::batches::result_matching::RecordResult;
 use crate::batches::service::BatchService;
 use crate::batches::stored_data::read_fingerprints;
@@ -43,5 +43,24 @@ impl BatchService {
             })
         };
         self.spawn_blocking_if_large(part.record_count, read).await.map(Some)
+    }
+
+    /// Counts the outcomes of a part's records in LRS's response; `None` if the fingerprints are missing or cannot be read.
+    ///
+    /// # Errors
+    /// Returns [`BatchError`] if the store fails.
+    pub(super) async fn count_outcomes<K: BatchKind>(
+        &self,
+        id: BatchId,
+        number: u32,
+        record_count: u32,
+        output: K::Output,
+    ) -> Result<Option<OutcomeCounts>, BatchError> {
+        let Some(fingerprints) = self.encrypted_blob(id, BlobName::Fingerprints(number)).await? else { return Ok(None) };
+        let count = move |cipher: &BlobCipher| {
+            let sent = fingerprints.decrypt(cipher).ok().and_then(|stored| read_fingerprints(&stored).ok());
+            Ok(sent.map(|sent| K::count_outcomes(&K::match_output(output, 0, Some(&sent)))))
+        };
+        self.spawn_blocking_if_large(record_count, count).await
     }
 }

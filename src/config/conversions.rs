@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::auth::ClaimNames;
+use crate::auth::{ClaimNames, UserNameRules};
 use crate::batches::BatchSettings;
 use crate::config::file::{AchievementsSection, BatchesSection, CircuitBreakerSection, IssuerSection, LimitsSection, MaintenanceSection};
 use crate::lrs::CircuitBreakerSettings;
@@ -12,8 +12,20 @@ use crate::rate_limit::{Limit, Rates};
 
 impl From<&IssuerSection> for ClaimNames {
     fn from(section: &IssuerSection) -> Self {
-        let IssuerSection { organisation_claim, user_claim, scope_claim, .. } = section;
-        Self { organisation: organisation_claim.clone(), user: user_claim.clone(), scope: scope_claim.clone() }
+        let IssuerSection { organisation_claim, user_claims, scope_claims, client_claims, .. } = section;
+        Self {
+            organisation: organisation_claim.clone(),
+            user: user_claims.to_vec(),
+            scope: scope_claims.to_vec(),
+            client: client_claims.to_vec(),
+        }
+    }
+}
+
+impl From<&IssuerSection> for UserNameRules {
+    fn from(section: &IssuerSection) -> Self {
+        let domains = section.user_domains.iter().map(|domain| domain.to_ascii_lowercase()).collect();
+        Self { domains, strip_domain: section.user_strip_domain, clients: section.clients.clone() }
     }
 }
 

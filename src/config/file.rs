@@ -1,5 +1,6 @@
 //! Sections and settings of the configuration file. Doc comments of fields are their meanings in docs/SETTINGS.md.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -10,6 +11,7 @@ use crate::app::request_memory::DEFAULT_REQUEST_MEMORY_MIB;
 use crate::auth::{Algorithm, ClaimNames, JwksSettings};
 use crate::batches::BatchSettings;
 use crate::config::validate;
+use crate::domain::UserName;
 use crate::lrs::concurrency_limit::ConcurrencySettings;
 use crate::lrs::http_client::{DEFAULT_MAX_CONNECTION_AGE, TlsBackend};
 use crate::lrs::maintenance::WindowBoundary;
@@ -115,16 +117,17 @@ pub struct AuthSection {
 
 /// `[[auth.issuers]]`
 #[derive(Debug, Settings)]
-#[setting(page)]
+#[setting(page, validate = validate::user_domains(user_domains, user_strip_domain))]
 pub struct IssuerSection {
-    /// Accepted `iss` of tokens. Each issuer has its own.
+    /// Accepted `iss` of tokens. An issuer may have several sections, each with an audience of its own.
     pub issuer: String,
-    /// Required `aud` of tokens.
+    /// Required `aud` of tokens. A token for the audiences of two sections of its issuer is rejected.
     pub audience: String,
     /// Accepted algorithms. With `hmac_secret_file` always `HS256`, which is not allowed otherwise.
     #[setting(default = Vec::new(), shown_default = "required with `jwks_url` and `public_key_file`")]
     pub algorithms: Vec<Algorithm>,
-    /// Address of the issuer's key set (JWKS): `https`, or `http` on this machine.
+    /// Address of the issuer's key set (JWKS): `https`, or `http` on this machine. Sections with the same address share the keys, and must have the
+    /// same `jwks_` settings.
     pub jwks_url: Option<String>,
     /// PEM file of the authorities to trust for `jwks_url` instead.
     #[setting(shown_default = "public authorities")]
@@ -139,17 +142,31 @@ pub struct IssuerSection {
     pub public_key_file: Option<PathBuf>,
     /// File with a shared secret of at least 32 bytes.
     pub hmac_secret_file: Option<PathBuf>,
-    /// Claim with the organisation's UKPRN: a text, a number, or a list of one. Dots separate the names of nested objects, here and in the next
-    /// two settings. If a token has no such objects, the name is that of one claim with dots in it. A name with `://` is first of all a claim.
+    /// Claim with the organisation's UKPRN: a text, a number, or a list of one. Dots separate the names of nested objects, here and in the
+    /// other settings of claims. If a token has no such objects, the name is that of one claim with dots in it. A name with `://` is first of all a claim.
     #[setting(default = ClaimNames::default().organisation)]
     pub organisation_claim: String,
-    /// Claim with the person's user name, 1 to 35 characters, without control and bidirectional characters, and not only invisible ones. The
-    /// gateway sends it to LRS.
-    #[setting(default = ClaimNames::default().user)]
-    pub user_claim: String,
-    /// Claim with the scopes: a text or a list.
-    #[setting(default = ClaimNames::default().scope)]
-    pub scope_claim: String,
+    /// Claims with the person's user name. The gateway sends the first that can be used to LRS: 1 to 35 characters, without control and
+    /// bidirectional characters, and not only invisible ones.
+    #[setting(default = ClaimNames::default().user.into())]
+    pub user_claims: OneOrMore<String>,
+    /// Domains of user names that are accepted, such as `["college.ac.uk"]`. People of other domains are refused. Required with
+    /// `user_strip_domain`.
+    #[setting(default = Vec::new(), shown_default = "none: names are used as they are")]
+    pub user_domains: Vec<String>,
+    /// `true`: `name@college.ac.uk` is `name` for LRS. A name must belong to one person in all of `user_domains`.
+    #[setting(default = false)]
+    pub user_strip_domain: bool,
+    /// User names for programs that call without a person, by client id: `{ "8b1f0a52-…" = "nightly.enrolment" }`. Other programs are refused
+    /// ([AUTHENTICATION.md](AUTHENTICATION.md#programs-without-a-person)).
+    #[setting(default = BTreeMap::new())]
+    pub clients: BTreeMap<String, UserName>,
+    /// Claims with the id of the client that requested the token. The first that is a text counts.
+    #[setting(default = ClaimNames::default().client.into())]
+    pub client_claims: OneOrMore<String>,
+    /// Claims with the scopes: a text or a list. The first that the token has counts.
+    #[setting(default = ClaimNames::default().scope.into())]
+    pub scope_claims: OneOrMore<String>,
 }
 
 /// `[lrs]`

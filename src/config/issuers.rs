@@ -1,7 +1,7 @@
 //! Token issuers, from `[[auth.issuers]]`: their keys and algorithms.
 
-use std::collections::HashSet;
-use std::path::Path;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use reqwest::Url;
@@ -11,6 +11,7 @@ use crate::auth::{Algorithm, ClaimNames, Issuer, IssuerKey, JwksClient, JwksSett
 use crate::config::file::IssuerSection;
 use crate::config::read::{read_file, read_secret};
 use crate::config::url::{check_no_credentials, is_loopback};
+use crate::domain::{UserName, parse_user_name};
 use crate::file_watch;
 use crate::lrs::http_client::{ForwardProxy, HttpClientFactory};
 
@@ -62,12 +63,18 @@ impl DevTokenIssuer {
 pub(super) fn verifier(sections: &[IssuerSection], base: &Path, proxy: Option<&ForwardProxy>) -> Result<Verifier, Vec<String>> {
     let mut errors = Vec::new();
     let mut issuers = Vec::new();
-    let mut names = HashSet::new();
+    let mut places: HashMap<(&str, &str), usize> = HashMap::new();
+    let mut key_sets = KeySets { base, proxy, known: HashMap::new() };
     for (number, section) in sections.iter().enumerate() {
-        if !names.insert(section.issuer.as_str()) {
-            errors.push(format!("auth.issuers.{number}.issuer: {} is used in another section already", section.issuer));
+        if let Some(other) = places.insert((&section.issuer, &section.audience), number) {
+            let IssuerSection { issuer, audience, .. } = section;
+            errors.push(format!(
+                "auth.issuers.{number}.audience: section {other} has the issuer {issuer} with the audience {audience} already. Sections of one \
+                 issuer need different audiences"
+            ));
         }
-        match issuer(section, base, proxy) {
+        errors.extend(unusable_client_names(section).map(|error| format!("auth.issuers.{number}.{error}")));
+        match issuer(number, section, base, &mut key_sets) {
             Ok(issuer) => issuers.push(issuer),
             Err(error) => errors.push(format!("auth.issuers.{number}.{error}")),
         }
@@ -78,9 +85,15 @@ pub(super) fn verifier(sections: &[IssuerSection], base: &Path, proxy: Option<&F
     if errors.is_empty() { Ok(Verifier::new(issuers)) } else { Err(errors) }
 }
 
-fn issuer(section: &IssuerSection, base: &Path, proxy: Option<&ForwardProxy>) -> Result<Issuer, String> {
+/// Returns an error for each client whose user name would be refused in a token.
+fn unusable_client_names(section: &IssuerSection) -> impl Iterator<Item = String> {
+    let invalid = |name: &UserName| parse_user_name(name.as_str()).err();
+    section.clients.iter().filter_map(move |(client, name)| Some(format!("clients.{client}: {}", invalid(name)?.detail)))
+}
+
+fn issuer(number: usize, section: &IssuerSection, base: &Path, key_sets: &mut KeySets<'_>) -> Result<Issuer, String> {
     let (key, algorithms) = match (&section.jwks_url, &section.public_key_file, &section.hmac_secret_file) {
-        (Some(url), None, None) => (jwks_key(section, url, base, proxy)?, section.algorithms.clone()),
+        (Some(url), None, None) => (key_sets.key(number, section, url)?, section.algorithms.clone()),
         (None, Some(file), None) => (public_key(section, &base.join(file))?, section.algorithms.clone()),
         (None, None, Some(file)) => (hmac_key(section, &base.join(file))?, vec![Algorithm::HS256]),
         _ => return Err("issuer: exactly one of jwks_url, public_key_file and hmac_secret_file is required".into()),
@@ -95,7 +108,7 @@ fn issuer(section: &IssuerSection, base: &Path, proxy: Option<&ForwardProxy>) ->
             return Err(format!("{name}: is allowed with jwks_url only"));
         }
     }
-    Ok(Issuer::new(&section.issuer, &section.audience, &algorithms, key, section.into()))
+    Ok(Issuer::new(&section.issuer, &section.audience, &algorithms, key, section.into()).with_user_names(section.into()))
 }
 
 fn public_key(section: &IssuerSection, path: &Path) -> Result<IssuerKey, String> {
@@ -113,21 +126,52 @@ fn hmac_key(section: &IssuerSection, path: &Path) -> Result<IssuerKey, String> {
     IssuerKey::from_hmac_secret(&read_secret(path).map_err(with_setting)?).map_err(with_setting)
 }
 
-fn jwks_key(section: &IssuerSection, url: &str, base: &Path, proxy: Option<&ForwardProxy>) -> Result<IssuerKey, String> {
-    if required_algorithms(section, "jwks_url")?.contains(&Algorithm::HS256) {
-        return Err("algorithms: HS256 is allowed with hmac_secret_file only: published keys are not secret".into());
+/// The key sets of all issuers. Sections with the same address share one, so that it is fetched once.
+struct KeySets<'c> {
+    base: &'c Path,
+    proxy: Option<&'c ForwardProxy>,
+    known: HashMap<Url, (usize, KeySetOptions, IssuerKey)>,
+}
+
+/// The settings of a key set besides its address.
+type KeySetOptions = (Option<PathBuf>, Option<u64>, Option<u64>);
+
+impl KeySets<'_> {
+    /// Returns the key set of a section.
+    fn key(&mut self, number: usize, section: &IssuerSection, url: &str) -> Result<IssuerKey, String> {
+        if required_algorithms(section, "jwks_url")?.contains(&Algorithm::HS256) {
+            return Err("algorithms: HS256 is allowed with hmac_secret_file only: published keys are not secret".into());
+        }
+        let url = jwks_url(url).map_err(|error| format!("jwks_url: {error}"))?;
+        let options = (section.jwks_ca_certificate_file.clone(), section.jwks_refresh_seconds, section.jwks_cooldown_seconds);
+        match self.known.get(&url) {
+            Some((_, other_options, key)) if *other_options == options => return Ok(key.clone()),
+            Some((other, ..)) => {
+                return Err(format!(
+                    "jwks_url: section {other} has the same address, but another jwks_ca_certificate_file, jwks_refresh_seconds or \
+                     jwks_cooldown_seconds. Set them to the same values"
+                ));
+            }
+            None => {}
+        }
+        let key = self.new_key(section, url.clone())?;
+        self.known.insert(url, (number, options, key.clone()));
+        Ok(key)
     }
-    let defaults = JwksSettings::for_url(jwks_url(url).map_err(|error| format!("jwks_url: {error}"))?);
-    let settings = JwksSettings {
-        refresh_interval: section.jwks_refresh_seconds.map_or(defaults.refresh_interval, Duration::from_secs),
-        cooldown: section.jwks_cooldown_seconds.map_or(defaults.cooldown, Duration::from_secs),
-        ..defaults
-    };
-    let ca_file = section.jwks_ca_certificate_file.as_ref().map(|file| base.join(file));
-    let http_clients =
-        HttpClientFactory::new(ca_file.as_deref(), JwksSettings::TIMEOUT).map_err(|error| format!("jwks_ca_certificate_file: {error}"))?;
-    let http_clients = http_clients.with_proxy(proxy.map(ForwardProxy::for_issuers));
-    Ok(IssuerKey::from_jwks(JwksClient::new(settings, &http_clients).map_err(|error| format!("jwks_url: {error}"))?))
+
+    fn new_key(&self, section: &IssuerSection, url: Url) -> Result<IssuerKey, String> {
+        let defaults = JwksSettings::for_url(url);
+        let settings = JwksSettings {
+            refresh_interval: section.jwks_refresh_seconds.map_or(defaults.refresh_interval, Duration::from_secs),
+            cooldown: section.jwks_cooldown_seconds.map_or(defaults.cooldown, Duration::from_secs),
+            ..defaults
+        };
+        let ca_file = section.jwks_ca_certificate_file.as_ref().map(|file| self.base.join(file));
+        let http_clients = HttpClientFactory::new(ca_file.as_deref(), JwksSettings::TIMEOUT)
+            .map_err(|error| format!("jwks_ca_certificate_file: {error}"))?;
+        let http_clients = http_clients.with_proxy(self.proxy.map(ForwardProxy::for_issuers));
+        Ok(IssuerKey::from_jwks(JwksClient::new(settings, &http_clients).map_err(|error| format!("jwks_url: {error}"))?))
+    }
 }
 
 /// Checks the address of a JWKS.

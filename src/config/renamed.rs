@@ -14,7 +14,9 @@ pub struct RenamedSetting {
 }
 
 /// Every setting whose name has changed.
-pub const RENAMED_SETTINGS: [RenamedSetting; 19] = [
+pub const RENAMED_SETTINGS: [RenamedSetting; 21] = [
+    renamed("auth.issuers.*", "user_claim", "user_claims"),
+    renamed("auth.issuers.*", "scope_claim", "scope_claims"),
     renamed("lrs", "calls_at_once", "max_concurrent_calls"),
     renamed("lrs", "calls_at_once_per_organisation", "max_concurrent_calls_per_organisation"),
     renamed("lrs", "longest_queue_milliseconds", "queue_timeout_ms"),

@@ -23,6 +23,19 @@ pub fn listeners(listen: Option<&Addresses>, admin_listen: Option<&Addresses>, c
     }
 }
 
+pub fn user_domains(domains: Option<&Vec<String>>, strips: Option<&bool>, context: &mut DeserializeContext) {
+    let Some(domains) = domains else { return };
+    if domains.is_empty() && strips == Some(&true) {
+        let detail = "is required with user_strip_domain: list the domains in which a name belongs to one person, such as [\"college.ac.uk\"]. \
+                      Otherwise people of two domains could have the same name at LRS";
+        context.add_error_at("user_domains", contradiction(detail));
+    }
+    for (index, _) in domains.iter().enumerate().filter(|(_, domain)| domain.trim().is_empty() || domain.contains(['@', '*', ' '])) {
+        let invalid = InvalidValue::new("invalid_format", "must be a domain, such as college.ac.uk, without @ and wildcards");
+        context.descend("user_domains", |context| context.add_error_at(index, invalid));
+    }
+}
+
 pub fn window(starts_at: Option<&WindowBoundary>, ends_at: Option<&WindowBoundary>, context: &mut DeserializeContext) {
     if starts_at.zip(ends_at).is_some_and(|(starts_at, ends_at)| ends_at.0 <= starts_at.0) {
         context.add_error_at("ends_at", contradiction("must be after starts_at"));

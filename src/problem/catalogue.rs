@@ -61,7 +61,7 @@ catalogue! {
     OrganisationNotRegistered "organisation_not_registered" 403 false "Organisation not registered with gateway"
         "Ask the operator to register the organisation named in the token.",
     UserNameUnusable "user_name_unusable" 403 false "User name in token missing or unusable"
-        "Issue tokens whose user claim identifies the person and has 1 to 35 characters.",
+        "Issue tokens whose user claim identifies the person and has 1 to 35 characters. For a program without a person, ask the operator to name its client in the configuration.",
     NotFound "not_found" 404 false "Resource not found"
         "Look up the path in `/openapi.json`.",
     UlnNotFound "uln_not_found" 404 false "ULN not found in LRS"

@@ -175,7 +175,7 @@ fn check_config_reports_every_error_of_files_that_the_configuration_names() {
         &[
             "server.tls: ",
             "auth.issuers.0.hmac_secret_file: holds fewer than 32 bytes",
-            "auth.issuers.1.issuer: https://a.example/ is used in another section already",
+            "auth.issuers.1.audience: section 0 has the issuer https://a.example/ with the audience x already",
             "auth.issuers.1.algorithms: is required with jwks_url",
             "auth.issuers.2.public_key_file",
             "lrs.base_url: must be https",

@@ -71,10 +71,14 @@
 {{- $names := list -}}
 {{- range $number, $issuer := $values.config.auth.issuers -}}
   {{- $place := printf "config.auth.issuers[%d]" $number -}}
-  {{- if has $issuer.issuer $names -}}
-    {{- $problems = append $problems (printf "%s: %s is another item's issuer already" $place $issuer.issuer) -}}
+  {{- $name := list $issuer.issuer $issuer.audience -}}
+  {{- if has $name $names -}}
+    {{- $problems = append $problems (printf "%s: another item has the issuer %s with the audience %s already" $place $issuer.issuer $issuer.audience) -}}
   {{- end -}}
-  {{- $names = append $names $issuer.issuer -}}
+  {{- $names = append $names $name -}}
+  {{- if and $issuer.user_strip_domain (not $issuer.user_domains) -}}
+    {{- $problems = append $problems (printf "%s.user_domains: is required with user_strip_domain" $place) -}}
+  {{- end -}}
   {{- $keys := len (compact (list $issuer.jwks_url $issuer.public_key_file $issuer.hmac_secret_file)) -}}
   {{- if ne $keys 1 -}}
     {{- $problems = append $problems (printf "%s: needs exactly one of jwks_url, public_key_file and hmac_secret_file" $place) -}}

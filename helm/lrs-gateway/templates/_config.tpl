@@ -9,7 +9,7 @@
   [{{ range $number, $item := . }}{{ if $number }}, {{ end }}{{ include "lrs-gateway.toml.value" $item }}{{ end }}]
 {{- else if kindIs "map" . -}}
   {{- $pairs := list -}}
-  {{- range $key, $value := . -}}{{- $pairs = append $pairs (printf "%s = %s" $key (include "lrs-gateway.toml.value" $value)) -}}{{- end -}}
+  {{- range $key, $value := . -}}{{- $pairs = append $pairs (printf "%s = %s" (toJson $key) (include "lrs-gateway.toml.value" $value)) -}}{{- end -}}
   { {{- join ", " $pairs -}} }
 {{- else -}}
   {{ int64 . }}

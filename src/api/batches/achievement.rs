@@ -78,12 +78,11 @@ pub struct AchievementBatchResultPage {
 /// Outcome for one achievement of a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, CodeList)]
 pub enum AchievementBatchOutcome {
-    /// By LRS's counters, LRS accepted all achievements of the job.
+    /// LRS accepted all achievements of the job, or all that its error file does not name.
     Accepted,
     /// Lines of LRS's error file name this achievement.
     Rejected,
-    /// LRS accepted only some achievements, or does not state how many, and no line of its error file names this achievement. Read the part's
-    /// job for the whole file.
+    /// LRS's counters and its error file do not show whether LRS accepted the achievement. Read the part's job for both.
     Undetermined,
     /// The gateway knows of no job for the part. The part's `reason` states the cause: after `DISCARDED`, LRS may have the records.
     NotProcessed,

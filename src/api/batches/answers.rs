@@ -8,7 +8,9 @@ use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 
 use crate::api::timestamp::{JobTimestamp, Timestamp};
 use crate::batches::BatchService;
-use crate::batches::model::{Batch, BatchStatus, EpochMillis, LrsText, Part, PartReason, PartState, Reconciliation, SubmissionPeriod};
+use crate::batches::model::{
+    Batch, BatchStatus, EpochMillis, LrsText, OutcomeCounts, Part, PartReason, PartState, Reconciliation, SubmissionPeriod,
+};
 use crate::schema::openapi::PropertySchema;
 use crate::schema::{Answer, CodeList, FieldWarning};
 
@@ -58,9 +60,18 @@ pub struct BatchProgress {
     /// Number of records in parts with available results.
     #[answer(example = 0)]
     pub returned: u32,
-    /// Number of records that LRS did not accept, or returned no results for.
+    /// Number of records in failed parts: LRS did not accept the part, or returned no results for it.
     #[answer(example = 0)]
     pub failed: u32,
+    /// Number of the returned records that LRS rejected: the results with the outcome `REJECTED`. Only in achievement batches, and absent until
+    /// LRS has returned results, for adopted jobs, and if an earlier version of the gateway completed a part. For registrations and verifications
+    /// see the parts' `counts` and the results.
+    #[answer(example = 3)]
+    pub rejected: Option<u32>,
+    /// Number of the returned records of which LRS does not say whether it accepted them: the results with the outcome `UNDETERMINED`. Present if
+    /// `rejected` is. LRS accepted the other returned records.
+    #[answer(example = 0)]
+    pub undetermined: Option<u32>,
 }
 
 /// Part of a batch: the records that LRS processes as one job.
@@ -194,7 +205,14 @@ impl BatchState {
         let submitted = batch.parts.iter().filter(is_submitted).map(|part| part.record_count).sum();
         let shown = batch.numbered_parts().filter(|(_, part)| is_shown(part));
         let parts = shown.map(|(number, part)| BatchPart::new(number, &service.decrypted_part(batch.id, number, part)));
-        let progress = BatchProgress { submitted, returned: records_in(&[PartState::Complete]), failed: records_in(&[PartState::Failed]) };
+        let outcome_counts = outcome_counts(batch);
+        let progress = BatchProgress {
+            submitted,
+            returned: records_in(&[PartState::Complete]),
+            failed: records_in(&[PartState::Failed]),
+            rejected: outcome_counts.map(|counts| counts.rejected),
+            undetermined: outcome_counts.map(|counts| counts.undetermined),
+        };
         Self {
             batch_id: batch.id.to_string(),
             status: batch.status(),
@@ -243,6 +261,16 @@ impl From<&Reconciliation> for PartReconciliation {
             unclear_positions: evidence.map(|evidence| evidence.unclear.clone()),
         }
     }
+}
+
+/// Adds up the outcomes of the complete parts; `None` if there are none, or if they were not counted for one of them.
+fn outcome_counts(batch: &Batch) -> Option<OutcomeCounts> {
+    let complete = batch.parts.iter().filter(|part| part.state == PartState::Complete);
+    let add = |sum: OutcomeCounts, counts: OutcomeCounts| OutcomeCounts {
+        rejected: sum.rejected + counts.rejected,
+        undetermined: sum.undetermined + counts.undetermined,
+    };
+    complete.map(|part| part.outcome_counts).reduce(|sum, counts| Some(add(sum?, counts?))).flatten()
 }
 
 /// Returns the time until the next change is likely: shortly after the next action is due, or after a few seconds if it is overdue. `None` if

@@ -1,7 +1,10 @@
 //! The three kinds of batch.
 
 pub mod achievement;
+mod achievement_counters;
 mod achievement_error_file;
+#[cfg(test)]
+mod achievement_tests;
 pub mod registration;
 pub mod registration_check;
 pub mod verification;

@@ -12,7 +12,7 @@ mod time;
 pub use batch::{Batch, BatchHeader, BatchStatus, KindTag};
 pub use id::BatchId;
 pub use lrs_text::{LrsText, bounded_text};
-pub use part::{BlobName, JobReport, JobTime, Part, PartReason, PartState, SteadyResults};
+pub use part::{BlobName, JobReport, JobTime, OutcomeCounts, Part, PartReason, PartState, SteadyResults};
 pub use period::SubmissionPeriod;
 pub use rank::Rank;
 pub use reconciliation::{CheckEvidence, Reconciliation};

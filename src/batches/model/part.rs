@@ -76,6 +76,10 @@ pub struct Part {
     /// Results of an adopted job that has no end time.
     #[serde(rename = "steady", default, skip_serializing_if = "Option::is_none")]
     pub steady_results: Option<SteadyResults>,
+    /// How many records of a complete part LRS rejected. `None` if the kind of batch does not count them, for adopted jobs, and for parts that an
+    /// earlier version completed.
+    #[serde(rename = "outcomes", default, skip_serializing_if = "Option::is_none")]
+    pub outcome_counts: Option<OutcomeCounts>,
 }
 
 impl Part {
@@ -102,6 +106,7 @@ impl Part {
             resubmitted: false,
             reconciliation: None,
             steady_results: None,
+            outcome_counts: None,
         }
     }
 
@@ -262,6 +267,15 @@ pub enum JobTime {
     Verbatim(LrsText),
 }
 
+/// How many records of a complete part have which outcome. LRS accepted the others.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutcomeCounts {
+    /// Number of records that LRS rejected.
+    pub rejected: u32,
+    /// Number of records of which LRS does not say whether it accepted them.
+    pub undetermined: u32,
+}
+
 /// The results of an adopted job that has no end time. If their number stays the same for long enough, the job is taken as done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SteadyResults {
@@ -327,6 +341,9 @@ mod tests {
         let part: Part = serde_json::from_str(stored).expect("a part");
         assert_eq!((part.first_position, part.record_count, part.reason), (200, 50, Some(PartReason::TimedOut)));
         assert_eq!(serde_json::to_string(&part).expect("JSON"), stored.replace("NOT_IN_TIME", "TIMED_OUT"));
+        let part = Part { outcome_counts: Some(OutcomeCounts { rejected: 3, undetermined: 0 }), ..part };
+        let counted = serde_json::to_string(&part).expect("JSON");
+        assert!(counted.ends_with(r#","other_user":true,"outcomes":{"rejected":3,"undetermined":0}}"#), "{counted}");
         let rejected: PartReason = serde_json::from_str("\"LRS_REFUSED\"").expect("a reason");
         assert_eq!(rejected, PartReason::LrsRejected);
     }

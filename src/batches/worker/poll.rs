@@ -14,7 +14,7 @@ impl PartProcessor<'_> {
         let Some(job_id) = part.job_id else { return Ok(()) };
         match self.poll_job::<K>(number, job_id).await? {
             None => Ok(()),
-            Some(Ok(output)) => self.store_poll::<K>(number, part, &output).await,
+            Some(Ok(output)) => self.store_poll::<K>(number, part, output).await,
             Some(Err(error)) => self.store_failed_poll(number, part, &error).await,
         }
     }
@@ -29,24 +29,27 @@ impl PartProcessor<'_> {
         })
     }
 
-    async fn store_poll<K: BatchKind>(&self, number: u32, part: &Part, output: &K::Output) -> Result<(), BatchError> {
+    async fn store_poll<K: BatchKind>(&self, number: u32, part: &Part, output: K::Output) -> Result<(), BatchError> {
         let service = &self.context.service;
-        let progress = K::progress(output, part.record_count as usize);
-        let result_count = u32::try_from(K::result_count(output)).unwrap_or(u32::MAX);
-        let code = service.stored_code(self.batch.id, number, K::lrs_code(output));
+        let progress = K::progress(&output, part.record_count as usize);
+        let result_count = u32::try_from(K::result_count(&output)).unwrap_or(u32::MAX);
+        let code = service.stored_code(self.batch.id, number, K::lrs_code(&output));
         let transitions = self.transitions();
         let mut updated = transitions.unless_timed_out(part, transitions.after_poll(part, PollResult { progress, result_count, code }));
         let mut blobs = Vec::new();
         if progress != JobProgress::NoSuchJob {
-            updated.job_report = service.stored_report(self.batch.id, number, K::report(output));
-            blobs.push(service.encrypt_output::<K>(self.batch.id, number, output)?);
+            updated.job_report = service.stored_report(self.batch.id, number, K::report(&output));
+            blobs.push(service.encrypt_output::<K>(self.batch.id, number, &output)?);
         }
         let has_ended = updated.state == PartState::Complete || progress == JobProgress::Failed;
         if has_ended {
-            updated.counters = K::counters(output);
+            updated.counters = K::counters(&output);
             if self.batch.header.adopted {
                 updated.record_count = result_count;
             }
+        }
+        if K::COUNTS_OUTCOMES && updated.state == PartState::Complete && !self.batch.header.adopted {
+            updated.outcome_counts = service.count_outcomes::<K>(self.batch.id, number, part.record_count, output).await?;
         }
         self.context.bad_responses.clear(&(self.batch.id, number));
         self.update(number, part, &updated, blobs).await?;

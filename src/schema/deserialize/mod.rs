@@ -8,6 +8,7 @@ mod field_state;
 mod from_document;
 mod json;
 mod list;
+mod map;
 mod object;
 mod one_or_more;
 mod range;

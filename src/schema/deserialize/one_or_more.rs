@@ -23,6 +23,13 @@ impl<T> OneOrMore<T> {
     }
 }
 
+/// A list that is not empty.
+impl<T> From<Vec<T>> for OneOrMore<T> {
+    fn from(values: Vec<T>) -> Self {
+        Self(values)
+    }
+}
+
 impl<T> Deref for OneOrMore<T> {
     type Target = [T];
 
