@@ -44,6 +44,7 @@ pub mod result_matching;
 mod results;
 mod service;
 mod settings;
+mod store_clock;
 mod stored_data;
 pub mod transitions;
 pub mod worker;

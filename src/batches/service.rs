@@ -21,6 +21,7 @@ use crate::batches::repository::memory::MemoryRepository;
 use crate::batches::repository::redis::RedisRepository;
 use crate::batches::repository::{Backlog, BatchRepository, NewBatch, StoreError, StoreProbe};
 use crate::batches::settings::BatchSettings;
+use crate::batches::store_clock::StoreClock;
 use crate::lrs::maintenance::maintenance_duration;
 use crate::organisations::CallContext;
 use crate::storage::Storage;
@@ -39,6 +40,7 @@ pub struct BatchService {
     pub(super) key_registry: KeyRegistry,
     lrs_registry: LrsRegistry,
     settings: BatchSettings,
+    store_clock: StoreClock,
     /// Wakes this replica's worker.
     pub(super) new_work: Notify,
 }
@@ -49,7 +51,7 @@ impl BatchService {
         let key_registry = KeyRegistry::new(Arc::clone(&repository), Arc::clone(&storage.key_ring));
         let lrs_registry = LrsRegistry::new(Arc::clone(&repository), storage.lrs.clone());
         let cipher = BlobCipher::new(Arc::clone(&storage.key_ring));
-        Self { repository, cipher, key_registry, lrs_registry, settings, new_work: Notify::new() }
+        Self { repository, cipher, key_registry, lrs_registry, settings, store_clock: StoreClock::default(), new_work: Notify::new() }
     }
 
     /// Creates a service with a repository in Redis, if configured, or else in memory.
@@ -216,7 +218,7 @@ impl BatchService {
     pub(super) async fn prepare(&self) -> Result<EpochMillis, BatchError> {
         let prepared = async {
             self.verify_encryption_keys().await?;
-            let now = self.repository.now().await?;
+            let now = self.store_clock.now(&*self.repository).await?;
             self.key_registry.register_until(self.latest_expiry(now)).await?;
             self.lrs_registry.register_until(self.latest_expiry(now)).await?;
             Ok(now)
@@ -238,13 +240,18 @@ impl BatchService {
     /// Extends the expiry of an unfinished batch that would expire before its parts can finish: a part was resubmitted, or a slow worker has
     /// stored late that LRS created a job.
     pub(super) async fn extend_expiry(&self, batch: &Batch, now: EpochMillis) -> Result<(), BatchError> {
-        let unsettled = batch.parts.iter().filter(|part| !part.is_settled());
-        let needed = unsettled.map(|part| self.latest_expiry(part.tracking_started_at)).max();
-        if let Some(needed) = needed.filter(|needed| batch.expires_at < *needed) {
+        if let Some(needed) = self.required_expiry(batch) {
             self.key_registry.extend_all(now, needed).await?;
             self.repository.set_expiry(batch, needed).await?;
         }
         Ok(())
+    }
+
+    /// Returns the expiry that an unfinished batch needs, if it is later than the one that it has.
+    pub(super) fn required_expiry(&self, batch: &Batch) -> Option<EpochMillis> {
+        let unsettled = batch.parts.iter().filter(|part| !part.is_settled());
+        let needed = unsettled.map(|part| self.latest_expiry(part.tracking_started_at)).max();
+        needed.filter(|needed| batch.expires_at < *needed)
     }
 
     async fn accept(&self, batch: Batch, metadata: &BatchMetadata, mut blobs: Vec<(BlobName, Vec<u8>)>) -> Result<Batch, BatchError> {

@@ -19,7 +19,12 @@ const OFFLOAD_THRESHOLD: u32 = 1_000;
 impl BatchService {
     /// Returns a batch's metadata, or the metadata of a part's resubmission.
     pub(super) async fn metadata(&self, id: BatchId, name: BlobName) -> Result<BatchMetadata, BatchError> {
-        let encrypted = self.encrypted_blob(id, name).await?.ok_or(BatchError::Malformed("batch without metadata"))?;
+        self.read_metadata(self.encrypted_blob(id, name).await?)
+    }
+
+    /// Reads stored metadata.
+    pub(super) fn read_metadata(&self, encrypted: Option<EncryptedBlob>) -> Result<BatchMetadata, BatchError> {
+        let encrypted = encrypted.ok_or(BatchError::Malformed("batch without metadata"))?;
         from_json(&encrypted.decrypt(&self.cipher)?).map_err(|_| BatchError::Malformed("metadata"))
     }
 

@@ -122,6 +122,11 @@ impl Connection {
         Arc::clone(self.slots.lock().entry(Handle::current().id()).or_default())
     }
 
+    /// Returns `true` if it leads to the servers of a cluster.
+    pub fn is_cluster(&self) -> bool {
+        matches!(self.opener.topology, Topology::Cluster(_))
+    }
+
     /// Returns the open connection of the current runtime, or opens a new one, with its generation.
     ///
     /// # Errors

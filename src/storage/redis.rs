@@ -139,6 +139,11 @@ impl Redis {
         }
     }
 
+    /// Returns `true` if the keys are spread over the servers of a cluster.
+    pub fn is_cluster(&self) -> bool {
+        self.connection.is_cluster()
+    }
+
     /// Returns the prefix of all keys.
     pub fn prefix(&self) -> &str {
         &self.prefix

@@ -175,17 +175,15 @@ impl BatchRepository for MemoryRepository {
         ready(self.inner().queue.renew(lease, EpochMillis::now().after(lease_duration)))
     }
 
-    fn release(&self, lease: Lease, due_at: Option<EpochMillis>) -> BoxFuture<'_, ()> {
-        self.inner().queue.release(lease, due_at, None, EpochMillis::now());
-        ready(())
+    fn release(&self, lease: Lease, due_at: Option<EpochMillis>) -> BoxFuture<'_, bool> {
+        ready(self.inner().queue.release(lease, due_at, None, EpochMillis::now()))
     }
 
-    fn release_to<'a>(&'a self, lease: Lease, due_at: EpochMillis, place: &'a Place) -> BoxFuture<'a, ()> {
-        self.inner().queue.release(lease, Some(due_at), Some(place.clone()), EpochMillis::now());
-        ready(())
+    fn release_to<'a>(&'a self, lease: Lease, due_at: EpochMillis, place: &'a Place) -> BoxFuture<'a, bool> {
+        ready(self.inner().queue.release(lease, Some(due_at), Some(place.clone()), EpochMillis::now()))
     }
 
-    fn release_missing(&self, lease: Lease) -> BoxFuture<'_, ()> {
+    fn release_missing(&self, lease: Lease) -> BoxFuture<'_, bool> {
         self.release(lease, None)
     }
 

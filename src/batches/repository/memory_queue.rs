@@ -92,14 +92,15 @@ impl MemoryQueue {
     }
 
     /// Ends a lease, if its holder still has it, and sets the next due time.
-    pub fn release(&mut self, lease: Lease, due_at: Option<EpochMillis>, place: Option<Place>, now: EpochMillis) {
+    pub fn release(&mut self, lease: Lease, due_at: Option<EpochMillis>, place: Option<Place>, now: EpochMillis) -> bool {
         let id = lease.id;
         if !self.is_held(lease) {
-            return;
+            return false;
         }
         self.leased.remove(&id);
         self.tokens.remove(&id);
-        if self.woken.remove(&id) {
+        let is_woken = self.woken.remove(&id);
+        if is_woken {
             let organisation = place.map_or_else(|| self.place_of(id).0, |place| Some(place.organisation));
             self.put_at(id, now, (organisation, Rank::FIRST));
         } else if let Some(due_at) = due_at {
@@ -108,6 +109,7 @@ impl MemoryQueue {
         if self.scheduled.time(&id).is_none() {
             self.places.remove(&id);
         }
+        is_woken || due_at.is_some_and(|due_at| due_at <= now)
     }
 
     /// Returns the numbers of unfinished and claimable batches.

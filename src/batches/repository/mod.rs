@@ -72,19 +72,20 @@ pub trait BatchRepository: Send + Sync + std::fmt::Debug {
     /// Ends a lease and sets the batch's next due time; `None` if it needs no further visit. The batch keeps its place.
     ///
     /// A batch that was woken during the lease is due immediately, and one that was [scheduled](Self::schedule) earlier keeps that time.
-    fn release(&self, lease: Lease, due_at: Option<EpochMillis>) -> BoxFuture<'_, ()>;
+    /// Returns `true` if the batch is due now, because it was woken or because of `due_at`.
+    fn release(&self, lease: Lease, due_at: Option<EpochMillis>) -> BoxFuture<'_, bool>;
 
     /// Does the same as [`Self::release`], and moves the batch to another place.
-    fn release_to<'a>(&'a self, lease: Lease, due_at: EpochMillis, place: &'a Place) -> BoxFuture<'a, ()>;
+    fn release_to<'a>(&'a self, lease: Lease, due_at: EpochMillis, place: &'a Place) -> BoxFuture<'a, bool>;
 
     /// Ends the lease of a batch whose LRS is unknown and whose organisation is not known here: a gateway of another LRS can claim it from then
     /// on. A repository that has no batches of earlier versions defers it.
-    fn release_to_any_lrs(&self, lease: Lease, due_at: EpochMillis) -> BoxFuture<'_, ()> {
+    fn release_to_any_lrs(&self, lease: Lease, due_at: EpochMillis) -> BoxFuture<'_, bool> {
         self.release(lease, Some(due_at))
     }
 
     /// Ends the lease of a batch that does not exist: it has expired, was erased, or was never accepted.
-    fn release_missing(&self, lease: Lease) -> BoxFuture<'_, ()>;
+    fn release_missing(&self, lease: Lease) -> BoxFuture<'_, bool>;
 
     /// Makes a batch due at this time, unless it is due earlier. If it is leased then, it is due at the end of the lease.
     ///

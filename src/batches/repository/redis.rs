@@ -15,7 +15,7 @@ use serde::de::DeserializeOwned;
 
 use crate::batches::model::{Batch, BatchHeader, BatchId, BlobName, EpochMillis, KindTag};
 use crate::batches::repository::keys::BatchKeys;
-use crate::batches::repository::redis_queue::{RedisQueue, parse_millis};
+use crate::batches::repository::redis_queue::{RedisQueue, parse_millis, place_text, queue_script};
 use crate::batches::repository::{
     Backlog, BatchRepository, BoxFuture, Claim, ClaimLimits, Lease, NewBatch, PartUpdate, Place, StoreError, StoreProbe,
 };
@@ -30,7 +30,9 @@ const DISCARD_AFTER: Duration = Duration::from_secs(60);
 /// Time for which the list keeps the id of a batch, as a multiple of the time for which the batch is stored unless a part is resubmitted.
 const LIST_RETENTION_FACTOR: u32 = 6;
 
-static ACCEPT: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("accept.lua")));
+static ACCEPT: LazyLock<Script> = LazyLock::new(|| Script::new(concat!(include_str!("acceptance.lua"), include_str!("accept.lua"))));
+static ACCEPT_AND_ENQUEUE: LazyLock<Script> =
+    LazyLock::new(|| queue_script(concat!(include_str!("acceptance.lua"), include_str!("accept_and_enqueue.lua"))));
 static DISCARD_UNACCEPTED: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("discard_unaccepted.lua")));
 static UPDATE_PART: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("update_part.lua")));
 
@@ -59,8 +61,39 @@ impl RedisRepository {
         self.redis.run_with_retry(move |mut handle| async move { pipeline.query_async(&mut handle).await }).await
     }
 
-    /// Writes everything of a batch except its acceptance.
-    async fn write_prepared(&self, NewBatch { batch, blobs }: &NewBatch) -> Result<(), StoreError> {
+    /// Creates a batch. Returns `false` if it was discarded before it could be accepted.
+    async fn create_on_server(&self, new: &NewBatch) -> Result<bool, StoreError> {
+        let batch = &new.batch;
+        let mut prepare = self.prepare(new)?;
+        self.add_to_list(&mut prepare, batch);
+        self.run_pipeline::<()>(&prepare).await.map_err(without_effect)?;
+        let keys = [self.keys().queue(), self.acceptance_keys(new)].concat();
+        let arguments = [batch.expires_at.0.to_string(), batch.id.to_string(), place_text(Place::of_new(batch).as_ref())];
+        self.redis.run_script::<i64>(&ACCEPT_AND_ENQUEUE, &keys, &arguments).await.map(|accepted| accepted == 1)
+    }
+
+    /// Does the same as [`Self::create_on_server`], where the batch, its list and the queue can be on different servers.
+    async fn create_in_cluster(&self, new: &NewBatch) -> Result<bool, StoreError> {
+        let batch = &new.batch;
+        let mut add_to_list = redis::pipe();
+        self.add_to_list(&mut add_to_list, batch);
+        let enqueued = async {
+            self.run_pipeline::<()>(&self.prepare(new)?).await?;
+            self.run_pipeline::<()>(&add_to_list).await?;
+            // Due when it can be discarded. Acceptance makes it due earlier.
+            self.queue.put(batch.id, Some(batch.header.created_at.after(DISCARD_AFTER)), Place::of_new(batch)).await
+        };
+        enqueued.await.map_err(without_effect)?;
+        let accepted: i64 = self.redis.run_script(&ACCEPT, &self.acceptance_keys(new), &[batch.expires_at.0.to_string()]).await?;
+        if accepted == 1 {
+            // If this fails, a worker finds the batch at its due time.
+            let _ = self.queue.put(batch.id, None, None).await;
+        }
+        Ok(accepted == 1)
+    }
+
+    /// Returns the commands that write everything of a batch except its acceptance.
+    fn prepare(&self, NewBatch { batch, blobs }: &NewBatch) -> Result<Pipeline, StoreError> {
         let key = self.keys().batch(batch.id);
         let expires_at = batch.header.created_at.after(PREPARED_EXPIRY).0;
         // `NX` everywhere: if this is repeated and the first attempt is executed late, the late attempt changes nothing.
@@ -74,24 +107,33 @@ impl RedisRepository {
             pipeline.cmd("SET").arg(self.keys().blob(batch.id, *blob)).arg(bytes).arg("NX").arg("PXAT").arg(expires_at).ignore();
         }
         pipeline.hset_nx(&key, "accepted", "0").ignore().cmd("PEXPIREAT").arg(&key).arg(expires_at).arg("NX").ignore();
-        self.run_pipeline(&pipeline).await
+        Ok(pipeline)
     }
 
-    /// Adds a batch to its organisation's list and to the queue.
-    async fn enqueue(&self, batch: &Batch) -> Result<(), StoreError> {
-        let id = batch.id.to_string();
+    /// Adds the commands that add a batch to its organisation's list.
+    fn add_to_list(&self, pipeline: &mut Pipeline, batch: &Batch) {
         let created_at = batch.header.created_at;
         // The list outlives its batches, also those that were resubmitted, and keeps no ids of batches that expired long ago.
         let list = self.keys().list_of(&batch.header);
         let list_retention = batch.expires_at.since(created_at) * LIST_RETENTION_FACTOR;
         let list_retention_ms = i64::try_from(list_retention.as_millis()).unwrap_or(i64::MAX);
         let oldest_id = BatchId::min_at(EpochMillis(created_at.0.saturating_sub(list_retention_ms)));
-        let mut add_to_list = redis::pipe();
-        add_to_list.zadd(&list, &id, 0).ignore().pexpire(&list, list_retention_ms).ignore();
-        add_to_list.cmd("ZREMRANGEBYLEX").arg(&list).arg("-").arg(format!("({oldest_id}")).ignore();
-        self.run_pipeline::<()>(&add_to_list).await?;
-        // Due when it can be discarded. Acceptance makes it due earlier.
-        self.queue.put(batch.id, Some(created_at.after(DISCARD_AFTER)), Place::of_new(batch)).await
+        pipeline.zadd(&list, batch.id.to_string(), 0).ignore().pexpire(&list, list_retention_ms).ignore();
+        pipeline.cmd("ZREMRANGEBYLEX").arg(&list).arg("-").arg(format!("({oldest_id}")).ignore();
+    }
+
+    /// Returns the keys whose expiry changes when a batch is accepted.
+    fn acceptance_keys(&self, NewBatch { batch, blobs }: &NewBatch) -> Vec<String> {
+        let blobs = blobs.iter().map(|(blob, _)| self.keys().blob(batch.id, *blob));
+        std::iter::once(self.keys().batch(batch.id)).chain(blobs).collect()
+    }
+}
+
+/// Returns the error of a step before the acceptance of a batch. The step may have been executed, but has no effect.
+fn without_effect(error: StoreError) -> StoreError {
+    match error {
+        StoreError::ReplyLost(reason) => StoreError::Unavailable(reason),
+        error => error,
     }
 }
 
@@ -110,24 +152,9 @@ impl BatchRepository for RedisRepository {
 
     fn create<'a>(&'a self, new: &'a NewBatch) -> BoxFuture<'a, ()> {
         Box::pin(async move {
-            let batch = &new.batch;
             // Until the batch is accepted, no caller sees it and no worker sends it. A failure before that has no effect.
-            let prepared = match self.write_prepared(new).await {
-                Ok(()) => self.enqueue(batch).await,
-                failed => failed,
-            };
-            if let Err(StoreError::Unavailable(reason) | StoreError::ReplyLost(reason)) = prepared {
-                return Err(StoreError::Unavailable(reason));
-            }
-            let blobs = new.blobs.iter().map(|(blob, _)| self.keys().blob(batch.id, *blob));
-            let keys: Vec<String> = std::iter::once(self.keys().batch(batch.id)).chain(blobs).collect();
-            let accepted: i64 = self.redis.run_script(&ACCEPT, &keys, &[batch.expires_at.0.to_string()]).await?;
-            if accepted == 0 {
-                return Err(StoreError::Unavailable("the batch was not accepted in time".into()));
-            }
-            // If this fails, a worker finds the batch at its due time.
-            let _ = self.queue.put(batch.id, None, None).await;
-            Ok(())
+            let is_accepted = if self.redis.is_cluster() { self.create_in_cluster(new).await? } else { self.create_on_server(new).await? };
+            if is_accepted { Ok(()) } else { Err(StoreError::Unavailable("the batch was not accepted in time".into())) }
         })
     }
 
@@ -211,19 +238,19 @@ impl BatchRepository for RedisRepository {
         Box::pin(self.queue.renew(lease, lease_duration))
     }
 
-    fn release(&self, lease: Lease, due_at: Option<EpochMillis>) -> BoxFuture<'_, ()> {
+    fn release(&self, lease: Lease, due_at: Option<EpochMillis>) -> BoxFuture<'_, bool> {
         Box::pin(self.queue.release(lease, due_at, None))
     }
 
-    fn release_to<'a>(&'a self, lease: Lease, due_at: EpochMillis, place: &'a Place) -> BoxFuture<'a, ()> {
+    fn release_to<'a>(&'a self, lease: Lease, due_at: EpochMillis, place: &'a Place) -> BoxFuture<'a, bool> {
         Box::pin(self.queue.release(lease, Some(due_at), Some(place)))
     }
 
-    fn release_to_any_lrs(&self, lease: Lease, due_at: EpochMillis) -> BoxFuture<'_, ()> {
+    fn release_to_any_lrs(&self, lease: Lease, due_at: EpochMillis) -> BoxFuture<'_, bool> {
         Box::pin(self.queue.release_to_any_lrs(lease, due_at))
     }
 
-    fn release_missing(&self, lease: Lease) -> BoxFuture<'_, ()> {
+    fn release_missing(&self, lease: Lease) -> BoxFuture<'_, bool> {
         Box::pin(async move {
             let discarded: i64 = self.redis.run_script(&DISCARD_UNACCEPTED, &[self.keys().batch(lease.id)], &[]).await?;
             if discarded == 0 {

@@ -22,10 +22,14 @@ static WAKE: LazyLock<Script> = LazyLock::new(|| queue_script(include_str!("wake
 static ENQUEUE_IF_LOST: LazyLock<Script> = LazyLock::new(|| queue_script(include_str!("enqueue_if_lost.lua")));
 static DEQUEUE: LazyLock<Script> = LazyLock::new(|| queue_script(include_str!("dequeue.lua")));
 
+/// Reply of `release.lua` if the lease is ended and the batch is due now.
+const RELEASED_AND_DUE: i64 = 2;
+
 /// Reply to a claim: now, next time, ids of the leased batches, their organisations, contended organisations.
 type ClaimReply = (String, String, Vec<String>, Vec<String>, Vec<String>);
 
-fn queue_script(text: &str) -> Script {
+/// Returns a script of the queue.
+pub fn queue_script(text: &str) -> Script {
     Script::new(&[include_str!("queue.lua"), text].concat())
 }
 
@@ -121,17 +125,18 @@ impl RedisQueue {
         self.run(&RENEW, &arguments).await.map(|renewed| renewed == 1)
     }
 
-    /// Ends a lease and sets the next due time. Without a place, the batch keeps the one that it has.
-    pub async fn release(&self, lease: Lease, due_at: Option<EpochMillis>, place: Option<&Place>) -> Result<(), StoreError> {
-        self.run(&RELEASE, &[lease.id.to_string(), lease.token.to_string(), millis_text(due_at), place_text(place)]).await.map(|_| ())
+    /// Ends a lease and sets the next due time. Without a place, the batch keeps the one that it has. Returns `true` if the batch is due now.
+    pub async fn release(&self, lease: Lease, due_at: Option<EpochMillis>, place: Option<&Place>) -> Result<bool, StoreError> {
+        let arguments = [lease.id.to_string(), lease.token.to_string(), millis_text(due_at), place_text(place)];
+        self.run(&RELEASE, &arguments).await.map(|released| released == RELEASED_AND_DUE)
     }
 
-    /// Ends a lease. The batch is due again in the queue that was the same for every LRS.
-    pub async fn release_to_any_lrs(&self, lease: Lease, due_at: EpochMillis) -> Result<(), StoreError> {
+    /// Ends a lease. The batch is due again in the queue that was the same for every LRS. Returns `true` if it is due now in the own queue.
+    pub async fn release_to_any_lrs(&self, lease: Lease, due_at: EpochMillis) -> Result<bool, StoreError> {
         let [earlier_due, ..] = self.keys().earlier_queue();
         let keys = [self.keys().queue(), vec![earlier_due]].concat();
         let arguments = [lease.id.to_string(), lease.token.to_string(), millis_text(Some(due_at)), String::new()];
-        self.redis.run_script::<i64>(&RELEASE, &keys, &arguments).await.map(|_| ())
+        self.redis.run_script(&RELEASE, &keys, &arguments).await.map(|released: i64| released == RELEASED_AND_DUE)
     }
 }
 
@@ -145,6 +150,6 @@ fn millis_text(time: Option<EpochMillis>) -> String {
 }
 
 /// Returns a place as the scripts write it.
-fn place_text(place: Option<&Place>) -> String {
+pub fn place_text(place: Option<&Place>) -> String {
     place.map(|Place { organisation, rank }| format!("{organisation}:{}", rank.number())).unwrap_or_default()
 }

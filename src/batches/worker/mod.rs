@@ -5,8 +5,8 @@
 //! finds the parts changed, and changes nothing that is not its own.
 //!
 //! `run` claims batches, `visit` visits one batch, `part_processor` decides what is due for a part and stores its new state, `send` sends
-//! it, `poll` polls it, `reconcile` finds out what LRS has of it after a lost response, `permits` limits
-//! the parts that are processed at the same time, and `visit_limits` the batches of each organisation that are claimed.
+//! it, `poll` polls it, `reconcile` finds out what LRS has of it after a lost response, `stored_parts` has what the visit has stored,
+//! `permits` limits the parts that are processed at the same time, and `visit_limits` the batches of each organisation that are claimed.
 
 mod context;
 mod part_processor;
@@ -16,6 +16,7 @@ mod reconcile;
 mod run;
 mod send;
 mod shutdown;
+mod stored_parts;
 mod visit;
 mod visit_limits;
 

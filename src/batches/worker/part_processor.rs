@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::context::{Clock, WorkerContext};
 use super::permits::PartPermit;
 use super::shutdown::ShutdownSignal;
+use super::stored_parts::StoredParts;
 use crate::batches::batch_kind::{BatchKind, PartRequest};
 use crate::batches::error::BatchError;
 use crate::batches::kinds::achievement::Achievements;
@@ -35,6 +36,8 @@ pub struct PartProcessor<'a> {
     pub clock: Clock,
     /// Stops the processing before the next call to LRS.
     pub shutdown: &'a ShutdownSignal,
+    /// The parts that this visit has stored.
+    pub stored_parts: &'a StoredParts,
 }
 
 impl PartProcessor<'_> {
@@ -132,7 +135,11 @@ impl PartProcessor<'_> {
     pub async fn update(&self, number: u32, expected: &Part, updated: &Part, put: Vec<(BlobName, Vec<u8>)>) -> Result<bool, BatchError> {
         let delete = if updated.needs_records() { Vec::new() } else { vec![BlobName::Records(number)] };
         let update = PartUpdate { number, expected, updated, blobs: &BlobChanges { put, delete } };
+        self.stored_parts.remove(number);
         let is_updated = self.context.service.repository.update_part(self.batch.id, update).await?;
+        if is_updated {
+            self.stored_parts.insert(number, updated.clone());
+        }
         if is_updated && expected.state != updated.state {
             let (state, reason) = (updated.state.name(), updated.reason.map(tracing::field::display));
             metrics::record_part_state(self.batch.header.kind.name(), state);

@@ -78,7 +78,7 @@ async fn run(context: Arc<WorkerContext>, mut shutdown: ShutdownSignal, abort_vi
     let mut visits = JoinSet::new();
     let mut is_paused = false;
     while !shutdown.is_requested() {
-        // All that have ended: each of them may make room in its organisation, and one claim is enough for them.
+        // All that have ended: each of them may make room in its organisation, or its batch may be due. One claim is enough for them.
         while visits.try_join_next().is_some() {}
         let limit = settings.max_concurrent_batches - visits.len();
         let wait = match claim(&context, limit).await {
@@ -100,18 +100,38 @@ async fn run(context: Arc<WorkerContext>, mut shutdown: ShutdownSignal, abort_vi
                 settings.idle_poll_interval
             }
         };
-        tokio::select! {
-            () = tokio::time::sleep(wait.clamp(MIN_CLAIM_INTERVAL, settings.idle_poll_interval)) => {}
-            () = context.service.new_work.notified() => {}
-            Some(_) = visits.join_next(), if !visits.is_empty() => {}
-            () = shutdown.requested() => {}
-        }
+        let claim_at = Instant::now() + wait.clamp(MIN_CLAIM_INTERVAL, settings.idle_poll_interval);
+        until_next_claim(&context, &mut visits, claim_at, &mut shutdown).await;
     }
     tokio::select! {
         () = async { while visits.join_next().await.is_some() {} } => return,
         () = abort_visits.notified() => {}
     }
     visits.shutdown().await;
+}
+
+/// Waits until a claim can find a batch: at this time, earlier if there is new work, or if a visit ends and its batch is due earlier or others
+/// have waited for it.
+async fn until_next_claim(
+    context: &WorkerContext,
+    visits: &mut JoinSet<Option<Duration>>,
+    mut claim_at: Instant,
+    shutdown: &mut ShutdownSignal,
+) {
+    loop {
+        let ended = tokio::select! {
+            () = tokio::time::sleep_until(claim_at) => return,
+            () = context.service.new_work.notified() => return,
+            Some(ended) = visits.join_next(), if !visits.is_empty() => ended,
+            () = shutdown.requested() => return,
+        };
+        if context.visits.is_any_contended() {
+            return;
+        }
+        if let Ok(Some(due_in)) = ended {
+            claim_at = claim_at.min(Instant::now() + due_in);
+        }
+    }
 }
 
 /// Claimed batches.

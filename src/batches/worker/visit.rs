@@ -9,8 +9,10 @@ use futures_util::StreamExt as _;
 use super::context::{Clock, WorkerContext};
 use super::part_processor::PartProcessor;
 use super::shutdown::ShutdownSignal;
+use super::stored_parts::StoredParts;
 use super::visit_limits::CountedVisit;
 use crate::batches::error::BatchError;
+use crate::batches::metadata::BatchMetadata;
 use crate::batches::model::{Batch, BatchId, BlobName, EpochMillis, Part, Rank};
 use crate::batches::repository::{ClaimedBatch, Lease, Place};
 use crate::batches::service::BatchService;
@@ -42,14 +44,14 @@ enum NextVisit {
     BatchMissing,
 }
 
-/// Visits a leased batch and ends the lease.
+/// Visits a leased batch and ends the lease. Returns the time until the batch is due again; `None` if this worker need not know it.
 pub async fn visit(
     context: Arc<WorkerContext>,
     claimed: ClaimedBatch,
     _counted: Option<CountedVisit>,
     clock: Clock,
     shutdown: ShutdownSignal,
-) {
+) -> Option<Duration> {
     let lease = claimed.lease;
     let next_visit = tokio::select! {
         biased;
@@ -57,6 +59,10 @@ pub async fn visit(
         never = renew_periodically(&context, lease) => match never {},
     };
     let repository = &context.service.repository;
+    let next_due_at = match &next_visit {
+        Ok(NextVisit::At(due_at) | NextVisit::In(_, due_at)) => Some(*due_at),
+        _ => None,
+    };
     let released = match next_visit {
         Ok(NextVisit::At(due_at)) => repository.release(lease, Some(due_at)).await,
         Ok(NextVisit::In(place, due_at)) => repository.release_to(lease, due_at, &place).await,
@@ -70,8 +76,13 @@ pub async fn visit(
             repository.release(lease, Some(clock.now().after(BLOCKED_RETRY_INTERVAL))).await
         }
     };
-    if let Err(error) = released {
-        tracing::warn!(batch = %lease.id, %error, "batch not released: its lease will expire");
+    match released {
+        Ok(true) => Some(Duration::ZERO),
+        Ok(false) => next_due_at.map(|due_at| due_at.since(clock.now())),
+        Err(error) => {
+            tracing::warn!(batch = %lease.id, %error, "batch not released: its lease will expire");
+            None
+        }
     }
 }
 
@@ -96,7 +107,9 @@ async fn process_batch(
     shutdown: &ShutdownSignal,
 ) -> Result<NextVisit, BatchError> {
     let (service, id) = (&context.service, claimed.lease.id);
-    let Some(batch) = service.repository.load(id).await? else { return Ok(NextVisit::BatchMissing) };
+    // Both at once: nearly every visit needs the metadata, too.
+    let (batch, metadata) = tokio::join!(service.repository.load(id), service.encrypted_blob(id, BlobName::Metadata));
+    let Some(batch) = batch? else { return Ok(NextVisit::BatchMissing) };
     // The queue has batches of this LRS only, except those that came with the queue of earlier versions, or that were put there by hand.
     // Nothing may reach another LRS.
     if !service.is_own(&batch) {
@@ -111,7 +124,8 @@ async fn process_batch(
         // It has not been counted as a visit of its organisation, so it waits in the organisation's line now.
         return Ok(next_in_line(service, &batch, organisation.ukprn(), clock, clock.now()));
     }
-    process_parts(context, &batch, &organisation, clock, shutdown).await
+    let metadata = service.read_metadata(metadata?)?;
+    process_parts(context, &batch, &metadata, &organisation, clock, shutdown).await
 }
 
 /// Defers a batch whose organisation is not registered. As long as it is not, the next claims leave out the organisation. Batches that were
@@ -140,6 +154,12 @@ fn next_in_line(service: &BatchService, batch: &Batch, organisation: &Ukprn, clo
     NextVisit::In(Place { organisation: organisation.clone(), rank }, due_at)
 }
 
+/// Returns the next visit of an unfinished batch.
+fn next_due(service: &BatchService, batch: &Batch, organisation: &Ukprn, clock: Clock) -> NextVisit {
+    let due_at = batch.next_due_at().unwrap_or_else(|| clock.now().after(IDLE_RECHECK_INTERVAL));
+    next_in_line(service, batch, organisation, clock, due_at)
+}
+
 /// Returns the time by which a part is processed before it is due. That saves visits.
 fn early_visit(settings: &BatchSettings) -> Duration {
     settings.initial_poll_interval / 4
@@ -150,16 +170,17 @@ fn early_visit(settings: &BatchSettings) -> Duration {
 async fn process_parts(
     context: &WorkerContext,
     batch: &Batch,
+    metadata: &BatchMetadata,
     organisation: &Arc<Organisation>,
     clock: Clock,
     shutdown: &ShutdownSignal,
 ) -> Result<NextVisit, BatchError> {
     let service = &context.service;
     let max_concurrent_parts = service.settings().max_concurrent_parts_per_organisation;
-    let metadata = service.metadata(batch.id, BlobName::Metadata).await?;
+    let stored_parts = StoredParts::default();
     context.deferrals.clear(&batch.id);
     let due_parts = due_parts(batch, clock.now().after(early_visit(service.settings())));
-    let processor = PartProcessor { context, batch, metadata: &metadata, organisation, clock, shutdown };
+    let processor = PartProcessor { context, batch, metadata, organisation, clock, shutdown, stored_parts: &stored_parts };
     let is_turn = |index: usize| index < max_concurrent_parts || !context.visits.is_contended(organisation.ukprn());
     let processed: Vec<((u32, Part), Result<(), BatchError>)> = futures_util::stream::iter(due_parts.into_iter().take(MAX_PARTS_PER_VISIT))
         .enumerate()
@@ -173,7 +194,10 @@ async fn process_parts(
         .await;
     let (visited, results): (Vec<_>, Vec<_>) = processed.into_iter().unzip();
     // Also after an error of a part: the others may have finished the batch, and then this may be its last visit.
-    let next_visit = conclude_visit(context, batch.id, organisation.ukprn(), clock, &visited, shutdown).await?;
+    let next_visit = match stored_parts.unfinished(batch).filter(|batch| service.required_expiry(batch).is_none()) {
+        Some(batch) => next_due(service, &batch, organisation.ukprn(), clock),
+        None => conclude_visit(context, batch.id, organisation.ukprn(), clock, &visited, shutdown).await?,
+    };
     results.into_iter().collect::<Result<(), _>>()?;
     Ok(next_visit)
 }
@@ -208,8 +232,7 @@ async fn conclude_visit(
             tracing::warn!(batch = %id, part, "batch deferred: part not changed by its visit");
             return Ok(NextVisit::At(clock.now().after(BLOCKED_RETRY_INTERVAL)));
         }
-        let due_at = batch.next_due_at().unwrap_or_else(|| clock.now().after(IDLE_RECHECK_INTERVAL));
-        return Ok(next_in_line(service, &batch, organisation, clock, due_at));
+        return Ok(next_due(service, &batch, organisation, clock));
     }
     let (retention, now) = (service.settings().retention, clock.now());
     // A visit that was woken late finds a batch that another visit has concluded: its expiry is set, and it is counted.

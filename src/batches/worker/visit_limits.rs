@@ -94,6 +94,12 @@ impl VisitLimits {
         state.is_full || state.contended.contains(organisation)
     }
 
+    /// Returns `true` if due batches wait for any visit to end.
+    pub fn is_any_contended(&self) -> bool {
+        let state = self.state.lock();
+        state.is_full || !state.contended.is_empty()
+    }
+
     /// Leaves an organisation that is not registered out of the next claims. Returns `false` if too many are left out already.
     pub fn leave_out(&self, organisation: Ukprn) -> bool {
         let mut state = self.state.lock();
