@@ -30,6 +30,7 @@ use std::convert::Infallible;
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
+use aws_lc_rs::digest::Digest;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use parking_lot::Mutex;
@@ -79,8 +80,17 @@ pub struct IdempotentRequest<'a> {
     pub operation: &'a str,
     /// The caller's idempotency key.
     pub key: &'a str,
-    /// Digest of the request body.
-    pub body_digest: &'a [u8],
+    /// What identifies the request body; `None` for a request without one.
+    pub body_digest: Option<BodyDigest>,
+}
+
+/// What identifies a request body.
+#[derive(Debug, Clone, Copy)]
+pub struct BodyDigest {
+    /// Digest of the body's JSON value, however it is written.
+    pub of_value: Digest,
+    /// Digest of the body's bytes. Entries of earlier versions have it.
+    pub of_bytes: Digest,
 }
 
 /// Result of [`IdempotencyStore::acquire`].
@@ -92,8 +102,13 @@ pub enum Acquisition {
     InProgress,
     /// The key was used with another body.
     BodyMismatch,
-    /// The work is done. Contains its answer.
-    Completed(Vec<u8>),
+    /// The work is done.
+    Completed {
+        /// Id of the work; `None` if an earlier version stored the answer.
+        work_id: Option<Uuid>,
+        /// Its answer.
+        answer: Vec<u8>,
+    },
 }
 
 /// The exclusive right to execute the work; finish it with [`IdempotencyStore::complete`].
@@ -184,8 +199,10 @@ enum Lookup {
     /// The lease has expired. After a delay it can be taken over.
     Expired,
     BodyMismatch,
-    /// Contains the encrypted answer.
-    Completed(Vec<u8>),
+    Completed {
+        work_id: Option<Uuid>,
+        ciphertext: Vec<u8>,
+    },
 }
 
 /// Ids of a reservation that is about to be made.
@@ -219,8 +236,13 @@ impl IdempotencyStore {
         // One name per encryption key: entries named with older keys are found too.
         let names = [identity, earlier_identity].map(|identity| self.key_ring.pseudonyms(&identity).collect::<Vec<_>>()).concat();
         let names: Vec<String> = names.into_iter().map(|pseudonym| format!("once:{{{organisation}}}:{pseudonym}")).collect();
-        let body_pseudonyms: Vec<String> = self.key_ring.pseudonyms(&to_hex(body_digest)).collect();
-        let body_pseudonyms = [body_pseudonyms.clone(), body_pseudonyms].concat();
+        let body_pseudonyms = |digest: Option<&Digest>| {
+            let pseudonyms: Vec<String> = self.key_ring.pseudonyms(&to_hex(digest.map_or(&[], AsRef::as_ref))).collect();
+            [pseudonyms.clone(), pseudonyms].concat()
+        };
+        let of_value = body_pseudonyms(body_digest.as_ref().map(|digest| &digest.of_value));
+        let of_bytes = body_pseudonyms(body_digest.as_ref().map(|digest| &digest.of_bytes));
+        let body_pseudonyms = [of_value, of_bytes].concat();
         let ids = ReservationIds { token: Uuid::now_v7(), work_id: Uuid::now_v7() };
         let lookup = async || match &self.entries {
             Entries::Redis(redis) => self.acquire_shared(redis, &names, &body_pseudonyms, ids).await,
@@ -240,7 +262,9 @@ impl IdempotencyStore {
             }
             Lookup::InProgress | Lookup::Expired => Acquisition::InProgress,
             Lookup::BodyMismatch => Acquisition::BodyMismatch,
-            Lookup::Completed(ciphertext) => Acquisition::Completed(self.key_ring.decrypt(&name, ciphertext)?),
+            Lookup::Completed { work_id, ciphertext } => {
+                Acquisition::Completed { work_id, answer: self.key_ring.decrypt(&name, ciphertext)? }
+            }
         })
     }
 
@@ -273,7 +297,10 @@ impl IdempotencyStore {
             "in_progress" => Lookup::InProgress,
             "expired" => Lookup::Expired,
             "body_mismatch" => Lookup::BodyMismatch,
-            "done" => Lookup::Completed(STANDARD.decode(&answer).map_err(|_| malformed())?),
+            "done" => Lookup::Completed {
+                work_id: Uuid::parse_str(&work_id).ok(),
+                ciphertext: STANDARD.decode(&answer).map_err(|_| malformed())?,
+            },
             _ => return Err(malformed()),
         };
         Ok((lookup, name.clone()))
@@ -300,7 +327,9 @@ impl IdempotencyStore {
                 Lookup::Acquired { work_id, is_retry: false }
             }
             Some(entry) if entry.body_pseudonym != body_pseudonym => Lookup::BodyMismatch,
-            Some(Entry { state: State::Finished(FinalState::Answered(ciphertext)), .. }) => Lookup::Completed(ciphertext.clone()),
+            Some(Entry { state: State::Finished(FinalState::Answered(ciphertext)), work_id, .. }) => {
+                Lookup::Completed { work_id: Some(*work_id), ciphertext: ciphertext.clone() }
+            }
             Some(Entry { state: State::InProgress { until, .. }, .. }) if now < *until => Lookup::InProgress,
             Some(entry) => {
                 // The holder gets time to renew the lease: its thread may have been busy.

@@ -207,7 +207,10 @@ async fn look_alike_text_in_a_batch_is_warned_about_and_identifiers_stay_as_they
 
     assert_eq!(answer.status, 202, "{}", answer.text);
     let state = answer.json();
-    assert_eq!(warnings(&state), expected(&[("/learners/1/familyName", "typographic_apostrophe")]));
+    assert_eq!(
+        warnings(&state),
+        expected(&[("/learners/1/familyName", "typographic_apostrophe"), ("/learners/1/misIdentifier", "duplicate_mis_identifier")])
+    );
     let submission = &lrs.received()[0].body;
     assert!(submission.contains("<FamilyName>Ñandú</FamilyName>") && submission.contains("D\u{2019}Arcy"), "{submission}");
     assert_eq!(submission.matches("<MISIdentifier>Zoe\u{308}\u{2019}s</MISIdentifier>").count(), 2, "{submission}");
@@ -225,6 +228,7 @@ async fn batch_that_registers_warns_about_learners_whose_records_may_change() {
     let caller = gateway.caller();
     let mut with_uln = batch_learner("Quillfeather");
     with_uln["uln"] = json!("3000000126");
+    with_uln["misIdentifier"] = json!("another");
     let learners = json!([batch_learner("Quillfeather"), with_uln]);
     // The job type may come after the learners.
     for (body, codes) in [
@@ -242,7 +246,10 @@ async fn batch_with_many_warnings_lists_the_first_of_each_code_and_states_their_
     let lrs = SimulatedLrs::start();
     let gateway = TestGateway::to(&lrs.url());
     let caller = gateway.caller();
-    let learners: Vec<Value> = (0..150).map(|_| batch_learner("D\u{2019}Arcy  X")).collect();
+    let mut learners: Vec<Value> = (0..150).map(|_| batch_learner("D\u{2019}Arcy  X")).collect();
+    for (number, learner) in learners.iter_mut().enumerate() {
+        learner["misIdentifier"] = json!(format!("STU-{number}"));
+    }
     let answer = caller.post(BATCHES, &json!({"jobType": "CHECK", "learners": learners})).await;
     let list = answer.json()["warnings"].clone();
     let list = list.as_array().expect("a list");

@@ -17,6 +17,8 @@ mod connect;
 mod contract;
 mod deployment;
 mod documentation;
+mod duplicate_records;
+mod error_explanations;
 mod files;
 mod find_learners;
 mod idempotency;

@@ -249,9 +249,28 @@ async fn register_and_update_rejected_by_lrs_return_problem_with_known_outcome()
             let problem = ScriptedLrs::new(Options::default(), [reply]).post(path, body).await.problem(status, problem_code);
 
             assert_eq!((&problem["lrs"]["code"], &problem["retryable"]), (&json!(lrs_code), &json!(false)), "{problem}");
-            assert_eq!((&problem["outcomeUnknown"], &problem["errors"]), (&Value::Null, &Value::Null), "{problem}");
+            assert_eq!(problem["outcomeUnknown"], Value::Null, "{problem}");
+            if problem_code == "insufficient_data" {
+                assert_absent_fields_are_named(&problem, &body["learner"]);
+            } else {
+                assert_eq!(problem["errors"], Value::Null, "{problem}");
+            }
         }
     }
+}
+
+/// Asserts that a problem names the fields that a learner does not have, and no others.
+fn assert_absent_fields_are_named(problem: &Value, learner: &Value) {
+    let errors = problem["errors"].as_array().unwrap_or_else(|| panic!("no errors: {problem}"));
+    let names: Vec<&str> = errors.iter().filter_map(|error| error["pointer"].as_str()?.strip_prefix("/learner/")).collect();
+    assert!(names.len() == errors.len() && names.len() > 3, "{problem}");
+    for name in names {
+        assert!(learner.get(name).is_none_or(|value| *value == ""), "{name} is in the request");
+        assert!(problem["detail"].as_str().is_some_and(|detail| detail.contains(&format!("`{name}`"))), "{name}: {problem}");
+    }
+    assert!(errors.iter().all(|error| error["code"] == "may_be_needed"), "{problem}");
+    let is_named = |name: &str| errors.iter().any(|error| error["pointer"] == format!("/learner/{name}"));
+    assert!(is_named("schoolAtAge16") && !is_named("familyName"), "{problem}");
 }
 
 #[tokio::test]

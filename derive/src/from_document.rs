@@ -45,6 +45,23 @@ fn required_if_check(record: &Record<'_>, number: usize) -> Result<Option<TokenS
     }))
 }
 
+/// The form of the attribute for the field with the caller's identifier of the record.
+pub const IDENTIFIED_BY: &str = "identified_by = <field>";
+
+/// Returns the statements at the start and at the end of reading that add the caller's identifier of the record to the record's errors.
+fn identification(record: &Record<'_>) -> Result<(TokenStream, TokenStream)> {
+    let Some(field) = record.attributes.values("identified_by").next() else { return Ok(Default::default()) };
+    let position = record.position(&syn::parse2::<Ident>(quote! { #field })?)?;
+    let field = record.fields[position].variable(position);
+    let end = quote! {
+        if context.error_count() > errors_before {
+            let identifier = #field.as_ref().and_then(Option::as_ref).map(crate::schema::Scalar::text);
+            context.identify_errors(errors_before, identifier.as_deref());
+        }
+    };
+    Ok((quote! { let errors_before = context.error_count(); }, end))
+}
+
 /// Returns the call of a function after all fields are read.
 fn validation(record: &Record<'_>, value: &Expr) -> Result<TokenStream> {
     let Expr::Call(ExprCall { func, args, .. }) = value else {
@@ -101,6 +118,7 @@ fn position<'a>(names: impl Iterator<Item = &'a String>) -> TokenStream {
 pub fn from_document(record: &Record<'_>, absent_record: Option<&TokenStream>) -> Result<TokenStream> {
     let validations = collect(record.attributes.values("validate").map(|value| validation(record, value)));
     let (validations, ranges) = both(validations, collect(record.fields.iter().map(range)))?;
+    let (errors_before, identification) = identification(record)?;
     let (ident, count) = (record.ident, record.fields.len());
     let required_if_checks = collect((0..count).map(|number| required_if_check(record, number)))?.into_iter().flatten();
     let fields: Vec<_> = record.fields.iter().map(|field| field.ident).collect();
@@ -111,8 +129,10 @@ pub fn from_document(record: &Record<'_>, absent_record: Option<&TokenStream>) -
     let number: Vec<usize> = (0..count).collect();
     let state: Vec<_> = record.fields.iter().zip(&number).map(|(field, number)| field.variable(*number)).collect();
     let read = state.iter().zip(&number).map(|(state, number)| {
-        quote_spanned! { state.span()=> #state.read(&mut entries, names[#number], context)? }
+        let has_default = record.fields[*number].attributes.has("default");
+        quote_spanned! { state.span()=> #state.read(&mut entries, names[#number], #has_default, context)? }
     });
+    let outlines = types.iter().map(|ty| quote_spanned! { ty.span()=> <#ty as crate::schema::deserialize::FromDocument>::outline });
     let absent = record.fields.iter().map(absent);
     let range_checks = ranges.iter().zip(state.iter().zip(&number)).filter_map(|(range, (state, number))| {
         let range = (*range)?;
@@ -127,6 +147,10 @@ pub fn from_document(record: &Record<'_>, absent_record: Option<&TokenStream>) -
                 crate::schema::deserialize::read_object(input, context)
             }
             #absent_record
+            fn outline(outline: &mut crate::schema::deserialize::Outline) {
+                let names = crate::schema::deserialize::FieldNames { json: &[#(#json),*], settings: &[#(#settings),*] };
+                outline.add_object(names, &[#(#outlines),*]);
+            }
         }
 
         impl crate::schema::deserialize::ReadFields for #ident {
@@ -143,18 +167,20 @@ pub fn from_document(record: &Record<'_>, absent_record: Option<&TokenStream>) -
                 }
                 let (position, names): (fn(&str) -> Option<usize>, &[&'static str; #count]) =
                     if context.is_json() { (json, &[#(#json),*]) } else { (settings, &[#(#settings),*]) };
+                #errors_before
                 #(let mut #state = FieldState::<#types>::Unread;)*
                 while let Some(key) = next_key(&mut entries, position)? {
                     match key {
                         #(FieldKey::Known(#number) => #read,)*
                         FieldKey::Known(_) => {}
-                        FieldKey::Unknown(key) => context.skip_unknown_field(&mut entries, key)?,
+                        FieldKey::Unknown(key) => context.skip_unknown_field(&mut entries, key, names)?,
                     }
                 }
                 #(let #state = #state.into_value(|| #absent, names[#number], context);)*
                 #(#range_checks)*
                 #(#required_if_checks)*
                 #(#validations)*
+                #identification
                 #(let Some(#state) = #state else { return Ok(None) };)*
                 Ok(Some(Self { #(#fields: #state,)* }))
             }

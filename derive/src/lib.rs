@@ -29,6 +29,7 @@ use syn::{DeriveInput, parse_macro_input};
 ///
 /// * `#[request(validate = function(field, …))]` at the struct calls `function(Option<&Field>, …, &mut DeserializeContext)` after all fields
 ///   are read. A field that cannot be used is `None`.
+/// * `#[request(identified_by = field)]` at the struct: errors of the record carry the caller's identifier of it, which this optional field has.
 /// * `#[request(stored)]` at the struct implements `Serialize`: the JSON that the record was read from.
 /// * `#[request(default = expression)]` at a field: its value if it is absent.
 /// * `#[request(required_if = field == value)]` at an optional text: it must be there, and not be blank, if another field, a word of a code list

@@ -5,12 +5,13 @@ use quote::quote;
 use syn::{DeriveInput, Result};
 
 use crate::attributes::both;
-use crate::from_document::{DEFAULT, REQUIRED_IF, VALIDATE, from_document};
+use crate::from_document::{DEFAULT, IDENTIFIED_BY, REQUIRED_IF, VALIDATE, from_document};
 use crate::object_schema::{EXAMPLE, EXAMPLES, schema, serialize};
 use crate::record::Record;
 
 pub fn expand(input: &DeriveInput) -> Result<TokenStream> {
-    let record = Record::new(input, "Request", "request", &["stored", EXAMPLES, VALIDATE], &[DEFAULT, EXAMPLE, REQUIRED_IF])?;
+    let record =
+        Record::new(input, "Request", "request", &["stored", EXAMPLES, VALIDATE, IDENTIFIED_BY], &[DEFAULT, EXAMPLE, REQUIRED_IF])?;
     let (schema, from_document) = both(schema(&record, &record.ident.to_string(), true), from_document(&record, None))?;
     let serialize = record.attributes.has("stored").then(|| serialize(&record));
     Ok(quote! { #from_document #schema #serialize })

@@ -90,7 +90,7 @@ fn check_errors<T: FromDocument>(document: &Value, errors: &[FieldError]) {
     if errors.iter().any(|error| error.code == "duplicate_field") {
         return;
     }
-    for FieldError { pointer, code, detail } in errors {
+    for FieldError { pointer, code, detail, .. } in errors {
         assert_ne!(*code, "malformed_json", "{detail}");
         let parent = pointer.rsplit_once('/').map_or("", |(parent, _)| parent);
         let is_missing = || *code != TOO_MANY_ERRORS && document.pointer(parent).is_some_and(Value::is_object);

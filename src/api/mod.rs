@@ -13,6 +13,7 @@ mod extract;
 pub mod find_learners;
 pub mod handler;
 pub mod health;
+mod insufficient_data;
 mod json;
 pub mod learning_events;
 pub mod lrs_status;

@@ -6,6 +6,7 @@ use tokio::time::Instant;
 use crate::api::extract::Body;
 use crate::api::extract::idempotency::{IdempotencyKey, WorkAttempt};
 use crate::api::find_learners::LearnerSearchOutcome;
+use crate::api::insufficient_data::problem_with_absent_fields;
 use crate::api::outcome::Outcome as _;
 use crate::api::register_learners::LearnerRegistrationOutcome;
 use crate::api::work::{LrsCall, ProblemOf};
@@ -123,7 +124,8 @@ async fn search_and_register(
     if LearnerSearchOutcome::from_code(&found.response_code) != LearnerSearchOutcome::NoMatch {
         return Ok(HttpResponse::Ok().json(found_result(found, warnings)));
     }
-    let response = lrs.call_while_reserved(context, registration, attempt.reservation.as_ref()).await?;
+    let response = lrs.call_while_reserved(context, registration, attempt.reservation.as_ref()).await;
+    let response = response.map_err(|error| problem_with_absent_fields(error, &registration.learner))?;
     let (outcome, mut answer) = match LearnerRegistrationOutcome::from_code(&response.response_code) {
         LearnerRegistrationOutcome::Registered => (UlnRequestOutcome::Registered, HttpResponse::Created()),
         LearnerRegistrationOutcome::Other => (UlnRequestOutcome::Other, HttpResponse::Ok()),

@@ -5,6 +5,7 @@ use actix_web::HttpResponse;
 use crate::api::extract::Body;
 use crate::api::extract::idempotency::{IdempotencyKey, WorkAttempt};
 use crate::api::find_learners::LearnerSearchOutcome;
+use crate::api::insufficient_data::problem_with_absent_fields;
 use crate::api::outcome::Outcome as _;
 use crate::api::work::{LrsCall, ProblemOf};
 use crate::app::State;
@@ -107,7 +108,8 @@ pub async fn register_learner(
         {
             return Ok(HttpResponse::Created().json(LearnerRegistrationResult { warnings, ..found }));
         }
-        let response = lrs.call_while_reserved(&context, &registration, attempt.reservation.as_ref()).await?;
+        let response = lrs.call_while_reserved(&context, &registration, attempt.reservation.as_ref()).await;
+        let response = response.map_err(|error| problem_with_absent_fields(error, &registration.learner))?;
         let outcome = LearnerRegistrationOutcome::from_code(&response.response_code);
         let result = LearnerRegistrationResult { outcome, lrs_code: response.response_code, uln: response.uln, warnings };
         Ok(match outcome {
@@ -189,7 +191,7 @@ pub async fn update_learner(
                 LearnerUpdateResult { outcome: LearnerUpdateOutcome::Updated, lrs_code: code }
             }
             response => {
-                let code = response?.response_code;
+                let code = response.map_err(|error| problem_with_absent_fields(error, &update.learner))?.response_code;
                 LearnerUpdateResult { outcome: LearnerUpdateOutcome::from_code(&code), lrs_code: code }
             }
         };

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::future::Future;
 
+use crate::batches::duplicates::Subject;
 use crate::batches::fingerprint::RecordFingerprint;
 use crate::batches::metadata::BatchMetadata;
 use crate::batches::model::{EpochMillis, JobTime, KindTag, LrsText, OutcomeCounts};
@@ -43,6 +44,9 @@ pub trait BatchKind: 'static {
 
     /// Returns the fingerprint by which results are matched to the record.
     fn fingerprint(record: &Self::Record) -> RecordFingerprint;
+
+    /// Returns what the record is about; `None` if nothing identifies it. A batch should not have two records with the same subject.
+    fn subject(record: &Self::Record) -> Option<Subject<'_>>;
 
     /// Returns `true` if sending such a batch twice has no side effect.
     fn is_repeatable(metadata: &BatchMetadata) -> bool;

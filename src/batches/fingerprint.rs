@@ -3,15 +3,17 @@
 use aws_lc_rs::digest::{SHA256, digest};
 use serde::Deserialize;
 
-use crate::domain::Personal;
+use crate::domain::{NEEDED_FOR_A_ULN, Personal};
 
 /// Index of the hash that identifies the person: names and date of birth, or ULN and names.
 pub const PERSON: usize = 0;
 
 /// Start of a stored list of fingerprints, which no JSON has.
 pub const LIST_START: &[u8] = &[2];
-/// Flag of a record that was sent with a ULN.
+/// Flag of a record that was sent with a ULN. Such a record has no other flag: earlier versions compare the flags with this one.
 const HAS_ULN: u8 = 1;
+/// Position of the first flag of a field that a record without a ULN lacks.
+const LACKS_SHIFT: u8 = 1;
 /// Number of hashes of a fingerprint.
 const HASH_COUNT: usize = 2;
 
@@ -29,19 +31,28 @@ pub struct RecordFingerprint {
     /// `true` if the record was sent with a ULN.
     #[serde(rename = "u", default)]
     pub has_uln: bool,
+    /// Whether the record lacks each field that LRS may need for a ULN. Not known of a record with a ULN.
+    #[serde(skip)]
+    pub lacks: [bool; NEEDED_FOR_A_ULN.len()],
 }
 
 impl RecordFingerprint {
     /// Creates the fingerprint of a record without a ULN. An empty identifier counts as none.
     pub fn new(mis_identifier: Option<&str>, hashes: [u64; HASH_COUNT]) -> Self {
         let mis_identifier = mis_identifier.filter(|text| !text.is_empty()).map(|text| Personal::new(text.to_owned()));
-        Self { mis_identifier, hashes: hashes.map(Personal::new), has_uln: false }
+        Self { mis_identifier, hashes: hashes.map(Personal::new), has_uln: false, lacks: Default::default() }
     }
 
     /// Sets whether the record was sent with a ULN.
     #[must_use]
     pub fn with_uln(self, has_uln: bool) -> Self {
         Self { has_uln, ..self }
+    }
+
+    /// Sets which of the fields that LRS may need for a ULN the record lacks.
+    #[must_use]
+    pub fn with_lacking_fields(self, lacks: [bool; NEEDED_FOR_A_ULN.len()]) -> Self {
+        Self { lacks: if self.has_uln { Default::default() } else { lacks }, ..self }
     }
 
     /// Returns the caller's identifier without surrounding spaces, which some systems remove; `None` if it is blank.
@@ -104,14 +115,15 @@ pub fn hash_texts(texts: &[&str]) -> u64 {
     HashedTexts::default().with_all(texts).hash()
 }
 
-/// Appends a fingerprint to a stored list: the length of the identifier as a little-endian number of 2 bytes, 1 if the record was sent with a
-/// ULN, the hashes, and the identifier.
+/// Appends a fingerprint to a stored list: the length of the identifier as a little-endian number of 2 bytes, the flags (1 if the record was sent
+/// with a ULN, otherwise one bit for each field that it lacks), the hashes, and the identifier.
 pub fn append(fingerprint: &RecordFingerprint, list: &mut Vec<u8>) {
     let identifier = fingerprint.mis_identifier.as_ref().map_or("", |text| text.reveal());
     // An identifier has at most 128 characters.
     let length = u16::try_from(identifier.len()).unwrap_or(u16::MAX);
     list.extend_from_slice(&length.to_le_bytes());
-    list.push(if fingerprint.has_uln { HAS_ULN } else { 0 });
+    let lacking = (LACKS_SHIFT..).zip(fingerprint.lacks).fold(0, |flags, (shift, lacks)| flags | u8::from(lacks) << shift);
+    list.push(if fingerprint.has_uln { HAS_ULN } else { lacking });
     for hash in &fingerprint.hashes {
         list.extend_from_slice(&hash.reveal().to_be_bytes());
     }
@@ -137,7 +149,8 @@ fn take(list: &mut &[u8]) -> Option<RecordFingerprint> {
     let (hashes, _) = hashes.as_chunks();
     let hashes = [hashes.first()?, hashes.last()?].map(|bytes| u64::from_be_bytes(*bytes));
     let identifier = std::str::from_utf8(identifier).ok()?;
-    Some(RecordFingerprint::new(Some(identifier), hashes).with_uln(*flags == HAS_ULN))
+    let lacks = std::array::from_fn(|index| (usize::from(*flags) >> (index + usize::from(LACKS_SHIFT))) & 1 == 1);
+    Some(RecordFingerprint::new(Some(identifier), hashes).with_uln(*flags == HAS_ULN).with_lacking_fields(lacks))
 }
 
 #[cfg(test)]
@@ -146,7 +159,8 @@ mod tests {
 
     fn fingerprints() -> [RecordFingerprint; 3] {
         let with_uln = RecordFingerprint::new(Some("STU-17"), [1, 2]).with_uln(true);
-        [with_uln, RecordFingerprint::new(None, [u64::MAX, 0]), RecordFingerprint::new(Some(&"ż".repeat(128)), [3, 4])]
+        let lacking = RecordFingerprint::new(Some(&"ż".repeat(128)), [3, 4]).with_lacking_fields([true, false, true, false, true]);
+        [with_uln, RecordFingerprint::new(None, [u64::MAX, 0]), lacking]
     }
 
     #[test]

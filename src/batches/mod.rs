@@ -28,6 +28,7 @@
 pub mod batch_kind;
 mod blob_cipher;
 mod decision;
+mod duplicates;
 mod encryption_keys;
 mod error;
 pub mod fingerprint;
@@ -52,5 +53,5 @@ pub mod worker;
 pub use decision::{Decision, DecisionOutcome};
 pub use error::BatchError;
 pub use listing::BatchPage;
-pub use service::BatchService;
+pub use service::{BatchService, TrackedBatch};
 pub use settings::BatchSettings;

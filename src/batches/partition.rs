@@ -8,9 +8,10 @@ use std::marker::PhantomData;
 use serde::Deserializer;
 
 use crate::batches::batch_kind::BatchKind;
-use crate::batches::fingerprint;
+use crate::batches::duplicates::Duplicates;
+use crate::batches::fingerprint::{self, RecordFingerprint};
 use crate::schema::InvalidValue;
-use crate::schema::deserialize::{DeserializeContext, FromDocument, for_each_item};
+use crate::schema::deserialize::{DeserializeContext, FromDocument, Outline, for_each_item};
 use crate::schema::openapi::{PropertySchema, SchemaOrRef, Schemas, non_empty_array_schema};
 use crate::storage::compression::{Compressed, Compressor};
 use crate::xml::{IllegalCharacter, XmlPacker};
@@ -52,7 +53,7 @@ impl<K> std::fmt::Debug for Parts<K> {
 impl<K: BatchKind> FromDocument for Parts<K> {
     fn read<'de, D: Deserializer<'de>>(input: D, context: &mut DeserializeContext) -> Result<Option<Self>, D::Error> {
         let mut partitioner = Partitioner::<K>::new();
-        if !for_each_item(input, context, |record: K::Record| partitioner.add(&record))? {
+        if !for_each_item(input, context, |record: K::Record, context| partitioner.add(&record, context))? {
             return Ok(None);
         }
         let Ok(parts) = partitioner.finish() else {
@@ -64,6 +65,10 @@ impl<K: BatchKind> FromDocument for Parts<K> {
             return Ok(None);
         }
         Ok(Some(Self { parts, kind: PhantomData }))
+    }
+
+    fn outline(outline: &mut Outline) {
+        outline.add_items(K::Record::outline);
     }
 }
 
@@ -81,17 +86,23 @@ impl<K: BatchKind> PropertySchema for Parts<K> {
 struct Partitioner<K> {
     finished: Vec<Result<CompressedPart, IllegalCharacter>>,
     current: Option<PartWriter>,
+    /// Number of valid records so far. Without an error, it is the position of the next record.
+    record_count: u32,
+    duplicates: Duplicates,
     kind: PhantomData<fn() -> K>,
 }
 
 impl<K: BatchKind> Partitioner<K> {
-    const fn new() -> Self {
-        Self { finished: Vec::new(), current: None, kind: PhantomData }
+    fn new() -> Self {
+        Self { finished: Vec::new(), current: None, record_count: 0, duplicates: Duplicates::default(), kind: PhantomData }
     }
 
-    fn add(&mut self, record: &K::Record) {
+    fn add(&mut self, record: &K::Record, context: &mut DeserializeContext) {
+        let fingerprint = K::fingerprint(record);
+        self.duplicates.add(self.record_count, fingerprint.trimmed_identifier(), K::subject(record).as_ref(), context);
+        self.record_count = self.record_count.saturating_add(1);
         let part = self.current.get_or_insert_with(PartWriter::new);
-        part.add::<K>(record);
+        part.add::<K>(record, &fingerprint);
         if part.record_count as usize >= K::MAX_RECORDS_PER_JOB {
             self.finish_part();
         }
@@ -124,10 +135,10 @@ impl PartWriter {
         Self { record_count: 0, packer: XmlPacker::default(), records: Compressor::new(), fingerprint: Vec::new(), fingerprints }
     }
 
-    fn add<K: BatchKind>(&mut self, record: &K::Record) {
+    fn add<K: BatchKind>(&mut self, record: &K::Record, fingerprint: &RecordFingerprint) {
         self.records.add(self.packer.add(|writer| K::write_record(record, writer)));
         self.fingerprint.clear();
-        fingerprint::append(&K::fingerprint(record), &mut self.fingerprint);
+        fingerprint::append(fingerprint, &mut self.fingerprint);
         self.fingerprints.add(&self.fingerprint);
         self.record_count += 1;
     }

@@ -10,7 +10,7 @@ use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
 
 use crate::batches::fingerprint::{PERSON, RecordFingerprint};
-use crate::domain::Personal;
+use crate::domain::{NEEDED_FOR_A_ULN, Personal};
 
 /// The result of one record.
 #[derive(Debug, Clone)]
@@ -21,6 +21,8 @@ pub struct RecordResult<T> {
     pub mis_identifier: Option<Personal<String>>,
     /// `true` if the record was sent with a ULN.
     pub has_uln: bool,
+    /// Whether the record lacks each field that LRS may need for a ULN.
+    pub lacks: [bool; NEEDED_FOR_A_ULN.len()],
     /// LRS's result; `None` if LRS returned none for this record.
     pub result: Option<T>,
 }
@@ -32,7 +34,8 @@ impl<T> RecordResult<T> {
     }
 
     fn new(position: Option<u32>, fingerprint: &RecordFingerprint, result: Option<T>) -> Self {
-        Self { position, mis_identifier: fingerprint.mis_identifier.clone(), has_uln: fingerprint.has_uln, result }
+        let RecordFingerprint { mis_identifier, has_uln, lacks, .. } = fingerprint;
+        Self { position, mis_identifier: mis_identifier.clone(), has_uln: *has_uln, lacks: *lacks, result }
     }
 }
 

@@ -32,6 +32,15 @@ const QUEUE_ENTRY_GRACE: Duration = Duration::from_secs(10 * 60);
 /// Delay of the visit that is stored before a finished batch gets work again. Usually the batch is woken earlier.
 pub(super) const SCHEDULED_VISIT_DELAY: Duration = Duration::from_secs(60);
 
+/// The batch of an adopted job.
+#[derive(Debug)]
+pub struct TrackedBatch {
+    /// The batch.
+    pub batch: Batch,
+    /// `false` if the job was tracked before.
+    pub is_new: bool,
+}
+
 /// Accepts, finds and erases batches. The worker processes them.
 #[derive(Debug)]
 pub struct BatchService {
@@ -153,16 +162,39 @@ impl BatchService {
         self.accept(Batch { id, header, parts, expires_at: self.latest_expiry(now) }, metadata, blobs).await
     }
 
-    /// Adopts a job that was submitted outside the gateway.
+    /// Adopts a job that was submitted outside the gateway. A job that the organisation tracks already keeps its batch.
     ///
     /// # Errors
     /// The same as [`Self::submit`].
-    pub async fn track<K: BatchKind>(&self, context: &CallContext, job_id: i64) -> Result<Batch, BatchError> {
+    pub async fn track<K: BatchKind>(&self, context: &CallContext, job_id: i64) -> Result<TrackedBatch, BatchError> {
         self.ensure_durable().await?;
         let now = self.prepare().await?;
         let header = BatchHeader::new(K::KIND, context.organisation.ukprn(), 1, now).adopted().accepted_for(self.lrs_registry.lrs());
-        let batch = Batch { id: BatchId::new(), header, parts: vec![Part::adopted(job_id, now)], expires_at: self.latest_expiry(now) };
-        self.accept(batch, &BatchMetadata::submitted_by(context), Vec::new()).await
+        let new = Batch { id: BatchId::new(), header, parts: vec![Part::adopted(job_id, now)], expires_at: self.latest_expiry(now) };
+        loop {
+            let batch = Batch { id: self.repository.register_job(&new).await.map_err(nothing_accepted)?, ..new.clone() };
+            if batch.id != new.id {
+                if let Some(existing) = self.find(K::KIND, context, batch.id).await.map_err(nothing_accepted)? {
+                    return Ok(TrackedBatch { batch: existing, is_new: false });
+                }
+                if self.repository.was_accepted(batch.id).await.map_err(nothing_accepted)? {
+                    // It was erased or has expired since it was registered.
+                    self.repository.unregister_job(&batch).await.map_err(nothing_accepted)?;
+                    continue;
+                }
+            }
+            // Another request may be creating the registered batch, or may have failed to. Both requests create the same batch.
+            let batch = self.accept(batch, &BatchMetadata::submitted_by(context), Vec::new()).await?;
+            return Ok(TrackedBatch { batch, is_new: true });
+        }
+    }
+
+    /// Returns `true` if the batch was accepted lately, even if it was erased or has expired.
+    ///
+    /// # Errors
+    /// Returns [`BatchError::Store`] if the store fails.
+    pub async fn was_accepted(&self, id: BatchId) -> Result<bool, BatchError> {
+        Ok(self.repository.was_accepted(id).await?)
     }
 
     /// Returns a batch of the caller's organisation; `None` if there is none with this kind and id.
@@ -223,10 +255,7 @@ impl BatchService {
             self.lrs_registry.register_until(self.latest_expiry(now)).await?;
             Ok(now)
         };
-        prepared.await.map_err(|error| match error {
-            BatchError::Store(StoreError::ReplyLost(reason)) => StoreError::Unavailable(reason).into(),
-            error => error,
-        })
+        prepared.await.map_err(nothing_accepted::<BatchError>)
     }
 
     /// Returns the expiry time for a batch that starts now, if it does not finish earlier.
@@ -268,5 +297,13 @@ impl BatchService {
     /// Returns `true` if the batch has been due for so long that its queue entry may be lost.
     fn is_queue_entry_lost(&self, batch: &Batch) -> bool {
         batch.next_due_at().is_some_and(|due_at| EpochMillis::now().since(due_at) > QUEUE_ENTRY_GRACE + self.settings.lease)
+    }
+}
+
+/// Returns the error of a step that accepts no batch: even if its reply was lost, the caller's request had no effect.
+fn nothing_accepted<E: Into<BatchError>>(error: E) -> BatchError {
+    match error.into() {
+        BatchError::Store(StoreError::ReplyLost(reason)) => StoreError::Unavailable(reason).into(),
+        error => error,
     }
 }

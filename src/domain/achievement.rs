@@ -16,7 +16,7 @@ pub type ActionReason = BoundedText<0, 255>;
 
 /// An achievement to create, update, withdraw or reinstate.
 #[derive(Debug, Clone, Request)]
-#[request(examples = EXAMPLE_LEARNER)]
+#[request(examples = EXAMPLE_LEARNER, identified_by = mis_identifier)]
 pub struct Achievement {
     /// The change to make.
     pub action: AchievementAction,

@@ -13,7 +13,7 @@ pub type MisIdentifier = BoundedText<0, 128, true>;
 
 /// A learner of a registration batch. LRS requires the names. If it requires more data, the learner's result has the code `RC006`.
 #[derive(Debug, Clone, Request, XmlRecord)]
-#[request(examples = EXAMPLE_LEARNER, validate = warn_about_uln(uln))]
+#[request(examples = EXAMPLE_LEARNER, validate = warn_about_uln(uln), identified_by = mis_identifier)]
 pub struct BatchLearner {
     /// The learner's ULN, if known.
     pub uln: Option<Uln>,
@@ -69,6 +69,23 @@ pub struct BatchLearner {
     pub notes: Option<Notes>,
 }
 
+/// The fields that LRS requires of a learner who is registered alone, besides the names (LRS-CONTRACT 2.3). A learner of a batch can lack them, and
+/// has the code `RC006` then.
+pub const NEEDED_FOR_A_ULN: [&str; 5] = ["dateOfBirth", "gender", "lastKnownPostCode", "verificationType", "abilityToShare"];
+
+impl BatchLearner {
+    /// Returns, for each of [`NEEDED_FOR_A_ULN`], whether the learner lacks it.
+    pub const fn lacks(&self) -> [bool; NEEDED_FOR_A_ULN.len()] {
+        [
+            self.date_of_birth.is_none(),
+            self.gender.is_none(),
+            self.last_known_post_code.is_none(),
+            self.verification_type.is_none(),
+            self.ability_to_share.is_none(),
+        ]
+    }
+}
+
 /// A batch that registers learners may change the record of a learner who has a ULN.
 pub const MAY_CHANGE_RECORD: Hint = Hint {
     code: "may_change_record",
@@ -85,7 +102,7 @@ fn warn_about_uln(uln: Option<&Option<Uln>>, context: &mut DeserializeContext) {
 
 /// A learner of a verification batch.
 #[derive(Debug, Clone, Request, XmlRecord)]
-#[request(examples = EXAMPLE_LEARNER)]
+#[request(examples = EXAMPLE_LEARNER, identified_by = mis_identifier)]
 #[xml(order(mis_identifier, uln, family_name, given_name, date_of_birth, gender))]
 pub struct BatchLearnerToVerify {
     /// Your own identifier of this record. The result repeats it.

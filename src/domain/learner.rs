@@ -155,6 +155,16 @@ pub struct LearnerDetails {
     pub notes: Option<Notes>,
 }
 
+impl LearnerDetails {
+    /// Returns the names in JSON of the optional fields that have no value, except those that say nothing about the learner.
+    pub fn absent_fields(&self) -> Vec<&'static str> {
+        const ABOUT_THE_RECORD: [&str; 2] = ["otherVerificationDescription", "notes"];
+        let Some(sent) = json_object(self) else { return Vec::new() };
+        let names = Self::FIELDS.iter().map(|(_, name)| *name).filter(|name| !ABOUT_THE_RECORD.contains(name));
+        names.filter(|name| sent.get(*name).is_none_or(|value| *value == "")).collect()
+    }
+}
+
 /// A learner to register.
 #[derive(Debug, Clone, Request)]
 pub struct LearnerRegistration {

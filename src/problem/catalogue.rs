@@ -79,6 +79,8 @@ catalogue! {
         "Read the record again, apply your changes to the new version, and send it with its `versionNumber`.",
     PartNotAwaitingDecision "part_not_awaiting_decision" 409 false "Part not awaiting a decision"
         "Read the status of the batch. Only parts with the status `UNCONFIRMED`, and `FAILED` parts that LRS has lost or that could not be sent, can be resubmitted or discarded.",
+    BatchErased "batch_erased" 409 false "Batch of this Idempotency-Key erased or expired"
+        "Nothing was submitted. Use a new key to submit the records as a new batch.",
     IdempotencyKeyInUse "idempotency_key_in_use" 409 true "Request with this Idempotency-Key in progress"
         "Try again after the time in `Retry-After` to get the answer to that request.",
     BodyTooLarge "body_too_large" 413 false "Request body too large"
@@ -88,7 +90,7 @@ catalogue! {
     ValidationFailed "validation_failed" 422 false "Invalid field values"
         "Correct the fields listed in `errors`. Nothing was sent to LRS.",
     InsufficientData "insufficient_data" 422 false "Not enough data for LRS"
-        "Give more of the optional fields.",
+        "Give more of the optional fields. `errors` lists those that the request does not have.",
     ShareChangeNotAllowed "share_change_not_allowed" 422 false "Change of ability to share rejected by LRS"
         "Send `abilityToShare` with the value that LRS holds.",
     UlnInvalid "uln_invalid" 422 false "ULN rejected by LRS"

@@ -37,7 +37,7 @@ fn example_error(code: Code) -> Option<FieldError> {
         Code::ValidationFailed => ("/givenName", "too_long", "must have at most 35 characters, has 41"),
         _ => return None,
     };
-    Some(FieldError { pointer: pointer.to_owned(), code, detail: detail.into() })
+    Some(FieldError { pointer: pointer.to_owned(), code, detail: detail.into(), mis_identifier: None })
 }
 
 /// Returns a code of LRS that causes the problem.

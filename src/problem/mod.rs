@@ -131,7 +131,7 @@ impl Problem {
 
     /// Creates the problem of a body with one error.
     pub fn from_field_error(pointer: &str, code: &'static str, detail: String) -> Self {
-        Self::from_field_errors(vec![FieldError { pointer: pointer.to_owned(), code, detail: detail.into() }])
+        Self::from_field_errors(vec![FieldError::new(pointer, code, detail)])
     }
 
     /// Creates the problem for an HTTP status that the framework set.
@@ -143,6 +143,13 @@ impl Problem {
     #[must_use]
     pub fn detail(mut self, detail: impl Into<String>) -> Self {
         self.detail = Some(detail.into());
+        self
+    }
+
+    /// Sets the errors of fields.
+    #[must_use]
+    pub fn with_errors(mut self, errors: Vec<FieldError>) -> Self {
+        self.errors = errors;
         self
     }
 
@@ -265,7 +272,7 @@ mod tests {
 
     #[test]
     fn field_errors_of_form_outrank_errors_of_content() {
-        let error = |code| FieldError { pointer: String::new(), code, detail: "".into() };
+        let error = |code| FieldError::new("", code, "");
         let code = |codes: &[&'static str]| Problem::from_field_errors(codes.iter().map(|code| error(code)).collect()).code();
         assert_eq!(code(&["too_long"]), Code::ValidationFailed);
         assert_eq!(code(&["too_long", "unknown_field"]), Code::UnknownField);

@@ -3,7 +3,7 @@
 use serde::Deserializer;
 
 use crate::schema::InvalidValue;
-use crate::schema::deserialize::{DeserializeContext, FromDocument};
+use crate::schema::deserialize::{DeserializeContext, FromDocument, Outline};
 use crate::schema::openapi::{PropertySchema, SchemaOrRef, Schemas, bounded_array_schema};
 
 /// A list of `MIN` to `MAX` items.
@@ -32,6 +32,10 @@ impl<T: FromDocument, const MIN: usize, const MAX: usize> FromDocument for List<
             context.add_error(InvalidValue { code, detail: format!("must have {MIN} to {MAX} items, has {count}").into() });
         }
         Ok(list)
+    }
+
+    fn outline(outline: &mut Outline) {
+        outline.add_items(T::outline);
     }
 }
 

@@ -34,10 +34,15 @@ pub struct Warnings {
 impl Warnings {
     /// Adds a warning about the whole document.
     pub fn add(&mut self, hint: &'static Hint) {
+        self.add_with_detail(hint, || hint.detail.into());
+    }
+
+    /// Adds a warning about the whole document with a detail of its own, which is made only if it is listed.
+    pub fn add_with_detail(&mut self, hint: &'static Hint, detail: impl FnOnce() -> Cow<'static, str>) {
         let count = self.counts.entry(hint.code).or_default();
         *count += 1;
         if *count <= MAX_LISTED_WARNINGS {
-            self.listed.push(FieldWarning { pointer: String::new(), code: hint.code, detail: hint.detail.into() });
+            self.listed.push(FieldWarning { pointer: String::new(), code: hint.code, detail: detail() });
         }
     }
 

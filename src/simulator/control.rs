@@ -92,7 +92,7 @@ fn apply<T>(body: Result<T, Vec<FieldError>>, apply: impl FnOnce(T)) -> HttpResp
         }
         Err(errors) => {
             let rows =
-                errors.iter().map(|FieldError { pointer, code, detail }| json!({"pointer": pointer, "code": code, "detail": detail}));
+                errors.iter().map(|FieldError { pointer, code, detail, .. }| json!({"pointer": pointer, "code": code, "detail": detail}));
             HttpResponse::BadRequest().json(rows.collect::<Vec<_>>())
         }
     }

@@ -1,8 +1,8 @@
 //! The guarantees of every batch repository. Each function expects an empty queue and leaves it empty. Those of the queue are in
 //! [`super::queue_contract`].
 
-use lrs_gateway::batches::model::{BatchId, BlobName, EpochMillis, KindTag, LrsText, Part, PartState, Reconciliation};
-use lrs_gateway::batches::repository::{BatchRepository, BlobChanges, PartUpdate};
+use lrs_gateway::batches::model::{Batch, BatchHeader, BatchId, BlobName, EpochMillis, KindTag, LrsText, Part, PartState, Reconciliation};
+use lrs_gateway::batches::repository::{BatchRepository, BlobChanges, NewBatch, PartUpdate};
 
 pub use super::queue_contract::*;
 use super::{LEASE, claim, claim_leases, claim_one, create, id_at, load, new_batch, ukprn};
@@ -141,6 +141,68 @@ pub async fn expired_batch_is_deleted_with_its_blobs(repository: &dyn BatchRepos
     for blob in BlobName::all(3) {
         assert_eq!(repository.load_blob(batch.id, blob).await, Ok(None), "{blob}");
     }
+}
+
+pub async fn acceptance_is_known_after_the_batch_is_gone(repository: &dyn BatchRepository) {
+    let new = new_batch(repository, KindTag::Registration, "10088881").await;
+    assert_eq!(repository.was_accepted(new.batch.id).await, Ok(false));
+    let [erased, expired] = [create(repository).await, create(repository).await];
+    for lease in claim_leases(repository).await {
+        repository.release(lease, None).await.expect("the lease is released");
+    }
+    let now = repository.now().await.expect("the repository has a clock");
+    repository.erase(&erased).await.expect("the batch is erased");
+    repository.set_expiry(&expired, EpochMillis(now.0 - 1)).await.expect("the expiry is set");
+    for batch in [erased, expired] {
+        assert_eq!(repository.load(batch.id).await, Ok(None));
+        assert_eq!(repository.was_accepted(batch.id).await, Ok(true));
+    }
+}
+
+/// Returns a batch of an adopted job, which is not stored yet.
+async fn adopted(repository: &dyn BatchRepository, organisation: &str, kind: KindTag, job_id: i64) -> NewBatch {
+    let now = repository.now().await.expect("the repository has a clock");
+    let header = BatchHeader::new(kind, &ukprn(organisation), 1, now).adopted();
+    let parts = vec![Part::adopted(job_id, now)];
+    NewBatch { batch: Batch { id: BatchId::new(), header, parts, expires_at: now.after(LEASE) }, blobs: Vec::new() }
+}
+
+pub async fn adopted_job_keeps_its_first_batch_until_that_is_erased(repository: &dyn BatchRepository) {
+    let [first, second] =
+        [adopted(repository, "10077781", KindTag::Registration, 7).await, adopted(repository, "10077781", KindTag::Registration, 7).await];
+    let register = async |new: &NewBatch| repository.register_job(&new.batch).await.expect("the repository responds");
+    assert_eq!(register(&first).await, first.batch.id);
+    assert_eq!(register(&first).await, first.batch.id, "the same registration is idempotent");
+    repository.create(&first).await.expect("the batch is created");
+    assert_eq!(register(&second).await, first.batch.id);
+    for other in [
+        adopted(repository, "10077782", KindTag::Registration, 7).await,
+        adopted(repository, "10077781", KindTag::Verification, 7).await,
+        adopted(repository, "10077781", KindTag::Registration, 8).await,
+    ] {
+        assert_eq!(register(&other).await, other.batch.id, "another organisation, kind or job");
+    }
+    repository.unregister_job(&second.batch).await.expect("the repository responds");
+    assert_eq!(register(&second).await, first.batch.id, "only the registered batch can end its registration");
+
+    repository.erase(&first.batch).await.expect("the batch is erased");
+    assert_eq!(register(&second).await, second.batch.id);
+    repository.erase(&first.batch).await.expect("the batch is erased");
+    assert_eq!(register(&first).await, second.batch.id, "a late erasure leaves the registration of another batch");
+    assert_eq!(claim(repository, LEASE).await.next, None);
+}
+
+pub async fn registration_of_a_job_expires_with_its_batch(repository: &dyn BatchRepository) {
+    let [first, second] =
+        [adopted(repository, "10077783", KindTag::Registration, 9).await, adopted(repository, "10077783", KindTag::Registration, 9).await];
+    repository.register_job(&first.batch).await.expect("the repository responds");
+    repository.create(&first).await.expect("the batch is created");
+    for lease in claim_leases(repository).await {
+        repository.release(lease, None).await.expect("the lease is released");
+    }
+    let now = repository.now().await.expect("the repository has a clock");
+    repository.set_expiry(&first.batch, EpochMillis(now.0 - 1)).await.expect("the expiry is set");
+    assert_eq!(repository.register_job(&second.batch).await, Ok(second.batch.id));
 }
 
 pub async fn shared_values_are_stored_by_name(repository: &dyn BatchRepository) {

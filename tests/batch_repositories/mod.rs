@@ -60,6 +60,9 @@ contract_tests!(
     lists_are_by_organisation_and_kind_and_newest_first,
     lists_start_at_the_time_of_a_batch,
     expired_batch_is_deleted_with_its_blobs,
+    acceptance_is_known_after_the_batch_is_gone,
+    adopted_job_keeps_its_first_batch_until_that_is_erased,
+    registration_of_a_job_expires_with_its_batch,
     shared_values_are_stored_by_name,
 );
 

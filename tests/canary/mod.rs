@@ -112,6 +112,14 @@ async fn call_with_invalid_requests(fixture: &mut Fixture, uln: &str) {
             fixture.collect_problem(&answer);
         }
     }
+    for (resource, mut body) in batch_requests(uln) {
+        let records = if resource.starts_with("achievement") { "achievements" } else { "learners" };
+        body[records][0]["canaryField"] = json!("Canaryvalue");
+        // The errors have the caller's identifier of the record, for the caller only: the problem is not collected.
+        let answer = fixture.caller.post(&format!("/v1/{resource}"), &body).await;
+        answer.problem(400, "unknown_field");
+        assert_eq!(answer.json()["errors"][0]["misIdentifier"], body[records][0]["misIdentifier"], "{resource}: {}", answer.text);
+    }
     let answer = fixture.caller.request("GET", "/v1/learners/Canarygiven?familyName=Canary-O'Family").await;
     fixture.collect_problem(&answer);
     let invalid_token = fixture.token.replace('.', "x.");

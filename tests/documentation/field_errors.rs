@@ -10,13 +10,13 @@ use regex::Regex;
 use super::assert_generated;
 
 /// Every code that callers can get, with its meaning, in the order of the page.
-const MEANINGS: [(&str, &str); 18] = [
+const MEANINGS: [(&str, &str); 19] = [
     ("malformed_json", "The body is not JSON."),
     ("not_utf8", "The body is not UTF-8. `detail` states the position of the first byte that is not."),
     ("wrong_type", "The value has another JSON type."),
-    ("null_not_allowed", "The value is null. Leave the field out instead."),
+    ("null_not_allowed", "The value is null. `detail` says whether the field is required or can be left out."),
     ("duplicate_field", "The object has the field twice."),
-    ("unknown_field", "The object has no such field."),
+    ("unknown_field", "The object has no such field. `detail` names the nearest field, or the object that the field belongs in."),
     ("required", "A required field is missing."),
     ("blank", "The text is empty or only white space."),
     ("too_long", "The text is too long."),
@@ -26,13 +26,14 @@ const MEANINGS: [(&str, &str); 18] = [
     ("check_digit", "The ULN has a wrong check digit, or is 9999999999."),
     ("not_a_date", "The date is not in the calendar."),
     ("out_of_range", "The number or date is too small or too large."),
+    ("may_be_needed", "The field is absent, and LRS wants more data."),
     ("too_few", "The list has too few items."),
     ("too_many", "The list has too many items."),
     (TOO_MANY_MISTAKES, "Last of 1,001 entries: `detail` states the total number of errors."),
 ];
 
 /// Every code of a warning, with its meaning, in the order of the page.
-const WARNINGS: [(&str, &str); 8] = [
+const WARNINGS: [(&str, &str); 11] = [
     ("typographic_apostrophe", "The text has an apostrophe other than U+0027, such as U+2019 or U+02BC."),
     ("typographic_hyphen", "The text has a hyphen or dash other than U+002D, such as U+2011 or U+2013."),
     ("unusual_space", "The text has white space other than U+0020, such as the no-break space U+00A0."),
@@ -41,6 +42,12 @@ const WARNINGS: [(&str, &str); 8] = [
     ("invisible_character", "The text has an invisible character, such as the soft hyphen U+00AD."),
     ("found_with_plain_text", "`obtainUln` found the learner, or candidates, with the plain text. Compare the names."),
     ("may_change_record", "The learner has a ULN: the batch may change details of the learner's record."),
+    ("duplicate_mis_identifier", "An earlier record of the batch has the same `misIdentifier`. `detail` states its position."),
+    ("duplicate_uln", "An earlier learner of the batch has the same ULN. `detail` states the position."),
+    (
+        "duplicate_achievement",
+        "An earlier achievement of the batch has the same ULN, qualification, award date, provider and action. `detail` states the position.",
+    ),
 ];
 
 /// The code of the entry that follows a list of 1,000 errors.
@@ -55,6 +62,7 @@ fn problems_page_has_the_codes_of_field_errors() {
     for (code, meaning) in MEANINGS {
         let problem = match code {
             TOO_MANY_MISTAKES => "that of the other errors".to_owned(),
+            "may_be_needed" => "`insufficient_data`".to_owned(),
             _ => format!("`{}`", Problem::from_field_error("", code, String::new()).code().entry().code),
         };
         writeln!(table, "| `{code}` | {meaning} | {problem} |").expect("text");

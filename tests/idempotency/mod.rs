@@ -1,5 +1,7 @@
 //! Idempotency keys: a write with an `Idempotency-Key` is executed once, even if answers are lost between the caller, the gateway and LRS.
 
+mod bodies;
+mod erased_batches;
 mod keys;
 mod replicas;
 mod store;

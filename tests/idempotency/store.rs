@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use lrs_gateway::idempotency::{Acquisition, Completion, IdempotencyStore, IdempotentRequest, Reservation, ReservationTimes};
+use lrs_gateway::idempotency::{Acquisition, BodyDigest, Completion, IdempotencyStore, IdempotentRequest, Reservation, ReservationTimes};
 use lrs_gateway::storage::{LrsIdentity, Storage};
 
 use super::ENCRYPTION_KEY;
@@ -24,9 +24,14 @@ fn stores(redis: &TestRedis, lease: Duration) -> [IdempotencyStore; 2] {
     [in_memory, redis.storage(ENCRYPTION_KEY)].map(|storage| IdempotencyStore::new(&storage, times(lease)))
 }
 
+fn digest_of(body: &str) -> BodyDigest {
+    let digest = |text: String| aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, text.as_bytes());
+    BodyDigest { of_value: digest(format!("value {body}")), of_bytes: digest(body.to_owned()) }
+}
+
 fn request<'a>(key: &'a str, body: &'a str) -> IdempotentRequest<'a> {
     let (issuer, client) = ("https://idp.example", "desk");
-    IdempotentRequest { organisation: PROVIDER, issuer, client, operation: "x", key, body_digest: body.as_bytes() }
+    IdempotentRequest { organisation: PROVIDER, issuer, client, operation: "x", key, body_digest: Some(digest_of(body)) }
 }
 
 async fn try_acquire(store: &IdempotencyStore, body: &str) -> Acquisition {
@@ -124,7 +129,7 @@ async fn idempotency_key_answered_returns_answer_and_other_body_is_mismatch() {
         complete(&store, &first, Completion::OutcomeUnknown).await;
         let retry = acquire(&store).await;
         complete(&store, &retry, Completion::Answered(b"an answer".to_vec())).await;
-        assert!(matches!(try_acquire(&store, "body").await, Acquisition::Completed(answer) if answer == b"an answer"), "{store:?}");
+        assert!(matches!(try_acquire(&store, "body").await, Acquisition::Completed { answer, .. } if answer == b"an answer"), "{store:?}");
         assert!(matches!(try_acquire(&store, "other").await, Acquisition::BodyMismatch), "{store:?}");
     }
 }
@@ -149,7 +154,7 @@ async fn idempotency_key_answered_before_key_rotation_returns_answer_after_it() 
 
     let rotated_keys = format!("{}\n{ENCRYPTION_KEY}", "08".repeat(32));
     let after = IdempotencyStore::new(&redis.storage(&rotated_keys), times(LONG_LEASE));
-    assert!(matches!(try_acquire(&after, "body").await, Acquisition::Completed(answer) if answer == b"an answer"));
+    assert!(matches!(try_acquire(&after, "body").await, Acquisition::Completed { answer, .. } if answer == b"an answer"));
 
     // New answers are encrypted with the new key.
     let Ok(Acquisition::Acquired(reservation)) = after.acquire(request("new", "body")).await else { panic!("the key is new") };
@@ -168,18 +173,20 @@ async fn idempotency_key_of_another_lrs_is_another_key_and_entry_of_an_earlier_v
     let [live, test] = ["https://lrs.example", "https://test.lrs.example"].map(store_for);
     let reservation = acquire(&live).await;
     complete(&live, &reservation, Completion::Answered(b"an answer".to_vec())).await;
-    assert!(matches!(try_acquire(&live, "body").await, Acquisition::Completed(answer) if answer == b"an answer"));
+    assert!(matches!(try_acquire(&live, "body").await, Acquisition::Completed { answer, .. } if answer == b"an answer"));
     assert!(matches!(try_acquire(&test, "body").await, Acquisition::Acquired(_)), "the other LRS has not got the request");
 
-    // An earlier version named entries without the LRS.
+    // An earlier version named entries without the LRS, and compared the bytes of bodies.
     let identity = serde_json::to_string(&[PROVIDER, "https://idp.example", "desk", "x", "earlier"]).expect("JSON");
     let keys = redis.storage(ENCRYPTION_KEY).key_ring;
-    let body = keys.pseudonym(&lrs_gateway::storage::encryption::to_hex(b"body"));
+    let body = keys.pseudonym(&lrs_gateway::storage::encryption::to_hex(digest_of("body").of_bytes.as_ref()));
     let entry = format!("test:once:{{{PROVIDER}}}:{}", keys.pseudonym(&identity));
     let until = "99999999999999";
     let _: i64 = redis.query(&["HSET", &entry, "fingerprint", &body, "state", "first", "until", until, "token", "t", "work", "w"]);
     let found = live.acquire(request("earlier", "body")).await.expect("the store is available");
     assert!(matches!(found, Acquisition::InProgress), "{found:?}");
+    let found = live.acquire(request("earlier", "another body")).await.expect("the store is available");
+    assert!(matches!(found, Acquisition::BodyMismatch), "{found:?}");
 }
 
 #[tokio::test]

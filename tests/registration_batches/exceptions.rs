@@ -65,3 +65,20 @@ async fn result_code_below_the_exceptions_returns_the_uln() {
         assert_eq!((&result["outcome"], &result["uln"]), (&json!("ULN_RETURNED"), &json!(RETURNED_ULN)), "{result}");
     }
 }
+
+#[tokio::test]
+async fn exception_for_insufficient_data_names_the_fields_that_the_record_lacks() {
+    let mut learner = learner();
+    for field in ["dateOfBirth", "lastKnownPostCode"] {
+        learner.as_object_mut().expect("an object").remove(field);
+    }
+    let (result, csv) = register_with_code("RC006", learner.clone()).await;
+    assert_eq!(result["missingFields"], json!(["dateOfBirth", "lastKnownPostCode"]), "{result}");
+    assert!(csv.contains("dateOfBirth") && csv.contains("lastKnownPostCode"), "{csv}");
+
+    let (result, _) = register_with_code("RC009", learner.clone()).await;
+    assert_eq!(result.get("missingFields"), None, "another exception: {result}");
+    learner["uln"] = json!(SENT_ULN);
+    let (result, _) = register_with_code("RC006", learner).await;
+    assert_eq!(result.get("missingFields"), None, "a record with a ULN: {result}");
+}

@@ -6,10 +6,12 @@ use lrs_gateway::batches::BatchSettings;
 use serde_json::json;
 
 use super::{BATCHES, submissions};
+use crate::support::batch_backend::KEY;
 use crate::support::batches::{batch_output_response, expect_accepted};
 use crate::support::caller::Answer;
 use crate::support::fake_server::Reply;
 use crate::support::gateway::{Options, fast_batches};
+use crate::support::redis::TestRedis;
 use crate::support::{Caller, FakeServer, SimulatedLrs, TestGateway, wait_until};
 
 async fn track(caller: &Caller, job_id: &str) -> Answer {
@@ -30,6 +32,46 @@ async fn adopted_portal_job_completes_with_its_results() {
     assert!(!results.is_empty() && results.iter().all(|row| row["learner"]["givenName"].is_string()), "{results:?}");
     assert_eq!(results[0]["position"], 0);
     assert!(submissions(&lrs).is_empty());
+}
+
+#[tokio::test]
+async fn job_tracked_twice_returns_the_first_batch() {
+    let lrs = SimulatedLrs::with_instant_jobs();
+    let gateway = TestGateway::to(&lrs.url());
+    let caller = gateway.caller();
+    let first = expect_accepted(&caller, &track(&caller, "800001").await);
+
+    for _ in 0..2 {
+        let again = track(&caller, "800001").await;
+        assert_eq!((again.expect_success()["batchId"].as_str(), again.location()), (Some(first.id()), first.path.clone()));
+        first.wait_for_status("COMPLETE").await;
+    }
+    assert_ne!(expect_accepted(&caller, &track(&caller, "123").await).id(), first.id(), "another job");
+    let list = caller.request("GET", BATCHES).await.expect_success();
+    assert_eq!(list["batches"].as_array().map(Vec::len), Some(2), "{list}");
+
+    assert_eq!(caller.request("DELETE", &first.path).await.status, 204);
+    let after_erasure = expect_accepted(&caller, &track(&caller, "800001").await);
+    assert_ne!(after_erasure.id(), first.id());
+    after_erasure.wait_for_status("COMPLETE").await;
+}
+
+#[tokio::test]
+async fn job_tracked_at_the_same_time_at_several_replicas_is_one_batch() {
+    let (redis, lrs) = (TestRedis::start(), SimulatedLrs::with_instant_jobs());
+    let replica =
+        |()| TestGateway::with(&lrs.url(), Options { storage: redis.storage(KEY), batches: fast_batches(), ..Options::default() });
+    let replicas = [(); 3].map(replica);
+    let callers: Vec<Caller> = replicas.iter().cycle().take(24).map(TestGateway::caller).collect();
+
+    let answers = futures_util::future::join_all(callers.iter().map(|caller| track(caller, "800001"))).await;
+
+    let first = answers[0].json()["batchId"].clone();
+    for answer in &answers {
+        assert!(matches!(answer.status, 200 | 202) && answer.json()["batchId"] == first, "{}", answer.text);
+    }
+    let list = callers[0].request("GET", BATCHES).await.expect_success();
+    assert_eq!(list["batches"].as_array().map(Vec::len), Some(1), "{list}");
 }
 
 #[tokio::test]

@@ -4,11 +4,11 @@ use actix_web::HttpResponse;
 use serde_json::json;
 
 use crate::api::batches::answers::BatchAccepted;
-use crate::api::batches::operations::{Submission, find, submit};
+use crate::api::batches::operations::{Submission, find, submit_once};
 use crate::api::batches::resource::{BatchExample, BatchResource};
 use crate::api::batches::work::{BatchWork, ReadJob, Submit};
 use crate::api::extract::Body;
-use crate::api::extract::idempotency::{IdempotencyKey, WorkAttempt};
+use crate::api::extract::idempotency::IdempotencyKey;
 use crate::api::extract::path::PartPath;
 use crate::api::extract::prefer::PreferWait;
 use crate::api::json::Json;
@@ -146,7 +146,8 @@ pub(crate) struct SubmitBatchDocs;
 /// and will be processed even if a gateway process stops.
 ///
 /// A job is never sent twice without your decision. If LRS's response is lost, the part becomes `UNCONFIRMED`: decide with `resubmit` or
-/// `discard`. With `Prefer: wait=N`, the gateway answers when the batch is finished, but after N seconds at the latest.
+/// `discard`. The answer has warnings for texts that look like other texts, and for records with the `misIdentifier` of an earlier record, or
+/// with the same ULN, qualification, award date, provider and action. With `Prefer: wait=N`, the gateway answers when the batch is finished, but after N seconds at the latest.
 #[utoipa::path(post, path = "", impl_for = SubmitBatchDocs,
     request_body(content_type = "application/json", example = json!({"submissionType": "FINAL", "achievements": [{
         "action": "CREATE", "actionDate": "2026-07-01", "achievementAwardDate": "2026-06-30", "uln": "3000000126", "givenName": "Ana",
@@ -162,13 +163,12 @@ pub async fn submit_batch(
     wait: PreferWait,
     body: Body<AchievementBatch, MAX_BYTES>,
 ) -> Result<HttpResponse, ProblemOf<BatchWork<Achievements, Submit>>> {
-    let Body { value: AchievementBatch { submission_type, notify_email, achievements }, digest, memory, .. } = body;
+    let Body { value: AchievementBatch { submission_type, notify_email, achievements }, digest, warnings, memory } = body;
     let notify_email = notify_email.filter(|address| !address.text().is_empty());
     let metadata = BatchMetadata { submission_type: Some(submission_type), notify_email, ..BatchMetadata::submitted_by(&caller) };
-    let submission = Submission { context: caller.context().clone(), metadata, records: achievements, memory, warnings: None };
-    let service = state.batches.clone();
-    let work = async move |attempt: WorkAttempt| submit(&service, submission, attempt, wait).await;
-    Ok(idempotency_key.run(&state, &caller, digest, work).await?)
+    let (context, warnings) = (caller.context().clone(), warnings.into_list());
+    let submission = Submission { context, metadata, records: achievements, memory, warnings };
+    Ok(submit_once(&state, idempotency_key, digest, submission, wait).await?)
 }
 
 pub(crate) struct GetJobDocs;

@@ -41,8 +41,8 @@ pub struct BatchState {
     /// Time to wait before you read the batch again, in seconds. Absent if the batch will not change without your action.
     #[answer(example = 30)]
     pub retry_after_seconds: Option<u32>,
-    /// Hints about records of the submission: texts that look like other texts, and learners whose records may change. Only in the answer to
-    /// the submission of a registration batch, and absent if there is none.
+    /// Hints about records of the submission: texts that look like other texts, records that the batch has twice, and learners whose records may
+    /// change. Only in the answer to the submission, and absent if there is none.
     pub warnings: Option<Vec<FieldWarning>>,
 }
 

@@ -1,6 +1,7 @@
 //! The handlers that all batch resources share, for any kind of batch. Their paths and operation ids are in [`crate::server::router`].
 
 use actix_web::HttpResponse;
+use actix_web::http::header::LOCATION;
 
 use crate::api::batches::answers::{BatchList, BatchState};
 use crate::api::batches::operations::{answer_accepted, answer_state, find, require_organisation_ref};
@@ -20,7 +21,7 @@ use crate::api::json::Json;
 use crate::api::work::ProblemOf;
 use crate::app::State;
 use crate::auth::Caller;
-use crate::batches::{BatchService, Decision, DecisionOutcome};
+use crate::batches::{BatchService, Decision, DecisionOutcome, TrackedBatch};
 use crate::organisations::CallContext;
 use crate::problem::{Code, Problem};
 
@@ -50,10 +51,14 @@ pub(crate) struct TrackJobDocs;
 /// Track a job submitted elsewhere
 ///
 /// Adopts an LRS job of the organisation that was submitted through the LRS portal or another system. The job becomes a batch, and you
-/// read its results like those of any other batch.
+/// read its results like those of any other batch. If the organisation tracks the job already, the answer is the batch that it has: 200 instead
+/// of 202. To start again, erase that batch first.
 #[utoipa::path(post, path = "", impl_for = TrackJobDocs,
     request_body(content_type = "application/json", example = json!({"lrsJobId": "900123"})),
-    responses((status = 202, description = "The gateway tracks the job.", body = BatchState))
+    responses(
+        (status = 200, description = "The organisation tracks the job already.", body = BatchState),
+        (status = 202, description = "The gateway tracks the job.", body = BatchState)
+    )
 )]
 pub async fn track_job<K: BatchResource>(
     state: State,
@@ -67,8 +72,13 @@ pub async fn track_job<K: BatchResource>(
         let detail = format!("must be at most {} for this kind of job", K::MAX_JOB_ID);
         return Err(Problem::from_field_error("/lrsJobId", "out_of_range", detail).into());
     }
-    let batch = state.batches.track::<K>(&caller, job_id).await.map_err(Problem::batch_not_accepted)?;
+    let TrackedBatch { batch, is_new } = state.batches.track::<K>(&caller, job_id).await.map_err(Problem::batch_not_accepted)?;
     let location = batch.id.to_string();
+    if !is_new {
+        let mut response = HttpResponse::Ok();
+        response.insert_header((LOCATION, location));
+        return Ok(answer_state(&state.batches, response, batch, wait).await);
+    }
     Ok(answer_accepted(&state.batches, batch, location, wait, None).await)
 }
 

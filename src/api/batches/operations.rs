@@ -5,14 +5,16 @@ use actix_web::{HttpResponse, HttpResponseBuilder};
 
 use crate::api::batches::answers::BatchState;
 use crate::api::batches::resource::BatchResource;
-use crate::api::extract::idempotency::WorkAttempt;
+use crate::api::extract::idempotency::{IdempotencyKey, WorkAttempt};
 use crate::api::extract::prefer::PreferWait;
+use crate::app::State;
 use crate::app::request_memory::Reservation;
 use crate::batches::BatchService;
 use crate::batches::batch_kind::BatchKind;
 use crate::batches::metadata::BatchMetadata;
 use crate::batches::model::{Batch, BatchId};
 use crate::batches::partition::Parts;
+use crate::idempotency::BodyDigest;
 use crate::organisations::CallContext;
 use crate::problem::{Code, Problem};
 use crate::schema::FieldWarning;
@@ -55,6 +57,8 @@ pub async fn submit<K: BatchResource>(
     let existing = if attempt.is_retry { service.find(K::KIND, &context, id).await? } else { None };
     let batch = if let Some(batch) = existing {
         batch
+    } else if attempt.is_retry && service.was_accepted(id).await? {
+        return Err(batch_erased());
     } else {
         attempt.ensure_reserved()?;
         service.submit(id, &context, &metadata, records).await.map_err(Problem::batch_not_accepted)?
@@ -63,6 +67,35 @@ pub async fn submit<K: BatchResource>(
     drop(memory);
     let location = format!("{}/{}", K::PATH, batch.id);
     Ok(answer_accepted(service, batch, location, wait, warnings).await)
+}
+
+/// Submits a batch under an idempotency key. A batch that was erased or has expired is not submitted again.
+///
+/// # Errors
+/// Returns a problem of [`submit`], or of [`IdempotencyKey::run`]. Returns [`Code::BatchErased`] if the batch of an earlier request with the key does
+/// not exist any more.
+pub async fn submit_once<K: BatchResource>(
+    state: &State,
+    idempotency_key: IdempotencyKey,
+    digest: Option<BodyDigest>,
+    submission: Submission<K>,
+    wait: PreferWait,
+) -> Result<HttpResponse, Problem> {
+    let (service, context) = (state.batches.clone(), submission.context.clone());
+    let ensure_exists = async |work_id| match service.find(K::KIND, &context, BatchId::from_uuid(work_id)).await? {
+        Some(_) => Ok(()),
+        None => Err(batch_erased()),
+    };
+    let submitting = state.batches.clone();
+    let work = async move |attempt: WorkAttempt| submit(&submitting, submission, attempt, wait).await;
+    idempotency_key.run_unless_obsolete(state, &context, digest, ensure_exists, work).await
+}
+
+fn batch_erased() -> Problem {
+    Problem::new(Code::BatchErased).detail(
+        "An earlier request with this Idempotency-Key submitted the batch. The batch was erased since, or has expired. Nothing was submitted now. Use \
+         a new key to submit the records as a new batch.",
+    )
 }
 
 /// Finds a batch of the caller's organisation.

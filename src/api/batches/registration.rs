@@ -7,11 +7,11 @@ use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::Schema;
 
 use crate::api::batches::answers::BatchAccepted;
-use crate::api::batches::operations::{Submission, submit};
+use crate::api::batches::operations::{Submission, submit_once};
 use crate::api::batches::resource::{BatchExample, BatchResource, is_processed};
 use crate::api::batches::work::{BatchWork, Submit};
 use crate::api::extract::Body;
-use crate::api::extract::idempotency::{IdempotencyKey, WorkAttempt};
+use crate::api::extract::idempotency::IdempotencyKey;
 use crate::api::extract::prefer::PreferWait;
 use crate::api::work::ProblemOf;
 use crate::app::State;
@@ -23,12 +23,15 @@ use crate::batches::metadata::BatchMetadata;
 use crate::batches::model::{Batch, BatchStatus, Part};
 use crate::batches::partition::Parts;
 use crate::batches::result_matching::RecordResult;
-use crate::domain::{BatchLearnerResult, EXAMPLE_LEARNER, Extensible, JobType, MAY_CHANGE_RECORD, Personal, Uln};
+use crate::domain::{BatchLearnerResult, EXAMPLE_LEARNER, Extensible, JobType, MAY_CHANGE_RECORD, NEEDED_FOR_A_ULN, Personal, Uln};
 use crate::lrs::response_codes::{LearnerReturn, LrsCode};
 use crate::schema::{Answer, CodeList, Request};
 
 /// Maximum size of a submission, in bytes: 20,000 learners with all commonly used fields.
 pub const MAX_BYTES: usize = 32 * 1024 * 1024;
+
+/// LRS's code for a learner with insufficient data.
+const INSUFFICIENT_DATA: &str = "RC006";
 
 /// Learners to register or to search for.
 #[derive(Debug, Request)]
@@ -55,6 +58,9 @@ pub struct RegistrationBatchResult {
     pub lrs_code: Option<String>,
     /// ULN that LRS returned for a learner submitted without one. A ULN that you submitted and LRS repeats is in `learner`.
     pub uln: Option<Extensible<Uln>>,
+    /// Fields that the record lacks and that LRS requires of a learner who is registered alone. Only with `RC006`, LRS's code for insufficient data,
+    /// and only of a record without a ULN.
+    pub missing_fields: Option<Vec<&'static str>>,
     /// Learner as returned by LRS. Its `uln` is absent with the outcome `EXCEPTION` and with an undocumented code: it might be another
     /// learner's.
     pub learner: Option<BatchLearnerResult>,
@@ -120,7 +126,7 @@ impl BatchResource for Registrations {
     }
 
     fn result_answer(result: RecordResult<BatchLearnerResult>, part: &Part) -> RegistrationBatchResult {
-        let RecordResult { position, mis_identifier, has_uln, result } = result;
+        let RecordResult { position, mis_identifier, has_uln, lacks, result } = result;
         let Some(mut learner) = result else {
             let outcome = RegistrationBatchOutcome::without_result(part);
             return RegistrationBatchResult {
@@ -129,17 +135,22 @@ impl BatchResource for Registrations {
                 outcome,
                 lrs_code: part.plain_code().map(str::to_owned),
                 uln: None,
+                missing_fields: None,
                 learner: None,
             };
         };
-        let learner_return = LrsCode::new(learner.return_code.as_deref().unwrap_or_default()).learner_return();
+        let code = LrsCode::new(learner.return_code.as_deref().unwrap_or_default());
+        let learner_return = code.learner_return();
+        let missing: Vec<&str> = NEEDED_FOR_A_ULN.into_iter().zip(lacks).filter(|(_, lacks)| *lacks).map(|(name, _)| name).collect();
+        let missing_fields = Some(missing).filter(|missing| code.matches(INSUFFICIENT_DATA) && !missing.is_empty());
         if learner_return != LearnerReturn::Processed {
             // It may be a candidate's. The caller knows a ULN that it submitted itself.
             learner.uln = None;
         }
         let outcome = RegistrationBatchOutcome::of_learner(&learner, learner_return, has_uln);
         let uln = learner.uln.clone().filter(|_| outcome == RegistrationBatchOutcome::UlnReturned);
-        RegistrationBatchResult { position, mis_identifier, outcome, lrs_code: learner.return_code.clone(), uln, learner: Some(learner) }
+        let lrs_code = learner.return_code.clone();
+        RegistrationBatchResult { position, mis_identifier, outcome, lrs_code, uln, missing_fields, learner: Some(learner) }
     }
 
     fn results_page(batch: &Batch, results: Vec<RegistrationBatchResult>, next: Option<String>) -> RegistrationBatchResultPage {
@@ -147,7 +158,7 @@ impl BatchResource for Registrations {
     }
 
     fn csv_columns() -> Vec<String> {
-        let own = ["position", "misIdentifier", "outcome", "lrsCode", "uln"].map(str::to_owned);
+        let own = ["position", "misIdentifier", "outcome", "lrsCode", "uln", "missingFields"].map(str::to_owned);
         // The result has these fields of the learner itself.
         let own_of_learner = ["misIdentifier", "returnCode"];
         let learner = learner_fields().into_iter().filter(|field| !own_of_learner.contains(&field.as_str()));
@@ -191,8 +202,8 @@ pub(crate) struct SubmitBatchDocs;
 /// or `discard`.
 ///
 /// LRS intends batches for obtaining ULNs, not for updating learners. A `FULL` may nevertheless change records that LRS holds: the answer has a
-/// warning for each learner that you send with a `uln`. It also has warnings for texts that look like other texts. With
-/// `Prefer: wait=N`, the gateway answers when the batch is finished, but after N seconds at the latest.
+/// warning for each learner that you send with a `uln`. It also has warnings for texts that look like other texts, and for learners with the
+/// `misIdentifier` or the ULN of an earlier learner. With `Prefer: wait=N`, the gateway answers when the batch is finished, but after N seconds at the latest.
 #[utoipa::path(post, path = "", impl_for = SubmitBatchDocs,
     request_body(content_type = "application/json", example = json!({"jobType": "FULL", "learners": [{
         "misIdentifier": "STU-17", "givenName": "Gwenllian", "familyName": "Ó Briain-Price", "dateOfBirth": "2005-07-21",
@@ -212,7 +223,5 @@ pub async fn submit_batch(
     let warnings = if job_type == JobType::Full { warnings } else { warnings.without(&MAY_CHANGE_RECORD) };
     let (context, warnings) = (caller.context().clone(), warnings.into_list());
     let submission = Submission { context, metadata, records: learners, memory, warnings };
-    let service = state.batches.clone();
-    let work = async move |attempt: WorkAttempt| submit(&service, submission, attempt, wait).await;
-    Ok(idempotency_key.run(&state, &caller, digest, work).await?)
+    Ok(submit_once(&state, idempotency_key, digest, submission, wait).await?)
 }

@@ -4,11 +4,11 @@ use actix_web::HttpResponse;
 use serde_json::json;
 
 use crate::api::batches::answers::BatchAccepted;
-use crate::api::batches::operations::{Submission, submit};
+use crate::api::batches::operations::{Submission, submit_once};
 use crate::api::batches::resource::{BatchExample, BatchResource, is_processed};
 use crate::api::batches::work::{BatchWork, Submit};
 use crate::api::extract::Body;
-use crate::api::extract::idempotency::{IdempotencyKey, WorkAttempt};
+use crate::api::extract::idempotency::IdempotencyKey;
 use crate::api::extract::prefer::PreferWait;
 use crate::api::verify_learners::{LearnerVerificationOutcome, LearnerVerificationResult};
 use crate::api::work::ProblemOf;
@@ -182,6 +182,8 @@ pub(crate) struct SubmitBatchDocs;
 /// is stored and will be processed even if a gateway process stops. If LRS's response to a job is lost, the job is sent again automatically,
 /// because a verification changes nothing.
 ///
+/// The answer has warnings for texts that look like other texts, and for records with the `misIdentifier` or the ULN of an earlier record.
+///
 /// With `Prefer: wait=N`, the gateway answers when the batch is finished, but after N seconds at the latest.
 #[utoipa::path(post, path = "", impl_for = SubmitBatchDocs,
     request_body(content_type = "application/json", example = json!({"learners": [{
@@ -196,13 +198,12 @@ pub async fn submit_batch(
     wait: PreferWait,
     body: Body<VerificationBatch, MAX_BYTES>,
 ) -> Result<HttpResponse, ProblemOf<BatchWork<Verifications, Submit>>> {
-    let Body { value: VerificationBatch { learners, notify_email }, digest, memory, .. } = body;
+    let Body { value: VerificationBatch { learners, notify_email }, digest, warnings, memory } = body;
     let notify_email = notify_email.filter(|address| !address.text().is_empty());
     let metadata = BatchMetadata { notify_email, ..BatchMetadata::submitted_by(&caller) };
-    let submission = Submission { context: caller.context().clone(), metadata, records: learners, memory, warnings: None };
-    let service = state.batches.clone();
-    let work = async move |attempt: WorkAttempt| submit(&service, submission, attempt, wait).await;
-    Ok(idempotency_key.run(&state, &caller, digest, work).await?)
+    let (context, warnings) = (caller.context().clone(), warnings.into_list());
+    let submission = Submission { context, metadata, records: learners, memory, warnings };
+    Ok(submit_once(&state, idempotency_key, digest, submission, wait).await?)
 }
 
 #[cfg(test)]

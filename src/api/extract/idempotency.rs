@@ -6,7 +6,6 @@ use actix_web::body::MessageBody as _;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_TYPE, HeaderName, LOCATION, RETRY_AFTER};
 use actix_web::{HttpRequest, HttpResponse};
-use aws_lc_rs::digest::Digest;
 use serde::{Deserialize, Serialize};
 use tracing::Instrument as _;
 use utoipa::openapi::path::ParameterIn;
@@ -17,7 +16,7 @@ use crate::api::description::{Description, header, parameter, text};
 use crate::api::handler::HeadInput;
 use crate::app::State;
 use crate::auth::AdmittedRequest;
-use crate::idempotency::{Acquisition, Completion, IdempotencyStore, IdempotentRequest, Reservation, ReservationValidity};
+use crate::idempotency::{Acquisition, BodyDigest, Completion, IdempotencyStore, IdempotentRequest, Reservation, ReservationValidity};
 use crate::organisations::CallContext;
 use crate::problem::{Code, Problem};
 
@@ -118,7 +117,25 @@ impl IdempotencyKey {
         self,
         state: &State,
         context: &CallContext,
-        body_digest: Option<Digest>,
+        body_digest: Option<BodyDigest>,
+        work: impl FnOnce(WorkAttempt) -> F,
+    ) -> Result<HttpResponse, Problem>
+    where
+        F: Future<Output = Result<HttpResponse, Problem>> + 'static,
+    {
+        self.run_unless_obsolete(state, context, body_digest, async |_| Ok(()), work).await
+    }
+
+    /// Does the same as [`Self::run`], and replays an answer only if `ensure_valid`, which gets the id of the work, finds it still true.
+    ///
+    /// # Errors
+    /// The same as [`Self::run`], and the problem of `ensure_valid`.
+    pub async fn run_unless_obsolete<F>(
+        self,
+        state: &State,
+        context: &CallContext,
+        body_digest: Option<BodyDigest>,
+        ensure_valid: impl AsyncFnOnce(Uuid) -> Result<(), Problem>,
         work: impl FnOnce(WorkAttempt) -> F,
     ) -> Result<HttpResponse, Problem>
     where
@@ -133,13 +150,18 @@ impl IdempotencyKey {
             client: &context.origin.client,
             operation: self.operation_id,
             key: &key,
-            body_digest: body_digest.as_ref().map_or(&[], AsRef::as_ref),
+            body_digest,
         };
         let reservation = match state.idempotency.acquire(request).await.map_err(|error| not_executed(error.into()))? {
             Acquisition::Acquired(reservation) => reservation,
             Acquisition::InProgress => return Err(Problem::new(Code::IdempotencyKeyInUse).retry_soon()),
             Acquisition::BodyMismatch => return Err(Problem::new(Code::IdempotencyKeyReused)),
-            Acquisition::Completed(stored) => return replay(&stored),
+            Acquisition::Completed { work_id, answer } => {
+                if let Some(work_id) = work_id {
+                    ensure_valid(work_id).await?;
+                }
+                return replay(&answer);
+            }
         };
         let validity = reservation.validity.clone();
         let attempt = WorkAttempt { work_id: reservation.work_id, is_retry: reservation.is_retry, reservation: Some(validity) };

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use super::achievement_counters::are_others_accepted;
 use super::achievement_error_file::AssignedLines;
 use crate::batches::batch_kind::{BatchKind, JobProgress, PartRequest, ReportedJob, SubmitResponse, present_counters, reported_job};
+use crate::batches::duplicates::{DUPLICATE_ACHIEVEMENT, Subject};
 use crate::batches::fingerprint::{RecordFingerprint, hash_texts};
 use crate::batches::metadata::BatchMetadata;
 use crate::batches::model::{KindTag, OutcomeCounts};
@@ -18,6 +19,7 @@ use crate::lrs::services::external::{
     AchievementBatchResponse, GetAchievementJob, MAX_ACHIEVEMENTS_PER_JOB, SubmitAchievementJob, write_achievement,
 };
 use crate::lrs::{CallError, LrsResponse as _, Operation as _, Service};
+use crate::schema::Scalar as _;
 use crate::xml::{PackedXml, XmlWriter};
 
 /// The kind of batch that submits achievements.
@@ -55,6 +57,14 @@ impl BatchKind for Achievements {
         // In the order of the indexes in `achievement_error_file`.
         let hashes = [hash_texts(&[achievement.uln.as_str()]), hash_texts(&[reference])];
         RecordFingerprint::new(achievement.mis_identifier.as_ref().map(BoundedText::as_str), hashes).with_uln(true)
+    }
+
+    /// Returns the learner, the award and the action: a learner has several achievements, and a batch can change one more than once.
+    fn subject(achievement: &Achievement) -> Option<Subject<'_>> {
+        let Achievement { uln, unit_or_qualification_reference_number: reference, provider_ukprn, .. } = achievement;
+        let texts =
+            [uln.text(), reference.text(), achievement.achievement_award_date.text(), provider_ukprn.text(), achievement.action.text()];
+        Some(Subject { field: "unitOrQualificationReferenceNumber", hint: &DUPLICATE_ACHIEVEMENT, texts })
     }
 
     /// Returns `false`: LRS does not document what happens to achievements that are submitted twice.

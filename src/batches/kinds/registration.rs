@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use crate::batches::batch_kind::{
     BatchKind, JobProgress, JobSigns, PartRequest, ReportedJob, SubmitResponse, present_counters, reported_job,
 };
+use crate::batches::duplicates::Subject;
 use crate::batches::fingerprint::{HashedTexts, RecordFingerprint};
 use crate::batches::metadata::BatchMetadata;
 use crate::batches::model::KindTag;
@@ -55,7 +56,11 @@ impl BatchKind for Registrations {
                 text(learner.email_address.as_ref()),
             ],
         };
-        fields.fingerprint().with_uln(learner.uln.is_some())
+        fields.fingerprint().with_uln(learner.uln.is_some()).with_lacking_fields(learner.lacks())
+    }
+
+    fn subject(learner: &BatchLearner) -> Option<Subject<'_>> {
+        learner.uln.as_ref().map(Subject::of_uln)
     }
 
     /// Returns `true` for a search, which changes nothing. Learners that are registered twice may get two ULNs.

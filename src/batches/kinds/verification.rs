@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::batches::batch_kind::{BatchKind, JobProgress, JobSigns, PartRequest, ReportedJob, SubmitResponse, reported_job};
+use crate::batches::duplicates::Subject;
 use crate::batches::fingerprint::{HashedTexts, RecordFingerprint};
 use crate::batches::metadata::BatchMetadata;
 use crate::batches::model::KindTag;
@@ -43,6 +44,10 @@ impl BatchKind for Verifications {
             gender: &learner.gender.as_ref().map(FromLrs::to_lrs).unwrap_or_default(),
         };
         fields.fingerprint().with_uln(true)
+    }
+
+    fn subject(learner: &BatchLearnerToVerify) -> Option<Subject<'_>> {
+        Some(Subject::of_uln(&learner.uln))
     }
 
     /// Returns `true`: verification changes nothing.

@@ -34,6 +34,12 @@ impl Batch {
         self.parts.get(usize::try_from(number).ok()?.checked_sub(1)?)
     }
 
+    /// Returns the organisation and the number of the job that the batch adopted; `None` if the gateway submitted the batch.
+    pub fn adopted_job(&self) -> Option<(Ukprn, i64)> {
+        let part = self.parts.first().filter(|_| self.header.adopted)?;
+        Some((self.header.organisation()?, part.job_id?))
+    }
+
     /// Returns the number of records.
     pub fn record_count(&self) -> u32 {
         self.parts.iter().map(|part| part.record_count).sum()

@@ -1,6 +1,6 @@
 -- Accepts a prepared batch.
--- KEYS:    batch, blob...
--- ARGV:    expiry (milliseconds since 1970)
+-- KEYS:    batch, mark of the acceptance, blob...
+-- ARGV:    expiry (milliseconds since 1970), lifetime of the mark in milliseconds
 -- Returns: 1 if the batch is accepted, now or before; 0 if not
 
-return accept(1, ARGV[1])
+return accept(1, ARGV[1], ARGV[2])

@@ -1,13 +1,14 @@
 -- What the scripts that accept a batch share. This text precedes each of them.
 
--- Accepts a prepared batch, whose key is the one with this number, and sets the expiry of it and of its blobs, whose keys follow. Returns 0 if
--- the batch does not exist or was discarded.
-local function accept(number, expires_at)
+-- Accepts a prepared batch and sets the expiry of it and of its blobs. The keys from this number on are the batch, the mark of its acceptance, and
+-- its blobs. Returns 0 if the batch does not exist or was discarded.
+local function accept(number, expires_at, mark_lifetime)
     local accepted = redis.call('HGET', KEYS[number], 'accepted')
     if accepted == '1' then return 1 end
     if accepted ~= '0' then return 0 end
     redis.call('HSET', KEYS[number], 'accepted', '1', 'expires', expires_at)
     for index = number, #KEYS do redis.call('PEXPIREAT', KEYS[index], expires_at) end
+    redis.call('SET', KEYS[number + 1], '1', 'PX', mark_lifetime)
     return 1
 end
 

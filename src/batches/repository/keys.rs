@@ -63,7 +63,19 @@ impl BatchKeys<'_> {
         format!("{}:{{{id}}}:{blob}", self.prefix)
     }
 
-    /// Returns every key that a batch can have.
+    /// Returns the key of the mark that a batch was accepted. It outlives a batch that is erased or expires early, and has no data of it.
+    pub fn acceptance(&self, id: BatchId) -> String {
+        format!("{}:{{{id}}}:accepted", self.prefix)
+    }
+
+    /// Returns the key with the id of the batch that tracks an LRS job; `None` if the batch is not of an adopted job. Each change is one script
+    /// with this key only.
+    pub fn job(&self, batch: &Batch) -> Option<String> {
+        let (organisation, job_id) = batch.adopted_job()?;
+        Some(format!("{}:job:{}:{organisation}:{}:{job_id}", self.prefix, self.lrs_tag, batch.header.kind.name()))
+    }
+
+    /// Returns every key that a batch can have while it exists.
     pub fn all_of(&self, batch: &Batch) -> Vec<String> {
         let blobs = BlobName::all(batch.header.part_count).map(|blob| self.blob(batch.id, blob));
         std::iter::once(self.batch(batch.id)).chain(blobs).collect()

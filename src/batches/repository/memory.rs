@@ -9,7 +9,9 @@ use parking_lot::{Mutex, MutexGuard};
 use crate::batches::model::{Batch, BatchHeader, BatchId, BlobName, EpochMillis, KindTag};
 use crate::batches::repository::memory_queue::MemoryQueue;
 use crate::batches::repository::time_queue::TimeQueue;
-use crate::batches::repository::{Backlog, BatchRepository, BoxFuture, Claim, ClaimLimits, Lease, NewBatch, PartUpdate, Place, StoreProbe};
+use crate::batches::repository::{
+    ACCEPTANCE_MARK_LIFETIME, Backlog, BatchRepository, BoxFuture, Claim, ClaimLimits, Lease, NewBatch, PartUpdate, Place, StoreProbe,
+};
 use crate::domain::Ukprn;
 
 /// Batches in memory.
@@ -40,6 +42,10 @@ struct Inner {
     expiries: TimeQueue<BatchId>,
     /// The batches of each organisation and kind.
     lists: HashMap<(String, KindTag), BTreeSet<BatchId>>,
+    /// The batches that were accepted or erased lately, by the time at which that is forgotten.
+    accepted: TimeQueue<BatchId>,
+    /// The batch that tracks each adopted job of an organisation and kind.
+    jobs: HashMap<(Ukprn, KindTag, i64), BatchId>,
     queue: MemoryQueue,
     shared: HashMap<String, Vec<u8>>,
 }
@@ -61,12 +67,26 @@ impl Inner {
         while let Some(id) = self.expiries.pop_until(EpochMillis::now()) {
             self.delete(id);
         }
+        while self.accepted.pop_until(EpochMillis::now()).is_some() {}
+    }
+
+    fn mark_accepted(&mut self, id: BatchId) {
+        self.accepted.insert(id, EpochMillis::now().after(ACCEPTANCE_MARK_LIFETIME));
+    }
+
+    fn unregister_job(&mut self, batch: &Batch) {
+        if let Some(job) = job_of(batch)
+            && self.jobs.get(&job) == Some(&batch.id)
+        {
+            self.jobs.remove(&job);
+        }
     }
 
     fn delete(&mut self, id: BatchId) {
         self.expiries.remove(&id);
         self.queue.remove(id, EpochMillis::now());
         if let Some(StoredBatch { batch, .. }) = self.batches.remove(&id) {
+            self.unregister_job(&batch);
             let name = list_of(&batch.header);
             if let Some(list) = self.lists.get_mut(&name) {
                 list.remove(&id);
@@ -81,6 +101,11 @@ impl Inner {
 /// Returns the name of the list that has a batch.
 fn list_of(header: &BatchHeader) -> (String, KindTag) {
     (header.organisation().map(|ukprn| ukprn.to_string()).unwrap_or_default(), header.kind)
+}
+
+/// Returns the job that a batch adopted.
+fn job_of(batch: &Batch) -> Option<(Ukprn, KindTag, i64)> {
+    batch.adopted_job().map(|(organisation, job_id)| (organisation, batch.header.kind, job_id))
 }
 
 /// Returns a future that is ready.
@@ -107,6 +132,7 @@ impl BatchRepository for MemoryRepository {
         inner.delete_expired();
         inner.batches.insert(batch.id, StoredBatch { batch: batch.clone(), blobs: blobs.iter().cloned().collect() });
         inner.expiries.insert(batch.id, batch.expires_at);
+        inner.mark_accepted(batch.id);
         inner.lists.entry(list_of(&batch.header)).or_default().insert(batch.id);
         inner.queue.put(batch.id, EpochMillis::now(), Place::of_new(batch));
         ready(())
@@ -140,7 +166,28 @@ impl BatchRepository for MemoryRepository {
     }
 
     fn erase<'a>(&'a self, batch: &'a Batch) -> BoxFuture<'a, ()> {
-        self.inner().delete(batch.id);
+        let mut inner = self.inner();
+        inner.mark_accepted(batch.id);
+        inner.unregister_job(batch);
+        inner.delete(batch.id);
+        ready(())
+    }
+
+    fn was_accepted(&self, id: BatchId) -> BoxFuture<'_, bool> {
+        let mut inner = self.inner();
+        inner.delete_expired();
+        ready(inner.accepted.time(&id).is_some())
+    }
+
+    fn register_job<'a>(&'a self, batch: &'a Batch) -> BoxFuture<'a, BatchId> {
+        let mut inner = self.inner();
+        inner.delete_expired();
+        let registered = job_of(batch).map(|job| *inner.jobs.entry(job).or_insert(batch.id));
+        ready(registered.unwrap_or(batch.id))
+    }
+
+    fn unregister_job<'a>(&'a self, batch: &'a Batch) -> BoxFuture<'a, ()> {
+        self.inner().unregister_job(batch);
         ready(())
     }
 

@@ -20,7 +20,12 @@ use std::time::Duration;
 
 use crate::batches::model::{Batch, BatchId, BlobName, EpochMillis, KindTag, Part, Rank};
 use crate::domain::Ukprn;
+use crate::idempotency::KEY_LIFETIME;
 pub use crate::storage::{BoxFuture, StoreError, StoreProbe};
+
+/// Time for which a repository knows that a batch was accepted. Longer than a caller can repeat the submission with its idempotency key: the key is
+/// older than the batch.
+pub const ACCEPTANCE_MARK_LIFETIME: Duration = KEY_LIFETIME;
 
 /// Storage of batches.
 pub trait BatchRepository: Send + Sync + std::fmt::Debug {
@@ -48,10 +53,20 @@ pub trait BatchRepository: Send + Sync + std::fmt::Debug {
     /// Changes a part and its blobs. Returns `false`, and changes nothing, if the part is not as expected or the batch is gone.
     fn update_part<'a>(&'a self, id: BatchId, update: PartUpdate<'a>) -> BoxFuture<'a, bool>;
 
-    /// Deletes a batch with its blobs.
+    /// Returns `true` if the batch was accepted, or erased, within [`ACCEPTANCE_MARK_LIFETIME`], even if it does not exist any more.
+    fn was_accepted(&self, id: BatchId) -> BoxFuture<'_, bool>;
+
+    /// Registers the batch of an adopted job as the one that tracks the job until it expires, unless another batch is registered for the same
+    /// organisation and kind. Returns the registered batch, which may not be created yet, or not exist any more.
+    fn register_job<'a>(&'a self, batch: &'a Batch) -> BoxFuture<'a, BatchId>;
+
+    /// Ends the registration of this batch by [`Self::register_job`], if it is registered.
+    fn unregister_job<'a>(&'a self, batch: &'a Batch) -> BoxFuture<'a, ()>;
+
+    /// Deletes a batch with its blobs and the registration of its job.
     fn erase<'a>(&'a self, batch: &'a Batch) -> BoxFuture<'a, ()>;
 
-    /// Sets the time at which a batch and its blobs expire.
+    /// Sets the time at which a batch, its blobs and the registration of its job expire.
     fn set_expiry<'a>(&'a self, batch: &'a Batch, expires_at: EpochMillis) -> BoxFuture<'a, ()>;
 
     /// Returns up to `limit` ids of an organisation's batches, newest first, starting after `after`. Some of the batches may be gone.

@@ -17,7 +17,8 @@ use crate::batches::model::{Batch, BatchHeader, BatchId, BlobName, EpochMillis, 
 use crate::batches::repository::keys::BatchKeys;
 use crate::batches::repository::redis_queue::{RedisQueue, parse_millis, place_text, queue_script};
 use crate::batches::repository::{
-    Backlog, BatchRepository, BoxFuture, Claim, ClaimLimits, Lease, NewBatch, PartUpdate, Place, StoreError, StoreProbe,
+    ACCEPTANCE_MARK_LIFETIME, Backlog, BatchRepository, BoxFuture, Claim, ClaimLimits, Lease, NewBatch, PartUpdate, Place, StoreError,
+    StoreProbe,
 };
 use crate::domain::Ukprn;
 use crate::storage::{LrsIdentity, Redis};
@@ -34,6 +35,8 @@ static ACCEPT: LazyLock<Script> = LazyLock::new(|| Script::new(concat!(include_s
 static ACCEPT_AND_ENQUEUE: LazyLock<Script> =
     LazyLock::new(|| queue_script(concat!(include_str!("acceptance.lua"), include_str!("accept_and_enqueue.lua"))));
 static DISCARD_UNACCEPTED: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("discard_unaccepted.lua")));
+static REGISTER_JOB: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("register_job.lua")));
+static UNREGISTER_JOB: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("unregister_job.lua")));
 static UPDATE_PART: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("update_part.lua")));
 
 /// Batches in Redis.
@@ -68,7 +71,8 @@ impl RedisRepository {
         self.add_to_list(&mut prepare, batch);
         self.run_pipeline::<()>(&prepare).await.map_err(without_effect)?;
         let keys = [self.keys().queue(), self.acceptance_keys(new)].concat();
-        let arguments = [batch.expires_at.0.to_string(), batch.id.to_string(), place_text(Place::of_new(batch).as_ref())];
+        let [expiry, mark_lifetime] = acceptance_arguments(batch);
+        let arguments = [expiry, mark_lifetime, batch.id.to_string(), place_text(Place::of_new(batch).as_ref())];
         self.redis.run_script::<i64>(&ACCEPT_AND_ENQUEUE, &keys, &arguments).await.map(|accepted| accepted == 1)
     }
 
@@ -84,7 +88,7 @@ impl RedisRepository {
             self.queue.put(batch.id, Some(batch.header.created_at.after(DISCARD_AFTER)), Place::of_new(batch)).await
         };
         enqueued.await.map_err(without_effect)?;
-        let accepted: i64 = self.redis.run_script(&ACCEPT, &self.acceptance_keys(new), &[batch.expires_at.0.to_string()]).await?;
+        let accepted: i64 = self.redis.run_script(&ACCEPT, &self.acceptance_keys(new), &acceptance_arguments(batch)).await?;
         if accepted == 1 {
             // If this fails, a worker finds the batch at its due time.
             let _ = self.queue.put(batch.id, None, None).await;
@@ -122,11 +126,16 @@ impl RedisRepository {
         pipeline.cmd("ZREMRANGEBYLEX").arg(&list).arg("-").arg(format!("({oldest_id}")).ignore();
     }
 
-    /// Returns the keys whose expiry changes when a batch is accepted.
+    /// Returns the keys that change when a batch is accepted.
     fn acceptance_keys(&self, NewBatch { batch, blobs }: &NewBatch) -> Vec<String> {
         let blobs = blobs.iter().map(|(blob, _)| self.keys().blob(batch.id, *blob));
-        std::iter::once(self.keys().batch(batch.id)).chain(blobs).collect()
+        [self.keys().batch(batch.id), self.keys().acceptance(batch.id)].into_iter().chain(blobs).collect()
     }
+}
+
+/// Returns the expiry of a batch and the lifetime of the mark of its acceptance, for the scripts that accept it.
+fn acceptance_arguments(batch: &Batch) -> [String; 2] {
+    [batch.expires_at.0.to_string(), milliseconds(ACCEPTANCE_MARK_LIFETIME).to_string()]
 }
 
 /// Returns the error of a step before the acceptance of a batch. The step may have been executed, but has no effect.
@@ -196,9 +205,37 @@ impl BatchRepository for RedisRepository {
         })
     }
 
+    fn was_accepted(&self, id: BatchId) -> BoxFuture<'_, bool> {
+        Box::pin(async move { self.run_command(redis::cmd("EXISTS").arg(self.keys().acceptance(id))).await })
+    }
+
+    fn register_job<'a>(&'a self, batch: &'a Batch) -> BoxFuture<'a, BatchId> {
+        Box::pin(async move {
+            let Some(job) = self.keys().job(batch) else { return Ok(batch.id) };
+            let arguments = [batch.id.to_string(), batch.expires_at.0.to_string()];
+            let registered: String = self.redis.run_script(&REGISTER_JOB, &[job], &arguments).await?;
+            BatchId::parse(&registered).ok_or_else(|| StoreError::Malformed("batch of an LRS job".into()))
+        })
+    }
+
+    fn unregister_job<'a>(&'a self, batch: &'a Batch) -> BoxFuture<'a, ()> {
+        Box::pin(async move {
+            if let Some(job) = self.keys().job(batch) {
+                self.redis.run_script::<i64>(&UNREGISTER_JOB, &[job], &[batch.id.to_string()]).await?;
+            }
+            Ok(())
+        })
+    }
+
     fn erase<'a>(&'a self, batch: &'a Batch) -> BoxFuture<'a, ()> {
         Box::pin(async move {
-            self.run_command::<()>(redis::cmd("DEL").arg(self.keys().all_of(batch))).await?;
+            // First, so that no request to track the job gets this batch any more.
+            self.unregister_job(batch).await?;
+            let mut pipeline = redis::pipe();
+            pipeline.atomic().cmd("SET").arg(self.keys().acceptance(batch.id)).arg(1);
+            pipeline.arg("PX").arg(milliseconds(ACCEPTANCE_MARK_LIFETIME)).ignore();
+            pipeline.cmd("DEL").arg(self.keys().all_of(batch)).ignore();
+            self.run_pipeline::<()>(&pipeline).await?;
             self.run_command::<()>(redis::cmd("ZREM").arg(self.keys().list_of(&batch.header)).arg(batch.id.to_string())).await?;
             self.queue.remove(batch.id).await
         })
@@ -212,7 +249,11 @@ impl BatchRepository for RedisRepository {
             for key in self.keys().all_of(batch) {
                 pipeline.pexpire_at(key, expires_at.0).ignore();
             }
-            self.run_pipeline(&pipeline).await
+            self.run_pipeline::<()>(&pipeline).await?;
+            if let Some(job) = self.keys().job(batch) {
+                self.run_command::<()>(redis::cmd("PEXPIREAT").arg(job).arg(expires_at.0)).await?;
+            }
+            Ok(())
         })
     }
 
@@ -280,6 +321,10 @@ impl BatchRepository for RedisRepository {
     fn store_shared<'a>(&'a self, name: &'a str, value: &'a [u8]) -> BoxFuture<'a, ()> {
         Box::pin(async move { self.run_command(redis::cmd("HSET").arg(self.keys().shared()).arg(name).arg(value)).await })
     }
+}
+
+fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn to_json(value: &impl Serialize) -> Result<String, StoreError> {

@@ -4,6 +4,10 @@ use std::fmt::Display;
 
 use serde::de::{IgnoredAny, MapAccess};
 
+use super::canonical::CanonicalForm;
+use super::outline::Outline;
+use super::unknown_field;
+use crate::schema::field_error::RecordIdentifier;
 use crate::schema::{FieldError, Hint, InvalidValue, Warnings};
 
 /// Maximum number of field errors that are listed. The others are counted.
@@ -11,6 +15,9 @@ pub const MAX_LISTED_ERRORS: usize = 1000;
 
 /// Code of the last error of an incomplete list. Its detail states the total number. Its text is an older name, which clients use.
 pub const TOO_MANY_ERRORS: &str = "too_many_mistakes";
+
+/// Code of the error about `null`.
+pub const NULL_NOT_ALLOWED: &str = "null_not_allowed";
 
 /// Maximum length in bytes of an unknown key that is repeated in an error about a request.
 const MAX_SHOWN_KEY_BYTES: usize = 40;
@@ -31,12 +38,16 @@ pub struct DeserializeContext {
     errors: Vec<FieldError>,
     unlisted_errors: usize,
     warnings: Warnings,
+    /// Outlines the whole document.
+    outline: fn(&mut Outline),
+    /// The canonical form, if its digest is needed.
+    pub(super) canonical: Option<CanonicalForm>,
 }
 
 impl DeserializeContext {
-    /// Starts at the root of a document.
-    pub(super) fn new(naming: NamingConvention) -> Self {
-        Self { naming, errors: Vec::new(), unlisted_errors: 0, warnings: Warnings::default() }
+    /// Starts at the root of a document with this outline.
+    pub(super) fn new(naming: NamingConvention, outline: fn(&mut Outline)) -> Self {
+        Self { naming, errors: Vec::new(), unlisted_errors: 0, warnings: Warnings::default(), outline, canonical: None }
     }
 
     /// Returns the document's value and the warnings about it, or the errors if there are any.
@@ -52,8 +63,8 @@ impl DeserializeContext {
         let mut errors = self.errors;
         if self.unlisted_errors > 0 {
             let total = errors.len() + self.unlisted_errors;
-            let detail = format!("{total} errors to correct, of which the first {MAX_LISTED_ERRORS} are listed").into();
-            errors.push(FieldError { pointer: String::new(), code: TOO_MANY_ERRORS, detail });
+            let detail = format!("{total} errors to correct, of which the first {MAX_LISTED_ERRORS} are listed");
+            errors.push(FieldError::new("", TOO_MANY_ERRORS, detail));
         }
         errors
     }
@@ -65,7 +76,29 @@ impl DeserializeContext {
             self.unlisted_errors += 1;
             return;
         }
-        self.errors.push(FieldError { pointer: String::new(), code: invalid.code, detail: invalid.detail });
+        self.errors.push(FieldError::new("", invalid.code, invalid.detail));
+    }
+
+    /// Returns the number of errors that are listed so far.
+    pub fn error_count(&self) -> usize {
+        self.errors.len()
+    }
+
+    /// Adds the caller's identifier of a record to the errors since `first`, which are about that record.
+    #[cold]
+    pub fn identify_errors(&mut self, first: usize, identifier: Option<&str>) {
+        let Some(identifier) = identifier.and_then(RecordIdentifier::new) else { return };
+        for error in &mut self.errors[first..] {
+            error.mis_identifier = Some(identifier.clone());
+        }
+    }
+
+    /// Replaces the explanation of the last error if it is about `null` in place of the value that is being read.
+    #[cold]
+    pub(super) fn explain_null(&mut self, detail: &'static str) {
+        if let Some(error) = self.errors.last_mut().filter(|error| error.code == NULL_NOT_ALLOWED && error.pointer.is_empty()) {
+            error.detail = detail.into();
+        }
     }
 
     /// Records a warning about the value that is being read.
@@ -77,6 +110,12 @@ impl DeserializeContext {
     /// Records a warning about a field of the value that is being read.
     pub fn add_warning_at(&mut self, field: impl Display, hint: &'static Hint) {
         self.descend(field, |context| context.add_warning(hint));
+    }
+
+    /// Records a warning about a field of the value that is being read, with a detail of its own.
+    #[cold]
+    pub fn add_warning_about(&mut self, field: &'static str, hint: &'static Hint, detail: impl FnOnce() -> String) {
+        self.descend(field, |context| context.warnings.add_with_detail(hint, || detail().into()));
     }
 
     /// Records an error at a field of the value that is being read.
@@ -107,15 +146,22 @@ impl DeserializeContext {
         self.naming == NamingConvention::Json
     }
 
-    /// Skips the value of an unknown key and records an error.
+    /// Skips the value of an unknown key of an object with these fields, and records an error.
     ///
     /// Callers also write personal data into keys. The error about a request therefore repeats a key only if it looks like a field name.
     ///
     /// # Errors
     /// Returns an error if the document is not well-formed.
-    pub fn skip_unknown_field<'de, A: MapAccess<'de>>(&mut self, entries: &mut A, key: String) -> Result<(), A::Error> {
+    pub fn skip_unknown_field<'de, A: MapAccess<'de>>(
+        &mut self,
+        entries: &mut A,
+        key: String,
+        names: &[&'static str],
+    ) -> Result<(), A::Error> {
         entries.next_value::<IgnoredAny>()?;
-        let invalid = InvalidValue::new("unknown_field", "unknown field; correct its name or remove it");
+        let is_listed = self.errors.len() < MAX_LISTED_ERRORS;
+        let detail = is_listed.then(|| unknown_field::explain(&key, names, self.outline, self.is_json()));
+        let invalid = InvalidValue { code: "unknown_field", detail: detail.unwrap_or_default().into() };
         let is_short = !key.is_empty() && key.len() <= MAX_SHOWN_KEY_BYTES;
         let looks_like_field_name = is_short && key.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'_');
         if looks_like_field_name || self.naming == NamingConvention::Settings {

@@ -6,6 +6,11 @@ use super::context::DeserializeContext;
 use super::from_document::{FromDocument, Seed};
 use crate::schema::InvalidValue;
 
+/// The explanation of `null` in place of a required field.
+const REQUIRED: &str = "is required and must not be null; give a value";
+/// The explanation of `null` in place of an optional field.
+const OPTIONAL: &str = "must not be null; leave the field out if it has no value";
+
 /// A record's field while its record is being read.
 #[derive(Debug)]
 pub enum FieldState<T> {
@@ -16,7 +21,7 @@ pub enum FieldState<T> {
 }
 
 impl<T: FromDocument> FieldState<T> {
-    /// Reads the field's value. Records an error if the field was read before.
+    /// Reads the field's value. Records an error if the field was read before. `has_default`: the field can be absent, whatever its type.
     ///
     /// # Errors
     /// Returns an error if the document is not well-formed.
@@ -24,18 +29,31 @@ impl<T: FromDocument> FieldState<T> {
         &mut self,
         entries: &mut A,
         name: &'static str,
+        has_default: bool,
         context: &mut DeserializeContext,
     ) -> Result<(), A::Error> {
         context.descend(name, |context| {
             match self {
-                Self::Unread => *self = Self::Read(entries.next_value_seed(Seed::new(context))?),
-                Self::Read(_) => {
+                Self::Unread => {
+                    let value = entries.next_value_seed(Seed::new(context))?;
+                    if value.is_none() {
+                        context.explain_null(if has_default || T::absent().is_some() { OPTIONAL } else { REQUIRED });
+                    }
+                    *self = Self::Read(value);
+                }
+                Self::Read(value) => {
                     entries.next_value::<IgnoredAny>()?;
+                    // Neither of the two values counts.
+                    *value = None;
                     context.add_error(InvalidValue::new("duplicate_field", "must not be given twice"));
                 }
             }
             Ok(())
-        })
+        })?;
+        if let Some(canonical) = &mut context.canonical {
+            canonical.end_field(name);
+        }
+        Ok(())
     }
 
     /// Returns the field's value. A field that was not read has the value `absent()`; if that is `None`, an error is recorded.

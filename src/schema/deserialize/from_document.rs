@@ -5,6 +5,7 @@ use std::marker::PhantomData;
 use serde::de::{DeserializeSeed, Deserializer};
 
 use super::context::DeserializeContext;
+use super::outline::Outline;
 
 /// A value that can be read from a document.
 pub trait FromDocument: Sized {
@@ -18,6 +19,9 @@ pub trait FromDocument: Sized {
     fn absent() -> Option<Self> {
         None
     }
+
+    /// Adds the objects that such a value has to the outline of its document.
+    fn outline(_outline: &mut Outline) {}
 }
 
 /// An optional field.
@@ -28,6 +32,10 @@ impl<T: FromDocument> FromDocument for Option<T> {
 
     fn absent() -> Option<Self> {
         Some(None)
+    }
+
+    fn outline(outline: &mut Outline) {
+        T::outline(outline);
     }
 }
 

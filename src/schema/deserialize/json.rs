@@ -1,5 +1,8 @@
 //! JSON documents.
 
+use aws_lc_rs::digest::Digest;
+
+use super::canonical::CanonicalForm;
 use super::context::{DeserializeContext, NamingConvention};
 use super::from_document::FromDocument;
 use crate::schema::{FieldError, Warnings};
@@ -12,22 +15,38 @@ const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 /// # Errors
 /// Returns every field error, in the order of the document; or, for bytes that are not UTF-8 or not JSON, one error with the place.
 pub fn from_json<T: FromDocument>(body: &[u8]) -> Result<T, Vec<FieldError>> {
-    from_json_with_warnings(body).map(|(value, _)| value)
+    from_json_with_digest(body, false).map(|parsed| parsed.value)
 }
 
-/// Reads a whole JSON document, and returns the warnings about it.
+/// A document that was read.
+#[derive(Debug)]
+pub struct ParsedBody<T> {
+    /// Its value.
+    pub value: T,
+    /// The warnings about it.
+    pub warnings: Warnings,
+    /// The digest of its JSON value, if it was asked for: another text with the same value has the same digest.
+    pub digest: Option<Digest>,
+}
+
+/// Reads a whole JSON document, and returns the warnings about it, and its digest if `with_digest`.
 ///
 /// # Errors
 /// Returns the errors of [`from_json`].
-pub fn from_json_with_warnings<T: FromDocument>(body: &[u8]) -> Result<(T, Warnings), Vec<FieldError>> {
-    let mut context = DeserializeContext::new(NamingConvention::Json);
+pub fn from_json_with_digest<T: FromDocument>(body: &[u8], with_digest: bool) -> Result<ParsedBody<T>, Vec<FieldError>> {
+    let mut context = DeserializeContext::new(NamingConvention::Json, T::outline);
+    context.canonical = with_digest.then(CanonicalForm::new);
     let Ok(text) = std::str::from_utf8(body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body)) else { return Err(vec![not_utf8(body)]) };
     let mut json = serde_json::Deserializer::from_str(text);
     match T::read(&mut json, &mut context).and_then(|value| json.end().map(|()| value)) {
-        Ok(value) => context.finish(value),
+        Ok(value) => {
+            let digest = context.canonical.as_ref().map(CanonicalForm::digest);
+            let (value, warnings) = context.finish(value)?;
+            Ok(ParsedBody { value, warnings, digest })
+        }
         Err(error) => {
             let detail = format!("not well-formed JSON at line {}, column {}", error.line(), error.column());
-            Err(vec![FieldError { pointer: String::new(), code: "malformed_json", detail: detail.into() }])
+            Err(vec![FieldError::new("", "malformed_json", detail)])
         }
     }
 }
@@ -39,7 +58,7 @@ fn not_utf8(body: &[u8]) -> FieldError {
         "is not UTF-8: the byte at position {position}, counted from 0, is not part of a character. Encode the body in UTF-8, whatever the \
          system's own encoding is"
     );
-    FieldError { pointer: String::new(), code: "not_utf8", detail: detail.into() }
+    FieldError::new("", "not_utf8", detail)
 }
 
 #[cfg(test)]

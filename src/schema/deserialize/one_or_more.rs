@@ -60,7 +60,7 @@ impl<'de, T: FromDocument> Accept<'de> for Values<T> {
     }
 
     fn list<A: SeqAccess<'de>>(mut self, list: A, context: &mut DeserializeContext) -> Result<Option<Vec<T>>, A::Error> {
-        let is_valid = Items::new(|item| self.0.push(item)).list(list, context)?;
+        let is_valid = Items::new(|item, _| self.0.push(item)).list(list, context)?;
         if self.0.is_empty() && is_valid == Some(true) {
             context.add_error(InvalidValue::new("too_short", "must not be an empty list"));
             return Ok(None);

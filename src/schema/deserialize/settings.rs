@@ -16,9 +16,9 @@ pub fn from_toml<T: FromDocument>(table: toml::Table) -> Result<T, Vec<FieldErro
 /// Reads a record from a TOML table. Returns the record if each of its fields can be used, even if the table has other errors, such as
 /// unknown keys and fields that contradict each other. Returns all errors too.
 pub fn from_toml_partial<T: FromDocument>(table: toml::Table) -> (Option<T>, Vec<FieldError>) {
-    let mut context = DeserializeContext::new(NamingConvention::Settings);
+    let mut context = DeserializeContext::new(NamingConvention::Settings, T::outline);
     match T::read(toml::Value::Table(table), &mut context) {
         Ok(record) => (record, context.into_errors()),
-        Err(error) => (None, vec![FieldError { pointer: String::new(), code: "malformed", detail: error.to_string().into() }]),
+        Err(error) => (None, vec![FieldError::new("", "malformed", error.to_string())]),
     }
 }

@@ -4,7 +4,8 @@ use std::fmt;
 
 use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use super::context::DeserializeContext;
+use super::canonical::CanonicalForm;
+use super::context::{DeserializeContext, NULL_NOT_ALLOWED};
 use crate::schema::InvalidValue;
 
 /// The value found in a document.
@@ -22,7 +23,7 @@ impl Found<'_> {
     /// Returns the error for a value of another type than expected.
     pub(super) const fn wrong_type(&self, expected: &'static str) -> InvalidValue {
         match self {
-            Self::Null => InvalidValue::new("null_not_allowed", "must not be null; leave the field out instead"),
+            Self::Null => InvalidValue::new(NULL_NOT_ALLOWED, expected),
             _ => InvalidValue::new("wrong_type", expected),
         }
     }
@@ -70,34 +71,61 @@ pub(super) fn read_value<'de, T: Accept<'de>, D: Deserializer<'de>>(
 
 struct ValueVisitor<'a, T>(T, &'a mut DeserializeContext);
 
+impl<T> ValueVisitor<'_, T> {
+    /// Adds to the canonical form, if it is needed.
+    fn canonical(&mut self, add: impl FnOnce(&mut CanonicalForm)) {
+        if let Some(canonical) = &mut self.1.canonical {
+            add(canonical);
+        }
+    }
+}
+
 impl<'de, T: Accept<'de>> Visitor<'de> for ValueVisitor<'_, T> {
     type Value = Option<T::Value>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a value")
     }
-    fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+    fn visit_str<E>(mut self, text: &str) -> Result<Self::Value, E> {
+        self.canonical(|form| form.text(text));
         Ok(self.0.string(text, self.1))
     }
-    fn visit_i64<E>(self, number: i64) -> Result<Self::Value, E> {
+    fn visit_i64<E>(mut self, number: i64) -> Result<Self::Value, E> {
+        self.canonical(|form| form.integer(number.into()));
         Ok(self.0.scalar(Found::Integer(number.into()), self.1))
     }
-    fn visit_u64<E>(self, number: u64) -> Result<Self::Value, E> {
+    fn visit_u64<E>(mut self, number: u64) -> Result<Self::Value, E> {
+        self.canonical(|form| form.integer(number.into()));
         Ok(self.0.scalar(Found::Integer(number.into()), self.1))
     }
-    fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
+    fn visit_f64<E>(mut self, number: f64) -> Result<Self::Value, E> {
+        self.canonical(|form| form.fraction(number));
         Ok(self.0.scalar(Found::Fraction, self.1))
     }
-    fn visit_bool<E>(self, value: bool) -> Result<Self::Value, E> {
+    fn visit_bool<E>(mut self, value: bool) -> Result<Self::Value, E> {
+        self.canonical(|form| form.boolean(value));
         Ok(self.0.scalar(Found::Boolean(value), self.1))
     }
-    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+    fn visit_unit<E>(mut self) -> Result<Self::Value, E> {
+        self.canonical(CanonicalForm::null);
         Ok(self.0.scalar(Found::Null, self.1))
     }
-    fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<Self::Value, A::Error> {
-        self.0.list(list, self.1)
+    fn visit_seq<A: SeqAccess<'de>>(mut self, list: A) -> Result<Self::Value, A::Error> {
+        self.canonical(CanonicalForm::start_list);
+        let Self(accept, context) = self;
+        let value = accept.list(list, context)?;
+        if let Some(form) = &mut context.canonical {
+            form.end_list();
+        }
+        Ok(value)
     }
-    fn visit_map<A: MapAccess<'de>>(self, entries: A) -> Result<Self::Value, A::Error> {
-        self.0.object(entries, self.1)
+    fn visit_map<A: MapAccess<'de>>(mut self, entries: A) -> Result<Self::Value, A::Error> {
+        self.canonical(CanonicalForm::start_object);
+        let Self(accept, context) = self;
+        let value = accept.object(entries, context)?;
+        if let Some(form) = &mut context.canonical {
+            form.end_object();
+        }
+        Ok(value)
     }
 }
