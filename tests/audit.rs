@@ -105,6 +105,23 @@ async fn audit_line_of_call_contains_caller_and_outcome_and_no_data_of_learner()
 }
 
 #[tokio::test]
+async fn audit_trail_of_amendment_has_the_search_and_the_update_before_and_after_it_is_sent() {
+    let fixture = Fixture::new(Options::default());
+    let mut amendment = ana();
+    amendment["changes"] = json!({"notes": "Met in person"});
+    fixture.gateway.caller().post("/v1/learners/amend", &amendment).await.expect_success();
+
+    let lines = wait_for_lines(&fixture.file(), 3).await;
+    let calls: Vec<_> = lines.iter().map(|line| (line["operation"].as_str(), line["outcome"].as_str())).collect();
+    let [update, started] = [Some("updateSingleLearner"), Some("STARTED")];
+    assert_eq!(calls, [(Some("learnerByULN"), Some("ANSWERED")), (update, started), (update, Some("ANSWERED"))]);
+    assert!(lines.iter().all(|line| line["requestId"] == lines[0]["requestId"]), "{lines:?}");
+    assert_eq!(lines[2]["ulnHashes"], json!([key_ring().pseudonym("3000000126")]));
+    let text = format!("{lines:?}");
+    assert!(["3000000126", "Ana", "O'Neill", "Met in person"].iter().all(|private| !text.contains(private)), "{text}");
+}
+
+#[tokio::test]
 async fn audit_trail_has_a_line_for_each_failure_and_each_retry() {
     let fixture = Fixture::new(Options { max_retries: 2, timeout: Duration::from_millis(700), ..Options::default() });
     let caller = fixture.gateway.caller();

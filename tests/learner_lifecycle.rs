@@ -359,3 +359,32 @@ async fn registration_after_possible_matches_needs_no_wait_by_default() {
     let registration = search_for_namesake(&caller).await;
     assert_eq!(caller.post(REGISTER, &registration).await.status, 201);
 }
+
+#[tokio::test]
+async fn obtain_uln_after_a_person_rejected_all_candidates_registers_the_learner_once_the_wait_is_over() {
+    let settings = SimulatorSettings { possible_match_wait_seconds: 1, ..SimulatorSettings::default() };
+    let lrs = SimulatedLrs::with(&settings);
+    let gateway = TestGateway::to(&lrs.url());
+    let caller = gateway.caller();
+    let started_at = Instant::now();
+    let mut request = search_for_namesake(&caller).await;
+    let candidates = caller.post(OBTAIN_ULN, &request).await.expect_success();
+    let learners = candidates["learners"].as_array().expect("candidates");
+    assert!(learners.iter().all(|learner| learner["differences"].as_array().is_some_and(|fields| !fields.is_empty())), "{candidates}");
+    request["rejectedCandidates"] = learners.iter().map(|learner| learner["uln"].clone()).collect();
+
+    let keyed = gateway.caller().with_header("Idempotency-Key", "namesake");
+    keyed.post(OBTAIN_ULN, &request).await.problem(409, "registration_too_soon");
+    let registered = loop {
+        // The key is free again: nothing was registered.
+        let answer = keyed.post(OBTAIN_ULN, &request).await;
+        if answer.status == 201 {
+            break answer.json();
+        }
+        assert!(started_at.elapsed() < Duration::from_secs(30), "the learner is not registered after the wait");
+    };
+
+    assert_eq!(registered["outcome"], "REGISTERED");
+    assert_eq!(keyed.post(OBTAIN_ULN, &request).await.header("idempotency-replayed"), "true");
+    assert_eq!(caller.post(OBTAIN_ULN, &request).await.expect_success()["uln"], registered["uln"]);
+}

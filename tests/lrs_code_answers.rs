@@ -10,7 +10,7 @@ use crate::support::caller::Answer;
 use crate::support::fake_server::{Reply, soap};
 use crate::support::{Caller, FakeServer, TestGateway};
 
-/// A call to LRS whose response can contain a code. To obtain a ULN, the gateway calls LRS twice.
+/// A call to LRS whose response can contain a code. To obtain a ULN and to amend a record, the gateway calls LRS twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Step {
     ByUln,
@@ -21,38 +21,40 @@ enum Step {
     ObtainRegistering,
     Verify,
     Events,
+    AmendReading,
+    AmendWriting,
 }
-use Step::{ByDemographics, ByUln, Events, ObtainRegistering, ObtainSearching, Register, Update, Verify};
+use Step::{AmendReading, AmendWriting, ByDemographics, ByUln, Events, ObtainRegistering, ObtainSearching, Register, Update, Verify};
 
-const ALL_STEPS: &[Step] = &[ByUln, ByDemographics, Register, Update, ObtainSearching, ObtainRegistering, Verify, Events];
+const ALL_STEPS: &[Step] =
+    &[ByUln, ByDemographics, Register, Update, ObtainSearching, ObtainRegistering, Verify, Events, AmendReading, AmendWriting];
 const REGISTERING: &[Step] = &[Register, ObtainRegistering];
-const FINDING: &[Step] = &[ByUln, ByDemographics];
 /// Step for the codes of batches, which other tests cover, and of reports, which the gateway does not offer. To a search, these codes are
 /// unexpected.
 const UNRELATED: &[Step] = &[ByDemographics];
 
 /// A code, the steps whose response can contain it, and the expected answer: the status, and the outcome (below 400) or the problem code.
 const EXPECTED: &[(&str, &[Step], (u16, &str))] = &[
-    ("WSRC0001", FINDING, (200, "NO_MATCH")),
-    ("WSRC0002", &[ByUln, ByDemographics, ObtainSearching], (200, "TOO_MANY_MATCHES")),
-    ("WSRC0003", &[ByUln, ByDemographics, ObtainSearching], (200, "POSSIBLE_MATCHES")),
+    ("WSRC0001", &[ByUln, ByDemographics, AmendReading], (200, "NO_MATCH")),
+    ("WSRC0002", &[ByUln, ByDemographics, ObtainSearching, AmendReading], (200, "TOO_MANY_MATCHES")),
+    ("WSRC0003", &[ByUln, ByDemographics, ObtainSearching, AmendReading], (200, "POSSIBLE_MATCHES")),
     ("WSRC0004", &[ByUln, ByDemographics, Events], (200, "EXACT_MATCH")),
     ("WSRC0004", &[ObtainSearching], (200, "EXISTING")),
     ("WSRC0005", REGISTERING, (201, "REGISTERED")),
-    ("WSRC0006", &[Update], (200, "UPDATED")),
+    ("WSRC0006", &[Update, AmendWriting], (200, "UPDATED")),
     ("WSRC0007", UNRELATED, (200, "OTHER")),
     ("WSRC0008", UNRELATED, (200, "OTHER")),
     ("WSRC0009", UNRELATED, (200, "OTHER")),
     ("WSRC0010", UNRELATED, (200, "OTHER")),
     ("WSRC0013", &[Update], (409, "stale_version")),
-    ("WSRC0014", &[Update], (422, "share_change_not_allowed")),
-    ("WSRC0015", &[Register, ObtainRegistering, Update], (422, "insufficient_data")),
+    ("WSRC0014", &[Update, AmendWriting], (422, "share_change_not_allowed")),
+    ("WSRC0015", &[Register, ObtainRegistering, Update, AmendWriting], (422, "insufficient_data")),
     ("WSRC0017", UNRELATED, (200, "OTHER")),
     ("WSRC0018", UNRELATED, (200, "OTHER")),
-    ("WSRC0019", &[Update], (404, "uln_not_found")),
-    ("WSRC0020", &[Update], (200, "NO_CHANGES")),
+    ("WSRC0019", &[Update, AmendWriting], (404, "uln_not_found")),
+    ("WSRC0020", &[Update, AmendWriting], (200, "NO_CHANGES")),
     ("WSRC0021", REGISTERING, (409, "learner_not_registered")),
-    ("WSRC0022", &[ByUln, ByDemographics, ObtainSearching, Events], (200, "LINKED_LEARNER")),
+    ("WSRC0022", &[ByUln, ByDemographics, ObtainSearching, Events, AmendReading], (200, "LINKED_LEARNER")),
     ("WSRC0023", UNRELATED, (200, "OTHER")),
     ("WSRC0024", UNRELATED, (200, "OTHER")),
     ("WSRC0030", UNRELATED, (200, "OTHER")),
@@ -181,6 +183,7 @@ impl Step {
             ObtainSearching | ObtainRegistering => "/v1/learners/obtain-uln",
             Verify => "/v1/learners/verify",
             Events => "/v1/learning-events/search",
+            AmendReading | AmendWriting => "/v1/learners/amend",
         }
     }
 
@@ -196,22 +199,31 @@ impl Step {
                 "lastKnownPostCode": "ZZ5 5FF",
             }),
             Register | ObtainSearching | ObtainRegistering => json!({"learner": learner}),
+            AmendReading | AmendWriting => json!({
+                "uln": "3000000126", "givenName": "Zebedee", "familyName": "Quillfeather", "changes": {"notes": "Met in person"},
+            }),
             Update => json!({"uln": "3000000126", "versionNumber": 3, "learner": learner}),
         }
     }
 
     /// Returns `true` if a second execution may have an effect of its own.
     fn is_write(self) -> bool {
-        matches!(self, Register | Update | ObtainRegistering)
+        matches!(self, Register | Update | ObtainRegistering | AmendWriting)
     }
 }
+
+/// The response of LRS to the search for a record that is to be amended.
+const RECORD: &str = "<f:FindLearnerResponse xmlns:f='urn:f'><ResponseCode>WSRC0004</ResponseCode><Learner><ULN>3000000126</ULN>\
+    <GivenName>Zebedee</GivenName><FamilyName>Quillfeather</FamilyName><LastKnownPostCode>ZZ5 5FF</LastKnownPostCode>\
+    <DateOfBirth>2004-06-01</DateOfBirth><Gender>1</Gender><VerificationType>2</VerificationType><AbilityToShare>0</AbilityToShare>\
+    <VersionNumber>3</VersionNumber></Learner></f:FindLearnerResponse>";
 
 /// The response of LRS with this code, and with the elements that the code requires.
 fn response(step: Step, code: &str) -> String {
     let required_by = |codes: &[&str], xml: &'static str| if codes.contains(&code) { xml } else { "" };
     let code = format!("<ResponseCode>{code}</ResponseCode>");
     match step {
-        ByUln | ByDemographics | ObtainSearching => {
+        ByUln | ByDemographics | ObtainSearching | AmendReading => {
             let learner = "<Learner><ULN>3000000126</ULN><VersionNumber>3</VersionNumber></Learner>";
             let found = required_by(&["WSRC0003", "WSRC0004", "WSRC0022"], learner);
             format!("<f:FindLearnerResponse xmlns:f='urn:f'>{code}{found}</f:FindLearnerResponse>")
@@ -220,7 +232,7 @@ fn response(step: Step, code: &str) -> String {
             let uln = required_by(&["WSRC0005"], "<ULN>3000000258</ULN>");
             format!("<r:RegisterLearnerResponse xmlns:r='urn:r'>{code}{uln}</r:RegisterLearnerResponse>")
         }
-        Update => format!("<r:UpdateLearnerResponse xmlns:r='urn:r'>{code}</r:UpdateLearnerResponse>"),
+        Update | AmendWriting => format!("<r:UpdateLearnerResponse xmlns:r='urn:r'>{code}</r:UpdateLearnerResponse>"),
         Verify => format!("<v:VerifyLearnerResponse xmlns:v='urn:v'><VerifiedLearner>{code}</VerifiedLearner></v:VerifyLearnerResponse>"),
         Events => {
             let result = format!("<GetLearnerLearningEventsResult>{code}</GetLearnerLearningEventsResult>");
@@ -264,7 +276,11 @@ impl Fixture {
     /// Calls the gateway's operation of this step, at which LRS sends this reply. Asserts the number of calls to LRS.
     async fn call(&self, step: Step, reply: Vec<u8>) -> StepAnswer {
         let no_match = || soap(200, &response(ObtainSearching, "WSRC0001"));
-        let replies = if step == ObtainRegistering { vec![no_match(), reply] } else { vec![reply] };
+        let replies = match step {
+            ObtainRegistering => vec![no_match(), reply],
+            AmendWriting => vec![soap(200, RECORD), reply],
+            _ => vec![reply],
+        };
         let expected_calls = replies.len();
         let (answer, lrs_calls) = self.post(step.path(), &step.request(), replies).await;
         assert_eq!(lrs_calls, expected_calls, "{step:?} {answer:?}");

@@ -3,6 +3,7 @@
 mod support;
 
 mod achievement_batches;
+mod amend_learner;
 mod architecture;
 mod audit;
 mod batch_access;

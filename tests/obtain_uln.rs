@@ -39,6 +39,13 @@ fn learner_json(uln: &str) -> Value {
     json!({"uln": uln, "givenName": "Gwenllian", "linkedUlns": [], "versionNumber": 4})
 }
 
+/// The same learner as a candidate. LRS has sent no other detail of the search.
+fn candidate_json(uln: &str) -> Value {
+    let mut learner = learner_json(uln);
+    learner["differences"] = json!(["familyName", "dateOfBirth", "gender", "lastKnownPostCode"]);
+    learner
+}
+
 /// LRS's response to a registration.
 fn registered(xml: &str) -> Reply {
     let body = format!("<n:RegisterLearnerResponse xmlns:n=\"http://api.lrs.miap.gov.uk/regmsg\">{xml}</n:RegisterLearnerResponse>");
@@ -96,7 +103,7 @@ async fn obtain_uln_linked_learner_returns_master_uln_and_registers_nothing() {
 async fn obtain_uln_possible_matches_returns_candidates_and_registers_nothing() {
     for ulns in [&["3000000126"][..], &["3000000126", "3000000258"]] {
         let records: String = ulns.iter().map(|uln| learner_xml(uln, "")).collect();
-        let learners: Vec<_> = ulns.iter().map(|uln| learner_json(uln)).collect();
+        let learners: Vec<_> = ulns.iter().map(|uln| candidate_json(uln)).collect();
 
         let result = obtain_with_search_response(found("WSRC0003", &records)).await.expect_success();
 
@@ -151,12 +158,12 @@ async fn obtain_uln_no_match_registers_learner_with_the_data_of_the_search() {
          <EmailAddress>gwen@mail.example.com</EmailAddress></fin:FindLearnerByDemographics>"
     );
     let registration = format!(
-        "<reg:LearnerRegistration xmlns:reg=\"http://api.lrs.miap.gov.uk/regmsg\">{credentials}<Learner><Title>Dr</Title>\
+        "<reg:RegisterLearner xmlns:reg=\"http://api.lrs.miap.gov.uk/regmsg\">{credentials}<Learner><Title>Dr</Title>\
          <GivenName>Gwenllian</GivenName><FamilyName>Tŷ &amp; Co</FamilyName><PreviousFamilyName>Ó Sé &lt;</PreviousFamilyName>\
          <SchoolAtAge16>Ysgol Fictional </SchoolAtAge16><LastKnownPostCode>ZZ7 7JJ</LastKnownPostCode>\
          <DateOfBirth>2005-07-21</DateOfBirth><PlaceOfBirth>Port</PlaceOfBirth><Gender>2</Gender>\
          <EmailAddress>gwen@mail.example.com</EmailAddress><VerificationType>2</VerificationType><AbilityToShare>1</AbilityToShare>\
-         <Notes>Met in person</Notes></Learner></reg:LearnerRegistration>"
+         <Notes>Met in person</Notes></Learner></reg:RegisterLearner>"
     );
     let received = script.received();
     let plain_search = search.replace("Ysgol Fictional ", "Ysgol Fictional");
@@ -240,5 +247,117 @@ async fn obtain_uln_lost_registration_response_has_unknown_outcome() {
         let problem = obtain_with_registration_response(reply).await.problem(status, code);
 
         assert_eq!((&problem["outcomeUnknown"], &problem["retryable"]), (&json!(true), &json!(false)), "{case}: {problem}");
+    }
+}
+
+/// LRS's response to the search: these candidates.
+fn candidates(ulns: &[&str]) -> Reply {
+    found("WSRC0003", &ulns.iter().map(|uln| learner_xml(uln, "")).collect::<String>())
+}
+
+const NEW_LEARNER: &str = "<ResponseCode>WSRC0005</ResponseCode><ULN>3000000266</ULN>";
+
+/// Obtains a ULN after a person has rejected these candidates, while LRS sends these replies. The gateway must need all of them.
+async fn obtain_rejecting(rejected: &[&str], replies: Vec<Reply>) -> Answer {
+    let calls = replies.len();
+    let request = json!({"learner": learner(), "rejectedCandidates": rejected});
+    ScriptedLrs::new(Options::default(), replies).post_expecting_calls(calls, OBTAIN, &request).await
+}
+
+#[tokio::test]
+async fn obtain_uln_registers_learner_if_every_candidate_is_rejected() {
+    for (rejected, found) in [
+        (&["3000000126"][..], candidates(&["3000000126"])),
+        (&["3000000258", "3000000126", "3000000266"], candidates(&["3000000126", "3000000258"])),
+    ] {
+        let answer = obtain_rejecting(rejected, vec![found, registered(NEW_LEARNER)]).await;
+        assert_eq!(answer.status, 201, "{}", answer.text);
+        let expected = json!({"outcome": "REGISTERED", "lrsCode": "WSRC0005", "uln": "3000000266", "learners": []});
+        assert_eq!(answer.json(), expected);
+    }
+}
+
+#[tokio::test]
+async fn obtain_uln_candidate_that_is_not_rejected_registers_nothing() {
+    for (rejected, found) in [
+        (&[][..], candidates(&["3000000126"])),
+        (&["3000000258"], candidates(&["3000000126"])),
+        (&["3000000126"], candidates(&["3000000126", "3000000258"])),
+        (&["3000000126"], candidates(&["3000000126", "not a ULN"])),
+        (&["3000000126"], candidates(&[])),
+    ] {
+        let result = obtain_rejecting(rejected, vec![found]).await.expect_success();
+        assert_eq!((&result["outcome"], result.get("uln")), (&json!("POSSIBLE_MATCHES"), None), "{result}");
+    }
+}
+
+#[tokio::test]
+async fn obtain_uln_rejected_learner_who_is_the_only_match_is_returned_and_not_registered() {
+    let rejected = ["3000000126"];
+    for (reply, outcome) in [
+        (found("WSRC0004", &learner_xml("3000000126", "")), "EXISTING"),
+        (found("WSRC0022", &learner_xml("3000000126", "")), "LINKED_LEARNER"),
+        (found("WSRC0002", ""), "TOO_MANY_MATCHES"),
+        (found("WSRC7777", &learner_xml("3000000126", "")), "OTHER"),
+    ] {
+        assert_eq!(obtain_rejecting(&rejected, vec![reply]).await.expect_success()["outcome"], outcome);
+    }
+}
+
+#[tokio::test]
+async fn obtain_uln_registration_too_soon_after_possible_matches_says_when_to_retry() {
+    let rejected = || vec![candidates(&["3000000126"]), registered("<ResponseCode>WSRC0021</ResponseCode>")];
+
+    let answer = obtain_rejecting(&["3000000126"], rejected()).await;
+
+    let problem = answer.problem(409, "registration_too_soon");
+    assert_eq!((answer.header("retry-after"), &problem["retryAfterSeconds"], &problem["retryable"]), ("300", &json!(300), &json!(true)));
+    assert_eq!((&problem["lrs"]["code"], &problem["outcomeUnknown"]), (&json!("WSRC0021"), &Value::Null));
+
+    // LRS registers no second learner with the same details, however long the caller waits.
+    let twin = "<FamilyName>Tŷ &amp; Co</FamilyName><LastKnownPostCode>zz77jj</LastKnownPostCode><DateOfBirth>2005-07-21</DateOfBirth>\
+        <Gender>2</Gender>";
+    let found = found("WSRC0003", &learner_xml("3000000126", twin));
+    let answer = obtain_rejecting(&["3000000126"], vec![found, registered("<ResponseCode>WSRC0021</ResponseCode>")]).await;
+    answer.problem(409, "learner_not_registered");
+}
+
+#[tokio::test]
+async fn obtain_uln_look_alike_name_both_searches_must_find_rejected_candidates_only() {
+    let rejected = |uln: &str| {
+        let mut learner = learner();
+        learner["familyName"] = json!("Tŷ\u{A0}& Co");
+        json!({"learner": learner, "rejectedCandidates": [uln]})
+    };
+    let replies = [
+        candidates(&["3000000126"]),
+        candidates(&["3000000126"]),
+        registered(NEW_LEARNER),
+        candidates(&["3000000126"]),
+        found("WSRC0001", ""),
+        registered("<ResponseCode>WSRC0021</ResponseCode>"),
+        candidates(&["3000000126"]),
+        candidates(&["3000000258"]),
+        candidates(&["3000000258"]),
+    ];
+    let script = ScriptedLrs::new(Options::default(), replies);
+    assert_eq!(script.post_expecting_calls(3, OBTAIN, &rejected("3000000126")).await.status, 201);
+    script.post_expecting_calls(3, OBTAIN, &rejected("3000000126")).await.problem(409, "registration_too_soon");
+    for calls in [2, 1] {
+        let result = script.post_expecting_calls(calls, OBTAIN, &rejected("3000000126")).await.expect_success();
+        assert_eq!((&result["outcome"], &result["learners"][0]["uln"]), (&json!("POSSIBLE_MATCHES"), &json!("3000000258")));
+    }
+}
+
+#[tokio::test]
+async fn obtain_uln_rejected_candidates_are_valid_ulns_and_at_most_50() {
+    let script = ScriptedLrs::new(Options::default(), []);
+    for (rejected, pointer, code) in [
+        (json!(["3000000127"]), "/rejectedCandidates/0", "check_digit"),
+        (json!(vec!["3000000126"; 51]), "/rejectedCandidates", "too_many"),
+    ] {
+        let request = json!({"learner": learner(), "rejectedCandidates": rejected});
+        let errors = script.post_expecting_calls(0, OBTAIN, &request).await.errors();
+        assert_eq!(errors, [(pointer.to_owned(), code.to_owned())]);
     }
 }

@@ -107,9 +107,9 @@ async fn register_request_has_all_fields_in_contract_order() {
     assert_eq!(request.head.lines().next(), Some("POST /LearnerService.svc HTTP/1.1"));
     assert_eq!((request.header("content-type"), request.header("soapaction")), ("text/xml; charset=utf-8", "\"\""));
     let expected = format!(
-        "<soapenv:Body><reg:LearnerRegistration xmlns:reg=\"http://api.lrs.miap.gov.uk/regmsg\"><OrganisationRef xsi:nil=\"true\"/>\
+        "<soapenv:Body><reg:RegisterLearner xmlns:reg=\"http://api.lrs.miap.gov.uk/regmsg\"><OrganisationRef xsi:nil=\"true\"/>\
          <UKPRN>10088881</UKPRN><OrgPassword>demo-password-01</OrgPassword><UserName>j.bloggs</UserName>\
-         <Learner>{}</Learner></reg:LearnerRegistration></soapenv:Body>",
+         <Learner>{}</Learner></reg:RegisterLearner></soapenv:Body>",
         elements(|_| true)
     );
     assert!(request.body.contains(&expected), "{}", request.body);
@@ -126,9 +126,9 @@ async fn update_request_has_uln_and_version_after_all_fields() {
     assert_eq!(request.head.lines().next(), Some("POST /LearnerService.svc HTTP/1.1"));
     assert_eq!(request.header("soapaction"), "\"\"");
     let expected = format!(
-        "<soapenv:Body><reg:LearnerUpdate xmlns:reg=\"http://api.lrs.miap.gov.uk/regmsg\"><OrganisationRef xsi:nil=\"true\"/>\
+        "<soapenv:Body><reg:UpdateLearner xmlns:reg=\"http://api.lrs.miap.gov.uk/regmsg\"><OrganisationRef xsi:nil=\"true\"/>\
          <UKPRN>10088881</UKPRN><OrgPassword>demo-password-01</OrgPassword><UserName>j.bloggs</UserName>\
-         <Learner>{}<ULN>3000000126</ULN><VersionNumber>2147483647</VersionNumber></Learner></reg:LearnerUpdate></soapenv:Body>",
+         <Learner>{}<ULN>3000000126</ULN><VersionNumber>2147483647</VersionNumber></Learner></reg:UpdateLearner></soapenv:Body>",
         elements(|_| true)
     );
     assert!(request.body.contains(&expected), "{}", request.body);

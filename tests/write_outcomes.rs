@@ -25,6 +25,7 @@ use crate::support::{ANY_PORT, TestGateway};
 
 const REGISTER: &str = "/v1/learners/register";
 const UPDATE: &str = "/v1/learners/update";
+const AMEND: &str = "/v1/learners/amend";
 const OBTAIN: &str = "/v1/learners/obtain-uln";
 
 const MAINTENANCE_PAGE: &[u8] = b"<html><body>LRS is down for planned maintenance</body></html>";
@@ -40,6 +41,10 @@ fn registration() -> Value {
 
 fn update() -> Value {
     json!({"uln": "3000000126", "versionNumber": 1, "learner": registration()["learner"]})
+}
+
+fn amendment() -> Value {
+    json!({"uln": "3000000126", "givenName": "Zebedee", "familyName": "Quillfeather", "changes": {"notes": "Met in person"}})
 }
 
 /// A call to the gateway.
@@ -58,7 +63,12 @@ impl Call {
 
 /// Returns a call of each operation that writes.
 fn writes() -> Vec<Call> {
-    vec![Call::new(REGISTER, registration()), Call::new(UPDATE, update()), Call { searches: 1, ..Call::new(OBTAIN, registration()) }]
+    vec![
+        Call::new(REGISTER, registration()),
+        Call::new(UPDATE, update()),
+        Call { searches: 1, ..Call::new(OBTAIN, registration()) },
+        Call { searches: 1, ..Call::new(AMEND, amendment()) },
+    ]
 }
 
 /// Returns a call of each operation that reads.
@@ -79,6 +89,16 @@ fn reads() -> Vec<Call> {
 fn no_match() -> Reply {
     let response = "<n:FindLearnerResponse xmlns:n=\"http://api.lrs.miap.gov.uk/findmsg\">\
         <ResponseCode>WSRC0001</ResponseCode></n:FindLearnerResponse>";
+    Reply::Bytes(soap(200, response))
+}
+
+/// Returns LRS's reply to the search for a record that is to be amended.
+fn found() -> Reply {
+    let response = "<n:FindLearnerResponse xmlns:n=\"http://api.lrs.miap.gov.uk/findmsg\"><ResponseCode>WSRC0004</ResponseCode>\
+        <Learner><ULN>3000000126</ULN><GivenName>Zebedee</GivenName><FamilyName>Quillfeather</FamilyName>\
+        <LastKnownPostCode>ZZ1 1AA</LastKnownPostCode><DateOfBirth>2004-11-30</DateOfBirth><Gender>1</Gender>\
+        <VerificationType>7</VerificationType><AbilityToShare>0</AbilityToShare><VersionNumber>1</VersionNumber></Learner>\
+        </n:FindLearnerResponse>";
     Reply::Bytes(soap(200, response))
 }
 
@@ -186,7 +206,7 @@ async fn assert_problems(calls: Vec<Call>, options: fn() -> Options, cases: fn()
     join_all(calls.into_iter().map(|Call { path, body, searches }| async move {
         let (mut replies, mut expected) = (Vec::new(), Vec::new());
         for (description, reply, problem) in cases() {
-            replies.extend((0..searches).map(|_| no_match()));
+            replies.extend((0..searches).map(|_| if path == AMEND { found() } else { no_match() }));
             replies.push(reply);
             expected.push((description, problem));
         }

@@ -9,7 +9,7 @@ use crate::naming::{camel_case, is_xml_name, xml_name};
 use crate::record::{Field, Record};
 
 const AT_STRUCT: &[&str] = &["prefix = \"…\"", "camel_case", "order(<field>, …)", "tolerant"];
-const AT_FIELD: &[&str] = &["name = \"…\"", "nil", "strict", "items(\"name\", \"attributes\", \"item attributes\")"];
+const AT_FIELD: &[&str] = &["name = \"…\"", "nil", "strict", "skip", "items(\"name\", \"attributes\", \"item attributes\")"];
 
 /// The element of a field.
 struct Element<'a> {
@@ -33,7 +33,9 @@ pub fn expand(input: &DeriveInput) -> Result<TokenStream> {
     let elements = collect(record.fields.iter().map(|field| Element::new(field, own_name(field), &prefix, is_tolerant)))?;
     require_unique("field has the element", elements.iter().map(|element| (element.name.clone(), element.field.ident.span())))?;
     let order = order(&record)?;
-    Ok(implementation(record.ident, &order.into_iter().map(|position| &elements[position]).collect::<Vec<_>>()))
+    let (skipped, elements): (Vec<_>, Vec<_>) =
+        order.into_iter().map(|position| &elements[position]).partition(|element| element.field.attributes.has("skip"));
+    Ok(implementation(record.ident, &elements, &skipped))
 }
 
 /// Returns the positions of the fields in the order of the elements.
@@ -101,7 +103,9 @@ impl<'a> Element<'a> {
     }
 }
 
-fn implementation(ident: &Ident, elements: &[&Element<'_>]) -> TokenStream {
+/// Implements `XmlRecord`. The skipped fields have no elements: a record that is read has their default values.
+fn implementation(ident: &Ident, elements: &[&Element<'_>], skipped: &[&Element<'_>]) -> TokenStream {
+    let skipped = skipped.iter().map(|element| element.field.ident);
     let fields: Vec<_> = elements.iter().map(|element| element.field.ident).collect();
     let json = elements.iter().map(|element| &element.field.json_name);
     let names: Vec<_> = elements.iter().map(|element| &element.name).collect();
@@ -123,7 +127,7 @@ fn implementation(ident: &Ident, elements: &[&Element<'_>]) -> TokenStream {
                         _ => reader.skip_unknown(&start)?,
                     }
                 }
-                Ok(Self { #(#fields: match #state { Some(value) => value, None => #absent },)* })
+                Ok(Self { #(#fields: match #state { Some(value) => value, None => #absent },)* #(#skipped: Default::default(),)* })
             }
 
             fn write_fields(&self, fields: std::ops::Range<usize>, writer: &mut crate::xml::XmlWriter) {

@@ -18,7 +18,7 @@ use lrs_gateway::batches::kinds::achievement::Achievements;
 use lrs_gateway::batches::kinds::registration::Registrations;
 use lrs_gateway::batches::kinds::verification::Verifications;
 use lrs_gateway::domain::{BatchLearnerToVerify, DemographicSearch, UlnSearch, LearningEventsSearch, JobType};
-use lrs_gateway::domain::{Product, LearnerRegistration, UlnRetrieval, SubmissionType, LearnerUpdate, LearnerVerification};
+use lrs_gateway::domain::{Product, LearnerRegistration, UlnRetrieval, SubmissionType, LearnerAmendment, LearnerUpdate, LearnerVerification, UlnRequest};
 use lrs_gateway::lrs::services::external::{AchievementCodes, SubmitAchievementJob};
 use lrs_gateway::lrs::services::learner::{SubmitRegistrationJob, SubmitVerificationJob};
 use lrs_gateway::lrs::{LrsError, MessageContext, Operation, ResponseHead, Vendor, classify_response};
@@ -30,7 +30,7 @@ use lrs_gateway::xml::{PackedXml, XmlWriter};
 use lrs_gateway_fuzz::{call_context, choose};
 use serde_json::Value;
 
-const CHECKS: [fn(&[u8]); 11] = [
+const CHECKS: [fn(&[u8]); 13] = [
     single::<UlnSearch>,
     single::<DemographicSearch>,
     single::<LearnerRegistration>,
@@ -57,6 +57,15 @@ const CHECKS: [fn(&[u8]); 11] = [
     },
     // A list of names of any length: the largest number of errors.
     |body| drop(read::<Vec<BatchLearnerToVerify>>(body)),
+    |body| {
+        if let Some(amendment) = read::<LearnerAmendment>(body) {
+            assert!(!amendment.new_texts().is_empty(), "an amendment without a field");
+        }
+    },
+    |body| {
+        let Some(UlnRequest { learner, .. }) = read::<UlnRequest>(body) else { return };
+        send(&LearnerRegistration { learner });
+    },
 ];
 
 fn single<O: Operation + FromDocument>(body: &[u8]) {

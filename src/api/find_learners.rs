@@ -116,6 +116,9 @@ pub(crate) struct FindLearnersByDemographicsDocs;
 /// Searches the register by name, date of birth, gender and postcode. LRS ignores the space in postcodes, and also compares the given name
 /// with the preferred given name. If more than ten learners match, the outcome is `TOO_MANY_MATCHES`: search with more details.
 ///
+/// Candidates of `POSSIBLE_MATCHES` have `differences`: the searched fields whose values differ from those of the candidate, or that the
+/// candidate lacks. Case, kinds of apostrophes and hyphens, and spaces make no difference; accents do. A person decides.
+///
 /// Search before you register: LRS registers a learner only after a recent search for the same learner.
 ///
 /// It is not known whether LRS regards a typographic apostrophe as equal to a plain one. If the answer has `warnings`, search for the plain
@@ -126,15 +129,31 @@ pub(crate) struct FindLearnersByDemographicsDocs;
         "lastKnownPostCode": "ZZ99 9ZZ"
     })),
     responses(
-        (status = 200, description = "Search outcome, including no match.", body = LearnerSearchResult, example = json!({
-            "outcome": "NO_MATCH",
-            "lrsCode": "WSRC0001",
-            "learners": [],
-            "searched": {
-                "givenName": "Ana", "familyName": "O'Neill", "dateOfBirth": "2003-04-05", "gender": "FEMALE",
-                "lastKnownPostCode": "ZZ99 9ZZ"
-            }
-        }))
+        (status = 200, description = "Search outcome, including no match.", body = LearnerSearchResult, examples(
+            ("noMatch" = (summary = "No learner matches", value = json!({
+                "outcome": "NO_MATCH",
+                "lrsCode": "WSRC0001",
+                "learners": [],
+                "searched": {
+                    "givenName": "Ana", "familyName": "O'Neill", "dateOfBirth": "2003-04-05", "gender": "FEMALE",
+                    "lastKnownPostCode": "ZZ99 9ZZ"
+                }
+            }))),
+            ("possibleMatches" = (summary = "A person must decide", value = json!({
+                "outcome": "POSSIBLE_MATCHES",
+                "lrsCode": "WSRC0003",
+                "learners": [{
+                    "createdDate": "2019-09-02", "lastUpdatedDate": "2023-01-16", "uln": "3000000126", "givenName": "Ana",
+                    "familyName": "O'Neill", "lastKnownPostCode": "ZZ1 1AA", "dateOfBirth": "2003-04-05", "gender": "FEMALE",
+                    "verificationType": "PASSPORT", "tierLevel": "0", "abilityToShare": "SEEN_SHARE", "learnerStatus": "1",
+                    "linkedUlns": [], "versionNumber": 3, "differences": ["lastKnownPostCode"]
+                }],
+                "searched": {
+                    "givenName": "Ana", "familyName": "O'Neill", "dateOfBirth": "2003-04-05", "gender": "FEMALE",
+                    "lastKnownPostCode": "ZZ99 9ZZ"
+                }
+            })))
+        ))
     )
 )]
 pub async fn find_learners_by_demographics(
@@ -143,7 +162,17 @@ pub async fn find_learners_by_demographics(
     body: Body<DemographicSearch>,
 ) -> Result<Json<LearnerSearchResult>, ProblemOf<LrsCall<DemographicSearch>>> {
     let response = state.lrs.call(&caller, &body.value).await?;
-    Ok(Json(LearnerSearchResult::new(response, body.warnings)))
+    Ok(Json(LearnerSearchResult::new(with_differences(response, &body.value), body.warnings)))
+}
+
+/// Returns the response with the differences between the search and each candidate, if it has candidates.
+pub(super) fn with_differences(mut response: FindLearnerResponse, search: &DemographicSearch) -> FindLearnerResponse {
+    if LearnerSearchOutcome::from_code(&response.response_code) == LearnerSearchOutcome::PossibleMatches {
+        for candidate in &mut response.learner {
+            candidate.differences = Some(search.differences(candidate));
+        }
+    }
+    response
 }
 
 impl LearnerSearchResult {

@@ -153,14 +153,20 @@ pub(crate) struct UpdateLearnerDocs;
 
 /// Update a learner
 ///
-/// Replaces a learner's whole record. It is not known whether LRS keeps or clears fields that a request omits. Therefore:
+/// Replaces a learner's whole record. To change some fields, use `POST /v1/learners/amend`, which keeps all others. An update with only the
+/// required fields may clear all the others: it is not known whether LRS keeps or clears fields that a request omits. Therefore:
 ///
-/// 1. Read the record (`POST /v1/learners/find-by-uln` with `findType` `FULL`) and keep its `versionNumber`.
-/// 2. Apply your changes to all fields of the record, except those that LRS maintains: `uln`, `versionNumber`, `createdDate`,
-///    `lastUpdatedDate`, `masterSubstituted`, `tierLevel`, `learnerStatus`, `linkedUlns`.
-/// 3. Send all fields as `learner`, together with the `uln` and that `versionNumber`.
+/// 1. Read the record (`POST /v1/learners/find-by-uln` with `findType` `FULL`).
+/// 2. Apply your changes to the record that was found, and send it as `learner`, together with its `uln` and `versionNumber`.
+///
+/// The names and formats of the fields are those of a found record. The fields that LRS maintains can stay in `learner`, and are not sent to LRS:
+/// `createdDate`, `lastUpdatedDate`, `masterSubstituted`, `tierLevel`, `learnerStatus`, `linkedUlns`, `differences`. If `learner` has `uln` or
+/// `versionNumber`, they must be those of the request. Coded fields are open when they are read and closed when they are written: a record with
+/// an undocumented value can be amended, but not updated. Clients with generated types use `amendLearner`.
 ///
 /// If the record was changed in between, LRS rejects the update and the answer is 409 `stale_version`. Start again at step 1.
+///
+/// Scope: `learners:write`. Product: `uln-management`. LRS operation: `updateSingleLearner`.
 ///
 /// The gateway sends the update to LRS once. If LRS's response is lost, the problem has `outcomeUnknown`: read the record to check, or repeat
 /// the request with the same `Idempotency-Key`. If the record then is as you sent it, the outcome is `UPDATED`, and `lrsCode` is the code
@@ -205,5 +211,5 @@ async fn is_updated(lrs: &Lrs, context: &CallContext, update: &LearnerUpdate) ->
     let (uln, learner) = (update.uln.clone(), &update.learner);
     let (given_name, family_name) = (learner.given_name.clone(), learner.family_name.clone());
     let found = lrs.call(context, &UlnSearch { uln, given_name, family_name, find_type: FindType::Full }).await?;
-    Ok(found.learner.first().is_some_and(|found| found.has_details(learner)))
+    Ok(found.learner.first().is_some_and(|found| learner.is_held_by(found)))
 }

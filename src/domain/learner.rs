@@ -2,9 +2,9 @@
 
 use crate::domain::{
     AbilityToShare, AddressLine, BoundedText, Date, EXAMPLE_LEARNER, EmailAddress, Extensible, Gender, Name, Nationality, Notes,
-    OptionalName, Personal, Postcode, SchoolName, ScottishCandidateNumber, Uln, VerificationType,
+    OptionalName, Personal, Postcode, SchoolName, ScottishCandidateNumber, SearchedField, Uln, VerificationType,
 };
-use crate::schema::{Answer, Request, json_object};
+use crate::schema::{Answer, Request};
 use crate::xml::XmlRecord;
 
 /// The description of another proof of identity: up to 255 characters.
@@ -86,21 +86,20 @@ pub struct Learner {
     pub linked_ulns: Vec<Extensible<Uln>>,
     /// Notes.
     pub notes: Option<Personal<String>>,
-    /// Version of the record. An update must state the version that it is based on.
+    /// Version of the record. An update must state the version that it is based on. Absent only in the answer of `amendLearner`: LRS does not
+    /// return the version that it gave to the new record.
+    // FindLearnerResponse requires it.
     #[answer(example = 3)]
-    pub version_number: i32,
+    #[xml(strict)]
+    pub version_number: Option<i32>,
+    /// Searched fields whose values differ from those of this record, or that this record lacks. Only candidates of `POSSIBLE_MATCHES` of a
+    /// search by demographics have it.
+    #[answer(example = ["lastKnownPostCode"])]
+    #[xml(skip)]
+    pub differences: Option<Vec<SearchedField>>,
 }
 
-impl Learner {
-    /// Returns `true` if the record holds all details that were sent, in the same spelling.
-    pub fn has_details(&self, sent: &LearnerDetails) -> bool {
-        let (Some(held), Some(sent)) = (json_object(self), json_object(sent)) else { return false };
-        // Callers and LRS write “no value” as an empty text or leave the field out.
-        sent.iter().all(|(field, value)| held.get(field).map_or_else(|| *value == "", |held| held == value))
-    }
-}
-
-/// The details of a learner to register, or the complete new record of a learner to update. An empty text means “no value”.
+/// The details of a learner to register. An empty text means “no value”.
 #[derive(Debug, Clone, Request, XmlRecord)]
 #[request(examples = EXAMPLE_LEARNER, stored)]
 pub struct LearnerDetails {
@@ -155,31 +154,9 @@ pub struct LearnerDetails {
     pub notes: Option<Notes>,
 }
 
-impl LearnerDetails {
-    /// Returns the names in JSON of the optional fields that have no value, except those that say nothing about the learner.
-    pub fn absent_fields(&self) -> Vec<&'static str> {
-        const ABOUT_THE_RECORD: [&str; 2] = ["otherVerificationDescription", "notes"];
-        let Some(sent) = json_object(self) else { return Vec::new() };
-        let names = Self::FIELDS.iter().map(|(_, name)| *name).filter(|name| !ABOUT_THE_RECORD.contains(name));
-        names.filter(|name| sent.get(*name).is_none_or(|value| *value == "")).collect()
-    }
-}
-
 /// A learner to register.
 #[derive(Debug, Clone, Request)]
 pub struct LearnerRegistration {
     /// The learner's details.
-    pub learner: LearnerDetails,
-}
-
-/// A learner to update.
-#[derive(Debug, Clone, Request)]
-pub struct LearnerUpdate {
-    /// The learner's ULN.
-    pub uln: Uln,
-    /// `versionNumber` of the record that the update is based on, as last read.
-    #[request(example = 3)]
-    pub version_number: i32,
-    /// The complete new record: all fields, not only those that change.
     pub learner: LearnerDetails,
 }

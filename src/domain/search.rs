@@ -72,6 +72,16 @@ impl DemographicSearch {
     }
 }
 
+/// A learner whose ULN is wanted.
+#[derive(Debug, Clone, Request)]
+pub struct UlnRequest {
+    /// The learner's details. The gateway searches by them, and registers them if no learner matches.
+    pub learner: LearnerDetails,
+    /// ULNs of candidates that a person has looked at and rejected: they belong to other learners. The gateway registers the learner if every
+    /// candidate of its own search is among them.
+    pub rejected_candidates: Option<List<Uln, 0, 50>>,
+}
+
 /// The ULNs to look up.
 #[derive(Debug, Clone, Request)]
 pub struct UlnRetrieval {

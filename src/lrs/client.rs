@@ -126,7 +126,20 @@ impl Lrs {
         operation: &O,
         reservation: Option<&ReservationValidity>,
     ) -> Result<O::Response, CallError> {
-        let deadline = Instant::now() + self.settings.timeout;
+        self.call_while_reserved_before(context, operation, reservation, Instant::now() + self.settings.timeout).await
+    }
+
+    /// Calls an operation like [`Lrs::call_while_reserved`], but with a deadline of the caller's.
+    ///
+    /// # Errors
+    /// Returns [`CallError`] if there is no valid response to this request.
+    pub async fn call_while_reserved_before<O: Operation>(
+        &self,
+        context: &CallContext,
+        operation: &O,
+        reservation: Option<&ReservationValidity>,
+        deadline: Instant,
+    ) -> Result<O::Response, CallError> {
         let limits = CallLimits { deadline, max_retries: self.settings.max_retries, reservation };
         self.call_single(context, operation, limits).await.map_err(|error| CallError::new(error, operation.effect()))
     }

@@ -75,6 +75,8 @@ catalogue! {
     LearnerNotRegistered "learner_not_registered" 409 false "Learner not registered by LRS"
         "Search by demographics. If the learner is found, use that ULN. If no learner matches, register at once. After possible matches that a \
          person has rejected, wait some minutes between search and registration.",
+    RegistrationTooSoon "registration_too_soon" 409 true "Registration too soon after possible matches"
+        "Try again after the time in `Retry-After`. Nothing was registered.",
     StaleVersion "stale_version" 409 false "Record changed since it was read"
         "Read the record again, apply your changes to the new version, and send it with its `versionNumber`.",
     PartNotAwaitingDecision "part_not_awaiting_decision" 409 false "Part not awaiting a decision"

@@ -16,6 +16,8 @@ const LRS_RETRY_SECONDS: u64 = 30;
 const MAINTENANCE_RETRY_SECONDS: u64 = ASSUMED_MAINTENANCE_DURATION.as_secs();
 /// Retry time if a person must change something in front of LRS first.
 const PERSON_RETRY_SECONDS: u64 = 300;
+/// Retry time after possible matches that a person has rejected. LRS does not publish how long a registration must wait (LRS-CONTRACT 2.6).
+const POSSIBLE_MATCH_RETRY_SECONDS: u64 = 300;
 /// Maximum retry time during planned maintenance, because announcements change.
 const MAX_MAINTENANCE_RETRY_SECONDS: u64 = 24 * 60 * 60;
 
@@ -112,6 +114,14 @@ impl From<BatchError> for Problem {
 }
 
 impl Problem {
+    /// Creates the problem of a learner whom LRS did not register although a person has rejected all candidates.
+    pub fn registration_too_soon(error: CallError) -> Self {
+        let detail = "LRS did not register the learner although all candidates are rejected: its minimum wait after possible matches is not over. \
+            Nothing was registered. LRS does not publish the wait; the time in `Retry-After` is the gateway's estimate. Try again then.";
+        let problem = Self { code: Code::RegistrationTooSoon, ..Self::from(error) };
+        problem.detail(detail).retry_after(POSSIBLE_MATCH_RETRY_SECONDS)
+    }
+
     /// Creates the problem of a batch that was not accepted, or that may have been accepted.
     pub fn batch_not_accepted(error: BatchError) -> Self {
         let is_outcome_unknown = matches!(error, BatchError::Store(StoreError::ReplyLost(_)));

@@ -1,13 +1,13 @@
 //! Lists with a minimum and a maximum length.
 
-use serde::Deserializer;
+use serde::{Deserializer, Serialize};
 
 use crate::schema::InvalidValue;
 use crate::schema::deserialize::{DeserializeContext, FromDocument, Outline};
 use crate::schema::openapi::{PropertySchema, SchemaOrRef, Schemas, bounded_array_schema};
 
 /// A list of `MIN` to `MAX` items.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct List<T, const MIN: usize, const MAX: usize>(Vec<T>);
 
 impl<T, const MIN: usize, const MAX: usize> List<T, MIN, MAX> {

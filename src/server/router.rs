@@ -1,5 +1,6 @@
 //! The table of contents of the API: every operation with its path, its id, its handler and the handler's description.
 
+use crate::api::amend_learner::{AmendLearnerDocs, amend_learner};
 use crate::api::batches::handlers::{
     DiscardPartDocs, EraseBatchDocs, GetBatchDocs, GetResultsAsCsvDocs, GetResultsAsNdjsonDocs, GetResultsDocs, ListBatchesDocs,
     ResubmitPartDocs, TrackJobDocs, discard_part, erase_batch, get_batch, get_results, get_results_as_csv, get_results_as_ndjson,
@@ -30,6 +31,7 @@ pub fn api() -> Vec<Route> {
             post("/v1/learners/obtain-uln", "obtainUln", obtain_uln, &ObtainUlnDocs),
             post("/v1/learners/register", "registerLearner", register_learner, &RegisterLearnerDocs),
             post("/v1/learners/update", "updateLearner", update_learner, &UpdateLearnerDocs),
+            post("/v1/learners/amend", "amendLearner", amend_learner, &AmendLearnerDocs),
             post("/v1/learners/verify", "verifyLearner", verify_learner, &VerifyLearnerDocs),
             post("/v1/learners/retrieve-ulns", "retrieveUlns", retrieve_ulns, &RetrieveUlnsDocs),
         ]),

@@ -192,7 +192,7 @@ impl LearnerRegister {
             return Err(RegisterError::UlnNotFound);
         }
         let current = &entry.learner;
-        if current.version_number != version_number {
+        if current.version_number != Some(version_number) {
             return Err(RegisterError::StaleVersion);
         }
         // A learner who has seen the privacy notice cannot become one who has not.
@@ -204,7 +204,7 @@ impl LearnerRegister {
         if updated == *current {
             return Err(RegisterError::NoChanges);
         }
-        entry.learner = Learner { version_number: version_number + 1, last_updated_date: Some(current_date()), ..updated };
+        entry.learner = Learner { version_number: Some(version_number + 1), last_updated_date: Some(current_date()), ..updated };
         Ok(())
     }
 

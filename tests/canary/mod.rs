@@ -17,6 +17,8 @@ use encodings::encodings_of;
 use fixture::Fixture;
 use requests::{LearnerRequest, batch_requests, identity, learner, learner_requests};
 
+/// A candidate that the caller of `obtainUln` rejects.
+const REJECTED_ULN: &str = "3000000266";
 const PASSWORD: &str = "canary-Pa55word-";
 const USER: &str = "canary.registrar";
 const ISSUER_SECRET: &str = "canary secret of the issuer, thirty-two bytes or more";
@@ -52,7 +54,9 @@ async fn personal_data_and_secrets_are_in_no_log_audit_trail_metric_trace_proble
 
 /// Calls every operation, and every operation succeeds. Returns the ULN of the learner.
 async fn call_with_success(fixture: &mut Fixture) -> String {
-    let obtained = fixture.post("/v1/learners/obtain-uln", &json!({"learner": learner()})).await;
+    let request = json!({"learner": learner(), "rejectedCandidates": [REJECTED_ULN]});
+    fixture.marked_texts.push(REJECTED_ULN.to_owned());
+    let obtained = fixture.post("/v1/learners/obtain-uln", &request).await;
     assert_eq!(obtained.status, 201, "{}", obtained.text);
     let uln = obtained.json()["uln"].as_str().expect("a ULN").to_owned();
     fixture.marked_texts.push(uln.clone());
@@ -231,6 +235,9 @@ async fn call_every_learner_operation(caller: &Caller) -> String {
     let obtained = caller.post("/v1/learners/obtain-uln", &json!({"learner": learner})).await.json();
     let uln = obtained["uln"].as_str().expect("a ULN");
     caller.post("/v1/learners/update", &json!({"uln": uln, "versionNumber": 9, "learner": learner})).await.problem(409, "stale_version");
+    let amendment =
+        json!({"uln": uln, "givenName": "Zebedee", "familyName": "Quillfeather", "changes": {"placeOfBirth": "Nowhereville-on-Sea"}});
+    assert_eq!(caller.post("/v1/learners/amend", &amendment).await.expect_success()["outcome"], "UPDATED");
     let known = json!({"uln": uln, "givenName": "Zebedee", "familyName": "Quillfeather"});
     caller.post("/v1/learners/verify", &known).await.expect_success();
     caller.post("/v1/learning-events/search", &known).await.expect_success();

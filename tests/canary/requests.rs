@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::ORGANISATION;
 use crate::support::fields::assert_has_every_field;
 
+const AMEND: &str = "/v1/learners/amend";
 const FILE: &str = "tests/canary/requests.rs";
 
 /// Fields that have codes, which cannot be marked.
@@ -80,11 +81,42 @@ pub fn learner_requests(uln: &str) -> Vec<LearnerRequest> {
         request("/v1/learners/find-by-uln", with(identity(uln), &[("findType", "FULL")]), "FindLearnerByULN"),
         request("/v1/learners/find-by-demographics", demographics(), "FindLearnerByDemographics"),
         request("/v1/learners/register", json!({"learner": learner()}), "RegisterLearner"),
-        request("/v1/learners/update", json!({"uln": uln, "versionNumber": 1, "learner": learner()}), "UpdateLearner"),
+        request("/v1/learners/update", json!({"uln": uln, "versionNumber": 1, "learner": found_learner(uln)}), "UpdateLearner"),
+        LearnerRequest { path: AMEND, body: amendment(uln), operation: "FindLearnerByULN" },
         request("/v1/learners/verify", verification(uln), "VerifyLearner"),
         request("/v1/learners/retrieve-ulns", json!({"ulns": [uln]}), "RetrieveULNs"),
         request("/v1/learning-events/search", with(verification(uln), &[("detailLevel", "FULL")]), "GetLearnerLearningEvents"),
     ]
+}
+
+/// The learner with the fields that LRS maintains, as a search finds it.
+fn found_learner(uln: &str) -> Value {
+    let mut found = learner();
+    for (field, value) in [
+        ("uln", json!(uln)),
+        ("versionNumber", json!(1)),
+        ("createdDate", json!("1999-05-21")),
+        ("lastUpdatedDate", json!("1999-06-23")),
+        ("masterSubstituted", json!("Canary master")),
+        ("tierLevel", json!("Canary tier")),
+        ("learnerStatus", json!("Canary status")),
+        ("linkedUlns", json!(["Canary ULN"])),
+        ("differences", json!(["canaryDifference"])),
+    ] {
+        found[field] = value;
+    }
+    found
+}
+
+/// An amendment with every field.
+fn amendment(uln: &str) -> Value {
+    let mut amendment = with(identity(uln), &[]);
+    amendment["changes"] = learner();
+    amendment["clear"] = json!(["notes"]);
+    assert_has_every_field(FILE, AMEND, &amendment);
+    // A field that is cleared cannot have a new value.
+    amendment["changes"].as_object_mut().expect("an object").remove("notes");
+    amendment
 }
 
 /// The fields of the learner that a search by demographics accepts.

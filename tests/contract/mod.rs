@@ -19,13 +19,17 @@ use lrs_gateway::xml::{FieldMapping, XmlRecord};
 use serde_json::Value;
 
 use crate::support::contract::Contract;
-use crate::support::fake_server::http;
+use crate::support::fake_server::{Reply, http};
 use crate::support::fields::missing_elements;
+use crate::support::gateway::Options;
+use crate::support::scripted_lrs::ScriptedLrs;
 use crate::support::{FakeServer, TestGateway};
 use simulator::SoapClient;
 
 const BY_ULN: &str = "find-by-uln";
 const FULL: &str = "find-by-demographics-full";
+/// The update of an amendment.
+const AMENDMENT: &str = "amend";
 const PLAIN: &str = "find-by-demographics-plain";
 /// The value of `SOAPAction` in the gateway's requests.
 const EMPTY_ACTION: Option<&str> = Some("\"\"");
@@ -112,13 +116,29 @@ async fn golden_messages_are_what_the_gateway_sends_and_reads() {
     }
 }
 
+/// The gateway reads the record with the golden search [`BY_ULN`], and then sends the golden update.
+#[tokio::test]
+async fn golden_amendment_is_what_the_gateway_sends_and_reads() {
+    let replies =
+        [BY_ULN, AMENDMENT].map(|name| Reply::Bytes(http(200, "text/xml; charset=utf-8", golden(name, "response.xml").as_bytes())));
+    let script = ScriptedLrs::new(Options::default(), replies);
+
+    let answer = script.post_expecting_calls(2, "/v1/learners/amend", &golden_json(AMENDMENT, "call.json")).await;
+
+    let requests: Vec<String> = script.received().into_iter().map(|request| request.body).collect();
+    assert_eq!(requests, [BY_ULN, AMENDMENT].map(|name| golden(name, "request.xml")));
+    assert_eq!(answer.expect_success(), golden_json(AMENDMENT, "answer.json"));
+}
+
 #[test]
 fn golden_messages_are_valid() {
     let Some(contract) = Contract::from_env() else { return };
     for service in [Service::Learner, Service::LearnerR9] {
         let files = |part: &str| -> Vec<(String, String)> {
             let messages = GOLDEN_MESSAGES.iter().filter(|message| message.service == service);
-            messages.map(|message| (format!("{}.{part}", message.name), golden(message.name, part))).collect()
+            let amendment = (service == Service::Learner).then_some(AMENDMENT);
+            let names = messages.map(|message| message.name).chain(amendment);
+            names.map(|name| (format!("{name}.{part}"), golden(name, part))).collect()
         };
         contract.check_request(service, &files("request.xml"));
         contract.check_response(service, &files("response.xml"));

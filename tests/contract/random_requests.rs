@@ -9,7 +9,7 @@ use lrs_gateway::batches::kinds::verification::Verifications;
 use lrs_gateway::domain::{
     AbilityToShare, Achievement, AchievementAction, BatchLearner, BatchLearnerToVerify, DemographicSearch, DetailLevel, FindType, Gender,
     JobType, LearnerDetails, LearnerRegistration, LearnerUpdate, LearnerVerification, LearningEventsSearch, MisIdentifier, SubmissionType,
-    Uln, UlnRetrieval, UlnSearch, VerificationType,
+    Uln, UlnRetrieval, UlnSearch, UpdatedLearner, VerificationType,
 };
 use lrs_gateway::lrs::services::external::{AchievementCodes, GetAchievementJob, SubmitAchievementJob};
 use lrs_gateway::lrs::services::learner::{GetRegistrationJob, GetVerificationJob, SubmitRegistrationJob, SubmitVerificationJob};
@@ -17,7 +17,7 @@ use lrs_gateway::lrs::{MessageContext, Operation, Service, Vendor};
 use lrs_gateway::organisations::{CallContext, OrganisationPassword};
 use lrs_gateway::schema::deserialize::from_json;
 use lrs_gateway::schema::{self, CodeList as _, json_object};
-use lrs_gateway::xml::{IllegalCharacter, is_xml_char};
+use lrs_gateway::xml::{IllegalCharacter, XmlRecord as _, is_xml_char};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::{Config, TestRunner};
@@ -35,10 +35,9 @@ pub fn by_service() -> [(Service, Messages); 3] {
         requests(find_by_uln()),
         requests(find_by_demographics()),
         requests(learner().prop_map(|learner| LearnerRegistration { learner })),
-        requests((uln(), any::<i32>(), learner()).prop_map(|(uln, version_number, learner)| LearnerUpdate {
-            uln,
-            version_number,
-            learner,
+        requests((uln(), any::<i32>(), learner()).prop_map(|(uln, version_number, learner)| {
+            let learner = UpdatedLearner::read_written(|writer| writer.element("Learner", "", |writer| learner.write(writer)));
+            LearnerUpdate { uln, version_number, learner: learner.expect("the details of a learner") }
         })),
         requests(verify_learner()),
         requests(retrieve_ulns()),

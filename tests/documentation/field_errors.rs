@@ -10,7 +10,7 @@ use regex::Regex;
 use super::assert_generated;
 
 /// Every code that callers can get, with its meaning, in the order of the page.
-const MEANINGS: [(&str, &str); 19] = [
+const MEANINGS: [(&str, &str); 21] = [
     ("malformed_json", "The body is not JSON."),
     ("not_utf8", "The body is not UTF-8. `detail` states the position of the first byte that is not."),
     ("wrong_type", "The value has another JSON type."),
@@ -23,6 +23,8 @@ const MEANINGS: [(&str, &str); 19] = [
     ("invalid_character", "The text contains a character that XML does not allow."),
     ("invalid_format", "The text does not have the format of the field."),
     ("unknown_value", "The text is not one of the listed values."),
+    ("contradictory", "The value contradicts another field of the request."),
+    ("unreadable", "`amendLearner`: the value in the register cannot be written back, and the amendment does not replace it."),
     ("check_digit", "The ULN has a wrong check digit, or is 9999999999."),
     ("not_a_date", "The date is not in the calendar."),
     ("out_of_range", "The number or date is too small or too large."),

@@ -5,19 +5,21 @@ use std::fmt::Write as _;
 
 use lrs_gateway::domain::{
     AbilityToShare, AchievementAction, AchievementJob, AchievementJobStatus, BatchLearner, BatchLearnerResult, BatchLearnerToVerify,
-    DemographicSearch, DetailLevel, FindType, Gender, JobType, Learner, LearnerDetails, LearnerRegistration, LearnerUpdate,
-    LearnerVerification, LearningEvent, LearningEventsSearch, SubmissionType, UlnRetrieval, UlnSearch, VerificationType,
+    ClearableField, DemographicSearch, DetailLevel, FindType, Gender, JobType, Learner, LearnerChanges, LearnerDetails,
+    LearnerRegistration, LearnerUpdate, LearnerVerification, LearningEvent, LearningEventsSearch, SubmissionType, UlnRetrieval, UlnSearch,
+    VerificationType,
 };
 use lrs_gateway::lrs::Operation;
 use lrs_gateway::lrs::services::external::{GetAchievementJob, SubmitAchievementJob};
 use lrs_gateway::lrs::services::learner::{
-    FindLearnerResponse, GetRegistrationJob, GetVerificationJob, RegisterLearnerResponse, RegistrationBatchOutput, RetrieveUlnsResponse,
-    RetrievedUln, RetrievedUlns, SubmitRegistrationJob, SubmitVerificationJob, UpdateLearnerResponse, VerificationBatchOutput,
-    VerifiedLearner, VerifyLearnerResponse,
+    FindLearnerResponse, GetRegistrationJob, GetVerificationJob, RecordSearch, RecordUpdate, RegisterLearnerResponse,
+    RegistrationBatchOutput, RetrieveUlnsResponse, RetrievedUln, RetrievedUlns, SubmitRegistrationJob, SubmitVerificationJob,
+    UpdateLearnerResponse, VerificationBatchOutput, VerifiedLearner, VerifyLearnerResponse,
 };
 use lrs_gateway::lrs::services::learner_r9::{LearnerRecord, LearningEventsResponse, LearningEventsResult};
 use lrs_gateway::schema::{CodeList, CodeTable};
 use lrs_gateway::xml::{FieldMapping, XmlRecord};
+use serde_json::Value;
 
 use super::assert_generated;
 use crate::support::fields::{DOCUMENT, fields_of, operation, schema};
@@ -97,6 +99,29 @@ fn learner_request<O: Operation>() -> Vec<Row> {
     [rows("Learner/", "learner.", LearnerDetails::FIELDS), request::<O>()].concat()
 }
 
+/// Returns the section of an amendment: the search for the record, and the update. Asserts that the OpenAPI document has the fields of the rows,
+/// and no others.
+fn amendment_section() -> String {
+    let search = request::<RecordSearch>().into_iter().filter(|(element, _)| element != "FindType").collect::<Vec<_>>();
+    let changes = LearnerChanges::FIELDS.iter().map(|(element, field)| {
+        let is_clearable = ClearableField::TABLE.words().any(|word| word == *field);
+        let cleared = is_clearable.then(|| "clear[]".to_owned());
+        (format!("Learner/{element}"), [format!("changes.{field}")].into_iter().chain(cleared).collect())
+    });
+    let update: Vec<Row> = changes.chain(request::<RecordUpdate<'_>>()).collect();
+    let answer = [rows("", "", UpdateLearnerResponse::FIELDS), rows("Learner/", "learner.", Learner::FIELDS)].concat();
+    let operation = operation("amendLearner");
+    assert_eq!(field_names(&[search.clone(), update.clone()].concat()), fields_of(schema(operation, REQUEST), ""));
+    assert_eq!(field_names(&answer), fields_from_elements(operation, ANSWER));
+    let heading = format!("\n## amendLearner\n\nLRS calls it {}, then {}.\n", RecordSearch::NAME, RecordUpdate::NAME);
+    let tables = [
+        table(RecordSearch::REQUEST_ELEMENT, &search),
+        table(RecordUpdate::REQUEST_ELEMENT, &update),
+        table(&format!("{} and {}", RecordUpdate::RESPONSE_ELEMENT, RecordSearch::RESPONSE_ELEMENT), &answer),
+    ];
+    heading + &tables.concat()
+}
+
 fn verification_batch_request() -> Vec<Row> {
     [rows("", "", &[("OrgEmail", "notifyEmail")]), rows("Learner/", "learners[].", BatchLearnerToVerify::FIELDS)].concat()
 }
@@ -173,6 +198,7 @@ fn field_mapping_page_has_every_field_of_every_operation() {
             &rows("", "", RegisterLearnerResponse::FIELDS),
         ),
         section::<LearnerUpdate>("updateLearner", &learner_request::<LearnerUpdate>(), &rows("", "", UpdateLearnerResponse::FIELDS)),
+        amendment_section(),
         section::<LearnerVerification>("verifyLearner", &request_in_element::<LearnerVerification>(), &verify_answer()),
         section::<UlnRetrieval>("retrieveUlns", &request::<UlnRetrieval>(), &retrieve_answer()),
         section::<LearningEventsSearch>("getLearningEvents", &request::<LearningEventsSearch>(), &learning_events_answer()),
@@ -354,13 +380,22 @@ fn section<O: Operation>(id: &str, request: &[Row], answer: &[Row]) -> String {
     let operation = operation(id);
     let mut section = heading::<O>(id);
     for (element, rows, document) in [(O::REQUEST_ELEMENT, request, REQUEST), (O::RESPONSE_ELEMENT, answer, ANSWER)] {
-        let mut documented = fields_of(schema(operation, document), "");
-        // The gateway's own hints come from no element.
-        documented.retain(|field| !field.starts_with("warnings[]."));
-        assert_eq!(field_names(rows), documented, "{id} {element}");
+        assert_eq!(field_names(rows), fields_from_elements(operation, document), "{id} {element}");
         section += &table(element, rows);
     }
     section
+}
+
+/// Returns the fields of a JSON document of an operation that belong to elements.
+fn fields_from_elements(operation: &Value, document: &str) -> BTreeSet<String> {
+    let mut documented = fields_of(schema(operation, document), "");
+    let is_detail = |field: &str| LearnerDetails::FIELDS.iter().any(|(_, detail)| *detail == field);
+    documented.retain(|field| {
+        // The gateway's own hints and comparisons come from no element. The fields that LRS maintains are not sent.
+        let is_read_only = document == REQUEST && field.strip_prefix("learner.").is_some_and(|field| !is_detail(field));
+        !is_read_only && !field.starts_with("warnings[].") && !field.ends_with(".differences[]")
+    });
+    documented
 }
 
 fn heading<O: Operation>(id: &str) -> String {

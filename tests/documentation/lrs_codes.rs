@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use lrs_gateway::api::amend_learner::LearnerAmendmentOutcome;
 use lrs_gateway::api::find_learners::LearnerSearchOutcome;
 use lrs_gateway::api::learning_events::LearningEventsOutcome;
 use lrs_gateway::api::register_learners::{LearnerRegistrationOutcome, LearnerUpdateOutcome};
@@ -25,11 +26,12 @@ use crate::support::{FakeServer, TestGateway};
 const REGISTRATION_BATCHES: &str = "/v1/registration-batches";
 
 /// The outcomes of each operation that has outcomes of its own.
-const OUTCOMES: [(&str, &CodeTable); 6] = [
+const OUTCOMES: [(&str, &CodeTable); 7] = [
     ("findLearnerByUln", LearnerSearchOutcome::TABLE),
     ("findLearnersByDemographics", LearnerSearchOutcome::TABLE),
     ("registerLearner", LearnerRegistrationOutcome::TABLE),
     ("updateLearner", LearnerUpdateOutcome::TABLE),
+    ("amendLearner", LearnerAmendmentOutcome::TABLE),
     ("verifyLearner", LearnerVerificationOutcome::TABLE),
     ("getLearningEvents", LearningEventsOutcome::TABLE),
 ];

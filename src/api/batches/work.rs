@@ -72,7 +72,7 @@ impl BatchAction for Submit {
     fn describe<K: BatchResource>(description: &mut Description) {
         description.add_lrs_operation(K::SUBMIT_OPERATION);
         description.add_lrs_operation(K::POLL_OPERATION);
-        description.add_problems("Store", &[Code::StoreNotDurable]);
+        description.add_problems("Store", &[Code::StoreNotDurable, Code::BatchErased]);
         description.set_example(JSON, &examples::accepted::<K>());
         description.add_header("Location", response_headers::location());
         description.add_header("Retry-After", response_headers::retry_after());

@@ -90,11 +90,11 @@ const LEARNER_TO_VERIFY: &[Particle] = &[
 ];
 const ULNS_TO_RETRIEVE: &[Particle] = &[Particle { max_occurs: 200, ..required("ULN", &ULN) }];
 
-/// Content of `reg:LearnerRegistration` (LRS-CONTRACT 2.6).
+/// Content of `reg:RegisterLearner` (LRS-CONTRACT 2.6).
 pub const REGISTER: Sequence = with_credentials!([], nested("Learner", None, LEARNER_TO_REGISTER));
-/// Content of `reg:LearnerUpdate` (LRS-CONTRACT 2.7).
+/// Content of `reg:UpdateLearner` (LRS-CONTRACT 2.7).
 pub const UPDATE: Sequence = with_credentials!([], nested("Learner", None, LEARNER_TO_UPDATE));
-/// Content of `rep:LearnerVerification` (LRS-CONTRACT 2.8).
+/// Content of `rep:VerifyLearner` (LRS-CONTRACT 2.8).
 pub const VERIFY: Sequence = with_credentials!([], nested("LearnerToVerify", None, LEARNER_TO_VERIFY));
 /// Content of `rep:RetrieveULNs` (LRS-CONTRACT 2.9).
 pub const RETRIEVE: Sequence = with_credentials!([], nested("ULNsToRetrieve", None, ULNS_TO_RETRIEVE));

@@ -127,6 +127,9 @@ impl FindLearnerResponse {
     fn check_learners(&self, find_type: FindType) -> Result<(), &'static str> {
         let one_learner = self.is_exact_match() || self.response_code.matches(LINKED_LEARNER);
         let no_learner = self.response_code.matches(NO_MATCH) || self.response_code.matches(TOO_MANY_MATCHES);
+        if self.learner.iter().any(|learner| learner.version_number.is_none()) {
+            return Err("it contains a learner without a version number");
+        }
         match self.learner.len() {
             0 if one_learner && find_type == FindType::Full => Err("its code reports a learner, but it contains none"),
             2.. if one_learner => Err("its code reports one learner, but it contains several"),

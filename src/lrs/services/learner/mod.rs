@@ -1,5 +1,6 @@
 //! The operations of `LearnerService.svc`. Only wrapper elements are in a namespace (LRS-CONTRACT 2.1).
 
+mod amend;
 mod find;
 mod register;
 mod registration_batch;
@@ -9,6 +10,7 @@ mod verify;
 
 use std::borrow::Cow;
 
+pub use amend::*;
 pub use find::*;
 pub use register::*;
 pub use registration_batch::*;

@@ -1,0 +1,142 @@
+//! Updates: a learner's complete new record (LRS-CONTRACT 2.7).
+
+use crate::domain::{
+    AbilityToShare, AddressLine, BoundedText, Date, EXAMPLE_LEARNER, EmailAddress, Gender, Learner, Name, Nationality, Notes, OptionalName,
+    OtherVerificationDescription, Postcode, SchoolName, ScottishCandidateNumber, Uln, VerificationType,
+};
+use crate::schema::deserialize::DeserializeContext;
+use crate::schema::{InvalidValue, List, Request, json_object};
+use crate::xml::XmlRecord;
+
+/// A value of a found record that LRS maintains, with any text.
+pub type ReadOnlyText = BoundedText<0, 4000, true>;
+
+/// A learner to update.
+#[derive(Debug, Clone, Request)]
+#[request(validate = require_same_record(uln, version_number, learner))]
+pub struct LearnerUpdate {
+    /// The learner's ULN.
+    pub uln: Uln,
+    /// `versionNumber` of the record that the update is based on, as last read.
+    #[request(example = 3)]
+    pub version_number: i32,
+    /// The complete new record: all fields, not only those that change.
+    pub learner: UpdatedLearner,
+}
+
+/// The complete new record of a learner. An empty text means “no value”.
+///
+/// A found record can be sent as it is, if its coded values and dates are documented ones. The fields that LRS maintains are not sent to LRS.
+#[derive(Debug, Clone, Request, XmlRecord)]
+#[request(examples = EXAMPLE_LEARNER, stored)]
+pub struct UpdatedLearner {
+    /// Read-only: accepted, and not sent to LRS.
+    #[xml(skip)]
+    pub created_date: Option<ReadOnlyText>,
+    /// Read-only: accepted, and not sent to LRS.
+    #[xml(skip)]
+    pub last_updated_date: Option<ReadOnlyText>,
+    /// Read-only: must be the `uln` of the update if it is present.
+    #[xml(skip)]
+    pub uln: Option<ReadOnlyText>,
+    /// Read-only: accepted, and not sent to LRS.
+    #[xml(skip)]
+    pub master_substituted: Option<ReadOnlyText>,
+    /// Title, free text.
+    pub title: Option<OptionalName>,
+    /// Given name.
+    pub given_name: Name,
+    /// Middle or other names.
+    pub middle_other_name: Option<OptionalName>,
+    /// Family name.
+    pub family_name: Name,
+    /// Given name that the learner prefers.
+    pub preferred_given_name: Option<OptionalName>,
+    /// Family name before it changed.
+    pub previous_family_name: Option<OptionalName>,
+    /// Family name at the age of 16.
+    pub family_name_at_age16: Option<OptionalName>,
+    /// School at the age of 16, up to 254 characters.
+    pub school_at_age16: Option<SchoolName>,
+    /// First line of the last known address, up to 50 characters.
+    pub last_known_address_line1: Option<AddressLine>,
+    /// Second line of the last known address, up to 50 characters.
+    pub last_known_address_line2: Option<AddressLine>,
+    /// Town of the last known address, up to 50 characters.
+    pub last_known_address_town: Option<AddressLine>,
+    /// County or city of the last known address, up to 50 characters.
+    pub last_known_address_county_or_city: Option<AddressLine>,
+    /// Postcode of the last known address.
+    pub last_known_post_code: Postcode,
+    /// Date when the address was recorded.
+    pub date_of_address_capture: Option<Date>,
+    /// Date of birth. LRS decides whether the learner is old enough.
+    pub date_of_birth: Date,
+    /// Place of birth.
+    pub place_of_birth: Option<OptionalName>,
+    /// Gender.
+    pub gender: Gender,
+    /// Email address.
+    pub email_address: Option<EmailAddress>,
+    /// Nationality, up to 3 characters. LRS's list of values is not public.
+    pub nationality: Option<Nationality>,
+    /// Scottish Candidate Number.
+    pub scottish_candidate_number: Option<ScottishCandidateNumber>,
+    /// Proof of identity.
+    pub verification_type: VerificationType,
+    /// Description of the proof, up to 255 characters. Required if `verificationType` is `OTHER`.
+    #[request(required_if = verification_type == VerificationType::Other)]
+    pub other_verification_description: Option<OtherVerificationDescription>,
+    /// Read-only: accepted, and not sent to LRS.
+    #[xml(skip)]
+    pub tier_level: Option<ReadOnlyText>,
+    /// Consent to share the learning record.
+    pub ability_to_share: AbilityToShare,
+    /// Read-only: accepted, and not sent to LRS.
+    #[xml(skip)]
+    pub learner_status: Option<ReadOnlyText>,
+    /// Read-only: accepted, and not sent to LRS.
+    #[xml(skip)]
+    pub linked_ulns: Option<List<ReadOnlyText, 0, 1000>>,
+    /// Notes, up to 4,000 characters.
+    pub notes: Option<Notes>,
+    /// Read-only: must be the `versionNumber` of the update if it is present.
+    #[xml(skip)]
+    pub version_number: Option<i32>,
+    /// Read-only: accepted, and not sent to LRS.
+    #[xml(skip)]
+    pub differences: Option<List<ReadOnlyText, 0, 100>>,
+}
+
+impl UpdatedLearner {
+    /// Returns `true` if a found record holds all details of this one, in the same spelling.
+    pub fn is_held_by(&self, found: &Learner) -> bool {
+        let (Some(held), Some(sent)) = (json_object(found), json_object(self)) else { return false };
+        let mut sent = Self::FIELDS.iter().filter_map(|(_, field)| Some((*field, sent.get(*field)?)));
+        // Callers and LRS write “no value” as an empty text or leave the field out.
+        sent.all(|(field, value)| held.get(field).map_or_else(|| *value == "", |held| held == value))
+    }
+}
+
+/// Rejects a record that has another ULN or version than the update.
+fn require_same_record(
+    uln: Option<&Uln>,
+    version_number: Option<&i32>,
+    learner: Option<&UpdatedLearner>,
+    context: &mut DeserializeContext,
+) {
+    let Some(learner) = learner else { return };
+    let mut reject = |field, detail| {
+        context.descend("learner", |context| context.add_error_at(field, InvalidValue::new("contradictory", detail)));
+    };
+    if let (Some(uln), Some(of_record)) = (uln, &learner.uln)
+        && uln.as_str() != of_record.as_str().trim()
+    {
+        reject("uln", "must be the uln beside learner, or be left out: this is another learner's record");
+    }
+    if let (Some(version_number), Some(of_record)) = (version_number, learner.version_number)
+        && *version_number != of_record
+    {
+        reject("versionNumber", "must be the versionNumber beside learner, or be left out: this is another version of the record");
+    }
+}
