@@ -10,7 +10,7 @@ APT := $(shell [ "$$(id -u)" = 0 ] || echo sudo) apt-get
 export LRS_CONTRACT_DIR ?= $(shell [ -d ../shared/lrs/wsdl ] && cd ../shared/lrs && pwd)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-native-tls test-chart test-deploy test-soap-clients lint-openapi durability check format bench capacity fuzz soak openapi docs compiler tools audit cargo-deny image licences sbom
+.PHONY: help run test test-native-tls test-chart test-deploy test-soap-clients lint-openapi test-contract durability check format bench capacity fuzz soak openapi docs compiler tools audit cargo-deny image licences sbom
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-18s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -40,6 +40,10 @@ test-soap-clients: compiler ## call the simulator with SOAP clients of other pro
 lint-openapi: ## check the OpenAPI documents with redocly, spectral and vacuum; report the linters that could not run
 	@command -v npm >/dev/null || { $(APT) update -qq && $(APT) install -y -qq --no-install-recommends npm; }
 	./tests/openapi-lint/run.sh
+
+test-contract: compiler tools ## send generated requests to the demonstration and to a configured gateway, and check the answers against the OpenAPI document
+	$(CARGO) build --quiet --locked
+	./tests/schemathesis/run.sh
 
 durability: compiler ## kill replicas and Redis in each persistence mode, and print what is kept (docs/BATCHES.md); takes about ten minutes
 	$(CARGO) build --quiet --locked

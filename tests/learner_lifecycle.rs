@@ -388,3 +388,24 @@ async fn obtain_uln_after_a_person_rejected_all_candidates_registers_the_learner
     assert_eq!(keyed.post(OBTAIN_ULN, &request).await.header("idempotency-replayed"), "true");
     assert_eq!(caller.post(OBTAIN_ULN, &request).await.expect_success()["uln"], registered["uln"]);
 }
+
+#[tokio::test]
+async fn version_number_written_with_a_point_or_an_exponent_is_the_same_integer() {
+    let fixture = Fixture::new();
+    let uln = fixture.register_new_learner().await;
+    let update = async |version: &str| {
+        let learner = married_learner();
+        let body = format!("{{\"uln\": \"{uln}\", \"versionNumber\": {version}, \"learner\": {learner}}}");
+        fixture.gateway.caller().post_text(UPDATE, "application/json", body).await
+    };
+    for (version, code) in [("1.5", "malformed_request"), ("\"1\"", "malformed_request"), ("1e10", "validation_failed")] {
+        let answer = update(version).await;
+        assert_eq!((&answer.json()["code"], &answer.json()["errors"][0]["pointer"]), (&json!(code), &json!("/versionNumber")), "{version}");
+    }
+    assert_eq!(update("1.0").await.expect_success()["outcome"], "UPDATED");
+    update("10e-1").await.problem(409, "stale_version");
+    assert_eq!(update("0.2e1").await.expect_success()["lrsCode"], "WSRC0020", "LRS has this version, and nothing to change");
+    let as_number = format!("{{\"uln\": {uln}.0, \"givenName\": \"A\", \"familyName\": \"B\"}}");
+    let answer = fixture.gateway.caller().post_text("/v1/learners/find-by-uln", "application/json", as_number).await;
+    assert_eq!(answer.errors(), [("/uln".to_owned(), "wrong_type".to_owned())], "a ULN is a text");
+}

@@ -159,10 +159,10 @@ async fn verify_request_has_given_fields_and_nil_for_others() {
         assert_eq!(request.header("soapaction"), "\"http://tempuri.org/LearnerPortType/verifyLearner\"");
         assert_eq!(request.header("content-type"), "text/xml; charset=utf-8");
         let expected = format!(
-            "<soapenv:Body><rep:LearnerVerification xmlns:rep=\"http://api.lrs.miap.gov.uk/reportmsg\"><OrganisationRef xsi:nil=\"true\"/>\
+            "<soapenv:Body><rep:VerifyLearner xmlns:rep=\"http://api.lrs.miap.gov.uk/reportmsg\"><OrganisationRef xsi:nil=\"true\"/>\
              <UKPRN>10088881</UKPRN><OrgPassword>demo-password-01</OrgPassword><UserName>j.bloggs</UserName><LearnerToVerify>\
              <ULN>3000000126</ULN><FamilyName>Ó \"Neill\" </FamilyName><GivenName>Siân &lt;&amp;&gt;</GivenName>{elements}\
-             </LearnerToVerify></rep:LearnerVerification></soapenv:Body>"
+             </LearnerToVerify></rep:VerifyLearner></soapenv:Body>"
         );
         assert!(request.body.contains(&expected), "{}", request.body);
     }

@@ -98,6 +98,14 @@ impl Description {
         self.components.headers.insert(name.to_owned(), RefOr::T(header));
     }
 
+    /// Adds a header to the response with this status. It becomes the component with its name.
+    pub fn add_header_of(&mut self, status: &str, name: &str, header: Header) {
+        if let Some(RefOr::T(response)) = self.operation.responses.responses.get_mut(status) {
+            response.headers.insert(name.to_owned(), header_reference(name));
+        }
+        self.components.headers.insert(name.to_owned(), RefOr::T(header));
+    }
+
     /// Adds a media type to the successful responses.
     pub fn add_content(&mut self, media_type: &str, schema: &SchemaOrRef) {
         for response in successful_responses(&mut self.operation) {
@@ -111,6 +119,15 @@ impl Description {
             if let Some(RefOr::T(content)) = response.content.get_mut(media_type) {
                 content.example = Some(example.clone());
             }
+        }
+    }
+
+    /// Sets the example of the response with this status in this media type.
+    pub fn set_example_of(&mut self, status: &str, media_type: &str, example: &serde_json::Value) {
+        if let Some(RefOr::T(response)) = self.operation.responses.responses.get_mut(status)
+            && let Some(RefOr::T(content)) = response.content.get_mut(media_type)
+        {
+            content.example = Some(example.clone());
         }
     }
 

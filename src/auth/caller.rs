@@ -112,6 +112,8 @@ pub struct RateLimitHeaders {
     pub policy: HeaderValue,
     /// Value of `RateLimit`.
     pub limit: HeaderValue,
+    /// Seconds until the limits allow the next call, if one of them allows none now.
+    pub seconds_until_next_call: Option<u64>,
 }
 
 /// Verifies the token and its scope, and finds the organisation and the person that it names. The organisation must have the product.
@@ -169,7 +171,8 @@ async fn count<C: RateLimitClass>(
     let keys = principal.rate_limit_keys(rate_limits, context.organisation.ukprn(), &context.user);
     let decision = rate_limits.count(keys, C::IS_SEARCH, context.organisation.rate_overrides()).await;
     if let (Ok(policy), Ok(limit)) = (decision.policy_header().try_into(), decision.header().try_into()) {
-        request.extensions_mut().insert(RateLimitHeaders { policy, limit });
+        let seconds_until_next_call = decision.seconds_until_next_call();
+        request.extensions_mut().insert(RateLimitHeaders { policy, limit, seconds_until_next_call });
     }
     let Some(ExceededLimit { name, retry_after_seconds }) = decision.exceeded else { return Ok(()) };
     metrics::record_rate_limited(name);

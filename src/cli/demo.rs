@@ -1,7 +1,7 @@
 //! `demo`: the gateway and the simulator in one process, and tokens to call the gateway.
 
 use std::io::Write as _;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
 
@@ -37,6 +37,20 @@ const WORKERS: usize = 2;
 /// Scopes of the awarding organisation's token.
 const AWARDING_SCOPES: [&str; 3] = ["learners:verify", "verification-batches", "achievement-batches"];
 
+/// What a program needs to call a demonstration.
+#[derive(serde::Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Access {
+    /// URL of the gateway.
+    gateway: String,
+    /// URL of the simulated LRS.
+    lrs: String,
+    /// URL of the simulator's control endpoints.
+    lrs_control: String,
+    #[serde(flatten)]
+    tokens: Tokens,
+}
+
 /// The tokens of a demonstration.
 #[derive(serde::Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -47,13 +61,15 @@ struct Tokens {
     awarding_organisation: String,
 }
 
-/// Runs the demonstration until it is stopped. Writes the tokens to `token_file`, if given.
-pub fn run(listen: SocketAddr, token_file: Option<&Path>) -> CommandResult {
+/// Runs the demonstration until it is stopped. Writes addresses and tokens to `token_file`, if given. `is_unlimited` says that the rate limits
+/// reject no call.
+pub fn run(listen: SocketAddr, token_file: Option<&Path>, is_unlimited: bool) -> CommandResult {
     let _trace_exporter = logging::init("warn", || None);
-    block_on(serve(listen, token_file)).map_err(|error| vec![error])
+    let rates = if is_unlimited { Rates::unlimited() } else { Rates::default() };
+    block_on(serve(listen, token_file, rates)).map_err(|error| vec![error])
 }
 
-async fn serve(listen: SocketAddr, token_file: Option<&Path>) -> Result<(), String> {
+async fn serve(listen: SocketAddr, token_file: Option<&Path>, rates: Rates) -> Result<(), String> {
     let mut signals = Signals::catch(Hangup::ShutsDown);
     let settings = SimulatorSettings { organisations: SimulatedOrganisation::demonstration(), ..SimulatorSettings::default() };
     let simulator = Data::new(settings.build_simulator()?);
@@ -62,16 +78,17 @@ async fn serve(listen: SocketAddr, token_file: Option<&Path>) -> Result<(), Stri
 
     let secret = [Uuid::new_v4().into_bytes(), Uuid::new_v4().into_bytes()].concat();
     let tokens = tokens(&secret, &settings.organisations)?;
-    let state = app_state(lrs_address, &secret, &settings.organisations)?;
+    let state = app_state(lrs_address, &secret, &settings.organisations, rates)?;
     let _worker = state.batch_worker().start();
     let options = ServerOptions { workers: WORKERS, ..ServerOptions::default() };
     let api = server::bind(&[listen], options, state).map_err(|error| error.to_string())?;
+    let access = Access::new(api.addresses[0], lrs_address, tokens);
     if let Some(file) = token_file {
-        let json = serde_json::to_vec_pretty(&tokens).map_err(|error| error.to_string())?;
+        let json = serde_json::to_vec_pretty(&access).map_err(|error| error.to_string())?;
         write_secret(file, &json).map_err(|error| format!("{}: {error}", file.display()))?;
     }
     // A closed standard output does not end the demonstration.
-    let _ = write!(std::io::stdout(), "{}", welcome(api.addresses[0], lrs_address, &tokens));
+    let _ = write!(std::io::stdout(), "{}", welcome(&access));
     tokio::select! {
         result = api.server => result.map_err(|error| error.to_string()),
         result = lrs_server => result.map_err(|error| error.to_string()),
@@ -79,11 +96,24 @@ async fn serve(listen: SocketAddr, token_file: Option<&Path>) -> Result<(), Stri
     }
 }
 
-fn app_state(lrs_address: SocketAddr, secret: &[u8], organisations: &[SimulatedOrganisation]) -> Result<AppState, String> {
+impl Access {
+    fn new(gateway: SocketAddr, lrs: SocketAddr, tokens: Tokens) -> Self {
+        let (gateway, lrs) = (format!("http://{}", reachable(gateway)), format!("http://{lrs}"));
+        Self { gateway, lrs_control: format!("{lrs}{}", simulator::CONTROL_PATH), lrs, tokens }
+    }
+}
+
+/// Returns the address with which programs of this machine reach a listener: one that listens on every address is reached on loopback.
+fn reachable(listener: SocketAddr) -> SocketAddr {
+    let loopback: IpAddr = if listener.is_ipv4() { Ipv4Addr::LOCALHOST.into() } else { Ipv6Addr::LOCALHOST.into() };
+    if listener.ip().is_unspecified() { SocketAddr::new(loopback, listener.port()) } else { listener }
+}
+
+fn app_state(lrs_address: SocketAddr, secret: &[u8], organisations: &[SimulatedOrganisation], rates: Rates) -> Result<AppState, String> {
     let lrs = Lrs::new(LrsSettings::for_address(LrsAddress::new(format!("http://{lrs_address}"))?));
     let storage = Storage::in_memory()?;
     let batches = BatchService::with_storage(&storage, batch_settings());
-    let rate_limits = RateLimiter::new(Rates::default(), 1, &storage);
+    let rate_limits = RateLimiter::new(rates, 1, &storage);
     Ok(AppState::new(verifier(secret)?, registry(organisations)?, lrs, batches, rate_limits, &storage))
 }
 
@@ -130,12 +160,12 @@ fn write_secret(file: &Path, bytes: &[u8]) -> std::io::Result<()> {
     file_watch::owner_only_options().write(true).create(true).truncate(true).open(file)?.write_all(bytes)
 }
 
-fn welcome(api: SocketAddr, lrs: SocketAddr, tokens: &Tokens) -> String {
-    let Tokens { learning_provider, awarding_organisation } = tokens;
+fn welcome(access: &Access) -> String {
+    let Access { gateway, lrs, tokens: Tokens { learning_provider, awarding_organisation }, .. } = access;
     format!(
-        r#"lrs-gateway demonstration: gateway at http://{api}, simulated LRS at http://{lrs}. Data is kept in memory only.
+        r#"lrs-gateway demonstration: gateway at {gateway}, simulated LRS at {lrs}. Data is kept in memory only.
 
-Documentation, with a page to try the API:  http://{api}/docs
+Documentation, with a page to try the API:  {gateway}/docs
 
 Token of a learning provider:
 {learning_provider}
@@ -145,7 +175,7 @@ Token of an awarding organisation:
 
 Your first call:
 
-curl -s http://{api}/v1/learners/find-by-uln \
+curl -s {gateway}/v1/learners/find-by-uln \
   -H 'Authorization: Bearer {learning_provider}' \
   -H 'Content-Type: application/json' \
   -d '{{"uln":"3000000126","givenName":"Ana","familyName":"O'\''Neill"}}'

@@ -12,7 +12,7 @@ mod type_uri;
 use std::fmt;
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{ACCEPT_ENCODING, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use actix_web::http::header::{ACCEPT_ENCODING, CONTENT_TYPE, RETRY_AFTER, VARY, WWW_AUTHENTICATE};
 use actix_web::{HttpResponse, ResponseError};
 
 pub use catalogue::{CATALOGUE, CatalogueEntry, Code};
@@ -181,6 +181,11 @@ impl Problem {
         self
     }
 
+    /// Moves the retry, if the problem invites to one, to this time at the earliest.
+    pub fn postpone_retry(&mut self, seconds: u64) {
+        self.retry_after_seconds = self.retry_after_seconds.map(|planned| planned.max(seconds));
+    }
+
     /// Sets the time to wait before a retry to a few seconds.
     #[must_use]
     pub const fn retry_soon(self) -> Self {
@@ -214,6 +219,9 @@ impl Problem {
         }
         if let Some(challenge) = &self.challenge {
             response.insert_header((WWW_AUTHENTICATE, challenge.as_str()));
+        }
+        if self.code == Code::NotAcceptable {
+            response.insert_header((VARY, "Accept"));
         }
         if self.lists_codings {
             response.insert_header((ACCEPT_ENCODING, "gzip"));

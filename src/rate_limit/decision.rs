@@ -34,6 +34,18 @@ struct LimitState {
     reset: u64,
 }
 
+impl LimitState {
+    fn remaining_calls(self) -> u64 {
+        Bucket::new(self.reset, self.limit).remaining_calls(0)
+    }
+
+    /// Returns the seconds until the limit allows the next call; `None` if it allows one now.
+    fn seconds_until_next_call(self) -> Option<u64> {
+        let wait = Bucket::new(self.reset, self.limit).wait(0)?;
+        Some(wait.div_ceil(MICROS_PER_SECOND))
+    }
+}
+
 impl RateLimitDecision {
     /// Creates the decision from the limits that apply, each with the microseconds until its theoretical arrival time, and from the time
     /// that the call must wait.
@@ -49,16 +61,22 @@ impl RateLimitDecision {
         Self { states, exceeded }
     }
 
+    /// Returns the seconds until every limit allows a call again; `None` if they allow one now.
+    pub fn seconds_until_next_call(&self) -> Option<u64> {
+        self.states.iter().flatten().filter_map(|state| state.seconds_until_next_call()).max()
+    }
+
     /// Returns the value of the `RateLimit-Policy` header (draft-ietf-httpapi-ratelimit-headers-11, section 3).
     pub fn policy_header(&self) -> String {
         self.header_list(|text, state| write!(text, ";q={};w={SECONDS_PER_MINUTE}", state.limit.per_minute))
     }
 
     /// Returns the value of the `RateLimit` header (same draft, section 4): remaining calls, and seconds until the full burst is available.
+    /// For a limit without remaining calls, the seconds are those until the next call, as in `Retry-After`.
     pub fn header(&self) -> String {
         self.header_list(|text, state| {
-            let remaining_calls = Bucket::new(state.reset, state.limit).remaining_calls(0);
-            write!(text, ";r={remaining_calls};t={}", state.reset.div_ceil(MICROS_PER_SECOND))
+            let seconds = state.seconds_until_next_call().unwrap_or_else(|| state.reset.div_ceil(MICROS_PER_SECOND));
+            write!(text, ";r={};t={seconds}", state.remaining_calls())
         })
     }
 
@@ -88,5 +106,15 @@ mod tests {
         assert_eq!(decision.header(), "\"organisation\";r=99;t=1, \"person\";r=39;t=1, \"searches\";r=19;t=1");
         let without_search = RateLimitDecision::new(counted.into_iter().take(2), None);
         assert_eq!(without_search.header(), "\"organisation\";r=99;t=1, \"person\";r=39;t=1");
+    }
+
+    #[test]
+    fn rate_limit_header_of_exhausted_limit_has_seconds_until_next_call() {
+        let limit = |per_minute, burst| Limit { per_minute, burst };
+        let counted = [(limit(60, 5), 5_000_000), (limit(1, 2), 180_000_000), (limit(60, 5), 4_000_000)];
+        let decision = RateLimitDecision::new(counted, Some(Wait { micros: 120_000_000, index: 1 }));
+        assert_eq!(decision.header(), "\"organisation\";r=0;t=1, \"person\";r=0;t=120, \"searches\";r=1;t=4");
+        assert_eq!((decision.seconds_until_next_call(), decision.exceeded.map(|limit| limit.retry_after_seconds)), (Some(120), Some(120)));
+        assert_eq!(RateLimitDecision::new([(limit(60, 5), 4_000_000)], None).seconds_until_next_call(), None);
     }
 }

@@ -21,6 +21,13 @@ impl Bucket {
     pub(super) fn remaining_calls(self, now: u64) -> u64 {
         (now + self.interval * u64::from(self.burst)).saturating_sub(self.arrival.max(now)) / self.interval
     }
+
+    /// Returns the microseconds until the next call is allowed; `None` if it is allowed now.
+    pub(super) fn wait(self, now: u64) -> Option<u64> {
+        let next_arrival = self.arrival.max(now) + self.interval;
+        let earliest = next_arrival.saturating_sub(self.interval * u64::from(self.burst));
+        earliest.checked_sub(now).filter(|wait| *wait > 0)
+    }
 }
 
 /// The time until a limit allows a call.
@@ -34,11 +41,7 @@ pub(super) struct Wait {
 
 /// Counts a call at `now` if every limit allows it; otherwise changes nothing and returns the longest wait.
 pub(super) fn count_by_gcra(now: u64, buckets: &mut [Bucket]) -> Option<Wait> {
-    let waits = buckets.iter().enumerate().filter_map(|(index, bucket)| {
-        let next_arrival = bucket.arrival.max(now) + bucket.interval;
-        let earliest = next_arrival.saturating_sub(bucket.interval * u64::from(bucket.burst));
-        (earliest > now).then(|| Wait { micros: earliest - now, index })
-    });
+    let waits = buckets.iter().enumerate().filter_map(|(index, bucket)| Some(Wait { micros: bucket.wait(now)?, index }));
     let longest = waits.max();
     if longest.is_none() {
         for bucket in buckets {

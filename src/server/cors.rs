@@ -92,7 +92,7 @@ const REQUEST_HEADERS: HeaderValue =
 
 /// Response headers that pages may read.
 const EXPOSED_HEADERS: HeaderValue = HeaderValue::from_static(
-    "X-Request-Id, Gateway-Request-Id, Retry-After, RateLimit, RateLimit-Policy, Location, Idempotency-Replayed, Preference-Applied, Batch-Status, Traceparent",
+    "X-Request-Id, Gateway-Request-Id, Retry-After, RateLimit, RateLimit-Policy, Location, Idempotency-Replayed, Preference-Applied, Batch-Status, Deprecation, Sunset, Link, Traceparent",
 );
 
 /// Time for which browsers may cache a preflight response, in seconds.

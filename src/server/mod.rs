@@ -6,6 +6,7 @@ pub mod client_address;
 pub mod connection_limits;
 pub mod connections;
 pub mod cors;
+pub mod deprecation;
 pub mod docs;
 mod http_service;
 mod listener;
@@ -36,11 +37,12 @@ use crate::server::connection_limits::ConnectionLimits;
 use crate::server::connections::Connections;
 use crate::server::connections::forwarded_requests::ForwardedRequests;
 use crate::server::cors::Cors;
+use crate::server::deprecation::DeprecatedRoutes;
 use crate::server::docs::Documents;
 use crate::server::http_service::HttpSettings;
 use crate::server::middleware::{ServerContext, around_request};
 use crate::server::public_url::PublicUrl;
-use crate::server::route::mount;
+use crate::server::route::{deprecated_routes, mount};
 
 /// A server that has bound its address. It runs while [`BoundServer::server`] is awaited.
 pub struct BoundServer {
@@ -99,9 +101,10 @@ const ADMIN_SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(2);
 /// Returns the I/O error, with the address, if an address cannot be bound.
 pub fn bind(listen: &[SocketAddr], options: ServerOptions, state: AppState) -> std::io::Result<BoundServer> {
     let documents = Arc::new(Documents::new(openapi::document(), options.public_url.as_ref()));
-    let methods = AllowedMethods::for_api(&router::api());
+    let routes = router::api();
+    let (methods, deprecated) = (AllowedMethods::for_api(&routes), deprecated_routes(&routes));
     let (shutdown_timeout, state) = (state.max_request_duration(), Arc::new(state));
-    serve("api", listen, options, shutdown_timeout, state.readiness.clone(), methods, move |services| {
+    serve("api", listen, options, shutdown_timeout, state.readiness.clone(), (methods, deprecated), move |services| {
         state.rate_limits.connect();
         mount(router::api(), &state, services);
         docs::routes(&documents, services);
@@ -117,7 +120,8 @@ pub fn bind_admin(listen: &[SocketAddr], state: AppState, metrics: Metrics) -> s
         ConnectionLimits { max_connections: MAX_ADMIN_CONNECTIONS, max_connections_per_client: 0, ..ConnectionLimits::default() };
     let options = ServerOptions { connection_limits, ..ServerOptions::default() };
     let (methods, state) = (AllowedMethods::for_admin(&router::health()), Arc::new(state));
-    serve("admin", listen, options, ADMIN_SHUTDOWN_TIMEOUT, state.readiness.clone(), methods, move |services| {
+    let known_routes = (methods, DeprecatedRoutes::default());
+    serve("admin", listen, options, ADMIN_SHUTDOWN_TIMEOUT, state.readiness.clone(), known_routes, move |services| {
         mount(router::health(), &state, services);
         let (state, metrics) = (state.clone(), metrics.clone());
         services.route("/metrics", web::get().to(move || metrics::get_metrics(state.clone(), metrics.clone())));
@@ -131,7 +135,7 @@ fn serve(
     options: ServerOptions,
     shutdown_timeout: Duration,
     readiness: Arc<Readiness>,
-    methods: AllowedMethods,
+    (methods, deprecated_routes): (AllowedMethods, DeprecatedRoutes),
     routes: impl Fn(&mut ServiceConfig) + Clone + Send + 'static,
 ) -> std::io::Result<BoundServer> {
     let ServerOptions { workers, tls, cors, public_url, connection_limits: limits, trusted_proxies } = options;
@@ -141,7 +145,8 @@ fn serve(
     let addresses = listeners.iter().map(TcpListener::local_addr).collect::<std::io::Result<_>>()?;
     let forwarded_requests = ForwardedRequests::new(trusted_proxies.clone(), limits.max_connections_per_client);
     let connections = Connections::new(name, limits, trusted_proxies);
-    let context = Arc::new(ServerContext { readiness, methods, cors, public_url, problem_types, forwarded_requests, is_tls });
+    let context =
+        Arc::new(ServerContext { readiness, methods, deprecated_routes, cors, public_url, problem_types, forwarded_requests, is_tls });
     let application = move || {
         let (around, fallback) = (context.clone(), context.clone());
         App::new()

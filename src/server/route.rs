@@ -5,16 +5,17 @@ use std::any::{type_name, type_name_of_val};
 use actix_web::http::Method;
 use actix_web::web::{self, Payload, ServiceConfig};
 use actix_web::{HttpRequest, Resource, Scope, guard};
-use utoipa::openapi::PathItem;
 use utoipa::openapi::path::Operation;
+use utoipa::openapi::{Deprecated, PathItem};
 use utoipa_actix_web::OpenApiFactory;
 
-use crate::api::description::Description;
+use crate::api::description::{Description, header, text};
 use crate::api::handler::Handler;
 use crate::api::response_headers;
 use crate::app::State;
 use crate::auth::IncomingRequest;
 use crate::schema::openapi::Schemas;
+use crate::server::deprecation::{DeprecatedRoutes, Deprecation};
 
 /// The route of an operation.
 pub struct Route {
@@ -24,6 +25,8 @@ pub struct Route {
     pub path: &'static str,
     /// Name of the operation in the document, in generated clients and in metrics.
     pub operation_id: &'static str,
+    /// The end of the route, if it is announced.
+    pub deprecation: Option<Deprecation>,
     tag: &'static str,
     docs: &'static dyn OpenApiFactory,
     describe_handler: fn(&mut Description),
@@ -81,7 +84,13 @@ impl Route {
                 handler.clone().handle(state.clone(), request)
             })
         };
-        Self { method, path, operation_id, tag: "", docs, describe_handler: H::describe, resource: Box::new(resource) }
+        Self { method, path, operation_id, deprecation: None, tag: "", docs, describe_handler: H::describe, resource: Box::new(resource) }
+    }
+
+    /// Announces the end of the route: in its answers, and in the document.
+    #[must_use]
+    pub fn deprecated(self, deprecation: Deprecation) -> Self {
+        Self { deprecation: Some(deprecation), ..self }
     }
 
     /// Returns the description of the operation in the document. A server that only mounts the route does not need it.
@@ -99,6 +108,9 @@ impl Route {
         if description.is_counted {
             description.add_header("RateLimit", response_headers::rate_limit());
             description.add_header("RateLimit-Policy", response_headers::rate_limit_policy());
+        }
+        if let Some(deprecation) = self.deprecation {
+            describe_deprecation(deprecation, &mut description);
         }
         description
     }
@@ -128,6 +140,31 @@ pub fn mount(routes: Vec<Route>, state: &State, services: &mut ServiceConfig) {
     }
     for (_, scope) in scopes {
         services.service(scope);
+    }
+}
+
+/// Returns the routes whose end is announced.
+pub fn deprecated_routes(routes: &[Route]) -> DeprecatedRoutes {
+    let mut deprecated = DeprecatedRoutes::default();
+    for Route { method, path, deprecation, .. } in routes {
+        if let Some(deprecation) = deprecation {
+            deprecated.add(method.clone(), path, *deprecation);
+        }
+    }
+    deprecated
+}
+
+/// Adds the end of a route to its description. The problems of the operation have the same headers as its other answers.
+fn describe_deprecation(deprecation: Deprecation, description: &mut Description) {
+    let text_of_handler = description.operation.description.take().unwrap_or_default();
+    description.operation.description = Some(format!("{}\n\n{text_of_handler}", deprecation.text()));
+    description.operation.deprecated = Some(Deprecated::True);
+    for (name, meaning) in [
+        ("Deprecation", "Time since which the operation is deprecated, as `@` and seconds since 1970 (RFC 9745)."),
+        ("Sunset", "Time after which the operation may be gone (RFC 8594)."),
+        ("Link", "Address of the successor of a deprecated operation, with `rel=\"successor-version\"`."),
+    ] {
+        description.add_header(name, header(text(), meaning));
     }
 }
 

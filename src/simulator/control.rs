@@ -27,16 +27,20 @@ fn validate_operation(operation: Option<&String>, context: &mut DeserializeConte
     }
 }
 
+/// Path of the control endpoints.
+pub const CONTROL_PATH: &str = "/control";
+
 /// Adds the control endpoints to a server.
 pub fn routes(config: &mut ServiceConfig) {
-    config
-        .route("/control/lose-answers", web::post().to(lose_answers))
-        .route("/control/submissions", web::get().to(get_submissions))
-        .route("/control/requests", web::get().to(get_request_counts))
-        .route("/control/certificates", web::get().to(get_certificate_counts))
-        .route("/control/scenario", web::put().to(put_scenario))
-        .route("/control/scenario", web::get().to(get_scenario))
-        .route("/control/scenario", web::delete().to(delete_scenario));
+    let endpoints = web::scope(CONTROL_PATH)
+        .route("/lose-answers", web::post().to(lose_answers))
+        .route("/submissions", web::get().to(get_submissions))
+        .route("/requests", web::get().to(get_request_counts))
+        .route("/certificates", web::get().to(get_certificate_counts))
+        .route("/scenario", web::put().to(put_scenario))
+        .route("/scenario", web::get().to(get_scenario))
+        .route("/scenario", web::delete().to(delete_scenario));
+    config.service(endpoints);
 }
 
 /// `POST /control/lose-answers`

@@ -52,6 +52,7 @@ mod timestamps;
 mod verification;
 mod wsdl;
 
+pub use control::CONTROL_PATH;
 pub use endpoints::execute_message;
 pub use fault::Fault;
 pub use fault_injection::{ActiveFault, RequestCounts};

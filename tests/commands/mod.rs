@@ -1,6 +1,7 @@
 //! The commands of the program, as operators run them: `serve` and `simulate` here, the others in the submodules.
 
 mod check_config;
+mod demo;
 mod live;
 mod openapi;
 mod product_check;

@@ -61,7 +61,51 @@ async fn rate_limit_of_person_reached_returns_rate_limited_with_retry_after() {
     assert!(problem["detail"].as_str().is_some_and(|detail| detail.contains("\"person\"")), "{problem}");
     let retry_after: u64 = limited.header("retry-after").parse().expect("Retry-After has seconds");
     assert!((28..=30).contains(&retry_after) && problem["retryAfterSeconds"] == retry_after && problem["retryable"] == true, "{problem}");
-    assert!(limited.header("ratelimit").contains("\"person\";r=0"));
+    assert!(limited.header("ratelimit").ends_with(&format!("\"person\";r=0;t={retry_after}")), "{}", limited.header("ratelimit"));
+}
+
+#[tokio::test]
+async fn rate_limit_header_and_retry_after_agree_in_memory_and_in_redis() {
+    let redis = TestRedis::start();
+    for storage in [Options::default().storage, redis.storage(ENCRYPTION_KEY)] {
+        let lrs = SimulatedLrs::start();
+        let rates = Rates { organisation: Limit { per_minute: 6, burst: 3 }, person: burst_of(2), searches: burst_of(1) };
+        let gateway = TestGateway::with(&lrs.url(), Options { storage, rates, ..Options::default() });
+        let caller = gateway.caller();
+        let [first, second] = [caller.post(SEARCH, &by_demographics()).await, caller.post(SEARCH, &by_demographics()).await];
+        // The last call that a limit allows: the next one is due in a minute, the full burst in two.
+        assert_eq!((first.status, remaining(&first, "searches")), (200, (0, 60)));
+        let retry_after = second.problem(429, "rate_limited")["retryAfterSeconds"].as_u64().expect("seconds");
+        assert_eq!((remaining(&second, "searches"), second.header("retry-after")), ((0, retry_after), &*retry_after.to_string()));
+        assert_eq!(caller.post(FIND, &by_uln()).await.status, 200);
+        let third = caller.post(SEARCH, &by_demographics()).await;
+        let retry_after = third.problem(429, "rate_limited")["retryAfterSeconds"].as_u64().expect("seconds");
+        let exhausted = [remaining(&third, "searches"), remaining(&third, "person")];
+        assert!(exhausted.iter().all(|(calls, _)| *calls == 0), "{exhausted:?}");
+        assert_eq!(exhausted.iter().map(|(_, seconds)| *seconds).max(), Some(retry_after), "the longest wait counts");
+    }
+}
+
+#[tokio::test]
+async fn retry_after_of_unavailable_lrs_is_not_before_the_rate_limit_allows_a_call() {
+    let gateway =
+        TestGateway::with("http://127.0.0.1:1", Options { rates: Rates { person: burst_of(2), ..unlimited() }, ..Options::default() });
+    for (calls, seconds) in [(1, 30), (0, 60)] {
+        let answer = gateway.caller().post(FIND, &by_uln()).await;
+        let retry_after = answer.problem(503, "lrs_unavailable")["retryAfterSeconds"].clone();
+        assert_eq!(
+            (remaining(&answer, "person").0, retry_after, answer.header("retry-after")),
+            (calls, json!(seconds), &*seconds.to_string())
+        );
+    }
+}
+
+/// Returns the remaining calls and the seconds of a limit in the header `RateLimit`.
+fn remaining(answer: &crate::support::caller::Answer, limit: &str) -> (u64, u64) {
+    let header = answer.header("ratelimit");
+    let item = header.split(", ").find_map(|item| item.strip_prefix(&format!("\"{limit}\";r="))).unwrap_or_else(|| panic!("{header}"));
+    let (calls, seconds) = item.split_once(";t=").expect("calls and seconds");
+    (calls.parse().expect("a number"), seconds.parse().expect("a number"))
 }
 
 #[tokio::test]

@@ -118,16 +118,45 @@ async fn check_whose_response_is_lost_is_sent_again_automatically() {
 }
 
 #[tokio::test]
-async fn prefer_wait_answers_when_the_batch_is_complete() {
+async fn prefer_wait_that_sees_the_end_of_the_batch_answers_200() {
     let lrs = SimulatedLrs::with_instant_jobs();
     let gateway = TestGateway::to(&lrs.url());
     let caller = gateway.caller().with_header("Prefer", "respond-async, wait=20");
 
-    let answer = caller.post(BATCHES, &full_registration(&learners(3))).await;
+    let submitted = caller.post(BATCHES, &full_registration(&learners(3))).await;
+    let job_id = submitted.json()["parts"][0]["lrsJobId"].clone();
+    let tracked = caller.post(&format!("{BATCHES}/track"), &json!({"lrsJobId": job_id})).await;
 
-    assert_eq!(answer.header("preference-applied"), "wait=20");
-    assert!(answer.header("retry-after").is_empty(), "a complete batch does not change any more");
-    assert_eq!(expect_accepted(&caller, &answer).initial_state["status"], "COMPLETE");
+    for answer in [submitted, tracked] {
+        assert_eq!((answer.status, answer.header("preference-applied")), (200, "wait=20"), "{}", answer.text);
+        assert!(answer.header("retry-after").is_empty(), "a complete batch does not change any more");
+        assert_eq!(answer.json()["status"], "COMPLETE");
+        assert_eq!(caller.request("GET", &answer.location()).await.expect_success()["batchId"], answer.json()["batchId"]);
+    }
+}
+
+#[tokio::test]
+async fn prefer_wait_does_not_change_the_replay_of_an_idempotency_key() {
+    let lrs = SimulatedLrs::with_instant_jobs();
+    let gateway = TestGateway::to(&lrs.url());
+    let http = crate::support::http_client_builder().build().expect("the client is created");
+    let submit = async |key: &str, preference: &str| {
+        let request = http.post(format!("{}{BATCHES}", gateway.url())).bearer_auth(crate::support::caller::token(json!({})));
+        let request = request.header("Idempotency-Key", key).header("Prefer", preference).json(&full_registration(&learners(1)));
+        let answer = request.send().await.expect("the gateway answers");
+        let header = |name: &str| answer.headers().get(name).map(|value| value.to_str().expect("text").to_owned());
+        let headers = ["location", "preference-applied", "idempotency-replayed"].map(header);
+        (answer.status().as_u16(), headers, answer.text().await.expect("a text"))
+    };
+    for (key, first_preference, status) in [("waits", "wait=20", 200), ("does-not-wait", "respond-async", 202)] {
+        let (first_status, [first_location, first_applied, _], first_text) = submit(key, first_preference).await;
+        assert_eq!((first_status, first_applied.is_some()), (status, status == 200), "{first_text}");
+        for preference in ["wait=20", "respond-async"] {
+            let (replayed_status, [location, applied, replayed], text) = submit(key, preference).await;
+            assert_eq!((replayed_status, &location, &text), (status, &first_location, &first_text), "{preference}");
+            assert_eq!((applied, replayed.as_deref()), (None, Some("true")), "a replay does not wait: {preference}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -1,8 +1,10 @@
 //! The API server: its certificate, connection limits, security headers and CORS.
 
+mod cached_documents;
 mod certificate;
 mod connection_limits;
 mod cors;
+mod deprecated_routes;
 mod fairness;
 mod forwarded_clients;
 mod headers;

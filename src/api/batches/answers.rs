@@ -46,10 +46,17 @@ pub struct BatchState {
     pub warnings: Option<Vec<FieldWarning>>,
 }
 
-/// Response to a submission.
+/// Responses to a submission.
 #[derive(IntoResponses)]
-#[response(status = 202, description = "The batch was accepted.")]
-pub struct BatchAccepted(#[expect(dead_code, reason = "only describes the response")] BatchState);
+#[expect(dead_code, reason = "only describes the responses")]
+pub enum BatchAccepted {
+    /// The batch was accepted, and is finished: with `Prefer: wait`, the gateway has waited for its end.
+    #[response(status = 200)]
+    Finished(BatchState),
+    /// The batch was accepted.
+    #[response(status = 202)]
+    Accepted(BatchState),
+}
 
 /// Progress of the records of a batch.
 #[derive(Debug, Answer)]

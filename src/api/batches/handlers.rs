@@ -56,7 +56,7 @@ pub(crate) struct TrackJobDocs;
 #[utoipa::path(post, path = "", impl_for = TrackJobDocs,
     request_body(content_type = "application/json", example = json!({"lrsJobId": "900123"})),
     responses(
-        (status = 200, description = "The organisation tracks the job already.", body = BatchState),
+        (status = 200, description = "The organisation tracks the job already; or the job is finished: with `Prefer: wait`, the gateway has waited for its end.", body = BatchState),
         (status = 202, description = "The gateway tracks the job.", body = BatchState)
     )
 )]

@@ -1,5 +1,7 @@
 //! Steps that the handlers of all batch resources share.
 
+use std::time::Duration;
+
 use actix_web::http::header::{HeaderName, LOCATION, RETRY_AFTER};
 use actix_web::{HttpResponse, HttpResponseBuilder};
 
@@ -121,7 +123,8 @@ pub fn require_organisation_ref<K: BatchResource>(context: &CallContext) -> Resu
     Err(Problem::new(Code::ProductNotEnabled).detail(detail))
 }
 
-/// Answers that a batch was accepted, after waiting if the caller prefers to. `location` refers to the batch, relative to the request.
+/// Answers that a batch was accepted, after waiting if the caller prefers to: 200 if the wait saw its end, otherwise 202. `location` refers to
+/// the batch, relative to the request.
 pub async fn answer_accepted(
     service: &BatchService,
     batch: Batch,
@@ -129,34 +132,50 @@ pub async fn answer_accepted(
     wait: PreferWait,
     warnings: Option<Vec<FieldWarning>>,
 ) -> HttpResponse {
-    let mut response = HttpResponse::Accepted();
+    let observed = ObservedBatch::after_wait(service, batch, wait).await;
+    let is_end = observed.waited.is_some() && observed.batch.is_finished();
+    let mut response = if is_end { HttpResponse::Ok() } else { HttpResponse::Accepted() };
     response.insert_header((LOCATION, location));
-    let state = wait_and_describe(service, &mut response, batch, wait).await;
+    let state = observed.describe(service, &mut response);
     response.json(BatchState { warnings, ..state })
 }
 
 /// Answers with the state of a batch, after waiting if the caller prefers to.
 pub async fn answer_state(service: &BatchService, mut response: HttpResponseBuilder, batch: Batch, wait: PreferWait) -> HttpResponse {
-    let state = wait_and_describe(service, &mut response, batch, wait).await;
+    let state = ObservedBatch::after_wait(service, batch, wait).await.describe(service, &mut response);
     response.json(state)
 }
 
-/// Returns the state of a batch, after waiting if the caller prefers to, and sets the headers that belong to it.
-async fn wait_and_describe(service: &BatchService, response: &mut HttpResponseBuilder, mut batch: Batch, wait: PreferWait) -> BatchState {
-    if let Some(duration) = wait.0 {
-        response.insert_header((PREFERENCE_APPLIED, format!("wait={}", duration.as_secs())));
-        // The batch is accepted even if the store fails now, so the answer must not be a problem.
-        batch = match service.wait(batch.clone(), duration).await {
-            Ok(batch) => batch,
+/// A batch as it is now.
+struct ObservedBatch {
+    batch: Batch,
+    /// The preference that was applied.
+    waited: Option<Duration>,
+}
+
+impl ObservedBatch {
+    /// Waits for the batch if the caller prefers to.
+    async fn after_wait(service: &BatchService, batch: Batch, wait: PreferWait) -> Self {
+        let Some(duration) = wait.0 else { return Self { batch, waited: None } };
+        match service.wait(batch.clone(), duration).await {
+            Ok(batch) => Self { batch, waited: Some(duration) },
+            // The batch is accepted even if the store fails now, so the answer must not be a problem.
             Err(error) => {
                 tracing::warn!(batch = %batch.id, %error, "batch state not read while waiting: answered with the last known state");
-                batch
+                Self { batch, waited: None }
             }
-        };
+        }
     }
-    let state = BatchState::new(service, &batch);
-    if let Some(seconds) = state.retry_after_seconds {
-        response.insert_header((RETRY_AFTER, seconds));
+
+    /// Returns the state of the batch, and sets the headers that belong to it.
+    fn describe(&self, service: &BatchService, response: &mut HttpResponseBuilder) -> BatchState {
+        if let Some(duration) = self.waited {
+            response.insert_header((PREFERENCE_APPLIED, format!("wait={}", duration.as_secs())));
+        }
+        let state = BatchState::new(service, &self.batch);
+        if let Some(seconds) = state.retry_after_seconds {
+            response.insert_header((RETRY_AFTER, seconds));
+        }
+        state
     }
-    state
 }

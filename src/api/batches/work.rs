@@ -73,9 +73,10 @@ impl BatchAction for Submit {
         description.add_lrs_operation(K::SUBMIT_OPERATION);
         description.add_lrs_operation(K::POLL_OPERATION);
         description.add_problems("Store", &[Code::StoreNotDurable, Code::BatchErased]);
-        description.set_example(JSON, &examples::accepted::<K>());
+        description.set_example_of("200", JSON, &examples::complete::<K>());
+        description.set_example_of("202", JSON, &examples::accepted::<K>());
         description.add_header("Location", response_headers::location());
-        description.add_header("Retry-After", response_headers::retry_after());
+        description.add_header_of("202", "Retry-After", response_headers::retry_after());
     }
 }
 

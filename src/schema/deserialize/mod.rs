@@ -5,6 +5,7 @@
 
 mod canonical;
 mod context;
+mod exact_integer;
 mod field_state;
 mod from_document;
 mod json;

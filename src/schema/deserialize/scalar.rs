@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use serde::de::Deserializer;
 
 use super::context::{DeserializeContext, NamingConvention};
+use super::exact_integer::JsonInteger;
 use super::from_document::FromDocument;
 use super::range::{Ranged, range_text};
 use super::value::{Accept, Found, read_value};
@@ -33,18 +34,28 @@ macro_rules! integers {
     ($($t:ty),*) => {$(
         impl FromDocument for $t {
             fn read<'de, D: Deserializer<'de>>(input: D, context: &mut DeserializeContext) -> Result<Option<Self>, D::Error> {
+                let out_of_range = || InvalidValue {
+                    code: "out_of_range",
+                    detail: format!("must be a whole number from {} to {}", Self::MIN, Self::MAX).into(),
+                };
                 let parse = |found: Found<'_>, naming| {
                     let number = match found {
                         Found::Integer(number) => Some(number),
                         Found::String(text) if naming == NamingConvention::Settings => text.parse().ok(),
+                        Found::Fraction => return Err(InvalidValue::new("wrong_type", "must be a whole number; this one has a fraction")),
                         other => return Err(other.wrong_type("must be a whole number")),
                     };
-                    number.and_then(|number| Self::try_from(number).ok()).ok_or_else(|| InvalidValue {
-                        code: "out_of_range",
-                        detail: format!("must be a whole number from {} to {}", Self::MIN, Self::MAX).into(),
-                    })
+                    number.and_then(|number| Self::try_from(number).ok()).ok_or_else(out_of_range)
                 };
-                read_scalar(input, context, parse)
+                if !context.is_json() {
+                    return read_scalar(input, context, parse);
+                }
+                let integer = JsonInteger::take(input)?;
+                if integer.is_too_large() {
+                    context.add_error(out_of_range());
+                    return Ok(None);
+                }
+                read_scalar(integer.deserializer::<D::Error>(), context, parse)
             }
         }
 

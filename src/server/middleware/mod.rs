@@ -35,6 +35,7 @@ use crate::server::allowed_methods::AllowedMethods;
 use crate::server::connections::active_request::ActiveRequest;
 use crate::server::connections::forwarded_requests::ForwardedRequests;
 use crate::server::cors::Cors;
+use crate::server::deprecation::DeprecatedRoutes;
 use crate::server::public_url::PublicUrl;
 
 use response_headers::ResponseHeaders;
@@ -46,6 +47,8 @@ pub struct ServerContext {
     pub readiness: Arc<Readiness>,
     /// Methods of each path.
     pub methods: AllowedMethods,
+    /// Routes whose end is announced.
+    pub deprecated_routes: DeprecatedRoutes,
     /// Origins that may call the server from a browser.
     pub cors: Cors,
     /// Address at which callers reach the server.
@@ -98,8 +101,9 @@ pub async fn around_request(
         return Err(panic::error(problem, &request_id, &server.problem_types, headers, active.must_close()));
     };
     let mut response = routed?;
-    let problem = problem::of_response(&response);
-    if let Some(problem) = &problem {
+    let mut problem = problem::of_response(&response);
+    if let Some(problem) = &mut problem {
+        rate_limit_headers::postpone_retry(&response, problem);
         response = problem::replace_response(&response, problem, &request_id, &server.problem_types);
     }
     let route = response.request().match_pattern().unwrap_or_default();
@@ -111,6 +115,7 @@ pub async fn around_request(
     }
     headers.apply(response.headers_mut());
     rate_limit_headers::apply(&mut response);
+    server.deprecated_routes.apply(&mut response, server.public_url.as_ref());
     location::make_absolute(&mut response, server.public_url.as_ref());
     header_case::apply(response.response_mut().head_mut());
     Ok(response.map_body(|_, body| if is_head { active.omit_body(&body) } else { active.limit_body(body) }))
