@@ -10,7 +10,7 @@ APT := $(shell [ "$$(id -u)" = 0 ] || echo sudo) apt-get
 export LRS_CONTRACT_DIR ?= $(shell [ -d ../shared/lrs/wsdl ] && cd ../shared/lrs && pwd)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-native-tls test-chart test-deploy test-soap-clients lint-openapi test-contract durability check format bench capacity fuzz soak openapi docs compiler tools audit cargo-deny image licences sbom
+.PHONY: help run test test-native-tls test-chart test-deploy test-soap-clients test-clients client-baseline lint-openapi test-contract durability check format bench capacity fuzz soak openapi docs compiler tools audit cargo-deny image licences sbom
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-18s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -36,6 +36,13 @@ test-deploy: ## test the Helm chart and the container image; install what the te
 test-soap-clients: compiler ## call the simulator with SOAP clients of other projects, from LRS's WSDLs; report the clients that could not run
 	$(CARGO) build --quiet --locked
 	./tests/soap-clients/run.sh
+
+test-clients: compiler ## generate clients in nine languages, compile them, and let them call the demonstration (docs/CLIENTS.md); CLIENTS names some
+	$(CARGO) build --quiet --locked
+	./tests/clients/run.sh $(CLIENTS)
+
+client-baseline: ## replace the old clients and their document, which later versions must serve, by the present ones (docs/CLIENTS.md)
+	./tests/clients/baseline.sh
 
 lint-openapi: ## check the OpenAPI documents with redocly, spectral and vacuum; report the linters that could not run
 	@command -v npm >/dev/null || { $(APT) update -qq && $(APT) install -y -qq --no-install-recommends npm; }

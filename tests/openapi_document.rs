@@ -137,7 +137,7 @@ fn successful_answers_and_request_bodies_with_json_have_examples() {
         let responses = operation["responses"].as_object().expect("responses").iter();
         let successful = responses.filter(|(status, _)| status.starts_with('2')).map(|(_, response)| response);
         for content in successful.chain([&operation["requestBody"]]).filter_map(|part| part["content"].as_object()).flatten() {
-            assert!(content.1.get("example").is_some(), "{method} {path}: {}", content.0);
+            assert!(content.1.get("example").or(content.1.get("examples")).is_some(), "{method} {path}: {}", content.0);
         }
     }
 }

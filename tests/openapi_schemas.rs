@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::iter;
 
-use lrs_gateway::domain::{LearnerRegistration, VerificationType};
+use lrs_gateway::domain::{LearnerRegistration, LearnerUpdate, VerificationType};
 use lrs_gateway::schema::deserialize::from_json;
 use lrs_gateway::schema::{CodeList as _, CodeTable};
 use lrs_gateway::server::openapi::document_3_0;
@@ -170,7 +170,7 @@ fn record(schema: &Value) -> Value {
 #[test]
 fn description_required_with_other_proof_by_the_schema_is_required_by_the_gateway() {
     let conditional = schemas().iter().filter(|(_, schema)| !schema["if"].is_null() || !schema["allOf"].is_null());
-    assert_eq!(conditional.map(|(name, _)| name).collect::<Vec<_>>(), ["LearnerDetails"], "a new condition needs a test");
+    assert_eq!(conditional.map(|(name, _)| name).collect::<Vec<_>>(), ["LearnerDetails", "UpdatedLearner"], "a new condition needs a test");
     let CodeTable { entries, .. } = VerificationType::TABLE;
     let types = entries.iter().map(|entry| json!(entry.word)).chain([Value::Null, json!("UNKNOWN")]);
     let descriptions = [Value::Null, json!(""), json!(" \t\n"), json!("Student card"), json!("\u{2003}x "), json!("x".repeat(256))];
@@ -181,10 +181,13 @@ fn description_required_with_other_proof_by_the_schema_is_required_by_the_gatewa
             learner[field] = value.clone();
         }
         learner.as_object_mut().expect("an object").retain(|_, value| !value.is_null());
-        let is_valid = is_valid(&DOCUMENT, component("LearnerDetails"), &learner);
-        let request = json!({ "learner": learner });
-        let is_accepted = from_json::<LearnerRegistration>(request.to_string().as_bytes()).is_ok();
-        assert_eq!(is_valid, is_accepted, "{verification_type} {description}");
+        let is_valid = |name| is_valid(&DOCUMENT, component(name), &learner);
+        let registration = json!({ "learner": learner });
+        let is_accepted = from_json::<LearnerRegistration>(registration.to_string().as_bytes()).is_ok();
+        assert_eq!(is_valid("LearnerDetails"), is_accepted, "{verification_type} {description}");
+        let update = json!({ "uln": "3000000126", "versionNumber": 3, "learner": learner });
+        let is_accepted_as_update = from_json::<LearnerUpdate>(update.to_string().as_bytes()).is_ok();
+        assert_eq!((is_valid("UpdatedLearner"), is_accepted_as_update), (is_accepted, is_accepted), "{verification_type} {description}");
         accepted += usize::from(is_accepted);
     }
     assert_eq!(accepted, 8 * 5 + 2, "eight other proofs with every description that is not too long, and two descriptions with OTHER");

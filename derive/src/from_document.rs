@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 use syn::spanned::Spanned as _;
-use syn::{BinOp, Error, Expr, ExprBinary, ExprCall, ExprRange, Ident, RangeLimits, Result};
+use syn::{Error, Expr, ExprCall, ExprRange, Ident, RangeLimits, Result};
 
 use crate::attributes::{both, collect};
 use crate::record::{Field, Record};
+use crate::required_if::required_if;
 
 /// The form of the attribute for functions that check several fields together.
 pub const VALIDATE: &str = "validate = <function>(<field>, …)";
@@ -16,21 +17,6 @@ pub const VALIDATE: &str = "validate = <function>(<field>, …)";
 pub const DEFAULT: &str = "default = <expression>";
 /// The form of the attribute for the numbers that a field may have.
 pub const RANGE: &str = "range = <first>..=<last>";
-
-/// The form of the attribute for an optional field that another field's value makes required.
-pub const REQUIRED_IF: &str = "required_if = <field> == <value>";
-
-/// Returns the position of the field, and its value, that make a field required.
-///
-/// # Errors
-/// Returns an error if the attribute has another form or there is no such field.
-pub fn required_if<'a>(record: &Record<'_>, field: &'a Field<'_>) -> Result<Option<(usize, &'a Expr)>> {
-    let Some(condition) = field.attributes.values("required_if").next() else { return Ok(None) };
-    let Expr::Binary(ExprBinary { left, op: BinOp::Eq(_), right, .. }) = condition else {
-        return Err(Error::new(condition.span(), format!("expected `{REQUIRED_IF}`")));
-    };
-    Ok(Some((record.position(&syn::parse2::<Ident>(quote! { #left })?)?, right)))
-}
 
 /// Returns the check that a field is present if the value of another field requires it.
 fn required_if_check(record: &Record<'_>, number: usize) -> Result<Option<TokenStream>> {

@@ -17,6 +17,7 @@ mod naming;
 mod object_schema;
 mod record;
 mod request;
+mod required_if;
 mod settings;
 mod xml_record;
 

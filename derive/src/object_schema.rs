@@ -5,8 +5,8 @@ use quote::{quote, quote_spanned};
 use syn::Result;
 use syn::spanned::Spanned as _;
 
-use crate::from_document::required_if;
 use crate::record::{Field, Record};
+use crate::required_if::required_if;
 
 /// The form of the attribute for the example of a field.
 pub const EXAMPLE: &str = "example = <value>";

@@ -5,9 +5,10 @@ use quote::quote;
 use syn::{DeriveInput, Result};
 
 use crate::attributes::both;
-use crate::from_document::{DEFAULT, IDENTIFIED_BY, REQUIRED_IF, VALIDATE, from_document};
+use crate::from_document::{DEFAULT, IDENTIFIED_BY, VALIDATE, from_document};
 use crate::object_schema::{EXAMPLE, EXAMPLES, schema, serialize};
 use crate::record::Record;
+use crate::required_if::REQUIRED_IF;
 
 pub fn expand(input: &DeriveInput) -> Result<TokenStream> {
     let record =

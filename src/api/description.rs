@@ -182,9 +182,9 @@ pub fn text() -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::String)
 }
 
-/// Returns the schema of a UUID.
-pub fn uuid() -> ObjectBuilder {
-    text().format(Some(SchemaFormat::Custom("uuid".to_owned())))
+/// Returns the schema of a batch's identifier. It has no format: the type of generated clients is then that of `batchId` in answers.
+pub fn batch_id() -> ObjectBuilder {
+    text().pattern(Some("^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$"))
 }
 
 /// Returns the schema of a time.

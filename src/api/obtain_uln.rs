@@ -14,7 +14,7 @@ use crate::api::work::{LrsCall, ProblemOf, Work};
 use crate::app::State;
 use crate::auth::scope::LearnersWrite;
 use crate::auth::{Caller, Search};
-use crate::domain::{DemographicSearch, Extensible, Learner, LearnerRegistration, SearchedField, Uln, UlnRequest};
+use crate::domain::{DemographicSearch, Extensible, Learner, LearnerRegistration, SearchedField, Uln, UlnRequest, absent_fields};
 use crate::lrs::response_codes::{LrsCode, Rejection};
 use crate::lrs::services::learner::FindLearnerResponse;
 use crate::lrs::{CallError, Lrs, LrsError};
@@ -173,7 +173,7 @@ async fn search_and_register(
         Err(error @ CallError { error: LrsError::Rejected(Rejection::NotRegistered, _), .. }) if has_candidates && !has_twin => {
             return Err(Problem::registration_too_soon(error));
         }
-        response => response.map_err(|error| problem_with_absent_fields(error, &registration.learner))?,
+        response => response.map_err(|error| problem_with_absent_fields(error, || absent_fields(&registration.learner)))?,
     };
     let (outcome, mut answer) = match LearnerRegistrationOutcome::from_code(&response.response_code) {
         LearnerRegistrationOutcome::Registered => (UlnRequestOutcome::Registered, HttpResponse::Created()),

@@ -11,7 +11,7 @@ use crate::api::work::{LrsCall, ProblemOf};
 use crate::app::State;
 use crate::auth::Caller;
 use crate::auth::scope::LearnersWrite;
-use crate::domain::{DemographicSearch, Extensible, FindType, LearnerRegistration, LearnerUpdate, Uln, UlnSearch};
+use crate::domain::{DemographicSearch, Extensible, FindType, LearnerRegistration, LearnerUpdate, Uln, UlnSearch, absent_fields};
 use crate::lrs::response_codes::{LrsCode, Rejection};
 use crate::lrs::{CallError, Lrs, LrsError};
 use crate::organisations::CallContext;
@@ -109,7 +109,7 @@ pub async fn register_learner(
             return Ok(HttpResponse::Created().json(LearnerRegistrationResult { warnings, ..found }));
         }
         let response = lrs.call_while_reserved(&context, &registration, attempt.reservation.as_ref()).await;
-        let response = response.map_err(|error| problem_with_absent_fields(error, &registration.learner))?;
+        let response = response.map_err(|error| problem_with_absent_fields(error, || absent_fields(&registration.learner)))?;
         let outcome = LearnerRegistrationOutcome::from_code(&response.response_code);
         let result = LearnerRegistrationResult { outcome, lrs_code: response.response_code, uln: response.uln, warnings };
         Ok(match outcome {
@@ -197,7 +197,7 @@ pub async fn update_learner(
                 LearnerUpdateResult { outcome: LearnerUpdateOutcome::Updated, lrs_code: code }
             }
             response => {
-                let code = response.map_err(|error| problem_with_absent_fields(error, &update.learner))?.response_code;
+                let code = response.map_err(|error| problem_with_absent_fields(error, || absent_fields(&update.learner)))?.response_code;
                 LearnerUpdateResult { outcome: LearnerUpdateOutcome::from_code(&code), lrs_code: code }
             }
         };

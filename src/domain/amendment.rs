@@ -1,8 +1,8 @@
 //! Amendments: changes of some fields of a learner's record.
 
 use crate::domain::{
-    AbilityToShare, BoundedText, Date, DetailTexts, EmailAddress, Gender, LearnerDetails, Name, Postcode, ScottishCandidateNumber, Uln,
-    VerificationType,
+    AbilityToShare, BoundedText, Date, DetailTexts, EXAMPLE_LEARNER, EmailAddress, Gender, LearnerDetails, Name, Postcode,
+    ScottishCandidateNumber, Uln, VerificationType,
 };
 use crate::schema::deserialize::DeserializeContext;
 use crate::schema::{CodeList, InvalidValue, List, Request};
@@ -10,7 +10,7 @@ use crate::xml::XmlRecord;
 
 /// A learner whose record changes in some fields. All other fields stay as they are.
 #[derive(Debug, Clone, Request)]
-#[request(validate = require_amendment(changes, clear))]
+#[request(examples = EXAMPLE_LEARNER, validate = require_amendment(changes, clear))]
 pub struct LearnerAmendment {
     /// The learner's ULN.
     pub uln: Uln,
@@ -26,6 +26,7 @@ pub struct LearnerAmendment {
 
 /// New values of fields of a learner's record. A field that is absent does not change. To empty a field, name it in `clear`.
 #[derive(Debug, Clone, Request, XmlRecord)]
+#[request(examples = EXAMPLE_LEARNER)]
 pub struct LearnerChanges {
     /// Title, free text.
     pub title: Option<Name>,

@@ -84,7 +84,7 @@ pub struct UpdatedLearner {
     pub scottish_candidate_number: Option<ScottishCandidateNumber>,
     /// Proof of identity.
     pub verification_type: VerificationType,
-    /// Description of the proof, up to 255 characters. Required if `verificationType` is `OTHER`.
+    /// Description of the proof, up to 255 characters.
     #[request(required_if = verification_type == VerificationType::Other)]
     pub other_verification_description: Option<OtherVerificationDescription>,
     /// Read-only: accepted, and not sent to LRS.

@@ -3,6 +3,7 @@
 //! Each scalar is parsed once: a [`Uln`] always has ten digits and a valid check digit. `{:?}` never prints personal data.
 //! This module depends only on [`crate::schema`] and [`crate::xml`]; most other modules depend on this one.
 
+mod absent_fields;
 mod achievement;
 mod amendment;
 mod batch;
@@ -33,6 +34,7 @@ mod uln;
 mod user_name;
 mod verification;
 
+pub use absent_fields::*;
 pub use achievement::*;
 pub use amendment::*;
 pub use batch::*;

@@ -20,6 +20,7 @@ pub struct FieldError {
     #[answer(example = "must be a string")]
     pub detail: Cow<'static, str>,
     /// Your identifier of the record that has the error, in a batch. Absent if the record has none, or if the identifier itself has an error.
+    #[answer(example = "STU-17")]
     pub mis_identifier: Option<RecordIdentifier>,
 }
 

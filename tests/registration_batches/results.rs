@@ -19,6 +19,7 @@ const CSV_COLUMNS: &[&str] = &[
     "outcome",
     "lrsCode",
     "uln",
+    "missingFields",
     "learnerUln",
     "title",
     "givenName",

@@ -4,7 +4,7 @@ use actix_web::web::Query;
 use utoipa::openapi::path::ParameterIn;
 use utoipa::openapi::schema::ObjectBuilder;
 
-use crate::api::description::{Description, EXAMPLE_BATCH_ID, integer, parameter, uuid};
+use crate::api::description::{Description, EXAMPLE_BATCH_ID, batch_id, integer, parameter};
 use crate::api::handler::HeadInput;
 use crate::auth::AdmittedRequest;
 use crate::batches::model::BatchId;
@@ -65,7 +65,7 @@ impl Cursor for BatchId {
     const EXAMPLE: &'static str = EXAMPLE_BATCH_ID;
 
     fn schema() -> ObjectBuilder {
-        uuid()
+        batch_id()
     }
 
     fn parse(text: &str) -> Option<Self> {

@@ -2,7 +2,7 @@
 
 use utoipa::openapi::path::ParameterIn;
 
-use crate::api::description::{Description, EXAMPLE_BATCH_ID, integer, parameter, uuid};
+use crate::api::description::{Description, EXAMPLE_BATCH_ID, batch_id, integer, parameter};
 use crate::api::handler::HeadInput;
 use crate::auth::AdmittedRequest;
 use crate::batches::model::BatchId;
@@ -19,7 +19,7 @@ impl HeadInput for BatchPath {
     fn describe(description: &mut Description) {
         description.add_parameter(
             "batchId",
-            parameter("batchId", ParameterIn::Path, uuid().examples([EXAMPLE_BATCH_ID]), "Identifier of the batch."),
+            parameter("batchId", ParameterIn::Path, batch_id().examples([EXAMPLE_BATCH_ID]), "Identifier of the batch."),
         );
         description.add_problems("Batch", &[Code::BatchNotFound]);
     }

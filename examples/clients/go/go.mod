@@ -1,0 +1,3 @@
+module example.ac.uk/client
+
+go 1.24

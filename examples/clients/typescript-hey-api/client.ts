@@ -1,0 +1,105 @@
+// Calls the gateway with the functions that @hey-api/openapi-ts generates: one per operation, with the types of its answers.
+import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
+import { setTimeout as wait } from "node:timers/promises";
+import { createClient } from "./lrs-gateway/client/index.js";
+import {
+  type BatchLearner, findLearnerByUln, getRegistrationBatch, getRegistrationBatchResults, obtainUln, type Problem, submitRegistrationBatch,
+} from "./lrs-gateway/index.js";
+
+const connect = (baseUrl: string) => createClient({ baseUrl, auth: process.env.LRS_GATEWAY_TOKEN! });
+const client = connect(process.env.LRS_GATEWAY_URL!);
+// The same gateway, as a later version of it might answer.
+const newerClient = connect(process.env.LRS_NEWER_GATEWAY_URL!);
+
+const ana = { uln: "3000000126", givenName: "Ana", familyName: "O'Neill" };
+const anaMistyped = { ...ana, uln: "3000000127" };
+
+async function exactMatch() {
+  const { data } = await findLearnerByUln({ client, body: ana, throwOnError: true });
+  assert.equal(data.outcome, "EXACT_MATCH");
+  assert.equal(data.learners[0]?.uln, ana.uln);
+  assert.equal(data.learners[0]?.dateOfBirth, "2003-04-05");
+}
+
+async function problem() {
+  const { error, response } = await findLearnerByUln({ client, body: anaMistyped });
+  const problem: Problem | undefined = error;
+  assert.equal(response?.status, 422);
+  assert.equal(problem?.code, "validation_failed");
+  assert.equal(problem?.errors?.[0]?.pointer, "/uln");
+}
+
+async function obtainedUln() {
+  // One key per learner to register. Send it again with each repetition: the learner is registered once.
+  const key = randomUUID();
+  const obtain = () =>
+    obtainUln({
+      client,
+      throwOnError: true,
+      headers: { "Idempotency-Key": key },
+      body: {
+        learner: {
+          givenName: "Gwenllian", familyName: "Ó Briain-Price", dateOfBirth: "2005-07-21", gender: "FEMALE",
+          lastKnownPostCode: "ZZ7 7JJ", verificationType: "PASSPORT", abilityToShare: "SEEN_SHARE",
+        },
+      },
+    });
+  const first = await obtain();
+  const second = await obtain();
+  assert.equal(first.data.outcome, "REGISTERED");
+  assert.match(first.data.uln ?? "", /^\d{10}$/);
+  assert.equal(second.data.uln, first.data.uln);
+  assert.equal(second.response.headers.get("Idempotency-Replayed"), "true");
+}
+
+async function registrationBatch() {
+  const iolo: BatchLearner = {
+    misIdentifier: "A-1", givenName: "Iolo", familyName: "Ap Gwilym", dateOfBirth: "2006-01-02", gender: "MALE",
+    lastKnownPostCode: "ZZ8 8BB", verificationType: "PASSPORT", abilityToShare: "SEEN_SHARE",
+  };
+  const learners = [
+    iolo,
+    { ...iolo, misIdentifier: "A-2", givenName: "Emrys" },
+    { misIdentifier: "A-3", givenName: "Rhys", familyName: "Ap Hywel" },
+  ];
+  let { data: batch } = await submitRegistrationBatch({ client, body: { jobType: "FULL", learners }, throwOnError: true });
+  const path = { batchId: batch.batchId };
+  while (batch.retryAfterSeconds !== undefined) {
+    await wait(batch.retryAfterSeconds * 1000);
+    ({ data: batch } = await getRegistrationBatch({ client, path, throwOnError: true }));
+  }
+  assert.equal(batch.status, "COMPLETE");
+  const { data: page } = await getRegistrationBatchResults({ client, path, throwOnError: true });
+  assert.deepEqual(page.results.map((result) => result.outcome), ["ULN_RETURNED", "ULN_RETURNED", "EXCEPTION"]);
+  assert.match(page.results[0]?.uln ?? "", /^\d{10}$/);
+  // LRS needs more data about Rhys than the names.
+  assert.equal(page.results[2]?.lrsCode, "RC006");
+}
+
+async function newerAnswers() {
+  const { data } = await findLearnerByUln({ client: newerClient, body: ana, throwOnError: true });
+  assert.equal(data.outcome, "MATCHED_IN_A_NEW_WAY");
+  assert.equal(data.learners[0]?.gender, "MATCHED_IN_A_NEW_WAY");
+  assert.equal(data.learners[0]?.uln, ana.uln);
+  const { error } = await findLearnerByUln({ client: newerClient, body: anaMistyped });
+  assert.equal(error?.code, "a_new_problem");
+  assert.equal(error?.errors?.[0]?.pointer, "/uln");
+}
+
+const tasks = {
+  "exact match": exactMatch,
+  problem,
+  "obtain ULN": obtainedUln,
+  "registration batch": registrationBatch,
+  "newer answers": newerAnswers,
+};
+for (const [name, task] of Object.entries(tasks)) {
+  try {
+    await task();
+    console.log(`ok: ${name}`);
+  } catch (error) {
+    console.log(`FAILED: ${name}: ${error}`);
+    process.exitCode = 1;
+  }
+}

@@ -1,0 +1,38 @@
+"""A demonstration (`lrs-gateway demo`) on a free port of this machine."""
+
+import json
+import subprocess
+
+
+class Demonstration:
+    """The running process, its address and a token. It is stopped at the end of the `with` block."""
+
+    def __init__(self, program, directory):
+        access_file, log = directory / "access.json", directory / "gateway.log"
+        command = [program, "demo", "--listen", "127.0.0.1:0", "--token-file", access_file]
+        with open(log, "w", encoding="utf-8") as errors:
+            self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True)
+        try:
+            # The file is complete when the first line is there.
+            self.process.stdout.readline()
+            access = json.loads(access_file.read_text(encoding="utf-8"))
+            self.url, self.token = access["gateway"], access["learningProvider"]
+            self.port = int(self.url.rsplit(":", 1)[1])
+        except (OSError, ValueError, KeyError) as error:
+            self.stop()
+            raise RuntimeError(f"the demonstration did not start: {error!r} {log.read_text(encoding='utf-8')}") from error
+
+    def stop(self):
+        self.process.terminate()
+        try:
+            self.process.wait(10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.process.stdout.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
