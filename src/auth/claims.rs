@@ -15,8 +15,10 @@ pub struct ClaimNames {
     pub organisation: String,
     /// Claims with the person's user name for LRS. The first that can be used counts.
     pub user: Vec<String>,
-    /// Claims with the scopes: a string separated by spaces, or a list. The first that the token has counts.
+    /// Claims with the scopes of a person's token: a string separated by spaces, or a list. The first that the token has counts.
     pub scope: Vec<String>,
+    /// Claims with the scopes of an application's token, likewise.
+    pub application_scope: Vec<String>,
     /// Claims with the id of the client that requested the token. The first that is a text counts.
     pub client: Vec<String>,
 }
@@ -28,9 +30,12 @@ impl Default for ClaimNames {
         Self {
             organisation: "org".into(),
             user: names(&["preferred_username"]),
-            // Entra writes what a person has allowed a client into `scp`, and the permissions of a client of its own into `roles`.
-            scope: names(&["scope", "scp", "roles"]),
-            client: names(&["azp", "client_id", "appid"]),
+            // Entra writes what a person has allowed a client into `scp`, and the permissions of a client of its own into `roles`. The roles of
+            // a person are in their tokens, too, also in ID tokens, which have no `scp`.
+            scope: names(&["scope", "scp"]),
+            application_scope: names(&["scope", "scp", "roles"]),
+            // Okta writes `cid`.
+            client: names(&["azp", "client_id", "appid", "cid"]),
         }
     }
 }
@@ -62,14 +67,17 @@ impl ClaimNames {
         self.client_id(claims).or_else(|| claims.get("sub")?.as_str())
     }
 
-    /// Returns `true` if the token has this scope.
-    pub fn has_scope(&self, claims: &Claims, scope: &str) -> bool {
+    /// Returns those of the known scopes that a token has.
+    pub fn scopes(&self, claims: &Claims, is_application: bool, known: &[&'static str]) -> Vec<&'static str> {
         let present = |name: &String| find(claims, name).filter(|value| !value.is_null());
-        match self.scope.iter().find_map(present) {
-            Some(Value::String(text)) => text.split(' ').any(|one| one == scope),
-            Some(Value::Array(list)) => list.iter().any(|one| one == scope),
+        let names = if is_application { &self.application_scope } else { &self.scope };
+        let value = names.iter().find_map(present);
+        let has_scope = |scope: &&&'static str| match value {
+            Some(Value::String(text)) => text.split(' ').any(|one| one == **scope),
+            Some(Value::Array(list)) => list.iter().any(|one| one == **scope),
             _ => false,
-        }
+        };
+        known.iter().filter(has_scope).copied().collect()
     }
 
     /// Adds the three claims to a development token.
@@ -161,22 +169,34 @@ mod tests {
         }
     }
 
+    fn has_scope(json: &str, is_application: bool, scope: &'static str) -> bool {
+        !names("org").scopes(&claims(json), is_application, &[scope]).is_empty()
+    }
+
     #[test]
     fn scope_prefix_does_not_match() {
-        let text = claims(r#"{"scope":"learners:read learners:write"}"#);
-        let list = claims(r#"{"scope":["learners:read"]}"#);
-        assert!(names("org").has_scope(&text, "learners:write") && names("org").has_scope(&list, "learners:read"));
-        assert!(!names("org").has_scope(&text, "learners") && !names("org").has_scope(&list, "learners:write"));
-        assert!(!names("org").has_scope(&claims("{}"), "learners:read"));
+        let text = r#"{"scope":"learners:read learners:write"}"#;
+        let list = r#"{"scope":["learners:read"]}"#;
+        assert!(has_scope(text, false, "learners:write") && has_scope(list, false, "learners:read"));
+        assert!(!has_scope(text, false, "learners") && !has_scope(list, false, "learners:write"));
+        assert!(!has_scope("{}", false, "learners:read"));
     }
 
     #[test]
     fn scope_claim_that_is_present_hides_the_next_one() {
-        let has_scope = |json: &str| names("org").has_scope(&claims(json), "learners:read");
-        assert!(has_scope(r#"{"scp":"learners:read openid"}"#) && has_scope(r#"{"roles":["learners:read"]}"#));
-        assert!(has_scope(r#"{"scope":null,"scp":["learners:read"]}"#));
-        assert!(!has_scope(r#"{"scp":"openid","roles":["learners:read"]}"#), "a person's role does not widen what they allowed a client");
-        assert!(!has_scope(r#"{"scope":"","scp":"learners:read"}"#));
+        for is_application in [false, true] {
+            let has_scope = |json: &str| has_scope(json, is_application, "learners:read");
+            assert!(has_scope(r#"{"scp":"learners:read openid"}"#));
+            assert!(has_scope(r#"{"scope":null,"scp":["learners:read"]}"#));
+            assert!(!has_scope(r#"{"scp":"openid","roles":["learners:read"]}"#), "a role does not widen what a person allowed a client");
+            assert!(!has_scope(r#"{"scope":"","scp":"learners:read"}"#));
+        }
+    }
+
+    #[test]
+    fn scope_claim_roles_counts_for_applications_only() {
+        let roles = r#"{"roles":["learners:read"]}"#;
+        assert!(has_scope(roles, true, "learners:read") && !has_scope(roles, false, "learners:read"));
     }
 
     #[test]
@@ -184,6 +204,7 @@ mod tests {
         let client = |json: &str| names("org").client(&claims(json)).map(str::to_owned);
         assert_eq!(client(r#"{"appid":"3","client_id":"2","azp":"1","sub":"4"}"#).as_deref(), Some("1"));
         assert_eq!(client(r#"{"appid":"3","azp":7,"sub":"4"}"#).as_deref(), Some("3"));
+        assert_eq!(client(r#"{"cid":"5","uid":"6","sub":"4"}"#).as_deref(), Some("5"));
         assert_eq!(client(r#"{"sub":"4"}"#).as_deref(), Some("4"));
         assert_eq!(names("org").client_id(&claims(r#"{"sub":"4"}"#)), None);
     }

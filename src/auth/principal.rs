@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use crate::auth::claims::{ClaimNames, Claims};
 use crate::auth::scope;
-use crate::auth::user_name::{UserNameError, UserNameRules};
+use crate::auth::user_name::{UserNameError, UserNameRules, is_application};
 use crate::domain::{Ukprn, UserName};
 use crate::rate_limit::{RateLimitKeys, RateLimiter};
 use crate::schema::Scalar as _;
@@ -33,7 +33,7 @@ impl Principal {
             client: names.client(claims).unwrap_or_default().into(),
             organisation: names.organisation(claims).and_then(|text| Ukprn::parse(&text).ok()),
             user: user_names.user_name(names, claims),
-            scopes: scope::ALL.iter().copied().filter(|scope| names.has_scope(claims, scope)).collect(),
+            scopes: names.scopes(claims, is_application(names, claims), scope::ALL),
             rate_limit_keys: OnceLock::new(),
         }
     }
@@ -76,6 +76,17 @@ mod tests {
         let scopes: Vec<_> = scope::ALL.iter().filter(|scope| ana.has_scope(scope)).collect();
         assert_eq!(scopes, [&"learners:read", &"achievement-batches"]);
         assert_eq!(format!("{ana:?}"), "[personal]");
+    }
+
+    #[test]
+    fn principal_of_a_person_has_no_scopes_from_roles() {
+        let roles = ["learners:read"];
+        let has_scope = |claims: &Value| principal(claims).has_scope("learners:read");
+        // An ID token of Entra.
+        assert!(!has_scope(&json!({"aud": "mis-web", "oid": "2e4d", "sub": "q7Xw", "preferred_username": "ana", "roles": roles})));
+        assert!(!has_scope(&json!({"azp": "mis", "oid": "2e4d", "sub": "q7Xw", "roles": roles})), "a person without a user claim");
+        assert!(has_scope(&json!({"azp": "mis", "oid": "c0ffee", "sub": "c0ffee", "roles": roles})));
+        assert!(has_scope(&json!({"azp": "mis", "idtyp": "app", "roles": roles})));
     }
 
     #[test]

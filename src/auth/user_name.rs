@@ -119,6 +119,8 @@ impl UserNameRules {
         }
         match text.rsplit_once('@') {
             None => Domain::None,
+            // Without the last domain, the name would be of another one.
+            Some((name, _)) if self.strip_domain && name.contains('@') => Domain::Other,
             Some((name, domain)) if self.domains.iter().any(|accepted| accepted.eq_ignore_ascii_case(domain)) => {
                 Domain::Accepted(if self.strip_domain { name } else { text })
             }
@@ -141,7 +143,7 @@ fn keep_first(first: &mut UserNameError, error: UserNameError) {
 }
 
 /// Returns `true` if the token is of a client that calls without a person.
-fn is_application(names: &ClaimNames, claims: &Claims) -> bool {
+pub(super) fn is_application(names: &ClaimNames, claims: &Claims) -> bool {
     let text = |name: &str| claims.get(name).and_then(Value::as_str);
     if let Some(token_type) = text("idtyp") {
         return token_type == "app";
@@ -199,6 +201,7 @@ mod tests {
             json!({"azp": "mis", "client_id": "mis", "preferred_username": "service-account-mis", "sub": "5f3b"}),
             json!({"azp": "MIS-Nightly", "preferred_username": "service-account-mis-nightly", "email": "ana@college.example"}),
             json!({"client_id": "mis", "sub": "mis"}),
+            json!({"cid": "mis", "sub": "mis", "scp": ["learners:read"]}),
         ] {
             let name = resolve(&rules(&[], false), &["preferred_username", "email"], &claims);
             assert_eq!(name.as_deref(), Ok("nightly.enrolment"), "{claims}");
@@ -266,6 +269,7 @@ mod tests {
             "ana.oneill@other.ac.uk",
             "ana.oneill@mail.college.ac.uk",
             "ana.oneill@college.ac.uk@other.example",
+            "ana.oneill@other.example@college.ac.uk",
             "ana_other.example#EXT#@tenant.example",
             "@college.ac.uk",
             "ana.oneill",

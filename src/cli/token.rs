@@ -22,8 +22,17 @@ pub fn run(config: &Path, organisation: &str, user: &str, scopes: &[String], lif
     claims.insert("aud".into(), json!(issuer.audience));
     claims.insert("exp".into(), json!(Timestamp::now().as_second() + i64::from(lifetime_seconds)));
     issuer.claims.insert(&mut claims, organisation, user, &scope);
+    check_user_name(&issuer, &claims)?;
     println!("{}", sign_token(issuer.secret.expose_secret(), &claims).map_err(|error| vec![error])?);
     Ok(())
+}
+
+/// Checks that the gateway accepts the user name of the token.
+fn check_user_name(issuer: &DevTokenIssuer, claims: &Claims) -> CommandResult {
+    let Err(error) = issuer.user_names.user_name(&issuer.claims, claims) else { return Ok(()) };
+    let domains = issuer.user_names.domains.join(", @");
+    let accepted = if domains.is_empty() { String::new() } else { format!(" Accepted are names that end in @{domains}.") };
+    Err(vec![format!("--user: the gateway would refuse this token. {}{accepted}", error.detail(&issuer.claims))])
 }
 
 fn check_arguments(organisation: &str, user: &str, scopes: &[String]) -> CommandResult {

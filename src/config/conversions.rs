@@ -13,10 +13,13 @@ use crate::rate_limit::{Limit, Rates};
 impl From<&IssuerSection> for ClaimNames {
     fn from(section: &IssuerSection) -> Self {
         let IssuerSection { organisation_claim, user_claims, scope_claims, client_claims, .. } = section;
+        let default = Self::default();
+        let scope_claims = scope_claims.as_ref().map(|names| names.to_vec());
         Self {
             organisation: organisation_claim.clone(),
             user: user_claims.to_vec(),
-            scope: scope_claims.to_vec(),
+            scope: scope_claims.clone().unwrap_or(default.scope),
+            application_scope: scope_claims.unwrap_or(default.application_scope),
             client: client_claims.to_vec(),
         }
     }

@@ -164,9 +164,10 @@ pub struct IssuerSection {
     /// Claims with the id of the client that requested the token. The first that is a text counts.
     #[setting(default = ClaimNames::default().client.into())]
     pub client_claims: OneOrMore<String>,
-    /// Claims with the scopes: a text or a list. The first that the token has counts.
-    #[setting(default = ClaimNames::default().scope.into())]
-    pub scope_claims: OneOrMore<String>,
+    /// Claims with the scopes: a text or a list. The first that the token has counts. A list here is for tokens of people and of programs: with
+    /// `roles` in it, the roles of a person are scopes.
+    #[setting(shown_default = "`[\"scope\", \"scp\"]`, and then `\"roles\"` in tokens of programs")]
+    pub scope_claims: Option<OneOrMore<String>>,
 }
 
 /// `[lrs]`

@@ -1,13 +1,13 @@
 //! Token issuers, from `[[auth.issuers]]`: their keys and algorithms.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use reqwest::Url;
 use secrecy::SecretBox;
 
-use crate::auth::{Algorithm, ClaimNames, Issuer, IssuerKey, JwksClient, JwksSettings, Verifier};
+use crate::auth::{Algorithm, ClaimNames, Issuer, IssuerKey, JwksClient, JwksSettings, UserNameRules, Verifier};
 use crate::config::file::IssuerSection;
 use crate::config::read::{read_file, read_secret};
 use crate::config::url::{check_no_credentials, is_loopback};
@@ -24,6 +24,8 @@ pub struct DevTokenIssuer {
     pub audience: String,
     /// Names of the claims.
     pub claims: ClaimNames,
+    /// How the gateway uses the user names of its tokens.
+    pub user_names: UserNameRules,
     /// The shared secret.
     pub secret: SecretBox<Vec<u8>>,
 }
@@ -51,6 +53,7 @@ impl DevTokenIssuer {
             issuer: section.issuer.clone(),
             audience: section.audience.clone(),
             claims: section.into(),
+            user_names: section.into(),
             secret: SecretBox::new(Box::new(secret)),
         })
     }
@@ -73,6 +76,13 @@ pub(super) fn verifier(sections: &[IssuerSection], base: &Path, proxy: Option<&F
                  issuer need different audiences"
             ));
         }
+        if let Some(other) = sections[..number].iter().position(|other| may_merge_people(other, section)) {
+            errors.push(format!(
+                "auth.issuers.{number}.user_domains: section {other} of the same issuer removes other domains from user names, so two people could \
+                 become one user. List the same domains in both sections if a name belongs to one person in all of them. Otherwise set \
+                 user_strip_domain = false in one of them"
+            ));
+        }
         errors.extend(unusable_client_names(section).map(|error| format!("auth.issuers.{number}.{error}")));
         match issuer(number, section, base, &mut key_sets) {
             Ok(issuer) => issuers.push(issuer),
@@ -83,6 +93,12 @@ pub(super) fn verifier(sections: &[IssuerSection], base: &Path, proxy: Option<&F
         errors.push("auth.issuers: at least one [[auth.issuers]] section is required".into());
     }
     if errors.is_empty() { Ok(Verifier::new(issuers)) } else { Err(errors) }
+}
+
+/// Returns `true` if people of different domains can have the same name at LRS, because the sections remove different domains.
+fn may_merge_people(one: &IssuerSection, other: &IssuerSection) -> bool {
+    let domains = |section: &IssuerSection| -> BTreeSet<String> { UserNameRules::from(section).domains.into_iter().collect() };
+    one.issuer == other.issuer && one.user_strip_domain && other.user_strip_domain && domains(one) != domains(other)
 }
 
 /// Returns an error for each client whose user name would be refused in a token.

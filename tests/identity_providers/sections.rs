@@ -69,6 +69,29 @@ fn check_config_reports_issuer_sections_that_cannot_be_told_apart() {
 }
 
 #[test]
+fn check_config_reports_issuer_sections_that_remove_different_domains() {
+    let with_domains = |settings: [&str; 2]| {
+        let (first, second) = SECTIONS.rsplit_once("organisation_claim").expect("two sections");
+        let first = first.replacen("organisation_claim", &format!("{}\norganisation_claim", settings[0]), 1);
+        errors_of(&format!("{first}{}\norganisation_claim{second}", settings[1]))
+    };
+    let strip = |domains: &str| format!("user_domains = [{domains}]\nuser_strip_domain = true");
+    let (college, students) = (strip("\"college.ac.uk\""), strip("\"students.college.ac.uk\""));
+    let message = "auth.issuers.1.user_domains: section 0 of the same issuer removes other domains";
+    let errors = with_domains([&college, &students]);
+    assert!(errors.contains(message) && errors.contains("two people could become one user"), "{errors}");
+    for same in [
+        [&*college, &*strip("\"College.AC.uk\"")],
+        [&*strip("\"college.ac.uk\", \"staff.example\""), &*strip("\"staff.example\", \"college.ac.uk\"")],
+        [&*college, "user_domains = [\"students.college.ac.uk\"]"],
+        [&*college, ""],
+    ] {
+        let errors = with_domains(same);
+        assert!(!errors.contains("removes other domains"), "{errors}");
+    }
+}
+
+#[test]
 fn check_config_reports_rules_for_user_names_that_are_not_safe() {
     for (settings, error) in [
         ("user_strip_domain = true", "auth.issuers.0.user_domains: is required with user_strip_domain"),

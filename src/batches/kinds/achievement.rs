@@ -54,7 +54,7 @@ impl BatchKind for Achievements {
 
     fn fingerprint(achievement: &Achievement) -> RecordFingerprint {
         let reference = achievement.unit_or_qualification_reference_number.as_str();
-        // In the order of the indexes in `achievement_error_file`.
+        // In the order of the indexes in `achievement_index`.
         let hashes = [hash_texts(&[achievement.uln.as_str()]), hash_texts(&[reference])];
         RecordFingerprint::new(achievement.mis_identifier.as_ref().map(BoundedText::as_str), hashes).with_uln(true)
     }

@@ -3,29 +3,21 @@
 //! The file's format is not public. So a line is assigned to an achievement only if the line names that achievement and no other: by
 //! the caller's identifier, by ULN and reference number, or by ULN.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
-use crate::batches::fingerprint::{RecordFingerprint, hash_texts};
+use super::achievement_index::{AchievementIndex, Subject, split_fields};
+use crate::batches::fingerprint::RecordFingerprint;
 use crate::domain::Personal;
-
-/// Index of the hash of an achievement's ULN.
-pub const ULN: usize = 0;
-/// Index of the hash of an achievement's unit or qualification reference number.
-pub const REFERENCE_NUMBER: usize = 1;
-
-/// Minimum length, in characters, of an identifier or a reference number that a line contains by chance only rarely. A shorter text may be the
-/// number of a record, or a grade.
-const DISTINCTIVE_LENGTH: usize = 6;
 
 /// The lines of an error file, assigned to the submitted achievements.
 #[derive(Debug, Default)]
 pub struct AssignedLines {
     /// The lines, by the index of the one achievement that each names.
     by_achievement: HashMap<usize, Vec<Personal<String>>>,
-    /// For each other line that is about an achievement: the indexes of those that it may mean.
-    ambiguous: Vec<BTreeSet<usize>>,
-    /// `true` if a line names a learner that no submitted achievement has.
-    has_unknown_learner: bool,
+    /// For each other line that is about an achievement: the indexes of those that it may mean. Lines that may mean the same have one set.
+    ambiguous: HashSet<BTreeSet<usize>>,
+    /// `true` if a line names a learner that no submitted achievement has, or more achievements than the gateway compares.
+    has_unclear_line: bool,
 }
 
 impl AssignedLines {
@@ -34,14 +26,17 @@ impl AssignedLines {
         let index = AchievementIndex::new(achievements);
         let mut assigned = Self::default();
         for line in file.lines() {
-            let fields: Vec<&str> = line.split([',', ';', '|', '\t']).map(|field| field.trim().trim_matches(['"', '\'']).trim()).collect();
-            assigned.has_unknown_learner |= index.has_unknown_learner(&fields);
+            let fields = split_fields(line);
+            assigned.has_unclear_line |= index.has_unknown_learner(&fields);
             match index.subject(&fields) {
                 Subject::None => {}
                 Subject::One(achievement) => {
                     assigned.by_achievement.entry(achievement).or_default().push(Personal::new(line.to_owned()));
                 }
-                Subject::OneOf(candidates) => assigned.ambiguous.push(candidates),
+                Subject::OneOf(candidates) => {
+                    assigned.ambiguous.insert(candidates);
+                }
+                Subject::Unclear => assigned.has_unclear_line = true,
             }
         }
         assigned
@@ -53,10 +48,10 @@ impl AssignedLines {
     }
 
     /// Returns `true` if the achievements with lines of their own can be all that the file is about: no line is about a learner of another
-    /// job, and each ambiguous line may mean one of these achievements.
+    /// job or fits too many achievements, and each ambiguous line may mean one of these achievements.
     pub fn may_be_complete(&self) -> bool {
         let is_named = |index: &usize| self.by_achievement.contains_key(index);
-        !self.has_unknown_learner && self.ambiguous.iter().all(|candidates| candidates.iter().any(is_named))
+        !self.has_unclear_line && self.ambiguous.iter().all(|candidates| candidates.iter().any(is_named))
     }
 
     /// Removes and returns the lines of an achievement.
@@ -65,87 +60,12 @@ impl AssignedLines {
     }
 }
 
-/// What a line of the file is about.
-enum Subject {
-    /// No submitted achievement: a heading, a sum, an empty line.
-    None,
-    /// This achievement and no other.
-    One(usize),
-    /// One of these achievements.
-    OneOf(BTreeSet<usize>),
-}
-
-/// The submitted achievements, by identifier and by ULN.
-struct AchievementIndex<'a> {
-    achievements: &'a [RecordFingerprint],
-    by_identifier: HashMap<&'a str, Vec<usize>>,
-    by_uln: HashMap<u64, Vec<usize>>,
-}
-
-impl<'a> AchievementIndex<'a> {
-    fn new(achievements: &'a [RecordFingerprint]) -> Self {
-        let mut by_identifier: HashMap<&str, Vec<usize>> = HashMap::new();
-        let mut by_uln: HashMap<u64, Vec<usize>> = HashMap::new();
-        for (index, achievement) in achievements.iter().enumerate() {
-            if let Some(identifier) = achievement.trimmed_identifier() {
-                by_identifier.entry(identifier).or_default().push(index);
-            }
-            by_uln.entry(achievement.hash(ULN).unwrap_or_default()).or_default().push(index);
-        }
-        Self { achievements, by_identifier, by_uln }
-    }
-
-    /// Returns what a line with these fields is about. Each achievement that the line names must fit everything that it names.
-    fn subject(&self, fields: &[&str]) -> Subject {
-        let is_distinctive = |field: &&&str| field.chars().count() >= DISTINCTIVE_LENGTH;
-        let references: Vec<u64> = fields.iter().filter(is_distinctive).map(|field| hash_texts(&[field])).collect();
-        let has_reference =
-            |index: &usize| self.achievements[*index].hash(REFERENCE_NUMBER).is_some_and(|reference| references.contains(&reference));
-        let with_uln: BTreeSet<usize> = fields.iter().filter_map(|field| self.with_uln(field)).flatten().copied().collect();
-        let identified_by = |is_evidence: &dyn Fn(&&&str) -> bool| -> BTreeSet<usize> {
-            fields.iter().filter(is_evidence).filter_map(|field| self.by_identifier.get(field)).flatten().copied().collect()
-        };
-        let identified = identified_by(&|field| is_distinctive(field) && self.with_uln(field).is_none());
-        // The line does not say whether a short text, or the ULN of another achievement, is an identifier.
-        let mut uncertain = identified_by(&|field| !is_distinctive(field));
-        uncertain.retain(|index| with_uln.is_empty() && identified.is_empty() && has_reference(index));
-        uncertain.extend(identified_by(&|field| self.with_uln(field).is_some()).difference(&with_uln));
-
-        let candidates: BTreeSet<usize> = [&with_uln, &identified, &uncertain].into_iter().flatten().copied().collect();
-        let fits_all = |index: &usize| [&with_uln, &identified].into_iter().all(|named| named.is_empty() || named.contains(index));
-        let fitting: BTreeSet<usize> = candidates.iter().copied().filter(fits_all).collect();
-        let with_reference: BTreeSet<usize> = fitting.iter().copied().filter(has_reference).collect();
-        match only(&with_reference).or_else(|| only(&fitting).filter(|_| !candidates.iter().any(has_reference))) {
-            Some(index) if uncertain.is_empty() => Subject::One(index),
-            _ if candidates.is_empty() => Subject::None,
-            _ => Subject::OneOf(candidates),
-        }
-    }
-
-    /// Returns the achievements with this ULN; `None` if there are none, or if the text is no ULN.
-    fn with_uln(&self, field: &str) -> Option<&Vec<usize>> {
-        looks_like_uln(field).then(|| self.by_uln.get(&hash_texts(&[field])))?
-    }
-
-    /// Returns `true` if a field looks like a ULN, and is neither the ULN nor the identifier of a submitted achievement.
-    fn has_unknown_learner(&self, fields: &[&str]) -> bool {
-        let is_known = |field: &str| self.with_uln(field).is_some() || self.by_identifier.contains_key(field);
-        fields.iter().any(|field| looks_like_uln(field) && !is_known(field))
-    }
-}
-
-fn looks_like_uln(field: &str) -> bool {
-    field.len() == 10 && field.bytes().all(|byte| byte.is_ascii_digit())
-}
-
-/// Returns the only candidate; `None` if there are none or several.
-fn only(candidates: &BTreeSet<usize>) -> Option<usize> {
-    candidates.first().copied().filter(|_| candidates.len() == 1)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::{Duration, Instant};
+
     use super::*;
+    use crate::batches::fingerprint::hash_texts;
 
     fn fingerprint(identifier: &str, uln: &str, reference: &str) -> RecordFingerprint {
         RecordFingerprint::new(Some(identifier), [hash_texts(&[uln]), hash_texts(&[reference])])
@@ -182,6 +102,8 @@ mod tests {
             ("17,600/0002/2", [0, 0, 0, 0, 0]),
             ("CAND-A1,3000000258", [0, 0, 0, 0, 0]),
             ("CAND-A1,3000000126,600/0002/2", [0, 0, 0, 0, 0]),
+            // The reference number of other achievements.
+            ("3000000258,600/0002/2", [0, 0, 0, 0, 0]),
         ] {
             assert_eq!(line_counts(line), expected, "{line}");
         }
@@ -196,9 +118,80 @@ mod tests {
             ("3000000258,one\n3000000126,one of two others", false),
             ("CAND-A1,one\n17,600/0002/2,a record number or an identifier", false),
             ("CAND-A1,one\n3000000371,a learner of no achievement", false),
+            ("CAND-A1,one\n3000000258,600/0002/2,the reference number of other achievements", false),
             ("", true),
         ] {
             assert_eq!(AssignedLines::read(file, &achievements()).may_be_complete(), expected, "{file}");
         }
+    }
+
+    #[test]
+    fn error_file_line_with_an_identifier_that_falls_apart_names_no_other_achievement() {
+        let achievements = [
+            fingerprint("GROUP1,CAND-22", "3000000126", "600/0001/1"),
+            fingerprint("CAND-22", "3000000258", "600/0001/1"),
+            fingerprint("'CAND-33'", "3000000371", "600/0001/1"),
+            fingerprint("CAND-33", "4444599390", "600/0001/1"),
+            fingerprint("GROUP2;600/0001/1", "3000000126", "600/0002/2"),
+            fingerprint("GROUP3|4444599390", "3000000371", "600/0002/2"),
+            fingerprint("Smith, Daniel", "3000000371", "600/0003/3"),
+        ];
+        for (line, named) in [
+            ("12,\"GROUP1,CAND-22\",wrong", None),
+            ("12,CAND-22,wrong", None),
+            ("12,\"GROUP1,CAND-22\",3000000126,600/0001/1,wrong", Some(0)),
+            ("12,CAND-22,3000000258,wrong", Some(1)),
+            ("12,'CAND-33',wrong", None),
+            ("12,\"GROUP2;600/0001/1\",3000000126,wrong", None),
+            ("12,\"GROUP2;600/0001/1\",3000000126,600/0002/2,wrong", None),
+            ("12,\"GROUP3|4444599390\",wrong", None),
+            ("12,Daniel,Jones,wrong", None),
+            ("12,CAND-22,Daniel,3000000258,wrong", Some(1)),
+        ] {
+            let lines = AssignedLines::read(line, &achievements);
+            let found: Vec<_> = lines.by_achievement.keys().copied().collect();
+            assert_eq!(found, named.into_iter().collect::<Vec<_>>(), "{line}");
+        }
+    }
+
+    #[test]
+    fn error_file_with_thousands_of_equal_achievements_is_read_in_linear_time() {
+        const COUNT: usize = 10_000;
+        let started_at = Instant::now();
+        let read = |achievement: &dyn Fn(usize) -> RecordFingerprint, line: &dyn Fn(usize) -> String| {
+            let achievements: Vec<_> = (0..COUNT).map(achievement).collect();
+            let file: String = (0..COUNT).map(line).collect();
+            let lines = AssignedLines::read(&file, &achievements);
+            assert!(lines.ambiguous.iter().map(BTreeSet::len).sum::<usize>() <= COUNT);
+            (lines.achievement_count(), lines.may_be_complete())
+        };
+        let uln = |number: usize| format!("{}", 3_000_000_000 + number);
+        let reference = |number: usize| format!("600/{number:05}/1");
+        let line = |number: usize| format!("{number},TERM-1,3000000126,600/0001/1,wrong\n");
+        let equal = |_| fingerprint("TERM-1", "3000000126", "600/0001/1");
+        assert_eq!(read(&equal, &line), (0, false), "all are equal");
+        assert_eq!(read(&|_| fingerprint("3000000126", "3000000126", "600/0001/1"), &line), (0, false), "the identifier is the ULN");
+        assert_eq!(
+            read(&|_| fingerprint("17", "3000000126", "600/0001/1"), &|_| "17,600/0001/1\n".into()),
+            (0, false),
+            "a short identifier"
+        );
+
+        let by_uln = |number: usize| fingerprint("TERM-1", &uln(number), "600/0001/1");
+        let all_columns = |number: usize| format!("{number},TERM-1,{},600/0001/1,wrong\n", uln(number));
+        assert_eq!(read(&by_uln, &all_columns), (COUNT, true), "different learners");
+        let by_reference = |number: usize| fingerprint("TERM-1", "3000000126", &reference(number));
+        let all_columns = |number: usize| format!("{number},TERM-1,3000000126,{},wrong\n", reference(number));
+        assert_eq!(read(&by_reference, &all_columns), (COUNT, true), "different awards");
+        assert!(started_at.elapsed() < Duration::from_secs(30), "{:?}", started_at.elapsed());
+    }
+
+    #[test]
+    fn error_file_line_that_fits_too_many_achievements_makes_the_file_incomplete() {
+        let mut achievements = vec![fingerprint("CAND-A1", "3000000258", "600/0001/1")];
+        achievements.extend((0..101).map(|_| fingerprint("", "3000000126", "600/0001/1")));
+        let is_complete = |file: &str| AssignedLines::read(file, &achievements).may_be_complete();
+        assert!(is_complete("CAND-A1,wrong"));
+        assert!(!is_complete("CAND-A1,wrong\n3000000126,wrong"));
     }
 }

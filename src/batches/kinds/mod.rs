@@ -3,6 +3,7 @@
 pub mod achievement;
 mod achievement_counters;
 mod achievement_error_file;
+mod achievement_index;
 #[cfg(test)]
 mod achievement_tests;
 pub mod registration;
