@@ -218,10 +218,19 @@ fn operations_name_scope_product_and_lrs_operation() {
             "post",
             "Scope: `verification-batches`. Product: `verification-batches`. LRS operations: `submitVerifyBatch`, `getVerifyBatchOutput`.",
         ),
+        (
+            "/v1/achievement-batches/{batchId}/results",
+            "get",
+            "Scope: `achievement-batches`. Product: `achievement-batches`. LRS operation: none.",
+        ),
         ("/v1/achievement-batches", "get", "Scope: `achievement-batches`. Product: `achievement-batches`. LRS operation: none."),
         ("/v1/lrs/status", "get", "Scope: none. Product: none. LRS operation: none."),
         ("/health/live", "get", "Scope: none. Product: none. LRS operation: none."),
     ] {
         assert_eq!(last_line(path, method), expected, "{path}");
+    }
+    for (method, path, operation) in operations(&document) {
+        let description = operation["description"].as_str().expect("a description");
+        assert_eq!(description.matches("Scope:").count(), 1, "{method} {path}: {description}");
     }
 }

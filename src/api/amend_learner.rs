@@ -6,6 +6,7 @@ use tokio::time::Instant;
 use crate::api::extract::Body;
 use crate::api::extract::idempotency::{IdempotencyKey, WorkAttempt};
 use crate::api::find_learners::LearnerSearchOutcome;
+use crate::api::insufficient_data::problem_with_absent_fields;
 use crate::api::outcome::Outcome as _;
 use crate::api::register_learners::LearnerUpdateOutcome;
 use crate::api::work::{LrsCall, ProblemOf};
@@ -54,6 +55,7 @@ pub struct LearnerAmendmentResult {
     /// Outcome of the amendment.
     pub outcome: LearnerAmendmentOutcome,
     /// Code returned by LRS: of the update if one was sent, otherwise of the search for the record.
+    #[answer(example = "WSRC0006")]
     pub lrs_code: LrsCode,
     /// With `UPDATED`, the record as it was written. It has no `versionNumber` and no `lastUpdatedDate`, which LRS does not return. With
     /// `NO_CHANGES`, the record as LRS holds it. With `LINKED_LEARNER`, the master record. Absent with other outcomes.
@@ -96,15 +98,15 @@ pub(crate) struct AmendLearnerDocs;
                 ("noChanges" = (summary = "The record already has these values", value = json!({
                     "outcome": "NO_CHANGES", "lrsCode": "WSRC0004", "learner": {
                         "createdDate": "2019-09-02", "lastUpdatedDate": "2023-01-16", "uln": "3000000126", "givenName": "Ana",
-                        "familyName": "O'Neill", "lastKnownPostCode": "ZZ99 9ZZ", "dateOfBirth": "2003-04-05", "gender": "FEMALE",
-                        "verificationType": "PASSPORT", "tierLevel": "0", "abilityToShare": "SEEN_SHARE", "learnerStatus": "1",
-                        "linkedUlns": [], "versionNumber": 3
+                        "familyName": "O'Neill-Rees", "previousFamilyName": "O'Neill", "lastKnownPostCode": "ZZ99 9ZZ",
+                        "dateOfBirth": "2003-04-05", "gender": "FEMALE", "verificationType": "PASSPORT", "tierLevel": "0",
+                        "abilityToShare": "SEEN_SHARE", "learnerStatus": "1", "linkedUlns": [], "versionNumber": 4
                     }
                 }))),
                 ("noMatch" = (summary = "No such learner", value = json!({"outcome": "NO_MATCH", "lrsCode": "WSRC0001"}))),
                 ("linkedLearner" = (summary = "The record was merged into another", value = json!({
                     "outcome": "LINKED_LEARNER", "lrsCode": "WSRC0022", "learner": {
-                        "createdDate": "2019-09-02", "lastUpdatedDate": "2023-01-16", "uln": "3000000258", "masterSubstituted": "Y",
+                        "createdDate": "2019-09-02", "lastUpdatedDate": "2023-01-16", "uln": "3000000487", "masterSubstituted": "Y",
                         "givenName": "Ana", "familyName": "O'Neill", "lastKnownPostCode": "ZZ99 9ZZ", "dateOfBirth": "2003-04-05",
                         "gender": "FEMALE", "verificationType": "PASSPORT", "tierLevel": "0", "abilityToShare": "SEEN_SHARE",
                         "learnerStatus": "1", "linkedUlns": ["3000000126"], "versionNumber": 7
@@ -252,7 +254,7 @@ impl Work<'_> {
         let update = RecordUpdate { record: &record, version_number: found.version_number };
         let reservation = self.attempt.reservation.as_ref();
         let response = self.lrs.call_while_reserved_before(self.context, &update, reservation, self.deadline).await;
-        let lrs_code = response.map_err(WriteError::from)?.response_code;
+        let lrs_code = response.map_err(|error| WriteError::new(error, &record))?.response_code;
         let (outcome, learner) = match LearnerUpdateOutcome::from_code(&lrs_code) {
             LearnerUpdateOutcome::Updated => (LearnerAmendmentOutcome::Updated, Some(record.learner)),
             LearnerUpdateOutcome::NoChanges => (LearnerAmendmentOutcome::NoChanges, Some(found.record.learner.clone())),
@@ -273,11 +275,12 @@ enum WriteError {
     Problem(Problem),
 }
 
-impl From<CallError> for WriteError {
-    fn from(error: CallError) -> Self {
+impl WriteError {
+    /// Returns the reason why LRS did not save the record.
+    fn new(error: CallError, record: &RegisterRecord) -> Self {
         match error.error {
             LrsError::Rejected(Rejection::StaleVersion, _) => Self::Stale(error),
-            _ => Self::Problem(error.into()),
+            _ => Self::Problem(problem_with_absent_fields(error, "/changes", || record.absent_fields())),
         }
     }
 }

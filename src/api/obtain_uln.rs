@@ -86,8 +86,6 @@ pub(crate) struct ObtainUlnDocs;
 /// `registration_too_soon` with `Retry-After`, and nothing was registered. LRS does not publish the time: `Retry-After` is the gateway's
 /// estimate.
 ///
-/// Scope: `learners:write`. Product: `uln-management`. LRS operations: `learnerByDemographics`, then `registerSingleLearner`.
-///
 /// If a text of the request has a typographic apostrophe or unusual spaces, the answer has `warnings`, and the gateway first searches for the
 /// plain text. If that search finds a learner or candidates, it decides, and a warning says so. Otherwise the gateway searches for the text as
 /// you sent it. It registers the learner, as you sent it, only if neither search finds any learner who is not in `rejectedCandidates`.
@@ -98,15 +96,15 @@ pub(crate) struct ObtainUlnDocs;
     request_body(content_type = "application/json", example = json!({"learner": {
         "givenName": "Gwenllian", "familyName": "Ó Briain-Price", "dateOfBirth": "2005-07-21", "gender": "FEMALE",
         "lastKnownPostCode": "ZZ7 7JJ", "verificationType": "PASSPORT", "abilityToShare": "SEEN_SHARE"
-    }, "rejectedCandidates": ["3000000126"]})),
+    }, "rejectedCandidates": ["3000000592"]})),
     responses(
         (status = 201, description = "No learner matched, or all candidates were rejected, and the learner was registered.", body = UlnRequestResult, example = json!({
-            "outcome": "REGISTERED", "lrsCode": "WSRC0005", "uln": "3000000258", "learners": []
+            "outcome": "REGISTERED", "lrsCode": "WSRC0005", "uln": "3000000371", "learners": []
         })),
         (status = 200, description = "The learner already has a ULN, or a person must decide.", body = UlnRequestResult, examples(
                 ("existing" = (summary = "One learner matches", value = json!({
-                    "outcome": "EXISTING", "lrsCode": "WSRC0004", "uln": "3000000126", "learners": [{
-                        "createdDate": "2019-09-02", "lastUpdatedDate": "2023-01-16", "uln": "3000000126", "givenName": "Gwenllian",
+                    "outcome": "EXISTING", "lrsCode": "WSRC0004", "uln": "3000000371", "learners": [{
+                        "createdDate": "2019-09-02", "lastUpdatedDate": "2023-01-16", "uln": "3000000371", "givenName": "Gwenllian",
                         "familyName": "Ó Briain-Price", "lastKnownPostCode": "ZZ7 7JJ", "dateOfBirth": "2005-07-21", "gender": "FEMALE",
                         "verificationType": "PASSPORT", "tierLevel": "0", "abilityToShare": "SEEN_SHARE", "learnerStatus": "1",
                         "linkedUlns": [], "versionNumber": 3
@@ -114,7 +112,7 @@ pub(crate) struct ObtainUlnDocs;
                 }))),
                 ("possibleMatches" = (summary = "A person must decide", value = json!({
                     "outcome": "POSSIBLE_MATCHES", "lrsCode": "WSRC0003", "learners": [{
-                        "createdDate": "2019-09-02", "lastUpdatedDate": "2023-01-16", "uln": "3000000126", "givenName": "Gwenllian",
+                        "createdDate": "2019-09-02", "lastUpdatedDate": "2023-01-16", "uln": "3000000614", "givenName": "Gwenllian",
                         "familyName": "Ó Briain-Price", "lastKnownPostCode": "ZZ99 9ZZ", "dateOfBirth": "2005-07-21", "gender": "FEMALE",
                         "verificationType": "PASSPORT", "tierLevel": "0", "abilityToShare": "SEEN_SHARE", "learnerStatus": "1",
                         "linkedUlns": [], "versionNumber": 3, "differences": ["lastKnownPostCode"]
@@ -173,7 +171,7 @@ async fn search_and_register(
         Err(error @ CallError { error: LrsError::Rejected(Rejection::NotRegistered, _), .. }) if has_candidates && !has_twin => {
             return Err(Problem::registration_too_soon(error));
         }
-        response => response.map_err(|error| problem_with_absent_fields(error, || absent_fields(&registration.learner)))?,
+        response => response.map_err(|error| problem_with_absent_fields(error, "/learner", || absent_fields(&registration.learner)))?,
     };
     let (outcome, mut answer) = match LearnerRegistrationOutcome::from_code(&response.response_code) {
         LearnerRegistrationOutcome::Registered => (UlnRequestOutcome::Registered, HttpResponse::Created()),

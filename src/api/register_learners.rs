@@ -87,7 +87,7 @@ pub(crate) struct RegisterLearnerDocs;
     }})),
     responses(
         (status = 201, description = "The learner was registered.", body = LearnerRegistrationResult, example = json!({
-            "outcome": "REGISTERED", "lrsCode": "WSRC0005", "uln": "3000000258"
+            "outcome": "REGISTERED", "lrsCode": "WSRC0005", "uln": "3000000371"
         })),
         (status = 200, description = "LRS returned an undocumented code.", body = LearnerRegistrationResult, example = json!({
             "outcome": "OTHER", "lrsCode": "WSRC0999"
@@ -109,7 +109,7 @@ pub async fn register_learner(
             return Ok(HttpResponse::Created().json(LearnerRegistrationResult { warnings, ..found }));
         }
         let response = lrs.call_while_reserved(&context, &registration, attempt.reservation.as_ref()).await;
-        let response = response.map_err(|error| problem_with_absent_fields(error, || absent_fields(&registration.learner)))?;
+        let response = response.map_err(|error| problem_with_absent_fields(error, "/learner", || absent_fields(&registration.learner)))?;
         let outcome = LearnerRegistrationOutcome::from_code(&response.response_code);
         let result = LearnerRegistrationResult { outcome, lrs_code: response.response_code, uln: response.uln, warnings };
         Ok(match outcome {
@@ -166,13 +166,11 @@ pub(crate) struct UpdateLearnerDocs;
 ///
 /// If the record was changed in between, LRS rejects the update and the answer is 409 `stale_version`. Start again at step 1.
 ///
-/// Scope: `learners:write`. Product: `uln-management`. LRS operation: `updateSingleLearner`.
-///
 /// The gateway sends the update to LRS once. If LRS's response is lost, the problem has `outcomeUnknown`: read the record to check, or repeat
 /// the request with the same `Idempotency-Key`. If the record then is as you sent it, the outcome is `UPDATED`, and `lrsCode` is the code
 /// with which LRS rejected the second update.
 #[utoipa::path(post, path = "", impl_for = UpdateLearnerDocs,
-    request_body(content_type = "application/json", example = json!({"uln": "3000000126", "versionNumber": 1, "learner": {
+    request_body(content_type = "application/json", example = json!({"uln": "3000000126", "versionNumber": 3, "learner": {
         "givenName": "Ana", "familyName": "O'Neill-Rees", "previousFamilyName": "O'Neill", "dateOfBirth": "2003-04-05",
         "gender": "FEMALE", "lastKnownPostCode": "ZZ99 9ZZ", "verificationType": "OTHER",
         "otherVerificationDescription": "Student card", "abilityToShare": "SEEN_SHARE"
@@ -197,7 +195,9 @@ pub async fn update_learner(
                 LearnerUpdateResult { outcome: LearnerUpdateOutcome::Updated, lrs_code: code }
             }
             response => {
-                let code = response.map_err(|error| problem_with_absent_fields(error, || absent_fields(&update.learner)))?.response_code;
+                let code = response
+                    .map_err(|error| problem_with_absent_fields(error, "/learner", || absent_fields(&update.learner)))?
+                    .response_code;
                 LearnerUpdateResult { outcome: LearnerUpdateOutcome::from_code(&code), lrs_code: code }
             }
         };

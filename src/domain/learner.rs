@@ -94,7 +94,6 @@ pub struct Learner {
     pub version_number: Option<i32>,
     /// Searched fields whose values differ from those of this record, or that this record lacks. Only candidates of `POSSIBLE_MATCHES` of a
     /// search by demographics have it.
-    #[answer(example = ["lastKnownPostCode"])]
     #[xml(skip)]
     pub differences: Option<Vec<SearchedField>>,
 }

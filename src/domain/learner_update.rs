@@ -31,15 +31,19 @@ pub struct LearnerUpdate {
 #[request(examples = EXAMPLE_LEARNER, stored)]
 pub struct UpdatedLearner {
     /// Read-only: accepted, and not sent to LRS.
+    #[request(example = "2019-09-02")]
     #[xml(skip)]
     pub created_date: Option<ReadOnlyText>,
     /// Read-only: accepted, and not sent to LRS.
+    #[request(example = "2023-01-16")]
     #[xml(skip)]
     pub last_updated_date: Option<ReadOnlyText>,
     /// Read-only: must be the `uln` of the update if it is present.
+    #[request(example = "3000000126")]
     #[xml(skip)]
     pub uln: Option<ReadOnlyText>,
     /// Read-only: accepted, and not sent to LRS.
+    #[request(example = "Y")]
     #[xml(skip)]
     pub master_substituted: Option<ReadOnlyText>,
     /// Title, free text.
@@ -88,22 +92,27 @@ pub struct UpdatedLearner {
     #[request(required_if = verification_type == VerificationType::Other)]
     pub other_verification_description: Option<OtherVerificationDescription>,
     /// Read-only: accepted, and not sent to LRS.
+    #[request(example = "0")]
     #[xml(skip)]
     pub tier_level: Option<ReadOnlyText>,
     /// Consent to share the learning record.
     pub ability_to_share: AbilityToShare,
     /// Read-only: accepted, and not sent to LRS.
+    #[request(example = "1")]
     #[xml(skip)]
     pub learner_status: Option<ReadOnlyText>,
     /// Read-only: accepted, and not sent to LRS.
+    #[request(example = ["3000000258"])]
     #[xml(skip)]
     pub linked_ulns: Option<List<ReadOnlyText, 0, 1000>>,
     /// Notes, up to 4,000 characters.
     pub notes: Option<Notes>,
     /// Read-only: must be the `versionNumber` of the update if it is present.
+    #[request(example = 3)]
     #[xml(skip)]
     pub version_number: Option<i32>,
     /// Read-only: accepted, and not sent to LRS.
+    #[request(example = ["lastKnownPostCode"])]
     #[xml(skip)]
     pub differences: Option<List<ReadOnlyText, 0, 100>>,
 }

@@ -1,5 +1,6 @@
 //! A learner's record as LRS sent it, and its amendment.
 
+use crate::domain::absent_fields::ABOUT_THE_RECORD;
 use crate::domain::{DetailTexts, Learner, LearnerAmendment, LearnerDetails};
 use crate::schema::FieldError;
 use crate::xml::{Element, XmlError, XmlRecord as _};
@@ -71,6 +72,12 @@ impl RegisterRecord {
         // Texts that were read can be written and read again.
         let learner = self.learner_with(&details).map_err(|_| vec![error("", "unreadable", UNREADABLE)])?;
         Ok(Self { learner, details })
+    }
+
+    /// Returns the JSON names of the details that have no value, except those that say nothing about the learner.
+    pub fn absent_fields(&self) -> Vec<&'static str> {
+        let absent = LearnerDetails::FIELDS.iter().filter(|(element, _)| is_blank(&self.details, element));
+        absent.map(|(_, field)| *field).filter(|field| !ABOUT_THE_RECORD.contains(field)).collect()
     }
 
     /// Returns the record as callers read it, with these details. LRS does not return the new version and date.

@@ -55,7 +55,7 @@ catalogue! {
     InvalidToken "invalid_token" 401 false "Access token invalid"
         "Get a new token from your identity provider.",
     InsufficientScope "insufficient_scope" 403 false "Scope missing from access token"
-        "Request a token with the scope named in `detail`.",
+        "Request a token with the scope of the operation.",
     ProductNotEnabled "product_not_enabled" 403 false "Product not enabled for organisation"
         "Ask LRS to enable the product, then ask the operator to add it to the organisation's file.",
     OrganisationNotRegistered "organisation_not_registered" 403 false "Organisation not registered with gateway"
@@ -71,7 +71,7 @@ catalogue! {
     MethodNotAllowed "method_not_allowed" 405 false "Method not allowed for this path"
         "Use a method listed in the `Allow` header.",
     NotAcceptable "not_acceptable" 406 false "Not acceptable"
-        "Accept the media type of the path, or use the path that `detail` names: results are JSON at `results`, NDJSON at `results.ndjson` and CSV at `results.csv`.",
+        "Accept the media type of the path, or use another path: results are JSON at `results`, NDJSON at `results.ndjson` and CSV at `results.csv`.",
     LearnerNotRegistered "learner_not_registered" 409 false "Learner not registered by LRS"
         "Search by demographics. If the learner is found, use that ULN. If no learner matches, register at once. After possible matches that a \
          person has rejected, wait some minutes between search and registration.",
@@ -86,13 +86,13 @@ catalogue! {
     IdempotencyKeyInUse "idempotency_key_in_use" 409 true "Request with this Idempotency-Key in progress"
         "Try again after the time in `Retry-After` to get the answer to that request.",
     BodyTooLarge "body_too_large" 413 false "Request body too large"
-        "Send a smaller body. `detail` states the limit.",
+        "Send a smaller body.",
     UnsupportedMediaType "unsupported_media_type" 415 false "Request body not JSON"
-        "Send JSON in UTF-8 with `Content-Type: application/json`, uncompressed or with `Content-Encoding: gzip`. `detail` names the header at fault.",
+        "Send JSON in UTF-8 with `Content-Type: application/json`, uncompressed or with `Content-Encoding: gzip`.",
     ValidationFailed "validation_failed" 422 false "Invalid field values"
-        "Correct the fields listed in `errors`. Nothing was sent to LRS.",
+        "Correct the fields listed in `errors`. Nothing was changed.",
     InsufficientData "insufficient_data" 422 false "Not enough data for LRS"
-        "Give more of the optional fields. `errors` lists those that the request does not have.",
+        "Give more of the optional fields. `errors` lists those that are absent.",
     ShareChangeNotAllowed "share_change_not_allowed" 422 false "Change of ability to share rejected by LRS"
         "Send `abilityToShare` with the value that LRS holds.",
     UlnInvalid "uln_invalid" 422 false "ULN rejected by LRS"
@@ -100,9 +100,9 @@ catalogue! {
     IdempotencyKeyReused "idempotency_key_reused" 422 false "Idempotency-Key used for another request"
         "Send the same body as with the first request, or use a new key for a new request.",
     HeadersTooLarge "headers_too_large" 431 false "Request address and headers too large"
-        "Send a shorter address or fewer headers. `detail` states the limit.",
+        "Send a shorter address or fewer headers.",
     RateLimited "rate_limited" 429 true "Rate limit exceeded"
-        "Try again after the time in `Retry-After`. `RateLimit` states what is left of each limit.",
+        "Try again after the time in `Retry-After`.",
     InternalError "internal_error" 500 true "Internal gateway error"
         "Try again. If the problem persists, give the operator the `requestId`.",
     StoreUnreadable "store_unreadable" 500 false "Stored data unreadable"
@@ -122,11 +122,11 @@ catalogue! {
     LrsUnavailable "lrs_unavailable" 503 true "LRS unavailable"
         "Try again after the time in `Retry-After`.",
     LrsQueueFull "lrs_queue_full" 503 true "Queue for calls to LRS full"
-        "Nothing was sent to LRS. Try again after the time in `Retry-After`, with fewer concurrent calls.",
+        "Nothing was changed. Try again after the time in `Retry-After`, with fewer concurrent calls.",
     RequestMemoryFull "request_memory_full" 503 true "Memory for request bodies full"
         "Nothing was carried out. Try again after the time in `Retry-After`, with fewer large requests at the same time.",
     AuditUnavailable "audit_unavailable" 503 true "Audit trail not writable"
-        "Nothing was sent to LRS. Try again after the time in `Retry-After`.",
+        "Nothing was changed. Try again after the time in `Retry-After`.",
     NotReady "not_ready" 503 true "Gateway not ready"
         "Call another replica, or try again later.",
     StoreUnavailable "store_unavailable" 503 true "Gateway store unavailable"

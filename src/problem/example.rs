@@ -9,7 +9,8 @@ impl Problem {
     pub fn example(code: Code) -> Self {
         let errors = example_error(code).into_iter().collect();
         let retry_after_seconds = code.example_retry_seconds();
-        Self { errors, retry_after_seconds, lrs: example_lrs_code(code).map(LrsCode::new), ..Self::new(code) }
+        let (detail, lrs) = (example_detail(code).map(str::to_owned), example_lrs_code(code).map(LrsCode::new));
+        Self { detail, errors, retry_after_seconds, lrs, ..Self::new(code) }
     }
 }
 
@@ -23,17 +24,31 @@ impl Code {
             }
             Self::RateLimited => Some(12),
             Self::LrsUnavailable => Some(30),
-            Self::LrsMaintenance | Self::LrsMoved | Self::LrsAccessBlocked | Self::StoreNotDurable => Some(300),
+            Self::RegistrationTooSoon | Self::LrsMaintenance | Self::LrsMoved | Self::LrsAccessBlocked | Self::StoreNotDurable => Some(300),
             _ => None,
         }
     }
 }
 
+/// Returns an explanation that is more than the advice of the catalogue; `None` if no text fits every operation.
+const fn example_detail(code: Code) -> Option<&'static str> {
+    Some(match code {
+        Code::MalformedRequest | Code::UnknownField | Code::ValidationFailed => "1 error to correct. Nothing was sent to LRS.",
+        Code::UnsupportedMediaType => "The header Content-Type is missing. Send `Content-Type: application/json`.",
+        Code::InsufficientData => {
+            "LRS needs more data, and does not publish which. Give as many of these fields as you know, which are absent: `schoolAtAge16`."
+        }
+        Code::HeadersTooLarge => "The address and the headers together must have at most 32768 bytes.",
+        _ => return None,
+    })
+}
+
 /// Returns an error in a body that causes the problem.
 fn example_error(code: Code) -> Option<FieldError> {
     let (pointer, code, detail) = match code {
-        Code::MalformedRequest => ("", "malformed_json", "is not JSON: expected `,` or `}` at line 1 column 42"),
-        Code::UnknownField => ("/dateOfBrith", "unknown_field", "is not a field of this request"),
+        Code::MalformedRequest => ("", "malformed_json", "not well-formed JSON at line 1, column 42"),
+        Code::UnknownField => ("/dateOfBrith", "unknown_field", "unknown field; did you mean `dateOfBirth`?"),
+        Code::InsufficientData => ("/learner/schoolAtAge16", "may_be_needed", "is absent, and LRS may need it; give it if you know it"),
         Code::ValidationFailed => ("/givenName", "too_long", "must have at most 35 characters, has 41"),
         _ => return None,
     };

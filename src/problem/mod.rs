@@ -14,12 +14,14 @@ use std::fmt;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{ACCEPT_ENCODING, CONTENT_TYPE, RETRY_AFTER, VARY, WWW_AUTHENTICATE};
 use actix_web::{HttpResponse, ResponseError};
+use serde::Serialize;
 
 pub use catalogue::{CATALOGUE, CatalogueEntry, Code};
 pub use type_uri::TypeUris;
 
 use crate::lrs::response_codes::LrsCode;
 use crate::schema::deserialize::TOO_MANY_ERRORS;
+use crate::schema::openapi::{PropertySchema, SchemaOrRef, bounded_integer_schema};
 use crate::schema::{Answer, FieldError};
 
 /// Problem details (RFC 9457). They contain no personal data.
@@ -34,7 +36,7 @@ pub struct ProblemBody {
     pub title: String,
     /// HTTP status.
     #[answer(example = 400)]
-    pub status: u16,
+    pub status: ProblemStatus,
     /// Explanation of this occurrence and the action to take.
     #[answer(example = "1 error to correct. Nothing was sent to LRS.")]
     pub detail: String,
@@ -60,6 +62,16 @@ pub struct ProblemBody {
     pub outcome_unknown: Option<bool>,
     /// Error that LRS returned, if it returned one.
     pub lrs: Option<LrsErrorBody>,
+}
+
+/// The HTTP status of a problem.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct ProblemStatus(u16);
+
+impl PropertySchema for ProblemStatus {
+    fn schema() -> SchemaOrRef {
+        bounded_integer_schema(100, 599)
+    }
 }
 
 /// Error returned by LRS.
@@ -239,7 +251,7 @@ impl Problem {
         ProblemBody {
             r#type: types.uri(entry),
             title: entry.title.to_owned(),
-            status: entry.status,
+            status: ProblemStatus(entry.status),
             detail: self.detail.clone().unwrap_or_else(|| entry.advice.to_owned()),
             instance: format!("urn:uuid:{request_id}"),
             code: self.code,

@@ -140,7 +140,10 @@ async fn amend_update_with_another_code_returns_its_outcome_or_problem() {
         ("WSEC0001", 502, "lrs_rejected_request"),
     ] {
         let (answer, _) = amend(vec![found(3, ""), updated(code)], changes(), json!([])).await;
-        assert_eq!(answer.problem(status, problem)["outcomeUnknown"], Value::Null);
+        let answered = answer.problem(status, problem);
+        assert_eq!(answered["outcomeUnknown"], Value::Null);
+        let absent = answered["errors"].as_array().into_iter().flatten().filter_map(|error| error["pointer"].as_str());
+        assert_eq!(absent.into_iter().any(|pointer| pointer == "/changes/schoolAtAge16"), problem == "insufficient_data", "{answered}");
     }
 }
 

@@ -71,7 +71,8 @@ async fn idempotency_key_scope_is_organisation_client_and_operation() {
 async fn idempotency_key_malformed_returns_malformed_request_and_sends_nothing() {
     let fixture = Fixture::new();
     let too_long: &'static str = "k".repeat(256).leak();
-    for key in ["", "\"\"", "clé", too_long] {
+    let too_long_in_quotation_marks: &'static str = format!("\"{}\"", "k".repeat(254)).leak();
+    for key in ["", " ", "\"\"", "clé", too_long, too_long_in_quotation_marks] {
         let caller = fixture.gateway.caller().with_header("Idempotency-Key", key);
         let problem = caller.post(OBTAIN, &nia()).await.problem(400, "malformed_request");
         assert!(problem["detail"].as_str().is_some_and(|detail| detail.contains("Idempotency-Key")), "{problem}");

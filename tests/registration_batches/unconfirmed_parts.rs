@@ -63,6 +63,7 @@ async fn resubmitted_part_is_sent_for_the_deciding_user_and_discarded_part_fails
     let other_user = gateway.caller().with_claims(json!({"preferred_username": "a.decider"}));
     let decision = other_user.request("POST", &format!("{}/parts/{resubmitted}/resubmit", batch.path)).await;
     assert_eq!(decision.status, 202, "{}", decision.text);
+    assert_eq!(decision.header("retry-after"), decision.json()["retryAfterSeconds"].to_string());
     assert_eq!(batch.decide(discarded, "discard").await.status, 202);
     let state = batch.wait_for_status("PARTIALLY_COMPLETE").await;
 

@@ -12,7 +12,6 @@ pub mod fields;
 pub mod forward_proxy;
 pub mod gateway;
 pub mod identity_provider;
-pub mod json_schema;
 pub mod program;
 pub mod redis;
 pub mod renegotiating_server;

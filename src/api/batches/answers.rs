@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use serde::Serialize;
 use utoipa::IntoResponses;
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 
+use crate::api::description::{EXAMPLE_BATCH_ID, integer};
 use crate::api::timestamp::{JobTimestamp, Timestamp};
 use crate::batches::BatchService;
 use crate::batches::model::{
@@ -18,7 +20,7 @@ use crate::schema::{Answer, CodeList, FieldWarning};
 #[derive(Debug, Answer)]
 pub struct BatchState {
     /// Identifier of the batch.
-    #[answer(example = "01a206e9-2b40-7c11-9d5e-5a1f0c7e3b62")]
+    #[answer(example = EXAMPLE_BATCH_ID)]
     pub batch_id: String,
     /// Status of the batch.
     pub status: BatchStatus,
@@ -33,10 +35,10 @@ pub struct BatchState {
     /// Time at which the batch was accepted.
     pub created_at: Timestamp,
     /// Time of the last change.
-    #[answer(example = "2026-09-01T09:20:00.000Z")]
+    #[answer(example = "2026-09-01T08:20:00.000Z")]
     pub updated_at: Timestamp,
     /// Time at which the batch and its results expire, unless you erase it earlier.
-    #[answer(example = "2026-09-08T09:20:00.000Z")]
+    #[answer(example = "2026-09-29T08:15:30.250Z")]
     pub expires_at: Timestamp,
     /// Time to wait before you read the batch again, in seconds. Absent if the batch will not change without your action.
     #[answer(example = 30)]
@@ -86,7 +88,7 @@ pub struct BatchProgress {
 pub struct BatchPart {
     /// Number of the part, from 1.
     #[answer(example = 1)]
-    pub part: u32,
+    pub part: PartNumber,
     /// Position of the part's first record in the batch, from 0.
     #[answer(example = 0)]
     pub first_position: u32,
@@ -155,8 +157,18 @@ pub struct BatchList {
     /// Batches. With `submittedAfter` or `submittedBefore`, a page can have fewer than `limit`, or none, although it is not the last one.
     pub batches: Vec<BatchState>,
     /// `cursor` of the next page. Absent on the last page.
-    #[answer(example = "01a206e9-1d02-7a55-8c1e-0f6b2f1f9a34")]
+    #[answer(example = EXAMPLE_BATCH_ID)]
     pub next: Option<String>,
+}
+
+/// Number of a part, from 1.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct PartNumber(u32);
+
+impl PropertySchema for PartNumber {
+    fn schema() -> RefOr<Schema> {
+        integer(1).into()
+    }
 }
 
 /// Status of a part for callers. It does not show that a part is being sent.
@@ -238,7 +250,7 @@ impl BatchState {
 impl BatchPart {
     fn new(number: u32, part: &Part) -> Self {
         Self {
-            part: number,
+            part: PartNumber(number),
             first_position: part.first_position,
             records: part.record_count,
             status: part.state.into(),

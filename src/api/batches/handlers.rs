@@ -136,9 +136,7 @@ pub async fn get_results_as_ndjson<K: BatchResource>(
     accepts: Accepts<K, Ndjson>,
     query: StreamQuery,
 ) -> Result<HttpResponse, ProblemOf<BatchWork<K, ReadResults<Ndjson>>>> {
-    let batch = find::<K>(&state.batches, &caller, path.batch_id).await?;
-    let results = answer_stream::<K>(state.batches.clone(), batch, query.start, StreamFormat::Ndjson).await?;
-    Ok(if accepts.is_compressed { compress(results) } else { results })
+    Ok(stream_results::<K>(&state, &caller, path, query.start, StreamFormat::Ndjson, accepts.is_compressed).await?)
 }
 
 pub(crate) struct GetResultsAsCsvDocs;
@@ -158,10 +156,8 @@ pub async fn get_results_as_csv<K: BatchResource>(
     accepts: Accepts<K, Csv>,
     query: CsvQuery,
 ) -> Result<HttpResponse, ProblemOf<BatchWork<K, ReadResults<Csv>>>> {
-    let batch = find::<K>(&state.batches, &caller, path.batch_id).await?;
     let format = StreamFormat::csv::<K>(query.options);
-    let results = answer_stream::<K>(state.batches.clone(), batch, query.start, format).await?;
-    Ok(if accepts.is_compressed { compress(results) } else { results })
+    Ok(stream_results::<K>(&state, &caller, path, query.start, format, accepts.is_compressed).await?)
 }
 
 pub(crate) struct ResubmitPartDocs;
@@ -218,6 +214,20 @@ pub async fn erase_batch<K: BatchResource>(
     Ok(HttpResponse::NoContent().finish())
 }
 
+/// Answers with the results as a stream, compressed if the caller prefers it.
+async fn stream_results<K: BatchResource>(
+    state: &State,
+    context: &CallContext,
+    path: BatchPath,
+    start: ResultCursor,
+    format: StreamFormat,
+    is_compressed: bool,
+) -> Result<HttpResponse, Problem> {
+    let batch = find::<K>(&state.batches, context, path.batch_id).await?;
+    let results = answer_stream::<K>(state.batches.clone(), batch, start, format).await?;
+    Ok(if is_compressed { compress(results) } else { results })
+}
+
 /// Applies the caller's decision about a part.
 async fn decide<K: BatchResource>(
     service: &BatchService,
@@ -229,7 +239,7 @@ async fn decide<K: BatchResource>(
     match service.decide(context, &batch, path.part, decision).await? {
         DecisionOutcome::Applied => {
             let batch = find::<K>(service, context, path.batch_id).await?;
-            Ok(HttpResponse::Accepted().json(BatchState::new(service, &batch)))
+            Ok(answer_state(service, HttpResponse::Accepted(), batch, PreferWait(None)).await)
         }
         DecisionOutcome::NoSuchPart => Err(part_not_found()),
         DecisionOutcome::NotAwaitingDecision => Err(Problem::new(Code::PartNotAwaitingDecision)),

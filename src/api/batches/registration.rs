@@ -10,6 +10,7 @@ use crate::api::batches::answers::BatchAccepted;
 use crate::api::batches::operations::{Submission, submit_once};
 use crate::api::batches::resource::{BatchExample, BatchResource, is_processed};
 use crate::api::batches::work::{BatchWork, Submit};
+use crate::api::description::EXAMPLE_BATCH_ID;
 use crate::api::extract::Body;
 use crate::api::extract::idempotency::IdempotencyKey;
 use crate::api::extract::prefer::PreferWait;
@@ -60,6 +61,7 @@ pub struct RegistrationBatchResult {
     pub uln: Option<Extensible<Uln>>,
     /// Fields that the record lacks and that LRS requires of a learner who is registered alone. Only with `RC006`, LRS's code for insufficient data,
     /// and only of a record without a ULN.
+    #[answer(example = ["lastKnownPostCode"])]
     pub missing_fields: Option<Vec<&'static str>>,
     /// Learner as returned by LRS. Its `uln` is absent with the outcome `EXCEPTION` and with an undocumented code: it might be another
     /// learner's.
@@ -70,7 +72,7 @@ pub struct RegistrationBatchResult {
 #[derive(Debug, Answer)]
 pub struct RegistrationBatchResultPage {
     /// Identifier of the batch.
-    #[answer(example = "01a206e9-2b40-7c11-9d5e-5a1f0c7e3b62")]
+    #[answer(example = EXAMPLE_BATCH_ID)]
     pub batch_id: String,
     /// Status of the batch.
     pub status: BatchStatus,
@@ -170,8 +172,8 @@ impl BatchResource for Registrations {
             lrs_code: Some("WSRC0009"),
             counts: json!({"newLearnersCount": 1}),
             results: vec![json!({
-                "position": 0, "misIdentifier": "STU-17", "outcome": "ULN_RETURNED", "uln": "3000000258", "learner": {
-                    "uln": "3000000258", "misIdentifier": "STU-17", "givenName": "Gwenllian", "familyName": "Ó Briain-Price",
+                "position": 0, "misIdentifier": "STU-17", "outcome": "ULN_RETURNED", "uln": "3000000371", "learner": {
+                    "uln": "3000000371", "misIdentifier": "STU-17", "givenName": "Gwenllian", "familyName": "Ó Briain-Price",
                     "lastKnownPostCode": "ZZ7 7JJ", "dateOfBirth": "2005-07-21", "gender": "FEMALE", "abilityToShare": "SEEN_SHARE",
                     "verificationType": "PASSPORT"
                 }

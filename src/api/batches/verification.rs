@@ -7,6 +7,7 @@ use crate::api::batches::answers::BatchAccepted;
 use crate::api::batches::operations::{Submission, submit_once};
 use crate::api::batches::resource::{BatchExample, BatchResource, is_processed};
 use crate::api::batches::work::{BatchWork, Submit};
+use crate::api::description::EXAMPLE_BATCH_ID;
 use crate::api::extract::Body;
 use crate::api::extract::idempotency::IdempotencyKey;
 use crate::api::extract::prefer::PreferWait;
@@ -61,7 +62,7 @@ pub struct VerificationBatchResult {
 #[derive(Debug, Answer)]
 pub struct VerificationBatchResultPage {
     /// Identifier of the batch.
-    #[answer(example = "01a206e9-2b40-7c11-9d5e-5a1f0c7e3b62")]
+    #[answer(example = EXAMPLE_BATCH_ID)]
     pub batch_id: String,
     /// Status of the batch.
     pub status: BatchStatus,

@@ -98,7 +98,6 @@ impl BatchAction for List {
 
 impl BatchAction for Read {
     fn describe<K: BatchResource>(description: &mut Description) {
-        description.add_lrs_operation(K::POLL_OPERATION);
         description.set_example(JSON, &examples::complete::<K>());
         description.add_header("Retry-After", response_headers::retry_after());
     }
@@ -106,7 +105,6 @@ impl BatchAction for Read {
 
 impl<F: ExampleFormat> BatchAction for ReadResults<F> {
     fn describe<K: BatchResource>(description: &mut Description) {
-        description.add_lrs_operation(K::POLL_OPERATION);
         description.set_example(F::MEDIA_TYPE, &F::example::<K>());
         F::describe_headers(description);
     }
@@ -114,7 +112,6 @@ impl<F: ExampleFormat> BatchAction for ReadResults<F> {
 
 impl BatchAction for ReadJob {
     fn describe<K: BatchResource>(description: &mut Description) {
-        description.add_lrs_operation(K::POLL_OPERATION);
         description.add_problems("Part", &[Code::NotFound]);
         description.set_example(JSON, &examples::achievement_job());
     }
@@ -126,6 +123,7 @@ impl BatchAction for Resubmit {
         description.add_problems("Part", &[Code::PartNotAwaitingDecision]);
         description.add_problems("Store", &[Code::StoreNotDurable]);
         description.set_example(JSON, &examples::resubmitted());
+        description.add_header("Retry-After", response_headers::retry_after());
     }
 }
 
@@ -133,6 +131,7 @@ impl BatchAction for Discard {
     fn describe<K: BatchResource>(description: &mut Description) {
         description.add_problems("Part", &[Code::PartNotAwaitingDecision]);
         description.set_example(JSON, &examples::discarded());
+        description.add_header("Retry-After", response_headers::retry_after());
     }
 }
 

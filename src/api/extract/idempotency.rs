@@ -24,7 +24,7 @@ use crate::problem::{Code, Problem};
 pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// The response header of a replayed answer.
 const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
-/// Maximum length of a key, in characters.
+/// Maximum length of the header, in characters, with quotation marks if it has them.
 const MAX_KEY_LENGTH: usize = 255;
 
 /// Meaning of the request header.
@@ -69,7 +69,7 @@ impl WorkAttempt {
 impl HeadInput for IdempotencyKey {
     fn describe(description: &mut Description) {
         let example = "7c4d8e5f-0198-4c1d-9a3b-001122334455";
-        let schema = text().min_length(Some(1)).max_length(Some(MAX_KEY_LENGTH)).pattern(Some("^[ -~]*$")).examples([example]);
+        let schema = text().min_length(Some(1)).max_length(Some(MAX_KEY_LENGTH)).pattern(Some("^[!-~]([ -~]*[!-~])?$")).examples([example]);
         description.add_parameter("Idempotency-Key", parameter("Idempotency-Key", ParameterIn::Header, schema, MEANING));
         let replayed =
             header(ObjectBuilder::new().schema_type(Type::Boolean), "`true` if this is the stored answer to an earlier request.");
@@ -98,9 +98,9 @@ fn parse_key(request: &HttpRequest) -> Result<Option<String>, Problem> {
     if headers.next().is_some() {
         return Err(malformed("must occur only once"));
     }
-    let text = header.as_bytes();
-    let text = text.strip_prefix(b"\"").and_then(|text| text.strip_suffix(b"\"")).unwrap_or(text);
-    if text.is_empty() || text.len() > MAX_KEY_LENGTH || !text.iter().all(|byte| matches!(byte, b' '..=b'~')) {
+    let value = header.as_bytes();
+    let text = value.strip_prefix(b"\"").and_then(|text| text.strip_suffix(b"\"")).unwrap_or(value);
+    if text.is_empty() || value.len() > MAX_KEY_LENGTH || !text.iter().all(|byte| matches!(byte, b' '..=b'~')) {
         return Err(malformed(&format!("must have 1 to {MAX_KEY_LENGTH} printable ASCII characters")));
     }
     Ok(Some(String::from_utf8_lossy(text).into_owned()))

@@ -19,5 +19,8 @@ mod property;
 pub use component::{SchemaOrRef, Schemas};
 pub use conditions::{NOT_BLANK, expand_conditions, remove_conditions};
 pub use object::{Property, collect_schema, object_schema, schema_reference};
-pub use property::{PropertySchema, bounded_array_schema, collect_extensible_string, extensible_string_schema, non_empty_array_schema};
+pub use property::{
+    PropertySchema, bounded_array_schema, bounded_integer_schema, collect_extensible_string, extensible_string_schema,
+    non_empty_array_schema,
+};
 pub use utoipa::{PartialSchema, ToSchema};

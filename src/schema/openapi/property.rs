@@ -77,13 +77,17 @@ property_schemas! {
     &'static str => ObjectBuilder::new().schema_type(Type::String),
     Cow<'static, str> => ObjectBuilder::new().schema_type(Type::String),
     i32 => integer(KnownFormat::Int32).minimum(Some(i32::MIN)).maximum(Some(i32::MAX)),
-    u16 => integer(KnownFormat::Int32).minimum(Some(u16::MIN)).maximum(Some(u16::MAX)),
     u32 => integer(KnownFormat::Int32).minimum(Some(0)),
     i64 => integer(KnownFormat::Int64),
 }
 
 fn integer(format: KnownFormat) -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::Integer).format(Some(SchemaFormat::KnownFormat(format)))
+}
+
+/// Returns the schema of an integer with a minimum and a maximum.
+pub fn bounded_integer_schema(minimum: i32, maximum: i32) -> SchemaOrRef {
+    integer(KnownFormat::Int32).minimum(Some(minimum)).maximum(Some(maximum)).into()
 }
 
 /// Returns an array whose example has the example of an item.

@@ -13,9 +13,9 @@ use crate::schema::openapi::{Schemas, collect_schema};
 const DESCRIPTION: &str = "\
 JSON API for the SOAP web services of the Learning Records Service (LRS) of England, Wales and Northern Ireland.
 
-* Every call needs a bearer token. The token names one organisation and one person. The gateway calls LRS with that organisation's \
+* Every call to `/v1` needs a bearer token. The token names one organisation and one person. The gateway calls LRS with that organisation's \
 password and client certificate, and with that person's user name.
-* Field names are those of LRS, in `camelCase`. Identifiers are strings. Dates are `YYYY-MM-DD`. Optional fields are left out, never \
+* Field names are those of LRS, in `camelCase`. Identifiers are strings, except numbers that LRS declares as integers. Dates are `YYYY-MM-DD`. Optional fields are left out, never \
 `null`. Unknown request fields are rejected.
 * A search result is never an error. No match, several matches and linked learners are HTTP 200 with an `outcome`. LRS's own code is in \
 `lrsCode`, even if LRS has not documented it.

@@ -5,6 +5,7 @@
 mod components;
 mod links;
 mod operation_text;
+mod paragraphs;
 mod problems;
 mod v3_0;
 
@@ -74,6 +75,7 @@ pub fn to_json_3_0(document: &OpenApi) -> String {
 fn to_value(document: &OpenApi) -> Value {
     let mut document = serde_json::to_value(document).unwrap_or_default();
     remove_null_types(&mut document);
+    paragraphs::unwrap_paragraphs(&mut document);
     document
 }
 

@@ -30,14 +30,14 @@ impl Cursor for ResultCursor {
     const EXAMPLE: &'static str = "2-1000";
 
     fn schema() -> ObjectBuilder {
-        text().max_length(Some(20)).pattern(Some("^[1-9][0-9]{0,9}-(0|[1-9][0-9]{0,8})$"))
+        text().max_length(Some(18)).pattern(Some("^[1-9][0-9]{0,7}-(0|[1-9][0-9]{0,8})$"))
     }
 
     /// Accepts the form that the gateway writes, and no other.
     fn parse(text: &str) -> Option<Self> {
         let (part, offset) = text.split_once('-')?;
         let cursor = Self { part: part.parse().ok().filter(|part| *part > 0)?, offset: offset.parse().ok()? };
-        (offset.len() < 10 && cursor.to_string() == text).then_some(cursor)
+        (part.len() < 9 && offset.len() < 10 && cursor.to_string() == text).then_some(cursor)
     }
 }
 
@@ -55,7 +55,8 @@ mod tests {
     fn result_cursor_display_parses_back_and_other_text_is_rejected() {
         let cursor = ResultCursor { part: 7, offset: 1000 };
         assert_eq!(ResultCursor::parse(&cursor.to_string()), Some(cursor));
-        for other in ["", "7", "0-1", "7-", "-1-1", "7-1-1", "07-1", "+7-1", "7-01", "7-+1", "7-1000000000", "4294967296-0"] {
+        assert_eq!(ResultCursor::parse("99999999-999999999"), Some(ResultCursor { part: 99_999_999, offset: 999_999_999 }));
+        for other in ["", "7", "0-1", "7-", "-1-1", "7-1-1", "07-1", "+7-1", "7-01", "7-+1", "7-1000000000", "100000000-0"] {
             assert_eq!(ResultCursor::parse(other), None, "{other}");
         }
     }
