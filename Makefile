@@ -45,7 +45,7 @@ client-baseline: ## replace the old clients and their document, which later vers
 	./tests/clients/baseline.sh
 
 lint-openapi: ## check the OpenAPI documents with redocly, spectral and vacuum; report the linters that could not run
-	@command -v npm >/dev/null || { $(APT) update -qq && $(APT) install -y -qq --no-install-recommends npm; }
+	@python3 -c 'import ensurepip, venv' 2>/dev/null || { $(APT) update -qq && $(APT) install -y -qq python3-venv; }
 	./tests/openapi-lint/run.sh
 
 test-contract: compiler tools ## send generated requests to the demonstration and to a configured gateway, and check the answers against the OpenAPI document

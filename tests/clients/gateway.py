@@ -1,7 +1,10 @@
 """A demonstration (`lrs-gateway demo`) on a free port of this machine."""
 
 import json
+import select
 import subprocess
+
+START_SECONDS = 60
 
 
 class Demonstration:
@@ -14,6 +17,8 @@ class Demonstration:
             self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True)
         try:
             # The file is complete when the first line is there.
+            if not select.select([self.process.stdout], [], [], START_SECONDS)[0]:
+                raise OSError(f"no line within {START_SECONDS} seconds")
             self.process.stdout.readline()
             access = json.loads(access_file.read_text(encoding="utf-8"))
             self.url, self.token = access["gateway"], access["learningProvider"]

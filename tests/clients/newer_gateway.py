@@ -5,11 +5,16 @@ import http.server
 import json
 import threading
 
-# Fields with words of open enumerations, and a word that none of them has.
-OPEN_FIELDS = ("outcome", "gender", "abilityToShare", "verificationType")
+# Fields with words of open enumerations, and words that none of them has.
 NEW_OUTCOME = "MATCHED_IN_A_NEW_WAY"
+NEW_STATUS = "A_NEW_STATUS"
+NEW_WORDS = dict.fromkeys(("outcome", "gender", "abilityToShare", "verificationType"), NEW_OUTCOME) | {
+    "status": NEW_STATUS, "reason": "A_NEW_REASON",
+}
 NEW_CODE = "a_new_problem"
 NEW_FIELDS = {"newField": {"nested": ["value", 1, None]}}
+# The values of these objects are numbers, whatever their names.
+NEW_COUNTS = {"counts": {"newCount": 1}}
 HOP_BY_HOP = ("connection", "keep-alive", "transfer-encoding", "upgrade", "http2-settings", "content-length", "host", "accept-encoding")
 
 
@@ -21,8 +26,8 @@ def altered(value, path=()):
         return value
     is_problem = not path and "requestId" in value and "retryable" in value
     changed = {name: altered(item, (*path, name)) for name, item in value.items()}
-    changed |= {name: NEW_OUTCOME for name in OPEN_FIELDS if isinstance(changed.get(name), str)}
-    return changed | ({"code": NEW_CODE} if is_problem else {}) | NEW_FIELDS
+    changed |= {name: word for name, word in NEW_WORDS.items() if isinstance(changed.get(name), str)}
+    return changed | ({"code": NEW_CODE} if is_problem else {}) | NEW_COUNTS.get(path[-1] if path else "", NEW_FIELDS)
 
 
 class NewerGateway:

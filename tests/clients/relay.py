@@ -59,4 +59,6 @@ class Relay:
         return self
 
     def __exit__(self, *_):
+        # `close` alone leaves the thread in `accept`, and the port open.
+        self.listener.shutdown(socket.SHUT_RDWR)
         self.listener.close()

@@ -153,7 +153,8 @@ def main(program, names):
         print(*(f"{result.client.name}: see {log_of(result.client)}" for result in results if result.not_installed), missing, sep="\n")
     passed = sum(len(result.passed) for result in run)
     print(f"\n{passed} passed, {len(run) * len(TASKS) - passed} failed, {(len(results) - len(run)) * len(TASKS)} skipped", flush=True)
-    sys.exit(0 if page.is_current({result.client.name: result.passed for result in run}) and run else 1)
+    is_current = page.is_current({result.client.name: result.passed for result in run})
+    sys.exit(0 if run and passed == len(run) * len(TASKS) and is_current else 1)
 
 
 main(pathlib.Path(sys.argv[1]).resolve(), sys.argv[2:])

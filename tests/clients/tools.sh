@@ -14,7 +14,6 @@ is_installed() { dpkg-query --show --showformat='${db:Status-Status}' "$1" 2>/de
 
 packages=()
 command -v javac >/dev/null || packages+=(default-jdk-headless)
-command -v npm >/dev/null || packages+=(nodejs npm)
 python3 -c 'import ensurepip, venv' 2>/dev/null || packages+=(python3 python3-venv)
 for package in libgoogle-gson-java libjakarta-annotation-api-java libokhttp-java libokio-java make mono-mcs mono-runtime \
     libmono-system-componentmodel-dataannotations4.0-cil libmono-system-net-http4.0-cil libmono-system-runtime-serialization4.0-cil \
@@ -23,9 +22,15 @@ for package in libgoogle-gson-java libjakarta-annotation-api-java libokhttp-java
     is_installed $package || packages+=($package)
 done
 if [ ${#packages[@]} != 0 ]; then
-    { apt_get update -qq && apt_get install -y -qq --no-install-recommends "${packages[@]}"; } >"$tools/apt.log" 2>&1 ||
-        not_installed "Debian packages ${packages[*]}: see target/clients/tools/apt.log"
+    install() { apt_get install -y -qq --no-install-recommends "$@" >>"$tools/apt.log" 2>&1; }
+    apt_get update -qq >"$tools/apt.log" 2>&1 || true
+    # If a package is missing, apt-get installs none of them: then each is installed alone.
+    install "${packages[@]}" || for package in "${packages[@]}"; do
+        install "$package" || not_installed "Debian package $package: see target/clients/tools/apt.log"
+    done
 fi
+tests/node.sh "$tools" >"$tools/node.log" 2>&1 || not_installed "Node.js: see target/clients/tools/node.log"
+export PATH=$tools/bin:$PATH
 
 if ! cmp -s "$here/requirements.txt" "$tools/python/requirements.txt"; then
     {

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs `make lint-openapi`: linters of other projects check both OpenAPI documents. Their versions are pinned here, their rules and the
 # exceptions are in the files beside this one. At the end it lists the linters that could not run on this machine. Fails if a linter that
-# ran has findings, or if none could run.
+# ran has findings, or if redocly or spectral could not run and ALLOW_NOT_RUN is not set. vacuum needs GitHub, which not every machine reaches.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 here=tests/openapi-lint
@@ -10,6 +10,8 @@ documents=(openapi/openapi.json openapi/openapi-3.0.json)
 mkdir -p "$tools"
 : >"$tools/not-run"
 export REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true # the linters send nothing
+tests/node.sh "$tools" >"$tools/node.log" 2>&1 || echo "Node.js could not be installed, see target/openapi-lint/node.log" >>"$tools/not-run"
+export PATH=$tools/bin:$PATH
 step() { printf '\n== %s\n' "$*"; }
 not_run() { echo "$*" >>"$tools/not-run"; }
 
@@ -24,14 +26,14 @@ install() { # NAME PACKAGE
     touch "$tools/$1/$(basename "$2")"
 }
 
-ran=0 failed=0
+failed=0 incomplete=""
 lint() { # NAME PACKAGE ARGUMENTS...
     step "$2"
     if ! install "$1" "$2"; then
         not_run "$1: could not be installed, see target/openapi-lint/$1.log"
+        [ "$1" = vacuum ] || incomplete=1
         return
     fi
-    ran=$((ran + 1))
     for document in "${documents[@]}"; do
         "$linter" "${@:3}" "$document" || failed=1
     done
@@ -44,5 +46,5 @@ lint vacuum @quobix/vacuum@0.27.0 lint --ruleset $here/vacuum.yaml --fail-severi
 
 step "Not run on this machine"
 if [ -s "$tools/not-run" ]; then cat "$tools/not-run"; else echo "nothing: every linter ran"; fi
-[ "$ran" -gt 0 ] || { echo "No linter could run: nothing was checked." && exit 1; }
+[ -z "$incomplete" ] || [ -n "${ALLOW_NOT_RUN:-}" ] || { echo "To accept this, set ALLOW_NOT_RUN=1." && exit 1; }
 exit $failed

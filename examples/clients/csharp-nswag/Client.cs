@@ -48,7 +48,7 @@ static class Client
             GivenName = "Gwenllian", FamilyName = "Ó Briain-Price", DateOfBirth = new DateTime(2005, 7, 21), Gender = Gender.FEMALE,
             LastKnownPostCode = "ZZ7 7JJ", VerificationType = VerificationType.PASSPORT, AbilityToShare = AbilityToShare.SEEN_SHARE,
         };
-        var registration = new LearnerRegistration { Learner = learner };
+        var registration = new UlnRequest { Learner = learner };
         // One key per learner to register. Send it again with each repetition: the learner is registered once.
         string key = Guid.NewGuid().ToString();
         UlnRequestResult first = (await Gateway.ObtainUlnAsync(registration, key)).Result;
@@ -71,7 +71,9 @@ static class Client
         var incomplete = new BatchLearner { GivenName = "Rhys", FamilyName = "Ap Hywel" };
         var learners = new List<BatchLearner> { Complete("Iolo"), Complete("Emrys"), incomplete };
         var submission = new RegistrationBatch { JobType = JobType.FULL, Learners = learners };
-        BatchState batch = (await Gateway.SubmitRegistrationBatchAsync(submission)).Result;
+        // One key per submission. Send it again with each repetition: the batch is submitted once.
+        string key = Guid.NewGuid().ToString();
+        BatchState batch = (await Gateway.SubmitRegistrationBatchAsync(submission, key)).Result;
         while (batch.RetryAfterSeconds != null)
         {
             await Task.Delay(TimeSpan.FromSeconds(batch.RetryAfterSeconds.Value));
@@ -94,6 +96,10 @@ static class Client
         Problem problem = (await Refusal(NewerGateway.FindLearnerByUlnAsync(AnaMistyped))).Result;
         Expect("a_new_problem", problem.Code);
         Expect("/uln", problem.Errors.First().Pointer);
+        string batchId = (await NewerGateway.ListRegistrationBatchesAsync()).Result.Batches.First().BatchId;
+        BatchState batch = (await NewerGateway.GetRegistrationBatchAsync(batchId)).Result;
+        Expect("A_NEW_STATUS", batch.Status);
+        Expect("A_NEW_STATUS", batch.Parts.First().Status);
     }
 
     static async Task<ApiException<Problem>> Refusal(Task call)

@@ -14,7 +14,9 @@ static class Client
     static readonly LearnersApi Learners = new LearnersApi(Gateway);
     static readonly RegistrationBatchesApi Batches = new RegistrationBatchesApi(Gateway);
     // The same gateway, as a later version of it might answer.
-    static readonly LearnersApi NewerLearners = new LearnersApi(Connect("LRS_NEWER_GATEWAY_URL"));
+    static readonly Configuration NewerGateway = Connect("LRS_NEWER_GATEWAY_URL");
+    static readonly LearnersApi NewerLearners = new LearnersApi(NewerGateway);
+    static readonly RegistrationBatchesApi NewerBatches = new RegistrationBatchesApi(NewerGateway);
 
     static readonly UlnSearch Ana = new UlnSearch(uln: "3000000126", givenName: "Ana", familyName: "O'Neill");
     static readonly UlnSearch AnaMistyped = new UlnSearch(uln: "3000000127", givenName: "Ana", familyName: "O'Neill");
@@ -44,7 +46,7 @@ static class Client
 
     static async Task ObtainUln()
     {
-        var registration = new LearnerRegistration(learner: new LearnerDetails(
+        var registration = new UlnRequest(learner: new LearnerDetails(
             givenName: "Gwenllian", familyName: "Ó Briain-Price", dateOfBirth: new DateTime(2005, 7, 21), gender: Gender.FEMALE,
             lastKnownPostCode: "ZZ7 7JJ", verificationType: VerificationType.PASSPORT, abilityToShare: AbilityToShare.SEENSHARE));
         // One key per learner to register. Send it again with each repetition: the learner is registered once.
@@ -66,7 +68,10 @@ static class Client
     {
         var incomplete = new BatchLearner(givenName: "Rhys", familyName: "Ap Hywel");
         var learners = new List<BatchLearner> { Complete("Iolo"), Complete("Emrys"), incomplete };
-        BatchState batch = await Batches.SubmitRegistrationBatchAsync(new RegistrationBatch(jobType: JobType.FULL, learners: learners));
+        var submission = new RegistrationBatch(jobType: JobType.FULL, learners: learners);
+        // One key per submission. Send it again with each repetition: the batch is submitted once.
+        string key = Guid.NewGuid().ToString();
+        BatchState batch = await Batches.SubmitRegistrationBatchAsync(submission, key);
         // The property is 0 if the answer does not have it.
         while (batch.RetryAfterSeconds > 0)
         {
@@ -90,6 +95,10 @@ static class Client
         Problem problem = ProblemOf(await Refusal(NewerLearners.FindLearnerByUlnAsync(AnaMistyped)));
         Expect("a_new_problem", problem.Code);
         Expect("/uln", problem.Errors[0].Pointer);
+        string batchId = (await NewerBatches.ListRegistrationBatchesAsync()).Batches[0].BatchId;
+        BatchState batch = await NewerBatches.GetRegistrationBatchAsync(batchId);
+        Expect("A_NEW_STATUS", batch.Status);
+        Expect("A_NEW_STATUS", batch.Parts[0].Status);
     }
 
     // Reads the problem of an answer that is not 2xx. The exception has it as text.

@@ -52,7 +52,7 @@ func problem() error {
 }
 
 func obtainUln() error {
-	registration := lrsgateway.LearnerRegistration{Learner: lrsgateway.LearnerDetails{
+	registration := lrsgateway.UlnRequest{Learner: lrsgateway.LearnerDetails{
 		GivenName:         "Gwenllian",
 		FamilyName:        "Ó Briain-Price",
 		DateOfBirth:       "2005-07-21",
@@ -63,11 +63,11 @@ func obtainUln() error {
 	}}
 	// One key per learner to register. Send it again with each repetition: the learner is registered once.
 	key := rand.Text()
-	first, _, err := gateway.LearnersAPI.ObtainUln(ctx).LearnerRegistration(registration).IdempotencyKey(key).Execute()
+	first, _, err := gateway.LearnersAPI.ObtainUln(ctx).UlnRequest(registration).IdempotencyKey(key).Execute()
 	if err != nil {
 		return err
 	}
-	second, response, err := gateway.LearnersAPI.ObtainUln(ctx).LearnerRegistration(registration).IdempotencyKey(key).Execute()
+	second, response, err := gateway.LearnersAPI.ObtainUln(ctx).UlnRequest(registration).IdempotencyKey(key).Execute()
 	if err != nil {
 		return err
 	}
@@ -94,7 +94,9 @@ func registrationBatch() error {
 	}
 	learners = append(learners, lrsgateway.BatchLearner{GivenName: "Rhys", FamilyName: "Ap Hywel"})
 	submission := lrsgateway.RegistrationBatch{JobType: lrsgateway.JOBTYPE_FULL, Learners: learners}
-	batch, _, err := gateway.RegistrationBatchesAPI.SubmitRegistrationBatch(ctx).RegistrationBatch(submission).Execute()
+	// One key per submission. Send it again with each repetition: the batch is submitted once.
+	key := rand.Text()
+	batch, _, err := gateway.RegistrationBatchesAPI.SubmitRegistrationBatch(ctx).RegistrationBatch(submission).IdempotencyKey(key).Execute()
 	for err == nil && batch.RetryAfterSeconds != nil {
 		time.Sleep(time.Duration(*batch.RetryAfterSeconds) * time.Second)
 		batch, _, err = gateway.RegistrationBatchesAPI.GetRegistrationBatch(ctx, batch.BatchId).Execute()
@@ -126,16 +128,29 @@ func newerAnswers() error {
 	if err != nil {
 		return err
 	}
+	batches, _, err := newerGateway.RegistrationBatchesAPI.ListRegistrationBatches(ctx).Execute()
+	if err != nil {
+		return err
+	}
+	batch, _, err := newerGateway.RegistrationBatchesAPI.GetRegistrationBatch(ctx, batches.Batches[0].BatchId).Execute()
+	if err != nil {
+		return err
+	}
 	return expect(
 		equal("MATCHED_IN_A_NEW_WAY", found.Outcome),
 		equal("MATCHED_IN_A_NEW_WAY", found.Learners[0].GetGender()),
 		equal(ana.Uln, found.Learners[0].Uln),
 		equal("a_new_problem", problem.Code),
-		equal("/uln", problem.Errors[0].Pointer))
+		equal("/uln", problem.Errors[0].Pointer),
+		equal("A_NEW_STATUS", batch.Status),
+		equal("A_NEW_STATUS", batch.Parts[0].Status))
 }
 
 // problemOf returns the problem with which the gateway answered a call.
 func problemOf(err error) (lrsgateway.Problem, error) {
+	if err == nil {
+		return lrsgateway.Problem{}, errors.New("the gateway did not refuse the call")
+	}
 	var refused *lrsgateway.GenericOpenAPIError
 	if errors.As(err, &refused) {
 		if problem, ok := refused.Model().(lrsgateway.Problem); ok {

@@ -14,9 +14,9 @@ import uk.example.lrs.models.BatchLearner
 import uk.example.lrs.models.Gender
 import uk.example.lrs.models.JobType
 import uk.example.lrs.models.LearnerDetails
-import uk.example.lrs.models.LearnerRegistration
 import uk.example.lrs.models.Problem
 import uk.example.lrs.models.RegistrationBatch
+import uk.example.lrs.models.UlnRequest
 import uk.example.lrs.models.UlnRequestResult
 import uk.example.lrs.models.UlnSearch
 import uk.example.lrs.models.VerificationType
@@ -26,7 +26,9 @@ val learners = LearnersApi(gateway)
 val batches = RegistrationBatchesApi(gateway)
 
 // The same gateway, as a later version of it might answer.
-val newerLearners = LearnersApi(System.getenv("LRS_NEWER_GATEWAY_URL"))
+val newerGateway: String = System.getenv("LRS_NEWER_GATEWAY_URL")
+val newerLearners = LearnersApi(newerGateway)
+val newerBatches = RegistrationBatchesApi(newerGateway)
 
 val ana = UlnSearch(uln = "3000000126", givenName = "Ana", familyName = "O'Neill")
 val anaMistyped = ana.copy(uln = "3000000127")
@@ -60,7 +62,7 @@ fun problem() {
 }
 
 fun obtainUln() {
-    val registration = LearnerRegistration(
+    val registration = UlnRequest(
         learner = LearnerDetails(
             givenName = "Gwenllian", familyName = "Ó Briain-Price", dateOfBirth = LocalDate.of(2005, 7, 21), gender = Gender.FEMALE,
             lastKnownPostCode = "ZZ7 7JJ", verificationType = VerificationType.PASSPORT, abilityToShare = AbilityToShare.SEEN_SHARE,
@@ -84,7 +86,9 @@ fun registrationBatch() {
     )
     val incomplete = BatchLearner(givenName = "Rhys", familyName = "Ap Hywel")
     val submission = RegistrationBatch(jobType = JobType.FULL, learners = listOf(complete("Iolo"), complete("Emrys"), incomplete))
-    var batch = batches.submitRegistrationBatch(submission)
+    // One key per submission. Send it again with each repetition: the batch is submitted once.
+    val key = UUID.randomUUID().toString()
+    var batch = batches.submitRegistrationBatch(submission, key)
     while (true) {
         val seconds = batch.retryAfterSeconds ?: break
         Thread.sleep(seconds * 1000L)
@@ -106,6 +110,9 @@ fun newerAnswers() {
     val problem = problemOf(refusal { newerLearners.findLearnerByUln(anaMistyped) })
     expect("a_new_problem", problem.code)
     expect("/uln", problem.errors?.first()?.pointer)
+    val batch = newerBatches.getRegistrationBatch(newerBatches.listRegistrationBatches().batches[0].batchId)
+    expect("A_NEW_STATUS", batch.status)
+    expect("A_NEW_STATUS", batch.parts?.first()?.status)
 }
 
 fun main() {

@@ -11,14 +11,11 @@ use LrsGateway\Model\BatchLearner;
 use LrsGateway\Model\Gender;
 use LrsGateway\Model\JobType;
 use LrsGateway\Model\LearnerDetails;
-use LrsGateway\Model\LearnerRegistration;
 use LrsGateway\Model\Problem;
 use LrsGateway\Model\RegistrationBatch;
+use LrsGateway\Model\UlnRequest;
 use LrsGateway\Model\UlnSearch;
 use LrsGateway\Model\VerificationType;
-
-// "true" and "false" in queries, not "1" and "0". Only the default configuration is asked for this.
-Configuration::getDefaultConfiguration()->setBooleanFormatForQueryString(Configuration::BOOLEAN_FORMAT_STRING);
 
 function connect(string $urlVariable): Configuration
 {
@@ -29,6 +26,7 @@ $learners = new LearnersApi(config: connect('LRS_GATEWAY_URL'));
 $batches = new RegistrationBatchesApi(config: connect('LRS_GATEWAY_URL'));
 // The same gateway, as a later version of it might answer.
 $newerLearners = new LearnersApi(config: connect('LRS_NEWER_GATEWAY_URL'));
+$newerBatches = new RegistrationBatchesApi(config: connect('LRS_NEWER_GATEWAY_URL'));
 
 $ana = new UlnSearch(['uln' => '3000000126', 'given_name' => 'Ana', 'family_name' => "O'Neill"]);
 $anaMistyped = new UlnSearch(['uln' => '3000000127', 'given_name' => 'Ana', 'family_name' => "O'Neill"]);
@@ -67,7 +65,7 @@ $tasks = [
         expect('/uln', $problem->getErrors()[0]->getPointer());
     },
     'obtain ULN' => function () use ($learners) {
-        $registration = new LearnerRegistration(['learner' => new LearnerDetails([
+        $registration = new UlnRequest(['learner' => new LearnerDetails([
             'given_name' => 'Gwenllian', 'family_name' => 'Ó Briain-Price', 'date_of_birth' => new DateTime('2005-07-21'),
             'gender' => Gender::FEMALE, 'last_known_post_code' => 'ZZ7 7JJ', 'verification_type' => VerificationType::PASSPORT,
             'ability_to_share' => AbilityToShare::SEEN_SHARE,
@@ -89,7 +87,10 @@ $tasks = [
         ]);
         $incomplete = new BatchLearner(['given_name' => 'Rhys', 'family_name' => 'Ap Hywel']);
         $learners = [$complete('Iolo'), $complete('Emrys'), $incomplete];
-        $batch = $batches->submitRegistrationBatch(new RegistrationBatch(['job_type' => JobType::FULL, 'learners' => $learners]));
+        $submission = new RegistrationBatch(['job_type' => JobType::FULL, 'learners' => $learners]);
+        // One key per submission. Send it again with each repetition: the batch is submitted once.
+        $key = bin2hex(random_bytes(16));
+        $batch = $batches->submitRegistrationBatch($submission, $key);
         while ($batch->getRetryAfterSeconds() !== null) {
             sleep($batch->getRetryAfterSeconds());
             $batch = $batches->getRegistrationBatch($batch->getBatchId());
@@ -101,7 +102,7 @@ $tasks = [
         // LRS needs more data about Rhys than the names.
         expect('RC006', $results[2]->getLrsCode());
     },
-    'newer answers' => function () use ($newerLearners, $ana, $anaMistyped) {
+    'newer answers' => function () use ($newerLearners, $newerBatches, $ana, $anaMistyped) {
         $found = $newerLearners->findLearnerByUln($ana);
         expect('MATCHED_IN_A_NEW_WAY', $found->getOutcome());
         expect('MATCHED_IN_A_NEW_WAY', $found->getLearners()[0]->getGender());
@@ -110,6 +111,9 @@ $tasks = [
         expect(true, $problem instanceof Problem);
         expect('a_new_problem', $problem->getCode());
         expect('/uln', $problem->getErrors()[0]->getPointer());
+        $batch = $newerBatches->getRegistrationBatch($newerBatches->listRegistrationBatches()->getBatches()[0]->getBatchId());
+        expect('A_NEW_STATUS', $batch->getStatus());
+        expect('A_NEW_STATUS', $batch->getParts()[0]->getStatus());
     },
 ];
 $failed = 0;

@@ -7,8 +7,8 @@ import time
 import uuid
 
 from lrs_gateway import (
-    AbilityToShare, ApiClient, BatchLearner, Configuration, Gender, JobType, LearnerDetails, LearnerRegistration, LearnersApi,
-    RegistrationBatch, RegistrationBatchesApi, UlnSearch, VerificationType,
+    AbilityToShare, ApiClient, BatchLearner, Configuration, Gender, JobType, LearnerDetails, LearnersApi, RegistrationBatch,
+    RegistrationBatchesApi, UlnRequest, UlnSearch, VerificationType,
 )
 from lrs_gateway.exceptions import ApiException
 
@@ -21,14 +21,16 @@ gateway = connect(os.environ["LRS_GATEWAY_URL"])
 learners_api = LearnersApi(gateway)
 batches_api = RegistrationBatchesApi(gateway)
 # The same gateway, as a later version of it might answer.
-newer_learners_api = LearnersApi(connect(os.environ["LRS_NEWER_GATEWAY_URL"]))
+newer_gateway = connect(os.environ["LRS_NEWER_GATEWAY_URL"])
+newer_learners_api = LearnersApi(newer_gateway)
+newer_batches_api = RegistrationBatchesApi(newer_gateway)
 
 ANA = UlnSearch(uln="3000000126", given_name="Ana", family_name="O'Neill")
 ANA_MISTYPED = UlnSearch(uln="3000000127", given_name="Ana", family_name="O'Neill")
 
 
 def problem_of(call, *arguments):
-    """Returns the problem with which the gateway answers a call."""
+    """Returns the status and the problem with which the gateway answers a call."""
     try:
         answer = call(*arguments)
     except ApiException as refused:
@@ -51,7 +53,7 @@ def problem():
 
 
 def obtained_uln():
-    registration = LearnerRegistration(learner=LearnerDetails(
+    registration = UlnRequest(learner=LearnerDetails(
         given_name="Gwenllian", family_name="Ó Briain-Price", date_of_birth=datetime.date(2005, 7, 21), gender=Gender.FEMALE,
         last_known_post_code="ZZ7 7JJ", verification_type=VerificationType.PASSPORT, ability_to_share=AbilityToShare.SEEN_SHARE,
     ))
@@ -75,7 +77,9 @@ def registration_batch():
         for mis_identifier, given_name in [("A-1", "Iolo"), ("A-2", "Emrys")]
     ]
     learners.append(BatchLearner(mis_identifier="A-3", given_name="Rhys", family_name="Ap Hywel"))
-    batch = batches_api.submit_registration_batch(RegistrationBatch(job_type=JobType.FULL, learners=learners))
+    # One key per submission. Send it again with each repetition: the batch is submitted once.
+    key = str(uuid.uuid4())
+    batch = batches_api.submit_registration_batch(RegistrationBatch(job_type=JobType.FULL, learners=learners), idempotency_key=key)
     while batch.retry_after_seconds is not None:
         time.sleep(batch.retry_after_seconds)
         batch = batches_api.get_registration_batch(batch.batch_id)
@@ -95,6 +99,10 @@ def newer_answers():
     _, problem = problem_of(newer_learners_api.find_learner_by_uln, ANA_MISTYPED)
     assert problem.code == "a_new_problem"
     assert problem.errors[0].pointer == "/uln"
+    batch_id = newer_batches_api.list_registration_batches().batches[0].batch_id
+    batch = newer_batches_api.get_registration_batch(batch_id)
+    assert batch.status == "A_NEW_STATUS"
+    assert batch.parts[0].status == "A_NEW_STATUS"
 
 
 TASKS = {

@@ -8,10 +8,12 @@ import uuid
 
 from lrs_gateway import AuthenticatedClient
 from lrs_gateway.api.learners import find_learner_by_uln, obtain_uln
-from lrs_gateway.api.registration_batches import get_registration_batch, get_registration_batch_results, submit_registration_batch
+from lrs_gateway.api.registration_batches import (
+    get_registration_batch, get_registration_batch_results, list_registration_batches, submit_registration_batch,
+)
 from lrs_gateway.models import (
-    AbilityToShare, BatchLearner, BatchState, Gender, JobType, LearnerDetails, LearnerRegistration, LearnerSearchResult, Problem,
-    RegistrationBatch, RegistrationBatchResultPage, UlnRequestResult, UlnSearch, VerificationType,
+    AbilityToShare, BatchLearner, BatchList, BatchState, Gender, JobType, LearnerDetails, LearnerSearchResult, Problem, RegistrationBatch,
+    RegistrationBatchResultPage, UlnRequest, UlnRequestResult, UlnSearch, VerificationType,
 )
 from lrs_gateway.types import Unset
 
@@ -46,7 +48,7 @@ def problem():
 
 
 def obtained_uln():
-    registration = LearnerRegistration(learner=LearnerDetails(
+    registration = UlnRequest(learner=LearnerDetails(
         given_name="Gwenllian", family_name="Ó Briain-Price", date_of_birth=datetime.date(2005, 7, 21), gender=Gender.FEMALE,
         last_known_post_code="ZZ7 7JJ", verification_type=VerificationType.PASSPORT, ability_to_share=AbilityToShare.SEEN_SHARE,
     ))
@@ -71,7 +73,9 @@ def registration_batch():
         for mis_identifier, given_name in [("A-1", "Iolo"), ("A-2", "Emrys")]
     ]
     learners.append(BatchLearner(mis_identifier="A-3", given_name="Rhys", family_name="Ap Hywel"))
-    batch = submit_registration_batch.sync(client=gateway, body=RegistrationBatch(job_type=JobType.FULL, learners=learners))
+    submission = RegistrationBatch(job_type=JobType.FULL, learners=learners)
+    # One key per submission. Send it again with each repetition: the batch is submitted once.
+    batch = submit_registration_batch.sync(client=gateway, body=submission, idempotency_key=str(uuid.uuid4()))
     assert isinstance(batch, BatchState), batch
     while not isinstance(batch.retry_after_seconds, Unset):
         time.sleep(batch.retry_after_seconds)
@@ -96,6 +100,12 @@ def newer_answers():
     assert isinstance(problem, Problem), problem
     assert problem.code == "a_new_problem"
     assert problem.errors[0].pointer == "/uln"
+    batches = list_registration_batches.sync(client=newer_gateway)
+    assert isinstance(batches, BatchList), batches
+    batch = get_registration_batch.sync(batches.batches[0].batch_id, client=newer_gateway)
+    assert isinstance(batch, BatchState), batch
+    assert batch.status == "A_NEW_STATUS"
+    assert batch.parts[0].status == "A_NEW_STATUS"
 
 
 TASKS = {

@@ -19,7 +19,9 @@ GATEWAY = connect(ENV.fetch("LRS_GATEWAY_URL"))
 LEARNERS = LearnersApi.new(GATEWAY)
 BATCHES = RegistrationBatchesApi.new(GATEWAY)
 # The same gateway, as a later version of it might answer.
-NEWER_LEARNERS = LearnersApi.new(connect(ENV.fetch("LRS_NEWER_GATEWAY_URL")))
+NEWER_GATEWAY = connect(ENV.fetch("LRS_NEWER_GATEWAY_URL"))
+NEWER_LEARNERS = LearnersApi.new(NEWER_GATEWAY)
+NEWER_BATCHES = RegistrationBatchesApi.new(NEWER_GATEWAY)
 
 ANA = UlnSearch.new(uln: "3000000126", given_name: "Ana", family_name: "O'Neill")
 ANA_MISTYPED = UlnSearch.new(uln: "3000000127", given_name: "Ana", family_name: "O'Neill")
@@ -50,7 +52,7 @@ def problem
 end
 
 def obtained_uln
-  registration = LearnerRegistration.new(learner: LearnerDetails.new(
+  registration = UlnRequest.new(learner: LearnerDetails.new(
     given_name: "Gwenllian", family_name: "Ó Briain-Price", date_of_birth: Date.new(2005, 7, 21), gender: Gender::FEMALE,
     last_known_post_code: "ZZ7 7JJ", verification_type: VerificationType::PASSPORT, ability_to_share: AbilityToShare::SEEN_SHARE
   ))
@@ -74,7 +76,9 @@ end
 def registration_batch
   incomplete = BatchLearner.new(given_name: "Rhys", family_name: "Ap Hywel")
   learners = [complete_learner("Iolo"), complete_learner("Emrys"), incomplete]
-  batch = BATCHES.submit_registration_batch(RegistrationBatch.new(job_type: JobType::FULL, learners:))
+  submission = RegistrationBatch.new(job_type: JobType::FULL, learners:)
+  # One key per submission. Send it again with each repetition: the batch is submitted once.
+  batch = BATCHES.submit_registration_batch(submission, idempotency_key: SecureRandom.uuid)
   while batch.retry_after_seconds
     sleep batch.retry_after_seconds
     batch = BATCHES.get_registration_batch(batch.batch_id)
@@ -95,6 +99,9 @@ def newer_answers
   _status, problem = problem_of { NEWER_LEARNERS.find_learner_by_uln(ANA_MISTYPED) }
   expect "a_new_problem", problem.code
   expect "/uln", problem.errors[0].pointer
+  batch = NEWER_BATCHES.get_registration_batch(NEWER_BATCHES.list_registration_batches.batches[0].batch_id)
+  expect "A_NEW_STATUS", batch.status
+  expect "A_NEW_STATUS", batch.parts[0].status
 end
 
 TASKS = {

@@ -7,7 +7,7 @@ use anyhow::{Result, anyhow, ensure};
 use futures::TryStreamExt as _;
 use reqwest::header::{AUTHORIZATION, HeaderMap};
 
-use lrs_gateway::types::{AbilityToShare, BatchLearner, Gender, JobType, LearnerDetails, LearnerRegistration, Problem, RegistrationBatch};
+use lrs_gateway::types::{AbilityToShare, BatchLearner, Gender, JobType, LearnerDetails, Problem, RegistrationBatch, UlnRequest};
 use lrs_gateway::types::{UlnSearch, VerificationType};
 use lrs_gateway::{ByteStream, Client, Error};
 
@@ -67,7 +67,7 @@ async fn obtain_uln(gateway: &Client) -> Result<()> {
         .last_known_post_code("ZZ7 7JJ")
         .verification_type(VerificationType::Passport)
         .ability_to_share(AbilityToShare::SeenShare);
-    let registration: LearnerRegistration = LearnerRegistration::builder().learner(learner).try_into()?;
+    let registration: UlnRequest = UlnRequest::builder().learner(learner).try_into()?;
     // One key per learner to register. Send it again with each repetition: the learner is registered once.
     let key = uuid::Uuid::new_v4().to_string();
     let first = gateway.obtain_uln().idempotency_key(key.as_str()).body(registration.clone()).send().await?;
@@ -95,7 +95,9 @@ async fn registration_batch(gateway: &Client) -> Result<()> {
     let incomplete = BatchLearner::builder().given_name("Rhys").family_name("Ap Hywel").try_into()?;
     let learners: Vec<BatchLearner> = vec![complete("Iolo")?, complete("Emrys")?, incomplete];
     let submission: RegistrationBatch = RegistrationBatch::builder().job_type(JobType::Full).learners(learners).try_into()?;
-    let mut batch = gateway.submit_registration_batch().body(submission).send().await?.into_inner();
+    // One key per submission. Send it again with each repetition: the batch is submitted once.
+    let key = uuid::Uuid::new_v4().to_string();
+    let mut batch = gateway.submit_registration_batch().idempotency_key(key).body(submission).send().await?.into_inner();
     while let Some(seconds) = batch.retry_after_seconds {
         tokio::time::sleep(Duration::from_secs(seconds.try_into()?)).await;
         batch = gateway.get_registration_batch().batch_id(batch.batch_id.as_str()).send().await?.into_inner();
@@ -118,6 +120,10 @@ async fn newer_answers(gateway: &Client) -> Result<()> {
     let (_, problem) = problem_of(gateway.find_learner_by_uln().body(search(ANA_MISTYPED)?).send().await).await?;
     ensure!(problem.code.as_str() == "a_new_problem");
     ensure!(problem.errors[0].pointer == "/uln");
+    let batches = gateway.list_registration_batches().send().await?;
+    let batch = gateway.get_registration_batch().batch_id(batches.batches[0].batch_id.as_str()).send().await?;
+    ensure!(batch.status.as_str() == "A_NEW_STATUS");
+    ensure!(batch.parts[0].status.as_str() == "A_NEW_STATUS");
     Ok(())
 }
 

@@ -4,7 +4,8 @@ import { randomUUID } from "node:crypto";
 import { setTimeout as wait } from "node:timers/promises";
 import { createClient } from "./lrs-gateway/client/index.js";
 import {
-  type BatchLearner, findLearnerByUln, getRegistrationBatch, getRegistrationBatchResults, obtainUln, type Problem, submitRegistrationBatch,
+  type BatchLearner, findLearnerByUln, getRegistrationBatch, getRegistrationBatchResults, listRegistrationBatches, obtainUln,
+  type Problem, submitRegistrationBatch,
 } from "./lrs-gateway/index.js";
 
 const connect = (baseUrl: string) => createClient({ baseUrl, auth: process.env.LRS_GATEWAY_TOKEN! });
@@ -63,7 +64,9 @@ async function registrationBatch() {
     { ...iolo, misIdentifier: "A-2", givenName: "Emrys" },
     { misIdentifier: "A-3", givenName: "Rhys", familyName: "Ap Hywel" },
   ];
-  let { data: batch } = await submitRegistrationBatch({ client, body: { jobType: "FULL", learners }, throwOnError: true });
+  // One key per submission. Send it again with each repetition: the batch is submitted once.
+  const headers = { "Idempotency-Key": randomUUID() };
+  let { data: batch } = await submitRegistrationBatch({ client, headers, body: { jobType: "FULL", learners }, throwOnError: true });
   const path = { batchId: batch.batchId };
   while (batch.retryAfterSeconds !== undefined) {
     await wait(batch.retryAfterSeconds * 1000);
@@ -85,6 +88,11 @@ async function newerAnswers() {
   const { error } = await findLearnerByUln({ client: newerClient, body: anaMistyped });
   assert.equal(error?.code, "a_new_problem");
   assert.equal(error?.errors?.[0]?.pointer, "/uln");
+  const { data: list } = await listRegistrationBatches({ client: newerClient, throwOnError: true });
+  const path = { batchId: list.batches[0]!.batchId };
+  const { data: batch } = await getRegistrationBatch({ client: newerClient, path, throwOnError: true });
+  assert.equal(batch.status, "A_NEW_STATUS");
+  assert.equal(batch.parts?.[0]?.status, "A_NEW_STATUS");
 }
 
 const tasks = {

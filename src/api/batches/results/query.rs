@@ -66,8 +66,9 @@ impl CsvQuery {
                     Ok(style) => parsed.options.escapes_formulas = style == FormulaStyle::Escaped,
                     Err(_) => return Err(malformed("The query parameter `formulas` must be `verbatim` or `escaped`.")),
                 },
-                (BYTE_ORDER_MARK, "false") => parsed.options.has_byte_order_mark = false,
-                (BYTE_ORDER_MARK, "true") => parsed.options.has_byte_order_mark = true,
+                // Clients that openapi-generator generates for PHP send booleans in queries as numbers.
+                (BYTE_ORDER_MARK, "false" | "0") => parsed.options.has_byte_order_mark = false,
+                (BYTE_ORDER_MARK, "true" | "1") => parsed.options.has_byte_order_mark = true,
                 (BYTE_ORDER_MARK, _) => return Err(malformed("The query parameter `bom` must be `true` or `false`.")),
                 _ => return Err(unknown_parameter("Only `cursor`, `formulas` and `bom` are allowed.")),
             }
@@ -120,9 +121,17 @@ mod tests {
         assert_eq!(options("cursor=1-0"), Some(CsvOptions::default()));
         assert_eq!(options("formulas=escaped&bom=true"), Some(CsvOptions { escapes_formulas: true, has_byte_order_mark: true }));
         assert_eq!(options("formulas=verbatim&bom=false"), Some(CsvOptions::default()));
-        for query in ["formulas=", "formulas=ESCAPED", "bom=1", "bom", "escaped=true", "limit=1", "cursor=0-0"] {
+        for query in
+            ["formulas=", "formulas=ESCAPED", "bom=TRUE", "bom=2", "bom=10", "bom=", "bom", "escaped=true", "limit=1", "cursor=0-0"]
+        {
             assert_eq!(options(query), None, "{query}");
         }
+    }
+
+    #[test]
+    fn csv_query_with_a_boolean_as_a_number_is_accepted() {
+        let mark = |query: &str| CsvQuery::parse(query).map(|query| query.options.has_byte_order_mark).ok();
+        assert_eq!((mark("bom=1"), mark("bom=0")), (Some(true), Some(false)));
     }
 
     #[test]
