@@ -292,16 +292,21 @@ async fn obtain_uln_candidate_that_is_not_rejected_registers_nothing() {
 }
 
 #[tokio::test]
-async fn obtain_uln_rejected_learner_who_is_the_only_match_is_returned_and_not_registered() {
-    let rejected = ["3000000126"];
-    for (reply, outcome) in [
-        (found("WSRC0004", &learner_xml("3000000126", "")), "EXISTING"),
-        (found("WSRC0022", &learner_xml("3000000126", "")), "LINKED_LEARNER"),
-        (found("WSRC0002", ""), "TOO_MANY_MATCHES"),
-        (found("WSRC7777", &learner_xml("3000000126", "")), "OTHER"),
+async fn obtain_uln_rejected_learner_who_is_the_only_match_is_returned_with_a_warning_and_not_registered() {
+    let rejected = ["3000000258", "3000000126"];
+    for (reply, outcome, is_identified) in [
+        (found("WSRC0004", &learner_xml("3000000126", "")), "EXISTING", true),
+        (found("WSRC0022", &learner_xml("3000000126", "")), "LINKED_LEARNER", true),
+        (found("WSRC0002", ""), "TOO_MANY_MATCHES", false),
+        (found("WSRC7777", &learner_xml("3000000126", "")), "OTHER", false),
     ] {
-        assert_eq!(obtain_rejecting(&rejected, vec![reply]).await.expect_success()["outcome"], outcome);
+        let result = obtain_rejecting(&rejected, vec![reply]).await.expect_success();
+        let warning = (&result["warnings"][0]["pointer"], &result["warnings"][0]["code"]);
+        let expected = is_identified.then(|| (json!("/rejectedCandidates/1"), json!("match_was_rejected"))).unwrap_or_default();
+        assert_eq!((&result["outcome"], warning), (&json!(outcome), (&expected.0, &expected.1)), "{result}");
     }
+    let result = obtain_rejecting(&["3000000258"], vec![found("WSRC0004", &learner_xml("3000000126", ""))]).await.expect_success();
+    assert_eq!((&result["outcome"], &result["warnings"]), (&json!("EXISTING"), &Value::Null));
 }
 
 #[tokio::test]
@@ -320,6 +325,14 @@ async fn obtain_uln_registration_too_soon_after_possible_matches_says_when_to_re
     let found = found("WSRC0003", &learner_xml("3000000126", twin));
     let answer = obtain_rejecting(&["3000000126"], vec![found, registered("<ResponseCode>WSRC0021</ResponseCode>")]).await;
     answer.problem(409, "learner_not_registered");
+
+    // The same if only the search for the plain text finds it.
+    let mut request = json!({"learner": learner(), "rejectedCandidates": ["3000000126"]});
+    request["learner"]["familyName"] = json!("Tŷ\u{A0}& Co");
+    let twin = learner_xml("3000000126", &twin.replace("Tŷ &", "Tŷ\u{A0}&"));
+    let replies = [self::found("WSRC0003", &twin), self::found("WSRC0001", ""), registered("<ResponseCode>WSRC0021</ResponseCode>")];
+    let script = ScriptedLrs::new(Options::default(), replies);
+    script.post_expecting_calls(3, OBTAIN, &request).await.problem(409, "learner_not_registered");
 }
 
 #[tokio::test]

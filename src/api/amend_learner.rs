@@ -166,7 +166,7 @@ impl Work<'_> {
     async fn amend(&self) -> Result<LearnerAmendmentResult, Problem> {
         let first = match self.read_first().await? {
             Reading::Record(found) => found,
-            Reading::End(result) => return Ok(*result),
+            Reading::End(result) => return self.without_record(*result),
         };
         if first.record.holds(self.amendment) {
             return Ok(self.unchanged(*first));
@@ -179,7 +179,7 @@ impl Work<'_> {
         let second = match self.read(&self.amendment.given_name, &self.amendment.family_name).await? {
             Reading::Record(found) => found,
             Reading::End(result) if result.outcome == LearnerAmendmentOutcome::NoMatch => return Err(renamed()),
-            Reading::End(result) => return Ok(*result),
+            Reading::End(result) => return self.without_record(*result),
         };
         let conflicts = second.record.conflicts(&first.record, self.amendment);
         if !conflicts.is_empty() {
@@ -194,11 +194,20 @@ impl Work<'_> {
         })
     }
 
-    /// Reads the record. If an earlier attempt may have changed the names, the learner may be found with the new names only.
+    /// Returns the result of an amendment without a record to write. An earlier attempt with an unknown outcome may have written it: then the
+    /// answer must not be stored as the outcome.
+    fn without_record(&self, result: LearnerAmendmentResult) -> Result<LearnerAmendmentResult, Problem> {
+        let is_known = !self.attempt.is_retry || result.outcome == LearnerAmendmentOutcome::LinkedLearner;
+        if is_known { Ok(result) } else { Err(not_found_again()) }
+    }
+
+    /// Reads the record. If an earlier attempt may have changed the names, the learner may be found with the new names only. LRS may call the
+    /// learner with the former names a possible match.
     async fn read_first(&self) -> Result<Reading, Problem> {
         let LearnerAmendment { given_name, family_name, changes, .. } = self.amendment;
         let reading = self.read(given_name, family_name).await?;
-        let is_missing = matches!(&reading, Reading::End(result) if result.outcome == LearnerAmendmentOutcome::NoMatch);
+        let is_missing = matches!(&reading, Reading::End(result)
+            if matches!(result.outcome, LearnerAmendmentOutcome::NoMatch | LearnerAmendmentOutcome::PossibleMatches));
         let new_given_name = changes.as_ref().and_then(|changes| changes.given_name.as_ref());
         let new_family_name = changes.as_ref().and_then(|changes| changes.family_name.as_ref());
         if !self.attempt.is_retry || !is_missing || (new_given_name.is_none() && new_family_name.is_none()) {
@@ -238,10 +247,15 @@ impl Work<'_> {
         Ok(Reading::End(Box::new(LearnerAmendmentResult { outcome, lrs_code: code, learner: None, warnings: None })))
     }
 
-    /// Returns the result if the record has all values of the amendment. An earlier attempt with an unknown outcome has written them.
+    /// Returns the result if the record has all values of the amendment and nothing is written.
     fn unchanged(&self, found: Found) -> LearnerAmendmentResult {
-        let outcome = if self.attempt.is_retry { LearnerAmendmentOutcome::Updated } else { LearnerAmendmentOutcome::NoChanges };
-        LearnerAmendmentResult { outcome, lrs_code: found.code, learner: Some(found.record.learner), warnings: None }
+        let (outcome, learner) = (self.outcome_without_changes(), Some(found.record.learner));
+        LearnerAmendmentResult { outcome, lrs_code: found.code, learner, warnings: None }
+    }
+
+    /// Returns the outcome if the record has all values of the amendment: an earlier attempt with an unknown outcome has written them.
+    const fn outcome_without_changes(&self) -> LearnerAmendmentOutcome {
+        if self.attempt.is_retry { LearnerAmendmentOutcome::Updated } else { LearnerAmendmentOutcome::NoChanges }
     }
 
     /// Writes the amended record with the version that was read.
@@ -257,7 +271,7 @@ impl Work<'_> {
         let lrs_code = response.map_err(|error| WriteError::new(error, &record))?.response_code;
         let (outcome, learner) = match LearnerUpdateOutcome::from_code(&lrs_code) {
             LearnerUpdateOutcome::Updated => (LearnerAmendmentOutcome::Updated, Some(record.learner)),
-            LearnerUpdateOutcome::NoChanges => (LearnerAmendmentOutcome::NoChanges, Some(found.record.learner.clone())),
+            LearnerUpdateOutcome::NoChanges => (self.outcome_without_changes(), Some(found.record.learner.clone())),
             LearnerUpdateOutcome::Other => (LearnerAmendmentOutcome::Other, None),
         };
         Ok(LearnerAmendmentResult { outcome, lrs_code, learner, warnings: None })
@@ -315,6 +329,13 @@ fn renamed() -> Problem {
     let detail = "Another update changed the record after the gateway had read it, and LRS no longer finds it with these names. Nothing was \
         written. Find the learner, and amend the record with its new names.";
     Problem::new(Code::StaleVersion).detail(detail)
+}
+
+fn not_found_again() -> Problem {
+    Problem::new(Code::StaleVersion).outcome_unknown(
+        "An earlier request with this Idempotency-Key may have changed the record, and LRS does not find it now, neither with the names of the \
+         request nor with new names in `changes`. Nothing was written now. Search by demographics, and compare the record with the amendment.",
+    )
 }
 
 fn too_late() -> Problem {

@@ -55,6 +55,11 @@ pub struct UlnRequestResult {
     pub warnings: Option<Vec<FieldWarning>>,
 }
 
+/// LRS identified a learner whom a person has rejected.
+const MATCH_WAS_REJECTED: Hint = Hint {
+    code: "match_was_rejected",
+    detail: "LRS now identifies the learner with this ULN, which is a rejected candidate; let a person compare the record before you use the ULN",
+};
 /// The search for the plain text decided.
 const FOUND_WITH_PLAIN_TEXT: Hint = Hint {
     code: "found_with_plain_text",
@@ -149,22 +154,24 @@ async fn search_and_register(
     // are for one learner, and the first that decides ends the work: they count as one against the rate limit `searches`, and have the time of
     // one call.
     let deadline = Instant::now() + lrs.timeout();
-    let mut has_candidates = false;
+    // LRS registers no learner with the same names, date of birth, gender and postcode as another learner. That is not a question of time.
+    let is_twin = |candidate: &Learner| !search.differences(candidate).iter().any(SearchedField::identifies);
+    let (mut has_candidates, mut has_twin) = (false, false);
     if let Some(plain_search) = search.to_plain() {
         let found = lrs.call_before(context, &plain_search, deadline).await?;
         if !permits_registration(&found, rejected) {
             warnings.add(&FOUND_WITH_PLAIN_TEXT);
-            return Ok(HttpResponse::Ok().json(found_result(found, &search, warnings)));
+            return Ok(HttpResponse::Ok().json(found_result(found, &search, rejected, warnings)));
         }
         has_candidates = !found.learner.is_empty();
+        has_twin = found.learner.iter().any(is_twin);
     }
     let found = lrs.call_before(context, &search, deadline).await?;
     if !permits_registration(&found, rejected) {
-        return Ok(HttpResponse::Ok().json(found_result(found, &search, warnings)));
+        return Ok(HttpResponse::Ok().json(found_result(found, &search, rejected, warnings)));
     }
     has_candidates |= !found.learner.is_empty();
-    // LRS registers no learner with the same names, date of birth, gender and postcode as another learner. That is not a question of time.
-    let has_twin = found.learner.iter().any(|candidate| !search.differences(candidate).iter().any(SearchedField::identifies));
+    has_twin |= found.learner.iter().any(is_twin);
     let registration = LearnerRegistration { learner };
     let response = match lrs.call_while_reserved(context, &registration, attempt.reservation.as_ref()).await {
         // Of LRS's reasons, only the wait is left: the learner was searched for, and no other learner has the same details.
@@ -196,7 +203,7 @@ fn permits_registration(found: &FindLearnerResponse, rejected: &[Uln]) -> bool {
 }
 
 /// Returns the result if a search decides.
-fn found_result(found: FindLearnerResponse, search: &DemographicSearch, warnings: Warnings) -> UlnRequestResult {
+fn found_result(found: FindLearnerResponse, search: &DemographicSearch, rejected: &[Uln], mut warnings: Warnings) -> UlnRequestResult {
     let outcome = match LearnerSearchOutcome::from_code(&found.response_code) {
         LearnerSearchOutcome::ExactMatch => UlnRequestOutcome::Existing,
         LearnerSearchOutcome::LinkedLearner => UlnRequestOutcome::LinkedLearner,
@@ -206,6 +213,10 @@ fn found_result(found: FindLearnerResponse, search: &DemographicSearch, warnings
     };
     let has_match = matches!(outcome, UlnRequestOutcome::Existing | UlnRequestOutcome::LinkedLearner);
     let uln = found.learner.first().filter(|_| has_match).map(|learner| learner.uln.clone());
+    let known_uln = uln.as_ref().and_then(Extensible::known);
+    if let Some(position) = known_uln.and_then(|uln| rejected.iter().position(|rejected| rejected == uln)) {
+        warnings.add_at(&format!("/rejectedCandidates/{position}"), &MATCH_WAS_REJECTED);
+    }
     let FindLearnerResponse { response_code, learner, .. } = with_differences(found, search);
     UlnRequestResult { outcome, lrs_code: response_code, uln, learners: learner, warnings: warnings.into_list() }
 }

@@ -11,7 +11,7 @@ use crate::api::work::{LrsCall, ProblemOf};
 use crate::app::State;
 use crate::auth::Caller;
 use crate::auth::scope::LearnersWrite;
-use crate::domain::{DemographicSearch, Extensible, FindType, LearnerRegistration, LearnerUpdate, Uln, UlnSearch, absent_fields};
+use crate::domain::{DemographicSearch, Extensible, FindType, Learner, LearnerRegistration, LearnerUpdate, Uln, UlnSearch, absent_fields};
 use crate::lrs::response_codes::{LrsCode, Rejection};
 use crate::lrs::{CallError, Lrs, LrsError};
 use crate::organisations::CallContext;
@@ -206,10 +206,12 @@ pub async fn update_learner(
     Ok(idempotency_key.run(&state, &caller, digest, work).await?)
 }
 
-/// Returns `true` if the record has the details of an update with an unknown outcome.
+/// Returns `true` if the record has the details of an update with an unknown outcome. The master record of a merged one is not the record.
 async fn is_updated(lrs: &Lrs, context: &CallContext, update: &LearnerUpdate) -> Result<bool, Problem> {
     let (uln, learner) = (update.uln.clone(), &update.learner);
     let (given_name, family_name) = (learner.given_name.clone(), learner.family_name.clone());
     let found = lrs.call(context, &UlnSearch { uln, given_name, family_name, find_type: FindType::Full }).await?;
-    Ok(found.learner.first().is_some_and(|found| learner.is_held_by(found)))
+    let is_exact = LearnerSearchOutcome::from_code(&found.response_code) == LearnerSearchOutcome::ExactMatch;
+    let is_updated = |found: &Learner| found.uln.known() == Some(&update.uln) && learner.is_held_by(found);
+    Ok(is_exact && found.learner.first().is_some_and(is_updated))
 }

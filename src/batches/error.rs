@@ -15,4 +15,7 @@ pub enum BatchError {
     /// Stored data has an unexpected form. The text names the data.
     #[error("stored batch data is invalid: {0}")]
     Malformed(&'static str),
+    /// The batch to accept was accepted before, and was erased or has expired since.
+    #[error("the batch was erased or has expired")]
+    Gone,
 }

@@ -140,7 +140,8 @@ impl BatchService {
     /// Accepts a batch under this id. The batch is stored when this returns. Accepting the same id again creates no second batch.
     ///
     /// # Errors
-    /// Returns [`BatchError`]. After [`StoreError::ReplyLost`] the batch may have been accepted; after any other error it was not.
+    /// Returns [`BatchError`]. After [`StoreError::ReplyLost`] the batch may have been accepted; after any other error it was not. Returns
+    /// [`BatchError::Gone`] if the batch was accepted before, and was erased or has expired.
     pub async fn submit<K: BatchKind>(
         &self,
         id: BatchId,
@@ -170,22 +171,30 @@ impl BatchService {
         self.ensure_durable().await?;
         let now = self.prepare().await?;
         let header = BatchHeader::new(K::KIND, context.organisation.ukprn(), 1, now).adopted().accepted_for(self.lrs_registry.lrs());
-        let new = Batch { id: BatchId::new(), header, parts: vec![Part::adopted(job_id, now)], expires_at: self.latest_expiry(now) };
+        let mut new = Batch { id: BatchId::new(), header, parts: vec![Part::adopted(job_id, now)], expires_at: self.latest_expiry(now) };
         loop {
             let batch = Batch { id: self.repository.register_job(&new).await.map_err(nothing_accepted)?, ..new.clone() };
             if batch.id != new.id {
+                // In this order: another request may accept the batch meanwhile. Then it must not count as erased.
+                let was_accepted = self.repository.was_accepted(batch.id).await.map_err(nothing_accepted)?;
                 if let Some(existing) = self.find(K::KIND, context, batch.id).await.map_err(nothing_accepted)? {
                     return Ok(TrackedBatch { batch: existing, is_new: false });
                 }
-                if self.repository.was_accepted(batch.id).await.map_err(nothing_accepted)? {
+                if was_accepted {
                     // It was erased or has expired since it was registered.
                     self.repository.unregister_job(&batch).await.map_err(nothing_accepted)?;
                     continue;
                 }
             }
             // Another request may be creating the registered batch, or may have failed to. Both requests create the same batch.
-            let batch = self.accept(batch, &BatchMetadata::submitted_by(context), Vec::new()).await?;
-            return Ok(TrackedBatch { batch, is_new: true });
+            match self.accept(batch.clone(), &BatchMetadata::submitted_by(context), Vec::new()).await {
+                // The other request's batch was erased already.
+                Err(BatchError::Gone) => {
+                    self.repository.unregister_job(&batch).await.map_err(nothing_accepted)?;
+                    new.id = BatchId::new();
+                }
+                accepted => return Ok(TrackedBatch { batch: accepted?, is_new: true }),
+            }
         }
     }
 
@@ -287,7 +296,9 @@ impl BatchService {
         let json = serde_json::to_vec(metadata).map_err(|_| BatchError::Malformed("metadata"))?;
         blobs.push(self.cipher.encrypt(batch.id, BlobName::Metadata, &json)?);
         let new = NewBatch { batch, blobs };
-        self.repository.create(&new).await?;
+        if !self.repository.create(&new).await? {
+            return Err(BatchError::Gone);
+        }
         let Batch { id, header, .. } = &new.batch;
         tracing::info!(batch = %id, kind = header.kind.name(), parts = header.part_count, tracked = header.adopted, "batch accepted");
         self.new_work.notify_one();

@@ -31,3 +31,28 @@ impl StoreClock {
         Ok(time)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::batches::repository::memory::MemoryRepository;
+
+    /// The time of the last reading, which is none that the repository returns.
+    const READ: EpochMillis = EpochMillis(1_000_000);
+
+    #[tokio::test]
+    async fn store_clock_continues_the_last_reading_for_a_second_and_then_reads_again() {
+        let repository = MemoryRepository::default();
+        let read_before = |age| StoreClock(Mutex::new(Some((READ, Instant::now().checked_sub(age).expect("the system runs for longer")))));
+
+        let fresh = read_before(Duration::from_millis(100)).now(&repository).await.expect("the repository has a clock");
+        assert!((READ.0 + 100..READ.0 + 1000).contains(&fresh.0), "{fresh:?}");
+
+        for clock in [read_before(MAX_AGE), StoreClock::default()] {
+            let start = EpochMillis::now();
+            let first = clock.now(&repository).await.expect("the repository has a clock");
+            let second = clock.now(&repository).await.expect("the repository has a clock");
+            assert!(start <= first && first <= second && second.since(start) < MAX_AGE, "{start:?} {first:?} {second:?}");
+        }
+    }
+}

@@ -104,7 +104,7 @@ pub struct AchievementJob {
     pub filename: Option<String>,
     /// LRS's number of the job.
     #[xml(strict)]
-    #[answer(example = 900123)]
+    #[answer(example = 900_123)]
     pub job_id: Option<i32>,
     /// Number of achievements whose learner does not match LRS's record.
     #[answer(example = 0)]

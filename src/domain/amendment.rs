@@ -167,18 +167,18 @@ fn require_amendment(
     context: &mut DeserializeContext,
 ) {
     let (Some(changes), Some(clear)) = (changes, clear) else { return }; // invalid, which is already recorded
-    let changed = changes.as_ref().map(changed_texts).unwrap_or_default();
+    let new_texts = changes.as_ref().map(changed_texts).unwrap_or_default();
     let cleared = clear.as_ref().map(List::items).unwrap_or_default();
     let name_of = |position: usize| LearnerDetails::FIELDS[position].1;
-    if changed.is_empty() && cleared.is_empty() {
+    if new_texts.is_empty() && cleared.is_empty() {
         context.add_error_at("changes", InvalidValue::new("required", "is required with at least one field if clear names no field"));
     }
-    for (position, _) in changed.iter().filter(|(_, text)| text.trim().is_empty()) {
+    for (position, _) in new_texts.iter().filter(|(_, text)| text.trim().is_empty()) {
         let blank = InvalidValue::new("blank", "must not be empty or only white space: to empty the field, name it in clear");
         context.descend("changes", |context| context.add_error_at(name_of(*position), blank));
     }
     for (index, field) in cleared.iter().enumerate() {
-        if changed.iter().any(|(position, _)| name_of(*position) == field.word()) {
+        if new_texts.iter().any(|(position, _)| name_of(*position) == field.word()) {
             let contradictory =
                 InvalidValue::new("contradictory", "must not name a field that changes has too: remove it from one of the two");
             context.descend("clear", |context| context.add_error_at(index, contradictory));

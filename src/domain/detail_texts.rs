@@ -8,6 +8,9 @@ use crate::xml::{FieldMapping, FieldOrder, XmlError, XmlNode, XmlReader, XmlReco
 /// The details that are codes and dates. White space around them has no meaning (LRS-CONTRACT 8.1).
 const CODES_AND_DATES: [&str; 5] = ["DateOfAddressCapture", "DateOfBirth", "Gender", "VerificationType", "AbilityToShare"];
 
+/// The detail that LRS stores in another form than it was sent.
+const POST_CODE: &str = "LastKnownPostCode";
+
 /// The details of a learner as the texts of LRS's elements, by their positions in [`LearnerDetails::FIELDS`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DetailTexts {
@@ -40,7 +43,12 @@ impl DetailTexts {
     /// Returns `true` if a detail holds this text, apart from differences that have no meaning.
     pub(super) fn holds(&self, position: usize, text: &str) -> bool {
         let held = self.text(position);
-        !self.unreadable.contains(&position) && (held == text || look_alike::normalised(held) == text)
+        !self.unreadable.contains(&position) && (is_same(position, held, text) || is_same(position, &look_alike::normalised(held), text))
+    }
+
+    /// Returns `true` if a detail has another value than in `earlier`.
+    pub(super) fn differs(&self, position: usize, earlier: &Self) -> bool {
+        !is_same(position, self.text(position), earlier.text(position))
     }
 
     /// Gives a detail a new text; an empty one clears it. A text that the detail holds already stays as LRS sent it.
@@ -72,6 +80,12 @@ fn value_of(position: usize, text: &str) -> &str {
         element if CODES_AND_DATES.contains(&element) => text.trim(),
         _ => text,
     }
+}
+
+/// Returns `true` if two texts of a detail are the same value. LRS writes postcodes in capitals and with a space.
+fn is_same(position: usize, left: &str, right: &str) -> bool {
+    let letters = |text: &str| text.replace(char::is_whitespace, "").to_uppercase();
+    left == right || (LearnerDetails::FIELDS[position].0 == POST_CODE && letters(left) == letters(right))
 }
 
 impl XmlRecord for DetailTexts {

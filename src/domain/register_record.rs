@@ -50,9 +50,9 @@ impl RegisterRecord {
     /// has.
     pub fn conflicts(&self, earlier: &Self, amendment: &LearnerAmendment) -> Vec<&'static str> {
         let new_texts = amendment.new_texts();
-        let conflicting = new_texts.iter().filter(|(position, text)| {
-            self.details.text(*position) != earlier.details.text(*position) && !self.details.holds(*position, text)
-        });
+        let conflicting = new_texts
+            .iter()
+            .filter(|(position, text)| self.details.differs(*position, &earlier.details) && !self.details.holds(*position, text));
         conflicting.map(|(position, _)| LearnerDetails::FIELDS[*position].1).collect()
     }
 

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::domain::{DemographicSearch, Learner, Personal, SearchedField, look_alike};
+use crate::domain::{BoundedText, DemographicSearch, Learner, Personal, SearchedField, look_alike};
 use crate::schema::Scalar;
 
 impl DemographicSearch {
@@ -22,9 +22,9 @@ impl DemographicSearch {
         };
         let known_date = candidate.date_of_birth.as_ref().and_then(|date| date.known());
         let known_gender = candidate.gender.as_ref().and_then(|gender| gender.known());
-        let previous_family_name = self.previous_family_name.as_ref().map(|name| name.as_str());
-        let school = self.school_at_age16.as_ref().map(|school| school.as_str());
-        let place = self.place_of_birth.as_ref().map(|place| place.as_str());
+        let previous_family_name = self.previous_family_name.as_ref().map(BoundedText::as_str);
+        let school = self.school_at_age16.as_ref().map(BoundedText::as_str);
+        let place = self.place_of_birth.as_ref().map(BoundedText::as_str);
         let email = self.email_address.as_ref().map(Scalar::text);
         let differs = [
             (SearchedField::GivenName, text_differs(self.given_name.as_str(), &[&candidate.given_name, &candidate.preferred_given_name])),

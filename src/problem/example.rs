@@ -10,7 +10,7 @@ impl Problem {
         let errors = example_error(code).into_iter().collect();
         let retry_after_seconds = code.example_retry_seconds();
         let (detail, lrs) = (example_detail(code).map(str::to_owned), example_lrs_code(code).map(LrsCode::new));
-        Self { detail, errors, retry_after_seconds, lrs, ..Self::new(code) }
+        Self { detail, retry_after_seconds, errors, lrs, ..Self::new(code) }
     }
 }
 

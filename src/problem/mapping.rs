@@ -109,6 +109,7 @@ impl From<BatchError> for Problem {
         match error {
             BatchError::Store(error) => error.into(),
             BatchError::Cipher(_) | BatchError::Malformed(_) => Self::new(Code::StoreUnreadable).cause(error),
+            BatchError::Gone => Self::batch_erased(),
         }
     }
 }
@@ -120,6 +121,14 @@ impl Problem {
             Nothing was registered. LRS does not publish the wait; the time in `Retry-After` is the gateway's estimate. Try again then.";
         let problem = Self { code: Code::RegistrationTooSoon, ..Self::from(error) };
         problem.detail(detail).retry_after(POSSIBLE_MATCH_RETRY_SECONDS)
+    }
+
+    /// Creates the problem of a batch that the idempotency key has submitted before, and that does not exist any more.
+    pub fn batch_erased() -> Self {
+        Self::new(Code::BatchErased).detail(
+            "An earlier request with this Idempotency-Key submitted the batch. The batch was erased since, or has expired. Nothing was submitted \
+             now. Use a new key to submit the records as a new batch.",
+        )
     }
 
     /// Creates the problem of a batch that was not accepted, or that may have been accepted.

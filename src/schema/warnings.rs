@@ -37,6 +37,13 @@ impl Warnings {
         self.add_with_detail(hint, || hint.detail.into());
     }
 
+    /// Adds a warning about the value at this pointer.
+    pub fn add_at(&mut self, pointer: &str, hint: &'static Hint) {
+        let position = self.len();
+        self.add(hint);
+        self.pointers_from(position).for_each(|of_warning| pointer.clone_into(of_warning));
+    }
+
     /// Adds a warning about the whole document with a detail of its own, which is made only if it is listed.
     pub fn add_with_detail(&mut self, hint: &'static Hint, detail: impl FnOnce() -> Cow<'static, str>) {
         let count = self.counts.entry(hint.code).or_default();

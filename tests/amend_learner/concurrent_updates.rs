@@ -160,7 +160,7 @@ async fn amend_lost_response_to_the_update_has_unknown_outcome_and_is_not_repeat
 #[tokio::test]
 async fn amend_search_that_leaves_too_little_time_is_not_followed_by_an_update() {
     let lrs = SimulatedLrs::start();
-    let gateway = TestGateway::with(&lrs.url(), Options { timeout: Duration::from_millis(1000), ..Options::default() });
+    let gateway = TestGateway::with(&lrs.url(), Options { timeout: Duration::from_secs(1), ..Options::default() });
     lrs.simulator.inject_faults(vec![FaultStep::new(Fault::Latency).with_milliseconds(800).for_operation("FindLearnerByULN").times(1)]);
     let request = json!({"uln": "3000000126", "givenName": "Ana", "familyName": "O'Neill", "changes": {"lastKnownPostCode": "ZZ9 9ZZ"}});
 

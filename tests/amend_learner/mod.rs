@@ -3,6 +3,7 @@
 mod concurrent_updates;
 mod preserved_values;
 mod requests;
+mod retries;
 mod simulated;
 
 use serde_json::{Value, json};

@@ -24,6 +24,42 @@ pub async fn created_batch_is_stored_with_all_blobs_and_due(repository: &dyn Bat
     repository.release(lease, None).await.expect("the lease is released");
 }
 
+pub async fn batch_created_again_stays_as_it_is(repository: &dyn BatchRepository) {
+    let first = new_batch(repository, KindTag::Registration, "10088883").await;
+    assert_eq!(repository.create(&first).await, Ok(true));
+    let mut again = new_batch(repository, KindTag::Registration, "10088883").await;
+    again.batch.id = first.batch.id;
+    again.batch.parts[0].send_attempts = 7;
+    again.blobs.iter_mut().for_each(|(_, bytes)| bytes.extend_from_slice(b" again"));
+
+    assert_eq!(repository.create(&again).await, Ok(true));
+
+    assert_eq!(load(repository, first.batch.id).await, first.batch);
+    for (blob, bytes) in &first.blobs {
+        assert_eq!(repository.load_blob(first.batch.id, *blob).await.as_ref(), Ok(&Some(bytes.clone())), "{blob}");
+    }
+    let lease = claim_one(repository).await;
+    repository.release(lease, None).await.expect("the lease is released");
+}
+
+pub async fn erased_batch_is_not_created_again(repository: &dyn BatchRepository) {
+    let organisation = "10088884";
+    let new = new_batch(repository, KindTag::Registration, organisation).await;
+    assert_eq!(repository.create(&new).await, Ok(true));
+    repository.erase(&new.batch).await.expect("the batch is erased");
+
+    for _ in 0..2 {
+        assert_eq!(repository.create(&new).await, Ok(false));
+
+        assert_eq!(repository.load(new.batch.id).await, Ok(None));
+        for (blob, _) in &new.blobs {
+            assert_eq!(repository.load_blob(new.batch.id, *blob).await, Ok(None), "{blob}");
+        }
+        assert_eq!(repository.list_ids(&ukprn(organisation), KindTag::Registration, None, 10).await, Ok(Vec::new()));
+        assert_eq!(claim(repository, LEASE).await.next, None, "no worker visits the batch");
+    }
+}
+
 pub async fn part_update_needs_the_expected_part(repository: &dyn BatchRepository) {
     let batch = create(repository).await;
     let id = batch.id;

@@ -44,10 +44,13 @@ macro_rules! contract_tests {
 
 contract_tests!(
     created_batch_is_stored_with_all_blobs_and_due,
+    batch_created_again_stays_as_it_is,
+    erased_batch_is_not_created_again,
     part_update_needs_the_expected_part,
     part_update_of_a_missing_part_or_batch_changes_nothing,
     due_batch_is_leased_once,
     released_batch_is_due_at_its_next_time,
+    release_returns_whether_the_batch_is_due_now,
     backlog_counts_unfinished_and_overdue_batches,
     woken_batch_is_due_immediately,
     lost_batch_is_enqueued_and_a_queued_one_is_left_as_it_is,

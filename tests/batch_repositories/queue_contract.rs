@@ -43,6 +43,38 @@ pub async fn released_batch_is_due_at_its_next_time(repository: &dyn BatchReposi
     assert_eq!(claim(repository, LEASE).await.next, None);
 }
 
+pub async fn release_returns_whether_the_batch_is_due_now(repository: &dyn BatchRepository) {
+    let batch = create(repository).await;
+    let now = repository.now().await.expect("the repository has a clock");
+    let (past, later) = (EpochMillis(now.0 - 1000), now.after(LEASE * 10));
+    let due_again = async || {
+        repository.wake(batch.id).await.expect("the batch is woken");
+        claim_one(repository).await
+    };
+    let release = async |lease, due_at| repository.release(lease, due_at).await;
+    let lease = claim_one(repository).await;
+    assert_eq!(release(lease, None).await, Ok(false), "no further visit");
+    assert_eq!(release(lease, Some(past)).await, Ok(false), "the lease has ended");
+
+    assert_eq!(release(due_again().await, Some(later)).await, Ok(false), "due later");
+    assert_eq!(release(due_again().await, Some(past)).await, Ok(true), "due immediately");
+    for due_at in [None, Some(later)] {
+        let lease = due_again().await;
+        repository.wake(batch.id).await.expect("the batch is woken");
+        assert_eq!(release(lease, due_at).await, Ok(true), "woken during the lease");
+
+        let lease = due_again().await;
+        repository.schedule(batch.id, past).await.expect("the batch is scheduled");
+        assert_eq!(release(lease, due_at).await, Ok(true), "scheduled during the lease for an earlier time");
+    }
+    let lease = due_again().await;
+    repository.schedule(batch.id, now.after(LEASE)).await.expect("the batch is scheduled");
+    assert_eq!(release(lease, Some(later)).await, Ok(false), "scheduled for an earlier time that has not come");
+
+    repository.erase(&batch).await.expect("the batch is erased");
+    assert_eq!(claim(repository, LEASE).await.next, None);
+}
+
 pub async fn backlog_counts_unfinished_and_overdue_batches(repository: &dyn BatchRepository) {
     let count = async || {
         let backlog = repository.backlog().await.expect("the repository responds");

@@ -175,7 +175,7 @@ async fn redis_keys_expire_and_contain_no_personal_data() {
     repository.erase(&batch).await.expect("the batch is erased");
     // What stays says only that there was a batch with this id.
     let mark = format!("test:{{{}}}:accepted", batch.id);
-    assert_eq!(redis.keys(), [mark.clone()]);
+    assert_eq!(redis.keys(), std::slice::from_ref(&mark));
     assert_eq!(redis.query::<String>(&["GET", &mark]), "1");
     let expires_in_ms: u64 = redis.query(&["PTTL", &mark]);
     assert!((1..=24 * 60 * 60 * 1000).contains(&expires_in_ms), "{expires_in_ms}");

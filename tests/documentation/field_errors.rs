@@ -35,7 +35,7 @@ const MEANINGS: [(&str, &str); 21] = [
 ];
 
 /// Every code of a warning, with its meaning, in the order of the page.
-const WARNINGS: [(&str, &str); 11] = [
+const WARNINGS: [(&str, &str); 12] = [
     ("typographic_apostrophe", "The text has an apostrophe other than U+0027, such as U+2019 or U+02BC."),
     ("typographic_hyphen", "The text has a hyphen or dash other than U+002D, such as U+2011 or U+2013."),
     ("unusual_space", "The text has white space other than U+0020, such as the no-break space U+00A0."),
@@ -43,6 +43,10 @@ const WARNINGS: [(&str, &str); 11] = [
     ("surrounding_space", "The text begins or ends with a space."),
     ("invisible_character", "The text has an invisible character, such as the soft hyphen U+00AD."),
     ("found_with_plain_text", "`obtainUln` found the learner, or candidates, with the plain text. Compare the names."),
+    (
+        "match_was_rejected",
+        "LRS identified a learner who is among the `rejectedCandidates` of `obtainUln`. Nothing was registered. Let a person compare the record.",
+    ),
     ("may_change_record", "The learner has a ULN: the batch may change details of the learner's record."),
     ("duplicate_mis_identifier", "An earlier record of the batch has the same `misIdentifier`. `detail` states its position."),
     ("duplicate_uln", "An earlier learner of the batch has the same ULN. `detail` states the position."),

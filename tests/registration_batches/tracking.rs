@@ -64,14 +64,17 @@ async fn job_tracked_at_the_same_time_at_several_replicas_is_one_batch() {
     let replicas = [(); 3].map(replica);
     let callers: Vec<Caller> = replicas.iter().cycle().take(24).map(TestGateway::caller).collect();
 
-    let answers = futures_util::future::join_all(callers.iter().map(|caller| track(caller, "800001"))).await;
+    for (tracked, job_id) in (800_001..800_006).enumerate() {
+        let job_id = job_id.to_string();
+        let answers = futures_util::future::join_all(callers.iter().map(|caller| track(caller, &job_id))).await;
 
-    let first = answers[0].json()["batchId"].clone();
-    for answer in &answers {
-        assert!(matches!(answer.status, 200 | 202) && answer.json()["batchId"] == first, "{}", answer.text);
+        let first = answers[0].json()["batchId"].clone();
+        for answer in &answers {
+            assert!(matches!(answer.status, 200 | 202) && answer.json()["batchId"] == first, "{}", answer.text);
+        }
+        let list = callers[0].request("GET", BATCHES).await.expect_success();
+        assert_eq!(list["batches"].as_array().map(Vec::len), Some(tracked + 1), "{list}");
     }
-    let list = callers[0].request("GET", BATCHES).await.expect_success();
-    assert_eq!(list["batches"].as_array().map(Vec::len), Some(1), "{list}");
 }
 
 #[tokio::test]

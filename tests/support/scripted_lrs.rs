@@ -69,6 +69,11 @@ impl ScriptedLrs {
         Self { server, request_count, caller: gateway.caller(), _gateway: gateway }
     }
 
+    /// Sends this header with every request.
+    pub fn with_header(self, name: &'static str, value: &'static str) -> Self {
+        Self { caller: self.caller.with_header(name, value), ..self }
+    }
+
     /// Sends the search. The gateway must send exactly one request to LRS.
     pub async fn search(&self) -> Answer {
         self.post("/v1/learners/find-by-uln", &search()).await

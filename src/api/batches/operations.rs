@@ -56,14 +56,16 @@ pub async fn submit<K: BatchResource>(
         return Err(Problem::from_field_error(K::RECORDS_POINTER, "too_many", format!("must have at most {max} items, has {count}")));
     }
     let id = BatchId::from_uuid(attempt.work_id);
+    // In this order: the batch may be accepted meanwhile.
+    let was_accepted = attempt.is_retry && service.was_accepted(id).await?;
     let existing = if attempt.is_retry { service.find(K::KIND, &context, id).await? } else { None };
-    let batch = if let Some(batch) = existing {
-        batch
-    } else if attempt.is_retry && service.was_accepted(id).await? {
-        return Err(batch_erased());
-    } else {
-        attempt.ensure_reserved()?;
-        service.submit(id, &context, &metadata, records).await.map_err(Problem::batch_not_accepted)?
+    let batch = match existing {
+        Some(batch) => batch,
+        None if was_accepted => return Err(Problem::batch_erased()),
+        None => {
+            attempt.ensure_reserved()?;
+            service.submit(id, &context, &metadata, records).await.map_err(Problem::batch_not_accepted)?
+        }
     };
     // The records are in the store now. The wait for the batch needs no memory for them.
     drop(memory);
@@ -86,18 +88,11 @@ pub async fn submit_once<K: BatchResource>(
     let (service, context) = (state.batches.clone(), submission.context.clone());
     let ensure_exists = async |work_id| match service.find(K::KIND, &context, BatchId::from_uuid(work_id)).await? {
         Some(_) => Ok(()),
-        None => Err(batch_erased()),
+        None => Err(Problem::batch_erased()),
     };
     let submitting = state.batches.clone();
     let work = async move |attempt: WorkAttempt| submit(&submitting, submission, attempt, wait).await;
     idempotency_key.run_unless_obsolete(state, &context, digest, ensure_exists, work).await
-}
-
-fn batch_erased() -> Problem {
-    Problem::new(Code::BatchErased).detail(
-        "An earlier request with this Idempotency-Key submitted the batch. The batch was erased since, or has expired. Nothing was submitted now. Use \
-         a new key to submit the records as a new batch.",
-    )
 }
 
 /// Finds a batch of the caller's organisation.

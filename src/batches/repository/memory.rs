@@ -127,15 +127,19 @@ impl BatchRepository for MemoryRepository {
         ready(StoreProbe::default())
     }
 
-    fn create<'a>(&'a self, NewBatch { batch, blobs }: &'a NewBatch) -> BoxFuture<'a, ()> {
+    fn create<'a>(&'a self, NewBatch { batch, blobs }: &'a NewBatch) -> BoxFuture<'a, bool> {
         let mut inner = self.inner();
         inner.delete_expired();
+        let is_stored = inner.batches.contains_key(&batch.id);
+        if is_stored || inner.accepted.time(&batch.id).is_some() {
+            return ready(is_stored);
+        }
         inner.batches.insert(batch.id, StoredBatch { batch: batch.clone(), blobs: blobs.iter().cloned().collect() });
         inner.expiries.insert(batch.id, batch.expires_at);
         inner.mark_accepted(batch.id);
         inner.lists.entry(list_of(&batch.header)).or_default().insert(batch.id);
         inner.queue.put(batch.id, EpochMillis::now(), Place::of_new(batch));
-        ready(())
+        ready(true)
     }
 
     fn load(&self, id: BatchId) -> BoxFuture<'_, Option<Batch>> {

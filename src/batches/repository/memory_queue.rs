@@ -91,7 +91,7 @@ impl MemoryQueue {
         is_held
     }
 
-    /// Ends a lease, if its holder still has it, and sets the next due time.
+    /// Ends a lease, if its holder still has it, and sets the next due time. Returns `true` if the batch is due now.
     pub fn release(&mut self, lease: Lease, due_at: Option<EpochMillis>, place: Option<Place>, now: EpochMillis) -> bool {
         let id = lease.id;
         if !self.is_held(lease) {
@@ -99,17 +99,17 @@ impl MemoryQueue {
         }
         self.leased.remove(&id);
         self.tokens.remove(&id);
-        let is_woken = self.woken.remove(&id);
-        if is_woken {
+        if self.woken.remove(&id) {
             let organisation = place.map_or_else(|| self.place_of(id).0, |place| Some(place.organisation));
             self.put_at(id, now, (organisation, Rank::FIRST));
         } else if let Some(due_at) = due_at {
             self.put(id, due_at, place);
         }
-        if self.scheduled.time(&id).is_none() {
+        let scheduled = self.scheduled.time(&id);
+        if scheduled.is_none() {
             self.places.remove(&id);
         }
-        is_woken || due_at.is_some_and(|due_at| due_at <= now)
+        scheduled.is_some_and(|scheduled| scheduled <= now)
     }
 
     /// Returns the numbers of unfinished and claimable batches.

@@ -42,7 +42,10 @@ pub trait BatchRepository: Send + Sync + std::fmt::Debug {
     /// Stores a batch, lists it and makes it due.
     ///
     /// Until that is complete, no caller sees the batch and no part is sent. If it fails, the incomplete data expires within minutes.
-    fn create<'a>(&'a self, new: &'a NewBatch) -> BoxFuture<'a, ()>;
+    ///
+    /// A batch that exists already stays as it is. Returns `false`, and stores nothing, if the batch [was accepted](Self::was_accepted) before and is
+    /// gone: it was erased or has expired.
+    fn create<'a>(&'a self, new: &'a NewBatch) -> BoxFuture<'a, bool>;
 
     /// Returns a batch.
     fn load(&self, id: BatchId) -> BoxFuture<'_, Option<Batch>>;
@@ -87,7 +90,7 @@ pub trait BatchRepository: Send + Sync + std::fmt::Debug {
     /// Ends a lease and sets the batch's next due time; `None` if it needs no further visit. The batch keeps its place.
     ///
     /// A batch that was woken during the lease is due immediately, and one that was [scheduled](Self::schedule) earlier keeps that time.
-    /// Returns `true` if the batch is due now, because it was woken or because of `due_at`.
+    /// Returns `true` if the batch is due now: it was woken, or its next due time has come.
     fn release(&self, lease: Lease, due_at: Option<EpochMillis>) -> BoxFuture<'_, bool>;
 
     /// Does the same as [`Self::release`], and moves the batch to another place.

@@ -31,6 +31,11 @@ const DISCARD_AFTER: Duration = Duration::from_secs(60);
 /// Time for which the list keeps the id of a batch, as a multiple of the time for which the batch is stored unless a part is resubmitted.
 const LIST_RETENTION_FACTOR: u32 = 6;
 
+/// Reply of the scripts that accept a batch: it is accepted, now or before.
+const ACCEPTED: i64 = 1;
+/// Reply of the scripts that accept a batch: it was accepted before, and is gone.
+const GONE: i64 = 2;
+
 static ACCEPT: LazyLock<Script> = LazyLock::new(|| Script::new(concat!(include_str!("acceptance.lua"), include_str!("accept.lua"))));
 static ACCEPT_AND_ENQUEUE: LazyLock<Script> =
     LazyLock::new(|| queue_script(concat!(include_str!("acceptance.lua"), include_str!("accept_and_enqueue.lua"))));
@@ -64,8 +69,8 @@ impl RedisRepository {
         self.redis.run_with_retry(move |mut handle| async move { pipeline.query_async(&mut handle).await }).await
     }
 
-    /// Creates a batch. Returns `false` if it was discarded before it could be accepted.
-    async fn create_on_server(&self, new: &NewBatch) -> Result<bool, StoreError> {
+    /// Creates a batch. Returns the reply of the script.
+    async fn create_on_server(&self, new: &NewBatch) -> Result<i64, StoreError> {
         let batch = &new.batch;
         let mut prepare = self.prepare(new)?;
         self.add_to_list(&mut prepare, batch);
@@ -73,11 +78,11 @@ impl RedisRepository {
         let keys = [self.keys().queue(), self.acceptance_keys(new)].concat();
         let [expiry, mark_lifetime] = acceptance_arguments(batch);
         let arguments = [expiry, mark_lifetime, batch.id.to_string(), place_text(Place::of_new(batch).as_ref())];
-        self.redis.run_script::<i64>(&ACCEPT_AND_ENQUEUE, &keys, &arguments).await.map(|accepted| accepted == 1)
+        self.redis.run_script(&ACCEPT_AND_ENQUEUE, &keys, &arguments).await
     }
 
     /// Does the same as [`Self::create_on_server`], where the batch, its list and the queue can be on different servers.
-    async fn create_in_cluster(&self, new: &NewBatch) -> Result<bool, StoreError> {
+    async fn create_in_cluster(&self, new: &NewBatch) -> Result<i64, StoreError> {
         let batch = &new.batch;
         let mut add_to_list = redis::pipe();
         self.add_to_list(&mut add_to_list, batch);
@@ -89,11 +94,11 @@ impl RedisRepository {
         };
         enqueued.await.map_err(without_effect)?;
         let accepted: i64 = self.redis.run_script(&ACCEPT, &self.acceptance_keys(new), &acceptance_arguments(batch)).await?;
-        if accepted == 1 {
+        if accepted == ACCEPTED {
             // If this fails, a worker finds the batch at its due time.
             let _ = self.queue.put(batch.id, None, None).await;
         }
-        Ok(accepted == 1)
+        Ok(accepted)
     }
 
     /// Returns the commands that write everything of a batch except its acceptance.
@@ -124,6 +129,12 @@ impl RedisRepository {
         let oldest_id = BatchId::min_at(EpochMillis(created_at.0.saturating_sub(list_retention_ms)));
         pipeline.zadd(&list, batch.id.to_string(), 0).ignore().pexpire(&list, list_retention_ms).ignore();
         pipeline.cmd("ZREMRANGEBYLEX").arg(&list).arg("-").arg(format!("({oldest_id}")).ignore();
+    }
+
+    /// Removes a batch that does not exist any more from its organisation's list and from the queue.
+    async fn remove_from_list_and_queue(&self, batch: &Batch) -> Result<(), StoreError> {
+        self.run_command::<()>(redis::cmd("ZREM").arg(self.keys().list_of(&batch.header)).arg(batch.id.to_string())).await?;
+        self.queue.remove(batch.id).await
     }
 
     /// Returns the keys that change when a batch is accepted.
@@ -159,11 +170,14 @@ impl BatchRepository for RedisRepository {
         Box::pin(self.redis.probe())
     }
 
-    fn create<'a>(&'a self, new: &'a NewBatch) -> BoxFuture<'a, ()> {
+    fn create<'a>(&'a self, new: &'a NewBatch) -> BoxFuture<'a, bool> {
         Box::pin(async move {
             // Until the batch is accepted, no caller sees it and no worker sends it. A failure before that has no effect.
-            let is_accepted = if self.redis.is_cluster() { self.create_in_cluster(new).await? } else { self.create_on_server(new).await? };
-            if is_accepted { Ok(()) } else { Err(StoreError::Unavailable("the batch was not accepted in time".into())) }
+            match if self.redis.is_cluster() { self.create_in_cluster(new).await? } else { self.create_on_server(new).await? } {
+                ACCEPTED => Ok(true),
+                GONE => self.remove_from_list_and_queue(&new.batch).await.map_err(without_effect).map(|()| false),
+                _ => Err(StoreError::Unavailable("the batch was not accepted in time".into())),
+            }
         })
     }
 
@@ -236,8 +250,7 @@ impl BatchRepository for RedisRepository {
             pipeline.arg("PX").arg(milliseconds(ACCEPTANCE_MARK_LIFETIME)).ignore();
             pipeline.cmd("DEL").arg(self.keys().all_of(batch)).ignore();
             self.run_pipeline::<()>(&pipeline).await?;
-            self.run_command::<()>(redis::cmd("ZREM").arg(self.keys().list_of(&batch.header)).arg(batch.id.to_string())).await?;
-            self.queue.remove(batch.id).await
+            self.remove_from_list_and_queue(batch).await
         })
     }
 

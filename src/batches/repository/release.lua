@@ -15,7 +15,7 @@ elseif earlier_due then
     call('ZADD', earlier_due, 'LT', text(due_at), id)
 elseif due_at then
     put(id, due_at, place)
-    return due_at <= now and 2 or 1
 end
-if not call('ZSCORE', SCHEDULED, id) then call('HDEL', PLACES, id) end
-return 1
+local scheduled = tonumber(call('ZSCORE', SCHEDULED, id))
+if not scheduled then call('HDEL', PLACES, id) end
+return scheduled and scheduled <= now and 2 or 1

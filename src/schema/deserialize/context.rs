@@ -1,11 +1,12 @@
 //! The state of reading one document: the errors so far.
 
+use std::cell::OnceCell;
 use std::fmt::Display;
 
 use serde::de::{IgnoredAny, MapAccess};
 
 use super::canonical::CanonicalForm;
-use super::outline::Outline;
+use super::outline::{Object, Outline};
 use super::unknown_field;
 use crate::schema::field_error::RecordIdentifier;
 use crate::schema::{FieldError, Hint, InvalidValue, Warnings};
@@ -40,6 +41,8 @@ pub struct DeserializeContext {
     warnings: Warnings,
     /// Outlines the whole document.
     outline: fn(&mut Outline),
+    /// The objects of the outline, once an error needed them.
+    objects: OnceCell<Vec<Object>>,
     /// The canonical form, if its digest is needed.
     pub(super) canonical: Option<CanonicalForm>,
 }
@@ -47,7 +50,15 @@ pub struct DeserializeContext {
 impl DeserializeContext {
     /// Starts at the root of a document with this outline.
     pub(super) fn new(naming: NamingConvention, outline: fn(&mut Outline)) -> Self {
-        Self { naming, errors: Vec::new(), unlisted_errors: 0, warnings: Warnings::default(), outline, canonical: None }
+        Self {
+            naming,
+            errors: Vec::new(),
+            unlisted_errors: 0,
+            warnings: Warnings::default(),
+            outline,
+            objects: OnceCell::new(),
+            canonical: None,
+        }
     }
 
     /// Returns the document's value and the warnings about it, or the errors if there are any.
@@ -160,7 +171,8 @@ impl DeserializeContext {
     ) -> Result<(), A::Error> {
         entries.next_value::<IgnoredAny>()?;
         let is_listed = self.errors.len() < MAX_LISTED_ERRORS;
-        let detail = is_listed.then(|| unknown_field::explain(&key, names, self.outline, self.is_json()));
+        let objects = || &self.objects.get_or_init(|| Outline::objects(self.outline, self.is_json()))[..];
+        let detail = is_listed.then(|| unknown_field::explain(&key, names, objects, self.is_json()));
         let invalid = InvalidValue { code: "unknown_field", detail: detail.unwrap_or_default().into() };
         let is_short = !key.is_empty() && key.len() <= MAX_SHOWN_KEY_BYTES;
         let looks_like_field_name = is_short && key.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'_');

@@ -41,7 +41,7 @@ impl<'de> JsonInteger<'de> {
         self.number == Some(Number::TooLarge)
     }
 
-    /// Passes an integer on as if it were written with digits only, and any other value as it is.
+    /// Passes an integer on as if it were written with digits only, a string without its text, and any other value as it is.
     ///
     /// # Errors
     /// Returns an error if the value is not well-formed.
@@ -61,6 +61,8 @@ impl<'de, E: Error> Deserializer<'de> for WithError<'de, E> {
         match number {
             Some(Number::Negative(number)) => visitor.visit_i64(number),
             Some(Number::NotNegative(number)) => visitor.visit_u64(number),
+            // Of the wrong type, whatever its text is.
+            None if text.starts_with('"') => visitor.visit_str(""),
             Some(Number::TooLarge) | None => serde_json::Deserializer::from_str(text).deserialize_any(visitor).map_err(E::custom),
         }
     }

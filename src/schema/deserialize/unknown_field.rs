@@ -4,7 +4,7 @@
 
 use std::fmt::Write as _;
 
-use super::outline::{Object, Outline};
+use super::outline::Object;
 
 /// Maximum length in bytes of a key that is compared with the names of fields.
 const MAX_COMPARED_BYTES: usize = 64;
@@ -13,8 +13,8 @@ const MIN_PART_LENGTH: usize = 6;
 /// Maximum number of names that are listed.
 const MAX_LISTED_NAMES: usize = 8;
 
-/// Explains an unknown key of an object with these fields; `root` outlines the whole document.
-pub(super) fn explain(key: &str, own: &[&'static str], root: fn(&mut Outline), is_json: bool) -> String {
+/// Explains an unknown key of an object with these fields; `objects` returns all objects of the document, and is called only if they are needed.
+pub(super) fn explain<'o>(key: &str, own: &[&'static str], objects: impl FnOnce() -> &'o [Object], is_json: bool) -> String {
     let compared = if key.len() <= MAX_COMPARED_BYTES { plain(key) } else { String::new() };
     if compared.is_empty() {
         return list(own);
@@ -23,8 +23,7 @@ pub(super) fn explain(key: &str, own: &[&'static str], root: fn(&mut Outline), i
     if let Some(name) = own.iter().find(is_equal) {
         return format!("unknown field; did you mean `{name}`?");
     }
-    let objects = Outline::objects(root, is_json);
-    let others: Vec<&Object> = objects.iter().filter(|object| object.names != own).collect();
+    let others: Vec<&Object> = objects().iter().filter(|object| object.names != own).collect();
     if let Some((object, name)) = others.iter().find_map(|object| Some((object, object.names.iter().find(is_equal)?))) {
         let place = place(object, is_json);
         return if *name == key {
@@ -55,7 +54,9 @@ fn nearest(key: &str, names: &[&'static str]) -> Option<&'static str> {
         6..=9 => 2,
         _ => 3,
     };
-    let distances = names.iter().map(|name| (strsim::osa_distance(key, &plain(name)), *name));
+    // A distance is at least the difference of the lengths.
+    let distance = |name: &str| (name.len().abs_diff(key.len()) <= max_distance).then(|| strsim::osa_distance(key, name));
+    let distances = names.iter().filter_map(|name| Some((distance(&plain(name))?, *name)));
     let similar = distances.filter(|(distance, _)| *distance <= max_distance).min_by_key(|(distance, _)| *distance);
     let contains_key = || {
         let mut containing = names.iter().filter(|name| plain(name).contains(key));
