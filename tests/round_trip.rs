@@ -231,7 +231,8 @@ fn event(learner: &Value) -> LearningEvent {
 #[test]
 fn round_trip_of_registered_and_updated_learner_keeps_all_characters() {
     let example = learner().new_tree(&mut TestRunner::default()).expect("a learner").current();
-    assert_has_every_field("tests/round_trip.rs", "/v1/learners/obtain-uln", &json!({"learner": example}));
+    let request = json!({"learner": example, "rejectedCandidates": ["3000000126"]});
+    assert_has_every_field("tests/round_trip.rs", "/v1/learners/obtain-uln", &request);
     let lrs = SimulatedLrs::with_learners(&[]);
     let gateway = TestGateway::to(&lrs.url());
     let caller = BlockingCaller::new(&gateway);

@@ -19,7 +19,7 @@ use lrs_gateway::batches::batch_kind::BatchKind;
 use lrs_gateway::batches::kinds::achievement::Achievements;
 use lrs_gateway::batches::kinds::registration::Registrations;
 use lrs_gateway::batches::kinds::verification::Verifications;
-use lrs_gateway::domain::{DemographicSearch, UlnSearch, LearningEventsSearch, JobType, LearnerRegistration, UlnRetrieval, SubmissionType};
+use lrs_gateway::domain::{DemographicSearch, JobType, LearnerRegistration, LearningEventsSearch, SubmissionType, UlnRetrieval, UlnSearch};
 use lrs_gateway::domain::{LearnerUpdate, LearnerVerification};
 use lrs_gateway::lrs::services::external::{AchievementCodes, GetAchievementJob, SubmitAchievementJob};
 use lrs_gateway::lrs::services::learner::{GetRegistrationJob, GetVerificationJob, SubmitRegistrationJob, SubmitVerificationJob};

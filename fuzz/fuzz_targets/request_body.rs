@@ -17,13 +17,15 @@ use lrs_gateway::batches::batch_kind::{BatchKind, pack};
 use lrs_gateway::batches::kinds::achievement::Achievements;
 use lrs_gateway::batches::kinds::registration::Registrations;
 use lrs_gateway::batches::kinds::verification::Verifications;
-use lrs_gateway::domain::{BatchLearnerToVerify, DemographicSearch, UlnSearch, LearningEventsSearch, JobType};
-use lrs_gateway::domain::{Product, LearnerRegistration, UlnRetrieval, SubmissionType, LearnerAmendment, LearnerUpdate, LearnerVerification, UlnRequest};
+use lrs_gateway::domain::{BatchLearnerToVerify, DemographicSearch, JobType, LearningEventsSearch, UlnSearch};
+use lrs_gateway::domain::{
+    LearnerAmendment, LearnerRegistration, LearnerUpdate, LearnerVerification, Product, SubmissionType, UlnRequest, UlnRetrieval,
+};
 use lrs_gateway::lrs::services::external::{AchievementCodes, SubmitAchievementJob};
 use lrs_gateway::lrs::services::learner::{SubmitRegistrationJob, SubmitVerificationJob};
 use lrs_gateway::lrs::{LrsError, MessageContext, Operation, ResponseHead, Vendor, classify_response};
 use lrs_gateway::organisations::CallContext;
-use lrs_gateway::schema::deserialize::{FromDocument, MAX_LISTED_ERRORS, TOO_MANY_ERRORS, from_json, from_json_with_warnings};
+use lrs_gateway::schema::deserialize::{FromDocument, MAX_LISTED_ERRORS, ParsedBody, TOO_MANY_ERRORS, from_json, from_json_with_digest};
 use lrs_gateway::schema::{CodeList as _, FieldError};
 use lrs_gateway::simulator::{Simulator, SimulatorSettings, execute_message};
 use lrs_gateway::xml::{PackedXml, XmlWriter};
@@ -77,8 +79,8 @@ fn single<O: Operation + FromDocument>(body: &[u8]) {
 /// Reads a body, and checks the errors and warnings about it.
 fn read<T: FromDocument>(body: &[u8]) -> Option<T> {
     let document = serde_json::from_slice::<Value>(body).ok();
-    match from_json_with_warnings::<T>(body) {
-        Ok((request, warnings)) => {
+    match from_json_with_digest::<T>(body, true) {
+        Ok(ParsedBody { value: request, warnings, .. }) => {
             for warning in warnings.into_list().into_iter().flatten() {
                 assert!(document.as_ref().is_none_or(|document| document.pointer(&warning.pointer).is_some()), "{}", warning.pointer);
             }

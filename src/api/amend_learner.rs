@@ -78,7 +78,7 @@ pub(crate) struct AmendLearnerDocs;
 ///
 /// The gateway sends each update to LRS once. If LRS's response is lost, the problem has `outcomeUnknown`: repeat the request with the same
 /// `Idempotency-Key`. The gateway then reads the record first. If it has the values of the amendment, the outcome is `UPDATED`, and `lrsCode`
-/// is the code of the search.
+/// is the code of the search. If it finds no record, the answer is 409 `stale_version` with `outcomeUnknown`.
 #[utoipa::path(post, path = "", impl_for = AmendLearnerDocs,
     request_body(content_type = "application/json", example = json!({
         "uln": "3000000126", "givenName": "Ana", "familyName": "O'Neill",

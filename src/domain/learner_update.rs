@@ -149,3 +149,14 @@ fn require_same_record(
         reject("versionNumber", "must be the versionNumber beside learner, or be left out: this is another version of the record");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::LearnerDetails;
+
+    #[test]
+    fn updated_learner_has_the_elements_of_the_details() {
+        assert_eq!(UpdatedLearner::FIELDS, LearnerDetails::FIELDS);
+    }
+}

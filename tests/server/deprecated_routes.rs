@@ -116,7 +116,7 @@ async fn deprecated_route_is_described_as_deprecated_with_dates_successor_and_he
         "{text}"
     );
     let headers = described[0]["responses"]["200"]["headers"].as_object().expect("headers");
-    assert_eq!(headers.keys().collect::<Vec<_>>(), ["Deprecation", "Link", "Sunset"]);
+    assert_eq!(headers.keys().collect::<Vec<_>>(), ["Deprecation", "Gateway-Request-Id", "Link", "Sunset", "X-Request-Id"]);
     let components = serde_json::to_value(routes()[0].description().components).expect("JSON");
     assert!(headers.keys().all(|name| components["headers"][name]["description"].is_string()), "{components}");
 }

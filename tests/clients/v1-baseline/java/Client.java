@@ -14,9 +14,9 @@ import uk.example.lrs.model.BatchLearner;
 import uk.example.lrs.model.Gender;
 import uk.example.lrs.model.JobType;
 import uk.example.lrs.model.LearnerDetails;
-import uk.example.lrs.model.LearnerRegistration;
 import uk.example.lrs.model.Problem;
 import uk.example.lrs.model.RegistrationBatch;
+import uk.example.lrs.model.UlnRequest;
 import uk.example.lrs.model.UlnSearch;
 import uk.example.lrs.model.VerificationType;
 
@@ -28,6 +28,7 @@ class Client {
     /** The same gateway, as a later version of it might answer. */
     static final ApiClient NEWER_GATEWAY = connect(System.getenv("LRS_NEWER_GATEWAY_URL"));
     static final LearnersApi NEWER_LEARNERS = new LearnersApi(NEWER_GATEWAY);
+    static final RegistrationBatchesApi NEWER_BATCHES = new RegistrationBatchesApi(NEWER_GATEWAY);
 
     static final UlnSearch ANA = new UlnSearch().uln("3000000126").givenName("Ana").familyName("O'Neill");
     static final UlnSearch ANA_MISTYPED = new UlnSearch().uln("3000000127").givenName("Ana").familyName("O'Neill");
@@ -55,7 +56,7 @@ class Client {
     }
 
     static void obtainUln() throws ApiException {
-        var registration = new LearnerRegistration().learner(new LearnerDetails()
+        var registration = new UlnRequest().learner(new LearnerDetails()
             .givenName("Gwenllian").familyName("Ó Briain-Price").dateOfBirth(LocalDate.of(2005, 7, 21)).gender(Gender.FEMALE)
             .lastKnownPostCode("ZZ7 7JJ").verificationType(VerificationType.PASSPORT).abilityToShare(AbilityToShare.SEEN_SHARE));
         // One key per learner to register. Send it again with each repetition: the learner is registered once.
@@ -77,7 +78,10 @@ class Client {
                 .abilityToShare(AbilityToShare.SEEN_SHARE));
         }
         learners.add(new BatchLearner().misIdentifier("A-Rhys").givenName("Rhys").familyName("Ap Hywel"));
-        var batch = BATCHES.submitRegistrationBatch(new RegistrationBatch().jobType(JobType.FULL).learners(learners), null, null);
+        var submission = new RegistrationBatch().jobType(JobType.FULL).learners(learners);
+        // One key per submission. Send it again with each repetition: the batch is submitted once.
+        var key = UUID.randomUUID().toString();
+        var batch = BATCHES.submitRegistrationBatch(submission, key, null);
         while (batch.getRetryAfterSeconds() != null) {
             Thread.sleep(batch.getRetryAfterSeconds() * 1000L);
             batch = BATCHES.getRegistrationBatch(batch.getBatchId(), null);
@@ -98,6 +102,10 @@ class Client {
         var problem = problemOf(refusal(() -> NEWER_LEARNERS.findLearnerByUln(ANA_MISTYPED)));
         expect("a_new_problem", problem.getCode());
         expect("/uln", problem.getErrors().get(0).getPointer());
+        var batchId = NEWER_BATCHES.listRegistrationBatches(null, null, null, null).getBatches().get(0).getBatchId();
+        var batch = NEWER_BATCHES.getRegistrationBatch(batchId, null);
+        expect("A_NEW_STATUS", batch.getStatus());
+        expect("A_NEW_STATUS", batch.getParts().get(0).getStatus());
     }
 
     /** Returns the problem of an answer that is not 2xx. The exception has it as text. */

@@ -63,7 +63,11 @@ async function registrationBatch() {
     { ...iolo, misIdentifier: "A-2", givenName: "Emrys" },
     { misIdentifier: "A-3", givenName: "Rhys", familyName: "Ap Hywel" },
   ];
-  let { data: batch, error } = await gateway.POST("/v1/registration-batches", { body: { jobType: "FULL", learners } });
+  let { data: batch, error } = await gateway.POST("/v1/registration-batches", {
+    // One key per submission. Send it again with each repetition: the batch is submitted once.
+    params: { header: { "Idempotency-Key": randomUUID() } },
+    body: { jobType: "FULL", learners },
+  });
   if (!batch) throw new Error(error?.detail);
   const params = { path: { batchId: batch.batchId } };
   while (batch.retryAfterSeconds !== undefined) {
@@ -88,6 +92,11 @@ async function newerAnswers() {
   const { error } = await newerGateway.POST("/v1/learners/find-by-uln", { body: anaMistyped });
   assert.equal(error?.code, "a_new_problem");
   assert.equal(error?.errors?.[0]?.pointer, "/uln");
+  const { data: list } = await newerGateway.GET("/v1/registration-batches");
+  const path = { batchId: list!.batches[0]!.batchId };
+  const { data: batch } = await newerGateway.GET("/v1/registration-batches/{batchId}", { params: { path } });
+  assert.equal(batch?.status, "A_NEW_STATUS");
+  assert.equal(batch?.parts?.[0]?.status, "A_NEW_STATUS");
 }
 
 const tasks = {
