@@ -4,7 +4,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::hash::{BuildHasher as _, RandomState};
+use std::hash::{BuildHasher as _, BuildHasherDefault, Hasher, RandomState};
 
 use crate::domain::Uln;
 use crate::schema::Hint;
@@ -48,12 +48,35 @@ impl<'a> Subject<'a> {
     }
 }
 
+/// The position of the first record with each hash.
+type Positions = HashMap<u64, u32, BuildHasherDefault<KeyedHash>>;
+
+/// Takes a key for its hash: the keys are keyed hashes already.
+#[derive(Default)]
+struct KeyedHash(u64);
+
+impl Hasher for KeyedHash {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
+}
+
 /// The records of a batch so far, by the hashes of their identifiers and subjects. Each has the position of the first such record.
 #[derive(Default)]
 pub struct Duplicates {
     random_state: RandomState,
-    identifiers: HashMap<u64, u32>,
-    subjects: HashMap<u64, u32>,
+    identifiers: Positions,
+    subjects: Positions,
 }
 
 impl Duplicates {
@@ -71,7 +94,7 @@ impl Duplicates {
 }
 
 /// Returns the position of the first record with this hash, if there is one; otherwise remembers this record as the first.
-fn remember(seen: &mut HashMap<u64, u32>, hash: u64, position: u32) -> Option<u32> {
+fn remember(seen: &mut Positions, hash: u64, position: u32) -> Option<u32> {
     let first = seen.get(&hash).copied();
     if first.is_none() && seen.len() < MAX_REMEMBERED {
         seen.insert(hash, position);

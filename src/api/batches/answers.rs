@@ -299,11 +299,10 @@ fn retry_after_seconds(batch: &Batch) -> Option<u32> {
     const MAX_RETRY_SECONDS: u32 = 300;
     let now = EpochMillis(jiff::Timestamp::now().as_millisecond());
     let due_at = batch.next_due_at()?;
-    Some(if due_at > now {
-        u32::try_from(due_at.since(now).as_secs() + 1).map_or(MAX_RETRY_SECONDS, |seconds| seconds.min(MAX_RETRY_SECONDS))
-    } else {
-        OVERDUE_RETRY_SECONDS
-    })
+    if due_at <= now {
+        return Some(OVERDUE_RETRY_SECONDS);
+    }
+    Some(u32::try_from(due_at.since(now).as_secs() + 1).unwrap_or(MAX_RETRY_SECONDS).min(MAX_RETRY_SECONDS))
 }
 
 /// The counters of LRS, by name.
