@@ -5,6 +5,7 @@
 //! * [`Answer`](macro@Answer): a record that the gateway returns.
 //! * [`XmlRecord`](macro@XmlRecord): a record that is the content of an XML element.
 //! * [`CodeList`](macro@CodeList): an enumeration.
+//! * [`SharedFields`](macro@SharedFields) and [`fields_of`](macro@fields_of): a record whose fields other records have too.
 //!
 //! Doc comments become descriptions. Names are converted at compile time ([`naming`]). The expansions name items of the gateway by
 //! `crate::` paths, so the derives work in the gateway only.
@@ -19,6 +20,7 @@ mod record;
 mod request;
 mod required_if;
 mod settings;
+mod shared_fields;
 mod xml_record;
 
 use proc_macro::TokenStream;
@@ -97,6 +99,36 @@ pub fn derive_xml_record(input: TokenStream) -> TokenStream {
 #[proc_macro_derive(CodeList, attributes(code_list, code))]
 pub fn derive_code_list(input: TokenStream) -> TokenStream {
     expand(code_list::expand, &parse_macro_input!(input))
+}
+
+/// Shares the fields of a [`Request`](macro@Request) with other records, which have them by [`fields_of`](macro@fields_of).
+///
+/// The constant `EXAMPLES` has the texts of `#[request(example = "…")]`, by JSON names: a table for `#[request(examples = table)]`.
+#[proc_macro_derive(SharedFields)]
+pub fn derive_shared_fields(input: TokenStream) -> TokenStream {
+    expand(shared_fields::share, &parse_macro_input!(input))
+}
+
+/// Adds the shared fields of another record, `#[fields_of(path::to::Record)]`, with all their attributes. It stands above the derives.
+///
+/// A field that the record declares itself replaces the shared one with the same name, at its place. A field of another name stands after the
+/// field that is declared before it, the first one before the shared fields. `#[after(field)]` and `#[last]` name another place.
+///
+/// * `each(Type<_>)`: the type of each shared field. `_` is its own type, without its `Option`. The attributes are left out then, except the doc
+///   comment.
+/// * `without_limits`: doc comments leave `, up to … characters` out.
+///
+/// At an enum that derives [`CodeList`](macro@CodeList), it adds a variant for each shared field that is optional. Its word is the JSON name. A variant
+/// that the enum declares itself gives that variant another doc comment, or more attributes.
+#[proc_macro_attribute]
+pub fn fields_of(arguments: TokenStream, record: TokenStream) -> TokenStream {
+    shared_fields::fields_of(&arguments.into(), &record.into()).unwrap_or_else(syn::Error::into_compile_error).into()
+}
+
+#[doc(hidden)]
+#[proc_macro]
+pub fn merge_fields(input: TokenStream) -> TokenStream {
+    shared_fields::merge(input.into()).unwrap_or_else(syn::Error::into_compile_error).into()
 }
 
 fn expand(derive: fn(&DeriveInput) -> syn::Result<proc_macro2::TokenStream>, input: &DeriveInput) -> TokenStream {

@@ -2,7 +2,7 @@
 
 use syn::ext::IdentExt as _;
 use syn::spanned::Spanned as _;
-use syn::{Attribute, Data, DataStruct, DeriveInput, Error, Fields, Ident, Result, Type};
+use syn::{Attribute, Data, DataStruct, DeriveInput, Error, Fields, FieldsNamed, Ident, Result, Type};
 
 use crate::attributes::{Attributes, both, collect, doc};
 use crate::naming::camel_case;
@@ -12,6 +12,8 @@ pub struct Record<'a> {
     pub ident: &'a Ident,
     pub attributes: Attributes,
     pub fields: Vec<Field<'a>>,
+    /// The fields as they are declared, in braces.
+    pub declarations: &'a FieldsNamed,
     outer: &'a [Attribute],
 }
 
@@ -33,19 +35,19 @@ impl<'a> Record<'a> {
     /// # Errors
     /// Returns an error if the type is not a struct with named fields and without generic parameters, or if an attribute is wrong.
     pub fn new(input: &'a DeriveInput, derive: &str, helper: &str, at_struct: &[&str], at_field: &[&str]) -> Result<Self> {
-        let Data::Struct(DataStruct { fields: Fields::Named(fields), .. }) = &input.data else {
+        let Data::Struct(DataStruct { fields: Fields::Named(declarations), .. }) = &input.data else {
             return Err(Error::new(input.ident.span(), format!("`{derive}` is for structs with named fields")));
         };
         if !input.generics.params.is_empty() {
             return Err(Error::new_spanned(&input.generics, format!("`{derive}` is for structs without generic parameters")));
         }
         let attributes = Attributes::read(&input.attrs, helper, at_struct);
-        let fields = collect(fields.named.iter().filter_map(|field| Some((field.ident.as_ref()?, field))).map(|(ident, field)| {
+        let fields = collect(declarations.named.iter().filter_map(|field| Some((field.ident.as_ref()?, field))).map(|(ident, field)| {
             let (name, attributes) = (ident.unraw().to_string(), Attributes::read(&field.attrs, helper, at_field)?);
             Ok(Field { ident, ty: &field.ty, attributes, json_name: camel_case(&name), name, outer: &field.attrs })
         }));
         let (attributes, fields) = both(attributes, fields)?;
-        Ok(Self { ident: &input.ident, attributes, fields, outer: &input.attrs })
+        Ok(Self { ident: &input.ident, attributes, fields, declarations, outer: &input.attrs })
     }
 
     /// Returns the doc comments of the struct and of its fields.

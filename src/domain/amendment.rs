@@ -1,11 +1,12 @@
 //! Amendments: changes of some fields of a learner's record.
 
+// Among them are the types of the shared fields.
 use crate::domain::{
-    AbilityToShare, BoundedText, Date, DetailTexts, EXAMPLE_LEARNER, EmailAddress, Gender, LearnerDetails, Name, Postcode,
-    ScottishCandidateNumber, Uln, VerificationType,
+    AbilityToShare, AddressLine, BoundedText, Changed, Date, DetailTexts, EXAMPLE_LEARNER, EmailAddress, Gender, LearnerDetails, Name,
+    Nationality, Notes, OptionalName, Postcode, SchoolName, ScottishCandidateNumber, Uln, VerificationType,
 };
 use crate::schema::deserialize::DeserializeContext;
-use crate::schema::{CodeList, InvalidValue, List, Request};
+use crate::schema::{CodeList, InvalidValue, List, Request, fields_of};
 use crate::xml::XmlRecord;
 
 /// A learner whose record changes in some fields. All other fields stay as they are.
@@ -21,119 +22,29 @@ pub struct LearnerAmendment {
     /// The fields that change, with their new values. At least one field must be in `changes` or in `clear`.
     pub changes: Option<LearnerChanges>,
     /// The fields to empty. A field cannot be in `changes` too.
-    pub clear: Option<List<ClearableField, 0, 17>>,
+    pub clear: Option<List<ClearableField, 0, CLEARABLE_FIELD_COUNT>>,
 }
 
 /// New values of fields of a learner's record. A field that is absent does not change. To empty a field, name it in `clear`.
+#[fields_of(crate::domain::LearnerDetails, each(Option<Changed<_>>))]
 #[derive(Debug, Clone, Request, XmlRecord)]
 #[request(examples = EXAMPLE_LEARNER)]
 pub struct LearnerChanges {
-    /// Title, free text.
-    pub title: Option<Name>,
-    /// Given name.
-    pub given_name: Option<Name>,
-    /// Middle or other names.
-    pub middle_other_name: Option<Name>,
-    /// Family name.
-    pub family_name: Option<Name>,
-    /// Given name that the learner prefers.
-    pub preferred_given_name: Option<Name>,
-    /// Family name before it changed.
-    pub previous_family_name: Option<Name>,
-    /// Family name at the age of 16.
-    pub family_name_at_age16: Option<Name>,
-    /// School at the age of 16, up to 254 characters.
-    pub school_at_age16: Option<BoundedText<1, 254>>,
-    /// First line of the last known address, up to 50 characters.
-    pub last_known_address_line1: Option<BoundedText<1, 50>>,
-    /// Second line of the last known address, up to 50 characters.
-    pub last_known_address_line2: Option<BoundedText<1, 50>>,
-    /// Town of the last known address, up to 50 characters.
-    pub last_known_address_town: Option<BoundedText<1, 50>>,
-    /// County or city of the last known address, up to 50 characters.
-    pub last_known_address_county_or_city: Option<BoundedText<1, 50>>,
-    /// Postcode of the last known address.
-    pub last_known_post_code: Option<Postcode>,
-    /// Date when the address was recorded.
-    pub date_of_address_capture: Option<Date>,
-    /// Date of birth. LRS decides whether the learner is old enough.
-    pub date_of_birth: Option<Date>,
-    /// Place of birth.
-    pub place_of_birth: Option<Name>,
-    /// Gender.
-    pub gender: Option<Gender>,
-    /// Email address.
-    pub email_address: Option<EmailAddress>,
-    /// Nationality, up to 3 characters. LRS's list of values is not public.
-    pub nationality: Option<BoundedText<1, 3>>,
-    /// Scottish Candidate Number.
-    pub scottish_candidate_number: Option<ScottishCandidateNumber>,
-    /// Proof of identity.
-    pub verification_type: Option<VerificationType>,
     /// Description of the proof, up to 255 characters. Required if `verificationType` is `OTHER`.
     pub other_verification_description: Option<BoundedText<1, 255>>,
-    /// Consent to share the learning record.
-    pub ability_to_share: Option<AbilityToShare>,
-    /// Notes, up to 4,000 characters.
-    pub notes: Option<BoundedText<1, 4000>>,
 }
 
 /// A field of a learner's record that can be empty.
+#[fields_of(crate::domain::LearnerDetails, without_limits)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, CodeList)]
 #[code_list(request)]
 pub enum ClearableField {
-    /// Title, free text.
-    #[code(word = "title")]
-    Title,
-    /// Middle or other names.
-    #[code(word = "middleOtherName")]
-    MiddleOtherName,
-    /// Given name that the learner prefers.
-    #[code(word = "preferredGivenName")]
-    PreferredGivenName,
-    /// Family name before it changed.
-    #[code(word = "previousFamilyName")]
-    PreviousFamilyName,
-    /// Family name at the age of 16.
-    #[code(word = "familyNameAtAge16")]
-    FamilyNameAtAge16,
-    /// School at the age of 16.
-    #[code(word = "schoolAtAge16")]
-    SchoolAtAge16,
-    /// First line of the last known address.
-    #[code(word = "lastKnownAddressLine1")]
-    LastKnownAddressLine1,
-    /// Second line of the last known address.
-    #[code(word = "lastKnownAddressLine2")]
-    LastKnownAddressLine2,
-    /// Town of the last known address.
-    #[code(word = "lastKnownAddressTown")]
-    LastKnownAddressTown,
-    /// County or city of the last known address.
-    #[code(word = "lastKnownAddressCountyOrCity")]
-    LastKnownAddressCountyOrCity,
-    /// Date when the address was recorded.
-    #[code(word = "dateOfAddressCapture")]
-    DateOfAddressCapture,
-    /// Place of birth.
-    #[code(word = "placeOfBirth")]
-    PlaceOfBirth,
-    /// Email address.
-    #[code(word = "emailAddress")]
-    EmailAddress,
-    /// Nationality. LRS's list of values is not public.
-    #[code(word = "nationality")]
-    Nationality,
-    /// Scottish Candidate Number.
-    #[code(word = "scottishCandidateNumber")]
-    ScottishCandidateNumber,
     /// Description of the proof. Required if `verificationType` is `OTHER`.
-    #[code(word = "otherVerificationDescription")]
     OtherVerificationDescription,
-    /// Notes.
-    #[code(word = "notes")]
-    Notes,
 }
+
+/// The number of fields that can be empty.
+const CLEARABLE_FIELD_COUNT: usize = ClearableField::ALL.len();
 
 impl ClearableField {
     /// Returns the field's position among the details of a learner.
@@ -163,7 +74,7 @@ fn changed_texts(changes: &LearnerChanges) -> Vec<(usize, String)> {
 /// Requires at least one field, a text in each field that changes, and no field that is both changed and cleared.
 fn require_amendment(
     changes: Option<&Option<LearnerChanges>>,
-    clear: Option<&Option<List<ClearableField, 0, 17>>>,
+    clear: Option<&Option<List<ClearableField, 0, CLEARABLE_FIELD_COUNT>>>,
     context: &mut DeserializeContext,
 ) {
     let (Some(changes), Some(clear)) = (changes, clear) else { return }; // invalid, which is already recorded
@@ -197,6 +108,7 @@ mod tests {
         assert_eq!(ClearableField::TABLE.words().collect::<Vec<_>>(), optional.collect::<Vec<_>>());
     }
 
+    // A field of its own can be at another place or have another name.
     #[test]
     fn changes_have_the_elements_of_the_details() {
         assert_eq!(LearnerChanges::FIELDS, LearnerDetails::FIELDS);

@@ -1,72 +1,44 @@
 //! The learners of registration and verification batches (LRS-CONTRACT 2.3, 2.10, 2.12).
 
+// Among them are the types of the shared fields.
 use crate::domain::{
     AbilityToShare, AddressLine, BoundedText, Date, EXAMPLE_LEARNER, EmailAddress, Extensible, Gender, Name, Nationality, Notes,
-    OptionalName, OtherVerificationDescription, Personal, Postcode, SchoolName, ScottishCandidateNumber, Uln, VerificationType,
+    OptionalName, OtherVerificationDescription, Personal, Postcode, Returned, SchoolName, ScottishCandidateNumber, Uln, VerificationType,
 };
 use crate::schema::deserialize::DeserializeContext;
-use crate::schema::{Answer, Hint, Request};
+use crate::schema::{Answer, Hint, Request, SharedFields, fields_of};
 use crate::xml::XmlRecord;
 
 /// The caller's own identifier of a record, which LRS repeats in the result: up to 128 characters.
 pub type MisIdentifier = BoundedText<0, 128, true>;
 
 /// A learner of a registration batch. LRS requires the names. If it requires more data, the learner's result has the code `RC006`.
-#[derive(Debug, Clone, Request, XmlRecord)]
+#[fields_of(crate::domain::LearnerDetails, each(Option<_>))]
+#[derive(Debug, Clone, Request, SharedFields, XmlRecord)]
 #[request(examples = EXAMPLE_LEARNER, validate = warn_about_uln(uln), identified_by = mis_identifier)]
 pub struct BatchLearner {
     /// The learner's ULN, if known.
     pub uln: Option<Uln>,
     /// Your own identifier of this record. The result repeats it.
+    #[request(example = "STU-17")]
     pub mis_identifier: Option<MisIdentifier>,
-    /// Title, free text.
-    pub title: Option<OptionalName>,
     /// Given name.
     pub given_name: Name,
     /// Given name that the learner prefers.
+    #[after(given_name)]
     pub preferred_given_name: Option<OptionalName>,
-    /// Middle or other names.
-    pub middle_other_name: Option<OptionalName>,
     /// Family name.
     pub family_name: Name,
-    /// Family name before it changed.
-    pub previous_family_name: Option<OptionalName>,
-    /// Family name at the age of 16.
-    pub family_name_at_age16: Option<OptionalName>,
-    /// School at the age of 16, up to 254 characters.
-    pub school_at_age16: Option<SchoolName>,
-    /// First line of the last known address, up to 50 characters.
-    pub last_known_address_line1: Option<AddressLine>,
-    /// Second line of the last known address, up to 50 characters.
-    pub last_known_address_line2: Option<AddressLine>,
-    /// Town of the last known address, up to 50 characters.
-    pub last_known_address_town: Option<AddressLine>,
-    /// County or city of the last known address, up to 50 characters.
-    pub last_known_address_county_or_city: Option<AddressLine>,
-    /// Postcode of the last known address.
-    pub last_known_post_code: Option<Postcode>,
-    /// Date when the address was recorded.
-    pub date_of_address_capture: Option<Date>,
     /// Date of birth.
     pub date_of_birth: Option<Date>,
-    /// Place of birth.
-    pub place_of_birth: Option<OptionalName>,
     /// Email address.
+    #[after(place_of_birth)]
     pub email_address: Option<EmailAddress>,
-    /// Gender.
-    pub gender: Option<Gender>,
-    /// Nationality, up to 3 characters. LRS's list of values is not public.
-    pub nationality: Option<Nationality>,
-    /// Scottish Candidate Number.
-    pub scottish_candidate_number: Option<ScottishCandidateNumber>,
     /// Consent to share the learning record.
+    #[after(scottish_candidate_number)]
     pub ability_to_share: Option<AbilityToShare>,
-    /// Proof of identity.
-    pub verification_type: Option<VerificationType>,
     /// Description of the proof, up to 255 characters, if `verificationType` is `OTHER`.
     pub other_verification_description: Option<OtherVerificationDescription>,
-    /// Notes, up to 4,000 characters.
-    pub notes: Option<Notes>,
 }
 
 /// The fields that LRS requires of a learner who is registered alone, besides the names (LRS-CONTRACT 2.3). A learner of a batch can lack them, and
@@ -106,6 +78,7 @@ fn warn_about_uln(uln: Option<&Option<Uln>>, context: &mut DeserializeContext) {
 #[xml(order(mis_identifier, uln, family_name, given_name, date_of_birth, gender))]
 pub struct BatchLearnerToVerify {
     /// Your own identifier of this record. The result repeats it.
+    #[request(example = "STU-17")]
     pub mis_identifier: Option<MisIdentifier>,
     /// The learner's ULN.
     pub uln: Uln,
@@ -122,6 +95,7 @@ pub struct BatchLearnerToVerify {
 }
 
 /// LRS's result for a learner of a registration batch: the details that were sent, and the ULN if there is one now.
+#[fields_of(crate::domain::BatchLearner, each(Option<Returned<_>>), without_limits)]
 #[derive(Debug, Clone, PartialEq, Answer, XmlRecord)]
 #[answer(examples = EXAMPLE_LEARNER)]
 #[xml(tolerant)]
@@ -131,59 +105,15 @@ pub struct BatchLearnerResult {
     #[xml(strict)]
     pub uln: Option<Extensible<Uln>>,
     /// Your own identifier of the record.
+    #[answer(example = "STU-17")]
     pub mis_identifier: Option<Personal<String>>,
-    /// Title, free text.
-    pub title: Option<Personal<String>>,
-    /// Given name.
-    pub given_name: Option<Personal<String>>,
-    /// Given name that the learner prefers.
-    pub preferred_given_name: Option<Personal<String>>,
-    /// Middle or other names.
-    pub middle_other_name: Option<Personal<String>>,
-    /// Family name.
-    pub family_name: Option<Personal<String>>,
-    /// Family name before it changed.
-    pub previous_family_name: Option<Personal<String>>,
-    /// Family name at the age of 16.
-    pub family_name_at_age16: Option<Personal<String>>,
-    /// School at the age of 16.
-    pub school_at_age16: Option<Personal<String>>,
-    /// First line of the last known address.
-    pub last_known_address_line1: Option<Personal<String>>,
-    /// Second line of the last known address.
-    pub last_known_address_line2: Option<Personal<String>>,
-    /// Town of the last known address.
-    pub last_known_address_town: Option<Personal<String>>,
-    /// County or city of the last known address.
-    pub last_known_address_county_or_city: Option<Personal<String>>,
-    /// Postcode of the last known address.
-    pub last_known_post_code: Option<Personal<String>>,
-    /// Date when the address was recorded.
-    pub date_of_address_capture: Option<Extensible<Date>>,
-    /// Date of birth.
-    pub date_of_birth: Option<Extensible<Date>>,
-    /// Place of birth.
-    pub place_of_birth: Option<Personal<String>>,
-    /// Email address.
-    pub email_address: Option<Personal<String>>,
-    /// Gender.
-    pub gender: Option<Extensible<Gender>>,
     /// Nationality.
     pub nationality: Option<Personal<String>>,
-    /// Scottish Candidate Number.
-    pub scottish_candidate_number: Option<Personal<String>>,
-    /// Consent to share the learning record.
-    pub ability_to_share: Option<Extensible<AbilityToShare>>,
-    /// Proof of identity.
-    pub verification_type: Option<Extensible<VerificationType>>,
-    /// Description of the proof, if `verificationType` is `OTHER`.
-    pub other_verification_description: Option<Personal<String>>,
-    /// Notes.
-    pub notes: Option<Personal<String>>,
     /// LRS's code for this learner. `RC006` to `RC013` are exceptions, such as `RC006` (insufficient data) and `RC011` (invalid format). Other
     /// codes are not public.
     // Without its code, a result that a person must process would look like a learner's ULN.
     #[xml(strict)]
     #[answer(example = "RC006")]
+    #[last]
     pub return_code: Option<String>,
 }

@@ -1,11 +1,12 @@
 //! Updates: a learner's complete new record (LRS-CONTRACT 2.7).
 
+// Among them are the types of the shared fields.
 use crate::domain::{
     AbilityToShare, AddressLine, BoundedText, Date, EXAMPLE_LEARNER, EmailAddress, Gender, Learner, Name, Nationality, Notes, OptionalName,
     OtherVerificationDescription, Postcode, SchoolName, ScottishCandidateNumber, Uln, VerificationType,
 };
 use crate::schema::deserialize::DeserializeContext;
-use crate::schema::{InvalidValue, List, Request, json_object};
+use crate::schema::{InvalidValue, List, Request, fields_of, json_object};
 use crate::xml::XmlRecord;
 
 /// A value of a found record that LRS maintains, with any text.
@@ -27,6 +28,7 @@ pub struct LearnerUpdate {
 /// The complete new record of a learner. An empty text means “no value”.
 ///
 /// A found record can be sent as it is, if its coded values and dates are documented ones. The fields that LRS maintains are not sent to LRS.
+#[fields_of(crate::domain::LearnerDetails)]
 #[derive(Debug, Clone, Request, XmlRecord)]
 #[request(examples = EXAMPLE_LEARNER, stored)]
 pub struct UpdatedLearner {
@@ -46,70 +48,24 @@ pub struct UpdatedLearner {
     #[request(example = "Y")]
     #[xml(skip)]
     pub master_substituted: Option<ReadOnlyText>,
-    /// Title, free text.
-    pub title: Option<OptionalName>,
-    /// Given name.
-    pub given_name: Name,
-    /// Middle or other names.
-    pub middle_other_name: Option<OptionalName>,
-    /// Family name.
-    pub family_name: Name,
-    /// Given name that the learner prefers.
-    pub preferred_given_name: Option<OptionalName>,
-    /// Family name before it changed.
-    pub previous_family_name: Option<OptionalName>,
-    /// Family name at the age of 16.
-    pub family_name_at_age16: Option<OptionalName>,
-    /// School at the age of 16, up to 254 characters.
-    pub school_at_age16: Option<SchoolName>,
-    /// First line of the last known address, up to 50 characters.
-    pub last_known_address_line1: Option<AddressLine>,
-    /// Second line of the last known address, up to 50 characters.
-    pub last_known_address_line2: Option<AddressLine>,
-    /// Town of the last known address, up to 50 characters.
-    pub last_known_address_town: Option<AddressLine>,
-    /// County or city of the last known address, up to 50 characters.
-    pub last_known_address_county_or_city: Option<AddressLine>,
-    /// Postcode of the last known address.
-    pub last_known_post_code: Postcode,
-    /// Date when the address was recorded.
-    pub date_of_address_capture: Option<Date>,
-    /// Date of birth. LRS decides whether the learner is old enough.
-    pub date_of_birth: Date,
-    /// Place of birth.
-    pub place_of_birth: Option<OptionalName>,
-    /// Gender.
-    pub gender: Gender,
-    /// Email address.
-    pub email_address: Option<EmailAddress>,
-    /// Nationality, up to 3 characters. LRS's list of values is not public.
-    pub nationality: Option<Nationality>,
-    /// Scottish Candidate Number.
-    pub scottish_candidate_number: Option<ScottishCandidateNumber>,
-    /// Proof of identity.
-    pub verification_type: VerificationType,
-    /// Description of the proof, up to 255 characters.
-    #[request(required_if = verification_type == VerificationType::Other)]
-    pub other_verification_description: Option<OtherVerificationDescription>,
     /// Read-only: accepted, and not sent to LRS.
     #[request(example = "0")]
     #[xml(skip)]
+    #[after(other_verification_description)]
     pub tier_level: Option<ReadOnlyText>,
-    /// Consent to share the learning record.
-    pub ability_to_share: AbilityToShare,
     /// Read-only: accepted, and not sent to LRS.
     #[request(example = "1")]
     #[xml(skip)]
+    #[after(ability_to_share)]
     pub learner_status: Option<ReadOnlyText>,
     /// Read-only: accepted, and not sent to LRS.
     #[request(example = ["3000000258"])]
     #[xml(skip)]
     pub linked_ulns: Option<List<ReadOnlyText, 0, 1000>>,
-    /// Notes, up to 4,000 characters.
-    pub notes: Option<Notes>,
     /// Read-only: must be the `versionNumber` of the update if it is present.
     #[request(example = 3)]
     #[xml(skip)]
+    #[last]
     pub version_number: Option<i32>,
     /// Read-only: accepted, and not sent to LRS.
     #[request(example = ["lastKnownPostCode"])]
@@ -155,6 +111,7 @@ mod tests {
     use super::*;
     use crate::domain::LearnerDetails;
 
+    // A field of its own can be at another place, or lack `#[xml(skip)]`.
     #[test]
     fn updated_learner_has_the_elements_of_the_details() {
         assert_eq!(UpdatedLearner::FIELDS, LearnerDetails::FIELDS);

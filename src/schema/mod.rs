@@ -8,6 +8,7 @@
 //!   a configuration file, an organisation's file. A page of the documentation describes each setting.
 //! * [`derive(Answer)`](macro@Answer) declares a record that the gateway returns. The OpenAPI document describes requests and answers
 //!   ([`openapi`]).
+//! * [`derive(SharedFields)`](macro@SharedFields) and [`fields_of`](macro@fields_of) declare fields that several records have.
 //!
 //! Field names are written once, in Rust's `snake_case`. JSON uses them in `camelCase`, TOML in `snake_case`.
 
@@ -25,7 +26,7 @@ mod warnings;
 pub use code_list::{CodeList, CodeListEntry, CodeListWithOther, CodeTable};
 pub use field_error::FieldError;
 pub use list::List;
-pub use lrs_gateway_derive::{Answer, CodeList, Request, Settings};
+pub use lrs_gateway_derive::{Answer, CodeList, Request, Settings, SharedFields, fields_of};
 pub(crate) use scalar::personal_value;
 pub use scalar::{Constraints, Hint, InvalidValue, Scalar};
 pub use serialize::json_object;

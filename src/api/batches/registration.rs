@@ -51,6 +51,7 @@ pub struct RegistrationBatchResult {
     #[answer(example = 0)]
     pub position: Option<u32>,
     /// Your identifier of the record.
+    #[answer(example = "STU-17")]
     pub mis_identifier: Option<Personal<String>>,
     /// Outcome, as far as LRS's public codes define it.
     pub outcome: RegistrationBatchOutcome,

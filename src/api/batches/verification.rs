@@ -46,6 +46,7 @@ pub struct VerificationBatchResult {
     #[answer(example = 0)]
     pub position: Option<u32>,
     /// Your identifier of the record.
+    #[answer(example = "STU-17")]
     pub mis_identifier: Option<Personal<String>>,
     /// Outcome. Only `MATCH` and `LINKED_MATCH` confirm that the ULN belongs to the learner.
     pub outcome: VerificationBatchOutcome,
