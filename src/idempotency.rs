@@ -80,17 +80,8 @@ pub struct IdempotentRequest<'a> {
     pub operation: &'a str,
     /// The caller's idempotency key.
     pub key: &'a str,
-    /// What identifies the request body; `None` for a request without one.
-    pub body_digest: Option<BodyDigest>,
-}
-
-/// What identifies a request body.
-#[derive(Debug, Clone, Copy)]
-pub struct BodyDigest {
-    /// Digest of the body's JSON value, however it is written.
-    pub of_value: Digest,
-    /// Digest of the body's bytes. Entries of earlier versions have it.
-    pub of_bytes: Digest,
+    /// Digest of the JSON value of the request body, however it is written; `None` for a request without one.
+    pub body_digest: Option<Digest>,
 }
 
 /// Result of [`IdempotencyStore::acquire`].
@@ -236,13 +227,9 @@ impl IdempotencyStore {
         // One name per encryption key: entries named with older keys are found too.
         let names = [identity, earlier_identity].map(|identity| self.key_ring.pseudonyms(&identity).collect::<Vec<_>>()).concat();
         let names: Vec<String> = names.into_iter().map(|pseudonym| format!("once:{{{organisation}}}:{pseudonym}")).collect();
-        let body_pseudonyms = |digest: Option<&Digest>| {
-            let pseudonyms: Vec<String> = self.key_ring.pseudonyms(&to_hex(digest.map_or(&[], AsRef::as_ref))).collect();
-            [pseudonyms.clone(), pseudonyms].concat()
-        };
-        let of_value = body_pseudonyms(body_digest.as_ref().map(|digest| &digest.of_value));
-        let of_bytes = body_pseudonyms(body_digest.as_ref().map(|digest| &digest.of_bytes));
-        let body_pseudonyms = [of_value, of_bytes].concat();
+        let body_digest = to_hex(body_digest.as_ref().map_or(&[], AsRef::as_ref));
+        let body_pseudonyms: Vec<String> = self.key_ring.pseudonyms(&body_digest).collect();
+        let body_pseudonyms = [body_pseudonyms.clone(), body_pseudonyms].concat();
         let ids = ReservationIds { token: Uuid::now_v7(), work_id: Uuid::now_v7() };
         let lookup = async || match &self.entries {
             Entries::Redis(redis) => self.acquire_shared(redis, &names, &body_pseudonyms, ids).await,

@@ -97,7 +97,7 @@ pub fn pack<K: BatchKind>(records: &[K::Record]) -> Result<Vec<u8>, IllegalChara
     for record in records {
         list.extend_from_slice(packer.add(|writer| K::write_record(record, writer)));
     }
-    packer.finish().map(|()| list)
+    packer.finish().map(|_| list)
 }
 
 /// Everything needed to call LRS once about a part.

@@ -13,6 +13,9 @@ use crate::schema::deserialize::DeserializeContext;
 /// Maximum number of different texts that are remembered, in a few megabytes. Later records are compared with these only.
 const MAX_REMEMBERED: usize = 100_000;
 
+/// Number of records for which there is room from the start: those of an LRS job of learners.
+const EXPECTED_RECORDS: usize = 200;
+
 /// Two records have the same identifier.
 const IDENTIFIER: Hint = Hint {
     code: "duplicate_mis_identifier",
@@ -72,11 +75,17 @@ impl Hasher for KeyedHash {
 }
 
 /// The records of a batch so far, by the hashes of their identifiers and subjects. Each has the position of the first such record.
-#[derive(Default)]
 pub struct Duplicates {
     random_state: RandomState,
     identifiers: Positions,
     subjects: Positions,
+}
+
+impl Default for Duplicates {
+    fn default() -> Self {
+        let positions = || Positions::with_capacity_and_hasher(EXPECTED_RECORDS, BuildHasherDefault::default());
+        Self { random_state: RandomState::new(), identifiers: positions(), subjects: positions() }
+    }
 }
 
 impl Duplicates {

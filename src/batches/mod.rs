@@ -32,6 +32,7 @@ mod duplicates;
 mod encryption_keys;
 mod error;
 pub mod fingerprint;
+mod handover;
 mod job_output;
 pub mod kinds;
 mod listing;

@@ -14,7 +14,7 @@ use crate::schema::InvalidValue;
 use crate::schema::deserialize::{DeserializeContext, FromDocument, Outline, for_each_item};
 use crate::schema::openapi::{PropertySchema, SchemaOrRef, Schemas, non_empty_array_schema};
 use crate::storage::compression::{Compressed, Compressor};
-use crate::xml::{IllegalCharacter, XmlPacker};
+use crate::xml::{IllegalCharacter, PackedXml, XmlPacker};
 
 /// The records of a request, at least one, partitioned and compressed.
 pub struct Parts<K> {
@@ -26,8 +26,10 @@ pub struct Parts<K> {
 pub struct CompressedPart {
     /// Number of records.
     pub record_count: u32,
-    /// The records as LRS receives them ([`PackedXml`](crate::xml::PackedXml)), compressed.
+    /// The records as LRS receives them ([`PackedXml`]), compressed.
     pub records: Compressed,
+    /// The same without compression, if it is the only part and at most one block of the compression.
+    pub packed: Option<PackedXml>,
     /// Their fingerprints, compressed.
     pub fingerprints: Compressed,
 }
@@ -110,6 +112,10 @@ impl<K: BatchKind> Partitioner<K> {
 
     fn finish_part(&mut self) {
         self.finished.extend(self.current.take().map(PartWriter::finish));
+        if self.finished.len() > 1 {
+            // Many parts without compression would need as much memory as the request.
+            self.finished.iter_mut().rev().take(2).flatten().for_each(|part| part.packed = None);
+        }
     }
 
     /// Returns the parts. Valid records have no character that XML does not allow.
@@ -144,7 +150,30 @@ impl PartWriter {
     }
 
     fn finish(self) -> Result<CompressedPart, IllegalCharacter> {
-        self.packer.finish()?;
-        Ok(CompressedPart { record_count: self.record_count, records: self.records.finish(), fingerprints: self.fingerprints.finish() })
+        let size = self.packer.finish()?;
+        let (records, plaintext) = self.records.finish_with_plaintext();
+        let packed = plaintext.map(|packed| PackedXml::with_size(packed, size));
+        Ok(CompressedPart { record_count: self.record_count, records, packed, fingerprints: self.fingerprints.finish() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::batches::kinds::registration::Registrations;
+    use crate::schema::deserialize::from_json;
+
+    #[test]
+    fn records_without_compression_are_those_of_the_only_part() {
+        let learner = json!({"givenName": "Gwenllian", "familyName": "Maddocks", "dateOfBirth": "2005-07-21", "gender": "FEMALE",
+            "lastKnownPostCode": "ZZ7 7JJ", "verificationType": "PASSPORT", "abilityToShare": "SEEN_SHARE"});
+        for (count, expected) in [(1, vec![Some(1)]), (200, vec![Some(200)]), (201, vec![None; 2]), (401, vec![None; 3])] {
+            let json = serde_json::to_vec(&vec![&learner; count]).expect("learners are JSON");
+            let parts: Parts<Registrations> = from_json(&json).expect("the learners are valid");
+            let packed = parts.into_parts().into_iter().map(|part| part.packed.map(|packed| packed.record_count()));
+            assert_eq!(packed.collect::<Vec<_>>(), expected, "{count} learners");
+        }
     }
 }

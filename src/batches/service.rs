@@ -13,6 +13,7 @@ use crate::batches::batch_kind::BatchKind;
 use crate::batches::blob_cipher::BlobCipher;
 use crate::batches::encryption_keys::KeyRegistry;
 use crate::batches::error::BatchError;
+use crate::batches::handover::{AcceptedBatch, Handover};
 use crate::batches::lrs_registry::LrsRegistry;
 use crate::batches::metadata::BatchMetadata;
 use crate::batches::model::{Batch, BatchHeader, BatchId, BlobName, EpochMillis, KindTag, Part};
@@ -50,6 +51,8 @@ pub struct BatchService {
     lrs_registry: LrsRegistry,
     settings: BatchSettings,
     store_clock: StoreClock,
+    /// Batches for this replica's worker.
+    pub(super) handover: Handover,
     /// Wakes this replica's worker.
     pub(super) new_work: Notify,
 }
@@ -60,7 +63,8 @@ impl BatchService {
         let key_registry = KeyRegistry::new(Arc::clone(&repository), Arc::clone(&storage.key_ring));
         let lrs_registry = LrsRegistry::new(Arc::clone(&repository), storage.lrs.clone());
         let cipher = BlobCipher::new(Arc::clone(&storage.key_ring));
-        Self { repository, cipher, key_registry, lrs_registry, settings, store_clock: StoreClock::default(), new_work: Notify::new() }
+        let (store_clock, handover, new_work) = (StoreClock::default(), Handover::default(), Notify::new());
+        Self { repository, cipher, key_registry, lrs_registry, settings, store_clock, handover, new_work }
     }
 
     /// Creates a service with a repository in Redis, if configured, or else in memory.
@@ -151,8 +155,9 @@ impl BatchService {
     ) -> Result<Batch, BatchError> {
         self.ensure_durable().await?;
         let now = self.prepare().await?;
-        let (mut parts, mut blobs, mut first_position) = (Vec::new(), Vec::new(), 0);
+        let (mut parts, mut blobs, mut first_position, mut records_of_only_part) = (Vec::new(), Vec::new(), 0, None);
         for (number, part) in (1..).zip(records.into_parts()) {
+            records_of_only_part = part.packed;
             parts.push(Part::waiting(first_position, part.record_count, now));
             first_position += part.record_count;
             blobs.push(self.cipher.encrypt_compressed(id, BlobName::Records(number), part.records)?);
@@ -160,7 +165,16 @@ impl BatchService {
         }
         let header = BatchHeader::new(K::KIND, context.organisation.ukprn(), parts.len(), now).repeatable(K::is_repeatable(metadata));
         let header = header.accepted_for(self.lrs_registry.lrs());
-        self.accept(Batch { id, header, parts, expires_at: self.latest_expiry(now) }, metadata, blobs).await
+        let batch = Batch { id, header, parts, expires_at: self.latest_expiry(now) };
+        if let (1, Some(records)) = (batch.parts.len(), records_of_only_part) {
+            // Before the batch is accepted: a worker may claim it at the same moment.
+            self.handover.offer(AcceptedBatch { batch: batch.clone(), metadata: metadata.clone(), records: Arc::new(records) });
+        }
+        let accepted = self.accept(batch, metadata, blobs).await;
+        if accepted.is_err() {
+            self.handover.take(id);
+        }
+        accepted
     }
 
     /// Adopts a job that was submitted outside the gateway. A job that the organisation tracks already keeps its batch.
@@ -248,6 +262,7 @@ impl BatchService {
     /// # Errors
     /// Returns [`BatchError::Store`] if the store fails.
     pub async fn erase(&self, batch: &Batch) -> Result<(), BatchError> {
+        self.handover.take(batch.id);
         self.repository.erase(batch).await?;
         tracing::info!(batch = %batch.id, "batch erased");
         Ok(())

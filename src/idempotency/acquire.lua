@@ -7,7 +7,7 @@
 --
 -- KEYS:    the keys that the entry may have, the current one first
 -- ARGV:    token, work id, lease in milliseconds, lifetime of the entry in milliseconds, delay of a takeover in milliseconds, then the
---          body's pseudonym for each of KEYS, and then the one that an earlier version gave the body, for each of KEYS
+--          body's pseudonym for each of KEYS
 -- Returns: status, work id, answer, index of the entry's key. The status is 'first' or 'again' (reserved; 'again': an earlier attempt has
 --          an unknown outcome), 'expired' (to be taken over after the delay), 'in_progress', 'body_mismatch' or 'done'.
 local time = redis.call('TIME')
@@ -19,7 +19,7 @@ for candidate, key in ipairs(KEYS) do
         break
     end
 end
-local key, fingerprint, earlier_fingerprint = KEYS[index], ARGV[5 + index], ARGV[5 + #KEYS + index]
+local key, fingerprint = KEYS[index], ARGV[5 + index]
 local reserved_until = string.format('%.0f', now + ARGV[3])
 local entry = redis.call('HMGET', key, 'fingerprint', 'state', 'until', 'token', 'work', 'answer', 'expired')
 if not entry[1] then
@@ -27,7 +27,7 @@ if not entry[1] then
     redis.call('PEXPIRE', key, ARGV[4])
     return {'first', ARGV[2], '', tostring(index)}
 end
-if entry[1] ~= fingerprint and entry[1] ~= earlier_fingerprint then
+if entry[1] ~= fingerprint then
     return {'body_mismatch', '', '', tostring(index)}
 end
 if entry[2] == 'done' then

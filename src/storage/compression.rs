@@ -95,19 +95,28 @@ impl Compressor {
 
     /// Adds bytes.
     pub fn add(&mut self, mut bytes: &[u8]) {
+        self.block.reserve_exact(BLOCK_BYTES - self.block.len());
         while self.block.len() + bytes.len() > BLOCK_BYTES {
             let (now, later) = bytes.split_at(BLOCK_BYTES - self.block.len());
             self.block.extend_from_slice(now);
             self.compress_block();
+            self.block.clear();
             bytes = later;
         }
         self.block.extend_from_slice(bytes);
     }
 
     /// Returns the compressed data.
-    pub fn finish(mut self) -> Compressed {
+    pub fn finish(self) -> Compressed {
+        self.finish_with_plaintext().0
+    }
+
+    /// Returns the compressed data, and the bytes that were added if they are one block.
+    pub fn finish_with_plaintext(mut self) -> (Compressed, Option<Vec<u8>>) {
+        let is_first = self.compressed.len() == Compressed::HEADROOM_BYTES;
         self.compress_block();
-        Compressed { format: Format::Lz4, bytes: if self.has_failed { Vec::new() } else { self.compressed } }
+        let bytes = if self.has_failed { Vec::new() } else { self.compressed };
+        (Compressed { format: Format::Lz4, bytes }, is_first.then_some(self.block))
     }
 
     fn compress_block(&mut self) {
@@ -115,13 +124,12 @@ impl Compressor {
         // The output has the maximum size, so this does not fail.
         let Ok(length) = block::compress_into(&self.block, &mut self.output) else {
             self.has_failed = true;
-            return self.block.clear();
+            return;
         };
         for length in [self.block.len(), length] {
             self.compressed.extend_from_slice(&u32::try_from(length).unwrap_or_default().to_le_bytes());
         }
         self.compressed.extend_from_slice(&self.output[..length]);
-        self.block.clear();
     }
 }
 

@@ -19,6 +19,25 @@ pub fn has_only_plain_characters(text: &str) -> bool {
     text.as_bytes().chunks(BLOCK_BYTES).all(|block| block.iter().fold(true, |all, byte| all & is_plain(*byte)))
 }
 
+/// Returns `true` if the text has only characters that XML allows and that need no escape. `false` does not mean that it has another one. Most texts
+/// are so short that a table is faster than vector instructions.
+pub fn is_written_as_it_is(text: &str) -> bool {
+    const IS_OTHER: [bool; 256] = {
+        let mut is_other = [false; 256];
+        let mut byte = 0;
+        while byte < b' ' {
+            is_other[byte as usize] = byte != b'\t' && byte != b'\n';
+            byte += 1;
+        }
+        is_other[b'<' as usize] = true;
+        is_other[b'>' as usize] = true;
+        is_other[b'&' as usize] = true;
+        is_other[0xEF] = true; // first byte of U+FFFE and U+FFFF, as above
+        is_other
+    };
+    !text.bytes().fold(false, |any, byte| any | IS_OTHER[usize::from(byte)])
+}
+
 /// Returns the number of a numeric reference, such as `65` or `x41`; `None` if the text is not a number. Very large numbers are equal.
 pub fn referenced_number(text: &str) -> Option<u32> {
     let (digits, radix) = text.strip_prefix('x').map_or((text, 10), |digits| (digits, 16));

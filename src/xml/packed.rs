@@ -10,7 +10,7 @@
 
 use std::borrow::Cow;
 
-use super::packing::BASE;
+use super::packing::{BASE, PackedSize};
 use super::writer::{IllegalCharacter, XmlWriter};
 
 /// Maximum number of digits of a number: more than a text in memory needs.
@@ -33,50 +33,53 @@ impl XmlPacker {
         self.0.pack_record(write)
     }
 
-    /// Ends the packing.
+    /// Ends the packing. Returns the size of all records.
     ///
     /// # Errors
     /// Returns [`IllegalCharacter`] if a character that XML does not allow was written in any record.
-    pub fn finish(self) -> Result<(), IllegalCharacter> {
-        self.0.finish().map(drop)
+    pub fn finish(self) -> Result<PackedSize, IllegalCharacter> {
+        self.0.finish_packing()
     }
 }
 
 /// Packed records, ready to be written into a message.
 pub struct PackedXml {
-    packed: String,
-    record_count: usize,
-    unpacked_bytes: usize,
+    packed: Vec<u8>,
+    size: PackedSize,
 }
 
 impl std::fmt::Debug for PackedXml {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "[{} records]", self.record_count)
+        write!(f, "[{} records]", self.size.record_count)
     }
 }
 
 impl PackedXml {
     /// Reads everything that an [`XmlPacker`] has returned; `None` if it is something else.
     pub fn new(packed: Vec<u8>) -> Option<Self> {
-        let mut xml = Self { packed: String::from_utf8(packed).ok()?, record_count: 0, unpacked_bytes: 0 };
-        let (mut record_count, mut unpacked_bytes) = (0, 0);
+        let xml = Self::with_size(packed, PackedSize::default());
+        let mut size = PackedSize::default();
         let is_complete = xml.read(Cow::Borrowed, |piece| match piece {
-            Piece::Record => record_count += 1,
-            Piece::Tag { start, text, end } => unpacked_bytes += start.len() + text.len() + end.len(),
+            Piece::Record => size.record_count += 1,
+            Piece::Tag { start, text, end } => size.unpacked_bytes += start.len() + text.len() + end.len(),
         });
         is_complete?;
-        (xml.record_count, xml.unpacked_bytes) = (record_count, unpacked_bytes);
-        Some(xml)
+        Some(Self { size, ..xml })
+    }
+
+    /// Takes everything that an [`XmlPacker`] has just returned, with the size that it gave. Does not read it.
+    pub const fn with_size(packed: Vec<u8>, size: PackedSize) -> Self {
+        Self { packed, size }
     }
 
     /// Returns the number of records.
     pub const fn record_count(&self) -> usize {
-        self.record_count
+        self.size.record_count
     }
 
     /// Writes the records. `replace` returns what is written for a start tag.
     pub fn write<'p>(&'p self, writer: &mut XmlWriter, replace: impl Fn(&'p str) -> Cow<'p, str>) {
-        writer.reserve(self.unpacked_bytes + MESSAGE_END_BYTES);
+        writer.reserve(self.size.unpacked_bytes + MESSAGE_END_BYTES);
         // It was complete when it was read.
         let _ = self.read(replace, |piece| {
             if let Piece::Tag { start, text, end } = piece {
@@ -90,7 +93,7 @@ impl PackedXml {
     /// Reads all pieces; `None` if the text ends early or is not packed XML.
     fn read<'p>(&'p self, replace: impl Fn(&'p str) -> Cow<'p, str>, mut consume: impl FnMut(Piece<'_>)) -> Option<()> {
         let mut tags: Vec<(Cow<'p, str>, &'p str)> = Vec::new();
-        let mut rest = self.packed.as_str();
+        let mut rest = simdutf8::basic::from_utf8(&self.packed).ok()?;
         while !rest.is_empty() {
             let number = take_number(&mut rest)?;
             let Some(index) = number.checked_sub(1) else {
@@ -175,7 +178,14 @@ mod tests {
         }
         let packed = pack(&records);
         assert_eq!(PackedXml::new(packed.clone()).expect("packed XML").record_count(), records.len());
-        assert_eq!(unpack(packed), expected.finish().ok());
+        let expected = expected.finish().expect("allowed characters");
+        assert_eq!(unpack(packed).as_ref(), Some(&expected));
+
+        let mut again = XmlPacker::default();
+        for record in records {
+            again.add(record);
+        }
+        assert_eq!(again.finish(), Ok(PackedSize { record_count: records.len(), unpacked_bytes: expected.len() }));
     }
 
     #[test]

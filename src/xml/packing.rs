@@ -56,11 +56,24 @@ pub(super) fn nil(name: &str) -> String {
     format!("<{name} xsi:nil=\"true\"/>")
 }
 
+/// The size of packed records.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct PackedSize {
+    /// Number of records.
+    pub(super) record_count: usize,
+    /// Number of bytes of their XML.
+    pub(super) unpacked_bytes: usize,
+}
+
 /// What a writer that packs has packed.
 #[derive(Default)]
 pub(super) struct Packing {
+    /// The size of all records.
+    pub(super) size: PackedSize,
     /// The tags so far. The number of a tag is its place, from 1.
     tags: Vec<Tag>,
+    /// Number of bytes of each tag: of its start and its end.
+    tag_bytes: Vec<usize>,
     /// Index of the tag that is expected next: records have the same order of tags.
     expected: usize,
     /// The last tag, while its text is being written.
@@ -73,6 +86,7 @@ impl Packing {
     /// Starts a record.
     pub(super) fn start_record(&mut self) {
         self.packed.clear();
+        self.size.record_count += 1;
         push_number(&mut self.packed, RECORD);
     }
 
@@ -104,12 +118,14 @@ impl Packing {
         let index = self.index(tag);
         push_number(&mut self.packed, index + 1);
         if index == self.tags.len() {
-            self.tags.push(tag);
             let (start, end) = tag.start_and_end();
+            self.tags.push(tag);
+            self.tag_bytes.push(start.len() + end.len());
             push_string(&mut self.packed, &start);
             push_string(&mut self.packed, &end);
         }
         self.expected = index + 1;
+        self.size.unpacked_bytes += self.tag_bytes[index] + text.len();
         push_string(&mut self.packed, text);
         text.clear();
     }

@@ -1,9 +1,7 @@
 //! Writes XML. Values are always escaped; names are constants of the program.
 
-use memchr::memchr3;
-
-use super::characters::{has_only_plain_characters, is_xml_char};
-use super::packing::{Packing, Tag, nil};
+use super::characters::{is_written_as_it_is, is_xml_char};
+use super::packing::{PackedSize, Packing, Tag, nil};
 use super::text::ToXmlText;
 
 /// A character that XML does not allow would have been written. Parsed values never contain one.
@@ -38,6 +36,15 @@ impl XmlWriter {
         }
         write(self);
         self.packing.as_mut().map(|packing| packing.end_record(&mut self.xml)).unwrap_or_default()
+    }
+
+    /// Ends the packing of records. Returns their size.
+    ///
+    /// # Errors
+    /// Returns [`IllegalCharacter`] if a character that XML does not allow was written.
+    pub(super) fn finish_packing(self) -> Result<PackedSize, IllegalCharacter> {
+        let size = self.packing.as_ref().map(|packing| packing.size).unwrap_or_default();
+        self.finish().map(|_| size)
     }
 
     /// Returns the document.
@@ -106,7 +113,7 @@ impl XmlWriter {
     /// Writes character data so that a reader receives exactly this text. `\r` is written as a reference, because XML readers
     /// convert it to `\n`.
     pub fn text(&mut self, text: &str) {
-        if memchr3(b'<', b'>', b'&', text.as_bytes()).is_none() && has_only_plain_characters(text) {
+        if is_written_as_it_is(text) {
             return self.xml.push_str(text);
         }
         let mut written = 0;

@@ -10,6 +10,9 @@ use crate::support::batch_backend::claim_limits;
 use crate::support::redis::{RedisCluster, SentinelRedis, TestRedis, free_port, queue_key, repository_at};
 use crate::support::reply_cutting_proxy::ReplyCuttingProxy;
 
+/// More bytes than the blobs of a batch can have that is stored and accepted in one step.
+const LARGE_BLOB_BYTES: usize = 300_000;
+
 #[tokio::test]
 async fn redis_cluster_fulfils_the_contract_and_spreads_batches() {
     let cluster = RedisCluster::start();
@@ -69,7 +72,7 @@ async fn unreachable_redis_accepts_no_batch() {
     let new = new_batch(&*repository, KindTag::Registration, "10088881").await;
 
     redis.kill();
-    assert!(matches!(repository.create(&new).await, Err(StoreError::Unavailable(_))));
+    assert!(matches!(repository.create(&new).await, Err(StoreError::Unavailable(_) | StoreError::ReplyLost(_))));
     assert!(matches!(repository.load(new.batch.id).await, Err(StoreError::Unavailable(_) | StoreError::ReplyLost(_))));
     assert!(repository.claim(LEASE, &claim_limits(1)).await.is_err() && repository.now().await.is_err());
 
@@ -126,9 +129,9 @@ async fn lost_reply_to_the_acceptance_is_reported_as_unknown_outcome() {
 async fn lost_reply_to_the_preparation_is_reported_as_not_accepted() {
     let redis = TestRedis::start();
     let direct = redis.repository();
-    create(&*direct).await; // Redis has the scripts now.
-    let new = new_batch(&*direct, KindTag::Registration, "10088881").await;
-    // The blobs are written with `PXAT` before the batch is accepted.
+    let mut new = new_batch(&*direct, KindTag::Registration, "10088881").await;
+    // The blobs of a large batch are written with `PXAT` before the batch is accepted.
+    new.blobs[1].1 = vec![0; LARGE_BLOB_BYTES];
     let proxy = ReplyCuttingProxy::start(redis.port(), |request| String::from_utf8_lossy(request).contains("PXAT"));
     let repository = repository_at(&proxy.redis_url(), None);
 
@@ -136,6 +139,35 @@ async fn lost_reply_to_the_preparation_is_reported_as_not_accepted() {
 
     assert!(matches!(outcome, Err(StoreError::Unavailable(_))), "{outcome:?}");
     assert_eq!(direct.load(new.batch.id).await, Ok(None));
+}
+
+#[tokio::test]
+async fn batch_that_arrives_at_redis_too_late_is_not_accepted() {
+    let redis = TestRedis::start();
+    let repository = redis.repository();
+    let mut new = new_batch(&*repository, KindTag::Registration, "10088881").await;
+    new.batch.header.created_at.0 -= 11 * 60 * 1000;
+
+    let outcome = repository.create(&new).await;
+
+    assert!(matches!(outcome, Err(StoreError::Unavailable(_))), "{outcome:?}");
+    assert_eq!(redis.keys(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn large_batch_is_stored_with_all_blobs_and_due() {
+    let redis = TestRedis::start();
+    let repository = redis.repository();
+    let mut new = new_batch(&*repository, KindTag::Registration, "10088881").await;
+    new.blobs[1].1 = vec![0; LARGE_BLOB_BYTES];
+
+    assert_eq!(repository.create(&new).await, Ok(true));
+
+    assert_eq!(repository.load(new.batch.id).await, Ok(Some(new.batch.clone())));
+    for (name, bytes) in new.blobs {
+        assert_eq!(repository.load_blob(new.batch.id, name).await, Ok(Some(bytes)), "{name}");
+    }
+    assert_eq!(claim_one(&*repository).await.id, new.batch.id);
 }
 
 #[tokio::test]

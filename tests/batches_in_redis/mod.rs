@@ -1,5 +1,6 @@
 //! Batches in a real Redis: shared by replicas, refused while Redis is down, and cheap while they wait.
 
+mod handover;
 mod late_responses;
 mod scheduled_visits;
 mod slow_lrs;

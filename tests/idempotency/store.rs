@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use lrs_gateway::idempotency::{Acquisition, BodyDigest, Completion, IdempotencyStore, IdempotentRequest, Reservation, ReservationTimes};
+use aws_lc_rs::digest::{Digest, SHA256, digest};
+use lrs_gateway::idempotency::{Acquisition, Completion, IdempotencyStore, IdempotentRequest, Reservation, ReservationTimes};
 use lrs_gateway::storage::{LrsIdentity, Storage};
 
 use super::ENCRYPTION_KEY;
@@ -24,9 +25,8 @@ fn stores(redis: &TestRedis, lease: Duration) -> [IdempotencyStore; 2] {
     [in_memory, redis.storage(ENCRYPTION_KEY)].map(|storage| IdempotencyStore::new(&storage, times(lease)))
 }
 
-fn digest_of(body: &str) -> BodyDigest {
-    let digest = |text: String| aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, text.as_bytes());
-    BodyDigest { of_value: digest(format!("value {body}")), of_bytes: digest(body.to_owned()) }
+fn digest_of(body: &str) -> Digest {
+    digest(&SHA256, body.as_bytes())
 }
 
 fn request<'a>(key: &'a str, body: &'a str) -> IdempotentRequest<'a> {
@@ -176,10 +176,10 @@ async fn idempotency_key_of_another_lrs_is_another_key_and_entry_of_an_earlier_v
     assert!(matches!(try_acquire(&live, "body").await, Acquisition::Completed { answer, .. } if answer == b"an answer"));
     assert!(matches!(try_acquire(&test, "body").await, Acquisition::Acquired(_)), "the other LRS has not got the request");
 
-    // An earlier version named entries without the LRS, and compared the bytes of bodies.
+    // An earlier version named entries without the LRS.
     let identity = serde_json::to_string(&[PROVIDER, "https://idp.example", "desk", "x", "earlier"]).expect("JSON");
     let keys = redis.storage(ENCRYPTION_KEY).key_ring;
-    let body = keys.pseudonym(&lrs_gateway::storage::encryption::to_hex(digest_of("body").of_bytes.as_ref()));
+    let body = keys.pseudonym(&lrs_gateway::storage::encryption::to_hex(digest_of("body").as_ref()));
     let entry = format!("test:once:{{{PROVIDER}}}:{}", keys.pseudonym(&identity));
     let until = "99999999999999";
     let _: i64 = redis.query(&["HSET", &entry, "fingerprint", &body, "state", "first", "until", until, "token", "t", "work", "w"]);

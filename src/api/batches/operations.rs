@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use actix_web::http::header::{HeaderName, LOCATION, RETRY_AFTER};
 use actix_web::{HttpResponse, HttpResponseBuilder};
+use aws_lc_rs::digest::Digest;
 
 use crate::api::batches::answers::BatchState;
 use crate::api::batches::resource::BatchResource;
@@ -16,7 +17,6 @@ use crate::batches::batch_kind::BatchKind;
 use crate::batches::metadata::BatchMetadata;
 use crate::batches::model::{Batch, BatchId};
 use crate::batches::partition::Parts;
-use crate::idempotency::BodyDigest;
 use crate::organisations::CallContext;
 use crate::problem::{Code, Problem};
 use crate::schema::FieldWarning;
@@ -81,7 +81,7 @@ pub async fn submit<K: BatchResource>(
 pub async fn submit_once<K: BatchResource>(
     state: &State,
     idempotency_key: IdempotencyKey,
-    digest: Option<BodyDigest>,
+    digest: Option<Digest>,
     submission: Submission<K>,
     wait: PreferWait,
 ) -> Result<HttpResponse, Problem> {

@@ -6,6 +6,7 @@ use actix_web::body::MessageBody as _;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_TYPE, HeaderName, LOCATION, RETRY_AFTER};
 use actix_web::{HttpRequest, HttpResponse};
+use aws_lc_rs::digest::Digest;
 use serde::{Deserialize, Serialize};
 use tracing::Instrument as _;
 use utoipa::openapi::path::ParameterIn;
@@ -16,7 +17,7 @@ use crate::api::description::{Description, header, parameter, text};
 use crate::api::handler::HeadInput;
 use crate::app::State;
 use crate::auth::AdmittedRequest;
-use crate::idempotency::{Acquisition, BodyDigest, Completion, IdempotencyStore, IdempotentRequest, Reservation, ReservationValidity};
+use crate::idempotency::{Acquisition, Completion, IdempotencyStore, IdempotentRequest, Reservation, ReservationValidity};
 use crate::organisations::CallContext;
 use crate::problem::{Code, Problem};
 
@@ -117,7 +118,7 @@ impl IdempotencyKey {
         self,
         state: &State,
         context: &CallContext,
-        body_digest: Option<BodyDigest>,
+        body_digest: Option<Digest>,
         work: impl FnOnce(WorkAttempt) -> F,
     ) -> Result<HttpResponse, Problem>
     where
@@ -134,7 +135,7 @@ impl IdempotencyKey {
         self,
         state: &State,
         context: &CallContext,
-        body_digest: Option<BodyDigest>,
+        body_digest: Option<Digest>,
         ensure_valid: impl AsyncFnOnce(Uuid) -> Result<(), Problem>,
         work: impl FnOnce(WorkAttempt) -> F,
     ) -> Result<HttpResponse, Problem>

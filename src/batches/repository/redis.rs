@@ -23,13 +23,17 @@ use crate::batches::repository::{
 use crate::domain::Ukprn;
 use crate::storage::{LrsIdentity, Redis};
 
-/// Expiry of a batch's data before the batch is accepted.
+/// Expiry of a batch's data before the batch is accepted. After that time it is not accepted.
 const PREPARED_EXPIRY: Duration = Duration::from_secs(10 * 60);
 /// Time after which a batch that is still not accepted is discarded.
 const DISCARD_AFTER: Duration = Duration::from_secs(60);
 
 /// Time for which the list keeps the id of a batch, as a multiple of the time for which the batch is stored unless a part is resubmitted.
 const LIST_RETENTION_FACTOR: u32 = 6;
+
+/// Maximum number of bytes of the blobs of a batch that one script stores and accepts. A script copies its arguments, and Redis does nothing else
+/// meanwhile.
+const MAX_SCRIPT_BLOB_BYTES: usize = 256 * 1024;
 
 /// Reply of the scripts that accept a batch: it is accepted, now or before.
 const ACCEPTED: i64 = 1;
@@ -39,6 +43,7 @@ const GONE: i64 = 2;
 static ACCEPT: LazyLock<Script> = LazyLock::new(|| Script::new(concat!(include_str!("acceptance.lua"), include_str!("accept.lua"))));
 static ACCEPT_AND_ENQUEUE: LazyLock<Script> =
     LazyLock::new(|| queue_script(concat!(include_str!("acceptance.lua"), include_str!("accept_and_enqueue.lua"))));
+static STORE_AND_ACCEPT: LazyLock<Script> = LazyLock::new(|| queue_script(include_str!("store_and_accept.lua")));
 static DISCARD_UNACCEPTED: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("discard_unaccepted.lua")));
 static REGISTER_JOB: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("register_job.lua")));
 static UNREGISTER_JOB: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("unregister_job.lua")));
@@ -72,6 +77,9 @@ impl RedisRepository {
     /// Creates a batch. Returns the reply of the script.
     async fn create_on_server(&self, new: &NewBatch) -> Result<i64, StoreError> {
         let batch = &new.batch;
+        if new.blobs.iter().map(|(_, bytes)| bytes.len()).sum::<usize>() <= MAX_SCRIPT_BLOB_BYTES {
+            return self.store_and_accept(new).await;
+        }
         let mut prepare = self.prepare(new)?;
         self.add_to_list(&mut prepare, batch);
         self.run_pipeline::<()>(&prepare).await.map_err(without_effect)?;
@@ -79,6 +87,31 @@ impl RedisRepository {
         let [expiry, mark_lifetime] = acceptance_arguments(batch);
         let arguments = [expiry, mark_lifetime, batch.id.to_string(), place_text(Place::of_new(batch).as_ref())];
         self.redis.run_script(&ACCEPT_AND_ENQUEUE, &keys, &arguments).await
+    }
+
+    /// Creates a small batch in one step.
+    async fn store_and_accept(&self, new: &NewBatch) -> Result<i64, StoreError> {
+        let batch = &new.batch;
+        let mut fields = vec!["header".to_owned(), to_json(&batch.header)?];
+        for (number, part) in batch.numbered_parts() {
+            fields.extend([number.to_string(), to_json(part)?]);
+        }
+        let mut invocation = STORE_AND_ACCEPT.prepare_invoke();
+        invocation.key(self.keys().queue()).key(self.keys().batch(batch.id)).key(self.keys().acceptance(batch.id));
+        let list = self.list_update(batch);
+        invocation.key(list.key);
+        for (blob, _) in &new.blobs {
+            invocation.key(self.keys().blob(batch.id, *blob));
+        }
+        invocation.arg(&acceptance_arguments(batch)).arg(batch.id.to_string()).arg(place_text(Place::of_new(batch).as_ref()));
+        invocation.arg(list.retention_ms).arg(list.end_of_expired);
+        // A server that was stopped may execute the script long after the caller was answered.
+        invocation.arg(batch.header.created_at.after(PREPARED_EXPIRY).0).arg(fields.len()).arg(fields);
+        for (_, bytes) in &new.blobs {
+            invocation.arg(bytes);
+        }
+        let invocation = &invocation;
+        self.redis.run_with_retry(move |mut handle| async move { invocation.invoke_async(&mut handle).await }).await
     }
 
     /// Does the same as [`Self::create_on_server`], where the batch, its list and the queue can be on different servers.
@@ -121,14 +154,19 @@ impl RedisRepository {
 
     /// Adds the commands that add a batch to its organisation's list.
     fn add_to_list(&self, pipeline: &mut Pipeline, batch: &Batch) {
+        let ListUpdate { key, retention_ms, end_of_expired } = self.list_update(batch);
+        pipeline.zadd(&key, batch.id.to_string(), 0).ignore().pexpire(&key, retention_ms).ignore();
+        pipeline.cmd("ZREMRANGEBYLEX").arg(&key).arg("-").arg(end_of_expired).ignore();
+    }
+
+    /// Returns how the list of an organisation changes when a batch is added. The list outlives its batches, also those that were resubmitted, and
+    /// keeps no ids of batches that expired long ago.
+    fn list_update(&self, batch: &Batch) -> ListUpdate {
         let created_at = batch.header.created_at;
-        // The list outlives its batches, also those that were resubmitted, and keeps no ids of batches that expired long ago.
-        let list = self.keys().list_of(&batch.header);
-        let list_retention = batch.expires_at.since(created_at) * LIST_RETENTION_FACTOR;
-        let list_retention_ms = i64::try_from(list_retention.as_millis()).unwrap_or(i64::MAX);
-        let oldest_id = BatchId::min_at(EpochMillis(created_at.0.saturating_sub(list_retention_ms)));
-        pipeline.zadd(&list, batch.id.to_string(), 0).ignore().pexpire(&list, list_retention_ms).ignore();
-        pipeline.cmd("ZREMRANGEBYLEX").arg(&list).arg("-").arg(format!("({oldest_id}")).ignore();
+        let retention = batch.expires_at.since(created_at) * LIST_RETENTION_FACTOR;
+        let retention_ms = i64::try_from(retention.as_millis()).unwrap_or(i64::MAX);
+        let oldest_id = BatchId::min_at(EpochMillis(created_at.0.saturating_sub(retention_ms)));
+        ListUpdate { key: self.keys().list_of(&batch.header), retention_ms, end_of_expired: format!("({oldest_id}") }
     }
 
     /// Removes a batch that does not exist any more from its organisation's list and from the queue.
@@ -142,6 +180,15 @@ impl RedisRepository {
         let blobs = blobs.iter().map(|(blob, _)| self.keys().blob(batch.id, *blob));
         [self.keys().batch(batch.id), self.keys().acceptance(batch.id)].into_iter().chain(blobs).collect()
     }
+}
+
+/// A change of an organisation's list of batches.
+struct ListUpdate {
+    key: String,
+    /// Lifetime of the list from now.
+    retention_ms: i64,
+    /// The first id that the list keeps.
+    end_of_expired: String,
 }
 
 /// Returns the expiry of a batch and the lifetime of the mark of its acceptance, for the scripts that accept it.

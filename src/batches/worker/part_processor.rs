@@ -30,6 +30,8 @@ pub struct PartProcessor<'a> {
     pub batch: &'a Batch,
     /// The batch's metadata.
     pub metadata: &'a BatchMetadata,
+    /// The records of the batch's only part, if the batch was [handed over](crate::batches::handover).
+    pub records: Option<&'a Arc<PackedXml>>,
     /// The batch's organisation.
     pub organisation: &'a Arc<Organisation>,
     /// The store's clock.
@@ -83,12 +85,15 @@ impl PartProcessor<'_> {
     ///
     /// # Errors
     /// Returns [`BatchError`] if the store fails or the records cannot be read.
-    pub async fn records<K: BatchKind>(&self, number: u32, part: &Part) -> Result<Option<PackedXml>, BatchError> {
+    pub async fn records<K: BatchKind>(&self, number: u32, part: &Part) -> Result<Option<Arc<PackedXml>>, BatchError> {
+        if let Some(records) = self.records {
+            return Ok(Some(Arc::clone(records)));
+        }
         let records = self.context.service.records::<K>(self.batch, number).await?;
         if records.is_none() {
             self.update(number, part, &self.transitions().unreadable(part), Vec::new()).await?;
         }
-        Ok(records)
+        Ok(records.map(Arc::new))
     }
 
     /// Returns the call context for calls about a part.

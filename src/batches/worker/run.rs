@@ -145,6 +145,7 @@ struct ClaimedWork {
 /// Claims up to `limit` due batches.
 async fn claim(context: &WorkerContext, limit: usize) -> Result<ClaimedWork, BatchError> {
     let settings = context.service.settings();
+    context.service.handover.drop_old(std::time::Instant::now());
     context.service.verify_encryption_keys().await?;
     let read_at = Instant::now();
     let limits = context.visits.next_claim(limit, &context.registry);

@@ -11,7 +11,9 @@ use super::part_processor::PartProcessor;
 use super::shutdown::ShutdownSignal;
 use super::stored_parts::StoredParts;
 use super::visit_limits::CountedVisit;
+use crate::batches::blob_cipher::EncryptedBlob;
 use crate::batches::error::BatchError;
+use crate::batches::handover::AcceptedBatch;
 use crate::batches::metadata::BatchMetadata;
 use crate::batches::model::{Batch, BatchId, BlobName, EpochMillis, Part, Rank};
 use crate::batches::repository::{ClaimedBatch, Lease, Place};
@@ -20,6 +22,7 @@ use crate::batches::settings::BatchSettings;
 use crate::domain::Ukprn;
 use crate::observability::metrics;
 use crate::organisations::Organisation;
+use crate::xml::PackedXml;
 
 /// Maximum number of parts that one visit processes, so that a large batch does not delay the others.
 const MAX_PARTS_PER_VISIT: usize = 32;
@@ -42,6 +45,15 @@ enum NextVisit {
     Never,
     /// The batch does not exist.
     BatchMissing,
+}
+
+/// A batch during its visit.
+#[derive(Clone, Copy)]
+struct BatchAtHand<'a> {
+    batch: &'a Batch,
+    metadata: &'a BatchMetadata,
+    /// The records of its only part, if the batch was handed over.
+    records: Option<&'a Arc<PackedXml>>,
 }
 
 /// Visits a leased batch and ends the lease. Returns the time until the batch is due again; `None` if this worker need not know it.
@@ -107,9 +119,14 @@ async fn process_batch(
     shutdown: &ShutdownSignal,
 ) -> Result<NextVisit, BatchError> {
     let (service, id) = (&context.service, claimed.lease.id);
-    // Both at once: nearly every visit needs the metadata, too.
-    let (batch, metadata) = tokio::join!(service.repository.load(id), service.encrypted_blob(id, BlobName::Metadata));
-    let Some(batch) = batch? else { return Ok(NextVisit::BatchMissing) };
+    let (batch, metadata, records) = if let Some(AcceptedBatch { batch, metadata, records }) = service.handover.take(id) {
+        (batch, Metadata::Read(metadata), Some(records))
+    } else {
+        // Both at once: nearly every visit needs the metadata, too.
+        let (batch, metadata) = tokio::join!(service.repository.load(id), service.encrypted_blob(id, BlobName::Metadata));
+        let Some(batch) = batch? else { return Ok(NextVisit::BatchMissing) };
+        (batch, Metadata::Stored(metadata), None)
+    };
     // The queue has batches of this LRS only, except those that came with the queue of earlier versions, or that were put there by hand.
     // Nothing may reach another LRS.
     if !service.is_own(&batch) {
@@ -124,8 +141,18 @@ async fn process_batch(
         // It has not been counted as a visit of its organisation, so it waits in the organisation's line now.
         return Ok(next_in_line(service, &batch, organisation.ukprn(), clock, clock.now()));
     }
-    let metadata = service.read_metadata(metadata?)?;
-    process_parts(context, &batch, &metadata, &organisation, clock, shutdown).await
+    let metadata = match metadata {
+        Metadata::Read(metadata) => metadata,
+        Metadata::Stored(metadata) => service.read_metadata(metadata?)?,
+    };
+    let at_hand = BatchAtHand { batch: &batch, metadata: &metadata, records: records.as_ref() };
+    process_parts(context, at_hand, &organisation, clock, shutdown).await
+}
+
+/// The metadata of a batch, or what the store has returned for it.
+enum Metadata {
+    Read(BatchMetadata),
+    Stored(Result<Option<EncryptedBlob>, BatchError>),
 }
 
 /// Defers a batch whose organisation is not registered. As long as it is not, the next claims leave out the organisation. Batches that were
@@ -169,18 +196,26 @@ fn early_visit(settings: &BatchSettings) -> Duration {
 /// if the worker is full, the visit ends when it has processed as many parts as the organisation may have at the same time.
 async fn process_parts(
     context: &WorkerContext,
-    batch: &Batch,
-    metadata: &BatchMetadata,
+    at_hand: BatchAtHand<'_>,
     organisation: &Arc<Organisation>,
     clock: Clock,
     shutdown: &ShutdownSignal,
 ) -> Result<NextVisit, BatchError> {
-    let service = &context.service;
+    let (service, batch) = (&context.service, at_hand.batch);
     let max_concurrent_parts = service.settings().max_concurrent_parts_per_organisation;
     let stored_parts = StoredParts::default();
     context.deferrals.clear(&batch.id);
     let due_parts = due_parts(batch, clock.now().after(early_visit(service.settings())));
-    let processor = PartProcessor { context, batch, metadata, organisation, clock, shutdown, stored_parts: &stored_parts };
+    let processor = PartProcessor {
+        context,
+        batch,
+        metadata: at_hand.metadata,
+        records: at_hand.records,
+        organisation,
+        clock,
+        shutdown,
+        stored_parts: &stored_parts,
+    };
     let is_turn = |index: usize| index < max_concurrent_parts || !context.visits.is_contended(organisation.ukprn());
     let processed: Vec<((u32, Part), Result<(), BatchError>)> = futures_util::stream::iter(due_parts.into_iter().take(MAX_PARTS_PER_VISIT))
         .enumerate()

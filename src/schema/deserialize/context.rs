@@ -23,6 +23,9 @@ pub const NULL_NOT_ALLOWED: &str = "null_not_allowed";
 /// Maximum length in bytes of an unknown key that is repeated in an error about a request.
 const MAX_SHOWN_KEY_BYTES: usize = 40;
 
+/// Number of bytes reserved for the pointer of an error or a warning, which grows from its end.
+const POINTER_BYTES: usize = 32;
+
 /// How a document names its fields.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NamingConvention {
@@ -149,7 +152,12 @@ impl DeserializeContext {
         let segment = format!("/{segment}");
         let errors = self.errors[errors_before..].iter_mut().map(|error| &mut error.pointer);
         let warnings = self.warnings.pointers_from(warnings_before);
-        errors.chain(warnings).for_each(|pointer| pointer.insert_str(0, &segment));
+        for pointer in errors.chain(warnings) {
+            if pointer.is_empty() {
+                pointer.reserve(POINTER_BYTES);
+            }
+            pointer.insert_str(0, &segment);
+        }
     }
 
     /// Returns `true` if the document is JSON.

@@ -36,7 +36,7 @@ pub struct ParsedBody<T> {
 pub fn from_json_with_digest<T: FromDocument>(body: &[u8], with_digest: bool) -> Result<ParsedBody<T>, Vec<FieldError>> {
     let mut context = DeserializeContext::new(NamingConvention::Json, T::outline);
     context.canonical = with_digest.then(CanonicalForm::new);
-    let Ok(text) = std::str::from_utf8(body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body)) else { return Err(vec![not_utf8(body)]) };
+    let Ok(text) = simdutf8::basic::from_utf8(body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body)) else { return Err(vec![not_utf8(body)]) };
     let mut json = serde_json::Deserializer::from_str(text);
     match T::read(&mut json, &mut context).and_then(|value| json.end().map(|()| value)) {
         Ok(value) => {

@@ -6,7 +6,7 @@ mod transfer;
 use std::ops::Deref;
 
 use actix_web::http::header::CONTENT_LENGTH;
-use aws_lc_rs::digest::{SHA256, digest};
+use aws_lc_rs::digest::Digest;
 use utoipa::ToSchema;
 
 use crate::api::description::Description;
@@ -17,7 +17,6 @@ use crate::api::handler::Input;
 use crate::app::State;
 use crate::app::request_memory::{Reservation, SMALL_BODY_BYTES};
 use crate::auth::AdmittedRequest;
-use crate::idempotency::BodyDigest;
 use crate::problem::{Code, Problem};
 use crate::schema::Warnings;
 use crate::schema::deserialize::{FromDocument, ParsedBody, from_json_with_digest};
@@ -34,7 +33,7 @@ pub struct Body<T, const MAX_BYTES: usize = DEFAULT_MAX_BYTES> {
     /// The parsed body.
     pub value: T,
     /// What identifies the body, if the request has an `Idempotency-Key`.
-    pub digest: Option<BodyDigest>,
+    pub digest: Option<Digest>,
     /// Hints about fields, which the answer may state.
     pub warnings: Warnings,
     /// The memory that is reserved for a large body. It must be held as long as anything that was made of the body.
@@ -77,15 +76,11 @@ impl<T: FromDocument + ToSchema + Send + 'static, const MAX_BYTES: usize> Input 
         let is_large = bytes.len() >= OFFLOAD_THRESHOLD_BYTES;
         // If the client disconnects, the closure still holds the body, and its memory.
         let parse = move || {
-            let of_bytes = has_idempotency_key.then(|| digest(&SHA256, &bytes));
             let parsed = from_json_with_digest(&bytes, has_idempotency_key);
             drop(bytes);
             // What is made of a small body is small.
             let memory = Some(memory).filter(Reservation::is_large);
-            parsed.map(|ParsedBody { value, warnings, digest: of_value }| {
-                let digest = of_value.zip(of_bytes).map(|(of_value, of_bytes)| BodyDigest { of_value, of_bytes });
-                Self { value, digest, warnings, memory }
-            })
+            parsed.map(|ParsedBody { value, warnings, digest }| Self { value, digest, warnings, memory })
         };
         let parsed = if is_large {
             actix_web::web::block(parse).await.map_err(|error| Problem::new(Code::InternalError).cause(error))?
