@@ -168,11 +168,11 @@ impl BatchService {
         let batch = Batch { id, header, parts, expires_at: self.latest_expiry(now) };
         if let (1, Some(records)) = (batch.parts.len(), records_of_only_part) {
             // Before the batch is accepted: a worker may claim it at the same moment.
-            self.handover.offer(AcceptedBatch { batch: batch.clone(), metadata: metadata.clone(), records: Arc::new(records) });
+            self.handover.offer(AcceptedBatch { batch: batch.clone(), metadata: metadata.clone(), records }, std::time::Instant::now());
         }
         let accepted = self.accept(batch, metadata, blobs).await;
         if accepted.is_err() {
-            self.handover.take(id);
+            self.handover.take(id, std::time::Instant::now());
         }
         accepted
     }
@@ -262,7 +262,7 @@ impl BatchService {
     /// # Errors
     /// Returns [`BatchError::Store`] if the store fails.
     pub async fn erase(&self, batch: &Batch) -> Result<(), BatchError> {
-        self.handover.take(batch.id);
+        self.handover.take(batch.id, std::time::Instant::now());
         self.repository.erase(batch).await?;
         tracing::info!(batch = %batch.id, "batch erased");
         Ok(())

@@ -68,7 +68,7 @@ impl PackedXml {
     }
 
     /// Takes everything that an [`XmlPacker`] has just returned, with the size that it gave. Does not read it.
-    pub const fn with_size(packed: Vec<u8>, size: PackedSize) -> Self {
+    pub(crate) const fn with_size(packed: Vec<u8>, size: PackedSize) -> Self {
         Self { packed, size }
     }
 
@@ -80,14 +80,17 @@ impl PackedXml {
     /// Writes the records. `replace` returns what is written for a start tag.
     pub fn write<'p>(&'p self, writer: &mut XmlWriter, replace: impl Fn(&'p str) -> Cow<'p, str>) {
         writer.reserve(self.size.unpacked_bytes + MESSAGE_END_BYTES);
-        // It was complete when it was read.
-        let _ = self.read(replace, |piece| {
+        let written = self.read(replace, |piece| {
             if let Piece::Tag { start, text, end } = piece {
                 writer.append(start);
                 writer.append(text);
                 writer.append(end);
             }
         });
+        // It is packed XML: `new` has read all of it, or a packer has just returned it. A message must not be shortened in any case.
+        if written.is_none() {
+            writer.invalidate();
+        }
     }
 
     /// Reads all pieces; `None` if the text ends early or is not packed XML.
@@ -216,6 +219,15 @@ mod tests {
         for other in [&b"[{\"givenName\":\"Ana\"}]"[..], b"\0\x02", b"\0\x01\x7F\x7F\x7F\x7F\x7F\x7F\x7F\x7F\x7F\x7F\x7F\x7F", b"\xFF"] {
             assert!(PackedXml::new(other.to_vec()).is_none(), "{other:?}");
         }
+    }
+
+    #[test]
+    fn packed_xml_that_ends_early_makes_the_document_an_error() {
+        let mut packed = pack(&[&learner]);
+        packed.pop();
+        let mut writer = XmlWriter::default();
+        PackedXml::with_size(packed, PackedSize::default()).write(&mut writer, Cow::Borrowed);
+        assert_eq!(writer.finish(), Err(IllegalCharacter));
     }
 
     #[test]

@@ -149,6 +149,11 @@ impl XmlWriter {
         self.xml.push_str(xml);
     }
 
+    /// Makes the document an error: some of it cannot be written.
+    pub(super) const fn invalidate(&mut self) {
+        self.has_illegal_character = true;
+    }
+
     /// Reserves space for this many bytes.
     pub(super) fn reserve(&mut self, bytes: usize) {
         self.xml.reserve(bytes);

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use lrs_gateway::batches::model::{EpochMillis, KindTag};
-use lrs_gateway::batches::repository::{BatchRepository as _, StoreError};
+use lrs_gateway::batches::model::{BlobName, EpochMillis, KindTag, Part, PartState};
+use lrs_gateway::batches::repository::{BatchRepository as _, BlobChanges, PartUpdate, StoreError};
 
 use super::{LEASE, assert_contract, claim, claim_one, create, id_at, new_batch, ukprn};
 use crate::support::batch_backend::claim_limits;
@@ -72,9 +72,15 @@ async fn unreachable_redis_accepts_no_batch() {
     let new = new_batch(&*repository, KindTag::Registration, "10088881").await;
 
     redis.kill();
-    assert!(matches!(repository.create(&new).await, Err(StoreError::Unavailable(_) | StoreError::ReplyLost(_))));
-    assert!(matches!(repository.load(new.batch.id).await, Err(StoreError::Unavailable(_) | StoreError::ReplyLost(_))));
-    assert!(repository.claim(LEASE, &claim_limits(1)).await.is_err() && repository.now().await.is_err());
+    assert!(repository.now().await.is_err(), "the client knows from now on that the connection is broken");
+    for repository in [&*repository, &*redis.repository()] {
+        // One had a connection, the other one has never had one: both send nothing, and their answers say so.
+        let outcome = repository.create(&new).await;
+        assert!(matches!(outcome, Err(StoreError::Unavailable(_))), "{outcome:?}");
+        let outcome = repository.load(new.batch.id).await;
+        assert!(matches!(outcome, Err(StoreError::Unavailable(_))), "{outcome:?}");
+        assert!(repository.claim(LEASE, &claim_limits(1)).await.is_err());
+    }
 
     redis.restart();
     // The client waits a moment after a failed connection before it connects again.
@@ -84,6 +90,42 @@ async fn unreachable_redis_accepts_no_batch() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     assert_eq!(repository.load(new.batch.id).await, Ok(Some(new.batch)));
+}
+
+#[tokio::test]
+async fn redis_lost_during_the_acceptance_may_have_accepted_the_batch() {
+    let mut redis = TestRedis::start();
+    let repository = redis.repository();
+    let new = new_batch(&*repository, KindTag::Registration, "10088881").await;
+
+    redis.kill();
+
+    // The connection is open as far as the client knows. So it sends the batch, and nothing shows how much of it Redis has received.
+    let outcome = repository.create(&new).await;
+    assert!(matches!(outcome, Err(StoreError::ReplyLost(_))), "{outcome:?}");
+    let outcome = repository.create(&new).await;
+    assert!(matches!(outcome, Err(StoreError::Unavailable(_))), "the next attempt finds the connection broken: {outcome:?}");
+}
+
+#[tokio::test]
+async fn part_of_a_batch_that_is_not_accepted_cannot_be_updated() {
+    let redis = TestRedis::start();
+    let repository = redis.repository();
+    let batch = create(&*repository).await;
+    let key = format!("test:{{{}}}", batch.id);
+    let waiting = batch.part(1).expect("the part exists");
+    let sending = Part { state: PartState::Sending, ..waiting.clone() };
+    let blobs = BlobChanges { put: Vec::new(), delete: vec![BlobName::Records(1)] };
+    let update = || PartUpdate { number: 1, expected: waiting, updated: &sending, blobs: &blobs };
+    // In a cluster, a batch is stored and queued like this before it is accepted.
+    let _: i64 = redis.query(&["HSET", &key, "accepted", "0"]);
+
+    assert_eq!(repository.update_part(batch.id, update()).await, Ok(false));
+
+    assert!(repository.load_blob(batch.id, BlobName::Records(1)).await.expect("Redis responds").is_some());
+    let _: i64 = redis.query(&["HSET", &key, "accepted", "1"]);
+    assert_eq!(repository.load(batch.id).await, Ok(Some(batch.clone())), "the part has not changed");
+    assert_eq!(repository.update_part(batch.id, update()).await, Ok(true), "only the acceptance was missing");
 }
 
 #[tokio::test]
@@ -168,6 +210,19 @@ async fn large_batch_is_stored_with_all_blobs_and_due() {
         assert_eq!(repository.load_blob(new.batch.id, name).await, Ok(Some(bytes)), "{name}");
     }
     assert_eq!(claim_one(&*repository).await.id, new.batch.id);
+}
+
+#[tokio::test]
+async fn small_batch_of_more_parts_than_a_script_takes_is_stored() {
+    let redis = TestRedis::start();
+    let repository = redis.repository();
+    let mut new = new_batch(&*repository, KindTag::Registration, "10088881").await;
+    new.batch.parts = vec![new.batch.parts[0].clone(); 4_000];
+    new.batch.header.part_count = 4_000;
+
+    assert_eq!(repository.create(&new).await, Ok(true));
+
+    assert_eq!(repository.load(new.batch.id).await, Ok(Some(new.batch)));
 }
 
 #[tokio::test]

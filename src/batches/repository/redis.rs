@@ -34,6 +34,8 @@ const LIST_RETENTION_FACTOR: u32 = 6;
 /// Maximum number of bytes of the blobs of a batch that one script stores and accepts. A script copies its arguments, and Redis does nothing else
 /// meanwhile.
 const MAX_SCRIPT_BLOB_BYTES: usize = 256 * 1024;
+/// Maximum number of parts of such a batch. Lua's `unpack` returns at most about 8,000 values, and a part has two.
+const MAX_SCRIPT_PARTS: usize = 1_000;
 
 /// Reply of the scripts that accept a batch: it is accepted, now or before.
 const ACCEPTED: i64 = 1;
@@ -77,7 +79,8 @@ impl RedisRepository {
     /// Creates a batch. Returns the reply of the script.
     async fn create_on_server(&self, new: &NewBatch) -> Result<i64, StoreError> {
         let batch = &new.batch;
-        if new.blobs.iter().map(|(_, bytes)| bytes.len()).sum::<usize>() <= MAX_SCRIPT_BLOB_BYTES {
+        let blob_bytes: usize = new.blobs.iter().map(|(_, bytes)| bytes.len()).sum();
+        if blob_bytes <= MAX_SCRIPT_BLOB_BYTES && batch.parts.len() <= MAX_SCRIPT_PARTS {
             return self.store_and_accept(new).await;
         }
         let mut prepare = self.prepare(new)?;

@@ -1,8 +1,9 @@
--- Changes a part and its blobs, if the part is as expected.
+-- Changes a part and its blobs, if the batch is accepted and the part is as expected.
 -- KEYS:    batch, blobs to write..., blobs to delete...
 -- ARGV:    part number, expected part, updated part, number of blobs to write, their values...
--- Returns: 1 if the part is updated, now or before; 0 if it is not as expected
+-- Returns: 1 if the part is updated, now or before; 0 if it is not as expected, or if the batch is not accepted
 
+if redis.call('HGET', KEYS[1], 'accepted') ~= '1' then return 0 end
 local part = redis.call('HGET', KEYS[1], ARGV[1])
 if part == ARGV[3] then return 1 end
 if part ~= ARGV[2] then return 0 end

@@ -9,6 +9,7 @@ use super::shutdown::ShutdownSignal;
 use super::stored_parts::StoredParts;
 use crate::batches::batch_kind::{BatchKind, PartRequest};
 use crate::batches::error::BatchError;
+use crate::batches::handover::{HandedOverRecords, LIFETIME};
 use crate::batches::kinds::achievement::Achievements;
 use crate::batches::kinds::registration::Registrations;
 use crate::batches::kinds::verification::Verifications;
@@ -31,7 +32,7 @@ pub struct PartProcessor<'a> {
     /// The batch's metadata.
     pub metadata: &'a BatchMetadata,
     /// The records of the batch's only part, if the batch was [handed over](crate::batches::handover).
-    pub records: Option<&'a Arc<PackedXml>>,
+    pub records: &'a HandedOverRecords,
     /// The batch's organisation.
     pub organisation: &'a Arc<Organisation>,
     /// The store's clock.
@@ -76,24 +77,26 @@ impl PartProcessor<'_> {
         Ok(())
     }
 
-    /// Waits for a permit to send or poll a part; `None` if shutdown is requested first.
+    /// Waits for a permit to send or poll a part; `None` if shutdown is requested first. Records that were handed over do not wait for long: they
+    /// are read from the store then.
     pub async fn acquire_part_permit(&self) -> Option<PartPermit<'_>> {
-        self.shutdown.unless_requested(self.context.permits.acquire_part(self.organisation.ukprn())).await
+        let permit = self.context.permits.acquire_part(self.organisation.ukprn());
+        self.shutdown.unless_requested(self.records.kept_for(LIFETIME, permit)).await
     }
 
     /// Returns the records of a part. If they are missing, the part ends, and this returns `None`.
     ///
     /// # Errors
     /// Returns [`BatchError`] if the store fails or the records cannot be read.
-    pub async fn records<K: BatchKind>(&self, number: u32, part: &Part) -> Result<Option<Arc<PackedXml>>, BatchError> {
-        if let Some(records) = self.records {
-            return Ok(Some(Arc::clone(records)));
+    pub async fn records<K: BatchKind>(&self, number: u32, part: &Part) -> Result<Option<PackedXml>, BatchError> {
+        if let Some(records) = self.records.take() {
+            return Ok(Some(records));
         }
         let records = self.context.service.records::<K>(self.batch, number).await?;
         if records.is_none() {
             self.update(number, part, &self.transitions().unreadable(part), Vec::new()).await?;
         }
-        Ok(records.map(Arc::new))
+        Ok(records)
     }
 
     /// Returns the call context for calls about a part.

@@ -103,6 +103,7 @@ async fn run(context: Arc<WorkerContext>, mut shutdown: ShutdownSignal, abort_vi
         let claim_at = Instant::now() + wait.clamp(MIN_CLAIM_INTERVAL, settings.idle_poll_interval);
         until_next_claim(&context, &mut visits, claim_at, &mut shutdown).await;
     }
+    context.service.handover.close();
     tokio::select! {
         () = async { while visits.join_next().await.is_some() {} } => return,
         () = abort_visits.notified() => {}

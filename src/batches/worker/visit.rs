@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;
 
@@ -13,7 +13,7 @@ use super::stored_parts::StoredParts;
 use super::visit_limits::CountedVisit;
 use crate::batches::blob_cipher::EncryptedBlob;
 use crate::batches::error::BatchError;
-use crate::batches::handover::AcceptedBatch;
+use crate::batches::handover::{AcceptedBatch, HandedOverRecords};
 use crate::batches::metadata::BatchMetadata;
 use crate::batches::model::{Batch, BatchId, BlobName, EpochMillis, Part, Rank};
 use crate::batches::repository::{ClaimedBatch, Lease, Place};
@@ -22,7 +22,6 @@ use crate::batches::settings::BatchSettings;
 use crate::domain::Ukprn;
 use crate::observability::metrics;
 use crate::organisations::Organisation;
-use crate::xml::PackedXml;
 
 /// Maximum number of parts that one visit processes, so that a large batch does not delay the others.
 const MAX_PARTS_PER_VISIT: usize = 32;
@@ -53,7 +52,7 @@ struct BatchAtHand<'a> {
     batch: &'a Batch,
     metadata: &'a BatchMetadata,
     /// The records of its only part, if the batch was handed over.
-    records: Option<&'a Arc<PackedXml>>,
+    records: &'a HandedOverRecords,
 }
 
 /// Visits a leased batch and ends the lease. Returns the time until the batch is due again; `None` if this worker need not know it.
@@ -119,13 +118,13 @@ async fn process_batch(
     shutdown: &ShutdownSignal,
 ) -> Result<NextVisit, BatchError> {
     let (service, id) = (&context.service, claimed.lease.id);
-    let (batch, metadata, records) = if let Some(AcceptedBatch { batch, metadata, records }) = service.handover.take(id) {
-        (batch, Metadata::Read(metadata), Some(records))
+    let (batch, metadata, records) = if let Some(AcceptedBatch { batch, metadata, records }) = service.handover.take(id, Instant::now()) {
+        (batch, Metadata::Read(metadata), HandedOverRecords::new(records))
     } else {
         // Both at once: nearly every visit needs the metadata, too.
         let (batch, metadata) = tokio::join!(service.repository.load(id), service.encrypted_blob(id, BlobName::Metadata));
         let Some(batch) = batch? else { return Ok(NextVisit::BatchMissing) };
-        (batch, Metadata::Stored(metadata), None)
+        (batch, Metadata::Stored(metadata), HandedOverRecords::default())
     };
     // The queue has batches of this LRS only, except those that came with the queue of earlier versions, or that were put there by hand.
     // Nothing may reach another LRS.
@@ -145,7 +144,7 @@ async fn process_batch(
         Metadata::Read(metadata) => metadata,
         Metadata::Stored(metadata) => service.read_metadata(metadata?)?,
     };
-    let at_hand = BatchAtHand { batch: &batch, metadata: &metadata, records: records.as_ref() };
+    let at_hand = BatchAtHand { batch: &batch, metadata: &metadata, records: &records };
     process_parts(context, at_hand, &organisation, clock, shutdown).await
 }
 
