@@ -43,9 +43,8 @@ enum Command {
         /// Address of the API
         #[arg(long, default_value = "127.0.0.1:8080")]
         listen: SocketAddr,
-        /// Also write the two tokens, and the addresses of gateway and simulator, to this file, as JSON
-        #[arg(long)]
-        token_file: Option<PathBuf>,
+        #[command(flatten)]
+        files: demo::AccessFiles,
         /// Raise the rate limits so far that they reject no call; for load tests and fuzzing only
         #[arg(long)]
         unlimited: bool,
@@ -115,7 +114,7 @@ pub fn run() -> ExitCode {
     let _flush = FlushOnDrop;
     let result = match Cli::parse().command {
         Command::Serve { config } => serve::run(&config),
-        Command::Demo { listen, token_file, unlimited } => demo::run(listen, token_file.as_deref(), unlimited),
+        Command::Demo { listen, files, unlimited } => demo::run(listen, &files, unlimited),
         Command::Simulate { config, listen, wsdl } => simulate::run(config.as_deref(), listen, wsdl),
         Command::Openapi { check: true, .. } => openapi::check(),
         Command::Openapi { v3_0, .. } => {

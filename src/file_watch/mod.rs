@@ -7,7 +7,7 @@
 mod read;
 mod reload;
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -39,6 +39,19 @@ pub fn owner_only_options() -> OpenOptions {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options
+}
+
+/// Makes an open file readable and writable by its owner only (mode 600 on Unix), if it is a regular file. A file that existed already keeps
+/// its permissions when it is opened with [`owner_only_options`].
+///
+/// # Errors
+/// Returns the system's error if the permissions cannot be changed.
+pub fn restrict_to_owner(file: &File) -> std::io::Result<()> {
+    #[cfg(unix)]
+    if file.metadata()?.is_file() {
+        file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
+    }
+    Ok(())
 }
 
 /// Returns `true` if the file's permissions let every user of the machine read it. `false` where files have no such permissions.

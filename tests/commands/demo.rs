@@ -1,10 +1,13 @@
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 
 use serde_json::Value;
 
 use super::{FIND, search};
 use crate::support::Caller;
-use crate::support::program::TestProgram;
+use crate::support::program::{TestProgram, run, stderr};
 
 /// Burst of the default rate limit of a person.
 const PERSON_BURST: usize = 40;
@@ -44,6 +47,68 @@ async fn demo_token_file_has_addresses_and_tokens_with_which_gateway_and_simulat
 
     let services = reqwest::get(format!("{}/LearnerService.svc", text(&access, "lrs"))).await.expect("the simulator answers");
     assert!(!services.status().is_server_error(), "{services:?}");
+}
+
+/// Loads the variables of a file in a shell, and returns what a script then prints.
+fn run_with_variables(env_file: &Path, script: &str) -> String {
+    let output = Command::new("sh").args(["-euc", &format!(". \"$0\"; {script}")]).arg(env_file).output().expect("a shell");
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).expect("text")
+}
+
+#[tokio::test]
+async fn demo_env_file_has_the_content_of_the_token_file_as_shell_variables() {
+    let directory = tempfile::tempdir().expect("a directory");
+    // A name that a shell would split and expand.
+    let env_file = directory.path().join("it's $HOME.env");
+    let (demo, access) = start_demo(&["--env-file", &env_file.display().to_string()]);
+    for (variable, field) in [
+        ("GATEWAY", "gateway"),
+        ("TOKEN", "learningProvider"),
+        ("AWARDING_TOKEN", "awardingOrganisation"),
+        ("SIMULATOR", "lrs"),
+        ("CONTROL", "lrsControl"),
+    ] {
+        assert_eq!(run_with_variables(&env_file, &format!("printf %s \"${variable}\"")), text(&access, field));
+    }
+
+    // The command that the demonstration prints loads the file.
+    let load = demo.output.iter().find_map(|line| line.split_once("variables of another shell:  ").map(|(_, command)| command.to_owned()));
+    let script = format!("{}; printf %s \"$GATEWAY\"", load.expect("the command is printed"));
+    let output = Command::new("sh").args(["-euc", &script]).output().expect("a shell");
+    assert_eq!(String::from_utf8(output.stdout).expect("text"), text(&access, "gateway"));
+}
+
+#[cfg(unix)]
+#[test]
+fn demo_files_that_others_could_read_are_restricted_to_their_owner() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let directory = tempfile::tempdir().expect("a directory");
+    for name in ["existing.env", "new.env"] {
+        let env_file = directory.path().join(name);
+        if name == "existing.env" {
+            std::fs::write(&env_file, "TOKEN='of an earlier demonstration, longer than the new content'\n".repeat(50)).expect("a file");
+            std::fs::set_permissions(&env_file, std::fs::Permissions::from_mode(0o644)).expect("permissions");
+        }
+        let (_demo, access) = start_demo(&["--env-file", &env_file.display().to_string()]);
+        assert_eq!(std::fs::metadata(&env_file).expect("the file").permissions().mode() & 0o777, 0o600, "{name}");
+        assert_eq!(run_with_variables(&env_file, "printf %s \"$TOKEN\""), text(&access, "learningProvider"));
+    }
+}
+
+#[test]
+fn demo_env_file_that_cannot_be_written_is_an_error_with_its_path() {
+    let output = run(&["demo", "--listen", "127.0.0.1:0", "--env-file", "/does/not/exist/demo.env"]);
+    assert!(!output.status.success() && stderr(&output).contains("/does/not/exist/demo.env: "), "{}", stderr(&output));
+}
+
+#[test]
+fn demo_address_in_use_is_an_error_that_names_the_option() {
+    let other = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = other.local_addr().expect("an address").to_string();
+    let output = run(&["demo", "--listen", &address]);
+    let error = stderr(&output);
+    assert!(!output.status.success() && error.contains(&address) && error.contains("--listen"), "{error}");
 }
 
 #[tokio::test]

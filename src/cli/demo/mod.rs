@@ -1,8 +1,10 @@
 //! `demo`: the gateway and the simulator in one process, and tokens to call the gateway.
 
-use std::io::Write as _;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::path::Path;
+mod access;
+
+use std::io::{self, Write as _};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use actix_web::web::Data;
@@ -10,12 +12,12 @@ use jiff::Timestamp;
 use serde_json::json;
 use uuid::Uuid;
 
+use self::access::{Access, Tokens, shell_quoted};
 use crate::app::AppState;
 use crate::auth::{Algorithm, ClaimNames, Claims, Issuer, IssuerKey, Verifier, scope, sign_token};
 use crate::batches::{BatchService, BatchSettings};
 use crate::cli::command::{CommandResult, block_on};
 use crate::cli::signals::{Hangup, Signals};
-use crate::file_watch;
 use crate::lrs::http_client::HttpClientFactory;
 use crate::lrs::{Lrs, LrsAddress, LrsSettings};
 use crate::observability::logging;
@@ -37,39 +39,25 @@ const WORKERS: usize = 2;
 /// Scopes of the awarding organisation's token.
 const AWARDING_SCOPES: [&str; 3] = ["learners:verify", "verification-batches", "achievement-batches"];
 
-/// What a program needs to call a demonstration.
-#[derive(serde::Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Access {
-    /// URL of the gateway.
-    gateway: String,
-    /// URL of the simulated LRS.
-    lrs: String,
-    /// URL of the simulator's control endpoints.
-    lrs_control: String,
-    #[serde(flatten)]
-    tokens: Tokens,
+/// Files to which the demonstration writes its addresses and tokens.
+#[derive(Debug, clap::Args)]
+pub struct AccessFiles {
+    /// Also write the two tokens, and the addresses of gateway and simulator, to this file, as JSON
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
+    /// The same as variables of a shell, for `. FILE`: GATEWAY, TOKEN, AWARDING_TOKEN, SIMULATOR and CONTROL
+    #[arg(long, value_name = "FILE")]
+    env_file: Option<PathBuf>,
 }
 
-/// The tokens of a demonstration.
-#[derive(serde::Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Tokens {
-    /// For a person of a learning provider. It has every scope but the one for achievements, which awarding organisations submit.
-    learning_provider: String,
-    /// For a person of an awarding organisation.
-    awarding_organisation: String,
-}
-
-/// Runs the demonstration until it is stopped. Writes addresses and tokens to `token_file`, if given. `is_unlimited` says that the rate limits
-/// reject no call.
-pub fn run(listen: SocketAddr, token_file: Option<&Path>, is_unlimited: bool) -> CommandResult {
+/// Runs the demonstration until it is stopped. `is_unlimited` says that the rate limits reject no call.
+pub fn run(listen: SocketAddr, files: &AccessFiles, is_unlimited: bool) -> CommandResult {
     let _trace_exporter = logging::init("warn", || None);
     let rates = if is_unlimited { Rates::unlimited() } else { Rates::default() };
-    block_on(serve(listen, token_file, rates)).map_err(|error| vec![error])
+    block_on(serve(listen, files, rates)).map_err(|error| vec![error])
 }
 
-async fn serve(listen: SocketAddr, token_file: Option<&Path>, rates: Rates) -> Result<(), String> {
+async fn serve(listen: SocketAddr, files: &AccessFiles, rates: Rates) -> Result<(), String> {
     let mut signals = Signals::catch(Hangup::ShutsDown);
     let settings = SimulatorSettings { organisations: SimulatedOrganisation::demonstration(), ..SimulatorSettings::default() };
     let simulator = Data::new(settings.build_simulator()?);
@@ -81,14 +69,12 @@ async fn serve(listen: SocketAddr, token_file: Option<&Path>, rates: Rates) -> R
     let state = app_state(lrs_address, &secret, &settings.organisations, rates)?;
     let _worker = state.batch_worker().start();
     let options = ServerOptions { workers: WORKERS, ..ServerOptions::default() };
-    let api = server::bind(&[listen], options, state).map_err(|error| error.to_string())?;
+    let api = server::bind(&[listen], options, state).map_err(|error| bind_error(&error))?;
     let access = Access::new(api.addresses[0], lrs_address, tokens);
-    if let Some(file) = token_file {
-        let json = serde_json::to_vec_pretty(&access).map_err(|error| error.to_string())?;
-        write_secret(file, &json).map_err(|error| format!("{}: {error}", file.display()))?;
-    }
+    files.token_file.as_deref().map_or(Ok(()), |file| access.write_json(file))?;
+    files.env_file.as_deref().map_or(Ok(()), |file| access.write_environment(file))?;
     // A closed standard output does not end the demonstration.
-    let _ = write!(std::io::stdout(), "{}", welcome(&access));
+    let _ = write!(io::stdout(), "{}", welcome(&access, files.env_file.as_deref()));
     tokio::select! {
         result = api.server => result.map_err(|error| error.to_string()),
         result = lrs_server => result.map_err(|error| error.to_string()),
@@ -96,17 +82,11 @@ async fn serve(listen: SocketAddr, token_file: Option<&Path>, rates: Rates) -> R
     }
 }
 
-impl Access {
-    fn new(gateway: SocketAddr, lrs: SocketAddr, tokens: Tokens) -> Self {
-        let (gateway, lrs) = (format!("http://{}", reachable(gateway)), format!("http://{lrs}"));
-        Self { gateway, lrs_control: format!("{lrs}{}", simulator::CONTROL_PATH), lrs, tokens }
-    }
-}
-
-/// Returns the address with which programs of this machine reach a listener: one that listens on every address is reached on loopback.
-fn reachable(listener: SocketAddr) -> SocketAddr {
-    let loopback: IpAddr = if listener.is_ipv4() { Ipv4Addr::LOCALHOST.into() } else { Ipv6Addr::LOCALHOST.into() };
-    if listener.ip().is_unspecified() { SocketAddr::new(loopback, listener.port()) } else { listener }
+/// Says what to do if another program has the address: port 8080 is a popular one.
+fn bind_error(error: &io::Error) -> String {
+    let advice =
+        if error.kind() == io::ErrorKind::AddrInUse { ". Choose another address with --listen, such as 127.0.0.1:9080" } else { "" };
+    format!("{error}{advice}")
 }
 
 fn app_state(lrs_address: SocketAddr, secret: &[u8], organisations: &[SimulatedOrganisation], rates: Rates) -> Result<AppState, String> {
@@ -155,19 +135,19 @@ fn tokens(secret: &[u8], organisations: &[SimulatedOrganisation]) -> Result<Toke
     })
 }
 
-/// Writes a file that only its owner can read.
-fn write_secret(file: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    file_watch::owner_only_options().write(true).create(true).truncate(true).open(file)?.write_all(bytes)
-}
-
-fn welcome(access: &Access) -> String {
+fn welcome(access: &Access, env_file: Option<&Path>) -> String {
     let Access { gateway, lrs, tokens: Tokens { learning_provider, awarding_organisation }, .. } = access;
+    let load_variables = env_file.map_or_else(String::new, |file| {
+        // The absolute path works in any directory.
+        let path = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
+        format!("To have the addresses and tokens as variables of another shell:  . {}\n\n", shell_quoted(&path.display().to_string()))
+    });
     format!(
         r#"lrs-gateway demonstration: gateway at {gateway}, simulated LRS at {lrs}. Data is kept in memory only.
 
 Documentation, with a page to try the API:  {gateway}/docs
 
-Token of a learning provider:
+{load_variables}Token of a learning provider:
 {learning_provider}
 
 Token of an awarding organisation:
