@@ -30,8 +30,12 @@ FROM base AS build
 # Build the dependencies. This layer stays in the cache until Cargo.lock or a derive changes.
 RUN cargo build --release --locked
 
-# Build the program. Copied files keep their times: without `touch`, cargo would consider the empty program newer.
+# Build the program, with its documentation. Copied files keep their times: without `touch`, cargo would consider the empty program newer.
 COPY src src
+COPY CHANGELOG.md CONTRIBUTING.md SECURITY.md compose.yaml deny.toml ./
+COPY docs docs
+COPY examples examples
+COPY helm helm
 RUN touch src/lib.rs src/main.rs && cargo build --release --locked
 
 # Collect the files of the image. Security scanners read var/lib/dpkg/status.d to identify the libraries.

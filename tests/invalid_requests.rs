@@ -209,8 +209,7 @@ async fn more_than_1000_errors_return_first_1000_and_total() {
 #[tokio::test]
 async fn unknown_path_returns_not_found() {
     let fixture = Fixture::start();
-    for path in ["/", "/v1", "/v1/learners", "/v1/learners/find-by-uln/", "/v2/learners/find-by-uln", "/metrics", "/v1/learners/3000000126"]
-    {
+    for path in ["/v1", "/v1/learners", "/v1/learners/find-by-uln/", "/v2/learners/find-by-uln", "/metrics", "/v1/learners/3000000126"] {
         fixture.caller().request("GET", path).await.problem(404, "not_found");
     }
 }

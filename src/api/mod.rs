@@ -6,6 +6,7 @@
 
 #![allow(clippy::missing_errors_doc, reason = "a handler's documentation is its description in the OpenAPI document")]
 
+pub mod accept;
 pub mod amend_learner;
 pub mod batches;
 pub mod content_coding;

@@ -98,10 +98,16 @@ pub(crate) struct ObtainUlnDocs;
 /// The gateway sends the registration to LRS at most once. If LRS's response is lost, the problem has `outcomeUnknown`. You can then repeat
 /// this call, because it searches first.
 #[utoipa::path(post, path = "", impl_for = ObtainUlnDocs,
-    request_body(content_type = "application/json", example = json!({"learner": {
-        "givenName": "Gwenllian", "familyName": "Ó Briain-Price", "dateOfBirth": "2005-07-21", "gender": "FEMALE",
-        "lastKnownPostCode": "ZZ7 7JJ", "verificationType": "PASSPORT", "abilityToShare": "SEEN_SHARE"
-    }, "rejectedCandidates": ["3000000592"]})),
+    request_body(content_type = "application/json", examples(
+        ("enrolment" = (summary = "Details from an enrolment", value = json!({"learner": {
+            "givenName": "Gwenllian", "familyName": "Ó Briain-Price", "dateOfBirth": "2005-07-21", "gender": "FEMALE",
+            "lastKnownPostCode": "ZZ7 7JJ", "verificationType": "PASSPORT", "abilityToShare": "SEEN_SHARE"
+        }}))),
+        ("everyCandidateRejected" = (summary = "A person has rejected every candidate", value = json!({"learner": {
+            "givenName": "Gwenllian", "familyName": "Ó Briain-Price", "dateOfBirth": "2005-07-21", "gender": "FEMALE",
+            "lastKnownPostCode": "ZZ7 7JJ", "verificationType": "PASSPORT", "abilityToShare": "SEEN_SHARE"
+        }, "rejectedCandidates": ["3000000592"]})))
+    )),
     responses(
         (status = 201, description = "No learner matched, or all candidates were rejected, and the learner was registered.", body = UlnRequestResult, example = json!({
             "outcome": "REGISTERED", "lrsCode": "WSRC0005", "uln": "3000000371", "learners": []

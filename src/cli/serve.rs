@@ -20,6 +20,7 @@ use crate::file_watch::ReloadTrigger;
 use crate::observability::logging;
 use crate::observability::metrics::Metrics;
 use crate::server::certificate::ServerCertificate;
+use crate::server::docs::site::Site;
 use crate::server::{self, ServerOptions};
 use crate::storage::encryption::CipherError;
 use crate::storage::{INSPECTION_INTERVAL, Storage, StoreFault};
@@ -74,6 +75,7 @@ async fn serve(parts: GatewayParts, mut signals: Signals) -> CommandResult {
         tls,
         cors: parts.cors,
         public_url: parts.public_url,
+        has_docs: parts.has_docs,
         connection_limits: parts.connection_limits,
         trusted_proxies: parts.trusted_proxies,
     };
@@ -83,6 +85,9 @@ async fn serve(parts: GatewayParts, mut signals: Signals) -> CommandResult {
     let max_request_duration = state.max_request_duration();
     let admin = server::bind_admin(&parts.admin_listen, state.clone(), metrics).map_err(|error| vec![error.to_string()])?;
     let api = server::bind(&parts.listen, options, state).map_err(|error| vec![error.to_string()])?;
+    if let Some(Err(error)) = api.site.clone().map(Site::prepare) {
+        tracing::warn!(%error, "documentation not prepared: its first request takes longer");
+    }
     if parts.storage.redis.is_none() {
         tracing::warn!("batches kept in memory: they are lost when this process ends. Set store.redis_url to keep them");
     }

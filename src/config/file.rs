@@ -88,6 +88,10 @@ pub struct ServerSection {
     /// start with it ([SERVER.md](SERVER.md#behind-a-proxy)).
     #[setting(shown_default = "none: references are relative")]
     pub public_url: Option<PublicUrl>,
+    /// Whether the gateway serves its documentation at `/docs`, and a page at `/` that leads to it. The OpenAPI documents do not depend on it.
+    /// Without the documentation, the `type` of a problem is a URN.
+    #[setting(default = true)]
+    pub docs: bool,
     /// Origins whose web pages may call the API from a browser, such as `["https://mis.example"]`.
     #[setting(default = Vec::new())]
     pub cors_origins: Vec<Origin>,

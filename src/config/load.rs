@@ -50,6 +50,8 @@ pub struct GatewayParts {
     pub cors: Cors,
     /// Address at which callers reach the API.
     pub public_url: Option<PublicUrl>,
+    /// Whether the API has its documentation site.
+    pub has_docs: bool,
     /// Memory for request bodies.
     pub request_memory: RequestMemory,
     /// Verifies bearer tokens.
@@ -122,6 +124,7 @@ impl GatewayParts {
                     trusted_proxies: TrustedProxies { networks: server.trusted_proxies, header: server.forwarded_header },
                     cors: Cors::new(server.cors_origins),
                     public_url: server.public_url,
+                    has_docs: server.docs,
                     request_memory: RequestMemory::new(server.max_request_memory_mib * 1024 * 1024),
                     verifier,
                     batches: BatchService::with_storage(&storage, batch_settings),

@@ -112,7 +112,8 @@ catalogue! {
     LrsRejectedRequest "lrs_rejected_request" 502 false "Message rejected by LRS"
         "Check the request for values that LRS prohibits, or report the `requestId` to the gateway's maintainers.",
     LrsBadResponse "lrs_bad_response" 502 true "Unusable response from LRS"
-        "Try again later. If the problem persists, give the operator the `requestId`.",
+        "If `outcomeUnknown` is `true`, repeat the request only with the same `Idempotency-Key`, or find out first what happened. Otherwise try again \
+         later. If the problem persists, give the operator the `requestId`.",
     LrsMoved "lrs_moved" 502 true "LRS moved to another address"
         "Nothing was carried out. Give the operator the `requestId`: the address of LRS in the gateway's configuration is out of date.",
     LrsAccessBlocked "lrs_access_blocked" 502 true "Access to LRS blocked by a firewall"
@@ -136,7 +137,8 @@ catalogue! {
     IssuerUnavailable "issuer_unavailable" 503 true "Identity provider's keys unavailable"
         "Try again after the time in `Retry-After`.",
     LrsTimeout "lrs_timeout" 504 true "No response from LRS in time"
-        "Try again later.",
+        "If `outcomeUnknown` is `true`, repeat the request only with the same `Idempotency-Key`, or find out first what happened. Otherwise try again \
+         later.",
 }
 
 impl Code {

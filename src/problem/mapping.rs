@@ -25,6 +25,9 @@ const MAX_MAINTENANCE_RETRY_SECONDS: u64 = 24 * 60 * 60;
 const OUTCOME_UNKNOWN_ADVICE: &str = "LRS may have carried out the request. Find the learner to check before you try again, \
     or repeat the request with the same Idempotency-Key.";
 
+/// Advice after a call that changed nothing.
+const RETRY_LATER_ADVICE: &str = "Try again later. If the problem persists, give the operator the `requestId`.";
+
 impl From<CallError> for Problem {
     fn from(CallError { error, outcome_unknown }: CallError) -> Self {
         let (code, retry_after_seconds) = match &error {
@@ -62,7 +65,12 @@ impl From<CallError> for Problem {
             | LrsError::ResponseTooLarge => (Code::LrsBadResponse, None),
             LrsError::IllegalCharacter => (Code::InternalError, None),
         };
-        let advice = if outcome_unknown { OUTCOME_UNKNOWN_ADVICE } else { code.entry().advice };
+        let advice = match code {
+            _ if outcome_unknown => OUTCOME_UNKNOWN_ADVICE,
+            // The catalogue's advice is for both cases.
+            Code::LrsTimeout | Code::LrsBadResponse => RETRY_LATER_ADVICE,
+            _ => code.entry().advice,
+        };
         let detail = format!("{error}. {advice}");
         let lrs = error.lrs_code().cloned();
         let cause = match lrs.as_ref().and_then(LrsCode::loggable) {

@@ -27,18 +27,8 @@ struct Operation {
 }
 
 impl AllowedMethods {
-    /// Returns the methods of the API, and of its documentation.
-    pub fn for_api(routes: &[Route]) -> Self {
-        Self::new(&["/openapi.json", "/openapi-3.0.json", "/docs", "/docs/problems/{code}"], routes)
-    }
-
-    /// Returns the methods of the admin listener.
-    pub fn for_admin(routes: &[Route]) -> Self {
-        Self::new(&["/metrics"], routes)
-    }
-
     /// Returns the methods of routes, and of paths that can only be read and are no operations.
-    fn new(read_only: &[&'static str], routes: &[Route]) -> Self {
+    pub fn new(read_only: &[&'static str], routes: &[Route]) -> Self {
         let get = |pattern: &&'static str| Path { pattern, operations: vec![Operation { method: "GET".to_owned(), id: NO_OPERATION }] };
         let mut paths: Vec<Path> = read_only.iter().map(get).collect();
         for route in routes {
@@ -79,12 +69,13 @@ impl AllowedMethods {
 }
 
 impl Path {
-    /// Returns `true` if the path matches the pattern. A parameter matches one segment that is not empty.
+    /// Returns `true` if the path matches the pattern. A parameter matches one segment that is not empty, or with `:.*` the whole rest.
     fn matches(&self, path: &str) -> bool {
         let (mut pattern, mut path) = (self.pattern.split('/'), path.split('/'));
         loop {
             match (pattern.next(), path.next()) {
                 (None, None) => return true,
+                (Some(rest), Some(_)) if rest.ends_with(":.*}") => return true,
                 (Some(expected), Some(segment)) if expected == segment || (expected.starts_with('{') && !segment.is_empty()) => {}
                 _ => return false,
             }

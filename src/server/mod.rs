@@ -39,6 +39,7 @@ use crate::server::connections::forwarded_requests::ForwardedRequests;
 use crate::server::cors::Cors;
 use crate::server::deprecation::DeprecatedRoutes;
 use crate::server::docs::Documents;
+use crate::server::docs::site::Site;
 use crate::server::http_service::HttpSettings;
 use crate::server::middleware::{ServerContext, around_request};
 use crate::server::public_url::PublicUrl;
@@ -50,6 +51,8 @@ pub struct BoundServer {
     pub addresses: Vec<SocketAddr>,
     /// The server.
     pub server: Server,
+    /// The documentation site, if the server has one.
+    pub site: Option<Arc<Site>>,
 }
 
 impl BoundServer {
@@ -70,6 +73,8 @@ pub struct ServerOptions {
     pub cors: Cors,
     /// Address at which callers reach the server; `None` for relative references.
     pub public_url: Option<PublicUrl>,
+    /// Whether the server has the documentation site and the page at `/`.
+    pub has_docs: bool,
     /// Limits and timeouts of client connections.
     pub connection_limits: ConnectionLimits,
     /// Proxies whose header for the client's address is believed.
@@ -83,6 +88,7 @@ impl Default for ServerOptions {
             tls: None,
             cors: Cors::default(),
             public_url: None,
+            has_docs: true,
             connection_limits: ConnectionLimits::default(),
             trusted_proxies: TrustedProxies::default(),
         }
@@ -100,15 +106,17 @@ const ADMIN_SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(2);
 /// # Errors
 /// Returns the I/O error, with the address, if an address cannot be bound.
 pub fn bind(listen: &[SocketAddr], options: ServerOptions, state: AppState) -> std::io::Result<BoundServer> {
-    let documents = Arc::new(Documents::new(openapi::document(), options.public_url.as_ref()));
+    let documents = Arc::new(Documents::new(openapi::document(), options.public_url.as_ref(), options.has_docs));
     let routes = router::api();
-    let (methods, deprecated) = (AllowedMethods::for_api(&routes), deprecated_routes(&routes));
+    let (methods, deprecated) = (AllowedMethods::new(&docs::paths(options.has_docs), &routes), deprecated_routes(&routes));
     let (shutdown_timeout, state) = (state.max_request_duration(), Arc::new(state));
-    serve("api", listen, options, shutdown_timeout, state.readiness.clone(), (methods, deprecated), move |services| {
+    let site = documents.site().cloned();
+    let bound = serve("api", listen, options, shutdown_timeout, state.readiness.clone(), (methods, deprecated), move |services| {
         state.rate_limits.connect();
         mount(router::api(), &state, services);
         docs::routes(&documents, services);
-    })
+    })?;
+    Ok(BoundServer { site, ..bound })
 }
 
 /// Binds the admin listener: health and metrics, for operators. Must be called within a runtime.
@@ -119,7 +127,7 @@ pub fn bind_admin(listen: &[SocketAddr], state: AppState, metrics: Metrics) -> s
     let connection_limits =
         ConnectionLimits { max_connections: MAX_ADMIN_CONNECTIONS, max_connections_per_client: 0, ..ConnectionLimits::default() };
     let options = ServerOptions { connection_limits, ..ServerOptions::default() };
-    let (methods, state) = (AllowedMethods::for_admin(&router::health()), Arc::new(state));
+    let (methods, state) = (AllowedMethods::new(&["/metrics"], &router::health()), Arc::new(state));
     let known_routes = (methods, DeprecatedRoutes::default());
     serve("admin", listen, options, ADMIN_SHUTDOWN_TIMEOUT, state.readiness.clone(), known_routes, move |services| {
         mount(router::health(), &state, services);
@@ -138,8 +146,9 @@ fn serve(
     (methods, deprecated_routes): (AllowedMethods, DeprecatedRoutes),
     routes: impl Fn(&mut ServiceConfig) + Clone + Send + 'static,
 ) -> std::io::Result<BoundServer> {
-    let ServerOptions { workers, tls, cors, public_url, connection_limits: limits, trusted_proxies } = options;
-    let problem_types = TypeUris::below(public_url.as_ref().map(PublicUrl::as_str));
+    let ServerOptions { workers, tls, cors, public_url, has_docs, connection_limits: limits, trusted_proxies } = options;
+    // Without the pages of problems, no address leads to them.
+    let problem_types = TypeUris::below(public_url.as_ref().map(PublicUrl::as_str).filter(|_| has_docs));
     let is_tls = tls.is_some();
     let listeners = listener::listen(listen)?;
     let addresses = listeners.iter().map(TcpListener::local_addr).collect::<std::io::Result<_>>()?;
@@ -159,5 +168,5 @@ fn serve(
     };
     let settings = HttpSettings { workers, tls, limits, shutdown_timeout };
     let server = http_service::serve(listeners, settings, &connections, application)?;
-    Ok(BoundServer { addresses, server })
+    Ok(BoundServer { addresses, server, site: None })
 }

@@ -436,7 +436,7 @@ class Monitoring(unittest.TestCase):
             self.assertIn('job="lrs-gateway",namespace="lrs"', rule["expr"])
 
     def test_every_alert_is_documented(self):
-        documented = re.findall(r"^\| `(LrsGateway\w+)`", Path("docs/OPERATIONS.md").read_text(), re.M)
+        documented = re.findall(r"^\| \[`(LrsGateway\w+)`", Path("docs/ALERTS.md").read_text(), re.M)
         self.assertEqual(sorted(documented), sorted(alert_names()))
 
     def test_dashboard_is_json_for_this_release(self):

@@ -1,6 +1,6 @@
 //! The page of the field mapping: it has every element of LRS's messages and every field of the JSON documents.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use lrs_gateway::domain::{
@@ -203,8 +203,39 @@ fn field_mapping_page_has_every_field_of_every_operation() {
         section::<UlnRetrieval>("retrieveUlns", &request::<UlnRetrieval>(), &retrieve_answer()),
         section::<LearningEventsSearch>("getLearningEvents", &request::<LearningEventsSearch>(), &learning_events_answer()),
     ];
-    let page = learner_operations.concat() + &registration_batches() + &verification_batches() + &achievement_batches() + &code_lists();
+    let sections = learner_operations.concat() + &registration_batches() + &verification_batches() + &achievement_batches();
+    let page = sections.clone() + &fields_by_name(&sections) + &code_lists();
     assert_generated("docs/FIELD-MAPPING.md", "fields", &page);
+}
+
+/// Returns the section that leads from the name of a JSON field to the elements, in the order of the names. `sections` are those of the operations.
+fn fields_by_name(sections: &str) -> String {
+    // For each field and each element: the operations, in the order of the page.
+    let mut operations: BTreeMap<(String, String, String), Vec<&str>> = BTreeMap::new();
+    let mut operation = "";
+    for line in sections.lines() {
+        if let Some(id) = line.strip_prefix("## ") {
+            operation = id;
+        }
+        let Some((element, fields)) = line.strip_prefix("| ").and_then(|row| row.split_once(" | `")) else { continue };
+        let element = element.rsplit('/').next().unwrap_or_default();
+        for field in fields.trim_end_matches("` |").split("`, `") {
+            let name = field.rsplit('.').next().unwrap_or_default().to_owned();
+            let listed = operations.entry((name.to_lowercase(), name, element.to_owned())).or_default();
+            if listed.last() != Some(&operation) {
+                listed.push(operation);
+            }
+        }
+    }
+    let mut page = String::from(
+        "\n## JSON fields by name\n\nFrom a field of the API to LRS. The section of the operation has the place of the field and of the element.\n\n\
+         | JSON field | LRS element | operations |\n|---|---|---|\n",
+    );
+    for ((_, name, element), ids) in operations {
+        let links: Vec<String> = ids.iter().map(|id| format!("[{id}](#{})", id.to_lowercase())).collect();
+        writeln!(page, "| `{name}` | {element} | {} |", links.join(", ")).expect("text");
+    }
+    page
 }
 
 /// Returns the section of the code lists of which LRS has a code for each word.

@@ -1,11 +1,17 @@
 //! The documentation agrees with the code. The tests generate the tables of the pages, and require that the pages contain them. `make docs`
 //! writes the tables: it runs the tests whose names contain `page_has` with the variable [`UPDATE`].
 
+mod alerts;
 mod capacity;
+mod collections;
+mod commands;
 mod field_errors;
 mod field_mapping;
+mod limits;
 mod lrs_codes;
+mod reference;
 mod request_memory;
+mod sandbox;
 mod settings;
 
 use std::fmt::Write as _;
@@ -96,6 +102,12 @@ async fn readme_shows_the_answer_to_the_first_call() {
 }
 
 #[test]
+fn readme_has_at_most_120_lines() {
+    let lines = page("README.md").lines().count();
+    assert!(lines <= 120, "{lines} lines: move what is longer into docs/");
+}
+
+#[test]
 fn example_of_simulator_settings_is_valid() {
     let settings = SimulatorSettings::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/simulator.toml"));
     settings.expect("a valid file").build_simulator().expect("a valid register of learners");
@@ -113,9 +125,12 @@ fn example_of_gateway_settings_has_no_error_except_the_operators_files() {
 
 /// Returns the names of all pages.
 fn pages() -> impl Iterator<Item = String> {
-    let entries = std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs")).expect("the directory");
-    let docs = entries.map(|entry| format!("docs/{}", entry.expect("an entry").file_name().display()));
-    docs.chain(["README.md", "CHANGELOG.md", "SECURITY.md"].map(str::to_owned))
+    let markdown = ["docs", "docs/guides"].into_iter().flat_map(|directory| {
+        let entries = std::fs::read_dir(path(directory)).expect(directory);
+        entries.map(move |entry| format!("{directory}/{}", entry.expect("an entry").file_name().display()))
+    });
+    let is_page = |name: &String| Path::new(name).extension().is_some_and(|extension| extension == "md");
+    markdown.filter(is_page).chain(["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"].map(str::to_owned))
 }
 
 #[test]

@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::{assert_generated, page};
 
 /// Returns the settings of a file.
-fn settings_of<T: SettingType>() -> Vec<SettingDescription> {
+pub(super) fn settings_of<T: SettingType>() -> Vec<SettingDescription> {
     let SettingValues::Section(settings) = T::values() else { panic!("not the type of a file") };
     settings
 }

@@ -29,10 +29,10 @@ user_claims = "staff_number, name"
 async fn issuer_sections_are_selected_by_audience() {
     let fixture = Fixture::start(SECTIONS);
     let name = async |changes: Value| fixture.user_name_at_lrs(USER, &changes).await;
-    assert_eq!(name(json!({"staff_number": "S-1"})).await, "ana.oneill@college.ac.uk");
+    assert_eq!(name(json!({"staff_number": "S-1"})).await, "ana.oneill@college.example");
     assert_eq!(name(json!({"aud": "lrs-gateway-staff", "staff_number": "S-1"})).await, "S-1");
     assert_eq!(name(json!({"aud": ["account", "lrs-gateway-staff"], "name": "Ana"})).await, "Ana", "the second claim");
-    assert_eq!(name(json!({"staff_number": "S-1"})).await, "ana.oneill@college.ac.uk", "after the other section's tokens");
+    assert_eq!(name(json!({"staff_number": "S-1"})).await, "ana.oneill@college.example", "after the other section's tokens");
     assert_eq!(fixture.provider.fetches(), 1, "the sections share the key set");
 }
 
@@ -76,14 +76,14 @@ fn check_config_reports_issuer_sections_that_remove_different_domains() {
         errors_of(&format!("{first}{}\norganisation_claim{second}", settings[1]))
     };
     let strip = |domains: &str| format!("user_domains = [{domains}]\nuser_strip_domain = true");
-    let (college, students) = (strip("\"college.ac.uk\""), strip("\"students.college.ac.uk\""));
+    let (college, students) = (strip("\"college.example\""), strip("\"students.college.example\""));
     let message = "auth.issuers.1.user_domains: section 0 of the same issuer removes other domains";
     let errors = with_domains([&college, &students]);
     assert!(errors.contains(message) && errors.contains("two people could become one user"), "{errors}");
     for same in [
-        [&*college, &*strip("\"College.AC.uk\"")],
-        [&*strip("\"college.ac.uk\", \"staff.example\""), &*strip("\"staff.example\", \"college.ac.uk\"")],
-        [&*college, "user_domains = [\"students.college.ac.uk\"]"],
+        [&*college, &*strip("\"College.EXAMPLE\"")],
+        [&*strip("\"college.example\", \"staff.example\""), &*strip("\"staff.example\", \"college.example\"")],
+        [&*college, "user_domains = [\"students.college.example\"]"],
         [&*college, ""],
     ] {
         let errors = with_domains(same);
@@ -95,7 +95,7 @@ fn check_config_reports_issuer_sections_that_remove_different_domains() {
 fn check_config_reports_rules_for_user_names_that_are_not_safe() {
     for (settings, error) in [
         ("user_strip_domain = true", "auth.issuers.0.user_domains: is required with user_strip_domain"),
-        ("user_domains = [\"college.ac.uk\", \"*.ac.uk\"]", "auth.issuers.0.user_domains.1: must be a domain"),
+        ("user_domains = [\"college.example\", \"*.ac.uk\"]", "auth.issuers.0.user_domains.1: must be a domain"),
         ("clients = { \"mis\" = \"\" }", "auth.issuers.0.clients.mis: "),
         ("clients = { \"mis\" = \"a name of more than thirty-five characters\" }", "auth.issuers.0.clients.mis: "),
         ("clients = { \"mis\" = \"nightly\\u202E\" }", "auth.issuers.0.clients.mis: must not contain the character U+202E"),

@@ -55,7 +55,8 @@ fn processor_time(process: u32) -> Duration {
 #[test]
 #[cfg(target_os = "linux")]
 fn body_that_does_not_arrive_takes_no_processor_time() {
-    let (program, event) = start_program(&ConfigDirectory::new(UNREACHABLE_LRS));
+    let config = ConfigDirectory::new(UNREACHABLE_LRS);
+    let (program, event) = start_program(&config);
     let (address, process) = (api_address(&event), program.child.id());
     let claims = claims(json!({"org": null, "realm": {"ukprn": "10088881"}}));
     let token =
@@ -122,9 +123,11 @@ fn malformed_requests_are_counted_and_not_logged() {
 #[cfg(target_os = "linux")]
 fn memory_of_tls_connections_that_read_nothing_is_within_the_documented_limit() {
     let authority = CertificateAuthority::new();
-    let (program, event) = start_program(&config_with_tls(UNREACHABLE_LRS, &authority));
+    let config = config_with_tls(UNREACHABLE_LRS, &authority);
+    config.enable_docs();
+    let (program, event) = start_program(&config);
     let (address, process, ca_file) = (api_address(&event), program.child.id(), authority.ca_file());
-    let requests = b"GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nHost: gateway\r\n\r\n".repeat(16);
+    let requests = b"GET /docs/search-index.json HTTP/1.1\r\nHost: gateway\r\n\r\n".repeat(16);
     let attack = || {
         let mut stream = connect_tls(address, &ca_file, rustls::ALL_VERSIONS);
         stream.write_all(&requests).expect("the requests are sent");
@@ -145,11 +148,12 @@ fn memory_of_tls_connections_that_read_nothing_is_within_the_documented_limit() 
 fn memory_of_connections_that_read_nothing_is_within_the_documented_limit() {
     let config = ConfigDirectory::new(UNREACHABLE_LRS);
     config.configure(|text| text.replace("workers = 1", "workers = 2"));
+    config.enable_docs();
     let (program, event) = start_program(&config);
     let (address, process) = (api_address(&event), program.child.id());
     let get = |path: &str, headers: &str| format!("GET {path} HTTP/1.1\r\nHost: gateway\r\n{headers}\r\n");
     let attacks = [
-        get("/docs/swagger-ui-bundle.js", "").repeat(16),
+        get("/docs/search-index.json", "").repeat(16),
         get("/openapi.json", "Accept-Encoding: gzip\r\n").repeat(16),
         get("/openapi-3.0.json", "").repeat(16),
         // Small requests with large heads in memory: the framework needs 200 bytes for each header.

@@ -5,6 +5,7 @@ mod certificate;
 mod connection_limits;
 mod cors;
 mod deprecated_routes;
+mod docs_site;
 mod fairness;
 mod forwarded_clients;
 mod headers;

@@ -114,9 +114,14 @@ async fn references_behind_a_path_prefix_lead_to_what_they_name() {
 
     let address = |text: &str| Url::parse(&format!("{}{text}", nginx.url)).expect("an address");
     let (page, html) = get(address("/docs")).await;
-    assert_eq!((page.path(), html.contains("swagger-ui")), ("/lrs/docs/", true), "{html}");
-    let (_, script) = get(page.join("./swagger-initializer.js").expect("a reference")).await;
-    assert!(script.contains("\"../openapi.json\""), "{script}");
+    assert_eq!((page.path(), html.contains("href=\"../openapi.json\"")), ("/lrs/docs/", true), "{html}");
+    let (_, style) = get(page.join("site.css").expect("a reference")).await;
+    assert!(style.contains("@media print"), "{style}");
+    let (page_below, html) = get(address("/docs/problems")).await;
+    assert_eq!((page_below.path(), html.contains("href=\"../site.css\"")), ("/lrs/docs/problems/", true), "{html}");
+    let (home, html) = get(address("/")).await;
+    assert!(html.contains("href=\"docs/\""), "{html}");
+    assert_eq!(home.join("docs/").expect("a reference").path(), "/lrs/docs/");
     let (document_address, document) = get(page.join("../openapi.json").expect("a reference")).await;
     let document: Value = serde_json::from_str(&document).expect("JSON");
     let server = document["servers"][0]["url"].as_str().expect("an address");
@@ -146,5 +151,5 @@ async fn references_with_public_url_start_with_it() {
     let address = problem["type"].as_str().expect("a type");
     assert_eq!(address, format!("{url}/docs/problems/missing_token"));
     let (_, page) = get(Url::parse(&address.replace(url, &gateway.url())).expect("an address")).await;
-    assert!(page.contains("Access token missing") && page.contains("Bearer &lt;token>"), "{page}");
+    assert!(page.contains("Access token missing") && page.contains("Bearer &lt;token&gt;"), "{page}");
 }

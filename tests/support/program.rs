@@ -130,11 +130,11 @@ pub fn stderr(output: &Output) -> String {
 pub struct ConfigDirectory(tempfile::TempDir);
 
 impl ConfigDirectory {
-    /// Writes a configuration for the LRS at this URL.
+    /// Writes a configuration for the LRS at this URL, without documentation: preparing it costs every start processor time.
     pub fn new(lrs_url: &str) -> Self {
         let setup = Self(tempfile::tempdir().expect("a temporary directory is created"));
         setup.write("gateway.toml", &format!(
-            "[server]\nlisten = \"127.0.0.1:0\"\nadmin_listen = \"127.0.0.1:0\"\nworkers = 1\ndrain_seconds = 0\n\
+            "[server]\ndocs = false\nlisten = \"127.0.0.1:0\"\nadmin_listen = \"127.0.0.1:0\"\nworkers = 1\ndrain_seconds = 0\n\
              [[auth.issuers]]\nissuer = \"https://idp.example.ac.uk/\"\naudience = \"lrs-gateway\"\nhmac_secret_file = \"secret\"\norganisation_claim = \"realm.ukprn\"\n\
              [lrs]\nenvironment = \"custom\"\nbase_url = \"{lrs_url}\"\n[organisations]\ndirectory = \"organisations\"\n"
         ));
@@ -158,6 +158,11 @@ impl ConfigDirectory {
     pub fn configure(&self, change: impl FnOnce(String) -> String) {
         let config = std::fs::read_to_string(self.path("gateway.toml")).expect("the file exists");
         self.write("gateway.toml", &change(config));
+    }
+
+    /// Switches the documentation on.
+    pub fn enable_docs(&self) {
+        self.configure(|config| config.replace("docs = false", "docs = true"));
     }
 
     /// Adds settings to the section `[lrs]`.

@@ -10,42 +10,53 @@ using Newtonsoft.Json;
 
 static class Client
 {
+    // [connect]
     static readonly Configuration Gateway = Connect("LRS_GATEWAY_URL");
     static readonly LearnersApi Learners = new LearnersApi(Gateway);
     static readonly RegistrationBatchesApi Batches = new RegistrationBatchesApi(Gateway);
+    // [end]
     // The same gateway, as a later version of it might answer.
     static readonly Configuration NewerGateway = Connect("LRS_NEWER_GATEWAY_URL");
     static readonly LearnersApi NewerLearners = new LearnersApi(NewerGateway);
     static readonly RegistrationBatchesApi NewerBatches = new RegistrationBatchesApi(NewerGateway);
 
+    // [findLearnerByUln]
     static readonly UlnSearch Ana = new UlnSearch(uln: "3000000126", givenName: "Ana", familyName: "O'Neill");
+    // [end]
     static readonly UlnSearch AnaMistyped = new UlnSearch(uln: "3000000127", givenName: "Ana", familyName: "O'Neill");
 
+    // [connect]
     static Configuration Connect(string urlVariable) => new Configuration
     {
         BasePath = Environment.GetEnvironmentVariable(urlVariable),
         AccessToken = Environment.GetEnvironmentVariable("LRS_GATEWAY_TOKEN"),
     };
+    // [end]
 
     static async Task ExactMatch()
     {
+        // [findLearnerByUln]
         LearnerSearchResult found = await Learners.FindLearnerByUlnAsync(Ana);
         Expect("EXACT_MATCH", found.Outcome);
         Expect(Ana.Uln, found.Learners[0].Uln);
         Expect("2003-04-05", found.Learners[0].DateOfBirth);
+        // [end]
     }
 
     static async Task ReadProblem()
     {
+        // [problem]
         ApiException refused = await Refusal(Learners.FindLearnerByUlnAsync(AnaMistyped));
         Expect(422, refused.ErrorCode);
         Problem problem = ProblemOf(refused);
         Expect("validation_failed", problem.Code);
         Expect("/uln", problem.Errors[0].Pointer);
+        // [end]
     }
 
     static async Task ObtainUln()
     {
+        // [obtainUln]
         var registration = new UlnRequest(learner: new LearnerDetails(
             givenName: "Gwenllian", familyName: "Ó Briain-Price", dateOfBirth: new DateTime(2005, 7, 21), gender: Gender.FEMALE,
             lastKnownPostCode: "ZZ7 7JJ", verificationType: VerificationType.PASSPORT, abilityToShare: AbilityToShare.SEENSHARE));
@@ -57,15 +68,19 @@ static class Client
         Expect(10, first.Uln.Length);
         Expect(first.Uln, second.Data.Uln);
         Expect("true", second.Headers["Idempotency-Replayed"].Single());
+        // [end]
     }
 
+    // [submitRegistrationBatch, getRegistrationBatch]
     static BatchLearner Complete(string givenName) => new BatchLearner(
         misIdentifier: "A-" + givenName, givenName: givenName, familyName: "Ap Gwilym", dateOfBirth: new DateTime(2006, 1, 2),
         gender: Gender.MALE, lastKnownPostCode: "ZZ8 8BB", verificationType: VerificationType.PASSPORT,
         abilityToShare: AbilityToShare.SEENSHARE);
+    // [end]
 
     static async Task RegisterBatch()
     {
+        // [submitRegistrationBatch, getRegistrationBatch]
         var incomplete = new BatchLearner(givenName: "Rhys", familyName: "Ap Hywel");
         var learners = new List<BatchLearner> { Complete("Iolo"), Complete("Emrys"), incomplete };
         var submission = new RegistrationBatch(jobType: JobType.FULL, learners: learners);
@@ -79,11 +94,14 @@ static class Client
             batch = await Batches.GetRegistrationBatchAsync(batch.BatchId);
         }
         Expect("COMPLETE", batch.Status);
+        // [end]
+        // [getRegistrationBatchResults]
         List<RegistrationBatchResult> results = (await Batches.GetRegistrationBatchResultsAsync(batch.BatchId)).Results;
         Expect("ULN_RETURNED ULN_RETURNED EXCEPTION", string.Join(" ", results.Select(result => result.Outcome)));
         Expect(10, results[0].Uln.Length);
         // LRS needs more data about Rhys than the names.
         Expect("RC006", results[2].LrsCode);
+        // [end]
     }
 
     static async Task NewerAnswers()
@@ -101,8 +119,10 @@ static class Client
         Expect("A_NEW_STATUS", batch.Parts[0].Status);
     }
 
+    // [problem]
     // Reads the problem of an answer that is not 2xx. The exception has it as text.
     static Problem ProblemOf(ApiException refused) => JsonConvert.DeserializeObject<Problem>((string)refused.ErrorContent);
+    // [end]
 
     static async Task<ApiException> Refusal(Task call)
     {

@@ -13,22 +13,30 @@ import (
 )
 
 var (
+	// [connect]
 	gateway = connect(os.Getenv("LRS_GATEWAY_URL"))
+	ctx     = context.WithValue(context.Background(), lrsgateway.ContextAccessToken, os.Getenv("LRS_GATEWAY_TOKEN"))
+	// [end]
 	// The same gateway, as a later version of it might answer.
 	newerGateway = connect(os.Getenv("LRS_NEWER_GATEWAY_URL"))
-	ctx          = context.WithValue(context.Background(), lrsgateway.ContextAccessToken, os.Getenv("LRS_GATEWAY_TOKEN"))
 
-	ana         = *lrsgateway.NewUlnSearch("3000000126", "Ana", "O'Neill")
+	// [findLearnerByUln]
+	ana = *lrsgateway.NewUlnSearch("3000000126", "Ana", "O'Neill")
+	// [end]
 	anaMistyped = *lrsgateway.NewUlnSearch("3000000127", "Ana", "O'Neill")
 )
 
+// [connect]
 func connect(url string) *lrsgateway.APIClient {
 	configuration := lrsgateway.NewConfiguration()
 	configuration.Servers = lrsgateway.ServerConfigurations{{URL: url}}
 	return lrsgateway.NewAPIClient(configuration)
 }
 
+// [end]
+
 func exactMatch() error {
+	// [findLearnerByUln]
 	found, _, err := gateway.LearnersAPI.FindLearnerByUln(ctx).UlnSearch(ana).Execute()
 	if err != nil {
 		return err
@@ -37,9 +45,11 @@ func exactMatch() error {
 		equal("EXACT_MATCH", found.Outcome),
 		equal(ana.Uln, found.Learners[0].Uln),
 		equal("2003-04-05", found.Learners[0].GetDateOfBirth()))
+	// [end]
 }
 
 func problem() error {
+	// [problem]
 	_, response, err := gateway.LearnersAPI.FindLearnerByUln(ctx).UlnSearch(anaMistyped).Execute()
 	problem, err := problemOf(err)
 	if err != nil {
@@ -49,9 +59,11 @@ func problem() error {
 		equal(422, response.StatusCode),
 		equal("validation_failed", problem.Code),
 		equal("/uln", problem.Errors[0].Pointer))
+	// [end]
 }
 
 func obtainUln() error {
+	// [obtainUln]
 	registration := lrsgateway.UlnRequest{Learner: lrsgateway.LearnerDetails{
 		GivenName:         "Gwenllian",
 		FamilyName:        "Ó Briain-Price",
@@ -76,9 +88,11 @@ func obtainUln() error {
 		equal(10, len(first.GetUln())),
 		equal(first.GetUln(), second.GetUln()),
 		equal("true", response.Header.Get("Idempotency-Replayed")))
+	// [end]
 }
 
 func registrationBatch() error {
+	// [submitRegistrationBatch, getRegistrationBatch]
 	var learners []lrsgateway.BatchLearner
 	for _, givenName := range []string{"Iolo", "Emrys"} {
 		learners = append(learners, lrsgateway.BatchLearner{
@@ -104,6 +118,8 @@ func registrationBatch() error {
 	if err != nil {
 		return err
 	}
+	// [end]
+	// [getRegistrationBatchResults]
 	page, _, err := gateway.RegistrationBatchesAPI.GetRegistrationBatchResults(ctx, batch.BatchId).Execute()
 	if err != nil {
 		return err
@@ -116,6 +132,7 @@ func registrationBatch() error {
 		equal("EXCEPTION", page.Results[2].Outcome),
 		// LRS needs more data about Rhys than the names.
 		equal("RC006", page.Results[2].GetLrsCode()))
+	// [end]
 }
 
 func newerAnswers() error {
@@ -146,6 +163,7 @@ func newerAnswers() error {
 		equal("A_NEW_STATUS", batch.Parts[0].Status))
 }
 
+// [problem]
 // problemOf returns the problem with which the gateway answered a call.
 func problemOf(err error) (lrsgateway.Problem, error) {
 	if err == nil {
@@ -159,6 +177,8 @@ func problemOf(err error) (lrsgateway.Problem, error) {
 	}
 	return lrsgateway.Problem{}, fmt.Errorf("no problem, but: %w", err)
 }
+
+// [end]
 
 func equal[T comparable](expected, actual T) error {
 	if expected != actual {

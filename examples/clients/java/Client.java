@@ -22,40 +22,51 @@ import uk.example.lrs.model.VerificationType;
 
 /** Calls the gateway with the Java client that openapi-generator generates. */
 class Client {
+    // [connect]
     static final ApiClient GATEWAY = connect(System.getenv("LRS_GATEWAY_URL"));
     static final LearnersApi LEARNERS = new LearnersApi(GATEWAY);
     static final RegistrationBatchesApi BATCHES = new RegistrationBatchesApi(GATEWAY);
+    // [end]
     /** The same gateway, as a later version of it might answer. */
     static final ApiClient NEWER_GATEWAY = connect(System.getenv("LRS_NEWER_GATEWAY_URL"));
     static final LearnersApi NEWER_LEARNERS = new LearnersApi(NEWER_GATEWAY);
     static final RegistrationBatchesApi NEWER_BATCHES = new RegistrationBatchesApi(NEWER_GATEWAY);
 
+    // [findLearnerByUln]
     static final UlnSearch ANA = new UlnSearch().uln("3000000126").givenName("Ana").familyName("O'Neill");
+    // [end]
     static final UlnSearch ANA_MISTYPED = new UlnSearch().uln("3000000127").givenName("Ana").familyName("O'Neill");
 
+    // [connect]
     static ApiClient connect(String url) {
         var client = new ApiClient();
         client.updateBaseUri(url);
         client.setRequestInterceptor(request -> request.header("Authorization", "Bearer " + System.getenv("LRS_GATEWAY_TOKEN")));
         return client;
     }
+    // [end]
 
     static void exactMatch() throws ApiException {
+        // [findLearnerByUln]
         var found = LEARNERS.findLearnerByUln(ANA);
         expect("EXACT_MATCH", found.getOutcome());
         expect(ANA.getUln(), found.getLearners().get(0).getUln());
         expect("2003-04-05", found.getLearners().get(0).getDateOfBirth());
+        // [end]
     }
 
     static void problem() throws Exception {
+        // [problem]
         var refused = refusal(() -> LEARNERS.findLearnerByUln(ANA_MISTYPED));
         expect(422, refused.getCode());
         var problem = problemOf(refused);
         expect("validation_failed", problem.getCode());
         expect("/uln", problem.getErrors().get(0).getPointer());
+        // [end]
     }
 
     static void obtainUln() throws ApiException {
+        // [obtainUln]
         var registration = new UlnRequest().learner(new LearnerDetails()
             .givenName("Gwenllian").familyName("Ó Briain-Price").dateOfBirth(LocalDate.of(2005, 7, 21)).gender(Gender.FEMALE)
             .lastKnownPostCode("ZZ7 7JJ").verificationType(VerificationType.PASSPORT).abilityToShare(AbilityToShare.SEEN_SHARE));
@@ -67,9 +78,11 @@ class Client {
         expect(10, first.getUln().length());
         expect(first.getUln(), second.getData().getUln());
         expect(List.of("true"), second.getHeaders().get("idempotency-replayed"));
+        // [end]
     }
 
     static void registrationBatch() throws ApiException, InterruptedException {
+        // [submitRegistrationBatch, getRegistrationBatch]
         var learners = new ArrayList<BatchLearner>();
         for (var givenName : List.of("Iolo", "Emrys")) {
             learners.add(new BatchLearner()
@@ -87,11 +100,14 @@ class Client {
             batch = BATCHES.getRegistrationBatch(batch.getBatchId(), null);
         }
         expect("COMPLETE", batch.getStatus());
+        // [end]
+        // [getRegistrationBatchResults]
         var results = BATCHES.getRegistrationBatchResults(batch.getBatchId(), null, null).getResults();
         expect(List.of("ULN_RETURNED", "ULN_RETURNED", "EXCEPTION"), results.stream().map(result -> result.getOutcome()).toList());
         expect(10, results.get(0).getUln().length());
         // LRS needs more data about Rhys than the names.
         expect("RC006", results.get(2).getLrsCode());
+        // [end]
     }
 
     static void newerAnswers() throws Exception {
@@ -108,10 +124,12 @@ class Client {
         expect("A_NEW_STATUS", batch.getParts().get(0).getStatus());
     }
 
+    // [problem]
     /** Returns the problem of an answer that is not 2xx. The exception has it as text. */
     static Problem problemOf(ApiException refused) throws Exception {
         return GATEWAY.getObjectMapper().readValue(refused.getResponseBody(), Problem.class);
     }
+    // [end]
 
     static ApiException refusal(Callable<?> call) throws Exception {
         try {

@@ -21,23 +21,29 @@ import uk.example.lrs.models.UlnRequestResult
 import uk.example.lrs.models.UlnSearch
 import uk.example.lrs.models.VerificationType
 
+// [connect]
 val gateway: String = System.getenv("LRS_GATEWAY_URL")
 val learners = LearnersApi(gateway)
 val batches = RegistrationBatchesApi(gateway)
+// [end]
 
 // The same gateway, as a later version of it might answer.
 val newerGateway: String = System.getenv("LRS_NEWER_GATEWAY_URL")
 val newerLearners = LearnersApi(newerGateway)
 val newerBatches = RegistrationBatchesApi(newerGateway)
 
+// [findLearnerByUln]
 val ana = UlnSearch(uln = "3000000126", givenName = "Ana", familyName = "O'Neill")
+// [end]
 val anaMistyped = ana.copy(uln = "3000000127")
 
 fun expect(expected: Any?, actual: Any?) = check(expected == actual) { "expected $expected, got $actual" }
 
+// [problem]
 // Reads the problem of an answer that is not 2xx. The exception has it as text.
 fun problemOf(refused: ClientException): Problem =
     Serializer.gson.fromJson((refused.response as ClientError<*>).body as String, Problem::class.java)
+// [end]
 
 fun refusal(call: () -> Any): ClientException =
     try {
@@ -47,21 +53,26 @@ fun refusal(call: () -> Any): ClientException =
     }
 
 fun exactMatch() {
+    // [findLearnerByUln]
     val found = learners.findLearnerByUln(ana)
     expect("EXACT_MATCH", found.outcome)
     expect(ana.uln, found.learners[0].uln)
     expect("2003-04-05", found.learners[0].dateOfBirth)
+    // [end]
 }
 
 fun problem() {
+    // [problem]
     val refused = refusal { learners.findLearnerByUln(anaMistyped) }
     expect(422, refused.statusCode)
     val problem = problemOf(refused)
     expect("validation_failed", problem.code)
     expect("/uln", problem.errors?.first()?.pointer)
+    // [end]
 }
 
 fun obtainUln() {
+    // [obtainUln]
     val registration = UlnRequest(
         learner = LearnerDetails(
             givenName = "Gwenllian", familyName = "Ó Briain-Price", dateOfBirth = LocalDate.of(2005, 7, 21), gender = Gender.FEMALE,
@@ -76,9 +87,11 @@ fun obtainUln() {
     expect(10, first.uln?.length)
     expect(first.uln, second.data?.uln)
     expect(listOf("true"), second.headers["idempotency-replayed"])
+    // [end]
 }
 
 fun registrationBatch() {
+    // [submitRegistrationBatch, getRegistrationBatch]
     fun complete(givenName: String) = BatchLearner(
         misIdentifier = "A-$givenName", givenName = givenName, familyName = "Ap Gwilym", dateOfBirth = LocalDate.of(2006, 1, 2),
         gender = Gender.MALE, lastKnownPostCode = "ZZ8 8BB", verificationType = VerificationType.PASSPORT,
@@ -95,11 +108,14 @@ fun registrationBatch() {
         batch = batches.getRegistrationBatch(batch.batchId)
     }
     expect("COMPLETE", batch.status)
+    // [end]
+    // [getRegistrationBatchResults]
     val results = batches.getRegistrationBatchResults(batch.batchId).results
     expect(listOf("ULN_RETURNED", "ULN_RETURNED", "EXCEPTION"), results.map { it.outcome })
     expect(10, results[0].uln?.length)
     // LRS needs more data about Rhys than the names.
     expect("RC006", results[2].lrsCode)
+    // [end]
 }
 
 fun newerAnswers() {
@@ -116,7 +132,9 @@ fun newerAnswers() {
 }
 
 fun main() {
+    // [connect]
     ApiClient.accessToken = System.getenv("LRS_GATEWAY_TOKEN")
+    // [end]
     val tasks = mapOf(
         "exact match" to ::exactMatch,
         "problem" to ::problem,

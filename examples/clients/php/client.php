@@ -17,6 +17,7 @@ use LrsGateway\Model\UlnRequest;
 use LrsGateway\Model\UlnSearch;
 use LrsGateway\Model\VerificationType;
 
+// [connect]
 function connect(string $urlVariable): Configuration
 {
     return (new Configuration())->setHost(getenv($urlVariable))->setAccessToken(getenv('LRS_GATEWAY_TOKEN'));
@@ -24,11 +25,14 @@ function connect(string $urlVariable): Configuration
 
 $learners = new LearnersApi(config: connect('LRS_GATEWAY_URL'));
 $batches = new RegistrationBatchesApi(config: connect('LRS_GATEWAY_URL'));
+// [end]
 // The same gateway, as a later version of it might answer.
 $newerLearners = new LearnersApi(config: connect('LRS_NEWER_GATEWAY_URL'));
 $newerBatches = new RegistrationBatchesApi(config: connect('LRS_NEWER_GATEWAY_URL'));
 
+// [findLearnerByUln]
 $ana = new UlnSearch(['uln' => '3000000126', 'given_name' => 'Ana', 'family_name' => "O'Neill"]);
+// [end]
 $anaMistyped = new UlnSearch(['uln' => '3000000127', 'given_name' => 'Ana', 'family_name' => "O'Neill"]);
 
 function expect(mixed $expected, mixed $actual): void
@@ -51,20 +55,25 @@ function refusal(callable $call): ApiException
 
 $tasks = [
     'exact match' => function () use ($learners, $ana) {
+        // [findLearnerByUln]
         $found = $learners->findLearnerByUln($ana);
         expect('EXACT_MATCH', $found->getOutcome());
         expect($ana->getUln(), $found->getLearners()[0]->getUln());
         expect('2003-04-05', $found->getLearners()[0]->getDateOfBirth());
+        // [end]
     },
     'problem' => function () use ($learners, $anaMistyped) {
+        // [problem]
         $refused = refusal(fn () => $learners->findLearnerByUln($anaMistyped));
         expect(422, $refused->getCode());
         $problem = $refused->getResponseObject();
         expect(true, $problem instanceof Problem);
         expect('validation_failed', $problem->getCode());
         expect('/uln', $problem->getErrors()[0]->getPointer());
+        // [end]
     },
     'obtain ULN' => function () use ($learners) {
+        // [obtainUln]
         $registration = new UlnRequest(['learner' => new LearnerDetails([
             'given_name' => 'Gwenllian', 'family_name' => 'Ó Briain-Price', 'date_of_birth' => new DateTime('2005-07-21'),
             'gender' => Gender::FEMALE, 'last_known_post_code' => 'ZZ7 7JJ', 'verification_type' => VerificationType::PASSPORT,
@@ -78,8 +87,10 @@ $tasks = [
         expect(10, strlen($first->getUln()));
         expect($first->getUln(), $second->getUln());
         expect(['true'], array_change_key_case($headers)['idempotency-replayed']);
+        // [end]
     },
     'registration batch' => function () use ($batches) {
+        // [submitRegistrationBatch, getRegistrationBatch]
         $complete = fn (string $givenName) => new BatchLearner([
             'mis_identifier' => "A-$givenName", 'given_name' => $givenName, 'family_name' => 'Ap Gwilym',
             'date_of_birth' => new DateTime('2006-01-02'), 'gender' => Gender::MALE, 'last_known_post_code' => 'ZZ8 8BB',
@@ -96,11 +107,14 @@ $tasks = [
             $batch = $batches->getRegistrationBatch($batch->getBatchId());
         }
         expect('COMPLETE', $batch->getStatus());
+        // [end]
+        // [getRegistrationBatchResults]
         $results = $batches->getRegistrationBatchResults($batch->getBatchId())->getResults();
         expect(['ULN_RETURNED', 'ULN_RETURNED', 'EXCEPTION'], array_map(fn ($result) => $result->getOutcome(), $results));
         expect(10, strlen($results[0]->getUln()));
         // LRS needs more data about Rhys than the names.
         expect('RC006', $results[2]->getLrsCode());
+        // [end]
     },
     'newer answers' => function () use ($newerLearners, $newerBatches, $ana, $anaMistyped) {
         $found = $newerLearners->findLearnerByUln($ana);

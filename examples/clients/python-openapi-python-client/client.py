@@ -18,36 +18,45 @@ from lrs_gateway.models import (
 from lrs_gateway.types import Unset
 
 
+# [connect]
 def connect(url):
     return AuthenticatedClient(base_url=url, token=os.environ["LRS_GATEWAY_TOKEN"])
 
 
 gateway = connect(os.environ["LRS_GATEWAY_URL"])
+# [end]
 # The same gateway, as a later version of it might answer.
 newer_gateway = connect(os.environ["LRS_NEWER_GATEWAY_URL"])
 
+# [findLearnerByUln]
 ANA = UlnSearch(uln="3000000126", given_name="Ana", family_name="O'Neill")
+# [end]
 ANA_MISTYPED = UlnSearch(uln="3000000127", given_name="Ana", family_name="O'Neill")
 
 
 def exact_match():
+    # [findLearnerByUln]
     found = find_learner_by_uln.sync(client=gateway, body=ANA)
     assert isinstance(found, LearnerSearchResult), found
     assert found.outcome == "EXACT_MATCH"
     assert found.learners[0].uln == ANA.uln
     assert found.learners[0].date_of_birth == "2003-04-05"
+    # [end]
 
 
 def problem():
+    # [problem]
     answer = find_learner_by_uln.sync_detailed(client=gateway, body=ANA_MISTYPED)
     assert answer.status_code == 422
     problem = answer.parsed
     assert isinstance(problem, Problem)
     assert problem.code == "validation_failed"
     assert problem.errors[0].pointer == "/uln"
+    # [end]
 
 
 def obtained_uln():
+    # [obtainUln]
     registration = UlnRequest(learner=LearnerDetails(
         given_name="Gwenllian", family_name="Ó Briain-Price", date_of_birth=datetime.date(2005, 7, 21), gender=Gender.FEMALE,
         last_known_post_code="ZZ7 7JJ", verification_type=VerificationType.PASSPORT, ability_to_share=AbilityToShare.SEEN_SHARE,
@@ -61,9 +70,11 @@ def obtained_uln():
     assert len(first.uln) == 10
     assert second.parsed.uln == first.uln
     assert second.headers["Idempotency-Replayed"] == "true"
+    # [end]
 
 
 def registration_batch():
+    # [submitRegistrationBatch, getRegistrationBatch]
     learners = [
         BatchLearner(
             mis_identifier=mis_identifier, given_name=given_name, family_name="Ap Gwilym", date_of_birth=datetime.date(2006, 1, 2),
@@ -82,12 +93,15 @@ def registration_batch():
         batch = get_registration_batch.sync(batch.batch_id, client=gateway)
         assert isinstance(batch, BatchState), batch
     assert batch.status == "COMPLETE"
+    # [end]
+    # [getRegistrationBatchResults]
     page = get_registration_batch_results.sync(batch.batch_id, client=gateway)
     assert isinstance(page, RegistrationBatchResultPage), page
     assert [result.outcome for result in page.results] == ["ULN_RETURNED", "ULN_RETURNED", "EXCEPTION"]
     assert len(page.results[0].uln) == 10
     # LRS needs more data about Rhys than the names.
     assert page.results[2].lrs_code == "RC006"
+    # [end]
 
 
 def newer_answers():

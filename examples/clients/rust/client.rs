@@ -18,17 +18,22 @@ mod lrs_gateway {
 const ANA: &str = "3000000126";
 const ANA_MISTYPED: &str = "3000000127";
 
+// [connect]
 fn connect(url_variable: &str) -> Result<Client> {
     let mut headers = HeaderMap::new();
     headers.insert(AUTHORIZATION, format!("Bearer {}", std::env::var("LRS_GATEWAY_TOKEN")?).parse()?);
     let http = reqwest::Client::builder().default_headers(headers).build()?;
     Ok(Client::new_with_client(&std::env::var(url_variable)?, http))
 }
+// [end]
 
+// [findLearnerByUln]
 fn search(uln: &str) -> Result<UlnSearch> {
     Ok(UlnSearch::builder().uln(uln).given_name("Ana").family_name("O'Neill").try_into()?)
 }
+// [end]
 
+// [problem]
 /// Returns the status and the problem with which the gateway answered a call. progenitor leaves `application/problem+json` as bytes.
 async fn problem_of<T>(answer: Result<T, Error<ByteStream>>) -> Result<(u16, Problem)> {
     match answer {
@@ -39,26 +44,32 @@ async fn problem_of<T>(answer: Result<T, Error<ByteStream>>) -> Result<(u16, Pro
         }
         Err(error) => Err(anyhow!("no problem, but: {error}")),
         Ok(_) => Err(anyhow!("no problem")),
+// [end]
     }
 }
 
 async fn exact_match(gateway: &Client) -> Result<()> {
+    // [findLearnerByUln]
     let found = gateway.find_learner_by_uln().body(search(ANA)?).send().await?;
     ensure!(found.outcome.as_str() == "EXACT_MATCH");
     ensure!(found.learners[0].uln == ANA);
     ensure!(found.learners[0].date_of_birth.as_deref() == Some("2003-04-05"));
+    // [end]
     Ok(())
 }
 
 async fn problem(gateway: &Client) -> Result<()> {
+    // [problem]
     let (status, problem) = problem_of(gateway.find_learner_by_uln().body(search(ANA_MISTYPED)?).send().await).await?;
     ensure!(status == 422);
     ensure!(problem.code.as_str() == "validation_failed");
     ensure!(problem.errors[0].pointer == "/uln");
+    // [end]
     Ok(())
 }
 
 async fn obtain_uln(gateway: &Client) -> Result<()> {
+    // [obtainUln]
     let learner = LearnerDetails::builder()
         .given_name("Gwenllian")
         .family_name("Ó Briain-Price")
@@ -76,10 +87,12 @@ async fn obtain_uln(gateway: &Client) -> Result<()> {
     ensure!(first.uln.as_ref().is_some_and(|uln| uln.len() == 10));
     ensure!(second.uln == first.uln);
     ensure!(second.headers().get("Idempotency-Replayed").is_some_and(|value| value == "true"));
+    // [end]
     Ok(())
 }
 
 async fn registration_batch(gateway: &Client) -> Result<()> {
+    // [submitRegistrationBatch, getRegistrationBatch]
     let complete = |given_name: &str| {
         BatchLearner::builder()
             .mis_identifier(format!("A-{given_name}").parse().ok())
@@ -103,12 +116,15 @@ async fn registration_batch(gateway: &Client) -> Result<()> {
         batch = gateway.get_registration_batch().batch_id(batch.batch_id.as_str()).send().await?.into_inner();
     }
     ensure!(batch.status.as_str() == "COMPLETE");
+    // [end]
+    // [getRegistrationBatchResults]
     let page = gateway.get_registration_batch_results().batch_id(batch.batch_id.as_str()).send().await?;
     let outcomes: Vec<_> = page.results.iter().map(|result| result.outcome.as_str()).collect();
     ensure!(outcomes == ["ULN_RETURNED", "ULN_RETURNED", "EXCEPTION"]);
     ensure!(page.results[0].uln.as_ref().is_some_and(|uln| uln.len() == 10));
     // LRS needs more data about Rhys than the names.
     ensure!(page.results[2].lrs_code.as_deref() == Some("RC006"));
+    // [end]
     Ok(())
 }
 

@@ -7,32 +7,41 @@ import type { components, paths } from "./lrs-gateway.js";
 
 type Problem = components["schemas"]["Problem"];
 
+// [connect]
 const connect = (baseUrl: string) =>
   createClient<paths>({ baseUrl, headers: { Authorization: `Bearer ${process.env.LRS_GATEWAY_TOKEN}` } });
 const gateway = connect(process.env.LRS_GATEWAY_URL!);
+// [end]
 // The same gateway, as a later version of it might answer.
 const newerGateway = connect(process.env.LRS_NEWER_GATEWAY_URL!);
 
+// [findLearnerByUln]
 const ana = { uln: "3000000126", givenName: "Ana", familyName: "O'Neill" };
+// [end]
 const anaMistyped = { ...ana, uln: "3000000127" };
 
 async function exactMatch() {
+  // [findLearnerByUln]
   const { data, error } = await gateway.POST("/v1/learners/find-by-uln", { body: ana });
   if (error) throw new Error(`${error.code}: ${error.detail}`);
   assert.equal(data.outcome, "EXACT_MATCH");
   assert.equal(data.learners[0]?.uln, ana.uln);
   assert.equal(data.learners[0]?.dateOfBirth, "2003-04-05");
+  // [end]
 }
 
 async function problem() {
+  // [problem]
   const { error, response } = await gateway.POST("/v1/learners/find-by-uln", { body: anaMistyped });
   const problem: Problem | undefined = error;
   assert.equal(response.status, 422);
   assert.equal(problem?.code, "validation_failed");
   assert.equal(problem?.errors?.[0]?.pointer, "/uln");
+  // [end]
 }
 
 async function obtainUln() {
+  // [obtainUln]
   // One key per learner to register. Send it again with each repetition: the learner is registered once.
   const key = randomUUID();
   const obtain = () =>
@@ -51,9 +60,11 @@ async function obtainUln() {
   assert.match(first.data?.uln ?? "", /^\d{10}$/);
   assert.equal(second.data?.uln, first.data?.uln);
   assert.equal(second.response.headers.get("Idempotency-Replayed"), "true");
+  // [end]
 }
 
 async function registrationBatch() {
+  // [submitRegistrationBatch, getRegistrationBatch]
   const iolo: components["schemas"]["BatchLearner"] = {
     misIdentifier: "A-1", givenName: "Iolo", familyName: "Ap Gwilym", dateOfBirth: "2006-01-02", gender: "MALE",
     lastKnownPostCode: "ZZ8 8BB", verificationType: "PASSPORT", abilityToShare: "SEEN_SHARE",
@@ -77,11 +88,14 @@ async function registrationBatch() {
     batch = state.data;
   }
   assert.equal(batch.status, "COMPLETE");
+  // [end]
+  // [getRegistrationBatchResults]
   const { data: page } = await gateway.GET("/v1/registration-batches/{batchId}/results", { params });
   assert.deepEqual(page?.results.map((result) => result.outcome), ["ULN_RETURNED", "ULN_RETURNED", "EXCEPTION"]);
   assert.match(page?.results[0]?.uln ?? "", /^\d{10}$/);
   // LRS needs more data about Rhys than the names.
   assert.equal(page?.results[2]?.lrsCode, "RC006");
+  // [end]
 }
 
 async function newerAnswers() {

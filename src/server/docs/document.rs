@@ -1,6 +1,6 @@
 //! Public documents: content that changes only with the program, which caches may keep if they ask whether it has changed (RFC 9110, 13).
 
-use std::io::{Read as _, Write as _};
+use std::io::Write as _;
 
 use actix_web::http::header::{
     CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, EntityTag, Header as _, HeaderValue, IfNoneMatch, VARY,
@@ -9,7 +9,6 @@ use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse};
 use aws_lc_rs::digest::{SHA256, digest};
 use flate2::Compression;
-use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
 
 use crate::api::content_coding::{GZIP, prefers_gzip};
@@ -49,14 +48,9 @@ impl Document {
         Self { gzip: gzip.map(Bytes::from).map(Representation::new), ..Self::plain(content_type, bytes) }
     }
 
-    /// Creates a document from its gzip format.
-    ///
-    /// # Errors
-    /// Returns an error if the bytes are no gzip.
-    pub fn from_gzip(content_type: &str, gzip: Bytes) -> std::io::Result<Self> {
-        let mut bytes = Vec::new();
-        GzDecoder::new(&gzip[..]).read_to_end(&mut bytes)?;
-        Ok(Self { gzip: Some(Representation::new(gzip)), ..Self::plain(content_type, bytes.into()) })
+    /// Returns its content, which is shared.
+    pub fn bytes(&self) -> Bytes {
+        self.plain.bytes.clone()
     }
 
     /// Returns the answer to a `GET` request: the document, or 304 if the caller has it in the form that it prefers.

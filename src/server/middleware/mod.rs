@@ -104,7 +104,9 @@ pub async fn around_request(
     let mut problem = problem::of_response(&response);
     if let Some(problem) = &mut problem {
         rate_limit_headers::postpone_retry(&response, problem);
-        response = problem::replace_response(&response, problem, &request_id, &server.problem_types);
+        if !problem::is_page(&response) {
+            response = problem::replace_response(&response, problem, &request_id, &server.problem_types);
+        }
     }
     let route = response.request().match_pattern().unwrap_or_default();
     access_log::write(method, &route, started, response.status(), problem.as_ref());

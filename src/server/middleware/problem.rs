@@ -2,9 +2,10 @@
 
 use actix_web::body::BoxBody;
 use actix_web::dev::ServiceResponse;
-use actix_web::http::header::ALLOW;
+use actix_web::http::header::{ALLOW, CACHE_CONTROL, VARY};
 
 use crate::problem::{Problem, TypeUris};
+use crate::server::docs::NotFoundPage;
 
 /// Returns the problem of an error response: the handler's problem, or one for the status if the error comes from the framework.
 pub fn of_response(response: &ServiceResponse<BoxBody>) -> Option<Problem> {
@@ -16,7 +17,12 @@ pub fn of_response(response: &ServiceResponse<BoxBody>) -> Option<Problem> {
     None
 }
 
-/// Replaces an error response by the response of its problem. Keeps the `Allow` header.
+/// Returns `true` if the body of an error response is a page, which stays.
+pub fn is_page(response: &ServiceResponse<BoxBody>) -> bool {
+    response.response().extensions().contains::<NotFoundPage>()
+}
+
+/// Replaces an error response by the response of its problem. Keeps the headers `Allow`, `Cache-Control` and `Vary`.
 pub fn replace_response(
     response: &ServiceResponse<BoxBody>,
     problem: &Problem,
@@ -24,8 +30,10 @@ pub fn replace_response(
     types: &TypeUris,
 ) -> ServiceResponse<BoxBody> {
     let mut replacement = problem.response(request_id, types);
-    if let Some(allow) = response.headers().get(ALLOW) {
-        replacement.headers_mut().insert(ALLOW, allow.clone());
+    for name in [ALLOW, CACHE_CONTROL, VARY] {
+        if let Some(value) = response.headers().get(&name) {
+            replacement.headers_mut().insert(name, value.clone());
+        }
     }
     ServiceResponse::new(response.request().clone(), replacement)
 }

@@ -9,10 +9,10 @@ use actix_web::http::header::{
 /// Content security policy of the API. Responses are data: a browser that shows one as a page loads and runs nothing for it.
 const API_CONTENT_SECURITY_POLICY: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
 
-/// Content security policy of the documentation page. The page loads its own scripts, styles and images, and has inline styles and images.
+/// Content security policy of the documentation. Its pages load their own scripts, styles and images, and call the gateway. Nothing is inline.
 const DOCS_CONTENT_SECURITY_POLICY: HeaderValue = HeaderValue::from_static(
-    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; \
-     base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
+     base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
 );
 
 /// HSTS for one year, for this host only: the gateway does not decide for the other hosts of its domain.
@@ -31,11 +31,17 @@ pub struct SecurityHeaders {
 impl SecurityHeaders {
     /// Returns the headers for the response to this request.
     pub fn for_request(request: &ServiceRequest, is_tls: bool) -> Self {
-        let path = request.path();
+        // As routes match it: decoded.
+        let path = request.match_info().as_str();
+        let is_home = path == "/";
         Self {
-            content_security_policy: if path.starts_with("/docs/") { DOCS_CONTENT_SECURITY_POLICY } else { API_CONTENT_SECURITY_POLICY },
+            content_security_policy: if is_home || path.starts_with("/docs/") {
+                DOCS_CONTENT_SECURITY_POLICY
+            } else {
+                API_CONTENT_SECURITY_POLICY
+            },
             is_tls,
-            is_public: PUBLIC_PATHS.iter().any(|public| path.starts_with(public)),
+            is_public: is_home || PUBLIC_PATHS.iter().any(|public| path.starts_with(public)),
         }
     }
 

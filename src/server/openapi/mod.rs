@@ -9,6 +9,7 @@ mod paragraphs;
 mod problems;
 mod v3_0;
 
+pub use problems::EXAMPLE_REQUEST_ID;
 use serde_json::Value;
 use utoipa::openapi::{OpenApi, RefOr};
 

@@ -20,7 +20,7 @@ const CODES: &str = "x-problem-codes";
 /// Number of codes from which the name of a component has their causes instead.
 const MANY_CODES: usize = 4;
 /// Request id in the examples.
-const EXAMPLE_REQUEST_ID: &str = "01a206e9-1f29-728e-8c05-c7b61af44332";
+pub const EXAMPLE_REQUEST_ID: &str = "01a206e9-1f29-728e-8c05-c7b61af44332";
 /// What every request can be answered with before or after its handler.
 const SERVER_PROBLEMS: &[Code] = &[Code::HeadersTooLarge, Code::RateLimited, Code::InternalError];
 

@@ -2,8 +2,7 @@
 
 use std::marker::PhantomData;
 
-use actix_web::http::header::ACCEPT;
-
+use crate::api::accept::AcceptedRanges;
 use crate::api::batches::resource::BatchResource;
 use crate::api::batches::results::csv::column_names;
 use crate::api::content_coding::prefers_gzip;
@@ -102,60 +101,36 @@ impl<K: BatchResource, F: ResultFormat> HeadInput for Accepts<K, F> {
     }
 
     fn from_head(request: &AdmittedRequest) -> Result<Self, Problem> {
-        let headers = request.head().headers().get_all(ACCEPT).filter_map(|value| value.to_str().ok());
-        let accepted = AcceptedRanges(headers.flat_map(|value| value.split(',')).filter_map(MediaRange::parse).collect());
+        let accepted = AcceptedRanges::of(request.head().headers());
         if !accepted.include(F::RANGES) {
-            return Err(Problem::new(Code::NotAcceptable).detail(accepted.detail_for::<F>()));
+            return Err(Problem::new(Code::NotAcceptable).detail(detail_for::<F>(&accepted)));
         }
         Ok(Self { is_compressed: prefers_gzip(request.head()), requirements: PhantomData })
     }
 }
 
-/// A media range of `Accept` and its quality value.
-struct MediaRange {
-    range: String,
-    quality: f32,
-}
-
-/// The media ranges of `Accept`. If there are none, every media type is acceptable.
-struct AcceptedRanges(Vec<MediaRange>);
-
-impl AcceptedRanges {
-    /// Returns `true` if a media type is acceptable: the most specific range that contains it determines its quality.
-    fn include(&self, ranges: &[&str]) -> bool {
-        let found = ranges.iter().find_map(|range| self.0.iter().find(|accepted| accepted.range == *range));
-        self.0.is_empty() || found.is_some_and(|accepted| accepted.quality > 0.0)
+/// Explains that this path has another format, and names the path that has the one that the caller accepts.
+fn detail_for<F: ResultFormat>(accepted: &AcceptedRanges) -> String {
+    let (own, file) = (F::MEDIA_TYPE, F::FILE_NAME);
+    let wrong = format!("The path `{file}` has the media type `{own}`, which the header Accept excludes.");
+    let others = PATHS.iter().filter(|(ranges, media_type, _)| *media_type != own && accepted.include(ranges));
+    let others: Vec<String> = others.map(|(_, media_type, file)| format!("`{file}` for `{media_type}`")).collect();
+    if others.is_empty() {
+        let all = PATHS.map(|(_, media_type, file)| format!("`{file}` for `{media_type}`"));
+        return format!("{wrong} Use one of these paths and accept its media type: {}.", all.join(", "));
     }
-
-    /// Explains that this path has another format, and names the path that has the one that the caller accepts.
-    fn detail_for<F: ResultFormat>(&self) -> String {
-        let (own, file) = (F::MEDIA_TYPE, F::FILE_NAME);
-        let wrong = format!("The path `{file}` has the media type `{own}`, which the header Accept excludes.");
-        let others = PATHS.iter().filter(|(ranges, media_type, _)| *media_type != own && self.include(ranges));
-        let others: Vec<String> = others.map(|(_, media_type, file)| format!("`{file}` for `{media_type}`")).collect();
-        if others.is_empty() {
-            let all = PATHS.map(|(_, media_type, file)| format!("`{file}` for `{media_type}`"));
-            return format!("{wrong} Use one of these paths and accept its media type: {}.", all.join(", "));
-        }
-        format!("{wrong} Use the path {}, or accept `{own}`.", others.join(" or "))
-    }
-}
-
-impl MediaRange {
-    fn parse(text: &str) -> Option<Self> {
-        let mut parameters = text.split(';').map(str::trim);
-        let range = parameters.next().filter(|range| !range.is_empty())?.to_ascii_lowercase();
-        let quality = parameters.find_map(|parameter| parameter.strip_prefix("q=").or(parameter.strip_prefix("Q=")));
-        Some(Self { range, quality: quality.and_then(|quality| quality.parse().ok()).unwrap_or(1.0) })
-    }
+    format!("{wrong} Use the path {}, or accept `{own}`.", others.join(" or "))
 }
 
 #[cfg(test)]
 mod tests {
+    use actix_web::http::header::ACCEPT;
+    use actix_web::test::TestRequest;
+
     use super::*;
 
     fn ranges(accept: &str) -> AcceptedRanges {
-        AcceptedRanges(accept.split(',').filter_map(MediaRange::parse).collect())
+        AcceptedRanges::of(TestRequest::get().append_header((ACCEPT, accept)).to_http_request().headers())
     }
 
     #[test]
@@ -181,11 +156,11 @@ mod tests {
     #[test]
     fn detail_of_excluded_media_type_names_the_path_of_an_accepted_one() {
         assert_eq!(
-            ranges("text/csv").detail_for::<JsonPages>(),
+            detail_for::<JsonPages>(&ranges("text/csv")),
             "The path `results` has the media type `application/json`, which the header Accept excludes. Use the path `results.csv` for \
              `text/csv`, or accept `application/json`."
         );
-        let none = ranges("image/png").detail_for::<Csv>();
+        let none = detail_for::<Csv>(&ranges("image/png"));
         assert!(["`results`", "`results.ndjson`", "`results.csv`"].iter().all(|path| none.contains(path)), "{none}");
     }
 }
