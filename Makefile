@@ -2,21 +2,22 @@
 # other programs that they need.
 
 CARGO ?= cargo
+LISTEN ?= 127.0.0.1:8080
 VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -1)
 # Address of the repository, without a login.
 SOURCE = git config --get remote.origin.url | sed 's,//[^/@]*@,//,'
 APT := $(shell [ "$$(id -u)" = 0 ] || echo sudo) apt-get
-# Directory of LRS's interface files (WSDL and XSD), if you have them (see README.md). The tests then check messages against them.
+# Directory of LRS's interface files (WSDL and XSD), if you have them (see CONTRIBUTING.md). The tests then check messages against them.
 export LRS_CONTRACT_DIR ?= $(shell [ -d ../shared/lrs/wsdl ] && cd ../shared/lrs && pwd)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-native-tls test-chart test-deploy test-soap-clients test-clients client-baseline lint-openapi test-contract durability check format bench capacity fuzz soak openapi docs compiler tools audit cargo-deny image licences sbom
+.PHONY: help run test test-native-tls test-chart test-deploy test-soap-clients test-clients client-baseline lint-openapi test-docs test-contract durability check format bench capacity fuzz soak openapi docs compiler tools audit cargo-deny image licences sbom
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-18s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
-run: compiler ## run the demonstration: the gateway and a simulated LRS in one process
-	$(CARGO) run --quiet -- demo
+run: compiler ## run the demonstration: the gateway and a simulated LRS in one process; LISTEN is its address
+	$(CARGO) run -- demo --listen $(LISTEN) --env-file demo.env
 
 test: compiler tools check ## check formatting and lints, run every test, and compare the OpenAPI documents with the code
 	$(CARGO) test --locked --workspace
@@ -48,6 +49,10 @@ lint-openapi: ## check the OpenAPI documents with redocly, spectral and vacuum; 
 	@python3 -c 'import ensurepip, venv' 2>/dev/null || { $(APT) update -qq && $(APT) install -y -qq python3-venv; }
 	./tests/openapi-lint/run.sh
 
+test-docs: compiler tools ## run the commands of the guides, check each page of the documentation in a browser, and run the collections; DOCS names parts
+	$(CARGO) build --quiet --locked
+	./tests/docs/run.sh $(DOCS)
+
 test-contract: compiler tools ## send generated requests to the demonstration and to a configured gateway, and check the answers against the OpenAPI document
 	$(CARGO) build --quiet --locked
 	./tests/schemathesis/run.sh
@@ -65,9 +70,10 @@ format: ## format the code
 	$(CARGO) fmt --all
 	$(CARGO) fmt --all --manifest-path fuzz/Cargo.toml
 
-openapi: ## write the OpenAPI documents
+openapi: compiler tools ## write the OpenAPI documents, and the collections for Postman and Bruno from them
 	$(CARGO) run --quiet -- openapi > openapi/openapi.json.new && mv openapi/openapi.json.new openapi/openapi.json
 	$(CARGO) run --quiet -- openapi --v3.0 > openapi/openapi-3.0.json.new && mv openapi/openapi-3.0.json.new openapi/openapi-3.0.json
+	python3 -B examples/collections/make.py
 
 docs: ## write the generated parts of the pages in docs/
 	UPDATE_DOCS=1 $(CARGO) test --quiet --test gateway page_has -- --test-threads=1

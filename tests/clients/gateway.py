@@ -8,7 +8,7 @@ START_SECONDS = 60
 
 
 class Demonstration:
-    """The running process, its address and a token. It is stopped at the end of the `with` block."""
+    """The running process, its address and its tokens. It is stopped at the end of the `with` block."""
 
     def __init__(self, program, directory):
         access_file, log = directory / "access.json", directory / "gateway.log"
@@ -21,7 +21,7 @@ class Demonstration:
                 raise OSError(f"no line within {START_SECONDS} seconds")
             self.process.stdout.readline()
             access = json.loads(access_file.read_text(encoding="utf-8"))
-            self.url, self.token = access["gateway"], access["learningProvider"]
+            self.access, self.url, self.token = access, access["gateway"], access["learningProvider"]
             self.port = int(self.url.rsplit(":", 1)[1])
         except (OSError, ValueError, KeyError) as error:
             self.stop()

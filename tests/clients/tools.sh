@@ -8,9 +8,7 @@ tools=$PWD/target/clients/tools
 mkdir -p "$tools/bin" "$tools/python" "$tools/node"
 : >"$tools/../not-installed"
 not_installed() { echo "$*" >>"$tools/../not-installed"; }
-as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
-apt_get() { as_root env DEBIAN_FRONTEND=noninteractive apt-get "$@"; }
-is_installed() { dpkg-query --show --showformat='${db:Status-Status}' "$1" 2>/dev/null | grep -qx installed; }
+source tests/debian.sh
 
 packages=()
 command -v javac >/dev/null || packages+=(default-jdk-headless)
@@ -21,14 +19,7 @@ for package in libgoogle-gson-java libjakarta-annotation-api-java libokhttp-java
     php-cli php-curl php-guzzlehttp-guzzle php-mbstring ruby ruby-faraday ruby-marcel; do
     is_installed $package || packages+=($package)
 done
-if [ ${#packages[@]} != 0 ]; then
-    install() { apt_get install -y -qq --no-install-recommends "$@" >>"$tools/apt.log" 2>&1; }
-    apt_get update -qq >"$tools/apt.log" 2>&1 || true
-    # If a package is missing, apt-get installs none of them: then each is installed alone.
-    install "${packages[@]}" || for package in "${packages[@]}"; do
-        install "$package" || not_installed "Debian package $package: see target/clients/tools/apt.log"
-    done
-fi
+install_packages target/clients/tools/apt.log "${packages[@]}"
 tests/node.sh "$tools" >"$tools/node.log" 2>&1 || not_installed "Node.js: see target/clients/tools/node.log"
 export PATH=$tools/bin:$PATH
 
