@@ -97,7 +97,7 @@ fn state() -> AppState {
 
 fn gateway() -> Gateway {
     let system = System::new();
-    let context = Arc::new(ServerContext { methods: AllowedMethods::for_api(&router::api()), ..ServerContext::default() });
+    let context = Arc::new(ServerContext { methods: AllowedMethods::new(&[], &router::api()), ..ServerContext::default() });
     let state = Arc::new(state());
     let send = system.block_on(async move {
         let (around, fallback) = (context.clone(), context);
