@@ -16,11 +16,13 @@ import tempfile
 import time
 import unittest
 
-from demonstration import Demonstration
 from guide_page import PageError, parse
 from run_page import Failure, run_page
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests/clients"))
+from gateway import Demonstration  # noqa: E402
+
 # What guides may use in their directory, as in a clone.
 OF_THE_CLONE = ("examples", "openapi")
 
@@ -45,8 +47,8 @@ def run_guide(path, program):
         for content in OF_THE_CLONE:
             shutil.copytree(ROOT / content, directory / content)
         try:
-            with Demonstration(program, directory, work / "demonstration.log") as demonstration:
-                failures = run_page(page, directory, work, demonstration.address, programs)
+            with Demonstration(program, work, "--env-file", directory / "demo.env") as demonstration:
+                failures = run_page(page, directory, work, demonstration.url.removeprefix("http://"), programs)
                 if not demonstration.is_running():
                     failures.append(Failure(f"{name}: the demonstration has ended: {demonstration.log_text()}\n"))
         except RuntimeError as error:

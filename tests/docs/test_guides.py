@@ -12,7 +12,6 @@ from unittest import mock
 
 import guides
 import run_page
-from demonstration import Demonstration
 from guide_page import PageError, parse
 from outputs import differences
 
@@ -188,7 +187,7 @@ class Program(unittest.TestCase):
     def test_demonstration_that_does_not_start_is_an_error(self):
         with tempfile.TemporaryDirectory() as temporary:
             with self.assertRaisesRegex(RuntimeError, "did not start"):
-                Demonstration("/bin/false", pathlib.Path(temporary), pathlib.Path(temporary, "log"))
+                guides.Demonstration("/bin/false", pathlib.Path(temporary))
 
     def test_guide_whose_tools_are_missing_is_reported_and_not_run(self):
         for tool, printed in [("no-such-tool", "not run: needs no-such-tool"), ("cat", "FAILED")]:

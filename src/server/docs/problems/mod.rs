@@ -12,6 +12,7 @@ use serde_json::Value;
 use self::explanation::Explanation;
 use super::markdown;
 use super::page::{Page, Section, relative};
+use super::reference::api_document::ApiDocument;
 use crate::lrs::response_codes::{DOCUMENTED_CODES, LrsCode};
 use crate::lrs::{CallError, LrsError};
 use crate::problem::{CATALOGUE, CatalogueEntry, Code, Problem, TypeUris};
@@ -38,21 +39,15 @@ pub fn pages(document: &Value) -> Vec<Page> {
     CATALOGUE.iter().map(page_of).collect()
 }
 
-/// Returns the operations that the document gives each code in `x-problem-codes`, in their order.
+/// Returns the operations that the document gives each code, in their order.
 fn operations_by_code(document: &Value) -> OperationsByCode<'_> {
-    let mut operations = OperationsByCode::new();
-    let items = document["paths"].as_object().into_iter().flat_map(serde_json::Map::values);
-    for operation in items.filter_map(Value::as_object).flat_map(serde_json::Map::values) {
-        let Some(id) = operation["operationId"].as_str() else { continue };
-        for response in operation["responses"].as_object().into_iter().flat_map(serde_json::Map::values) {
-            let reference = response["$ref"].as_str().and_then(|reference| document.pointer(reference.trim_start_matches('#')));
-            let codes = reference.unwrap_or(response)["x-problem-codes"].as_array();
-            for code in codes.into_iter().flatten().filter_map(Value::as_str) {
-                operations.entry(code).or_default().push(id);
-            }
+    let mut by_code = OperationsByCode::new();
+    for operation in ApiDocument(document).operations() {
+        for code in operation.problem_codes() {
+            by_code.entry(code).or_default().push(operation.id());
         }
     }
-    operations
+    by_code
 }
 
 /// Renders a page. Its links are paths below `/docs/`.

@@ -1,6 +1,6 @@
 //! The reference of the API, from the OpenAPI document: a page for each operation, an overview, and the enumerations.
 
-mod api_document;
+pub(super) mod api_document;
 mod calls;
 mod curl;
 mod enumerations;
